@@ -1,0 +1,268 @@
+//! Delegation through the driver: a child that becomes a frame on the driver's own stack.
+//!
+//! The frame is one `Rc`, held by the driver, which resumes it, and by the parent's [`Call`], which takes the typed
+//! result once the child has ended. That is all they share: the driver knows nothing of the result, and the `Call`
+//! never resumes the child. The same allocation links the frame to the one below, so a driver's stack is one pointer.
+//!
+//! Invariants:
+//!
+//! 1. A frame's coroutine is dropped the moment it ends, whoever still holds the frame.
+//! 2. A frame on a stack and the `Call` in the frame below it refer to each other. Whoever takes a frame off the stack
+//!    takes its link (`below`) out, and so breaks the cycle.
+//! 3. A coroutine runs while it is borrowed. So nobody else here takes a borrow for granted.
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use core::any::type_name;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::mem;
+
+use super::delegate::without_stop_iteration;
+use super::frames::reused;
+use super::{Coroutine, Exception, Resumed, State, Step};
+
+/// A child to delegate to at the same cost whatever the depth.
+///
+/// Resumed for the first time, it gives the child to the driver as a frame of its own ([`Step::Delegate`]). From then on
+/// the driver resumes only the child, and the parents not at all, until the child has ended. So a machine may delegate
+/// to itself: a `Call` is one pointer, whatever it calls.
+///
+/// One allocation a `Call`. What drives the outermost coroutine must be a driver that knows frames: a
+/// [`Generator`](crate::Generator), a task, or one that hands [`Step::Delegate`] on to such a driver.
+///
+/// ```
+/// use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from};
+///
+/// /// Counts down from `n`, each number in a frame of its own, and returns how many there were.
+/// enum Countdown {
+///     At(u32),
+///     In(u32, Call<Countdown>),
+/// }
+///
+/// impl Coroutine for Countdown {
+///     type Yield = u32;
+///     type Input = ();
+///     type Return = u32;
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         match self {
+///             Self::At(0) => Ok(Step::Return(0)),
+///             Self::At(n) => {
+///                 let n = *n;
+///                 *self = Self::In(n, Call::new(Self::At(n - 1)));
+///                 Ok(Step::Yield(n))
+///             }
+///             Self::In(_, rest) => Ok(Step::Return(yield_from!(rest, sent)? + 1)),
+///         }
+///     }
+/// }
+///
+/// let numbers: Vec<_> = Generator::new(Countdown::At(1000)).collect::<Result<_, _>>()?;
+/// assert_eq!(numbers.len(), 1000);
+/// # Ok::<(), Exception>(())
+/// ```
+pub struct Call<C: Coroutine>(FrameOf<C>);
+
+type FrameOf<C> = Rc<Linked<<C as Coroutine>::Yield, <C as Coroutine>::Input, Activation<C>>>;
+
+impl<C: Coroutine + 'static> Call<C> {
+    /// Prepares to delegate to `child`.
+    #[inline]
+    pub fn new(child: C) -> Self {
+        let body = Activation { coroutine: RefCell::new(Some(child)), outcome: Cell::new(None) };
+        Self(Rc::new(Linked { below: Cell::new(None), body }))
+    }
+
+    /// Prepares to delegate to another child. Where the former one has ended, or never started, its allocation is used
+    /// again.
+    #[inline]
+    pub fn restart(&mut self, child: C) {
+        if self.is_given_away() {
+            *self = Self::new(child);
+        } else {
+            self.0.body.outcome.set(None);
+            let former = self.0.body.coroutine.replace(Some(child));
+            drop(former);
+        }
+    }
+
+    /// Whether the child stands on a driver's stack: the driver then holds the frame too.
+    fn is_given_away(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
+    }
+}
+
+impl<C: Coroutine + 'static> Coroutine for Call<C> {
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    #[inline(always)]
+    fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        if let Err(thrown) = sent {
+            // A fresh child never starts. One that was given away has been closed: exits alone come this way.
+            drop(self.0.body.coroutine.take());
+            return Err(thrown);
+        }
+        match self.0.body.outcome.take() {
+            Some(outcome) => outcome.map(Step::Return),
+            None if self.is_given_away() => Err(no_driver()),
+            None if self.0.body.coroutine.borrow().is_none() => Err(reused()),
+            None => Ok(Step::Delegate(Frame(Rc::clone(&self.0) as Rc<_>))),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new(type_name::<Self>(), self)
+    }
+}
+
+#[cold]
+fn no_driver() -> Exception {
+    Exception::runtime("a Call was resumed before its frame had ended: its Step::Delegate did not reach a driver")
+}
+
+impl<C: Coroutine> fmt::Debug for Call<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.body.coroutine.try_borrow().as_deref() {
+            Ok(None) => "over",
+            Ok(Some(_)) if Rc::strong_count(&self.0) == 1 => "created",
+            Ok(Some(_)) | Err(_) => "delegated",
+        })
+    }
+}
+
+/// A child on its way from a [`Call`] to the driver that will resume it. Only drivers look inside.
+pub struct Frame<Yield, Input>(Rc<Linked<Yield, Input, dyn Body<Yield, Input>>>);
+
+/// A frame's coroutine, and the frame on which it stands while it is on a stack.
+struct Linked<Yield, Input, B: ?Sized> {
+    below: Cell<Option<Frame<Yield, Input>>>,
+    body: B,
+}
+
+/// What a frame holds: its coroutine until that has ended, and then its outcome until the parent takes it.
+struct Activation<C: Coroutine> {
+    coroutine: RefCell<Option<C>>,
+    outcome: Cell<Option<Result<C::Return, Exception>>>,
+}
+
+/// How far a frame came. Its outcome stays in the frame, for the parent's `Call` to take.
+pub(super) enum FrameStep<Yield, Input> {
+    Yield(Yield),
+    Delegate(Frame<Yield, Input>),
+    Ended,
+}
+
+/// What a driver asks of a frame, whatever its coroutine.
+trait Body<Yield, Input> {
+    fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input>;
+    fn was_closed(&self) -> bool;
+    fn fail(&self, raised: Exception);
+    fn describe(&self) -> String;
+}
+
+impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
+    #[inline]
+    fn resume(&self, sent: Result<C::Input, Exception>) -> FrameStep<C::Yield, C::Input> {
+        let Ok(mut slot) = self.coroutine.try_borrow_mut() else { return not_suspended(sent) };
+        let Some(coroutine) = &mut *slot else {
+            drop(slot);
+            return not_suspended(sent);
+        };
+        let outcome = match coroutine.resume(sent) {
+            Ok(Step::Yield(yielded)) => return FrameStep::Yield(yielded),
+            Ok(Step::Delegate(frame)) => return FrameStep::Delegate(frame),
+            Ok(Step::Return(returned)) => Ok(returned),
+            Err(raised) => Err(without_stop_iteration(raised)),
+        };
+        *slot = None;
+        self.outcome.set(Some(outcome));
+        FrameStep::Ended
+    }
+
+    fn was_closed(&self) -> bool {
+        let outcome = self.outcome.take();
+        let closed = !matches!(&outcome, Some(Err(raised)) if !raised.is_generator_exit());
+        self.outcome.set(outcome);
+        closed
+    }
+
+    fn fail(&self, raised: Exception) {
+        // A coroutine that runs now, and so has brought this about itself, is dropped with its frame.
+        let dropped = self.coroutine.try_borrow_mut().ok().and_then(|mut slot| slot.take());
+        self.outcome.set(Some(Err(raised)));
+        drop(dropped);
+    }
+
+    fn describe(&self) -> String {
+        match self.coroutine.try_borrow().as_deref() {
+            Ok(Some(coroutine)) => coroutine.state().to_string(),
+            Ok(None) => State::of::<C>().to_string() + " (ended)",
+            Err(_) => State::of::<C>().to_string() + " (running)",
+        }
+    }
+}
+
+/// A frame that is on no stack, or resumed from inside itself. No driver does either. Apart, so that what was sent is
+/// dropped here and costs the others nothing.
+#[cold]
+#[inline(never)]
+fn not_suspended<Yield, Input>(_sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {
+    FrameStep::Ended
+}
+
+impl<Yield, Input> Frame<Yield, Input> {
+    #[inline]
+    pub(super) fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {
+        self.0.body.resume(sent)
+    }
+
+    /// Of a frame that has ended while it was being closed: whether that went well.
+    pub(super) fn was_closed(&self) -> bool {
+        self.0.body.was_closed()
+    }
+
+    /// Drops the coroutine as it stands; the parent's `Call` will raise this.
+    pub(super) fn fail(&self, raised: Exception) {
+        self.0.body.fail(raised);
+    }
+
+    pub(super) fn describe(&self) -> String {
+        self.0.body.describe()
+    }
+
+    #[inline]
+    pub(super) fn put_on(&self, below: Option<Self>) {
+        // The former link is `None`: the frame is on no stack yet. Forgetting it spares a check of memory just written.
+        mem::forget(self.0.below.replace(below));
+    }
+
+    #[inline]
+    pub(super) fn take_below(&self) -> Option<Self> {
+        self.0.below.take()
+    }
+
+    pub(super) fn below(&self) -> Option<Self> {
+        let below = self.0.below.take();
+        self.0.below.set(below.clone());
+        below
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<Yield, Input> Clone for Frame<Yield, Input> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<Yield, Input> fmt::Debug for Frame<Yield, Input> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({})", self.describe())
+    }
+}

@@ -1,0 +1,170 @@
+//! A few combinators that save a type where a body is one expression. They are no second language: whatever has states
+//! of its own is written as a machine.
+
+use core::fmt;
+
+use super::{Coroutine, Exception, Resumed, State, Step};
+use crate::yield_from;
+
+/// [`map`](Self::map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
+pub trait CoroutineExt: Coroutine + Sized {
+    /// Returns `f` of what this one returns.
+    ///
+    /// ```
+    /// use innermost::{CoroutineExt, Generator, Stop, ready};
+    ///
+    /// let mut doubled = Generator::new(ready::<(), (), _>(21).map(|n| 2 * n));
+    /// assert!(matches!(doubled.next(), Err(Stop::Returned(42))));
+    /// ```
+    fn map<F, R>(self, f: F) -> Map<Self, F>
+    where
+        F: FnOnce(Self::Return) -> R,
+    {
+        Map { child: self, f: Some(f) }
+    }
+
+    /// Goes on as the coroutine that `f` makes of what this one returns.
+    ///
+    /// ```
+    /// use innermost::{CoroutineExt, Exception, Generator, from_iter};
+    ///
+    /// let both = Generator::new(from_iter(1..3).then(|()| from_iter(5..7)));
+    /// assert_eq!(both.collect::<Result<Vec<_>, _>>()?, [1, 2, 5, 6]);
+    /// # Ok::<(), Exception>(())
+    /// ```
+    fn then<F, C>(self, f: F) -> Then<Self, F, C>
+    where
+        F: FnOnce(Self::Return) -> C,
+        C: Coroutine<Yield = Self::Yield, Input = Self::Input>,
+    {
+        Then(ThenState::First(self, Some(f)))
+    }
+
+    /// Gives what this one raises to `f`, which returns a value in its place or raises on: Python's `except`.
+    ///
+    /// `GeneratorExit` passes: whoever catches that must not go on, and closing is for a machine of its own.
+    ///
+    /// ```
+    /// use innermost::{CoroutineExt, Exception, Generator, Stop, yield_once};
+    ///
+    /// let mut calm = Generator::new(yield_once::<_, u32>("well?").catch(|_| Ok(0)));
+    /// calm.next()?;
+    /// assert!(matches!(calm.throw(std::io::Error::other("no")), Err(Stop::Returned(0))));
+    /// # Ok::<(), Stop<u32>>(())
+    /// ```
+    fn catch<F>(self, f: F) -> Catch<Self, F>
+    where
+        F: FnOnce(Exception) -> Result<Self::Return, Exception>,
+    {
+        Catch { child: self, f: Some(f) }
+    }
+}
+
+impl<C: Coroutine> CoroutineExt for C {}
+
+/// What [`CoroutineExt::map`] makes.
+pub struct Map<C, F> {
+    child: C,
+    f: Option<F>,
+}
+
+impl<C, F, R> Coroutine for Map<C, F>
+where
+    C: Coroutine,
+    F: FnOnce(C::Return) -> R,
+{
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = R;
+
+    #[inline]
+    fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        let returned = yield_from!(self.child, sent)?;
+        self.f.take().map(|f| Step::Return(f(returned))).ok_or_else(super::frames::reused)
+    }
+
+    fn state(&self) -> State<'_> {
+        self.child.state()
+    }
+}
+
+/// What [`CoroutineExt::then`] makes.
+pub struct Then<C, F, D>(ThenState<C, F, D>);
+
+enum ThenState<C, F, D> {
+    First(C, Option<F>),
+    Second(D),
+}
+
+impl<C, F, D> Coroutine for Then<C, F, D>
+where
+    C: Coroutine,
+    F: FnOnce(C::Return) -> D,
+    D: Coroutine<Yield = C::Yield, Input = C::Input>,
+{
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = D::Return;
+
+    fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.0 {
+                ThenState::First(first, f) => {
+                    let returned = yield_from!(first, sent)?;
+                    let f = f.take().ok_or_else(super::frames::reused)?;
+                    self.0 = ThenState::Second(f(returned));
+                }
+                ThenState::Second(second) => return yield_from!(second, sent).map(Step::Return),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        match &self.0 {
+            ThenState::First(first, _) => first.state(),
+            ThenState::Second(second) => second.state(),
+        }
+    }
+}
+
+/// What [`CoroutineExt::catch`] makes.
+pub struct Catch<C, F> {
+    child: C,
+    f: Option<F>,
+}
+
+impl<C, F> Coroutine for Catch<C, F>
+where
+    C: Coroutine,
+    F: FnOnce(Exception) -> Result<C::Return, Exception>,
+{
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        match yield_from!(self.child, sent) {
+            Err(raised) if !raised.is_generator_exit() => {
+                let f = self.f.take().ok_or_else(super::frames::reused)?;
+                f(raised).map(Step::Return)
+            }
+            outcome => outcome.map(Step::Return),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        self.child.state()
+    }
+}
+
+macro_rules! debug_by_name {
+    ($($name:ident<$($param:ident),+>)+) => {$(
+        impl<$($param),+> fmt::Debug for $name<$($param),+> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )+};
+}
+
+debug_by_name! { Map<C, F> Then<C, F, D> Catch<C, F> }

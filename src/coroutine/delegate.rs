@@ -1,0 +1,143 @@
+//! `yield from`: inline delegation, and how a child that is driven inline is closed (PEP 380).
+//!
+//! A send and a throw go straight to the child. `GeneratorExit` does not: the child is closed with one of its own, and
+//! only then is the original raised in the parent. A child that yields instead has broken the rule, and its parent is
+//! told so by a `RuntimeError`. A `StopIteration` that a child lets out is a `RuntimeError` too (PEP 479).
+
+use core::mem;
+
+use super::frames::{Frames, Progress};
+use super::{Coroutine, Exception, Kind, Resumed, Step};
+
+/// Suspends in a child until it has ended, and is the child's `Result<Return, Exception>` then: Python's `yield from`.
+///
+/// `yield_from!(child, sent)` stands in a function that returns [`Resumed`]. It takes what was sent, leaving `Ok` of the
+/// default, resumes the child with it, and returns the child's yield to the caller. The next resume must come to the
+/// same place again. Once the child has ended, the expression has the value `Ok` of what it returned, or `Err` of what it
+/// raised; with `?` behind it, that is raised in the parent.
+///
+/// `child` is a place that holds a coroutine (a field, a variable, a [`Call`](crate::Call)), or an expression that makes
+/// one afresh at each resume, where it keeps nothing of its own between two resumes. `sent` is a mutable variable.
+///
+/// ```
+/// use innermost::{Call, Coroutine, Exception, FromIter, Generator, Resumed, Step, from_iter, yield_from};
+///
+/// /// Yields 1, 2, 3 from a child inline, then 4, 5 from a child that becomes a frame of the driver.
+/// struct Five {
+///     first: FromIter<std::ops::Range<u32>>,
+///     second: Option<Call<FromIter<std::ops::Range<u32>>>>,
+/// }
+///
+/// impl Coroutine for Five {
+///     type Yield = u32;
+///     type Input = ();
+///     type Return = &'static str;
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         loop {
+///             match &mut self.second {
+///                 None => {
+///                     yield_from!(self.first, sent)?;
+///                     self.second = Some(Call::new(from_iter(4..6)));
+///                 }
+///                 Some(second) => {
+///                     yield_from!(second, sent)?;
+///                     return Ok(Step::Return("five"));
+///                 }
+///             }
+///         }
+///     }
+/// }
+///
+/// let five = Generator::new(Five { first: from_iter(1..4), second: None });
+/// assert_eq!(five.collect::<Result<Vec<_>, _>>()?, [1, 2, 3, 4, 5]);
+/// # Ok::<(), Exception>(())
+/// ```
+#[macro_export]
+macro_rules! yield_from {
+    ($child:expr, $sent:ident) => {
+        {
+            use $crate::coroutine::Delegate as _;
+            // Two matches of the same arms: what `send_in` gives then stays in registers, where one match of both
+            // would make it meet what `throw_in` gives in memory.
+            match $crate::coroutine::take_sent(&mut $sent) {
+                Ok(value) => $crate::yield_from!(@ $child.send_in(value)),
+                Err(thrown) => $crate::yield_from!(@ $child.throw_in(thrown)),
+            }
+        }
+    };
+    (@ $resumed:expr) => {
+        match $resumed {
+            Ok($crate::Step::Yield(yielded)) => return Ok($crate::Step::Yield(yielded)),
+            Ok($crate::Step::Delegate(frame)) => return Ok($crate::Step::Delegate(frame)),
+            Ok($crate::Step::Return(returned)) => Ok(returned),
+            Err(raised) => Err($crate::coroutine::without_stop_iteration(raised)),
+        }
+    };
+}
+
+/// What was sent, leaving `Ok` of the default.
+#[doc(hidden)]
+#[inline(always)]
+pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<Input, Exception> {
+    mem::replace(sent, Ok(Input::default()))
+}
+
+/// What [`yield_from!`](crate::yield_from) expands to. Methods, so that they borrow the child whether it is a place, a
+/// reference or a value just made.
+#[doc(hidden)]
+pub trait Delegate: Coroutine {
+    #[inline(always)]
+    fn send_in(&mut self, value: Self::Input) -> Resumed<Self> {
+        self.resume(Ok(value))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn throw_in(&mut self, thrown: Exception) -> Resumed<Self> {
+        if thrown.is_generator_exit() { close(self, thrown) } else { self.resume(Err(thrown)) }
+    }
+}
+
+impl<C: Coroutine + ?Sized> Delegate for C {}
+
+/// Closes a child that is driven inline, and raises `exit` in the parent if that went well.
+#[cold]
+fn close<C: Coroutine + ?Sized>(child: &mut C, exit: Exception) -> Resumed<C> {
+    let mut step = child.resume(Err(Exception::generator_exit()));
+    loop {
+        match step {
+            Ok(Step::Yield(_)) => return Err(exit_ignored()),
+            Ok(Step::Return(_)) => return Err(exit),
+            Err(raised) if raised.is_generator_exit() => return Err(exit),
+            Err(raised) => return Err(raised),
+            // The child cleans up through a `Call`. Nothing may be yielded now, so it runs to its end right here.
+            Ok(Step::Delegate(frame)) => {
+                let mut frames = Frames::starting_with(frame);
+                match frames.resume(Ok(C::Input::default())) {
+                    Progress::Ended => step = child.resume(Ok(C::Input::default())),
+                    Progress::Yield(_) => {
+                        frames.abandon_all();
+                        return Err(exit_ignored());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a coroutine gets whose child yields when it is closed.
+#[cold]
+pub(super) fn exit_ignored() -> Exception {
+    Exception::message(Kind::RuntimeError, "generator ignored GeneratorExit")
+}
+
+/// What comes out of a coroutine that raises `raised`: a `StopIteration` would pass for its end (PEP 479).
+#[doc(hidden)]
+#[cold]
+pub fn without_stop_iteration(raised: Exception) -> Exception {
+    match raised.kind() {
+        Kind::StopIteration => Exception::caused_by(Kind::RuntimeError, "generator raised StopIteration", raised),
+        _ => raised,
+    }
+}

@@ -1,0 +1,291 @@
+//! What is raised: by a machine, by whoever throws into it, or by the engine itself.
+//!
+//! An [`Exception`] is to a coroutine what a Python exception is to a generator. It moves along a chain of delegations
+//! at every throw, so it is two words and moves in registers; the kinds that the engine raises all the time carry
+//! nothing and cost no allocation, everything else lives behind one `Arc`.
+//!
+//! Not an [`Error`] itself, so that `?` can make one from any error, as it does for `Box<dyn Error>`.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
+
+type AnyError = dyn Error + Send + Sync;
+
+/// Something raised in a coroutine: what `resume` takes as a throw and gives back as a raise.
+///
+/// Cheap to move, `Clone`, `Send` and `Sync`. Every error that is `Send + Sync + 'static` becomes one with `?`, and
+/// comes back by [`downcast_ref`](Self::downcast_ref).
+///
+/// ```
+/// use innermost::{Exception, Kind};
+///
+/// fn port(text: &str) -> Result<u16, Exception> {
+///     Ok(text.parse::<u16>()?)
+/// }
+///
+/// let raised = port("https").unwrap_err();
+/// assert_eq!(raised.kind(), Kind::Error);
+/// assert!(raised.downcast_ref::<core::num::ParseIntError>().is_some());
+/// assert_eq!(raised.to_string(), "invalid digit found in string");
+/// ```
+#[derive(Clone)]
+pub struct Exception(Repr);
+
+/// One tag and one pointer. `Result<(), Exception>` must stay two words: it is what every resume takes.
+#[derive(Clone)]
+enum Repr {
+    GeneratorExit,
+    StopIteration,
+    CancelledError,
+    TimeoutError,
+    Raised(Arc<Raised>),
+}
+
+const _: () = assert!(size_of::<Result<(), Exception>>() == 2 * size_of::<usize>());
+
+struct Raised {
+    kind: Kind,
+    payload: Payload,
+    cause: Option<Exception>,
+}
+
+enum Payload {
+    Message(Cow<'static, str>),
+    Error(Box<AnyError>),
+}
+
+/// What sort of exception it is, named as in Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Thrown in to close a coroutine.
+    GeneratorExit,
+    /// A generator has ended; only ever raised by asking one that has.
+    StopIteration,
+    /// A task was cancelled.
+    CancelledError,
+    /// A deadline passed.
+    TimeoutError,
+    /// A rule of coroutines or of the event loop was broken.
+    RuntimeError,
+    /// A value of the wrong sort was given.
+    TypeError,
+    /// A value out of range was given, or an object is in use.
+    ValueError,
+    /// A future was asked for, or given, a result at the wrong time.
+    InvalidStateError,
+    /// A panic, caught by the task in which it happened.
+    Panic,
+    /// An error of the user's own.
+    Error,
+}
+
+impl Exception {
+    /// Raises an error of the user's own. `?` does the same.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::of(Kind::Error, error)
+    }
+
+    /// An exception of the given kind that carries an error of the user's own.
+    ///
+    /// ```
+    /// use innermost::{Exception, Kind};
+    ///
+    /// let bye = Exception::of(Kind::GeneratorExit, std::io::Error::other("shutting down"));
+    /// assert_eq!(bye.kind(), Kind::GeneratorExit);
+    /// assert!(bye.downcast_ref::<std::io::Error>().is_some());
+    /// ```
+    pub fn of(kind: Kind, error: impl Error + Send + Sync + 'static) -> Self {
+        Self::raised(kind, Payload::Error(Box::new(error)), None)
+    }
+
+    /// An exception of the given kind that carries a text.
+    pub fn message(kind: Kind, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::raised(kind, Payload::Message(text.into()), None)
+    }
+
+    /// What `close` throws in.
+    pub const fn generator_exit() -> Self {
+        Self(Repr::GeneratorExit)
+    }
+
+    /// What asking an ended generator raises.
+    pub const fn stop_iteration() -> Self {
+        Self(Repr::StopIteration)
+    }
+
+    /// What cancelling a task throws in.
+    pub const fn cancelled() -> Self {
+        Self(Repr::CancelledError)
+    }
+
+    /// What a passed deadline raises.
+    pub const fn timeout() -> Self {
+        Self(Repr::TimeoutError)
+    }
+
+    /// A broken rule, with the words in which CPython reports it.
+    pub(crate) fn runtime(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::message(Kind::RuntimeError, text)
+    }
+
+    /// The same as [`message`](Self::message), raised because of another exception: what [`cause`](Self::cause) gives.
+    pub fn caused_by(kind: Kind, text: impl Into<Cow<'static, str>>, cause: Self) -> Self {
+        Self::raised(kind, Payload::Message(text.into()), Some(cause))
+    }
+
+    fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
+        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause })))
+    }
+
+    /// What sort of exception it is.
+    pub fn kind(&self) -> Kind {
+        match &self.0 {
+            Repr::GeneratorExit => Kind::GeneratorExit,
+            Repr::StopIteration => Kind::StopIteration,
+            Repr::CancelledError => Kind::CancelledError,
+            Repr::TimeoutError => Kind::TimeoutError,
+            Repr::Raised(raised) => raised.kind,
+        }
+    }
+
+    /// Whether it closes the coroutine that it is thrown into.
+    pub fn is_generator_exit(&self) -> bool {
+        self.kind() == Kind::GeneratorExit
+    }
+
+    /// Whether it reports a cancelled task.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == Kind::CancelledError
+    }
+
+    /// The exception because of which this one was raised, if there is one.
+    pub fn cause(&self) -> Option<&Self> {
+        match &self.0 {
+            Repr::Raised(raised) => raised.cause.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The error that it was made from, if it was made from a `T`.
+    pub fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
+        match &self.0 {
+            Repr::Raised(raised) => match &raised.payload {
+                Payload::Error(error) => error.downcast_ref(),
+                Payload::Message(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The error that it was made from, moved out.
+    ///
+    /// # Errors
+    ///
+    /// The exception itself, unchanged, where it was not made from a `T` or where clones of it are still about.
+    pub fn downcast<T: Error + 'static>(self) -> Result<T, Self> {
+        if self.downcast_ref::<T>().is_none() {
+            return Err(self);
+        }
+        let Repr::Raised(shared) = self.0 else { unreachable!("only a raised exception carries an error") };
+        match Arc::try_unwrap(shared) {
+            Ok(Raised { payload: Payload::Error(error), kind, cause }) => {
+                error.downcast().map(|error| *error).map_err(|error| Self::raised(kind, Payload::Error(error), cause))
+            }
+            Ok(raised) => Err(Self(Repr::Raised(Arc::new(raised)))),
+            Err(shared) => Err(Self(Repr::Raised(shared))),
+        }
+    }
+
+    /// The exception as an ordinary error, for code that knows nothing of coroutines: the very error that it was made
+    /// from where no clone is about, else one that says the same.
+    pub fn into_error(self) -> Box<AnyError> {
+        match self.0 {
+            Repr::Raised(shared) => match Arc::try_unwrap(shared) {
+                Ok(Raised { payload: Payload::Error(error), .. }) => error,
+                Ok(raised) => Box::new(AsError(Self(Repr::Raised(Arc::new(raised))))),
+                Err(shared) => Box::new(AsError(Self(Repr::Raised(shared)))),
+            },
+            bare => Box::new(AsError(Self(bare))),
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self.kind() {
+            Kind::GeneratorExit => "generator exit",
+            Kind::StopIteration => "stop iteration",
+            Kind::CancelledError => "cancelled",
+            Kind::TimeoutError => "timed out",
+            _ => "",
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Exception {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<Exception> for Box<AnyError> {
+    fn from(exception: Exception) -> Self {
+        exception.into_error()
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Raised(raised) => match &raised.payload {
+                Payload::Message(text) => f.write_str(text),
+                Payload::Error(error) => error.fmt(f),
+            },
+            _ => f.write_str(self.text()),
+        }
+    }
+}
+
+impl fmt::Debug for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Raised(raised) => {
+                match &raised.payload {
+                    Payload::Message(text) => write!(f, "{:?}({text:?})", raised.kind)?,
+                    Payload::Error(error) => write!(f, "{:?}({error:?})", raised.kind)?,
+                }
+                raised.cause.as_ref().map_or(Ok(()), |cause| write!(f, " caused by {cause:?}"))
+            }
+            _ => self.kind().fmt(f),
+        }
+    }
+}
+
+/// An exception where an [`Error`] is wanted: it says what the exception says, and its source is what lies behind that.
+struct AsError(Exception);
+
+impl Error for AsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.0 {
+            Repr::Raised(raised) => match &raised.payload {
+                Payload::Error(error) => error.source(),
+                Payload::Message(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for AsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for AsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,334 @@
+//! The stack of frames that every driver has, and the rules by which it is resumed, closed and dropped.
+//!
+//! Only the innermost frame is resumed; when it has ended, the one below is resumed with `Ok` of the default, and its
+//! `Call` takes the outcome from the ended frame, be it a value or an exception. So a resume costs the same at any
+//! depth, and nothing here recurses: a stack of a million frames is closed and dropped in a loop.
+//!
+//! Closing is innermost first (PEP 342, PEP 380). `GeneratorExit` is thrown into each frame in turn:
+//!
+//! - it returns, or lets the exit out: the frame below gets a `GeneratorExit` of its own;
+//! - it raises something else: that is raised in the frame below, which is still being closed;
+//! - it yields: it has ignored the exit. It is closed once more and its outcome dropped, which is what becomes of a
+//!   generator in CPython when its last reference goes; then the frame below gets a `RuntimeError`.
+//!
+//! What is rare takes the frames by value and gives them back, and is never inlined. A driver that is a local variable
+//! then never has its address taken, and the compiler keeps it in registers: a `for` over a machine that makes no
+//! `Call` compiles to the loop that one would write by hand (0.34 ns a turn; 3.4 ns with `&mut self` in these places).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem;
+
+use super::call::FrameStep;
+use super::delegate::{exit_ignored, without_stop_iteration};
+use super::{Coroutine, Exception, Frame, Step};
+
+/// The frames above a driver's own coroutine, linked from the innermost down.
+pub(super) struct Frames<Yield, Input> {
+    top: Option<Frame<Yield, Input>>,
+}
+
+/// How far a stack of frames came.
+pub(super) enum Progress<Yield> {
+    Yield(Yield),
+    /// None is left: the coroutine below them is to be resumed with `Ok` of the default.
+    Ended,
+}
+
+impl<Yield, Input: Default> Frames<Yield, Input> {
+    pub(super) const fn new() -> Self {
+        Self { top: None }
+    }
+
+    pub(super) fn starting_with(frame: Frame<Yield, Input>) -> Self {
+        Self { top: Some(frame) }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.top.is_none()
+    }
+
+    #[inline]
+    fn push(&mut self, frame: Frame<Yield, Input>) {
+        frame.put_on(self.top.take());
+        self.top = Some(frame);
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        if let Some(frame) = self.top.take() {
+            self.top = frame.take_below();
+        }
+    }
+
+    /// Resumes the innermost frame, and those below it as the ones above end, up to a yield.
+    #[inline(always)]
+    pub(super) fn resume(&mut self, sent: Result<Input, Exception>) -> Progress<Yield> {
+        let Some(frame) = &self.top else { return Progress::Ended };
+        match frame.resume(sent) {
+            FrameStep::Yield(yielded) => Progress::Yield(yielded),
+            FrameStep::Delegate(frame) => {
+                rarely();
+                self.call(frame)
+            }
+            FrameStep::Ended => {
+                rarely();
+                self.go_on(None)
+            }
+        }
+    }
+
+    /// Starts a frame, and goes on as [`resume`](Self::resume) does.
+    #[inline(always)]
+    pub(super) fn call(&mut self, frame: Frame<Yield, Input>) -> Progress<Yield> {
+        self.go_on(Some(frame))
+    }
+
+    /// Goes on after the innermost frame has called another, or has ended.
+    #[inline(always)]
+    fn go_on(&mut self, called: Option<Frame<Yield, Input>>) -> Progress<Yield> {
+        let (mut frames, progress) = Self { top: self.top.take() }.run(called);
+        self.top = frames.top.take();
+        progress
+    }
+
+    #[inline(never)]
+    fn run(mut self, called: Option<Frame<Yield, Input>>) -> (Self, Progress<Yield>) {
+        match called {
+            Some(frame) => self.push(frame),
+            None => self.pop(),
+        }
+        loop {
+            let Some(frame) = &self.top else { return (self, Progress::Ended) };
+            match frame.resume(Ok(Input::default())) {
+                FrameStep::Yield(yielded) => return (self, Progress::Yield(yielded)),
+                FrameStep::Delegate(frame) => self.push(frame),
+                FrameStep::Ended => self.pop(),
+            }
+        }
+    }
+
+    /// Closes every frame, and gives what the coroutine below them is to be resumed with: an exit, or `Ok` where its
+    /// `Call` has something else to raise.
+    #[cold]
+    #[inline(never)]
+    fn close(mut self) -> Result<Input, Exception> {
+        let mut send = Err(Exception::generator_exit());
+        while let Some(frame) = self.top.clone() {
+            send = self.close_frame(&frame, send);
+        }
+        send
+    }
+
+    /// Resumes `frame`, the innermost, with `send` and takes it off the stack; gives what the one below is to be
+    /// resumed with.
+    fn close_frame(&mut self, frame: &Frame<Yield, Input>, send: Result<Input, Exception>) -> Result<Input, Exception> {
+        if self.runs_to_end_of(frame, send) {
+            if frame.was_closed() { Err(Exception::generator_exit()) } else { Ok(Input::default()) }
+        } else {
+            self.abandon(frame);
+            frame.fail(exit_ignored());
+            Ok(Input::default())
+        }
+    }
+
+    /// Resumes `frame`, the innermost, and whatever it delegates to, until it has ended (and is off the stack) or
+    /// something is yielded.
+    fn runs_to_end_of(&mut self, frame: &Frame<Yield, Input>, send: Result<Input, Exception>) -> bool {
+        let mut step = frame.resume(send);
+        loop {
+            match step {
+                FrameStep::Yield(_) => return false,
+                FrameStep::Delegate(called) => self.push(called),
+                FrameStep::Ended => {
+                    let ended = self.top.clone();
+                    self.pop();
+                    if ended.is_some_and(|ended| ended.is(frame)) {
+                        return true;
+                    }
+                }
+            }
+            match &self.top {
+                None => return true,
+                Some(top) => step = top.resume(Ok(Input::default())),
+            }
+        }
+    }
+
+    /// Closes `base` and all above it for nobody: whatever they raise is dropped, and what yields even now is dropped
+    /// as it stands, what it had delegated to being closed after it.
+    fn abandon(&mut self, base: &Frame<Yield, Input>) {
+        let mut base = base.clone();
+        loop {
+            let mut send = Err(Exception::generator_exit());
+            loop {
+                match self.top.clone() {
+                    Some(top) if !top.is(&base) => send = self.close_frame(&top, send),
+                    _ => break,
+                }
+            }
+            if self.runs_to_end_of(&base, send) {
+                return;
+            }
+            base.fail(exit_ignored());
+            match self.unlink(&base) {
+                Some(above) => base = above,
+                None => return,
+            }
+        }
+    }
+
+    /// Takes `base` out of the stack, and gives the frame that stood on it.
+    fn unlink(&mut self, base: &Frame<Yield, Input>) -> Option<Frame<Yield, Input>> {
+        let mut above = self.top.clone()?;
+        if above.is(base) {
+            self.pop();
+            return None;
+        }
+        while let Some(below) = above.below() {
+            if below.is(base) {
+                above.put_on(base.take_below());
+                return Some(above);
+            }
+            above = below;
+        }
+        None
+    }
+
+    /// Closes every frame for nobody.
+    pub(super) fn abandon_all(&mut self) {
+        while let Some(outermost) = self.iter().last() {
+            self.abandon(&outermost);
+        }
+    }
+
+    /// The frames, innermost first.
+    fn iter(&self) -> impl Iterator<Item = Frame<Yield, Input>> {
+        core::iter::successors(self.top.clone(), Frame::below)
+    }
+}
+
+impl<Yield, Input> Drop for Frames<Yield, Input> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(top) = self.top.take() {
+            drop_frames(top);
+        }
+    }
+}
+
+/// Innermost first. Each coroutine is dropped by itself: dropping a frame alone would leave the coroutine to the `Call`
+/// in the frame below, and so drop the outermost first, by recursion.
+#[cold]
+#[inline(never)]
+fn drop_frames<Yield, Input>(top: Frame<Yield, Input>) {
+    let mut innermost = Some(top);
+    while let Some(frame) = innermost {
+        innermost = frame.take_below();
+        frame.fail(Exception::generator_exit());
+    }
+}
+
+/// A coroutine with the frames that it has delegated to: what a generator and a task have in common.
+pub(crate) struct Driver<C: Coroutine> {
+    coroutine: Option<C>,
+    frames: Frames<C::Yield, C::Input>,
+}
+
+/// What driving a coroutine gives.
+pub(crate) enum Driven<Yield, Return> {
+    Yield(Yield),
+    /// It has ended, and is dropped.
+    End(Result<Return, Exception>),
+}
+
+impl<C: Coroutine> Driver<C> {
+    #[inline]
+    pub(crate) const fn new(coroutine: C) -> Self {
+        Self { coroutine: Some(coroutine), frames: Frames::new() }
+    }
+
+    /// Resumes the innermost coroutine, and those below it as they end, up to a yield or to the end of the outermost.
+    #[inline(always)]
+    pub(crate) fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Driven<C::Yield, C::Return> {
+        if !self.frames.is_empty() {
+            sent = match sent {
+                Err(exit) if exit.is_generator_exit() => {
+                    mem::replace(&mut self.frames, Frames::new()).close().map_err(|_| exit)
+                }
+                sent => match self.frames.resume(sent) {
+                    Progress::Yield(yielded) => return Driven::Yield(yielded),
+                    Progress::Ended => Ok(C::Input::default()),
+                },
+            }
+        }
+        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(reused())) };
+        loop {
+            let step = coroutine.resume(sent);
+            if let Ok(Step::Yield(yielded)) = step {
+                return Driven::Yield(yielded);
+            }
+            rarely();
+            let outcome = match step {
+                Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
+                Ok(Step::Delegate(frame)) => match self.frames.call(frame) {
+                    Progress::Yield(yielded) => return Driven::Yield(yielded),
+                    Progress::Ended => {
+                        sent = Ok(C::Input::default());
+                        continue;
+                    }
+                },
+                Ok(Step::Return(returned)) => Ok(returned),
+                Err(raised) => Err(without_stop_iteration(raised)),
+            };
+            self.coroutine = None;
+            return Driven::End(outcome);
+        }
+    }
+
+    /// Closes it for nobody, as CPython does when the last reference to a generator goes. By value: see above.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn abandon(mut self) {
+        let _ = self.resume(Err(Exception::generator_exit()));
+        self.coroutine = None;
+        self.frames.abandon_all();
+    }
+
+    /// What is left of a driver whose coroutine was taken away.
+    #[inline]
+    pub(crate) const fn ended() -> Self {
+        Self { coroutine: None, frames: Frames::new() }
+    }
+
+    /// Drops the coroutine without running it, its frames before it.
+    pub(crate) fn discard(&mut self) {
+        self.frames = Frames::new();
+        self.coroutine = None;
+    }
+
+    /// Name and state of each frame, outermost first.
+    pub(crate) fn describe(&self) -> Vec<String> {
+        let mut frames: Vec<_> = self.frames.iter().map(|frame| frame.describe()).collect();
+        frames.extend(self.coroutine.as_ref().map(|coroutine| coroutine.state().to_string()));
+        frames.reverse();
+        frames
+    }
+
+    /// Whether it is suspended inside a `Call`.
+    pub(crate) fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+}
+
+#[cold]
+pub(super) fn reused() -> Exception {
+    Exception::runtime("cannot reuse already awaited coroutine")
+}
+
+/// Tells the compiler that the branch it stands in is not the usual one, so that a yield is a comparison and no jump
+/// through a table (3.4 ns for 4.9 a boxed resume).
+#[cold]
+#[inline(always)]
+const fn rarely() {}

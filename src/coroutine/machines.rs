@@ -1,0 +1,156 @@
+//! Ready-made machines: what has an obvious coroutine gets it.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::{Coroutine, Exception, Resumed, Step};
+
+/// A coroutine that ends at its first resume, with `value`.
+///
+/// ```
+/// use innermost::{Generator, Stop, ready};
+///
+/// let mut done = Generator::new(ready::<(), (), _>(7));
+/// assert!(matches!(done.next(), Err(Stop::Returned(7))));
+/// ```
+pub const fn ready<Yield, Input, Return>(value: Return) -> Ready<Yield, Input, Return> {
+    Ready { value: Some(value), marker: PhantomData }
+}
+
+/// What [`ready`] makes.
+pub struct Ready<Yield, Input, Return> {
+    value: Option<Return>,
+    marker: PhantomData<fn(Input) -> Yield>,
+}
+
+impl<Yield, Input: Default, Return> Coroutine for Ready<Yield, Input, Return> {
+    type Yield = Yield;
+    type Input = Input;
+    type Return = Return;
+
+    fn resume(&mut self, sent: Result<Input, Exception>) -> Resumed<Self> {
+        sent?;
+        self.value.take().map(Step::Return).ok_or_else(super::frames::reused)
+    }
+}
+
+/// A coroutine that yields `value` and returns what it is sent for it: Python's `x = yield value`.
+///
+/// ```
+/// use innermost::{Generator, Stop, yield_once};
+///
+/// let mut question = Generator::new(yield_once::<_, u32>("how many?"));
+/// assert_eq!(question.next()?, "how many?");
+/// assert!(matches!(question.send(42), Err(Stop::Returned(42))));
+/// # Ok::<(), Stop<u32>>(())
+/// ```
+pub const fn yield_once<Yield, Input>(value: Yield) -> YieldOnce<Yield, Input> {
+    YieldOnce { value: Some(value), marker: PhantomData }
+}
+
+/// What [`yield_once`] makes.
+pub struct YieldOnce<Yield, Input> {
+    value: Option<Yield>,
+    marker: PhantomData<fn(Input)>,
+}
+
+impl<Yield, Input: Default> Coroutine for YieldOnce<Yield, Input> {
+    type Yield = Yield;
+    type Input = Input;
+    type Return = Input;
+
+    fn resume(&mut self, sent: Result<Input, Exception>) -> Resumed<Self> {
+        let sent = sent?;
+        Ok(self.value.take().map_or_else(|| Step::Return(sent), Step::Yield))
+    }
+}
+
+/// A coroutine that yields the items of an iterator: Python's `yield from iterable`.
+///
+/// Whatever is thrown in ends it, as it does where Python delegates to an iterator that has no `throw`.
+///
+/// ```
+/// use innermost::{Exception, Generator, from_iter};
+///
+/// let letters: Vec<_> = Generator::new(from_iter("abc".chars())).collect::<Result<_, _>>()?;
+/// assert_eq!(letters, ['a', 'b', 'c']);
+/// # Ok::<(), Exception>(())
+/// ```
+pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter> {
+    FromIter(items.into_iter())
+}
+
+/// What [`from_iter`] makes.
+#[derive(Clone, Debug)]
+pub struct FromIter<I>(I);
+
+impl<I: Iterator> Coroutine for FromIter<I> {
+    type Yield = I::Item;
+    type Input = ();
+    type Return = ();
+
+    #[inline]
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        Ok(self.0.next().map_or(Step::Return(()), Step::Yield))
+    }
+}
+
+/// A coroutine whose `resume` is a closure; its state is what the closure has captured.
+///
+/// ```
+/// use innermost::{Exception, Generator, Step, from_fn};
+///
+/// let mut left = 3;
+/// let countdown = from_fn(move |sent: Result<(), Exception>| {
+///     sent?;
+///     left -= 1;
+///     Ok(if left > 0 { Step::Yield(left) } else { Step::Return("lift-off") })
+/// });
+/// assert_eq!(Generator::new(countdown).collect::<Result<Vec<_>, _>>()?, [2, 1]);
+/// # Ok::<(), Exception>(())
+/// ```
+pub const fn from_fn<F, Yield, Input, Return>(resume: F) -> FromFn<F, Yield, Input, Return>
+where
+    F: FnMut(Result<Input, Exception>) -> Result<Step<Yield, Input, Return>, Exception>,
+{
+    FromFn { resume, marker: PhantomData }
+}
+
+/// What [`from_fn`] makes.
+pub struct FromFn<F, Yield, Input, Return> {
+    resume: F,
+    marker: PhantomData<fn(Input) -> (Yield, Return)>,
+}
+
+impl<F, Yield, Input: Default, Return> Coroutine for FromFn<F, Yield, Input, Return>
+where
+    F: FnMut(Result<Input, Exception>) -> Result<Step<Yield, Input, Return>, Exception>,
+{
+    type Yield = Yield;
+    type Input = Input;
+    type Return = Return;
+
+    #[inline]
+    fn resume(&mut self, sent: Result<Input, Exception>) -> Resumed<Self> {
+        (self.resume)(sent)
+    }
+}
+
+impl<Yield, Input, Return> fmt::Debug for Ready<Yield, Input, Return> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.value.is_some() { "Ready(created)" } else { "Ready(over)" })
+    }
+}
+
+impl<Yield, Input> fmt::Debug for YieldOnce<Yield, Input> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.value.is_some() { "YieldOnce(created)" } else { "YieldOnce(yielded)" })
+    }
+}
+
+impl<F, Yield, Input, Return> fmt::Debug for FromFn<F, Yield, Input, Return> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromFn")
+    }
+}

@@ -1,0 +1,118 @@
+//! A generator that several may hold: what a reference to a generator object is in Python.
+
+use alloc::rc::Rc;
+use core::cell::{RefCell, RefMut};
+use core::fmt;
+
+use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, StackTrace, State, Stop};
+
+/// A [`Generator`] behind a handle that can be cloned, kept by the body itself, and asked while it runs.
+///
+/// Only here can a generator be found running: whoever resumes, throws into or closes one that is, gets the `ValueError`
+/// "generator already executing", and the run goes on unharmed. So a generator that delegates to itself, on whatever
+/// detour, raises instead of hanging.
+///
+/// ```
+/// use innermost::{Exception, GeneratorState, SharedGenerator, Step, Stop, from_fn};
+/// use std::cell::OnceCell;
+/// use std::rc::Rc;
+///
+/// let this = Rc::new(OnceCell::<SharedGenerator<Box<dyn innermost::Coroutine<Yield = String, Input = (), Return = ()>>>>::new());
+/// let inside = Rc::clone(&this);
+/// let body = from_fn(move |sent: Result<(), Exception>| {
+///     sent?;
+///     let this = inside.get().expect("set before the first resume");
+///     assert_eq!(this.state(), GeneratorState::Running);
+///     Ok(Step::Yield::<_, _, ()>(Exception::from(this.next().unwrap_err()).to_string()))
+/// });
+/// let generator = SharedGenerator::new(Box::new(body) as Box<dyn innermost::Coroutine<Yield = String, Input = (), Return = ()>>);
+/// this.set(generator.clone()).expect("set once");
+/// assert_eq!(generator.next()?, "generator already executing");
+/// assert_eq!(generator.state(), GeneratorState::Suspended);
+/// # Ok::<(), Stop<()>>(())
+/// ```
+pub struct SharedGenerator<C: Coroutine>(Rc<RefCell<Generator<C>>>);
+
+impl<C: Coroutine> SharedGenerator<C> {
+    /// A generator whose body has not started.
+    pub fn new(coroutine: C) -> Self {
+        Self(Rc::new(RefCell::new(Generator::new(coroutine))))
+    }
+
+    fn get(&self) -> Result<RefMut<'_, Generator<C>>, Exception> {
+        self.0.try_borrow_mut().map_err(|_| Exception::message(Kind::ValueError, "generator already executing"))
+    }
+
+    /// As [`Generator::next`].
+    ///
+    /// # Errors
+    ///
+    /// The same, and `ValueError` while it runs.
+    pub fn next(&self) -> Result<C::Yield, Stop<C::Return>> {
+        self.get()?.next()
+    }
+
+    /// As [`Generator::send`].
+    ///
+    /// # Errors
+    ///
+    /// The same, and `ValueError` while it runs.
+    pub fn send(&self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
+        self.get()?.send(value)
+    }
+
+    /// As [`Generator::throw`].
+    ///
+    /// # Errors
+    ///
+    /// The same, and `ValueError` while it runs.
+    pub fn throw(&self, exception: impl Into<Exception>) -> Result<C::Yield, Stop<C::Return>> {
+        self.get()?.throw(exception)
+    }
+
+    /// As [`Generator::close`].
+    ///
+    /// # Errors
+    ///
+    /// The same, and `ValueError` while it runs.
+    pub fn close(&self) -> Result<Option<C::Return>, Exception> {
+        self.get()?.close()
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> GeneratorState {
+        self.0.try_borrow().map_or(GeneratorState::Running, |generator| generator.state())
+    }
+
+    /// As [`Generator::stack_trace`]; `None` while it runs.
+    pub fn stack_trace(&self) -> Option<StackTrace> {
+        self.0.try_borrow().ok().map(|generator| generator.stack_trace())
+    }
+}
+
+/// Delegating to a handle: the generator goes on from where it stands, whoever resumed it before.
+impl<C: Coroutine> Coroutine for SharedGenerator<C> {
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        Coroutine::resume(&mut *self.get()?, sent)
+    }
+
+    fn state(&self) -> State<'_> {
+        State::of::<C>()
+    }
+}
+
+impl<C: Coroutine> Clone for SharedGenerator<C> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<C: Coroutine> fmt::Debug for SharedGenerator<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedGenerator").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
