@@ -37,7 +37,7 @@ use super::{Coroutine, Exception, Resumed, State, Step};
 /// /// Counts down from `n`, each number in a frame of its own, and returns how many there were.
 /// enum Countdown {
 ///     At(u32),
-///     In(u32, Call<Countdown>),
+///     In(Call<Countdown>),
 /// }
 ///
 /// impl Coroutine for Countdown {
@@ -50,10 +50,10 @@ use super::{Coroutine, Exception, Resumed, State, Step};
 ///             Self::At(0) => Ok(Step::Return(0)),
 ///             Self::At(n) => {
 ///                 let n = *n;
-///                 *self = Self::In(n, Call::new(Self::At(n - 1)));
+///                 *self = Self::In(Call::new(Self::At(n - 1)));
 ///                 Ok(Step::Yield(n))
 ///             }
-///             Self::In(_, rest) => Ok(Step::Return(yield_from!(rest, sent)? + 1)),
+///             Self::In(rest) => Ok(Step::Return(yield_from!(rest, sent)? + 1)),
 ///         }
 ///     }
 /// }

@@ -45,7 +45,7 @@ pub trait CoroutineExt: Coroutine + Sized {
     /// `GeneratorExit` passes: whoever catches that must not go on, and closing is for a machine of its own.
     ///
     /// ```
-    /// use innermost::{CoroutineExt, Exception, Generator, Stop, yield_once};
+    /// use innermost::{CoroutineExt, Generator, Stop, yield_once};
     ///
     /// let mut calm = Generator::new(yield_once::<_, u32>("well?").catch(|_| Ok(0)));
     /// calm.next()?;
