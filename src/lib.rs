@@ -10,8 +10,29 @@ extern crate alloc;
 extern crate std;
 
 pub mod coroutine;
+#[cfg(feature = "std")]
+mod event_loop;
+#[cfg(feature = "std")]
+mod net;
+#[cfg(feature = "std")]
+mod sys;
+#[cfg(feature = "std")]
+mod task;
+#[cfg(feature = "std")]
+mod time;
 
 pub use self::coroutine::{
-    Call, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Ready, Resumed,
-    SharedGenerator, StackTrace, State, Step, Stop, YieldOnce, from_fn, from_iter, ready, yield_once,
+    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
+    Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, YieldOnce, from_fn, from_iter, ready,
+    yield_once,
 };
+#[cfg(feature = "std")]
+pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerHandle};
+#[cfg(feature = "std")]
+pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+#[cfg(feature = "std")]
+pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+#[cfg(feature = "std")]
+pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
+#[cfg(feature = "std")]
+pub use self::time::{Sleep, sleep};

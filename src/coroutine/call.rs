@@ -87,6 +87,18 @@ impl<C: Coroutine + 'static> Call<C> {
         }
     }
 
+    /// What it raises when `thrown` comes to it. A fresh child never starts. One that was given away has been closed by
+    /// the driver, since exits alone come this way, and what it raised in answer goes before the exit.
+    #[cold]
+    #[inline(never)]
+    fn closed(&self, thrown: Exception) -> Exception {
+        drop(self.0.body.take_suspended());
+        match self.0.body.outcome.take() {
+            Some(Err(raised)) if !raised.is_generator_exit() => raised,
+            _ => thrown,
+        }
+    }
+
     /// Whether the child stands on a driver's stack: the driver then holds the frame too.
     fn is_given_away(&self) -> bool {
         Rc::strong_count(&self.0) > 1
@@ -101,9 +113,7 @@ impl<C: Coroutine + 'static> Coroutine for Call<C> {
     #[inline(always)]
     fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
         if let Err(thrown) = sent {
-            // A fresh child never starts. One that was given away has been closed: exits alone come this way.
-            drop(self.0.body.coroutine.take());
-            return Err(thrown);
+            return Err(self.closed(thrown));
         }
         match self.0.body.outcome.take() {
             Some(outcome) => outcome.map(Step::Return),
@@ -158,9 +168,15 @@ pub(super) enum FrameStep<Yield, Input> {
 /// What a driver asks of a frame, whatever its coroutine.
 trait Body<Yield, Input> {
     fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input>;
-    fn was_closed(&self) -> bool;
     fn fail(&self, raised: Exception);
     fn describe(&self) -> String;
+}
+
+impl<C: Coroutine> Activation<C> {
+    /// Takes the coroutine out. One that runs now, and so has brought this about itself, is dropped with its frame.
+    fn take_suspended(&self) -> Option<C> {
+        self.coroutine.try_borrow_mut().ok()?.take()
+    }
 }
 
 impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
@@ -182,16 +198,8 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
         FrameStep::Ended
     }
 
-    fn was_closed(&self) -> bool {
-        let outcome = self.outcome.take();
-        let closed = !matches!(&outcome, Some(Err(raised)) if !raised.is_generator_exit());
-        self.outcome.set(outcome);
-        closed
-    }
-
     fn fail(&self, raised: Exception) {
-        // A coroutine that runs now, and so has brought this about itself, is dropped with its frame.
-        let dropped = self.coroutine.try_borrow_mut().ok().and_then(|mut slot| slot.take());
+        let dropped = self.take_suspended();
         self.outcome.set(Some(Err(raised)));
         drop(dropped);
     }
@@ -217,11 +225,6 @@ impl<Yield, Input> Frame<Yield, Input> {
     #[inline]
     pub(super) fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {
         self.0.body.resume(sent)
-    }
-
-    /// Of a frame that has ended while it was being closed: whether that went well.
-    pub(super) fn was_closed(&self) -> bool {
-        self.0.body.was_closed()
     }
 
     /// Drops the coroutine as it stands; the parent's `Call` will raise this.

@@ -4,12 +4,15 @@
 //! `Call` takes the outcome from the ended frame, be it a value or an exception. So a resume costs the same at any
 //! depth, and nothing here recurses: a stack of a million frames is closed and dropped in a loop.
 //!
-//! Closing is innermost first (PEP 342, PEP 380). `GeneratorExit` is thrown into each frame in turn:
+//! Closing is innermost first (PEP 342, PEP 380). `GeneratorExit` is thrown into each frame in turn, and comes to the
+//! `Call` that waits for the frame above:
 //!
-//! - it returns, or lets the exit out: the frame below gets a `GeneratorExit` of its own;
-//! - it raises something else: that is raised in the frame below, which is still being closed;
-//! - it yields: it has ignored the exit. It is closed once more and its outcome dropped, which is what becomes of a
-//!   generator in CPython when its last reference goes; then the frame below gets a `RuntimeError`.
+//! - that one has returned, or let its exit out: the `Call` raises the exit;
+//! - it has raised something else: the `Call` raises that in place of the exit;
+//! - it has yielded, and so ignored its exit. It is closed once more and its outcome dropped, which is what becomes of a
+//!   generator in CPython when its last reference goes; then the `Call` raises a `RuntimeError` in place of the exit.
+//!
+//! An exit each way, so that whatever stands between the frame and its `Call`, driven inline, knows that it is closed.
 //!
 //! What is rare takes the frames by value and gives them back, and is never inlined. A driver that is a local variable
 //! then never has its address taken, and the compiler keeps it in registers: a `for` over a machine that makes no
@@ -109,34 +112,27 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Closes every frame, and gives what the coroutine below them is to be resumed with: an exit, or `Ok` where its
-    /// `Call` has something else to raise.
+    /// Closes every frame. The coroutine below them is to be closed next.
     #[cold]
     #[inline(never)]
-    fn close(mut self) -> Result<Input, Exception> {
-        let mut send = Err(Exception::generator_exit());
+    fn close(mut self) {
         while let Some(frame) = self.top.clone() {
-            send = self.close_frame(&frame, send);
+            self.close_innermost(&frame);
         }
-        send
     }
 
-    /// Resumes `frame`, the innermost, with `send` and takes it off the stack; gives what the one below is to be
-    /// resumed with.
-    fn close_frame(&mut self, frame: &Frame<Yield, Input>, send: Result<Input, Exception>) -> Result<Input, Exception> {
-        if self.runs_to_end_of(frame, send) {
-            if frame.was_closed() { Err(Exception::generator_exit()) } else { Ok(Input::default()) }
-        } else {
+    /// Closes `frame`, the innermost, and takes it off the stack.
+    fn close_innermost(&mut self, frame: &Frame<Yield, Input>) {
+        if !self.ends_when_closed(frame) {
             self.abandon(frame);
             frame.fail(exit_ignored());
-            Ok(Input::default())
         }
     }
 
-    /// Resumes `frame`, the innermost, and whatever it delegates to, until it has ended (and is off the stack) or
-    /// something is yielded.
-    fn runs_to_end_of(&mut self, frame: &Frame<Yield, Input>, send: Result<Input, Exception>) -> bool {
-        let mut step = frame.resume(send);
+    /// Throws an exit into `frame`, the innermost, and runs it and whatever it delegates to until it has ended (and is
+    /// off the stack) or something is yielded.
+    fn ends_when_closed(&mut self, frame: &Frame<Yield, Input>) -> bool {
+        let mut step = frame.resume(Err(Exception::generator_exit()));
         loop {
             match step {
                 FrameStep::Yield(_) => return false,
@@ -161,14 +157,10 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     fn abandon(&mut self, base: &Frame<Yield, Input>) {
         let mut base = base.clone();
         loop {
-            let mut send = Err(Exception::generator_exit());
-            loop {
-                match self.top.clone() {
-                    Some(top) if !top.is(&base) => send = self.close_frame(&top, send),
-                    _ => break,
-                }
+            while let Some(top) = self.top.clone().filter(|top| !top.is(&base)) {
+                self.close_innermost(&top);
             }
-            if self.runs_to_end_of(&base, send) {
+            if self.ends_when_closed(&base) {
                 return;
             }
             base.fail(exit_ignored());
@@ -255,7 +247,8 @@ impl<C: Coroutine> Driver<C> {
         if !self.frames.is_empty() {
             sent = match sent {
                 Err(exit) if exit.is_generator_exit() => {
-                    mem::replace(&mut self.frames, Frames::new()).close().map_err(|_| exit)
+                    mem::replace(&mut self.frames, Frames::new()).close();
+                    Err(exit)
                 }
                 sent => match self.frames.resume(sent) {
                     Progress::Yield(yielded) => return Driven::Yield(yielded),

@@ -1,0 +1,175 @@
+//! Sends back whatever it is sent, to thousands of clients at once: one task a connection.
+//!
+//! ```text
+//! cargo run --release --example echo_server [ADDR]      (127.0.0.1:7007; port 0 picks a free one)
+//! nc 127.0.0.1 7007                                     (type something)
+//! ```
+//!
+//! Ctrl-C and SIGTERM stop it: nobody new is accepted, what has been received is still sent back, and it exits with 0. A
+//! second one, or five seconds, cut that short.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use innermost::{
+    AnyTask, Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State, Step, TcpListener,
+    TcpStream, sleep, yield_from,
+};
+
+/// One connection. What was read and is not written yet stands in the buffer, so the phase is only where it waits.
+struct Echo {
+    stream: TcpStream,
+    buffer: Buffer,
+    phase: Phase,
+    stopping: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Reading,
+    Writing,
+}
+
+impl Coroutine for Echo {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        // The first cancel asks for an end in good order. A second one is propagated below.
+        if !self.stopping && sent.as_ref().is_err_and(Exception::is_cancelled) {
+            self.stopping = true;
+            sent = Ok(());
+        }
+        loop {
+            self.phase = match self.phase {
+                // Only what has come already: so the read is resumed by hand, and given up if it would wait.
+                Phase::Reading if self.stopping => match self.stream.read(&mut self.buffer).resume(sent)? {
+                    Step::Return(1..) => {
+                        sent = Ok(());
+                        Phase::Writing
+                    }
+                    _ => return Ok(Step::Return(())),
+                },
+                Phase::Reading => match yield_from!(self.stream.read(&mut self.buffer), sent)? {
+                    0 => return Ok(Step::Return(())),
+                    _ => Phase::Writing,
+                },
+                Phase::Writing => {
+                    yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
+                    Phase::Reading
+                }
+            };
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Echo", &self.phase)
+    }
+}
+
+/// Accepts connections until it is cancelled, then waits for those that are left.
+struct Server {
+    /// `None` once it stops.
+    listener: Option<TcpListener>,
+    phase: ServerPhase,
+}
+
+enum ServerPhase {
+    Accepting,
+    /// No descriptor was free, or the like: connections wait in the kernel.
+    Pausing(Sleep),
+    Stopping(Vec<AnyTask>),
+}
+
+/// How long accepting pauses when it fails.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a peer may take to read the rest when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+impl Coroutine for Server {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if sent.as_ref().is_err_and(Exception::is_cancelled) {
+            match self.listener.take() {
+                Some(_closed) => self.phase = ServerPhase::Stopping(stop_connections()?),
+                None => return Ok(Step::Return(())),
+            }
+            sent = Ok(());
+        }
+        loop {
+            match (&mut self.phase, &self.listener) {
+                (ServerPhase::Accepting, Some(listener)) => {
+                    let accepted = yield_from!(listener.accept(), sent);
+                    if let Err(error) = accepted.and_then(|(stream, _)| serve(stream)) {
+                        eprintln!("cannot accept: {error}");
+                        self.phase = ServerPhase::Pausing(sleep(PAUSE));
+                    }
+                }
+                (ServerPhase::Pausing(sleep), _) => {
+                    yield_from!(sleep, sent)?;
+                    self.phase = ServerPhase::Accepting;
+                }
+                (ServerPhase::Stopping(connections), _) => match connections.last_mut() {
+                    Some(connection) => {
+                        yield_from!(connection, sent)?;
+                        connections.pop();
+                    }
+                    None => return Ok(Step::Return(())),
+                },
+                (ServerPhase::Accepting, None) => return Ok(Step::Return(())),
+            }
+        }
+    }
+}
+
+fn serve(stream: TcpStream) -> Result<(), Exception> {
+    stream.set_nodelay(true)?;
+    let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading, stopping: false };
+    // A connection that its peer has reset is nobody else's concern.
+    EventLoop::running()?.create_task(echo.catch(|_| Ok(())))?;
+    Ok(())
+}
+
+/// Asks every connection to end; gives their tasks.
+fn stop_connections() -> Result<Vec<AnyTask>, Exception> {
+    let event_loop = EventLoop::running()?;
+    let mut tasks = event_loop.all_tasks();
+    if let Some(server) = event_loop.current_task() {
+        tasks.retain(|task| !task.is(&server));
+        event_loop.call_later(GRACE, move || _ = server.cancel())?;
+    }
+    for connection in &tasks {
+        connection.cancel();
+    }
+    Ok(tasks)
+}
+
+fn main() -> ExitCode {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7007".into());
+    match run(&address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo_server {address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(address: &str) -> Result<(), Exception> {
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
+    writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let event_loop = EventLoop::new()?;
+    let server = event_loop.create_task(Server { listener: Some(listener), phase: ServerPhase::Accepting })?;
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let server = server.clone();
+        event_loop.add_signal_handler(signal, move || _ = server.cancel())?;
+    }
+    event_loop.run_until_complete(server)
+}

@@ -1,0 +1,442 @@
+//! Layer 2: the event loop. One thread, one ready queue, one wait a turn.
+//!
+//! ```text
+//!             +------------------------ a turn -------------------------+
+//!             |                                                         |
+//!  threads -> |  ask the selector    move due timers    run what was    |
+//!  signals -> |  (wait, if nothing -> to the ready   -> ready, not what |
+//!  sockets -> |   is ready)           queue             that adds       |
+//!             +---------------------------------------------------------+
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs`      | [`EventLoop`] and [`LoopHandle`]: all that asyncio's loop object does |
+//! | `turn.rs`     | one turn |
+//! | `timers.rs`   | what is to run later, by deadline |
+//! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
+//! | `running.rs`  | which loop runs in this thread |
+//!
+//! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
+
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::ops::Deref;
+use core::time::Duration;
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
+use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
+
+mod registry;
+mod remote;
+mod running;
+mod timers;
+mod turn;
+
+use self::registry::Registry;
+pub(crate) use self::registry::{Attempt, Left, Registered};
+use self::remote::Inbox;
+pub use self::remote::{LoopGone, RemoteHandle};
+pub(crate) use self::running::running;
+pub use self::timers::TimerHandle;
+use self::timers::Timers;
+
+/// The token of the loop's own waker.
+const WAKER: Token = Token(u64::MAX);
+
+/// An event loop: runs callbacks and tasks in one thread, and waits for time and descriptors. asyncio's `EventLoop`.
+///
+/// This is its owner. What callbacks and coroutines need of it is the [`LoopHandle`] that it dereferences to, and that
+/// [`EventLoop::running`] gives them.
+///
+/// ```
+/// use innermost::{EventLoop, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// event_loop.call_soon(|| println!("first"))?;
+/// event_loop.run_until_complete(sleep(Duration::from_millis(1)))?;
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// # Dropping
+///
+/// Closes the loop, as [`close`](LoopHandle::close) does.
+#[derive(Debug)]
+pub struct EventLoop(LoopHandle);
+
+/// A way to an event loop, for use in its thread. Clones are handles to the same loop, and do not keep it open.
+#[derive(Clone)]
+pub struct LoopHandle(Rc<Core>);
+
+/// What a loop consists of.
+struct Core {
+    scheduler: Rc<Scheduler>,
+    registry: Rc<Registry>,
+    timers: RefCell<Timers>,
+    clock: Box<dyn Clock>,
+    inbox: Arc<Inbox>,
+    signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
+    /// Taken out while it is filled and read.
+    events: Cell<Vec<Event>>,
+    running: Cell<bool>,
+    stopping: Cell<bool>,
+    /// How much has run since the selector was last asked.
+    since_select: Cell<usize>,
+}
+
+impl EventLoop {
+    /// A loop over the system's best selector and its monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is free, or no memory.
+    pub fn new() -> Result<Self, Exception> {
+        Self::with(default_selector()?, Box::new(MonotonicClock::new()))
+    }
+
+    /// A loop over a selector and a clock of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with(mut selector: Box<dyn Selector>, clock: Box<dyn Clock>) -> Result<Self, Exception> {
+        let inbox = Arc::new(Inbox::new()?);
+        selector.register(inbox.waker().as_fd(), WAKER)?;
+        let scheduler = Rc::new(Scheduler::new());
+        Ok(Self(LoopHandle(Rc::new(Core {
+            registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
+            scheduler,
+            timers: RefCell::new(Timers::new()),
+            clock,
+            inbox,
+            signal_handlers: RefCell::new(BTreeMap::new()),
+            events: Cell::new(Vec::new()),
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+            since_select: Cell::new(0),
+        }))))
+    }
+
+    /// The loop that runs in this thread: asyncio's `get_running_loop`.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where none does.
+    pub fn running() -> Result<LoopHandle, Exception> {
+        running()
+    }
+
+    /// A handle for callbacks and coroutines to keep.
+    pub fn handle(&self) -> LoopHandle {
+        self.0.clone()
+    }
+}
+
+impl Deref for EventLoop {
+    type Target = LoopHandle;
+
+    fn deref(&self) -> &LoopHandle {
+        &self.0
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        // Refused only while it runs: then its owner was dropped by a callback, and there is nobody to tell.
+        let _ = self.close();
+    }
+}
+
+/// Scheduling.
+impl LoopHandle {
+    /// Runs `function` in the next turn, after what was queued before.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+        self.0.scheduler.check_open()?;
+        let callback = callback(Rc::clone(&self.0.scheduler), function);
+        self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
+        Ok(Handle::new(callback))
+    }
+
+    /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_later(&self, delay: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+        self.call_at(self.time().saturating_add(delay), function)
+    }
+
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+        self.0.scheduler.check_open()?;
+        let callback = callback(Rc::clone(&self.0.scheduler), function);
+        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback));
+        Ok(TimerHandle::new(Handle::new(callback), deadline))
+    }
+
+    /// The time on the loop's clock, read now.
+    pub fn time(&self) -> Duration {
+        self.0.clock.now()
+    }
+
+    /// A future of this loop.
+    pub fn create_future<T: 'static>(&self) -> Future<T> {
+        Future::new(Rc::clone(&self.0.scheduler))
+    }
+
+    /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,
+    /// whether or not anybody keeps the handle.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        spawn(&self.0.scheduler, coroutine)
+    }
+
+    /// Every task that has not ended, oldest first.
+    pub fn all_tasks(&self) -> Vec<AnyTask> {
+        self.0.scheduler.live_tasks().into_iter().map(AnyTask::new).collect()
+    }
+
+    /// The task whose coroutine runs now, if one does.
+    pub fn current_task(&self) -> Option<AnyTask> {
+        self.0.scheduler.current().map(AnyTask::new)
+    }
+
+    /// A handle for other threads.
+    pub fn remote(&self) -> RemoteHandle {
+        RemoteHandle::new(Arc::clone(&self.0.inbox))
+    }
+}
+
+/// Running.
+impl LoopHandle {
+    /// Runs until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed or running, or another one runs in this thread; what the selector
+    /// raises.
+    pub fn run_forever(&self) -> Result<(), Exception> {
+        self.check_can_run()?;
+        let _running = self.enter();
+        let result = loop {
+            if let Err(error) = self.0.turn() {
+                break Err(error.into());
+            }
+            if self.0.stopping.get() {
+                break Ok(());
+            }
+        };
+        self.0.stopping.set(false);
+        result
+    }
+
+    /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
+    /// for; anything else is made a task.
+    ///
+    /// # Errors
+    ///
+    /// What the coroutine raised; `RuntimeError` as for [`run_forever`](Self::run_forever), and where the loop was
+    /// stopped before.
+    pub fn run_until_complete<C>(&self, coroutine: C) -> Result<C::Return, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        self.check_can_run()?;
+        let future = self.ensure_future(coroutine)?;
+        let this = self.clone();
+        let stop = future.add_done_callback(move |_| this.stop());
+        let ran = self.run_forever();
+        future.remove_done_callback(stop);
+        ran?;
+        if !future.done() {
+            return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
+        }
+        future.take_result()
+    }
+
+    /// The future that a coroutine is, where it is one, or that its task is.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn ensure_future<C>(&self, coroutine: C) -> Result<Future<C::Return>, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        let any: &dyn Any = &coroutine;
+        if let Some(future) = any.downcast_ref::<Future<C::Return>>() {
+            return Ok(future.clone());
+        }
+        if let Some(task) = any.downcast_ref::<Task<C::Return>>() {
+            return Ok(Future::clone(task));
+        }
+        Ok(Future::clone(&*self.create_task(coroutine)?))
+    }
+
+    /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
+    pub fn stop(&self) {
+        self.0.stopping.set(true);
+    }
+
+    /// Whether the loop runs.
+    pub fn is_running(&self) -> bool {
+        self.0.running.get()
+    }
+
+    /// Whether the loop is closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.scheduler.is_closed()
+    }
+
+    /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
+    /// first, each reported to the exception handler), and forgets every descriptor. Nothing happens the second time.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` while the loop runs.
+    pub fn close(&self) -> Result<(), Exception> {
+        if self.is_running() {
+            return Err(Exception::message(Kind::RuntimeError, "Cannot close a running event loop"));
+        }
+        if self.is_closed() {
+            return Ok(());
+        }
+        for signal in self.0.signal_handlers.take().into_keys() {
+            let _ = signal::restore(signal);
+        }
+        signal::release(self.0.inbox.waker().raw_fd());
+        let jobs = self.0.inbox.close();
+        self.0.scheduler.close();
+        drop(self.0.timers.take());
+        self.0.registry.close();
+        drop(jobs);
+        Ok(())
+    }
+
+    fn check_can_run(&self) -> Result<(), Exception> {
+        self.0.scheduler.check_open()?;
+        if self.is_running() {
+            return Err(Exception::message(Kind::RuntimeError, "This event loop is already running"));
+        }
+        if running().is_ok() {
+            let text = "Cannot run the event loop while another loop is running";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
+        Ok(())
+    }
+}
+
+/// Errors, signals, and life as a guest.
+impl LoopHandle {
+    /// Has errors that nobody takes given to `handler`, in place of standard error.
+    pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {
+        self.0.scheduler.set_handler(Some(Rc::new(handler)));
+    }
+
+    /// Gives an error to the exception handler.
+    pub fn call_exception_handler(&self, context: ErrorContext) {
+        self.0.scheduler.report(context);
+    }
+
+    /// Calls `handler` from the loop whenever `signal` has come. One loop of the process can do that at a time.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
+    /// `RuntimeError` where the loop is closed.
+    pub fn add_signal_handler(&self, signal: i32, handler: impl Fn() + 'static) -> Result<(), Exception> {
+        self.0.scheduler.check_open()?;
+        signal::claim(self.0.inbox.waker().raw_fd())?;
+        if let Err(error) = signal::catch(signal) {
+            self.release_signals();
+            return Err(error.into());
+        }
+        let former = self.0.signal_handlers.borrow_mut().insert(signal, Rc::new(handler));
+        drop(former);
+        Ok(())
+    }
+
+    /// Leaves `signal` to the system's default again. `false` where it had no handler.
+    pub fn remove_signal_handler(&self, signal: i32) -> bool {
+        let removed = self.0.signal_handlers.borrow_mut().remove(&signal);
+        if removed.is_some() {
+            let _ = signal::restore(signal);
+        }
+        self.release_signals();
+        removed.is_some()
+    }
+
+    fn release_signals(&self) {
+        if self.0.signal_handlers.borrow().is_empty() {
+            signal::release(self.0.inbox.waker().raw_fd());
+        }
+    }
+
+    /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
+    /// [`next_deadline`](Self::next_deadline), and for the descriptor that [`with_fd`](Self::with_fd) gives to be
+    /// readable.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_forever`](Self::run_forever).
+    pub fn run_once(&self) -> Result<(), Exception> {
+        self.stop();
+        self.run_forever()
+    }
+
+    /// When the loop has something to do by itself: now, if anything is ready; `None` where only a descriptor or another
+    /// thread can give it something.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        if self.0.scheduler.ready() > 0 {
+            return Some(self.time());
+        }
+        self.0.timers.borrow_mut().next_deadline()
+    }
+
+    /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
+    pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
+        self.0.registry.with_fd(function)
+    }
+}
+
+impl PartialEq for LoopHandle {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for LoopHandle {}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop")
+            .field("running", &self.is_running())
+            .field("closed", &self.is_closed())
+            .field("scheduler", &self.0.scheduler)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,303 @@
+//! Descriptors: their readiness, and who waits for it.
+//!
+//! A descriptor is registered when it is first used, once and for both directions, and keeps its readiness here. An
+//! operation tries its system call if the direction may be ready, and only then waits.
+//!
+//! Invariants:
+//!
+//! 1. A token names a slot and its generation. A late event for a slot that has been used again finds another
+//!    generation there, and is dropped.
+//! 2. One task at a time waits for a direction. A second one gets a `RuntimeError`, and the first waits on.
+
+use core::cell::{Cell, OnceCell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::boxed::Box;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+use std::vec::Vec;
+
+use slab::Slab;
+
+use super::running::{running, runs_with};
+use crate::coroutine::{Exception, Kind};
+use crate::sys::{Direction, Event, Readiness, Selector, Token};
+use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
+
+pub(super) struct Registry {
+    scheduler: Rc<Scheduler>,
+    /// `None` once the loop is closed.
+    selector: RefCell<Option<Box<dyn Selector>>>,
+    slots: RefCell<Slab<Rc<Source>>>,
+    generation: Cell<u32>,
+}
+
+/// A registered descriptor.
+struct Source {
+    registry: Rc<Registry>,
+    token: Token,
+    fd: RawFd,
+    readiness: Cell<Readiness>,
+    reader: Cell<Option<Rc<dyn Run>>>,
+    writer: Cell<Option<Rc<dyn Run>>>,
+}
+
+impl Registry {
+    pub(super) fn new(scheduler: Rc<Scheduler>, selector: Box<dyn Selector>) -> Self {
+        let (selector, slots) = (RefCell::new(Some(selector)), RefCell::new(Slab::new()));
+        Self { scheduler, selector, slots, generation: Cell::new(0) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
+    }
+
+    pub(super) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
+        function(self.selector.borrow().as_ref().and_then(|selector| selector.as_fd()))
+    }
+
+    pub(super) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        match &mut *self.selector.borrow_mut() {
+            Some(selector) => selector.select(events, timeout),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps what an event says, and queues who has waited for it.
+    pub(super) fn deliver(&self, event: Event) {
+        let source = match self.slots.borrow().get(slot_of(event.token)) {
+            Some(source) if source.token == event.token => Rc::clone(source),
+            _ => return,
+        };
+        source.readiness.set(source.readiness.get() | event.readiness);
+        for direction in [Direction::Read, Direction::Write] {
+            if event.readiness.intersects(Readiness::of(direction))
+                && let Some(task) = source.waiter(direction).take()
+            {
+                self.scheduler.push(task);
+            }
+        }
+    }
+
+    fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
+        self.scheduler.check_open()?;
+        let mut slots = self.slots.borrow_mut();
+        let entry = slots.vacant_entry();
+        let token = self.new_token(entry.key());
+        if let Some(selector) = &mut *self.selector.borrow_mut() {
+            selector.register(fd, token)?;
+        }
+        let source = Rc::new(Source {
+            registry: Rc::clone(self),
+            token,
+            fd: fd.as_raw_fd(),
+            // Nobody knows yet: the first operation finds out.
+            readiness: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        });
+        entry.insert(Rc::clone(&source));
+        Ok(source)
+    }
+
+    fn new_token(&self, slot: usize) -> Token {
+        // Never the waker's, which is all ones: a slot is less than 2^32 - 1, a descriptor being an `i32`.
+        self.generation.set(self.generation.get().wrapping_add(1));
+        Token(u64::from(self.generation.get()) << 32 | slot as u64)
+    }
+
+    /// Forgets a descriptor that is about to be closed. Who waits for it is queued, and finds out.
+    fn remove(&self, source: &Source, fd: BorrowedFd<'_>) {
+        let removed = {
+            let mut slots = self.slots.borrow_mut();
+            let slot = slot_of(source.token);
+            // The loop may have been closed, and the slot be gone.
+            if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
+        };
+        if let Some(selector) = &mut *self.selector.borrow_mut() {
+            selector.closing(fd);
+        }
+        drop(removed);
+    }
+
+    pub(super) fn close(&self) {
+        let sources = self.slots.take();
+        for (_, source) in &sources {
+            drop((source.reader.take(), source.writer.take()));
+        }
+        drop(self.selector.take());
+    }
+}
+
+fn slot_of(token: Token) -> usize {
+    token.0 as u32 as usize
+}
+
+impl Source {
+    fn waiter(&self, direction: Direction) -> &Cell<Option<Rc<dyn Run>>> {
+        match direction {
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
+        }
+    }
+
+    fn drained(&self, direction: Direction) {
+        if let Some(selector) = &mut *self.registry.selector.borrow_mut() {
+            selector.drained(self.token, direction);
+        }
+    }
+}
+
+const fn direction(what: Readied) -> Direction {
+    match what {
+        Readied::First => Direction::Read,
+        Readied::Second => Direction::Write,
+    }
+}
+
+impl Awaitable for Source {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>) -> Result<(), Exception> {
+        let direction = direction(what);
+        if self.readiness.get().intersects(Readiness::of(direction)) {
+            self.registry.scheduler.push(task);
+            return Ok(());
+        }
+        let waiter = self.waiter(direction);
+        match waiter.take() {
+            None => {
+                waiter.set(Some(task));
+                Ok(())
+            }
+            former => {
+                waiter.set(former);
+                let text = "another task is already waiting for this descriptor in the same direction";
+                Err(Exception::message(Kind::RuntimeError, text))
+            }
+        }
+    }
+
+    fn cancel_wait(self: Rc<Self>, what: Readied, _: &Exception) -> Withdrawn {
+        self.waiter(direction(what)).take().map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+    }
+
+    fn take_waiter(&self, what: Readied, _: *const ()) -> Option<Rc<dyn Run>> {
+        self.waiter(direction(what)).take()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fd {}", self.fd)
+    }
+}
+
+/// Something with a descriptor, which it owns, and that descriptor's registration.
+pub(crate) struct Registered<S: AsFd> {
+    source: OnceCell<Rc<Source>>,
+    inner: S,
+}
+
+/// How an operation went.
+pub(crate) enum Attempt<T> {
+    Done(T),
+    /// It would block: wait for this, and try again.
+    Wait(Await),
+}
+
+/// What an operation has found out about readiness, beside its result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// There may be more.
+    More,
+    /// It has moved less than it could have: the next one would block.
+    Nothing,
+}
+
+impl<S: AsFd> Registered<S> {
+    pub(crate) const fn new(inner: S) -> Self {
+        Self { source: OnceCell::new(), inner }
+    }
+
+    pub(crate) const fn get(&self) -> &S {
+        &self.inner
+    }
+
+    /// Tries an operation that does not block, if it may succeed.
+    ///
+    /// # Errors
+    ///
+    /// The operation's own; `RuntimeError` where no loop runs, or another than that of the first use.
+    #[inline]
+    pub(crate) fn attempt<T>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&S) -> io::Result<(T, Left)>,
+    ) -> Result<Attempt<T>, Exception> {
+        let source = match self.source.get() {
+            Some(source) => source,
+            None => self.register()?,
+        };
+        if source.readiness.get().intersects(Readiness::of(direction)) {
+            if !source.registry.scheduler.spend() {
+                return Ok(Attempt::Wait(Await::NextTurn));
+            }
+            loop {
+                match operation(&self.inner) {
+                    Ok((result, left)) => {
+                        if left == Left::Nothing {
+                            // What is closed stays so: no event will say it a second time.
+                            let drained = [Readiness::READABLE, Readiness::WRITABLE][direction as usize];
+                            source.readiness.set(source.readiness.get().without(drained));
+                            source.drained(direction);
+                        }
+                        return Ok(Attempt::Done(result));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            source.readiness.set(source.readiness.get().without(Readiness::of(direction)));
+            source.drained(direction);
+        }
+        source.registry.check_running()?;
+        let source = Awaited::new(Rc::clone(source) as Rc<_>);
+        Ok(Attempt::Wait(match direction {
+            Direction::Read => Await::Readable(source),
+            Direction::Write => Await::Writable(source),
+        }))
+    }
+
+    #[cold]
+    fn register(&self) -> Result<&Rc<Source>, Exception> {
+        let source = running()?.0.registry.register(self.inner.as_fd())?;
+        Ok(self.source.get_or_init(|| source))
+    }
+}
+
+impl Registry {
+    /// # Errors
+    ///
+    /// `RuntimeError` where another loop runs: its tasks would be woken here.
+    fn check_running(&self) -> Result<(), Exception> {
+        if runs_with(&self.scheduler) {
+            return Ok(());
+        }
+        Err(Exception::message(Kind::RuntimeError, "this descriptor is attached to a different event loop"))
+    }
+}
+
+impl<S: AsFd> Drop for Registered<S> {
+    fn drop(&mut self) {
+        if let Some(source) = self.source.take() {
+            source.registry.remove(&source, self.inner.as_fd());
+        }
+    }
+}
+
+impl<S: AsFd + fmt::Debug> fmt::Debug for Registered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}

@@ -1,0 +1,45 @@
+//! Which loop runs in this thread.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Core, LoopHandle};
+use crate::coroutine::{Exception, Kind};
+use crate::task::Scheduler;
+
+std::thread_local! {
+    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+/// The loop that runs in this thread.
+///
+/// # Errors
+///
+/// `RuntimeError` where none does.
+pub(crate) fn running() -> Result<LoopHandle, Exception> {
+    let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten();
+    running.map(LoopHandle).ok_or_else(|| Exception::message(Kind::RuntimeError, "no running event loop"))
+}
+
+impl LoopHandle {
+    /// Makes this the running loop until what is returned is dropped, by a panic too.
+    pub(super) fn enter(&self) -> Running<'_> {
+        self.0.running.set(true);
+        RUNNING.set(Some(Rc::clone(&self.0)));
+        Running(self)
+    }
+}
+
+/// Whether the loop that runs in this thread is the one with this scheduler.
+pub(super) fn runs_with(scheduler: &Rc<Scheduler>) -> bool {
+    RUNNING.with_borrow(|running| running.as_ref().is_some_and(|running| Rc::ptr_eq(&running.scheduler, scheduler)))
+}
+
+pub(super) struct Running<'a>(&'a LoopHandle);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.0.running.set(false);
+        RUNNING.take();
+    }
+}

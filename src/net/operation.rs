@@ -1,0 +1,54 @@
+//! What all operations on descriptors have in common.
+
+use core::fmt;
+
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::event_loop::Attempt;
+use crate::task::Await;
+
+/// An operation on a descriptor, to be waited for by [`yield_from!`](crate::yield_from).
+///
+/// It tries its system call each time that it is resumed, and keeps nothing in between: it may be made afresh at each
+/// resume, and dropped at any time.
+#[must_use = "an operation does nothing until it is delegated to"]
+pub(super) struct Operation<F> {
+    name: &'static str,
+    attempt: F,
+}
+
+impl<F, T> Operation<F>
+where
+    F: FnMut() -> Result<Attempt<T>, Exception>,
+{
+    pub(super) const fn new(name: &'static str, attempt: F) -> Self {
+        Self { name, attempt }
+    }
+}
+
+impl<F, T> Coroutine for Operation<F>
+where
+    F: FnMut() -> Result<Attempt<T>, Exception>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    #[inline(always)]
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        Ok(match (self.attempt)()? {
+            Attempt::Done(result) => Step::Return(result),
+            Attempt::Wait(wanted) => Step::Yield(wanted),
+        })
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new(self.name, &"waiting")
+    }
+}
+
+impl<F> fmt::Debug for Operation<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

@@ -1,0 +1,33 @@
+//! Layer 1: what the operating system gives. The only place in the crate with `unsafe`, and the only one that names
+//! `libc`.
+//!
+//! | file | holds | man pages |
+//! |---|---|---|
+//! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)` |
+//! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)` |
+//! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
+//! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
+//! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
+//!
+//! A new platform brings a file in `selector/` and one for the waker, and nothing above this layer changes.
+
+#![allow(unsafe_code)]
+
+mod clock;
+mod selector;
+pub(crate) mod signal;
+pub(crate) mod socket;
+mod waker;
+
+pub use self::clock::{Clock, MonotonicClock};
+pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
+pub(crate) use self::waker::Waker;
+
+/// Calls a function of `libc` that reports failure by a negative result, and makes that an [`std::io::Error`].
+macro_rules! syscall {
+    ($function:ident($($argument:expr),* $(,)?)) => {{
+        let result = libc::$function($($argument),*);
+        if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(result) }
+    }};
+}
+use syscall;

@@ -1,0 +1,154 @@
+//! `epoll(7)`.
+//!
+//! What one must know of the kernel's object to follow this file: an epoll set maps (descriptor number, open file) to
+//! (events wanted, 64 bits of the user's). It holds no reference to the file. The entry goes when the *file* goes, that
+//! is with the last descriptor that refers to it, whichever that is; closing the registered number is enough only where
+//! no duplicate of it is about. While one is (`dup`, `try_clone`, a forked child), events go on under the old 64 bits,
+//! for a number that may have become somebody else's.
+//!
+//! Hence:
+//!
+//! - Registration is edge-triggered (`EPOLLET`) and once for both directions. A stale entry can then cause one event a
+//!   change, never a loop that spins; and no system call is spent on saying what is wanted at the moment.
+//! - The 64 bits name a slot and its generation, not the number. A stale event finds no slot, and is dropped.
+//! - A descriptor that is about to be closed is not removed by `EPOLL_CTL_DEL`: the kernel does that by itself, and where
+//!   it does not, the two points above make it harmless.
+//! - `EPOLLRDHUP` is asked for. A short read says that the buffer was empty, and would hide an end of stream that had
+//!   come before it; the event says that it has.
+//!
+//! An edge reports all that holds at the moment of the wait, not only what has changed, so `EPOLLOUT` comes along with
+//! nearly every event; that is why only readiness that somebody waits for wakes anything.
+
+use core::ptr;
+use core::time::Duration;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::vec::Vec;
+
+use super::{Direction, Event, Readiness, Selector, Token};
+use crate::sys::syscall;
+
+/// How many events one wait fetches at the most. More wait for the next: the kernel keeps them in order.
+const CAPACITY: usize = 1024;
+
+/// Selects by `epoll_create1`, `epoll_ctl` and `epoll_pwait2`.
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+    buffer: Vec<libc::epoll_event>,
+    /// Whether the kernel has `epoll_pwait2` (Linux 5.11), whose timeout is in nanoseconds.
+    precise: bool,
+}
+
+impl Epoll {
+    /// An empty set, closed on exec.
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
+        let epoll = unsafe { OwnedFd::from_raw_fd(syscall!(epoll_create1(libc::EPOLL_CLOEXEC))?) };
+        Ok(Self { epoll, buffer: Vec::with_capacity(CAPACITY), precise: true })
+    }
+
+    fn control(&self, operation: libc::c_int, fd: BorrowedFd<'_>, event: *mut libc::epoll_event) -> io::Result<()> {
+        // SAFETY: both descriptors are open, being borrowed. `event` points to an event, or is null for
+        // EPOLL_CTL_DEL, which reads none.
+        unsafe { syscall!(epoll_ctl(self.epoll.as_raw_fd(), operation, fd.as_raw_fd(), event)) }.map(drop)
+    }
+
+    /// Fills the buffer; gives how many events there are.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        if let Some(timeout) = timeout
+            && self.precise
+            && !timeout.is_zero()
+        {
+            match self.wait_precisely(timeout) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => self.precise = false,
+                result => return result,
+            }
+        }
+        // Milliseconds, rounded up: a wait must not end early, or the loop would spin until the deadline.
+        let timeout =
+            timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        let (events, room) = (self.buffer.as_mut_ptr(), CAPACITY as libc::c_int);
+        // SAFETY: the buffer has room for CAPACITY events, which the kernel may write until the call returns.
+        let count = unsafe { syscall!(epoll_wait(self.epoll.as_raw_fd(), events, room, timeout))? };
+        Ok(count as usize)
+    }
+
+    fn wait_precisely(&mut self, timeout: Duration) -> io::Result<usize> {
+        let timeout = libc::timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        let (epoll, events) = (self.epoll.as_raw_fd(), self.buffer.as_mut_ptr());
+        // SAFETY: as above; `timeout` lives until the call returns; a null signal mask is allowed, whatever its size.
+        let count = unsafe {
+            syscall!(syscall(
+                libc::SYS_epoll_pwait2,
+                epoll,
+                events,
+                CAPACITY as libc::c_int,
+                &raw const timeout,
+                ptr::null::<libc::sigset_t>(),
+                0usize,
+            ))?
+        };
+        Ok(count as usize)
+    }
+}
+
+impl Selector for Epoll {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let mut event = libc::epoll_event { events: events as u32, u64: token.0 };
+        self.control(libc::EPOLL_CTL_ADD, fd, &raw mut event)
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, ptr::null_mut())
+    }
+
+    fn closing(&mut self, _: BorrowedFd<'_>) {}
+
+    fn drained(&mut self, _: Token, _: Direction) {}
+
+    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        let count = match self.wait(timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        };
+        // SAFETY: the kernel has written that many events, and no more than the capacity.
+        unsafe { self.buffer.set_len(count) };
+        events.extend(
+            self.buffer.iter().map(|event| Event { token: Token(event.u64), readiness: readiness(event.events) }),
+        );
+        Ok(())
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.epoll.as_fd())
+    }
+}
+
+impl core::fmt::Debug for Epoll {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Epoll").field("fd", &self.epoll.as_raw_fd()).finish_non_exhaustive()
+    }
+}
+
+/// An error wakes both directions: whoever tries then gets it from the system call.
+fn readiness(events: u32) -> Readiness {
+    let has = |bits: libc::c_int| events & bits as u32 != 0;
+    let mut readiness = Readiness::NONE;
+    if has(libc::EPOLLIN | libc::EPOLLPRI) {
+        readiness |= Readiness::READABLE;
+    }
+    if has(libc::EPOLLOUT) {
+        readiness |= Readiness::WRITABLE;
+    }
+    if has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) {
+        readiness |= Readiness::READ_CLOSED;
+    }
+    if has(libc::EPOLLHUP | libc::EPOLLERR) {
+        readiness |= Readiness::WRITE_CLOSED;
+    }
+    readiness
+}

@@ -1,0 +1,156 @@
+//! Which descriptors are ready: one contract over the kernels' interfaces.
+//!
+//! A descriptor is registered once, for both directions. An event says that a direction may have become ready; it is
+//! not repeated while nothing changes. So whoever is told keeps the readiness, tries the system call first, and waits
+//! again only when the call would have blocked or has moved less than was asked for. It then says so by
+//! [`drained`](Selector::drained): an interface that reports levels (`poll`) takes that as the moment to watch the
+//! direction again, one that reports edges (`epoll`, `kqueue` with `EV_CLEAR`) needs no such word.
+//!
+//! | file | interface | where |
+//! |---|---|---|
+//! | `epoll.rs` | `epoll(7)` | Linux, Android |
+
+use core::fmt;
+use core::ops::{BitOr, BitOrAssign};
+use core::time::Duration;
+use std::boxed::Box;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::vec::Vec;
+
+mod epoll;
+
+pub(crate) use self::epoll::Epoll;
+
+/// Asks the kernel which descriptors are ready.
+pub trait Selector: fmt::Debug {
+    /// Watches `fd` for both directions; its events carry `token`. What is ready already is reported by the next
+    /// [`select`](Self::select).
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: `EPERM` for what is always ready (regular files), `EEXIST` for what is registered.
+    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()>;
+
+    /// Stops watching `fd`, which stays open.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: `ENOENT` for what is not registered.
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
+
+    /// Forgets `fd`, which is about to be closed, where the kernel does not do so by itself.
+    fn closing(&mut self, fd: BorrowedFd<'_>);
+
+    /// Says that an operation in `direction` would have blocked, or has taken all that there was.
+    fn drained(&mut self, token: Token, direction: Direction);
+
+    /// Waits until something is ready, at most for `timeout` (`None`: for ever), never for less unless something is
+    /// ready or a signal came; appends what is ready to `events`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's. A signal is none: the wait ends.
+    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// The descriptor that is readable when [`select`](Self::select) would report something, where there is one.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// The best selector that this system has.
+///
+/// # Errors
+///
+/// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn default_selector() -> io::Result<Box<dyn Selector>> {
+    Ok(Box::new(Epoll::new()?))
+}
+
+/// What a registration calls itself: given at [`register`](Selector::register), found in its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+/// A direction in which a descriptor can be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// For reading, or accepting.
+    Read,
+    /// For writing, or having connected.
+    Write,
+}
+
+/// That a descriptor may have become ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whose event it is.
+    pub token: Token,
+    /// In what way it is ready.
+    pub readiness: Readiness,
+}
+
+/// In what ways a descriptor is ready: a set.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// In no way.
+    pub const NONE: Self = Self(0);
+    /// An operation that reads would not block.
+    pub const READABLE: Self = Self(1);
+    /// An operation that writes would not block.
+    pub const WRITABLE: Self = Self(2);
+    /// Nothing more will come: operations that read will not block again.
+    pub const READ_CLOSED: Self = Self(4);
+    /// Nothing more will go: operations that write will not block again.
+    pub const WRITE_CLOSED: Self = Self(8);
+
+    /// Whether it has all that `other` has.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether it has something that `other` has.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// What it has and `other` has not.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// What lets an operation in `direction` go on.
+    pub const fn of(direction: Direction) -> Self {
+        match direction {
+            Direction::Read => Self(Self::READABLE.0 | Self::READ_CLOSED.0),
+            Direction::Write => Self(Self::WRITABLE.0 | Self::WRITE_CLOSED.0),
+        }
+    }
+}
+
+impl BitOr for Readiness {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Readiness {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::READABLE, "readable"),
+            (Self::WRITABLE, "writable"),
+            (Self::READ_CLOSED, "read closed"),
+            (Self::WRITE_CLOSED, "write closed"),
+        ];
+        f.debug_set().entries(names.iter().filter(|(bit, _)| self.contains(*bit)).map(|(_, name)| name)).finish()
+    }
+}

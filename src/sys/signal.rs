@@ -1,0 +1,95 @@
+//! Which signals have come.
+//!
+//! The handler sets a bit and wakes the loop that watches signals, by `write(2)` to its waker: a handler may call hardly
+//! anything else (`signal-safety(7)`). One loop of the process can watch at a time, as in CPython, where it is the main
+//! thread's.
+
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use core::{mem, ptr};
+use std::io;
+use std::os::fd::RawFd;
+
+use super::syscall;
+
+/// A bit for each signal that has come and was not fetched yet.
+static PENDING: AtomicU64 = AtomicU64::new(0);
+
+/// The waker of the loop that watches, or -1.
+static WAKER: AtomicI32 = AtomicI32::new(-1);
+
+/// Makes `waker` the one that signals wake.
+///
+/// # Errors
+///
+/// `ResourceBusy` while another loop watches.
+pub(crate) fn claim(waker: RawFd) -> io::Result<()> {
+    match WAKER.compare_exchange(-1, waker, Ordering::AcqRel, Ordering::Acquire) {
+        Err(other) if other != waker => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another event loop handles signals"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives up what [`claim`] took.
+pub(crate) fn release(waker: RawFd) {
+    let _ = WAKER.compare_exchange(waker, -1, Ordering::AcqRel, Ordering::Acquire);
+}
+
+/// Catches `signal` from now on.
+///
+/// # Errors
+///
+/// `EINVAL` for a number that is no signal, or one that cannot be caught.
+pub(crate) fn catch(signal: i32) -> io::Result<()> {
+    if !(1..64).contains(&signal) {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    set_action(signal, on_signal as *const () as libc::sighandler_t)
+}
+
+/// Leaves `signal` to the system's default again.
+pub(crate) fn restore(signal: i32) -> io::Result<()> {
+    set_action(signal, libc::SIG_DFL)
+}
+
+/// Whether a signal has come since the last [`take_pending`].
+#[inline]
+pub(crate) fn is_pending() -> bool {
+    PENDING.load(Ordering::Relaxed) != 0
+}
+
+/// The signals that have come since the last call, in the order of their numbers.
+pub(crate) fn take_pending() -> impl Iterator<Item = i32> {
+    let pending = if is_pending() { PENDING.swap(0, Ordering::AcqRel) } else { 0 };
+    (1..64).filter(move |signal| pending & 1 << signal != 0)
+}
+
+fn set_action(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
+    // SAFETY: all zeros is a valid sigaction: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = handler;
+    // Calls that a signal interrupts go on, all but the selector's wait, which never does.
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: `action` is valid until the call returns; the handler is a function of the right type that calls only what
+    // a signal handler may, or SIG_DFL.
+    unsafe { syscall!(sigaction(signal, &raw const action, ptr::null_mut())) }.map(drop)
+}
+
+extern "C" fn on_signal(signal: libc::c_int) {
+    PENDING.fetch_or(1 << signal, Ordering::AcqRel);
+    let waker = WAKER.load(Ordering::Acquire);
+    if waker < 0 {
+        return;
+    }
+    let one = 1u64.to_ne_bytes();
+    // SAFETY: errno's location is valid on every thread. `one` lives until the call returns. The descriptor is the
+    // waker's, or was a moment ago: the loop releases its claim before it closes it. What the interrupted code would
+    // read from errno is put back.
+    unsafe {
+        let errno = libc::__errno_location();
+        let saved = *errno;
+        libc::write(waker, one.as_ptr().cast(), one.len());
+        *errno = saved;
+    }
+}

@@ -1,0 +1,128 @@
+//! What a coroutine yields to the task that drives it.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::{Erased, Run};
+use crate::coroutine::Exception;
+
+/// What a coroutine waits for: what it yields to its task.
+///
+/// Awaitable things make these; a machine passes them on (by [`yield_from!`](crate::yield_from)) and need not look
+/// inside. A test that drives a machine by hand can print and compare them: two are equal if they wait for the same
+/// thing.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Await {
+    /// For nothing: until all that is ready now has run. What `sleep(0)` yields.
+    NextTurn,
+    /// For a future or a task.
+    Future(Awaited),
+    /// For a descriptor to be ready for reading.
+    Readable(Awaited),
+    /// For a descriptor to be ready for writing.
+    Writable(Awaited),
+}
+
+/// A future, a task or a descriptor that somebody waits for. For people: to print, and to compare.
+#[derive(Clone)]
+pub struct Awaited(Rc<dyn Awaitable>);
+
+/// For what of an object a task waits: an object may be ready in more than one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readied {
+    /// Done, or readable.
+    First,
+    /// Writable.
+    Second,
+}
+
+/// Something that a task can wait for. Whoever puts a task to sleep can take it out again (rule 7).
+pub(crate) trait Awaitable: fmt::Debug {
+    /// Queues `task` once it is done: at once, if it is done already.
+    ///
+    /// # Errors
+    ///
+    /// What is to be raised in the task instead, which is not taken then.
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>) -> Result<(), Exception>;
+
+    /// The task that waits was cancelled, with this exception.
+    fn cancel_wait(self: Rc<Self>, what: Readied, cancelled: &Exception) -> Withdrawn;
+
+    /// Takes a task that waits out again, and changes nothing else.
+    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>>;
+}
+
+/// What became of a wait that was cancelled.
+pub(crate) enum Withdrawn {
+    /// The awaited object is cancelled, and will queue the task itself.
+    Cancelled,
+    /// The awaited object is a task, which is to be cancelled in its turn.
+    Task(Rc<dyn Erased>),
+    /// The task does not wait any more, and must be queued.
+    Waiting(Rc<dyn Run>),
+    /// There is nothing to take back: the task is in the queue already, or about to be.
+    TooLate,
+}
+
+impl Await {
+    #[inline]
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>) -> Result<(), Exception> {
+        match self {
+            Self::NextTurn => Ok(()),
+            Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task),
+            Self::Writable(object) => object.0.wake_when_done(Readied::Second, task),
+        }
+    }
+
+    pub(super) fn cancel_wait(&self, cancelled: &Exception) -> Withdrawn {
+        match self.object() {
+            Some((object, what)) => Rc::clone(object).cancel_wait(what, cancelled),
+            None => Withdrawn::TooLate,
+        }
+    }
+
+    pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
+        self.object().and_then(|(object, what)| object.take_waiter(what, task))
+    }
+
+    fn object(&self) -> Option<(&Rc<dyn Awaitable>, Readied)> {
+        match self {
+            Self::NextTurn => None,
+            Self::Future(object) | Self::Readable(object) => Some((&object.0, Readied::First)),
+            Self::Writable(object) => Some((&object.0, Readied::Second)),
+        }
+    }
+}
+
+impl Awaited {
+    pub(crate) fn new(object: Rc<dyn Awaitable>) -> Self {
+        Self(object)
+    }
+}
+
+/// Whether both are the same object.
+impl PartialEq for Awaited {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Awaited {}
+
+impl fmt::Debug for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Await {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NextTurn => f.write_str("NextTurn"),
+            Self::Future(object) => write!(f, "{object:?}"),
+            Self::Readable(object) => write!(f, "Readable({object:?})"),
+            Self::Writable(object) => write!(f, "Writable({object:?})"),
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! A result that is not there yet.
+//!
+//! Invariants:
+//!
+//! 1. The outcome is set once. After that, nothing is added to the callbacks: they are queued instead.
+//! 2. Callbacks and waiting tasks run from the ready queue, in the order in which they came, never inside the call that
+//!    completes the future.
+//! 3. The outcome is borrowed while a result is cloned, which is user code. Whoever else comes then finds the future
+//!    done, and changes nothing.
+
+use core::cell::{Cell, RefCell};
+use core::error::Error;
+use core::fmt;
+use core::mem;
+use std::borrow::Cow;
+use std::boxed::Box;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::{Await, Awaitable, Awaited, ErrorContext, Readied, Run, Scheduler, Withdrawn, callback};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+
+/// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
+///
+/// A handle: clones stand for the same future. To wait for it, `yield_from!(future, sent)`: that is the result, cloned,
+/// as soon as there is one.
+///
+/// ```
+/// use innermost::EventLoop;
+///
+/// let event_loop = EventLoop::new()?;
+/// let answer = event_loop.create_future();
+/// let setter = answer.clone();
+/// event_loop.call_soon(move || setter.set_result(42).expect("nobody else sets it"))?;
+/// assert_eq!(event_loop.run_until_complete(answer)?, 42);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// A future that failed and whose exception nobody fetched is reported to the loop's exception handler when it is
+/// dropped.
+pub struct Future<T>(Rc<dyn Produced<T>>);
+
+/// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
+pub(super) trait Produced<T>: Awaitable {
+    fn shared(&self) -> &Shared<T>;
+
+    /// Whether the result may be set from outside: not a task's.
+    fn is_open(&self) -> bool;
+
+    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool;
+}
+
+/// The part that futures and tasks have in common.
+pub(super) struct Shared<T> {
+    pub(super) scheduler: Rc<Scheduler>,
+    outcome: RefCell<Outcome<T>>,
+    waiters: RefCell<SmallVec<[Waiter<T>; 1]>>,
+    next_callback: Cell<u32>,
+    /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
+    retrieved: Cell<bool>,
+}
+
+enum Outcome<T> {
+    Pending,
+    Finished(Result<T, Exception>),
+    Cancelled(Exception),
+    /// Moved out by `take_result`.
+    Taken,
+}
+
+enum Waiter<T> {
+    Task(Rc<dyn Run>),
+    Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
+}
+
+/// A future that only its owner completes.
+struct Open<T>(Shared<T>);
+
+impl<T: 'static> Produced<T> for Open<T> {
+    fn shared(&self) -> &Shared<T> {
+        &self.0
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool {
+        if self.0.done() {
+            return false;
+        }
+        self.0.complete(Outcome::Cancelled(cancelled), || Future(Rc::clone(&self) as Rc<_>));
+        true
+    }
+}
+
+impl<T: 'static> Awaitable for Open<T> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>) -> Result<(), Exception> {
+        self.0.wake_when_done(task);
+        Ok(())
+    }
+
+    fn cancel_wait(self: Rc<Self>, _: Readied, cancelled: &Exception) -> Withdrawn {
+        if self.cancel(cancelled.clone()) { Withdrawn::Cancelled } else { Withdrawn::TooLate }
+    }
+
+    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        self.0.take_waiter(task)
+    }
+}
+
+impl<T> fmt::Debug for Open<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Future({})", self.0.state())
+    }
+}
+
+/// What [`Future::add_done_callback`] gives, to remove the callback by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallbackId(u32);
+
+/// A result could not be set: the future is done, or is a task's. Gives back what was to be set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InvalidState<T>(pub T);
+
+impl<T> fmt::Debug for InvalidState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InvalidState")
+    }
+}
+
+impl<T> fmt::Display for InvalidState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("invalid state: the future is done, or its result is a task's")
+    }
+}
+
+impl<T> Error for InvalidState<T> {}
+
+impl<T: 'static> Future<T> {
+    pub(super) fn of(object: Rc<dyn Produced<T>>) -> Self {
+        Self(object)
+    }
+
+    pub(crate) fn new(scheduler: Rc<Scheduler>) -> Self {
+        Self(Rc::new(Open(Shared::new(scheduler))))
+    }
+
+    /// Finishes it with a result.
+    ///
+    /// # Errors
+    ///
+    /// The result, where the future is done already, or is a task.
+    pub fn set_result(&self, result: T) -> Result<(), InvalidState<T>> {
+        self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("what was to be set is a result")))
+    }
+
+    /// Finishes it with an exception. A `StopIteration`, which could not be told from the end of a generator, is stored
+    /// as a `RuntimeError`.
+    ///
+    /// # Errors
+    ///
+    /// The exception, where the future is done already, or is a task.
+    pub fn set_exception(&self, exception: impl Into<Exception>) -> Result<(), InvalidState<Exception>> {
+        let exception = match exception.into() {
+            stop if stop.kind() == Kind::StopIteration => Exception::caused_by(
+                Kind::RuntimeError,
+                "StopIteration interacts badly with generators and cannot be raised into a Future",
+                stop,
+            ),
+            exception => exception,
+        };
+        self.set(Err(exception)).map_err(|outcome| match outcome {
+            Err(exception) => InvalidState(exception),
+            Ok(_) => unreachable!("what was to be set is an exception"),
+        })
+    }
+
+    fn set(&self, outcome: Result<T, Exception>) -> Result<(), Result<T, Exception>> {
+        if self.done() || !self.0.is_open() {
+            return Err(outcome);
+        }
+        self.shared().finish(outcome, || self.clone());
+        Ok(())
+    }
+
+    /// Cancels it: whoever waits for it gets a `CancelledError`. `false` where it is done already. A task is cancelled
+    /// by throwing into its coroutine: see [`Task::cancel`](super::Task::cancel).
+    pub fn cancel(&self) -> bool {
+        self.cancel_with(Exception::cancelled())
+    }
+
+    /// The same, with a message for whoever sees the `CancelledError`.
+    pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
+        self.cancel_with(Exception::message(Kind::CancelledError, message))
+    }
+
+    fn cancel_with(&self, cancelled: Exception) -> bool {
+        Rc::clone(&self.0).cancel(cancelled)
+    }
+
+    fn shared(&self) -> &Shared<T> {
+        self.0.shared()
+    }
+
+    fn wanted(&self) -> Await {
+        Await::Future(Awaited::new(Rc::clone(&self.0) as Rc<_>))
+    }
+
+    /// Whether it is finished or cancelled.
+    #[inline]
+    pub fn done(&self) -> bool {
+        self.shared().done()
+    }
+
+    /// Whether it was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.shared().outcome.try_borrow().is_ok_and(|outcome| matches!(*outcome, Outcome::Cancelled(_)))
+    }
+
+    /// What it finished with, cloned.
+    ///
+    /// # Errors
+    ///
+    /// The exception that it failed with; `CancelledError`; `InvalidStateError` while it is pending, or where
+    /// [`take_result`](Self::take_result) has been before.
+    pub fn result(&self) -> Result<T, Exception>
+    where
+        T: Clone,
+    {
+        self.shared().retrieved.set(true);
+        match &*self.shared().outcome.borrow() {
+            Outcome::Finished(outcome) => outcome.clone(),
+            other => Err(other.exception()),
+        }
+    }
+
+    /// What it finished with, moved out, for what cannot be cloned. An exception stays, and is cloned.
+    ///
+    /// # Errors
+    ///
+    /// As [`result`](Self::result).
+    pub fn take_result(&self) -> Result<T, Exception> {
+        self.shared().retrieved.set(true);
+        let Ok(mut outcome) = self.shared().outcome.try_borrow_mut() else {
+            return Err(Outcome::<T>::Taken.exception());
+        };
+        match mem::replace(&mut *outcome, Outcome::Taken) {
+            Outcome::Finished(Ok(result)) => Ok(result),
+            other => {
+                let exception = match &other {
+                    Outcome::Finished(Err(exception)) => exception.clone(),
+                    other => other.exception(),
+                };
+                *outcome = other;
+                Err(exception)
+            }
+        }
+    }
+
+    /// The exception that it failed with; `None` if it has a result.
+    ///
+    /// # Errors
+    ///
+    /// `CancelledError`; `InvalidStateError` while it is pending.
+    pub fn exception(&self) -> Result<Option<Exception>, Exception> {
+        self.shared().retrieved.set(true);
+        match &*self.shared().outcome.borrow() {
+            Outcome::Finished(Err(exception)) => Ok(Some(exception.clone())),
+            Outcome::Finished(Ok(_)) | Outcome::Taken => Ok(None),
+            other => Err(other.exception()),
+        }
+    }
+
+    /// Has `callback` called with the future, from the ready queue, once it is done; after those that were added
+    /// before.
+    pub fn add_done_callback(&self, callback: impl FnOnce(Self) + 'static) -> CallbackId {
+        let id = CallbackId(self.shared().next_callback.get());
+        self.shared().next_callback.set(id.0.wrapping_add(1));
+        self.shared().add(Waiter::Callback(id, Box::new(callback)), || self.clone());
+        id
+    }
+
+    /// Takes a callback back. `false` where it was not there: it was removed before, or is queued.
+    pub fn remove_done_callback(&self, id: CallbackId) -> bool {
+        let mut callbacks = self.shared().waiters.borrow_mut();
+        let position = callbacks.iter().position(|waiter| matches!(waiter, Waiter::Callback(other, _) if *other == id));
+        let removed = position.map(|position| callbacks.remove(position));
+        drop(callbacks);
+        removed.is_some()
+    }
+
+    /// Waits for it, as awaiting the future itself does, and moves the result out: for what cannot be cloned.
+    pub fn join(&self) -> Join<T> {
+        Join(self.clone())
+    }
+
+    /// Whether both stand for the same future.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
+        Self {
+            scheduler,
+            outcome: RefCell::new(Outcome::Pending),
+            waiters: RefCell::new(SmallVec::new()),
+            next_callback: Cell::new(0),
+            retrieved: Cell::new(false),
+        }
+    }
+
+    /// For people: where it stands.
+    pub(super) fn state(&self) -> &'static str {
+        match self.outcome.try_borrow().as_deref() {
+            Ok(Outcome::Pending) => "pending",
+            Ok(Outcome::Finished(Ok(_)) | Outcome::Taken) => "finished",
+            Ok(Outcome::Finished(Err(_))) => "failed",
+            Ok(Outcome::Cancelled(_)) => "cancelled",
+            Err(_) => "in use",
+        }
+    }
+}
+
+impl<T: 'static> Shared<T> {
+    #[inline]
+    pub(super) fn done(&self) -> bool {
+        !self.outcome.try_borrow().is_ok_and(|outcome| matches!(*outcome, Outcome::Pending))
+    }
+
+    /// Stores the outcome and queues who waits for it. `this` makes a handle to this very future.
+    pub(super) fn finish(&self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+        self.complete(Outcome::Finished(outcome), this);
+    }
+
+    pub(super) fn finish_cancelled(&self, cancelled: Exception, this: impl Fn() -> Future<T>) {
+        self.complete(Outcome::Cancelled(cancelled), this);
+    }
+
+    fn complete(&self, outcome: Outcome<T>, this: impl Fn() -> Future<T>) {
+        *self.outcome.borrow_mut() = outcome;
+        for waiter in self.waiters.take() {
+            self.queue(waiter, &this);
+        }
+    }
+
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>) {
+        if self.done() {
+            self.scheduler.push(task);
+        } else {
+            self.waiters.borrow_mut().push(Waiter::Task(task));
+        }
+    }
+
+    pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
+        let mut waiters = self.waiters.borrow_mut();
+        let is_it = |waiter: &Waiter<T>| matches!(waiter, Waiter::Task(run) if Rc::as_ptr(run).cast::<()>() == task);
+        let position = waiters.iter().position(is_it)?;
+        match waiters.remove(position) {
+            Waiter::Task(run) => Some(run),
+            Waiter::Callback(..) => None,
+        }
+    }
+
+    fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+        if self.done() {
+            self.queue(waiter, this);
+        } else {
+            self.waiters.borrow_mut().push(waiter);
+        }
+    }
+
+    fn queue(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+        match waiter {
+            Waiter::Task(task) => self.scheduler.push(task),
+            Waiter::Callback(_, function) => {
+                let this = this();
+                self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));
+            }
+        }
+    }
+}
+
+impl<T> Outcome<T> {
+    /// What asking for the result raises, where there is none.
+    fn exception(&self) -> Exception {
+        match self {
+            Self::Cancelled(cancelled) => cancelled.clone(),
+            Self::Taken => Exception::message(Kind::InvalidStateError, "Result was taken before."),
+            _ => Exception::message(Kind::InvalidStateError, "Result is not set."),
+        }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.retrieved.get() {
+            return;
+        }
+        if let Outcome::Finished(Err(exception)) = self.outcome.get_mut() {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception.clone());
+            self.scheduler.report(context);
+        }
+    }
+}
+
+impl<T> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Waiting for it: the result, cloned.
+impl<T: Clone + 'static> Coroutine for Future<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        if self.done() {
+            return self.result().map(Step::Return);
+        }
+        Ok(Step::Yield(self.wanted()))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Future", &self.0)
+    }
+}
+
+/// What [`Future::join`] makes.
+#[derive(Debug)]
+pub struct Join<T>(Future<T>);
+
+impl<T: 'static> Coroutine for Join<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        if self.0.done() {
+            return self.0.take_result().map(Step::Return);
+        }
+        Ok(Step::Yield(self.0.wanted()))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Join", &self.0)
+    }
+}

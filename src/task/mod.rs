@@ -1,0 +1,42 @@
+//! Layer 1: futures, and tasks that drive coroutines. Knows of the event loop only what [`Scheduler`] says: a queue of
+//! what is to run next, and a place for errors that nobody else takes.
+//!
+//! A task resumes its coroutine until that yields an [`Await`], a value that says what the coroutine waits for. The task
+//! binds itself to that, and nothing else does: when it is done, the task stands in the queue again.
+//!
+//! ```text
+//!            create_task                 the queue comes to it
+//!  coroutine -----------> in the queue ------------------------> step: resume the coroutine
+//!                              ^                                    |            |
+//!                              |  it is done                        | yields     | ends
+//!                              +----------------- waits for it <----+ an Await   v
+//!                                                      |                     finished, cancelled
+//!                                                      +-- cancel: in the queue with a CancelledError
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schedule.rs`  | [`Scheduler`]: the queue, the live tasks, the exception handler |
+//! | `await_on.rs`  | [`Await`], and what can be waited for |
+//! | `future.rs`    | [`Future`]: a result that is not there yet |
+//! | `task.rs`      | [`Task`]: a future that a coroutine produces |
+//! | `handle.rs`    | [`Handle`]: a callback in the queue |
+//!
+//! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
+
+mod await_on;
+mod future;
+mod handle;
+mod schedule;
+#[expect(clippy::module_inception, reason = "the file that holds Task")]
+mod task;
+
+pub use self::await_on::{Await, Awaited};
+pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
+pub use self::future::{CallbackId, Future, InvalidState, Join};
+pub use self::handle::Handle;
+pub(crate) use self::handle::{Callback, callback};
+pub use self::schedule::ErrorContext;
+pub(crate) use self::schedule::{Run, Scheduler};
+pub use self::task::{AnyTask, Task};
+pub(crate) use self::task::{Erased, spawn};

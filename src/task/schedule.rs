@@ -1,0 +1,231 @@
+//! All that a task or a future asks of an event loop.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::borrow::Cow;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::vec::Vec;
+
+use slab::Slab;
+
+use super::Erased;
+use crate::coroutine::{Exception, Kind};
+
+/// Something in the ready queue.
+pub(crate) trait Run {
+    fn run(self: Rc<Self>);
+}
+
+/// The part of an event loop that tasks and futures know.
+///
+/// No user code runs while one of its cells is borrowed (rule 4): what is taken out of them is run, and dropped, after.
+pub(crate) struct Scheduler {
+    ready: RefCell<VecDeque<Rc<dyn Run>>>,
+    tasks: RefCell<Slab<Rc<dyn Erased>>>,
+    current: Cell<Option<Rc<dyn Erased>>>,
+    handler: Cell<Option<Rc<dyn Fn(&ErrorContext)>>>,
+    tasks_made: Cell<u64>,
+    closed: Cell<bool>,
+    /// What the running step may still do without waiting: see [`spend`](Self::spend).
+    budget: Cell<u32>,
+}
+
+/// How many operations a step may find ready one after the other before it must let others run. With buffers of 64 KiB,
+/// a peer that never stops sending gets 2 MiB a turn.
+const BUDGET: u32 = 32;
+
+impl Scheduler {
+    pub(crate) fn new() -> Self {
+        Self {
+            ready: RefCell::new(VecDeque::new()),
+            tasks: RefCell::new(Slab::new()),
+            current: Cell::new(None),
+            handler: Cell::new(None),
+            tasks_made: Cell::new(0),
+            closed: Cell::new(false),
+            budget: Cell::new(BUDGET),
+        }
+    }
+
+    /// Appends to the ready queue. A closed loop takes nothing: what would never run is dropped.
+    #[inline]
+    pub(crate) fn push(&self, run: Rc<dyn Run>) {
+        if self.closed.get() {
+            return drop(run);
+        }
+        self.ready.borrow_mut().push_back(run);
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Rc<dyn Run>> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    /// How much stands in the ready queue.
+    #[inline]
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// # Errors
+    ///
+    /// `RuntimeError` once the loop is closed.
+    pub(crate) fn check_open(&self) -> Result<(), Exception> {
+        if self.closed.get() {
+            return Err(Exception::message(Kind::RuntimeError, "Event loop is closed"));
+        }
+        Ok(())
+    }
+
+    /// Takes nothing from now on, and drops what is queued. Tasks that are still pending are closed, oldest first, and
+    /// reported.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        drop(self.ready.take());
+        for task in self.live_tasks() {
+            self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
+            task.destroy();
+        }
+        drop(self.tasks.take());
+        drop(self.ready.take());
+    }
+
+    /// Keeps a task alive until [`remove`](Self::remove).
+    pub(crate) fn insert(&self, task: Rc<dyn Erased>) -> u32 {
+        u32::try_from(self.tasks.borrow_mut().insert(task)).expect("fewer than 2^32 tasks are alive: each takes memory")
+    }
+
+    pub(crate) fn remove(&self, key: u32) {
+        let removed = self.tasks.borrow_mut().try_remove(key as usize);
+        drop(removed);
+    }
+
+    /// The number of the next task, from 1: what an unnamed task is called by.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.tasks_made.set(self.tasks_made.get() + 1);
+        self.tasks_made.get()
+    }
+
+    /// Every task that has not ended, oldest first.
+    pub(crate) fn live_tasks(&self) -> Vec<Rc<dyn Erased>> {
+        let mut tasks: Vec<_> = self.tasks.borrow().iter().map(|(_, task)| Rc::clone(task)).collect();
+        tasks.sort_by_key(|task| task.state().number());
+        tasks
+    }
+
+    /// The task whose step runs now.
+    pub(crate) fn current(&self) -> Option<Rc<dyn Erased>> {
+        let current = self.current.take();
+        self.current.set(current.clone());
+        current
+    }
+
+    /// Makes `task` the current one; gives the former.
+    #[inline]
+    pub(crate) fn enter(&self, task: Option<Rc<dyn Erased>>) -> Option<Rc<dyn Erased>> {
+        self.budget.set(BUDGET);
+        self.current.replace(task)
+    }
+
+    /// Counts an operation that found its descriptor ready; `false` when the step has had its share. Without that, a
+    /// task whose peer is always ready would never wait, and nobody else would run.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        match self.budget.get().checked_sub(1) {
+            Some(left) => {
+                self.budget.set(left);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn set_handler(&self, handler: Option<Rc<dyn Fn(&ErrorContext)>>) {
+        drop(self.handler.replace(handler));
+    }
+
+    /// Gives an error that nobody takes to the exception handler; one that panics is reported to the default handler,
+    /// along with its own panic.
+    pub(crate) fn report(&self, context: ErrorContext) {
+        let handler = self.handler.take();
+        self.handler.set(handler.clone());
+        let Some(handler) = handler else { return default_handler(&context) };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(&context))) {
+            default_handler(&context);
+            default_handler(&ErrorContext::new("Unhandled error in exception handler").caused_by(panicked(&*panic)));
+        }
+        drop(handler);
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("ready", &self.ready())
+            .field("tasks", &self.tasks.borrow().len())
+            .field("closed", &self.closed.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A panic's payload as an exception.
+pub(super) fn panicked(payload: &(dyn core::any::Any + Send)) -> Exception {
+    let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
+        (Some(text), _) => Cow::Borrowed(*text),
+        (_, Some(text)) => Cow::Owned(text.clone()),
+        _ => Cow::Borrowed("a panic with a payload that is no text"),
+    };
+    Exception::message(Kind::Panic, text)
+}
+
+/// What an exception handler is told: asyncio's `context`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ErrorContext {
+    /// What happened.
+    pub message: Cow<'static, str>,
+    /// The exception that nobody took, if there is one.
+    pub exception: Option<Exception>,
+    /// The task or future that it happened to, as it prints itself.
+    pub source: Option<Box<str>>,
+}
+
+impl ErrorContext {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), exception: None, source: None }
+    }
+
+    pub(crate) fn caused_by(self, exception: Exception) -> Self {
+        Self { exception: Some(exception), ..self }
+    }
+
+    pub(crate) fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
+        Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
+    }
+}
+
+impl fmt::Display for ErrorContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(source) = &self.source {
+            write!(f, "\n  source: {source}")?;
+        }
+        match &self.exception {
+            Some(exception) => write!(f, "\n  exception: {exception:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes to standard error. That being closed or full is no reason to stop.
+fn default_handler(context: &ErrorContext) {
+    let _ = writeln!(std::io::stderr().lock(), "{context}");
+}

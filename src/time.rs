@@ -1,0 +1,96 @@
+//! Layer 2: waiting for time.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::event_loop::{TimerHandle, running};
+use crate::task::{Await, Future};
+use crate::yield_from;
+
+/// Waits for `delay`. No time lets everything that is ready now run once. asyncio's `sleep`.
+///
+/// The time starts to run when the coroutine does. Never shorter than asked for.
+///
+/// ```
+/// use innermost::{EventLoop, sleep};
+/// use std::time::{Duration, Instant};
+///
+/// let started = Instant::now();
+/// EventLoop::new()?.run_until_complete(sleep(Duration::from_millis(2)))?;
+/// assert!(started.elapsed() >= Duration::from_millis(2));
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+pub const fn sleep(delay: Duration) -> Sleep {
+    Sleep { delay, phase: Phase::Created }
+}
+
+/// What [`sleep`] makes.
+pub struct Sleep {
+    delay: Duration,
+    phase: Phase,
+}
+
+enum Phase {
+    Created,
+    LettingOthersRun,
+    Sleeping(Future<()>, TimerHandle),
+    Over,
+}
+
+impl Coroutine for Sleep {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            self.phase = match &mut self.phase {
+                Phase::Created if self.delay.is_zero() => {
+                    sent?;
+                    self.phase = Phase::LettingOthersRun;
+                    return Ok(Step::Yield(Await::NextTurn));
+                }
+                Phase::Created => {
+                    let event_loop = running()?;
+                    let over = event_loop.create_future();
+                    let waker = over.clone();
+                    let timer = event_loop.call_later(self.delay, move || {
+                        // Cancelled in the same turn: then there is nothing to tell.
+                        let _ = waker.set_result(());
+                    })?;
+                    Phase::Sleeping(over, timer)
+                }
+                Phase::LettingOthersRun => {
+                    self.phase = Phase::Over;
+                    return sent.map(Step::Return);
+                }
+                Phase::Sleeping(over, timer) => {
+                    let slept = yield_from!(over, sent);
+                    timer.cancel();
+                    self.phase = Phase::Over;
+                    return slept.map(Step::Return);
+                }
+                Phase::Over => return Ok(Step::Return(())),
+            };
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("sleep", &self.delay)
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Phase::Sleeping(_, timer) = &self.phase {
+            timer.cancel();
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sleep({:?})", self.delay)
+    }
+}
