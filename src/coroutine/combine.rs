@@ -142,6 +142,7 @@ where
     type Input = C::Input;
     type Return = C::Return;
 
+    #[inline]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         match yield_from!(self.child, sent) {
             Err(raised) if !raised.is_generator_exit() => {

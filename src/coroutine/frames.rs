@@ -117,15 +117,9 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     #[inline(never)]
     fn close(mut self) {
         while let Some(frame) = self.top.clone() {
-            self.close_innermost(&frame);
-        }
-    }
-
-    /// Closes `frame`, the innermost, and takes it off the stack.
-    fn close_innermost(&mut self, frame: &Frame<Yield, Input>) {
-        if !self.ends_when_closed(frame) {
-            self.abandon(frame);
-            frame.fail(exit_ignored());
+            if !self.ends_when_closed(&frame) {
+                self.abandon(&frame);
+            }
         }
     }
 
@@ -152,22 +146,27 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Closes `base` and all above it for nobody: whatever they raise is dropped, and what yields even now is dropped
-    /// as it stands, what it had delegated to being closed after it.
-    fn abandon(&mut self, base: &Frame<Yield, Input>) {
-        let mut base = base.clone();
-        loop {
-            while let Some(top) = self.top.clone().filter(|top| !top.is(&base)) {
-                self.close_innermost(&top);
+    /// Closes `frame`, which has ignored an exit, and all above it for nobody: its outcome is dropped, and its `Call` raises
+    /// that the exit was ignored. What yields even now is dropped as it stands, and what it had delegated to closed after
+    /// it. A frame above may ignore an exit too, and is abandoned first: a list of them, so that this is no recursion.
+    fn abandon(&mut self, frame: &Frame<Yield, Input>) {
+        let mut abandoned = Vec::from([(frame.clone(), frame.clone())]);
+        while let Some((frame, base)) = abandoned.last_mut() {
+            if let Some(top) = self.top.clone().filter(|top| !top.is(base)) {
+                if !self.ends_when_closed(&top) {
+                    abandoned.push((top.clone(), top));
+                }
+                continue;
             }
-            if self.ends_when_closed(&base) {
-                return;
+            if !self.ends_when_closed(base) {
+                base.fail(exit_ignored());
+                if let Some(above) = self.unlink(base) {
+                    *base = above;
+                    continue;
+                }
             }
-            base.fail(exit_ignored());
-            match self.unlink(&base) {
-                Some(above) => base = above,
-                None => return,
-            }
+            frame.fail(exit_ignored());
+            abandoned.pop();
         }
     }
 
@@ -180,6 +179,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
         while let Some(below) = above.below() {
             if below.is(base) {
+                drop(above.take_below());
                 above.put_on(base.take_below());
                 return Some(above);
             }
@@ -204,20 +204,19 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
 impl<Yield, Input> Drop for Frames<Yield, Input> {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(top) = self.top.take() {
-            drop_frames(top);
+        if self.top.is_some() {
+            drop_frames(Self { top: self.top.take() });
         }
     }
 }
 
 /// Innermost first. Each coroutine is dropped by itself: dropping a frame alone would leave the coroutine to the `Call`
-/// in the frame below, and so drop the outermost first, by recursion.
+/// in the frame below, and so drop the outermost first, by recursion. Where that panics, what is left drops the same way.
 #[cold]
 #[inline(never)]
-fn drop_frames<Yield, Input>(top: Frame<Yield, Input>) {
-    let mut innermost = Some(top);
-    while let Some(frame) = innermost {
-        innermost = frame.take_below();
+fn drop_frames<Yield, Input>(mut frames: Frames<Yield, Input>) {
+    while let Some(frame) = frames.top.take() {
+        frames.top = frame.take_below();
         frame.fail(Exception::generator_exit());
     }
 }

@@ -15,6 +15,7 @@
 //! | `turn.rs`     | one turn |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
 //! | `running.rs`  | which loop runs in this thread |
 //!
@@ -36,14 +37,16 @@ use crate::coroutine::{Coroutine, Exception, Kind};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
+mod memory;
 mod registry;
 mod remote;
 mod running;
 mod timers;
 mod turn;
 
+pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
-pub(crate) use self::registry::{Attempt, Left, Registered};
+pub(crate) use self::registry::{Left, Registered};
 use self::remote::Inbox;
 pub use self::remote::{LoopGone, RemoteHandle};
 pub(crate) use self::running::running;
@@ -88,6 +91,8 @@ struct Core {
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
     /// Taken out while it is filled and read.
     events: Cell<Vec<Event>>,
+    /// Empty between two turns: for its memory.
+    batch: Cell<Vec<Rc<dyn Run>>>,
     running: Cell<bool>,
     stopping: Cell<bool>,
     /// How much has run since the selector was last asked.
@@ -121,6 +126,7 @@ impl EventLoop {
             inbox,
             signal_handlers: RefCell::new(BTreeMap::new()),
             events: Cell::new(Vec::new()),
+            batch: Cell::new(Vec::new()),
             running: Cell::new(false),
             stopping: Cell::new(false),
             since_select: Cell::new(0),

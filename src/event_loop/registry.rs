@@ -20,17 +20,21 @@ use std::vec::Vec;
 
 use slab::Slab;
 
-use super::running::{running, runs_with};
-use crate::coroutine::{Exception, Kind};
+use super::memory::SpareMemory;
+use super::running;
+use crate::coroutine::{Exception, Kind, Step};
 use crate::sys::{Direction, Event, Readiness, Selector, Token};
 use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
 
 pub(super) struct Registry {
     scheduler: Rc<Scheduler>,
+    spare: SpareMemory,
     /// `None` once the loop is closed.
     selector: RefCell<Option<Box<dyn Selector>>>,
     slots: RefCell<Slab<Rc<Source>>>,
     generation: Cell<u32>,
+    /// Whether the selector is to be told what is drained: one that reports edges is not.
+    reports_levels: bool,
 }
 
 /// A registered descriptor.
@@ -45,8 +49,14 @@ struct Source {
 
 impl Registry {
     pub(super) fn new(scheduler: Rc<Scheduler>, selector: Box<dyn Selector>) -> Self {
-        let (selector, slots) = (RefCell::new(Some(selector)), RefCell::new(Slab::new()));
-        Self { scheduler, selector, slots, generation: Cell::new(0) }
+        Self {
+            scheduler,
+            spare: SpareMemory::new(),
+            reports_levels: selector.reports_levels(),
+            selector: RefCell::new(Some(selector)),
+            slots: RefCell::new(Slab::new()),
+            generation: Cell::new(0),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -65,16 +75,16 @@ impl Registry {
     }
 
     /// Keeps what an event says, and queues who has waited for it.
+    #[inline]
     pub(super) fn deliver(&self, event: Event) {
-        let source = match self.slots.borrow().get(slot_of(event.token)) {
-            Some(source) if source.token == event.token => Rc::clone(source),
-            _ => return,
-        };
+        let slots = self.slots.borrow();
+        let Some(source) = slots.get(slot_of(event.token)).filter(|source| source.token == event.token) else { return };
         source.readiness.set(source.readiness.get() | event.readiness);
         for direction in [Direction::Read, Direction::Write] {
             if event.readiness.intersects(Readiness::of(direction))
                 && let Some(task) = source.waiter(direction).take()
             {
+                // Nothing of the user's runs here, nor is dropped: the loop is open.
                 self.scheduler.push(task);
             }
         }
@@ -142,8 +152,13 @@ impl Source {
         }
     }
 
-    fn drained(&self, direction: Direction) {
-        if let Some(selector) = &mut *self.registry.selector.borrow_mut() {
+    /// Takes back what is known to hold no more.
+    #[inline]
+    fn drained(&self, what: Readiness, direction: Direction) {
+        self.readiness.set(self.readiness.get().without(what));
+        if self.registry.reports_levels
+            && let Some(selector) = &mut *self.registry.selector.borrow_mut()
+        {
             selector.drained(self.token, direction);
         }
     }
@@ -157,7 +172,11 @@ const fn direction(what: Readied) -> Direction {
 }
 
 impl Awaitable for Source {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>) -> Result<(), Exception> {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if !Rc::ptr_eq(of, &self.registry.scheduler) {
+            let text = "this descriptor is attached to a different event loop";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
         let direction = direction(what);
         if self.readiness.get().intersects(Readiness::of(direction)) {
             self.registry.scheduler.push(task);
@@ -198,13 +217,6 @@ pub(crate) struct Registered<S: AsFd> {
     inner: S,
 }
 
-/// How an operation went.
-pub(crate) enum Attempt<T> {
-    Done(T),
-    /// It would block: wait for this, and try again.
-    Wait(Await),
-}
-
 /// What an operation has found out about readiness, beside its result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
@@ -227,43 +239,41 @@ impl<S: AsFd> Registered<S> {
     ///
     /// # Errors
     ///
-    /// The operation's own; `RuntimeError` where no loop runs, or another than that of the first use.
-    #[inline]
+    /// The operation's own; `RuntimeError` where it is the first and no loop runs.
+    #[inline(always)]
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
-        mut operation: impl FnMut(&S) -> io::Result<(T, Left)>,
-    ) -> Result<Attempt<T>, Exception> {
+        mut operation: impl FnMut(&S, &SpareMemory) -> io::Result<(T, Left)>,
+    ) -> Result<Step<Await, (), T>, Exception> {
         let source = match self.source.get() {
             Some(source) => source,
             None => self.register()?,
         };
         if source.readiness.get().intersects(Readiness::of(direction)) {
             if !source.registry.scheduler.spend() {
-                return Ok(Attempt::Wait(Await::NextTurn));
+                return Ok(Step::Yield(Await::NextTurn));
             }
             loop {
-                match operation(&self.inner) {
+                match operation(&self.inner, &source.registry.spare) {
                     Ok((result, left)) => {
                         if left == Left::Nothing {
                             // What is closed stays so: no event will say it a second time.
-                            let drained = [Readiness::READABLE, Readiness::WRITABLE][direction as usize];
-                            source.readiness.set(source.readiness.get().without(drained));
-                            source.drained(direction);
+                            source.drained(direction.ready(), direction);
                         }
-                        return Ok(Attempt::Done(result));
+                        return Ok(Step::Return(result));
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error.into()),
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock => break,
+                        io::ErrorKind::Interrupted => {}
+                        _ => return Err(error.into()),
+                    },
                 }
             }
-            source.readiness.set(source.readiness.get().without(Readiness::of(direction)));
-            source.drained(direction);
+            source.drained(Readiness::of(direction), direction);
         }
-        source.registry.check_running()?;
         let source = Awaited::new(Rc::clone(source) as Rc<_>);
-        Ok(Attempt::Wait(match direction {
+        Ok(Step::Yield(match direction {
             Direction::Read => Await::Readable(source),
             Direction::Write => Await::Writable(source),
         }))
@@ -273,18 +283,6 @@ impl<S: AsFd> Registered<S> {
     fn register(&self) -> Result<&Rc<Source>, Exception> {
         let source = running()?.0.registry.register(self.inner.as_fd())?;
         Ok(self.source.get_or_init(|| source))
-    }
-}
-
-impl Registry {
-    /// # Errors
-    ///
-    /// `RuntimeError` where another loop runs: its tasks would be woken here.
-    fn check_running(&self) -> Result<(), Exception> {
-        if runs_with(&self.scheduler) {
-            return Ok(());
-        }
-        Err(Exception::message(Kind::RuntimeError, "this descriptor is attached to a different event loop"))
     }
 }
 

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::{Core, LoopHandle};
 use crate::coroutine::{Exception, Kind};
-use crate::task::Scheduler;
 
 std::thread_local! {
     static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
@@ -28,11 +27,6 @@ impl LoopHandle {
         RUNNING.set(Some(Rc::clone(&self.0)));
         Running(self)
     }
-}
-
-/// Whether the loop that runs in this thread is the one with this scheduler.
-pub(super) fn runs_with(scheduler: &Rc<Scheduler>) -> bool {
-    RUNNING.with_borrow(|running| running.as_ref().is_some_and(|running| Rc::ptr_eq(&running.scheduler, scheduler)))
 }
 
 pub(super) struct Running<'a>(&'a LoopHandle);

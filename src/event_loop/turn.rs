@@ -26,14 +26,10 @@ impl Core {
         }
         self.move_due_timers();
         // What runs now adds to the queue; that is for the next turn, after the descriptors have had their chance.
-        let ready = self.scheduler.ready();
-        self.since_select.set(self.since_select.get() + ready);
-        for _ in 0..ready {
-            match self.scheduler.pop() {
-                Some(run) => run.run(),
-                None => break,
-            }
-        }
+        let mut batch = self.batch.take();
+        let run = self.scheduler.run_ready(&mut batch);
+        self.batch.set(batch);
+        self.since_select.set(self.since_select.get() + run);
         Ok(())
     }
 

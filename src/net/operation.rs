@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::event_loop::Attempt;
 use crate::task::Await;
 
 /// An operation on a descriptor, to be waited for by [`yield_from!`](crate::yield_from).
@@ -18,7 +17,7 @@ pub(super) struct Operation<F> {
 
 impl<F, T> Operation<F>
 where
-    F: FnMut() -> Result<Attempt<T>, Exception>,
+    F: FnMut() -> Result<Step<Await, (), T>, Exception>,
 {
     pub(super) const fn new(name: &'static str, attempt: F) -> Self {
         Self { name, attempt }
@@ -27,7 +26,7 @@ where
 
 impl<F, T> Coroutine for Operation<F>
 where
-    F: FnMut() -> Result<Attempt<T>, Exception>,
+    F: FnMut() -> Result<Step<Await, (), T>, Exception>,
 {
     type Yield = Await;
     type Input = ();
@@ -36,10 +35,7 @@ where
     #[inline(always)]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         sent?;
-        Ok(match (self.attempt)()? {
-            Attempt::Done(result) => Step::Return(result),
-            Attempt::Wait(wanted) => Step::Yield(wanted),
-        })
+        (self.attempt)()
     }
 
     fn state(&self) -> State<'_> {

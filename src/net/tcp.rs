@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Buffer, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::event_loop::{Attempt, Left, Registered};
+use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
 use crate::task::Await;
 
@@ -73,7 +73,7 @@ impl TcpListener {
     /// `ENFILE`) is raised, and the connection waits on: try again when one is free.
     pub fn accept(&self) -> impl Coroutine<Yield = Await, Input = (), Return = (TcpStream, SocketAddr)> + '_ {
         Operation::new("accept", || {
-            self.0.attempt(Direction::Read, |listener| {
+            self.0.attempt(Direction::Read, |listener, _| {
                 loop {
                     match socket::accept(listener) {
                         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -137,8 +137,8 @@ impl TcpStream {
         buffer: &'a mut Buffer,
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("read", move || {
-            self.0.attempt(Direction::Read, |mut stream| {
-                let (count, room) = buffer.fill(|room| stream.read(room))?;
+            self.0.attempt(Direction::Read, |mut stream, spare| {
+                let (count, room) = buffer.fill(spare, |room| stream.read(room))?;
                 Ok((count, left(count, room)))
             })
         })
@@ -148,7 +148,7 @@ impl TcpStream {
     /// is empty. `recv(2)`.
     pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("recv", move || {
-            self.0.attempt(Direction::Read, |mut stream| {
+            self.0.attempt(Direction::Read, |mut stream, _| {
                 let count = stream.read(bytes)?;
                 Ok((count, left(count, bytes.len())))
             })
@@ -165,23 +165,23 @@ impl TcpStream {
     ) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a {
         Operation::new("write_all", move || {
             while !buffer.is_empty() {
-                let attempt = self.0.attempt(Direction::Write, |mut stream| {
-                    let count = stream.write(buffer.bytes())?;
-                    Ok((count, left(count, buffer.len())))
+                let step = self.0.attempt(Direction::Write, |mut stream, spare| {
+                    let (count, wanted) = (stream.write(buffer.bytes())?, buffer.len());
+                    buffer.consume_into(count, spare);
+                    Ok(((), left(count, wanted)))
                 })?;
-                match attempt {
-                    Attempt::Done(count) => buffer.consume(count),
-                    Attempt::Wait(wanted) => return Ok(Attempt::Wait(wanted)),
+                if let Step::Yield(wanted) = step {
+                    return Ok(Step::Yield(wanted));
                 }
             }
-            Ok(Attempt::Done(()))
+            Ok(Step::Return(()))
         })
     }
 
     /// Writes some of `bytes`, and gives how many: at least one, unless there are none. `send(2)`.
     pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send", move || {
-            self.0.attempt(Direction::Write, |mut stream| {
+            self.0.attempt(Direction::Write, |mut stream, _| {
                 let count = stream.write(bytes)?;
                 Ok((count, left(count, bytes.len())))
             })
@@ -292,13 +292,12 @@ impl Coroutine for Connect {
             Some(stream) => stream,
             None => Self::start(self.address)?,
         };
-        match stream.0.attempt(Direction::Write, |stream| Ok((Self::finish(stream)?, Left::More)))? {
-            Attempt::Done(()) => Ok(Step::Return(stream)),
-            Attempt::Wait(wanted) => {
-                self.stream = Some(stream);
-                Ok(Step::Yield(wanted))
-            }
+        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((Self::finish(stream)?, Left::More)))?;
+        if let Step::Yield(wanted) = step {
+            self.stream = Some(stream);
+            return Ok(Step::Yield(wanted));
         }
+        Ok(Step::Return(stream))
     }
 
     fn state(&self) -> State<'_> {

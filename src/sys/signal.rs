@@ -61,8 +61,12 @@ pub(crate) fn is_pending() -> bool {
 
 /// The signals that have come since the last call, in the order of their numbers.
 pub(crate) fn take_pending() -> impl Iterator<Item = i32> {
-    let pending = if is_pending() { PENDING.swap(0, Ordering::AcqRel) } else { 0 };
-    (1..64).filter(move |signal| pending & 1 << signal != 0)
+    let mut pending = if is_pending() { PENDING.swap(0, Ordering::AcqRel) } else { 0 };
+    core::iter::from_fn(move || {
+        let signal = pending.trailing_zeros();
+        pending &= pending.wrapping_sub(1);
+        (signal < u64::BITS).then_some(signal as i32)
+    })
 }
 
 fn set_action(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
-use super::{Erased, Run};
+use super::{Erased, Run, Scheduler};
 use crate::coroutine::Exception;
 
 /// What a coroutine waits for: what it yields to its task.
@@ -39,12 +39,12 @@ pub(crate) enum Readied {
 
 /// Something that a task can wait for. Whoever puts a task to sleep can take it out again (rule 7).
 pub(crate) trait Awaitable: fmt::Debug {
-    /// Queues `task` once it is done: at once, if it is done already.
+    /// Queues `task`, a task of that loop, once it is done: at once, if it is done already.
     ///
     /// # Errors
     ///
     /// What is to be raised in the task instead, which is not taken then.
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>) -> Result<(), Exception>;
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception>;
 
     /// The task that waits was cancelled, with this exception.
     fn cancel_wait(self: Rc<Self>, what: Readied, cancelled: &Exception) -> Withdrawn;
@@ -67,11 +67,11 @@ pub(crate) enum Withdrawn {
 
 impl Await {
     #[inline]
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>) -> Result<(), Exception> {
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         match self {
             Self::NextTurn => Ok(()),
-            Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task),
-            Self::Writable(object) => object.0.wake_when_done(Readied::Second, task),
+            Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task, of),
+            Self::Writable(object) => object.0.wake_when_done(Readied::Second, task, of),
         }
     }
 

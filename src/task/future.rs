@@ -96,9 +96,8 @@ impl<T: 'static> Produced<T> for Open<T> {
 }
 
 impl<T: 'static> Awaitable for Open<T> {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>) -> Result<(), Exception> {
-        self.0.wake_when_done(task);
-        Ok(())
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.0.wake_when_done(task, of)
     }
 
     fn cancel_wait(self: Rc<Self>, _: Readied, cancelled: &Exception) -> Withdrawn {
@@ -347,12 +346,16 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>) {
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if !Rc::ptr_eq(of, &self.scheduler) {
+            return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
+        }
         if self.done() {
             self.scheduler.push(task);
         } else {
             self.waiters.borrow_mut().push(Waiter::Task(task));
         }
+        Ok(())
     }
 
     pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {

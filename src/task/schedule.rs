@@ -4,7 +4,6 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::borrow::Cow;
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -24,15 +23,20 @@ pub(crate) trait Run {
 ///
 /// No user code runs while one of its cells is borrowed (rule 4): what is taken out of them is run, and dropped, after.
 pub(crate) struct Scheduler {
-    ready: RefCell<VecDeque<Rc<dyn Run>>>,
+    /// Runs in the next turn. A turn takes all of it, so that a vector does.
+    ready: RefCell<Vec<Rc<dyn Run>>>,
     tasks: RefCell<Slab<Rc<dyn Erased>>>,
-    current: Cell<Option<Rc<dyn Erased>>>,
+    /// The key of the task whose step runs, or [`NOBODY`].
+    current: Cell<u32>,
     handler: Cell<Option<Rc<dyn Fn(&ErrorContext)>>>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
     budget: Cell<u32>,
 }
+
+/// The key of no task.
+const NOBODY: u32 = u32::MAX;
 
 /// How many operations a step may find ready one after the other before it must let others run. With buffers of 64 KiB,
 /// a peer that never stops sending gets 2 MiB a turn.
@@ -41,9 +45,9 @@ const BUDGET: u32 = 32;
 impl Scheduler {
     pub(crate) fn new() -> Self {
         Self {
-            ready: RefCell::new(VecDeque::new()),
+            ready: RefCell::new(Vec::new()),
             tasks: RefCell::new(Slab::new()),
-            current: Cell::new(None),
+            current: Cell::new(NOBODY),
             handler: Cell::new(None),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
@@ -57,18 +61,33 @@ impl Scheduler {
         if self.closed.get() {
             return drop(run);
         }
-        self.ready.borrow_mut().push_back(run);
-    }
-
-    #[inline]
-    pub(crate) fn pop(&self) -> Option<Rc<dyn Run>> {
-        self.ready.borrow_mut().pop_front()
+        self.ready.borrow_mut().push(run);
     }
 
     /// How much stands in the ready queue.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
         self.ready.borrow().len()
+    }
+
+    /// Runs all that is ready, and nothing that is queued by that; gives how much that was. `batch` is an empty vector,
+    /// for its memory.
+    pub(crate) fn run_ready(&self, batch: &mut Vec<Rc<dyn Run>>) -> usize {
+        core::mem::swap(&mut *self.ready.borrow_mut(), batch);
+        let count = batch.len();
+        let mut batch = batch.drain(..);
+        // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| batch.by_ref().for_each(Run::run))) {
+            let raised = panicked(&*panic);
+            match self.current() {
+                Some(task) => {
+                    self.leave(NOBODY);
+                    task.panicked(raised);
+                }
+                None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
+            }
+        }
+        count
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -123,16 +142,19 @@ impl Scheduler {
 
     /// The task whose step runs now.
     pub(crate) fn current(&self) -> Option<Rc<dyn Erased>> {
-        let current = self.current.take();
-        self.current.set(current.clone());
-        current
+        self.tasks.borrow().get(self.current.get() as usize).cloned()
     }
 
-    /// Makes `task` the current one; gives the former.
+    /// Makes the task with this key the current one, and gives the former, to be put back by [`leave`](Self::leave).
     #[inline]
-    pub(crate) fn enter(&self, task: Option<Rc<dyn Erased>>) -> Option<Rc<dyn Erased>> {
+    pub(crate) fn enter(&self, key: u32) -> u32 {
         self.budget.set(BUDGET);
-        self.current.replace(task)
+        self.current.replace(key)
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, outer: u32) {
+        self.current.set(outer);
     }
 
     /// Counts an operation that found its descriptor ready; `false` when the step has had its share. Without that, a

@@ -19,7 +19,6 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::future::{Produced, Shared};
-use super::schedule::panicked;
 use super::{Await, Awaitable, Awaited, Future, Readied, Run, Scheduler, Withdrawn};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, State, Step};
 
@@ -46,6 +45,8 @@ pub(crate) trait Erased: Awaitable + Run {
     fn done(&self) -> bool;
     /// Where its coroutine stands.
     fn stack_trace(&self) -> StackTrace;
+    /// Its step has panicked: ends with this.
+    fn panicked(self: Rc<Self>, panic: Exception);
     /// Closes the coroutine, and ends cancelled.
     fn destroy(self: Rc<Self>);
 }
@@ -54,8 +55,11 @@ pub(crate) trait Erased: Awaitable + Run {
 pub(crate) struct TaskState {
     number: u64,
     name: RefCell<Option<Rc<str>>>,
+    /// What it waits for; while it runs, what it has waited for.
     waits_for: Cell<Option<Await>>,
     throw: Cell<Option<Exception>>,
+    /// Whether a step is not just the next step: the task is done, or `throw` is set.
+    special: Cell<bool>,
     cancels: Cell<u32>,
     /// Whether a cancel is on its way through this task to what it waits for.
     cancelling: Cell<bool>,
@@ -103,8 +107,10 @@ impl AnyTask {
         let left = state.cancels.get().saturating_sub(1);
         state.cancels.set(left);
         if left == 0 {
-            let throw = state.throw.take();
-            state.throw.set(throw.filter(|raised| !raised.is_cancelled()));
+            match state.throw.take() {
+                Some(raised) if !raised.is_cancelled() => state.set_throw(raised),
+                withdrawn => drop(withdrawn),
+            }
         }
         left
     }
@@ -220,6 +226,7 @@ where
             name: RefCell::new(None),
             waits_for: Cell::new(None),
             throw: Cell::new(None),
+            special: Cell::new(false),
             cancels: Cell::new(0),
             cancelling: Cell::new(false),
             key: Cell::new(0),
@@ -239,26 +246,55 @@ where
         Future::of(Rc::clone(self) as Rc<_>)
     }
 
-    /// Sleeps until what the coroutine waits for is done.
-    fn wait_for(self: Rc<Self>, wanted: Await) {
-        if let Await::NextTurn = wanted {
-            let scheduler = Rc::clone(&self.shared.scheduler);
-            return scheduler.push(self);
+    /// One step: up to the next thing to wait for, or to the end.
+    #[inline(always)]
+    fn step(self: Rc<Self>, sent: Result<(), Exception>) {
+        let scheduler = &self.shared.scheduler;
+        let outer = scheduler.enter(self.state.key.get());
+        let driven = self.driver.borrow_mut().resume(sent);
+        scheduler.leave(outer);
+        match driven {
+            Driven::Yield(wanted) => self.wait_for(wanted),
+            Driven::End(outcome) => self.end(outcome),
         }
-        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>) {
-            self.state.throw.set(Some(refused));
-            let scheduler = Rc::clone(&self.shared.scheduler);
-            return scheduler.push(self);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn special_step(self: Rc<Self>) {
+        if !self.shared.done() {
+            let sent = self.state.take_throw().map_or(Ok(()), Err);
+            self.step(sent);
+        }
+    }
+
+    /// Sleeps until what the coroutine waits for is done.
+    #[inline]
+    fn wait_for(self: Rc<Self>, wanted: Await) {
+        if wanted == Await::NextTurn {
+            return self.queue();
+        }
+        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
+            self.state.set_throw(refused);
+            return self.queue();
         }
         self.state.waits_for.set(Some(wanted));
         // Cancelled while it ran: what it waits for now is cancelled at once.
-        if let Some(cancelled) = self.state.throw.take() {
+        if let Some(cancelled) = self.state.take_throw() {
             cancel_waits(self, cancelled);
         }
     }
 
+    #[inline]
+    fn queue(self: Rc<Self>) {
+        let scheduler = Rc::clone(&self.shared.scheduler);
+        scheduler.push(self);
+    }
+
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
-        let cancelled = self.state.throw.take();
+        let cancelled = self.state.take_throw();
+        self.state.special.set(true);
+        drop(self.state.waits_for.take());
         self.shared.scheduler.remove(self.state.key.get());
         match (outcome, cancelled) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
@@ -273,24 +309,11 @@ impl<C> Run for TaskCell<C>
 where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
 {
-    /// One step: up to the next thing to wait for, or to the end.
     fn run(self: Rc<Self>) {
-        if self.shared.done() {
-            return;
+        if self.state.special.get() {
+            return self.special_step();
         }
-        drop(self.state.waits_for.take());
-        let sent = self.state.throw.take().map_or(Ok(()), Err);
-        let outer = self.shared.scheduler.enter(Some(Rc::clone(&self) as Rc<_>));
-        let driven = catch_unwind(AssertUnwindSafe(|| self.driver.borrow_mut().resume(sent)));
-        drop(self.shared.scheduler.enter(outer));
-        match driven {
-            Ok(Driven::Yield(wanted)) => self.wait_for(wanted),
-            Ok(Driven::End(outcome)) => self.end(outcome),
-            Err(panic) => {
-                self.driver.borrow_mut().discard();
-                self.end(Err(panicked(&*panic)));
-            }
-        }
+        self.step(Ok(()));
     }
 }
 
@@ -317,15 +340,19 @@ where
         }
     }
 
+    fn panicked(self: Rc<Self>, panic: Exception) {
+        self.driver.borrow_mut().discard();
+        self.end(Err(panic));
+    }
+
     fn destroy(self: Rc<Self>) {
         // Not while it runs: then it is the task that closes the loop, which the loop refuses.
         let driver = self.driver.try_borrow_mut().map(|mut driver| core::mem::replace(&mut *driver, Driver::ended()));
         if let Ok(driver) = driver {
             let _ = catch_unwind(AssertUnwindSafe(|| driver.abandon()));
         }
-        drop(self.state.waits_for.take());
         if !self.shared.done() {
-            self.shared.finish_cancelled(Exception::cancelled(), || self.future());
+            self.end(Err(Exception::cancelled()));
         }
     }
 }
@@ -351,12 +378,11 @@ impl<C> Awaitable for TaskCell<C>
 where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
 {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>) -> Result<(), Exception> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
             return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
         }
-        self.shared.wake_when_done(task);
-        Ok(())
+        self.shared.wake_when_done(task, of)
     }
 
     fn cancel_wait(self: Rc<Self>, _: Readied, _: &Exception) -> Withdrawn {
@@ -420,12 +446,12 @@ impl dyn Erased {
             Withdrawn::Cancelled => None,
             Withdrawn::Task(task) => Some(task),
             Withdrawn::Waiting(run) => {
-                state.throw.set(Some(cancelled.clone()));
+                state.set_throw(cancelled.clone());
                 self.scheduler().push(run);
                 None
             }
             Withdrawn::TooLate => {
-                state.throw.set(Some(cancelled.clone()));
+                state.set_throw(cancelled.clone());
                 None
             }
         }
@@ -436,13 +462,23 @@ impl dyn Erased {
         let state = self.state();
         let Some(wanted) = state.waits_for.take() else { return };
         if let Some(run) = wanted.take_waiter(core::ptr::from_ref(self).cast()) {
-            state.throw.set(Some(raised));
+            state.set_throw(raised);
             self.scheduler().push(run);
         }
     }
 }
 
 impl TaskState {
+    fn set_throw(&self, raised: Exception) {
+        self.throw.set(Some(raised));
+        self.special.set(true);
+    }
+
+    #[inline]
+    fn take_throw(&self) -> Option<Exception> {
+        if self.special.replace(false) { self.throw.take() } else { None }
+    }
+
     fn count_cancel(&self) {
         self.cancels.set(self.cancels.get().saturating_add(1));
     }

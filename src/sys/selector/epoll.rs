@@ -108,6 +108,10 @@ impl Selector for Epoll {
 
     fn closing(&mut self, _: BorrowedFd<'_>) {}
 
+    fn reports_levels(&self) -> bool {
+        false
+    }
+
     fn drained(&mut self, _: Token, _: Direction) {}
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {

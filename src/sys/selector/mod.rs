@@ -42,6 +42,9 @@ pub trait Selector: fmt::Debug {
     /// Forgets `fd`, which is about to be closed, where the kernel does not do so by itself.
     fn closing(&mut self, fd: BorrowedFd<'_>);
 
+    /// Whether it reports levels, and so needs [`drained`](Self::drained).
+    fn reports_levels(&self) -> bool;
+
     /// Says that an operation in `direction` would have blocked, or has taken all that there was.
     fn drained(&mut self, token: Token, direction: Direction);
 
@@ -77,6 +80,17 @@ pub enum Direction {
     Read,
     /// For writing, or having connected.
     Write,
+}
+
+impl Direction {
+    /// That it is ready, and not closed.
+    #[inline]
+    pub const fn ready(self) -> Readiness {
+        match self {
+            Self::Read => Readiness::READABLE,
+            Self::Write => Readiness::WRITABLE,
+        }
+    }
 }
 
 /// That a descriptor may have become ready.
