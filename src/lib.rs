@@ -1,9 +1,83 @@
 //! Generator-style coroutines as explicit state machines, and an event loop shaped like asyncio's that resumes the
-//! innermost one when what it awaits is done.
+//! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
+//!
+//! ```text
+//!  L3   net                       sockets whose operations are coroutines
+//!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
+//!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
+//! ```
+//!
+//! Imports point downwards only. Without the feature `std`, which is on by default, only layer 0 is there.
+//!
+//! # A first program
+//!
+//! Two tasks that take turns:
+//!
+//! ```
+//! use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
+//! use std::time::Duration;
+//!
+//! /// Says its name `left` times, and lets the other one speak in between.
+//! struct Speaker {
+//!     name: &'static str,
+//!     left: u32,
+//!     pause: Sleep,
+//! }
+//!
+//! impl Coroutine for Speaker {
+//!     type Yield = Await;
+//!     type Input = ();
+//!     type Return = &'static str;
+//!
+//!     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+//!         while self.left > 0 {
+//!             yield_from!(self.pause, sent)?;
+//!             println!("{}", self.name);
+//!             self.pause = sleep(Duration::ZERO);
+//!             self.left -= 1;
+//!         }
+//!         Ok(Step::Return(self.name))
+//!     }
+//! }
+//!
+//! let event_loop = EventLoop::new()?;
+//! let speaker = |name| Speaker { name, left: 3, pause: sleep(Duration::ZERO) };
+//! let ping = event_loop.create_task(speaker("ping"))?;
+//! event_loop.run_until_complete(speaker("pong"))?;
+//! assert_eq!(ping.result()?, "ping");
+//! # Ok::<(), Exception>(())
+//! ```
+//!
+//! # asyncio's names, and ours
+//!
+//! | Python | here |
+//! |---|---|
+//! | a generator function's body | [`Coroutine::resume`] |
+//! | `x = yield y` | return [`Step::Yield`]`(y)`; the next `sent` is `x` |
+//! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
+//! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
+//! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
+//! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
+//! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
+//! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
+//! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
+//! | `asyncio.sleep` | [`sleep`](fn@sleep) |
+//! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
+//!
+//! # Features
+//!
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `std` | yes | everything above layer 0 |
 
 #![no_std]
 #![deny(unsafe_code)]
-#![doc(test(attr(deny(warnings))))]
+// Dead code: an example may show a machine without the program around it.
+#![doc(test(attr(deny(warnings), allow(dead_code))))]
+// The table of names refers to what only `std` has.
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -24,7 +98,7 @@ mod time;
 pub use self::coroutine::{
     Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
     Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, YieldOnce, from_fn, from_iter, ready,
-    yield_once,
+    take_sent, yield_once,
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerHandle};
@@ -36,3 +110,8 @@ pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
+
+/// The programs of the README are compiled too.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -76,8 +76,20 @@ macro_rules! yield_from {
     };
 }
 
-/// What was sent, leaving `Ok` of the default.
-#[doc(hidden)]
+/// What was sent, leaving `Ok` of the default: for a machine that goes on in a loop after it has used what it was sent.
+///
+/// ```
+/// use innermost::{Exception, take_sent};
+///
+/// let mut sent: Result<u32, Exception> = Ok(7);
+/// assert_eq!(take_sent(&mut sent)?, 7);
+/// assert_eq!(sent?, 0);
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// What was thrown in.
 #[inline(always)]
 pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<Input, Exception> {
     mem::replace(sent, Ok(Input::default()))

@@ -43,7 +43,8 @@ use super::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, Sta
 /// # Dropping
 ///
 /// A suspended generator that is dropped is closed first, as in CPython, so that the machine's own clean-up runs; what
-/// that raises is dropped, as a file's error is on drop: call [`close`](Self::close) to see it. While a panic unwinds,
+/// that raises is dropped, as a file's error is on drop: call [`close`](Self::close) to see it. So a temporary, as in
+/// `Generator::new(machine).next()`, runs its machine twice: once for the value, once to close it. While a panic unwinds,
 /// it is dropped without running.
 pub struct Generator<C: Coroutine> {
     driver: Driver<C>,

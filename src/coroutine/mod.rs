@@ -43,8 +43,9 @@ mod state;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then};
+pub use self::delegate::take_sent;
 #[doc(hidden)]
-pub use self::delegate::{Delegate, take_sent, without_stop_iteration};
+pub use self::delegate::{Delegate, without_stop_iteration};
 pub use self::exception::{Exception, Kind};
 pub(crate) use self::frames::{Driven, Driver};
 pub use self::generator::{Generator, GeneratorState, Stop};

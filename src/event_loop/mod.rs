@@ -89,14 +89,19 @@ struct Core {
     clock: Box<dyn Clock>,
     inbox: Arc<Inbox>,
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
-    /// Taken out while it is filled and read.
-    events: Cell<Vec<Event>>,
-    /// Empty between two turns: for its memory.
-    batch: Cell<Vec<Rc<dyn Run>>>,
+    /// Taken out while the loop runs.
+    scratch: Cell<Scratch>,
     running: Cell<bool>,
     stopping: Cell<bool>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
+}
+
+/// Vectors that are empty between two turns, kept for their memory.
+#[derive(Default)]
+struct Scratch {
+    events: Vec<Event>,
+    batch: Vec<Rc<dyn Run>>,
 }
 
 impl EventLoop {
@@ -125,8 +130,7 @@ impl EventLoop {
             clock,
             inbox,
             signal_handlers: RefCell::new(BTreeMap::new()),
-            events: Cell::new(Vec::new()),
-            batch: Cell::new(Vec::new()),
+            scratch: Cell::default(),
             running: Cell::new(false),
             stopping: Cell::new(false),
             since_select: Cell::new(0),
@@ -248,16 +252,16 @@ impl LoopHandle {
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter();
+        let mut scratch = self.0.scratch.take();
         let result = loop {
-            if let Err(error) = self.0.turn() {
-                break Err(error.into());
-            }
-            if self.0.stopping.get() {
-                break Ok(());
+            let turn = self.0.turn(&mut scratch);
+            if turn.is_err() || self.0.stopping.get() {
+                break turn;
             }
         };
+        self.0.scratch.set(scratch);
         self.0.stopping.set(false);
-        result
+        Ok(result?)
     }
 
     /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited

@@ -9,26 +9,28 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::io;
 use std::rc::Rc;
+use std::vec::Vec;
 
-use super::{Core, WAKER};
-use crate::sys::signal;
+use super::{Core, Scratch, WAKER};
+use crate::sys::{Event, signal};
 use crate::task::{Run, callback};
 
 /// How many callbacks may run before the selector is asked again.
 const SHARE: usize = 64;
 
 impl Core {
-    pub(super) fn turn(&self) -> io::Result<()> {
+    pub(super) fn turn(&self, scratch: &mut Scratch) -> io::Result<()> {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             self.since_select.set(0);
-            self.select(if waiting > 0 || self.stopping.get() { Some(Duration::ZERO) } else { self.until_deadline() })?;
+            self.select(
+                &mut scratch.events,
+                if waiting > 0 || self.stopping.get() { Some(Duration::ZERO) } else { self.until_deadline() },
+            )?;
         }
         self.move_due_timers();
         // What runs now adds to the queue; that is for the next turn, after the descriptors have had their chance.
-        let mut batch = self.batch.take();
-        let run = self.scheduler.run_ready(&mut batch);
-        self.batch.set(batch);
+        let run = self.scheduler.run_ready(&mut scratch.batch);
         self.since_select.set(self.since_select.get() + run);
         Ok(())
     }
@@ -49,9 +51,8 @@ impl Core {
         Some(deadline.saturating_sub(self.clock.now()))
     }
 
-    fn select(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut events = self.events.take();
-        let result = self.registry.select(&mut events, timeout);
+    fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        let result = self.registry.select(events, timeout);
         for event in events.drain(..) {
             if event.token == WAKER {
                 self.inbox.waker().drain();
@@ -59,7 +60,6 @@ impl Core {
                 self.registry.deliver(event);
             }
         }
-        self.events.set(events);
         self.take_jobs();
         self.take_signals();
         result

@@ -1,24 +1,13 @@
 //! A result that is not there yet.
-//!
-//! Invariants:
-//!
-//! 1. The outcome is set once. After that, nothing is added to the callbacks: they are queued instead.
-//! 2. Callbacks and waiting tasks run from the ready queue, in the order in which they came, never inside the call that
-//!    completes the future.
-//! 3. The outcome is borrowed while a result is cloned, which is user code. Whoever else comes then finds the future
-//!    done, and changes nothing.
 
-use core::cell::{Cell, RefCell};
 use core::error::Error;
 use core::fmt;
-use core::mem;
 use std::borrow::Cow;
 use std::boxed::Box;
 use std::rc::Rc;
 
-use smallvec::SmallVec;
-
-use super::{Await, Awaitable, Awaited, ErrorContext, Readied, Run, Scheduler, Withdrawn, callback};
+use super::shared::{Produced, Shared, Status, Waiter};
+use super::{Await, Awaitable, Awaited, Erased, Readied, Run, Scheduler, Withdrawn};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
@@ -41,39 +30,6 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 /// dropped.
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
-/// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
-pub(super) trait Produced<T>: Awaitable {
-    fn shared(&self) -> &Shared<T>;
-
-    /// Whether the result may be set from outside: not a task's.
-    fn is_open(&self) -> bool;
-
-    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool;
-}
-
-/// The part that futures and tasks have in common.
-pub(super) struct Shared<T> {
-    pub(super) scheduler: Rc<Scheduler>,
-    outcome: RefCell<Outcome<T>>,
-    waiters: RefCell<SmallVec<[Waiter<T>; 1]>>,
-    next_callback: Cell<u32>,
-    /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
-    retrieved: Cell<bool>,
-}
-
-enum Outcome<T> {
-    Pending,
-    Finished(Result<T, Exception>),
-    Cancelled(Exception),
-    /// Moved out by `take_result`.
-    Taken,
-}
-
-enum Waiter<T> {
-    Task(Rc<dyn Run>),
-    Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
-}
-
 /// A future that only its owner completes.
 struct Open<T>(Shared<T>);
 
@@ -90,8 +46,12 @@ impl<T: 'static> Produced<T> for Open<T> {
         if self.0.done() {
             return false;
         }
-        self.0.complete(Outcome::Cancelled(cancelled), || Future(Rc::clone(&self) as Rc<_>));
+        self.0.finish_cancelled(cancelled, || Future(Rc::clone(&self) as Rc<_>));
         true
+    }
+
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+        None
     }
 }
 
@@ -199,6 +159,10 @@ impl<T: 'static> Future<T> {
         Rc::clone(&self.0).cancel(cancelled)
     }
 
+    pub(super) fn task(&self) -> Option<Rc<dyn Erased>> {
+        Rc::clone(&self.0).task()
+    }
+
     fn shared(&self) -> &Shared<T> {
         self.0.shared()
     }
@@ -215,7 +179,7 @@ impl<T: 'static> Future<T> {
 
     /// Whether it was cancelled.
     pub fn cancelled(&self) -> bool {
-        self.shared().outcome.try_borrow().is_ok_and(|outcome| matches!(*outcome, Outcome::Cancelled(_)))
+        self.shared().status.get() == Status::Cancelled
     }
 
     /// What it finished with, cloned.
@@ -228,11 +192,7 @@ impl<T: 'static> Future<T> {
     where
         T: Clone,
     {
-        self.shared().retrieved.set(true);
-        match &*self.shared().outcome.borrow() {
-            Outcome::Finished(outcome) => outcome.clone(),
-            other => Err(other.exception()),
-        }
+        self.shared().with_outcome(Clone::clone)?
     }
 
     /// What it finished with, moved out, for what cannot be cloned. An exception stays, and is cloned.
@@ -241,34 +201,20 @@ impl<T: 'static> Future<T> {
     ///
     /// As [`result`](Self::result).
     pub fn take_result(&self) -> Result<T, Exception> {
-        self.shared().retrieved.set(true);
-        let Ok(mut outcome) = self.shared().outcome.try_borrow_mut() else {
-            return Err(Outcome::<T>::Taken.exception());
-        };
-        match mem::replace(&mut *outcome, Outcome::Taken) {
-            Outcome::Finished(Ok(result)) => Ok(result),
-            other => {
-                let exception = match &other {
-                    Outcome::Finished(Err(exception)) => exception.clone(),
-                    other => other.exception(),
-                };
-                *outcome = other;
-                Err(exception)
-            }
-        }
+        self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?.map_or(Ok(()), Err)?;
+        self.shared().take_outcome()
     }
 
     /// The exception that it failed with; `None` if it has a result.
     ///
     /// # Errors
     ///
-    /// `CancelledError`; `InvalidStateError` while it is pending.
+    /// `CancelledError`; `InvalidStateError` while it is pending, or where the result was moved out.
     pub fn exception(&self) -> Result<Option<Exception>, Exception> {
-        self.shared().retrieved.set(true);
-        match &*self.shared().outcome.borrow() {
-            Outcome::Finished(Err(exception)) => Ok(Some(exception.clone())),
-            Outcome::Finished(Ok(_)) | Outcome::Taken => Ok(None),
-            other => Err(other.exception()),
+        let exception = self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?;
+        match exception {
+            Some(cancelled) if self.cancelled() => Err(cancelled),
+            exception => Ok(exception),
         }
     }
 
@@ -283,10 +229,7 @@ impl<T: 'static> Future<T> {
 
     /// Takes a callback back. `false` where it was not there: it was removed before, or is queued.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
-        let mut callbacks = self.shared().waiters.borrow_mut();
-        let position = callbacks.iter().position(|waiter| matches!(waiter, Waiter::Callback(other, _) if *other == id));
-        let removed = position.map(|position| callbacks.remove(position));
-        drop(callbacks);
+        let removed = self.shared().take_where(|waiter| matches!(waiter, Waiter::Callback(other, _) if *other == id));
         removed.is_some()
     }
 
@@ -298,115 +241,6 @@ impl<T: 'static> Future<T> {
     /// Whether both stand for the same future.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl<T> Shared<T> {
-    pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
-        Self {
-            scheduler,
-            outcome: RefCell::new(Outcome::Pending),
-            waiters: RefCell::new(SmallVec::new()),
-            next_callback: Cell::new(0),
-            retrieved: Cell::new(false),
-        }
-    }
-
-    /// For people: where it stands.
-    pub(super) fn state(&self) -> &'static str {
-        match self.outcome.try_borrow().as_deref() {
-            Ok(Outcome::Pending) => "pending",
-            Ok(Outcome::Finished(Ok(_)) | Outcome::Taken) => "finished",
-            Ok(Outcome::Finished(Err(_))) => "failed",
-            Ok(Outcome::Cancelled(_)) => "cancelled",
-            Err(_) => "in use",
-        }
-    }
-}
-
-impl<T: 'static> Shared<T> {
-    #[inline]
-    pub(super) fn done(&self) -> bool {
-        !self.outcome.try_borrow().is_ok_and(|outcome| matches!(*outcome, Outcome::Pending))
-    }
-
-    /// Stores the outcome and queues who waits for it. `this` makes a handle to this very future.
-    pub(super) fn finish(&self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
-        self.complete(Outcome::Finished(outcome), this);
-    }
-
-    pub(super) fn finish_cancelled(&self, cancelled: Exception, this: impl Fn() -> Future<T>) {
-        self.complete(Outcome::Cancelled(cancelled), this);
-    }
-
-    fn complete(&self, outcome: Outcome<T>, this: impl Fn() -> Future<T>) {
-        *self.outcome.borrow_mut() = outcome;
-        for waiter in self.waiters.take() {
-            self.queue(waiter, &this);
-        }
-    }
-
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        if !Rc::ptr_eq(of, &self.scheduler) {
-            return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
-        }
-        if self.done() {
-            self.scheduler.push(task);
-        } else {
-            self.waiters.borrow_mut().push(Waiter::Task(task));
-        }
-        Ok(())
-    }
-
-    pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
-        let mut waiters = self.waiters.borrow_mut();
-        let is_it = |waiter: &Waiter<T>| matches!(waiter, Waiter::Task(run) if Rc::as_ptr(run).cast::<()>() == task);
-        let position = waiters.iter().position(is_it)?;
-        match waiters.remove(position) {
-            Waiter::Task(run) => Some(run),
-            Waiter::Callback(..) => None,
-        }
-    }
-
-    fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
-        if self.done() {
-            self.queue(waiter, this);
-        } else {
-            self.waiters.borrow_mut().push(waiter);
-        }
-    }
-
-    fn queue(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
-        match waiter {
-            Waiter::Task(task) => self.scheduler.push(task),
-            Waiter::Callback(_, function) => {
-                let this = this();
-                self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));
-            }
-        }
-    }
-}
-
-impl<T> Outcome<T> {
-    /// What asking for the result raises, where there is none.
-    fn exception(&self) -> Exception {
-        match self {
-            Self::Cancelled(cancelled) => cancelled.clone(),
-            Self::Taken => Exception::message(Kind::InvalidStateError, "Result was taken before."),
-            _ => Exception::message(Kind::InvalidStateError, "Result is not set."),
-        }
-    }
-}
-
-impl<T> Drop for Shared<T> {
-    fn drop(&mut self) {
-        if self.retrieved.get() {
-            return;
-        }
-        if let Outcome::Finished(Err(exception)) = self.outcome.get_mut() {
-            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception.clone());
-            self.scheduler.report(context);
-        }
     }
 }
 

@@ -19,24 +19,30 @@
 //! | `schedule.rs`  | [`Scheduler`]: the queue, the live tasks, the exception handler |
 //! | `await_on.rs`  | [`Await`], and what can be waited for |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
+//! | `shared.rs`    | what futures and tasks have in common |
 //! | `task.rs`      | [`Task`]: a future that a coroutine produces |
+//! | `cell.rs`      | what a task is, and how it takes a step |
+//! | `cancel.rs`    | how a cancel finds its way |
 //! | `handle.rs`    | [`Handle`]: a callback in the queue |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
 mod await_on;
+mod cancel;
+mod cell;
 mod future;
 mod handle;
 mod schedule;
+mod shared;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 
 pub use self::await_on::{Await, Awaited};
 pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
+pub(crate) use self::cell::{Erased, spawn};
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, callback};
 pub use self::schedule::ErrorContext;
 pub(crate) use self::schedule::{Run, Scheduler};
 pub use self::task::{AnyTask, Task};
-pub(crate) use self::task::{Erased, spawn};

@@ -19,6 +19,9 @@ pub(crate) trait Run {
     fn run(self: Rc<Self>);
 }
 
+/// Takes the errors that nobody else takes.
+pub(crate) type ErrorHandler = Rc<dyn Fn(&ErrorContext)>;
+
 /// The part of an event loop that tasks and futures know.
 ///
 /// No user code runs while one of its cells is borrowed (rule 4): what is taken out of them is run, and dropped, after.
@@ -28,7 +31,7 @@ pub(crate) struct Scheduler {
     tasks: RefCell<Slab<Rc<dyn Erased>>>,
     /// The key of the task whose step runs, or [`NOBODY`].
     current: Cell<u32>,
-    handler: Cell<Option<Rc<dyn Fn(&ErrorContext)>>>,
+    handler: Cell<Option<ErrorHandler>>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
@@ -170,7 +173,7 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn set_handler(&self, handler: Option<Rc<dyn Fn(&ErrorContext)>>) {
+    pub(crate) fn set_handler(&self, handler: Option<ErrorHandler>) {
         drop(self.handler.replace(handler));
     }
 

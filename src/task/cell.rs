@@ -1,0 +1,319 @@
+//! What a task is: a future, a coroutine with its frames, and what lies between the two, in one allocation.
+//!
+//! Invariants:
+//!
+//! 1. A task is in the ready queue, or waits for one thing, or runs, or is done; never two of these. So it needs one
+//!    reference in the queue or in what it waits for, and no flag that says where it is.
+//! 2. What the next step is to throw in is all that a cancel, or a wait that was refused, leaves behind.
+//! 3. The coroutine is dropped before anybody is told of the outcome.
+
+use core::any::type_name;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::mem;
+use std::boxed::Box;
+use std::format;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::string::String;
+
+use super::cancel::{cancel, cancel_waits};
+use super::shared::{Produced, Shared};
+use super::{Await, Awaitable, Future, Readied, Run, Scheduler, Task, Withdrawn};
+use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
+
+/// A task whatever its coroutine.
+pub(crate) trait Erased: Awaitable + Run {
+    /// What it is called, what it waits for, and what is to be thrown into it.
+    fn state(&self) -> &TaskState;
+    /// The loop that it runs in.
+    fn scheduler(&self) -> &Rc<Scheduler>;
+    /// Whether it has ended.
+    fn done(&self) -> bool;
+    /// Where its coroutine stands.
+    fn stack_trace(&self) -> StackTrace;
+    /// Its step has panicked: ends with this.
+    fn panicked(self: Rc<Self>, panic: Exception);
+    /// Closes the coroutine, and ends cancelled.
+    fn destroy(self: Rc<Self>);
+}
+
+/// The part of a task that does not depend on its coroutine.
+pub(crate) struct TaskState {
+    number: u64,
+    key: Cell<u32>,
+    /// Whether its next step is not just the next step: it is done, or something is to be thrown in.
+    special: Cell<bool>,
+    /// Whether a cancel is on its way through this task to what it waits for.
+    pub(super) cancelling: Cell<bool>,
+    /// What it waits for; while it runs, what it has waited for.
+    pub(super) waits_for: Cell<Option<Await>>,
+    rare: Cell<Option<Box<Rare>>>,
+}
+
+/// What few tasks have, kept apart so that all others are small.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) name: Option<Rc<str>>,
+    /// What the next step throws in.
+    throw: Option<Exception>,
+    /// How often its cancellation was asked for.
+    pub(super) cancels: u32,
+}
+
+/// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
+struct TaskCell<C: Coroutine> {
+    shared: Shared<C::Return>,
+    state: TaskState,
+    driver: RefCell<Driver<C>>,
+}
+
+/// Makes a task and queues its first step.
+///
+/// # Errors
+///
+/// `RuntimeError` where the loop is closed.
+pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    scheduler.check_open()?;
+    let task = Rc::new(TaskCell {
+        shared: Shared::new(Rc::clone(scheduler)),
+        state: TaskState {
+            number: scheduler.next_number(),
+            key: Cell::new(0),
+            special: Cell::new(false),
+            cancelling: Cell::new(false),
+            waits_for: Cell::new(None),
+            rare: Cell::new(None),
+        },
+        driver: RefCell::new(Driver::new(coroutine)),
+    });
+    task.state.key.set(scheduler.insert(Rc::clone(&task) as Rc<_>));
+    scheduler.push(Rc::clone(&task) as Rc<_>);
+    Ok(Task::of(Future::of(task as Rc<_>)))
+}
+
+impl<C> TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn future(self: &Rc<Self>) -> Future<C::Return> {
+        Future::of(Rc::clone(self) as Rc<_>)
+    }
+
+    /// One step: up to the next thing to wait for, or to the end.
+    #[inline(always)]
+    fn step(self: Rc<Self>, sent: Result<(), Exception>) {
+        let scheduler = &self.shared.scheduler;
+        let outer = scheduler.enter(self.state.key.get());
+        let driven = self.driver.borrow_mut().resume(sent);
+        scheduler.leave(outer);
+        match driven {
+            Driven::Yield(wanted) => self.wait_for(wanted),
+            Driven::End(outcome) => self.end(outcome),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn special_step(self: Rc<Self>) {
+        if !self.shared.done() {
+            let sent = self.state.take_throw().map_or(Ok(()), Err);
+            self.step(sent);
+        }
+    }
+
+    /// Sleeps until what the coroutine waits for is done.
+    #[inline]
+    fn wait_for(self: Rc<Self>, wanted: Await) {
+        if wanted == Await::NextTurn {
+            return self.queue();
+        }
+        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
+            self.state.set_throw(refused);
+            return self.queue();
+        }
+        self.state.waits_for.set(Some(wanted));
+        // Cancelled while it ran: what it waits for now is cancelled at once.
+        if let Some(cancelled) = self.state.take_throw() {
+            cancel_waits(self, cancelled);
+        }
+    }
+
+    #[inline]
+    fn queue(self: Rc<Self>) {
+        let scheduler = Rc::clone(&self.shared.scheduler);
+        scheduler.push(self);
+    }
+
+    fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
+        let cancelled = self.state.take_throw();
+        self.state.special.set(true);
+        drop(self.state.waits_for.take());
+        self.shared.scheduler.remove(self.state.key.get());
+        match (outcome, cancelled) {
+            // Cancelled while it ran, for the last time: nothing was left in which to raise that.
+            (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
+            (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
+            (outcome, _) => self.shared.finish(outcome, || self.future()),
+        }
+    }
+}
+
+impl<C> Run for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn run(self: Rc<Self>) {
+        if self.state.special.get() {
+            return self.special_step();
+        }
+        self.step(Ok(()));
+    }
+}
+
+impl<C> Erased for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn state(&self) -> &TaskState {
+        &self.state
+    }
+
+    fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.shared.scheduler
+    }
+
+    fn done(&self) -> bool {
+        self.shared.done()
+    }
+
+    fn stack_trace(&self) -> StackTrace {
+        match self.driver.try_borrow() {
+            Ok(driver) => StackTrace::new(driver.describe(), self.state.waits_for()),
+            Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),
+        }
+    }
+
+    fn panicked(self: Rc<Self>, panic: Exception) {
+        self.driver.borrow_mut().discard();
+        self.end(Err(panic));
+    }
+
+    fn destroy(self: Rc<Self>) {
+        // Not while it runs: then it is the task that closes the loop, which the loop refuses.
+        let driver = self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Driver::ended()));
+        if let Ok(driver) = driver {
+            let _ = catch_unwind(AssertUnwindSafe(|| driver.abandon()));
+        }
+        if !self.shared.done() {
+            self.end(Err(Exception::cancelled()));
+        }
+    }
+}
+
+impl<C> Produced<C::Return> for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn shared(&self) -> &Shared<C::Return> {
+        &self.shared
+    }
+
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool {
+        cancel(self, cancelled)
+    }
+
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+        Some(self)
+    }
+}
+
+impl<C> Awaitable for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
+            return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
+        }
+        self.shared.wake_when_done(task, of)
+    }
+
+    fn cancel_wait(self: Rc<Self>, _: Readied, _: &Exception) -> Withdrawn {
+        if self.shared.done() { Withdrawn::TooLate } else { Withdrawn::Task(self) }
+    }
+
+    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        self.shared.take_waiter(task)
+    }
+}
+
+impl<C> fmt::Debug for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task({}, {})", self.state.name(), self.shared.state())
+    }
+}
+
+impl TaskState {
+    /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
+    pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Has the next step throw this in.
+    pub(super) fn set_throw(&self, raised: Exception) {
+        let former = self.with_rare(|rare| rare.throw.replace(raised));
+        self.special.set(true);
+        drop(former);
+    }
+
+    #[inline]
+    fn take_throw(&self) -> Option<Exception> {
+        if self.special.replace(false) { self.with_rare(|rare| rare.throw.take()) } else { None }
+    }
+
+    pub(super) fn count_cancel(&self) {
+        self.with_rare(|rare| rare.cancels = rare.cancels.saturating_add(1));
+    }
+
+    pub(super) fn uncancel(&self) -> u32 {
+        let (left, withdrawn) = self.with_rare(|rare| {
+            rare.cancels = rare.cancels.saturating_sub(1);
+            let withdraw = rare.cancels == 0 && rare.throw.as_ref().is_some_and(Exception::is_cancelled);
+            (rare.cancels, if withdraw { rare.throw.take() } else { None })
+        });
+        if withdrawn.is_some() {
+            self.special.set(false);
+        }
+        left
+    }
+
+    fn waits_for(&self) -> Option<String> {
+        let waits_for = self.waits_for.take();
+        let described = waits_for.as_ref().map(|wanted| format!("{wanted:?}"));
+        self.waits_for.set(waits_for);
+        described
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn name(&self) -> String {
+        let name = self.with_rare(|rare| rare.name.clone());
+        name.map_or_else(|| format!("Task-{}", self.number), |name| String::from(&*name))
+    }
+}

@@ -1,0 +1,227 @@
+//! What futures and tasks have in common: an outcome, and who waits for it.
+//!
+//! Invariants:
+//!
+//! 1. The outcome is set once. After that, nothing is added to the callbacks: they are queued instead.
+//! 2. Callbacks and waiting tasks run from the ready queue, in the order in which they came, never inside the call that
+//!    completes the future.
+//! 3. Nothing is borrowed while user code runs. While a result is cloned, it is taken out: who asks for it then gets an
+//!    `InvalidStateError`, and everything else finds the future done.
+
+use core::cell::Cell;
+use std::boxed::Box;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::{Awaitable, CallbackId, Erased, ErrorContext, Future, Run, Scheduler, callback};
+use crate::coroutine::{Exception, Kind};
+
+/// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
+pub(super) trait Produced<T>: Awaitable {
+    fn shared(&self) -> &Shared<T>;
+
+    /// Whether the result may be set from outside: not a task's.
+    fn is_open(&self) -> bool;
+
+    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool;
+
+    /// The task that it is, if it is one.
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>>;
+}
+
+/// The part that futures and tasks have in common. Small: a million of them wait at once.
+pub(super) struct Shared<T> {
+    pub(super) scheduler: Rc<Scheduler>,
+    /// `None` while it is pending, when the result was moved out, and while a result is cloned.
+    outcome: Cell<Option<Result<T, Exception>>>,
+    waiters: Cell<Waiters<T>>,
+    pub(super) next_callback: Cell<u32>,
+    pub(super) status: Cell<Status>,
+    /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
+    retrieved: Cell<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Pending,
+    Finished,
+    Cancelled,
+    /// Its result was moved out by `take_result`.
+    Taken,
+}
+
+/// Who is to be told. Nearly always one task, or nobody.
+enum Waiters<T> {
+    None,
+    Task(Rc<dyn Run>),
+    Several(Box<SmallVec<[Waiter<T>; 2]>>),
+}
+
+pub(super) enum Waiter<T> {
+    Task(Rc<dyn Run>),
+    Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
+}
+
+impl<T> Shared<T> {
+    #[inline]
+    pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
+        Self {
+            scheduler,
+            outcome: Cell::new(None),
+            waiters: Cell::new(Waiters::None),
+            next_callback: Cell::new(0),
+            status: Cell::new(Status::Pending),
+            retrieved: Cell::new(false),
+        }
+    }
+
+    /// For people: where it stands.
+    pub(super) fn state(&self) -> &'static str {
+        let outcome = self.outcome.take();
+        let failed = matches!(outcome, Some(Err(_)));
+        self.outcome.set(outcome);
+        match self.status.get() {
+            Status::Pending => "pending",
+            Status::Finished if failed => "failed",
+            Status::Finished | Status::Taken => "finished",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    #[inline]
+    pub(super) fn done(&self) -> bool {
+        self.status.get() != Status::Pending
+    }
+
+    /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
+    /// back however that ends.
+    pub(super) fn with_outcome<R>(&self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
+        struct PutBack<'a, T>(&'a Shared<T>, Option<Result<T, Exception>>);
+        impl<T> Drop for PutBack<'_, T> {
+            fn drop(&mut self) {
+                self.0.outcome.set(self.1.take());
+            }
+        }
+        self.retrieved.set(true);
+        let outcome = PutBack(self, self.outcome.take());
+        outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
+    }
+
+    /// Moves the outcome out.
+    pub(super) fn take_outcome(&self) -> Result<T, Exception> {
+        self.status.set(Status::Taken);
+        self.outcome.take().unwrap_or_else(|| Err(self.no_outcome()))
+    }
+
+    /// What asking for the outcome raises where there is none.
+    fn no_outcome(&self) -> Exception {
+        let text = match self.status.get() {
+            Status::Pending => "Result is not set.",
+            Status::Taken => "Result was taken before.",
+            Status::Finished | Status::Cancelled => "Result is being cloned.",
+        };
+        Exception::message(Kind::InvalidStateError, text)
+    }
+}
+
+impl<T: 'static> Shared<T> {
+    /// Stores the outcome and queues who waits for it. `this` makes a handle to this very future.
+    pub(super) fn finish(&self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+        self.complete(Status::Finished, outcome, this);
+    }
+
+    pub(super) fn finish_cancelled(&self, cancelled: Exception, this: impl Fn() -> Future<T>) {
+        self.complete(Status::Cancelled, Err(cancelled), this);
+    }
+
+    #[inline]
+    fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+        self.status.set(status);
+        self.outcome.set(Some(outcome));
+        match self.waiters.replace(Waiters::None) {
+            Waiters::None => {}
+            Waiters::Task(task) => self.scheduler.push(task),
+            Waiters::Several(waiters) => waiters.into_iter().for_each(|waiter| self.queue(waiter, &this)),
+        }
+    }
+
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if !Rc::ptr_eq(of, &self.scheduler) {
+            return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
+        }
+        if self.done() {
+            self.scheduler.push(task);
+            return Ok(());
+        }
+        match self.waiters.replace(Waiters::None) {
+            Waiters::None => self.waiters.set(Waiters::Task(task)),
+            others => self.push(others, Waiter::Task(task)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+        if self.done() {
+            self.queue(waiter, this);
+        } else {
+            self.push(self.waiters.replace(Waiters::None), waiter);
+        }
+    }
+
+    fn push(&self, others: Waiters<T>, waiter: Waiter<T>) {
+        let mut waiters = match others {
+            Waiters::None => Box::default(),
+            Waiters::Task(task) => Box::new(SmallVec::from_iter([Waiter::Task(task)])),
+            Waiters::Several(waiters) => waiters,
+        };
+        waiters.push(waiter);
+        self.waiters.set(Waiters::Several(waiters));
+    }
+
+    /// Takes a task that waits out again.
+    pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
+        let is_it = |run: &Rc<dyn Run>| Rc::as_ptr(run).cast::<()>() == task;
+        match self.waiters.replace(Waiters::None) {
+            Waiters::Task(run) if is_it(&run) => return Some(run),
+            others => self.waiters.set(others),
+        }
+        match self.take_where(|waiter| matches!(waiter, Waiter::Task(run) if is_it(run)))? {
+            Waiter::Task(run) => Some(run),
+            Waiter::Callback(..) => None,
+        }
+    }
+
+    pub(super) fn take_where(&self, is_it: impl FnMut(&Waiter<T>) -> bool) -> Option<Waiter<T>> {
+        let mut waiters = self.waiters.replace(Waiters::None);
+        let taken = match &mut waiters {
+            Waiters::Several(several) => several.iter().position(is_it).map(|position| several.remove(position)),
+            Waiters::None | Waiters::Task(_) => None,
+        };
+        self.waiters.set(waiters);
+        taken
+    }
+
+    fn queue(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+        match waiter {
+            Waiter::Task(task) => self.scheduler.push(task),
+            Waiter::Callback(_, function) => {
+                let this = this();
+                self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));
+            }
+        }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.status.get() == Status::Finished
+            && !self.retrieved.get()
+            && let Some(Err(exception)) = self.outcome.take()
+        {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
+            self.scheduler.report(context);
+        }
+    }
+}

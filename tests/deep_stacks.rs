@@ -1,0 +1,238 @@
+//! A stack of frames a million deep, on a thread with a stack of 1 MiB: whatever is done to it is a loop.
+//!
+//! A recursion anywhere would overflow: a million return addresses alone are 8 MiB.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::thread;
+
+use innermost::{Call, Coroutine, Exception, Generator, GeneratorState, Resumed, Step, Stop, yield_from};
+
+const DEPTH: u32 = 1_000_000;
+
+/// Delegates to another of its kind, whose depth is one less. The innermost, of depth 0, yields what it is sent until that
+/// is 0. Each returns its depth.
+struct Deep {
+    depth: u32,
+    at: At,
+    seen: Rc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    alive: Cell<u32>,
+    /// Exceptions that have come to a machine.
+    raised: Cell<u32>,
+    /// The depth of the machine that catches what is thrown, if one does.
+    catches_at: Cell<Option<u32>>,
+    /// The depth of the machine that panics when it goes on, if one does.
+    panics_at: Cell<Option<u32>>,
+    /// The depth of the machine that panics when it is dropped, if one does.
+    panics_in_drop_at: Cell<Option<u32>>,
+}
+
+enum At {
+    Start,
+    Yield,
+    Child(Call<Deep>),
+}
+
+impl Deep {
+    fn new(depth: u32, seen: &Rc<Seen>) -> Self {
+        seen.alive.set(seen.alive.get() + 1);
+        Self { depth, at: At::Start, seen: Rc::clone(seen) }
+    }
+
+    /// What the yield or the child at which it stands gives.
+    fn go_on(&self, outcome: Result<u32, Exception>) -> Result<u32, Exception> {
+        match outcome {
+            Ok(_) if self.seen.panics_at.get() == Some(self.depth) => resume_unwind(Box::new(self.depth)),
+            Ok(value) => Ok(value),
+            Err(raised) => {
+                self.seen.raised.set(self.seen.raised.get() + 1);
+                if self.seen.catches_at.get() == Some(self.depth) { Ok(0) } else { Err(raised) }
+            }
+        }
+    }
+}
+
+impl Coroutine for Deep {
+    type Yield = u32;
+    type Input = u32;
+    type Return = u32;
+
+    fn resume(&mut self, mut sent: Result<u32, Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.at {
+                At::Start if self.depth == 0 => {
+                    self.at = At::Yield;
+                    return Ok(Step::Yield(0));
+                }
+                At::Start => self.at = At::Child(Call::new(Self::new(self.depth - 1, &self.seen))),
+                At::Yield => {
+                    return match self.go_on(sent)? {
+                        0 => Ok(Step::Return(0)),
+                        n => Ok(Step::Yield(n)),
+                    };
+                }
+                At::Child(child) => {
+                    let outcome = yield_from!(child, sent);
+                    self.go_on(outcome)?;
+                    return Ok(Step::Return(self.depth));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Deep {
+    fn drop(&mut self) {
+        self.seen.alive.set(self.seen.alive.get() - 1);
+        if self.seen.panics_in_drop_at.get() == Some(self.depth) {
+            resume_unwind(Box::new(self.depth));
+        }
+    }
+}
+
+/// Builds the stack, and hands it over at the first yield.
+fn on_a_small_stack(body: impl FnOnce(Generator<Deep>, &Seen) + Send + 'static) {
+    let thread = thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        let seen = Rc::new(Seen::default());
+        let mut generator = Generator::new(Deep::new(DEPTH, &seen));
+        assert_eq!(generator.next().unwrap(), 0);
+        assert_eq!(seen.alive.get(), DEPTH + 1);
+        body(generator, &seen);
+    });
+    thread.expect("a thread can be started").join().expect("it is over without a panic");
+}
+
+#[test]
+fn sends_reach_the_innermost_and_the_returns_come_down() {
+    on_a_small_stack(|mut generator, seen| {
+        for n in 1..10 {
+            assert_eq!(generator.send(n).unwrap(), n);
+        }
+        assert!(matches!(generator.send(0), Err(Stop::Returned(DEPTH))));
+        assert_eq!((seen.raised.get(), seen.alive.get()), (0, 0));
+    });
+}
+
+#[test]
+fn a_throw_goes_down_through_every_frame() {
+    on_a_small_stack(|mut generator, seen| {
+        let thrown = generator.throw(io::Error::other("down"));
+        assert!(matches!(thrown, Err(Stop::Raised(raised)) if raised.to_string() == "down"));
+        assert_eq!((seen.raised.get(), seen.alive.get()), (DEPTH + 1, 0));
+    });
+}
+
+#[test]
+fn a_throw_that_is_caught_in_the_middle_goes_no_further() {
+    on_a_small_stack(|mut generator, seen| {
+        seen.catches_at.set(Some(DEPTH / 2));
+        assert!(matches!(generator.throw(io::Error::other("halfway")), Err(Stop::Returned(DEPTH))));
+        assert_eq!((seen.raised.get(), seen.alive.get()), (DEPTH / 2 + 1, 0));
+    });
+}
+
+#[test]
+fn close_closes_every_frame() {
+    on_a_small_stack(|mut generator, seen| {
+        assert!(generator.close().unwrap().is_none());
+        assert_eq!((seen.raised.get(), seen.alive.get()), (DEPTH + 1, 0));
+    });
+}
+
+#[test]
+fn drop_closes_every_frame() {
+    on_a_small_stack(|generator, seen| {
+        drop(generator);
+        assert_eq!((seen.raised.get(), seen.alive.get()), (DEPTH + 1, 0));
+    });
+}
+
+#[test]
+fn a_panic_in_the_innermost_frame_leaves_a_closed_generator() {
+    on_a_small_stack(|generator, seen| panics_at(0, generator, seen));
+}
+
+#[test]
+fn a_panic_in_the_middle_on_the_way_down_leaves_a_closed_generator() {
+    on_a_small_stack(|generator, seen| panics_at(DEPTH / 2, generator, seen));
+}
+
+fn panics_at(depth: u32, mut generator: Generator<Deep>, seen: &Seen) {
+    seen.panics_at.set(Some(depth));
+    let panicked = catch_unwind(AssertUnwindSafe(|| generator.send(0).is_ok()));
+    assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&depth));
+    assert_eq!(generator.state(), GeneratorState::Closed);
+    assert!(matches!(generator.next(), Err(Stop::Exhausted)));
+    drop(generator);
+    assert_eq!((seen.raised.get(), seen.alive.get()), (0, 0));
+}
+
+#[test]
+fn a_panic_elsewhere_that_drops_the_generator_runs_none_of_its_code() {
+    on_a_small_stack(|generator, seen| {
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _generator = generator;
+            resume_unwind(Box::new("elsewhere"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!((seen.raised.get(), seen.alive.get()), (0, 0));
+    });
+}
+
+#[test]
+fn a_panic_in_the_drop_of_one_frame_drops_the_others() {
+    on_a_small_stack(|mut generator, seen| {
+        seen.panics_at.set(Some(0));
+        seen.panics_in_drop_at.set(Some(DEPTH / 2));
+        assert!(catch_unwind(AssertUnwindSafe(|| generator.send(0).is_ok())).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(generator))).is_err());
+        assert_eq!(seen.alive.get(), 0);
+    });
+}
+
+#[test]
+fn the_stack_trace_shows_every_frame() {
+    on_a_small_stack(|generator, _| assert_eq!(generator.stack_trace().frames().len(), DEPTH as usize + 1));
+}
+
+/// Yields. When it is closed it cleans up by delegating to another of its kind, which yields, so that it has ignored its
+/// exit. What that one raises, it raises.
+struct Stubborn {
+    depth: u32,
+    child: Option<Call<Stubborn>>,
+}
+
+impl Coroutine for Stubborn {
+    type Yield = u32;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match &mut self.child {
+            None if sent.is_ok() => Ok(Step::Yield(self.depth)),
+            None if self.depth == 0 => sent.map(Step::Return),
+            None => {
+                sent = Ok(());
+                let child = self.child.insert(Call::new(Self { depth: self.depth - 1, child: None }));
+                yield_from!(child, sent).map(Step::Return)
+            }
+            Some(child) => yield_from!(child, sent).map(Step::Return),
+        }
+    }
+}
+
+#[test]
+fn a_clean_up_that_ignores_its_exit_and_so_on_down_is_closed() {
+    let thread = thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        let mut generator = Generator::new(Call::new(Stubborn { depth: DEPTH / 10, child: None }));
+        assert_eq!(generator.next().unwrap(), DEPTH / 10);
+        assert_eq!(generator.close().unwrap_err().to_string(), "generator ignored GeneratorExit");
+    });
+    thread.expect("a thread can be started").join().expect("it is over without a panic");
+}

@@ -1,0 +1,151 @@
+//! The ready-made machines, the combinators, and what is a coroutine because it holds one.
+
+use innermost::{
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, State, Step, Stop, from_fn, from_iter, ready,
+    yield_once,
+};
+
+use crate::support::{Log, Oops, for_every_way_to_hold, lets_out, machine, returns, yields};
+
+#[test]
+fn ready_returns_its_value_at_the_first_resume() {
+    assert!(matches!(Generator::new(ready::<(), (), _>(7)).next(), Err(Stop::Returned(7))));
+}
+
+#[test]
+fn yield_once_returns_what_it_is_sent_and_lets_out_what_is_thrown() {
+    let mut question = Generator::new(yield_once::<_, u32>("how many?"));
+    assert_eq!(question.next().unwrap(), "how many?");
+    assert!(matches!(question.send(42), Err(Stop::Returned(42))));
+    let mut question = Generator::new(yield_once::<_, u32>("how many?"));
+    assert_eq!(question.next().unwrap(), "how many?");
+    assert!(matches!(question.throw(Oops(1)), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
+}
+
+#[test]
+fn from_iter_yields_every_item_and_returns() {
+    let mut letters = Generator::new(from_iter(["a", "b"]));
+    assert_eq!([letters.next().unwrap(), letters.next().unwrap()], ["a", "b"]);
+    assert!(matches!(letters.next(), Err(Stop::Returned(()))));
+}
+
+#[test]
+fn from_fn_keeps_its_state_in_what_it_captures() {
+    let mut total = 0;
+    let mut sum = Generator::new(from_fn(move |sent: Result<i32, _>| {
+        total += sent?;
+        Ok(Step::Yield::<_, _, ()>(total))
+    }));
+    sum.next().unwrap();
+    assert_eq!((sum.send(3).unwrap(), sum.send(4).unwrap()), (3, 7));
+}
+
+#[test]
+fn map_changes_what_is_returned_and_nothing_else() {
+    for_every_way_to_hold(|held| {
+        let mut generator = Generator::new(
+            held(machine(|n, sent| match n {
+                0 => yields(0),
+                _ => returns(sent?.unwrap()),
+            }))
+            .map(|returned| returned.to_string()),
+        );
+        assert_eq!(generator.next().unwrap(), 0);
+        assert!(matches!(generator.send(Some(7)), Err(Stop::Returned(text)) if text == "7"));
+    });
+}
+
+#[test]
+fn then_goes_on_as_what_is_made_of_the_return_and_not_after_a_raise() {
+    let both = || from_iter(0..1).then(|()| from_iter(5..6));
+    assert_eq!(Generator::new(both()).collect::<Result<Vec<_>, _>>().unwrap(), [0, 5]);
+    let mut generator = Generator::new(both());
+    assert_eq!(generator.next().unwrap(), 0);
+    assert!(matches!(generator.throw(Oops(2)), Err(Stop::Raised(_))));
+    assert!(matches!(generator.next(), Err(Stop::Exhausted)));
+}
+
+#[test]
+fn catch_gives_a_value_for_what_is_raised_or_raises_on() {
+    let mut calm = Generator::new(yield_once::<(), u32>(()).catch(|_| Ok(7)));
+    calm.next().unwrap();
+    assert!(matches!(calm.throw(Oops(3)), Err(Stop::Returned(7))));
+    let mut stern = Generator::new(yield_once::<(), u32>(()).catch(|_| Err(Oops(4).into())));
+    stern.next().unwrap();
+    assert!(matches!(stern.throw(Oops(3)), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(4))));
+}
+
+#[test]
+fn catch_lets_an_exit_pass() {
+    let mut calm = Generator::new(yield_once::<(), u32>(()).catch(|_| panic!("an exit is not to be caught")));
+    calm.next().unwrap();
+    assert!(matches!(calm.close(), Ok(None)));
+}
+
+#[test]
+fn a_combinator_that_is_resumed_after_its_end_raises() {
+    let mut mapped = ready::<(), (), _>(7).map(|n| n + 1);
+    assert!(matches!(mapped.resume(Ok(())), Ok(Step::Return(8))));
+    assert_eq!(mapped.resume(Ok(())).unwrap_err().kind(), Kind::RuntimeError);
+}
+
+#[test]
+fn a_reference_and_a_box_are_the_coroutine_that_they_hold() {
+    let mut numbers = from_iter(0..4);
+    assert_eq!(Generator::new(&mut numbers).next().unwrap(), 0);
+    let mut boxed: Box<dyn Coroutine<Yield = i32, Input = (), Return = ()>> = Box::new(numbers);
+    assert_eq!(Generator::new(&mut boxed).next().unwrap(), 1);
+    assert_eq!(Generator::new(Call::new(boxed)).next().unwrap(), 2);
+}
+
+#[test]
+fn a_reference_to_a_generator_can_be_delegated_to_and_driven_on_afterwards() {
+    let log = Log::default();
+    let seen = log.clone();
+    let mut inner = Generator::new(machine(move |n, sent| {
+        if let Err(thrown) = sent {
+            seen.add(&thrown);
+            return lets_out(Err(thrown));
+        }
+        yields(n as i32)
+    }));
+    assert_eq!(Generator::new(&mut inner).next().unwrap(), 0);
+    // The outer generator was dropped suspended, and so has closed the inner one.
+    assert_eq!(log.take(), ["generator exit"]);
+    assert!(matches!(inner.next(), Err(Stop::Exhausted)));
+}
+
+/// A machine that names its state.
+struct Door(&'static str);
+
+impl Coroutine for Door {
+    type Yield = ();
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        self.0 = "Open";
+        Ok(Step::Yield(()))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Door", &self.0)
+    }
+}
+
+#[test]
+fn a_combinator_shows_the_state_of_what_it_holds() {
+    let mut doors = Generator::new(Box::new(Door("Shut").map(drop).catch(Err)));
+    assert_eq!(doors.stack_trace().frames(), [r#"Door: "Shut""#]);
+    doors.next().unwrap();
+    assert_eq!(doors.stack_trace().frames(), [r#"Door: "Open""#]);
+}
+
+#[test]
+fn a_state_shows_its_inline_children() {
+    let (outer, inner) = (Door("Shut"), Door("Open"));
+    let state = outer.state().delegating_to(inner.state());
+    assert_eq!(state.to_string(), r#"Door: "Shut" > Door: "Open""#);
+    assert_eq!((state.name(), state.child().map(State::name)), ("Door", Some("Door")));
+}

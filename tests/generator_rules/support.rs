@@ -1,0 +1,108 @@
+//! Small machines, written where they are used: a closure that is told the number of each resume.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+
+use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, from_fn, yield_from};
+
+/// What is sent: a number, or none.
+pub(crate) type Sent = Result<Option<i32>, Exception>;
+/// How a machine answers.
+pub(crate) type Answer = Result<Step<i32, Option<i32>, i32>, Exception>;
+/// Any machine.
+pub(crate) type Machine = Box<dyn Coroutine<Yield = i32, Input = Option<i32>, Return = i32>>;
+
+/// A machine that answers as `body` does, which gets the number of the resume, from 0, and what was sent.
+pub(crate) fn machine(mut body: impl FnMut(u32, Sent) -> Answer + 'static) -> Machine {
+    let mut resumes = 0..;
+    Box::new(from_fn(move |sent| body(resumes.next().expect("there are numbers left"), sent)))
+}
+
+/// A machine that delegates to `child` and goes on as `body` does. What `body` gets first is the child's outcome.
+pub(crate) fn outer(child: Machine, body: impl FnMut(u32, Sent) -> Answer + 'static) -> Machine {
+    Box::new(Outer { child: Some(child), rest: machine(body) })
+}
+
+struct Outer {
+    child: Option<Machine>,
+    rest: Machine,
+}
+
+impl Coroutine for Outer {
+    type Yield = i32;
+    type Input = Option<i32>;
+    type Return = i32;
+
+    fn resume(&mut self, mut sent: Sent) -> Resumed<Self> {
+        if let Some(child) = &mut self.child {
+            sent = yield_from!(child, sent).map(Some);
+            self.child = None;
+        }
+        self.rest.resume(sent)
+    }
+}
+
+/// Runs a test for every way in which a machine can hold its child: inline, as a frame, as a generator inline.
+pub(crate) fn for_every_way_to_hold(test: impl Fn(fn(Machine) -> Machine)) {
+    test(|child| child);
+    test(|child| Box::new(Call::new(child)));
+    test(|child| Box::new(Generator::new(child)));
+}
+
+pub(crate) fn yields(number: i32) -> Answer {
+    Ok(Step::Yield(number))
+}
+
+pub(crate) fn returns(number: i32) -> Answer {
+    Ok(Step::Return(number))
+}
+
+pub(crate) fn raises(exception: impl Into<Exception>) -> Answer {
+    Err(exception.into())
+}
+
+/// Lets out what is thrown in, and would be wrong to get anything else.
+pub(crate) fn lets_out(sent: Sent) -> Answer {
+    Err(sent.expect_err("only a throw comes here"))
+}
+
+/// An error of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Oops(pub(crate) i32);
+
+impl fmt::Display for Oops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "oops {}", self.0)
+    }
+}
+
+impl Error for Oops {}
+
+/// What has happened, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn add(&self, entry: impl fmt::Display) {
+        self.0.borrow_mut().push(entry.to_string());
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+
+    /// Logs `entry` when it is dropped.
+    pub(crate) fn on_drop(&self, entry: &'static str) -> OnDrop {
+        OnDrop(self.clone(), entry)
+    }
+}
+
+pub(crate) struct OnDrop(Log, &'static str);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add(self.1);
+    }
+}
