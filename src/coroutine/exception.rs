@@ -236,6 +236,12 @@ impl From<Exception> for Box<AnyError> {
     }
 }
 
+impl From<Exception> for Box<dyn Error> {
+    fn from(exception: Exception) -> Self {
+        exception.into_error()
+    }
+}
+
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

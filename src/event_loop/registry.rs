@@ -196,12 +196,19 @@ impl Awaitable for Source {
         }
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, _: &Exception) -> Withdrawn {
-        self.waiter(direction(what)).take().map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
+        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
     }
 
-    fn take_waiter(&self, what: Readied, _: *const ()) -> Option<Rc<dyn Run>> {
-        self.waiter(direction(what)).take()
+    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        let waiter = self.waiter(direction(what));
+        match waiter.take() {
+            Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run),
+            another => {
+                waiter.set(another);
+                None
+            }
+        }
     }
 }
 

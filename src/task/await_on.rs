@@ -46,10 +46,10 @@ pub(crate) trait Awaitable: fmt::Debug {
     /// What is to be raised in the task instead, which is not taken then.
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception>;
 
-    /// The task that waits was cancelled, with this exception.
-    fn cancel_wait(self: Rc<Self>, what: Readied, cancelled: &Exception) -> Withdrawn;
+    /// The task at that address was cancelled, with this exception. It may not wait here any more.
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn;
 
-    /// Takes a task that waits out again, and changes nothing else.
+    /// Takes the task at that address out again, if it waits, and changes nothing else.
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>>;
 }
 
@@ -75,9 +75,9 @@ impl Await {
         }
     }
 
-    pub(super) fn cancel_wait(&self, cancelled: &Exception) -> Withdrawn {
+    pub(super) fn cancel_wait(&self, task: *const (), cancelled: &Exception) -> Withdrawn {
         match self.object() {
-            Some((object, what)) => Rc::clone(object).cancel_wait(what, cancelled),
+            Some((object, what)) => Rc::clone(object).cancel_wait(what, task, cancelled),
             None => Withdrawn::TooLate,
         }
     }

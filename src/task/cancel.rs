@@ -43,7 +43,8 @@ impl dyn Erased {
     fn cancel_wait_once(&self, cancelled: &Exception) -> Option<Rc<dyn Erased>> {
         let state = self.state();
         let waits_for = state.waits_for.take();
-        let withdrawn = waits_for.as_ref().map_or(Withdrawn::TooLate, |wanted| wanted.cancel_wait(cancelled));
+        let withdrawn =
+            waits_for.as_ref().map_or(Withdrawn::TooLate, |wanted| wanted.cancel_wait(self.address(), cancelled));
         state.waits_for.set(waits_for);
         match withdrawn {
             Withdrawn::Cancelled => None,
@@ -60,11 +61,16 @@ impl dyn Erased {
         }
     }
 
+    /// What tells a task from all others while it lives.
+    fn address(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
+    }
+
     /// Ends the task's wait with an exception, whatever it waits for.
     fn wake_with(&self, raised: Exception) {
         let state = self.state();
         let Some(wanted) = state.waits_for.take() else { return };
-        if let Some(run) = wanted.take_waiter(core::ptr::from_ref(self).cast()) {
+        if let Some(run) = wanted.take_waiter(self.address()) {
             state.set_throw(raised);
             self.scheduler().push(run);
         }

@@ -128,7 +128,8 @@ where
     /// Sleeps until what the coroutine waits for is done.
     #[inline]
     fn wait_for(self: Rc<Self>, wanted: Await) {
-        if wanted == Await::NextTurn {
+        if let Await::NextTurn = wanted {
+            self.state.waits_for.set(Some(wanted));
             return self.queue();
         }
         if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
@@ -246,7 +247,7 @@ where
         self.shared.wake_when_done(task, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, _: Readied, _: &Exception) -> Withdrawn {
+    fn cancel_wait(self: Rc<Self>, _: Readied, _: *const (), _: &Exception) -> Withdrawn {
         if self.shared.done() { Withdrawn::TooLate } else { Withdrawn::Task(self) }
     }
 

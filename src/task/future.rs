@@ -60,7 +60,7 @@ impl<T: 'static> Awaitable for Open<T> {
         self.0.wake_when_done(task, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, _: Readied, cancelled: &Exception) -> Withdrawn {
+    fn cancel_wait(self: Rc<Self>, _: Readied, _: *const (), cancelled: &Exception) -> Withdrawn {
         if self.cancel(cancelled.clone()) { Withdrawn::Cancelled } else { Withdrawn::TooLate }
     }
 

@@ -59,7 +59,7 @@ impl Scheduler {
     }
 
     /// Appends to the ready queue. A closed loop takes nothing: what would never run is dropped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, run: Rc<dyn Run>) {
         if self.closed.get() {
             return drop(run);
