@@ -279,13 +279,18 @@ impl<C: Coroutine> Driver<C> {
         }
     }
 
-    /// Closes it for nobody, as CPython does when the last reference to a generator goes. By value: see above.
+    /// Closes it for nobody, as CPython does when the last reference to a generator goes; gives what CPython's hook for
+    /// unraisable exceptions would get. By value: see above.
     #[cold]
     #[inline(never)]
-    pub(crate) fn abandon(mut self) {
-        let _ = self.resume(Err(Exception::generator_exit()));
+    pub(crate) fn abandon(mut self) -> Option<Exception> {
+        let unraisable = match self.resume(Err(Exception::generator_exit())) {
+            Driven::Yield(_) => Some(exit_ignored()),
+            Driven::End(outcome) => outcome.err().filter(|raised| !raised.is_generator_exit()),
+        };
         self.coroutine = None;
         self.frames.abandon_all();
+        unraisable
     }
 
     /// What is left of a driver whose coroutine was taken away.

@@ -265,7 +265,7 @@ impl<C: Coroutine> Drop for Generator<C> {
     fn drop(&mut self) {
         if self.state == GeneratorState::Suspended && !panicking() {
             self.state = GeneratorState::Closed;
-            mem::replace(&mut self.driver, Driver::ended()).abandon();
+            drop(mem::replace(&mut self.driver, Driver::ended()).abandon());
         }
     }
 }

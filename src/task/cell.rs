@@ -18,8 +18,9 @@ use std::rc::Rc;
 use std::string::String;
 
 use super::cancel::{cancel, cancel_waits};
+use super::schedule::panicked;
 use super::shared::{Produced, Shared};
-use super::{Await, Awaitable, Future, Readied, Run, Scheduler, Task, Withdrawn};
+use super::{Await, Awaitable, ErrorContext, Future, Readied, Run, Scheduler, Task, Withdrawn};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
 
 /// A task whatever its coroutine.
@@ -133,7 +134,7 @@ where
             return self.queue();
         }
         if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
-            self.state.set_throw(refused);
+            self.state.set_throw_unless_cancelled(refused);
             return self.queue();
         }
         self.state.waits_for.set(Some(wanted));
@@ -207,7 +208,11 @@ where
         // Not while it runs: then it is the task that closes the loop, which the loop refuses.
         let driver = self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Driver::ended()));
         if let Ok(driver) = driver {
-            let _ = catch_unwind(AssertUnwindSafe(|| driver.abandon()));
+            let closed = catch_unwind(AssertUnwindSafe(|| driver.abandon()));
+            if let Some(raised) = closed.unwrap_or_else(|panic| Some(panicked(&*panic))) {
+                let context = ErrorContext::new("Exception ignored while a pending task was closed");
+                self.shared.scheduler.report(context.caused_by(raised).about(&*self));
+            }
         }
         if !self.shared.done() {
             self.end(Err(Exception::cancelled()));
@@ -279,6 +284,14 @@ impl TaskState {
         let former = self.with_rare(|rare| rare.throw.replace(raised));
         self.special.set(true);
         drop(former);
+    }
+
+    /// The same, but a cancel that is on its way already goes first.
+    fn set_throw_unless_cancelled(&self, raised: Exception) {
+        self.with_rare(|rare| {
+            rare.throw.get_or_insert(raised);
+        });
+        self.special.set(true);
     }
 
     #[inline]
