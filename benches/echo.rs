@@ -50,7 +50,7 @@ use self::load::{Load, Slice};
 use self::poll::Wait;
 use self::process::{KINDS, Kind, Server};
 
-type Failure = Box<dyn Error>;
+type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -75,7 +75,7 @@ fn run(arguments: Vec<String>) -> Result<(), Failure> {
         return smoke();
     }
     let options = Options::parse(&arguments)?;
-    if let [_, client, ..] = machine::cores()[..] {
+    if let [_, client, ..] = *machine::cores() {
         machine::pin(client)?;
     }
     match options.mode {
@@ -208,11 +208,11 @@ fn round(options: &Options, connections: usize) -> Result<Round, Failure> {
         Ok((server, load, Slice::default()))
     };
     let mut servers = [start(Kind::Bare)?, start(Kind::Ours)?];
-    let turns = (options.seconds / SLICE.as_secs_f64()).ceil();
-    let length = Duration::from_secs_f64(options.seconds / turns);
-    let mut repeats = turns as usize;
+    let turns = (options.seconds / SLICE.as_secs_f64()).ceil() as usize;
+    let length = Duration::from_secs_f64(options.seconds / turns as f64);
+    let mut repeats = turns;
     let mut disturbed = 0;
-    for turn in 0..turns as usize {
+    for turn in 0..turns {
         if turn > 0 {
             servers.rotate_left(1);
         }
@@ -226,10 +226,10 @@ fn round(options: &Options, connections: usize) -> Result<Round, Failure> {
             sum.add(slice);
         }
     }
-    if turns as usize % 2 == 0 {
+    if turns.is_multiple_of(2) {
         servers.rotate_left(1);
     }
-    Ok(Round { figures: servers.map(|(_, _, sum)| sum.figures()), slices: turns as usize * 2, disturbed })
+    Ok(Round { figures: servers.map(|(_, _, sum)| sum.figures()), slices: turns * 2, disturbed })
 }
 
 impl Slice {

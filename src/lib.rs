@@ -83,6 +83,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+// The README's program is compiled with the documentation's.
+#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
@@ -110,8 +112,3 @@ pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
-
-/// The programs of the README are compiled too.
-#[cfg(all(doctest, feature = "std"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
