@@ -5,11 +5,11 @@
 //! nc 127.0.0.1 7007                                     (type something)
 //! ```
 //!
-//! Ctrl-C and SIGTERM stop it: nobody new is accepted, what has been received is still sent back, and it exits with 0. A
-//! second one, or five seconds, cut that short.
+//! Ctrl-C and SIGTERM stop it: nobody new is accepted, what has been received is still sent back, and when all clients
+//! have closed it exits with 0. A second one, or five seconds, cut that short.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ struct Echo {
 enum Phase {
     Reading,
     Writing,
+    /// Waits for the peer to close too. Closed by us alone, with bytes on their way that nobody will read, the connection
+    /// would be reset, and the peer lose what it has not read yet.
+    Closing,
 }
 
 impl Coroutine for Echo {
@@ -47,11 +50,25 @@ impl Coroutine for Echo {
             self.phase = match self.phase {
                 // Only what has come already: so the read is resumed by hand, and given up if it would wait.
                 Phase::Reading if self.stopping => match self.stream.read(&mut self.buffer).resume(sent)? {
-                    Step::Return(1..) => {
+                    Step::Return(0) => return Ok(Step::Return(())),
+                    Step::Return(_) => {
                         sent = Ok(());
                         Phase::Writing
                     }
-                    _ => return Ok(Step::Return(())),
+                    // There may be more, but now it is others' turn.
+                    Step::Yield(Await::NextTurn) => return Ok(Step::Yield(Await::NextTurn)),
+                    _ => {
+                        self.stream.shutdown(Shutdown::Write)?;
+                        sent = Ok(());
+                        Phase::Closing
+                    }
+                },
+                Phase::Closing => match yield_from!(self.stream.read(&mut self.buffer), sent)? {
+                    0 => return Ok(Step::Return(())),
+                    _ => {
+                        self.buffer.clear();
+                        Phase::Closing
+                    }
                 },
                 Phase::Reading => match yield_from!(self.stream.read(&mut self.buffer), sent)? {
                     0 => return Ok(Step::Return(())),
@@ -96,10 +113,11 @@ impl Coroutine for Server {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        // A second cancel is for the connections: it still waits for them.
         if sent.as_ref().is_err_and(Exception::is_cancelled) {
-            match self.listener.take() {
-                Some(_closed) => self.phase = ServerPhase::Stopping(stop_connections()?),
-                None => return Ok(Step::Return(())),
+            if self.listener.take().is_some() {
+                self.phase = ServerPhase::Stopping(connections()?);
+                EventLoop::running()?.call_later(GRACE, cancel_all)?;
             }
             sent = Ok(());
         }
@@ -137,18 +155,21 @@ fn serve(stream: TcpStream) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Asks every connection to end; gives their tasks.
-fn stop_connections() -> Result<Vec<AnyTask>, Exception> {
+/// All tasks but the one that asks.
+fn connections() -> Result<Vec<AnyTask>, Exception> {
     let event_loop = EventLoop::running()?;
     let mut tasks = event_loop.all_tasks();
     if let Some(server) = event_loop.current_task() {
         tasks.retain(|task| !task.is(&server));
-        event_loop.call_later(GRACE, move || _ = server.cancel())?;
-    }
-    for connection in &tasks {
-        connection.cancel();
     }
     Ok(tasks)
+}
+
+/// The first time, asks everybody to end in good order; the second time, to end.
+fn cancel_all() {
+    if let Ok(event_loop) = EventLoop::running() {
+        event_loop.all_tasks().iter().for_each(|task| _ = task.cancel());
+    }
 }
 
 fn main() -> ExitCode {
@@ -164,12 +185,13 @@ fn main() -> ExitCode {
 
 fn run(address: &str) -> Result<(), Exception> {
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
-    writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let address = listener.local_addr()?;
     let event_loop = EventLoop::new()?;
     let server = event_loop.create_task(Server { listener: Some(listener), phase: ServerPhase::Accepting })?;
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        let server = server.clone();
-        event_loop.add_signal_handler(signal, move || _ = server.cancel())?;
+        event_loop.add_signal_handler(signal, cancel_all)?;
     }
+    // Last: whoever reads it may send a signal.
+    writeln!(std::io::stdout(), "listening on {address}")?;
     event_loop.run_until_complete(server)
 }

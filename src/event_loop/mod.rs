@@ -33,7 +33,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::coroutine::{Coroutine, Exception, Kind, Step};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
@@ -73,7 +73,7 @@ const WAKER: Token = Token(u64::MAX);
 ///
 /// # Dropping
 ///
-/// Closes the loop, as [`close`](LoopHandle::close) does.
+/// Closes the loop, as [`close`](LoopHandle::close) does; where a callback drops it, when the run ends.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 
@@ -87,11 +87,15 @@ struct Core {
     registry: Rc<Registry>,
     timers: RefCell<Timers>,
     clock: Box<dyn Clock>,
+    /// Whether that goes to the next deadline by itself.
+    clock_jumps: bool,
     inbox: Arc<Inbox>,
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
     running: Cell<bool>,
+    /// Whether its owner was dropped while it ran: it is closed when the run ends.
+    orphaned: Cell<bool>,
     stopping: Cell<bool>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
@@ -127,11 +131,14 @@ impl EventLoop {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
             scheduler,
             timers: RefCell::new(Timers::new()),
+            // That nothing will happen before now is true at any time.
+            clock_jumps: clock.advance_to(clock.now()),
             clock,
             inbox,
             signal_handlers: RefCell::new(BTreeMap::new()),
             scratch: Cell::default(),
             running: Cell::new(false),
+            orphaned: Cell::new(false),
             stopping: Cell::new(false),
             since_select: Cell::new(0),
         }))))
@@ -162,7 +169,8 @@ impl Deref for EventLoop {
 
 impl Drop for EventLoop {
     fn drop(&mut self) {
-        // Refused only while it runs: then its owner was dropped by a callback, and there is nobody to tell.
+        self.0.0.orphaned.set(true);
+        // Refused only while it runs.
         let _ = self.close();
     }
 }
@@ -276,7 +284,10 @@ impl LoopHandle {
         C: Coroutine<Yield = Await, Input = ()> + 'static,
     {
         self.check_can_run()?;
-        let future = self.ensure_future(coroutine)?;
+        let (future, awaited) = match self.as_future(&coroutine)? {
+            Some(future) => (future, Some(coroutine)),
+            None => (Future::clone(&*self.create_task(coroutine)?), None),
+        };
         let this = self.clone();
         let stop = future.add_done_callback(move |_| this.stop());
         let ran = self.run_forever();
@@ -285,26 +296,43 @@ impl LoopHandle {
         if !future.done() {
             return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
         }
-        future.take_result()
+        // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
+        match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
+            Some(resumed) => match resumed? {
+                Step::Return(result) => Ok(result),
+                Step::Yield(_) | Step::Delegate(_) => unreachable!("it is done"),
+            },
+            None => future.take_result(),
+        }
     }
 
     /// The future that a coroutine is, where it is one, or that its task is.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another loop.
     pub fn ensure_future<C>(&self, coroutine: C) -> Result<Future<C::Return>, Exception>
     where
         C: Coroutine<Yield = Await, Input = ()> + 'static,
     {
-        let any: &dyn Any = &coroutine;
-        if let Some(future) = any.downcast_ref::<Future<C::Return>>() {
-            return Ok(future.clone());
+        match self.as_future(&coroutine)? {
+            Some(future) => Ok(future),
+            None => Ok(Future::clone(&*self.create_task(coroutine)?)),
         }
-        if let Some(task) = any.downcast_ref::<Task<C::Return>>() {
-            return Ok(Future::clone(task));
+    }
+
+    /// # Errors
+    ///
+    /// `ValueError` for a future of another loop.
+    fn as_future<C: Coroutine + 'static>(&self, coroutine: &C) -> Result<Option<Future<C::Return>>, Exception> {
+        let any: &dyn Any = coroutine;
+        let task = any.downcast_ref::<Task<C::Return>>().map(Deref::deref);
+        let Some(future) = any.downcast_ref::<Future<C::Return>>().or(task) else { return Ok(None) };
+        if !future.is_of(&self.0.scheduler) {
+            let text = "The future belongs to a different loop than the one specified as the loop argument";
+            return Err(Exception::message(Kind::ValueError, text));
         }
-        Ok(Future::clone(&*self.create_task(coroutine)?))
+        Ok(Some(future.clone()))
     }
 
     /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
@@ -335,15 +363,18 @@ impl LoopHandle {
         if self.is_closed() {
             return Ok(());
         }
-        for signal in self.0.signal_handlers.take().into_keys() {
-            let _ = signal::restore(signal);
+        let handlers = self.0.signal_handlers.take();
+        for signal in handlers.keys() {
+            let _ = signal::restore(*signal);
         }
         signal::release(self.0.inbox.waker().raw_fd());
         let jobs = self.0.inbox.close();
-        self.0.scheduler.close();
-        drop(self.0.timers.take());
+        let scheduler = &self.0.scheduler;
+        scheduler.close();
+        scheduler.drop_each(self.0.timers.take().into_callbacks());
         self.0.registry.close();
-        drop(jobs);
+        scheduler.drop_each(jobs);
+        scheduler.drop_each(handlers.into_values());
         Ok(())
     }
 
@@ -414,6 +445,7 @@ impl LoopHandle {
     ///
     /// As [`run_forever`](Self::run_forever).
     pub fn run_once(&self) -> Result<(), Exception> {
+        self.check_can_run()?;
         self.stop();
         self.run_forever()
     }

@@ -200,6 +200,10 @@ impl Awaitable for Source {
         self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
     }
 
+    fn cancelled(&self) -> Option<Exception> {
+        None
+    }
+
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
         let waiter = self.waiter(direction(what));
         match waiter.take() {

@@ -8,6 +8,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec::Vec;
 
+use super::LoopHandle;
+use super::running::find_running;
 use crate::sys::Waker;
 
 /// A function that another thread has sent.
@@ -105,13 +107,23 @@ impl RemoteHandle {
     }
 
     /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends
-    /// runs in the order in which it was sent.
+    /// runs in the order in which it was sent. Where the loop runs in this very thread, it is an ordinary
+    /// [`call_soon`](crate::LoopHandle::call_soon).
     ///
     /// # Errors
     ///
     /// [`LoopGone`] once the loop is closed; `function` is dropped then.
     pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) -> Result<(), LoopGone> {
-        self.0.push(Box::new(function))
+        match find_running().filter(|running| running.is_reached_through(&self.0)) {
+            Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
+            None => self.0.push(Box::new(function)),
+        }
+    }
+}
+
+impl LoopHandle {
+    fn is_reached_through(&self, inbox: &Arc<Inbox>) -> bool {
+        Arc::ptr_eq(&self.0.inbox, inbox)
     }
 }
 

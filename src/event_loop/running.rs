@@ -16,8 +16,12 @@ std::thread_local! {
 ///
 /// `RuntimeError` where none does.
 pub(crate) fn running() -> Result<LoopHandle, Exception> {
-    let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten();
-    running.map(LoopHandle).ok_or_else(|| Exception::message(Kind::RuntimeError, "no running event loop"))
+    find_running().ok_or_else(|| Exception::message(Kind::RuntimeError, "no running event loop"))
+}
+
+/// The same; `None` where none does.
+pub(super) fn find_running() -> Option<LoopHandle> {
+    RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle)
 }
 
 impl LoopHandle {
@@ -35,5 +39,9 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.0.running.set(false);
         RUNNING.take();
+        if self.0.0.orphaned.get() {
+            // Not refused: it does not run any more.
+            let _ = self.0.close();
+        }
     }
 }

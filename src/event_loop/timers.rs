@@ -47,6 +47,10 @@ impl Timers {
         self.heap.is_empty()
     }
 
+    pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Callback>> {
+        self.heap.into_iter().map(|timer| timer.callback)
+    }
+
     /// The deadline of the first timer that was not cancelled.
     pub(super) fn next_deadline(&mut self) -> Option<Duration> {
         while let Some(first) = self.heap.peek() {

@@ -23,10 +23,14 @@ impl Core {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             self.since_select.set(0);
-            self.select(
-                &mut scratch.events,
-                if waiting > 0 || self.stopping.get() { Some(Duration::ZERO) } else { self.until_deadline() },
-            )?;
+            let is_idle = || self.scheduler.ready() == 0 && !self.stopping.get();
+            // What has come already goes before a deadline to which the clock would jump.
+            if self.clock_jumps || !is_idle() {
+                self.select(&mut scratch.events, Some(Duration::ZERO))?;
+            }
+            if is_idle() {
+                self.select(&mut scratch.events, self.until_deadline())?;
+            }
         }
         self.move_due_timers();
         // What runs now adds to the queue; that is for the next turn, after the descriptors have had their chance.

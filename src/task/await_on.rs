@@ -18,6 +18,8 @@ pub enum Await {
     NextTurn,
     /// For a future or a task.
     Future(Awaited),
+    /// For the end of a task, whatever comes of it.
+    End(Awaited),
     /// For a descriptor to be ready for reading.
     Readable(Awaited),
     /// For a descriptor to be ready for writing.
@@ -31,9 +33,9 @@ pub struct Awaited(Rc<dyn Awaitable>);
 /// For what of an object a task waits: an object may be ready in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readied {
-    /// Done, or readable.
+    /// Its outcome, or to be readable.
     First,
-    /// Writable.
+    /// Its end, or to be writable.
     Second,
 }
 
@@ -48,6 +50,9 @@ pub(crate) trait Awaitable: fmt::Debug {
 
     /// The task at that address was cancelled, with this exception. It may not wait here any more.
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn;
+
+    /// What it was cancelled with, if it was.
+    fn cancelled(&self) -> Option<Exception>;
 
     /// Takes the task at that address out again, if it waits, and changes nothing else.
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>>;
@@ -71,7 +76,15 @@ impl Await {
         match self {
             Self::NextTurn => Ok(()),
             Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task, of),
-            Self::Writable(object) => object.0.wake_when_done(Readied::Second, task, of),
+            Self::End(object) | Self::Writable(object) => object.0.wake_when_done(Readied::Second, task, of),
+        }
+    }
+
+    /// The `CancelledError` that whoever waits for this gets, where that is sure already.
+    pub(super) fn cancelled(&self) -> Option<Exception> {
+        match self {
+            Self::Future(object) => object.0.cancelled(),
+            _ => None,
         }
     }
 
@@ -90,7 +103,7 @@ impl Await {
         match self {
             Self::NextTurn => None,
             Self::Future(object) | Self::Readable(object) => Some((&object.0, Readied::First)),
-            Self::Writable(object) => Some((&object.0, Readied::Second)),
+            Self::End(object) | Self::Writable(object) => Some((&object.0, Readied::Second)),
         }
     }
 }
@@ -120,7 +133,7 @@ impl fmt::Debug for Await {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NextTurn => f.write_str("NextTurn"),
-            Self::Future(object) => write!(f, "{object:?}"),
+            Self::Future(object) | Self::End(object) => write!(f, "{object:?}"),
             Self::Readable(object) => write!(f, "Readable({object:?})"),
             Self::Writable(object) => write!(f, "Writable({object:?})"),
         }

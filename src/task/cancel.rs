@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::{Erased, Withdrawn};
+use super::{Await, Erased, Withdrawn};
 use crate::coroutine::Exception;
 
 /// Cancels a task: what it waits for is cancelled, or it gets the exception at its next step. `false` if it is done.
@@ -69,7 +69,7 @@ impl dyn Erased {
     /// Ends the task's wait with an exception, whatever it waits for.
     fn wake_with(&self, raised: Exception) {
         let state = self.state();
-        let Some(wanted) = state.waits_for.take() else { return };
+        let Some(wanted) = state.waits_for.replace(Some(Await::NextTurn)) else { return };
         if let Some(run) = wanted.take_waiter(self.address()) {
             state.set_throw(raised);
             self.scheduler().push(run);

@@ -47,7 +47,7 @@ pub(crate) struct TaskState {
     special: Cell<bool>,
     /// Whether a cancel is on its way through this task to what it waits for.
     pub(super) cancelling: Cell<bool>,
-    /// What it waits for; while it runs, what it has waited for.
+    /// What it waits for; while it runs, what it has waited for. `None` before its first wait, and once it is done.
     pub(super) waits_for: Cell<Option<Await>>,
     rare: Cell<Option<Box<Rare>>>,
 }
@@ -108,8 +108,10 @@ where
     #[inline(always)]
     fn step(self: Rc<Self>, sent: Result<(), Exception>) {
         let scheduler = &self.shared.scheduler;
+        let Ok(mut driver) = self.driver.try_borrow_mut() else { return self.put_off(sent) };
         let outer = scheduler.enter(self.state.key.get());
-        let driven = self.driver.borrow_mut().resume(sent);
+        let driven = driver.resume(sent);
+        drop(driver);
         scheduler.leave(outer);
         match driven {
             Driven::Yield(wanted) => self.wait_for(wanted),
@@ -120,10 +122,32 @@ where
     #[cold]
     #[inline(never)]
     fn special_step(self: Rc<Self>) {
-        if !self.shared.done() {
-            let sent = self.state.take_throw().map_or(Ok(()), Err);
-            self.step(sent);
+        if self.shared.done() {
+            return;
         }
+        let Some(thrown) = self.state.take_throw() else { return self.step(Ok(())) };
+        match self.state.waits_for.take() {
+            // It has not started: there is no yield at which to raise that, so the body never runs.
+            None => {
+                self.discard();
+                self.end(Err(thrown));
+            }
+            waits_for => {
+                // Where what it waits for was cancelled before the task was, the first of the two is raised.
+                let first = waits_for.as_ref().filter(|_| thrown.is_cancelled()).and_then(Await::cancelled);
+                self.state.waits_for.set(waits_for);
+                self.step(Err(first.unwrap_or(thrown)));
+            }
+        }
+    }
+
+    /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
+    #[cold]
+    fn put_off(self: Rc<Self>, sent: Result<(), Exception>) {
+        if let Err(thrown) = sent {
+            self.state.set_throw(thrown);
+        }
+        self.queue();
     }
 
     /// Sleeps until what the coroutine waits for is done.
@@ -134,6 +158,7 @@ where
             return self.queue();
         }
         if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
+            self.state.waits_for.set(Some(Await::NextTurn));
             self.state.set_throw_unless_cancelled(refused);
             return self.queue();
         }
@@ -148,6 +173,30 @@ where
     fn queue(self: Rc<Self>) {
         let scheduler = Rc::clone(&self.shared.scheduler);
         scheduler.push(self);
+    }
+
+    /// Takes the coroutine out. `None` while it is in use.
+    fn take_driver(&self) -> Option<Driver<C>> {
+        self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Driver::ended())).ok()
+    }
+
+    /// Drops the coroutine as it stands.
+    fn discard(&self) {
+        self.ignoring(|| {
+            if let Some(mut driver) = self.take_driver() {
+                driver.discard();
+            }
+            None
+        });
+    }
+
+    /// Ends the coroutine by a call that runs its code in a place where nobody takes what that raises: it is reported.
+    fn ignoring(&self, end: impl FnOnce() -> Option<Exception>) {
+        let ended = catch_unwind(AssertUnwindSafe(end));
+        if let Some(raised) = ended.unwrap_or_else(|panic| Some(panicked(panic))) {
+            let context = ErrorContext::new("Exception ignored while a pending task was closed");
+            self.shared.scheduler.report(context.caused_by(raised).about(self));
+        }
     }
 
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
@@ -200,19 +249,15 @@ where
     }
 
     fn panicked(self: Rc<Self>, panic: Exception) {
-        self.driver.borrow_mut().discard();
+        self.discard();
         self.end(Err(panic));
     }
 
     fn destroy(self: Rc<Self>) {
-        // Not while it runs: then it is the task that closes the loop, which the loop refuses.
-        let driver = self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Driver::ended()));
-        if let Ok(driver) = driver {
-            let closed = catch_unwind(AssertUnwindSafe(|| driver.abandon()));
-            if let Some(raised) = closed.unwrap_or_else(|panic| Some(panicked(&*panic))) {
-                let context = ErrorContext::new("Exception ignored while a pending task was closed");
-                self.shared.scheduler.report(context.caused_by(raised).about(&*self));
-            }
+        if self.state.has_waited() {
+            self.ignoring(|| self.take_driver().and_then(Driver::abandon));
+        } else {
+            self.discard();
         }
         if !self.shared.done() {
             self.end(Err(Exception::cancelled()));
@@ -252,8 +297,17 @@ where
         self.shared.wake_when_done(task, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, _: Readied, _: *const (), _: &Exception) -> Withdrawn {
-        if self.shared.done() { Withdrawn::TooLate } else { Withdrawn::Task(self) }
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
+        match what {
+            _ if self.shared.done() => Withdrawn::TooLate,
+            Readied::First => Withdrawn::Task(self),
+            // Who waits for the end alone does not bring it about.
+            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+        }
+    }
+
+    fn cancelled(&self) -> Option<Exception> {
+        self.shared.cancelled()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
@@ -313,6 +367,14 @@ impl TaskState {
             self.special.set(false);
         }
         left
+    }
+
+    /// Whether its first step has been taken.
+    fn has_waited(&self) -> bool {
+        let waits_for = self.waits_for.take();
+        let has_waited = waits_for.is_some();
+        self.waits_for.set(waits_for);
+        has_waited
     }
 
     fn waits_for(&self) -> Option<String> {

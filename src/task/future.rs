@@ -64,6 +64,10 @@ impl<T: 'static> Awaitable for Open<T> {
         if self.cancel(cancelled.clone()) { Withdrawn::Cancelled } else { Withdrawn::TooLate }
     }
 
+    fn cancelled(&self) -> Option<Exception> {
+        self.0.cancelled()
+    }
+
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
         self.0.take_waiter(task)
     }
@@ -161,6 +165,11 @@ impl<T: 'static> Future<T> {
 
     pub(super) fn task(&self) -> Option<Rc<dyn Erased>> {
         Rc::clone(&self.0).task()
+    }
+
+    /// Whether it is one of the loop to which `scheduler` belongs.
+    pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
+        Rc::ptr_eq(&self.shared().scheduler, scheduler)
     }
 
     fn shared(&self) -> &Shared<T> {

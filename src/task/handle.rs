@@ -55,7 +55,7 @@ impl<F: FnOnce() + 'static> Run for CallbackCell<F> {
     fn run(self: Rc<Self>) {
         let Some(callback) = self.callback.take() else { return };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
-            let context = ErrorContext::new("Exception in callback").caused_by(panicked(&*panic));
+            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
             self.scheduler.report(context.about(core::any::type_name::<F>()));
         }
     }

@@ -81,7 +81,7 @@ impl Scheduler {
         let mut batch = batch.drain(..);
         // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| batch.by_ref().for_each(Run::run))) {
-            let raised = panicked(&*panic);
+            let raised = panicked(panic);
             match self.current() {
                 Some(task) => {
                     self.leave(NOBODY);
@@ -111,13 +111,21 @@ impl Scheduler {
     /// reported.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        drop(self.ready.take());
+        self.drop_each(self.ready.take());
         for task in self.live_tasks() {
             self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
             task.destroy();
         }
         drop(self.tasks.take());
-        drop(self.ready.take());
+    }
+
+    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others: it is reported.
+    pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
+        for value in values {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
+            }
+        }
     }
 
     /// Keeps a task alive until [`remove`](Self::remove).
@@ -183,11 +191,12 @@ impl Scheduler {
         let handler = self.handler.take();
         self.handler.set(handler.clone());
         let Some(handler) = handler else { return default_handler(&context) };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(&context))) {
+        let told = &context;
+        // It goes there too: it may have set another in its place.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(move || handler(told))) {
             default_handler(&context);
-            default_handler(&ErrorContext::new("Unhandled error in exception handler").caused_by(panicked(&*panic)));
+            default_handler(&ErrorContext::new("Unhandled error in exception handler").caused_by(panicked(panic)));
         }
-        drop(handler);
     }
 }
 
@@ -202,12 +211,16 @@ impl fmt::Debug for Scheduler {
 }
 
 /// A panic's payload as an exception.
-pub(super) fn panicked(payload: &(dyn core::any::Any + Send)) -> Exception {
+pub(super) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),
         _ => Cow::Borrowed("a panic with a payload that is no text"),
     };
+    // Dropping it may panic too, and so may dropping what that panics with: that is leaked.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        core::mem::forget(another);
+    }
     Exception::message(Kind::Panic, text)
 }
 
@@ -224,15 +237,29 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+    /// That something happened.
+    ///
+    /// ```
+    /// use innermost::{ErrorContext, EventLoop, Exception};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let context = ErrorContext::new("the cache was lost").caused_by(Exception::timeout());
+    /// event_loop.call_exception_handler(context);
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: message.into(), exception: None, source: None }
     }
 
-    pub(crate) fn caused_by(self, exception: Exception) -> Self {
+    /// The same, because of an exception.
+    #[must_use]
+    pub fn caused_by(self, exception: Exception) -> Self {
         Self { exception: Some(exception), ..self }
     }
 
-    pub(crate) fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
+    /// The same, of a task, a future, or whatever prints itself.
+    #[must_use]
+    pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
         Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
     }
 }
@@ -250,7 +277,10 @@ impl fmt::Display for ErrorContext {
     }
 }
 
-/// Writes to standard error. That being closed or full is no reason to stop.
+/// Writes to standard error. That being closed or full is no reason to stop, nor is an error that cannot be printed.
 fn default_handler(context: &ErrorContext) {
-    let _ = writeln!(std::io::stderr().lock(), "{context}");
+    let text = catch_unwind(AssertUnwindSafe(|| std::format!("{context}")));
+    let text = text
+        .unwrap_or_else(|panic| std::format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

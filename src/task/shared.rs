@@ -103,9 +103,19 @@ impl<T> Shared<T> {
                 self.0.outcome.set(self.1.take());
             }
         }
-        self.retrieved.set(true);
+        if self.done() {
+            self.retrieved.set(true);
+        }
         let outcome = PutBack(self, self.outcome.take());
         outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
+    }
+
+    /// What it was cancelled with, if it was.
+    pub(super) fn cancelled(&self) -> Option<Exception> {
+        let outcome = self.outcome.take();
+        let raised = outcome.as_ref().and_then(|outcome| outcome.as_ref().err().cloned());
+        self.outcome.set(outcome);
+        raised.filter(|_| self.status.get() == Status::Cancelled)
     }
 
     /// Moves the outcome out.

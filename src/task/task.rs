@@ -8,7 +8,7 @@ use std::string::String;
 
 use super::cancel::cancel;
 use super::{Await, Awaited, Erased, Future};
-use crate::coroutine::{Coroutine, Exception, Resumed, StackTrace, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// A coroutine that runs in an event loop, and the [`Future`] of what it returns. asyncio's `Task`.
 ///
@@ -16,7 +16,8 @@ use crate::coroutine::{Coroutine, Exception, Resumed, StackTrace, State, Step};
 /// has ended. It is awaited as every future is.
 pub struct Task<T>(Future<T>);
 
-/// A task whatever it returns. Awaiting it gives nothing, and raises nothing: it waits for the end.
+/// A task whatever it returns. Awaiting it gives nothing, and raises nothing of the task's: it waits for the end. Who is
+/// cancelled meanwhile leaves the task as it is, as asyncio's `wait` does.
 #[derive(Clone)]
 pub struct AnyTask(Rc<dyn Erased>);
 
@@ -53,6 +54,11 @@ impl AnyTask {
         cancel(Rc::clone(&self.0), Exception::cancelled())
     }
 
+    /// As [`Task::cancel_message`].
+    pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
+        cancel(Rc::clone(&self.0), Exception::message(Kind::CancelledError, message))
+    }
+
     /// How often its cancellation was asked for, less [`uncancel`](Self::uncancel).
     pub fn cancelling(&self) -> u32 {
         self.0.state().with_rare(|rare| rare.cancels)
@@ -76,7 +82,8 @@ impl AnyTask {
 
     /// Names it.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.0.state().with_rare(|rare| rare.name = Some(name.into()));
+        let name = name.into();
+        self.0.state().with_rare(|rare| rare.name = Some(name));
     }
 
     /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.
@@ -142,7 +149,7 @@ impl Coroutine for AnyTask {
         if self.done() {
             return Ok(Step::Return(()));
         }
-        Ok(Step::Yield(Await::Future(Awaited::new(Rc::clone(&self.0) as Rc<_>))))
+        Ok(Step::Yield(Await::End(Awaited::new(Rc::clone(&self.0) as Rc<_>))))
     }
 
     fn state(&self) -> State<'_> {

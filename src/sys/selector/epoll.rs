@@ -116,7 +116,8 @@ impl Selector for Epoll {
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let count = match self.wait(timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            // What has come before the signal, or with it, is not to be found after it.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(Some(Duration::ZERO))?,
             result => result?,
         };
         // SAFETY: the kernel has written that many events, and no more than the capacity.

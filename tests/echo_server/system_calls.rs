@@ -1,0 +1,158 @@
+//! How many system calls a message costs, counted by `strace`.
+//!
+//! Two loads that differ in nothing but the number of messages: what a message costs is what the larger one has more. So
+//! starting, connecting and stopping drop out. `cargo test --test echo_server system_calls -- --nocapture` prints the
+//! tables.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::client::connect;
+use crate::process::{Process, example};
+use crate::server::{ANY, Server};
+
+const MESSAGE: [u8; 64] = [42; 64];
+
+/// What is sent: so many messages on each of so many connections, each after the echo of the one before.
+#[derive(Clone, Copy)]
+struct Load {
+    connections: u64,
+    messages: u64,
+}
+
+impl Load {
+    const fn total(self) -> u64 {
+        self.connections * self.messages
+    }
+
+    fn run(self, server: &Server) {
+        let connections: Vec<_> = (0..self.connections).map(|_| connect(server.address)).collect();
+        thread::scope(|scope| {
+            for mut connection in &connections {
+                scope.spawn(move || {
+                    for _ in 0..self.messages {
+                        connection.write_all(&MESSAGE).expect("the server takes what it is sent");
+                        let mut echo = [0; MESSAGE.len()];
+                        connection.read_exact(&mut echo).expect("the server sends it back");
+                        assert_eq!(echo, MESSAGE);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    calls: u64,
+    errors: u64,
+}
+
+type Counts = BTreeMap<String, Count>;
+
+/// Runs the server under a load, and counts its system calls from its start to its end.
+fn count(load: Load) -> Counts {
+    let name = format!("strace.{}.{}x{}", std::process::id(), load.connections, load.messages);
+    let table = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut command = Command::new("strace");
+    command.args(["-c", "-f", "-o"]).arg(&table);
+    // The process to be signalled is the server, not strace.
+    command.args(["sh", "-c", "echo $$ && exec \"$0\" \"$1\""]).arg(example("echo_server")).arg(ANY);
+    let mut process = Process::spawn(&mut command).expect("strace was there a moment ago");
+    let pid = process.line().and_then(|line| line.parse().ok());
+    process.follow(pid.unwrap_or_else(|| panic!("strace cannot: {:?}", process.error_line())));
+    let server = Server::listening(process);
+    load.run(&server);
+    server.stop();
+    let counts = parse(&fs::read_to_string(&table).expect("strace has written it"));
+    let _ = fs::remove_file(table);
+    counts
+}
+
+/// Lines such as `0.42  0.001234  12  100  3 recvfrom`, where the errors may be missing.
+fn parse(table: &str) -> Counts {
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter_map(|row| {
+        let (name, numbers) = row.split_last()?;
+        let calls = numbers.get(3)?.parse().ok()?;
+        let errors = numbers.get(4).map_or(Some(0), |errors| errors.parse().ok())?;
+        (*name != "total").then(|| ((*name).to_owned(), Count { calls, errors }))
+    })
+    .collect()
+}
+
+/// What `load` has cost more than the half of its messages: by name, calls and errors.
+fn cost_of_half(load: Load) -> Counts {
+    let half = Load { messages: load.messages / 2, ..load };
+    let (mut more, less) = (count(load), count(half));
+    println!(
+        "\n{} connections, {} messages of {} bytes each; the columns in brackets: {} messages each",
+        load.connections,
+        load.messages,
+        MESSAGE.len(),
+        half.messages
+    );
+    println!("{:<16} {:>8} {:>10} {:>7} {:>9} {:>12}", "", "calls", "", "errors", "", "per message");
+    for (name, count) in &mut more {
+        let before = less.get(name).copied().unwrap_or_default();
+        let more = Count {
+            calls: count.calls.saturating_sub(before.calls),
+            errors: count.errors.saturating_sub(before.errors),
+        };
+        println!(
+            "{name:<16} {:>8} {:>10} {:>7} {:>9} {:>12.4}",
+            count.calls,
+            format!("({})", before.calls),
+            count.errors,
+            format!("({})", before.errors),
+            more.calls as f64 / (load.total() - half.total()) as f64
+        );
+        *count = more;
+    }
+    more
+}
+
+/// Compares what the additional messages of a load have cost with what they may cost.
+fn check(load: Load) {
+    if !strace_works() {
+        // Past the harness, which shows nothing of tests that pass.
+        let _ = writeln!(io::stderr(), "skipped: strace is not installed, or may not trace");
+        return;
+    }
+    let mut cost = cost_of_half(load);
+    let messages = load.total() - load.total() / 2;
+    for name in ["recvfrom", "sendto"] {
+        let Count { calls, errors } = cost.remove(name).unwrap_or_default();
+        assert!(calls.abs_diff(messages) <= messages / 50, "{calls} of {name} for {messages} messages");
+        assert!(errors <= messages / 50, "{errors} of {name} fail, for {messages} messages");
+    }
+    // One wait can bring many messages.
+    let waits: u64 = ["epoll_wait", "epoll_pwait", "epoll_pwait2"]
+        .into_iter()
+        .map(|name| cost.remove(name).unwrap_or_default().calls)
+        .sum();
+    assert!(waits <= messages + messages / 50, "{waits} waits for {messages} messages");
+    for (name, Count { calls, .. }) in cost {
+        assert!(calls < messages / 20, "{calls} of {name} for {messages} messages");
+    }
+}
+
+fn strace_works() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_message_among_many_connections_costs_one_read_and_one_write() {
+    check(Load { connections: 50, messages: 400 });
+}
+
+#[test]
+fn a_message_of_a_lone_connection_costs_one_read_one_write_and_one_wait() {
+    check(Load { connections: 1, messages: 4000 });
+}

@@ -1,0 +1,160 @@
+//! Loops for tests: their time is virtual, and they do not wait for what never comes.
+
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{Clock, Direction, Event, EventLoop, Selector, Token, default_selector};
+
+/// A clock that stands still until it is moved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VirtualClock {
+    now: Rc<Cell<Duration>>,
+    reads: Rc<Cell<u32>>,
+    stays: bool,
+}
+
+impl VirtualClock {
+    /// One that does not jump to the next deadline when nothing else is to be done.
+    pub(crate) fn that_stays() -> Self {
+        Self { stays: true, ..Self::default() }
+    }
+
+    /// Goes `by` further. A clock never goes back.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.now.set(self.now.get() + by);
+    }
+
+    /// How often it was read.
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.get()
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Duration {
+        self.reads.set(self.reads.get() + 1);
+        self.now.get()
+    }
+
+    fn advance_to(&self, deadline: Duration) -> bool {
+        if !self.stays {
+            self.now.set(self.now.get().max(deadline));
+        }
+        !self.stays
+    }
+}
+
+/// The system's selector, watched.
+#[derive(Debug)]
+pub(crate) struct WatchedSelector {
+    inner: Box<dyn Selector>,
+    timeouts: Timeouts,
+    wait: Wait,
+}
+
+/// For how long a selector was to wait, each time that it was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timeouts(Rc<RefCell<Vec<Option<Duration>>>>);
+
+impl Timeouts {
+    pub(crate) fn take(&self) -> Vec<Option<Duration>> {
+        self.0.take()
+    }
+}
+
+/// What a selector does when it is to wait.
+pub(crate) enum Wait {
+    /// It waits; but to wait for ever fails, since nothing will ever come.
+    Waits,
+    /// It calls this, and then it waits.
+    Tells(Box<dyn Fn()>),
+    /// It does not wait: the clock goes on by as much.
+    Moves(VirtualClock),
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waits => "Waits",
+            Self::Tells(_) => "Tells",
+            Self::Moves(_) => "Moves",
+        })
+    }
+}
+
+impl WatchedSelector {
+    pub(crate) fn new(wait: Wait) -> Self {
+        let inner = default_selector().expect("there are descriptors left");
+        Self { inner, timeouts: Timeouts::default(), wait }
+    }
+
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.timeouts.clone()
+    }
+}
+
+impl Selector for WatchedSelector {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        self.inner.register(fd, token)
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.inner.deregister(fd)
+    }
+
+    fn closing(&mut self, fd: BorrowedFd<'_>) {
+        self.inner.closing(fd);
+    }
+
+    fn reports_levels(&self) -> bool {
+        self.inner.reports_levels()
+    }
+
+    fn drained(&mut self, token: Token, direction: Direction) {
+        self.inner.drained(token, direction);
+    }
+
+    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        self.timeouts.0.borrow_mut().push(timeout);
+        match (&self.wait, timeout) {
+            (Wait::Waits | Wait::Moves(_), None) => Err(io::Error::other("nothing will ever come")),
+            (Wait::Moves(clock), Some(timeout)) => {
+                clock.advance(timeout);
+                self.inner.select(events, Some(Duration::ZERO))
+            }
+            (Wait::Tells(tell), timeout) if timeout != Some(Duration::ZERO) => {
+                tell();
+                self.inner.select(events, timeout)
+            }
+            _ => self.inner.select(events, timeout),
+        }
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.as_fd()
+    }
+}
+
+/// A loop over that selector and that clock. What comes to its exception handler is part of the test's output.
+pub(crate) fn loop_of(selector: WatchedSelector, clock: impl Clock + 'static) -> EventLoop {
+    let event_loop = EventLoop::with(Box::new(selector), Box::new(clock)).expect("there are descriptors left");
+    event_loop.set_exception_handler(|context| println!("{context}"));
+    event_loop
+}
+
+/// A loop whose time is virtual, and which fails where it would wait for ever.
+pub(crate) fn virtual_loop() -> (EventLoop, VirtualClock) {
+    let clock = VirtualClock::default();
+    (loop_of(WatchedSelector::new(Wait::Waits), clock.clone()), clock)
+}
+
+/// The same, where the clock does not matter.
+pub(crate) fn test_loop() -> EventLoop {
+    virtual_loop().0
+}

@@ -1,0 +1,190 @@
+//! What has happened, in order, and small coroutines for tasks, written where they are used.
+
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{Await, Coroutine, CoroutineExt, Exception, LoopHandle, Resumed, Step, sleep, yield_from};
+
+/// What has happened, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log {
+    entries: Rc<RefCell<Vec<String>>>,
+    turn: Rc<Cell<u32>>,
+}
+
+/// More turns than any test needs. A program that would wait for ever is stopped then.
+const MANY_TURNS: u32 = 200;
+
+impl Log {
+    pub(crate) fn add(&self, entry: impl fmt::Display) {
+        let entry = entry.to_string();
+        self.entries.borrow_mut().push(entry);
+    }
+
+    /// Adds an entry that begins with the number of the turn: see [`count_turns`](Self::count_turns).
+    pub(crate) fn note(&self, entry: impl fmt::Display) {
+        self.add(format_args!("{} {entry}", self.turn.get()));
+    }
+
+    /// What was added since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.entries.take()
+    }
+
+    /// Counts turns from now on, by a callback that queues itself again. To be called before anything is queued: then
+    /// it is the first in every turn.
+    pub(crate) fn count_turns(&self, event_loop: &LoopHandle) {
+        let (this, handle) = (self.clone(), event_loop.clone());
+        let count = move || {
+            this.turn.set(this.turn.get() + 1);
+            if this.turn.get() == MANY_TURNS {
+                handle.stop();
+            }
+            this.count_turns(&handle);
+        };
+        event_loop.call_soon(count).expect("the loop is open");
+    }
+
+    /// A function that adds `entry`: for callbacks.
+    pub(crate) fn adds(&self, entry: &str) -> impl Fn() + use<> + 'static {
+        let (this, entry) = (self.clone(), entry.to_string());
+        move || this.add(&entry)
+    }
+
+    /// A function that notes `entry`: for callbacks.
+    pub(crate) fn notes(&self, entry: &str) -> impl Fn() + use<> + 'static {
+        let (this, entry) = (self.clone(), entry.to_string());
+        move || this.note(&entry)
+    }
+
+    /// Has what comes to the exception handler of `event_loop` added, from now on.
+    pub(crate) fn reports(&self, event_loop: &LoopHandle) {
+        let this = self.clone();
+        event_loop.set_exception_handler(move |context| {
+            let exception = context.exception.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
+            this.add(format_args!("{}: {exception}", context.message));
+        });
+    }
+
+    /// Adds `entry` when it is dropped.
+    pub(crate) fn on_drop(&self, entry: &'static str) -> OnDrop<impl FnOnce() + use<> + 'static> {
+        on_drop(self.adds(entry))
+    }
+}
+
+/// Calls a function when it is dropped.
+pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
+
+pub(crate) const fn on_drop<F: FnOnce()>(function: F) -> OnDrop<F> {
+    OnDrop(Some(function))
+}
+
+impl<F: FnOnce()> OnDrop<F> {
+    /// Does nothing: has a closure capture it.
+    pub(crate) fn keep(&self) {}
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(function) = self.0.take() {
+            function();
+        }
+    }
+}
+
+/// What a task of these tests runs.
+pub(crate) type Body = Box<dyn Coroutine<Yield = Await, Input = (), Return = i32>>;
+
+/// How a [`body`] goes on.
+pub(crate) enum Next {
+    Await(Body),
+    Return(i32),
+}
+
+pub(crate) type Answer = Result<Next, Exception>;
+
+/// A coroutine that awaits one thing after the other. `next` gets the number of what is to come, from 0, and what the
+/// last one gave (before the first: what it was started with).
+pub(crate) fn body(next: impl FnMut(u32, Result<i32, Exception>) -> Answer + 'static) -> Body {
+    Box::new(Awaiting { next, awaited: None, number: 0 })
+}
+
+struct Awaiting<F> {
+    next: F,
+    awaited: Option<Body>,
+    number: u32,
+}
+
+impl<F: FnMut(u32, Result<i32, Exception>) -> Answer> Coroutine for Awaiting<F> {
+    type Yield = Await;
+    type Input = ();
+    type Return = i32;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            let got = match &mut self.awaited {
+                Some(awaited) => yield_from!(awaited, sent),
+                None => std::mem::replace(&mut sent, Ok(())).map(|()| 0),
+            };
+            self.awaited = None;
+            let number = self.number;
+            self.number += 1;
+            match (self.next)(number, got)? {
+                Next::Await(awaited) => self.awaited = Some(awaited),
+                Next::Return(value) => return Ok(Step::Return(value)),
+            }
+        }
+    }
+}
+
+/// Awaits what gives a number.
+pub(crate) fn awaits(awaited: impl Coroutine<Yield = Await, Input = (), Return = i32> + 'static) -> Answer {
+    Ok(Next::Await(Box::new(awaited)))
+}
+
+/// Awaits what gives nothing: 0 then.
+pub(crate) fn awaits_end(awaited: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static) -> Answer {
+    awaits(awaited.map(|()| 0))
+}
+
+/// Lets the others run once.
+pub(crate) fn pauses() -> Answer {
+    awaits_end(sleep(Duration::ZERO))
+}
+
+pub(crate) fn sleeps(seconds: u64) -> Answer {
+    awaits_end(sleep(Duration::from_secs(seconds)))
+}
+
+pub(crate) fn returns(value: i32) -> Answer {
+    Ok(Next::Return(value))
+}
+
+pub(crate) fn raises(exception: impl Into<Exception>) -> Answer {
+    Err(exception.into())
+}
+
+/// A coroutine that lets the others run `count` times.
+pub(crate) fn pausing(count: u32) -> Body {
+    body(move |n, got| {
+        got?;
+        if n < count { pauses() } else { returns(0) }
+    })
+}
+
+/// An error of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Oops(pub(crate) i32);
+
+impl fmt::Display for Oops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "oops {}", self.0)
+    }
+}
+
+impl Error for Oops {}

@@ -1,0 +1,163 @@
+//! A program in a process of its own: what it prints, what the kernel knows of it, how it ends.
+//!
+//! Nothing here waits for a time. It waits for a line, for the end, or for a condition, which is looked at again and again;
+//! [`DEADLINE`] only keeps a test that fails from hanging.
+//!
+//! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must happen: longer than any machine needs.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until `condition` holds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Where cargo has put an example of this crate: beside the directory of the test that runs.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it lies");
+    let profile = test.ancestors().nth(2).expect("it lies in target/PROFILE/deps");
+    let path = profile.join("examples").join(name);
+    assert!(path.exists(), "{} is not there: `cargo test` builds it, so does `cargo build --examples`", path.display());
+    path
+}
+
+/// A process. It is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    pid: u32,
+    output: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+impl Process {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let output = lines(child.stdout.take().expect("it is piped"));
+        let errors = lines(child.stderr.take().expect("it is piped"));
+        Ok(Self { pid: child.id(), child, output, errors })
+    }
+
+    /// The next line on its standard output; `None` at the end.
+    pub(crate) fn line(&self) -> Option<String> {
+        next(&self.output)
+    }
+
+    /// The next line on its standard error; `None` at the end.
+    pub(crate) fn error_line(&self) -> Option<String> {
+        next(&self.errors)
+    }
+
+    /// Makes everything but [`wait`](Self::wait) mean this process: for a program that was started by another.
+    pub(crate) fn follow(&mut self, pid: u32) {
+        self.pid = pid;
+    }
+
+    /// Sends it a signal, by its name: `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.pid.to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} was not sent");
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        until("the process ends", || !self.is_running());
+        self.child.wait().expect("it is our child")
+    }
+
+    /// Waits for its end; gives how it ended and what is left of its output and its errors.
+    pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+        let status = self.wait();
+        let rest = |lines| std::iter::from_fn(|| next(lines)).collect();
+        (status, rest(&self.output), rest(&self.errors))
+    }
+
+    /// The descriptors that it has open. Some may be inherited, with any number.
+    pub(crate) fn descriptors(&self) -> Vec<usize> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).expect("it runs");
+        // One that is closed at this moment may be missing already.
+        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// The memory that it holds now, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        1024 * self.number("VmRSS")
+    }
+
+    /// The most memory that it has ever held, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        1024 * self.number("VmHWM")
+    }
+
+    /// How often it has gone to sleep.
+    pub(crate) fn sleeps(&self) -> u64 {
+        self.number("voluntary_ctxt_switches")
+    }
+
+    /// Whether a signal has stopped it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.status("State") == "T"
+    }
+
+    fn number(&self, field: &str) -> u64 {
+        self.status(field).parse().unwrap_or_else(|_| panic!("{field} is no number"))
+    }
+
+    fn status(&self, field: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let values = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let value = values.and_then(|values| values.split_whitespace().next());
+        value.unwrap_or_else(|| panic!("no {field} in its status")).to_owned()
+    }
+
+    /// The processor time that it has used, in itself and in the kernel.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("it runs");
+        // The name, in parentheses, may hold anything; `utime` and `stime` are the 12th and 13th field behind it.
+        let (_, fields) = stat.rsplit_once(')').expect("it has a name");
+        let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+    }
+}
+
+/// `sysconf(_SC_CLK_TCK)`: the same on every Linux, whatever its kernel counts in.
+const TICKS_PER_SECOND: u64 = 100;
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Fetches lines as they come, so that whoever prints them never waits.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    receiver
+}
+
+fn next(lines: &Receiver<String>) -> Option<String> {
+    match lines.recv_timeout(DEADLINE) {
+        Ok(line) => Some(line),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line or the end"),
+    }
+}
