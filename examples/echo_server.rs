@@ -92,6 +92,8 @@ struct Server {
     /// `None` once it stops.
     listener: Option<TcpListener>,
     phase: ServerPhase,
+    /// Whether accepting has failed since it last succeeded.
+    failing: bool,
 }
 
 enum ServerPhase {
@@ -113,22 +115,16 @@ impl Coroutine for Server {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // A second cancel is for the connections: it still waits for them.
+        // The first cancel asks every connection for an end in good order; the second is passed on as it is.
         if sent.as_ref().is_err_and(Exception::is_cancelled) {
-            if self.listener.take().is_some() {
-                self.phase = ServerPhase::Stopping(connections()?);
-                EventLoop::running()?.call_later(GRACE, cancel_all)?;
-            }
+            self.stop()?;
             sent = Ok(());
         }
         loop {
             match (&mut self.phase, &self.listener) {
                 (ServerPhase::Accepting, Some(listener)) => {
                     let accepted = yield_from!(listener.accept(), sent);
-                    if let Err(error) = accepted.and_then(|(stream, _)| serve(stream)) {
-                        eprintln!("cannot accept: {error}");
-                        self.phase = ServerPhase::Pausing(sleep(PAUSE));
-                    }
+                    self.went(accepted.and_then(|(stream, _)| serve(stream)));
                 }
                 (ServerPhase::Pausing(sleep), _) => {
                     yield_from!(sleep, sent)?;
@@ -147,6 +143,36 @@ impl Coroutine for Server {
     }
 }
 
+impl Server {
+    /// Pauses where accepting has failed, and says so the first time.
+    fn went(&mut self, accepted: Result<(), Exception>) {
+        let failing = accepted.is_err();
+        if let Err(error) = accepted {
+            if !self.failing {
+                complain(format_args!("cannot accept, trying again: {error}"));
+            }
+            self.phase = ServerPhase::Pausing(sleep(PAUSE));
+        }
+        self.failing = failing;
+    }
+
+    fn stop(&mut self) -> Result<(), Exception> {
+        let event_loop = EventLoop::running()?;
+        let mut tasks = event_loop.all_tasks();
+        if let Some(server) = event_loop.current_task() {
+            tasks.retain(|task| !task.is(&server));
+        }
+        if self.listener.take().is_some() {
+            event_loop.call_later(GRACE, cancel_server)?;
+        }
+        for connection in &tasks {
+            connection.cancel();
+        }
+        self.phase = ServerPhase::Stopping(tasks);
+        Ok(())
+    }
+}
+
 fn serve(stream: TcpStream) -> Result<(), Exception> {
     stream.set_nodelay(true)?;
     let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading, stopping: false };
@@ -155,29 +181,31 @@ fn serve(stream: TcpStream) -> Result<(), Exception> {
     Ok(())
 }
 
-/// All tasks but the one that asks.
-fn connections() -> Result<Vec<AnyTask>, Exception> {
-    let event_loop = EventLoop::running()?;
-    let mut tasks = event_loop.all_tasks();
-    if let Some(server) = event_loop.current_task() {
-        tasks.retain(|task| !task.is(&server));
+/// The server is the oldest task. Connections are cancelled by its next step, not at once: one that was accepted in this
+/// turn has not started yet, and what is cancelled before it has started never runs.
+fn cancel_server() {
+    if let Ok(event_loop) = EventLoop::running()
+        && let Some(server) = event_loop.all_tasks().first()
+    {
+        server.cancel();
     }
-    Ok(tasks)
 }
 
-/// The first time, asks everybody to end in good order; the second time, to end.
-fn cancel_all() {
-    if let Ok(event_loop) = EventLoop::running() {
-        event_loop.all_tasks().iter().for_each(|task| _ = task.cancel());
-    }
+/// Standard error being closed is no reason to stop.
+fn complain(message: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }
 
 fn main() -> ExitCode {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7007".into());
+    let address = match std::env::args_os().nth(1).map(std::ffi::OsString::into_string) {
+        None => "127.0.0.1:7007".into(),
+        Some(Ok(address)) => address,
+        Some(Err(address)) => address.to_string_lossy().into_owned(),
+    };
     match run(&address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("echo_server {address}: {error}");
+            complain(format_args!("echo_server {address}: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -185,13 +213,12 @@ fn main() -> ExitCode {
 
 fn run(address: &str) -> Result<(), Exception> {
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
-    let address = listener.local_addr()?;
     let event_loop = EventLoop::new()?;
-    let server = event_loop.create_task(Server { listener: Some(listener), phase: ServerPhase::Accepting })?;
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        event_loop.add_signal_handler(signal, cancel_all)?;
+        event_loop.add_signal_handler(signal, cancel_server)?;
     }
-    // Last: whoever reads it may send a signal.
-    writeln!(std::io::stdout(), "listening on {address}")?;
+    // Whoever reads this may send a signal: it is handled once the loop runs.
+    writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let server = Server { listener: Some(listener), phase: ServerPhase::Accepting, failing: false };
     event_loop.run_until_complete(server)
 }

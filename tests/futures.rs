@@ -13,7 +13,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Future, InvalidState, Kind, Step, ready};
+use innermost::{Await, Coroutine, CoroutineExt, Exception, Future, InvalidState, Kind, Step, ready};
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -21,16 +21,11 @@ mod clock;
 mod events;
 
 use clock::test_loop;
-use events::{Log, Oops, awaits, body, on_drop, pauses, pausing, returns};
+use events::{Log, Oops, awaits, body, on_drop, pauses, returns, run};
 
 /// What is not `Clone`.
 #[derive(Debug, PartialEq, Eq)]
 struct Only(i32);
-
-/// Lets `turns` pass.
-fn run(event_loop: &EventLoop, turns: u32) {
-    event_loop.run_until_complete(pausing(turns)).expect("it only pauses");
-}
 
 fn kind_of<T: std::fmt::Debug>(result: Result<T, Exception>) -> (Kind, String) {
     let raised = result.unwrap_err();

@@ -17,29 +17,30 @@
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
+//! | `run.rs`      | running and closing the loop |
 //! | `running.rs`  | which loop runs in this thread |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
-use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use crate::coroutine::{Coroutine, Exception, Kind, Step};
+use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
 mod memory;
 mod registry;
 mod remote;
+mod run;
 mod running;
 mod timers;
 mod turn;
@@ -90,6 +91,9 @@ struct Core {
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
+    /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
+    /// selector while a function of the user's runs.
+    fd_for_hosts: OnceCell<OwnedFd>,
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
@@ -97,6 +101,8 @@ struct Core {
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
     stopping: Cell<bool>,
+    /// How often the loop has run until something was complete.
+    runs: Cell<u64>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
 }
@@ -135,11 +141,13 @@ impl EventLoop {
             clock_jumps: clock.advance_to(clock.now()),
             clock,
             inbox,
+            fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
             scratch: Cell::default(),
             running: Cell::new(false),
             orphaned: Cell::new(false),
             stopping: Cell::new(false),
+            runs: Cell::new(0),
             since_select: Cell::new(0),
         }))))
     }
@@ -249,148 +257,6 @@ impl LoopHandle {
     }
 }
 
-/// Running.
-impl LoopHandle {
-    /// Runs until [`stop`](Self::stop).
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where the loop is closed or running, or another one runs in this thread; what the selector
-    /// raises.
-    pub fn run_forever(&self) -> Result<(), Exception> {
-        self.check_can_run()?;
-        let _running = self.enter();
-        let mut scratch = self.0.scratch.take();
-        let result = loop {
-            let turn = self.0.turn(&mut scratch);
-            if turn.is_err() || self.0.stopping.get() {
-                break turn;
-            }
-        };
-        self.0.scratch.set(scratch);
-        self.0.stopping.set(false);
-        Ok(result?)
-    }
-
-    /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
-    /// for; anything else is made a task.
-    ///
-    /// # Errors
-    ///
-    /// What the coroutine raised; `RuntimeError` as for [`run_forever`](Self::run_forever), and where the loop was
-    /// stopped before.
-    pub fn run_until_complete<C>(&self, coroutine: C) -> Result<C::Return, Exception>
-    where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
-    {
-        self.check_can_run()?;
-        let (future, awaited) = match self.as_future(&coroutine)? {
-            Some(future) => (future, Some(coroutine)),
-            None => (Future::clone(&*self.create_task(coroutine)?), None),
-        };
-        let this = self.clone();
-        let stop = future.add_done_callback(move |_| this.stop());
-        let ran = self.run_forever();
-        future.remove_done_callback(stop);
-        ran?;
-        if !future.done() {
-            return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
-        }
-        // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
-        match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
-            Some(resumed) => match resumed? {
-                Step::Return(result) => Ok(result),
-                Step::Yield(_) | Step::Delegate(_) => unreachable!("it is done"),
-            },
-            None => future.take_result(),
-        }
-    }
-
-    /// The future that a coroutine is, where it is one, or that its task is.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another loop.
-    pub fn ensure_future<C>(&self, coroutine: C) -> Result<Future<C::Return>, Exception>
-    where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
-    {
-        match self.as_future(&coroutine)? {
-            Some(future) => Ok(future),
-            None => Ok(Future::clone(&*self.create_task(coroutine)?)),
-        }
-    }
-
-    /// # Errors
-    ///
-    /// `ValueError` for a future of another loop.
-    fn as_future<C: Coroutine + 'static>(&self, coroutine: &C) -> Result<Option<Future<C::Return>>, Exception> {
-        let any: &dyn Any = coroutine;
-        let task = any.downcast_ref::<Task<C::Return>>().map(Deref::deref);
-        let Some(future) = any.downcast_ref::<Future<C::Return>>().or(task) else { return Ok(None) };
-        if !future.is_of(&self.0.scheduler) {
-            let text = "The future belongs to a different loop than the one specified as the loop argument";
-            return Err(Exception::message(Kind::ValueError, text));
-        }
-        Ok(Some(future.clone()))
-    }
-
-    /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
-    pub fn stop(&self) {
-        self.0.stopping.set(true);
-    }
-
-    /// Whether the loop runs.
-    pub fn is_running(&self) -> bool {
-        self.0.running.get()
-    }
-
-    /// Whether the loop is closed.
-    pub fn is_closed(&self) -> bool {
-        self.0.scheduler.is_closed()
-    }
-
-    /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
-    /// first, each reported to the exception handler), and forgets every descriptor. Nothing happens the second time.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` while the loop runs.
-    pub fn close(&self) -> Result<(), Exception> {
-        if self.is_running() {
-            return Err(Exception::message(Kind::RuntimeError, "Cannot close a running event loop"));
-        }
-        if self.is_closed() {
-            return Ok(());
-        }
-        let handlers = self.0.signal_handlers.take();
-        for signal in handlers.keys() {
-            let _ = signal::restore(*signal);
-        }
-        signal::release(self.0.inbox.waker().raw_fd());
-        let jobs = self.0.inbox.close();
-        let scheduler = &self.0.scheduler;
-        scheduler.close();
-        scheduler.drop_each(self.0.timers.take().into_callbacks());
-        self.0.registry.close();
-        scheduler.drop_each(jobs);
-        scheduler.drop_each(handlers.into_values());
-        Ok(())
-    }
-
-    fn check_can_run(&self) -> Result<(), Exception> {
-        self.0.scheduler.check_open()?;
-        if self.is_running() {
-            return Err(Exception::message(Kind::RuntimeError, "This event loop is already running"));
-        }
-        if running().is_ok() {
-            let text = "Cannot run the event loop while another loop is running";
-            return Err(Exception::message(Kind::RuntimeError, text));
-        }
-        Ok(())
-    }
-}
-
 /// Errors, signals, and life as a guest.
 impl LoopHandle {
     /// Has errors that nobody takes given to `handler`, in place of standard error.
@@ -459,9 +325,23 @@ impl LoopHandle {
         self.0.timers.borrow_mut().next_deadline()
     }
 
+    /// The memory that reads go to.
+    pub(crate) fn spare_memory(&self) -> &SpareMemory {
+        self.0.registry.spare()
+    }
+
     /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
-        self.0.registry.with_fd(function)
+        if self.is_closed() {
+            return function(None);
+        }
+        if self.0.fd_for_hosts.get().is_none()
+            && let Some(fd) = self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok())
+        {
+            // Nobody else has set it: nothing of the user's has run in between.
+            let _ = self.0.fd_for_hosts.set(fd);
+        }
+        function(self.0.fd_for_hosts.get().map(AsFd::as_fd))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Registry {
     slots: RefCell<Slab<Rc<Source>>>,
     generation: Cell<u32>,
     /// Whether the selector is to be told what is drained: one that reports edges is not.
-    reports_levels: bool,
+    pub(super) reports_levels: bool,
 }
 
 /// A registered descriptor.
@@ -57,6 +57,10 @@ impl Registry {
             slots: RefCell::new(Slab::new()),
             generation: Cell::new(0),
         }
+    }
+
+    pub(super) const fn spare(&self) -> &SpareMemory {
+        &self.spare
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -129,6 +133,11 @@ impl Registry {
             selector.closing(fd);
         }
         drop(removed);
+        // A wait that has not begun yet, or begins again, does not last either.
+        source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
+        for waiter in [source.reader.take(), source.writer.take()].into_iter().flatten() {
+            self.scheduler.push(waiter);
+        }
     }
 
     pub(super) fn close(&self) {
@@ -150,6 +159,13 @@ impl Source {
             Direction::Read => &self.reader,
             Direction::Write => &self.writer,
         }
+    }
+
+    /// Whether a task of this loop runs. Nobody else has a share that could be spent: not who resumes an operation by
+    /// hand, in a callback or where no loop runs, nor a task of another loop, which would get no new one in the next turn.
+    #[cold]
+    fn is_used_by_a_task(&self) -> bool {
+        self.registry.scheduler.current().is_some()
     }
 
     /// Takes back what is known to hold no more.
@@ -200,7 +216,7 @@ impl Awaitable for Source {
         self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
     }
 
-    fn cancelled(&self) -> Option<Exception> {
+    fn raised(&self) -> Option<Exception> {
         None
     }
 
@@ -262,13 +278,13 @@ impl<S: AsFd> Registered<S> {
             None => self.register()?,
         };
         if source.readiness.get().intersects(Readiness::of(direction)) {
-            if !source.registry.scheduler.spend() {
+            if !source.registry.scheduler.spend() && source.is_used_by_a_task() {
                 return Ok(Step::Yield(Await::NextTurn));
             }
             loop {
                 match operation(&self.inner, &source.registry.spare) {
                     Ok((result, left)) => {
-                        if left == Left::Nothing {
+                        if left == Left::Nothing && !source.readiness.get().contains(Readiness::URGENT) {
                             // What is closed stays so: no event will say it a second time.
                             source.drained(direction.ready(), direction);
                         }
@@ -281,7 +297,7 @@ impl<S: AsFd> Registered<S> {
                     },
                 }
             }
-            source.drained(Readiness::of(direction), direction);
+            source.drained(Readiness::of(direction) | Readiness::URGENT, direction);
         }
         let source = Awaited::new(Rc::clone(source) as Rc<_>);
         Ok(Step::Yield(match direction {

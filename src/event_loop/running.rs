@@ -38,6 +38,7 @@ pub(super) struct Running<'a>(&'a LoopHandle);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.0.running.set(false);
+        self.0.0.stopping.set(false);
         RUNNING.take();
         if self.0.0.orphaned.get() {
             // Not refused: it does not run any more.

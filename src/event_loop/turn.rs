@@ -58,10 +58,11 @@ impl Core {
     fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.registry.select(events, timeout);
         for event in events.drain(..) {
-            if event.token == WAKER {
-                self.inbox.waker().drain();
-            } else {
+            if event.token != WAKER {
                 self.registry.deliver(event);
+            } else if self.registry.reports_levels {
+                // Where edges are reported, each wake-up is one; and to drain would be another, for nothing.
+                self.inbox.waker().drain();
             }
         }
         self.take_jobs();

@@ -3,13 +3,13 @@
 use core::fmt;
 use std::io;
 
-use crate::event_loop::{MEMORY, Memory, SpareMemory};
+use crate::event_loop::{MEMORY, Memory, SpareMemory, running};
 
 /// Bytes that were read, or are to be written: [`read`](crate::TcpStream::read) appends, and
 /// [`write_all`](crate::TcpStream::write_all) takes from the front what it has written. So a write that is interrupted
 /// goes on where it stopped, and nothing else has to remember how far it came.
 ///
-/// A buffer holds memory, 64 KiB, only while it holds bytes. What is written to the end gives it back to the loop, and
+/// A buffer takes 64 KiB of bytes at the most, and holds memory only while it holds bytes. What is written to the end gives it back to the loop, and
 /// the next read, of whatever connection, finds it there, still in the cache. An idle connection costs two words.
 ///
 /// ```
@@ -131,11 +131,16 @@ impl Buffer {
 /// Appends; less than all of it where there is no room for more.
 impl io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (count, _) = self.fill(&SpareMemory::new(), |room| {
+        let append = |room: &mut [u8]| {
             let count = bytes.len().min(room.len());
             room[..count].copy_from_slice(&bytes[..count]);
             Ok(count)
-        })?;
+        };
+        // In a loop, the memory is the loop's, as it is for a read.
+        let (count, _) = match running() {
+            Ok(event_loop) => self.fill(event_loop.spare_memory(), append)?,
+            Err(_) => self.fill(&SpareMemory::new(), append)?,
+        };
         Ok(count)
     }
 

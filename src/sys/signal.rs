@@ -48,9 +48,11 @@ pub(crate) fn catch(signal: i32) -> io::Result<()> {
     set_action(signal, on_signal as *const () as libc::sighandler_t)
 }
 
-/// Leaves `signal` to the system's default again.
+/// Leaves `signal` to the system's default again. One that has come and was not fetched is forgotten.
 pub(crate) fn restore(signal: i32) -> io::Result<()> {
-    set_action(signal, libc::SIG_DFL)
+    set_action(signal, libc::SIG_DFL)?;
+    PENDING.fetch_and(!(1 << signal), Ordering::AcqRel);
+    Ok(())
 }
 
 /// Whether a signal has come since the last [`take_pending`].

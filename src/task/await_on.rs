@@ -51,8 +51,8 @@ pub(crate) trait Awaitable: fmt::Debug {
     /// The task at that address was cancelled, with this exception. It may not wait here any more.
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn;
 
-    /// What it was cancelled with, if it was.
-    fn cancelled(&self) -> Option<Exception>;
+    /// What is thrown into the task that waits, if it is done and has no result. Whoever asks has seen the exception.
+    fn raised(&self) -> Option<Exception>;
 
     /// Takes the task at that address out again, if it waits, and changes nothing else.
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>>;
@@ -80,10 +80,10 @@ impl Await {
         }
     }
 
-    /// The `CancelledError` that whoever waits for this gets, where that is sure already.
-    pub(super) fn cancelled(&self) -> Option<Exception> {
+    /// What is thrown in where this has failed, or was cancelled.
+    pub(super) fn raised(&self) -> Option<Exception> {
         match self {
-            Self::Future(object) => object.0.cancelled(),
+            Self::Future(object) => object.0.raised(),
             _ => None,
         }
     }

@@ -59,7 +59,7 @@ pub(super) struct Rare {
     /// What the next step throws in.
     throw: Option<Exception>,
     /// How often its cancellation was asked for.
-    pub(super) cancels: u32,
+    cancels: u32,
 }
 
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
@@ -119,26 +119,29 @@ where
         }
     }
 
-    #[cold]
+    /// A step that may have something to throw in.
     #[inline(never)]
     fn special_step(self: Rc<Self>) {
         if self.shared.done() {
             return;
         }
-        let Some(thrown) = self.state.take_throw() else { return self.step(Ok(())) };
-        match self.state.waits_for.take() {
+        self.state.special.set(false);
+        let thrown = self.state.take_throw();
+        let waits_for = self.state.waits_for.take();
+        if let (Some(thrown), None) = (&thrown, &waits_for) {
             // It has not started: there is no yield at which to raise that, so the body never runs.
-            None => {
-                self.discard();
-                self.end(Err(thrown));
-            }
-            waits_for => {
-                // Where what it waits for was cancelled before the task was, the first of the two is raised.
-                let first = waits_for.as_ref().filter(|_| thrown.is_cancelled()).and_then(Await::cancelled);
-                self.state.waits_for.set(waits_for);
-                self.step(Err(first.unwrap_or(thrown)));
-            }
+            let thrown = thrown.clone();
+            self.discard();
+            return self.end(Err(thrown));
         }
+        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
+        let failed = waits_for.as_ref().and_then(Await::raised);
+        self.state.waits_for.set(waits_for);
+        let thrown = match (thrown, failed) {
+            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
+            (thrown, failed) => failed.or(thrown),
+        };
+        self.step(thrown.map_or(Ok(()), Err));
     }
 
     /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
@@ -162,9 +165,13 @@ where
             self.state.set_throw_unless_cancelled(refused);
             return self.queue();
         }
+        // A future's failure is thrown in.
+        let may_fail = matches!(wanted, Await::Future(_));
         self.state.waits_for.set(Some(wanted));
         // Cancelled while it ran: what it waits for now is cancelled at once.
-        if let Some(cancelled) = self.state.take_throw() {
+        if self.state.special.replace(may_fail)
+            && let Some(cancelled) = self.state.take_throw()
+        {
             cancel_waits(self, cancelled);
         }
     }
@@ -209,6 +216,15 @@ where
             (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
             (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
             (outcome, _) => self.shared.finish(outcome, || self.future()),
+        }
+    }
+}
+
+impl<C: Coroutine> Drop for TaskCell<C> {
+    fn drop(&mut self) {
+        if let Some(exception) = self.shared.never_retrieved() {
+            let context = ErrorContext::new("Task exception was never retrieved").caused_by(exception);
+            self.shared.scheduler.report(context.about(&format_args!("Task({}, failed)", self.state.name())));
         }
     }
 }
@@ -306,8 +322,8 @@ where
         }
     }
 
-    fn cancelled(&self) -> Option<Exception> {
-        self.shared.cancelled()
+    fn raised(&self) -> Option<Exception> {
+        self.shared.raised()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
@@ -348,9 +364,11 @@ impl TaskState {
         self.special.set(true);
     }
 
-    #[inline]
     fn take_throw(&self) -> Option<Exception> {
-        if self.special.replace(false) { self.with_rare(|rare| rare.throw.take()) } else { None }
+        let mut rare = self.rare.take()?;
+        let thrown = rare.throw.take();
+        self.rare.set(Some(rare));
+        thrown
     }
 
     pub(super) fn count_cancel(&self) {
@@ -363,9 +381,7 @@ impl TaskState {
             let withdraw = rare.cancels == 0 && rare.throw.as_ref().is_some_and(Exception::is_cancelled);
             (rare.cancels, if withdraw { rare.throw.take() } else { None })
         });
-        if withdrawn.is_some() {
-            self.special.set(false);
-        }
+        drop(withdrawn);
         left
     }
 
@@ -388,8 +404,21 @@ impl TaskState {
         self.number
     }
 
+    /// How often its cancellation was asked for.
+    pub(super) fn cancels(&self) -> u32 {
+        self.look_at_rare(|rare| rare.cancels)
+    }
+
+    /// What is in the rare part, or would be, if it were there.
+    fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
+        let rare = self.rare.take();
+        let result = rare.as_deref().map(look).unwrap_or_default();
+        self.rare.set(rare);
+        result
+    }
+
     pub(super) fn name(&self) -> String {
-        let name = self.with_rare(|rare| rare.name.clone());
+        let name = self.look_at_rare(|rare| rare.name.clone());
         name.map_or_else(|| format!("Task-{}", self.number), |name| String::from(&*name))
     }
 }

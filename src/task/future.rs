@@ -7,7 +7,7 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::shared::{Produced, Shared, Status, Waiter};
-use super::{Await, Awaitable, Awaited, Erased, Readied, Run, Scheduler, Withdrawn};
+use super::{Await, Awaitable, Awaited, Erased, ErrorContext, Readied, Run, Scheduler, Withdrawn};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
@@ -64,12 +64,21 @@ impl<T: 'static> Awaitable for Open<T> {
         if self.cancel(cancelled.clone()) { Withdrawn::Cancelled } else { Withdrawn::TooLate }
     }
 
-    fn cancelled(&self) -> Option<Exception> {
-        self.0.cancelled()
+    fn raised(&self) -> Option<Exception> {
+        self.0.raised()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
         self.0.take_waiter(task)
+    }
+}
+
+impl<T> Drop for Open<T> {
+    fn drop(&mut self) {
+        if let Some(exception) = self.0.never_retrieved() {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
+            self.0.scheduler.report(context);
+        }
     }
 }
 

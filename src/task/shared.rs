@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::{Awaitable, CallbackId, Erased, ErrorContext, Future, Run, Scheduler, callback};
+use super::{Awaitable, CallbackId, Erased, Future, Run, Scheduler, callback};
 use crate::coroutine::{Exception, Kind};
 
 /// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
@@ -110,12 +110,22 @@ impl<T> Shared<T> {
         outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
     }
 
-    /// What it was cancelled with, if it was.
-    pub(super) fn cancelled(&self) -> Option<Exception> {
+    /// What it has failed or was cancelled with, if it was.
+    pub(super) fn raised(&self) -> Option<Exception> {
+        if self.status.get() == Status::Pending {
+            return None;
+        }
+        self.retrieved.set(true);
         let outcome = self.outcome.take();
         let raised = outcome.as_ref().and_then(|outcome| outcome.as_ref().err().cloned());
         self.outcome.set(outcome);
-        raised.filter(|_| self.status.get() == Status::Cancelled)
+        raised
+    }
+
+    /// The exception that nobody has asked for.
+    pub(super) fn never_retrieved(&mut self) -> Option<Exception> {
+        let unseen = self.status.get() == Status::Finished && !self.retrieved.get();
+        if unseen { self.outcome.take()?.err() } else { None }
     }
 
     /// Moves the outcome out.
@@ -219,19 +229,6 @@ impl<T: 'static> Shared<T> {
                 let this = this();
                 self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));
             }
-        }
-    }
-}
-
-impl<T> Drop for Shared<T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.status.get() == Status::Finished
-            && !self.retrieved.get()
-            && let Some(Err(exception)) = self.outcome.take()
-        {
-            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
-            self.scheduler.report(context);
         }
     }
 }

@@ -14,6 +14,53 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, S
 ///
 /// A handle: clones stand for the same task, and dropping all of them lets it run on. The loop keeps every task until it
 /// has ended. It is awaited as every future is.
+///
+/// # Cancellation
+///
+/// [`cancel`](Self::cancel) has a `CancelledError` thrown in where the coroutine waits. It may let that pass (`sent?`), or
+/// catch it, clean up, and wait while it does so:
+///
+/// ```
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
+/// use std::time::Duration;
+///
+/// /// Works for an hour. Cancelled, it says good-bye first, which takes a moment.
+/// enum Worker {
+///     Working(Sleep),
+///     Leaving(Sleep, Exception),
+/// }
+///
+/// impl Coroutine for Worker {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = ();
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         loop {
+///             *self = match self {
+///                 Self::Working(work) => match yield_from!(work, sent) {
+///                     Err(cancelled) if cancelled.is_cancelled() => {
+///                         Self::Leaving(sleep(Duration::from_millis(1)), cancelled)
+///                     }
+///                     done => return done.map(Step::Return),
+///                 },
+///                 Self::Leaving(goodbye, cancelled) => {
+///                     yield_from!(goodbye, sent)?;
+///                     return Err(cancelled.clone());
+///                 }
+///             };
+///         }
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// let worker = event_loop.create_task(Worker::Working(sleep(Duration::from_secs(3600))))?;
+/// let boss = worker.clone();
+/// event_loop.call_later(Duration::from_millis(1), move || assert!(boss.cancel()))?;
+/// assert!(event_loop.run_until_complete(worker.clone()).unwrap_err().is_cancelled());
+/// assert!(worker.cancelled());
+/// # Ok::<(), Exception>(())
+/// ```
 pub struct Task<T>(Future<T>);
 
 /// A task whatever it returns. Awaiting it gives nothing, and raises nothing of the task's: it waits for the end. Who is
@@ -36,6 +83,31 @@ impl<T: 'static> Task<T> {
     /// The same, with a message for whoever sees the `CancelledError`.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.0.cancel_message(message)
+    }
+
+    /// As [`AnyTask::name`].
+    pub fn name(&self) -> String {
+        self.any().name()
+    }
+
+    /// As [`AnyTask::set_name`].
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        self.any().set_name(name);
+    }
+
+    /// As [`AnyTask::cancelling`].
+    pub fn cancelling(&self) -> u32 {
+        self.any().cancelling()
+    }
+
+    /// As [`AnyTask::uncancel`].
+    pub fn uncancel(&self) -> u32 {
+        self.any().uncancel()
+    }
+
+    /// As [`AnyTask::stack_trace`].
+    pub fn stack_trace(&self) -> StackTrace {
+        self.any().stack_trace()
     }
 
     /// The task without its type.
@@ -61,7 +133,7 @@ impl AnyTask {
 
     /// How often its cancellation was asked for, less [`uncancel`](Self::uncancel).
     pub fn cancelling(&self) -> u32 {
-        self.0.state().with_rare(|rare| rare.cancels)
+        self.0.state().cancels()
     }
 
     /// Takes one request for cancellation back, and gives how many are left. At none, one that was not delivered yet

@@ -81,3 +81,19 @@ fn five_thousand_connections_leave_no_descriptor_and_no_memory_behind() {
     assert!(more <= 256 * KIB as u64, "{more} bytes more than before");
     server.stop();
 }
+
+#[test]
+fn an_idle_connection_holds_no_buffer() {
+    const CONNECTIONS: usize = 300;
+    let server = Server::start();
+    echo(&connect(server.address), 0, 64 * KIB);
+    let before = server.memory();
+    let connections: Vec<_> = (0..CONNECTIONS).map(|_| connect(server.address)).collect();
+    for (seed, connection) in (0..).zip(&connections) {
+        echo(connection, seed, 64 * KIB);
+    }
+    let each = server.memory().saturating_sub(before) as usize / CONNECTIONS;
+    assert!(each < 2 * KIB, "{each} bytes for each connection");
+    drop(connections);
+    server.stop();
+}

@@ -163,6 +163,7 @@ fn a_second_signal_ends_it_at_once_even_while_peers_do_not_read() {
         let mut server = Server::start();
         let silent: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
         for connection in &silent {
+            echo_byte(connection, 7);
             send_while_there_is_room(connection, &mut Pattern::new(1), usize::MAX);
         }
         let started = Instant::now();
@@ -183,6 +184,8 @@ fn a_peer_that_never_reads_is_left_when_the_grace_is_over() {
     let server = Server::start();
     let silent: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
     for connection in &silent {
+        // Answered, so accepted: what waits in the backlog ends with the listener.
+        echo_byte(connection, 7);
         send_while_there_is_room(connection, &mut Pattern::new(1), usize::MAX);
     }
     let started = Instant::now();

@@ -177,6 +177,11 @@ pub(crate) fn pausing(count: u32) -> Body {
     })
 }
 
+/// Lets a few turns pass: two more than `turns`.
+pub(crate) fn run(event_loop: &LoopHandle, turns: u32) {
+    event_loop.run_until_complete(pausing(turns)).expect("it only pauses");
+}
+
 /// An error of the user's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Oops(pub(crate) i32);

@@ -14,7 +14,8 @@
 //! - A descriptor that is about to be closed is not removed by `EPOLL_CTL_DEL`: the kernel does that by itself, and where
 //!   it does not, the two points above make it harmless.
 //! - `EPOLLRDHUP` is asked for. A short read says that the buffer was empty, and would hide an end of stream that had
-//!   come before it; the event says that it has.
+//!   come before it; the event says that it has. So is `EPOLLPRI`: a read stops at an urgent byte, and is short although
+//!   the buffer is not empty.
 //!
 //! An edge reports all that holds at the moment of the wait, not only what has changed, so `EPOLLOUT` comes along with
 //! nearly every event; that is why only readiness that somebody waits for wakes anything.
@@ -97,7 +98,7 @@ impl Epoll {
 
 impl Selector for Epoll {
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let events = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         let mut event = libc::epoll_event { events: events as u32, u64: token.0 };
         self.control(libc::EPOLL_CTL_ADD, fd, &raw mut event)
     }
@@ -145,6 +146,9 @@ fn readiness(events: u32) -> Readiness {
     let mut readiness = Readiness::NONE;
     if has(libc::EPOLLIN | libc::EPOLLPRI) {
         readiness |= Readiness::READABLE;
+    }
+    if has(libc::EPOLLPRI) {
+        readiness |= Readiness::URGENT;
     }
     if has(libc::EPOLLOUT) {
         readiness |= Readiness::WRITABLE;

@@ -117,6 +117,9 @@ impl Readiness {
     pub const READ_CLOSED: Self = Self(4);
     /// Nothing more will go: operations that write will not block again.
     pub const WRITE_CLOSED: Self = Self(8);
+    /// There is an urgent byte. A read stops at it, so one that brings less than was asked for does not mean that there is
+    /// no more (`tcp(7)`).
+    pub const URGENT: Self = Self(16);
 
     /// Whether it has all that `other` has.
     pub const fn contains(self, other: Self) -> bool {
@@ -164,6 +167,7 @@ impl fmt::Debug for Readiness {
             (Self::WRITABLE, "writable"),
             (Self::READ_CLOSED, "read closed"),
             (Self::WRITE_CLOSED, "write closed"),
+            (Self::URGENT, "urgent"),
         ];
         f.debug_set().entries(names.iter().filter(|(bit, _)| self.contains(*bit)).map(|(_, name)| name)).finish()
     }

@@ -1,0 +1,440 @@
+//! How often the loop allocates: once for a spawn, and not for a turn, a yield, a wake or an operation that is ready. And
+//! what it allocates, it frees.
+//!
+//! An allocator that counts stands before the system's. It counts per thread, so that tests that run beside one another do
+//! not see each other. To stand there it must be `unsafe`; it hands on what it is given.
+//!
+//! Each measurement comes after some rounds of the same, in which the loop's vectors grow to what they need.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{
+    Await, Buffer, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TcpStream,
+    default_selector, from_fn, ready, sleep, yield_from,
+};
+
+#[path = "support/clock.rs"]
+mod clock;
+
+use clock::VirtualClock;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static FREED: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
+// compile time and have no destructor, so it neither allocates nor runs code of others.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise about `layout` is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        FREED.set(FREED.get() + 1);
+        // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED.set(FREED.get() + 1);
+        // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations `f` makes.
+fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
+    let before = ALLOCATIONS.get();
+    let result = f();
+    (ALLOCATIONS.get() - before, result)
+}
+
+/// How many allocations of this thread are alive, less those of others that it has freed.
+fn alive() -> isize {
+    ALLOCATIONS.get().cast_signed() - FREED.get().cast_signed()
+}
+
+/// A loop whose time is virtual, so that nothing waits.
+fn test_loop() -> EventLoop {
+    let selector = default_selector().expect("there are descriptors left");
+    EventLoop::with(selector, Box::new(VirtualClock::default())).expect("there are descriptors left")
+}
+
+const WARM_UP: u32 = 10;
+const ROUNDS: u32 = 1000;
+
+/// A coroutine that repeats what another does until it is stopped, and counts the allocations of the rounds after the
+/// first few.
+struct Measured<C> {
+    round: C,
+    rounds: u32,
+    before: usize,
+}
+
+fn measured<C>(round: C) -> Measured<C> {
+    Measured { round, rounds: 0, before: 0 }
+}
+
+/// A round: what is resumed until it returns, and then again.
+impl<C: Coroutine<Yield = Await, Input = (), Return = ()>> Coroutine for Measured<C> {
+    type Yield = Await;
+    type Input = ();
+    type Return = usize;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            yield_from!(self.round, sent)?;
+            self.rounds += 1;
+            if self.rounds == WARM_UP {
+                self.before = ALLOCATIONS.get();
+            }
+            if self.rounds == WARM_UP + ROUNDS {
+                return Ok(Step::Return(ALLOCATIONS.get() - self.before));
+            }
+        }
+    }
+}
+
+/// Lets the others run once, each time anew.
+fn pause() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    let mut nap = sleep(Duration::ZERO);
+    from_fn(move |sent| {
+        let step = nap.resume(sent)?;
+        if let Step::Return(()) = step {
+            nap = sleep(Duration::ZERO);
+        }
+        Ok(step)
+    })
+}
+
+fn running() -> LoopHandle {
+    EventLoop::running().expect("a loop runs")
+}
+
+#[test]
+fn a_spawn_allocates_once_and_frees_that() {
+    let event_loop = test_loop();
+    let round = || {
+        let task = event_loop.create_task(ready(7_u64)).expect("the loop is open");
+        event_loop.run_once().expect("nothing fails");
+        task.take_result().expect("it has ended")
+    };
+    assert_eq!((0..WARM_UP).map(|_| round()).sum::<u64>(), 70);
+    let before = alive();
+    for _ in 0..ROUNDS {
+        assert_eq!(allocations(round), (1, 7));
+    }
+    assert_eq!(alive(), before);
+}
+
+#[test]
+fn a_spawn_allocates_once_whatever_the_coroutine_holds() {
+    let event_loop = test_loop();
+    let round = |_| {
+        let mut large = [1_u64; 512];
+        let coroutine = from_fn(move |sent: Result<(), Exception>| {
+            sent?;
+            large[0] += 1;
+            Ok(if large[0] < 4 { Step::Yield(Await::NextTurn) } else { Step::Return(large.iter().sum::<u64>()) })
+        });
+        drop(event_loop.create_task(coroutine).expect("the loop is open"));
+        (0..4).for_each(|_| event_loop.run_once().expect("nothing fails"));
+    };
+    (0..WARM_UP).for_each(round);
+    assert_eq!(allocations(|| (0..ROUNDS).for_each(round)), (ROUNDS as usize, ()));
+}
+
+#[test]
+fn to_ask_a_task_who_it_is_leaves_nothing_behind() {
+    let event_loop = test_loop();
+    let task = event_loop.create_task(yields_once()).unwrap();
+    let before = alive();
+    drop((task.any().name(), task.any().cancelling(), format!("{task:?}"), task.any().stack_trace()));
+    assert_eq!(alive(), before);
+    event_loop.run_until_complete(task).unwrap();
+}
+
+#[test]
+fn a_thousand_tasks_at_once_allocate_once_each() {
+    let event_loop = test_loop();
+    let round = || {
+        for _ in 0..1000 {
+            drop(event_loop.create_task(yields_once()).expect("the loop is open"));
+        }
+        (0..3).for_each(|_| event_loop.run_once().expect("nothing fails"));
+        assert!(event_loop.all_tasks().is_empty());
+    };
+    round();
+    let before = alive();
+    let (made, ()) = allocations(round);
+    assert_eq!((made, alive()), (1000, before));
+}
+
+/// Lets the others run once.
+fn yields_once() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    innermost::from_iter(std::iter::once(Await::NextTurn))
+}
+
+#[test]
+fn a_yield_to_the_loop_does_not_allocate() {
+    assert_eq!(test_loop().run_until_complete(measured(pause())).unwrap(), 0);
+}
+
+#[test]
+fn a_turn_does_not_allocate() {
+    let event_loop = test_loop();
+    let turns = || (0..100).for_each(|_| event_loop.run_once().expect("nothing fails"));
+    turns();
+    assert_eq!(allocations(turns), (0, ()));
+    // With tasks that wait, and a timer that is set.
+    let future = event_loop.create_future::<()>();
+    let tasks: Vec<Task<()>> = (0..10).map(|_| event_loop.create_task(future.clone()).unwrap()).collect();
+    event_loop.call_later(Duration::from_secs(1), || {}).unwrap();
+    turns();
+    assert_eq!(allocations(turns), (0, ()));
+    assert!(tasks.iter().all(|task| task.cancel()));
+    turns();
+}
+
+/// Two tasks that wake each other by futures that they make: each future has one waiter.
+#[test]
+fn a_wake_by_a_future_does_not_allocate() {
+    type Slot = Rc<Cell<Option<Future<()>>>>;
+    let event_loop = test_loop();
+    let slot = Slot::default();
+    let (setter, mut awaited) = (Rc::clone(&slot), None::<Future<()>>);
+    let wakes = Rc::new(Cell::new((0, 0)));
+    let counted = Rc::clone(&wakes);
+    // One that sets whatever future is there, each turn.
+    let sets = from_fn(move |sent: Result<(), Exception>| {
+        sent?;
+        if let Some(future) = setter.take() {
+            let (made, set) = allocations(|| future.set_result(()));
+            set.expect("nobody else sets it");
+            counted.set((counted.get().0 + made, counted.get().1 + 1));
+        }
+        Ok(Step::<_, _, ()>::Yield(Await::NextTurn))
+    });
+    let setting = event_loop.create_task(sets).unwrap();
+    let waits = from_fn(move |mut sent| {
+        let future = awaited.get_or_insert_with(|| {
+            let future = running().create_future();
+            slot.set(Some(future.clone()));
+            future
+        });
+        yield_from!(future, sent)?;
+        awaited = None;
+        Ok(Step::Return(()))
+    });
+    // The future itself is the one allocation of a round.
+    assert_eq!(event_loop.run_until_complete(measured(waits)).unwrap(), ROUNDS as usize);
+    let (made, woken) = wakes.get();
+    assert!(woken >= ROUNDS);
+    assert_eq!(made, 0);
+    assert!(setting.cancel());
+    event_loop.run_once().unwrap();
+}
+
+#[test]
+fn a_wake_by_a_task_that_ends_does_not_allocate() {
+    let event_loop = test_loop();
+    let mut awaited = None::<Task<()>>;
+    let spawns_and_waits = from_fn(move |mut sent| {
+        let task = match &mut awaited {
+            Some(task) => task,
+            None => awaited.insert(running().create_task(yields_once())?),
+        };
+        yield_from!(task, sent)?;
+        awaited = None;
+        Ok(Step::Return(()))
+    });
+    // The spawn.
+    assert_eq!(event_loop.run_until_complete(measured(spawns_and_waits)).unwrap(), ROUNDS as usize);
+}
+
+#[test]
+fn a_callback_allocates_once() {
+    let event_loop = test_loop();
+    let ran = Rc::new(Cell::new(0));
+    let round = || {
+        let ran = Rc::clone(&ran);
+        drop(event_loop.call_soon(move || ran.set(ran.get() + 1)).expect("the loop is open"));
+        event_loop.run_once().expect("nothing fails");
+    };
+    (0..WARM_UP).for_each(|_| round());
+    assert_eq!(allocations(|| (0..ROUNDS).for_each(|_| round())), (ROUNDS as usize, ()));
+    assert_eq!(ran.get(), WARM_UP + ROUNDS);
+}
+
+#[test]
+fn a_timer_allocates_once_and_a_sleep_twice() {
+    let event_loop = test_loop();
+    let round = || {
+        drop(event_loop.call_later(Duration::ZERO, || {}).expect("the loop is open"));
+        event_loop.run_once().expect("nothing fails");
+    };
+    (0..WARM_UP).for_each(|_| round());
+    assert_eq!(allocations(|| (0..ROUNDS).for_each(|_| round())), (ROUNDS as usize, ()));
+    // Its timer, and the future that the timer completes: a hop more than a task that waited for the timer itself.
+    let mut nap: Option<Sleep> = None;
+    let naps = from_fn(move |mut sent| {
+        yield_from!(nap.get_or_insert_with(|| sleep(Duration::from_secs(1))), sent)?;
+        nap = None;
+        Ok(Step::Return(()))
+    });
+    assert_eq!(event_loop.run_until_complete(measured(naps)).unwrap(), 2 * ROUNDS as usize);
+}
+
+// E8
+#[test]
+fn timers_that_are_set_and_cancelled_take_no_memory_for_long() {
+    let event_loop = test_loop();
+    let before = alive();
+    for number in 0..100_000 {
+        let timer = event_loop.call_later(Duration::from_secs(3600 + number % 7), || {}).expect("the loop is open");
+        timer.cancel();
+    }
+    assert!(alive() - before < 1000, "{} are alive", alive() - before);
+    // Beside a thousand that are not.
+    for _ in 0..1000 {
+        event_loop.call_later(Duration::from_secs(3600), || {}).expect("the loop is open");
+    }
+    for number in 0..100_000 {
+        let timer = event_loop.call_later(Duration::from_secs(3600 + number % 7), || {}).expect("the loop is open");
+        timer.cancel();
+    }
+    assert!(alive() - before < 5000, "{} are alive", alive() - before);
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let client = net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+    let (server, _) = listener.accept().expect("somebody connects");
+    let stream = |stream| TcpStream::from_std(stream).expect("it is open");
+    (stream(client), stream(server))
+}
+
+/// Sends back what comes.
+struct Echo {
+    stream: TcpStream,
+    buffer: Buffer,
+    writing: bool,
+}
+
+impl Coroutine for Echo {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if self.writing {
+                yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
+            } else if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                return Ok(Step::Return(()));
+            }
+            self.writing = !self.writing;
+        }
+    }
+}
+
+/// Sends something, and waits for as much.
+struct Ask {
+    stream: TcpStream,
+    bytes: [u8; 16],
+    come: usize,
+    asked: bool,
+}
+
+impl Coroutine for Ask {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if !self.asked {
+            assert_eq!(yield_from!(self.stream.send(b"0123456789abcdef"), sent)?, self.bytes.len());
+            self.asked = true;
+        }
+        while self.come < self.bytes.len() {
+            self.come += yield_from!(self.stream.recv(&mut self.bytes[self.come..]), sent)?;
+        }
+        assert_eq!(&self.bytes, b"0123456789abcdef");
+        (self.asked, self.come) = (false, 0);
+        Ok(Step::Return(()))
+    }
+}
+
+#[test]
+fn reads_writes_and_waits_for_descriptors_do_not_allocate() {
+    let (client, server) = pair();
+    let event_loop = EventLoop::new().unwrap();
+    let echo = event_loop.create_task(Echo { stream: server, buffer: Buffer::new(), writing: false }).unwrap();
+    let asks = measured(Ask { stream: client, bytes: [0; 16], come: 0, asked: false });
+    assert_eq!(event_loop.run_until_complete(asks).unwrap(), 0);
+    // The client is gone with its coroutine: the end of the stream.
+    event_loop.run_until_complete(echo).unwrap();
+}
+
+#[test]
+fn the_run_itself_allocates_a_task_and_what_stops_the_loop_and_frees_that() {
+    let event_loop = test_loop();
+    let round = || event_loop.run_until_complete(ready(1)).expect("it returns");
+    assert_eq!((0..WARM_UP).map(|_| round()).sum::<u32>(), WARM_UP);
+    let before = alive();
+    let (first, _) = allocations(round);
+    for _ in 0..ROUNDS {
+        assert_eq!(allocations(round), (first, 1));
+    }
+    assert_eq!(alive(), before);
+    assert_eq!(first, 4);
+}
+
+#[test]
+fn a_loop_that_is_dropped_frees_all_that_it_has_allocated() {
+    // Once, for what the process allocates only once.
+    drop(EventLoop::new().unwrap());
+    let before = alive();
+    let event_loop = EventLoop::new().unwrap();
+    event_loop.set_exception_handler(|_| {});
+    let (client, server) = pair();
+    event_loop.create_task(Echo { stream: server, buffer: Buffer::new(), writing: false }).unwrap();
+    event_loop.create_task(sleep(Duration::from_secs(3600))).unwrap();
+    let future = event_loop.create_future::<()>();
+    event_loop.create_task(future.clone()).unwrap();
+    future.add_done_callback(|_| {});
+    event_loop.call_later(Duration::from_secs(3600), || {}).unwrap();
+    let asks = Ask { stream: client, bytes: [0; 16], come: 0, asked: false };
+    event_loop.run_until_complete(asks).unwrap();
+    event_loop.call_soon(|| {}).unwrap();
+    event_loop.remote().call_soon_threadsafe(|| {}).unwrap();
+    // Two that wait for each other.
+    let other = Rc::new(Cell::new(None::<Task<()>>));
+    let awaited = Rc::clone(&other);
+    let mut first = None;
+    let circle = event_loop.create_task(from_fn(move |sent| {
+        let first = first.get_or_insert_with(|| awaited.take().expect("it is made before it runs"));
+        first.resume(sent)
+    }));
+    let circle = circle.unwrap();
+    other.set(Some(event_loop.create_task(circle.clone()).unwrap()));
+    event_loop.run_once().unwrap();
+    event_loop.run_once().unwrap();
+    drop((circle, other, event_loop, future));
+    assert_eq!(alive(), before);
+}

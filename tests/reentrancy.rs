@@ -1,0 +1,749 @@
+//! Code of the user's may call anything of ours at any moment: a callback, a coroutine, a destructor, a `Clone`, a
+//! `Debug`. Nothing of ours is borrowed then, so nothing of that panics, hangs or comes out of order.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use innermost::{
+    AnyTask, Await, Call, Clock, Coroutine, ErrorContext, EventLoop, Exception, Future, Kind, LoopHandle, Resumed,
+    State, Step, Task, TimerHandle, from_fn, ready, sleep, yield_from,
+};
+
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/events.rs"]
+mod events;
+
+use clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
+use events::{Log, OnDrop, awaits, awaits_end, body, on_drop, pauses, pausing, returns, run};
+
+/// Calls nearly everything that there is.
+#[derive(Clone)]
+struct Meddler(Rc<Handles>);
+
+struct Handles {
+    event_loop: LoopHandle,
+    pending: Future<i32>,
+    finished: Future<i32>,
+    waiting: Task<i32>,
+    timer: TimerHandle,
+    meddling: Cell<bool>,
+    times: Cell<u32>,
+}
+
+impl Meddler {
+    fn new(event_loop: &LoopHandle) -> Self {
+        let (pending, finished) = (event_loop.create_future(), event_loop.create_future());
+        finished.set_result(1).expect("nobody else sets it");
+        let waiting = event_loop.create_task(pending.clone()).expect("the loop is open");
+        let timer = event_loop.call_later(Duration::from_secs(9), || {}).expect("the loop is open");
+        let (event_loop, meddling, times) = (event_loop.clone(), Cell::new(false), Cell::new(0));
+        Self(Rc::new(Handles { event_loop, pending, finished, waiting, timer, meddling, times }))
+    }
+
+    /// Once: what it brings about may call it again.
+    fn meddle(&self) {
+        let handles = &*self.0;
+        if handles.meddling.replace(true) {
+            return;
+        }
+        handles.times.set(handles.times.get() + 1);
+        self.meddle_with_the_loop();
+        self.meddle_with_futures();
+        self.meddle_with_tasks();
+        handles.meddling.set(false);
+    }
+
+    fn meddle_with_the_loop(&self) {
+        let event_loop = &self.0.event_loop;
+        drop(event_loop.call_soon(|| {}));
+        if let Ok(handle) = event_loop.call_soon(|| {}) {
+            handle.cancel();
+        }
+        drop(event_loop.call_later(Duration::ZERO, || {}));
+        drop(event_loop.call_at(Duration::from_secs(1), || {}));
+        drop(event_loop.create_task(pausing(1)));
+        drop(event_loop.ensure_future(ready(())));
+        let _ = event_loop.remote().call_soon_threadsafe(|| {});
+        event_loop.call_exception_handler(ErrorContext::new("meddling"));
+        drop((event_loop.next_deadline(), event_loop.time(), format!("{event_loop:?}")));
+        event_loop.with_fd(|fd| {
+            drop(fd.map(|fd| fd.try_clone_to_owned()));
+            if event_loop.is_running() {
+                assert!(event_loop.run_forever().is_err() && event_loop.run_once().is_err());
+                assert!(event_loop.run_until_complete(ready(())).is_err() && event_loop.close().is_err());
+            }
+        });
+        self.0.timer.cancel();
+        drop(format!("{:?}", self.0.timer));
+    }
+
+    fn meddle_with_futures(&self) {
+        for future in [&self.0.pending, &self.0.finished] {
+            drop((future.result(), future.exception(), future.done(), future.cancelled(), format!("{future:?}")));
+            let removed = future.add_done_callback(|_| {});
+            future.remove_done_callback(removed);
+            future.add_done_callback(|_| {});
+            drop(future.clone().resume(Ok(())));
+            drop(future.clone().resume(Err(Exception::timeout())));
+        }
+        assert!(!self.0.finished.cancel() && self.0.finished.set_result(2).is_err());
+        drop(self.0.event_loop.create_future::<i32>().set_exception(Exception::timeout()));
+    }
+
+    fn meddle_with_tasks(&self) {
+        let mut tasks = self.0.event_loop.all_tasks();
+        tasks.extend(self.0.event_loop.current_task());
+        for task in &tasks {
+            task.set_name(task.name());
+            drop((task.stack_trace().to_string(), task.cancelling(), task.done(), format!("{task:?}")));
+            drop(task.clone().resume(Ok(())));
+        }
+        self.0.waiting.any().cancel_message("meddling");
+        self.0.waiting.any().uncancel();
+    }
+
+    /// Asserts that it has meddled `times` times, and that the loop is in order.
+    #[track_caller]
+    fn finish(&self, times: u32) {
+        assert_eq!(self.0.times.get(), times);
+        let (log, event_loop) = (Log::default(), &self.0.event_loop);
+        for entry in ["first", "second", "third"] {
+            event_loop.call_soon(log.adds(entry)).expect("the loop is open");
+        }
+        run(event_loop, 2);
+        assert_eq!(log.take(), ["first", "second", "third"]);
+        assert!(self.0.waiting.cancelled() && event_loop.current_task().is_none());
+    }
+
+    fn on_drop(&self) -> OnDrop<impl FnOnce() + use<>> {
+        let this = self.clone();
+        on_drop(move || this.meddle())
+    }
+}
+
+fn meddler() -> (EventLoop, Meddler) {
+    let event_loop = test_loop();
+    let meddler = Meddler::new(&event_loop);
+    run(&event_loop, 1);
+    (event_loop, meddler)
+}
+
+/// Meddles whenever anything is done with it that is the user's to define.
+struct Meddling(Meddler);
+
+impl Clone for Meddling {
+    fn clone(&self) -> Self {
+        self.0.meddle();
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Meddling {
+    fn drop(&mut self) {
+        self.0.meddle();
+    }
+}
+
+impl fmt::Debug for Meddling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.meddle();
+        f.write_str("Meddling")
+    }
+}
+
+impl From<Meddling> for Rc<str> {
+    fn from(meddling: Meddling) -> Self {
+        meddling.0.meddle();
+        "meddling".into()
+    }
+}
+
+impl From<Meddling> for Cow<'static, str> {
+    fn from(meddling: Meddling) -> Self {
+        meddling.0.meddle();
+        "meddling".into()
+    }
+}
+
+#[test]
+fn a_callback_a_timer_and_a_done_callback_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let (callback, timer, done) = (meddler.clone(), meddler.clone(), meddler.clone());
+    event_loop.call_soon(move || callback.meddle()).unwrap();
+    event_loop.call_later(Duration::ZERO, move || timer.meddle()).unwrap();
+    meddler.0.finished.add_done_callback(move |_| done.meddle());
+    run(&event_loop, 1);
+    meddler.finish(3);
+}
+
+#[test]
+fn a_coroutine_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    for wrap in [|task| task, |task| Box::new(Call::new(task)) as events::Body] {
+        let meddles = meddler.clone();
+        let task = wrap(body(move |n, _| {
+            meddles.meddle();
+            if n < 2 { pauses() } else { returns(n as i32) }
+        }));
+        assert_eq!(event_loop.run_until_complete(task).unwrap(), 2);
+    }
+    meddler.finish(6);
+}
+
+#[test]
+fn an_exception_handler_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let (meddles, handle) = (meddler.clone(), event_loop.handle());
+    event_loop.set_exception_handler(move |_| {
+        meddles.meddle();
+        let meddles = meddles.clone();
+        handle.set_exception_handler(move |_| meddles.meddle());
+    });
+    event_loop.call_soon(|| panic!("on purpose")).unwrap();
+    drop(event_loop.create_task(body(|_, _| panic!("on purpose"))).unwrap());
+    run(&event_loop, 1);
+    meddler.finish(2);
+}
+
+#[test]
+fn the_destructor_of_a_callback_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let held = || {
+        let held = meddler.on_drop();
+        move || held.keep()
+    };
+    // When it has run, when it is cancelled, when it is removed.
+    event_loop.call_soon(held()).unwrap();
+    event_loop.call_soon(held()).unwrap().cancel();
+    event_loop.call_later(Duration::from_secs(1), held()).unwrap().cancel();
+    let future = event_loop.create_future::<i32>();
+    let held = held();
+    let callback = future.add_done_callback(move |_| held());
+    assert!(future.remove_done_callback(callback));
+    run(&event_loop, 1);
+    meddler.finish(4);
+}
+
+#[test]
+fn the_destructor_of_a_coroutine_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let task = |answer: fn(u32) -> events::Answer| {
+        let held = meddler.on_drop();
+        event_loop.create_task(body(move |n, _| {
+            held.keep();
+            answer(n)
+        }))
+    };
+    task(|_| returns(0)).unwrap();
+    task(|_| Err(Exception::timeout())).unwrap();
+    task(|n| if n == 0 { pauses() } else { panic!("on purpose") }).unwrap();
+    task(|_| returns(0)).unwrap().cancel();
+    run(&event_loop, 2);
+    meddler.finish(4);
+}
+
+#[test]
+fn the_destructors_of_what_is_left_when_a_loop_is_closed_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let held = || {
+        let held = meddler.on_drop();
+        move || held.keep()
+    };
+    let in_tasks = [held(), held()];
+    for held in in_tasks {
+        let task = body(move |_, _| {
+            held();
+            pauses()
+        });
+        event_loop.create_task(task).unwrap();
+    }
+    run(&event_loop, 1);
+    let never_started = held();
+    let never_started = body(move |_, _| {
+        never_started();
+        returns(0)
+    });
+    event_loop.create_task(never_started).unwrap();
+    event_loop.call_soon(held()).unwrap();
+    event_loop.call_later(Duration::from_secs(1), held()).unwrap();
+    let handle = event_loop.handle();
+    let closes_again = on_drop(move || handle.close().expect("it is closed already"));
+    event_loop.call_soon(move || closes_again.keep()).unwrap();
+    event_loop.close().unwrap();
+    assert_eq!(meddler.0.times.get(), 5);
+    assert!(meddler.0.waiting.done() && event_loop.all_tasks().is_empty());
+}
+
+#[test]
+fn the_clone_of_a_result_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let future = event_loop.create_future();
+    assert!(future.set_result(Meddling(meddler.clone())).is_ok());
+    drop(future.result().unwrap());
+    let awaited = future.clone();
+    event_loop.run_until_complete(awaited).map(drop).unwrap();
+    drop(future.take_result());
+    // Each clone, and the drop of each.
+    meddler.finish(5);
+}
+
+#[test]
+fn the_clone_of_a_result_finds_its_own_future_done_and_in_use() {
+    /// What it says of its future when it is cloned.
+    struct Asks {
+        future: Rc<RefCell<Option<Future<Asks>>>>,
+        log: Log,
+    }
+    impl Clone for Asks {
+        fn clone(&self) -> Self {
+            let future = self.future.borrow().clone().expect("it is set before it is cloned");
+            let clone = || Self { future: Rc::clone(&self.future), log: self.log.clone() };
+            let kind = |raised: Exception| format!("{:?} {raised}", raised.kind());
+            self.log.add(format_args!("done {}, cancelled {}, {future:?}", future.done(), future.cancelled()));
+            self.log.add(format_args!("cancel {}", future.cancel()));
+            self.log.add(format_args!("set_result refused {}", future.set_result(clone()).is_err()));
+            self.log.add(format_args!("set_exception refused {}", future.set_exception(Exception::timeout()).is_err()));
+            self.log.add(format_args!("result {}", future.result().map_or_else(kind, |_| "there".into())));
+            self.log.add(format_args!("take_result {}", future.take_result().map_or_else(kind, |_| "there".into())));
+            self.log.add(format_args!("exception {}", future.exception().map_or_else(kind, |_| "none".into())));
+            let called = self.log.adds("callback");
+            future.add_done_callback(move |_| called());
+            clone()
+        }
+    }
+    let (event_loop, log) = (test_loop(), Log::default());
+    let slot = Rc::new(RefCell::new(None));
+    let future = event_loop.create_future();
+    slot.replace(Some(future.clone()));
+    assert!(future.set_result(Asks { future: Rc::clone(&slot), log: log.clone() }).is_ok());
+    drop(future.result().map_err(|raised| panic!("{raised}")));
+    let in_use = "InvalidStateError Result is being cloned.";
+    let told = [
+        "done true, cancelled false, Future(finished)".to_string(),
+        "cancel false".to_string(),
+        "set_result refused true".to_string(),
+        "set_exception refused true".to_string(),
+        format!("result {in_use}"),
+        format!("take_result {in_use}"),
+        format!("exception {in_use}"),
+    ];
+    assert_eq!(log.take(), told);
+    run(&event_loop, 1);
+    assert_eq!(log.take(), ["callback"]);
+    assert!(future.take_result().is_ok());
+    slot.take();
+}
+
+#[test]
+fn a_clone_that_panics_leaves_the_result_where_it_was() {
+    struct Panics(Rc<Cell<bool>>);
+    impl Clone for Panics {
+        fn clone(&self) -> Self {
+            assert!(!self.0.get(), "in Clone");
+            Self(Rc::clone(&self.0))
+        }
+    }
+    let event_loop = test_loop();
+    let (panics, future) = (Rc::new(Cell::new(true)), event_loop.create_future());
+    assert!(future.set_result(Panics(Rc::clone(&panics))).is_ok());
+    let mut awaited = future.clone();
+    let task = event_loop.create_task(from_fn(move |sent| awaited.resume(sent))).unwrap();
+    run(&event_loop, 1);
+    assert_eq!(task.exception().unwrap().unwrap().to_string(), "in Clone");
+    panics.set(false);
+    assert!(future.result().is_ok() && future.take_result().is_ok());
+}
+
+#[test]
+fn the_destructor_of_a_result_or_of_an_error_may_call_anything() {
+    #[derive(Debug)]
+    struct Failure {
+        _meddles: SendAnyway,
+    }
+    impl fmt::Display for Failure {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("failure")
+        }
+    }
+    impl Error for Failure {}
+    let (event_loop, meddler) = meddler();
+    let future = event_loop.create_future();
+    assert!(future.set_result(Meddling(meddler.clone())).is_ok());
+    assert!(future.set_result(Meddling(meddler.clone())).is_err());
+    drop(future);
+    assert_eq!(meddler.0.times.get(), 2);
+    MEDDLER.set(Some(meddler.clone()));
+    let failed = event_loop.create_future::<i32>();
+    failed.set_exception(Failure { _meddles: SendAnyway }).unwrap();
+    assert!(failed.set_exception(Failure { _meddles: SendAnyway }).is_err());
+    drop(failed);
+    drop(event_loop.create_task(body(|_, _| Err(Failure { _meddles: SendAnyway }.into()))).unwrap());
+    run(&event_loop, 1);
+    MEDDLER.set(None);
+    meddler.finish(5);
+}
+
+std::thread_local! {
+    static MEDDLER: RefCell<Option<Meddler>> = const { RefCell::new(None) };
+}
+
+/// An error must be `Send`, and so cannot hold what meddles.
+#[derive(Debug)]
+struct SendAnyway;
+
+impl Drop for SendAnyway {
+    fn drop(&mut self) {
+        let meddler = MEDDLER.with_borrow(Clone::clone);
+        meddler.inspect(Meddler::meddle);
+    }
+}
+
+#[test]
+fn names_and_messages_may_call_anything_while_they_are_made() {
+    let (event_loop, meddler) = meddler();
+    let task = event_loop.create_task(pausing(3)).unwrap();
+    task.any().set_name(Meddling(meddler.clone()));
+    assert_eq!(task.any().name(), "meddling");
+    task.cancel_message(Meddling(meddler.clone()));
+    event_loop.create_future::<i32>().cancel_message(Meddling(meddler.clone()));
+    let raised = event_loop.run_until_complete(task).unwrap_err();
+    assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::CancelledError, "meddling"));
+    // Each of the three, and the drop of each.
+    meddler.finish(6);
+}
+
+/// A coroutine whose state is printed by a function.
+struct Printing<F>(Body, Described<F>);
+
+type Body = events::Body;
+
+struct Described<F>(F);
+
+impl<F: Fn() -> String> fmt::Debug for Described<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&(self.0)())
+    }
+}
+
+impl<F: Fn() -> String> Coroutine for Printing<F> {
+    type Yield = Await;
+    type Input = ();
+    type Return = i32;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        yield_from!(self.0, sent).map(Step::Return)
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Printing", &self.1)
+    }
+}
+
+#[test]
+fn the_debug_of_a_state_may_call_anything() {
+    let (event_loop, meddler) = meddler();
+    let meddles = meddler.clone();
+    let describe = move || {
+        meddles.meddle();
+        "fine".to_string()
+    };
+    let task = event_loop.create_task(Printing(pausing(2), Described(describe))).unwrap();
+    assert_eq!(task.any().stack_trace().to_string(), "Printing: fine");
+    event_loop.run_once().unwrap();
+    assert_eq!(task.any().stack_trace().to_string(), "Printing: fine\n  yielded NextTurn");
+    // From inside the loop too.
+    let printed = task.clone();
+    let handle = event_loop.handle();
+    let prints = move || {
+        assert!(printed.any().stack_trace().to_string().starts_with("Printing: fine"));
+        assert!(handle.is_running());
+    };
+    event_loop.call_soon(prints).unwrap();
+    event_loop.run_until_complete(task).unwrap();
+    meddler.finish(3);
+}
+
+#[test]
+fn the_debug_of_a_state_may_print_its_own_task_again() {
+    let (event_loop, slot) = (test_loop(), Rc::new(RefCell::new(None::<AnyTask>)));
+    let (itself, depth) = (Rc::clone(&slot), Cell::new(0));
+    let describe = move || {
+        depth.set(depth.get() + 1);
+        if depth.get() > 1 {
+            return "inside".to_string();
+        }
+        let task = itself.borrow().clone().expect("it was set");
+        format!("[{}]", task.stack_trace())
+    };
+    let task = event_loop.create_task(Printing(pausing(1), Described(describe))).unwrap();
+    slot.replace(Some(task.any()));
+    assert_eq!(task.any().stack_trace().to_string(), "Printing: [Printing: inside]");
+    slot.take();
+}
+
+#[test]
+fn the_debug_of_a_state_may_run_the_loop_and_its_own_task_waits_until_it_is_printed() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let (entries, handle, other) = (log.clone(), event_loop.handle(), log.clone());
+    let describe = move || {
+        handle.run_once().expect("it does not run");
+        entries.add("printed");
+        "fine".to_string()
+    };
+    let entries = log.clone();
+    let steps = body(move |n, got| {
+        entries.add(format_args!("step {n}, {}", got.is_ok()));
+        if n < 3 { pauses() } else { got.map(events::Next::Return) }
+    });
+    let task = event_loop.create_task(Printing(steps, Described(describe))).unwrap();
+    event_loop.call_soon(other.adds("callback")).unwrap();
+    assert_eq!(task.any().stack_trace().to_string(), "Printing: fine");
+    assert_eq!(log.take(), ["callback", "printed"]);
+    event_loop.run_once().unwrap();
+    task.cancel();
+    assert!(task.any().stack_trace().to_string().starts_with("Printing: fine"));
+    assert_eq!(log.take(), ["step 0, true", "printed"]);
+    run(&event_loop, 2);
+    assert!(task.done());
+    assert_eq!(log.take(), ["step 1, false", "step 2, true", "step 3, true"]);
+}
+
+#[test]
+fn a_task_may_cancel_print_and_name_itself_in_its_step() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let entries = log.clone();
+    let task = event_loop.create_task(body(move |n, got| {
+        let event_loop = EventLoop::running()?;
+        let me = event_loop.current_task().expect("it runs");
+        if n > 0 {
+            entries.add(format_args!("{} got {}", me.name(), got.as_ref().unwrap_err()));
+            return got.map(events::Next::Return);
+        }
+        me.set_name("myself");
+        entries.add(me.stack_trace().to_string().ends_with(" (running)"));
+        entries.add(format_args!("{me:?}, {}", event_loop.all_tasks().iter().any(|task| task.is(&me))));
+        entries.add(me.cancel_message("by myself"));
+        awaits_end(sleep(Duration::from_secs(1)))
+    }));
+    assert!(event_loop.run_until_complete(task.unwrap()).unwrap_err().is_cancelled());
+    assert_eq!(log.take(), ["true", "Task(myself, pending), true", "true", "myself got by myself"]);
+}
+
+#[test]
+fn the_last_handle_of_a_task_may_be_dropped_in_its_own_step() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let slot = Rc::new(RefCell::new(None::<Task<i32>>));
+    let (itself, entries) = (Rc::clone(&slot), log.clone());
+    let held = log.on_drop("coroutine dropped");
+    let task = body(move |n, _| {
+        held.keep();
+        entries.add(format_args!("step {n}, had a handle: {}", itself.take().is_some()));
+        if n == 0 { pauses() } else { returns(0) }
+    });
+    slot.replace(Some(event_loop.create_task(task).unwrap()));
+    run(&event_loop, 2);
+    assert_eq!(log.take(), ["step 0, had a handle: true", "step 1, had a handle: false", "coroutine dropped"]);
+}
+
+#[test]
+fn a_done_callback_may_cancel_and_drop_its_future_and_what_waits_for_it() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let future = event_loop.create_future();
+    let slot = Rc::new(RefCell::new(Some(future.clone())));
+    let awaited = future.clone();
+    let entries = log.clone();
+    let waiter = body(move |n, got| {
+        if n == 0 {
+            return awaits(awaited.clone());
+        }
+        entries.add(format_args!("waiter: {got:?}"));
+        got.map(events::Next::Return)
+    });
+    // Before the waiter, so that it can be cancelled when it is in the queue already.
+    let (entries, last) = (log.clone(), Rc::clone(&slot));
+    let task = Rc::new(RefCell::new(None::<Task<i32>>));
+    let cancelled = Rc::clone(&task);
+    future.add_done_callback(move |future| {
+        let task = cancelled.take().expect("it was set");
+        entries.add(format_args!("cancel {} {}", future.cancel(), task.cancel()));
+        drop((last.take(), future, task));
+    });
+    task.replace(Some(event_loop.create_task(waiter).unwrap()));
+    run(&event_loop, 1);
+    future.set_result(1).unwrap();
+    drop(future);
+    run(&event_loop, 1);
+    assert_eq!(log.take(), ["cancel false true", "waiter: Err(CancelledError)"]);
+}
+
+#[test]
+fn a_loop_dropped_by_a_callback_runs_to_its_end_and_is_closed_then() {
+    let log = Log::default();
+    let owner = Rc::new(RefCell::new(Some(test_loop())));
+    let handle = owner.borrow().as_ref().expect("it is there").handle();
+    log.reports(&handle);
+    let held = log.on_drop("task dropped");
+    let left = body(move |_, _| {
+        held.keep();
+        pauses()
+    });
+    let left = handle.create_task(left).unwrap();
+    let (entries, this) = (log.clone(), handle.clone());
+    let drops = move || {
+        drop(owner.take());
+        entries.add(format_args!("closed {}, running {}", this.is_closed(), this.is_running()));
+        this.call_soon(entries.adds("goes on")).expect("the loop is open");
+    };
+    handle.call_soon(drops).unwrap();
+    assert_eq!(handle.run_until_complete(pausing(2)).unwrap(), 0);
+    let destroyed = "Task was destroyed but it is pending!: nothing";
+    let ignored = "Exception ignored while a pending task was closed: generator ignored GeneratorExit";
+    assert_eq!(log.take(), ["closed false, running true", "goes on", destroyed, "task dropped", ignored]);
+    assert!(handle.is_closed() && left.cancelled() && EventLoop::running().is_err());
+}
+
+#[test]
+fn a_loop_may_run_inside_the_close_of_another() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let entries = log.clone();
+    let runs = on_drop(move || {
+        let other = test_loop();
+        let entries = entries.clone();
+        other.run_until_complete(pausing(1)).expect("no loop runs");
+        entries.add("ran another loop");
+    });
+    event_loop.call_soon(move || runs.keep()).unwrap();
+    drop(event_loop);
+    assert_eq!(log.take(), ["ran another loop"]);
+}
+
+#[test]
+fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
+    #[derive(Debug)]
+    struct Injecting(VirtualClock, Rc<RefCell<Option<(LoopHandle, Log)>>>);
+    impl Clock for Injecting {
+        fn now(&self) -> Duration {
+            self.0.now()
+        }
+        fn advance_to(&self, deadline: Duration) -> bool {
+            if let Some((event_loop, log)) = self.1.take() {
+                event_loop.call_soon(log.adds("injected")).expect("the loop is open");
+                drop(event_loop.call_later(Duration::ZERO, log.adds("due at once")));
+            }
+            self.0.advance_to(deadline)
+        }
+    }
+    let (log, slot) = (Log::default(), Rc::new(RefCell::new(None)));
+    let clock = Injecting(VirtualClock::default(), Rc::clone(&slot));
+    let event_loop = loop_of(WatchedSelector::new(Wait::Waits), clock);
+    slot.replace(Some((event_loop.handle(), log.clone())));
+    event_loop.call_later(Duration::from_secs(1), log.adds("timer")).unwrap();
+    event_loop.run_until_complete(sleep(Duration::from_secs(1))).unwrap();
+    assert_eq!(log.take(), ["injected", "due at once", "timer"]);
+}
+
+#[test]
+fn the_function_that_gets_the_descriptor_may_run_and_close_the_loop() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    event_loop.call_soon(log.adds("ran")).unwrap();
+    event_loop.with_fd(|fd| {
+        assert!(fd.is_some());
+        event_loop.run_once().unwrap();
+        event_loop.with_fd(|fd| assert!(fd.is_some()));
+        event_loop.close().unwrap();
+        event_loop.with_fd(|fd| assert!(fd.is_none()));
+    });
+    assert_eq!(log.take(), ["ran"]);
+}
+
+#[test]
+fn a_destructor_that_panics_inside_the_loop_is_no_harm_to_the_rest() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let (event_loop, log) = (test_loop(), Log::default());
+    // The result of a task that nobody holds.
+    drop(event_loop.create_task(from_fn(|_| Ok(Step::Return(Bomb)))).unwrap());
+    event_loop.call_soon(log.adds("first")).unwrap();
+    // What a panic carries.
+    event_loop.call_soon(|| std::panic::panic_any(Bomb)).unwrap();
+    event_loop.create_task(body(|_, _| std::panic::panic_any(Bomb))).unwrap();
+    event_loop.call_soon(log.adds("second")).unwrap();
+    // An exception handler that replaces itself.
+    let handle = event_loop.handle();
+    let bomb = Bomb;
+    event_loop.set_exception_handler(move |_| {
+        let _held = &bomb;
+        handle.set_exception_handler(|_| {});
+    });
+    let reporting = event_loop.handle();
+    event_loop.call_soon(move || reporting.call_exception_handler(ErrorContext::new("replace"))).unwrap();
+    event_loop.call_soon(log.adds("third")).unwrap();
+    run(&event_loop, 2);
+    assert_eq!(log.take(), ["first", "second", "third"]);
+    assert!(event_loop.all_tasks().is_empty());
+}
+
+#[test]
+fn destructors_that_panic_when_the_loop_is_closed_are_no_harm_to_the_rest() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let held = |name: &'static str| {
+        let log = log.clone();
+        let held = on_drop(move || {
+            log.add(name);
+            panic!("in drop");
+        });
+        move || held.keep()
+    };
+    let task = |held: Box<dyn Fn()>| {
+        body(move |_, got| {
+            held();
+            got?;
+            pauses()
+        })
+    };
+    let tasks = [held("first task"), held("second task")].map(|held| event_loop.create_task(task(Box::new(held))));
+    run(&event_loop, 0);
+    event_loop.create_task(task(Box::new(held("never started")))).unwrap();
+    for name in ["first callback", "second callback"] {
+        event_loop.call_soon(held(name)).unwrap();
+        event_loop.call_later(Duration::from_secs(1), held("timer")).unwrap();
+    }
+    let reports = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&reports);
+    event_loop.set_exception_handler(move |context| {
+        let panicked = context.exception.as_ref().is_some_and(|raised| raised.kind() == Kind::Panic);
+        counted.set(counted.get() + u32::from(panicked));
+    });
+    event_loop.close().unwrap();
+    assert_eq!(
+        log.take(),
+        ["first callback", "second callback", "first task", "second task", "never started", "timer", "timer"]
+    );
+    assert_eq!(reports.get(), 7);
+    assert!(tasks.iter().all(|task| task.as_ref().is_ok_and(|task| task.cancelled())));
+}
+
+#[test]
+fn a_job_and_its_destructor_may_use_the_handle_that_has_sent_it() {
+    let event_loop = test_loop();
+    let (remote, ran) = (event_loop.remote(), std::sync::Arc::new(AtomicBool::new(false)));
+    let (sender, sets) = (remote.clone(), std::sync::Arc::clone(&ran));
+    let held = on_drop(move || {
+        let sent = sender.call_soon_threadsafe(move || sets.store(true, Ordering::Relaxed));
+        sent.expect("the loop is open");
+    });
+    remote.call_soon_threadsafe(move || held.keep()).unwrap();
+    event_loop.run_once().unwrap();
+    event_loop.run_once().unwrap();
+    assert!(ran.load(Ordering::Relaxed));
+}
