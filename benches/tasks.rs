@@ -1,1 +1,385 @@
-fn main() {}
+//! What tasks, futures, callbacks and timers cost, each beside its bound in the same program.
+//!
+//! ```text
+//! cargo bench --bench tasks                      every line
+//! cargo bench --bench tasks -- spawn timer       those whose name has one of these words in it
+//! cargo bench --bench tasks -- sleep million     takes seconds a round, so it must be asked for
+//! cargo bench --bench tasks -- --instructions    user instructions in place of time (needs valgrind): no noise
+//!   --rounds 21
+//! ```
+//!
+//! Ours and the bound take turns, a batch of some 100,000 operations each, so that what else the machine does hits the
+//! one as it hits the other; a figure is the median of the rounds, a ratio that of the medians. The bound is the same
+//! work as one would write it by hand for this one program: boxed closures in a `VecDeque`; nothing that is cancelled
+//! while it runs, no exceptions, no results, no order among equal deadlines.
+//!
+//! | line | ours | bound |
+//! |---|---|---|
+//! | `spawn 1000`    | 1,000 tasks made, run to their end, and awaited | 1,000 closures, each with a shared flag |
+//! | `spawn 1`       | one task made, and awaited | one closure with its flag |
+//! | `yield 1`       | a task that lets others run, of which there are none | a closure that is queued again |
+//! | `yield 1000`    | a thousand of these | a thousand closures |
+//! | `yield sleep 0` | as `yield 1`, by `sleep(0)` | as `yield 1` |
+//! | `future`        | a future made, awaited by one task, set by another; that yields | a shared slot, two closures |
+//! | `future wake`   | of that, from before it is set until its waiter runs: the median | the same |
+//! | `call_soon`     | a callback queued, and run in the next turn | a closure boxed, queued, and run |
+//! | `timer set`     | `call_later`; 100,000 are set | a boxed closure, and an entry in a heap |
+//! | `timer cancel`  | and each is cancelled | the closure dropped; its entry waits for the heap to have doubled |
+//! | `sleep`         | 100,000 tasks that sleep up to 100 ms | a boxed closure, a heap entry, a thread that sleeps |
+//! | `sleep million` | a million, up to a second | the same |
+//!
+//! The two last are CPU time, from a task's being made to its end.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `tasks.rs`         | the lines, and ours of each |
+//! | `tasks/bound.rs`   | the bound of each |
+//! | `tasks/harness.rs` | rounds, medians, instructions |
+//!
+//! The goals put each line ahead of all runtimes that were measured for it on this kind of machine. Those of `sleep`
+//! are for a million.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{
+    Await, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle, sleep,
+    yield_from,
+};
+
+#[path = "tasks/bound.rs"]
+mod bound;
+#[path = "tasks/harness.rs"]
+mod harness;
+#[path = "echo/machine.rs"]
+mod machine;
+
+use self::harness::{Batch, Chance, Effort, Line, Stamps, count, cpu_timed, line, timed};
+
+const LINES: &[Line] = &[
+    line("spawn 1000", Some(45.0), 100_000, |items| spawn(items, 1000), |items| bound::spawn(items, 1000)),
+    line("spawn 1", Some(80.0), 20_000, |items| spawn(items, 1), |items| bound::spawn(items, 1)),
+    line("yield 1", Some(12.0), 100_000, yield_alone, |items| bound::yield_among(items, 1)),
+    line("yield 1000", Some(12.0), 1_000_000, yield_among_thousand, |items| bound::yield_among(items, 1000)),
+    line("yield sleep 0", Some(12.0), 100_000, nap, |items| bound::yield_among(items, 1)),
+    line("future", None, 50_000, |items| futures(items, Figure::Mean), |items| bound::slots(items, Figure::Mean)),
+    Line {
+        effort: Effort::Shared,
+        ..line("future wake", Some(40.0), 50_000, |n| futures(n, Figure::Median), |n| bound::slots(n, Figure::Median))
+    },
+    line("call_soon", None, 100_000, call_soon, bound::call_soon),
+    line("timer set", Some(40.0), 100_000, |items| timers(items, Half::Set), |items| bound::timers(items, Half::Set)),
+    Line {
+        effort: Effort::Shared,
+        ..line("timer cancel", Some(15.0), 100_000, |n| timers(n, Half::Cancel), |n| bound::timers(n, Half::Cancel))
+    },
+    Line {
+        effort: Effort::Slow,
+        ..line("sleep", Some(1000.0), 100_000, |items| sleepers(items, 100), |items| bound::sleepers(items, 100))
+    },
+    Line {
+        effort: Effort::OnDemand,
+        ..line(
+            "sleep million",
+            Some(1000.0),
+            1_000_000,
+            |items| sleepers(items, 1000),
+            |items| bound::sleepers(items, 1000),
+        )
+    },
+];
+
+fn main() -> ExitCode {
+    match harness::run(LINES, &std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tasks: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Which part of a batch of timers is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Set,
+    Cancel,
+}
+
+/// What of the times of futures is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    /// All of it.
+    Mean,
+    /// From being set to the waiter's step.
+    Median,
+}
+
+// ---- batches
+
+/// A batch that runs a coroutine to its end, in one loop.
+fn in_loop<C>(items: u64, counts: u64, machine: impl Fn(&LoopHandle) -> C + 'static) -> Batch
+where
+    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+{
+    let event_loop = EventLoop::new().expect("there is a descriptor for it");
+    Box::new(move || timed(items, counts, || complete(&event_loop, machine(&event_loop))))
+}
+
+fn complete(event_loop: &LoopHandle, coroutine: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static) {
+    event_loop.run_until_complete(coroutine).expect("nothing raises here");
+}
+
+fn spawn(items: u64, at_once: u64) -> Batch {
+    in_loop(items, items, move |event_loop| SpawnAndJoin {
+        event_loop: event_loop.clone(),
+        make: || Once,
+        left: items,
+        at_once,
+        tasks: VecDeque::new(),
+    })
+}
+
+fn yield_alone(items: u64) -> Batch {
+    in_loop(items, 0, move |_| Yields(items))
+}
+
+fn yield_among_thousand(items: u64) -> Batch {
+    in_loop(items, 0, move |event_loop| SpawnAndJoin {
+        event_loop: event_loop.clone(),
+        make: move || Yields(items / 1000),
+        left: 1000,
+        at_once: 1000,
+        tasks: VecDeque::new(),
+    })
+}
+
+fn nap(items: u64) -> Batch {
+    in_loop(items, 0, move |_| Naps { left: items, nap: sleep(Duration::ZERO) })
+}
+
+fn call_soon(items: u64) -> Batch {
+    in_loop(items, items, move |event_loop| CallsSoon { event_loop: event_loop.clone(), left: items })
+}
+
+/// The waiter makes a future and waits for it; the setter sets it, and yields.
+fn futures(items: u64, figure: Figure) -> Batch {
+    let event_loop = EventLoop::new().expect("there is a descriptor for it");
+    Box::new(move || {
+        let slot = Rc::new(Slot { future: RefCell::new(None), stamps: Stamps::new(items), over: Cell::new(false) });
+        let waiter = Waiter { event_loop: event_loop.handle(), slot: Rc::clone(&slot), waits_for: None, left: items };
+        let setter = event_loop.create_task(Setter(Rc::clone(&slot))).expect("the loop is open");
+        let mean = timed(items, 0, || complete(&event_loop, waiter));
+        complete(&event_loop, setter);
+        if figure == Figure::Mean { mean } else { slot.stamps.median() }
+    })
+}
+
+fn timers(items: u64, half: Half) -> Batch {
+    let event_loop = EventLoop::new().expect("there is a descriptor for it");
+    let mut chance = Chance::new();
+    let mut handles: Vec<TimerHandle> = Vec::with_capacity(items as usize);
+    Box::new(move || {
+        let set = timed(items, 0, || {
+            for number in 0..items {
+                let delay = Duration::from_secs(10) + chance.below(Duration::from_secs(1));
+                let callback = move || {
+                    black_box(number);
+                    count();
+                };
+                handles.push(event_loop.call_later(delay, callback).expect("the loop is open"));
+            }
+        });
+        let cancel = timed(items, 0, || handles.drain(..).for_each(|handle| handle.cancel()));
+        if half == Half::Set { set } else { cancel }
+    })
+}
+
+fn sleepers(items: u64, milliseconds: u64) -> Batch {
+    let event_loop = EventLoop::new().expect("there is a descriptor for it");
+    Box::new(move || {
+        let mut chance = Chance::new();
+        let longest = Duration::from_millis(milliseconds);
+        let machine = SpawnAndJoin {
+            event_loop: event_loop.handle(),
+            make: move || sleep(chance.below(longest)),
+            left: items,
+            at_once: items,
+            tasks: VecDeque::new(),
+        };
+        cpu_timed(items, || complete(&event_loop, machine))
+    })
+}
+
+// ---- the machines
+
+/// Makes tasks, so many at once, and waits for all of them before it makes the next.
+struct SpawnAndJoin<F, C> {
+    event_loop: LoopHandle,
+    make: F,
+    left: u64,
+    at_once: u64,
+    tasks: VecDeque<Task<C>>,
+}
+
+impl<F, C> Coroutine for SpawnAndJoin<F, ()>
+where
+    F: FnMut() -> C,
+    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            while let Some(task) = self.tasks.front_mut() {
+                yield_from!(task, sent)?;
+                self.tasks.pop_front();
+            }
+            if self.left == 0 {
+                return Ok(Step::Return(()));
+            }
+            self.left -= self.at_once;
+            for _ in 0..self.at_once {
+                self.tasks.push_back(self.event_loop.create_task((self.make)())?);
+            }
+        }
+    }
+}
+
+struct Once;
+
+impl Coroutine for Once {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        count();
+        Ok(Step::Return(()))
+    }
+}
+
+struct Yields(u64);
+
+impl Coroutine for Yields {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        if self.0 == 0 {
+            return Ok(Step::Return(()));
+        }
+        self.0 -= 1;
+        Ok(Step::Yield(Await::NextTurn))
+    }
+}
+
+struct Naps {
+    left: u64,
+    nap: Sleep,
+}
+
+impl Coroutine for Naps {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        while self.left > 0 {
+            yield_from!(self.nap, sent)?;
+            self.nap = sleep(Duration::ZERO);
+            self.left -= 1;
+        }
+        Ok(Step::Return(()))
+    }
+}
+
+/// Queues a thousand callbacks, and lets them run.
+struct CallsSoon {
+    event_loop: LoopHandle,
+    left: u64,
+}
+
+impl Coroutine for CallsSoon {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        if self.left == 0 {
+            return Ok(Step::Return(()));
+        }
+        self.left -= 1000;
+        for number in 0..1000_u64 {
+            let callback = move || {
+                black_box(number);
+                count();
+            };
+            self.event_loop.call_soon(callback)?;
+        }
+        Ok(Step::Yield(Await::NextTurn))
+    }
+}
+
+struct Slot {
+    future: RefCell<Option<Future<()>>>,
+    stamps: Stamps,
+    over: Cell<bool>,
+}
+
+struct Waiter {
+    event_loop: LoopHandle,
+    slot: Rc<Slot>,
+    waits_for: Option<Future<()>>,
+    left: u64,
+}
+
+impl Coroutine for Waiter {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if let Some(future) = &mut self.waits_for {
+                yield_from!(future, sent)?;
+                self.slot.stamps.stop();
+                self.left -= 1;
+            }
+            if self.left == 0 {
+                self.slot.over.set(true);
+                return Ok(Step::Return(()));
+            }
+            let future = self.event_loop.create_future();
+            self.slot.future.replace(Some(future.clone()));
+            self.waits_for = Some(future);
+        }
+    }
+}
+
+struct Setter(Rc<Slot>);
+
+impl Coroutine for Setter {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        if let Some(future) = self.0.future.take() {
+            self.0.stamps.start();
+            future.set_result(()).expect("nobody else sets it");
+        }
+        Ok(if self.0.over.get() { Step::Return(()) } else { Step::Yield(Await::NextTurn) })
+    }
+}

@@ -1,0 +1,122 @@
+//! The least that an echo server can do: an edge-triggered epoll loop, a slab of connections, one buffer for all of
+//! them. A read that comes short has found the socket empty, and what was read is written at once.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+
+use slab::Slab;
+
+use super::machine::succeeded;
+use super::poll::{Epoll, Events, Wait};
+use super::process::announce;
+
+const LISTENER: u64 = u64::MAX;
+
+struct Connection {
+    stream: TcpStream,
+    /// What a short write has left.
+    rest: Vec<u8>,
+}
+
+enum Fate {
+    Open,
+    Closed,
+}
+
+pub(crate) fn serve() -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // SAFETY: takes no pointer. The standard library's backlog of 128 is too short for a thousand that come at once.
+    succeeded(unsafe { libc::listen(listener.as_raw_fd(), 4096) })?;
+    listener.set_nonblocking(true)?;
+    let epoll = Epoll::new()?;
+    epoll.add(&listener, LISTENER)?;
+    announce(listener.local_addr()?)?;
+    let mut connections = Slab::new();
+    let mut events = Events::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        epoll.wait(&mut events, Wait::ForEver)?;
+        for (token, flags) in events.iter() {
+            if token == LISTENER {
+                accept_all(&listener, &epoll, &mut connections)?;
+                continue;
+            }
+            let Some(connection) = connections.get_mut(token as usize) else { continue };
+            // The edge that comes with the registration says only that there is room to write.
+            if flags == libc::EPOLLOUT && connection.rest.is_empty() {
+                continue;
+            }
+            if let Fate::Closed = connection.ready(&mut buffer) {
+                connections.remove(token as usize);
+            }
+        }
+    }
+}
+
+fn accept_all(listener: &TcpListener, epoll: &Epoll, connections: &mut Slab<Connection>) -> io::Result<()> {
+    loop {
+        let stream = match listener.accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            accepted => accepted?.0,
+        };
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let entry = connections.vacant_entry();
+        epoll.add(&stream, entry.key() as u64)?;
+        entry.insert(Connection { stream, rest: Vec::new() });
+    }
+}
+
+impl Connection {
+    #[inline]
+    fn ready(&mut self, buffer: &mut [u8]) -> Fate {
+        if !self.rest.is_empty() {
+            match write(self.stream.as_raw_fd(), &self.rest) {
+                Some(count) => drop(self.rest.drain(..count)),
+                None => return Fate::Closed,
+            }
+            if !self.rest.is_empty() {
+                return Fate::Open;
+            }
+        }
+        loop {
+            let count = match read(self.stream.as_raw_fd(), buffer) {
+                Ok(0) => return Fate::Closed,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
+                Err(_) => return Fate::Closed,
+            };
+            let Some(written) = write(self.stream.as_raw_fd(), &buffer[..count]) else { return Fate::Closed };
+            if written < count {
+                // The edge that comes when there is room again leads back here.
+                self.rest.extend_from_slice(&buffer[written..count]);
+                return Fate::Open;
+            }
+            if count < buffer.len() {
+                return Fate::Open;
+            }
+        }
+    }
+}
+
+#[inline]
+fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the buffer is writable and as long as is said.
+    let count = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+    if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
+}
+
+/// How many bytes were written; `None` where the connection is broken.
+#[inline]
+fn write(fd: RawFd, bytes: &[u8]) -> Option<usize> {
+    // SAFETY: the bytes are readable and as many as is said.
+    let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+    match count {
+        0.. => Some(count as usize),
+        _ if io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock => Some(0),
+        _ => None,
+    }
+}

@@ -1,0 +1,257 @@
+//! Rounds of two batches in turn, medians of both; or their instructions.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::process::Command;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use super::machine;
+
+/// Something to measure.
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    /// In nanoseconds, where there is one.
+    pub(crate) goal: Option<f64>,
+    /// How many operations a batch has: a multiple of 1,000.
+    pub(crate) items: u64,
+    pub(crate) effort: Effort,
+    pub(crate) ours: fn(u64) -> Batch,
+    pub(crate) bound: fn(u64) -> Batch,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    Usual,
+    /// Its batch is that of the line before it, looked at in another way: it has no instructions of its own.
+    Shared,
+    /// It waits for time to pass.
+    Slow,
+    /// So much that it must be asked for.
+    OnDemand,
+}
+
+/// Does so many operations; gives what one of them has taken, in nanoseconds.
+pub(crate) type Batch = Box<dyn FnMut() -> f64>;
+
+pub(crate) const fn line(
+    name: &'static str,
+    goal: Option<f64>,
+    items: u64,
+    ours: fn(u64) -> Batch,
+    bound: fn(u64) -> Batch,
+) -> Line {
+    Line { name, goal, items, effort: Effort::Usual, ours, bound }
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// The argument that has one side of one line run for so many batches: for callgrind, or a profiler.
+const BATCHES: &str = "--batches";
+
+pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
+    if let [batches, name, side, count] = arguments
+        && batches == BATCHES
+    {
+        return run_batches(lines, name, side, count.parse()?);
+    }
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    // `cargo bench` says `--bench`, `cargo test` does not; and `--test` asks for a trial whoever starts it.
+    if !has("--bench") || has("--test") {
+        for line in lines {
+            let figures = ((line.ours)(1000)(), (line.bound)(1000)());
+            println!("{}: {:.0} ns, {:.0} ns", line.name, figures.0, figures.1);
+        }
+        return Ok(());
+    }
+    let (mut rounds, mut words) = (21, Vec::new());
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        match argument {
+            "--bench" | "--instructions" => {}
+            "--rounds" => rounds = usize::from_str(rest.next().unwrap_or_default())?.max(1),
+            option if option.starts_with("--") => return Err(format!("{option} is no option").into()),
+            word => words.push(word),
+        }
+    }
+    let wanted = |line: &&Line| {
+        let named = words.iter().any(|word| line.name.contains(word));
+        if line.effort == Effort::OnDemand { words.contains(&"million") } else { named || words.is_empty() }
+    };
+    let lines: Vec<_> = lines.iter().filter(wanted).collect();
+    println!("{}\n", machine::description());
+    if has("--instructions") { instructions(&lines) } else { times(&lines, rounds) }
+}
+
+fn times(lines: &[&Line], rounds: usize) -> Result<(), Failure> {
+    if let Some(&last) = machine::cores().last() {
+        machine::pin(last)?;
+    }
+    println!("| line | ours, ns (least–most) | bound, ns (least–most) | ours / bound | goal, ns |");
+    println!("|---|--:|--:|--:|--:|");
+    for line in lines {
+        let rounds = match line.effort {
+            Effort::Usual | Effort::Shared => rounds,
+            Effort::Slow => rounds.div_ceil(3),
+            Effort::OnDemand => rounds.div_ceil(7),
+        };
+        let (mut ours, mut bound) = ((line.ours)(line.items), (line.bound)(line.items));
+        let (mut of_ours, mut of_bound) = (Vec::new(), Vec::new());
+        // Once for the caches and the allocator.
+        ours();
+        bound();
+        for _ in 0..rounds {
+            of_ours.push(ours());
+            of_bound.push(bound());
+        }
+        let (ours, bound) = (Spread::of(of_ours), Spread::of(of_bound));
+        let goal = line.goal.map(|goal| goal.to_string()).unwrap_or_default();
+        println!("| {} | {ours} | {bound} | {:.2} | {goal} |", line.name, ours.median / bound.median);
+    }
+    Ok(())
+}
+
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_unstable_by(f64::total_cmp);
+        Self { least: values[0], median: values[values.len() / 2], most: values[values.len() - 1] }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} ({:.1}–{:.1})", self.median, self.least, self.most)
+    }
+}
+
+/// User instructions: the difference between two runs of this program under callgrind.
+fn instructions(lines: &[&Line]) -> Result<(), Failure> {
+    println!("| line | ours, user instructions | bound | ours / bound |\n|---|--:|--:|--:|");
+    for line in lines.iter().filter(|line| line.effort == Effort::Usual) {
+        let count = |side| -> Result<f64, Failure> {
+            let (few, many) = (collected(line.name, side, 1)?, collected(line.name, side, 3)?);
+            Ok((many - few) as f64 / (2 * line.items) as f64)
+        };
+        let (ours, bound) = (count("ours")?, count("bound")?);
+        println!("| {} | {ours:.1} | {bound:.1} | {:.2} |", line.name, ours / bound);
+    }
+    Ok(())
+}
+
+fn collected(name: &str, side: &str, batches: usize) -> Result<i64, Failure> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe()?)
+        .args([BATCHES, name, side, &batches.to_string()])
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+    count.ok_or_else(|| format!("no count in what valgrind says: {text}").into())
+}
+
+fn run_batches(lines: &[Line], name: &str, side: &str, count: usize) -> Result<(), Failure> {
+    let line = lines.iter().find(|line| line.name == name).ok_or("there is no such line")?;
+    let mut batch = (if side == "bound" { line.bound } else { line.ours })(line.items);
+    let figures = (0..count).map(|_| batch()).collect();
+    println!("{name}: {} ns", Spread::of(figures));
+    Ok(())
+}
+
+// ---- for the batches
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What tasks and callbacks do, so that it can be seen that they have run.
+pub(crate) fn count() {
+    COUNT.set(COUNT.get() + 1);
+}
+
+/// Runs `batch`, which is to [`count`] so often; gives what one of its `items` took.
+pub(crate) fn timed(items: u64, counts: u64, batch: impl FnOnce()) -> f64 {
+    let (before, start) = (COUNT.get(), Instant::now());
+    batch();
+    let time = start.elapsed();
+    assert_eq!(COUNT.get() - before, counts, "all have run");
+    time.as_nanos() as f64 / items as f64
+}
+
+/// As [`timed`], for what waits: CPU time.
+pub(crate) fn cpu_timed(items: u64, batch: impl FnOnce()) -> f64 {
+    let now = || machine::cpu_time(0).expect("every process has such a clock");
+    let start = now();
+    batch();
+    (now() - start).as_nanos() as f64 / items as f64
+}
+
+/// Times from one event to the next.
+pub(crate) struct Stamps {
+    started: Cell<u64>,
+    taken: RefCell<Vec<u64>>,
+}
+
+impl Stamps {
+    pub(crate) fn new(room: u64) -> Self {
+        Self { started: Cell::new(0), taken: RefCell::new(Vec::with_capacity(room as usize)) }
+    }
+
+    pub(crate) fn start(&self) {
+        self.started.set(ticks());
+    }
+
+    pub(crate) fn stop(&self) {
+        self.taken.borrow_mut().push(ticks() - self.started.get());
+    }
+
+    /// In nanoseconds.
+    pub(crate) fn median(&self) -> f64 {
+        let mut taken = self.taken.take();
+        taken.sort_unstable();
+        taken[taken.len() / 2] as f64 / *TICKS_PER_NANOSECOND
+    }
+}
+
+/// A clock that takes a third of the time of the system's.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+fn ticks() -> u64 {
+    // SAFETY: every processor of this architecture has the instruction.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn ticks() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_nanos() as u64
+}
+
+static TICKS_PER_NANOSECOND: LazyLock<f64> = LazyLock::new(|| {
+    let (start, before) = (Instant::now(), ticks());
+    while start.elapsed() < Duration::from_millis(20) {}
+    (ticks() - before) as f64 / start.elapsed().as_nanos() as f64
+});
+
+/// The same numbers each time, which look like chance (xorshift).
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) const fn new() -> Self {
+        Self(0x9E37_79B9_7F4A_7C15)
+    }
+
+    pub(crate) fn below(&mut self, limit: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        Duration::from_nanos(self.0 % limit.as_nanos() as u64)
+    }
+}
