@@ -19,7 +19,7 @@ fn without_free_descriptors_new_clients_wait_and_the_server_sleeps() {
         send(connection, number, 1);
     }
     let complaint = server.error_line().expect("it says that it cannot accept");
-    assert!(complaint.starts_with("cannot accept: "), "{complaint}");
+    assert!(complaint.starts_with("cannot accept") && complaint.contains("Too many open files"), "{complaint}");
 
     echo_with_all(&accepted);
     assert!(waiting.iter().all(is_silent));
@@ -29,6 +29,8 @@ fn without_free_descriptors_new_clients_wait_and_the_server_sleeps() {
     until("it has slept twenty times", || server.sleeps() >= sleeps + 20);
     let (used, passed) = (server.processor_time() - used, started.elapsed());
     assert!(used < passed / 4, "{used:?} of processor time in {passed:?}");
+
+    assert_eq!(server.error_lines(), [""; 0], "it does not say so again");
 
     // Each that leaves lets in the one that has waited longest.
     for number in 0..5 {

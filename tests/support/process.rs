@@ -60,6 +60,11 @@ impl Process {
         next(&self.errors)
     }
 
+    /// What has come on its standard error until now.
+    pub(crate) fn error_lines(&self) -> Vec<String> {
+        self.errors.try_iter().collect()
+    }
+
     /// Makes everything but [`wait`](Self::wait) mean this process: for a program that was started by another.
     pub(crate) fn follow(&mut self, pid: u32) {
         self.pid = pid;
