@@ -30,8 +30,8 @@ struct Echo {
 enum Phase {
     Reading,
     Writing,
-    /// Waits for the peer to close too. Closed by us alone, with bytes on their way that nobody will read, the connection
-    /// would be reset, and the peer lose what it has not read yet.
+    /// Waits for the peer to close too. Closed by us alone, with bytes on their way that nobody will read, the
+    /// connection would be reset, and the peer lose what it has not read yet.
     Closing,
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::harness::{Batch, Chance, Stamps, count, cpu_timed, timed};
+use super::harness::{Batch, Chance, Stamps, count, timed};
 use super::{Figure, Half};
 
 /// `true`: to be queued again.
@@ -177,7 +177,7 @@ pub(crate) fn sleepers(items: u64, milliseconds: u64) -> Batch {
         let mut heap = Heap::with_capacity(items as usize);
         let mut closures: Vec<Closure> = Vec::with_capacity(items as usize);
         let start = Instant::now();
-        cpu_timed(items, || {
+        timed(items, 0, || {
             for index in 0..items as u32 {
                 let deadline = start.elapsed() + chance.below(Duration::from_millis(milliseconds));
                 closures.push(Box::new(move || black_box(deadline).is_zero()));

@@ -162,7 +162,8 @@ impl Source {
     }
 
     /// Whether a task of this loop runs. Nobody else has a share that could be spent: not who resumes an operation by
-    /// hand, in a callback or where no loop runs, nor a task of another loop, which would get no new one in the next turn.
+    /// hand, in a callback or where no loop runs, nor a task of another loop, which would get no new one in the next
+    /// turn.
     #[cold]
     fn is_used_by_a_task(&self) -> bool {
         self.registry.scheduler.current().is_some()

@@ -22,8 +22,8 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Bytes without end, the same for the same seed. They repeat after a prime number of them, so that a buffer that is lost
-/// or comes twice is seen.
+/// Bytes without end, the same for the same seed. They repeat after a prime number of them, so that a buffer that is
+/// lost or comes twice is seen.
 #[derive(Clone)]
 pub(crate) struct Pattern {
     seed: u64,

@@ -1,8 +1,8 @@
 //! How many system calls a message costs, counted by `strace`.
 //!
-//! Two loads that differ in nothing but the number of messages: what a message costs is what the larger one has more. So
-//! starting, connecting and stopping drop out. `cargo test --test echo_server system_calls -- --nocapture` prints the
-//! tables.
+//! Two loads that differ in nothing but the number of messages: what a message costs is what the larger one has more.
+//! So starting, connecting and stopping drop out. `cargo test --test echo_server system_calls -- --nocapture` prints
+//! the tables.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -17,8 +17,8 @@ use crate::events::Log;
 
 /// What the selector reports, wait by wait. Clones are the same script.
 ///
-/// Registrations are numbered from 0, the loop's own aside. When nothing is left to report, a wait fails, which ends the
-/// run: see [`run`](Self::run).
+/// Registrations are numbered from 0, the loop's own aside. When nothing is left to report, a wait fails, which ends
+/// the run: see [`run`](Self::run).
 #[derive(Clone)]
 pub(crate) struct Script(Rc<RefCell<State>>);
 
@@ -209,8 +209,8 @@ impl Selector for Watched {
     }
 }
 
-/// A stream, and its peer for the test. Behind them stands a Unix socket: what is written at one end is there at the other
-/// when the call returns, which TCP does not promise even within one machine.
+/// A stream, and its peer for the test. Behind them stands a Unix socket: what is written at one end is there at the
+/// other when the call returns, which TCP does not promise even within one machine.
 pub(crate) fn pair() -> (Rc<TcpStream>, Rc<UnixStream>) {
     let (ours, peer) = UnixStream::pair().expect("a descriptor is free");
     peer.set_nonblocking(true).expect("it is a socket");

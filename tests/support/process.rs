@@ -1,13 +1,13 @@
 //! A program in a process of its own: what it prints, what the kernel knows of it, how it ends.
 //!
-//! Nothing here waits for a time. It waits for a line, for the end, or for a condition, which is looked at again and again;
-//! [`DEADLINE`] only keeps a test that fails from hanging.
+//! Nothing here waits for a time. It waits for a line, for the end, or for a condition, which is looked at again and
+//! again; [`DEADLINE`] only keeps a test that fails from hanging.
 //!
 //! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -25,13 +25,23 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Where cargo has put an example of this crate: beside the directory of the test that runs.
+/// Where cargo has put an example of this crate: beside the directory of the test that runs. `cargo test` builds it,
+/// `cargo test --test NAME` does not.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it lies");
     let profile = test.ancestors().nth(2).expect("it lies in target/PROFILE/deps");
     let path = profile.join("examples").join(name);
-    assert!(path.exists(), "{} is not there: `cargo test` builds it, so does `cargo build --examples`", path.display());
+    let advice = "`cargo test` builds it, so does `cargo build --examples`";
+    assert!(path.exists(), "{} is not there: {advice}", path.display());
+    assert!(!is_stale(&path), "{} is older than its sources: {advice}", path.display());
     path
+}
+
+/// Whether a source of a program, of which cargo leaves a list beside it, has been changed since it was built.
+fn is_stale(program: &Path) -> bool {
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let (list, built) = (fs::read_to_string(program.with_extension("d")).unwrap_or_default(), changed(program));
+    list.split_whitespace().skip(1).any(|source| changed(Path::new(source)) > built)
 }
 
 /// A process. It is killed when this is dropped.

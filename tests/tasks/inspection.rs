@@ -40,6 +40,26 @@ fn the_current_task_is_the_one_whose_coroutine_runs() {
     assert!(event_loop.current_task().is_none());
 }
 
+// T21
+#[test]
+fn nobody_is_the_current_task_after_one_has_panicked_and_another_has_come_in_its_place() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    event_loop.create_task(body(|_, _| panic!("in a task"))).unwrap();
+    let (entries, handle) = (log.clone(), event_loop.handle());
+    let comes = move || {
+        let another = handle.create_task(pausing(1)).expect("the loop is open");
+        entries.add(format_args!("{:?}", handle.current_task()));
+        assert!(another.done(), "in a callback");
+    };
+    event_loop.call_soon(comes).unwrap();
+    run(&event_loop, 1);
+    assert_eq!(
+        log.take(),
+        ["Task exception was never retrieved: in a task", "None", "Exception in callback: in a callback"]
+    );
+}
+
 // T26
 #[test]
 fn a_stack_trace_shows_frames_outermost_first_and_what_is_awaited() {

@@ -14,8 +14,8 @@
 //! - A descriptor that is about to be closed is not removed by `EPOLL_CTL_DEL`: the kernel does that by itself, and where
 //!   it does not, the two points above make it harmless.
 //! - `EPOLLRDHUP` is asked for. A short read says that the buffer was empty, and would hide an end of stream that had
-//!   come before it; the event says that it has. So is `EPOLLPRI`: a read stops at an urgent byte, and is short although
-//!   the buffer is not empty.
+//!   come before it; the event says that it has. So is `EPOLLPRI`: a read stops at an urgent byte, and is short
+//!   although the buffer is not empty.
 //!
 //! An edge reports all that holds at the moment of the wait, not only what has changed, so `EPOLLOUT` comes along with
 //! nearly every event; that is why only readiness that somebody waits for wakes anything.

@@ -117,8 +117,8 @@ impl Readiness {
     pub const READ_CLOSED: Self = Self(4);
     /// Nothing more will go: operations that write will not block again.
     pub const WRITE_CLOSED: Self = Self(8);
-    /// There is an urgent byte. A read stops at it, so one that brings less than was asked for does not mean that there is
-    /// no more (`tcp(7)`).
+    /// There is an urgent byte. A read stops at it, so one that brings less than was asked for does not mean that there
+    /// is no more (`tcp(7)`).
     pub const URGENT: Self = Self(16);
 
     /// Whether it has all that `other` has.
