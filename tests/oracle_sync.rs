@@ -250,10 +250,19 @@ fn at_once(shared: &Rc<Shared>, name: &str, op: &Value, number: impl Fn(usize) -
         })),
         "release" => match number(1) {
             2 => shared.bounded.release().map(nothing),
-            semaphore => Ok(nothing(shared.semaphores[semaphore].release())),
+            semaphore => {
+                shared.semaphores[semaphore].release();
+                Ok(Value::Null)
+            }
         },
-        "event_set" => Ok(nothing(shared.events[number(1)].set())),
-        "event_clear" => Ok(nothing(shared.events[number(1)].clear())),
+        "event_set" => {
+            shared.events[number(1)].set();
+            Ok(Value::Null)
+        }
+        "event_clear" => {
+            shared.events[number(1)].clear();
+            Ok(Value::Null)
+        }
         "notify_nowait" => shared.conditions[number(1)].notify_all().map(nothing),
         "barrier_state" => {
             let barrier = &shared.barriers[number(1)];
