@@ -4,6 +4,7 @@
 //! ```text
 //!  L3   net                       sockets whose operations are coroutines
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!       sync         queue        locks, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
@@ -90,6 +91,10 @@ pub mod coroutine;
 mod event_loop;
 #[cfg(feature = "std")]
 mod net;
+#[cfg(feature = "std")]
+pub mod queue;
+#[cfg(feature = "std")]
+pub mod sync;
 #[cfg(feature = "std")]
 mod sys;
 #[cfg(feature = "std")]
