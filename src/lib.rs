@@ -100,6 +100,8 @@ mod sys;
 #[cfg(feature = "std")]
 mod task;
 #[cfg(feature = "std")]
+pub mod testing;
+#[cfg(feature = "std")]
 mod time;
 #[cfg(feature = "std")]
 pub mod wait;
@@ -114,7 +116,7 @@ pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerH
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
-pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Step};
-use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
+use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
 mod memory;
@@ -132,7 +132,7 @@ impl EventLoop {
             scheduler,
             timers: RefCell::new(Timers::new()),
             // That nothing will happen before now is true at any time.
-            clock_jumps: clock.advance_to(clock.now()),
+            clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
             clock,
             inbox,
             signal_handlers: RefCell::new(BTreeMap::new()),
@@ -269,7 +269,7 @@ impl LoopHandle {
         };
         self.0.scratch.set(scratch);
         self.0.stopping.set(false);
-        Ok(result?)
+        result
     }
 
     /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited

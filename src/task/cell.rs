@@ -405,7 +405,7 @@ impl TaskState {
         self.number
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.with_rare(|rare| rare.name.clone());
         name.map_or_else(|| format!("Task-{}", self.number), |name| String::from(&*name))
     }
