@@ -9,7 +9,8 @@
 //! | `world.rs`      | what the scripts of a program share |
 //! | `slot.rs`       | a task that the scripts know, and how it is awaited |
 //! | `activation.rs` | the machine: one activation of one script |
-//! | `statements.rs` | what each statement does |
+//! | `statements.rs` | what each statement does, but for |
+//! | `synchronising.rs` | those about locks and queues |
 //! | `exceptions.rs` | Python's exceptions on top of the engine's |
 //! | `replay.rs`     | runs a program as its recording was made, and compares |
 
@@ -19,6 +20,7 @@ mod program;
 mod replay;
 mod slot;
 mod statements;
+mod synchronising;
 mod world;
 
 pub(crate) use self::program::Program;

@@ -92,6 +92,7 @@ impl World {
             // One that is done stays as it is.
             let _ = future.set_result(0);
         }
+        self.places.set_events();
     }
 
     fn cancel_all(&self) {

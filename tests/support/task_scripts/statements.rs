@@ -55,7 +55,7 @@ impl Me {
                 world.event_loop.call_later(*delay, callback)?;
                 Does::Go(Flow::Next)
             }
-            _ => panic!("not there yet"),
+            statement => return self.synchronise(statement, handled),
         })
     }
 
@@ -67,7 +67,7 @@ impl Me {
         })
     }
 
-    fn done(&self, what: &Value) -> Does {
+    pub(super) fn done(&self, what: &Value) -> Does {
         self.note(what);
         Does::Go(Flow::Next)
     }
@@ -82,14 +82,23 @@ impl Me {
         C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
         T: Into<Value> + 'static,
     {
+        self.notes(child, move |value| json!([what, value.into()]))
+    }
+
+    /// Awaits, and logs what `entry` makes of the value of that.
+    pub(super) fn notes<C, T>(&self, child: C, entry: impl FnOnce(T) -> Value + 'static) -> Does
+    where
+        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+        T: 'static,
+    {
         let me = self.clone();
         awaits(child.map(move |value| {
-            me.note(&json!([what, value.into()]));
+            me.note(&entry(value));
             Flow::Next
         }))
     }
 }
 
-fn awaits(child: impl Coroutine<Yield = Await, Input = (), Return = Flow> + 'static) -> Does {
+pub(super) fn awaits(child: impl Coroutine<Yield = Await, Input = (), Return = Flow> + 'static) -> Does {
     Does::Await(Box::new(child) as Child)
 }

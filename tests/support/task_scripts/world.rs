@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::program::{Body, Program};
 use super::slot::Slot;
+use super::synchronising::MeetingPlaces;
 
 /// A script that runs as a task: what it returns.
 pub(super) type ScriptTask = Task<Option<i64>>;
@@ -22,6 +23,7 @@ pub(super) struct World {
     slots: RefCell<BTreeMap<usize, Slot>>,
     has_circle: Cell<bool>,
     pub(super) futures: [Future<i64>; 3],
+    pub(super) places: MeetingPlaces,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             slots: RefCell::default(),
             has_circle: Cell::new(false),
             futures,
+            places: MeetingPlaces::new(),
             event_loop,
         })
     }
