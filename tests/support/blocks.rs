@@ -24,6 +24,16 @@ pub(crate) enum Flow {
     Raise(Exception),
 }
 
+impl Flow {
+    /// What a script returns that is left this way.
+    pub(crate) fn returned(self) -> Option<i64> {
+        match self {
+            Self::Return(value) => value,
+            Self::Next | Self::Raise(_) => None,
+        }
+    }
+}
+
 /// The blocks that were entered and not left, outermost first.
 pub(crate) struct Blocks<Statement> {
     open: Vec<Block<Statement>>,

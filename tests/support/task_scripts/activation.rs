@@ -33,15 +33,20 @@ pub(super) struct Activation {
 
 /// Where the machine is suspended.
 enum At {
-    /// Before a statement: at the first one, or between two while it runs.
-    Statement,
+    /// Before the first statement, and before something that is to be done first.
+    Start(Option<Box<dyn FnOnce() -> Result<(), Exception>>>),
     Awaiting(Child),
 }
 
 impl Activation {
     /// An activation of a body that stands where `handled` is being handled.
     pub(super) fn new(me: Me, body: &Body, handled: Option<Exception>) -> Self {
-        Self { me, at: At::Statement, blocks: Blocks::new(body, handled) }
+        Self { me, at: At::Start(None), blocks: Blocks::new(body, handled) }
+    }
+
+    /// The same, which does something when it is started.
+    pub(super) fn after(self, first: impl FnOnce() -> Result<(), Exception> + 'static) -> Self {
+        Self { at: At::Start(Some(Box::new(first))), ..self }
     }
 
     /// Runs statements up to one that awaits something, or to the end.
@@ -75,11 +80,14 @@ impl Coroutine for Activation {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
             let came = match &mut self.at {
-                At::Statement => take_sent(&mut sent).map(|()| Flow::Next),
+                At::Start(first) => {
+                    let first = first.take();
+                    take_sent(&mut sent).and_then(|()| first.map_or(Ok(()), |first| first())).map(|()| Flow::Next)
+                }
                 At::Awaiting(child) => yield_from!(child, sent),
             };
             // The child goes before anything else runs, as in CPython, where unwinding takes it off the stack.
-            self.at = At::Statement;
+            self.at = At::Start(None);
             match self.go_on(came.unwrap_or_else(Flow::Raise)) {
                 Does::Await(child) => self.at = At::Awaiting(child),
                 Does::Go(Flow::Raise(raised)) => return Err(raised),

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fmt;
 
+use innermost::wait::ExceptionGroup;
 use innermost::{Exception, Kind};
 use serde_json::{Value, json};
 
@@ -48,10 +49,16 @@ pub(super) fn is_caught_by(raised: &Exception, kind: &str) -> bool {
 
 /// The exception as the recorder writes it.
 pub(super) fn describe(raised: &Exception) -> Value {
-    let number = raised.downcast_ref::<PyError>().map(|error| error.number);
-    json!([name(raised), number])
+    match raised.downcast_ref::<ExceptionGroup>() {
+        Some(group) => json!(["ExceptionGroup", group.exceptions().iter().map(describe).collect::<Vec<_>>()]),
+        None => json!([name(raised), raised.downcast_ref::<PyError>().map(|error| error.number)]),
+    }
 }
 
 fn name(raised: &Exception) -> String {
-    raised.downcast_ref::<PyError>().map_or_else(|| format!("{:?}", raised.kind()), |error| error.kind.to_owned())
+    match raised.downcast_ref::<PyError>() {
+        Some(error) => error.kind.to_owned(),
+        None if raised.downcast_ref::<ExceptionGroup>().is_some() => "ExceptionGroup".to_owned(),
+        None => format!("{:?}", raised.kind()),
+    }
 }

@@ -10,6 +10,7 @@
 //! | `slot.rs`       | a task that the scripts know, and how it is awaited |
 //! | `activation.rs` | the machine: one activation of one script |
 //! | `statements.rs` | what each statement does, but for |
+//! | `waiting.rs`    | those about several tasks, timeouts and groups, and |
 //! | `synchronising.rs` | those about locks and queues |
 //! | `exceptions.rs` | Python's exceptions on top of the engine's |
 //! | `replay.rs`     | runs a program as its recording was made, and compares |
@@ -21,6 +22,7 @@ mod replay;
 mod slot;
 mod statements;
 mod synchronising;
+mod waiting;
 mod world;
 
 pub(crate) use self::program::Program;

@@ -1,10 +1,11 @@
 //! Runs a program as its recording was made, and compares.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::testing::virtual_loop;
-use innermost::{Exception, Kind, LoopHandle};
+use innermost::{Exception, LoopHandle, TimerHandle};
 use serde_json::{Value, json};
 
 use super::exceptions::describe;
@@ -53,30 +54,32 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
         Ok(value) => json!(["returned", value]),
         Err(raised) => json!(["raised", describe(&raised)]),
     };
-    timers.iter().for_each(innermost::TimerHandle::cancel);
+    timers.iter().for_each(TimerHandle::cancel);
     let left = world.left();
     for task in &left {
         task.cancel();
     }
     if !left.is_empty() {
-        // TODO gather
-        let all = event_loop.create_future::<()>();
-        let count = Rc::new(std::cell::Cell::new(left.len()));
-        for task in &left {
-            let (all, count) = (all.clone(), Rc::clone(&count));
-            task.add_done_callback(move |_| {
-                count.set(count.get() - 1);
-                if count.get() == 0 {
-                    all.set_result(()).expect("once");
-                }
-            });
-        }
-        if let Err(raised) = event_loop.run_until_complete(all) {
-            assert_eq!(raised.kind(), Kind::RuntimeError);
-            return Err(Deadlock);
-        }
+        run_until_all_have_ended(event_loop, &left)?;
     }
     Ok(end)
+}
+
+/// Runs until these tasks have ended, exactly as long as asyncio does for a `gather` of them: a callback of each task,
+/// the last of which completes a future.
+fn run_until_all_have_ended(event_loop: &LoopHandle, tasks: &[ScriptTask]) -> Result<(), Deadlock> {
+    let all_ended = event_loop.create_future::<()>();
+    let left = Rc::new(Cell::new(tasks.len()));
+    for task in tasks {
+        let (all_ended, left) = (all_ended.clone(), Rc::clone(&left));
+        task.add_done_callback(move |_| {
+            left.set(left.get() - 1);
+            if left.get() == 0 {
+                all_ended.set_result(()).expect("the last task ends once");
+            }
+        });
+    }
+    event_loop.run_until_complete(all_ended).map_err(|_| Deadlock)
 }
 
 /// What the task came to. A loop that cannot go on while it is pending is in a deadlock.

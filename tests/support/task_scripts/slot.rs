@@ -11,9 +11,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, Exception, Kind, Resumed, Step, yield_from};
+use innermost::{Await, Coroutine, EventLoop, Exception, Kind, Resumed, Step, yield_from};
 
-use super::world::{ScriptTask, World};
+use super::world::ScriptTask;
 
 /// A task that the scripts know by a number.
 #[derive(Clone)]
@@ -34,19 +34,24 @@ impl Slot {
     }
 
     /// Waits for the task.
-    pub(super) fn join(self, world: &Rc<World>) -> Join {
-        Join { slot: self, world: Rc::clone(world), started: false }
+    pub(super) fn join(self) -> Join<ScriptTask> {
+        Join { started: false, ..self.gives(self.task.clone()) }
+    }
+
+    /// Waits for what gives the outcome of the task, which is done.
+    pub(super) fn gives<C>(&self, awaited: C) -> Join<C> {
+        Join { slot: self.clone(), awaited, started: true }
     }
 }
 
 /// What [`Slot::join`] makes.
-pub(super) struct Join {
+pub(super) struct Join<C> {
     slot: Slot,
-    world: Rc<World>,
+    awaited: C,
     started: bool,
 }
 
-impl Join {
+impl<C> Join<C> {
     fn start(&mut self) -> Result<(), Exception> {
         self.started = true;
         let Slot { task, marks } = &self.slot;
@@ -56,24 +61,23 @@ impl Join {
         if marks.has_awaited_itself.get() {
             return Err(Exception::message(Kind::RuntimeError, "await wasn't used with future"));
         }
-        self.world.joins(&task.any());
-        let current = self.world.event_loop.current_task();
+        let current = EventLoop::running()?.current_task();
         marks.has_awaited_itself.set(current.is_some_and(|current| current.is(&task.any())));
         Ok(())
     }
 }
 
-impl Coroutine for Join {
+impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Join<C> {
     type Yield = Await;
     type Input = ();
-    type Return = Option<i64>;
+    type Return = C::Return;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         if !self.started {
             self.start()?;
         }
         let was_thrown_in = sent.is_err();
-        match yield_from!(self.slot.task, sent) {
+        match yield_from!(self.awaited, sent) {
             Err(raised) if raised.is_cancelled() && !was_thrown_in => {
                 let given = self.slot.marks.has_given_cancelled.replace(true);
                 Err(if given { Exception::cancelled() } else { raised })

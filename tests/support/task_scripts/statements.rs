@@ -3,7 +3,7 @@
 use innermost::{Await, Call, Coroutine, CoroutineExt, Exception, sleep};
 use serde_json::{Value, json};
 
-use super::activation::{Activation, Child, Does};
+use super::activation::{Child, Does};
 use super::exceptions::exception;
 use super::program::Statement;
 use super::world::Me;
@@ -28,7 +28,10 @@ impl Me {
                 self.done(&json!(["spawned", name]))
             }
             Statement::Join(slot) => match world.slot(*slot) {
-                Some(slot) => self.logs("joined", slot.join(world)),
+                Some(slot) => {
+                    world.joins(&slot.task.any());
+                    self.logs("joined", slot.join())
+                },
                 None => self.done(&json!(["empty"])),
             },
             Statement::Cancel(slot) => match world.slot(*slot) {
@@ -55,15 +58,7 @@ impl Me {
                 world.event_loop.call_later(*delay, callback)?;
                 Does::Go(Flow::Next)
             }
-            statement => return self.synchronise(statement, handled),
-        })
-    }
-
-    /// A script as this task runs it itself.
-    pub(super) fn run(&self, script: usize) -> impl Coroutine<Yield = Await, Input = (), Return = Option<i64>> + use<> {
-        Activation::new(self.clone(), self.world.script(script), None).map(|flow| match flow {
-            Flow::Return(value) => value,
-            Flow::Next | Flow::Raise(_) => None,
+            statement => return self.wait(statement, handled),
         })
     }
 
@@ -77,7 +72,7 @@ impl Me {
     }
 
     /// Awaits, and logs the value of that.
-    fn logs<C, T>(&self, what: &'static str, child: C) -> Does
+    pub(super) fn logs<C, T>(&self, what: &'static str, child: C) -> Does
     where
         C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
         T: Into<Value> + 'static,

@@ -2,7 +2,7 @@
 
 use innermost::queue::Queue;
 use innermost::sync::{Barrier, BrokenBarrier, Condition, Event, Lock, Semaphore};
-use innermost::{Await, Coroutine, CoroutineExt, Exception, ready};
+use innermost::{CoroutineExt, Exception};
 use serde_json::{Value, json};
 
 use super::activation::{Activation, Does};
@@ -104,16 +104,11 @@ impl Me {
     }
 
     /// The body of a scope: notes that it was entered, then runs.
-    fn inside(
-        &self,
-        entered: &'static str,
-        body: &Body,
-        handled: Option<Exception>,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = Flow> + use<> {
-        let (me, activation) = (self.clone(), Activation::new(self.clone(), body, handled));
-        ready(()).then(move |()| {
+    fn inside(&self, entered: &'static str, body: &Body, handled: Option<Exception>) -> Activation {
+        let me = self.clone();
+        Activation::new(self.clone(), body, handled).after(move || {
             me.note(&json!([entered]));
-            activation
+            Ok(())
         })
     }
 }

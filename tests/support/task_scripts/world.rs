@@ -4,15 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use innermost::{AnyTask, Exception, Future, LoopHandle, Task};
+use innermost::{AnyTask, CoroutineExt, Exception, Future, LoopHandle, Map, Task};
 use serde_json::{Value, json};
 
+use super::activation::Activation;
 use super::program::{Body, Program};
 use super::slot::Slot;
 use super::synchronising::MeetingPlaces;
+use crate::blocks::Flow;
 
 /// A script that runs as a task: what it returns.
 pub(super) type ScriptTask = Task<Option<i64>>;
+
+/// A script that is to run.
+pub(super) type Script = Map<Activation, fn(Flow) -> Option<i64>>;
 
 /// What the scripts of one run share.
 pub(super) struct World {
@@ -22,6 +27,8 @@ pub(super) struct World {
     created: RefCell<Vec<ScriptTask>>,
     slots: RefCell<BTreeMap<usize, Slot>>,
     has_circle: Cell<bool>,
+    /// What each task has gathered last, by its name.
+    gathered: RefCell<BTreeMap<String, Vec<AnyTask>>>,
     pub(super) futures: [Future<i64>; 3],
     pub(super) places: MeetingPlaces,
 }
@@ -35,6 +42,7 @@ impl World {
             created: RefCell::default(),
             slots: RefCell::default(),
             has_circle: Cell::new(false),
+            gathered: RefCell::default(),
             futures,
             places: MeetingPlaces::new(),
             event_loop,
@@ -56,15 +64,28 @@ impl World {
         &self.program.scripts[script]
     }
 
-    /// Runs a script as a task and names it by its place in the order of creation.
+    /// Runs a script as a task.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
     pub(super) fn task(self: &Rc<Self>, script: usize) -> Result<ScriptTask, Exception> {
+        self.task_by(script, |run| self.event_loop.create_task(run))
+    }
+
+    /// The same, by what makes a task of a coroutine. It is named by its place in the order of creation.
+    ///
+    /// # Errors
+    ///
+    /// What `create` raises.
+    pub(super) fn task_by(
+        self: &Rc<Self>,
+        script: usize,
+        create: impl FnOnce(Script) -> Result<ScriptTask, Exception>,
+    ) -> Result<ScriptTask, Exception> {
         let name: Rc<str> = format!("t{}", self.created.borrow().len()).into();
         let me = Me { world: Rc::clone(self), name: Rc::clone(&name) };
-        let task = self.event_loop.create_task(me.run(script))?;
+        let task = create(me.run(script))?;
         task.any().set_name(name);
         self.created.borrow_mut().push(task.clone());
         Ok(task)
@@ -89,15 +110,25 @@ impl World {
     /// them all.
     pub(super) fn joins(&self, task: &AnyTask) {
         let Some(current) = self.event_loop.current_task() else { return };
-        let mut seen = vec![task.clone()];
-        while let Some(next) = seen.last().and_then(|last| self.awaited_by(last)) {
-            if next.is(&current) {
-                self.has_circle.set(true);
+        let mut found = vec![task.clone()];
+        let mut next = 0;
+        while let Some(task) = found.get(next) {
+            for awaited in self.awaited_by(task) {
+                if awaited.is(&current) {
+                    self.has_circle.set(true);
+                }
+                if !found.iter().any(|task| task.is(&awaited)) {
+                    found.push(awaited);
+                }
             }
-            if seen.iter().any(|task| task.is(&next)) {
-                break;
-            }
-            seen.push(next);
+            next += 1;
+        }
+    }
+
+    /// Notes that the running task is about to gather these.
+    pub(super) fn gathers(&self, tasks: &[ScriptTask]) {
+        if let Some(current) = self.event_loop.current_task() {
+            self.gathered.borrow_mut().insert(current.name(), tasks.iter().map(|task| task.any()).collect());
         }
     }
 
@@ -106,11 +137,22 @@ impl World {
         self.has_circle.get()
     }
 
-    /// The task that one awaits, if it does: what its stack says.
-    fn awaited_by(&self, task: &AnyTask) -> Option<AnyTask> {
-        let stack = task.stack_trace();
-        let name = stack.yielded()?.strip_prefix("Task(")?.strip_suffix(", pending)")?;
-        self.created().into_iter().map(|task| task.any()).find(|task| task.name() == name)
+    /// The tasks that one awaits: what its stack says.
+    fn awaited_by(&self, task: &AnyTask) -> Vec<AnyTask> {
+        match task.stack_trace().yielded() {
+            Some("Gather(pending)") => self.gathered.borrow().get(&task.name()).cloned().unwrap_or_default(),
+            Some(wanted) => {
+                let awaited = self.created().into_iter().map(|task| task.any());
+                awaited.filter(|task| format!("Task({}, pending)", task.name()) == wanted).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// The names of these tasks, in the order of their creation.
+    pub(super) fn names_in_order(&self, tasks: &[ScriptTask]) -> Vec<String> {
+        let created = self.created().into_iter();
+        created.filter(|task| tasks.iter().any(|other| other.is(task))).map(|task| task.any().name()).collect()
     }
 
     /// Those that have not ended.
@@ -129,5 +171,10 @@ pub(super) struct Me {
 impl Me {
     pub(super) fn note(&self, what: &Value) {
         self.world.note(&self.name, what);
+    }
+
+    /// A script that this task is to run, itself or as another.
+    pub(super) fn run(&self, script: usize) -> Script {
+        Activation::new(self.clone(), self.world.script(script), None).map(Flow::returned)
     }
 }
