@@ -31,7 +31,7 @@ impl Me {
                 Some(slot) => {
                     world.joins(&slot.task.any());
                     self.logs("joined", slot.join())
-                },
+                }
                 None => self.done(&json!(["empty"])),
             },
             Statement::Cancel(slot) => match world.slot(*slot) {

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{
-    AsCompleted, NextCompleted, ReturnWhen, as_completed, gather, gather_all, shield, task_group, timeout, wait, wait_for,
+    AsCompleted, NextCompleted, ReturnWhen, as_completed, gather, gather_all, shield, task_group, timeout, wait,
+    wait_for,
 };
 use innermost::{Await, Coroutine, Exception, Resumed, Step, yield_from};
 use serde_json::{Value, json};
@@ -34,7 +35,9 @@ impl Me {
                 let tasks = self.tasks(scripts)?;
                 self.world.gathers(&tasks);
                 if *keep_exceptions {
-                    self.notes(gather_all(tasks)?, |all| json!(["gathered", all.iter().map(outcome).collect::<Vec<_>>()]))
+                    self.notes(gather_all(tasks)?, |all| {
+                        json!(["gathered", all.iter().map(outcome).collect::<Vec<_>>()])
+                    })
                 } else {
                     self.notes(gather(tasks)?, |all| json!(["gathered", all]))
                 }
