@@ -76,9 +76,8 @@ impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Join<C> {
         if !self.started {
             self.start()?;
         }
-        let was_thrown_in = sent.is_err();
         match yield_from!(self.awaited, sent) {
-            Err(raised) if raised.is_cancelled() && !was_thrown_in => {
+            Err(raised) if raised.is_cancelled() && self.slot.task.cancelled() => {
                 let given = self.slot.marks.has_given_cancelled.replace(true);
                 Err(if given { Exception::cancelled() } else { raised })
             }
