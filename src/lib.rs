@@ -9,7 +9,8 @@
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
-//! Imports point downwards only. Without the feature `std`, which is on by default, only layer 0 is there.
+//! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
+//! itself. Without the feature `std`, which is on by default, only layer 0 is there.
 //!
 //! # A first program
 //!

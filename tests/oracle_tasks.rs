@@ -5,6 +5,10 @@
 //! and nothing of the machine. Here a machine that interprets their scripts runs on the event loop; the log must come
 //! out the same, entry by entry.
 //!
+//! One thing is CPython's alone. Where tasks await each other in a circle, a cancel that comes to them runs round it until
+//! the recursion limit is reached: it raises, and cancels nobody. Ours cancels all of them. So a program is let off if
+//! its tasks have awaited each other in a circle.
+//!
 //! `ORACLE_FILE=path cargo test --release --test oracle_tasks` replays the recording of that name instead.
 
 use std::rc::Rc;
@@ -26,7 +30,7 @@ fn every_program_does_what_it_did_in_cpython() {
         programs += 1;
         match replay(&Rc::new(Program::parse(&line))) {
             Replay::Same => {}
-            Replay::HasCircle(_) => let_off += 1,
+            Replay::HasCircle => let_off += 1,
             Replay::Differs(difference) => panic!("program {programs} of {path}\n{line}\n{difference}"),
         }
     }

@@ -4,6 +4,8 @@
 //! what becomes of that: a loop starts over, a handler catches, a `finally` holds it back until it has run. Each block
 //! has a program counter of its own, so nothing recurses, and a suspension may stand anywhere.
 
+#![allow(dead_code, reason = "each oracle uses its part")]
+
 use std::rc::Rc;
 
 use innermost::Exception;
