@@ -4,11 +4,13 @@
 //! ```text
 //!  L3   net                       sockets whose operations are coroutines
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!       sync         queue        locks, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
-//! Imports point downwards only. Without the feature `std`, which is on by default, only layer 0 is there.
+//! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
+//! itself. Without the feature `std`, which is on by default, only layer 0 is there.
 //!
 //! # A first program
 //!
@@ -91,11 +93,19 @@ mod event_loop;
 #[cfg(feature = "std")]
 mod net;
 #[cfg(feature = "std")]
+pub mod queue;
+#[cfg(feature = "std")]
+pub mod sync;
+#[cfg(feature = "std")]
 mod sys;
 #[cfg(feature = "std")]
 mod task;
 #[cfg(feature = "std")]
+pub mod testing;
+#[cfg(feature = "std")]
 mod time;
+#[cfg(feature = "std")]
+pub mod wait;
 
 pub use self::coroutine::{
     Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
@@ -107,7 +117,7 @@ pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerH
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
-pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]
