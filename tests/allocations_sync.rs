@@ -63,7 +63,7 @@ fn two_tasks_that_send_an_item_to_and_fro_allocate_nothing() {
     let before = ALLOCATIONS.get();
     event_loop.create_task(Stopping(1000, event_loop.handle())).expect("the loop is open");
     event_loop.run_forever().expect("it runs");
-    // The task that stops the loop, and what its end costs: nothing a turn.
+    // The task that stops the loop, and the start of the loop: nothing a turn.
     assert!(ALLOCATIONS.get() - before <= 2, "{} in 1000 turns", ALLOCATIONS.get() - before);
 }
 
