@@ -29,8 +29,7 @@ impl<T> Get<T> {
     fn give_up(&mut self) {
         let Some(place) = self.phase.end() else { return };
         let state = &self.queue.0;
-        state.getters.leave(&place);
-        if place.was_woken() && !self.queue.is_empty() {
+        if state.getters.leave(place) && !self.queue.is_empty() {
             state.getters.pop_and_wake();
         }
     }
@@ -54,8 +53,9 @@ impl<T> Coroutine for Get<T> {
                         self.give_up();
                         return Err(raised);
                     }
-                    // Whoever has woken it has taken it out of the queue.
-                    self.phase = Phase::Over;
+                    if let Some(place) = self.phase.end() {
+                        self.queue.0.getters.leave(place);
+                    }
                 }
                 Phase::Over => return Err(reused()),
             }

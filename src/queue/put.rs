@@ -46,8 +46,7 @@ impl<T> Put<T> {
     fn give_up(&mut self) {
         let Some(place) = self.phase.end() else { return };
         let state = &self.queue.0;
-        state.putters.leave(&place);
-        if place.was_woken() && !self.queue.is_full() {
+        if state.putters.leave(place) && !self.queue.is_full() {
             state.putters.pop_and_wake();
         }
     }
@@ -71,8 +70,9 @@ impl<T> Coroutine for Put<T> {
                         self.give_up();
                         return Err(raised);
                     }
-                    // Whoever has woken it has taken it out of the queue.
-                    self.phase = Phase::Over;
+                    if let Some(place) = self.phase.end() {
+                        self.queue.0.putters.leave(place);
+                    }
                 }
                 Phase::Over => return Err(reused()),
             }

@@ -200,9 +200,19 @@ impl ConditionWait {
         Ok(())
     }
 
+    /// Leaves those who wait, and goes on to the lock.
+    fn acquire(&mut self, raised: Option<Exception>) {
+        let acquiring = WaitPhase::Acquiring(self.condition.acquire(), raised);
+        if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, acquiring) {
+            self.condition.0.waiters.leave(place);
+        }
+    }
+
     /// Ends by raising: whatever it was notified of, another must hear.
     fn fail(&mut self, guard: Option<LockGuard>, raised: Exception) -> Exception {
-        self.phase = WaitPhase::Over(guard);
+        if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, WaitPhase::Over(guard)) {
+            self.condition.0.waiters.leave(place);
+        }
         self.condition.wake(1);
         raised
     }
@@ -217,14 +227,10 @@ impl Coroutine for ConditionWait {
         loop {
             match &mut self.phase {
                 WaitPhase::Created(_) => self.begin(&mut sent)?,
-                WaitPhase::Waiting(place) => {
-                    let raised = yield_from!(place, sent).err();
-                    self.condition.0.waiters.leave(place);
-                    match raised {
-                        Some(exit) if exit.is_generator_exit() => return Err(self.fail(None, exit)),
-                        raised => self.phase = WaitPhase::Acquiring(self.condition.acquire(), raised),
-                    }
-                }
+                WaitPhase::Waiting(place) => match yield_from!(place, sent).err() {
+                    Some(exit) if exit.is_generator_exit() => return Err(self.fail(None, exit)),
+                    raised => self.acquire(raised),
+                },
                 WaitPhase::Acquiring(acquire, raised) => match yield_from!(acquire, sent) {
                     Ok(guard) => match raised.take() {
                         None => {
@@ -252,8 +258,7 @@ impl Drop for ConditionWait {
     fn drop(&mut self) {
         match mem::replace(&mut self.phase, WaitPhase::Over(None)) {
             WaitPhase::Waiting(place) => {
-                self.condition.0.waiters.leave(&place);
-                if place.was_woken() {
+                if self.condition.0.waiters.leave(place) {
                     self.condition.wake(1);
                 }
             }

@@ -129,7 +129,7 @@ impl Coroutine for EventWait {
 impl EventWait {
     fn leave(&mut self) {
         if let Some(place) = self.phase.end() {
-            self.event.0.waiters.leave(&place);
+            self.event.0.waiters.leave(place);
         }
     }
 }

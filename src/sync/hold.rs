@@ -36,6 +36,14 @@ enum Stage<A, G, C> {
     Over,
 }
 
+/// How it is called for people.
+#[derive(Debug)]
+enum Standing {
+    Acquiring,
+    Holding,
+    Over,
+}
+
 impl<A, C> Hold<A, C>
 where
     A: Coroutine<Yield = Await, Input = ()>,
@@ -78,9 +86,9 @@ where
 
     fn state(&self) -> State<'_> {
         match &self.0 {
-            Stage::Acquiring(acquire, _) => State::new("hold", &"acquiring").delegating_to(acquire.state()),
-            Stage::Holding(child, _) => State::new("hold", &"holding").delegating_to(child.state()),
-            Stage::Over => State::new("hold", &"over"),
+            Stage::Acquiring(acquire, _) => State::new("hold", &Standing::Acquiring).delegating_to(acquire.state()),
+            Stage::Holding(child, _) => State::new("hold", &Standing::Holding).delegating_to(child.state()),
+            Stage::Over => State::new("hold", &Standing::Over),
         }
     }
 }

@@ -9,8 +9,8 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Hold;
-use super::wait_queue::{Phase, WaitQueue, reused};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use super::wait_queue::{Phase, Place, WaitQueue, reused};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
 use crate::yield_from;
 
@@ -67,7 +67,7 @@ impl Lock {
     /// Raises `RuntimeError` where it must wait and no loop runs.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        Acquire { lock: self.clone(), phase: Phase::Created }
+        Acquire { lock: Some(self.clone()), place: None }
     }
 
     /// The guard, if it is to be had without waiting: nobody holds the lock, and nobody was woken to take it.
@@ -79,7 +79,7 @@ impl Lock {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Option<LockGuard> {
-        (!self.0.locked.get() && !self.0.waiters.has_live()).then(|| self.lock())
+        self.is_free().then(|| self.clone().into_guard())
     }
 
     /// Whether somebody holds it. Also `false` in the turn between a release and the run of who was woken by it.
@@ -103,10 +103,16 @@ impl Lock {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether nobody holds it, and nobody was woken to take it.
     #[inline]
-    fn lock(&self) -> LockGuard {
+    fn is_free(&self) -> bool {
+        !self.0.locked.get() && !self.0.waiters.has_live()
+    }
+
+    #[inline]
+    fn into_guard(self) -> LockGuard {
         self.0.locked.set(true);
-        LockGuard(self.clone())
+        LockGuard(self)
     }
 }
 
@@ -156,8 +162,10 @@ impl fmt::Debug for LockGuard {
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Acquire {
-    lock: Lock,
-    phase: Phase,
+    /// Becomes the guard's. `None` once this is over.
+    lock: Option<Lock>,
+    /// While it waits.
+    place: Option<Place>,
 }
 
 impl Coroutine for Acquire {
@@ -166,50 +174,55 @@ impl Coroutine for Acquire {
     type Return = LockGuard;
 
     #[inline]
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Created => {
-                    self.phase = Phase::Over;
-                    take_sent(&mut sent)?;
-                    if let Some(guard) = self.lock.try_acquire() {
-                        return Ok(Step::Return(guard));
-                    }
-                    self.phase = Phase::Waiting(self.lock.0.waiters.join()?);
-                }
-                Phase::Waiting(place) => {
-                    return match yield_from!(place, sent) {
-                        Ok(()) => Ok(Step::Return(self.enter())),
-                        Err(raised) => {
-                            self.give_up();
-                            Err(raised)
-                        }
-                    };
-                }
-                Phase::Over => return Err(reused()),
-            }
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        if self.place.is_some() || sent.is_err() {
+            return self.wait(sent);
+        }
+        match self.lock.take() {
+            Some(lock) if lock.is_free() => Ok(Step::Return(lock.into_guard())),
+            Some(lock) => self.begin_to_wait(lock),
+            None => Err(reused()),
         }
     }
 
     fn state(&self) -> State<'_> {
-        State::new("Lock.acquire", &self.phase)
+        match &self.place {
+            Some(place) => State::new("Lock.acquire", place),
+            None if self.lock.is_some() => State::new("Lock.acquire", &Phase::Created),
+            None => State::new("Lock.acquire", &Phase::Over),
+        }
     }
 }
 
 impl Acquire {
-    fn enter(&mut self) -> LockGuard {
-        if let Some(place) = self.phase.end() {
-            self.lock.0.waiters.leave(&place);
+    #[inline(never)]
+    fn begin_to_wait(&mut self, lock: Lock) -> Resumed<Self> {
+        self.place = Some(lock.0.waiters.join()?);
+        self.lock = Some(lock);
+        self.wait(Ok(()))
+    }
+
+    #[inline(never)]
+    fn wait(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let outcome = match &mut self.place {
+            Some(place) => yield_from!(place, sent),
+            None => sent,
+        };
+        if let Err(raised) = outcome {
+            self.give_up();
+            return Err(raised);
         }
-        self.lock.lock()
+        let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return Err(reused()) };
+        lock.0.waiters.leave(place);
+        Ok(Step::Return(lock.into_guard()))
     }
 
     /// Leaves the queue without the lock. Where that is free, whoever is first now is to have it.
     fn give_up(&mut self) {
-        let Some(place) = self.phase.end() else { return };
-        self.lock.0.waiters.leave(&place);
-        if !self.lock.locked() {
-            self.lock.0.waiters.wake_first();
+        let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return };
+        lock.0.waiters.leave(place);
+        if !lock.locked() {
+            lock.0.waiters.wake_first();
         }
     }
 }
@@ -217,6 +230,8 @@ impl Acquire {
 impl Drop for Acquire {
     #[inline]
     fn drop(&mut self) {
-        self.give_up();
+        if self.place.is_some() {
+            self.give_up();
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::Hold;
 use super::wait_queue::{Phase, Place, WaitQueue, reused};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::task::Await;
 use crate::yield_from;
 
@@ -101,13 +101,13 @@ macro_rules! semaphore_methods {
             /// Raises `RuntimeError` where it must wait and no loop runs.
             #[inline]
             pub fn acquire(&self) -> AcquirePermit {
-                AcquirePermit { permits: self.0.clone(), phase: Phase::Created }
+                AcquirePermit { permits: Some(self.0.clone()), place: None }
             }
 
             /// A permit, if it is to be had without waiting.
             #[inline]
             pub fn try_acquire(&self) -> Option<Permit> {
-                self.0.try_take()
+                self.0.clone().try_take().ok()
             }
 
             /// Whether one would have to wait: there is no permit, or others wait.
@@ -166,13 +166,14 @@ impl Permits {
         self.0.value.get() == 0 || self.0.waiters.has_live()
     }
 
+    /// A permit, or the handle again.
     #[inline]
-    fn try_take(&self) -> Option<Permit> {
+    fn try_take(self) -> Result<Permit, Self> {
         if self.locked() {
-            return None;
+            return Err(self);
         }
         self.0.value.set(self.0.value.get() - 1);
-        Some(Permit { of: Some(self.clone()) })
+        Ok(Permit { of: Some(self) })
     }
 
     /// `false` where there were all already.
@@ -197,20 +198,18 @@ impl Permits {
         woken
     }
 
-    /// Leaves the queue. What there is now goes to those who had to queue only because others did.
-    fn leave(&self, place: &Place, permit: Taken) {
-        self.0.waiters.leave(place);
-        if matches!(permit, Taken::No) && place.was_woken() {
+    /// Leaves the queue without a permit: one that was given is given back.
+    fn give_up(&self, place: Place) {
+        if self.0.waiters.leave(place) {
             self.0.value.set(self.0.value.get() + 1);
         }
+        self.wake_allowed();
+    }
+
+    /// What there is goes to those who had to queue only because others did.
+    fn wake_allowed(&self) {
         while self.0.value.get() > 0 && self.wake_next() {}
     }
-}
-
-/// Whether the permit is taken that a waiter was given, if it was given one.
-enum Taken {
-    Yes,
-    No,
 }
 
 impl fmt::Debug for Permits {
@@ -256,8 +255,10 @@ impl fmt::Debug for Permit {
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct AcquirePermit {
-    permits: Permits,
-    phase: Phase,
+    /// Become the permit's. `None` once this is over.
+    permits: Option<Permits>,
+    /// While it waits.
+    place: Option<Place>,
 }
 
 impl Coroutine for AcquirePermit {
@@ -266,36 +267,52 @@ impl Coroutine for AcquirePermit {
     type Return = Permit;
 
     #[inline]
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Created => {
-                    self.phase = Phase::Over;
-                    take_sent(&mut sent)?;
-                    if let Some(permit) = self.permits.try_take() {
-                        return Ok(Step::Return(permit));
-                    }
-                    self.phase = Phase::Waiting(self.permits.0.waiters.join()?);
-                }
-                Phase::Waiting(place) => {
-                    let woken = yield_from!(place, sent);
-                    self.leave(if woken.is_ok() { Taken::Yes } else { Taken::No });
-                    return woken.map(|()| Step::Return(Permit { of: Some(self.permits.clone()) }));
-                }
-                Phase::Over => return Err(reused()),
-            }
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        if self.place.is_some() || sent.is_err() {
+            return self.wait(sent);
+        }
+        match self.permits.take().ok_or_else(reused)?.try_take() {
+            Ok(permit) => Ok(Step::Return(permit)),
+            Err(permits) => self.begin_to_wait(permits),
         }
     }
 
     fn state(&self) -> State<'_> {
-        State::new("Semaphore.acquire", &self.phase)
+        match &self.place {
+            Some(place) => State::new("Semaphore.acquire", place),
+            None if self.permits.is_some() => State::new("Semaphore.acquire", &Phase::Created),
+            None => State::new("Semaphore.acquire", &Phase::Over),
+        }
     }
 }
 
 impl AcquirePermit {
-    fn leave(&mut self, permit: Taken) {
-        if let Some(place) = self.phase.end() {
-            self.permits.leave(&place, permit);
+    #[inline(never)]
+    fn begin_to_wait(&mut self, permits: Permits) -> Resumed<Self> {
+        self.place = Some(permits.0.waiters.join()?);
+        self.permits = Some(permits);
+        self.wait(Ok(()))
+    }
+
+    #[inline(never)]
+    fn wait(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let outcome = match &mut self.place {
+            Some(place) => yield_from!(place, sent),
+            None => sent,
+        };
+        if let Err(raised) = outcome {
+            self.give_up();
+            return Err(raised);
+        }
+        let (Some(permits), Some(place)) = (self.permits.take(), self.place.take()) else { return Err(reused()) };
+        permits.0.waiters.leave(place);
+        permits.wake_allowed();
+        Ok(Step::Return(Permit { of: Some(permits) }))
+    }
+
+    fn give_up(&mut self) {
+        if let (Some(permits), Some(place)) = (self.permits.take(), self.place.take()) {
+            permits.give_up(place);
         }
     }
 }
@@ -303,6 +320,8 @@ impl AcquirePermit {
 impl Drop for AcquirePermit {
     #[inline]
     fn drop(&mut self) {
-        self.leave(Taken::No);
+        if self.place.is_some() {
+            self.give_up();
+        }
     }
 }

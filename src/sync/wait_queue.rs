@@ -14,6 +14,9 @@
 //! The queue is a doubly linked list in a slab: joining, and leaving from anywhere, cost the same however many wait. A
 //! walk to the first that still waits begins at `pending`, and never passes the same waiter twice.
 //!
+//! Futures are used again (rule 2). A task refers to what it has waited for until it waits for something else, so that
+//! the future of its last wait cannot be used for the next one, but that of the wait before: hence two spare ones.
+//!
 //! Invariants:
 //!
 //! 1. Everyone before `pending` is done, and who is done stays so. `pending` may be done too: it was cancelled since.
@@ -40,6 +43,7 @@ pub(crate) struct WaitQueue {
     last: Cell<usize>,
     pending: Cell<usize>,
     woken: Cell<usize>,
+    spare: [Cell<Option<Future<()>>>; 2],
 }
 
 struct Waiter {
@@ -56,6 +60,7 @@ impl WaitQueue {
             last: Cell::new(NONE),
             pending: Cell::new(NONE),
             woken: Cell::new(0),
+            spare: [const { Cell::new(None) }; 2],
         }
     }
 
@@ -76,7 +81,7 @@ impl WaitQueue {
     ///
     /// `RuntimeError` where no loop runs.
     pub(crate) fn join(&self) -> Result<Place, Exception> {
-        let future = running()?.create_future();
+        let future = self.future()?;
         let last = self.last.get();
         let mut waiters = self.waiters.borrow_mut();
         let index = waiters.insert(Waiter { future: future.clone(), before: last, behind: NONE });
@@ -91,13 +96,17 @@ impl WaitQueue {
         Ok(Place { index, future })
     }
 
-    /// Leaves the queue, if it was not taken out before.
-    pub(crate) fn leave(&self, place: &Place) {
+    /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
+    pub(crate) fn leave(&self, place: Place) -> bool {
+        let Place { index, future } = place;
         let mut waiters = self.waiters.borrow_mut();
-        let is_there = waiters.get(place.index).is_some_and(|waiter| waiter.future.is(&place.future));
-        let left = is_there.then(|| self.unlink(&mut waiters, place.index));
+        let is_there = waiters.get(index).is_some_and(|waiter| waiter.future.is(&future));
+        let left = is_there.then(|| self.unlink(&mut waiters, index));
         drop(waiters);
         drop(left);
+        let woken = was_woken(&future);
+        self.keep(future);
+        woken
     }
 
     /// Wakes the first, unless it is done already.
@@ -135,6 +144,33 @@ impl WaitQueue {
             }
         }
         false
+    }
+
+    /// A pending future of the running loop.
+    fn future(&self) -> Result<Future<()>, Exception> {
+        let event_loop = running()?;
+        for slot in &self.spare {
+            if let Some(spare) = slot.take() {
+                if event_loop.renew_future(&spare) {
+                    return Ok(spare);
+                }
+                slot.set(Some(spare));
+            }
+        }
+        Ok(event_loop.create_future())
+    }
+
+    fn keep(&self, future: Future<()>) {
+        if !future.done() {
+            return;
+        }
+        let mut spare = Some(future);
+        for slot in &self.spare {
+            spare = slot.replace(spare);
+            if spare.is_none() {
+                return;
+            }
+        }
     }
 
     fn wake(&self, pending: Option<&Future<()>>) -> bool {
@@ -189,13 +225,6 @@ fn was_woken(future: &Future<()>) -> bool {
 pub(crate) struct Place {
     index: usize,
     future: Future<()>,
-}
-
-impl Place {
-    /// Whether it was woken, rather than cancelled.
-    pub(crate) fn was_woken(&self) -> bool {
-        was_woken(&self.future)
-    }
 }
 
 impl Coroutine for Place {

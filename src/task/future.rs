@@ -159,6 +159,20 @@ impl<T: 'static> Future<T> {
         Self(Rc::new(Open(Shared::new(scheduler))))
     }
 
+    /// Makes it as good as new, if it is a future of that loop that is done and that nobody else has: for who needs one
+    /// after the other.
+    pub(crate) fn renew(&self, scheduler: &Rc<Scheduler>) -> bool {
+        let shared = self.shared();
+        let renews = Rc::strong_count(&self.0) == 1
+            && self.0.is_open()
+            && shared.done()
+            && Rc::ptr_eq(&shared.scheduler, scheduler);
+        if renews {
+            shared.renew();
+        }
+        renews
+    }
+
     /// Finishes it with a result.
     ///
     /// # Errors

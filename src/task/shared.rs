@@ -141,6 +141,13 @@ impl<T> Shared<T> {
         self.outcome.take().unwrap_or_else(|| Err(self.no_outcome()))
     }
 
+    /// Makes it pending again. Nobody may know of it any more, and so nobody waits.
+    pub(super) fn renew(&self) {
+        drop(self.outcome.take());
+        self.retrieved.set(false);
+        self.status.set(Status::Pending);
+    }
+
     /// What asking for the outcome raises where there is none.
     fn no_outcome(&self) -> Exception {
         let text = match self.status.get() {

@@ -203,8 +203,8 @@ fn what_is_held_is_given_back_after_the_child_was_dropped_and_when_closed() {
 fn a_scope_shows_where_it_stands() {
     let lock = Lock::new();
     let mut held = lock.hold(Turns(1));
-    assert_eq!(held.state().to_string(), "hold: \"acquiring\" > Lock.acquire: Created");
+    assert_eq!(held.state().to_string(), "hold: Acquiring > Lock.acquire: Created");
     assert!(matches!(held.resume(Ok(())), Ok(Step::Yield(_))));
-    assert_eq!(held.state().to_string(), "hold: \"holding\" > Turns");
+    assert_eq!(held.state().to_string(), "hold: Holding > Turns");
     assert_eq!(format!("{lock:?} {held:?}"), "Lock(locked, 0 waiting) Hold(holding)");
 }
