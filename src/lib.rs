@@ -96,6 +96,8 @@ mod sys;
 mod task;
 #[cfg(feature = "std")]
 mod time;
+#[cfg(feature = "std")]
+pub mod wait;
 
 pub use self::coroutine::{
     Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
