@@ -1,8 +1,8 @@
 //! A future that others make done, and whose cancel is theirs: what `gather` is built on.
 //!
-//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and knows
-//! then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not cancel
-//! by calling each other: see `cancel.rs`.
+//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and
+//! knows then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not
+//! cancel by calling each other: see `cancel.rs`.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
