@@ -8,7 +8,7 @@ mod wait_scripts;
 use wait_scripts::expect;
 
 use innermost::wait::{Gather, gather, gather_all, join};
-use innermost::{Exception, Future, Kind};
+use innermost::{CoroutineExt, Exception, Future, Kind};
 use wait_scripts::clock::test_loop;
 use wait_scripts::in_task;
 
@@ -97,24 +97,22 @@ fn to_cancel_it_is_false_where_no_child_can_be_cancelled() {
 
 // W6
 #[test]
-fn a_gather_of_gathers_is_cancelled_to_its_leaves_however_deep() {
+fn a_chain_of_gathers_is_cancelled_to_its_end_however_long() {
     let event_loop = test_loop();
-    let leaf = event_loop.create_future::<()>();
+    let innermost = event_loop.create_future::<()>();
     let handle = event_loop.handle();
-    let outermost = in_task(&event_loop, {
-        let leaf = leaf.clone();
-        move || {
-            let mut outermost = gather([handle.ensure_future(leaf)?.any_future()])?;
-            for _ in 0..20_000 {
-                outermost = gather([outermost.any_future()])?;
-            }
-            Ok(outermost)
+    let mut task = event_loop.create_task(innermost.clone()).unwrap();
+    let outermost = in_task(&event_loop, move || {
+        for _ in 0..20_000 {
+            task = handle.create_task(gather([task])?.map(|_: Vec<()>| ()))?;
         }
+        Ok(task)
     });
-    // Tasks wait for the ends here, and the last of them is cancelled.
+    event_loop.run_once().unwrap();
     assert!(outermost.cancel());
-    drop(outermost);
-    assert!(!leaf.done());
+    assert!(innermost.cancelled());
+    assert!(event_loop.run_until_complete(outermost).unwrap_err().is_cancelled());
+    assert!(event_loop.all_tasks().is_empty());
 }
 
 #[test]
@@ -233,7 +231,8 @@ fn kept_failures_are_results_and_end_nothing_early() {
 fn a_cancelled_child_fails_it_and_the_siblings_go_on() {
     expect(
         r#"
-            [["spawn", 0, 1], ["sleep", 1], ["cancel", 1], ["try", [["join", 0]], [["BaseException", []]], null], ["sleep", 3]]
+            [["spawn", 0, 1], ["sleep", 1], ["cancel", 1], ["try", [["join", 0]], [["BaseException", []]], null],
+             ["sleep", 3]]
             [["try", [["gather", [2, 3], false]], [["CancelledError", [["log", 5]]]], null], ["uncancel"]]
             [["spawn", 1, 4], ["join", 1]]
             [["sleep", 2], ["log", 3]]
@@ -338,7 +337,8 @@ fn a_child_that_takes_no_notice_of_the_cancel_is_waited_for() {
 fn a_cancel_after_the_last_child_has_ended_is_the_waiting_tasks_own() {
     expect(
         r#"
-            [["spawn", 0, 1], ["sleep", 0], ["sleep", 0], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
+            [["spawn", 0, 1], ["sleep", 0], ["sleep", 0], ["cancel", 0],
+             ["try", [["join", 0]], [["CancelledError", []]], null]]
             [["gather", [2], false]]
             [["log", 2]]
         "#,

@@ -127,7 +127,9 @@ fn without_tasks_it_does_not_wait() {
 fn a_failure_cancels_the_siblings_and_the_body() {
     expect(
         r#"
-            [["try", [["group", [1, 2], [["try", [["sleep", 5]], [], [["log", 9]]]]]], [["ExceptionGroup", [["uncancel"]]]], null], ["sleep", 0], ["log", 8]]
+            [["try", [["group", [1, 2], [["try", [["sleep", 5]], [], [["log", 9]]]]]],
+             [["ExceptionGroup", [["uncancel"]]]], null],
+             ["sleep", 0], ["log", 8]]
             [["sleep", 1], ["raise", "ValueError", 1]]
             [["try", [["sleep", 5]], [], [["sleep", 1], ["log", 2]]]]
         "#,
@@ -264,7 +266,8 @@ fn failures_go_before_a_cancel_from_elsewhere_which_comes_at_the_next_wait() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
-            [["try", [["group", [2], [["sleep", 5]]]], [["ExceptionGroup", [["log", 1], ["try", [["sleep", 0]], [["CancelledError", [["uncancel"], ["reraise"]]]], null]]]], null]]
+            [["try", [["group", [2], [["sleep", 5]]]], [["ExceptionGroup", [["log", 1], ["try", [["sleep", 0]],
+             [["CancelledError", [["uncancel"], ["reraise"]]]], null]]]], null]]
             [["try", [["sleep", 5]], [["CancelledError", [["raise", "ValueError", 2]]]], null]]
         "#,
         r#"
@@ -286,7 +289,9 @@ fn failures_go_before_a_cancel_from_elsewhere_which_comes_at_the_next_wait() {
 fn an_inner_group_fails_alone() {
     expect(
         r#"
-            [["group", [2], [["try", [["group", [1], [["sleep", 5]]]], [["ExceptionGroup", [["log", 1], ["sleep", 2], ["log", 2]]]], null]]], ["uncancel"], ["sleep", 0]]
+            [["group", [2], [["try", [["group", [1], [["sleep", 5]]]], [["ExceptionGroup", [["log", 1], ["sleep", 2],
+             ["log", 2]]]], null]]],
+             ["uncancel"], ["sleep", 0]]
             [["sleep", 1], ["raise", "ValueError", 1]]
             [["sleep", 2], ["log", 3]]
         "#,
@@ -306,7 +311,9 @@ fn an_inner_group_fails_alone() {
 fn an_outer_failure_cancels_both() {
     expect(
         r#"
-            [["try", [["group", [1], [["group", [2], [["try", [["sleep", 5]], [], [["log", 1]]]]]]]], [["ExceptionGroup", [["uncancel"]]]], null], ["sleep", 0], ["log", 9]]
+            [["try", [["group", [1], [["group", [2], [["try", [["sleep", 5]], [], [["log", 1]]]]]]]],
+             [["ExceptionGroup", [["uncancel"]]]], null],
+             ["sleep", 0], ["log", 9]]
             [["sleep", 1], ["raise", "ValueError", 1]]
             [["try", [["sleep", 5]], [], [["sleep", 1], ["log", 2]]]]
         "#,
@@ -326,7 +333,8 @@ fn an_outer_failure_cancels_both() {
 fn both_groups_fail() {
     expect(
         r#"
-            [["try", [["group", [1], [["group", [2], [["sleep", 5]]]]]], [["ExceptionGroup", [["uncancel"]]]], null], ["sleep", 0], ["log", 9]]
+            [["try", [["group", [1], [["group", [2], [["sleep", 5]]]]]], [["ExceptionGroup", [["uncancel"]]]], null],
+             ["sleep", 0], ["log", 9]]
             [["sleep", 1], ["raise", "ValueError", 1]]
             [["try", [["sleep", 5]], [["CancelledError", [["raise", "KeyError", 2]]]], null]]
         "#,
@@ -345,7 +353,8 @@ fn both_groups_fail() {
 fn a_deadline_around_a_group_cancels_it() {
     expect(
         r#"
-            [["try", [["timeout", 1, [["group", [1, 1], []]]]], [["TimeoutError", [["uncancel"]]]], null], ["sleep", 0], ["log", 9]]
+            [["try", [["timeout", 1, [["group", [1, 1], []]]]], [["TimeoutError", [["uncancel"]]]], null],
+             ["sleep", 0], ["log", 9]]
             [["try", [["sleep", 5]], [], [["sleep", 1], ["log", 1]]]]
         "#,
         r#"
@@ -381,7 +390,8 @@ fn a_deadline_inside_a_group_is_a_failure_of_its_body() {
 fn a_second_cancel_while_it_waits_changes_nothing() {
     expect(
         r#"
-            [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["sleep", 0], ["cancel", 0], ["sleep", 0], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
+            [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["sleep", 0], ["cancel", 0], ["sleep", 0], ["cancel", 0],
+             ["try", [["join", 0]], [["CancelledError", []]], null]]
             [["try", [["group", [2], []]], [["CancelledError", [["uncancel"], ["reraise"]]]], null]]
             [["try", [["sleep", 5]], [["CancelledError", [["sleep", 3], ["log", 2]]]], null]]
         "#,

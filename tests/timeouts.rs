@@ -190,7 +190,8 @@ fn what_cleaning_up_raises_or_returns_goes_before_the_timeout() {
 fn a_cancel_that_comes_with_the_result_is_not_lost() {
     expect(
         r#"
-            [["spawn", 0, 1], ["sleep", 0], ["fut_set", 0, 7], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
+            [["spawn", 0, 1], ["sleep", 0], ["fut_set", 0, 7], ["cancel", 0],
+             ["try", [["join", 0]], [["CancelledError", []]], null]]
             [["wait_for", 5, 2]]
             [["fut_wait", 0]]
         "#,
@@ -263,7 +264,8 @@ fn a_cancel_from_elsewhere_passes() {
 fn what_else_the_body_raises_at_the_deadline_passes() {
     expect(
         r#"
-            [["try", [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["raise", "KeyError", 1]]]], null]]]], [["KeyError", [["uncancel"]]]], null]]
+            [["try", [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["raise", "KeyError", 1]]]],
+             null]]]], [["KeyError", [["uncancel"]]]], null]]
         "#,
         r#"
             [1, "t0", "caught", ["CancelledError", null]]
@@ -279,7 +281,8 @@ fn what_else_the_body_raises_at_the_deadline_passes() {
 fn an_inner_deadline_converts_and_the_outer_one_still_comes() {
     expect(
         r#"
-            [["try", [["timeout", 2, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["sleep", 5]]]], null]]]], [["TimeoutError", [["uncancel"]]]], null]]
+            [["try", [["timeout", 2, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["sleep", 5]]]],
+             null]]]], [["TimeoutError", [["uncancel"]]]], null]]
         "#,
         r#"
             [1, "t0", "caught", ["TimeoutError", null]]
@@ -295,7 +298,8 @@ fn an_inner_deadline_converts_and_the_outer_one_still_comes() {
 fn two_deadlines_at_once_convert_once_each() {
     expect(
         r#"
-            [["try", [["timeout", 1, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["log", 1]]]], null], ["sleep", 0], ["log", 2]]]], [["TimeoutError", [["uncancel"]]]], null]]
+            [["try", [["timeout", 1, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["log", 1]]]],
+             null], ["sleep", 0], ["log", 2]]]], [["TimeoutError", [["uncancel"]]]], null]]
         "#,
         r#"
             [1, "t0", "caught", ["TimeoutError", null]]
@@ -310,7 +314,8 @@ fn two_deadlines_at_once_convert_once_each() {
 fn a_deadline_that_is_past_comes_at_the_first_wait_that_lasts() {
     expect(
         r#"
-            [["try", [["timeout", 0, [["log", 1], ["sleep", 0], ["log", 2], ["sleep", 0], ["log", 3]]]], [["TimeoutError", []]], null]]
+            [["try", [["timeout", 0, [["log", 1], ["sleep", 0], ["log", 2], ["sleep", 0], ["log", 3]]]],
+             [["TimeoutError", []]], null]]
         "#,
         r#"
             [0, "t0", "log", 1]
@@ -341,7 +346,9 @@ fn in_the_handler_of_a_cancel_a_timeout_works() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["join", 0]]
-            [["try", [["sleep", 5]], [["CancelledError", [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["uncancel"]]]], null]]]], null], ["return", 1]]
+            [["try", [["sleep", 5]], [["CancelledError", [["try", [["timeout", 1, [["sleep", 5]]]],
+             [["TimeoutError", [["uncancel"]]]], null]]]], null],
+             ["return", 1]]
         "#,
         r#"
             [0, "t0", "spawned", "t1"]
@@ -360,7 +367,9 @@ fn in_the_handler_of_a_cancel_a_timeout_works() {
 fn who_takes_no_notice_of_the_deadline_returns() {
     expect(
         r#"
-            [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["log", 1]]]], null], ["sleep", 2], ["log", 2]]], ["uncancel"]]
+            [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["log", 1]]]], null], ["sleep", 2],
+             ["log", 2]]],
+             ["uncancel"]]
         "#,
         r#"
             [1, "t0", "caught", ["CancelledError", null]]
@@ -377,7 +386,8 @@ fn who_takes_no_notice_of_the_deadline_returns() {
 fn a_deadline_inside_a_finally_works() {
     expect(
         r#"
-            [["try", [["timeout", 1, [["try", [["sleep", 5]], [], [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["log", 1]]]], null]]]]]], [["TimeoutError", []]], null]]
+            [["try", [["timeout", 1, [["try", [["sleep", 5]], [], [["try", [["timeout", 1, [["sleep", 5]]]],
+             [["TimeoutError", [["log", 1]]]], null]]]]]], [["TimeoutError", []]], null]]
         "#,
         r#"
             [2, "t0", "caught", ["TimeoutError", null]]

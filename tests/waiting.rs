@@ -147,7 +147,8 @@ fn no_time_is_two_turns() {
 fn its_cancel_leaves_the_tasks_running() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
+             ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
             [["sleep", 3], ["return", 1]]
             [["wait", [0], null, "ALL_COMPLETED"]]
         "#,
@@ -321,7 +322,8 @@ fn sleeping_no_time_lets_the_others_run_once() {
 fn a_shield_keeps_the_cancel_from_the_inner_task() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
+             ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
             [["sleep", 3], ["return", 1]]
             [["shield", 0]]
         "#,
@@ -341,7 +343,8 @@ fn a_shield_keeps_the_cancel_from_the_inner_task() {
 fn a_cancelled_inner_task_cancels_its_shield() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 0], ["try", [["join", 1]], [["CancelledError", []]], null]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 0],
+             ["try", [["join", 1]], [["CancelledError", []]], null]]
             [["sleep", 3], ["return", 1]]
             [["shield", 0]]
         "#,
@@ -360,7 +363,8 @@ fn a_cancelled_inner_task_cancels_its_shield() {
 fn a_shielded_result_and_a_shielded_failure_pass() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["shield", 0], ["try", [["shield", 1]], [["ValueError", []]], null], ["join", 0]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["shield", 0], ["try", [["shield", 1]], [["ValueError", []]], null],
+             ["join", 0]]
             [["sleep", 1], ["return", 1]]
             [["sleep", 2], ["raise", "ValueError", 2]]
         "#,
@@ -380,7 +384,8 @@ fn a_shielded_result_and_a_shielded_failure_pass() {
 fn a_task_that_is_done_is_its_own_shield() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["soon", 1], ["shield", 0], ["soon", 2], ["try", [["shield", 1]], [["ValueError", []]], null]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["soon", 1], ["shield", 0], ["soon", 2],
+             ["try", [["shield", 1]], [["ValueError", []]], null]]
             [["return", 1]]
             [["raise", "ValueError", 2]]
         "#,
@@ -401,7 +406,9 @@ fn a_task_that_is_done_is_its_own_shield() {
 fn inner_and_outer_cancelled_in_one_turn() {
     expect(
         r#"
-            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["cancel", 0], ["try", [["join", 1]], [["CancelledError", []]], null], ["try", [["join", 0]], [["CancelledError", []]], null]]
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["cancel", 0],
+             ["try", [["join", 1]], [["CancelledError", []]], null],
+             ["try", [["join", 0]], [["CancelledError", []]], null]]
             [["sleep", 3], ["return", 1]]
             [["shield", 0]]
         "#,

@@ -1,8 +1,8 @@
 //! How a cancel finds its way: from the task that is cancelled to what it waits for, and on.
 //!
-//! A task's cancel is that of what it waits for, and a gathering's is that of all its children, so that the way may fork
-//! and be as long as its user likes: a walk with a list of what lies behind, and no recursion. Depth first, in order, as
-//! if each called the next.
+//! A task's cancel is that of what it waits for, and a gathering's is that of all its children, so that the way may
+//! fork and be as long as its user likes: a walk with a list of what lies behind, and no recursion. Depth first, in
+//! order, as if each called the next.
 
 use std::rc::Rc;
 use std::vec::Vec;

@@ -1,8 +1,8 @@
 //! A future that others make done, and whose cancel is theirs: what `gather` is built on.
 //!
-//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and knows
-//! then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not cancel
-//! by calling each other: see `cancel.rs`.
+//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and
+//! knows then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not
+//! cancel by calling each other: see `cancel.rs`.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -132,7 +132,7 @@ impl<R: 'static> Awaitable for Gathering<R> {
 impl<R> Drop for Gathering<R> {
     fn drop(&mut self) {
         if let Some(exception) = self.shared.never_retrieved() {
-            let context = ErrorContext::new("Gather exception was never retrieved").caused_by(exception);
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
             self.shared.scheduler.report(context);
         }
     }

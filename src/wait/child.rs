@@ -1,8 +1,8 @@
 //! A coroutine that was made a future, and how its result comes back.
 //!
-//! A result is moved out of a task that was made here, since nobody else has a handle to it. A future that was handed in
-//! keeps its result: it is asked for it in the way in which awaiting it would, which clones, or moves in the case of
-//! [`Join`](crate::Join). So nothing here needs `Clone`.
+//! A result is moved out of a task that was made here, since nobody else has a handle to it. A future that was handed
+//! in keeps its result: it is asked for it in the way in which awaiting it would, which clones, or moves in the case of
+//! [`Join`]. So nothing here needs `Clone`.
 
 use core::any::Any;
 use core::fmt;

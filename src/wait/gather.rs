@@ -1,7 +1,8 @@
 //! All results of several coroutines, in order.
 //!
-//! Every child tells the gathering when it is done, from the ready queue; the last one, or the first that fails, makes the
-//! gathering done, which queues who waits for it. So a result comes two turns after the last child's, as in asyncio.
+//! Every child tells the gathering when it is done, from the ready queue; the last one, or the first that fails, makes
+//! the gathering done, which queues who waits for it. So a result comes two turns after the last child's, as in
+//! asyncio.
 
 use core::cell::Cell;
 use core::fmt;
@@ -106,7 +107,8 @@ where
 /// What [`gather`], [`gather_all`] and [`join`](fn@super::join) make: the future of all results together.
 ///
 /// A handle to a [`Future`] that only its children make done. To wait for it moves the results out, so that it is
-/// awaited once. It is `cancelled` never: its cancel is that of its children, and `false` where none could be cancelled.
+/// awaited once. It is `cancelled` never: its cancel is that of its children, and `false` where none could be
+/// cancelled.
 pub struct Gather<R>(Join<R>);
 
 /// What [`gather_all`] makes.

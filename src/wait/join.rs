@@ -11,7 +11,7 @@ use crate::task::{AnyFuture, Await};
 
 /// Runs the coroutines of a tuple at once, and gives the tuple of their results. asyncio's `gather`.
 ///
-/// As [`gather`](super::gather), for up to eight coroutines of different types.
+/// As [`gather`](fn@super::gather), for up to eight coroutines of different types.
 ///
 /// ```
 /// use innermost::wait::{Gather, join};
@@ -41,7 +41,7 @@ use crate::task::{AnyFuture, Await};
 ///
 /// # Errors
 ///
-/// As [`gather`](super::gather).
+/// As [`gather`](fn@super::gather).
 pub fn join<J: JoinTuple>(coroutines: J) -> Result<Gather<J::Returns>, Exception> {
     coroutines.start(&running()?)
 }

@@ -1,19 +1,19 @@
 //! Layer 2: waiting for several things, for a limited time, or for all that a scope has started.
 //!
-//! What asyncio writes as a block (`async with timeout(..)`, `async with TaskGroup()`) is a coroutine around a coroutine
-//! here: the scope drives the child that runs inside it, and leaves when the child has ended, whichever way. Where a
-//! machine would rather enter and leave by hand, both halves are public.
+//! What asyncio writes as a block (`async with timeout(..)`, `async with TaskGroup()`) is a coroutine around a
+//! coroutine here: the scope drives the child that runs inside it, and leaves when the child has ended, whichever way.
+//! Where a machine would rather enter and leave by hand, both halves are public.
 //!
 //! | file | holds | asyncio's |
 //! |---|---|---|
-//! | `gather.rs`       | [`gather`], [`gather_all`]: all results, in order | `gather` |
-//! | `join.rs`         | [`join`]: the same for a tuple of different types | `gather` |
+//! | `gather.rs`       | [`gather`](fn@gather), [`gather_all`]: all results, in order | `gather` |
+//! | `join.rs`         | [`join`](fn@join): the same for a tuple of different types | `gather` |
 //! | `several.rs`      | [`wait`](fn@wait): which are done, which are not | `wait` |
-//! | `as_completed.rs` | [`as_completed`]: results as they come | `as_completed` |
-//! | `shield.rs`       | [`shield`]: a wait whose cancel goes no further | `shield` |
-//! | `timeout.rs`      | [`timeout`], [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
-//! | `wait_for.rs`     | [`wait_for`]: one result, for a limited time | `wait_for` |
-//! | `task_group.rs`   | [`task_group`], [`TaskGroup`] | `TaskGroup` |
+//! | `as_completed.rs` | [`as_completed`](fn@as_completed): results as they come | `as_completed` |
+//! | `shield.rs`       | [`shield`](fn@shield): a wait whose cancel goes no further | `shield` |
+//! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
+//! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
+//! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
 //! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
 //!

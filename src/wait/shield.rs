@@ -65,8 +65,8 @@ fn pass_on<T: 'static>(inner: &Future<T>, how: Outcome<T>, outer: &Future<T>) {
     }
 }
 
-/// What [`shield`] makes: a handle to a [`Future`] of its own, or to that which was done already. To wait for the former
-/// moves the result out; so it is awaited once.
+/// What [`shield`] makes: a handle to a [`Future`] of its own, or to that which was done already. To wait for the
+/// former moves the result out; so it is awaited once.
 pub struct Shield<T>(Child<T>);
 
 impl<T: 'static> Shield<T> {

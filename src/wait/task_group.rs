@@ -52,8 +52,8 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// When it is resumed: an [`ExceptionGroup`] of what failed; `CancelledError`; `RuntimeError` where it does not run in a
-/// task.
+/// When it is resumed: an [`ExceptionGroup`] of what failed; `CancelledError`; `RuntimeError` where it does not run in
+/// a task.
 pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
 where
     C: Coroutine<Yield = Await, Input = ()>,
@@ -64,9 +64,9 @@ where
 
 /// Tasks that end before the scope that has started them. asyncio's `TaskGroup`.
 ///
-/// A handle: clones stand for the same group, and tasks may add to it. [`scope`](Self::scope) enters and leaves around a
-/// coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter), and gives [`exit`](Self::exit) how
-/// what ran inside has ended, whichever way, and waits for what that makes.
+/// A handle: clones stand for the same group, and tasks may add to it. [`scope`](Self::scope) enters and leaves around
+/// a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter), and gives [`exit`](Self::exit)
+/// how what ran inside has ended, whichever way, and waits for what that makes.
 ///
 /// ```
 /// use innermost::wait::{ExceptionGroup, TaskGroup, timeout};

@@ -1,8 +1,8 @@
 //! A deadline for a coroutine.
 //!
-//! At its deadline a timeout cancels the task in which it was entered, and remembers that it did. A `CancelledError` that
-//! comes out then is its own if no more cancels of the task are asked for than when it was entered, its own taken back:
-//! that becomes a `TimeoutError`, and all others pass.
+//! At its deadline a timeout cancels the task in which it was entered, and remembers that it did. A `CancelledError`
+//! that comes out then is its own if no more cancels of the task are asked for than when it was entered, its own taken
+//! back: that becomes a `TimeoutError`, and all others pass.
 //!
 //! ```text
 //!  created --enter--> active --deadline--> expiring --exit--> expired
@@ -72,8 +72,8 @@ where
 /// A deadline: entered, perhaps moved, and left. asyncio's `Timeout`.
 ///
 /// A handle: clones stand for the same deadline, so that the child may keep one and move it. [`scope`](Self::scope)
-/// enters and leaves around a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter) in a step
-/// before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way.
+/// enters and leaves around a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter) in a
+/// step before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way.
 ///
 /// ```
 /// use innermost::wait::Timeout;
@@ -250,8 +250,8 @@ impl Timeout {
         }
     }
 
-    /// Leaves it, given how what ran inside has ended, and gives how that ends now: a `CancelledError` that the deadline
-    /// has caused is a `TimeoutError`, everything else as it was.
+    /// Leaves it, given how what ran inside has ended, and gives how that ends now: a `CancelledError` that the
+    /// deadline has caused is a `TimeoutError`, everything else as it was.
     ///
     /// Another exception that is raised because of that cancel has a `TimeoutError` for its
     /// [`cause`](Exception::cause), unless it has one already or is shared.

@@ -53,8 +53,8 @@ enum Phase<C: Coroutine> {
     Over,
 }
 
-/// A wait for a future that was cancelled. By a future of its own, so that it can be cancelled even where that one takes
-/// no notice.
+/// A wait for a future that was cancelled. By a future of its own, so that it can be cancelled even where that one
+/// takes no notice.
 struct Stopping<T> {
     child: Child<T>,
     future: AnyFuture,

@@ -22,8 +22,9 @@
 //!  ["try", body, [[kind, handler]...], final]        a handler logs ["caught", exc]
 //! ```
 //!
-//! At 20 seconds every future that is not done gets the result 0; at 40 and at 60 every task that is not done is cancelled.
-//! When the main task has ended, these timers and all other tasks are cancelled, and the loop runs until they have ended.
+//! At 20 seconds every future that is not done gets the result 0; at 40 and at 60 every task that is not done is
+//! cancelled. When the main task has ended, these timers and all other tasks are cancelled, and the loop runs until
+//! they have ended.
 
 #![allow(dead_code, reason = "each file of tests uses its part")]
 
@@ -54,21 +55,17 @@ pub(crate) struct Program {
     futures: [Future<Value>; 3],
 }
 
-/// Runs the program in `text`, and compares what it does with what CPython did: each line of `recorded` is an entry of the
-/// log, the last one how the main task ended.
+/// Runs the program in `text`, its scripts one after the other, and compares what it does with what CPython did: each
+/// line of `recorded` is an entry of the log, the last one how the main task ended.
 pub(crate) fn expect(text: &str, recorded: &str) {
-    let scripts = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let scripts = scripts.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
-    let recorded: Vec<Value> = recorded
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
-        .collect();
-    let (mut log, end) = run(scripts.collect());
+    let values = |text: &str| {
+        let values = serde_json::Deserializer::from_str(text).into_iter::<Value>().collect::<Result<Vec<_>, _>>();
+        values.unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    let (mut log, end) = run(values(text));
     log.push(end);
     let print = |log: &[Value]| log.iter().map(|entry| format!("{entry}\n")).collect::<String>();
-    assert_eq!(print(&log), print(&recorded));
+    assert_eq!(print(&log), print(&values(recorded)));
 }
 
 /// Runs a program; gives its log, and how its main task ended.
