@@ -4,7 +4,8 @@
 //! ```text
 //!  L3   net                       sockets whose operations are coroutines
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
-//!       sync         queue        locks, semaphores, conditions, barriers; queues
+//!       wait                      gather, wait, timeouts, task groups
+//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
@@ -66,6 +67,9 @@
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
+//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
+//! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
+//! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
