@@ -4,11 +4,14 @@
 //! ```text
 //!  L3   net                       sockets whose operations are coroutines
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!       wait                      gather, wait, timeouts, task groups
+//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
-//! Imports point downwards only. Without the feature `std`, which is on by default, only layer 0 is there.
+//! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
+//! itself. Without the feature `std`, which is on by default, only layer 0 is there.
 //!
 //! # A first program
 //!
@@ -64,6 +67,9 @@
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
+//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
+//! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
+//! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
@@ -91,11 +97,19 @@ mod event_loop;
 #[cfg(feature = "std")]
 mod net;
 #[cfg(feature = "std")]
+pub mod queue;
+#[cfg(feature = "std")]
+pub mod sync;
+#[cfg(feature = "std")]
 mod sys;
 #[cfg(feature = "std")]
 mod task;
 #[cfg(feature = "std")]
+pub mod testing;
+#[cfg(feature = "std")]
 mod time;
+#[cfg(feature = "std")]
+pub mod wait;
 
 pub use self::coroutine::{
     Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
@@ -107,7 +121,7 @@ pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerH
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
-pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]

@@ -19,24 +19,22 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_generators` replays the recording of that name instead.
 
-use std::env;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::rc::Rc;
 
+#[path = "support/blocks.rs"]
+mod blocks;
 #[path = "support/generator_scripts/mod.rs"]
 mod generator_scripts;
+#[path = "support/recorded.rs"]
+mod recorded;
 
 use generator_scripts::{Children, Program, Replay, replay};
 
 /// Replays the recording up to the first program that differs; gives how many there were, and how many were let off.
 fn replay_all(children: Children) -> (usize, usize) {
-    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/generators.jsonl");
-    let path = env::var("ORACLE_FILE").unwrap_or_else(|_| recorded.to_owned());
-    let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (path, lines) = recorded::programs("generators.jsonl");
     let (mut programs, mut let_off) = (0, 0);
-    for line in BufReader::new(file).lines() {
-        let line = line.expect("a recording is text");
+    for line in lines {
         programs += 1;
         match replay(&Rc::new(Program::parse(&line)), children) {
             Replay::Same => {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use innermost::{
     AnyTask, Await, Call, Clock, Coroutine, ErrorContext, EventLoop, Exception, Future, Kind, LoopHandle, Resumed,
-    State, Step, Task, TimerHandle, from_fn, ready, sleep, yield_from,
+    State, Step, Task, TimerHandle, Waiting, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "support/clock.rs"]
@@ -631,12 +631,12 @@ fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
         fn now(&self) -> Duration {
             self.0.now()
         }
-        fn advance_to(&self, deadline: Duration) -> bool {
+        fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
             if let Some((event_loop, log)) = self.1.take() {
                 event_loop.call_soon(log.adds("injected")).expect("the loop is open");
                 drop(event_loop.call_later(Duration::ZERO, log.adds("due at once")));
             }
-            self.0.advance_to(deadline)
+            self.0.wait_until(deadline)
         }
     }
     let (log, slot) = (Log::default(), Rc::new(RefCell::new(None)));

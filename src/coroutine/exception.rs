@@ -137,6 +137,19 @@ impl Exception {
         Self::raised(kind, Payload::Message(text.into()), Some(cause))
     }
 
+    /// The same, raised on account of `context`, unless it says already why it was raised, or cannot be changed: a bare
+    /// kind has no room for it, and one that is shared is not ours alone.
+    #[cfg(feature = "std")]
+    pub(crate) fn raised_during(mut self, context: impl FnOnce() -> Self) -> Self {
+        if let Repr::Raised(shared) = &mut self.0
+            && let Some(raised) = Arc::get_mut(shared)
+            && raised.cause.is_none()
+        {
+            raised.cause = Some(context());
+        }
+        self
+    }
+
     fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
         Self(Repr::Raised(Arc::new(Raised { kind, payload, cause })))
     }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::coroutine::{Coroutine, Exception};
-use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, default_selector, signal};
+use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
 mod memory;
@@ -138,7 +138,7 @@ impl EventLoop {
             scheduler,
             timers: RefCell::new(Timers::new()),
             // That nothing will happen before now is true at any time.
-            clock_jumps: clock.advance_to(clock.now()),
+            clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
             clock,
             inbox,
             fd_for_hosts: OnceCell::new(),
@@ -226,6 +226,11 @@ impl LoopHandle {
     /// A future of this loop.
     pub fn create_future<T: 'static>(&self) -> Future<T> {
         Future::new(Rc::clone(&self.0.scheduler))
+    }
+
+    /// Makes a future of this loop as good as new, where that can be done.
+    pub(crate) fn renew_future<T: 'static>(&self, future: &Future<T>) -> bool {
+        future.renew(&self.0.scheduler)
     }
 
     /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,

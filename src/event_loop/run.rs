@@ -28,7 +28,7 @@ impl LoopHandle {
             }
         };
         self.0.scratch.set(scratch);
-        Ok(result?)
+        result
     }
 
     /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
@@ -93,11 +93,19 @@ impl LoopHandle {
         let any: &dyn Any = coroutine;
         let task = any.downcast_ref::<Task<C::Return>>().map(Deref::deref);
         let Some(future) = any.downcast_ref::<Future<C::Return>>().or(task) else { return Ok(None) };
+        self.check_owns(future)?;
+        Ok(Some(future.clone()))
+    }
+
+    /// # Errors
+    ///
+    /// `ValueError` for a future of another loop.
+    pub(crate) fn check_owns<T: 'static>(&self, future: &Future<T>) -> Result<(), Exception> {
         if !future.is_of(&self.0.scheduler) {
             let text = "The future belongs to a different loop than the one specified as the loop argument";
             return Err(Exception::message(Kind::ValueError, text));
         }
-        Ok(Some(future.clone()))
+        Ok(())
     }
 
     /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.

@@ -7,19 +7,22 @@
 
 use core::time::Duration;
 use std::boxed::Box;
+use std::format;
 use std::io;
 use std::rc::Rc;
+use std::string::String;
 use std::vec::Vec;
 
 use super::{Core, Scratch, WAKER};
-use crate::sys::{Event, signal};
+use crate::coroutine::{Exception, Kind};
+use crate::sys::{Event, Waiting, signal};
 use crate::task::{Run, callback};
 
 /// How many callbacks may run before the selector is asked again.
 const SHARE: usize = 64;
 
 impl Core {
-    pub(super) fn turn(&self, scratch: &mut Scratch) -> io::Result<()> {
+    pub(super) fn turn(&self, scratch: &mut Scratch) -> Result<(), Exception> {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             self.since_select.set(0);
@@ -29,7 +32,8 @@ impl Core {
                 self.select(&mut scratch.events, Some(Duration::ZERO))?;
             }
             if is_idle() {
-                self.select(&mut scratch.events, self.until_deadline())?;
+                let timeout = self.timeout()?;
+                self.select(&mut scratch.events, timeout)?;
             }
         }
         self.move_due_timers();
@@ -46,13 +50,28 @@ impl Core {
             || (self.since_select.get() >= SHARE && !self.registry.is_empty())
     }
 
-    /// How long the loop may sleep: until the next timer, or for ever.
-    fn until_deadline(&self) -> Option<Duration> {
-        let deadline = self.timers.borrow_mut().next_deadline()?;
-        if self.clock.advance_to(deadline) {
-            return Some(Duration::ZERO);
+    /// How long a loop that has nothing to do may sleep: until the next timer, or for ever.
+    fn timeout(&self) -> Result<Option<Duration>, Exception> {
+        let deadline = self.timers.borrow_mut().next_deadline();
+        match self.clock.wait_until(deadline) {
+            Waiting::Sleep => Ok(deadline.map(|deadline| deadline.saturating_sub(self.clock.now()))),
+            Waiting::Jumped => Ok(Some(Duration::ZERO)),
+            Waiting::ForNothing => Err(self.deadlock()),
         }
-        Some(deadline.saturating_sub(self.clock.now()))
+    }
+
+    /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.
+    #[cold]
+    fn deadlock(&self) -> Exception {
+        let mut text = String::from("deadlock: everything waits for ever");
+        for task in self.scheduler.live_tasks() {
+            let stack = task.stack_trace();
+            text += &format!("\n  {}: {}", task.state().name(), stack.frames().join(" > "));
+            if let Some(wanted) = stack.yielded() {
+                text += &format!(" waits for {wanted}");
+            }
+        }
+        Exception::message(Kind::RuntimeError, text)
     }
 
     fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {

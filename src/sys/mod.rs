@@ -19,7 +19,7 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 mod waker;
 
-pub use self::clock::{Clock, MonotonicClock};
+pub use self::clock::{Clock, MonotonicClock, Waiting};
 pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
 pub(crate) use self::waker::Waker;
 

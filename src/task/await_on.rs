@@ -3,6 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
+use super::cancel::Several;
 use super::{Erased, Run, Scheduler};
 use crate::coroutine::Exception;
 
@@ -64,6 +65,8 @@ pub(crate) enum Withdrawn {
     Cancelled,
     /// The awaited object is a task, which is to be cancelled in its turn.
     Task(Rc<dyn Erased>),
+    /// The awaited object's children are to be cancelled for it; it will queue the task itself.
+    Several(Rc<dyn Several>),
     /// The task does not wait any more, and must be queued.
     Waiting(Rc<dyn Run>),
     /// There is nothing to take back: the task is in the queue already, or about to be.

@@ -17,20 +17,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::string::String;
 
-use super::cancel::{cancel, cancel_waits};
+use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
-use super::shared::{Produced, Shared};
-use super::{Await, Awaitable, ErrorContext, Future, Readied, Run, Scheduler, Task, Withdrawn};
+use super::shared::{Produced, Shared, Status};
+use super::{Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, Withdrawn};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
 
 /// A task whatever its coroutine.
-pub(crate) trait Erased: Awaitable + Run {
+pub(crate) trait Erased: Eventual + Run {
     /// What it is called, what it waits for, and what is to be thrown into it.
     fn state(&self) -> &TaskState;
-    /// The loop that it runs in.
-    fn scheduler(&self) -> &Rc<Scheduler>;
-    /// Whether it has ended.
-    fn done(&self) -> bool;
     /// Where its coroutine stands.
     fn stack_trace(&self) -> StackTrace;
     /// Its step has panicked: ends with this.
@@ -249,14 +245,6 @@ where
         &self.state
     }
 
-    fn scheduler(&self) -> &Rc<Scheduler> {
-        &self.shared.scheduler
-    }
-
-    fn done(&self) -> bool {
-        self.shared.done()
-    }
-
     fn stack_trace(&self) -> StackTrace {
         match self.driver.try_borrow() {
             Ok(driver) => StackTrace::new(driver.describe(), self.state.waits_for()),
@@ -293,12 +281,37 @@ where
         false
     }
 
-    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool {
-        cancel(self, cancelled)
-    }
-
     fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
         Some(self)
+    }
+}
+
+impl<C> Eventual for TaskCell<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.shared.scheduler
+    }
+
+    fn done(&self) -> bool {
+        self.shared.done()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.shared.status.get() == Status::Cancelled
+    }
+
+    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
+        self.shared.notify(notice)
+    }
+
+    fn remove_callback(&self, id: CallbackId) -> bool {
+        self.shared.remove_callback(id)
+    }
+
+    fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
+        if self.shared.done() { Cancelling::Over(false) } else { Cancelling::Task(self) }
     }
 }
 
@@ -417,7 +430,7 @@ impl TaskState {
         result
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.look_at_rare(|rare| rare.name.clone());
         name.map_or_else(|| format!("Task-{}", self.number), |name| String::from(&*name))
     }

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use std::boxed::Box;
 use std::rc::Rc;
 
+use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Status, Waiter};
-use super::{Await, Awaitable, Awaited, Erased, ErrorContext, Readied, Run, Scheduler, Withdrawn};
+use super::{AnyFuture, Await, Awaitable, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Withdrawn};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
@@ -42,16 +43,44 @@ impl<T: 'static> Produced<T> for Open<T> {
         true
     }
 
-    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool {
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+        None
+    }
+}
+
+impl<T: 'static> Open<T> {
+    fn cancel(self: &Rc<Self>, cancelled: &Exception) -> bool {
         if self.0.done() {
             return false;
         }
-        self.0.finish_cancelled(cancelled, || Future(Rc::clone(&self) as Rc<_>));
+        self.0.finish_cancelled(cancelled.clone(), || Future(Rc::clone(self) as Rc<_>));
         true
     }
+}
 
-    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
-        None
+impl<T: 'static> Eventual for Open<T> {
+    fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.0.scheduler
+    }
+
+    fn done(&self) -> bool {
+        self.0.done()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.status.get() == Status::Cancelled
+    }
+
+    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
+        self.0.notify(notice)
+    }
+
+    fn remove_callback(&self, id: CallbackId) -> bool {
+        self.0.remove_callback(id)
+    }
+
+    fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Cancelling {
+        Cancelling::Over(self.cancel(cancelled))
     }
 }
 
@@ -60,8 +89,13 @@ impl<T: 'static> Awaitable for Open<T> {
         self.0.wake_when_done(task, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, _: Readied, _: *const (), cancelled: &Exception) -> Withdrawn {
-        if self.cancel(cancelled.clone()) { Withdrawn::Cancelled } else { Withdrawn::TooLate }
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {
+        match what {
+            Readied::First if self.cancel(cancelled) => Withdrawn::Cancelled,
+            Readied::First => Withdrawn::TooLate,
+            // Who waits for the end alone does not bring it about.
+            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+        }
     }
 
     fn raised(&self) -> Option<Exception> {
@@ -92,6 +126,12 @@ impl<T> fmt::Debug for Open<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackId(u32);
 
+impl CallbackId {
+    pub(super) fn new(id: u32) -> Self {
+        Self(id)
+    }
+}
+
 /// A result could not be set: the future is done, or is a task's. Gives back what was to be set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidState<T>(pub T);
@@ -117,6 +157,20 @@ impl<T: 'static> Future<T> {
 
     pub(crate) fn new(scheduler: Rc<Scheduler>) -> Self {
         Self(Rc::new(Open(Shared::new(scheduler))))
+    }
+
+    /// Makes it as good as new, if it is a future of that loop that is done and that nobody else has: for who needs one
+    /// after the other.
+    pub(crate) fn renew(&self, scheduler: &Rc<Scheduler>) -> bool {
+        let shared = self.shared();
+        let renews = Rc::strong_count(&self.0) == 1
+            && self.0.is_open()
+            && shared.done()
+            && Rc::ptr_eq(&shared.scheduler, scheduler);
+        if renews {
+            shared.renew();
+        }
+        renews
     }
 
     /// Finishes it with a result.
@@ -169,7 +223,7 @@ impl<T: 'static> Future<T> {
     }
 
     fn cancel_with(&self, cancelled: Exception) -> bool {
-        Rc::clone(&self.0).cancel(cancelled)
+        cancel::cancel(Rc::clone(&self.0) as Rc<_>, cancelled)
     }
 
     pub(super) fn task(&self) -> Option<Rc<dyn Erased>> {
@@ -185,7 +239,8 @@ impl<T: 'static> Future<T> {
         self.0.shared()
     }
 
-    fn wanted(&self) -> Await {
+    /// What a coroutine yields that waits for it.
+    pub(crate) fn wanted(&self) -> Await {
         Await::Future(Awaited::new(Rc::clone(&self.0) as Rc<_>))
     }
 
@@ -239,21 +294,24 @@ impl<T: 'static> Future<T> {
     /// Has `callback` called with the future, from the ready queue, once it is done; after those that were added
     /// before.
     pub fn add_done_callback(&self, callback: impl FnOnce(Self) + 'static) -> CallbackId {
-        let id = CallbackId(self.shared().next_callback.get());
-        self.shared().next_callback.set(id.0.wrapping_add(1));
+        let id = self.shared().next_callback();
         self.shared().add(Waiter::Callback(id, Box::new(callback)), || self.clone());
         id
     }
 
     /// Takes a callback back. `false` where it was not there: it was removed before, or is queued.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
-        let removed = self.shared().take_where(|waiter| matches!(waiter, Waiter::Callback(other, _) if *other == id));
-        removed.is_some()
+        self.shared().remove_callback(id)
     }
 
     /// Waits for it, as awaiting the future itself does, and moves the result out: for what cannot be cloned.
     pub fn join(&self) -> Join<T> {
         Join(self.clone())
+    }
+
+    /// The future without its type.
+    pub fn any_future(&self) -> AnyFuture {
+        AnyFuture::new(Rc::clone(&self.0) as Rc<_>)
     }
 
     /// Whether both stand for the same future.
@@ -296,6 +354,13 @@ impl<T: Clone + 'static> Coroutine for Future<T> {
 /// What [`Future::join`] makes.
 #[derive(Debug)]
 pub struct Join<T>(Future<T>);
+
+impl<T> Join<T> {
+    /// What it waits for.
+    pub(crate) fn future(&self) -> &Future<T> {
+        &self.0
+    }
+}
 
 impl<T: 'static> Coroutine for Join<T> {
     type Yield = Await;

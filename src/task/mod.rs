@@ -21,6 +21,8 @@
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
 //! | `shared.rs`    | what futures and tasks have in common |
 //! | `task.rs`      | [`Task`]: a future that a coroutine produces |
+//! | `eventual.rs`  | [`AnyFuture`]: futures and tasks whatever their result |
+//! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
 //! | `cell.rs`      | what a task is, and how it takes a step |
 //! | `cancel.rs`    | how a cancel finds its way |
 //! | `handle.rs`    | [`Handle`]: a callback in the queue |
@@ -30,7 +32,9 @@
 mod await_on;
 mod cancel;
 mod cell;
+mod eventual;
 mod future;
+mod gathering;
 mod handle;
 mod schedule;
 mod shared;
@@ -40,7 +44,10 @@ mod task;
 pub use self::await_on::{Await, Awaited};
 pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
 pub(crate) use self::cell::{Erased, spawn};
+pub use self::eventual::AnyFuture;
+pub(crate) use self::eventual::Eventual;
 pub use self::future::{CallbackId, Future, InvalidState, Join};
+pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, callback};
 pub use self::schedule::ErrorContext;

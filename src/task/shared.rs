@@ -14,17 +14,15 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::{Awaitable, CallbackId, Erased, Future, Run, Scheduler, callback};
+use super::{CallbackId, Erased, Eventual, Future, Run, Scheduler, callback};
 use crate::coroutine::{Exception, Kind};
 
 /// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
-pub(super) trait Produced<T>: Awaitable {
+pub(super) trait Produced<T>: Eventual {
     fn shared(&self) -> &Shared<T>;
 
     /// Whether the result may be set from outside: not a task's.
     fn is_open(&self) -> bool;
-
-    fn cancel(self: Rc<Self>, cancelled: Exception) -> bool;
 
     /// The task that it is, if it is one.
     fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>>;
@@ -36,7 +34,7 @@ pub(super) struct Shared<T> {
     /// `None` while it is pending, when the result was moved out, and while a result is cloned.
     outcome: Cell<Option<Result<T, Exception>>>,
     waiters: Cell<Waiters<T>>,
-    pub(super) next_callback: Cell<u32>,
+    next_callback: Cell<u32>,
     pub(super) status: Cell<Status>,
     /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
     retrieved: Cell<bool>,
@@ -61,6 +59,8 @@ enum Waiters<T> {
 pub(super) enum Waiter<T> {
     Task(Rc<dyn Run>),
     Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
+    /// A callback that knows its future, or need not.
+    Notice(CallbackId, Box<dyn FnOnce()>),
 }
 
 impl<T> Shared<T> {
@@ -128,10 +128,24 @@ impl<T> Shared<T> {
         if unseen { self.outcome.take()?.err() } else { None }
     }
 
+    /// The id of the next callback.
+    pub(super) fn next_callback(&self) -> CallbackId {
+        let id = self.next_callback.get();
+        self.next_callback.set(id.wrapping_add(1));
+        CallbackId::new(id)
+    }
+
     /// Moves the outcome out.
     pub(super) fn take_outcome(&self) -> Result<T, Exception> {
         self.status.set(Status::Taken);
         self.outcome.take().unwrap_or_else(|| Err(self.no_outcome()))
+    }
+
+    /// Makes it pending again. Nobody may know of it any more, and so nobody waits.
+    pub(super) fn renew(&self) {
+        drop(self.outcome.take());
+        self.retrieved.set(false);
+        self.status.set(Status::Pending);
     }
 
     /// What asking for the outcome raises where there is none.
@@ -189,6 +203,25 @@ impl<T: 'static> Shared<T> {
         }
     }
 
+    /// Has `notice` called once it is done, in its place among the callbacks.
+    pub(super) fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
+        let id = self.next_callback();
+        if self.done() {
+            self.scheduler.push(callback(Rc::clone(&self.scheduler), notice));
+        } else {
+            self.push(self.waiters.replace(Waiters::None), Waiter::Notice(id, notice));
+        }
+        id
+    }
+
+    pub(super) fn remove_callback(&self, id: CallbackId) -> bool {
+        let removed = self.take_where(|waiter| match waiter {
+            Waiter::Task(_) => false,
+            Waiter::Callback(other, _) | Waiter::Notice(other, _) => *other == id,
+        });
+        removed.is_some()
+    }
+
     fn push(&self, others: Waiters<T>, waiter: Waiter<T>) {
         let mut waiters = match others {
             Waiters::None => Box::default(),
@@ -208,11 +241,11 @@ impl<T: 'static> Shared<T> {
         }
         match self.take_where(|waiter| matches!(waiter, Waiter::Task(run) if is_it(run)))? {
             Waiter::Task(run) => Some(run),
-            Waiter::Callback(..) => None,
+            Waiter::Callback(..) | Waiter::Notice(..) => None,
         }
     }
 
-    pub(super) fn take_where(&self, is_it: impl FnMut(&Waiter<T>) -> bool) -> Option<Waiter<T>> {
+    fn take_where(&self, is_it: impl FnMut(&Waiter<T>) -> bool) -> Option<Waiter<T>> {
         let mut waiters = self.waiters.replace(Waiters::None);
         let taken = match &mut waiters {
             Waiters::Several(several) => several.iter().position(is_it).map(|position| several.remove(position)),
@@ -225,6 +258,7 @@ impl<T: 'static> Shared<T> {
     fn queue(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.scheduler.push(task),
+            Waiter::Notice(_, notice) => self.scheduler.push(callback(Rc::clone(&self.scheduler), notice)),
             Waiter::Callback(_, function) => {
                 let this = this();
                 self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::string::String;
 
 use super::cancel::cancel;
-use super::{Await, Awaited, Erased, Future};
+use super::{AnyFuture, Await, Awaited, Erased, Future};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// A coroutine that runs in an event loop, and the [`Future`] of what it returns. asyncio's `Task`.
@@ -69,7 +69,7 @@ pub struct Task<T>(Future<T>);
 pub struct AnyTask(Rc<dyn Erased>);
 
 impl<T: 'static> Task<T> {
-    pub(super) fn of(future: Future<T>) -> Self {
+    pub(crate) fn of(future: Future<T>) -> Self {
         Self(future)
     }
 
@@ -123,12 +123,12 @@ impl AnyTask {
 
     /// As [`Task::cancel`].
     pub fn cancel(&self) -> bool {
-        cancel(Rc::clone(&self.0), Exception::cancelled())
+        cancel(Rc::clone(&self.0) as Rc<_>, Exception::cancelled())
     }
 
     /// As [`Task::cancel_message`].
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
-        cancel(Rc::clone(&self.0), Exception::message(Kind::CancelledError, message))
+        cancel(Rc::clone(&self.0) as Rc<_>, Exception::message(Kind::CancelledError, message))
     }
 
     /// How often its cancellation was asked for, less [`uncancel`](Self::uncancel).
@@ -140,6 +140,16 @@ impl AnyTask {
     /// will not be.
     pub fn uncancel(&self) -> u32 {
         self.0.state().uncancel()
+    }
+
+    /// The task as one of several futures.
+    pub fn any_future(&self) -> AnyFuture {
+        AnyFuture::new(Rc::clone(&self.0) as Rc<_>)
+    }
+
+    /// Whether it was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.0.is_cancelled()
     }
 
     /// Whether it has ended.

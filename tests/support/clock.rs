@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Clock, Direction, Event, EventLoop, Selector, Token, default_selector};
+use innermost::{Clock, Direction, Event, EventLoop, Selector, Token, Waiting, default_selector};
 
 /// A clock that stands still until it is moved.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +42,14 @@ impl Clock for VirtualClock {
         self.now.get()
     }
 
-    fn advance_to(&self, deadline: Duration) -> bool {
-        if !self.stays {
-            self.now.set(self.now.get().max(deadline));
+    fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+        match deadline {
+            Some(deadline) if !self.stays => {
+                self.now.set(self.now.get().max(deadline));
+                Waiting::Jumped
+            }
+            _ => Waiting::Sleep,
         }
-        !self.stays
     }
 }
 

@@ -1,10 +1,6 @@
 //! One activation of one script: a coroutine that interprets.
 //!
-//! The machine has two parts. [`At`] is where it is suspended. `blocks` is what stands open around the next statement,
-//! outermost first, each with its program counter: what CPython keeps in its exception table. A statement either goes on
-//! to the next one or leaves its block, and [`Flow`] says how. A block that is left decides what becomes of that: a loop
-//! starts over, a handler catches, a `finally` holds it back until it has run. So nothing recurses, and a yield may stand
-//! anywhere.
+//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] is what stands open around the next statement.
 //!
 //! ```text
 //!               what was sent                     into and out of blocks
@@ -27,7 +23,8 @@ use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from
 use serde_json::{Value, json};
 
 use super::exceptions::{describe, exception, is_caught_by};
-use super::program::{Body, Handler, Program, Statement};
+use super::program::{Program, Statement};
+use crate::blocks::{Blocks, Flow};
 
 /// What all activations of one run share.
 pub(crate) struct Run {
@@ -73,6 +70,15 @@ impl Run {
         }
     }
 
+    /// Whether `except kind` catches it, which is logged.
+    fn catches(&self, raised: &Exception, kind: &str) -> bool {
+        let caught = is_caught_by(raised, kind);
+        if caught {
+            self.log(json!(["caught", describe(raised)]));
+        }
+        caught
+    }
+
     pub(crate) fn take_log(&self) -> Vec<Value> {
         self.log.take()
     }
@@ -88,7 +94,7 @@ pub(crate) struct Activation {
     run: Rc<Run>,
     line: Rc<Line>,
     at: At,
-    blocks: Vec<Block>,
+    blocks: Blocks<Statement>,
 }
 
 /// Whether an activation is garbage in a cycle, and the one that delegates to it.
@@ -103,29 +109,6 @@ enum At {
     Statement,
     Yield,
     YieldFrom(Child),
-}
-
-/// A block that has been entered and not left.
-struct Block {
-    body: Body,
-    next: usize,
-    kind: BlockKind,
-}
-
-/// What a block does when it is left.
-enum BlockKind {
-    Script,
-    Loop { turns_left: u64 },
-    Try { handlers: Rc<[Handler]>, last: Option<Body> },
-    Except { handled: Exception, last: Option<Body> },
-    Finally { held_back: Flow },
-}
-
-/// How it goes on: to the next statement, or out of the block.
-enum Flow {
-    Next,
-    Return(Option<i64>),
-    Raise(Exception),
 }
 
 /// Where running statements has led to.
@@ -143,9 +126,9 @@ impl Activation {
     }
 
     fn of_script(script: usize, run: Rc<Run>, parent: Option<Rc<Line>>) -> Self {
-        let body = Block::new(&run.program.scripts[script], BlockKind::Script);
+        let blocks = Blocks::new(&run.program.scripts[script], None);
         let line = Rc::new(Line { in_cycle: Cell::new(false), parent });
-        Self { run, line, at: At::Statement, blocks: vec![body] }
+        Self { run, line, at: At::Statement, blocks }
     }
 
     fn child(&self, script: usize) -> Child {
@@ -195,7 +178,7 @@ impl Activation {
     /// Runs statements up to one that suspends, or to the end.
     fn go_on(&mut self, mut flow: Flow) -> Reached {
         loop {
-            let statement = match self.next_statement(flow) {
+            let statement = match self.blocks.next_statement(flow, |raised, kind| self.run.catches(raised, kind)) {
                 Ok(statement) => statement,
                 Err(Flow::Next) => return Reached::Return(None),
                 Err(Flow::Return(value)) => return Reached::Return(value),
@@ -210,84 +193,11 @@ impl Activation {
                 }
                 Statement::Return(number) => Flow::Return(Some(number)),
                 Statement::Raise(kind, number) => Flow::Raise(exception(&kind, number)),
-                Statement::Reraise => Flow::Raise(self.handled().expect("a bare raise stands inside a handler")),
-                Statement::Loop(turns, body) => self.enter(&body, BlockKind::Loop { turns_left: turns }),
-                Statement::Try { body, handlers, last } => self.enter(&body, BlockKind::Try { handlers, last }),
+                Statement::Reraise => Flow::Raise(self.blocks.handled().expect("a bare raise stands inside a handler")),
+                Statement::Loop(turns, body) => self.blocks.enter_loop(turns, &body),
+                Statement::Try { body, handlers, last } => self.blocks.enter_try(&body, handlers, last),
             };
         }
-    }
-
-    /// Leaves blocks until there is a statement to go on with; gives that, or the flow that has left them all.
-    fn next_statement(&mut self, mut flow: Flow) -> Result<Statement, Flow> {
-        while let Some(block) = self.blocks.last_mut() {
-            if let (Flow::Next, Some(statement)) = (&flow, block.next_statement()) {
-                return Ok(statement);
-            }
-            flow = self.leave(flow);
-        }
-        Err(flow)
-    }
-
-    /// Leaves the innermost block by `flow`, which may lead into a handler or a `finally` instead of out.
-    fn leave(&mut self, flow: Flow) -> Flow {
-        let Some(block) = self.blocks.pop() else { return flow };
-        match (block.kind, flow) {
-            (BlockKind::Try { handlers, last }, Flow::Raise(raised)) => {
-                match handlers.iter().find(|handler| is_caught_by(&raised, &handler.kind)) {
-                    Some(handler) => {
-                        self.run.log(json!(["caught", describe(&raised)]));
-                        self.enter(&handler.body, BlockKind::Except { handled: raised, last })
-                    }
-                    None => self.run_finally(last, Flow::Raise(raised)),
-                }
-            }
-            (BlockKind::Try { last, .. } | BlockKind::Except { last, .. }, flow) => self.run_finally(last, flow),
-            (BlockKind::Finally { held_back }, Flow::Next) => held_back,
-            // Whatever else leaves a `finally` takes the place of what it held back.
-            (BlockKind::Finally { .. } | BlockKind::Script | BlockKind::Loop { .. }, flow) => flow,
-        }
-    }
-
-    fn run_finally(&mut self, last: Option<Body>, held_back: Flow) -> Flow {
-        match last {
-            Some(body) => self.enter(&body, BlockKind::Finally { held_back }),
-            None => held_back,
-        }
-    }
-
-    fn enter(&mut self, body: &Body, kind: BlockKind) -> Flow {
-        self.blocks.push(Block::new(body, kind));
-        Flow::Next
-    }
-
-    /// The exception that is being handled: what a bare `raise` raises.
-    fn handled(&self) -> Option<Exception> {
-        self.blocks.iter().rev().find_map(|block| match &block.kind {
-            BlockKind::Except { handled, .. } => Some(handled.clone()),
-            BlockKind::Finally { held_back: Flow::Raise(raised) } => Some(raised.clone()),
-            _ => None,
-        })
-    }
-}
-
-impl Block {
-    fn new(body: &Body, kind: BlockKind) -> Self {
-        // A loop starts where it has just done a turn.
-        let next = if matches!(kind, BlockKind::Loop { .. }) { body.len() } else { 0 };
-        Self { body: Rc::clone(body), next, kind }
-    }
-
-    /// The statement to run next, the first one again where a loop has turns left.
-    fn next_statement(&mut self) -> Option<Statement> {
-        if let BlockKind::Loop { turns_left: turns_left @ 1.. } = &mut self.kind
-            && self.next == self.body.len()
-        {
-            *turns_left -= 1;
-            self.next = 0;
-        }
-        let statement = self.body.get(self.next)?.clone();
-        self.next += 1;
-        Some(statement)
     }
 }
 
@@ -300,6 +210,6 @@ impl Line {
 impl Drop for Activation {
     fn drop(&mut self) {
         self.run.lost_one.set(self.run.lost_one.get() || !self.blocks.is_empty());
-        self.line.in_cycle.set(self.handled().is_some());
+        self.line.in_cycle.set(self.blocks.handled().is_some());
     }
 }

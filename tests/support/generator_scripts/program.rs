@@ -24,6 +24,9 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::blocks::{self, Handler};
+use crate::recorded::{count, list, number, text};
+
 /// One recorded program.
 pub(crate) struct Program {
     pub(crate) scripts: Vec<Body>,
@@ -31,8 +34,8 @@ pub(crate) struct Program {
     pub(crate) log: Vec<Value>,
 }
 
-/// Statements that run one after the other. Shared, so that a machine can hold on to the one it is in.
-pub(crate) type Body = Rc<[Statement]>;
+/// The statements of a script.
+pub(crate) type Body = blocks::Body<Statement>;
 
 /// One statement of a script.
 #[derive(Clone)]
@@ -44,13 +47,7 @@ pub(crate) enum Statement {
     Raise(Rc<str>, i64),
     Reraise,
     Loop(u64, Body),
-    Try { body: Body, handlers: Rc<[Handler]>, last: Option<Body> },
-}
-
-/// An `except` clause.
-pub(crate) struct Handler {
-    pub(crate) kind: Rc<str>,
-    pub(crate) body: Body,
+    Try { body: Body, handlers: Rc<[Handler<Statement>]>, last: Option<Body> },
 }
 
 /// One thing that the outside does to the generator.
@@ -95,7 +92,7 @@ fn statement(recorded: &Value) -> Statement {
     }
 }
 
-fn handler(recorded: &Value) -> Handler {
+fn handler(recorded: &Value) -> Handler<Statement> {
     Handler { kind: text(&recorded[0]), body: body(&recorded[1]) }
 }
 
@@ -107,20 +104,4 @@ fn drive(recorded: &Value) -> Drive {
         ("close", []) => Drive::Close,
         _ => panic!("no such step: {recorded}"),
     }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().expect("a list")
-}
-
-fn text(value: &Value) -> Rc<str> {
-    value.as_str().expect("a text").into()
-}
-
-fn number(value: &Value) -> i64 {
-    value.as_i64().expect("a number")
-}
-
-fn count(value: &Value) -> u64 {
-    value.as_u64().expect("a count")
 }

@@ -1,0 +1,86 @@
+//! Getting, with waiting.
+
+use core::fmt;
+
+use super::{GetError, Queue, QueueShutDown};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::sync::{Phase, reused};
+use crate::task::Await;
+use crate::yield_from;
+
+/// What [`Queue::get`] makes.
+///
+/// # Dropping
+///
+/// Takes nothing out. If it was its turn, it is the next one's.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct Get<T> {
+    queue: Queue<T>,
+    phase: Phase,
+}
+
+impl<T> Get<T> {
+    #[inline]
+    pub(super) fn new(queue: Queue<T>) -> Self {
+        Self { queue, phase: Phase::Created }
+    }
+
+    /// Leaves the queue of those who wait. Where it was woken and there is an item, that is another's.
+    fn give_up(&mut self) {
+        let Some(place) = self.phase.end() else { return };
+        let state = &self.queue.0;
+        if state.getters.leave(place) && !self.queue.is_empty() {
+            state.getters.pop_and_wake();
+        }
+    }
+}
+
+impl<T> Coroutine for Get<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    #[inline]
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Created => {
+                    self.phase = Phase::Over;
+                    take_sent(&mut sent)?;
+                }
+                Phase::Waiting(place) => {
+                    if let Err(raised) = yield_from!(place, sent) {
+                        self.give_up();
+                        return Err(raised);
+                    }
+                    if let Some(place) = self.phase.end() {
+                        self.queue.0.getters.leave(place);
+                    }
+                }
+                Phase::Over => return Err(reused()),
+            }
+            match self.queue.get_nowait() {
+                Ok(item) => return Ok(Step::Return(item)),
+                Err(GetError::Empty) => self.phase = Phase::Waiting(self.queue.0.getters.join()?),
+                Err(GetError::ShutDown) => return Err(QueueShutDown.into()),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Queue.get", &self.phase)
+    }
+}
+
+impl<T> Drop for Get<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl<T> fmt::Debug for Get<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get").field("queue", &self.queue).field("phase", &self.phase).finish()
+    }
+}

@@ -1,0 +1,301 @@
+//! Layer 2: queues between the tasks of one loop.
+//!
+//! ```text
+//!   put --> waits while it is full         get --> waits while it is empty
+//!             |   ^                                  |   ^
+//!             v   | wakes the first              wakes the first |   v
+//!           [ items ....................................... ]
+//! ```
+//!
+//! A woken task is given no item and no room: it looks again when it runs, and may find that another was faster. So what
+//! was woken and does not run after all, because it was cancelled or dropped, wakes the next in its place.
+//!
+//! | asyncio | here | file |
+//! |---|---|---|
+//! | `Queue`, `LifoQueue`, `PriorityQueue` | [`Queue`], [`LifoQueue`], [`PriorityQueue`] | `mod.rs`, `kinds.rs` |
+//! | `put`, `get` | [`Put`], [`Get`] | `put.rs`, `get.rs` |
+//! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`PutError`], [`GetError`], [`QueueShutDown`] | `error.rs` |
+//! | | the items, in the order of the queue's kind | `items.rs` |
+//!
+//! Source: `Lib/asyncio/queues.py` of CPython 3.13, for the behaviour and the order of events.
+
+use core::cell::Cell;
+use core::fmt;
+use std::rc::Rc;
+
+use crate::coroutine::{Exception, Kind};
+use crate::sync::{Event, EventWait, WaitQueue};
+
+mod error;
+mod get;
+mod items;
+mod kinds;
+mod put;
+
+pub use self::error::{GetError, PutError, QueueShutDown};
+pub use self::get::Get;
+use self::items::Items;
+pub use self::kinds::{LifoQueue, PriorityQueue};
+pub use self::put::Put;
+
+/// First in, first out. asyncio's `Queue`.
+///
+/// A handle: clones stand for the same queue. [`LifoQueue`] and [`PriorityQueue`] are queues too, of another order, and
+/// dereference to this.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use innermost::queue::Queue;
+///
+/// let event_loop = EventLoop::new()?;
+/// let queue = Queue::bounded(1);
+/// queue.put_nowait("first")?;
+/// event_loop.create_task(queue.put("second"))?; // waits until there is room
+/// assert_eq!(event_loop.run_until_complete(queue.get())?, "first");
+/// assert_eq!(event_loop.run_until_complete(queue.get())?, "second");
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+pub struct Queue<T>(Rc<QueueState<T>>);
+
+struct QueueState<T> {
+    items: Items<T>,
+    maxsize: usize,
+    getters: WaitQueue,
+    putters: WaitQueue,
+    unfinished: Cell<usize>,
+    /// Set exactly while nothing is unfinished.
+    finished: Event,
+    shut_down: Cell<bool>,
+}
+
+/// What [`Queue::shutdown`] does with the items that are still in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shutdown {
+    /// They can still be got. asyncio's `immediate=False`.
+    Drain,
+    /// They are dropped, and count as done. asyncio's `immediate=True`.
+    Immediate,
+}
+
+impl<T> Queue<T> {
+    /// A queue without bounds.
+    pub fn new() -> Self {
+        Self::bounded(0)
+    }
+
+    /// A queue for so many items; without bounds where that is 0.
+    pub fn bounded(maxsize: usize) -> Self {
+        Self::of(Items::fifo(), maxsize)
+    }
+
+    fn of(items: Items<T>, maxsize: usize) -> Self {
+        let finished = Event::new();
+        finished.set();
+        Self(Rc::new(QueueState {
+            items,
+            maxsize,
+            getters: WaitQueue::new(),
+            putters: WaitQueue::new(),
+            unfinished: Cell::new(0),
+            finished,
+            shut_down: Cell::new(false),
+        }))
+    }
+
+    /// Puts an item in, as soon as there is room. asyncio's `put`.
+    ///
+    /// # Errors
+    ///
+    /// Raises [`QueueShutDown`]; `RuntimeError` where it must wait and no loop runs. The item is then still
+    /// [there](Put::into_item).
+    #[inline]
+    pub fn put(&self, item: T) -> Put<T> {
+        Put::new(self.clone(), item)
+    }
+
+    /// Puts an item in, if there is room now. asyncio's `put_nowait`.
+    ///
+    /// ```
+    /// use innermost::queue::{PutError, Queue};
+    ///
+    /// let queue = Queue::bounded(1);
+    /// assert_eq!(queue.put_nowait(1), Ok(()));
+    /// assert_eq!(queue.put_nowait(2), Err(PutError::Full(2)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The item, where the queue is full or shut down.
+    #[inline]
+    pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
+        if self.0.shut_down.get() {
+            return Err(PutError::ShutDown(item));
+        }
+        if self.is_full() {
+            return Err(PutError::Full(item));
+        }
+        self.0.unfinished.set(self.0.unfinished.get() + 1);
+        self.0.finished.clear();
+        self.0.getters.pop_and_wake();
+        // Last: what orders the items may be the user's, and may panic.
+        self.0.items.push(item);
+        Ok(())
+    }
+
+    /// Takes the next item out, as soon as there is one. asyncio's `get`.
+    ///
+    /// # Errors
+    ///
+    /// Raises [`QueueShutDown`] once the queue is shut down and empty; `RuntimeError` where it must wait and no loop
+    /// runs.
+    #[inline]
+    pub fn get(&self) -> Get<T> {
+        Get::new(self.clone())
+    }
+
+    /// Takes the next item out, if there is one now. asyncio's `get_nowait`.
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Empty`]; [`GetError::ShutDown`] where there will never be one again.
+    #[inline]
+    pub fn get_nowait(&self) -> Result<T, GetError> {
+        if !self.is_empty() {
+            self.0.putters.pop_and_wake();
+            if let Some(item) = self.0.items.pop() {
+                return Ok(item);
+            }
+        }
+        Err(if self.0.shut_down.get() { GetError::ShutDown } else { GetError::Empty })
+    }
+
+    /// Waits until every item that was put in has been got and reported by [`task_done`](Self::task_done).
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use innermost::queue::Queue;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let queue = Queue::new();
+    /// queue.put_nowait("work")?;
+    /// let joined = event_loop.create_task(queue.join())?;
+    /// event_loop.call_soon(move || {
+    ///     queue.get_nowait().expect("it was put in");
+    ///     queue.task_done().expect("it was put in");
+    /// })?;
+    /// event_loop.run_until_complete(joined)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Raises `RuntimeError` where it must wait and no loop runs.
+    pub fn join(&self) -> EventWait {
+        self.0.finished.wait()
+    }
+
+    /// Reports that what was got is dealt with.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` where that was said of everything that was ever put in.
+    #[inline]
+    pub fn task_done(&self) -> Result<(), Exception> {
+        let Some(left) = self.0.unfinished.get().checked_sub(1) else {
+            return Err(Exception::message(Kind::ValueError, "task_done() called too many times"));
+        };
+        self.finish_down_to(left);
+        Ok(())
+    }
+
+    /// How many items are in the queue. asyncio's `qsize`.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.items.len()
+    }
+
+    /// Whether there are none. asyncio's `empty`.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether there are as many as it holds. asyncio's `full`.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.0.maxsize > 0 && self.len() >= self.0.maxsize
+    }
+
+    /// How many it holds; 0 where that has no bounds.
+    pub fn maxsize(&self) -> usize {
+        self.0.maxsize
+    }
+
+    /// Takes no items from now on, and wakes everybody who waits: putters raise [`QueueShutDown`], and getters do where
+    /// nothing is left.
+    ///
+    /// ```
+    /// use innermost::queue::{GetError, PutError, Queue, Shutdown};
+    ///
+    /// let queue = Queue::new();
+    /// queue.put_nowait(1)?;
+    /// queue.shutdown(Shutdown::Drain);
+    /// assert_eq!(queue.put_nowait(2), Err(PutError::ShutDown(2)));
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(GetError::ShutDown));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn shutdown(&self, items: Shutdown) {
+        self.0.shut_down.set(true);
+        let dropped = match items {
+            Shutdown::Drain => None,
+            Shutdown::Immediate => {
+                let dropped = self.0.items.take();
+                self.finish_down_to(self.0.unfinished.get().saturating_sub(dropped.len()));
+                Some(dropped)
+            }
+        };
+        while self.0.getters.pop_and_wake() {}
+        while self.0.putters.pop_and_wake() {}
+        drop(dropped);
+    }
+
+    /// Whether both stand for the same queue.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn finish_down_to(&self, left: usize) {
+        self.0.unfinished.set(left);
+        if left == 0 {
+            self.0.finished.set();
+        }
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+/// How much is in it and who waits, not what is in it: that need not be printable.
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = &self.0;
+        f.debug_struct("Queue")
+            .field("len", &self.len())
+            .field("maxsize", &state.maxsize)
+            .field("getters", &state.getters.len())
+            .field("putters", &state.putters.len())
+            .field("unfinished", &state.unfinished.get())
+            .field("shut_down", &state.shut_down.get())
+            .finish()
+    }
+}

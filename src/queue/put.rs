@@ -1,0 +1,110 @@
+//! Putting in, with waiting.
+
+use core::fmt;
+
+use super::{PutError, Queue, QueueShutDown};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::sync::{Phase, reused};
+use crate::task::Await;
+use crate::yield_from;
+
+/// What [`Queue::put`] makes.
+///
+/// # Dropping
+///
+/// Puts nothing in. If it was its turn, it is the next one's.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct Put<T> {
+    queue: Queue<T>,
+    item: Option<T>,
+    phase: Phase,
+}
+
+impl<T> Put<T> {
+    #[inline]
+    pub(super) fn new(queue: Queue<T>, item: T) -> Self {
+        Self { queue, item: Some(item), phase: Phase::Created }
+    }
+
+    /// The item, where it was not put in: because that has not begun, waits still, or has raised.
+    ///
+    /// ```
+    /// use innermost::Coroutine;
+    /// use innermost::queue::{Queue, Shutdown};
+    ///
+    /// let queue = Queue::new();
+    /// queue.shutdown(Shutdown::Drain);
+    /// let mut put = queue.put("precious");
+    /// assert!(put.resume(Ok(())).is_err());
+    /// assert_eq!(put.into_item(), Some("precious"));
+    /// ```
+    pub fn into_item(mut self) -> Option<T> {
+        self.item.take()
+    }
+
+    /// Leaves the queue of those who wait. Where it was woken and there is room, that is another's.
+    fn give_up(&mut self) {
+        let Some(place) = self.phase.end() else { return };
+        let state = &self.queue.0;
+        if state.putters.leave(place) && !self.queue.is_full() {
+            state.putters.pop_and_wake();
+        }
+    }
+}
+
+impl<T> Coroutine for Put<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    #[inline]
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Created => {
+                    self.phase = Phase::Over;
+                    take_sent(&mut sent)?;
+                }
+                Phase::Waiting(place) => {
+                    if let Err(raised) = yield_from!(place, sent) {
+                        self.give_up();
+                        return Err(raised);
+                    }
+                    if let Some(place) = self.phase.end() {
+                        self.queue.0.putters.leave(place);
+                    }
+                }
+                Phase::Over => return Err(reused()),
+            }
+            let item = self.item.take().ok_or_else(reused)?;
+            match self.queue.put_nowait(item) {
+                Ok(()) => return Ok(Step::Return(())),
+                Err(PutError::Full(item)) => {
+                    self.item = Some(item);
+                    self.phase = Phase::Waiting(self.queue.0.putters.join()?);
+                }
+                Err(PutError::ShutDown(item)) => {
+                    self.item = Some(item);
+                    return Err(QueueShutDown.into());
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Queue.put", &self.phase)
+    }
+}
+
+impl<T> Drop for Put<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl<T> fmt::Debug for Put<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put").field("queue", &self.queue).field("phase", &self.phase).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,327 @@
+//! Where tasks wait until all of them are there.
+//!
+//! ```text
+//!            the last one is there             the last one has left
+//!  Filling ------------------------> Draining ---------------------> Filling
+//!     |                                  newcomers wait outside
+//!     | reset, while some wait
+//!     +----------------------------> Resetting --- all have left ---> Filling
+//!     | abort, from anywhere
+//!     +----------------------------> Broken ------ reset -----------> Filling, or Resetting
+//! ```
+//!
+//! Everything happens under the lock of a condition, as in asyncio, and who waits here waits for that: so each change
+//! takes the same turns as there.
+
+use core::cell::Cell;
+use core::error::Error;
+use core::fmt;
+use core::mem;
+use std::rc::Rc;
+
+use super::wait_queue::reused;
+use super::{Acquire, Condition, ConditionWait, LockGuard};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::task::Await;
+use crate::yield_from;
+
+/// Where a fixed number of tasks wait until all of them are there. asyncio's `Barrier`.
+///
+/// A handle: clones stand for the same barrier. It can be used again and again.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use innermost::sync::Barrier;
+///
+/// let event_loop = EventLoop::new()?;
+/// let barrier = Barrier::new(2);
+/// let first = event_loop.create_task(barrier.wait())?;
+/// let index = event_loop.run_until_complete(barrier.wait())?;
+/// assert_eq!((event_loop.run_until_complete(first)?, index), (0, 1));
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct Barrier(Rc<BarrierState>);
+
+struct BarrierState {
+    condition: Condition,
+    parties: usize,
+    stage: Cell<Stage>,
+    /// How many are inside, and have not left.
+    count: Cell<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Filling,
+    Draining,
+    Resetting,
+    Broken,
+}
+
+/// The barrier was aborted, or was reset while one waited. asyncio's `BrokenBarrierError`.
+///
+/// Raised as a `RuntimeError`:
+///
+/// ```
+/// use innermost::sync::{Barrier, BrokenBarrier};
+/// use innermost::{EventLoop, Kind};
+///
+/// let event_loop = EventLoop::new()?;
+/// let barrier = Barrier::new(2);
+/// event_loop.run_until_complete(barrier.abort())?;
+/// let raised = event_loop.run_until_complete(barrier.wait()).unwrap_err();
+/// assert_eq!(raised.kind(), Kind::RuntimeError);
+/// assert!(raised.downcast_ref::<BrokenBarrier>().is_some());
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokenBarrier;
+
+impl fmt::Display for BrokenBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the barrier was aborted or reset")
+    }
+}
+
+impl Error for BrokenBarrier {}
+
+fn broken() -> Exception {
+    Exception::of(Kind::RuntimeError, BrokenBarrier)
+}
+
+impl Barrier {
+    /// A barrier for so many tasks.
+    ///
+    /// # Panics
+    ///
+    /// For no tasks at all.
+    pub fn new(parties: usize) -> Self {
+        assert!(parties > 0, "a barrier is for at least one task");
+        let (stage, count) = (Cell::new(Stage::Filling), Cell::new(0));
+        Self(Rc::new(BarrierState { condition: Condition::new(), parties, stage, count }))
+    }
+
+    /// Waits until all are there; gives which of them one was, from 0, in the order in which they came. Who comes while
+    /// the others still leave waits until they have.
+    ///
+    /// # Errors
+    ///
+    /// Raises [`BrokenBarrier`] where the barrier is broken, or comes to be, or is reset; `RuntimeError` where one must
+    /// wait and no loop runs.
+    pub fn wait(&self) -> BarrierWait {
+        BarrierWait { barrier: self.clone(), phase: Phase::Entering(self.0.condition.acquire()) }
+    }
+
+    /// Makes the barrier as good as new. Who waits inside gets a [`BrokenBarrier`].
+    ///
+    /// # Errors
+    ///
+    /// Raises `RuntimeError` where it must wait and no loop runs.
+    pub fn reset(&self) -> BarrierChange {
+        self.change(Change::Reset)
+    }
+
+    /// Breaks the barrier, until it is reset: who waits, or comes to wait, gets a [`BrokenBarrier`].
+    ///
+    /// # Errors
+    ///
+    /// As [`reset`](Self::reset).
+    pub fn abort(&self) -> BarrierChange {
+        self.change(Change::Abort)
+    }
+
+    /// For how many tasks it is.
+    pub fn parties(&self) -> usize {
+        self.0.parties
+    }
+
+    /// How many are inside and wait for the others.
+    pub fn n_waiting(&self) -> usize {
+        if self.0.stage.get() == Stage::Filling { self.0.count.get() } else { 0 }
+    }
+
+    /// Whether it was aborted.
+    pub fn broken(&self) -> bool {
+        self.0.stage.get() == Stage::Broken
+    }
+
+    fn change(&self, change: Change) -> BarrierChange {
+        BarrierChange { barrier: self.clone(), change, acquire: self.0.condition.acquire() }
+    }
+
+    fn enter_stage(&self, stage: Stage) {
+        self.0.stage.set(stage);
+        self.0.condition.wake(usize::MAX);
+    }
+
+    /// One leaves. The last one lets those in who wait outside.
+    fn depart(&self) {
+        self.0.count.set(self.0.count.get() - 1);
+        if self.0.count.get() == 0 {
+            match self.0.stage.get() {
+                Stage::Resetting | Stage::Draining => self.enter_stage(Stage::Filling),
+                stage => self.enter_stage(stage),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Barrier({:?}, {}/{} waiting)", self.0.stage.get(), self.n_waiting(), self.0.parties)
+    }
+}
+
+/// What [`Barrier::wait`] makes.
+///
+/// # Dropping
+///
+/// Leaves the barrier, which then waits for another in its place.
+#[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct BarrierWait {
+    barrier: Barrier,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Waits for the lock.
+    Entering(Acquire),
+    /// Waits until the others have left.
+    Outside(ConditionWait),
+    /// Waits for the others to come. Counted, with this index.
+    Inside(ConditionWait, usize),
+    Over,
+}
+
+impl Coroutine for BarrierWait {
+    type Yield = Await;
+    type Input = ();
+    type Return = usize;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            let arrived = match &mut self.phase {
+                Phase::Entering(acquire) => yield_from!(acquire, sent),
+                Phase::Outside(wait) => yield_from!(wait, sent),
+                Phase::Inside(wait, index) => {
+                    let index = *index;
+                    let outcome = match yield_from!(wait, sent) {
+                        Ok(guard) => match self.barrier.0.stage.get() {
+                            Stage::Filling => {
+                                self.phase = Phase::Inside(self.barrier.0.condition.wait(guard), index);
+                                continue;
+                            }
+                            Stage::Draining => Ok((guard, index)),
+                            Stage::Resetting | Stage::Broken => Err((Some(guard), broken())),
+                        },
+                        // The guard is still in `wait`.
+                        Err(raised) => Err((None, raised)),
+                    };
+                    return self.leave(outcome);
+                }
+                Phase::Over => return Err(reused()),
+            };
+            match arrived {
+                Ok(guard) => {
+                    if let Some(index) = self.arrive(guard)? {
+                        return Ok(Step::Return(index));
+                    }
+                }
+                Err(raised) => {
+                    self.phase = Phase::Over;
+                    return Err(raised);
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Barrier.wait", &self.phase)
+    }
+}
+
+impl BarrierWait {
+    /// At the barrier, with the lock held. The last one to come passes at once.
+    fn arrive(&mut self, guard: LockGuard) -> Result<Option<usize>, Exception> {
+        let state = &self.barrier.0;
+        match state.stage.get() {
+            Stage::Draining | Stage::Resetting => self.phase = Phase::Outside(state.condition.wait(guard)),
+            Stage::Broken => {
+                self.phase = Phase::Over;
+                return Err(broken());
+            }
+            Stage::Filling => {
+                let index = state.count.get();
+                state.count.set(index + 1);
+                if index + 1 == state.parties {
+                    self.barrier.enter_stage(Stage::Draining);
+                    self.phase = Phase::Over;
+                    self.barrier.depart();
+                    return Ok(Some(index));
+                }
+                self.phase = Phase::Inside(state.condition.wait(guard), index);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leaves, and only then gives the lock back.
+    fn leave(&mut self, outcome: Result<(LockGuard, usize), (Option<LockGuard>, Exception)>) -> Resumed<Self> {
+        let inside = mem::replace(&mut self.phase, Phase::Over);
+        self.barrier.depart();
+        drop(inside);
+        match outcome {
+            Ok((_guard, index)) => Ok(Step::Return(index)),
+            Err((_guard, raised)) => Err(raised),
+        }
+    }
+}
+
+impl Drop for BarrierWait {
+    fn drop(&mut self) {
+        let phase = mem::replace(&mut self.phase, Phase::Over);
+        if let Phase::Inside(wait, _) = phase {
+            drop(wait);
+            self.barrier.depart();
+        }
+    }
+}
+
+/// What [`Barrier::reset`] and [`Barrier::abort`] make.
+#[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct BarrierChange {
+    barrier: Barrier,
+    change: Change,
+    acquire: Acquire,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Reset,
+    Abort,
+}
+
+impl Coroutine for BarrierChange {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let _guard = yield_from!(self.acquire, sent)?;
+        self.barrier.enter_stage(match self.change {
+            Change::Abort => Stage::Broken,
+            Change::Reset if self.barrier.0.count.get() > 0 => Stage::Resetting,
+            Change::Reset => Stage::Filling,
+        });
+        Ok(Step::Return(()))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Barrier", &self.change)
+    }
+}

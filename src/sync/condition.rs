@@ -1,0 +1,330 @@
+//! Waiting, under a lock, until somebody says that something has changed.
+//!
+//! The guard is what makes waiting without the lock impossible to write: waiting takes it, and gives it back when it
+//! ends.
+//!
+//! ```text
+//!  wait(guard) --> release, wait for a notification --> acquire --> the guard
+//!                             |                           ^  |
+//!                             | cancelled                 |  | cancelled: once more, and raise
+//!                             +---------------------------+--+ the last one, with the guard kept here
+//! ```
+//!
+//! What ends by raising may have been notified before that: it notifies another in its place, who may find that nothing
+//! has changed. That is why whoever waits looks again.
+//!
+//! Deviation: to close what waits is to take the wait back at once. Acquiring the lock first might have to wait, which
+//! nobody may who is closed; and there is nobody to give the guard to.
+
+use core::fmt;
+use core::mem;
+use std::rc::Rc;
+
+use super::wait_queue::{Place, WaitQueue, reused};
+use super::{Acquire, Lock, LockGuard};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::task::Await;
+use crate::yield_from;
+
+/// Where tasks that hold a lock wait for others to change what it protects. asyncio's `Condition`.
+///
+/// A handle: clones stand for the same condition.
+///
+/// ```
+/// use innermost::sync::Condition;
+/// use innermost::{CoroutineExt, EventLoop};
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// let event_loop = EventLoop::new()?;
+/// let ripe = Condition::new();
+/// let apples = Rc::new(Cell::new(0));
+///
+/// let (condition, seen) = (ripe.clone(), Rc::clone(&apples));
+/// let eater = ripe.acquire().then(move |guard| condition.wait_for(guard, move || seen.get() >= 3));
+/// let eater = event_loop.create_task(eater.map(drop))?;
+/// let grower = ripe.acquire().map(move |_guard| {
+///     apples.set(3);
+///     ripe.notify(1)
+/// });
+/// event_loop.create_task(grower)?;
+/// event_loop.run_until_complete(eater)?;
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct Condition(Rc<ConditionState>);
+
+struct ConditionState {
+    lock: Lock,
+    waiters: WaitQueue,
+}
+
+impl Condition {
+    /// A condition with a lock of its own.
+    pub fn new() -> Self {
+        Self::with_lock(Lock::new())
+    }
+
+    /// A condition under this lock, which others may share.
+    pub fn with_lock(lock: Lock) -> Self {
+        Self(Rc::new(ConditionState { lock, waiters: WaitQueue::new() }))
+    }
+
+    /// The lock under which one waits and notifies.
+    pub fn lock(&self) -> &Lock {
+        &self.0.lock
+    }
+
+    /// Acquires the lock: as [`Lock::acquire`].
+    ///
+    /// # Errors
+    ///
+    /// Raises what that raises.
+    pub fn acquire(&self) -> Acquire {
+        self.0.lock.acquire()
+    }
+
+    /// Whether somebody holds the lock.
+    pub fn locked(&self) -> bool {
+        self.0.lock.locked()
+    }
+
+    /// Gives the lock back, waits to be notified, and acquires it again. Now and then, it ends without anything having
+    /// changed: look again, or use [`wait_for`](Self::wait_for).
+    ///
+    /// It never ends without the lock. One that is cancelled acquires it too before it raises, even if it is cancelled
+    /// again meanwhile; the guard is then [kept inside](ConditionWait::take_guard).
+    ///
+    /// # Errors
+    ///
+    /// Raises `RuntimeError` where the guard is another lock's, and where no loop runs.
+    pub fn wait(&self, guard: LockGuard) -> ConditionWait {
+        ConditionWait { condition: self.clone(), phase: WaitPhase::Created(guard) }
+    }
+
+    /// Waits until `predicate` gives `true`. It is called with the lock held, at the beginning and after each
+    /// notification.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_for<P: FnMut() -> bool>(&self, guard: LockGuard, predicate: P) -> ConditionWaitFor<P> {
+        ConditionWaitFor { condition: self.clone(), predicate, phase: ForPhase::Looking(Some(guard)) }
+    }
+
+    /// Wakes up to `count` of those who wait. They go on when they have got the lock.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where nobody holds the lock.
+    pub fn notify(&self, count: usize) -> Result<(), Exception> {
+        if !self.locked() {
+            return Err(Exception::runtime("cannot notify on un-acquired lock"));
+        }
+        self.wake(count);
+        Ok(())
+    }
+
+    /// Wakes all who wait. They go on one after the other, as each gets the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`notify`](Self::notify).
+    pub fn notify_all(&self) -> Result<(), Exception> {
+        self.notify(usize::MAX)
+    }
+
+    /// Notifies, for those who may do so without the lock.
+    pub(super) fn wake(&self, count: usize) {
+        self.0.waiters.wake_up_to(count);
+    }
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Condition({:?}, {} waiting)", self.0.lock, self.0.waiters.len())
+    }
+}
+
+/// What [`Condition::wait`] makes.
+///
+/// # Dropping
+///
+/// Gives the lock back, or stops waiting. A notification that it was given goes to another.
+#[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct ConditionWait {
+    condition: Condition,
+    phase: WaitPhase,
+}
+
+#[derive(Debug)]
+enum WaitPhase {
+    Created(LockGuard),
+    Waiting(Place),
+    /// Holds what is to be raised once the lock is there.
+    Acquiring(Acquire, Option<Exception>),
+    Over(Option<LockGuard>),
+}
+
+impl ConditionWait {
+    /// The guard, once waiting has raised, or if it has not begun: for a machine that catches what was raised and goes on
+    /// with the lock held. Where nobody takes it, the lock is given back when this is dropped.
+    pub fn take_guard(&mut self) -> Option<LockGuard> {
+        if !matches!(self.phase, WaitPhase::Created(_) | WaitPhase::Over(Some(_))) {
+            return None;
+        }
+        match mem::replace(&mut self.phase, WaitPhase::Over(None)) {
+            WaitPhase::Created(guard) => Some(guard),
+            WaitPhase::Over(guard) => guard,
+            WaitPhase::Waiting(_) | WaitPhase::Acquiring(..) => unreachable!("it was looked at above"),
+        }
+    }
+
+    /// Joins those who wait, and gives the lock back.
+    fn begin(&mut self, sent: &mut Result<(), Exception>) -> Result<(), Exception> {
+        let guard = self.take_guard().ok_or_else(reused)?;
+        let is_ours = guard.lock().is(self.condition.lock());
+        self.phase = WaitPhase::Over(Some(guard));
+        take_sent(sent)?;
+        if !is_ours {
+            return Err(Exception::runtime("cannot wait on un-acquired lock"));
+        }
+        self.phase = WaitPhase::Waiting(self.condition.0.waiters.join()?);
+        Ok(())
+    }
+
+    /// Leaves those who wait, and goes on to the lock.
+    fn acquire(&mut self, raised: Option<Exception>) {
+        let acquiring = WaitPhase::Acquiring(self.condition.acquire(), raised);
+        if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, acquiring) {
+            self.condition.0.waiters.leave(place);
+        }
+    }
+
+    /// Ends by raising: whatever it was notified of, another must hear.
+    fn fail(&mut self, guard: Option<LockGuard>, raised: Exception) -> Exception {
+        if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, WaitPhase::Over(guard)) {
+            self.condition.0.waiters.leave(place);
+        }
+        self.condition.wake(1);
+        raised
+    }
+}
+
+impl Coroutine for ConditionWait {
+    type Yield = Await;
+    type Input = ();
+    type Return = LockGuard;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                WaitPhase::Created(_) => self.begin(&mut sent)?,
+                WaitPhase::Waiting(place) => match yield_from!(place, sent).err() {
+                    Some(exit) if exit.is_generator_exit() => return Err(self.fail(None, exit)),
+                    raised => self.acquire(raised),
+                },
+                WaitPhase::Acquiring(acquire, raised) => match yield_from!(acquire, sent) {
+                    Ok(guard) => match raised.take() {
+                        None => {
+                            self.phase = WaitPhase::Over(None);
+                            return Ok(Step::Return(guard));
+                        }
+                        Some(raised) => return Err(self.fail(Some(guard), raised)),
+                    },
+                    Err(cancelled) if cancelled.is_cancelled() => {
+                        self.phase = WaitPhase::Acquiring(self.condition.acquire(), Some(cancelled));
+                    }
+                    Err(raised) => return Err(self.fail(None, raised)),
+                },
+                WaitPhase::Over(_) => return Err(reused()),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Condition.wait", &self.phase)
+    }
+}
+
+impl Drop for ConditionWait {
+    fn drop(&mut self) {
+        match mem::replace(&mut self.phase, WaitPhase::Over(None)) {
+            WaitPhase::Waiting(place) => {
+                if self.condition.0.waiters.leave(place) {
+                    self.condition.wake(1);
+                }
+            }
+            WaitPhase::Acquiring(..) => self.condition.wake(1),
+            WaitPhase::Created(_) | WaitPhase::Over(_) => {}
+        }
+    }
+}
+
+/// What [`Condition::wait_for`] makes.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct ConditionWaitFor<P> {
+    condition: Condition,
+    predicate: P,
+    phase: ForPhase,
+}
+
+#[derive(Debug)]
+enum ForPhase {
+    /// About to ask the predicate; without a guard, over.
+    Looking(Option<LockGuard>),
+    Waiting(ConditionWait),
+}
+
+impl<P> ConditionWaitFor<P> {
+    /// As [`ConditionWait::take_guard`].
+    pub fn take_guard(&mut self) -> Option<LockGuard> {
+        match &mut self.phase {
+            ForPhase::Looking(guard) => guard.take(),
+            ForPhase::Waiting(wait) => wait.take_guard(),
+        }
+    }
+}
+
+impl<P: FnMut() -> bool> Coroutine for ConditionWaitFor<P> {
+    type Yield = Await;
+    type Input = ();
+    type Return = LockGuard;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                ForPhase::Looking(guard) => {
+                    take_sent(&mut sent)?;
+                    if guard.is_none() {
+                        return Err(reused());
+                    }
+                    let is_so = (self.predicate)();
+                    let guard = guard.take().ok_or_else(reused)?;
+                    if is_so {
+                        return Ok(Step::Return(guard));
+                    }
+                    self.phase = ForPhase::Waiting(self.condition.wait(guard));
+                }
+                ForPhase::Waiting(wait) => self.phase = ForPhase::Looking(Some(yield_from!(wait, sent)?)),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Condition.wait_for", &self.phase)
+    }
+}
+
+impl<P> fmt::Debug for ConditionWaitFor<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConditionWaitFor").field(&self.phase).finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! A flag that can be waited for.
+
+use core::cell::Cell;
+use core::fmt;
+use std::rc::Rc;
+
+use super::wait_queue::{Phase, WaitQueue, reused};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::task::Await;
+use crate::yield_from;
+
+/// A flag; tasks wait until it is set. asyncio's `Event`.
+///
+/// A handle: clones stand for the same flag.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use innermost::sync::Event;
+///
+/// let event_loop = EventLoop::new()?;
+/// let started = Event::new();
+/// let waiter = event_loop.create_task(started.wait())?;
+/// event_loop.call_soon(move || started.set())?;
+/// event_loop.run_until_complete(waiter)?;
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct Event(Rc<EventState>);
+
+struct EventState {
+    is_set: Cell<bool>,
+    waiters: WaitQueue,
+}
+
+impl Event {
+    /// A flag that is not set.
+    pub fn new() -> Self {
+        Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new() }))
+    }
+
+    /// Sets the flag, and wakes everybody who waits: for good, even if it is cleared before they run.
+    #[inline]
+    pub fn set(&self) {
+        if !self.0.is_set.replace(true) {
+            self.0.waiters.wake_up_to(usize::MAX);
+        }
+    }
+
+    /// Takes the flag back: whoever waits from now on waits for the next [`set`](Self::set).
+    #[inline]
+    pub fn clear(&self) {
+        self.0.is_set.set(false);
+    }
+
+    /// Whether the flag is set.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        self.0.is_set.get()
+    }
+
+    /// Waits until the flag is set; not at all where it is.
+    ///
+    /// # Errors
+    ///
+    /// Raises `RuntimeError` where it must wait and no loop runs.
+    #[inline]
+    pub fn wait(&self) -> EventWait {
+        EventWait { event: self.clone(), phase: Phase::Created }
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_set() { "set" } else { "unset" };
+        write!(f, "Event({state}, {} waiting)", self.0.waiters.len())
+    }
+}
+
+/// What [`Event::wait`] makes.
+///
+/// # Dropping
+///
+/// Leaves the queue.
+#[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct EventWait {
+    event: Event,
+    phase: Phase,
+}
+
+impl Coroutine for EventWait {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    #[inline]
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Created => {
+                    self.phase = Phase::Over;
+                    take_sent(&mut sent)?;
+                    if self.event.is_set() {
+                        return Ok(Step::Return(()));
+                    }
+                    self.phase = Phase::Waiting(self.event.0.waiters.join()?);
+                }
+                Phase::Waiting(place) => {
+                    let woken = yield_from!(place, sent);
+                    self.leave();
+                    return woken.map(Step::Return);
+                }
+                Phase::Over => return Err(reused()),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Event.wait", &self.phase)
+    }
+}
+
+impl EventWait {
+    fn leave(&mut self) {
+        if let Some(place) = self.phase.end() {
+            self.event.0.waiters.leave(place);
+        }
+    }
+}
+
+impl Drop for EventWait {
+    #[inline]
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,145 @@
+//! A future that others make done, and whose cancel is theirs: what `gather` is built on.
+//!
+//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and
+//! knows then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not
+//! cancel by calling each other: see `cancel.rs`.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::boxed::Box;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::cancel::{Cancelling, Several};
+use super::shared::{Produced, Shared, Status};
+use super::{
+    AnyFuture, Awaitable, CallbackId, Erased, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Withdrawn,
+};
+use crate::coroutine::Exception;
+
+/// The future of what several others give together.
+pub(crate) struct Gathering<R> {
+    shared: Shared<R>,
+    /// In the order in which they are cancelled; one that stands here twice is cancelled twice. None once it is done.
+    children: RefCell<Vec<AnyFuture>>,
+    cancel_requested: Cell<bool>,
+}
+
+impl<R: 'static> Gathering<R> {
+    /// `children` are not none, and all of one loop.
+    pub(crate) fn new(children: Vec<AnyFuture>) -> Rc<Self> {
+        let scheduler = Rc::clone(children[0].scheduler());
+        let cancel_requested = Cell::new(false);
+        Rc::new(Self { shared: Shared::new(scheduler), children: RefCell::new(children), cancel_requested })
+    }
+
+    pub(crate) fn future(self: &Rc<Self>) -> Future<R> {
+        Future::of(Rc::clone(self) as Rc<_>)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.shared.done()
+    }
+
+    /// Whether it was cancelled at a time when one of the others could be.
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.cancel_requested.get()
+    }
+
+    /// Ends it, if it has not ended.
+    pub(crate) fn finish(self: &Rc<Self>, outcome: Result<R, Exception>) {
+        if !self.shared.done() {
+            let children = self.children.take();
+            self.shared.finish(outcome, || self.future());
+            drop(children);
+        }
+    }
+}
+
+impl<R> Several for Gathering<R> {
+    fn child(&self, index: usize) -> Option<AnyFuture> {
+        self.children.borrow().get(index).cloned()
+    }
+
+    fn request_cancel(&self) {
+        self.cancel_requested.set(true);
+    }
+}
+
+impl<R: 'static> Produced<R> for Gathering<R> {
+    fn shared(&self) -> &Shared<R> {
+        &self.shared
+    }
+
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+        None
+    }
+}
+
+impl<R: 'static> Eventual for Gathering<R> {
+    fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.shared.scheduler
+    }
+
+    fn done(&self) -> bool {
+        self.shared.done()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.shared.status.get() == Status::Cancelled
+    }
+
+    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
+        self.shared.notify(notice)
+    }
+
+    fn remove_callback(&self, id: CallbackId) -> bool {
+        self.shared.remove_callback(id)
+    }
+
+    fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
+        if self.shared.done() { Cancelling::Over(false) } else { Cancelling::Several(self) }
+    }
+}
+
+impl<R: 'static> Awaitable for Gathering<R> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.shared.wake_when_done(task, of)
+    }
+
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
+        match what {
+            _ if self.shared.done() => Withdrawn::TooLate,
+            Readied::First => Withdrawn::Several(self),
+            // Who waits for the end alone does not bring it about.
+            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+        }
+    }
+
+    fn raised(&self) -> Option<Exception> {
+        self.shared.raised()
+    }
+
+    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        self.shared.take_waiter(task)
+    }
+}
+
+impl<R> Drop for Gathering<R> {
+    fn drop(&mut self) {
+        if let Some(exception) = self.shared.never_retrieved() {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
+            self.shared.scheduler.report(context);
+        }
+    }
+}
+
+impl<R> fmt::Debug for Gathering<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gather({})", self.shared.state())
+    }
+}

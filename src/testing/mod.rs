@@ -1,0 +1,15 @@
+//! For tests of programs that run in an event loop: time that does not pass by itself, and a loop on it.
+//!
+//! Nothing here waits. A test that lets a machine sleep for a year takes no time, and comes out the same each time; a
+//! program in which everything waits for ever raises instead of hanging, and says who waits for what.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `clock.rs`        | [`VirtualClock`]: time that jumps to the next deadline |
+//! | `virtual_loop.rs` | [`virtual_loop`]: an event loop on it, without descriptors |
+
+mod clock;
+mod virtual_loop;
+
+pub use self::clock::VirtualClock;
+pub use self::virtual_loop::virtual_loop;

@@ -1,0 +1,114 @@
+//! A coroutine that was made a future, and how its result comes back.
+//!
+//! A result is moved out of a task that was made here, since nobody else has a handle to it. A future that was handed
+//! in keeps its result: it is asked for it in the way in which awaiting it would, which clones, or moves in the case of
+//! [`Join`]. So nothing here needs `Clone`.
+
+use core::any::Any;
+use core::fmt;
+
+use super::{Gather, Shield};
+use crate::coroutine::{Coroutine, Exception, Step};
+use crate::event_loop::LoopHandle;
+use crate::task::{AnyFuture, Await, Future, Join, Task};
+
+pub(super) struct Child<T> {
+    pub(super) future: Future<T>,
+    outcome: Outcome<T>,
+}
+
+/// Takes the result from a future, once there is one.
+pub(super) type Outcome<T> = fn(&Future<T>) -> Result<T, Exception>;
+
+impl<T: 'static> Child<T> {
+    /// Makes a task of `coroutine` if it is no future.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another one.
+    pub(super) fn start<C>(event_loop: &LoopHandle, coroutine: C) -> Result<Self, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+    {
+        match as_future(&coroutine) {
+            Some(child) => event_loop.check_owns(&child.future).map(|()| child),
+            None => Ok(Self::moving(Future::clone(&*event_loop.create_task(coroutine)?))),
+        }
+    }
+
+    /// A future out of which the result is moved.
+    pub(super) fn moving(future: Future<T>) -> Self {
+        Self { future, outcome: Future::take_result }
+    }
+
+    pub(super) fn any(&self) -> AnyFuture {
+        self.future.any_future()
+    }
+
+    /// The result, once there is one.
+    pub(super) fn outcome(&self) -> Result<T, Exception> {
+        (self.outcome)(&self.future)
+    }
+
+    /// How the result is taken, for who has the future from elsewhere.
+    pub(super) fn how(&self) -> Outcome<T> {
+        self.outcome
+    }
+}
+
+/// The future that a coroutine is, if it is one.
+fn as_future<C>(coroutine: &C) -> Option<Child<C::Return>>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    let any: &dyn Any = coroutine;
+    if let Some(future) = any.downcast_ref::<Future<C::Return>>() {
+        return Some(Child { future: future.clone(), outcome: outcome_of_future::<C> });
+    }
+    if let Some(task) = any.downcast_ref::<Task<C::Return>>() {
+        return Some(Child { future: Future::clone(task), outcome: outcome_of_task::<C> });
+    }
+    if let Some(shield) = any.downcast_ref::<Shield<C::Return>>() {
+        return Some(Child { future: Future::clone(shield), outcome: shield.how() });
+    }
+    let gather = any.downcast_ref::<Gather<C::Return>>().map(|gather| &**gather);
+    let moved = gather.or_else(|| any.downcast_ref::<Join<C::Return>>().map(Join::future));
+    moved.map(|future| Child::moving(future.clone()))
+}
+
+fn outcome_of_future<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    outcome_of::<C>(&mut future.clone(), future)
+}
+
+fn outcome_of_task<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    outcome_of::<C>(&mut Task::of(future.clone()), future)
+}
+
+/// What awaiting `same`, which is a `C` and done, gives.
+fn outcome_of<C>(same: &mut dyn Any, future: &Future<C::Return>) -> Result<C::Return, Exception>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    match same.downcast_mut::<C>().map(|same| same.resume(Ok(()))).transpose()? {
+        Some(Step::Return(returned)) => Ok(returned),
+        Some(Step::Yield(_) | Step::Delegate(_)) | None => future.take_result(),
+    }
+}
+
+impl<T> Clone for Child<T> {
+    fn clone(&self) -> Self {
+        Self { future: self.future.clone(), outcome: self.outcome }
+    }
+}
+
+impl<T> fmt::Debug for Child<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.future.fmt(f)
+    }
+}

@@ -1,0 +1,71 @@
+//! Several failures as one.
+
+use core::error::Error;
+use core::fmt;
+use std::borrow::Cow;
+use std::vec::Vec;
+
+use crate::coroutine::Exception;
+
+/// Several exceptions raised as one: what a [`TaskGroup`](super::TaskGroup) raises. Python's `ExceptionGroup`.
+///
+/// It is an error like any other, and raised as one: an [`Exception`] gives it back by
+/// [`downcast_ref`](Exception::downcast_ref). Groups may stand in groups.
+///
+/// ```
+/// use innermost::{Exception, Kind, wait::ExceptionGroup};
+///
+/// let timeout = Exception::timeout();
+/// let raised = Exception::new(ExceptionGroup::new("two of three", [timeout, "x".parse::<u32>().unwrap_err().into()]));
+/// let group = raised.downcast_ref::<ExceptionGroup>().expect("it was made from one");
+/// assert_eq!(group.exceptions()[0].kind(), Kind::TimeoutError);
+/// assert_eq!(raised.to_string(), "two of three (2 sub-exceptions)");
+/// ```
+#[derive(Clone)]
+pub struct ExceptionGroup {
+    message: Cow<'static, str>,
+    exceptions: Vec<Exception>,
+}
+
+impl ExceptionGroup {
+    /// A group of these exceptions, in this order.
+    ///
+    /// # Panics
+    ///
+    /// Where there are none: a group stands for at least one failure.
+    pub fn new(message: impl Into<Cow<'static, str>>, exceptions: impl IntoIterator<Item = Exception>) -> Self {
+        let exceptions: Vec<_> = exceptions.into_iter().collect();
+        assert!(!exceptions.is_empty(), "an ExceptionGroup holds at least one exception");
+        Self { message: message.into(), exceptions }
+    }
+
+    /// What is common to them.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The exceptions, in the order in which they were raised.
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
+    }
+
+    /// The exceptions, moved out.
+    pub fn into_exceptions(self) -> Vec<Exception> {
+        self.exceptions
+    }
+}
+
+impl Error for ExceptionGroup {}
+
+impl fmt::Display for ExceptionGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.exceptions.len() == 1 { "" } else { "s" };
+        write!(f, "{} ({} sub-exception{plural})", self.message, self.exceptions.len())
+    }
+}
+
+impl fmt::Debug for ExceptionGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ExceptionGroup").field(&self.message).field(&self.exceptions).finish()
+    }
+}

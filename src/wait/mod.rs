@@ -1,0 +1,50 @@
+//! Layer 2: waiting for several things, for a limited time, or for all that a scope has started.
+//!
+//! What asyncio writes as a block (`async with timeout(..)`, `async with TaskGroup()`) is a coroutine around a
+//! coroutine here: the scope drives the child that runs inside it, and leaves when the child has ended, whichever way.
+//! Where a machine would rather enter and leave by hand, both halves are public.
+//!
+//! | file | holds | asyncio's |
+//! |---|---|---|
+//! | `gather.rs`       | [`gather`](fn@gather), [`gather_all`]: all results, in order | `gather` |
+//! | `join.rs`         | [`join`](fn@join): the same for a tuple of different types | `gather` |
+//! | `several.rs`      | [`wait`](fn@wait): which are done, which are not | `wait` |
+//! | `as_completed.rs` | [`as_completed`](fn@as_completed): results as they come | `as_completed` |
+//! | `shield.rs`       | [`shield`](fn@shield): a wait whose cancel goes no further | `shield` |
+//! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
+//! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
+//! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
+//! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
+//! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
+//!
+//! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups}.py` of CPython 3.13, for the behaviour and the order of events.
+
+mod as_completed;
+mod child;
+mod exceptions;
+mod gather;
+mod join;
+mod several;
+mod shield;
+mod task_group;
+mod timeout;
+mod wait_for;
+
+pub use self::as_completed::{AsCompleted, NextCompleted, NextFuture, as_completed};
+pub use self::exceptions::ExceptionGroup;
+pub use self::gather::{Gather, GatherAll, gather, gather_all};
+pub use self::join::{JoinTuple, join};
+pub use self::several::{ReturnWhen, Wait, Waitable, wait};
+pub use self::shield::{Shield, shield};
+pub use self::task_group::{GroupExit, GroupScope, TaskGroup, task_group};
+pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
+pub use self::wait_for::{WaitFor, wait_for};
+pub use crate::task::AnyFuture;
+
+use crate::coroutine::{Exception, Kind};
+
+/// What a coroutine raises that is resumed after its end.
+#[cold]
+fn reused() -> Exception {
+    Exception::message(Kind::RuntimeError, "cannot reuse already awaited coroutine")
+}

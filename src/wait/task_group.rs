@@ -1,0 +1,458 @@
+//! Tasks that end before the scope that has started them.
+//!
+//! Leaving the group waits for every task. When one fails, or the body does, the others are cancelled, the task that
+//! runs the body as well if it is still inside, and all failures are raised together at the end. That one cancel of the
+//! parent is the group's own and taken back on leaving; a cancel from elsewhere goes on.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::collections::BTreeMap;
+use std::format;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::ExceptionGroup;
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::event_loop::{LoopHandle, running};
+use crate::task::{AnyTask, Await, ErrorContext, Future, Task};
+use crate::yield_from;
+
+/// Runs the coroutine that `body` makes inside a new group, and ends when that and every task of the group has ended.
+/// asyncio's `async with TaskGroup()`.
+///
+/// `body` is called now. The group that it gets is entered when the scope is first resumed, so that tasks are made by
+/// what it returns.
+///
+/// ```
+/// use innermost::wait::{TaskGroup, task_group};
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, sleep};
+/// use std::time::Duration;
+///
+/// struct Body(TaskGroup);
+///
+/// impl Coroutine for Body {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = usize;
+///
+///     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+///         sent?;
+///         for _ in 0..3 {
+///             self.0.create_task(sleep(Duration::from_millis(1)))?;
+///         }
+///         Ok(Step::Return(self.0.len()))
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(task_group(Body))?, 3);
+/// assert!(event_loop.all_tasks().is_empty());
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: an [`ExceptionGroup`] of what failed; `CancelledError`; `RuntimeError` where it does not run in
+/// a task.
+pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
+where
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    let group = TaskGroup::new();
+    group.scope(body(group.clone()))
+}
+
+/// Tasks that end before the scope that has started them. asyncio's `TaskGroup`.
+///
+/// A handle: clones stand for the same group, and tasks may add to it. [`scope`](Self::scope) enters and leaves around
+/// a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter), and gives [`exit`](Self::exit)
+/// how what ran inside has ended, whichever way, and waits for what that makes.
+///
+/// ```
+/// use innermost::wait::{ExceptionGroup, TaskGroup, timeout};
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, sleep};
+/// use std::time::Duration;
+///
+/// struct Body(TaskGroup);
+///
+/// impl Coroutine for Body {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = ();
+///
+///     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+///         sent?;
+///         self.0.create_task(timeout(Duration::ZERO, sleep(Duration::from_secs(3600))))?; // fails
+///         self.0.create_task(sleep(Duration::from_secs(3600)))?; // is cancelled
+///         Ok(Step::Return(()))
+///     }
+/// }
+///
+/// let group = TaskGroup::new();
+/// let raised = EventLoop::new()?.run_until_complete(group.scope(Body(group.clone()))).unwrap_err();
+/// let failures = raised.downcast_ref::<ExceptionGroup>().expect("what a group raises");
+/// assert_eq!(failures.exceptions().len(), 1);
+/// # Ok::<(), Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct TaskGroup(Rc<Inner>);
+
+struct Inner {
+    /// The loop and the task in which it was entered.
+    entered: RefCell<Option<(LoopHandle, AnyTask)>>,
+    exiting: Cell<bool>,
+    aborting: Cell<bool>,
+    parent_cancel_requested: Cell<bool>,
+    /// Those that are not done, in the order in which they were made.
+    tasks: RefCell<BTreeMap<u64, AnyTask>>,
+    made: Cell<u64>,
+    errors: RefCell<Vec<Exception>>,
+    all_done: RefCell<Option<Future<()>>>,
+}
+
+impl TaskGroup {
+    /// A group without tasks, to be entered.
+    pub fn new() -> Self {
+        Self(Rc::new(Inner {
+            entered: RefCell::new(None),
+            exiting: Cell::new(false),
+            aborting: Cell::new(false),
+            parent_cancel_requested: Cell::new(false),
+            tasks: RefCell::default(),
+            made: Cell::new(0),
+            errors: RefCell::default(),
+            all_done: RefCell::new(None),
+        }))
+    }
+
+    /// Enters it, runs `child`, and leaves it when that has ended.
+    pub fn scope<C>(&self, child: C) -> GroupScope<C>
+    where
+        C: Coroutine<Yield = Await, Input = ()>,
+    {
+        GroupScope { group: self.clone(), phase: Phase::Created(child) }
+    }
+
+    /// Enters it: the task that runs now is cancelled when one of the group's fails.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where it has been entered before, or no task runs.
+    pub fn enter(&self) -> Result<(), Exception> {
+        if self.0.entered.borrow().is_some() {
+            return Err(runtime(format!("TaskGroup {self:?} has already been entered")));
+        }
+        let event_loop = running()?;
+        let parent = event_loop
+            .current_task()
+            .ok_or_else(|| runtime(format!("TaskGroup {self:?} cannot determine the parent task")))?;
+        self.0.entered.replace(Some((event_loop, parent)));
+        Ok(())
+    }
+
+    /// Runs a coroutine as a task of the group. What it returns is for whoever keeps the handle.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError`, and the coroutine is dropped, where the group is not entered, is cancelling its tasks since
+    /// something has failed, or has ended; where the loop is closed.
+    pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        let refused = |why| Err(runtime(format!("TaskGroup {self:?} {why}")));
+        let entered = self.0.entered.borrow().clone();
+        let Some((event_loop, _)) = entered else { return refused("has not been entered") };
+        if self.0.exiting.get() && self.is_empty() {
+            return refused("is finished");
+        }
+        if self.0.aborting.get() {
+            return refused("is shutting down");
+        }
+        let task = event_loop.create_task(coroutine)?;
+        let number = self.0.made.get();
+        self.0.made.set(number + 1);
+        self.0.tasks.borrow_mut().insert(number, task.any());
+        let group = self.clone();
+        task.add_done_callback(move |task| group.task_is_done(number, &task));
+        Ok(task)
+    }
+
+    /// How many of its tasks have not ended.
+    pub fn len(&self) -> usize {
+        self.0.tasks.borrow().len()
+    }
+
+    /// Whether all of its tasks have ended.
+    pub fn is_empty(&self) -> bool {
+        self.0.tasks.borrow().is_empty()
+    }
+
+    /// Leaves it, given how what ran inside has ended: a coroutine that waits for every task.
+    pub fn exit<T>(&self, outcome: Result<T, Exception>) -> GroupExit<T> {
+        GroupExit { group: self.clone(), phase: ExitPhase::Created, outcome: Some(outcome), cancelled: None }
+    }
+
+    fn abort(&self) {
+        self.0.aborting.set(true);
+        let tasks: Vec<_> = self.0.tasks.borrow().values().cloned().collect();
+        for task in tasks {
+            task.cancel();
+        }
+    }
+
+    fn parent(&self) -> Option<AnyTask> {
+        self.0.entered.borrow().as_ref().map(|(_, parent)| parent.clone())
+    }
+
+    fn task_is_done<T: 'static>(&self, number: u64, task: &Future<T>) {
+        let ended = self.0.tasks.borrow_mut().remove(&number);
+        if self.is_empty() {
+            let all_done = self.0.all_done.borrow().clone();
+            // Cancelled: the one that waits knows.
+            let _ = all_done.map(|all_done| all_done.set_result(()));
+        }
+        if task.cancelled() {
+            return;
+        }
+        let Some(raised) = task.any_future().raised() else { return };
+        drop(ended);
+        self.0.errors.borrow_mut().push(raised.clone());
+        let entered = self.0.entered.borrow().clone();
+        let Some((event_loop, parent)) = entered else { return };
+        if parent.done() {
+            let text = format!("Task {task:?} has errored out but its parent task {parent:?} is already completed");
+            event_loop.call_exception_handler(ErrorContext::new(text).caused_by(raised).about(task));
+        } else if !self.0.aborting.get() && !self.0.parent_cancel_requested.get() {
+            self.abort();
+            self.0.parent_cancel_requested.set(true);
+            parent.cancel();
+        }
+    }
+}
+
+/// Failures that came after the scope was dropped are nobody's to raise.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some((event_loop, _)) = self.entered.take() {
+            for raised in self.errors.take() {
+                let context = ErrorContext::new("Task of a dropped TaskGroup has errored out");
+                event_loop.call_exception_handler(context.caused_by(raised));
+            }
+        }
+    }
+}
+
+impl Default for TaskGroup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TaskGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<TaskGroup")?;
+        if !self.is_empty() {
+            write!(f, " tasks={}", self.len())?;
+        }
+        let errors = self.0.errors.borrow().len();
+        if errors > 0 {
+            write!(f, " errors={errors}")?;
+        }
+        if self.0.aborting.get() {
+            f.write_str(" cancelling")?;
+        } else if self.0.entered.borrow().is_some() {
+            f.write_str(" entered")?;
+        }
+        f.write_str(">")
+    }
+}
+
+fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
+    Exception::message(Kind::RuntimeError, text)
+}
+
+/// What [`TaskGroup::exit`] makes: waiting for every task of the group, and how its scope ends then.
+///
+/// It returns what was given. It raises an [`ExceptionGroup`] of all failures, the body's last; or the `CancelledError`
+/// that came from elsewhere. `GeneratorExit`, which closes the body, is raised as it is.
+pub struct GroupExit<T> {
+    group: TaskGroup,
+    phase: ExitPhase,
+    outcome: Option<Result<T, Exception>>,
+    /// The cancel that is to go on.
+    cancelled: Option<Exception>,
+}
+
+enum ExitPhase {
+    Created,
+    Waiting(Future<()>),
+    Over,
+}
+
+impl<T> GroupExit<T> {
+    fn start(&mut self, sent: Result<(), Exception>) {
+        self.group.0.exiting.set(true);
+        if let Err(thrown) = sent {
+            self.outcome = Some(Err(thrown));
+        }
+        if let Some(Err(raised)) = &self.outcome {
+            self.cancelled = Some(raised.clone()).filter(Exception::is_cancelled);
+            if !self.group.0.aborting.get() {
+                self.group.abort();
+            }
+        }
+    }
+
+    /// Every task has ended.
+    fn finish(&mut self) -> Result<T, Exception> {
+        let Some(outcome) = self.outcome.take() else { return Err(super::reused()) };
+        let parent = self.group.parent();
+        let mut errors = self.group.0.errors.take();
+        // The group's own cancel of its parent: to be taken back, and if there is no other, nobody is cancelled.
+        let own = self.group.0.parent_cancel_requested.replace(false);
+        if own && parent.as_ref().is_some_and(|parent| parent.uncancel() == 0) {
+            self.cancelled = None;
+        }
+        if outcome.as_ref().err().is_some_and(Exception::is_generator_exit) {
+            return outcome;
+        }
+        if errors.is_empty()
+            && let Some(cancelled) = self.cancelled.take()
+        {
+            return Err(cancelled);
+        }
+        let outcome = match outcome {
+            Err(raised) if !raised.is_cancelled() => {
+                errors.push(raised);
+                None
+            }
+            outcome => Some(outcome),
+        };
+        match outcome {
+            Some(outcome) if errors.is_empty() => outcome,
+            _ => {
+                // Failures go first. A cancel from elsewhere is delivered at the parent's next suspension.
+                if let Some(parent) = parent.filter(|parent| parent.cancelling() > 0) {
+                    parent.uncancel();
+                    parent.cancel();
+                }
+                Err(Exception::new(ExceptionGroup::new("unhandled errors in a TaskGroup", errors)))
+            }
+        }
+    }
+}
+
+impl<T> Coroutine for GroupExit<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                ExitPhase::Created => self.start(take_sent(&mut sent)),
+                ExitPhase::Waiting(all_done) => {
+                    let waited = yield_from!(all_done, sent);
+                    self.group.0.all_done.take();
+                    self.phase = ExitPhase::Over;
+                    match waited {
+                        Err(raised) if raised.is_cancelled() => {
+                            if !self.group.0.aborting.get() {
+                                self.cancelled = Some(raised);
+                                self.group.abort();
+                            }
+                        }
+                        waited => waited?,
+                    }
+                }
+                ExitPhase::Over => return Err(super::reused()),
+            }
+            if self.group.is_empty() {
+                self.phase = ExitPhase::Over;
+                return self.finish().map(Step::Return);
+            }
+            let all_done = running()?.create_future();
+            self.group.0.all_done.replace(Some(all_done.clone()));
+            self.phase = ExitPhase::Waiting(all_done);
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("task_group", &self.group)
+    }
+}
+
+impl<T> fmt::Debug for GroupExit<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupExit({:?})", self.group)
+    }
+}
+
+/// What [`task_group`] and [`TaskGroup::scope`] make: the group around a child.
+///
+/// Dropped in the middle, it cancels the tasks that are left, and cannot wait for them.
+pub struct GroupScope<C: Coroutine> {
+    group: TaskGroup,
+    phase: Phase<C>,
+}
+
+enum Phase<C: Coroutine> {
+    Created(C),
+    Inside(C),
+    Leaving(GroupExit<C::Return>),
+    Over,
+}
+
+impl<C> Coroutine for GroupScope<C>
+where
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::Created(_) = self.phase {
+            take_sent(&mut sent)?;
+            self.group.enter()?;
+            if let Phase::Created(child) = core::mem::replace(&mut self.phase, Phase::Over) {
+                self.phase = Phase::Inside(child);
+            }
+        }
+        if let Phase::Inside(child) = &mut self.phase {
+            let outcome = yield_from!(child, sent);
+            self.phase = Phase::Leaving(self.group.exit(outcome));
+        }
+        let Phase::Leaving(exit) = &mut self.phase else { return Err(super::reused()) };
+        let left = yield_from!(exit, sent);
+        self.phase = Phase::Over;
+        left.map(Step::Return)
+    }
+
+    fn state(&self) -> State<'_> {
+        let own = State::new("task_group", &self.group);
+        match &self.phase {
+            Phase::Created(child) | Phase::Inside(child) => own.delegating_to(child.state()),
+            Phase::Leaving(_) | Phase::Over => own,
+        }
+    }
+}
+
+impl<C: Coroutine> Drop for GroupScope<C> {
+    fn drop(&mut self) {
+        if let Phase::Inside(_) | Phase::Leaving(_) = self.phase {
+            self.group.0.exiting.set(true);
+            self.group.abort();
+            if self.group.0.parent_cancel_requested.replace(false) {
+                self.group.parent().map(|parent| parent.uncancel());
+            }
+        }
+    }
+}
+
+impl<C: Coroutine> fmt::Debug for GroupScope<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.group.fmt(f)
+    }
+}

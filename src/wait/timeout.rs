@@ -1,0 +1,390 @@
+//! A deadline for a coroutine.
+//!
+//! At its deadline a timeout cancels the task in which it was entered, and remembers that it did. A `CancelledError`
+//! that comes out then is its own if no more cancels of the task are asked for than when it was entered, its own taken
+//! back: that becomes a `TimeoutError`, and all others pass.
+//!
+//! ```text
+//!  created --enter--> active --deadline--> expiring --exit--> expired
+//!                       \------------exit------------> finished
+//! ```
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::format;
+use std::rc::Rc;
+
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::event_loop::{TimerHandle, running};
+use crate::task::{AnyTask, Await, Handle};
+use crate::yield_from;
+
+/// Runs `child` for `delay` at the most, from its first step on; then a `TimeoutError`. asyncio's `timeout`.
+///
+/// The child is cancelled where it waits, and may clean up for as long as it likes. If it catches the cancel and
+/// returns, that is what it returned.
+///
+/// ```
+/// use innermost::wait::timeout;
+/// use innermost::{EventLoop, Kind, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// let long = timeout(Duration::from_millis(1), sleep(Duration::from_secs(3600)));
+/// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
+pub fn timeout<C>(delay: Duration, child: C) -> TimeoutScope<C>
+where
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    Timeout::after(delay).scope(child)
+}
+
+/// The same, until the loop's [`time`](crate::LoopHandle::time) has reached `deadline`. asyncio's `timeout_at`.
+///
+/// ```
+/// use innermost::wait::timeout_at;
+/// use innermost::{EventLoop, Kind, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// let late = timeout_at(event_loop.time(), sleep(Duration::from_secs(3600)));
+/// assert_eq!(event_loop.run_until_complete(late).unwrap_err().kind(), Kind::TimeoutError);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`timeout`].
+pub fn timeout_at<C>(deadline: Duration, child: C) -> TimeoutScope<C>
+where
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    Timeout::at(deadline).scope(child)
+}
+
+/// A deadline: entered, perhaps moved, and left. asyncio's `Timeout`.
+///
+/// A handle: clones stand for the same deadline, so that the child may keep one and move it. [`scope`](Self::scope)
+/// enters and leaves around a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter) in a
+/// step before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way.
+///
+/// ```
+/// use innermost::wait::Timeout;
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Kind, Resumed, Sleep, Step, sleep, yield_from};
+/// use std::time::Duration;
+///
+/// struct ByHand {
+///     limit: Timeout,
+///     nap: Option<Sleep>,
+/// }
+///
+/// impl Coroutine for ByHand {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = &'static str;
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         loop {
+///             let Some(nap) = &mut self.nap else {
+///                 self.limit.enter()?;
+///                 self.nap = Some(sleep(Duration::from_secs(3600)));
+///                 continue;
+///             };
+///             let slept = yield_from!(nap, sent);
+///             return match self.limit.exit(slept) {
+///                 Err(raised) if raised.kind() == Kind::TimeoutError => Ok(Step::Return("woken")),
+///                 slept => slept.map(|()| Step::Return("slept")),
+///             };
+///         }
+///     }
+/// }
+///
+/// let by_hand = ByHand { limit: Timeout::after(Duration::from_millis(1)), nap: None };
+/// assert_eq!(EventLoop::new()?.run_until_complete(by_hand)?, "woken");
+/// # Ok::<(), Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct Timeout(Rc<Inner>);
+
+struct Inner {
+    deadline: Cell<Deadline>,
+    phase: Cell<Phase>,
+    /// The task in which it was entered, and how often that one's cancellation had been asked for then.
+    entered: RefCell<Option<(AnyTask, u32)>>,
+    alarm: RefCell<Option<Alarm>>,
+}
+
+#[derive(Clone, Copy)]
+enum Deadline {
+    Never,
+    At(Duration),
+    /// So long after it is entered.
+    After(Duration),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Created,
+    Active,
+    Expiring,
+    Expired,
+    Finished,
+}
+
+/// What will run when the deadline has come.
+enum Alarm {
+    Now(Handle),
+    Later(TimerHandle),
+}
+
+impl Timeout {
+    /// A deadline `delay` after it is entered.
+    pub fn after(delay: Duration) -> Self {
+        Self::new(Deadline::After(delay))
+    }
+
+    /// A deadline on the loop's clock.
+    pub fn at(deadline: Duration) -> Self {
+        Self::new(Deadline::At(deadline))
+    }
+
+    /// None, until one is set by [`reschedule`](Self::reschedule).
+    pub fn never() -> Self {
+        Self::new(Deadline::Never)
+    }
+
+    fn new(deadline: Deadline) -> Self {
+        Self(Rc::new(Inner {
+            deadline: Cell::new(deadline),
+            phase: Cell::new(Phase::Created),
+            entered: RefCell::new(None),
+            alarm: RefCell::new(None),
+        }))
+    }
+
+    /// Enters it, runs `child`, and leaves it when that has ended.
+    pub fn scope<C>(&self, child: C) -> TimeoutScope<C>
+    where
+        C: Coroutine<Yield = Await, Input = ()>,
+    {
+        TimeoutScope { timeout: self.clone(), phase: ScopePhase::Created(child) }
+    }
+
+    /// When it is due, on the loop's clock; `None` where it is not, or counts from an entry that is still to come.
+    pub fn when(&self) -> Option<Duration> {
+        match self.0.deadline.get() {
+            Deadline::At(deadline) => Some(deadline),
+            Deadline::Never | Deadline::After(_) => None,
+        }
+    }
+
+    /// Whether the deadline has come while it was entered.
+    pub fn expired(&self) -> bool {
+        matches!(self.0.phase.get(), Phase::Expiring | Phase::Expired)
+    }
+
+    /// Enters it: from now on, the deadline cancels the task that runs.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where it has been entered before, no task runs, or the loop is closed.
+    pub fn enter(&self) -> Result<(), Exception> {
+        if self.0.phase.get() != Phase::Created {
+            return Err(runtime("Timeout has already been entered"));
+        }
+        let event_loop = running()?;
+        let task = event_loop.current_task().ok_or_else(|| runtime("Timeout should be used inside a task"))?;
+        self.0.phase.set(Phase::Active);
+        let cancelling = task.cancelling();
+        self.0.entered.replace(Some((task, cancelling)));
+        self.reschedule(match self.0.deadline.get() {
+            Deadline::Never => None,
+            Deadline::At(deadline) => Some(deadline),
+            Deadline::After(delay) => Some(event_loop.time().saturating_add(delay)),
+        })
+    }
+
+    /// Moves the deadline; `None` for never. One that has passed already comes in the next turn.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where it is not entered, or has expired.
+    pub fn reschedule(&self, deadline: Option<Duration>) -> Result<(), Exception> {
+        match self.0.phase.get() {
+            Phase::Active => {}
+            Phase::Created => return Err(runtime("Timeout has not been entered")),
+            phase => return Err(runtime(format!("Cannot change state of {} Timeout", phase.name()))),
+        }
+        self.0.deadline.set(deadline.map_or(Deadline::Never, Deadline::At));
+        self.cancel_alarm();
+        let Some(deadline) = deadline else { return Ok(()) };
+        let event_loop = running()?;
+        let weak = Rc::downgrade(&self.0);
+        let expire = move || {
+            if let Some(inner) = weak.upgrade() {
+                inner.expire();
+            }
+        };
+        let alarm = if deadline <= event_loop.time() {
+            Alarm::Now(event_loop.call_soon(expire)?)
+        } else {
+            Alarm::Later(event_loop.call_at(deadline, expire)?)
+        };
+        self.0.alarm.replace(Some(alarm));
+        Ok(())
+    }
+
+    fn cancel_alarm(&self) {
+        let alarm = self.0.alarm.take();
+        match alarm {
+            Some(Alarm::Now(handle)) => handle.cancel(),
+            Some(Alarm::Later(timer)) => timer.cancel(),
+            None => {}
+        }
+    }
+
+    /// Leaves it, given how what ran inside has ended, and gives how that ends now: a `CancelledError` that the
+    /// deadline has caused is a `TimeoutError`, everything else as it was.
+    ///
+    /// Another exception that is raised because of that cancel has a `TimeoutError` for its
+    /// [`cause`](Exception::cause), unless it has one already or is shared.
+    ///
+    /// # Errors
+    ///
+    /// `TimeoutError`; what was given; `RuntimeError` where it is not entered.
+    pub fn exit<T>(&self, outcome: Result<T, Exception>) -> Result<T, Exception> {
+        let expiring = match self.0.phase.get() {
+            Phase::Active => false,
+            Phase::Expiring => true,
+            Phase::Created => return Err(runtime("Timeout has not been entered")),
+            phase => return Err(runtime(format!("Cannot change state of {} Timeout", phase.name()))),
+        };
+        self.0.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
+        self.cancel_alarm();
+        let Some((task, cancelling)) = self.0.entered.take() else { return outcome };
+        if !expiring || task.uncancel() > cancelling {
+            return outcome;
+        }
+        outcome.map_err(|raised| {
+            if raised.is_cancelled() {
+                Exception::caused_by(Kind::TimeoutError, "timed out", raised)
+            } else {
+                raised.raised_during(Exception::timeout)
+            }
+        })
+    }
+}
+
+impl Inner {
+    fn expire(&self) {
+        if self.phase.get() != Phase::Active {
+            return;
+        }
+        self.phase.set(Phase::Expiring);
+        drop(self.alarm.take());
+        let task = self.entered.borrow().as_ref().map(|(task, _)| task.clone());
+        if let Some(task) = task {
+            task.cancel();
+        }
+    }
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Active => "active",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.0.phase.get();
+        write!(f, "Timeout({}", phase.name())?;
+        match self.when().filter(|_| phase == Phase::Active) {
+            Some(when) => write!(f, ", when: {when:?})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
+    Exception::message(Kind::RuntimeError, text)
+}
+
+/// What [`timeout`], [`timeout_at`] and [`Timeout::scope`] make: the deadline around a child.
+pub struct TimeoutScope<C> {
+    timeout: Timeout,
+    phase: ScopePhase<C>,
+}
+
+enum ScopePhase<C> {
+    Created(C),
+    Inside(C),
+    Over,
+}
+
+impl<C> TimeoutScope<C> {
+    /// The deadline, to be moved or asked.
+    pub fn timeout(&self) -> &Timeout {
+        &self.timeout
+    }
+}
+
+impl<C> Coroutine for TimeoutScope<C>
+where
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let ScopePhase::Created(_) = self.phase {
+            crate::coroutine::take_sent(&mut sent)?;
+            self.timeout.enter()?;
+            if let ScopePhase::Created(child) = core::mem::replace(&mut self.phase, ScopePhase::Over) {
+                self.phase = ScopePhase::Inside(child);
+            }
+        }
+        let ScopePhase::Inside(child) = &mut self.phase else { return Err(super::reused()) };
+        let outcome = yield_from!(child, sent);
+        let left = self.timeout.exit(outcome);
+        self.phase = ScopePhase::Over;
+        left.map(Step::Return)
+    }
+
+    fn state(&self) -> State<'_> {
+        let own = State::new("timeout", &self.timeout);
+        match &self.phase {
+            ScopePhase::Created(child) | ScopePhase::Inside(child) => own.delegating_to(child.state()),
+            ScopePhase::Over => own,
+        }
+    }
+}
+
+impl<C> Drop for TimeoutScope<C> {
+    fn drop(&mut self) {
+        if let ScopePhase::Inside(_) = self.phase {
+            // Dropped in the middle. Left before already where the child's own end has panicked.
+            let _ = self.timeout.exit(Ok(()));
+        }
+    }
+}
+
+impl<C> fmt::Debug for TimeoutScope<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timeout.fmt(f)
+    }
+}

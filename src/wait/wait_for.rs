@@ -1,0 +1,135 @@
+//! One result, for a limited time.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::child::Child;
+use super::{Timeout, TimeoutScope};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::event_loop::running;
+use crate::task::{AnyFuture, Await, CallbackId, Future};
+use crate::yield_from;
+
+/// Waits for `child`, for `timeout` at the most. asyncio's `wait_for`.
+///
+/// At the deadline the child is cancelled, and what it cleans up is waited for: if it raises something else then, or
+/// returns after all, that is how this ends. The child runs in the same task. With no time at all, a coroutine is not
+/// started, and a future that is done already gives its result.
+///
+/// ```
+/// use innermost::wait::wait_for;
+/// use innermost::{EventLoop, Kind, ready, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(wait_for(ready(7), None))?, 7);
+/// let long = wait_for(sleep(Duration::from_secs(3600)), Some(Duration::from_millis(1)));
+/// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
+pub fn wait_for<C>(child: C, timeout: Option<Duration>) -> WaitFor<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    WaitFor(match timeout {
+        Some(Duration::ZERO) => Phase::NoTime(child),
+        Some(timeout) => Phase::Limited(Timeout::after(timeout).scope(child)),
+        None => Phase::Limited(Timeout::never().scope(child)),
+    })
+}
+
+/// What [`wait_for`] makes.
+pub struct WaitFor<C: Coroutine>(Phase<C>);
+
+enum Phase<C: Coroutine> {
+    Limited(TimeoutScope<C>),
+    /// Not started, and not to be.
+    NoTime(C),
+    Stopping(Stopping<C::Return>),
+    Over,
+}
+
+/// A wait for a future that was cancelled. By a future of its own, so that it can be cancelled even where that one
+/// takes no notice.
+struct Stopping<T> {
+    child: Child<T>,
+    future: AnyFuture,
+    stopped: Future<()>,
+    callback: CallbackId,
+}
+
+impl<T: 'static> Stopping<T> {
+    fn start(child: Child<T>) -> Result<Self, Exception> {
+        let stopped: Future<()> = running()?.create_future();
+        let release = stopped.clone();
+        let future = child.any();
+        let callback = future.notify(move || release.set_result(()).unwrap_or_default());
+        child.future.cancel();
+        Ok(Self { child, future, stopped, callback })
+    }
+
+    fn outcome(&self) -> Result<T, Exception> {
+        self.child.outcome().map_err(|raised| match raised.kind() {
+            Kind::CancelledError => Exception::caused_by(Kind::TimeoutError, "timed out", raised),
+            _ => raised,
+        })
+    }
+}
+
+impl<T> Drop for Stopping<T> {
+    fn drop(&mut self) {
+        self.future.remove_callback(self.callback);
+    }
+}
+
+impl<C> Coroutine for WaitFor<C>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::NoTime(_) = self.0 {
+            take_sent(&mut sent)?;
+            if let Phase::NoTime(child) = core::mem::replace(&mut self.0, Phase::Over) {
+                let child = Child::start(&running()?, child)?;
+                if child.future.done() {
+                    return child.outcome().map(Step::Return);
+                }
+                self.0 = Phase::Stopping(Stopping::start(child)?);
+            }
+        }
+        match &mut self.0 {
+            Phase::Limited(scope) => yield_from!(scope, sent).map(Step::Return),
+            Phase::Stopping(stopping) => {
+                yield_from!(stopping.stopped, sent)?;
+                stopping.outcome().map(Step::Return)
+            }
+            Phase::NoTime(_) | Phase::Over => Err(super::reused()),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        match &self.0 {
+            Phase::Limited(scope) => scope.state(),
+            _ => State::new("wait_for", self),
+        }
+    }
+}
+
+impl<C: Coroutine> fmt::Debug for WaitFor<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Phase::Limited(scope) => write!(f, "WaitFor({:?})", scope.timeout()),
+            Phase::NoTime(_) => f.write_str("WaitFor(created)"),
+            Phase::Stopping(stopping) => write!(f, "WaitFor({:?})", stopping.child),
+            Phase::Over => f.write_str("WaitFor(over)"),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One activation of one script, or of the body of a scope in it: a coroutine that interprets.
+//!
+//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] is what stands open around the next statement.
+//! A statement either is done at once, or gives what is to be awaited for it ([`Does`]); that comes to be the machine's
+//! inline child until it has ended.
+//!
+//! A scope (`async with`) is a coroutine around a coroutine: its body is an activation of its own, which ends with the
+//! [`Flow`] by which the body was left. So a `return` in it leaves the script, and a raise passes the scope.
+
+use innermost::{Await, Coroutine, Exception, Resumed, Step, take_sent, yield_from};
+use serde_json::json;
+
+use super::exceptions::{describe, exception, is_caught_by};
+use super::program::{Body, Statement};
+use super::world::Me;
+use crate::blocks::{Blocks, Flow};
+
+/// Something awaited: it ends with how the script goes on.
+pub(super) type Child = Box<dyn Coroutine<Yield = Await, Input = (), Return = Flow>>;
+
+/// What a statement does.
+pub(super) enum Does {
+    Go(Flow),
+    Await(Child),
+}
+
+/// One activation of a body of statements.
+pub(super) struct Activation {
+    me: Me,
+    at: At,
+    blocks: Blocks<Statement>,
+}
+
+/// Where the machine is suspended.
+enum At {
+    /// Before the first statement, and before something that is to be done first.
+    Start(Option<Box<dyn FnOnce() -> Result<(), Exception>>>),
+    Awaiting(Child),
+}
+
+impl Activation {
+    /// An activation of a body that stands where `handled` is being handled.
+    pub(super) fn new(me: Me, body: &Body, handled: Option<Exception>) -> Self {
+        Self { me, at: At::Start(None), blocks: Blocks::new(body, handled) }
+    }
+
+    /// The same, which does something when it is started.
+    pub(super) fn after(self, first: impl FnOnce() -> Result<(), Exception> + 'static) -> Self {
+        Self { at: At::Start(Some(Box::new(first))), ..self }
+    }
+
+    /// Runs statements up to one that awaits something, or to the end.
+    fn go_on(&mut self, mut flow: Flow) -> Does {
+        loop {
+            let statement = match self.blocks.next_statement(flow, |raised, kind| self.me.catches(raised, kind)) {
+                Ok(statement) => statement,
+                Err(flow) => return Does::Go(flow),
+            };
+            flow = match statement {
+                Statement::Return(number) => Flow::Return(Some(number)),
+                Statement::Raise(kind, number) => Flow::Raise(exception(&kind, number)),
+                Statement::Reraise => Flow::Raise(self.blocks.handled().expect("a bare raise stands inside a handler")),
+                Statement::Loop(turns, body) => self.blocks.enter_loop(turns, &body),
+                Statement::Try { body, handlers, last } => self.blocks.enter_try(&body, handlers, last),
+                statement => match self.me.start(&statement, self.blocks.handled()) {
+                    Ok(Does::Go(flow)) => flow,
+                    Ok(Does::Await(child)) => return Does::Await(child),
+                    Err(raised) => Flow::Raise(raised),
+                },
+            };
+        }
+    }
+}
+
+impl Coroutine for Activation {
+    type Yield = Await;
+    type Input = ();
+    type Return = Flow;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            let came = match &mut self.at {
+                At::Start(first) => {
+                    let first = first.take();
+                    take_sent(&mut sent).and_then(|()| first.map_or(Ok(()), |first| first())).map(|()| Flow::Next)
+                }
+                At::Awaiting(child) => yield_from!(child, sent),
+            };
+            // The child goes before anything else runs, as in CPython, where unwinding takes it off the stack.
+            self.at = At::Start(None);
+            match self.go_on(came.unwrap_or_else(Flow::Raise)) {
+                Does::Await(child) => self.at = At::Awaiting(child),
+                Does::Go(Flow::Raise(raised)) => return Err(raised),
+                Does::Go(flow) => return Ok(Step::Return(flow)),
+            }
+        }
+    }
+}
+
+impl Me {
+    /// Whether `except kind` catches it, which is logged.
+    fn catches(&self, raised: &Exception, kind: &str) -> bool {
+        let caught = is_caught_by(raised, kind);
+        if caught {
+            self.note(&json!(["caught", describe(raised)]));
+        }
+        caught
+    }
+}

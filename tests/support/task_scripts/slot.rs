@@ -1,0 +1,87 @@
+//! A task that the scripts know by a number, and what CPython does to whoever awaits one.
+//!
+//! Two habits of CPython's C code are put on here, since ours has neither:
+//!
+//! - A task gives its `CancelledError` away: the first who awaits it gets the very exception with which it ended, and
+//!   whoever comes later a fresh one. Here all get the same.
+//! - A task that has awaited itself gets its `RuntimeError` a turn later, as here; but it also stays marked as awaited, so
+//!   that nobody else can await it while it is pending: that raises a `RuntimeError` too, and at once. (CPython's own
+//!   version in Python does not do that.)
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use innermost::{Await, Coroutine, EventLoop, Exception, Kind, Resumed, Step, yield_from};
+
+use super::world::ScriptTask;
+
+/// A task that the scripts know by a number.
+#[derive(Clone)]
+pub(super) struct Slot {
+    pub(super) task: ScriptTask,
+    marks: Rc<Marks>,
+}
+
+#[derive(Default)]
+struct Marks {
+    has_given_cancelled: Cell<bool>,
+    has_awaited_itself: Cell<bool>,
+}
+
+impl Slot {
+    pub(super) fn new(task: ScriptTask) -> Self {
+        Self { task, marks: Rc::default() }
+    }
+
+    /// Waits for the task.
+    pub(super) fn join(self) -> Join<ScriptTask> {
+        Join { started: false, ..self.gives(self.task.clone()) }
+    }
+
+    /// Waits for what gives the outcome of the task, which is done.
+    pub(super) fn gives<C>(&self, awaited: C) -> Join<C> {
+        Join { slot: self.clone(), awaited, started: true }
+    }
+}
+
+/// What [`Slot::join`] makes.
+pub(super) struct Join<C> {
+    slot: Slot,
+    awaited: C,
+    started: bool,
+}
+
+impl<C> Join<C> {
+    fn start(&mut self) -> Result<(), Exception> {
+        self.started = true;
+        let Slot { task, marks } = &self.slot;
+        if task.done() {
+            return Ok(());
+        }
+        if marks.has_awaited_itself.get() {
+            return Err(Exception::message(Kind::RuntimeError, "await wasn't used with future"));
+        }
+        let current = EventLoop::running()?.current_task();
+        marks.has_awaited_itself.set(current.is_some_and(|current| current.is(&task.any())));
+        Ok(())
+    }
+}
+
+impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Join<C> {
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if !self.started {
+            self.start()?;
+        }
+        match yield_from!(self.awaited, sent) {
+            Err(raised) if raised.is_cancelled() && self.slot.task.cancelled() => {
+                let given = self.slot.marks.has_given_cancelled.replace(true);
+                Err(if given { Exception::cancelled() } else { raised })
+            }
+            outcome => outcome.map(Step::Return),
+        }
+    }
+}

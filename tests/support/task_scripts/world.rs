@@ -1,0 +1,180 @@
+//! What the scripts of one program share, and who they are.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use innermost::{AnyTask, CoroutineExt, Exception, Future, LoopHandle, Map, Task};
+use serde_json::{Value, json};
+
+use super::activation::Activation;
+use super::program::{Body, Program};
+use super::slot::Slot;
+use super::synchronising::MeetingPlaces;
+use crate::blocks::Flow;
+
+/// A script that runs as a task: what it returns.
+pub(super) type ScriptTask = Task<Option<i64>>;
+
+/// A script that is to run.
+pub(super) type Script = Map<Activation, fn(Flow) -> Option<i64>>;
+
+/// What the scripts of one run share.
+pub(super) struct World {
+    program: Rc<Program>,
+    pub(super) event_loop: LoopHandle,
+    log: RefCell<Vec<Value>>,
+    created: RefCell<Vec<ScriptTask>>,
+    slots: RefCell<BTreeMap<usize, Slot>>,
+    has_circle: Cell<bool>,
+    /// What each task has gathered last, by its name.
+    gathered: RefCell<BTreeMap<String, Vec<AnyTask>>>,
+    pub(super) futures: [Future<i64>; 3],
+    pub(super) places: MeetingPlaces,
+}
+
+impl World {
+    pub(super) fn new(program: Rc<Program>, event_loop: LoopHandle) -> Rc<Self> {
+        let futures = std::array::from_fn(|_| event_loop.create_future());
+        Rc::new(Self {
+            program,
+            log: RefCell::default(),
+            created: RefCell::default(),
+            slots: RefCell::default(),
+            has_circle: Cell::new(false),
+            gathered: RefCell::default(),
+            futures,
+            places: MeetingPlaces::new(),
+            event_loop,
+        })
+    }
+
+    /// Logs that this has happened to `who`.
+    pub(super) fn note(&self, who: &str, what: &Value) {
+        let entry = [json!(self.event_loop.time().as_secs()), json!(who)];
+        let entry = entry.into_iter().chain(what.as_array().expect("an entry is a list").iter().cloned());
+        self.log.borrow_mut().push(entry.collect());
+    }
+
+    pub(super) fn take_log(&self) -> Vec<Value> {
+        self.log.take()
+    }
+
+    pub(super) fn script(&self, script: usize) -> &Body {
+        &self.program.scripts[script]
+    }
+
+    /// Runs a script as a task.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub(super) fn task(self: &Rc<Self>, script: usize) -> Result<ScriptTask, Exception> {
+        self.task_by(script, |run| self.event_loop.create_task(run))
+    }
+
+    /// The same, by what makes a task of a coroutine. It is named by its place in the order of creation.
+    ///
+    /// # Errors
+    ///
+    /// What `create` raises.
+    pub(super) fn task_by(
+        self: &Rc<Self>,
+        script: usize,
+        create: impl FnOnce(Script) -> Result<ScriptTask, Exception>,
+    ) -> Result<ScriptTask, Exception> {
+        let name: Rc<str> = format!("t{}", self.created.borrow().len()).into();
+        let me = Me { world: Rc::clone(self), name: Rc::clone(&name) };
+        let task = create(me.run(script))?;
+        task.any().set_name(name);
+        self.created.borrow_mut().push(task.clone());
+        Ok(task)
+    }
+
+    pub(super) fn fill_slot(&self, slot: usize, task: ScriptTask) {
+        let former = self.slots.borrow_mut().insert(slot, Slot::new(task));
+        drop(former);
+    }
+
+    pub(super) fn slot(&self, slot: usize) -> Option<Slot> {
+        self.slots.borrow().get(&slot).cloned()
+    }
+
+    /// Every task, in the order of creation.
+    pub(super) fn created(&self) -> Vec<ScriptTask> {
+        self.created.borrow().clone()
+    }
+
+    /// Notes that the running task is about to await `task`. A cancel that comes to a circle of tasks that await each other
+    /// runs round it in CPython until the recursion limit is reached, and has no effect but to raise; here it cancels
+    /// them all.
+    pub(super) fn joins(&self, task: &AnyTask) {
+        let Some(current) = self.event_loop.current_task() else { return };
+        let mut found = vec![task.clone()];
+        let mut next = 0;
+        while let Some(task) = found.get(next) {
+            for awaited in self.awaited_by(task) {
+                if awaited.is(&current) {
+                    self.has_circle.set(true);
+                }
+                if !found.iter().any(|task| task.is(&awaited)) {
+                    found.push(awaited);
+                }
+            }
+            next += 1;
+        }
+    }
+
+    /// Notes that the running task is about to gather these.
+    pub(super) fn gathers(&self, tasks: &[ScriptTask]) {
+        if let Some(current) = self.event_loop.current_task() {
+            self.gathered.borrow_mut().insert(current.name(), tasks.iter().map(|task| task.any()).collect());
+        }
+    }
+
+    /// Whether tasks have awaited each other in a circle.
+    pub(super) fn has_circle(&self) -> bool {
+        self.has_circle.get()
+    }
+
+    /// The tasks that one awaits: what its stack says.
+    fn awaited_by(&self, task: &AnyTask) -> Vec<AnyTask> {
+        match task.stack_trace().yielded() {
+            Some("Gather(pending)") => self.gathered.borrow().get(&task.name()).cloned().unwrap_or_default(),
+            Some(wanted) => {
+                let awaited = self.created().into_iter().map(|task| task.any());
+                awaited.filter(|task| format!("Task({}, pending)", task.name()) == wanted).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// The names of these tasks, in the order of their creation.
+    pub(super) fn names_in_order(&self, tasks: &[ScriptTask]) -> Vec<String> {
+        let created = self.created().into_iter();
+        created.filter(|task| tasks.iter().any(|other| other.is(task))).map(|task| task.any().name()).collect()
+    }
+
+    /// Those that have not ended.
+    pub(super) fn left(&self) -> Vec<ScriptTask> {
+        self.created().into_iter().filter(|task| !task.done()).collect()
+    }
+}
+
+/// The task that runs a script, as its statements see it.
+#[derive(Clone)]
+pub(super) struct Me {
+    pub(super) world: Rc<World>,
+    pub(super) name: Rc<str>,
+}
+
+impl Me {
+    pub(super) fn note(&self, what: &Value) {
+        self.world.note(&self.name, what);
+    }
+
+    /// A script that this task is to run, itself or as another.
+    pub(super) fn run(&self, script: usize) -> Script {
+        Activation::new(self.clone(), self.world.script(script), None).map(Flow::returned)
+    }
+}

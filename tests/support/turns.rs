@@ -1,0 +1,144 @@
+//! Tasks that write down what becomes of them, in a loop that is run turn by turn.
+
+use std::cell::RefCell;
+use std::fmt::{Debug, Display};
+use std::rc::Rc;
+
+use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, Task, yield_from};
+
+/// A loop, and what its tasks have written down.
+pub(crate) struct World {
+    pub(crate) event_loop: EventLoop,
+    log: Log,
+}
+
+/// Where tasks write.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn write(&self, line: impl Display) {
+        self.0.borrow_mut().push(line.to_string());
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let event_loop = EventLoop::new().expect("a loop");
+        // What a task raises it writes down itself.
+        event_loop.set_exception_handler(|_| {});
+        Self { event_loop, log: Log::default() }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        self.log.clone()
+    }
+
+    /// Runs `coroutine` as a task, which writes `name` when that has returned, and `name raised ..` when it has raised.
+    /// What it returned is dropped then.
+    pub(crate) fn spawn<C>(&self, name: impl Display, coroutine: C) -> Task<()>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        let (log, name) = (self.log(), name.to_string());
+        let noted = Noted { coroutine, log, name };
+        self.event_loop.create_task(noted).expect("the loop is open")
+    }
+
+    /// The same; what was returned is written too.
+    pub(crate) fn spawn_showing<C>(&self, name: impl Display, coroutine: C) -> Task<()>
+    where
+        C: Coroutine<Yield = Await, Input = (), Return: Debug> + 'static,
+    {
+        let (log, name) = (self.log(), name.to_string());
+        let shown = name.clone();
+        self.spawn(name, coroutine.map(move |returned| log.write(format_args!("{shown} got {returned:?}"))))
+    }
+
+    pub(crate) fn turn(&self) {
+        self.event_loop.run_once().expect("a turn");
+    }
+
+    /// Runs until nothing is ready any more.
+    pub(crate) fn settle(&self) {
+        while self.event_loop.next_deadline().is_some() {
+            self.turn();
+        }
+    }
+
+    /// What was written since this was last asked.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.0.take()
+    }
+
+    /// Runs until nothing is ready, and gives what was written.
+    pub(crate) fn settled(&self) -> Vec<String> {
+        self.settle();
+        self.lines()
+    }
+}
+
+struct Noted<C> {
+    coroutine: C,
+    log: Log,
+    name: String,
+}
+
+impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Noted<C> {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match yield_from!(self.coroutine, sent) {
+            Ok(_) => self.log.write(&self.name),
+            Err(raised) => {
+                self.log.write(format_args!("{} raised {raised}", self.name));
+                return Err(raised);
+            }
+        }
+        Ok(Step::Return(()))
+    }
+}
+
+/// Waits for so many turns.
+pub(crate) struct Turns(pub(crate) u32);
+
+impl Coroutine for Turns {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Ok(Step::Yield(Await::NextTurn))
+            }
+            None => Ok(Step::Return(())),
+        }
+    }
+}
+
+/// Runs a child; once the flag is set, it is dropped at the next resume, whatever that brings.
+pub(crate) struct Droppable<C> {
+    pub(crate) child: Option<C>,
+    pub(crate) dropped: Rc<std::cell::Cell<bool>>,
+}
+
+impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Droppable<C> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Option<C::Return>;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if self.dropped.get() {
+            self.child = None;
+        }
+        match &mut self.child {
+            Some(child) => Ok(Step::Return(Some(yield_from!(child, sent)?))),
+            None => Ok(Step::Return(None)),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! `wait`, `as_completed`, `shield` and `sleep`: W7 to W14 of the edge cases, against what CPython 3.13 does.
+//!
+//! Not here: a coroutine given to `wait`, and a bad `return_when` (the rest of W7), which do not compile.
+
+#[path = "support/wait_scripts/mod.rs"]
+mod wait_scripts;
+
+use wait_scripts::expect;
+
+use std::time::Duration;
+
+use innermost::wait::{ReturnWhen, as_completed, shield, wait};
+use innermost::{Future, Kind};
+use wait_scripts::clock::{test_loop, virtual_loop};
+use wait_scripts::in_task;
+
+// W7
+#[test]
+fn to_wait_for_nothing_is_a_value_error() {
+    let nothing = wait(Vec::<Future<()>>::new(), None, ReturnWhen::AllCompleted);
+    assert_eq!(test_loop().run_until_complete(nothing).unwrap_err().kind(), Kind::ValueError);
+}
+
+#[test]
+fn a_future_that_is_waited_for_twice_is_there_once() {
+    let event_loop = test_loop();
+    let future = event_loop.create_future::<()>();
+    future.set_result(()).unwrap();
+    let both = wait([future.clone(), future], None, ReturnWhen::AllCompleted);
+    assert_eq!(event_loop.run_until_complete(both).unwrap().0.len(), 1);
+}
+
+// W11
+#[test]
+fn after_the_timeout_each_that_is_left_is_a_timeout_error_and_none_is_cancelled() {
+    let (event_loop, clock) = virtual_loop();
+    let futures = [event_loop.create_future::<i32>(), event_loop.create_future(), event_loop.create_future()];
+    futures[1].set_result(1).unwrap();
+    let mut race = in_task(&event_loop, {
+        let futures = futures.clone();
+        move || as_completed(futures, Some(Duration::from_secs(3)))
+    });
+    assert_eq!(event_loop.run_until_complete(race.next().unwrap()).unwrap(), 1);
+    for next in race.by_ref() {
+        assert_eq!(event_loop.run_until_complete(next).unwrap_err().kind(), Kind::TimeoutError);
+        assert_eq!(innermost::Clock::now(&clock), Duration::from_secs(3));
+    }
+    assert!(race.next().is_none() && !futures[0].done() && !futures[2].done());
+}
+
+// W12
+#[test]
+fn the_futures_that_are_completed_are_those_that_were_given() {
+    let event_loop = test_loop();
+    let futures = [event_loop.create_future::<i32>(), event_loop.create_future()];
+    futures.iter().rev().for_each(|future| future.set_result(1).unwrap());
+    let mut race = in_task(&event_loop, {
+        let futures = futures.clone();
+        move || as_completed(futures, None)
+    });
+    for future in &futures {
+        let next = event_loop.run_until_complete(race.next_future().unwrap()).unwrap();
+        assert!(next.is(future));
+    }
+    assert!(race.next_future().is_none());
+}
+
+// W14
+#[test]
+fn what_is_done_already_keeps_its_result_when_shielded() {
+    let event_loop = test_loop();
+    let future = event_loop.create_future::<i32>();
+    future.set_result(1).unwrap();
+    let shielded = in_task(&event_loop, {
+        let future = future.clone();
+        move || shield(future)
+    });
+    assert!(shielded.is(&future));
+    assert_eq!(event_loop.run_until_complete(shielded).unwrap(), 1);
+    assert_eq!(future.result().unwrap(), 1);
+}
+
+// W8
+#[test]
+fn it_is_over_when_all_are_done() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], null, "ALL_COMPLETED"]]
+            [["sleep", 1], ["raise", "ValueError", 1]]
+            [["sleep", 2]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [2, "t0", "waited", ["t1", "t2"], []]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W8
+#[test]
+fn its_timeout_leaves_the_tasks_running() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], 2, "ALL_COMPLETED"], ["join", 1]]
+            [["sleep", 1]]
+            [["sleep", 3], ["return", 2]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [2, "t0", "waited", ["t1"], ["t2"]]
+            [3, "t0", "joined", 2]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W8
+#[test]
+fn no_time_is_two_turns() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["soon", 1], ["wait", [0, 1], 0, "ALL_COMPLETED"], ["soon", 2]]
+            [["sleep", 0], ["log", 1], ["sleep", 0], ["log", 11]]
+            [["log", 2], ["sleep", 0], ["log", 22], ["sleep", 0], ["log", 222]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [0, "t2", "log", 2]
+            [0, "loop", "callback", 1]
+            [0, "t1", "log", 1]
+            [0, "t2", "log", 22]
+            [0, "t0", "waited", [], ["t1", "t2"]]
+            [0, "t1", "log", 11]
+            [0, "t2", "log", 222]
+            [0, "loop", "callback", 2]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W8
+#[test]
+fn its_cancel_leaves_the_tasks_running() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
+             ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
+            [["sleep", 3], ["return", 1]]
+            [["wait", [0], null, "ALL_COMPLETED"]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "cancel", true]
+            [1, "t0", "caught", ["CancelledError", null]]
+            [3, "t0", "joined", 1]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W9
+#[test]
+fn the_first_failure_ends_it() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
+            [["sleep", 1], ["raise", "ValueError", 1]]
+            [["sleep", 3]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "waited", ["t1"], ["t2"]]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W9
+#[test]
+fn a_cancelled_task_is_no_failure() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["cancel", 0], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
+            [["sleep", 1]]
+            [["sleep", 3]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [0, "t0", "cancel", true]
+            [3, "t0", "waited", ["t1", "t2"], []]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W9
+#[test]
+fn a_failure_from_before_counts() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
+            [["raise", "ValueError", 1]]
+            [["sleep", 3]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "waited", ["t1"], ["t2"]]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W10
+#[test]
+fn several_may_be_done_when_the_first_is() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["spawn", 2, 3], ["wait", [0, 1, 2], null, "FIRST_COMPLETED"]]
+            [["sleep", 1]]
+            [["sleep", 1]]
+            [["sleep", 2]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [0, "t0", "spawned", "t3"]
+            [1, "t0", "waited", ["t1", "t2"], ["t3"]]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W11
+#[test]
+fn results_come_as_they_are_completed() {
+    expect(
+        r#"
+            [["as_completed", [1, 2, 3]]]
+            [["sleep", 3], ["return", 1]]
+            [["sleep", 1], ["raise", "ValueError", 2]]
+            [["sleep", 0], ["return", 3]]
+        "#,
+        r#"
+            [0, "t0", "completed", 3]
+            [1, "t0", "completed", ["ValueError", 2]]
+            [3, "t0", "completed", 1]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W11
+#[test]
+fn those_of_one_turn_come_in_their_order() {
+    expect(
+        r#"
+            [["as_completed", [1, 2, 3]], ["log", 9]]
+            [["return", 1]]
+            [["return", 2]]
+            [["return", 3]]
+        "#,
+        r#"
+            [0, "t0", "completed", 1]
+            [0, "t0", "completed", 2]
+            [0, "t0", "completed", 3]
+            [0, "t0", "log", 9]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W11
+#[test]
+fn a_cancelled_wait_for_the_next_leaves_the_tasks_running() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["sleep", 2], ["cancel", 0], ["sleep", 3]]
+            [["as_completed", [2, 3]]]
+            [["sleep", 1], ["return", 2]]
+            [["sleep", 4], ["log", 3]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [1, "t1", "completed", 2]
+            [2, "t0", "cancel", true]
+            [4, "t3", "log", 3]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W13
+#[test]
+fn sleeping_no_time_lets_the_others_run_once() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["soon", 1], ["sleep", 0], ["log", 1], ["sleep", 0], ["log", 2]]
+            [["log", 3], ["sleep", 0], ["log", 4]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t1", "log", 3]
+            [0, "loop", "callback", 1]
+            [0, "t0", "log", 1]
+            [0, "t1", "log", 4]
+            [0, "t0", "log", 2]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W14
+#[test]
+fn a_shield_keeps_the_cancel_from_the_inner_task() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
+             ["try", [["join", 1]], [["CancelledError", []]], null], ["join", 0]]
+            [["sleep", 3], ["return", 1]]
+            [["shield", 0]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "cancel", true]
+            [1, "t0", "caught", ["CancelledError", null]]
+            [3, "t0", "joined", 1]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W14
+#[test]
+fn a_cancelled_inner_task_cancels_its_shield() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 0],
+             ["try", [["join", 1]], [["CancelledError", []]], null]]
+            [["sleep", 3], ["return", 1]]
+            [["shield", 0]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "cancel", true]
+            [1, "t0", "caught", ["CancelledError", null]]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W14
+#[test]
+fn a_shielded_result_and_a_shielded_failure_pass() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["shield", 0], ["try", [["shield", 1]], [["ValueError", []]], null],
+             ["join", 0]]
+            [["sleep", 1], ["return", 1]]
+            [["sleep", 2], ["raise", "ValueError", 2]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "shielded", 1]
+            [2, "t0", "caught", ["ValueError", 2]]
+            [2, "t0", "joined", 1]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W14
+#[test]
+fn a_task_that_is_done_is_its_own_shield() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["soon", 1], ["shield", 0], ["soon", 2],
+             ["try", [["shield", 1]], [["ValueError", []]], null]]
+            [["return", 1]]
+            [["raise", "ValueError", 2]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "shielded", 1]
+            [1, "t0", "caught", ["ValueError", 2]]
+            [1, "loop", "callback", 1]
+            [1, "loop", "callback", 2]
+            ["returned", null]
+        "#,
+    );
+}
+
+// W14
+#[test]
+fn inner_and_outer_cancelled_in_one_turn() {
+    expect(
+        r#"
+            [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["cancel", 0],
+             ["try", [["join", 1]], [["CancelledError", []]], null],
+             ["try", [["join", 0]], [["CancelledError", []]], null]]
+            [["sleep", 3], ["return", 1]]
+            [["shield", 0]]
+        "#,
+        r#"
+            [0, "t0", "spawned", "t1"]
+            [0, "t0", "spawned", "t2"]
+            [1, "t0", "cancel", true]
+            [1, "t0", "cancel", true]
+            [1, "t0", "caught", ["CancelledError", null]]
+            [1, "t0", "caught", ["CancelledError", null]]
+            ["returned", null]
+        "#,
+    );
+}
