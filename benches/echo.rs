@@ -14,7 +14,8 @@
 //! Each server is this program, started again, on a core of its own; the client has the next one, and does not sleep.
 //! A round starts both and connects to both; then they take turns, a fifth of a second each, so that what else the
 //! machine does hits the one as it hits the other. A turn in which somebody else had one of the two cores for more than
-//! 2 % of the time is disturbed: some are taken again, the rest is left out, but for the best of a round without others.
+//! 2 % of the time is disturbed: some are taken again, the rest is left out. Where a round has no others, the best of
+//! them is all that counts.
 //!
 //! | file | holds |
 //! |---|---|

@@ -6,7 +6,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `clock.rs`        | [`VirtualClock`]: time that jumps to the next deadline |
-//! | `virtual_loop.rs` | [`virtual_loop`]: an event loop on it, without descriptors |
+//! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop on it, without descriptors |
 
 mod clock;
 mod virtual_loop;
