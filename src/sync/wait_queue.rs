@@ -271,7 +271,7 @@ impl Line {
 
 impl Awaitable for Line {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, _: &Rc<Scheduler>) -> Result<(), Exception> {
-        let Readied::Place(index) = what else { return Ok(task.wake()) };
+        let Readied::Place(index) = what else { return Ok(()) };
         let mut waiters = self.waiters.borrow_mut();
         match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
             Some(stage @ Stage::Joined) => *stage = Stage::Waiting(task),
