@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::boxed::Box;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, ThreadId};
 use std::vec::Vec;
 
 use super::LoopHandle;
@@ -22,6 +23,8 @@ pub(super) struct Inbox {
     /// Whether the loop knows that something is there. Whoever sets it wakes the loop: one wake-up for a burst.
     notified: AtomicBool,
     waker: Waker,
+    /// The loop's.
+    thread: ThreadId,
 }
 
 #[derive(Default)]
@@ -32,7 +35,12 @@ struct Queue {
 
 impl Inbox {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), notified: AtomicBool::new(false), waker: Waker::new()? })
+        Ok(Self {
+            queue: Mutex::default(),
+            notified: AtomicBool::new(false),
+            waker: Waker::new()?,
+            thread: thread::current().id(),
+        })
     }
 
     pub(super) fn waker(&self) -> &Waker {
@@ -104,6 +112,11 @@ pub struct RemoteHandle(Arc<Inbox>);
 impl RemoteHandle {
     pub(super) fn new(inbox: Arc<Inbox>) -> Self {
         Self(inbox)
+    }
+
+    /// That in which the loop runs.
+    pub(super) fn thread(&self) -> ThreadId {
+        self.0.thread
     }
 
     /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends
