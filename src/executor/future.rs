@@ -47,6 +47,8 @@ pub(super) struct Outcome<T> {
 struct Inner<T> {
     state: State<T>,
     callbacks: Vec<Callback<T>>,
+    /// How many threads wait: to wake costs a system call, whether or not there are any.
+    waiting: usize,
     /// Told of an exception that nobody has asked for.
     report: Option<Box<dyn FnOnce(Exception) + Send>>,
 }
@@ -72,7 +74,7 @@ impl<T> State<T> {
 impl<T> Outcome<T> {
     pub(super) fn new(origin: Option<Origin>) -> Self {
         let (completed_in, report) = origin.map(|origin| (origin.thread, origin.report)).unzip();
-        let inner = Inner { state: State::Pending, callbacks: Vec::new(), report };
+        let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: 0, report };
         Self { inner: Mutex::new(inner), changed: Condvar::new(), completed_in }
     }
 
@@ -92,7 +94,7 @@ impl<T> Outcome<T> {
                 State::Lent(to) if to == thread::current().id() => return Err(invalid("Result is being cloned.")),
                 // It is done, and back in a moment.
                 State::Lent(_) => {
-                    inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                    inner = self.sleep(inner, None);
                     continue;
                 }
                 _ => return Ok(inner),
@@ -105,10 +107,27 @@ impl<T> Outcome<T> {
                 let text = "this thread would wait for its own event loop, which cannot run meanwhile: await it there";
                 return Err(Exception::message(Kind::RuntimeError, text));
             }
-            inner = match left {
-                None => self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            inner = self.sleep(inner, left);
+        }
+    }
+
+    /// Waits for a change, or for nothing: the caller looks again.
+    fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Inner<T>> {
+        inner.waiting += 1;
+        inner = match at_most {
+            None => self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => self.changed.wait_timeout(inner, time).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        inner.waiting -= 1;
+        inner
+    }
+
+    /// Wakes who waits, once the lock is let go of.
+    fn unlock_and_wake(&self, inner: MutexGuard<'_, Inner<T>>) {
+        let somebody_waits = inner.waiting > 0;
+        drop(inner);
+        if somebody_waits {
+            self.changed.notify_all();
         }
     }
 }
@@ -164,8 +183,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
     /// Wakes who waits, and runs the callbacks: it is done.
     fn tell(&self, mut inner: MutexGuard<'_, Inner<T>>) {
         let callbacks = mem::take(&mut inner.callbacks);
-        drop(inner);
-        self.0.outcome().changed.notify_all();
+        self.0.outcome().unlock_and_wake(inner);
         for callback in callbacks {
             quietly(|| callback(self));
         }
@@ -290,8 +308,9 @@ struct Lent<'a, T>(&'a Outcome<T>, State<T>);
 
 impl<T> Drop for Lent<'_, T> {
     fn drop(&mut self) {
-        self.0.lock().state = mem::replace(&mut self.1, State::Taken);
-        self.0.changed.notify_all();
+        let mut inner = self.0.lock();
+        inner.state = mem::replace(&mut self.1, State::Taken);
+        self.0.unlock_and_wake(inner);
     }
 }
 

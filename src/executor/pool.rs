@@ -109,8 +109,12 @@ impl Executor for ThreadPool {
                 return Err(error.into());
             }
         }
+        // To tell costs a system call, whether or not anybody listens.
+        let somebody_waits = inner.idle > 0;
         drop(inner);
-        shared.work.notify_one();
+        if somebody_waits {
+            shared.work.notify_one();
+        }
         drop(cancelled);
         Ok(())
     }
