@@ -98,9 +98,8 @@ fn run_coroutine_threadsafe(bencher: Bencher) {
         event_loop.run_forever().expect("it runs");
     });
     let remote = handle.recv().expect("it is sent");
-    bencher.bench_local(|| {
-        remote.run_coroutine_threadsafe(ready(black_box(1))).expect("the loop is open").result(None)
-    });
+    bencher
+        .bench_local(|| remote.run_coroutine_threadsafe(ready(black_box(1))).expect("the loop is open").result(None));
     remote.call_soon_threadsafe(|| EventLoop::running().expect("it runs").stop()).expect("the loop is open");
     runs.join().expect("it does not panic");
 }

@@ -59,7 +59,7 @@ use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
-use self::remote::Inbox;
+use self::remote::{Inbox, Received};
 pub use self::remote::{LoopGone, RemoteHandle};
 pub(crate) use self::running::running;
 pub use self::shutdown::ShutdownExecutor;
@@ -103,6 +103,7 @@ struct Core {
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
+    received: Rc<Received>,
     links: Links,
     default_executor: DefaultExecutor,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
@@ -149,11 +150,11 @@ impl EventLoop {
         let scheduler = Rc::new(Scheduler::new());
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
-            scheduler,
             timers: RefCell::new(Timers::new()),
             // That nothing will happen before now is true at any time.
             clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
             clock,
+            received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
             links: Links::default(),
             default_executor: DefaultExecutor::default(),
@@ -165,6 +166,7 @@ impl EventLoop {
             stopping: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
+            scheduler,
         }))))
     }
 

@@ -142,7 +142,7 @@ impl LoopHandle {
             let _ = signal::restore(*signal);
         }
         signal::release(self.0.inbox.waker().raw_fd());
-        let jobs = self.0.inbox.close();
+        let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
         scheduler.close();
         scheduler.drop_each(self.0.timers.take().into_callbacks());
