@@ -56,7 +56,12 @@ fn burst(bencher: Bencher) {
     let event_loop = EventLoop::new().expect("there are descriptors");
     let remote = event_loop.remote();
     bencher.counter(ItemsCount::new(SENT)).bench_local(|| {
-        (0..SENT).for_each(|n| remote.call_soon_threadsafe(move || drop(black_box(n))).expect("the loop is open"));
+        for n in 0..SENT {
+            let arrives = move || {
+                black_box(n);
+            };
+            remote.call_soon_threadsafe(arrives).expect("the loop is open");
+        }
         event_loop.run_once().expect("it runs");
     });
 }

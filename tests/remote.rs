@@ -137,8 +137,8 @@ impl Selector for WakerKeeper {
 /// How often the loop was woken since the last call.
 fn wakes(waker: &File) -> u64 {
     let mut counter = [0; 8];
-    match (&*waker).read(&mut counter) {
-        Ok(_) => u64::from_ne_bytes(counter),
+    match (&*waker).read_exact(&mut counter) {
+        Ok(()) => u64::from_ne_bytes(counter),
         Err(empty) => {
             assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
             0

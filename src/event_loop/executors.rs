@@ -44,7 +44,7 @@ impl DefaultExecutor {
 /// Threads.
 impl LoopHandle {
     /// Runs a function that blocks in a thread of `executor`, or of the loop's default one: a
-    /// [`ThreadPool`](crate::executor::ThreadPool) that is made when it is first needed. asyncio's `run_in_executor`.
+    /// [`ThreadPool`] that is made when it is first needed. asyncio's `run_in_executor`.
     ///
     /// It is submitted now, and runs whether or not it is awaited. Cancelled before it has begun, it never runs, and is
     /// dropped; what has begun cannot be stopped, and its result is dropped. Its panic is an exception of the kind

@@ -26,7 +26,7 @@ impl LoopHandle {
     /// use std::time::Duration;
     ///
     /// let event_loop = EventLoop::new()?;
-    /// event_loop.run_in_executor(None, || Ok(println!("works")))?;
+    /// event_loop.run_in_executor(None, || Ok(6 * 7))?;
     /// event_loop.run_until_complete(event_loop.shutdown_default_executor(Some(Duration::from_secs(300))))?;
     /// assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
     /// # Ok::<(), innermost::Exception>(())

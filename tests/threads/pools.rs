@@ -1,11 +1,13 @@
 //! The thread pool.
 
 use std::collections::BTreeSet;
+use std::env;
+use std::process::Command;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use innermost::executor::{Executor, Job, Pending, ThreadPool, Wait};
-use innermost::{Exception, Kind};
+use innermost::{EventLoop, Exception, Kind};
 
 use crate::events::{self, Oops};
 use crate::support::{SharedLog, gate, must_end};
@@ -57,7 +59,7 @@ fn busy_threads_are_joined_by_others_up_to_the_limit() {
         assert!(names.iter().eq(["worker_0", "worker_1", "worker_2"]));
         let (gates, passes): (Vec<_>, Vec<_>) = (0..3).map(|_| gate()).unzip();
         for pass in passes {
-            drop(pool.submit(move || Ok(pass())).unwrap());
+            drop(pool.submit(pass).unwrap());
         }
         gates.iter().for_each(|gate| gate.wait_until_entered());
         let waits = pool.submit(name).unwrap();
@@ -73,7 +75,7 @@ fn jobs_of_one_thread_run_in_order() {
     let (pool, log) = (ThreadPool::with(1, "worker").unwrap(), SharedLog::default());
     for n in 0..100 {
         let log = log.clone();
-        pool.submit(move || Ok(log.add(n))).unwrap();
+        pool.submit(move || log.note(n)).unwrap();
     }
     pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
     assert!(log.take().into_iter().eq((0..100).map(|n| n.to_string())));
@@ -115,7 +117,7 @@ fn a_pool_of_no_threads_and_a_name_that_no_thread_can_have_are_refused() {
 fn after_the_shutdown_nothing_is_taken_and_what_was_taken_has_run() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
-        let (runs, waits) = (pool.submit(move || Ok(pass())).unwrap(), pool.submit(|| Ok(5)).unwrap());
+        let (runs, waits) = (pool.submit(pass).unwrap(), pool.submit(|| Ok(5)).unwrap());
         gate.wait_until_entered();
         pool.shutdown(Pending::Run, Wait::No).unwrap();
         let refused = pool.submit(|| Ok(())).unwrap_err();
@@ -136,9 +138,14 @@ fn a_shutdown_can_cancel_what_has_not_begun() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         let log = SharedLog::default();
-        let (runs, entries) = (pool.submit(move || Ok(pass())).unwrap(), log.clone());
+        let (runs, entries) = (pool.submit(pass).unwrap(), log.clone());
         let dropped = events::on_drop(move || entries.add("dropped"));
-        let waits = pool.submit(move || Ok(dropped.keep())).unwrap();
+        let waits = pool
+            .submit(move || {
+                dropped.keep();
+                Ok(())
+            })
+            .unwrap();
         gate.wait_until_entered();
         pool.shutdown(Pending::Cancel, Wait::No).unwrap();
         assert!(waits.cancelled() && waits.result(None).unwrap_err().is_cancelled());
@@ -153,7 +160,7 @@ fn a_shutdown_can_cancel_what_has_not_begun() {
 fn a_dropped_pool_runs_what_it_has_taken() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
-        let (_, waits) = (pool.submit(move || Ok(pass())).unwrap(), pool.submit(|| Ok(5)).unwrap());
+        let (_, waits) = (pool.submit(pass).unwrap(), pool.submit(|| Ok(5)).unwrap());
         gate.wait_until_entered();
         drop(pool);
         gate.open();
@@ -167,7 +174,7 @@ fn a_thread_of_the_pool_cannot_wait_for_the_pools_end() {
         let pool = Arc::new(ThreadPool::new());
         let (own, (gate, pass)) = (Arc::clone(&pool), gate());
         let waits = pool.submit(move || {
-            pass();
+            pass()?;
             own.shutdown(Pending::Run, Wait::ForThreads)
         });
         gate.open();
@@ -196,7 +203,7 @@ fn a_job_may_submit_cancel_and_shut_down() {
 fn cancelled_jobs_do_not_fill_the_queue_of_a_busy_pool() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
-        pool.submit(move || Ok(pass())).unwrap();
+        pool.submit(pass).unwrap();
         gate.wait_until_entered();
         let last = pool.submit(|| Ok(5)).unwrap();
         for _ in 0..10_000 {
@@ -210,6 +217,42 @@ fn cancelled_jobs_do_not_fill_the_queue_of_a_busy_pool() {
     });
 }
 
+/// The process in which no thread can be started, which a test starts, has this in its environment.
+const NO_THREADS: &str = "INNERMOST_TEST_NO_THREADS";
+
+/// A stack that no address space has room for: starting a thread fails.
+const HUGE_STACK: &str = "140737488355328";
+
+#[test]
+fn a_thread_that_cannot_be_started_is_an_error_for_the_job() {
+    if env::var_os(NO_THREADS).is_none() {
+        // With one thread for tests, they run in the first one of the process.
+        let arguments = ["--exact", "pools::a_thread_that_cannot_be_started_is_an_error_for_the_job"];
+        let mut program = Command::new(env::current_exe().unwrap());
+        program.args(arguments).args(["--test-threads=1", "--nocapture"]);
+        let output = program.env("RUST_MIN_STACK", HUGE_STACK).env(NO_THREADS, "1").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("refused twice"));
+        return;
+    }
+    let (pool, log) = (ThreadPool::new(), SharedLog::default());
+    let entries = log.clone();
+    let dropped = events::on_drop(move || entries.add("dropped"));
+    let job = move || {
+        dropped.keep();
+        Ok(())
+    };
+    let raised = pool.submit(job).unwrap_err();
+    assert!(raised.downcast_ref::<std::io::Error>().is_some());
+    assert_eq!(log.take(), ["dropped"]);
+    // So it is for the loop, and nothing waits for a thread that is not there.
+    let event_loop = EventLoop::new().unwrap();
+    assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
+    assert!(event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).is_err());
+    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    println!("refused twice");
+}
+
 #[test]
 fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
     let log = SharedLog::default();
@@ -218,7 +261,7 @@ fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
     drop(job);
     assert!(future.cancelled());
     let entries = log.clone();
-    let (job, future) = Job::new(move || Ok(entries.add("ran")));
+    let (job, future) = Job::new(move || entries.note("ran"));
     assert!(future.cancel() && job.is_cancelled());
     job.run();
     assert!(log.take().is_empty());
@@ -228,12 +271,16 @@ fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
 fn a_destructor_that_panics_harms_neither_the_pool_nor_who_cancels() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
-        pool.submit(move || Ok(pass())).unwrap();
+        pool.submit(pass).unwrap();
         gate.wait_until_entered();
         let bombs: Vec<_> = (0..2)
             .map(|_| {
                 let bomb = events::on_drop(|| panic!("in a destructor"));
-                pool.submit(move || Ok(bomb.keep())).unwrap()
+                pool.submit(move || {
+                    bomb.keep();
+                    Ok(())
+                })
+                .unwrap()
             })
             .collect();
         assert!(bombs[0].cancel());

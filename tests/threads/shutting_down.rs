@@ -17,8 +17,8 @@ fn it_waits_for_the_threads_and_refuses_what_comes_later() {
         let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
         let entries = log.clone();
         let job = move || {
-            pass();
-            Ok(entries.add("job"))
+            pass()?;
+            entries.note("job")
         };
         let call = event_loop.run_in_executor(None, job).unwrap();
         gate.wait_until_entered();
@@ -45,7 +45,7 @@ fn after_the_timeout_it_warns_and_goes_on() {
     must_end(|| {
         let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
         log.reports(&event_loop);
-        let call = event_loop.run_in_executor(None, move || Ok(pass())).unwrap();
+        let call = event_loop.run_in_executor(None, pass).unwrap();
         gate.wait_until_entered();
         let timeout = Some(Duration::from_millis(1));
         event_loop.run_until_complete(event_loop.shutdown_default_executor(timeout)).unwrap();
@@ -77,7 +77,7 @@ fn a_shutdown_that_is_not_awaited_changes_nothing() {
 fn one_that_is_cancelled_lets_the_threads_end_by_themselves() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (EventLoop::new().unwrap(), gate());
-        let call = event_loop.run_in_executor(None, move || Ok(pass())).unwrap();
+        let call = event_loop.run_in_executor(None, pass).unwrap();
         gate.wait_until_entered();
         let down = event_loop.create_task(event_loop.shutdown_default_executor(None)).unwrap();
         run(&event_loop, 1);
@@ -97,10 +97,10 @@ fn closing_the_loop_shuts_it_down_without_waiting() {
         drop(event_loop);
         assert_eq!(by_hand.log.take(), ["shutdown(Run, No)"]);
         let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
-        drop(event_loop.run_in_executor(None, move || Ok(pass())).unwrap());
+        drop(event_loop.run_in_executor(None, pass).unwrap());
         gate.wait_until_entered();
         let entries = log.clone();
-        drop(event_loop.run_in_executor(None, move || Ok(entries.add("ran"))).unwrap());
+        drop(event_loop.run_in_executor(None, move || entries.note("ran")).unwrap());
         drop(event_loop);
         gate.open();
         // What was submitted runs nevertheless.

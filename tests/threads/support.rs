@@ -17,6 +17,12 @@ impl SharedLog {
         self.0.lock().unwrap().push(entry.to_string());
     }
 
+    /// The same, as what a job returns.
+    pub(crate) fn note(&self, entry: impl ToString) -> Result<(), Exception> {
+        self.add(entry);
+        Ok(())
+    }
+
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
@@ -41,13 +47,14 @@ impl Gate {
 }
 
 /// A function that says that it runs, and then waits until it may go on.
-pub(crate) fn gate() -> (Gate, impl FnOnce() + Send + 'static) {
+pub(crate) fn gate() -> (Gate, impl FnOnce() -> Result<(), Exception> + Send + 'static) {
     let (enters, entered) = mpsc::channel();
     let (open, opened) = mpsc::channel();
     let pass = move || {
         let _ = enters.send(());
         // A test that failed has let go of the gate: then it is open.
         let _ = opened.recv();
+        Ok(())
     };
     (Gate { entered, open }, pass)
 }
