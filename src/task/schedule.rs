@@ -217,7 +217,7 @@ impl fmt::Debug for Scheduler {
 }
 
 /// A panic's payload as an exception.
-pub(super) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
+pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),
