@@ -30,6 +30,8 @@ mod closing;
 mod events;
 #[path = "tasks/inspection.rs"]
 mod inspection;
+#[path = "tasks/many.rs"]
+mod many;
 #[path = "tasks/panics.rs"]
 mod panics;
 #[path = "tasks/steps.rs"]
