@@ -16,7 +16,6 @@ use crate::sys::Waker;
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// Where other threads leave what the loop is to run.
-#[derive(Debug)]
 pub(super) struct Inbox {
     queue: Mutex<Queue>,
     /// Whether the loop knows that something is there. Whoever sets it wakes the loop: one wake-up for a burst.
@@ -78,9 +77,13 @@ impl Inbox {
     }
 }
 
-impl fmt::Debug for Queue {
+impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("jobs", &self.jobs.len()).field("closed", &self.closed).finish()
+        // Not locked while it is printed: whoever prints it may send something.
+        let queue = self.lock();
+        let (jobs, closed) = (queue.jobs.len(), queue.closed);
+        drop(queue);
+        f.debug_struct("Inbox").field("jobs", &jobs).field("closed", &closed).finish()
     }
 }
 
