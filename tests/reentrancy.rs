@@ -20,6 +20,8 @@ mod bombs;
 mod clock;
 #[path = "support/events.rs"]
 mod events;
+#[path = "reentrancy/hostile.rs"]
+mod hostile;
 #[path = "reentrancy/printing.rs"]
 mod printing;
 

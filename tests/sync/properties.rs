@@ -9,10 +9,13 @@ use quickcheck::quickcheck;
 
 use crate::turns::{Droppable, Turns, World};
 
+/// A visit inside what has to be acquired for it.
+type Held = Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>;
+
 /// What lets so many tasks in at a time.
 struct Entrance {
     permits: usize,
-    hold: Box<dyn Fn(Visit) -> Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>>,
+    hold: Box<dyn Fn(Visit) -> Held>,
     free: Box<dyn Fn() -> usize>,
 }
 
