@@ -25,6 +25,8 @@ mod events;
 mod guest;
 #[path = "event_loop/runs.rs"]
 mod runs;
+#[path = "event_loop/selectors.rs"]
+mod selectors;
 #[path = "event_loop/signals.rs"]
 mod signals;
 #[path = "event_loop/support.rs"]

@@ -116,7 +116,7 @@ struct Core {
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
     stopping: Cell<bool>,
-    /// How often the loop has run until something was complete.
+    /// How often the loop has run, counted at the end of each run.
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,

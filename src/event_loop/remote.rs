@@ -21,7 +21,6 @@ use crate::task::{ErrorContext, Run, Scheduler, panicked};
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// Where other threads leave what the loop is to run.
-#[derive(Debug)]
 pub(super) struct Inbox {
     queue: Mutex<Queue>,
     /// Whether the queue has something, for the loop to see without the lock, with which it is written. Whoever leaves the
@@ -124,7 +123,7 @@ impl Received {
         let is_queued = !jobs.is_empty();
         let count = self.inbox.take(&mut jobs);
         if !is_queued && count > 0 {
-            self.scheduler.push(Rc::clone(self) as Rc<dyn Run>);
+            Rc::clone(self).wake();
         }
         count
     }
@@ -149,11 +148,19 @@ impl Run for Received {
             drop(self.jobs.replace(jobs));
         }
     }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.scheduler).push(self);
+    }
 }
 
-impl fmt::Debug for Queue {
+impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("jobs", &self.jobs.len()).field("closed", &self.closed).finish()
+        // Not locked while it is printed: whoever prints it may send something.
+        let queue = self.lock();
+        let (jobs, closed) = (queue.jobs.len(), queue.closed);
+        drop(queue);
+        f.debug_struct("Inbox").field("jobs", &jobs).field("closed", &closed).finish()
     }
 }
 

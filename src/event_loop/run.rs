@@ -55,7 +55,6 @@ impl LoopHandle {
             }
         });
         let ran = self.run_forever();
-        self.0.runs.set(run.wrapping_add(1));
         future.remove_done_callback(stop);
         ran?;
         if !future.done() {

@@ -39,6 +39,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.0.running.set(false);
         self.0.0.stopping.set(false);
+        self.0.0.runs.set(self.0.0.runs.get().wrapping_add(1));
         RUNNING.take();
         if self.0.0.orphaned.get() {
             // Not refused: it does not run any more.

@@ -68,9 +68,15 @@ impl Scheduler {
     #[inline(always)]
     pub(crate) fn push(&self, run: Rc<dyn Run>) {
         if self.closed.get() {
-            return drop(run);
+            return self.refuse(run);
         }
         self.ready.borrow_mut().push(run);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, run: Rc<dyn Run>) {
+        self.reporting(|| drop(run));
     }
 
     /// How much stands in the ready queue.
@@ -91,7 +97,7 @@ impl Scheduler {
             match self.current() {
                 Some(task) => {
                     self.leave(NOBODY);
-                    task.panicked(raised);
+                    self.reporting(|| task.panicked(raised));
                 }
                 None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
             }
@@ -120,17 +126,22 @@ impl Scheduler {
         self.drop_each(self.ready.take());
         for task in self.live_tasks() {
             self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
-            task.destroy();
+            self.reporting(|| task.destroy());
         }
         drop(self.tasks.take());
     }
 
-    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others: it is reported.
+    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
     pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
         for value in values {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
-            }
+            self.reporting(|| drop(value));
+        }
+    }
+
+    /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
+    fn reporting(&self, dropping: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
+            self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
         }
     }
 
@@ -208,9 +219,11 @@ impl Scheduler {
 
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // First, since nothing is borrowed while the user's sink is written to.
+        let tasks = self.tasks.borrow().len();
         f.debug_struct("Scheduler")
             .field("ready", &self.ready())
-            .field("tasks", &self.tasks.borrow().len())
+            .field("tasks", &tasks)
             .field("closed", &self.closed.get())
             .finish_non_exhaustive()
     }
