@@ -6,11 +6,12 @@ virtual, so a record holds the exact order of events and nothing of the machine;
 Each line is one program: {"scripts": [...], "log": [...], "end": ...}. `tests/support/task_scripts/program.rs` explains
 all statements. Each program is about a few families of them, so that its tasks meet.
 
-Two things are CPython's alone, and programs that come to them are left out:
+Three things are CPython's alone, and programs that come to them are left out:
 
 - Tasks await each other in a circle: a cancel that comes to it runs round until the recursion limit is reached.
 - A task hands the CancelledError with which it has ended to the first who asks, and a bare one to all others. So every
   script ends with a bare one, and no task is cancelled with a number before it has started.
+- A task keeps the number of a cancel that it has swallowed, and a gathering that was cancelled may raise that.
 
 Three things that CPython leaves to chance are fixed: timers with equal deadlines fire in the order in which they were
 set, a task group cancels its tasks in the order in which they were made, and there is no garbage collection while a
@@ -19,8 +20,8 @@ what it runs for comes to be done, CPython stops the next run as well.
 """
 
 import asyncio
+import collections.abc
 import gc
-import inspect
 import itertools
 import json
 import random
@@ -63,6 +64,28 @@ class Ordered(dict):
         self.pop(item, None)
 
 
+class Started(collections.abc.Coroutine):
+    """A coroutine that notices what is thrown in before it has started: with that very exception its task ends."""
+
+    def __init__(self, coroutine, loop):
+        self.coroutine = coroutine
+        self.loop = loop
+
+    def __await__(self):
+        return self.coroutine.__await__()
+
+    def send(self, value):
+        self.throw = self.coroutine.throw
+        return self.coroutine.send(value)
+
+    def throw(self, exc):
+        self.loop.left_out |= describe(exc)[1] is not None
+        return self.coroutine.throw(exc)
+
+    def close(self):
+        self.coroutine.close()
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop whose clock jumps to the next timer whenever nothing is ready, and that notices what CPython has alone."""
 
@@ -84,7 +107,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return []
 
     def create_task(self, coroutine, **options):
-        task = super().create_task(coroutine, **options)
+        task = super().create_task(Started(coroutine, self), **options)
         self.tasks.append(task)
         return task
 
@@ -97,12 +120,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.left_out |= any(self._waits_in_a_circle(task) for task in self.tasks)
         super()._run_once()
 
-    def cancel_with(self, task, number):
-        cancelled = task.cancel(number)
-        # What has not started ends with the very exception.
-        self.left_out |= any(task._must_cancel and not has_started(task.get_coro()) for task in self.tasks)
-        return cancelled
-
     def _waits_in_a_circle(self, task):
         seen, todo = set(), [task]
         while todo:
@@ -114,10 +131,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     seen.add(id(awaited))
                     todo.append(awaited)
         return False
-
-
-def has_started(coroutine):
-    return inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED
 
 
 def describe(value):
@@ -171,6 +184,17 @@ class Program:
         """The slot's task, or a future where there is none or it is the one that asks."""
         task = self.slots.get(slot)
         return self.futures[slot] if task in (None, asyncio.current_task()) else task
+
+    def gather(self, *children, return_exceptions):
+        gathering = asyncio.gather(*children, return_exceptions=return_exceptions)
+
+        def takes_message(_):
+            last = gathering._children[-1]
+            stale = not last.cancelled() and last._cancel_message is not None
+            self.loop.left_out |= gathering._cancel_requested and stale
+
+        gathering.add_done_callback(takes_message)
+        return gathering
 
     def on_done(self, number, future, action):
         future.add_done_callback(action)
@@ -232,7 +256,7 @@ PLAIN = {
     "call": ["p.note(me, 'got', await p.scripts[{0}](p, me))"],
     "spawn": ["p.slots[{0}] = p.task({1})", "p.note(me, 'spawned', p.slots[{0}].get_name())"],
     "cancel": unless_empty("slots", "p.note(me, 'cancel', p.slots[{0}].cancel())"),
-    "cancel_with": unless_empty("slots", "p.note(me, 'cancel', p.loop.cancel_with(p.slots[{0}], {1}))"),
+    "cancel_with": unless_empty("slots", "p.note(me, 'cancel', p.slots[{0}].cancel({1}))"),
     "cancel_me": ["p.note(me, 'cancel', asyncio.current_task().cancel())"],
     "uncancel": ["p.note(me, 'uncancel', asyncio.current_task().uncancel())"],
     "uncancel_slot": unless_empty("slots", "p.note(me, 'uncancel', p.slots[{0}].uncancel())"),
@@ -314,7 +338,7 @@ def awaitable(form):
     """The Python of what can be awaited."""
     kind, *rest = form
     if kind == "gather":
-        return f"asyncio.gather({', '.join(map(awaitable, rest[0]))}, return_exceptions={rest[1]})"
+        return f"p.gather({', '.join(map(awaitable, rest[0]))}, return_exceptions={rest[1]})"
     if kind == "shield":
         return f"asyncio.shield({awaitable(rest[0])})"
     if kind == "wait_for":

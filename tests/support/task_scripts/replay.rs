@@ -17,8 +17,8 @@ use crate::recorded::{self, Difference};
 #[derive(Debug)]
 pub(crate) struct Replayed {
     pub(crate) programs: usize,
-    /// They differ, and tasks have awaited each other in a circle.
-    pub(crate) let_off: usize,
+    /// Which of them differ, and tasks have awaited each other in a circle.
+    pub(crate) let_off: Vec<usize>,
 }
 
 /// What came of a replay.
@@ -37,13 +37,13 @@ enum Replay {
 /// Once all have run, where one has done something else.
 pub(crate) fn replay_all(recording: &str) -> Replayed {
     let (path, lines) = recorded::programs(recording);
-    let mut replayed = Replayed { programs: 0, let_off: 0 };
+    let mut replayed = Replayed { programs: 0, let_off: Vec::new() };
     let (mut different, mut first) = (Vec::new(), None);
     for line in lines {
         replayed.programs += 1;
         match replay(&Rc::new(Program::parse(&line))) {
             Replay::Same => {}
-            Replay::HasCircle => replayed.let_off += 1,
+            Replay::HasCircle => replayed.let_off.push(replayed.programs),
             Replay::Differs(difference) => {
                 different.push(replayed.programs);
                 first.get_or_insert_with(|| format!("program {}\n{line}\n{difference}", replayed.programs));
