@@ -228,11 +228,6 @@ impl LoopHandle {
         Future::new(Rc::clone(&self.0.scheduler))
     }
 
-    /// Makes a future of this loop as good as new, where that can be done.
-    pub(crate) fn renew_future<T: 'static>(&self, future: &Future<T>) -> bool {
-        future.renew(&self.0.scheduler)
-    }
-
     /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,
     /// whether or not anybody keeps the handle.
     ///

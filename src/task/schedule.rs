@@ -17,6 +17,12 @@ use crate::coroutine::{Exception, Kind};
 /// Something in the ready queue.
 pub(crate) trait Run {
     fn run(self: Rc<Self>);
+
+    /// Queues it.
+    fn wake(self: Rc<Self>);
+
+    /// What it has waited for has failed or was cancelled: its next step is to raise that. Called before it is queued.
+    fn will_raise(&self) {}
 }
 
 /// Takes the errors that nobody else takes.
