@@ -11,8 +11,6 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_tasks` replays the recording of that name instead.
 
-use std::rc::Rc;
-
 #[path = "support/blocks.rs"]
 mod blocks;
 #[path = "support/recorded.rs"]
@@ -20,20 +18,8 @@ mod recorded;
 #[path = "support/task_scripts/mod.rs"]
 mod task_scripts;
 
-use task_scripts::{Program, Replay, replay};
-
 #[test]
 fn every_program_does_what_it_did_in_cpython() {
-    let (path, lines) = recorded::programs("tasks.jsonl");
-    let (mut programs, mut let_off) = (0, 0);
-    for line in lines {
-        programs += 1;
-        match replay(&Rc::new(Program::parse(&line))) {
-            Replay::Same => {}
-            Replay::HasCircle => let_off += 1,
-            Replay::Differs(difference) => panic!("program {programs} of {path}\n{line}\n{difference}"),
-        }
-    }
-    println!("{programs} programs, {let_off} let off");
-    assert!(let_off <= 1 + programs / 50, "{let_off} of {programs} programs let off");
+    let replayed = task_scripts::replay_all("tasks.jsonl");
+    assert!(replayed.let_off.len() <= 1 + replayed.programs / 50, "{replayed:?}");
 }

@@ -59,6 +59,7 @@ impl Activation {
             flow = match statement {
                 Statement::Return(number) => Flow::Return(Some(number)),
                 Statement::Raise(kind, number) => Flow::Raise(exception(&kind, number)),
+                Statement::RaiseCancelled => Flow::Raise(Exception::cancelled()),
                 Statement::Reraise => Flow::Raise(self.blocks.handled().expect("a bare raise stands inside a handler")),
                 Statement::Loop(turns, body) => self.blocks.enter_loop(turns, &body),
                 Statement::Try { body, handlers, last } => self.blocks.enter_try(&body, handlers, last),

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fmt;
 
+use innermost::queue::QueueShutDown;
 use innermost::wait::ExceptionGroup;
 use innermost::{Exception, Kind};
 use serde_json::{Value, json};
@@ -51,7 +52,15 @@ pub(super) fn is_caught_by(raised: &Exception, kind: &str) -> bool {
 pub(super) fn describe(raised: &Exception) -> Value {
     match raised.downcast_ref::<ExceptionGroup>() {
         Some(group) => json!(["ExceptionGroup", group.exceptions().iter().map(describe).collect::<Vec<_>>()]),
-        None => json!([name(raised), raised.downcast_ref::<PyError>().map(|error| error.number)]),
+        None => json!([name(raised), number(raised)]),
+    }
+}
+
+/// What a cancel was given goes along as a text.
+fn number(raised: &Exception) -> Option<i64> {
+    match raised.downcast_ref::<PyError>() {
+        Some(error) => Some(error.number),
+        None => raised.to_string().parse().ok().filter(|_| raised.is_cancelled()),
     }
 }
 
@@ -59,6 +68,7 @@ fn name(raised: &Exception) -> String {
     match raised.downcast_ref::<PyError>() {
         Some(error) => error.kind.to_owned(),
         None if raised.downcast_ref::<ExceptionGroup>().is_some() => "ExceptionGroup".to_owned(),
+        None if raised.downcast_ref::<QueueShutDown>().is_some() => "QueueShutDown".to_owned(),
         None => format!("{:?}", raised.kind()),
     }
 }

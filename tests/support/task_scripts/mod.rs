@@ -10,12 +10,16 @@
 //! | `slot.rs`       | a task that the scripts know, and how it is awaited |
 //! | `activation.rs` | the machine: one activation of one script |
 //! | `statements.rs` | what each statement does, but for |
-//! | `waiting.rs`    | those about several tasks, timeouts and groups, and |
+//! | `waiting.rs`    | those about several tasks, timeouts and groups, |
+//! | `awaiting.rs`   | those about what can be awaited, however it is put together, |
+//! | `calling_back.rs` | those about callbacks and the loop, and |
 //! | `synchronising.rs` | those about locks and queues |
 //! | `exceptions.rs` | Python's exceptions on top of the engine's |
 //! | `replay.rs`     | runs a program as its recording was made, and compares |
 
 mod activation;
+mod awaiting;
+mod calling_back;
 mod exceptions;
 mod program;
 mod replay;
@@ -25,5 +29,4 @@ mod synchronising;
 mod waiting;
 mod world;
 
-pub(crate) use self::program::Program;
-pub(crate) use self::replay::{Replay, replay};
+pub(crate) use self::replay::replay_all;

@@ -5,16 +5,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::testing::virtual_loop;
-use innermost::{Exception, LoopHandle, TimerHandle};
+use innermost::{Exception, Future, TimerHandle};
 use serde_json::{Value, json};
 
 use super::exceptions::describe;
 use super::program::Program;
 use super::world::{ScriptTask, World};
-use crate::recorded::Difference;
+use crate::recorded::{self, Difference};
+
+/// How many programs were replayed.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    pub(crate) programs: usize,
+    /// Which of them differ, and tasks have awaited each other in a circle.
+    pub(crate) let_off: Vec<usize>,
+}
 
 /// What came of a replay.
-pub(crate) enum Replay {
+enum Replay {
     /// Exactly the recorded log and end.
     Same,
     Differs(Difference),
@@ -22,8 +30,33 @@ pub(crate) enum Replay {
     HasCircle,
 }
 
+/// Runs every program of a recording.
+///
+/// # Panics
+///
+/// Once all have run, where one has done something else.
+pub(crate) fn replay_all(recording: &str) -> Replayed {
+    let (path, lines) = recorded::programs(recording);
+    let mut replayed = Replayed { programs: 0, let_off: Vec::new() };
+    let (mut different, mut first) = (Vec::new(), None);
+    for line in lines {
+        replayed.programs += 1;
+        match replay(&Rc::new(Program::parse(&line))) {
+            Replay::Same => {}
+            Replay::HasCircle => replayed.let_off.push(replayed.programs),
+            Replay::Differs(difference) => {
+                different.push(replayed.programs);
+                first.get_or_insert_with(|| format!("program {}\n{line}\n{difference}", replayed.programs));
+            }
+        }
+    }
+    println!("{replayed:?}");
+    assert!(different.is_empty(), "{}of {path}, these differ: {different:?}", first.unwrap_or_default());
+    replayed
+}
+
 /// Runs a program.
-pub(crate) fn replay(program: &Rc<Program>) -> Replay {
+fn replay(program: &Rc<Program>) -> Replay {
     let event_loop = virtual_loop().expect("a descriptor is free");
     event_loop.set_exception_handler(|_| {});
     let world = World::new(Rc::clone(program), event_loop.handle());
@@ -50,7 +83,7 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
         event_loop.call_at(Duration::from_secs(time), move || action(&world)).expect("the loop is open")
     });
     let main = world.task(0).expect("the loop is open");
-    let end = match run_until_complete(event_loop, &main)? {
+    let end = match run_until_complete(world, &main)? {
         Ok(value) => json!(["returned", value]),
         Err(raised) => json!(["raised", describe(&raised)]),
     };
@@ -60,15 +93,15 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
         task.cancel();
     }
     if !left.is_empty() {
-        run_until_all_have_ended(event_loop, &left)?;
+        run_until_all_have_ended(world, &left)?;
     }
     Ok(end)
 }
 
 /// Runs until these tasks have ended, exactly as long as asyncio does for a `gather` of them: a callback of each task,
 /// the last of which completes a future.
-fn run_until_all_have_ended(event_loop: &LoopHandle, tasks: &[ScriptTask]) -> Result<(), Deadlock> {
-    let all_ended = event_loop.create_future::<()>();
+fn run_until_all_have_ended(world: &World, tasks: &[ScriptTask]) -> Result<(), Deadlock> {
+    let all_ended = world.event_loop.create_future::<()>();
     let left = Rc::new(Cell::new(tasks.len()));
     for task in tasks {
         let (all_ended, left) = (all_ended.clone(), Rc::clone(&left));
@@ -79,21 +112,29 @@ fn run_until_all_have_ended(event_loop: &LoopHandle, tasks: &[ScriptTask]) -> Re
             }
         });
     }
-    event_loop.run_until_complete(all_ended).map_err(|_| Deadlock)
+    run_until_complete(world, &all_ended).map(drop)
 }
 
-/// What the task came to. A loop that cannot go on while it is pending is in a deadlock.
-fn run_until_complete(event_loop: &LoopHandle, task: &ScriptTask) -> Result<Result<Option<i64>, Exception>, Deadlock> {
-    let outcome = event_loop.run_until_complete(task.clone());
-    if task.done() { Ok(outcome) } else { Err(Deadlock) }
+/// What the future came to, however often the loop was stopped before. A loop that cannot go on is in a deadlock.
+fn run_until_complete<T: Clone + 'static>(world: &World, future: &Future<T>) -> Result<Result<T, Exception>, Deadlock> {
+    loop {
+        let outcome = world.event_loop.run_until_complete(future.clone());
+        match outcome {
+            outcome if future.done() => return Ok(outcome),
+            Err(stopped) if stopped.to_string().starts_with("Event loop stopped") => {
+                world.note("loop", &json!(["stopped"]));
+            }
+            _ => return Err(Deadlock),
+        }
+    }
 }
 
 impl World {
     fn release(&self) {
         self.note("loop", &json!(["callback", "release"]));
-        for future in &self.futures {
+        for number in 0..3 {
             // One that is done stays as it is.
-            let _ = future.set_result(0);
+            let _ = self.future(number).set_result(Some(0));
         }
         self.places.set_events();
     }

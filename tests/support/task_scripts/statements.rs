@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::activation::{Child, Does};
 use super::exceptions::exception;
 use super::program::Statement;
+use super::slot::Slot;
 use super::world::Me;
 use crate::blocks::Flow;
 
@@ -42,23 +43,49 @@ impl Me {
                 let current = world.event_loop.current_task();
                 self.done(&json!(["uncancel", current.map(|current| current.uncancel())]))
             }
-            Statement::FutureWait(future) => self.logs("fut", world.futures[*future].clone()),
-            Statement::FutureSet(future, k) => self.unless_done(world.futures[*future].set_result(*k).is_ok()),
+            Statement::CancelWith(slot, k) => match world.slot(*slot) {
+                Some(slot) => self.done(&json!(["cancel", slot.task.cancel_message(k.to_string())])),
+                None => self.done(&json!(["empty"])),
+            },
+            Statement::CancelMe => {
+                let current = world.event_loop.current_task();
+                self.done(&json!(["cancel", current.map(|current| current.cancel())]))
+            }
+            Statement::UncancelSlot(slot) => match world.slot(*slot) {
+                Some(slot) => self.done(&json!(["uncancel", slot.task.uncancel()])),
+                None => self.done(&json!(["empty"])),
+            },
+            Statement::TaskState(slot) => match world.slot(*slot) {
+                Some(Slot { task, .. }) => {
+                    self.done(&json!(["task", task.done(), task.cancelled(), task.cancelling()]))
+                }
+                None => self.done(&json!(["empty"])),
+            },
+            statement => return self.with_future(statement, handled),
+        })
+    }
+
+    fn with_future(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
+        let world = &self.world;
+        Ok(match statement {
+            Statement::FutureNew(future) => {
+                world.renew_future(*future);
+                Does::Go(Flow::Next)
+            }
+            Statement::FutureWait(future) => self.logs("fut", world.future(*future)),
+            Statement::FutureResult(future) => self.done(&json!(["result", world.future(*future).result()?])),
+            Statement::FutureSet(future, k) => self.unless_done(world.future(*future).set_result(Some(*k)).is_ok()),
             Statement::FutureFail(future, kind, k) => {
-                self.unless_done(world.futures[*future].set_exception(exception(kind, *k)).is_ok())
+                self.unless_done(world.future(*future).set_exception(exception(kind, *k)).is_ok())
             }
-            Statement::FutureCancel(future) => self.done(&json!(["fut_cancel", world.futures[*future].cancel()])),
-            Statement::Soon(k) => {
-                let callback = world.callback(json!(["callback", k]));
-                world.event_loop.call_soon(callback)?;
-                Does::Go(Flow::Next)
+            Statement::FutureCancel(future) => self.done(&json!(["fut_cancel", world.future(*future).cancel()])),
+            Statement::FutureCancelWith(future, k) => {
+                self.done(&json!(["fut_cancel", world.future(*future).cancel_message(k.to_string())]))
             }
-            Statement::Later(delay, k) => {
-                let callback = world.callback(json!(["callback", k]));
-                world.event_loop.call_later(*delay, callback)?;
-                Does::Go(Flow::Next)
-            }
-            statement => return self.wait(statement, handled),
+            statement => match self.call_back(statement)? {
+                Some(does) => does,
+                None => return self.wait(statement, handled),
+            },
         })
     }
 

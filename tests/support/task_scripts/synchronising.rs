@@ -1,6 +1,6 @@
 //! What the statements do that are about locks, semaphores, events, conditions, barriers and queues.
 
-use innermost::queue::Queue;
+use innermost::queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue};
 use innermost::sync::{Barrier, BrokenBarrier, Condition, Event, Lock, Semaphore};
 use innermost::{CoroutineExt, Exception};
 use serde_json::{Value, json};
@@ -18,18 +18,22 @@ pub(super) struct MeetingPlaces {
     events: [Event; 2],
     conditions: [Condition; 2],
     barriers: [Barrier; 2],
-    queues: [Queue<i64>; 2],
+    pub(super) queues: [Queue<i64>; 4],
+    // Keep their type.
+    _kinds: (LifoQueue<i64>, PriorityQueue<i64>),
 }
 
 impl MeetingPlaces {
     pub(super) fn new() -> Self {
+        let kinds = (LifoQueue::bounded(2), PriorityQueue::bounded(2));
         Self {
             locks: [Lock::new(), Lock::new()],
             semaphores: [Semaphore::new(1), Semaphore::new(2)],
             events: [Event::new(), Event::new()],
             conditions: [Condition::new(), Condition::new()],
             barriers: [Barrier::new(2), Barrier::new(3)],
-            queues: [Queue::new(), Queue::bounded(2)],
+            queues: [Queue::new(), Queue::bounded(2), Queue::clone(&kinds.0), Queue::clone(&kinds.1)],
+            _kinds: kinds,
         }
     }
 
@@ -51,6 +55,11 @@ impl Me {
             Statement::Semaphore(semaphore, body) => {
                 awaits(places.semaphores[*semaphore].hold(self.inside("acquired", body, handled)))
             }
+            Statement::Locked(lock) => self.done(&json!(["is locked", places.locks[*lock].locked()])),
+            Statement::SemaphoreRelease(semaphore) => {
+                places.semaphores[*semaphore].release();
+                Does::Go(Flow::Next)
+            }
             Statement::EventWait(event) => self.notes(places.events[*event].wait(), |_| json!(["event"])),
             Statement::EventSet(event) => {
                 places.events[*event].set();
@@ -60,6 +69,19 @@ impl Me {
                 places.events[*event].clear();
                 Does::Go(Flow::Next)
             }
+            Statement::BarrierReset(barrier) => self.notes(places.barriers[*barrier].reset(), |()| json!(["reset"])),
+            Statement::BarrierAbort(barrier) => self.notes(places.barriers[*barrier].abort(), |()| json!(["abort"])),
+            Statement::Barrier(barrier) => {
+                let barrier = places.barriers[*barrier].wait().map(|index| json!(["barrier", index]));
+                self.notes(barrier.catch(unless_broken), |entry| entry)
+            }
+            statement => return self.at_condition(statement),
+        })
+    }
+
+    fn at_condition(&self, statement: &Statement) -> Result<Does, Exception> {
+        let places = &self.world.places;
+        Ok(match statement {
             Statement::ConditionWait(condition) => {
                 let condition = places.conditions[*condition].clone();
                 let lock = condition.acquire();
@@ -73,9 +95,15 @@ impl Me {
                     json!(["notify"])
                 })
             }
-            Statement::Barrier(barrier) => {
-                let barrier = places.barriers[*barrier].wait().map(|index| json!(["barrier", index]));
-                self.notes(barrier.catch(unless_broken), |entry| entry)
+            Statement::ConditionWaitFor(condition, event) => {
+                let (condition, event) = (places.conditions[*condition].clone(), places.events[*event].clone());
+                let lock = condition.acquire();
+                let waited = lock.then(move |guard| condition.wait_for(guard, move || event.is_set()));
+                self.notes(waited, |_| json!(["true"]))
+            }
+            Statement::NotifyBare(condition, count) => {
+                places.conditions[*condition].notify(*count)?;
+                self.done(&json!(["notify"]))
             }
             statement => self.queue(statement),
         })
@@ -88,17 +116,29 @@ impl Me {
             Statement::Get(queue) => self.notes(queues[*queue].get(), |item| json!(["item", item])),
             Statement::PutNowait(queue, k) => {
                 let put = queues[*queue].put_nowait(*k);
-                self.done(&put.map_or(json!(["full"]), |()| json!(["put"])))
+                self.done(&match put {
+                    Ok(()) => json!(["put"]),
+                    Err(PutError::ShutDown(_)) => json!(["shut down"]),
+                    Err(_) => json!(["full"]),
+                })
             }
             Statement::GetNowait(queue) => {
                 let got = queues[*queue].get_nowait();
-                self.done(&got.map_or(json!(["none"]), |item| json!(["item", item])))
+                self.done(&match got {
+                    Ok(item) => json!(["item", item]),
+                    Err(GetError::ShutDown) => json!(["shut down"]),
+                    Err(_) => json!(["none"]),
+                })
             }
             Statement::TaskDone(queue) => {
                 let counted = queues[*queue].task_done();
                 self.done(&counted.map_or(json!(["too many"]), |()| json!(["task_done"])))
             }
             Statement::QueueJoin(queue) => self.notes(queues[*queue].join(), |_| json!(["joined queue"])),
+            Statement::Shutdown(queue, items) => {
+                queues[*queue].shutdown(*items);
+                self.done(&json!(["shutdown"]))
+            }
             _ => unreachable!("every other statement is dealt with elsewhere"),
         }
     }

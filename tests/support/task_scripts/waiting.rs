@@ -4,17 +4,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{
-    AsCompleted, NextCompleted, ReturnWhen, as_completed, gather, gather_all, shield, task_group, timeout, wait,
-    wait_for,
+    AsCompleted, NextCompleted, ReturnWhen, TaskGroup, Timeout, as_completed, gather, gather_all, shield, task_group,
+    timeout, wait, wait_for,
 };
 use innermost::{Await, Coroutine, Exception, Resumed, Step, yield_from};
 use serde_json::{Value, json};
 
 use super::activation::{Activation, Does};
 use super::exceptions::describe;
-use super::program::{Body, Numbers, Statement};
+use super::program::{Body, Limit, Numbers, Statement};
 use super::statements::awaits;
-use super::world::{Me, ScriptTask};
+use super::world::{Me, Number, ScriptTask, World};
 use crate::blocks::Flow;
 
 impl Me {
@@ -42,14 +42,57 @@ impl Me {
                     self.notes(gather(tasks)?, |all| json!(["gathered", all]))
                 }
             }
-            Statement::Wait { slots, timeout, when } => self.wait_for_slots(slots, *timeout, when),
+            Statement::Wait { slots, timeout, when } => self.wait_for_slots(slots, *timeout, *when),
             Statement::WaitFor(time, script) => self.logs("got", wait_for(self.run(*script), Some(*time))),
-            Statement::Timeout(time, body) => awaits(timeout(*time, Activation::new(self.clone(), body, handled))),
             Statement::AsCompleted(scripts) => {
                 let race = as_completed(self.tasks(scripts)?, None)?;
-                awaits(Completing { me: self.clone(), race, next: None })
+                self.completing(race)
             }
-            Statement::Group(scripts, body) => self.group(scripts, body, handled),
+            Statement::Await(form) => self.awaits(form)?,
+            Statement::WaitOn { forms, timeout, when } => self.wait_on(forms, *timeout, *when)?,
+            Statement::Completing(forms, timeout) => self.complete(forms, *timeout)?,
+            statement => return self.in_scope(statement, handled),
+        })
+    }
+
+    /// The statements about timeouts and groups.
+    fn in_scope(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
+        let world = &self.world;
+        Ok(match statement {
+            Statement::Timeout(time, body) => awaits(timeout(*time, Activation::new(self.clone(), body, handled))),
+            Statement::Limited { number, limit, body } => {
+                let timeout = match limit {
+                    Limit::After(delay) => Timeout::after(*delay),
+                    Limit::At(deadline) => Timeout::at(*deadline),
+                    Limit::Never => Timeout::never(),
+                };
+                world.timeouts.borrow_mut().insert(*number, timeout.clone());
+                awaits(timeout.scope(Activation::new(self.clone(), body, handled)))
+            }
+            Statement::Reschedule(number, delay) => match world.timeout(*number) {
+                Some(timeout) => {
+                    let now = world.event_loop.time().as_secs();
+                    let deadline = delay.map(|delay| Duration::from_secs(now.saturating_add_signed(delay)));
+                    timeout.reschedule(deadline)?;
+                    self.done(&json!(["moved"]))
+                }
+                None => self.done(&json!(["empty"])),
+            },
+            Statement::TimeoutState(number) => match world.timeout(*number) {
+                Some(timeout) => {
+                    let when = timeout.when().map(|when| when.as_secs());
+                    self.done(&json!(["timeout", timeout.expired(), when]))
+                }
+                None => self.done(&json!(["empty"])),
+            },
+            Statement::Group { number, scripts, body } => self.group(*number, scripts, body, handled),
+            Statement::GroupSpawn(number, script) => match world.group(*number) {
+                Some(group) => {
+                    let task = world.task_by(*script, |run| group.create_task(run))?;
+                    self.done(&json!(["spawned", task.name()]))
+                }
+                None => self.done(&json!(["empty"])),
+            },
             statement => return self.synchronise(statement, handled),
         })
     }
@@ -58,25 +101,27 @@ impl Me {
         scripts.iter().map(|script| self.world.task(*script)).collect()
     }
 
-    fn wait_for_slots(&self, slots: &Numbers, timeout: Option<Duration>, when: &str) -> Does {
+    fn wait_for_slots(&self, slots: &Numbers, timeout: Option<Duration>, when: ReturnWhen) -> Does {
         let tasks: Vec<_> = slots.iter().filter_map(|slot| self.world.slot(*slot)).map(|slot| slot.task).collect();
         if tasks.is_empty() {
             return self.done(&json!(["empty"]));
         }
-        let when = match when {
-            "FIRST_COMPLETED" => ReturnWhen::FirstCompleted,
-            "FIRST_EXCEPTION" => ReturnWhen::FirstException,
-            "ALL_COMPLETED" => ReturnWhen::AllCompleted,
-            _ => panic!("no such condition: {when}"),
-        };
         let world = Rc::clone(&self.world);
         self.notes(wait(tasks, timeout, when), move |(done, pending)| {
             json!(["waited", world.names_in_order(&done), world.names_in_order(&pending)])
         })
     }
 
-    fn group(&self, scripts: &Numbers, body: &Body, handled: Option<Exception>) -> Does {
+    /// Logs the results as they come.
+    pub(super) fn completing(&self, race: AsCompleted<Number>) -> Does {
+        awaits(Completing { me: self.clone(), race, next: None })
+    }
+
+    fn group(&self, number: Option<usize>, scripts: &Numbers, body: &Body, handled: Option<Exception>) -> Does {
         awaits(task_group(|group| {
+            if let Some(number) = number {
+                self.world.groups.borrow_mut().insert(number, group.clone());
+            }
             let (world, scripts) = (Rc::clone(&self.world), Rc::clone(scripts));
             let create = move || {
                 scripts.iter().try_for_each(|script| world.task_by(*script, |run| group.create_task(run)).map(drop))
@@ -86,8 +131,18 @@ impl Me {
     }
 }
 
+impl World {
+    fn timeout(&self, number: usize) -> Option<Timeout> {
+        self.timeouts.borrow().get(&number).cloned()
+    }
+
+    fn group(&self, number: usize) -> Option<TaskGroup> {
+        self.groups.borrow().get(&number).cloned()
+    }
+}
+
 /// What came of a task that was gathered. CPython gives a fresh `CancelledError` in place of the task's own.
-fn outcome(gathered: &Result<Option<i64>, Exception>) -> Value {
+fn outcome(gathered: &Result<Number, Exception>) -> Value {
     match gathered {
         Ok(value) => json!(value),
         Err(raised) if raised.is_cancelled() => describe(&Exception::cancelled()),
@@ -98,8 +153,8 @@ fn outcome(gathered: &Result<Option<i64>, Exception>) -> Value {
 /// Logs results as they come.
 struct Completing {
     me: Me,
-    race: AsCompleted<Option<i64>>,
-    next: Option<NextCompleted<Option<i64>>>,
+    race: AsCompleted<Number>,
+    next: Option<NextCompleted<Number>>,
 }
 
 impl Coroutine for Completing {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use innermost::wait::{TaskGroup, Timeout};
 use innermost::{AnyTask, CoroutineExt, Exception, Future, LoopHandle, Map, Task};
 use serde_json::{Value, json};
 
@@ -13,11 +14,17 @@ use super::slot::Slot;
 use super::synchronising::MeetingPlaces;
 use crate::blocks::Flow;
 
-/// A script that runs as a task: what it returns.
-pub(super) type ScriptTask = Task<Option<i64>>;
+/// What a script returns.
+pub(super) type Number = Option<i64>;
+
+/// A script that runs as a task.
+pub(super) type ScriptTask = Task<Number>;
 
 /// A script that is to run.
-pub(super) type Script = Map<Activation, fn(Flow) -> Option<i64>>;
+pub(super) type Script = Map<Activation, fn(Flow) -> Number>;
+
+/// Things that the scripts know by a number.
+pub(super) type Numbered<T> = RefCell<BTreeMap<usize, T>>;
 
 /// What the scripts of one run share.
 pub(super) struct World {
@@ -25,11 +32,17 @@ pub(super) struct World {
     pub(super) event_loop: LoopHandle,
     log: RefCell<Vec<Value>>,
     created: RefCell<Vec<ScriptTask>>,
-    slots: RefCell<BTreeMap<usize, Slot>>,
+    slots: Numbered<Slot>,
     has_circle: Cell<bool>,
     /// What each task has gathered last, by its name.
     gathered: RefCell<BTreeMap<String, Vec<AnyTask>>>,
-    pub(super) futures: [Future<i64>; 3],
+    futures: RefCell<[Future<Number>; 3]>,
+    /// What removes a callback, and gives how many it has removed.
+    pub(super) callbacks: Numbered<Rc<dyn Fn() -> u32>>,
+    /// What cancels a handle.
+    pub(super) handles: Numbered<Rc<dyn Fn()>>,
+    pub(super) timeouts: Numbered<Timeout>,
+    pub(super) groups: Numbered<TaskGroup>,
     pub(super) places: MeetingPlaces,
 }
 
@@ -43,7 +56,11 @@ impl World {
             slots: RefCell::default(),
             has_circle: Cell::new(false),
             gathered: RefCell::default(),
-            futures,
+            futures: RefCell::new(futures),
+            callbacks: RefCell::default(),
+            handles: RefCell::default(),
+            timeouts: RefCell::default(),
+            groups: RefCell::default(),
             places: MeetingPlaces::new(),
             event_loop,
         })
@@ -98,6 +115,17 @@ impl World {
 
     pub(super) fn slot(&self, slot: usize) -> Option<Slot> {
         self.slots.borrow().get(&slot).cloned()
+    }
+
+    pub(super) fn future(&self, number: usize) -> Future<Number> {
+        self.futures.borrow()[number].clone()
+    }
+
+    /// Puts another future in the place of that one.
+    pub(super) fn renew_future(&self, number: usize) {
+        let future = self.event_loop.create_future();
+        let former = std::mem::replace(&mut self.futures.borrow_mut()[number], future);
+        drop(former);
     }
 
     /// Every task, in the order of creation.
@@ -171,6 +199,11 @@ pub(super) struct Me {
 impl Me {
     pub(super) fn note(&self, what: &Value) {
         self.world.note(&self.name, what);
+    }
+
+    /// Who runs callbacks.
+    pub(super) fn the_loop(&self) -> Self {
+        Self { world: Rc::clone(&self.world), name: "loop".into() }
     }
 
     /// A script that this task is to run, itself or as another.
