@@ -21,7 +21,7 @@
 //! | `generator.rs`  | [`AsyncGenerator`], and what becomes of one that is dropped | an async generator |
 //! | `operations.rs` | [`NextItem`], [`Close`] | `asend`, `athrow`, `aclose` |
 //! | `closing.rs`    | [`aclosing`]; closing all with the loop | `contextlib.aclosing`, `shutdown_asyncgens` |
-//! | `items.rs`      | [`items`]: those of a queue, until it is shut down | |
+//! | `items.rs`      | [`items`](fn@items): those of a queue, until it is shut down | |
 //!
 //! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
 

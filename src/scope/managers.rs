@@ -1,4 +1,4 @@
-//! What the crate has that can be entered and left, as managers: for [`with`](super::with), and for
+//! What the crate has that can be entered and left, as managers: for [`with`](fn@super::with), and for
 //! [`ExitStack`](super::ExitStack).
 
 use core::fmt;

@@ -1,7 +1,7 @@
 //! Layer 2: what is entered and left by awaiting.
 //!
 //! An [`AsyncContextManager`] is acquired, runs a body, and is left however the body ends: by value, exception, cancel
-//! or close. [`with`] is `async with`: a coroutine around a coroutine, so that no machine has to remember to leave. Where
+//! or close. [`with`](fn@with) is `async with`: a coroutine around a coroutine, so that no machine has to remember to leave. Where
 //! one would rather do so by hand, both halves are coroutines: [`enter`](AsyncContextManager::enter) and
 //! [`exit`](AsyncContextManager::exit).
 //!
@@ -13,7 +13,7 @@
 //! | file | holds | Python's |
 //! |---|---|---|
 //! | `mod.rs`        | [`AsyncContextManager`], [`Exited`] | `__aenter__`, `__aexit__` |
-//! | `with.rs`       | [`with`] | `async with` |
+//! | `with.rs`       | [`with`](fn@with) | `async with` |
 //! | `exit_stack.rs` | [`ExitStack`]: any number of managers | `contextlib.AsyncExitStack` |
 //! | `managers.rs`   | [`holding`], [`grouped`]: locks, semaphores, timeouts and task groups as managers | |
 //!
