@@ -5,6 +5,7 @@
 //!  L3   net                       sockets whose operations are coroutines
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
+//!       scope        async_iter   async context managers; async iterators and generators
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!       executor                  threads, and what they wait for
@@ -75,6 +76,9 @@
 //! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
+//! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
+//! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
+//! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
@@ -96,6 +100,8 @@ extern crate std;
 
 // The README's program is compiled with the documentation's.
 #[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#[cfg(feature = "std")]
+pub mod async_iter;
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
@@ -105,6 +111,8 @@ pub mod executor;
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+#[cfg(feature = "std")]
+pub mod scope;
 #[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]

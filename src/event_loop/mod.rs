@@ -15,6 +15,7 @@
 //! | `turn.rs`     | one turn |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `asyncgens.rs` | the async generators that are to be closed with the loop |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
 //! | `remote_run.rs` | coroutines that other threads send |
@@ -41,6 +42,7 @@ use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
+mod asyncgens;
 mod executors;
 mod links;
 mod memory;
@@ -53,6 +55,8 @@ mod shutdown;
 mod timers;
 mod turn;
 
+use self::asyncgens::Asyncgens;
+pub(crate) use self::asyncgens::LiveAsyncgen;
 use self::executors::DefaultExecutor;
 pub use self::executors::{ThreadCall, ToThread, to_thread};
 use self::links::Links;
@@ -110,6 +114,7 @@ struct Core {
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
+    asyncgens: Asyncgens,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
     running: Cell<bool>,
@@ -160,6 +165,7 @@ impl EventLoop {
             default_executor: DefaultExecutor::default(),
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
+            asyncgens: Asyncgens::default(),
             scratch: Cell::default(),
             running: Cell::new(false),
             orphaned: Cell::new(false),
