@@ -2,7 +2,7 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L3   net                       sockets whose operations are coroutines
+//!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
@@ -61,7 +61,9 @@
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
+//! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
 //! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
@@ -99,6 +101,8 @@ mod net;
 #[cfg(feature = "std")]
 pub mod queue;
 #[cfg(feature = "std")]
+mod runner;
+#[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
 mod sys;
@@ -120,6 +124,8 @@ pub use self::coroutine::{
 pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerHandle};
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+#[cfg(feature = "std")]
+pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]

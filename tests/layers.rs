@@ -26,6 +26,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (2, "queue", &[TASKS, &["event_loop", "sync"]]),
     (2, "wait", &[TASKS, &["event_loop", "time"]]),
     (3, "executor", &[TASKS, LOOP]),
+    (3, "runner", &[TASKS, LOOP, &["executor"]]),
     (3, "resolver", &[TASKS, LOOP, &["executor"]]),
     (3, "signal", &[TASKS, LOOP, &["sys"]]),
     (3, "net", &[TASKS, LOOP, &["sys", "resolver"]]),

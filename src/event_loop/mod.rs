@@ -18,7 +18,8 @@
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
 //! | `run.rs`      | running and closing the loop |
-//! | `running.rs`  | which loop runs in this thread |
+//! | `running.rs`  | which loop runs in this thread, and which is its current one |
+//! | `interrupt.rs` | Ctrl-C, while a main task runs |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
@@ -37,6 +38,7 @@ use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
+mod interrupt;
 mod memory;
 mod registry;
 mod remote;
@@ -45,12 +47,14 @@ mod running;
 mod timers;
 mod turn;
 
+pub(crate) use self::interrupt::Interrupts;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::Inbox;
 pub use self::remote::{LoopGone, RemoteHandle};
-pub(crate) use self::running::running;
+use self::running::current;
+pub(crate) use self::running::{running, set_current};
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
 
@@ -100,7 +104,6 @@ struct Core {
     running: Cell<bool>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
-    stopping: Cell<bool>,
     /// How often the loop has run until something was complete.
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
@@ -146,7 +149,6 @@ impl EventLoop {
             scratch: Cell::default(),
             running: Cell::new(false),
             orphaned: Cell::new(false),
-            stopping: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
         }))))
@@ -159,6 +161,33 @@ impl EventLoop {
     /// `RuntimeError` where none does.
     pub fn running() -> Result<LoopHandle, Exception> {
         running()
+    }
+
+    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
+    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// assert!(EventLoop::current().is_err());
+    /// EventLoop::set_current(Some(event_loop.handle()));
+    /// assert_eq!(EventLoop::current()?, event_loop.handle());
+    /// drop(event_loop);
+    /// assert!(EventLoop::current().is_err());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where there is none.
+    pub fn current() -> Result<LoopHandle, Exception> {
+        current()
+    }
+
+    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
+    pub fn set_current(event_loop: Option<LoopHandle>) {
+        set_current(event_loop.as_ref());
     }
 
     /// A handle for callbacks and coroutines to keep.
