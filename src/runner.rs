@@ -213,7 +213,7 @@ impl Started {
         }
         check_no_loop_runs("Runner.close()")?;
         let watch = Watch::new(&self.event_loop, None);
-        let put_away = SHUT_DOWN.iter().try_for_each(|step| step(&self));
+        let put_away = SHUT_DOWN.iter().try_for_each(|step| step(&self, &watch));
         match watch.finish() {
             Interrupted::No => put_away,
             _ => Err(keyboard_interrupt(None)),
@@ -221,7 +221,7 @@ impl Started {
     }
 
     /// Cancels every task, waits for all of them, and reports those that have failed.
-    fn cancel_tasks(&self) -> Result<(), Exception> {
+    fn cancel_tasks(&self, watch: &Watch) -> Result<(), Exception> {
         let tasks = self.event_loop.all_tasks();
         if tasks.is_empty() {
             return Ok(());
@@ -244,7 +244,9 @@ impl Started {
         let mut interrupt = Ok(());
         let waited = loop {
             match self.event_loop.run_until_done(&all_done) {
-                Err(raised) if raised.kind() == Kind::KeyboardInterrupt => interrupt = interrupt.and(Err(raised)),
+                Err(raised) if raised.kind() == Kind::KeyboardInterrupt && !watch.is_aborted() => {
+                    interrupt = interrupt.and(Err(raised));
+                }
                 waited => break waited,
             }
         };
@@ -264,8 +266,8 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         let current = set_current(None);
+        let is_ours = current.as_ref().is_some_and(|current| *current == *self.event_loop);
         // Who has set another meanwhile wants that.
-        let is_ours = current.as_ref().is_none_or(|current| *current == *self.event_loop);
         set_current(if is_ours { self.former.as_ref() } else { current.as_ref() });
     }
 }
@@ -273,7 +275,7 @@ impl Drop for Started {
 /// Everything that is put away while the loop can still run, in order. A step runs the loop; one that raises is the last.
 const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks];
 
-type ShutDown = fn(&Started) -> Result<(), Exception>;
+type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
 
 /// What Ctrl-C has done to a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -310,9 +312,14 @@ impl Watch {
         Self { interrupted, interrupts }
     }
 
+    fn is_aborted(&self) -> bool {
+        self.interrupted.get() == Interrupted::Aborted
+    }
+
     fn finish(self) -> Interrupted {
+        let is_aborted = self.is_aborted();
         match self.interrupts.is_some_and(Interrupts::finish) {
-            true if self.interrupted.get() != Interrupted::Aborted => Interrupted::Unseen,
+            true if !is_aborted => Interrupted::Unseen,
             _ => self.interrupted.get(),
         }
     }

@@ -135,6 +135,7 @@ fn one_while_the_runner_closes() {
     expect_line(&process, "CancelledError");
     interrupt_after(&process, &["left: CancelledError"]);
     expect_rest(process, &["Task was destroyed but it is pending!", "left: GeneratorExit", INTERRUPTED]);
+    expect_rest(start("gets one in closing as a task raises another"), &[INTERRUPTED]);
 }
 
 // Z4

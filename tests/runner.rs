@@ -142,6 +142,7 @@ fn a_task_that_one_run_leaves_stands_still_until_the_next() {
 ///     tasks.extend(asyncio.create_task(left(n)) for n in (1, 2, 3)); await asyncio.sleep(0)
 /// asyncio.run(main())
 /// ```
+/// In CPython the order of the cancels is that of a set.
 #[test]
 fn closing_cancels_what_is_left_in_order_waits_for_it_and_reports_its_failures() {
     let log = Log::default();

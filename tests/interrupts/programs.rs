@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use innermost::{CoroutineExt, EventLoop, Exception, Runner, ready, run};
+use innermost::{CoroutineExt, EventLoop, Exception, Kind, Runner, ready, run};
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
 
@@ -14,6 +14,7 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("is cancelled by another too", is_cancelled_by_another_too),
     ("ignores every cancel", || say_end(run(waits(|_, got| ignores_cancels(got))))),
     ("leaves one that ignores every cancel", leaves_one_that_ignores_every_cancel),
+    ("gets one in closing as a task raises another", gets_one_in_closing_as_a_task_raises_another),
     ("is stuck", || say_end(run(body(|_, _| stuck("ready"))))),
     ("is stuck after the cancel", || say_end(run(waits(|_, _| stuck("stuck"))))),
     ("gets one in its last step", gets_one_in_its_last_step),
@@ -99,6 +100,24 @@ fn leaves_one_that_ignores_every_cancel() {
         }
         raises(Exception::cancelled())
     })));
+}
+
+fn gets_one_in_closing_as_a_task_raises_another() {
+    let mut runner = Runner::new();
+    let event_loop = runner.handle().unwrap();
+    event_loop.set_exception_handler(|_| {});
+    let raises_another = body(|n, _| match n {
+        0 => sleeps(1_000_000),
+        1 => {
+            send_ctrl_c_to_oneself();
+            pauses()
+        }
+        _ => raises(Exception::message(Kind::KeyboardInterrupt, "another")),
+    });
+    event_loop.create_task(raises_another).unwrap();
+    event_loop.create_task(body(|_, got| ignores_cancels(got))).unwrap();
+    assert_eq!(runner.run(ready(1)).unwrap(), 1);
+    say_end(runner.close());
 }
 
 fn gets_one_in_its_last_step() {
