@@ -22,6 +22,7 @@
 //! | `yield sleep 0` | as `yield 1`, by `sleep(0)` | as `yield 1` |
 //! | `future`        | a future made, awaited by one task, set by another; that yields | a shared slot, two closures |
 //! | `future wake`   | of that, from before it is set until its waiter runs: the median | the same |
+//! | `queue`         | two tasks hand an item to and fro through two queues: a round trip | two closures, two `VecDeque`s |
 //! | `call_soon`     | a callback queued, and run in the next turn | a closure boxed, queued, and run |
 //! | `timer set`     | `call_later`; 100,000 are set | a boxed closure, and an entry in a heap |
 //! | `timer cancel`  | and each is cancelled | the closure dropped; its entry waits for the heap to have doubled |
@@ -46,6 +47,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::queue::{Get, Queue};
 use innermost::{
     Await, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle, sleep,
     yield_from,
@@ -71,7 +73,8 @@ const LINES: &[Line] = &[
         effort: Effort::Shared,
         ..line("future wake", Some(40.0), 50_000, |n| futures(n, Figure::Median), |n| bound::slots(n, Figure::Median))
     },
-    line("call_soon", None, 100_000, call_soon, bound::call_soon),
+    line("queue", Some(70.0), 50_000, queues, bound::queues),
+    line("call_soon", Some(15.0), 100_000, call_soon, bound::call_soon),
     line("timer set", Some(40.0), 100_000, |items| timers(items, Half::Set), |items| bound::timers(items, Half::Set)),
     Line {
         effort: Effort::Shared,
@@ -176,6 +179,17 @@ fn futures(items: u64, figure: Figure) -> Batch {
         let mean = timed(items, 0, || complete(&event_loop, waiter));
         complete(&event_loop, setter);
         if figure == Figure::Mean { mean } else { slot.stamps.median() }
+    })
+}
+
+/// Two tasks that hand an item to and fro.
+fn queues(items: u64) -> Batch {
+    in_loop(items, 0, move |event_loop| {
+        let (there, back) = (Queue::new(), Queue::new());
+        there.put_nowait(0).expect("it has no bounds");
+        let echo = Echo { get: there.get(), from: there.clone(), to: back.clone(), left: items };
+        event_loop.create_task(echo).expect("the loop is open");
+        Echo { get: back.get(), from: back, to: there, left: items }
     })
 }
 
@@ -298,6 +312,30 @@ impl Coroutine for Naps {
             yield_from!(self.nap, sent)?;
             self.nap = sleep(Duration::ZERO);
             self.left -= 1;
+        }
+        Ok(Step::Return(()))
+    }
+}
+
+/// Gets an item from one queue and puts it in the other, again and again.
+struct Echo {
+    from: Queue<u64>,
+    to: Queue<u64>,
+    left: u64,
+    get: Get<u64>,
+}
+
+impl Coroutine for Echo {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        while self.left > 0 {
+            let item = yield_from!(self.get, sent)?;
+            self.to.put_nowait(item)?;
+            self.left -= 1;
+            self.get = self.from.get();
         }
         Ok(Step::Return(()))
     }

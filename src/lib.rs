@@ -7,6 +7,7 @@
 //!       wait                      gather, wait, timeouts, task groups
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
+//!       executor                  threads, and what they wait for
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
@@ -66,6 +67,10 @@
 //! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
 //! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
+//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
+//! | `concurrent.futures` | [`executor`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
@@ -97,6 +102,8 @@ pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
 #[cfg(feature = "std")]
+pub mod executor;
+#[cfg(feature = "std")]
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
@@ -121,7 +128,9 @@ pub use self::coroutine::{
     take_sent, yield_once,
 };
 #[cfg(feature = "std")]
-pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerHandle};
+pub use self::event_loop::{
+    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+};
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]

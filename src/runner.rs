@@ -1,8 +1,8 @@
 //! Running a program's main coroutine: a loop made for it, Ctrl-C while it runs, and everything put away after it.
 //!
 //! What is left when the last run has ended is put away in this order ([`SHUT_DOWN`]): the tasks that are still
-//! there are cancelled, oldest first, and waited for; then the loop is closed, which closes the coroutines that are left
-//! even so. A user who presses Ctrl-C again does not want to wait for any of that: the loop is closed at once.
+//! there are cancelled, oldest first, and waited for; the default executor is shut down; then the loop is closed, which
+//! closes the coroutines that are left even so. A user who presses Ctrl-C again does not want to wait for any of that: the loop is closed at once.
 //!
 //! Sources: `Lib/asyncio/runners.py` of CPython 3.13, for the behaviour. Different here: Ctrl-C that comes after the
 //! main coroutine has ended, and before its run has, is not lost; one that comes while the loop is stuck in a step ends
@@ -10,6 +10,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::time::Duration;
 use std::boxed::Box;
 use std::rc::Rc;
 
@@ -154,8 +155,8 @@ impl Runner {
         }
     }
 
-    /// Puts everything away, if a loop was made at all: cancels the tasks that are left, oldest first, waits for them,
-    /// and closes the loop. What one of them fails with goes to the loop's exception handler.
+    /// Puts everything away, if a loop was made at all: cancels the tasks that are left, oldest first, waits for them
+    /// and for the default executor (five minutes at most), and closes the loop. What one of them fails with goes to the loop's exception handler.
     ///
     /// To drop a runner does the same; what that raises goes to the exception handler.
     ///
@@ -260,6 +261,11 @@ impl Started {
         }
         interrupt.and(waited)
     }
+
+    /// Waits for what runs in the default executor's threads.
+    fn shut_down_executor(&self, _: &Watch) -> Result<(), Exception> {
+        self.event_loop.run_until_complete(self.event_loop.shutdown_default_executor(Some(THREADS_END_WITHIN)))
+    }
 }
 
 /// The loop closes itself after this.
@@ -273,9 +279,12 @@ impl Drop for Started {
 }
 
 /// Everything that is put away while the loop can still run, in order. A step runs the loop; one that raises is the last.
-const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks];
+const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks, Started::shut_down_executor];
 
 type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
+
+/// How long the default executor's threads may take; then the loop is closed without them. asyncio's too.
+const THREADS_END_WITHIN: Duration = Duration::from_secs(300);
 
 /// What Ctrl-C has done to a run.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -180,6 +180,34 @@ fn closing_cancels_what_is_left_in_order_waits_for_it_and_reports_its_failures()
 
 // Z5
 #[test]
+fn closing_waits_for_what_runs_in_the_default_executor_after_the_tasks() {
+    let log = Log::default();
+    let mut runner = Runner::new();
+    let event_loop = runner.handle().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel::<&'static str>();
+    let (told, heard) = std::sync::mpsc::channel();
+    let in_thread = move || {
+        for line in receiver {
+            told.send(line).expect("somebody hears it");
+        }
+        told.send("thread ends").expect("somebody hears it");
+        Ok(())
+    };
+    drop(event_loop.run_in_executor(None, in_thread).unwrap());
+    let mut sender = Some(sender);
+    let left = left_behind(&log, "left", move |_| {
+        sender.take().expect("it is cancelled once").send("task ends").expect("the thread runs");
+        cancelled()
+    });
+    event_loop.create_task(left).unwrap();
+    runner.run(ready(())).unwrap();
+    runner.close().unwrap();
+    assert_eq!(log.take(), ["left: CancelledError"]);
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["task ends", "thread ends"]);
+}
+
+// Z5
+#[test]
 fn to_drop_a_runner_closes_it() {
     let log = Log::default();
     let (mut runner, event_loop) = runner(&log);

@@ -140,6 +140,35 @@ fn setter(current: &Rc<RefCell<Option<Slot>>>, stamps: &Rc<Stamps>, ready: &Rc<R
     })
 }
 
+/// Each takes an item from its queue, puts it in the other's, and queues that one.
+pub(crate) fn queues(items: u64) -> Batch {
+    Box::new(move || {
+        let ready = Rc::new(RefCell::new(VecDeque::from([0_usize])));
+        let (there, back) = (Rc::new(RefCell::new(VecDeque::from([0_u64]))), Rc::default());
+        let hand_on = |from: &Rc<RefCell<VecDeque<u64>>>, to: &Rc<RefCell<VecDeque<u64>>>, other: usize| -> Closure {
+            let (from, to, ready) = (Rc::clone(from), Rc::clone(to), Rc::clone(&ready));
+            let mut left = items;
+            Box::new(move || {
+                let Some(item) = from.borrow_mut().pop_front() else { return false };
+                to.borrow_mut().push_back(item);
+                left -= 1;
+                ready.borrow_mut().push_back(other);
+                black_box(left) > 0
+            })
+        };
+        let mut closures = [hand_on(&there, &back, 1), hand_on(&back, &there, 0)];
+        timed(items, 0, || {
+            loop {
+                let next = ready.borrow_mut().pop_front();
+                let Some(next) = next else { break };
+                if !closures[next]() && next == 1 {
+                    break;
+                }
+            }
+        })
+    })
+}
+
 /// Deadlines, each with the index of its closure.
 type Heap = BinaryHeap<Reverse<(Duration, u32)>>;
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::{Coroutine, Exception, Resumed, Step};
+use super::{Coroutine, Exception, Resumed, State, Step};
 
 /// A coroutine that ends at its first resume, with `value`.
 ///
@@ -134,6 +134,41 @@ where
     #[inline]
     fn resume(&mut self, sent: Result<Input, Exception>) -> Resumed<Self> {
         (self.resume)(sent)
+    }
+}
+
+/// What could not be made raises why as soon as it is resumed. So what makes a coroutine may fail, and use `?`, where a
+/// coroutine is asked for: in a closure for [`then`](super::CoroutineExt::then), for one.
+///
+/// ```
+/// use innermost::{Coroutine, CoroutineExt, Exception, Generator, from_iter, ready};
+///
+/// fn up_to(limit: &str) -> impl Coroutine<Yield = u32, Input = (), Return = ()> {
+///     ready(limit.to_owned()).then(|limit| Ok::<_, Exception>(from_iter(0..limit.parse()?)))
+/// }
+///
+/// assert_eq!(Generator::new(up_to("3")).collect::<Result<Vec<_>, _>>()?, [0, 1, 2]);
+/// assert!(Generator::new(up_to("three")).next().is_err());
+/// # Ok::<(), Exception>(())
+/// ```
+impl<C: Coroutine> Coroutine for Result<C, Exception> {
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    #[inline]
+    fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        match self {
+            Ok(coroutine) => coroutine.resume(sent),
+            Err(raised) => Err(sent.err().unwrap_or_else(|| raised.clone())),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        match self {
+            Ok(coroutine) => coroutine.state(),
+            Err(raised) => State::new("not made", raised),
+        }
     }
 }
 

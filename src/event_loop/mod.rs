@@ -17,6 +17,10 @@
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
+//! | `remote_run.rs` | coroutines that other threads send |
+//! | `links.rs`    | the loop's futures and threads' futures, of which one follows the other |
+//! | `executors.rs` | functions that run in threads, and the loop's default executor |
+//! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
 //! | `running.rs`  | which loop runs in this thread, and which is its current one |
 //! | `interrupt.rs` | Ctrl-C, while a main task runs |
@@ -38,23 +42,31 @@ use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
+mod executors;
 mod interrupt;
+mod links;
 mod memory;
 mod registry;
 mod remote;
+mod remote_run;
 mod run;
 mod running;
+mod shutdown;
 mod timers;
 mod turn;
 
+use self::executors::DefaultExecutor;
+pub use self::executors::{ThreadCall, ToThread, to_thread};
 pub(crate) use self::interrupt::Interrupts;
+use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
-use self::remote::Inbox;
+use self::remote::{Inbox, Received};
 pub use self::remote::{LoopGone, RemoteHandle};
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
+pub use self::shutdown::ShutdownExecutor;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
 
@@ -95,6 +107,9 @@ struct Core {
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
+    received: Rc<Received>,
+    links: Links,
+    default_executor: DefaultExecutor,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
@@ -138,12 +153,14 @@ impl EventLoop {
         let scheduler = Rc::new(Scheduler::new());
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
-            scheduler,
             timers: RefCell::new(Timers::new()),
             // That nothing will happen before now is true at any time.
             clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
             clock,
+            received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
+            links: Links::default(),
+            default_executor: DefaultExecutor::default(),
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
             scratch: Cell::default(),
@@ -151,6 +168,7 @@ impl EventLoop {
             orphaned: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
+            scheduler,
         }))))
     }
 
@@ -255,11 +273,6 @@ impl LoopHandle {
     /// A future of this loop.
     pub fn create_future<T: 'static>(&self) -> Future<T> {
         Future::new(Rc::clone(&self.0.scheduler))
-    }
-
-    /// Makes a future of this loop as good as new, where that can be done.
-    pub(crate) fn renew_future<T: 'static>(&self, future: &Future<T>) -> bool {
-        future.renew(&self.0.scheduler)
     }
 
     /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,

@@ -184,7 +184,7 @@ impl Source {
 const fn direction(what: Readied) -> Direction {
     match what {
         Readied::First => Direction::Read,
-        Readied::Second => Direction::Write,
+        Readied::Second | Readied::Place(_) => Direction::Write,
     }
 }
 
@@ -217,7 +217,7 @@ impl Awaitable for Source {
         self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
     }
 
-    fn raised(&self) -> Option<Exception> {
+    fn raised(&self, _: Readied) -> Option<Exception> {
         None
     }
 

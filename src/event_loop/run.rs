@@ -136,7 +136,8 @@ impl LoopHandle {
     }
 
     /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
-    /// first, each reported to the exception handler), and forgets every descriptor. Nothing happens the second time.
+    /// first, each reported to the exception handler), forgets every descriptor, and shuts the default executor down without
+    /// waiting for its threads. Nothing happens the second time.
     ///
     /// # Errors
     ///
@@ -153,13 +154,15 @@ impl LoopHandle {
             let _ = signal::restore(*signal);
         }
         signal::release(self.0.inbox.waker().raw_fd());
-        let jobs = self.0.inbox.close();
+        let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
         scheduler.close();
         scheduler.drop_each(self.0.timers.take().into_callbacks());
         self.0.registry.close();
         scheduler.drop_each(jobs);
+        scheduler.drop_each(self.0.links.close());
         scheduler.drop_each(handlers.into_values());
+        self.close_default_executor();
         Ok(())
     }
 

@@ -1,72 +1,223 @@
-//! What is to run later: a heap by (deadline, order of setting).
+//! What is to run later, by deadline, and among equal deadlines in the order of setting. CPython leaves that open.
 //!
-//! The order of setting is what makes equal deadlines fire in turn; CPython leaves that open. A timer that is cancelled
-//! drops its callback at once and stays in the heap as a husk until it comes up; where husks are the greater part, the
-//! heap is rebuilt, at the latest when it has doubled since it last was.
+//! A heap is good for few timers. A million of them make it slow: each step down is a cache miss. So only those that
+//! come first are in a heap; the others lie unsorted, by how far behind the horizon they are:
+//!
+//! ```text
+//!   near, a heap          far, by the highest bit in which the deadline differs from the horizon
+//!  +------------+--------+--+----+--------+----------------+--------------------------------+
+//!  | up to here |        |  |    |        |                |                                |
+//!  +------------+--------+--+----+--------+----------------+--------------------------------+
+//!             horizon
+//! ```
+//!
+//! To set a timer is to append it to one of these vectors. When the heap is empty, the first vector that is not is moved
+//! to it, and the horizon behind it; or is spread over the vectors before it, if it is long, with the horizon at its first
+//! deadline: all that stand in it agree in more bits then. A timer is moved some ten times, mostly from memory in
+//! order. (The radix heap of Ahuja, Mehlhorn, Orlin and Tarjan, 1990, with a heap in place of its first bucket, because
+//! what is set here may come before what was there.)
+//!
+//! A timer that is cancelled drops its callback at once and stays as a husk until it comes up; when the number of timers
+//! has doubled, husks are looked for everywhere.
+//!
+//! Invariants:
+//!
+//! 1. Deadlines in `near` are at most the horizon, those in `far` beyond it. So the first timer is in `near`, unless that
+//!    is empty.
+//! 2. A timer is in `far[b]` if `b` is the highest bit in which its deadline and the horizon differ; bit `b` of
+//!    `occupied` says whether there is one. To raise the horizon by bits below `b` alone changes nothing for `far[b]`.
 
 use core::cmp::Ordering;
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
+use std::vec::Vec;
 
 use crate::task::{Callback, Handle};
 
 /// Below this, husks are not worth looking for.
 const SMALL: usize = 128;
 
+/// Up to so many are moved to the heap at once.
+const FEW: usize = 64;
+
+/// A heap of more than this has grown behind the horizon's back: the horizon is put back to its first.
+const MANY: usize = 1024;
+
 pub(super) struct Timers {
-    heap: BinaryHeap<Timer>,
+    near: BinaryHeap<Timer>,
+    far: Vec<Vec<Timer>>,
+    occupied: u64,
+    /// In nanoseconds, as all deadlines here.
+    horizon: u64,
+    /// How many are in all; husks too.
+    len: usize,
     set: u64,
-    /// The length at which husks are looked for.
+    /// The number of timers at which husks are looked for.
     rebuild_at: usize,
+    /// The length of the heap at which the horizon is put back.
+    recede_at: usize,
+    /// Empty; kept for its memory.
+    spare: Vec<Timer>,
 }
 
 struct Timer {
-    deadline: Duration,
+    deadline: u64,
     sequence: u64,
     callback: Rc<dyn Callback>,
 }
 
 impl Timers {
-    pub(super) fn new() -> Self {
-        Self { heap: BinaryHeap::new(), set: 0, rebuild_at: SMALL }
+    pub(super) const fn new() -> Self {
+        Self {
+            near: BinaryHeap::new(),
+            far: Vec::new(),
+            occupied: 0,
+            horizon: 0,
+            len: 0,
+            set: 0,
+            rebuild_at: SMALL,
+            recede_at: MANY,
+            spare: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, deadline: Duration, callback: Rc<dyn Callback>) {
-        if self.heap.len() >= self.rebuild_at {
-            self.heap.retain(|timer| !timer.callback.cancelled());
-            self.rebuild_at = SMALL.max(self.heap.len() * 2);
+        if self.len >= self.rebuild_at {
+            self.drop_husks();
         }
-        self.heap.push(Timer { deadline, sequence: self.set, callback });
+        let sequence = self.set;
         self.set += 1;
+        self.len += 1;
+        self.put(Timer { deadline: nanoseconds(deadline), sequence, callback });
+        if self.near.len() >= self.recede_at {
+            self.recede();
+        }
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Callback>> {
-        self.heap.into_iter().map(|timer| timer.callback)
+        self.near.into_iter().chain(self.far.into_iter().flatten()).map(|timer| timer.callback)
     }
 
     /// The deadline of the first timer that was not cancelled.
     pub(super) fn next_deadline(&mut self) -> Option<Duration> {
-        while let Some(first) = self.heap.peek() {
-            if !first.callback.cancelled() {
-                return Some(first.deadline);
-            }
-            self.heap.pop();
-        }
-        None
+        self.first().map(|timer| Duration::from_nanos(timer.deadline))
     }
 
     /// Takes out the first timer, if it is due at `now`.
     pub(super) fn pop_due(&mut self, now: Duration) -> Option<Rc<dyn Callback>> {
-        let due = self.next_deadline().is_some_and(|deadline| deadline <= now);
-        due.then(|| self.heap.pop().map(|timer| timer.callback)).flatten()
+        let now = nanoseconds(now);
+        self.first().filter(|first| first.deadline <= now)?;
+        self.len -= 1;
+        self.near.pop().map(|timer| timer.callback)
     }
+
+    /// The first timer that was not cancelled.
+    #[inline]
+    fn first(&mut self) -> Option<&Timer> {
+        loop {
+            match self.near.peek() {
+                Some(first) if !first.callback.cancelled() => break,
+                Some(_) => {
+                    self.near.pop();
+                    self.len -= 1;
+                }
+                None if self.occupied == 0 => return None,
+                None => self.advance(),
+            }
+        }
+        self.near.peek()
+    }
+
+    /// Puts a timer where it belongs.
+    #[inline]
+    fn put(&mut self, timer: Timer) {
+        if timer.deadline <= self.horizon {
+            return self.near.push(timer);
+        }
+        let bit = highest_bit(timer.deadline ^ self.horizon);
+        self.occupied |= 1 << bit;
+        self.vector(bit).push(timer);
+    }
+
+    #[inline]
+    fn vector(&mut self, bit: usize) -> &mut Vec<Timer> {
+        if self.far.is_empty() {
+            self.far.resize_with(BITS, Vec::new);
+        }
+        &mut self.far[bit]
+    }
+
+    /// Raises the horizon, over what comes first beyond it. There is something, and nothing before it.
+    fn advance(&mut self) {
+        let bit = self.occupied.trailing_zeros() as usize;
+        self.occupied &= self.occupied - 1;
+        let spare = mem::take(&mut self.spare);
+        let mut timers = mem::replace(self.vector(bit), spare);
+        let deadlines = timers.iter().map(|timer| timer.deadline);
+        let horizon = if timers.len() <= FEW { deadlines.max() } else { deadlines.min() };
+        self.horizon = horizon.unwrap_or(self.horizon);
+        timers.drain(..).for_each(|timer| self.put(timer));
+        self.keep(timers);
+    }
+
+    /// Puts the horizon back to the first deadline. What was before the horizon goes where it belongs then, and so does
+    /// what stood behind it by lower bits than the highest that changes.
+    #[cold]
+    fn recede(&mut self) {
+        let first = self.near.peek().map_or(self.horizon, |timer| timer.deadline);
+        if first < self.horizon {
+            let bit = highest_bit(self.horizon ^ first);
+            self.horizon = first;
+            for lower in 0..bit {
+                let mut timers = mem::take(self.vector(lower));
+                self.vector(bit).append(&mut timers);
+            }
+            let lower = (1 << bit) - 1;
+            self.occupied = (self.occupied & !lower) | u64::from(!self.vector(bit).is_empty()) << bit;
+            mem::take(&mut self.near).into_iter().for_each(|timer| self.put(timer));
+        }
+        // Where most of them are equal, they stay.
+        self.recede_at = MANY.max(self.near.len() * 2);
+    }
+
+    #[cold]
+    fn drop_husks(&mut self) {
+        self.near.retain(|timer| !timer.callback.cancelled());
+        self.far.iter_mut().for_each(|timers| timers.retain(|timer| !timer.callback.cancelled()));
+        self.len = self.near.len() + self.far.iter().map(Vec::len).sum::<usize>();
+        self.occupied = (0..).zip(&self.far).map(|(bit, timers)| u64::from(!timers.is_empty()) << bit).sum();
+        self.rebuild_at = SMALL.max(self.len * 2);
+    }
+
+    /// Keeps the memory of an empty vector, unless that is much.
+    fn keep(&mut self, empty: Vec<Timer>) {
+        if empty.capacity() <= MANY {
+            self.spare = empty;
+        }
+    }
+}
+
+/// How many vectors there are.
+const BITS: usize = u64::BITS as usize;
+
+/// The number of the highest bit that is set. One is.
+#[inline]
+const fn highest_bit(bits: u64) -> usize {
+    (u64::BITS - 1 - bits.leading_zeros()) as usize
+}
+
+/// What a clock cannot reach, 584 years on, is one and the same.
+#[inline]
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Default for Timers {

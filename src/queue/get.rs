@@ -29,7 +29,7 @@ impl<T> Get<T> {
     fn give_up(&mut self) {
         let Some(place) = self.phase.end() else { return };
         let state = &self.queue.0;
-        if state.getters.leave(place) && !self.queue.is_empty() {
+        if place.leave() && !self.queue.is_empty() {
             state.getters.pop_and_wake();
         }
     }
@@ -54,14 +54,14 @@ impl<T> Coroutine for Get<T> {
                         return Err(raised);
                     }
                     if let Some(place) = self.phase.end() {
-                        self.queue.0.getters.leave(place);
+                        place.leave();
                     }
                 }
                 Phase::Over => return Err(reused()),
             }
             match self.queue.get_nowait() {
                 Ok(item) => return Ok(Step::Return(item)),
-                Err(GetError::Empty) => self.phase = Phase::Waiting(self.queue.0.getters.join()?),
+                Err(GetError::Empty) => self.phase = Phase::Waiting(self.queue.0.getters.join()),
                 Err(GetError::ShutDown) => return Err(QueueShutDown.into()),
             }
         }

@@ -94,8 +94,8 @@ impl<T> Queue<T> {
         Self(Rc::new(QueueState {
             items,
             maxsize,
-            getters: WaitQueue::new(),
-            putters: WaitQueue::new(),
+            getters: WaitQueue::new("Queue.get"),
+            putters: WaitQueue::new("Queue.put"),
             unfinished: Cell::new(0),
             finished,
             shut_down: Cell::new(false),
@@ -106,8 +106,7 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     ///
-    /// Raises [`QueueShutDown`]; `RuntimeError` where it must wait and no loop runs. The item is then still
-    /// [there](Put::into_item).
+    /// Raises [`QueueShutDown`]. The item is then still [there](Put::into_item).
     #[inline]
     pub fn put(&self, item: T) -> Put<T> {
         Put::new(self.clone(), item)
@@ -186,10 +185,6 @@ impl<T> Queue<T> {
     /// event_loop.run_until_complete(joined)?;
     /// # Ok::<(), innermost::Exception>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Raises `RuntimeError` where it must wait and no loop runs.
     pub fn join(&self) -> EventWait {
         self.0.finished.wait()
     }

@@ -46,7 +46,7 @@ impl<T> Put<T> {
     fn give_up(&mut self) {
         let Some(place) = self.phase.end() else { return };
         let state = &self.queue.0;
-        if state.putters.leave(place) && !self.queue.is_full() {
+        if place.leave() && !self.queue.is_full() {
             state.putters.pop_and_wake();
         }
     }
@@ -71,7 +71,7 @@ impl<T> Coroutine for Put<T> {
                         return Err(raised);
                     }
                     if let Some(place) = self.phase.end() {
-                        self.queue.0.putters.leave(place);
+                        place.leave();
                     }
                 }
                 Phase::Over => return Err(reused()),
@@ -81,7 +81,7 @@ impl<T> Coroutine for Put<T> {
                 Ok(()) => return Ok(Step::Return(())),
                 Err(PutError::Full(item)) => {
                     self.item = Some(item);
-                    self.phase = Phase::Waiting(self.queue.0.putters.join()?);
+                    self.phase = Phase::Waiting(self.queue.0.putters.join());
                 }
                 Err(PutError::ShutDown(item)) => {
                     self.item = Some(item);

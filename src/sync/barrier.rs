@@ -108,17 +108,12 @@ impl Barrier {
     ///
     /// # Errors
     ///
-    /// Raises [`BrokenBarrier`] where the barrier is broken, or comes to be, or is reset; `RuntimeError` where one must
-    /// wait and no loop runs.
+    /// Raises [`BrokenBarrier`] where the barrier is broken, or comes to be, or is reset.
     pub fn wait(&self) -> BarrierWait {
         BarrierWait { barrier: self.clone(), phase: Phase::Entering(self.0.condition.acquire()) }
     }
 
     /// Makes the barrier as good as new. Who waits inside gets a [`BrokenBarrier`].
-    ///
-    /// # Errors
-    ///
-    /// Raises `RuntimeError` where it must wait and no loop runs.
     pub fn reset(&self) -> BarrierChange {
         self.change(Change::Reset)
     }

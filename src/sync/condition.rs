@@ -67,7 +67,7 @@ impl Condition {
 
     /// A condition under this lock, which others may share.
     pub fn with_lock(lock: Lock) -> Self {
-        Self(Rc::new(ConditionState { lock, waiters: WaitQueue::new() }))
+        Self(Rc::new(ConditionState { lock, waiters: WaitQueue::new("Condition.wait") }))
     }
 
     /// The lock under which one waits and notifies.
@@ -97,7 +97,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// Raises `RuntimeError` where the guard is another lock's, and where no loop runs.
+    /// Raises `RuntimeError` where the guard is another lock's.
     pub fn wait(&self, guard: LockGuard) -> ConditionWait {
         ConditionWait { condition: self.clone(), phase: WaitPhase::Created(guard) }
     }
@@ -196,7 +196,7 @@ impl ConditionWait {
         if !is_ours {
             return Err(Exception::runtime("cannot wait on un-acquired lock"));
         }
-        self.phase = WaitPhase::Waiting(self.condition.0.waiters.join()?);
+        self.phase = WaitPhase::Waiting(self.condition.0.waiters.join());
         Ok(())
     }
 
@@ -204,14 +204,14 @@ impl ConditionWait {
     fn acquire(&mut self, raised: Option<Exception>) {
         let acquiring = WaitPhase::Acquiring(self.condition.acquire(), raised);
         if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, acquiring) {
-            self.condition.0.waiters.leave(place);
+            place.leave();
         }
     }
 
     /// Ends by raising: whatever it was notified of, another must hear.
     fn fail(&mut self, guard: Option<LockGuard>, raised: Exception) -> Exception {
         if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, WaitPhase::Over(guard)) {
-            self.condition.0.waiters.leave(place);
+            place.leave();
         }
         self.condition.wake(1);
         raised
@@ -258,7 +258,7 @@ impl Drop for ConditionWait {
     fn drop(&mut self) {
         match mem::replace(&mut self.phase, WaitPhase::Over(None)) {
             WaitPhase::Waiting(place) => {
-                if self.condition.0.waiters.leave(place) {
+                if place.leave() {
                     self.condition.wake(1);
                 }
             }

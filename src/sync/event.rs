@@ -35,7 +35,7 @@ struct EventState {
 impl Event {
     /// A flag that is not set.
     pub fn new() -> Self {
-        Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new() }))
+        Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new("Event.wait") }))
     }
 
     /// Sets the flag, and wakes everybody who waits: for good, even if it is cleared before they run.
@@ -59,10 +59,6 @@ impl Event {
     }
 
     /// Waits until the flag is set; not at all where it is.
-    ///
-    /// # Errors
-    ///
-    /// Raises `RuntimeError` where it must wait and no loop runs.
     #[inline]
     pub fn wait(&self) -> EventWait {
         EventWait { event: self.clone(), phase: Phase::Created }
@@ -109,7 +105,7 @@ impl Coroutine for EventWait {
                     if self.event.is_set() {
                         return Ok(Step::Return(()));
                     }
-                    self.phase = Phase::Waiting(self.event.0.waiters.join()?);
+                    self.phase = Phase::Waiting(self.event.0.waiters.join());
                 }
                 Phase::Waiting(place) => {
                     let woken = yield_from!(place, sent);
@@ -129,7 +125,7 @@ impl Coroutine for EventWait {
 impl EventWait {
     fn leave(&mut self) {
         if let Some(place) = self.phase.end() {
-            self.event.0.waiters.leave(place);
+            place.leave();
         }
     }
 }

@@ -43,7 +43,7 @@ struct LockState {
 impl Lock {
     /// A lock that nobody holds.
     pub fn new() -> Self {
-        Self(Rc::new(LockState { locked: Cell::new(false), waiters: WaitQueue::new() }))
+        Self(Rc::new(LockState { locked: Cell::new(false), waiters: WaitQueue::new("Lock.acquire") }))
     }
 
     /// Waits until nobody holds the lock and nobody is before the caller; gives the guard that holds it from then on.
@@ -61,10 +61,6 @@ impl Lock {
     /// drop(guard);
     /// assert!(!lock.locked());
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Raises `RuntimeError` where it must wait and no loop runs.
     #[inline]
     pub fn acquire(&self) -> Acquire {
         Acquire { lock: Some(self.clone()), place: None }
@@ -197,7 +193,7 @@ impl Coroutine for Acquire {
 impl Acquire {
     #[inline(never)]
     fn begin_to_wait(&mut self, lock: Lock) -> Resumed<Self> {
-        self.place = Some(lock.0.waiters.join()?);
+        self.place = Some(lock.0.waiters.join());
         self.lock = Some(lock);
         self.wait(Ok(()))
     }
@@ -213,14 +209,14 @@ impl Acquire {
             return Err(raised);
         }
         let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return Err(reused()) };
-        lock.0.waiters.leave(place);
+        place.leave();
         Ok(Step::Return(lock.into_guard()))
     }
 
     /// Leaves the queue without the lock. Where that is free, whoever is first now is to have it.
     fn give_up(&mut self) {
         let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return };
-        lock.0.waiters.leave(place);
+        place.leave();
         if !lock.locked() {
             lock.0.waiters.wake_first();
         }

@@ -95,10 +95,6 @@ macro_rules! semaphore_methods {
     ($name:ident) => {
         impl $name {
             /// Waits until there is a permit and nobody is before the caller; gives the permit. asyncio's `acquire`.
-            ///
-            /// # Errors
-            ///
-            /// Raises `RuntimeError` where it must wait and no loop runs.
             #[inline]
             pub fn acquire(&self) -> AcquirePermit {
                 AcquirePermit { permits: Some(self.0.clone()), place: None }
@@ -158,7 +154,7 @@ impl Default for BoundedSemaphore {
 
 impl Permits {
     fn new(value: usize, bound: usize) -> Self {
-        Self(Rc::new(PermitsState { value: Cell::new(value), bound, waiters: WaitQueue::new() }))
+        Self(Rc::new(PermitsState { value: Cell::new(value), bound, waiters: WaitQueue::new("Semaphore.acquire") }))
     }
 
     #[inline]
@@ -200,7 +196,7 @@ impl Permits {
 
     /// Leaves the queue without a permit: one that was given is given back.
     fn give_up(&self, place: Place) {
-        if self.0.waiters.leave(place) {
+        if place.leave() {
             self.0.value.set(self.0.value.get() + 1);
         }
         self.wake_allowed();
@@ -289,7 +285,7 @@ impl Coroutine for AcquirePermit {
 impl AcquirePermit {
     #[inline(never)]
     fn begin_to_wait(&mut self, permits: Permits) -> Resumed<Self> {
-        self.place = Some(permits.0.waiters.join()?);
+        self.place = Some(permits.0.waiters.join());
         self.permits = Some(permits);
         self.wait(Ok(()))
     }
@@ -305,7 +301,7 @@ impl AcquirePermit {
             return Err(raised);
         }
         let (Some(permits), Some(place)) = (self.permits.take(), self.place.take()) else { return Err(reused()) };
-        permits.0.waiters.leave(place);
+        place.leave();
         permits.wake_allowed();
         Ok(Step::Return(Permit { of: Some(permits) }))
     }

@@ -1,8 +1,8 @@
 //! Who waits, in order: what all primitives stand on.
 //!
-//! A waiter is a future, as in asyncio: whoever wakes it completes it, and the task behind it runs in the next turn. In
-//! between, the waiter is still here, done: that is how a primitive knows that a wake-up is on its way and must not be
-//! given twice.
+//! A waiter stands for what is a future in asyncio: whoever wakes it marks it, and the task behind it runs in the next
+//! turn. In between, the waiter is still here, woken: that is how a primitive knows that a wake-up is on its way and must
+//! not be given twice.
 //!
 //! ```text
 //!   first                    pending                  last
@@ -11,117 +11,108 @@
 //!   \____ all of them done ___/
 //! ```
 //!
-//! The queue is a doubly linked list in a slab: joining, and leaving from anywhere, cost the same however many wait. A
-//! walk to the first that still waits begins at `pending`, and never passes the same waiter twice.
-//!
-//! Futures are used again (rule 2). A task refers to what it has waited for until it waits for something else, so that
-//! the future of its last wait cannot be used for the next one, but that of the wait before: hence two spare ones.
+//! The queue is a doubly linked list in a slab: joining, and leaving from anywhere, cost the same however many wait, and
+//! allocate nothing once the slab is large enough (rule 2). A walk to the first that still waits begins at `pending`, and
+//! never passes the same waiter twice.
 //!
 //! Invariants:
 //!
 //! 1. Everyone before `pending` is done, and who is done stays so. `pending` may be done too: it was cancelled since.
 //! 2. `woken` counts who was woken and has not left. Only this queue wakes its waiters.
-//! 3. Nothing is borrowed while a waiter is woken or dropped.
+//! 3. Nothing is borrowed while a task is woken or dropped.
+//! 4. A waiter keeps its index until its [`Place`] leaves, also when it was taken out of the queue before that.
 
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt;
 use core::mem;
+use std::rc::Rc;
 
 use slab::Slab;
 
-use crate::coroutine::{Coroutine, Exception, Resumed, State};
-use crate::event_loop::running;
-use crate::task::{Await, Future};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
 
 /// An index of no waiter.
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 
-/// Tasks that wait, first come first.
+/// In the place of both neighbours: the waiter was taken out of the queue.
+const OUT: u32 = u32::MAX - 1;
+
+/// Tasks that wait, first come first. Costs a word until the first of them comes.
 pub(crate) struct WaitQueue {
+    /// For people: what they wait for.
+    name: &'static str,
+    line: OnceCell<Rc<Line>>,
+}
+
+/// The queue itself, which the tasks in it refer to.
+pub(crate) struct Line {
+    name: &'static str,
     waiters: RefCell<Slab<Waiter>>,
-    first: Cell<usize>,
-    last: Cell<usize>,
-    pending: Cell<usize>,
-    woken: Cell<usize>,
-    spare: [Cell<Option<Future<()>>>; 2],
+    len: Cell<u32>,
+    first: Cell<u32>,
+    last: Cell<u32>,
+    pending: Cell<u32>,
+    woken: Cell<u32>,
 }
 
 struct Waiter {
-    future: Future<()>,
-    before: usize,
-    behind: usize,
+    stage: Stage,
+    before: u32,
+    behind: u32,
+}
+
+/// How far a waiter is.
+enum Stage {
+    /// No task waits at it yet.
+    Joined,
+    Waiting(Rc<dyn Run>),
+    Woken,
+    Cancelled(Exception),
+}
+
+impl Stage {
+    const fn is_done(&self) -> bool {
+        matches!(self, Self::Woken | Self::Cancelled(_))
+    }
 }
 
 impl WaitQueue {
-    pub(crate) const fn new() -> Self {
-        Self {
-            waiters: RefCell::new(Slab::new()),
-            first: Cell::new(NONE),
-            last: Cell::new(NONE),
-            pending: Cell::new(NONE),
-            woken: Cell::new(0),
-            spare: [const { Cell::new(None) }; 2],
-        }
+    /// An empty queue of those who wait for what is called so.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, line: OnceCell::new() }
     }
 
     /// How many wait, or are about to run.
     pub(crate) fn len(&self) -> usize {
-        self.waiters.borrow().len()
+        self.line.get().map_or(0, |line| line.len.get() as usize)
     }
 
     /// Whether anybody is there who was not cancelled.
     #[inline]
     pub(crate) fn has_live(&self) -> bool {
-        self.woken.get() > 0 || (self.pending.get() != NONE && self.first_pending().is_some())
+        self.line.get().is_some_and(|line| line.has_live())
     }
 
     /// Joins the queue.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where no loop runs.
-    pub(crate) fn join(&self) -> Result<Place, Exception> {
-        let future = self.future()?;
-        let last = self.last.get();
-        let mut waiters = self.waiters.borrow_mut();
-        let index = waiters.insert(Waiter { future: future.clone(), before: last, behind: NONE });
-        match waiters.get_mut(last) {
-            Some(former) => former.behind = index,
-            None => self.first.set(index),
-        }
-        self.last.set(index);
-        if self.pending.get() == NONE {
-            self.pending.set(index);
-        }
-        Ok(Place { index, future })
-    }
-
-    /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
-    pub(crate) fn leave(&self, place: Place) -> bool {
-        let Place { index, future } = place;
-        let mut waiters = self.waiters.borrow_mut();
-        let is_there = waiters.get(index).is_some_and(|waiter| waiter.future.is(&future));
-        let left = is_there.then(|| self.unlink(&mut waiters, index));
-        drop(waiters);
-        drop(left);
-        let woken = was_woken(&future);
-        self.keep(future);
-        woken
+    #[inline]
+    pub(crate) fn join(&self) -> Place {
+        let line = self.line.get_or_init(|| Rc::new(Line::new(self.name)));
+        Place { index: line.join(), line: Rc::clone(line) }
     }
 
     /// Wakes the first, unless it is done already.
     #[inline]
     pub(crate) fn wake_first(&self) {
-        if self.first.get() != NONE {
-            let first = self.waiters.borrow().get(self.first.get()).map(|waiter| waiter.future.clone());
-            self.wake(first.as_ref().filter(|future| !future.done()));
+        if let Some(line) = self.line.get() {
+            line.wake(line.first.get());
         }
     }
 
     /// Wakes the first that still waits. `false` where there is none.
     #[inline]
     pub(crate) fn wake_next(&self) -> bool {
-        self.pending.get() != NONE && self.wake(self.first_pending().as_ref())
+        self.line.get().is_some_and(|line| line.wake(line.first_pending()))
     }
 
     /// Wakes up to `count` that still wait.
@@ -134,80 +125,9 @@ impl WaitQueue {
     }
 
     /// Takes waiters out from the front, up to one that still waits, and wakes that. `false` where there is none.
+    #[inline]
     pub(crate) fn pop_and_wake(&self) -> bool {
-        while self.first.get() != NONE {
-            let mut waiters = self.waiters.borrow_mut();
-            let popped = self.unlink(&mut waiters, self.first.get());
-            drop(waiters);
-            if popped.future.set_result(()).is_ok() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// A pending future of the running loop.
-    fn future(&self) -> Result<Future<()>, Exception> {
-        let event_loop = running()?;
-        for slot in &self.spare {
-            if let Some(spare) = slot.take() {
-                if event_loop.renew_future(&spare) {
-                    return Ok(spare);
-                }
-                slot.set(Some(spare));
-            }
-        }
-        Ok(event_loop.create_future())
-    }
-
-    fn keep(&self, future: Future<()>) {
-        if !future.done() {
-            return;
-        }
-        let mut spare = Some(future);
-        for slot in &self.spare {
-            spare = slot.replace(spare);
-            if spare.is_none() {
-                return;
-            }
-        }
-    }
-
-    fn wake(&self, pending: Option<&Future<()>>) -> bool {
-        let Some(future) = pending else { return false };
-        self.woken.set(self.woken.get() + 1);
-        future.set_result(()).is_ok()
-    }
-
-    fn first_pending(&self) -> Option<Future<()>> {
-        let waiters = self.waiters.borrow();
-        let mut index = self.pending.get();
-        while let Some(waiter) = waiters.get(index)
-            && waiter.future.done()
-        {
-            index = waiter.behind;
-        }
-        self.pending.set(index);
-        waiters.get(index).map(|waiter| waiter.future.clone())
-    }
-
-    fn unlink(&self, waiters: &mut Slab<Waiter>, index: usize) -> Waiter {
-        let waiter = waiters.remove(index);
-        match waiters.get_mut(waiter.before) {
-            Some(before) => before.behind = waiter.behind,
-            None => self.first.set(waiter.behind),
-        }
-        match waiters.get_mut(waiter.behind) {
-            Some(behind) => behind.before = waiter.before,
-            None => self.last.set(waiter.before),
-        }
-        if self.pending.get() == index {
-            self.pending.set(waiter.behind);
-        }
-        if was_woken(&waiter.future) {
-            self.woken.set(self.woken.get() - 1);
-        }
-        waiter
+        self.line.get().is_some_and(|line| line.pop_and_wake())
     }
 }
 
@@ -217,14 +137,198 @@ impl fmt::Debug for WaitQueue {
     }
 }
 
-fn was_woken(future: &Future<()>) -> bool {
-    future.done() && !future.cancelled()
+impl Line {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            waiters: RefCell::new(Slab::new()),
+            len: Cell::new(0),
+            first: Cell::new(NONE),
+            last: Cell::new(NONE),
+            pending: Cell::new(NONE),
+            woken: Cell::new(0),
+        }
+    }
+
+    fn has_live(&self) -> bool {
+        self.woken.get() > 0 || self.first_pending() != NONE
+    }
+
+    #[inline]
+    fn join(&self) -> u32 {
+        let mut waiters = self.waiters.borrow_mut();
+        let before = self.last.get();
+        let index = waiters.insert(Waiter { stage: Stage::Joined, before, behind: NONE });
+        let index = u32::try_from(index).expect("fewer than 2^32 tasks wait: each takes memory");
+        match waiters.get_mut(before as usize) {
+            Some(former) => former.behind = index,
+            None => self.first.set(index),
+        }
+        self.last.set(index);
+        if self.pending.get() == NONE {
+            self.pending.set(index);
+        }
+        self.len.set(self.len.get() + 1);
+        index
+    }
+
+    /// Frees a place. Gives how far the waiter was.
+    #[inline]
+    fn leave(&self, index: u32) -> Stage {
+        let mut waiters = self.waiters.borrow_mut();
+        self.unlink(&mut waiters, index);
+        waiters.remove(index as usize).stage
+    }
+
+    /// Wakes a waiter, if it still waits.
+    #[inline]
+    fn wake(&self, index: u32) -> bool {
+        let Some(stage) = self.mark_woken(index) else { return false };
+        self.woken.set(self.woken.get() + 1);
+        if let Stage::Waiting(task) = stage {
+            task.wake();
+        }
+        true
+    }
+
+    fn pop_and_wake(&self) -> bool {
+        loop {
+            let index = self.first.get();
+            if index == NONE {
+                return false;
+            }
+            self.unlink(&mut self.waiters.borrow_mut(), index);
+            if let Some(stage) = self.mark_woken(index) {
+                if let Stage::Waiting(task) = stage {
+                    task.wake();
+                }
+                return true;
+            }
+        }
+    }
+
+    /// Gives how far it was before; nothing where it is done or is not there.
+    #[inline]
+    fn mark_woken(&self, index: u32) -> Option<Stage> {
+        let mut waiters = self.waiters.borrow_mut();
+        let waiter = waiters.get_mut(index as usize).filter(|waiter| !waiter.stage.is_done())?;
+        Some(mem::replace(&mut waiter.stage, Stage::Woken))
+    }
+
+    #[inline]
+    fn first_pending(&self) -> u32 {
+        if self.pending.get() != NONE {
+            let waiters = self.waiters.borrow();
+            while let Some(waiter) = waiters.get(self.pending.get() as usize)
+                && waiter.stage.is_done()
+            {
+                self.pending.set(waiter.behind);
+            }
+        }
+        self.pending.get()
+    }
+
+    /// Takes a waiter out of the queue, if it is still in it.
+    #[inline]
+    fn unlink(&self, waiters: &mut Slab<Waiter>, index: u32) {
+        let Some(waiter) = waiters.get_mut(index as usize) else { return };
+        let before = mem::replace(&mut waiter.before, OUT);
+        let behind = mem::replace(&mut waiter.behind, OUT);
+        if behind == OUT {
+            return;
+        }
+        if let Stage::Woken = waiter.stage {
+            self.woken.set(self.woken.get() - 1);
+        }
+        match waiters.get_mut(before as usize) {
+            Some(before) => before.behind = behind,
+            None => self.first.set(behind),
+        }
+        match waiters.get_mut(behind as usize) {
+            Some(behind) => behind.before = before,
+            None => self.last.set(before),
+        }
+        if self.pending.get() == index {
+            self.pending.set(behind);
+        }
+        self.len.set(self.len.get() - 1);
+    }
+
+    /// Takes the task at that address out of its place, which is in this stage from now on.
+    fn take_task(&self, what: Readied, task: *const (), then: Stage) -> Option<Rc<dyn Run>> {
+        let Readied::Place(index) = what else { return None };
+        let mut waiters = self.waiters.borrow_mut();
+        let stage = &mut waiters.get_mut(index as usize)?.stage;
+        match stage {
+            Stage::Waiting(run) if Rc::as_ptr(run).cast::<()>() == task => match mem::replace(stage, then) {
+                Stage::Waiting(run) => Some(run),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
-/// A place in a queue, to be waited at. Whoever holds it leaves the queue, whichever way the wait ends.
+impl Awaitable for Line {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        let Readied::Place(index) = what else { return Ok(()) };
+        let mut waiters = self.waiters.borrow_mut();
+        match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
+            Some(stage @ Stage::Joined) => *stage = Stage::Waiting(task),
+            Some(Stage::Waiting(_)) => {
+                return Err(Exception::runtime("another task is already waiting at this place"));
+            }
+            Some(Stage::Woken | Stage::Cancelled(_)) | None => {
+                drop(waiters);
+                task.will_raise();
+                task.wake();
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {
+        match self.take_task(what, task, Stage::Cancelled(cancelled.clone())) {
+            Some(task) => {
+                task.will_raise();
+                task.wake();
+                Withdrawn::Cancelled
+            }
+            None => Withdrawn::TooLate,
+        }
+    }
+
+    fn raised(&self, what: Readied) -> Option<Exception> {
+        let Readied::Place(index) = what else { return None };
+        match &self.waiters.borrow().get(index as usize)?.stage {
+            Stage::Cancelled(cancelled) => Some(cancelled.clone()),
+            Stage::Joined | Stage::Waiting(_) | Stage::Woken => None,
+        }
+    }
+
+    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        self.take_task(what, task, Stage::Joined)
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({} waiting)", self.name, self.len.get())
+    }
+}
+
+/// A place in a queue, to be waited at. Whoever holds it [leaves](Self::leave), whichever way the wait ends.
 pub(crate) struct Place {
-    index: usize,
-    future: Future<()>,
+    line: Rc<Line>,
+    index: u32,
+}
+
+impl Place {
+    /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
+    #[inline]
+    pub(crate) fn leave(self) -> bool {
+        matches!(self.line.leave(self.index), Stage::Woken)
+    }
 }
 
 impl Coroutine for Place {
@@ -234,17 +338,25 @@ impl Coroutine for Place {
 
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        Coroutine::resume(&mut self.future, sent)
+        sent?;
+        let waiters = self.line.waiters.borrow();
+        match waiters.get(self.index as usize).map(|waiter| &waiter.stage) {
+            Some(Stage::Joined | Stage::Waiting(_)) => {
+                Ok(Step::Yield(Await::Place(Awaited::new(Rc::clone(&self.line) as Rc<_>), self.index)))
+            }
+            Some(Stage::Cancelled(cancelled)) => Err(cancelled.clone()),
+            Some(Stage::Woken) | None => Ok(Step::Return(())),
+        }
     }
 
     fn state(&self) -> State<'_> {
-        Coroutine::state(&self.future)
+        State::new("Place", &self.line)
     }
 }
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.future.fmt(f)
+        self.line.fmt(f)
     }
 }
 

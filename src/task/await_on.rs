@@ -25,9 +25,11 @@ pub enum Await {
     Readable(Awaited),
     /// For a descriptor to be ready for writing.
     Writable(Awaited),
+    /// For its turn, at that place among those who wait: for a lock, an item of a queue, and the like.
+    Place(Awaited, u32),
 }
 
-/// A future, a task or a descriptor that somebody waits for. For people: to print, and to compare.
+/// A future, a task, a descriptor or a lock that somebody waits for. For people: to print, and to compare.
 #[derive(Clone)]
 pub struct Awaited(Rc<dyn Awaitable>);
 
@@ -38,6 +40,8 @@ pub(crate) enum Readied {
     First,
     /// Its end, or to be writable.
     Second,
+    /// The turn of whoever has this place.
+    Place(u32),
 }
 
 /// Something that a task can wait for. Whoever puts a task to sleep can take it out again (rule 7).
@@ -53,7 +57,7 @@ pub(crate) trait Awaitable: fmt::Debug {
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn;
 
     /// What is thrown into the task that waits, if it is done and has no result. Whoever asks has seen the exception.
-    fn raised(&self) -> Option<Exception>;
+    fn raised(&self, what: Readied) -> Option<Exception>;
 
     /// Takes the task at that address out again, if it waits, and changes nothing else.
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>>;
@@ -80,14 +84,15 @@ impl Await {
             Self::NextTurn => Ok(()),
             Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task, of),
             Self::End(object) | Self::Writable(object) => object.0.wake_when_done(Readied::Second, task, of),
+            Self::Place(object, place) => object.0.wake_when_done(Readied::Place(*place), task, of),
         }
     }
 
     /// What is thrown in where this has failed, or was cancelled.
     pub(super) fn raised(&self) -> Option<Exception> {
         match self {
-            Self::Future(object) => object.0.raised(),
-            _ => None,
+            Self::Future(_) | Self::Place(..) => self.object().and_then(|(object, what)| object.raised(what)),
+            Self::NextTurn | Self::End(_) | Self::Readable(_) | Self::Writable(_) => None,
         }
     }
 
@@ -107,6 +112,7 @@ impl Await {
             Self::NextTurn => None,
             Self::Future(object) | Self::Readable(object) => Some((&object.0, Readied::First)),
             Self::End(object) | Self::Writable(object) => Some((&object.0, Readied::Second)),
+            Self::Place(object, place) => Some((&object.0, Readied::Place(*place))),
         }
     }
 }
@@ -139,6 +145,7 @@ impl fmt::Debug for Await {
             Self::Future(object) | Self::End(object) => write!(f, "{object:?}"),
             Self::Readable(object) => write!(f, "Readable({object:?})"),
             Self::Writable(object) => write!(f, "Writable({object:?})"),
+            Self::Place(object, _) => write!(f, "{object:?}"),
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) trait Erased: Eventual + Run {
 pub(crate) struct TaskState {
     number: u64,
     key: Cell<u32>,
-    /// Whether its next step is not just the next step: it is done, or something is to be thrown in.
+    /// Whether its next step is not just the next step: it is done, or something may be to be thrown in.
     special: Cell<bool>,
     /// Whether a cancel is on its way through this task to what it waits for.
     pub(super) cancelling: Cell<bool>,
@@ -161,11 +161,9 @@ where
             self.state.set_throw_unless_cancelled(refused);
             return self.queue();
         }
-        // A future's failure is thrown in.
-        let may_fail = matches!(wanted, Await::Future(_));
         self.state.waits_for.set(Some(wanted));
         // Cancelled while it ran: what it waits for now is cancelled at once.
-        if self.state.special.replace(may_fail)
+        if self.state.special.get()
             && let Some(cancelled) = self.state.take_throw()
         {
             cancel_waits(self, cancelled);
@@ -245,6 +243,14 @@ where
             return self.special_step();
         }
         self.step(Ok(()));
+    }
+
+    fn wake(self: Rc<Self>) {
+        self.queue();
+    }
+
+    fn will_raise(&self) {
+        self.state.special.set(true);
     }
 }
 
@@ -342,11 +348,13 @@ where
             _ if self.shared.done() => Withdrawn::TooLate,
             Readied::First => Withdrawn::Task(self),
             // Who waits for the end alone does not bring it about.
-            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+            Readied::Second | Readied::Place(_) => {
+                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+            }
         }
     }
 
-    fn raised(&self) -> Option<Exception> {
+    fn raised(&self, _: Readied) -> Option<Exception> {
         self.shared.raised()
     }
 

@@ -5,7 +5,7 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};
-use super::{Await, Awaitable, Awaited, CallbackId, Scheduler};
+use super::{Await, Awaitable, Awaited, CallbackId, Readied, Scheduler};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 
 /// What every future is, whatever its result.
@@ -80,7 +80,7 @@ impl AnyFuture {
 
     /// What it failed with, or was cancelled with; it counts as retrieved then.
     pub(crate) fn raised(&self) -> Option<Exception> {
-        self.0.raised()
+        self.0.raised(Readied::First)
     }
 
     pub(crate) fn notify(&self, notice: impl FnOnce() + 'static) -> CallbackId {

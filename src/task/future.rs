@@ -94,11 +94,13 @@ impl<T: 'static> Awaitable for Open<T> {
             Readied::First if self.cancel(cancelled) => Withdrawn::Cancelled,
             Readied::First => Withdrawn::TooLate,
             // Who waits for the end alone does not bring it about.
-            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+            Readied::Second | Readied::Place(_) => {
+                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+            }
         }
     }
 
-    fn raised(&self) -> Option<Exception> {
+    fn raised(&self, _: Readied) -> Option<Exception> {
         self.0.raised()
     }
 
@@ -157,20 +159,6 @@ impl<T: 'static> Future<T> {
 
     pub(crate) fn new(scheduler: Rc<Scheduler>) -> Self {
         Self(Rc::new(Open(Shared::new(scheduler))))
-    }
-
-    /// Makes it as good as new, if it is a future of that loop that is done and that nobody else has: for who needs one
-    /// after the other.
-    pub(crate) fn renew(&self, scheduler: &Rc<Scheduler>) -> bool {
-        let shared = self.shared();
-        let renews = Rc::strong_count(&self.0) == 1
-            && self.0.is_open()
-            && shared.done()
-            && Rc::ptr_eq(&shared.scheduler, scheduler);
-        if renews {
-            shared.renew();
-        }
-        renews
     }
 
     /// Finishes it with a result.

@@ -116,11 +116,13 @@ impl<R: 'static> Awaitable for Gathering<R> {
             _ if self.shared.done() => Withdrawn::TooLate,
             Readied::First => Withdrawn::Several(self),
             // Who waits for the end alone does not bring it about.
-            Readied::Second => self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting),
+            Readied::Second | Readied::Place(_) => {
+                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+            }
         }
     }
 
-    fn raised(&self) -> Option<Exception> {
+    fn raised(&self, _: Readied) -> Option<Exception> {
         self.shared.raised()
     }
 

@@ -59,6 +59,10 @@ impl<F: FnOnce() + 'static> Run for CallbackCell<F> {
             self.scheduler.report(context.about(core::any::type_name::<F>()));
         }
     }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.scheduler).push(self);
+    }
 }
 
 impl<F: FnOnce() + 'static> Callback for CallbackCell<F> {

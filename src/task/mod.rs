@@ -51,5 +51,5 @@ pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, callback};
 pub use self::schedule::ErrorContext;
-pub(crate) use self::schedule::{Run, Scheduler};
+pub(crate) use self::schedule::{Run, Scheduler, panicked};
 pub use self::task::{AnyTask, Task};

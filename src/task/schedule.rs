@@ -17,6 +17,12 @@ use crate::coroutine::{Exception, Kind};
 /// Something in the ready queue.
 pub(crate) trait Run {
     fn run(self: Rc<Self>);
+
+    /// Queues it.
+    fn wake(self: Rc<Self>);
+
+    /// What it has waited for has failed or was cancelled: its next step is to raise that. Called before it is queued.
+    fn will_raise(&self) {}
 }
 
 /// Takes the errors that nobody else takes.
@@ -241,7 +247,7 @@ impl fmt::Debug for Scheduler {
 }
 
 /// A panic's payload as an exception.
-pub(super) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
+pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),

@@ -141,13 +141,6 @@ impl<T> Shared<T> {
         self.outcome.take().unwrap_or_else(|| Err(self.no_outcome()))
     }
 
-    /// Makes it pending again. Nobody may know of it any more, and so nobody waits.
-    pub(super) fn renew(&self) {
-        drop(self.outcome.take());
-        self.retrieved.set(false);
-        self.status.set(Status::Pending);
-    }
-
     /// What asking for the outcome raises where there is none.
     fn no_outcome(&self) -> Exception {
         let text = match self.status.get() {
@@ -171,12 +164,13 @@ impl<T: 'static> Shared<T> {
 
     #[inline]
     fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+        let failed = outcome.is_err();
         self.status.set(status);
         self.outcome.set(Some(outcome));
         match self.waiters.replace(Waiters::None) {
             Waiters::None => {}
-            Waiters::Task(task) => self.scheduler.push(task),
-            Waiters::Several(waiters) => waiters.into_iter().for_each(|waiter| self.queue(waiter, &this)),
+            Waiters::Task(task) => self.wake(task, failed),
+            Waiters::Several(waiters) => waiters.into_iter().for_each(|waiter| self.queue(waiter, failed, &this)),
         }
     }
 
@@ -185,7 +179,7 @@ impl<T: 'static> Shared<T> {
             return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
         }
         if self.done() {
-            self.scheduler.push(task);
+            self.wake(task, true);
             return Ok(());
         }
         match self.waiters.replace(Waiters::None) {
@@ -197,7 +191,7 @@ impl<T: 'static> Shared<T> {
 
     pub(super) fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
         if self.done() {
-            self.queue(waiter, this);
+            self.queue(waiter, true, this);
         } else {
             self.push(self.waiters.replace(Waiters::None), waiter);
         }
@@ -255,9 +249,18 @@ impl<T: 'static> Shared<T> {
         taken
     }
 
-    fn queue(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+    /// Queues a task that waits. It looks for a failure only where there may be one.
+    #[inline]
+    fn wake(&self, task: Rc<dyn Run>, may_have_failed: bool) {
+        if may_have_failed {
+            task.will_raise();
+        }
+        self.scheduler.push(task);
+    }
+
+    fn queue(&self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
         match waiter {
-            Waiter::Task(task) => self.scheduler.push(task),
+            Waiter::Task(task) => self.wake(task, may_have_failed),
             Waiter::Notice(_, notice) => self.scheduler.push(callback(Rc::clone(&self.scheduler), notice)),
             Waiter::Callback(_, function) => {
                 let this = this();

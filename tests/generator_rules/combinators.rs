@@ -1,8 +1,10 @@
 //! The ready-made machines, the combinators, and what is a coroutine because it holds one.
 
+use std::ops::Range;
+
 use innermost::{
-    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, State, Step, Stop, from_fn, from_iter, ready,
-    yield_once,
+    Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, Kind, Resumed, State, Step, Stop, from_fn,
+    from_iter, ready, yield_once,
 };
 
 use crate::support::{Log, Oops, for_every_way_to_hold, lets_out, machine, returns, yields};
@@ -20,6 +22,20 @@ fn yield_once_returns_what_it_is_sent_and_lets_out_what_is_thrown() {
     let mut question = Generator::new(yield_once::<_, u32>("how many?"));
     assert_eq!(question.next().unwrap(), "how many?");
     assert!(matches!(question.throw(Oops(1)), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
+}
+
+#[test]
+fn a_result_is_the_coroutine_that_was_made_or_raises_why_there_is_none() {
+    let mut made = Generator::new(Ok::<_, Exception>(yield_once::<_, u32>("how many?")));
+    assert_eq!(made.next().unwrap(), "how many?");
+    assert!(matches!(made.send(42), Err(Stop::Returned(42))));
+    let mut failed = Generator::new(Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1))));
+    assert_eq!(failed.stack_trace().frames(), ["not made: Error(Oops(1))"]);
+    assert!(matches!(failed.next(), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
+    // What is thrown in is raised, as it is where nothing has started.
+    let mut failed = Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1)));
+    let raised = failed.resume(Err(Exception::new(Oops(2)))).unwrap_err();
+    assert_eq!(raised.downcast_ref(), Some(&Oops(2)));
 }
 
 #[test]

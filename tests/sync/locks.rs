@@ -121,14 +121,21 @@ fn two_loops_can_share_a_lock() {
 }
 
 #[test]
-fn waiting_without_a_loop_is_an_error_and_leaves_no_waiter() {
+fn waiting_needs_no_loop_and_its_place_is_a_value() {
     let lock = Lock::new();
     let guard = lock.try_acquire();
-    let mut waiting = Generator::new(lock.acquire());
-    let Err(Stop::Raised(raised)) = waiting.next() else { panic!("there is no loop") };
-    assert_eq!(raised.to_string(), "no running event loop");
+    let mut first = Generator::new(lock.acquire());
+    let mut second = Generator::new(lock.acquire());
+    let place = first.next().expect("it waits");
+    assert_eq!(format!("{place:?}"), "Lock.acquire(1 waiting)");
+    assert_ne!(second.next().expect("so does this one"), place);
+    assert_eq!(first.next().expect("it is not its turn yet"), place);
     drop(guard);
-    assert!(lock.try_acquire().is_some());
+    let Err(Stop::Returned(guard)) = first.next() else { panic!("it is its turn now") };
+    assert!(second.next().is_ok());
+    drop(guard);
+    assert!(matches!(second.next(), Err(Stop::Returned(_))));
+    assert!(!lock.locked());
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! What a program can tell of itself: names, states, stacks, errors that nobody takes, and who waits for what in a
+//! deadlock.
+//!
+//! A coroutine is a value, so where it stands can be printed: by [`Coroutine::state`], for which a machine gives its name
+//! and its state. A task knows the frames of its coroutine, and what the innermost waits for.
+//!
+//! ```text
+//! Session: Connecting
+//! Task(alice, pending)
+//! Session: LoggingIn(delegated)
+//!   Login: 2 > sleep: 1s
+//!     yielded Future(pending)
+//! Task exception was never retrieved
+//!   ValueError("no such user") in Task(bob, failed)
+//! deadlock: everything waits for ever
+//!   carol: hold: Holding > hold: Acquiring > Lock.acquire: Future(pending) waits for Future(pending)
+//!   dave: hold: Holding > hold: Acquiring > Lock.acquire: Future(pending) waits for Future(pending)
+//! ```
+
+use std::time::Duration;
+
+use innermost::sync::Lock;
+use innermost::testing::virtual_loop;
+use innermost::{
+    Await, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, State, Step, ready, sleep,
+    yield_from,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn main() -> Result<(), Exception> {
+    run()
+}
+
+/// In virtual time, in which nothing waits and a deadlock is an error.
+pub(crate) fn run() -> Result<(), Exception> {
+    names_and_stacks(&virtual_loop()?)?;
+    errors_that_nobody_takes(&virtual_loop()?)?;
+    deadlocks(&virtual_loop()?)
+}
+
+// ---- 1. Names, states, stacks -----------------------------------------------------------------------------------------
+
+/// Logs in, as a frame of its own.
+struct Session {
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Connecting,
+    LoggingIn(Call<Login>),
+}
+
+impl Coroutine for Session {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            self.phase = match &mut self.phase {
+                Phase::Connecting => Phase::LoggingIn(Call::new(Login { attempt: 1, pause: sleep(SECOND) })),
+                Phase::LoggingIn(login) => return yield_from!(login, sent).map(Step::Return),
+            };
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Session", &self.phase)
+    }
+}
+
+/// Tries twice, and waits before each.
+struct Login {
+    attempt: u32,
+    pause: Sleep,
+}
+
+impl Coroutine for Login {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        while self.attempt <= 2 {
+            yield_from!(self.pause, sent)?;
+            self.attempt += 1;
+            self.pause = sleep(SECOND);
+        }
+        Ok(Step::Return(()))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Login", &self.attempt).delegating_to(self.pause.state())
+    }
+}
+
+fn names_and_stacks(event_loop: &EventLoop) -> Result<(), Exception> {
+    let session = Session { phase: Phase::Connecting };
+    println!("{}", session.state());
+    let task = event_loop.create_task(session)?;
+    task.set_name("alice");
+    let handle = event_loop.handle();
+    event_loop.call_later(SECOND * 3 / 2, move || {
+        for task in handle.all_tasks() {
+            println!("{task:?}");
+            println!("{}", task.stack_trace());
+        }
+    })?;
+    event_loop.run_until_complete(task)
+}
+
+// ---- 2. Errors that nobody takes --------------------------------------------------------------------------------------
+
+fn errors_that_nobody_takes(event_loop: &EventLoop) -> Result<(), Exception> {
+    event_loop.set_exception_handler(|context| {
+        println!("{}", context.message);
+        if let (Some(exception), Some(source)) = (&context.exception, &context.source) {
+            println!("  {exception:?} in {source}");
+        }
+    });
+    // Nobody keeps the task, so nobody will ever ask for its result.
+    let failing = ready(()).then(|()| Err::<Sleep, _>(Exception::message(Kind::ValueError, "no such user")));
+    event_loop.create_task(failing)?.set_name("bob");
+    event_loop.run_until_complete(sleep(SECOND))
+}
+
+// ---- 3. Deadlocks -----------------------------------------------------------------------------------------------------
+
+/// Takes one lock, and then the other.
+fn take_both(first: &Lock, second: &Lock) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + use<> {
+    let second = second.clone();
+    first.hold(sleep(SECOND).then(move |()| second.hold(sleep(SECOND))))
+}
+
+fn deadlocks(event_loop: &EventLoop) -> Result<(), Exception> {
+    event_loop.set_exception_handler(|_| ()); // both are pending when the loop is dropped
+    let (left, right) = (Lock::new(), Lock::new());
+    event_loop.create_task(take_both(&left, &right))?.set_name("carol");
+    let other = event_loop.create_task(take_both(&right, &left))?;
+    other.set_name("dave");
+    if let Err(error) = event_loop.run_until_complete(other) {
+        println!("{error}");
+    }
+    Ok(())
+}

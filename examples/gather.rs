@@ -1,0 +1,190 @@
+//! `gather`: several coroutines at once, up to gathers inside gathers, step by step.
+//!
+//! `gather` makes each of its coroutines a task, and is itself a coroutine: to await it gives all results, in the order
+//! in which they were given. All that sleep do so at the same time.
+//!
+//! ```text
+//! My Coroutine 1
+//! My Coroutine 2
+//! One
+//! One
+//! One
+//! Two
+//! Two
+//! Two
+//! executed in 1.00 seconds.
+//! main2 start
+//! 1
+//! 2
+//! 3
+//! 1
+//! main2 end
+//! 2
+//! 3
+//! executed in 3.00 seconds.
+//! ```
+
+use std::time::Duration;
+
+use innermost::wait::{Gather, gather, join};
+use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from};
+
+/// Short, so that nobody has to wait.
+const SECOND: Duration = Duration::from_millis(100);
+
+fn main() -> Result<(), Exception> {
+    run(&EventLoop::new()?)
+}
+
+// ---- 1. All at once ---------------------------------------------------------------------------------------------------
+
+/// ```python
+/// async def my_coroutine(i):
+///     print('My Coroutine', i)
+/// ```
+fn my_coroutine(i: u32) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    ready(i).map(|i| println!("My Coroutine {i}"))
+}
+
+/// ```python
+/// async def one_two():
+///     print('One')
+///     await asyncio.sleep(1)
+///     print('Two')
+/// ```
+fn one_two() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    ready(()).then(|()| {
+        println!("One");
+        sleep(SECOND).map(|()| println!("Two"))
+    })
+}
+
+// ---- 2. Gathers inside a gather ---------------------------------------------------------------------------------------
+//
+// The numbers tell the order in which it happens.
+
+/// ```python
+/// async def count(i):
+///     print(i)
+///     await asyncio.sleep(i)
+///     print(i)
+/// ```
+enum Count {
+    Start(u32),
+    Sleeping(u32, Sleep),
+}
+
+impl Coroutine for Count {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            *self = match self {
+                Self::Start(i) => {
+                    // 6., 7., 8. Each prints its number, sets a timer, and yields what it waits for.
+                    println!("{i}");
+                    Self::Sleeping(*i, sleep(*i * SECOND))
+                }
+                Self::Sleeping(i, pause) => {
+                    // 9., 11., 12. Its timer is due: the loop has completed the future behind `sleep`, which has queued
+                    // this task. That is how the loop knows that a sleep is over.
+                    yield_from!(pause, sent)?;
+                    println!("{i}");
+                    return Ok(Step::Return(()));
+                }
+            };
+        }
+    }
+}
+
+/// ```python
+/// async def main1():
+///     await asyncio.gather(count(1), count(2), count(3))
+/// ```
+enum Main1 {
+    Start,
+    Gathering(Gather<Vec<()>>),
+}
+
+impl Coroutine for Main1 {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            *self = match self {
+                // 4. The first task runs: it queues a task for each count, and waits for all of them.
+                Self::Start => Self::Gathering(gather((1..=3).map(Count::Start))?),
+                Self::Gathering(counts) => {
+                    yield_from!(counts, sent)?;
+                    // 13. The last count has ended.
+                    return Ok(Step::Return(()));
+                }
+            };
+        }
+    }
+}
+
+/// ```python
+/// async def main2():
+///     print('main2 start')
+///     await asyncio.sleep(2)
+///     print('main2 end')
+/// ```
+fn main2() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    ready(()).then(|()| {
+        // 5. The second task runs: the counts stand in the queue behind it.
+        println!("main2 start");
+        // 10. Its timer was set before that of the second count, and so comes first.
+        sleep(2 * SECOND).map(|()| println!("main2 end"))
+    })
+}
+
+/// ```python
+/// async def main_of_main():
+///     await asyncio.gather(main1(), main2())
+/// ```
+fn main_of_main() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    // 2. It runs, queues two tasks, and waits for both. `join` gathers coroutines of different types.
+    // 3. The queue comes to the first of them.
+    // 14. Both have ended, and so does this.
+    ready(()).then(|()| join((Main1::Start, main2()))).map(|((), ())| ())
+}
+
+/// ```python
+/// async def gather(*coroutines):
+///     await asyncio.gather(*coroutines)
+///
+/// loop = asyncio.new_event_loop()
+/// loop.run_until_complete(gather(my_coroutine(1), my_coroutine(2)))
+///
+/// s = loop.time()
+/// loop.run_until_complete(gather(one_two(), one_two(), one_two()))
+/// print(f'executed in {loop.time() - s:0.2f} seconds.')
+///
+/// s = loop.time()
+/// loop.run_until_complete(main_of_main())
+/// print(f'executed in {loop.time() - s:0.2f} seconds.')
+/// loop.close()
+/// ```
+pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
+    event_loop.run_until_complete(ready(()).then(|()| gather([my_coroutine(1), my_coroutine(2)])))?;
+
+    let start = event_loop.time();
+    event_loop.run_until_complete(ready(()).then(|()| gather([one_two(), one_two(), one_two()])))?;
+    println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
+
+    let start = event_loop.time();
+    // 1. It is made a task, and the loop begins to turn.
+    event_loop.run_until_complete(main_of_main())?;
+    // 15. The loop stands still again.
+    println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
+    Ok(())
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.div_duration_f64(SECOND)
+}

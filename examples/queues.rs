@@ -1,0 +1,104 @@
+//! `Queue`: a producer and a consumer that know nothing of each other, until Ctrl-C.
+//!
+//! Both are endless loops with one place to wait, or two. Such a machine need not be a type: `from_fn` makes a coroutine
+//! of a closure, and what the closure captures is the state.
+//!
+//! ```text
+//! News Reader Consumed News Article 1
+//! News Reader Consumed News Article 2
+//! News Reader Consumed News Article 3
+//! News Reader Consumed News Article 4
+//! ```
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use innermost::queue::{Put, Queue};
+use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
+
+/// Short, so that nobody has to wait.
+const SECOND: Duration = Duration::from_millis(100);
+
+fn main() -> Result<(), Exception> {
+    let event_loop = EventLoop::new()?;
+    let handle = event_loop.handle();
+    event_loop.add_signal_handler(libc::SIGINT, move || handle.stop())?;
+    run(&event_loop)
+}
+
+/// ```python
+/// async def news_producer(queue):
+///     article = 1
+///     while True:
+///         await queue.put(article)
+///         await asyncio.sleep(1)
+///         article += 1
+/// ```
+struct NewsProducer {
+    queue: Queue<u32>,
+    article: u32,
+    at: At,
+}
+
+enum At {
+    Putting(Put<u32>),
+    Sleeping(Sleep),
+}
+
+impl Coroutine for NewsProducer {
+    type Yield = Await;
+    type Input = ();
+    type Return = Infallible;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            self.at = match &mut self.at {
+                At::Putting(put) => {
+                    yield_from!(put, sent)?;
+                    At::Sleeping(sleep(SECOND))
+                }
+                At::Sleeping(pause) => {
+                    yield_from!(pause, sent)?;
+                    self.article += 1;
+                    At::Putting(self.queue.put(self.article))
+                }
+            };
+        }
+    }
+}
+
+/// ```python
+/// async def news_consumer(queue):
+///     while True:
+///         article = await queue.get()
+///         print('News Reader Consumed News Article', article)
+/// ```
+fn news_consumer(queue: Queue<u32>) -> impl Coroutine<Yield = Await, Input = (), Return = Infallible> {
+    let mut get = queue.get();
+    from_fn(move |mut sent: Result<(), Exception>| {
+        loop {
+            let article = yield_from!(get, sent)?;
+            println!("News Reader Consumed News Article {article}");
+            get = queue.get();
+        }
+    })
+}
+
+/// ```python
+/// queue = asyncio.Queue()
+/// loop = asyncio.new_event_loop()
+/// loop.create_task(news_producer(queue))
+/// loop.create_task(news_consumer(queue))
+/// try:
+///     loop.run_forever()
+/// except KeyboardInterrupt:
+///     pass
+/// finally:
+///     loop.close()
+/// ```
+pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
+    let queue = Queue::new();
+    event_loop.create_task(NewsProducer { queue: queue.clone(), article: 1, at: At::Putting(queue.put(1)) })?;
+    event_loop.create_task(news_consumer(queue))?;
+    event_loop.run_forever()
+}

@@ -1,0 +1,65 @@
+//! `Semaphore` and `BoundedSemaphore`: so many at a time.
+//!
+//! ```text
+//! 0 begins
+//! 1 begins
+//! 0 ends
+//! 1 ends
+//! 2 begins
+//! 3 begins
+//! 2 ends
+//! 3 ends
+//! BoundedSemaphore released too many times
+//! ```
+
+use std::time::Duration;
+
+use innermost::sync::{BoundedSemaphore, Semaphore};
+use innermost::wait::gather;
+use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, ready, sleep};
+
+/// Short, so that nobody has to wait.
+const SECOND: Duration = Duration::from_millis(100);
+
+fn main() -> Result<(), Exception> {
+    run(&EventLoop::new()?)
+}
+
+/// ```python
+/// async def work(n, semaphore):
+///     async with semaphore:
+///         print(n, 'begins')
+///         await asyncio.sleep(1)
+///         print(n, 'ends')
+/// ```
+fn work(n: u32, semaphore: &Semaphore) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + use<> {
+    semaphore.hold(ready(()).then(move |()| {
+        println!("{n} begins");
+        sleep(SECOND).map(move |()| println!("{n} ends"))
+    }))
+}
+
+/// ```python
+/// async def main():
+///     semaphore = asyncio.Semaphore(2)
+///     await asyncio.gather(*(work(n, semaphore) for n in range(4)))
+///
+///     bounded = asyncio.BoundedSemaphore(4)
+///     try:
+///         bounded.release()
+///     except ValueError as error:
+///         print(error)
+///
+/// asyncio.run(main())
+/// ```
+pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
+    let semaphore = Semaphore::new(2);
+    let all = ready(()).then(move |()| gather((0..4).map(|n| work(n, &semaphore))));
+    event_loop.run_until_complete(all)?;
+
+    let bounded = BoundedSemaphore::new(4);
+    if let Err(error) = bounded.release() {
+        println!("{error}");
+    }
+    Ok(())
+}
