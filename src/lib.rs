@@ -2,7 +2,7 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L3   net                       sockets whose operations are coroutines
+//!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
@@ -63,7 +63,9 @@
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
+//! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
 //! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
 //! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
@@ -111,6 +113,7 @@ pub mod executor;
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+mod runner;
 #[cfg(feature = "std")]
 pub mod scope;
 #[cfg(feature = "std")]
@@ -137,6 +140,8 @@ pub use self::event_loop::{
 };
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+#[cfg(feature = "std")]
+pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | T13 | a traceback shows where it was suspended | there are no tracebacks; `stack_trace` shows it beforehand |
 //! | T16 | something is yielded that cannot be awaited | the types forbid it |
-//! | T18 | `KeyboardInterrupt` leaves the loop | a signal raises nothing in Rust; what is like it is a panic |
+//! | T18 | `SystemExit` | `main` returns an `ExitCode`, and `process::exit` asks nobody |
 //! | T19 | a pending task is dropped with its last reference | the loop keeps it; it is reported when the loop is closed |
 //! | T20 | contexts | there are no context variables yet |
 //! | T21 | `_enter_task`, `_leave_task` | they are not public |
@@ -29,6 +29,8 @@ mod closing;
 mod events;
 #[path = "tasks/inspection.rs"]
 mod inspection;
+#[path = "tasks/interrupts.rs"]
+mod interrupts;
 #[path = "tasks/many.rs"]
 mod many;
 #[path = "tasks/panics.rs"]

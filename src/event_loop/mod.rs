@@ -23,7 +23,8 @@
 //! | `executors.rs` | functions that run in threads, and the loop's default executor |
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
-//! | `running.rs`  | which loop runs in this thread |
+//! | `running.rs`  | which loop runs in this thread, and which is its current one |
+//! | `interrupt.rs` | Ctrl-C, while a main task runs |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
@@ -44,6 +45,7 @@ use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, 
 
 mod asyncgens;
 mod executors;
+mod interrupt;
 mod links;
 mod memory;
 mod registry;
@@ -59,13 +61,15 @@ use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
 use self::executors::DefaultExecutor;
 pub use self::executors::{ThreadCall, ToThread, to_thread};
+pub(crate) use self::interrupt::Interrupts;
 use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
 pub use self::remote::{LoopGone, RemoteHandle};
-pub(crate) use self::running::running;
+use self::running::current;
+pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
@@ -120,7 +124,6 @@ struct Core {
     running: Cell<bool>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
-    stopping: Cell<bool>,
     /// How often the loop has run, counted at the end of each run.
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
@@ -169,7 +172,6 @@ impl EventLoop {
             scratch: Cell::default(),
             running: Cell::new(false),
             orphaned: Cell::new(false),
-            stopping: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
             scheduler,
@@ -183,6 +185,33 @@ impl EventLoop {
     /// `RuntimeError` where none does.
     pub fn running() -> Result<LoopHandle, Exception> {
         running()
+    }
+
+    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
+    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// assert!(EventLoop::current().is_err());
+    /// EventLoop::set_current(Some(event_loop.handle()));
+    /// assert_eq!(EventLoop::current()?, event_loop.handle());
+    /// drop(event_loop);
+    /// assert!(EventLoop::current().is_err());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where there is none.
+    pub fn current() -> Result<LoopHandle, Exception> {
+        current()
+    }
+
+    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
+    pub fn set_current(event_loop: Option<LoopHandle>) {
+        set_current(event_loop.as_ref());
     }
 
     /// A handle for callbacks and coroutines to keep.

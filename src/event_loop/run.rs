@@ -11,24 +11,26 @@ use crate::task::{Await, Future, Task};
 
 /// Running.
 impl LoopHandle {
-    /// Runs until [`stop`](Self::stop).
+    /// Runs until [`stop`](Self::stop), or until a task ends with a [`KeyboardInterrupt`](Kind::KeyboardInterrupt): that
+    /// is the task's outcome, and raised here too at the end of the turn.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed or running, or another one runs in this thread; what the selector
-    /// raises.
+    /// raises; a task's `KeyboardInterrupt`.
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter();
         let mut scratch = self.0.scratch.take();
         let result = loop {
             let turn = self.0.turn(&mut scratch);
-            if turn.is_err() || self.0.stopping.get() {
+            if turn.is_err() || self.0.scheduler.is_stopping() {
                 break turn;
             }
         };
         self.0.scratch.set(scratch);
-        result
+        result?;
+        self.0.scheduler.take_leaving().map_or(Ok(()), Err)
     }
 
     /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
@@ -47,6 +49,23 @@ impl LoopHandle {
             Some(future) => (future, Some(coroutine)),
             None => (Future::clone(&*self.create_task(coroutine)?), None),
         };
+        self.run_until_done(&future)?;
+        // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
+        match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
+            Some(resumed) => match resumed? {
+                Step::Return(result) => Ok(result),
+                Step::Yield(_) | Step::Delegate(_) => unreachable!("it is done"),
+            },
+            None => future.take_result(),
+        }
+    }
+
+    /// Runs until a future of this loop is done, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until_complete`](Self::run_until_complete), but for what the coroutine raises.
+    pub(crate) fn run_until_done<T: 'static>(&self, future: &Future<T>) -> Result<(), Exception> {
         // Where something else stops the loop, the callback may be queued already: it is for this run alone.
         let (this, run) = (self.clone(), self.0.runs.get());
         let stop = future.add_done_callback(move |_| {
@@ -60,14 +79,7 @@ impl LoopHandle {
         if !future.done() {
             return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
         }
-        // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
-        match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
-            Some(resumed) => match resumed? {
-                Step::Return(result) => Ok(result),
-                Step::Yield(_) | Step::Delegate(_) => unreachable!("it is done"),
-            },
-            None => future.take_result(),
-        }
+        Ok(())
     }
 
     /// The future that a coroutine is, where it is one, or that its task is.
@@ -109,7 +121,7 @@ impl LoopHandle {
 
     /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
     pub fn stop(&self) {
-        self.0.stopping.set(true);
+        self.0.scheduler.set_stopping(true);
     }
 
     /// Whether the loop runs.

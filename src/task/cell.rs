@@ -211,7 +211,18 @@ where
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
             (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
             (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
+            (Err(raised), _) if raised.kind() == Kind::KeyboardInterrupt => self.end_all(raised),
             (outcome, _) => self.shared.finish(outcome, || self.future()),
+        }
+    }
+
+    /// Ends with what is to end more than this task: the loop raises it, so that it counts as retrieved.
+    #[cold]
+    fn end_all(self: &Rc<Self>, raised: Exception) {
+        let will_be_raised = self.shared.scheduler.leave_with(raised.clone());
+        self.shared.finish(Err(raised), || self.future());
+        if will_be_raised {
+            let _ = self.shared.raised();
         }
     }
 }

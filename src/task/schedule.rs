@@ -40,6 +40,10 @@ pub(crate) struct Scheduler {
     handler: Cell<Option<ErrorHandler>>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
+    /// Whether the loop is to return at the end of this turn.
+    stopping: Cell<bool>,
+    /// What it is to raise then.
+    leaving: Cell<Option<Exception>>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
     budget: Cell<u32>,
 }
@@ -60,6 +64,8 @@ impl Scheduler {
             handler: Cell::new(None),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
+            stopping: Cell::new(false),
+            leaving: Cell::new(None),
             budget: Cell::new(BUDGET),
         }
     }
@@ -103,6 +109,30 @@ impl Scheduler {
             }
         }
         count
+    }
+
+    /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
+    pub(crate) fn set_stopping(&self, stopping: bool) {
+        self.stopping.set(stopping);
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Has the loop return at the end of this turn, and raise this. `false` where it is to raise another already.
+    pub(super) fn leave_with(&self, raised: Exception) -> bool {
+        self.stopping.set(true);
+        let first = self.leaving.take();
+        let is_first = first.is_none();
+        self.leaving.set(first.or(Some(raised)));
+        is_first
+    }
+
+    /// What the loop is to raise, now that it returns.
+    pub(crate) fn take_leaving(&self) -> Option<Exception> {
+        self.leaving.take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
