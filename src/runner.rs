@@ -1,8 +1,9 @@
 //! Running a program's main coroutine: a loop made for it, Ctrl-C while it runs, and everything put away after it.
 //!
 //! What is left when the last run has ended is put away in this order ([`SHUT_DOWN`]): the tasks that are still
-//! there are cancelled, oldest first, and waited for; the default executor is shut down; then the loop is closed, which
-//! closes the coroutines that are left even so. A user who presses Ctrl-C again does not want to wait for any of that: the loop is closed at once.
+//! there are cancelled, oldest first, and waited for; async generators are closed; the default executor is shut down;
+//! then the loop is closed, which closes the coroutines that are left even so. A user who presses Ctrl-C again does not
+//! want to wait for any of that: the loop is closed at once.
 //!
 //! Sources: `Lib/asyncio/runners.py` of CPython 3.13, for the behaviour. Different here: Ctrl-C that comes after the
 //! main coroutine has ended, and before its run has, is not lost; one that comes while the loop is stuck in a step ends
@@ -262,6 +263,11 @@ impl Started {
         interrupt.and(waited)
     }
 
+    /// Closes what is still suspended of the async generators.
+    fn shut_down_asyncgens(&self, _: &Watch) -> Result<(), Exception> {
+        self.event_loop.run_until_complete(self.event_loop.shutdown_asyncgens())
+    }
+
     /// Waits for what runs in the default executor's threads.
     fn shut_down_executor(&self, _: &Watch) -> Result<(), Exception> {
         self.event_loop.run_until_complete(self.event_loop.shutdown_default_executor(Some(THREADS_END_WITHIN)))
@@ -279,7 +285,7 @@ impl Drop for Started {
 }
 
 /// Everything that is put away while the loop can still run, in order. A step runs the loop; one that raises is the last.
-const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks, Started::shut_down_executor];
+const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks, Started::shut_down_asyncgens, Started::shut_down_executor];
 
 type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
 
