@@ -7,6 +7,7 @@
 //!       wait                      gather, wait, timeouts, task groups
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
+//!       context                   variables whose value is a task's own
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
@@ -65,11 +66,13 @@
 //! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
+//! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
 //! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
+//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
@@ -89,6 +92,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod context;
 // The README's program is compiled with the documentation's.
 #[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 pub mod coroutine;
@@ -123,6 +128,9 @@ pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
-pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
+pub use self::task::{
+    AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Start, Task, TaskBuilder,
+    TaskFactory, TaskOptions, eager_task_factory,
+};
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (0, "coroutine", &[]),
     (1, "sys", &[]),
+    (1, "context", &[&["coroutine"]]),
     (1, "future", &[&["coroutine"]]),
-    (1, "task", &[&["coroutine", "future"]]),
+    (1, "task", &[&["coroutine", "context", "future"]]),
     (2, "event_loop", &[TASKS, &["sys"]]),
     (2, "time", &[TASKS, &["event_loop"]]),
     (2, "sync", &[TASKS, &["event_loop"]]),
@@ -37,7 +38,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (5, "testing", &[TASKS, LOOP, OUTSIDE, &["sys", "stream", "tls", "debug"]]),
 ];
 
-const TASKS: &[&str] = &["coroutine", "future", "task"];
+const TASKS: &[&str] = &["coroutine", "context", "future", "task"];
 const LOOP: &[&str] = &["event_loop", "time", "sync", "queue", "wait"];
 const OUTSIDE: &[&str] = &["executor", "resolver", "signal", "net", "transport", "process"];
 

@@ -33,9 +33,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
+use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
-use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
+use crate::task::{
+    AnyTask, Await, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory, callback,
+    callback_in, spawn, spawn_with,
+};
 
 mod memory;
 mod registry;
@@ -94,7 +98,7 @@ struct Core {
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
-    signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
+    signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
     running: Cell<bool>,
@@ -105,6 +109,13 @@ struct Core {
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
+}
+
+/// What is called when a signal has come, and where.
+#[derive(Clone)]
+struct SignalHandler {
+    function: Rc<dyn Fn()>,
+    context: Option<Context>,
 }
 
 /// Vectors that are empty between two turns, kept for their memory.
@@ -185,16 +196,29 @@ impl Drop for EventLoop {
 
 /// Scheduling.
 impl LoopHandle {
-    /// Runs `function` in the next turn, after what was queued before.
+    /// Runs `function` in the next turn, after what was queued before, in a copy of the current context.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
     pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
-        let callback = callback(Rc::clone(&self.0.scheduler), function);
+        Ok(self.push(callback(Rc::clone(&self.0.scheduler), function)))
+    }
+
+    /// The same, but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_soon`](Self::call_soon).
+    pub fn call_soon_in(&self, context: &Context, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.push(callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+    }
+
+    fn push(&self, callback: Rc<dyn Callback>) -> Handle {
         self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
-        Ok(Handle::new(callback))
+        Handle::new(callback)
     }
 
     /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
@@ -213,9 +237,41 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
-        let callback = callback(Rc::clone(&self.0.scheduler), function);
+        Ok(self.set_timer(deadline, callback(Rc::clone(&self.0.scheduler), function)))
+    }
+
+    /// As [`call_later`](Self::call_later), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_later`](Self::call_later).
+    pub fn call_later_in(
+        &self,
+        context: &Context,
+        delay: Duration,
+        function: impl FnOnce() + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.call_at_in(context, self.time().saturating_add(delay), function)
+    }
+
+    /// As [`call_at`](Self::call_at), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_at`](Self::call_at).
+    pub fn call_at_in(
+        &self,
+        context: &Context,
+        deadline: Duration,
+        function: impl FnOnce() + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+    }
+
+    fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
         self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback));
-        Ok(TimerHandle::new(Handle::new(callback), deadline))
+        TimerHandle::new(Handle::new(callback), deadline)
     }
 
     /// The time on the loop's clock, read now.
@@ -243,7 +299,43 @@ impl LoopHandle {
     where
         C: Coroutine<Yield = Await, Input = ()> + 'static,
     {
+        if self.0.scheduler.has_factory() {
+            return self.task().spawn(coroutine);
+        }
         spawn(&self.0.scheduler, coroutine)
+    }
+
+    /// A task that is about to be made, to be given a name, a context, or an eager start:
+    /// `event_loop.task().name("reader").spawn(coroutine)`.
+    pub fn task(&self) -> TaskBuilder<'_, Self> {
+        TaskBuilder::new(self)
+    }
+
+    /// Has `factory` decide how each task of this loop is made: it is told what was said of the task, and may change it,
+    /// or refuse the task by raising. `None` for no such function. asyncio's `set_task_factory`; since a function cannot
+    /// take coroutines of all types, it does not make the task itself.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    /// use std::rc::Rc;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// event_loop.set_task_factory(Some(Rc::new(|options| {
+    ///     options.name.get_or_insert("anonymous".into());
+    ///     Ok(())
+    /// })));
+    /// let task = event_loop.create_task(ready(()))?;
+    /// assert_eq!(task.name(), "anonymous");
+    /// # event_loop.run_until_complete(task)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn set_task_factory(&self, factory: Option<TaskFactory>) {
+        self.0.scheduler.set_factory(factory);
+    }
+
+    /// What was set by [`set_task_factory`](Self::set_task_factory). asyncio's `get_task_factory`.
+    pub fn task_factory(&self) -> Option<TaskFactory> {
+        self.0.scheduler.factory()
     }
 
     /// Every task that has not ended, oldest first.
@@ -287,7 +379,9 @@ impl LoopHandle {
             self.release_signals();
             return Err(error.into());
         }
-        let former = self.0.signal_handlers.borrow_mut().insert(signal, Rc::new(handler));
+        let context = if context::is_set() { context::copy_current() } else { None };
+        let handler = SignalHandler { function: Rc::new(handler), context };
+        let former = self.0.signal_handlers.borrow_mut().insert(signal, handler);
         drop(former);
         Ok(())
     }
@@ -347,6 +441,22 @@ impl LoopHandle {
             let _ = self.0.fd_for_hosts.set(fd);
         }
         function(self.0.fd_for_hosts.get().map(AsFd::as_fd))
+    }
+}
+
+impl TaskBuilder<'_, LoopHandle> {
+    /// Makes the task.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopHandle::create_task`]; what the [task factory](LoopHandle::set_task_factory) raises. What the coroutine
+    /// raises in an eager step is the task's.
+    pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+    {
+        let Self { spawner, options } = self;
+        spawn_with(&spawner.0.scheduler, coroutine, options, spawner.is_running())
     }
 }
 

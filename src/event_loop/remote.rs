@@ -10,10 +10,15 @@ use std::vec::Vec;
 
 use super::LoopHandle;
 use super::running::find_running;
+use crate::context::{self, SendContext};
 use crate::sys::Waker;
 
 /// A function that another thread has sent.
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+pub(super) struct Job {
+    pub(super) function: Box<dyn FnOnce() + Send>,
+    /// Where it runs: in what of its sender's context goes to other threads.
+    pub(super) context: Option<SendContext>,
+}
 
 /// Where other threads leave what the loop is to run.
 #[derive(Debug)]
@@ -116,7 +121,7 @@ impl RemoteHandle {
     pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) -> Result<(), LoopGone> {
         match find_running().filter(|running| running.is_reached_through(&self.0)) {
             Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
-            None => self.0.push(Box::new(function)),
+            None => self.0.push(Job { function: Box::new(function), context: context::current_for_thread() }),
         }
     }
 }

@@ -4,6 +4,7 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Core, LoopHandle};
+use crate::context;
 use crate::coroutine::{Exception, Kind};
 
 std::thread_local! {
@@ -29,20 +30,24 @@ impl LoopHandle {
     pub(super) fn enter(&self) -> Running<'_> {
         self.0.running.set(true);
         RUNNING.set(Some(Rc::clone(&self.0)));
-        Running(self)
+        Running { event_loop: self, _context: context::enter(None) }
     }
 }
 
-pub(super) struct Running<'a>(&'a LoopHandle);
+pub(super) struct Running<'a> {
+    event_loop: &'a LoopHandle,
+    /// That of the program around the run, which is the current one again when this is dropped.
+    _context: context::Entered,
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.0.running.set(false);
-        self.0.0.stopping.set(false);
+        self.event_loop.0.running.set(false);
+        self.event_loop.0.stopping.set(false);
         RUNNING.take();
-        if self.0.0.orphaned.get() {
+        if self.event_loop.0.orphaned.get() {
             // Not refused: it does not run any more.
-            let _ = self.0.close();
+            let _ = self.event_loop.close();
         }
     }
 }

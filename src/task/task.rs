@@ -8,6 +8,7 @@ use std::string::String;
 
 use super::cancel::cancel;
 use super::{AnyFuture, Await, Awaited, Erased, Future};
+use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// A coroutine that runs in an event loop, and the [`Future`] of what it returns. asyncio's `Task`.
@@ -105,6 +106,11 @@ impl<T: 'static> Task<T> {
         self.any().uncancel()
     }
 
+    /// As [`AnyTask::context`].
+    pub fn context(&self) -> Context {
+        self.any().context()
+    }
+
     /// As [`AnyTask::stack_trace`].
     pub fn stack_trace(&self) -> StackTrace {
         self.any().stack_trace()
@@ -166,6 +172,17 @@ impl AnyTask {
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         let name = name.into();
         self.0.state().with_rare(|rare| rare.name = Some(name));
+    }
+
+    /// The context in which it runs: what is set there, it sees. asyncio's `get_context`.
+    pub fn context(&self) -> Context {
+        let state = self.0.state();
+        state.context().unwrap_or_else(|| {
+            let runs = self.0.scheduler().current().is_some_and(|current| Rc::ptr_eq(&current, &self.0));
+            let own = if runs { context::make_own() } else { Context::new() };
+            state.set_context(Some(own.clone()));
+            own
+        })
     }
 
     /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.
