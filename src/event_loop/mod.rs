@@ -101,7 +101,6 @@ struct Core {
     signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
-    running: Cell<bool>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
     stopping: Cell<bool>,
@@ -155,7 +154,6 @@ impl EventLoop {
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
             scratch: Cell::default(),
-            running: Cell::new(false),
             orphaned: Cell::new(false),
             stopping: Cell::new(false),
             runs: Cell::new(0),
@@ -299,9 +297,6 @@ impl LoopHandle {
     where
         C: Coroutine<Yield = Await, Input = ()> + 'static,
     {
-        if self.0.scheduler.has_factory() {
-            return self.task().spawn(coroutine);
-        }
         spawn(&self.0.scheduler, coroutine)
     }
 
@@ -456,7 +451,7 @@ impl TaskBuilder<'_, LoopHandle> {
         C: Coroutine<Yield = Await, Input = ()> + 'static,
     {
         let Self { spawner, options } = self;
-        spawn_with(&spawner.0.scheduler, coroutine, options, spawner.is_running())
+        spawn_with(&spawner.0.scheduler, coroutine, options)
     }
 }
 

@@ -115,7 +115,7 @@ impl LoopHandle {
 
     /// Whether the loop runs.
     pub fn is_running(&self) -> bool {
-        self.0.running.get()
+        self.0.scheduler.is_running()
     }
 
     /// Whether the loop is closed.

@@ -28,7 +28,7 @@ pub(super) fn find_running() -> Option<LoopHandle> {
 impl LoopHandle {
     /// Makes this the running loop until what is returned is dropped, by a panic too.
     pub(super) fn enter(&self) -> Running<'_> {
-        self.0.running.set(true);
+        self.0.scheduler.set_running(true);
         RUNNING.set(Some(Rc::clone(&self.0)));
         Running { event_loop: self, _context: context::enter(None) }
     }
@@ -42,7 +42,7 @@ pub(super) struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.event_loop.0.running.set(false);
+        self.event_loop.0.scheduler.set_running(false);
         self.event_loop.0.stopping.set(false);
         RUNNING.take();
         if self.event_loop.0.orphaned.get() {

@@ -20,7 +20,10 @@ use std::string::String;
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
 use super::shared::{Produced, Shared, Status};
-use super::{Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, Withdrawn};
+use super::{
+    Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
+    Withdrawn, spawn_with,
+};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
 
@@ -30,6 +33,8 @@ pub(crate) trait Erased: Eventual + Run {
     fn state(&self) -> &TaskState;
     /// Where its coroutine stands.
     fn stack_trace(&self) -> StackTrace;
+    /// What it has failed with, for people: it does not count as retrieved.
+    fn failure(&self) -> Option<Exception>;
     /// Its step has panicked: ends with this.
     fn panicked(self: Rc<Self>, panic: Exception);
     /// Closes the coroutine, and ends cancelled.
@@ -68,16 +73,19 @@ pub(super) struct TaskCell<C: Coroutine> {
     driver: RefCell<Driver<C>>,
 }
 
-/// Makes a task and queues its first step.
+/// Makes a task and queues its first step, if no task factory says otherwise.
 ///
 /// # Errors
 ///
-/// `RuntimeError` where the loop is closed.
+/// `RuntimeError` where the loop is closed; what a task factory raises.
 pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
 where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
 {
     scheduler.check_open()?;
+    if scheduler.has_factory() {
+        return spawn_with(scheduler, coroutine, TaskOptions::default());
+    }
     let task = TaskCell::new(scheduler, coroutine);
     if context::is_set() {
         task.state.set_context(context::copy_current());
@@ -280,6 +288,10 @@ where
         }
     }
 
+    fn failure(&self) -> Option<Exception> {
+        self.shared.failure()
+    }
+
     fn panicked(self: Rc<Self>, panic: Exception) {
         self.discard();
         self.end(Err(panic));
@@ -377,7 +389,12 @@ where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task({}, {})", self.state.name(), self.shared.state())
+        write!(f, "Task({}, {}", self.state.name(), self.shared.state())?;
+        match self.state.waits_for().filter(|_| f.alternate()) {
+            // Not in turn what that waits for: a chain may be as long as its user likes, and a circle.
+            Some(wanted) => write!(f, ", waits for {wanted})"),
+            None => f.write_str(")"),
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Scheduler {
     has_factory: Cell<bool>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
+    running: Cell<bool>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
     budget: Cell<u32>,
 }
@@ -61,6 +62,7 @@ impl Scheduler {
             has_factory: Cell::new(false),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
+            running: Cell::new(false),
             budget: Cell::new(BUDGET),
         }
     }
@@ -104,6 +106,15 @@ impl Scheduler {
             context::clear();
         }
         count
+    }
+
+    /// Whether the loop runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    pub(crate) fn set_running(&self, running: bool) {
+        self.running.set(running);
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -132,6 +132,11 @@ impl<T> Shared<T> {
             return None;
         }
         self.retrieved.set(true);
+        self.failure()
+    }
+
+    /// The same, for people: it does not count as retrieved.
+    pub(super) fn failure(&self) -> Option<Exception> {
         let outcome = self.outcome.take();
         let raised = outcome.as_ref().and_then(|outcome| outcome.as_ref().err().cloned());
         self.outcome.set(outcome);

@@ -12,7 +12,7 @@ use super::{Await, Erased, Future, Scheduler, Start, Task, TaskOptions};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception};
 
-/// Makes a task as the options say, and the task factory. `runs` is whether the loop does.
+/// Makes a task as the options say, and the task factory.
 ///
 /// # Errors
 ///
@@ -21,7 +21,6 @@ pub(crate) fn spawn_with<C>(
     scheduler: &Rc<Scheduler>,
     coroutine: C,
     mut options: TaskOptions,
-    runs: bool,
 ) -> Result<Task<C::Return>, Exception>
 where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
@@ -37,7 +36,7 @@ where
     }
     task.state.set_context(options.context.or_else(context::copy_current));
     task.state.key.set(scheduler.insert(Rc::clone(&task) as Rc<_>));
-    if runs && options.start == Some(Start::Eager) {
+    if scheduler.is_running() && options.start == Some(Start::Eager) {
         task.start_now();
     } else {
         scheduler.push(Rc::clone(&task) as Rc<_>);

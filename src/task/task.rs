@@ -3,8 +3,9 @@
 use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
+use std::io;
 use std::rc::Rc;
-use std::string::String;
+use std::string::{String, ToString};
 
 use super::cancel::cancel;
 use super::{AnyFuture, Await, Awaited, Erased, Future};
@@ -116,6 +117,15 @@ impl<T: 'static> Task<T> {
         self.any().stack_trace()
     }
 
+    /// As [`AnyTask::print_stack`].
+    ///
+    /// # Errors
+    ///
+    /// What writing raises.
+    pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        self.any().print_stack(to)
+    }
+
     /// The task without its type.
     pub fn any(&self) -> AnyTask {
         AnyTask(self.0.task().expect("a task's future is a task"))
@@ -183,6 +193,37 @@ impl AnyTask {
             state.set_context(Some(own.clone()));
             own
         })
+    }
+
+    /// Writes that down: a line that says whose it is, and a line for each frame. What a task has failed with stands in
+    /// the place of the frames. asyncio's `print_stack`.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let task = event_loop.create_task(sleep(Duration::ZERO))?;
+    /// let mut text = Vec::new();
+    /// task.print_stack(&mut text)?;
+    /// assert!(text.starts_with(b"Stack for Task(Task-1, pending) (innermost last):\n  sleep: "));
+    /// # event_loop.run_until_complete(task)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What writing raises.
+    pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        let trace = self.stack_trace();
+        if !trace.frames().is_empty() {
+            writeln!(to, "Stack for {self:?} (innermost last):")?;
+            return trace.to_string().lines().try_for_each(|line| writeln!(to, "  {line}"));
+        }
+        match self.0.failure() {
+            Some(raised) => writeln!(to, "No stack for {self:?}: {raised:?}"),
+            None => writeln!(to, "No stack for {self:?}"),
+        }
     }
 
     /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.
