@@ -16,6 +16,7 @@
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
 //! | `group_scope.rs`  | [`GroupScope`]: the group around the coroutine that runs inside it | `async with TaskGroup` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
+//! | `run.rs`          | [`LoopHandle::run_until_complete`](crate::LoopHandle::run_until_complete), [`ensure_future`](crate::LoopHandle::ensure_future) | the same |
 //! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
 //!
 //! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups}.py` of CPython 3.13, for the behaviour and the order of events.
@@ -26,6 +27,7 @@ mod exceptions;
 mod gather;
 mod group_scope;
 mod join;
+mod run;
 mod several;
 mod shield;
 mod task_group;
