@@ -36,10 +36,8 @@ pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 /// soon. asyncio's `eager_task_factory`.
 ///
 /// ```
-/// use innermost::{EventLoop, eager_task_factory, ready, sleep};
-/// use innermost::CoroutineExt;
+/// use innermost::{CoroutineExt, EventLoop, eager_task_factory, ready};
 /// use std::rc::Rc;
-/// use std::time::Duration;
 ///
 /// let event_loop = EventLoop::new()?;
 /// event_loop.set_task_factory(Some(Rc::new(eager_task_factory)));
