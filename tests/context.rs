@@ -318,37 +318,6 @@ fn a_function_of_another_thread_runs_in_what_goes_to_threads_of_its_context() {
     assert_eq!((TRACE.get().unwrap(), level()), (6, 5));
 }
 
-#[test]
-fn a_signal_handler_runs_in_the_context_in_which_it_was_added() {
-    let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
-    let (entries, handle) = (log.clone(), event_loop.handle());
-    in_level(1, || {
-        event_loop.add_signal_handler(libc_sigusr2(), move || {
-            entries.add(level());
-            LEVEL.set(level() + 1);
-            if level() == 3 {
-                handle.stop();
-            } else {
-                raise(libc_sigusr2());
-            }
-        })
-    })
-    .unwrap();
-    raise(libc_sigusr2());
-    event_loop.run_forever().unwrap();
-    assert_eq!(log.take(), ["1", "2"]);
-}
-
-const fn libc_sigusr2() -> i32 {
-    12
-}
-
-fn raise(signal: i32) {
-    let me = std::process::id().to_string();
-    let sent = std::process::Command::new("kill").args([format!("-{signal}"), me]).status();
-    assert!(sent.expect("there is a kill").success());
-}
-
 // F11: test_task_exc_handler_correct_context
 #[test]
 fn the_exception_handler_runs_in_the_context_of_the_task() {
