@@ -13,8 +13,8 @@
 //! Task exception was never retrieved
 //!   ValueError("no such user") in Task(bob, failed)
 //! deadlock: everything waits for ever
-//!   carol: hold: Holding > hold: Acquiring > Lock.acquire: Future(pending) waits for Future(pending)
-//!   dave: hold: Holding > hold: Acquiring > Lock.acquire: Future(pending) waits for Future(pending)
+//!   carol: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)
+//!   dave: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)
 //! ```
 
 use std::time::Duration;

@@ -78,9 +78,9 @@ impl RemoteHandle {
     pub(super) fn origin(&self) -> Origin {
         let remote = self.clone();
         let report = move |raised| {
-            let context = ErrorContext::new("Future exception was never retrieved").caused_by(raised);
             let report = move || {
                 if let Ok(event_loop) = running() {
+                    let context = ErrorContext::new("Future exception was never retrieved").caused_by(raised);
                     event_loop.call_exception_handler(context);
                 }
             };

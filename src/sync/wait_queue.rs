@@ -354,9 +354,10 @@ impl Coroutine for Place {
     }
 }
 
+/// For states, which say beside it what for.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.line.fmt(f)
+        f.write_str("Waiting")
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::{Rc, Weak};
 use std::vec::Vec;
 
-use super::child::Child;
+use super::child::{Child, Home};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{Await, CallbackId, Future};
@@ -73,8 +73,8 @@ where
     C: Coroutine<Yield = Await, Input = ()> + 'static,
 {
     let event_loop = running()?;
-    let mut seen = HashSet::new();
-    let children = coroutines.into_iter().map(|coroutine| Child::start(&event_loop, coroutine));
+    let (mut home, mut seen) = (Home::of(&event_loop), HashSet::new());
+    let children = coroutines.into_iter().map(|coroutine| Child::start(&mut home, coroutine));
     let mut children: Vec<_> = children.collect::<Result<_, _>>()?;
     children.retain(|child| seen.insert(child.any().address()));
     let left = children.len();

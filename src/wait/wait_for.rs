@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::child::Child;
+use super::child::{Child, Home};
 use super::{Timeout, TimeoutScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
@@ -98,7 +98,7 @@ where
         if let Phase::NoTime(_) = self.0 {
             take_sent(&mut sent)?;
             if let Phase::NoTime(child) = core::mem::replace(&mut self.0, Phase::Over) {
-                let child = Child::start(&running()?, child)?;
+                let child = Child::start(&mut Home::of(&running()?), child)?;
                 if child.future.done() {
                     return child.outcome().map(Step::Return);
                 }
