@@ -2,11 +2,13 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L3   net                       sockets whose operations are coroutines
+//!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
+//!       scope        async_iter   async context managers; async iterators and generators
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
+//!       executor                  threads, and what they wait for
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
@@ -61,15 +63,24 @@
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
+//! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
 //! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
+//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
+//! | `concurrent.futures` | [`executor`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
 //! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
+//! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
+//! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
+//! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
@@ -91,13 +102,20 @@ extern crate std;
 
 // The README's program is compiled with the documentation's.
 #[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#[cfg(feature = "std")]
+pub mod async_iter;
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
 #[cfg(feature = "std")]
+pub mod executor;
+#[cfg(feature = "std")]
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+mod runner;
+#[cfg(feature = "std")]
+pub mod scope;
 #[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
@@ -117,9 +135,13 @@ pub use self::coroutine::{
     take_sent, yield_once,
 };
 #[cfg(feature = "std")]
-pub use self::event_loop::{EventLoop, LoopGone, LoopHandle, RemoteHandle, TimerHandle};
+pub use self::event_loop::{
+    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+};
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+#[cfg(feature = "std")]
+pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]

@@ -1,57 +1,15 @@
 //! How often layer 0 allocates: not in a resume, once for a `Call`. And what it allocates, it frees.
-//!
-//! An allocator that counts stands before the system's. It counts per thread, so that tests that run beside one another do
-//! not see each other. To stand there it must be `unsafe`; it hands on what it is given.
 
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use innermost::{
     Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, Resumed, Step, Stop, from_fn, from_iter, yield_from,
 };
 
-struct Counting;
+#[path = "support/counting.rs"]
+mod counting;
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static FREED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
-// compile time and have no destructor, so it neither allocates nor runs code of others.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise about `layout` is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        FREED.set(FREED.get() + 1);
-        // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        FREED.set(FREED.get() + 1);
-        // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How many allocations `f` makes.
-fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
-    let before = ALLOCATIONS.get();
-    let result = f();
-    (ALLOCATIONS.get() - before, result)
-}
+use counting::{ALLOCATIONS, FREED, allocations};
 
 /// Runs `f`, and asserts that it frees all that it allocates.
 fn assert_frees_all(f: impl FnOnce()) {

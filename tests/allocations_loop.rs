@@ -1,14 +1,8 @@
 //! How often the loop allocates: once for a spawn, and not for a turn, a yield, a wake or an operation that is ready. And
 //! what it allocates, it frees.
 //!
-//! An allocator that counts stands before the system's. It counts per thread, so that tests that run beside one another do
-//! not see each other. To stand there it must be `unsafe`; it hands on what it is given.
-//!
 //! Each measurement comes after some rounds of the same, in which the loop's vectors grow to what they need.
 
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net;
 use std::rc::Rc;
@@ -21,53 +15,11 @@ use innermost::{
 
 #[path = "support/clock.rs"]
 mod clock;
+#[path = "support/counting.rs"]
+mod counting;
 
 use clock::VirtualClock;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static FREED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
-// compile time and have no destructor, so it neither allocates nor runs code of others.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise about `layout` is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        FREED.set(FREED.get() + 1);
-        // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        FREED.set(FREED.get() + 1);
-        // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How many allocations `f` makes.
-fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
-    let before = ALLOCATIONS.get();
-    let result = f();
-    (ALLOCATIONS.get() - before, result)
-}
-
-/// How many allocations of this thread are alive, less those of others that it has freed.
-fn alive() -> isize {
-    ALLOCATIONS.get().cast_signed() - FREED.get().cast_signed()
-}
+use counting::{ALLOCATIONS, alive, allocations};
 
 /// A loop whose time is virtual, so that nothing waits.
 fn test_loop() -> EventLoop {

@@ -1,39 +1,13 @@
 //! How often locks and queues allocate: not where nobody waits, and not in a wait once a queue has been waited in twice.
-//!
-//! An allocator that counts stands before the system's. To stand there it must be `unsafe`; it hands on what it is given.
-
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use innermost::queue::{Get, Queue};
 use innermost::sync::{Lock, Semaphore};
 use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
 
-struct Counting;
+#[path = "support/counting.rs"]
+mod counting;
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came. Counting touches a thread-local that is initialised at
-// compile time and has no destructor, so it neither allocates nor runs code of others.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise about `layout` is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::ALLOCATIONS;
 
 #[test]
 fn what_is_free_is_acquired_without_an_allocation() {

@@ -5,9 +5,12 @@
 //! | rule | in Python | why not here |
 //! |---|---|---|
 //! | F4 | equal callbacks are removed together, and counted | a callback is removed by what `add_done_callback` gave |
+//! | F5 | comparing callbacks changes the list | they are not compared: see F4 |
 //! | F6 | an exception's class is instantiated | an exception is a value |
+//! | F7 | debug mode adds where the future was made | there is no debug mode |
 //! | F8 | a future resumed while it is pending raises | it is asked for its result each time: it yields itself again |
 //! | F9 | `wrap_future` | there is no executor yet |
+//! | F10 | the exception's traceback is a fresh one each time | there are no tracebacks |
 //! | F11 | the exception handler runs in the context of the task | there are no context variables yet |
 
 use std::cell::{Cell, RefCell};

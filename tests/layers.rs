@@ -20,12 +20,15 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (1, "sys", &[]),
     (1, "future", &[&["coroutine"]]),
     (1, "task", &[&["coroutine", "future"]]),
-    (2, "event_loop", &[TASKS, &["sys"]]),
+    (1, "executor", &[TASKS]),
+    (2, "event_loop", &[TASKS, &["sys", "executor"]]),
     (2, "time", &[TASKS, &["event_loop"]]),
     (2, "sync", &[TASKS, &["event_loop"]]),
     (2, "queue", &[TASKS, &["event_loop", "sync"]]),
     (2, "wait", &[TASKS, &["event_loop", "time"]]),
-    (3, "executor", &[TASKS, LOOP]),
+    (2, "scope", &[TASKS, &["event_loop", "wait"]]),
+    (2, "async_iter", &[TASKS, &["event_loop", "queue", "wait", "scope"]]),
+    (3, "runner", &[TASKS, LOOP]),
     (3, "resolver", &[TASKS, LOOP, &["executor"]]),
     (3, "signal", &[TASKS, LOOP, &["sys"]]),
     (3, "net", &[TASKS, LOOP, &["sys", "resolver"]]),
@@ -38,7 +41,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
 ];
 
 const TASKS: &[&str] = &["coroutine", "future", "task"];
-const LOOP: &[&str] = &["event_loop", "time", "sync", "queue", "wait"];
+const LOOP: &[&str] = &["event_loop", "time", "sync", "queue", "wait", "scope", "async_iter"];
 const OUTSIDE: &[&str] = &["executor", "resolver", "signal", "net", "transport", "process"];
 
 /// A file of more lines than this says in its head why it is not two: the head has the words of [`EXCUSE`] in it.

@@ -424,52 +424,62 @@ fn a_comparison_that_panics_leaves_the_queue_whole() {
 
 // ---- whatever happens
 
-quickcheck! {
-    /// Every item whose put has ended is got once, in order, or still there; none whose put was cancelled is; and nobody
-    /// waits for what is there.
-    fn no_item_and_no_wake_up_is_lost(maxsize: u8, actions: Vec<(u8, u8)>) -> bool {
-        let world = World::new();
-        let queue = Queue::bounded(usize::from(maxsize % 4));
-        let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
-        let mut tasks = Vec::new();
-        for (item, (action, number)) in actions.into_iter().enumerate() {
-            let dropped = Rc::new(Cell::new(false));
-            match action % 8 {
-                0 | 1 => {
-                    let put = Rc::clone(&put);
-                    let child = Some(queue.put(item).map(move |()| put.borrow_mut().push(item)));
-                    tasks.push((world.spawn("", Droppable { child, dropped: Rc::clone(&dropped) }), dropped));
-                }
-                2 | 3 => {
-                    let got = Rc::clone(&got);
-                    let child = Some(queue.get().map(move |item| got.borrow_mut().push(item)));
-                    tasks.push((world.spawn("", Droppable { child, dropped: Rc::clone(&dropped) }), dropped));
-                }
-                4 if !tasks.is_empty() => drop(tasks[number as usize % tasks.len()].0.cancel()),
-                5 if !tasks.is_empty() => {
-                    let (task, dropped) = &tasks[number as usize % tasks.len()];
-                    dropped.set(true);
-                    task.cancel();
-                }
-                6 => {
-                    if number % 2 == 0 {
-                        put.borrow_mut().extend(queue.put_nowait(item).is_ok().then_some(item));
-                    } else {
-                        got.borrow_mut().extend(queue.get_nowait().ok());
-                    }
-                }
-                _ => world.turn(),
+/// Every item whose put has ended is got once, in order, or still there; none whose put was cancelled is; and nobody waits
+/// for what is there.
+fn nothing_is_lost(queue: &Queue<usize>, in_order: bool, actions: &[(u8, u8)]) -> bool {
+    let world = World::new();
+    let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+    let mut tasks = Vec::new();
+    for (item, &(action, number)) in actions.iter().enumerate() {
+        let dropped = Rc::new(Cell::new(false));
+        match action % 8 {
+            0 | 1 => {
+                let put = Rc::clone(&put);
+                let child = Some(queue.put(item).map(move |()| put.borrow_mut().push(item)));
+                tasks.push((world.spawn("", Droppable { child, dropped: Rc::clone(&dropped) }), dropped));
             }
+            2 | 3 => {
+                let got = Rc::clone(&got);
+                let child = Some(queue.get().map(move |item| got.borrow_mut().push(item)));
+                tasks.push((world.spawn("", Droppable { child, dropped: Rc::clone(&dropped) }), dropped));
+            }
+            4 if !tasks.is_empty() => drop(tasks[number as usize % tasks.len()].0.cancel()),
+            5 if !tasks.is_empty() => {
+                let (task, dropped) = &tasks[number as usize % tasks.len()];
+                dropped.set(true);
+                task.cancel();
+            }
+            6 => {
+                if number % 2 == 0 {
+                    put.borrow_mut().extend(queue.put_nowait(item).is_ok().then_some(item));
+                } else {
+                    got.borrow_mut().extend(queue.get_nowait().ok());
+                }
+            }
+            _ => world.turn(),
         }
-        world.settle();
-        let waiting = format!("{queue:?}");
-        let none_waits_in_vain = (queue.is_empty() || waiting.contains("getters: 0"))
-            && (queue.is_full() || waiting.contains("putters: 0"));
-        for (task, _) in &tasks {
-            task.cancel();
-        }
-        world.settle();
-        got.borrow_mut().extend(std::iter::from_fn(|| queue.get_nowait().ok()));
-        none_waits_in_vain && tasks.iter().all(|(task, _)| task.done()) && *put.borrow() == *got.borrow()
+    }
+    world.settle();
+    let waiting = format!("{queue:?}");
+    let none_waits_in_vain =
+        (queue.is_empty() || waiting.contains("getters: 0")) && (queue.is_full() || waiting.contains("putters: 0"));
+    for (task, _) in &tasks {
+        task.cancel();
+    }
+    world.settle();
+    got.borrow_mut().extend(std::iter::from_fn(|| queue.get_nowait().ok()));
+    if !in_order {
+        put.borrow_mut().sort_unstable();
+        got.borrow_mut().sort_unstable();
+    }
+    none_waits_in_vain && tasks.iter().all(|(task, _)| task.done()) && *put.borrow() == *got.borrow()
+}
+
+quickcheck! {
+    fn no_item_and_no_wake_up_is_lost(maxsize: u8, actions: Vec<(u8, u8)>) -> bool {
+        let maxsize = usize::from(maxsize % 4);
+        nothing_is_lost(&Queue::bounded(maxsize), true, &actions)
+            && nothing_is_lost(&LifoQueue::bounded(maxsize), false, &actions)
+            && nothing_is_lost(&PriorityQueue::bounded(maxsize), false, &actions)
     }
 }

@@ -14,10 +14,16 @@ use innermost::{
     State, Step, Task, TimerHandle, Waiting, from_fn, ready, sleep, yield_from,
 };
 
+#[path = "reentrancy/bombs.rs"]
+mod bombs;
 #[path = "support/clock.rs"]
 mod clock;
 #[path = "support/events.rs"]
 mod events;
+#[path = "reentrancy/hostile.rs"]
+mod hostile;
+#[path = "reentrancy/printing.rs"]
+mod printing;
 
 use clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use events::{Log, OnDrop, awaits, awaits_end, body, on_drop, pauses, pausing, returns, run};

@@ -1,15 +1,14 @@
 //! The rules of tasks, one test each: T1 to T26, and what CPython 3.13 makes of them.
 //!
-//! A comment above a test cites its rule. Lists that begin with numbers were recorded from CPython 3.13, where a
+//! A comment above a test cites its rule (T12 is in `timeouts.rs`; C3 to C5 are of coroutines that tasks run). Lists that begin with numbers were recorded from CPython 3.13, where a
 //! callback that queues itself again counts the turns; the program stands above the test. These cannot arise here, or
 //! not yet:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | T12 | blocks with a timeout count cancels | there are no such blocks yet |
 //! | T13 | a traceback shows where it was suspended | there are no tracebacks; `stack_trace` shows it beforehand |
 //! | T16 | something is yielded that cannot be awaited | the types forbid it |
-//! | T18 | `KeyboardInterrupt` leaves the loop | a signal raises nothing in Rust; what is like it is a panic |
+//! | T18 | `SystemExit` | `main` returns an `ExitCode`, and `process::exit` asks nobody |
 //! | T19 | a pending task is dropped with its last reference | the loop keeps it; it is reported when the loop is closed |
 //! | T20 | contexts | there are no context variables yet |
 //! | T21 | `_enter_task`, `_leave_task` | they are not public |
@@ -30,6 +29,10 @@ mod closing;
 mod events;
 #[path = "tasks/inspection.rs"]
 mod inspection;
+#[path = "tasks/interrupts.rs"]
+mod interrupts;
+#[path = "tasks/many.rs"]
+mod many;
 #[path = "tasks/panics.rs"]
 mod panics;
 #[path = "tasks/steps.rs"]

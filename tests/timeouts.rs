@@ -1,14 +1,20 @@
-//! `wait_for` and `timeout`: W15 to W19 and O1 to O8 of the edge cases, against what CPython 3.13 does.
+//! `wait_for` and `timeout`: W15 to W19, O1 to O8 and T12 of the edge cases, against what CPython 3.13 does.
 //!
 //! Not here: negative times, which a `Duration` cannot hold. Exceptions have no context here, only a cause (O2): what
 //! is raised at the deadline gets a `TimeoutError` for its cause where it has room for one.
 
+#[path = "support/events.rs"]
+mod events;
 #[path = "support/wait_scripts/mod.rs"]
 mod wait_scripts;
 
 use wait_scripts::expect;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
+
+use events::{Next, awaits_end, body, sleeps};
 
 use innermost::wait::{Timeout, timeout, wait_for};
 use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
@@ -396,4 +402,52 @@ fn a_deadline_inside_a_finally_works() {
             ["returned", null]
         "#,
     );
+}
+
+// T12
+/// ```python
+/// async def main():
+///     async with asyncio.timeout(3):
+///         try:
+///             async with asyncio.timeout(1): await asyncio.sleep(5)
+///         except TimeoutError: note(asyncio.current_task().cancelling())      # 0: the inner one's own
+///         asyncio.current_task().cancel()
+///         try: await asyncio.sleep(5)
+///         except CancelledError: note(asyncio.current_task().cancelling())    # 1: not theirs
+///         try:
+///             async with asyncio.timeout(1): await asyncio.sleep(5)
+///         except TimeoutError: note(asyncio.current_task().cancelling())      # 1
+///         await asyncio.sleep(5)                                              # the outer one: CancelledError
+/// ```
+#[test]
+fn nested_blocks_tell_their_own_cancels_from_others_by_their_count() {
+    let event_loop = test_loop();
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (counts, limit) = (Rc::clone(&seen), Timeout::after(3 * SECOND));
+    let note = move |raised: Result<i32, Exception>| {
+        let counted = EventLoop::running()?.current_task().expect("a task runs").cancelling();
+        counts.borrow_mut().push((raised.map_err(|raised| raised.kind()).expect_err("it is raised"), counted));
+        Ok::<(), Exception>(())
+    };
+    let nested = body(move |n, got| match n {
+        0 => awaits_end(timeout(SECOND, sleep(5 * SECOND))),
+        1 => {
+            note(got)?;
+            EventLoop::running()?.current_task().expect("a task runs").cancel();
+            sleeps(5)
+        }
+        2 => {
+            note(got)?;
+            awaits_end(timeout(SECOND, sleep(5 * SECOND)))
+        }
+        3 => {
+            note(got)?;
+            sleeps(5)
+        }
+        _ => got.map(Next::Return),
+    });
+    let task = event_loop.create_task(limit.scope(nested)).unwrap();
+    let raised = event_loop.run_until_complete(task.clone()).unwrap_err();
+    assert_eq!(seen.take(), [(Kind::TimeoutError, 0), (Kind::CancelledError, 1), (Kind::TimeoutError, 1)]);
+    assert_eq!((raised.kind(), task.cancelling(), limit.expired()), (Kind::CancelledError, 1, true));
 }

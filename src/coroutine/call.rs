@@ -221,6 +221,14 @@ fn not_suspended<Yield, Input>(_sent: Result<Input, Exception>) -> FrameStep<Yie
     FrameStep::Ended
 }
 
+impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
+    /// A frame whose outcome nobody takes.
+    #[cfg(feature = "std")]
+    pub(super) fn of(child: impl Coroutine<Yield = Yield, Input = Input> + 'static) -> Self {
+        Self(Call::new(child).0)
+    }
+}
+
 impl<Yield, Input> Frame<Yield, Input> {
     #[inline]
     pub(super) fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {

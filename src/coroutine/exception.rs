@@ -77,6 +77,8 @@ pub enum Kind {
     ValueError,
     /// A future was asked for, or given, a result at the wrong time.
     InvalidStateError,
+    /// The user wants the program to end: Ctrl-C. Where a task ends with it, so does the run of its event loop.
+    KeyboardInterrupt,
     /// A panic, caught by the task in which it happened.
     Panic,
     /// An error of the user's own.

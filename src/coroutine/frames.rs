@@ -115,7 +115,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     /// Closes every frame. The coroutine below them is to be closed next.
     #[cold]
     #[inline(never)]
-    fn close(mut self) {
+    pub(super) fn close(mut self) {
         while let Some(frame) = self.top.clone() {
             if !self.ends_when_closed(&frame) {
                 self.abandon(&frame);

@@ -20,6 +20,7 @@
 //! | `exception.rs` | [`Exception`], what is raised |
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
+//! | `convert.rs`   | a frame in the stack of a driver that is yielded something else |
 //! | `frames.rs`    | the driver's stack of frames, shared by generators and tasks |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
 //! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
@@ -33,6 +34,8 @@ use alloc::boxed::Box;
 
 mod call;
 mod combine;
+#[cfg(feature = "std")]
+mod convert;
 mod delegate;
 mod exception;
 mod frames;
@@ -43,6 +46,8 @@ mod state;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then};
+#[cfg(feature = "std")]
+pub(crate) use self::convert::converted;
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, without_stop_iteration};

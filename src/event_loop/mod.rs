@@ -15,10 +15,16 @@
 //! | `turn.rs`     | one turn |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `asyncgens.rs` | the async generators that are to be closed with the loop |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
+//! | `remote_run.rs` | coroutines that other threads send |
+//! | `links.rs`    | the loop's futures and threads' futures, of which one follows the other |
+//! | `executors.rs` | functions that run in threads, and the loop's default executor |
+//! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
-//! | `running.rs`  | which loop runs in this thread |
+//! | `running.rs`  | which loop runs in this thread, and which is its current one |
+//! | `interrupt.rs` | Ctrl-C, while a main task runs |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
@@ -37,20 +43,34 @@ use crate::coroutine::{Coroutine, Exception};
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
 use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
 
+mod asyncgens;
+mod executors;
+mod interrupt;
+mod links;
 mod memory;
 mod registry;
 mod remote;
+mod remote_run;
 mod run;
 mod running;
+mod shutdown;
 mod timers;
 mod turn;
 
+use self::asyncgens::Asyncgens;
+pub(crate) use self::asyncgens::LiveAsyncgen;
+use self::executors::DefaultExecutor;
+pub use self::executors::{ThreadCall, ToThread, to_thread};
+pub(crate) use self::interrupt::Interrupts;
+use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
-use self::remote::Inbox;
+use self::remote::{Inbox, Received};
 pub use self::remote::{LoopGone, RemoteHandle};
-pub(crate) use self::running::running;
+use self::running::current;
+pub(crate) use self::running::{running, set_current};
+pub use self::shutdown::ShutdownExecutor;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
 
@@ -91,17 +111,20 @@ struct Core {
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
+    received: Rc<Received>,
+    links: Links,
+    default_executor: DefaultExecutor,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
     signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
+    asyncgens: Asyncgens,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
     running: Cell<bool>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
-    stopping: Cell<bool>,
-    /// How often the loop has run until something was complete.
+    /// How often the loop has run, counted at the end of each run.
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
@@ -135,20 +158,23 @@ impl EventLoop {
         let scheduler = Rc::new(Scheduler::new());
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
-            scheduler,
             timers: RefCell::new(Timers::new()),
             // That nothing will happen before now is true at any time.
             clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
             clock,
+            received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
+            links: Links::default(),
+            default_executor: DefaultExecutor::default(),
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
+            asyncgens: Asyncgens::default(),
             scratch: Cell::default(),
             running: Cell::new(false),
             orphaned: Cell::new(false),
-            stopping: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
+            scheduler,
         }))))
     }
 
@@ -159,6 +185,33 @@ impl EventLoop {
     /// `RuntimeError` where none does.
     pub fn running() -> Result<LoopHandle, Exception> {
         running()
+    }
+
+    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
+    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// assert!(EventLoop::current().is_err());
+    /// EventLoop::set_current(Some(event_loop.handle()));
+    /// assert_eq!(EventLoop::current()?, event_loop.handle());
+    /// drop(event_loop);
+    /// assert!(EventLoop::current().is_err());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where there is none.
+    pub fn current() -> Result<LoopHandle, Exception> {
+        current()
+    }
+
+    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
+    pub fn set_current(event_loop: Option<LoopHandle>) {
+        set_current(event_loop.as_ref());
     }
 
     /// A handle for callbacks and coroutines to keep.

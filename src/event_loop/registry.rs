@@ -29,7 +29,8 @@ use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn}
 pub(super) struct Registry {
     scheduler: Rc<Scheduler>,
     spare: SpareMemory,
-    /// `None` once the loop is closed.
+    /// `None` once the loop is closed. Borrowed while it runs, which may be the user's code: who comes back to it from
+    /// there gets an error.
     selector: RefCell<Option<Box<dyn Selector>>>,
     slots: RefCell<Slab<Rc<Source>>>,
     generation: Cell<u32>,
@@ -68,14 +69,21 @@ impl Registry {
     }
 
     pub(super) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
-        function(self.selector.borrow().as_ref().and_then(|selector| selector.as_fd()))
+        match self.selector.try_borrow() {
+            Ok(selector) => function(selector.as_ref().and_then(|selector| selector.as_fd())),
+            Err(_in_use) => function(None),
+        }
     }
 
     pub(super) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        match &mut *self.selector.borrow_mut() {
-            Some(selector) => selector.select(events, timeout),
-            None => Ok(()),
-        }
+        self.with_selector(|selector| selector.select(events, timeout)).unwrap_or_else(|| Err(in_use()))
+    }
+
+    /// `None` where it is in use, or gone.
+    #[inline]
+    fn with_selector<R>(&self, function: impl FnOnce(&mut dyn Selector) -> R) -> Option<R> {
+        let mut selector = self.selector.try_borrow_mut().ok()?;
+        Some(function(selector.as_deref_mut()?))
     }
 
     /// Keeps what an event says, and queues who has waited for it.
@@ -96,15 +104,24 @@ impl Registry {
 
     fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
         self.scheduler.check_open()?;
+        let source = self.add(fd);
+        // No slot is borrowed here: the selector may be the user's.
+        let registered = self.with_selector(|selector| selector.register(fd, source.token));
+        match registered.unwrap_or_else(|| Err(in_use())) {
+            Ok(()) => Ok(source),
+            Err(error) => {
+                drop(self.take_slot(&source));
+                Err(error.into())
+            }
+        }
+    }
+
+    fn add(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Rc<Source> {
         let mut slots = self.slots.borrow_mut();
         let entry = slots.vacant_entry();
-        let token = self.new_token(entry.key());
-        if let Some(selector) = &mut *self.selector.borrow_mut() {
-            selector.register(fd, token)?;
-        }
         let source = Rc::new(Source {
             registry: Rc::clone(self),
-            token,
+            token: self.new_token(entry.key()),
             fd: fd.as_raw_fd(),
             // Nobody knows yet: the first operation finds out.
             readiness: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
@@ -112,7 +129,14 @@ impl Registry {
             writer: Cell::new(None),
         });
         entry.insert(Rc::clone(&source));
-        Ok(source)
+        source
+    }
+
+    /// Takes a descriptor out of its slot. The loop may have been closed, and the slot be gone.
+    fn take_slot(&self, source: &Source) -> Option<Rc<Source>> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slot_of(source.token);
+        if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
     }
 
     fn new_token(&self, slot: usize) -> Token {
@@ -123,15 +147,8 @@ impl Registry {
 
     /// Forgets a descriptor that is about to be closed. Who waits for it is queued, and finds out.
     fn remove(&self, source: &Source, fd: BorrowedFd<'_>) {
-        let removed = {
-            let mut slots = self.slots.borrow_mut();
-            let slot = slot_of(source.token);
-            // The loop may have been closed, and the slot be gone.
-            if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
-        };
-        if let Some(selector) = &mut *self.selector.borrow_mut() {
-            selector.closing(fd);
-        }
+        let removed = self.take_slot(source);
+        self.with_selector(|selector| selector.closing(fd));
         drop(removed);
         // A wait that has not begun yet, or begins again, does not last either.
         source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
@@ -145,8 +162,16 @@ impl Registry {
         for (_, source) in &sources {
             drop((source.reader.take(), source.writer.take()));
         }
-        drop(self.selector.take());
+        // One that is in use goes with the loop.
+        let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
+        drop(selector);
     }
+}
+
+/// A function of the selector's own uses its loop.
+#[cold]
+fn in_use() -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, "the loop's selector is in use, or gone")
 }
 
 fn slot_of(token: Token) -> usize {
@@ -173,10 +198,8 @@ impl Source {
     #[inline]
     fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
-        if self.registry.reports_levels
-            && let Some(selector) = &mut *self.registry.selector.borrow_mut()
-        {
-            selector.drained(self.token, direction);
+        if self.registry.reports_levels {
+            self.registry.with_selector(|selector| selector.drained(self.token, direction));
         }
     }
 }

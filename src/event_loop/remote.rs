@@ -1,27 +1,34 @@
 //! The way into a loop for other threads.
 
+use core::cell::RefCell;
 use core::error::Error;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::boxed::Box;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, ThreadId};
 use std::vec::Vec;
 
 use super::LoopHandle;
 use super::running::find_running;
 use crate::sys::Waker;
+use crate::task::{ErrorContext, Run, Scheduler, panicked};
 
 /// A function that another thread has sent.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// Where other threads leave what the loop is to run.
-#[derive(Debug)]
 pub(super) struct Inbox {
     queue: Mutex<Queue>,
-    /// Whether the loop knows that something is there. Whoever sets it wakes the loop: one wake-up for a burst.
+    /// Whether the queue has something, for the loop to see without the lock, with which it is written. Whoever leaves the
+    /// first wakes the loop: one wake-up for a burst.
     notified: AtomicBool,
     waker: Waker,
+    /// The loop's.
+    thread: ThreadId,
 }
 
 #[derive(Default)]
@@ -32,7 +39,12 @@ struct Queue {
 
 impl Inbox {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), notified: AtomicBool::new(false), waker: Waker::new()? })
+        Ok(Self {
+            queue: Mutex::default(),
+            notified: AtomicBool::new(false),
+            waker: Waker::new()?,
+            thread: thread::current().id(),
+        })
     }
 
     pub(super) fn waker(&self) -> &Waker {
@@ -51,8 +63,12 @@ impl Inbox {
             return Err(LoopGone);
         }
         queue.jobs.push(job);
+        let is_first = queue.jobs.len() == 1;
+        if is_first {
+            self.notified.store(true, Ordering::Release);
+        }
         drop(queue);
-        if !self.notified.swap(true, Ordering::AcqRel) {
+        if is_first {
             self.waker.wake();
         }
         Ok(())
@@ -64,23 +80,87 @@ impl Inbox {
         self.notified.load(Ordering::Relaxed)
     }
 
-    /// What was left, in order. The flag goes first: what comes in between is taken now and notified again, not lost.
-    pub(super) fn take(&self) -> Vec<Job> {
-        self.notified.store(false, Ordering::Release);
-        core::mem::take(&mut self.lock().jobs)
+    /// Moves what was left, in order, to the end of `jobs`; gives how much that was.
+    fn take(&self, jobs: &mut Vec<Job>) -> usize {
+        let mut queue = self.lock();
+        self.notified.store(false, Ordering::Relaxed);
+        let count = queue.jobs.len();
+        if jobs.is_empty() {
+            // The memory of what has run is for what comes.
+            core::mem::swap(&mut queue.jobs, jobs);
+        } else {
+            jobs.append(&mut queue.jobs);
+        }
+        count
     }
 
     /// Refuses whatever comes from now on; gives what was left, to be dropped outside the lock.
-    pub(super) fn close(&self) -> Vec<Job> {
+    fn close(&self) -> Vec<Job> {
         let mut queue = self.lock();
         queue.closed = true;
         core::mem::take(&mut queue.jobs)
     }
 }
 
-impl fmt::Debug for Queue {
+/// What the inbox has given, in the ready queue: one entry for a burst.
+pub(super) struct Received {
+    scheduler: Rc<Scheduler>,
+    inbox: Arc<Inbox>,
+    jobs: RefCell<Vec<Job>>,
+}
+
+/// For how many jobs the memory is kept: 16 KiB. What a larger burst has needed is freed.
+const KEPT: usize = 1024;
+
+impl Received {
+    pub(super) fn new(scheduler: Rc<Scheduler>, inbox: Arc<Inbox>) -> Rc<Self> {
+        Rc::new(Self { scheduler, inbox, jobs: RefCell::default() })
+    }
+
+    /// Queues what has come; gives how much that was.
+    pub(super) fn queue(self: &Rc<Self>) -> usize {
+        let mut jobs = self.jobs.borrow_mut();
+        let is_queued = !jobs.is_empty();
+        let count = self.inbox.take(&mut jobs);
+        if !is_queued && count > 0 {
+            Rc::clone(self).wake();
+        }
+        count
+    }
+
+    /// Closes the inbox; gives what will not run, to be dropped.
+    pub(super) fn close(&self) -> impl Iterator<Item = Job> + use<> {
+        self.jobs.take().into_iter().chain(self.inbox.close())
+    }
+}
+
+impl Run for Received {
+    fn run(self: Rc<Self>) {
+        let mut jobs = self.jobs.take();
+        let mut left = jobs.drain(..);
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| job()))) {
+            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
+            self.scheduler.report(context.about(&format_args!("call_soon_threadsafe")));
+        }
+        drop(left);
+        if jobs.capacity() <= KEPT {
+            // Nothing has come meanwhile: that is asked for once a turn, not from within one.
+            drop(self.jobs.replace(jobs));
+        }
+    }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.scheduler).push(self);
+    }
+}
+
+impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("jobs", &self.jobs.len()).field("closed", &self.closed).finish()
+        // Not locked while it is printed: whoever prints it may send something.
+        let queue = self.lock();
+        let (jobs, closed) = (queue.jobs.len(), queue.closed);
+        drop(queue);
+        f.debug_struct("Inbox").field("jobs", &jobs).field("closed", &closed).finish()
     }
 }
 
@@ -104,6 +184,11 @@ pub struct RemoteHandle(Arc<Inbox>);
 impl RemoteHandle {
     pub(super) fn new(inbox: Arc<Inbox>) -> Self {
         Self(inbox)
+    }
+
+    /// That in which the loop runs.
+    pub(super) fn thread(&self) -> ThreadId {
+        self.0.thread
     }
 
     /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends

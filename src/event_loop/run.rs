@@ -11,24 +11,26 @@ use crate::task::{Await, Future, Task};
 
 /// Running.
 impl LoopHandle {
-    /// Runs until [`stop`](Self::stop).
+    /// Runs until [`stop`](Self::stop), or until a task ends with a [`KeyboardInterrupt`](Kind::KeyboardInterrupt): that
+    /// is the task's outcome, and raised here too at the end of the turn.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed or running, or another one runs in this thread; what the selector
-    /// raises.
+    /// raises; a task's `KeyboardInterrupt`.
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter();
         let mut scratch = self.0.scratch.take();
         let result = loop {
             let turn = self.0.turn(&mut scratch);
-            if turn.is_err() || self.0.stopping.get() {
+            if turn.is_err() || self.0.scheduler.is_stopping() {
                 break turn;
             }
         };
         self.0.scratch.set(scratch);
-        result
+        result?;
+        self.0.scheduler.take_leaving().map_or(Ok(()), Err)
     }
 
     /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
@@ -47,20 +49,7 @@ impl LoopHandle {
             Some(future) => (future, Some(coroutine)),
             None => (Future::clone(&*self.create_task(coroutine)?), None),
         };
-        // Where something else stops the loop, the callback may be queued already: it is for this run alone.
-        let (this, run) = (self.clone(), self.0.runs.get());
-        let stop = future.add_done_callback(move |_| {
-            if this.0.runs.get() == run {
-                this.stop();
-            }
-        });
-        let ran = self.run_forever();
-        self.0.runs.set(run.wrapping_add(1));
-        future.remove_done_callback(stop);
-        ran?;
-        if !future.done() {
-            return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
-        }
+        self.run_until_done(&future)?;
         // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
         match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
             Some(resumed) => match resumed? {
@@ -69,6 +58,28 @@ impl LoopHandle {
             },
             None => future.take_result(),
         }
+    }
+
+    /// Runs until a future of this loop is done, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until_complete`](Self::run_until_complete), but for what the coroutine raises.
+    pub(crate) fn run_until_done<T: 'static>(&self, future: &Future<T>) -> Result<(), Exception> {
+        // Where something else stops the loop, the callback may be queued already: it is for this run alone.
+        let (this, run) = (self.clone(), self.0.runs.get());
+        let stop = future.add_done_callback(move |_| {
+            if this.0.runs.get() == run {
+                this.stop();
+            }
+        });
+        let ran = self.run_forever();
+        future.remove_done_callback(stop);
+        ran?;
+        if !future.done() {
+            return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
+        }
+        Ok(())
     }
 
     /// The future that a coroutine is, where it is one, or that its task is.
@@ -110,7 +121,7 @@ impl LoopHandle {
 
     /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
     pub fn stop(&self) {
-        self.0.stopping.set(true);
+        self.0.scheduler.set_stopping(true);
     }
 
     /// Whether the loop runs.
@@ -124,7 +135,8 @@ impl LoopHandle {
     }
 
     /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
-    /// first, each reported to the exception handler), and forgets every descriptor. Nothing happens the second time.
+    /// first, each reported to the exception handler), forgets every descriptor, and shuts the default executor down without
+    /// waiting for its threads. Nothing happens the second time.
     ///
     /// # Errors
     ///
@@ -141,13 +153,15 @@ impl LoopHandle {
             let _ = signal::restore(*signal);
         }
         signal::release(self.0.inbox.waker().raw_fd());
-        let jobs = self.0.inbox.close();
+        let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
         scheduler.close();
         scheduler.drop_each(self.0.timers.take().into_callbacks());
         self.0.registry.close();
         scheduler.drop_each(jobs);
+        scheduler.drop_each(self.0.links.close());
         scheduler.drop_each(handlers.into_values());
+        self.close_default_executor();
         Ok(())
     }
 

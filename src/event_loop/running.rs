@@ -1,13 +1,15 @@
-//! Which loop runs in this thread.
+//! Which loop runs in this thread, and which is its current one where none does.
 
 use core::cell::RefCell;
-use std::rc::Rc;
+use std::format;
+use std::rc::{Rc, Weak};
 
 use super::{Core, LoopHandle};
 use crate::coroutine::{Exception, Kind};
 
 std::thread_local! {
     static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
 }
 
 /// The loop that runs in this thread.
@@ -24,6 +26,30 @@ pub(super) fn find_running() -> Option<LoopHandle> {
     RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle)
 }
 
+/// The loop that runs in this thread, else its current one, where that is open.
+///
+/// # Errors
+///
+/// `RuntimeError` where there is neither.
+pub(super) fn current() -> Result<LoopHandle, Exception> {
+    let set = || CURRENT.try_with(|current| current.borrow().upgrade()).ok().flatten().map(LoopHandle);
+    find_running().or_else(set).filter(|event_loop| event_loop.is_running() || !event_loop.is_closed()).ok_or_else(
+        || {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("(unnamed)");
+            Exception::message(Kind::RuntimeError, format!("There is no current event loop in thread '{name}'."))
+        },
+    )
+}
+
+/// Makes a loop this thread's current one; gives the former, if it is still about.
+pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle> {
+    let weak = event_loop.map_or_else(Weak::new, |event_loop| Rc::downgrade(&event_loop.0));
+    // A thread that ends has no current loop any more.
+    let former = CURRENT.try_with(|current| current.replace(weak)).ok()?;
+    former.upgrade().map(LoopHandle)
+}
+
 impl LoopHandle {
     /// Makes this the running loop until what is returned is dropped, by a panic too.
     pub(super) fn enter(&self) -> Running<'_> {
@@ -38,7 +64,8 @@ pub(super) struct Running<'a>(&'a LoopHandle);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.0.running.set(false);
-        self.0.0.stopping.set(false);
+        self.0.0.scheduler.set_stopping(false);
+        self.0.0.runs.set(self.0.0.runs.get().wrapping_add(1));
         RUNNING.take();
         if self.0.0.orphaned.get() {
             // Not refused: it does not run any more.

@@ -17,8 +17,8 @@
 //! order. (The radix heap of Ahuja, Mehlhorn, Orlin and Tarjan, 1990, with a heap in place of its first bucket, because
 //! what is set here may come before what was there.)
 //!
-//! A timer that is cancelled drops its callback at once and stays as a husk until it comes up; when the number of timers
-//! has doubled, husks are looked for everywhere.
+//! While there are few timers, all of them are near. A timer that is cancelled drops its callback at once and stays as a
+//! husk until it comes up; when the number of timers has doubled, husks are looked for everywhere.
 //!
 //! Invariants:
 //!
@@ -91,7 +91,12 @@ impl Timers {
         let sequence = self.set;
         self.set += 1;
         self.len += 1;
-        self.put(Timer { deadline: nanoseconds(deadline), sequence, callback });
+        let deadline = nanoseconds(deadline);
+        if self.occupied == 0 && self.near.len() < FEW {
+            // So few need no vectors.
+            self.horizon = self.horizon.max(deadline);
+        }
+        self.put(Timer { deadline, sequence, callback });
         if self.near.len() >= self.recede_at {
             self.recede();
         }

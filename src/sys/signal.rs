@@ -11,6 +11,9 @@ use std::os::fd::RawFd;
 
 use super::syscall;
 
+/// What Ctrl-C sends.
+pub(crate) const INTERRUPT: i32 = libc::SIGINT;
+
 /// A bit for each signal that has come and was not fetched yet.
 static PENDING: AtomicU64 = AtomicU64::new(0);
 
@@ -48,11 +51,33 @@ pub(crate) fn catch(signal: i32) -> io::Result<()> {
     set_action(signal, on_signal as *const () as libc::sighandler_t)
 }
 
-/// Leaves `signal` to the system's default again. One that has come and was not fetched is forgotten.
-pub(crate) fn restore(signal: i32) -> io::Result<()> {
+/// Catches [`INTERRUPT`] from now on; one that comes before the former was fetched ends the process, as by default: the
+/// loop is stuck in a step that does not return.
+pub(crate) fn catch_interrupt() -> io::Result<()> {
+    PENDING.fetch_and(!(1 << INTERRUPT), Ordering::AcqRel);
+    set_action(INTERRUPT, on_interrupt as *const () as libc::sighandler_t)
+}
+
+/// Leaves `signal` to the system's default again. One that has come and was not fetched is forgotten, and `true` given.
+pub(crate) fn restore(signal: i32) -> io::Result<bool> {
     set_action(signal, libc::SIG_DFL)?;
-    PENDING.fetch_and(!(1 << signal), Ordering::AcqRel);
-    Ok(())
+    let bit = 1 << signal;
+    Ok(PENDING.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
+}
+
+/// Whether nobody has changed what `signal` does.
+pub(crate) fn has_default_action(signal: i32) -> bool {
+    // SAFETY: all zeros is a valid sigaction.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: `action` is valid until the call returns, and nothing is set.
+    let asked = unsafe { syscall!(sigaction(signal, ptr::null(), &raw mut action)) };
+    asked.is_ok() && action.sa_sigaction == libc::SIG_DFL
+}
+
+/// Whether this is the process's first thread.
+pub(crate) fn is_main_thread() -> bool {
+    // SAFETY: neither takes anything, and neither can fail.
+    unsafe { libc::gettid() == libc::getpid() }
 }
 
 /// Whether a signal has come since the last [`take_pending`].
@@ -82,8 +107,24 @@ fn set_action(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
     unsafe { syscall!(sigaction(signal, &raw const action, ptr::null_mut())) }.map(drop)
 }
 
+extern "C" fn on_interrupt(signal: libc::c_int) {
+    let bit = 1 << signal;
+    if PENDING.fetch_or(bit, Ordering::AcqRel) & bit == 0 {
+        return wake();
+    }
+    // Both may be called here (`signal-safety(7)`). The signal is blocked until this returns, and ends the process then.
+    let _ = set_action(signal, libc::SIG_DFL);
+    // SAFETY: it takes no pointer.
+    unsafe { libc::raise(signal) };
+}
+
 extern "C" fn on_signal(signal: libc::c_int) {
     PENDING.fetch_or(1 << signal, Ordering::AcqRel);
+    wake();
+}
+
+/// Wakes the loop that watches: for signal handlers.
+fn wake() {
     let waker = WAKER.load(Ordering::Acquire);
     if waker < 0 {
         return;

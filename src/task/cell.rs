@@ -6,6 +6,8 @@
 //!    reference in the queue or in what it waits for, and no flag that says where it is.
 //! 2. What the next step is to throw in is all that a cancel, or a wait that was refused, leaves behind.
 //! 3. The coroutine is dropped before anybody is told of the outcome.
+//! 4. What a task has waited for is let go of last in a step: that may drop the user's, which may panic, and the task is
+//!    in its place by then.
 
 use core::any::type_name;
 use core::cell::{Cell, RefCell};
@@ -153,15 +155,15 @@ where
     #[inline]
     fn wait_for(self: Rc<Self>, wanted: Await) {
         if let Await::NextTurn = wanted {
-            self.state.waits_for.set(Some(wanted));
+            let _former = self.state.waits_for.replace(Some(wanted));
             return self.queue();
         }
         if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
-            self.state.waits_for.set(Some(Await::NextTurn));
+            let _former = self.state.waits_for.replace(Some(Await::NextTurn));
             self.state.set_throw_unless_cancelled(refused);
             return self.queue();
         }
-        self.state.waits_for.set(Some(wanted));
+        let _former = self.state.waits_for.replace(Some(wanted));
         // Cancelled while it ran: what it waits for now is cancelled at once.
         if self.state.special.get()
             && let Some(cancelled) = self.state.take_throw()
@@ -203,13 +205,24 @@ where
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
         let cancelled = self.state.take_throw();
         self.state.special.set(true);
-        drop(self.state.waits_for.take());
+        let _former = self.state.waits_for.take();
         self.shared.scheduler.remove(self.state.key.get());
         match (outcome, cancelled) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
             (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
             (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
+            (Err(raised), _) if raised.kind() == Kind::KeyboardInterrupt => self.end_all(raised),
             (outcome, _) => self.shared.finish(outcome, || self.future()),
+        }
+    }
+
+    /// Ends with what is to end more than this task: the loop raises it, so that it counts as retrieved.
+    #[cold]
+    fn end_all(self: &Rc<Self>, raised: Exception) {
+        let will_be_raised = self.shared.scheduler.leave_with(raised.clone());
+        self.shared.finish(Err(raised), || self.future());
+        if will_be_raised {
+            let _ = self.shared.raised();
         }
     }
 }

@@ -20,6 +20,7 @@
 //! | `await_on.rs`  | [`Await`], and what can be waited for |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
 //! | `shared.rs`    | what futures and tasks have in common |
+//! | `waiters.rs`   | who waits for one future, where many do |
 //! | `task.rs`      | [`Task`]: a future that a coroutine produces |
 //! | `eventual.rs`  | [`AnyFuture`]: futures and tasks whatever their result |
 //! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
@@ -40,6 +41,7 @@ mod schedule;
 mod shared;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
+mod waiters;
 
 pub use self::await_on::{Await, Awaited};
 pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
@@ -51,5 +53,5 @@ pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, callback};
 pub use self::schedule::ErrorContext;
-pub(crate) use self::schedule::{Run, Scheduler};
+pub(crate) use self::schedule::{Run, Scheduler, panicked};
 pub use self::task::{AnyTask, Task};

@@ -40,6 +40,10 @@ pub(crate) struct Scheduler {
     handler: Cell<Option<ErrorHandler>>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
+    /// Whether the loop is to return at the end of this turn.
+    stopping: Cell<bool>,
+    /// What it is to raise then.
+    leaving: Cell<Option<Exception>>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
     budget: Cell<u32>,
 }
@@ -60,6 +64,8 @@ impl Scheduler {
             handler: Cell::new(None),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
+            stopping: Cell::new(false),
+            leaving: Cell::new(None),
             budget: Cell::new(BUDGET),
         }
     }
@@ -68,9 +74,15 @@ impl Scheduler {
     #[inline(always)]
     pub(crate) fn push(&self, run: Rc<dyn Run>) {
         if self.closed.get() {
-            return drop(run);
+            return self.refuse(run);
         }
         self.ready.borrow_mut().push(run);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, run: Rc<dyn Run>) {
+        self.reporting(|| drop(run));
     }
 
     /// How much stands in the ready queue.
@@ -91,12 +103,36 @@ impl Scheduler {
             match self.current() {
                 Some(task) => {
                     self.leave(NOBODY);
-                    task.panicked(raised);
+                    self.reporting(|| task.panicked(raised));
                 }
                 None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
             }
         }
         count
+    }
+
+    /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
+    pub(crate) fn set_stopping(&self, stopping: bool) {
+        self.stopping.set(stopping);
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Has the loop return at the end of this turn, and raise this. `false` where it is to raise another already.
+    pub(super) fn leave_with(&self, raised: Exception) -> bool {
+        self.stopping.set(true);
+        let first = self.leaving.take();
+        let is_first = first.is_none();
+        self.leaving.set(first.or(Some(raised)));
+        is_first
+    }
+
+    /// What the loop is to raise, now that it returns.
+    pub(crate) fn take_leaving(&self) -> Option<Exception> {
+        self.leaving.take()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -120,17 +156,22 @@ impl Scheduler {
         self.drop_each(self.ready.take());
         for task in self.live_tasks() {
             self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
-            task.destroy();
+            self.reporting(|| task.destroy());
         }
         drop(self.tasks.take());
     }
 
-    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others: it is reported.
+    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
     pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
         for value in values {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
-            }
+            self.reporting(|| drop(value));
+        }
+    }
+
+    /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
+    fn reporting(&self, dropping: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
+            self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
         }
     }
 
@@ -208,16 +249,18 @@ impl Scheduler {
 
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // First, since nothing is borrowed while the user's sink is written to.
+        let tasks = self.tasks.borrow().len();
         f.debug_struct("Scheduler")
             .field("ready", &self.ready())
-            .field("tasks", &self.tasks.borrow().len())
+            .field("tasks", &tasks)
             .field("closed", &self.closed.get())
             .finish_non_exhaustive()
     }
 }
 
 /// A panic's payload as an exception.
-pub(super) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
+pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),

@@ -12,8 +12,7 @@ use core::cell::Cell;
 use std::boxed::Box;
 use std::rc::Rc;
 
-use smallvec::SmallVec;
-
+use super::waiters::{Key, WaiterList};
 use super::{CallbackId, Erased, Eventual, Future, Run, Scheduler, callback};
 use crate::coroutine::{Exception, Kind};
 
@@ -53,7 +52,7 @@ pub(super) enum Status {
 enum Waiters<T> {
     None,
     Task(Rc<dyn Run>),
-    Several(Box<SmallVec<[Waiter<T>; 2]>>),
+    Several(Box<WaiterList<T>>),
 }
 
 pub(super) enum Waiter<T> {
@@ -61,6 +60,15 @@ pub(super) enum Waiter<T> {
     Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
     /// A callback that knows its future, or need not.
     Notice(CallbackId, Box<dyn FnOnce()>),
+}
+
+impl<T> Waiter<T> {
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Self::Task(run) => Key::Task(Rc::as_ptr(run).cast()),
+            Self::Callback(id, _) | Self::Notice(id, _) => Key::Callback(*id),
+        }
+    }
 }
 
 impl<T> Shared<T> {
@@ -209,40 +217,35 @@ impl<T: 'static> Shared<T> {
     }
 
     pub(super) fn remove_callback(&self, id: CallbackId) -> bool {
-        let removed = self.take_where(|waiter| match waiter {
-            Waiter::Task(_) => false,
-            Waiter::Callback(other, _) | Waiter::Notice(other, _) => *other == id,
-        });
-        removed.is_some()
+        self.take_from_list(Key::Callback(id)).is_some()
     }
 
     fn push(&self, others: Waiters<T>, waiter: Waiter<T>) {
-        let mut waiters = match others {
-            Waiters::None => Box::default(),
-            Waiters::Task(task) => Box::new(SmallVec::from_iter([Waiter::Task(task)])),
-            Waiters::Several(waiters) => waiters,
+        let mut list = match others {
+            Waiters::None => Box::new(WaiterList::new(None)),
+            Waiters::Task(task) => Box::new(WaiterList::new(Some(task))),
+            Waiters::Several(list) => list,
         };
-        waiters.push(waiter);
-        self.waiters.set(Waiters::Several(waiters));
+        list.push(waiter);
+        self.waiters.set(Waiters::Several(list));
     }
 
     /// Takes a task that waits out again.
     pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
-        let is_it = |run: &Rc<dyn Run>| Rc::as_ptr(run).cast::<()>() == task;
         match self.waiters.replace(Waiters::None) {
-            Waiters::Task(run) if is_it(&run) => return Some(run),
+            Waiters::Task(run) if Rc::as_ptr(&run).cast::<()>() == task => return Some(run),
             others => self.waiters.set(others),
         }
-        match self.take_where(|waiter| matches!(waiter, Waiter::Task(run) if is_it(run)))? {
+        match self.take_from_list(Key::Task(task))? {
             Waiter::Task(run) => Some(run),
             Waiter::Callback(..) | Waiter::Notice(..) => None,
         }
     }
 
-    fn take_where(&self, is_it: impl FnMut(&Waiter<T>) -> bool) -> Option<Waiter<T>> {
+    fn take_from_list(&self, key: Key) -> Option<Waiter<T>> {
         let mut waiters = self.waiters.replace(Waiters::None);
         let taken = match &mut waiters {
-            Waiters::Several(several) => several.iter().position(is_it).map(|position| several.remove(position)),
+            Waiters::Several(list) => list.take(key),
             Waiters::None | Waiters::Task(_) => None,
         };
         self.waiters.set(waiters);

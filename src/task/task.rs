@@ -76,6 +76,10 @@ impl<T: 'static> Task<T> {
     /// Has a `CancelledError` thrown in where the coroutine waits, at its next step: it may catch that, clean up, wait
     /// again, or go on. What it waits for is cancelled; where that is another task, that one too. `false` where the task
     /// is done already.
+    ///
+    /// A cancel that comes after what the task waits for is done, and before the task has run, goes first, as in asyncio:
+    /// the task gets the `CancelledError` and not the result. Nothing is lost by that. A future keeps its result, and
+    /// what a lock, a semaphore or a queue had given to the task goes to the next who waits.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }

@@ -149,8 +149,9 @@ impl<T: 'static> Race<T> {
     }
 
     fn time_is_up(&self) {
-        for (child, callback) in self.todo.take().into_values() {
-            child.future.remove_done_callback(callback);
+        let late = self.todo.take();
+        for (child, callback) in late.values() {
+            child.future.remove_done_callback(*callback);
             self.put(None);
         }
     }
@@ -174,7 +175,6 @@ impl<T: 'static> Race<T> {
     fn give_up(&self, getter: &Future<()>) {
         let woken = getter.done() && !getter.cancelled();
         getter.cancel();
-        self.getters.borrow_mut().retain(|other| !other.is(getter));
         if woken && !self.done.borrow().is_empty() {
             self.wake_next();
         }
@@ -290,7 +290,9 @@ impl<T: 'static> Coroutine for NextCompleted<T> {
 
 impl<T> fmt::Debug for Race<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "todo: {}, done: {}", self.todo.borrow().len(), self.done.borrow().len())
+        // First, since nothing is borrowed while the user's sink is written to.
+        let (todo, done) = (self.todo.borrow().len(), self.done.borrow().len());
+        write!(f, "todo: {todo}, done: {done}")
     }
 }
 

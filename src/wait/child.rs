@@ -8,7 +8,7 @@ use core::any::Any;
 use core::fmt;
 
 use super::{Gather, Shield};
-use crate::coroutine::{Coroutine, Exception, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Step};
 use crate::event_loop::LoopHandle;
 use crate::task::{AnyFuture, Await, Future, Join, Task};
 
@@ -99,6 +99,23 @@ where
         Some(Step::Return(returned)) => Ok(returned),
         Some(Step::Yield(_) | Step::Delegate(_)) | None => future.take_result(),
     }
+}
+
+/// Runs what may be a `Clone` of the user's. Where that panics, `fail` gets an exception for those who wait, so that they
+/// do not for ever, and the panic goes on.
+pub(super) fn failing_on_panic<R>(run: impl FnOnce() -> R, fail: impl FnOnce(Exception)) -> R {
+    struct Fail<F: FnOnce(Exception)>(Option<F>);
+    impl<F: FnOnce(Exception)> Drop for Fail<F> {
+        fn drop(&mut self) {
+            if let Some(fail) = self.0.take() {
+                fail(Exception::message(Kind::Panic, "a result's clone panicked"));
+            }
+        }
+    }
+    let mut fail = Fail(Some(fail));
+    let result = run();
+    fail.0 = None;
+    result
 }
 
 impl<T> Clone for Child<T> {

@@ -12,8 +12,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::child::Child;
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
+use super::child::{Child, failing_on_panic};
+use crate::coroutine::{Coroutine, Exception, Resumed, State};
 use crate::event_loop::{LoopHandle, running};
 use crate::task::{AnyFuture, Await, Future, Gathering, Join};
 
@@ -185,8 +185,9 @@ impl<R: 'static> Progress<R> {
         } else if self.failures == Failures::Raised
             && let Some(raised) = child.raised()
         {
-            drop(self.collect.take());
             self.gathering.finish(Err(raised));
+            // After that: results are dropped with it.
+            drop(self.collect.take());
         } else if self.left.get() == 0 {
             self.finish();
         }
@@ -194,8 +195,7 @@ impl<R: 'static> Progress<R> {
 
     fn finish(&self) {
         let Some(collect) = self.collect.take() else { return };
-        // What runs here may be a `Clone` of the user's, and its panic must not leave the gathering pending.
-        let collected = FinishOnPanic(&self.gathering).run(collect);
+        let collected = failing_on_panic(collect, |panic| self.gathering.finish(Err(panic)));
         let outcome = if self.gathering.is_cancel_requested() {
             let own = if self.last.cancelled() { self.last.raised() } else { None };
             Err(own.unwrap_or_else(Exception::cancelled))
@@ -203,22 +203,6 @@ impl<R: 'static> Progress<R> {
             collected
         };
         self.gathering.finish(outcome);
-    }
-}
-
-struct FinishOnPanic<'a, R: 'static>(&'a Rc<Gathering<R>>);
-
-impl<R> FinishOnPanic<'_, R> {
-    fn run(self, collect: Collect<R>) -> Result<R, Exception> {
-        let collected = collect();
-        core::mem::forget(self);
-        collected
-    }
-}
-
-impl<R: 'static> Drop for FinishOnPanic<'_, R> {
-    fn drop(&mut self) {
-        self.0.finish(Err(Exception::message(Kind::Panic, "a result's clone panicked")));
     }
 }
 

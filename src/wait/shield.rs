@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Deref;
 
-use super::child::{Child, Outcome};
+use super::child::{Child, Outcome, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::running;
 use crate::task::{Await, Future};
@@ -57,8 +57,9 @@ fn pass_on<T: 'static>(inner: &Future<T>, how: Outcome<T>, outer: &Future<T>) {
     } else if inner.cancelled() {
         outer.cancel();
     } else {
+        let outcome = failing_on_panic(|| how(inner), |panic| drop(outer.set_exception(panic)));
         // Done already: its owner has set it by hand.
-        let _ = match how(inner) {
+        let _ = match outcome {
             Ok(result) => outer.set_result(result).is_ok(),
             Err(raised) => outer.set_exception(raised).is_ok(),
         };

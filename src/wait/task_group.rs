@@ -201,6 +201,16 @@ impl TaskGroup {
         }
     }
 
+    /// The first `KeyboardInterrupt` of the body or a task. It is raised alone; what else has failed is reported when the
+    /// group is dropped.
+    fn take_interrupt(&self, body: Option<&Exception>) -> Option<Exception> {
+        let is_interrupt = |raised: &Exception| raised.kind() == Kind::KeyboardInterrupt;
+        let mut errors = self.0.errors.borrow_mut();
+        let position = errors.iter().position(is_interrupt);
+        let of_body = body.filter(|raised| is_interrupt(raised)).cloned();
+        of_body.or_else(|| position.map(|position| errors.remove(position)))
+    }
+
     fn parent(&self) -> Option<AnyTask> {
         self.0.entered.borrow().as_ref().map(|(_, parent)| parent.clone())
     }
@@ -275,7 +285,8 @@ fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
 /// What [`TaskGroup::exit`] makes: waiting for every task of the group, and how its scope ends then.
 ///
 /// It returns what was given. It raises an [`ExceptionGroup`] of all failures, the body's last; or the `CancelledError`
-/// that came from elsewhere. `GeneratorExit`, which closes the body, is raised as it is.
+/// that came from elsewhere. `GeneratorExit`, which closes the body, is raised as it is, and so is a `KeyboardInterrupt`
+/// of the body or of a task.
 pub struct GroupExit<T> {
     group: TaskGroup,
     phase: ExitPhase,
@@ -308,7 +319,6 @@ impl<T> GroupExit<T> {
     fn finish(&mut self) -> Result<T, Exception> {
         let Some(outcome) = self.outcome.take() else { return Err(super::reused()) };
         let parent = self.group.parent();
-        let mut errors = self.group.0.errors.take();
         // The group's own cancel of its parent: to be taken back, and if there is no other, nobody is cancelled.
         let own = self.group.0.parent_cancel_requested.replace(false);
         if own && parent.as_ref().is_some_and(|parent| parent.uncancel() == 0) {
@@ -317,6 +327,10 @@ impl<T> GroupExit<T> {
         if outcome.as_ref().err().is_some_and(Exception::is_generator_exit) {
             return outcome;
         }
+        if let Some(interrupt) = self.group.take_interrupt(outcome.as_ref().err()) {
+            return Err(interrupt);
+        }
+        let mut errors = self.group.0.errors.take();
         if errors.is_empty()
             && let Some(cancelled) = self.cancelled.take()
         {

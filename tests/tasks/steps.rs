@@ -1,6 +1,6 @@
 //! T1, T14 to T17: how a task starts, steps and ends.
 
-use innermost::{Await, CoroutineExt, EventLoop, Exception, Kind, Step, from_fn, ready};
+use innermost::{Await, Call, CoroutineExt, EventLoop, Exception, Kind, Step, from_fn, ready};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, Oops, awaits, awaits_end, body, pauses, pausing, raises, returns, run};
@@ -289,4 +289,57 @@ fn waiting_for_the_end_of_a_task_raises_nothing_and_leaves_the_exception_for_oth
     assert!(failing.done() && cancelled.cancelled());
     drop(failing);
     assert_eq!(log.take(), ["Task exception was never retrieved: oops 1"]);
+}
+
+// C4
+#[test]
+fn a_coroutine_that_raises_a_stop_iteration_ends_its_task_with_a_runtime_error() {
+    let event_loop = test_loop();
+    let inline = || body(|_, _| raises(Exception::stop_iteration()));
+    for coroutine in [inline(), Box::new(Call::new(inline()))] {
+        // One text for both: what is driven is a coroutine and a generator alike.
+        let raised = event_loop.run_until_complete(coroutine).unwrap_err();
+        assert_eq!(
+            (raised.kind(), raised.to_string().as_str()),
+            (Kind::RuntimeError, "generator raised StopIteration")
+        );
+        assert_eq!(raised.cause().map(Exception::kind), Some(Kind::StopIteration));
+    }
+}
+
+// C5
+#[test]
+fn what_a_task_awaits_is_told_only_while_it_is_suspended() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let future = event_loop.create_future();
+    let (entries, awaited) = (log.clone(), future.clone());
+    let task = event_loop.create_task(body(move |n, got| {
+        entries.add(format_args!("running: {:?}", me().stack_trace().yielded()));
+        if n == 0 { awaits(awaited.clone()) } else { got.map(Next::Return) }
+    }));
+    let task = task.unwrap();
+    let waits_for = || task.stack_trace().yielded().map(String::from);
+    assert_eq!(waits_for(), None);
+    run(&event_loop, 1);
+    assert_eq!(waits_for().as_deref(), Some("Future(pending)"));
+    future.set_result(1).unwrap();
+    run(&event_loop, 1);
+    assert_eq!((task.done(), waits_for()), (true, None));
+    assert_eq!(log.take(), ["running: None", "running: None"]);
+}
+
+// T22, C3
+#[test]
+fn a_coroutine_that_a_loop_refuses_is_dropped_and_neither_started_nor_reported() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    event_loop.close().unwrap();
+    let (held, entries) = (log.on_drop("dropped"), log.clone());
+    let refused = event_loop.create_task(body(move |_, got| {
+        held.keep();
+        entries.add(format_args!("resumed with {got:?}"));
+        returns(0)
+    }));
+    assert_eq!(refused.unwrap_err().kind(), Kind::RuntimeError);
+    assert_eq!(log.take(), ["dropped"]);
 }

@@ -23,6 +23,8 @@ mod epoll;
 pub(crate) use self::epoll::Epoll;
 
 /// Asks the kernel which descriptors are ready.
+///
+/// The loop has it borrowed while one of its functions runs: what uses the loop's descriptors from there gets an error.
 pub trait Selector: fmt::Debug {
     /// Watches `fd` for both directions; its events carry `token`. What is ready already is reported by the next
     /// [`select`](Self::select).

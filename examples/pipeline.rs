@@ -1,0 +1,201 @@
+//! A ticker, a parser and a consumer, each an asynchronous iterator or its reader, and a sink that is left by awaiting.
+//!
+//! In Python:
+//!
+//! ```python
+//! async def ticker(lines):
+//!     try:
+//!         for line in lines:
+//!             await asyncio.sleep(1)
+//!             yield line
+//!     finally:
+//!         print("ticker closed")
+//!
+//! async def parsed(lines):
+//!     async with aclosing(lines):
+//!         async for line in lines:
+//!             if line.isdigit():
+//!                 yield int(line)
+//!
+//! async def main():
+//!     async with Sink() as sink, aclosing(parsed(ticker(["1", "x", "20", "300", "4000"]))) as numbers:
+//!         async for number in numbers:
+//!             sink.put(number)
+//!             if sink.sum > 300:
+//!                 break
+//! ```
+//!
+//! It prints:
+//!
+//! ```text
+//! sink opened
+//! put 1
+//! put 20
+//! put 300
+//! ticker closed
+//! sink closed at 321 after 5 s
+//! ```
+
+use std::fmt::Display;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::async_iter::{AsyncGenerator, AsyncIterator, Close, Produced, aclosing, awaiting};
+use innermost::scope::{AsyncContextManager, Exited, Progress, with};
+use innermost::testing::virtual_loop;
+use innermost::{Await, Coroutine, Exception, LoopHandle, Resumed, Sleep, Step, sleep, take_sent, yield_from};
+
+/// Where the lines go.
+type Print = Rc<dyn Fn(&dyn Display)>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Yields a line a second.
+struct Ticker {
+    lines: std::vec::IntoIter<&'static str>,
+    pause: Option<Sleep>,
+    print: Print,
+}
+
+impl Coroutine for Ticker {
+    type Yield = Produced<&'static str>;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let next = self.next(&mut sent);
+        if let Ok(Step::Return(())) | Err(_) = &next {
+            (self.print)(&"ticker closed");
+        }
+        next
+    }
+}
+
+impl Ticker {
+    fn next(&mut self, sent: &mut Result<(), Exception>) -> Resumed<Self> {
+        let mut sent = take_sent(sent);
+        if let Some(pause) = &mut self.pause {
+            yield_from!(awaiting(pause), sent)?;
+            self.pause = None;
+            return Ok(match self.lines.next() {
+                Some(line) => Step::Yield(Produced::Item(line)),
+                None => Step::Return(()),
+            });
+        }
+        sent?;
+        self.pause = Some(sleep(SECOND));
+        self.next(&mut Ok(()))
+    }
+}
+
+/// Yields the lines that are numbers, and closes where they come from, whichever way it ends.
+struct Parsed {
+    lines: AsyncGenerator<Ticker>,
+    closing: Option<(Close<Ticker>, Option<Exception>)>,
+}
+
+impl Coroutine for Parsed {
+    type Yield = Produced<u32>;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if let Some((close, raised)) = &mut self.closing {
+                yield_from!(awaiting(close), sent)?;
+                return raised.take().map_or(Ok(Step::Return(())), Err);
+            }
+            let next = match take_sent(&mut sent) {
+                // Thrown in at an item, or at a wait for one: either way, that is where it goes.
+                Err(exit) if exit.is_generator_exit() => Err(exit),
+                other => {
+                    sent = other;
+                    yield_from!(awaiting(self.lines.next()), sent)
+                }
+            };
+            let raised = match next {
+                Ok(Some(line)) => match line.parse() {
+                    Ok(number) => return Ok(Step::Yield(Produced::Item(number))),
+                    Err(_) => continue,
+                },
+                Ok(None) => None,
+                Err(raised) => Some(raised),
+            };
+            self.closing = Some((self.lines.aclose(), raised));
+        }
+    }
+}
+
+/// Adds up what is put in. Closing takes a second.
+struct Sink {
+    event_loop: LoopHandle,
+    sum: Rc<std::cell::Cell<u32>>,
+    pause: Sleep,
+    print: Print,
+}
+
+impl AsyncContextManager for Sink {
+    type Value = Rc<std::cell::Cell<u32>>;
+
+    fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<Self::Value> {
+        sent?;
+        (self.print)(&"sink opened");
+        Ok(Step::Return(Rc::clone(&self.sum)))
+    }
+
+    fn resume_exit(&mut self, _raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
+        yield_from!(self.pause, sent)?;
+        let seconds = self.event_loop.time().as_secs();
+        (self.print)(&format_args!("sink closed at {} after {seconds} s", self.sum.get()));
+        Ok(Step::Return(Exited::Propagate))
+    }
+}
+
+/// Puts numbers into the sink until it holds enough.
+struct Fill {
+    numbers: AsyncGenerator<Parsed>,
+    sum: Rc<std::cell::Cell<u32>>,
+    print: Print,
+}
+
+impl Coroutine for Fill {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        while let Some(number) = yield_from!(self.numbers.next(), sent)? {
+            (self.print)(&format_args!("put {number}"));
+            self.sum.set(self.sum.get() + number);
+            if self.sum.get() > 300 {
+                break;
+            }
+        }
+        Ok(Step::Return(()))
+    }
+}
+
+/// Runs it in virtual time.
+///
+/// # Errors
+///
+/// None: what the pipeline raises would be one.
+pub fn run(print: Print) -> Result<(), Exception> {
+    let event_loop = virtual_loop()?;
+    let lines = vec!["1", "x", "20", "300", "4000"].into_iter();
+    let ticker = AsyncGenerator::new(Ticker { lines, pause: None, print: Rc::clone(&print) });
+    let parsed = AsyncGenerator::new(Parsed { lines: ticker, closing: None });
+    let (handle, sum) = (event_loop.handle(), Rc::default());
+    let sink = Sink { event_loop: handle, sum, pause: sleep(SECOND), print: Rc::clone(&print) };
+    let main = with(sink, move |sum| {
+        let fill = move |numbers| Fill { numbers, sum, print };
+        with(aclosing(parsed), fill)
+    });
+    event_loop.run_until_complete(main)?;
+    event_loop.run_until_complete(event_loop.shutdown_asyncgens())
+}
+
+#[allow(dead_code, reason = "a test includes this file, and runs the program itself")]
+fn main() -> Result<(), Exception> {
+    run(Rc::new(|line| println!("{line}")))
+}

@@ -1,0 +1,101 @@
+//! Consumers that save a type: a body for each item, and all items in a collection.
+
+use core::fmt;
+use core::mem;
+
+use super::AsyncIterator;
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::task::Await;
+use crate::yield_from;
+
+/// What [`AsyncIterator::for_each`] makes.
+///
+/// Where the body raises, that is raised, and the iterator dropped with this coroutine: for a generator that may clean
+/// up by awaiting, see [`aclosing`](super::aclosing).
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct ForEach<I, F, C> {
+    /// Stands first: what uses an item is dropped before where it comes from.
+    running: Option<C>,
+    items: I,
+    body: F,
+}
+
+impl<I, F, C> ForEach<I, F, C> {
+    pub(super) const fn new(items: I, body: F) -> Self {
+        Self { running: None, items, body }
+    }
+}
+
+impl<I, F, C> Coroutine for ForEach<I, F, C>
+where
+    I: AsyncIterator,
+    F: FnMut(I::Item) -> C,
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if let Some(running) = &mut self.running {
+                let ended = yield_from!(running, sent);
+                self.running = None;
+                ended?;
+            }
+            match yield_from!(self.items.next(), sent)? {
+                Some(item) => self.running = Some((self.body)(item)),
+                None => return Ok(Step::Return(())),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        match &self.running {
+            Some(running) => State::new("for_each", &"in an item").delegating_to(running.state()),
+            None => State::new("for_each", &"between items"),
+        }
+    }
+}
+
+/// What [`AsyncIterator::collect`] makes.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct Collect<I, B> {
+    items: I,
+    collected: B,
+}
+
+impl<I, B: Default> Collect<I, B> {
+    pub(super) fn new(items: I) -> Self {
+        Self { items, collected: B::default() }
+    }
+}
+
+impl<I, B> Coroutine for Collect<I, B>
+where
+    I: AsyncIterator,
+    B: Default + Extend<I::Item>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = B;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        while let Some(item) = yield_from!(self.items.next(), sent)? {
+            self.collected.extend([item]);
+        }
+        Ok(Step::Return(mem::take(&mut self.collected)))
+    }
+}
+
+impl<I: fmt::Debug, F, C> fmt::Debug for ForEach<I, F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ForEach").field(&self.items).finish()
+    }
+}
+
+impl<I: fmt::Debug, B> fmt::Debug for Collect<I, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Collect").field(&self.items).finish()
+    }
+}

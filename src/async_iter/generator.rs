@@ -1,0 +1,353 @@
+//! An async generator: a producer, driven item by item, and closed with the loop in which it was started.
+//!
+//! ```text
+//!             a next begins              yields Await
+//!  created --------------+            +--------------> awaiting: the next is under way
+//!                        v            |                   |
+//!                     resume the producer <---------------+ the task resumes
+//!                        ^            |
+//!             a next begins           | yields Item          returns, raises, panics: over
+//!                        +--------- at an item
+//! ```
+//!
+//! Invariants:
+//!
+//! 1. While the producer runs, it is borrowed, and the generator counts as over: a panic leaves it so.
+//! 2. One operation at a time is under way. Whoever else begins one gets a `RuntimeError`, unless the first was
+//!    abandoned: dropped, or begun by a task that does other things now.
+//! 3. The loop knows it from its first step until it is over or dropped.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::mem;
+use std::boxed::Box;
+use std::format;
+use std::rc::Rc;
+
+use super::{AsyncIterator, Close, NextItem, Produced, Producer};
+use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, Step};
+use crate::event_loop::{LiveAsyncgen, LoopHandle, running};
+use crate::scope::Progress;
+use crate::task::{AnyTask, Await, ErrorContext};
+
+/// A generator whose body awaits: Python's async generator.
+///
+/// Its body is a coroutine that yields [`Produced`]: items for the consumer, waits for the task. In it, anything that can
+/// be awaited is delegated to through [`awaiting`](super::awaiting); another producer of the same items, directly.
+///
+/// A handle: clones stand for the same generator. One consumer at a time: while a [`next`](AsyncIterator::next) of one
+/// task is under way, another task gets the `RuntimeError` "anext(): asynchronous generator is already running". (Driven
+/// by hand, outside of any task, consumers cannot be told apart.)
+///
+/// ```
+/// use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced};
+/// use innermost::{EventLoop, Exception, Step, from_fn};
+///
+/// let mut count = 0;
+/// let numbers = AsyncGenerator::new(from_fn(move |sent: Result<(), Exception>| {
+///     sent?;
+///     count += 1;
+///     Ok(if count < 4 { Step::Yield(Produced::Item(count)) } else { Step::Return(()) })
+/// }));
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(numbers.anext())?, Some(1));
+/// let rest: Vec<_> = event_loop.run_until_complete(numbers.collect())?;
+/// assert_eq!(rest, [2, 3]);
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Closing and dropping
+///
+/// [`aclose`](Self::aclose) throws `GeneratorExit` into the body, which may clean up by awaiting; nested coroutines that
+/// it awaits, and producers that it delegates to, may not (PEP 380). Where the last handle of a suspended generator is
+/// dropped, its loop closes it in a task of its own; [`aclosing`](super::aclosing) does it where the consumer is. What
+/// is suspended when a loop is about to end is closed by [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens).
+///
+/// Dropped when its loop is closed, or without having been in one, it is closed on the spot: its body cleans up, but
+/// cannot await. Where a panic unwinds, nothing of it runs.
+pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
+
+pub(super) struct Shared<P: Producer + 'static> {
+    driver: RefCell<Driver<P>>,
+    standing: Cell<Standing>,
+    /// Who began what is under way, while it is.
+    consumer: RefCell<Consumer>,
+    /// The loop in which it was started, and the key by which that knows it.
+    home: RefCell<Option<(LoopHandle, Option<u64>)>>,
+    /// Whether an `aclose` has begun: a loop closes none twice.
+    closed: Cell<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Created,
+    AtItem,
+    Awaiting,
+    Over,
+}
+
+/// Who began what is under way.
+pub(super) enum Consumer {
+    /// Nobody who still goes on with it.
+    Nobody,
+    /// A [`NextItem`] or a [`Close`], which knows that itself.
+    Operation,
+    /// A [`Next`](super::Next), made afresh at each resume, and so known by its task. `None` outside of one.
+    Task(Option<AnyTask>),
+}
+
+impl<P: Producer + 'static> AsyncGenerator<P> {
+    /// A generator whose body has not started.
+    pub fn new(producer: P) -> Self {
+        Self(Rc::new(Shared {
+            driver: RefCell::new(Driver::new(producer)),
+            standing: Cell::new(Standing::Created),
+            consumer: RefCell::new(Consumer::Nobody),
+            home: RefCell::new(None),
+            closed: Cell::new(false),
+        }))
+    }
+
+    /// The next item, as a coroutine that can be kept, or run as a task: `anext`. It is awaited once. A machine that has
+    /// the generator uses [`next`](AsyncIterator::next).
+    ///
+    /// # Errors
+    ///
+    /// When it is resumed: what the body raises; `RuntimeError` while another consumer's operation is under way, and where
+    /// it was awaited before.
+    pub fn anext(&self) -> NextItem<P> {
+        NextItem::anext(self.clone())
+    }
+
+    /// The next item; the yield at which the body stands evaluates to `value`.
+    ///
+    /// # Errors
+    ///
+    /// As [`anext`](Self::anext); `TypeError` where the body has not started, since there is no yield to take the value.
+    /// (A value of a type that has only one, such as `()`, starts it.)
+    pub fn asend(&self, value: P::Input) -> NextItem<P> {
+        NextItem::asend(self.clone(), value)
+    }
+
+    /// The next item; `exception` is raised at the yield at which the body stands. `None` where the generator is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`anext`](Self::anext); `exception` itself where the body has not started: it never does then.
+    pub fn athrow(&self, exception: impl Into<Exception>) -> NextItem<P> {
+        NextItem::athrow(self.clone(), exception.into())
+    }
+
+    /// Closes it: throws `GeneratorExit` in, and awaits what the body does in answer. Nothing where it is over.
+    ///
+    /// # Errors
+    ///
+    /// When it is resumed: what the body raises instead of ending quietly; `RuntimeError` "async generator ignored
+    /// GeneratorExit" where it yields an item, and remains suspended there; `RuntimeError` while another operation is
+    /// under way.
+    pub fn aclose(&self) -> Close<P> {
+        Close::new(self.clone())
+    }
+}
+
+impl<P: Producer + 'static> AsyncIterator for AsyncGenerator<P> {
+    type Item = P::Item;
+
+    fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<P::Item>> {
+        let shared = &self.0;
+        if shared.standing.get() == Standing::Awaiting {
+            if !shared.is_consumed_here() {
+                return Err(already_running("anext"));
+            }
+            return shared.resume(sent.map(|()| P::Input::default()));
+        }
+        // Nothing is under way: what is thrown is the consumer's.
+        sent?;
+        let step = shared.start("anext", Ok(P::Input::default()))?;
+        if let Step::Yield(_) = &step {
+            shared.set_consumer(Consumer::Task(current_task()));
+        }
+        Ok(step)
+    }
+}
+
+impl<P: Producer + 'static> Shared<P> {
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.get()
+    }
+
+    /// # Errors
+    ///
+    /// `RuntimeError` where another operation is under way. `operation` is the one that is to begin.
+    pub(super) fn check_idle(&self, operation: &str) -> Result<(), Exception> {
+        let runs = self.driver.try_borrow_mut().is_err();
+        if runs || (self.standing.get() == Standing::Awaiting && !self.is_abandoned()) {
+            return Err(already_running(operation));
+        }
+        Ok(())
+    }
+
+    /// Begins an operation: resumes the body with this, if it is not over.
+    pub(super) fn start(
+        self: &Rc<Self>,
+        operation: &str,
+        sent: Result<P::Input, Exception>,
+    ) -> Progress<Option<P::Item>> {
+        self.check_idle(operation)?;
+        match self.standing.get() {
+            Standing::Over => return Ok(Step::Return(None)),
+            Standing::Created => match sent {
+                Ok(_) => self.settle(),
+                Err(thrown) => {
+                    self.end_unstarted();
+                    return Err(thrown);
+                }
+            },
+            Standing::AtItem | Standing::Awaiting => {}
+        }
+        self.resume(sent)
+    }
+
+    /// Tells the running loop of it, if there is one.
+    fn settle(self: &Rc<Self>) {
+        if let Ok(event_loop) = running() {
+            let key = event_loop.remember_asyncgen(self);
+            self.home.replace(Some((event_loop, Some(key))));
+        }
+    }
+
+    /// Ends one whose body has not started.
+    pub(super) fn end_unstarted(&self) {
+        self.standing.set(Standing::Over);
+        let driver = self.driver.replace(Driver::ended());
+        drop(driver);
+    }
+
+    /// Resumes the body to its next yield, or to its end, which is `None`.
+    pub(super) fn resume(&self, sent: Result<P::Input, Exception>) -> Progress<Option<P::Item>> {
+        let Ok(mut driver) = self.driver.try_borrow_mut() else { return Err(already_running("anext")) };
+        self.standing.set(Standing::Over);
+        let driven = driver.resume(sent);
+        drop(driver);
+        match driven {
+            Driven::Yield(Produced::Await(awaited)) => {
+                self.standing.set(Standing::Awaiting);
+                Ok(Step::Yield(awaited))
+            }
+            Driven::Yield(Produced::Item(item)) => {
+                self.standing.set(Standing::AtItem);
+                self.set_consumer(Consumer::Nobody);
+                Ok(Step::Return(Some(item)))
+            }
+            Driven::End(outcome) => {
+                self.set_consumer(Consumer::Nobody);
+                self.leave_home();
+                outcome.map(|()| Step::Return(None))
+            }
+        }
+    }
+
+    fn leave_home(&self) -> Option<LoopHandle> {
+        let (home, key) = self.home.take()?;
+        if let Some(key) = key {
+            home.forget_asyncgen(key);
+        }
+        Some(home)
+    }
+
+    pub(super) fn set_consumer(&self, consumer: Consumer) {
+        let former = self.consumer.replace(consumer);
+        drop(former);
+    }
+
+    pub(super) fn set_closed(&self) {
+        self.closed.set(true);
+    }
+
+    /// Whether what is under way was begun by a [`Next`](super::Next) of this task, or by nobody.
+    fn is_consumed_here(&self) -> bool {
+        let operation = matches!(*self.consumer.borrow(), Consumer::Operation);
+        !operation && self.is_abandoned()
+    }
+
+    /// Whether nobody goes on with what is under way: a task does one thing at a time, and this one does another.
+    fn is_abandoned(&self) -> bool {
+        match &*self.consumer.borrow() {
+            Consumer::Nobody | Consumer::Task(None) => true,
+            Consumer::Operation => false,
+            Consumer::Task(Some(task)) => task.done() || current_task().is_some_and(|current| current.is(task)),
+        }
+    }
+}
+
+fn current_task() -> Option<AnyTask> {
+    running().ok()?.current_task()
+}
+
+#[cold]
+fn already_running(operation: &str) -> Exception {
+    Exception::message(Kind::RuntimeError, format!("{operation}(): asynchronous generator is already running"))
+}
+
+impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
+    fn aclose(self: Rc<Self>) -> Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>> {
+        Box::new(AsyncGenerator(self).aclose())
+    }
+}
+
+/// Suspended, it is closed by its loop; see [`AsyncGenerator`].
+impl<P: Producer + 'static> Drop for Shared<P> {
+    fn drop(&mut self) {
+        let home = self.leave_home();
+        let suspended = matches!(self.standing.get(), Standing::AtItem | Standing::Awaiting);
+        if !suspended || std::thread::panicking() {
+            return;
+        }
+        let driver = mem::replace(self.driver.get_mut(), Driver::ended());
+        match home {
+            Some(home) if !self.closed.get() && !home.is_closed() => {
+                let again = AsyncGenerator(Rc::new(Self {
+                    driver: RefCell::new(driver),
+                    standing: Cell::new(self.standing.get()),
+                    consumer: RefCell::new(Consumer::Nobody),
+                    home: RefCell::new(Some((home.clone(), None))),
+                    closed: Cell::new(false),
+                }));
+                close_in_a_task(&home, again);
+            }
+            home => {
+                if let (Some(raised), Some(home)) = (driver.abandon(), home) {
+                    let context = ErrorContext::new("Exception ignored while closing an asynchronous generator");
+                    home.call_exception_handler(context.caused_by(raised));
+                }
+            }
+        }
+    }
+}
+
+/// As CPython's hook does it: a callback makes the task. A loop that ends before drops the callback, and the generator
+/// with it, which is then closed on the spot.
+fn close_in_a_task<P: Producer + 'static>(home: &LoopHandle, generator: AsyncGenerator<P>) {
+    let event_loop = home.clone();
+    // Refused by a loop that is closed, and it is not.
+    let _ = home.call_soon(move || drop(event_loop.create_task(generator.aclose())));
+}
+
+impl<P: Producer + 'static> Clone for AsyncGenerator<P> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<P: Producer + 'static> fmt::Debug for AsyncGenerator<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<P: Producer + 'static> fmt::Debug for Shared<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = self.driver.try_borrow_mut().ok().map(|driver| driver.describe());
+        f.debug_struct("AsyncGenerator").field("standing", &self.standing.get()).field("frames", &frames).finish()
+    }
+}

@@ -1,0 +1,200 @@
+//! Layer 2: items that come one by one, each of them awaited.
+//!
+//! An [`AsyncIterator`] gives its next item to whoever awaits it: Python's `__anext__`. Machines consume it by
+//! `yield_from!(items.next(), sent)?`, which is an `Option` of an item: `None` is the end (`StopAsyncIteration`).
+//!
+//! An [`AsyncGenerator`] is one whose body is a coroutine that yields items *and* awaits:
+//!
+//! ```text
+//!              resume                          resume
+//!   consumer ---------> AsyncGenerator.next() ---------> the producer
+//!      |  Some(item) <-----    yields Item    <-----------  |
+//!      |                                                    |
+//!    task <------------------  yields Await  <--------------+
+//! ```
+//!
+//! | file | holds | Python's |
+//! |---|---|---|
+//! | `mod.rs`        | [`AsyncIterator`]; [`Next`] | `__anext__`, `anext` |
+//! | `consume.rs`    | `for_each`, `collect` | `async for`, `[x async for x in ..]` |
+//! | `produced.rs`   | [`Produced`], [`Producer`], [`awaiting`]: the body of a generator | an async generator function |
+//! | `generator.rs`  | [`AsyncGenerator`], and what becomes of one that is dropped | an async generator |
+//! | `operations.rs` | [`NextItem`], [`Close`] | `asend`, `athrow`, `aclose` |
+//! | `closing.rs`    | [`aclosing`]; closing all with the loop | `contextlib.aclosing`, `shutdown_asyncgens` |
+//! | `items.rs`      | [`items`](fn@items): those of a queue, until it is shut down | |
+//!
+//! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
+
+use std::boxed::Box;
+
+use crate::coroutine::{Coroutine, Exception, Resumed};
+use crate::scope::Progress;
+use crate::task::Await;
+
+mod closing;
+mod consume;
+mod generator;
+mod items;
+mod operations;
+mod produced;
+
+pub use self::closing::{Aclosing, ShutdownAsyncgens, aclosing};
+pub use self::consume::{Collect, ForEach};
+pub use self::generator::AsyncGenerator;
+pub use self::items::{Items, items};
+pub use self::operations::{Close, NextItem};
+pub use self::produced::{Awaiting, Produced, Producer, awaiting};
+
+/// Items that come one by one, each of them awaited: Python's asynchronous iterator.
+///
+/// What a hand-written one waits for is kept in itself, between two resumes:
+///
+/// ```
+/// use innermost::async_iter::AsyncIterator;
+/// use innermost::scope::Progress;
+/// use innermost::{EventLoop, Exception, Sleep, Step, sleep, yield_from};
+/// use std::time::Duration;
+///
+/// /// Counts to 3, a millisecond between two numbers.
+/// struct Ticks {
+///     count: u32,
+///     pause: Sleep,
+/// }
+///
+/// impl AsyncIterator for Ticks {
+///     type Item = u32;
+///
+///     fn resume_next(&mut self, mut sent: Result<(), Exception>) -> Progress<Option<u32>> {
+///         if self.count == 3 {
+///             return Ok(Step::Return(None));
+///         }
+///         yield_from!(self.pause, sent)?;
+///         self.pause = sleep(Duration::from_millis(1));
+///         self.count += 1;
+///         Ok(Step::Return(Some(self.count)))
+///     }
+/// }
+///
+/// let ticks = Ticks { count: 0, pause: sleep(Duration::from_millis(1)) };
+/// let all: Vec<_> = EventLoop::new()?.run_until_complete(ticks.collect())?;
+/// assert_eq!(all, [1, 2, 3]);
+/// # Ok::<(), Exception>(())
+/// ```
+pub trait AsyncIterator {
+    /// What comes.
+    type Item;
+
+    /// Goes on towards the next item, up to the next wait or the item, or to `None`, which is the end.
+    ///
+    /// Where a wait was cut short (the consumer was cancelled, and did not pass the cancel on), the next call goes on from
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// What is raised in place of an item.
+    fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<Self::Item>>;
+
+    /// The next item, or `None` at the end: a coroutine, made afresh at each resume. Python's `anext`.
+    ///
+    /// ```
+    /// use innermost::async_iter::{AsyncIterator, items};
+    /// use innermost::queue::{Queue, Shutdown};
+    /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+    ///
+    /// /// The sum of all that comes.
+    /// struct Sum<I> {
+    ///     numbers: I,
+    ///     sum: u32,
+    /// }
+    ///
+    /// impl<I: AsyncIterator<Item = u32>> Coroutine for Sum<I> {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = u32;
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         while let Some(number) = yield_from!(self.numbers.next(), sent)? {
+    ///             self.sum += number;
+    ///         }
+    ///         Ok(Step::Return(self.sum))
+    ///     }
+    /// }
+    ///
+    /// let queue = Queue::new();
+    /// for number in [1, 2, 3] {
+    ///     queue.put_nowait(number)?;
+    /// }
+    /// queue.shutdown(Shutdown::Drain);
+    /// let sum = Sum { numbers: items(&queue), sum: 0 };
+    /// assert_eq!(EventLoop::new()?.run_until_complete(sum)?, 6);
+    /// # Ok::<(), Exception>(())
+    /// ```
+    fn next(&mut self) -> Next<'_, Self> {
+        Next(self)
+    }
+
+    /// Runs a coroutine for each item, one after the other: Python's `async for`.
+    ///
+    /// ```
+    /// use innermost::async_iter::{AsyncIterator, items};
+    /// use innermost::queue::{Queue, Shutdown};
+    /// use innermost::{EventLoop, Exception, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let naps = Queue::new();
+    /// naps.put_nowait(1)?;
+    /// naps.shutdown(Shutdown::Drain);
+    /// let all = items(&naps).for_each(|nap| sleep(Duration::from_millis(nap)));
+    /// EventLoop::new()?.run_until_complete(all)?;
+    /// # Ok::<(), Exception>(())
+    /// ```
+    fn for_each<F, C>(self, body: F) -> ForEach<Self, F, C>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> C,
+        C: Coroutine<Yield = Await, Input = ()>,
+    {
+        ForEach::new(self, body)
+    }
+
+    /// All items: Python's `[item async for item in items]`.
+    fn collect<B>(self) -> Collect<Self, B>
+    where
+        Self: Sized,
+        B: Default + Extend<Self::Item>,
+    {
+        Collect::new(self)
+    }
+}
+
+/// What [`AsyncIterator::next`] makes.
+#[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct Next<'a, I: ?Sized>(&'a mut I);
+
+impl<I: AsyncIterator + ?Sized> Coroutine for Next<'_, I> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Option<I::Item>;
+
+    #[inline]
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        self.0.resume_next(sent)
+    }
+}
+
+impl<I: AsyncIterator + ?Sized> AsyncIterator for &mut I {
+    type Item = I::Item;
+
+    fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<I::Item>> {
+        (**self).resume_next(sent)
+    }
+}
+
+impl<I: AsyncIterator + ?Sized> AsyncIterator for Box<I> {
+    type Item = I::Item;
+
+    fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<I::Item>> {
+        (**self).resume_next(sent)
+    }
+}

@@ -1,0 +1,56 @@
+//! The async generators that have been started in a loop and have not ended: they are to be closed with it.
+//!
+//! Known weakly, and in the order in which they were started. A loop in which none is started pays for an empty map.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::format;
+use std::rc::{Rc, Weak};
+use std::vec::Vec;
+
+use super::LoopHandle;
+use crate::coroutine::Coroutine;
+use crate::task::{Await, ErrorContext};
+
+/// A suspended generator, whatever it produces.
+pub(crate) trait LiveAsyncgen: fmt::Debug {
+    fn aclose(self: Rc<Self>) -> Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>;
+}
+
+#[derive(Default)]
+pub(super) struct Asyncgens {
+    live: RefCell<BTreeMap<u64, Weak<dyn LiveAsyncgen>>>,
+    next_key: Cell<u64>,
+    shut_down: Cell<bool>,
+}
+
+impl LoopHandle {
+    /// An async generator is about to take its first step in this loop. Gives the key by which it is
+    /// [forgotten](Self::forget_asyncgen).
+    pub(crate) fn remember_asyncgen(&self, generator: &Rc<impl LiveAsyncgen + 'static>) -> u64 {
+        let asyncgens = &self.0.asyncgens;
+        if asyncgens.shut_down.get() {
+            let text = "was scheduled after loop.shutdown_asyncgens() call";
+            let text = format!("asynchronous generator {generator:?} {text}");
+            self.call_exception_handler(ErrorContext::new(text).about(&**generator));
+        }
+        let key = asyncgens.next_key.get();
+        asyncgens.next_key.set(key + 1);
+        let weak: Weak<dyn LiveAsyncgen> = Rc::downgrade(&(Rc::clone(generator) as Rc<dyn LiveAsyncgen>));
+        asyncgens.live.borrow_mut().insert(key, weak);
+        key
+    }
+
+    pub(crate) fn forget_asyncgen(&self, key: u64) {
+        self.0.asyncgens.live.borrow_mut().remove(&key);
+    }
+
+    /// Takes all that live, oldest first. Whatever is started from now on is warned about.
+    pub(crate) fn take_asyncgens(&self) -> Vec<Rc<dyn LiveAsyncgen>> {
+        self.0.asyncgens.shut_down.set(true);
+        let live = self.0.asyncgens.live.take();
+        live.into_values().filter_map(|generator| generator.upgrade()).collect()
+    }
+}

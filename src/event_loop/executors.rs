@@ -1,0 +1,211 @@
+//! Functions that run in threads, and are awaited in the loop.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::mem;
+use core::ops::Deref;
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::{LoopHandle, running};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::executor::{Executor, Job, Pending, ThreadFuture, ThreadPool, Wait};
+use crate::task::{Await, ErrorContext, Future, panicked};
+use crate::yield_from;
+
+/// What runs functions where no executor is named.
+#[derive(Default)]
+pub(super) struct DefaultExecutor {
+    /// `None` before it is first used, and once the loop is closed.
+    executor: RefCell<Option<Arc<dyn Executor>>>,
+    shut_down: Cell<bool>,
+}
+
+impl DefaultExecutor {
+    /// # Errors
+    ///
+    /// `RuntimeError` once it is shut down.
+    fn executor(&self) -> Result<Arc<dyn Executor>, Exception> {
+        if self.shut_down.get() {
+            return Err(Exception::message(Kind::RuntimeError, "Executor shutdown has been called"));
+        }
+        let mut executor = self.executor.borrow_mut();
+        Ok(Arc::clone(executor.get_or_insert_with(|| Arc::new(ThreadPool::new()))))
+    }
+
+    /// Takes no more functions from now on; gives the executor, if it was ever used or set.
+    pub(super) fn refuse(&self) -> Option<Arc<dyn Executor>> {
+        self.shut_down.set(true);
+        self.executor.borrow().clone()
+    }
+}
+
+/// Threads.
+impl LoopHandle {
+    /// Runs a function that blocks in a thread of `executor`, or of the loop's default one: a
+    /// [`ThreadPool`] that is made when it is first needed. asyncio's `run_in_executor`.
+    ///
+    /// It is submitted now, and runs whether or not it is awaited. Cancelled before it has begun, it never runs, and is
+    /// dropped; what has begun cannot be stopped, and its result is dropped. Its panic is an exception of the kind
+    /// [`Panic`](Kind::Panic).
+    ///
+    /// Context variables do not come with it: values of this thread cannot be looked at by another. Have the function
+    /// capture what it needs.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let call = event_loop.run_in_executor(None, || Ok(std::fs::read_to_string("/proc/self/comm")?))?;
+    /// assert!(!event_loop.run_until_complete(call)?.is_empty());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed, or its default executor is to be used and was shut down; what the
+    /// executor raises.
+    pub fn run_in_executor<T, F>(
+        &self,
+        executor: Option<&dyn Executor>,
+        function: F,
+    ) -> Result<ThreadCall<T>, Exception>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Exception> + Send + 'static,
+    {
+        self.0.scheduler.check_open()?;
+        let (job, future) = Job::new(function);
+        match executor {
+            Some(executor) => executor.execute(job)?,
+            None => self.0.default_executor.executor()?.execute(job)?,
+        }
+        Ok(ThreadCall(self.follow_thread(&future, take_result)))
+    }
+
+    /// Has functions for which no executor is named run by this one. Gives the former, which goes on with what it has;
+    /// who wants to wait for that shuts it down.
+    pub fn set_default_executor(&self, executor: impl Executor + 'static) -> Option<Arc<dyn Executor>> {
+        self.0.default_executor.executor.replace(Some(Arc::new(executor)))
+    }
+
+    pub(super) fn close_default_executor(&self) {
+        let Some(executor) = self.0.default_executor.refuse() else { return };
+        self.0.default_executor.executor.take();
+        // The user's own may do anything.
+        let closing = move || executor.shutdown(Pending::Run, Wait::No);
+        let closed = catch_unwind(AssertUnwindSafe(closing)).unwrap_or_else(|panic| Err(panicked(panic)));
+        if let Err(raised) = closed {
+            let context = ErrorContext::new("Exception ignored while the default executor was shut down");
+            self.call_exception_handler(context.caused_by(raised));
+        }
+    }
+}
+
+/// What a function in a thread has given, moved out: nobody else has its future.
+fn take_result<T: Send + 'static>(future: &ThreadFuture<T>) -> Result<T, Exception> {
+    future.take_result(None)
+}
+
+/// What [`run_in_executor`](LoopHandle::run_in_executor) makes: a handle to a [`Future`] of the loop. To wait for this
+/// moves the result out; so it is awaited once. Dropping it changes nothing.
+pub struct ThreadCall<T>(Future<T>);
+
+impl<T> Deref for ThreadCall<T> {
+    type Target = Future<T>;
+
+    fn deref(&self) -> &Future<T> {
+        &self.0
+    }
+}
+
+impl<T> Clone for ThreadCall<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for ThreadCall<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ThreadCall({:?})", self.0)
+    }
+}
+
+/// Waiting for it: the result, moved out.
+impl<T: 'static> Coroutine for ThreadCall<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        self.0.join().resume(sent)
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("ThreadCall", &self.0)
+    }
+}
+
+/// Runs a function that blocks in a thread of the running loop's default executor. asyncio's `to_thread`.
+///
+/// It is submitted when this is first resumed; the rest is as for [`LoopHandle::run_in_executor`].
+///
+/// ```
+/// use innermost::{EventLoop, to_thread};
+///
+/// let event_loop = EventLoop::new()?;
+/// let name = event_loop.run_until_complete(to_thread(|| Ok(std::thread::current().name().map(String::from))))?;
+/// assert_eq!(name.as_deref(), Some("innermost_0"));
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+pub fn to_thread<T, F>(function: F) -> ToThread<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Exception> + Send + 'static,
+{
+    ToThread(Phase::Created(Box::new(function)))
+}
+
+/// What [`to_thread`] makes. Raises `RuntimeError` where no loop runs, or its default executor was shut down.
+pub struct ToThread<T>(Phase<T>);
+
+enum Phase<T> {
+    Created(Box<dyn FnOnce() -> Result<T, Exception> + Send>),
+    Called(ThreadCall<T>),
+    Over,
+}
+
+impl<T: Send + 'static> Coroutine for ToThread<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = T;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::Created(_) = self.0 {
+            let Phase::Created(function) = mem::replace(&mut self.0, Phase::Over) else { unreachable!("it was there") };
+            mem::replace(&mut sent, Ok(()))?;
+            self.0 = Phase::Called(running()?.run_in_executor(None, function)?);
+        }
+        let Phase::Called(call) = &mut self.0 else {
+            return Err(Exception::runtime("cannot reuse already awaited coroutine"));
+        };
+        let called = yield_from!(call, sent);
+        self.0 = Phase::Over;
+        called.map(Step::Return)
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("to_thread", self)
+    }
+}
+
+impl<T> fmt::Debug for ToThread<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Phase::Created(_) => "ToThread(created)",
+            Phase::Called(_) => "ToThread(called)",
+            Phase::Over => "ToThread(over)",
+        })
+    }
+}

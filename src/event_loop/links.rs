@@ -1,0 +1,188 @@
+//! A loop's future and a thread's future, of which one follows the other.
+//!
+//! ```text
+//!   this thread                              :   any thread
+//!                                            :
+//!   Future <------- link 7 <-- inbox: "7" <--:-- ThreadFuture       is done: the loop's future follows
+//!      | ------------------------------------:------> cancel        is cancelled: so is the thread's
+//! ```
+//!
+//! A loop's future cannot leave its thread: what other threads know of it is the number of a link. The loop holds all
+//! links, so that closing it ends them: a thread that waits for the loop's future is told that the loop is gone.
+
+use core::cell::{Cell, RefCell};
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{LoopHandle, RemoteHandle, running};
+use crate::coroutine::Exception;
+use crate::executor::{Promise, ThreadFuture};
+use crate::task::Future;
+
+/// What is to be done when another thread says the number.
+#[derive(Default)]
+pub(super) struct Links {
+    links: RefCell<BTreeMap<u64, Link>>,
+    next: Cell<u64>,
+}
+
+type Link = Box<dyn FnOnce()>;
+
+impl Links {
+    fn insert(&self, link: impl FnOnce() + 'static) -> u64 {
+        // Never used again: a late message finds nothing.
+        let number = self.next.replace(self.next.get() + 1);
+        self.links.borrow_mut().insert(number, Box::new(link));
+        number
+    }
+
+    fn take(&self, number: u64) -> Option<Link> {
+        self.links.borrow_mut().remove(&number)
+    }
+
+    /// All of them, to be dropped.
+    pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
+        self.links.take().into_values()
+    }
+}
+
+impl RemoteHandle {
+    /// Has the loop do what a link says. In a loop that is gone, nobody waits for it.
+    fn follow_link(&self, number: u64) {
+        let follow = move || {
+            let link = running().ok().and_then(|event_loop| event_loop.0.links.take(number));
+            if let Some(link) = link {
+                link();
+            }
+        };
+        let _ = self.call_soon_threadsafe(follow);
+    }
+}
+
+/// Futures of threads.
+impl LoopHandle {
+    /// A future of this loop that follows a thread's: it gets the result, cloned, or the exception. Cancelling one
+    /// cancels the other; what comes after that is ignored. asyncio's `wrap_future`.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use innermost::executor::promise;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (promise, in_thread) = promise();
+    /// let in_loop = event_loop.wrap_future(&in_thread)?;
+    /// let thread = std::thread::spawn(move || promise.set_result(42));
+    /// assert_eq!(event_loop.run_until_complete(in_loop)?, 42);
+    /// # assert!(thread.join().expect("it does not panic").is_ok());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn wrap_future<T: Clone + Send + 'static>(&self, future: &ThreadFuture<T>) -> Result<Future<T>, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.follow_thread(future, |future| future.result(None)))
+    }
+
+    /// A future for threads that follows one of this loop: it gets the result, cloned, or the exception. Cancelling one
+    /// cancels the other. Where the loop is closed before that, it fails with [`LoopGone`](crate::LoopGone). The loop's
+    /// own thread cannot wait for it.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let in_loop = event_loop.create_future();
+    /// let in_thread = event_loop.thread_future(&in_loop)?;
+    /// let thread = std::thread::spawn(move || in_thread.result(None));
+    /// in_loop.set_result(42).expect("nobody else sets it");
+    /// event_loop.run_once()?;
+    /// assert_eq!(thread.join().expect("it does not panic")?, 42);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another one.
+    pub fn thread_future<T: Clone + Send + 'static>(&self, future: &Future<T>) -> Result<ThreadFuture<T>, Exception> {
+        self.0.scheduler.check_open()?;
+        self.check_owns(future)?;
+        let (promise, in_thread) = Promise::new(Some(self.remote().origin()));
+        self.lead_thread(future, promise, &in_thread, Future::result);
+        Ok(in_thread)
+    }
+
+    /// `how` gets the result of a future that is done.
+    pub(super) fn follow_thread<T: Send + 'static>(
+        &self,
+        in_thread: &ThreadFuture<T>,
+        how: fn(&ThreadFuture<T>) -> Result<T, Exception>,
+    ) -> Future<T> {
+        let future = self.create_future();
+        let (follows, followed) = (future.clone(), in_thread.clone());
+        let link = self.0.links.insert(move || {
+            if follows.done() {
+                // Completed by hand, or cancelled in the same turn.
+            } else if followed.cancelled() {
+                follows.cancel();
+            } else {
+                // Who could have set it in between is the user's `Clone`.
+                let _ = match how(&followed) {
+                    Ok(result) => follows.set_result(result).is_ok(),
+                    Err(raised) => follows.set_exception(raised).is_ok(),
+                };
+            }
+        });
+        let (this, followed) = (self.clone(), in_thread.clone());
+        future.add_done_callback(move |future| {
+            drop(this.0.links.take(link));
+            if future.cancelled() {
+                followed.cancel();
+            }
+        });
+        let remote = self.remote();
+        in_thread.add_done_callback(move |_| remote.follow_link(link));
+        future
+    }
+
+    /// Has the future at the other end of `promise`, which is `in_thread`, follow `future`.
+    pub(super) fn lead_thread<T: Send + 'static>(
+        &self,
+        future: &Future<T>,
+        promise: Promise<T>,
+        in_thread: &ThreadFuture<T>,
+        how: fn(&Future<T>) -> Result<T, Exception>,
+    ) {
+        // The link alone owns the promise, so that closing the loop breaks that, whoever keeps the future.
+        let promise = Rc::new(Cell::new(Some(promise)));
+        let (led, kept) = (future.clone(), Rc::downgrade(&promise));
+        let link = self.0.links.insert(move || {
+            // The thread's was cancelled.
+            led.cancel();
+            drop(promise);
+        });
+        let this = self.clone();
+        future.add_done_callback(move |future| {
+            let promise = kept.upgrade().and_then(|promise| promise.take());
+            drop(this.0.links.take(link));
+            // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
+            let Some(promise) = promise.filter(Promise::start) else { return };
+            let _ = match how(&future) {
+                Err(cancelled) if future.cancelled() => {
+                    promise.cancel(cancelled);
+                    true
+                }
+                Ok(result) => promise.set_result(result).is_ok(),
+                Err(raised) => promise.set_exception(raised).is_ok(),
+            };
+        });
+        let remote = self.remote();
+        in_thread.add_done_callback(move |in_thread| {
+            if in_thread.cancelled() {
+                remote.follow_link(link);
+            }
+        });
+    }
+}

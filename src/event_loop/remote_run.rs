@@ -1,0 +1,125 @@
+//! Coroutines that other threads send.
+
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{LoopGone, RemoteHandle, running};
+use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::executor::{Origin, Promise, ThreadFuture};
+use crate::task::{Await, ErrorContext, Future, panicked};
+
+impl RemoteHandle {
+    /// Runs a coroutine as a task of the loop, and gives a future for threads to wait for. asyncio's
+    /// `run_coroutine_threadsafe`. A coroutine that cannot be sent is made there:
+    /// [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
+    ///
+    /// Cancelling the future cancels the task, and the other way round. Where the loop is closed before the task has
+    /// ended, the future fails with a `RuntimeError` made from [`LoopGone`].
+    ///
+    /// ```
+    /// use innermost::{EventLoop, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let remote = event_loop.remote();
+    /// let thread = std::thread::spawn(move || {
+    ///     remote.run_coroutine_threadsafe_with(|| sleep(Duration::from_millis(1)))?.result(None)?;
+    ///     remote.call_soon_threadsafe(|| EventLoop::running().expect("run by the loop").stop())?;
+    ///     Ok::<(), innermost::Exception>(())
+    /// });
+    /// event_loop.run_forever()?;
+    /// thread.join().expect("it does not panic")?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LoopGone`] where the loop is closed already.
+    pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopGone>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + Send + 'static,
+        C::Return: Send,
+    {
+        self.run_coroutine_threadsafe_with(move || coroutine)
+    }
+
+    /// The same, for a coroutine that `make` makes in the loop's thread. Where that panics, the future fails with the
+    /// panic, and the loop's exception handler is told. Where the future is cancelled before, it is not called.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_coroutine_threadsafe`](Self::run_coroutine_threadsafe).
+    pub fn run_coroutine_threadsafe_with<C>(
+        &self,
+        make: impl FnOnce() -> C + Send + 'static,
+    ) -> Result<ThreadFuture<C::Return>, LoopGone>
+    where
+        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C::Return: Send,
+    {
+        let (promise, future) = Promise::new(Some(self.origin()));
+        let in_thread = future.clone();
+        self.call_soon_threadsafe(move || {
+            // Cancelled already: then there is nothing to do.
+            if promise.cancelled() {
+                return;
+            }
+            if let Err(raised) = start(make, promise, &in_thread)
+                && let Ok(event_loop) = running()
+            {
+                let context = ErrorContext::new("Exception in run_coroutine_threadsafe").caused_by(raised);
+                event_loop.call_exception_handler(context);
+            }
+        })?;
+        Ok(future)
+    }
+
+    /// What a future for threads knows of the loop that is to complete it.
+    pub(super) fn origin(&self) -> Origin {
+        let remote = self.clone();
+        let report = move |raised| {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(raised);
+            let report = move || {
+                if let Ok(event_loop) = running() {
+                    event_loop.call_exception_handler(context);
+                }
+            };
+            // A loop that is gone has no handler.
+            let _ = remote.call_soon_threadsafe(report);
+        };
+        let broken = Exception::of(Kind::RuntimeError, LoopGone);
+        Origin { thread: self.thread(), report: Box::new(report), broken }
+    }
+}
+
+/// In the loop's thread: makes the coroutine and its task.
+///
+/// # Errors
+///
+/// Why there is no task; the promise has it too.
+fn start<C>(
+    make: impl FnOnce() -> C,
+    promise: Promise<C::Return>,
+    in_thread: &ThreadFuture<C::Return>,
+) -> Result<(), Exception>
+where
+    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C::Return: Send,
+{
+    let made = catch_unwind(AssertUnwindSafe(make)).map_err(panicked);
+    let started = made.and_then(|coroutine| {
+        let event_loop = running()?;
+        let task = event_loop.create_task(coroutine)?;
+        Ok((event_loop, task))
+    });
+    match started {
+        Ok((event_loop, task)) => {
+            event_loop.lead_thread(&task, promise, in_thread, Future::take_result);
+            Ok(())
+        }
+        Err(raised) => {
+            let _ = promise.set_exception(raised.clone());
+            Err(raised)
+        }
+    }
+}

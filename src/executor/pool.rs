@@ -1,0 +1,240 @@
+//! Threads that take jobs from one queue.
+//!
+//! Invariants:
+//!
+//! 1. A thread is started only where more jobs are queued than threads are idle, and no more than the limit.
+//! 2. While jobs are queued, there is a thread that will take them: a job is queued only if there is one, or one could
+//!    be started. A thread ends only once the pool is shut down and the queue is empty.
+//! 3. Jobs run and are dropped with nothing locked.
+
+use core::fmt;
+use core::mem;
+use std::borrow::ToOwned;
+use std::collections::VecDeque;
+use std::format;
+use std::string::String;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::vec::Vec;
+
+use super::future::quietly;
+use super::{Executor, Job, Pending, Wait};
+use crate::coroutine::{Exception, Kind};
+
+/// Threads that run jobs, in the order in which those came. Python's `ThreadPoolExecutor`.
+///
+/// It starts without threads, and starts one where a job comes and no thread is idle, until there are as many as its
+/// limit. Shared in an [`Arc`]. Dropping it shuts it down without waiting: what is queued runs, unless the program ends.
+pub struct ThreadPool(Arc<Shared>);
+
+struct Shared {
+    name: String,
+    limit: usize,
+    inner: Mutex<Inner>,
+    /// Told that a job was queued, or that the pool is shut down.
+    work: Condvar,
+    /// Told that the last thread has ended.
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    queue: VecDeque<Job>,
+    /// How long the queue may become before cancelled jobs are looked for in it.
+    purge_at: usize,
+    threads: Vec<JoinHandle<()>>,
+    /// How many threads have not ended.
+    alive: usize,
+    /// How many wait for work.
+    idle: usize,
+    shut_down: bool,
+}
+
+impl ThreadPool {
+    /// A pool of at most as many threads as the machine has processors and four, but no more than 32.
+    pub fn new() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self::of((processors + 4).min(32), "innermost".to_owned())
+    }
+
+    /// A pool of at most `threads` threads, named `name_0`, `name_1` and so on.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` where `threads` is zero, or the name has a zero byte, which no thread's name can have.
+    pub fn with(threads: usize, name: impl Into<String>) -> Result<Self, Exception> {
+        let name = name.into();
+        if threads == 0 {
+            return Err(Exception::message(Kind::ValueError, "a pool needs at least one thread"));
+        }
+        if name.contains('\0') {
+            return Err(Exception::message(Kind::ValueError, "the name of a thread cannot have a zero byte"));
+        }
+        Ok(Self::of(threads, name))
+    }
+
+    fn of(limit: usize, name: String) -> Self {
+        let inner = Mutex::new(Inner { purge_at: PURGE, ..Inner::default() });
+        Self(Arc::new(Shared { name, limit, inner, work: Condvar::new(), ended: Condvar::new() }))
+    }
+}
+
+/// How many jobs are queued before it is worth looking for cancelled ones.
+const PURGE: usize = 64;
+
+impl Executor for ThreadPool {
+    /// Queues `job`, and starts a thread for it where none is idle and there may be one more.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` once it is shut down; the system's, where it gives no thread, and there is no other one.
+    fn execute(&self, job: Job) -> Result<(), Exception> {
+        let shared = &self.0;
+        let mut inner = shared.lock();
+        if inner.shut_down {
+            drop(inner);
+            return Err(Exception::message(Kind::RuntimeError, "cannot schedule new futures after shutdown"));
+        }
+        inner.queue.push_back(job);
+        let cancelled = inner.take_cancelled();
+        if inner.queue.len() > inner.idle && inner.alive < shared.limit {
+            let started = shared.start_thread(&mut inner);
+            // Others will take it, where there are any.
+            if inner.alive == 0
+                && let Err(error) = started
+            {
+                let refused = mem::take(&mut inner.queue);
+                drop(inner);
+                drop((refused, cancelled));
+                return Err(error.into());
+            }
+        }
+        // To tell costs a system call, whether or not anybody listens.
+        let somebody_waits = inner.idle > 0;
+        drop(inner);
+        if somebody_waits {
+            shared.work.notify_one();
+        }
+        drop(cancelled);
+        Ok(())
+    }
+
+    /// Takes no more jobs. Its threads end when no job is left.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where one of its own threads would wait for itself. It is shut down all the same.
+    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+        let mut inner = self.0.lock();
+        inner.shut_down = true;
+        let cancelled = match pending {
+            Pending::Run => VecDeque::new(),
+            Pending::Cancel => mem::take(&mut inner.queue),
+        };
+        drop(inner);
+        self.0.work.notify_all();
+        cancelled.into_iter().for_each(|job| quietly(|| drop(job)));
+        match wait {
+            Wait::No => Ok(()),
+            Wait::ForThreads => self.0.join(),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_thread(self: &Arc<Self>, inner: &mut Inner) -> std::io::Result<()> {
+        let this = Arc::clone(self);
+        let name = format!("{}_{}", self.name, inner.threads.len());
+        let thread = thread::Builder::new().name(name).spawn(move || this.work())?;
+        inner.threads.push(thread);
+        inner.alive += 1;
+        Ok(())
+    }
+
+    /// What each thread does.
+    fn work(&self) {
+        let mut inner = self.lock();
+        loop {
+            if let Some(job) = inner.queue.pop_front() {
+                drop(inner);
+                // What the user's code raises stays in the job; this is for what dropping that raises.
+                quietly(|| job.run());
+                inner = self.lock();
+            } else if inner.shut_down {
+                break;
+            } else {
+                inner.idle += 1;
+                inner = self.work.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner.idle -= 1;
+            }
+        }
+        inner.alive -= 1;
+        if inner.alive == 0 {
+            self.ended.notify_all();
+        }
+    }
+
+    /// Waits until every thread has ended.
+    fn join(&self) -> Result<(), Exception> {
+        let mut inner = self.lock();
+        let this = thread::current().id();
+        if inner.threads.iter().any(|thread| thread.thread().id() == this) {
+            return Err(Exception::message(Kind::RuntimeError, "a thread of the pool cannot wait for the pool's end"));
+        }
+        while inner.alive > 0 {
+            inner = self.ended.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        let threads = mem::take(&mut inner.threads);
+        drop(inner);
+        for thread in threads {
+            // A destructor of the thread's own variables may panic; the pool is no place to tell that.
+            quietly(|| drop(thread.join()));
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Takes cancelled jobs out of a queue that has become long: there are never more of them than of others, or of
+    /// [`PURGE`]. For each job that comes, that costs the same on average, however many are queued.
+    fn take_cancelled(&mut self) -> Vec<Job> {
+        if self.queue.len() < self.purge_at {
+            return Vec::new();
+        }
+        let (cancelled, left) = mem::take(&mut self.queue).into_iter().partition(Job::is_cancelled);
+        self.queue = left;
+        self.purge_at = PURGE.max(2 * self.queue.len());
+        Vec::from(cancelled)
+    }
+}
+
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        // Refused only where it would wait.
+        let _ = self.shutdown(Pending::Run, Wait::No);
+    }
+}
+
+impl Default for ThreadPool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ThreadPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.0.lock();
+        f.debug_struct("ThreadPool")
+            .field("name", &self.0.name)
+            .field("limit", &self.0.limit)
+            .field("threads", &inner.alive)
+            .field("idle", &inner.idle)
+            .field("queued", &inner.queue.len())
+            .field("shut_down", &inner.shut_down)
+            .finish()
+    }
+}

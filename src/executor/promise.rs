@@ -1,0 +1,114 @@
+//! Who sets a thread's future.
+
+use core::fmt;
+use std::boxed::Box;
+use std::sync::Arc;
+use std::thread::ThreadId;
+
+use super::ThreadFuture;
+use super::future::{Holder, Outcome};
+use crate::coroutine::{Exception, Kind};
+use crate::task::InvalidState;
+
+/// The other end of a [`ThreadFuture`]: its owner sets the result. One that is dropped before that cancels the future,
+/// so that nobody waits for ever.
+pub struct Promise<T: Send + 'static> {
+    future: ThreadFuture<T>,
+    /// What the future fails with if this is dropped; `None`: it is cancelled.
+    broken: Option<Exception>,
+}
+
+/// Of a future that an event loop is to complete.
+pub(crate) struct Origin {
+    /// The loop's own.
+    pub(crate) thread: ThreadId,
+    /// Told of an exception that nobody has asked for.
+    pub(crate) report: Box<dyn FnOnce(Exception) + Send>,
+    /// What the future fails with if the loop goes away.
+    pub(crate) broken: Exception,
+}
+
+/// A future that any thread can set, and what sets it.
+///
+/// ```
+/// use innermost::executor::promise;
+///
+/// let (promise, answer) = promise();
+/// let thread = std::thread::spawn(move || promise.set_result(42));
+/// assert_eq!(answer.result(None)?, 42);
+/// assert!(thread.join().expect("it does not panic").is_ok());
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+pub fn promise<T: Send + 'static>() -> (Promise<T>, ThreadFuture<T>) {
+    Promise::new(None)
+}
+
+impl<T: Send + 'static> Promise<T> {
+    pub(crate) fn new(origin: Option<Origin>) -> (Self, ThreadFuture<T>) {
+        let broken = origin.as_ref().map(|origin| origin.broken.clone());
+        let future = ThreadFuture::of(Arc::new(Alone(Outcome::new(origin))));
+        (Self { future: future.clone(), broken }, future)
+    }
+
+    /// Has the future say that it runs: it cannot be cancelled any more. `false` where it was cancelled before; then
+    /// nobody wants the result. Python's `set_running_or_notify_cancel`.
+    pub fn start(&self) -> bool {
+        self.future.start() || self.future.running()
+    }
+
+    /// Whether the future was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.future.cancelled()
+    }
+
+    /// Finishes the future with a result.
+    ///
+    /// # Errors
+    ///
+    /// The result, where the future was cancelled.
+    pub fn set_result(self, result: T) -> Result<(), InvalidState<T>> {
+        self.future.finish(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("it was to be a result")))
+    }
+
+    /// Finishes the future with an exception.
+    ///
+    /// # Errors
+    ///
+    /// The exception, where the future was cancelled.
+    pub fn set_exception(self, exception: impl Into<Exception>) -> Result<(), InvalidState<Exception>> {
+        let exception = exception.into();
+        self.future.finish(Err(exception.clone())).map_err(|_| InvalidState(exception))
+    }
+
+    /// Cancels the future, though it may run.
+    pub(crate) fn cancel(self, cancelled: Exception) {
+        self.future.abandon(|| cancelled);
+    }
+}
+
+impl<T: Send + 'static> Drop for Promise<T> {
+    fn drop(&mut self) {
+        // Nothing to do where it is done, as it is nearly always.
+        match self.broken.take() {
+            Some(broken) => drop(self.future.finish(Err(broken))),
+            None => self.future.abandon(|| Exception::message(Kind::CancelledError, "its promise was dropped")),
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Promise").field(&self.future).finish()
+    }
+}
+
+/// A future with nothing that is to run.
+struct Alone<T>(Outcome<T>);
+
+impl<T: Send> Holder<T> for Alone<T> {
+    fn outcome(&self) -> &Outcome<T> {
+        &self.0
+    }
+
+    fn discard(&self) {}
+}

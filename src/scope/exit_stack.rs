@@ -1,0 +1,237 @@
+//! Any number of managers, entered one after the other and left in reverse.
+
+use core::cell::RefCell;
+use core::fmt;
+use std::boxed::Box;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::{AsyncContextManager, Exited, Progress, reused, runtime};
+use crate::coroutine::{Coroutine, Exception, Resumed, Step};
+use crate::task::Await;
+use crate::yield_from;
+
+/// Managers that are entered as the body goes on, and left in reverse when it ends: `contextlib.AsyncExitStack`.
+///
+/// Each sees what was raised before it: what the body has raised, or what a later manager raised in its place, or
+/// nothing where one has suppressed that. All are left, whatever the others raise.
+///
+/// A handle: clones stand for the same stack, so that the body may keep one. It is a manager itself, which gives that
+/// handle to its body. Dropped without being left, it drops what it holds, the last one first.
+///
+/// ```
+/// use innermost::scope::{ExitStack, holding, with};
+/// use innermost::sync::Lock;
+/// use innermost::{EventLoop, Exception, CoroutineExt, ready};
+///
+/// let lock = Lock::new();
+/// let acquire = lock.acquire();
+/// let held = with(ExitStack::new(), |stack| {
+///     stack.callback(|| println!("last of all"));
+///     stack.enter(holding(acquire)).then(|()| ready("held"))
+/// });
+/// assert_eq!(EventLoop::new()?.run_until_complete(held)?, Some("held"));
+/// assert!(!lock.locked());
+/// # Ok::<(), Exception>(())
+/// ```
+pub struct ExitStack {
+    stack: Rc<Stack>,
+    /// Of the handle that is left.
+    leaving: Option<Leaving>,
+}
+
+struct Stack(RefCell<Vec<Box<dyn Leave>>>);
+
+/// How far it is left.
+struct Leaving {
+    exit: Option<Box<dyn Leave>>,
+    raised: Option<Exception>,
+    /// Whether that is another exception than the body's.
+    replaced: bool,
+}
+
+/// A manager that has been entered, whatever it gave.
+trait Leave {
+    fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
+}
+
+impl ExitStack {
+    /// A stack of nothing.
+    pub fn new() -> Self {
+        Self::of(Vec::new())
+    }
+
+    fn of(entered: Vec<Box<dyn Leave>>) -> Self {
+        Self { stack: Rc::new(Stack(RefCell::new(entered))), leaving: None }
+    }
+
+    /// Enters a manager, and puts it on the stack once it is entered: `enter_async_context`. A coroutine that returns what
+    /// the manager gives, and raises what entering raises.
+    pub fn enter<M: AsyncContextManager + 'static>(&self, manager: M) -> EnterStack<M> {
+        EnterStack { stack: Rc::clone(&self.stack), manager: Some(manager) }
+    }
+
+    /// Puts on the stack a manager that has been entered already: `push_async_exit`.
+    pub fn push<M: AsyncContextManager + 'static>(&self, entered: M) {
+        self.stack.push(Box::new(Manager(entered)));
+    }
+
+    /// Has `function` called in its turn.
+    pub fn callback(&self, function: impl FnOnce() + 'static) {
+        self.stack.push(Box::new(Callback(Some(function))));
+    }
+
+    /// Has `cleanup` run to its end in its turn: `push_async_callback`.
+    pub fn async_callback(&self, cleanup: impl Coroutine<Yield = Await, Input = ()> + 'static) {
+        self.stack.push(Box::new(AsyncCallback(cleanup)));
+    }
+
+    /// Another stack with all that is on this one, which is left with nothing.
+    #[must_use = "what it holds is dropped with it, and not left"]
+    pub fn pop_all(&self) -> Self {
+        Self::of(self.stack.0.take())
+    }
+}
+
+impl AsyncContextManager for ExitStack {
+    type Value = Self;
+
+    fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<Self> {
+        sent.map(|()| Step::Return(self.clone()))
+    }
+
+    fn resume_exit(&mut self, raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
+        let fresh = || Leaving { exit: None, raised: raised.cloned(), replaced: false };
+        let leaving = self.leaving.get_or_insert_with(fresh);
+        loop {
+            if leaving.exit.is_none() {
+                leaving.exit = self.stack.pop();
+            }
+            let Some(exit) = &mut leaving.exit else { break };
+            let left = yield_from!(OneExit(&mut **exit, leaving.raised.as_ref()), sent);
+            leaving.exit = None;
+            match left {
+                Ok(Exited::Propagate) => {}
+                Ok(Exited::Suppress) => leaving.raised = None,
+                Err(raised) => {
+                    leaving.raised = Some(match leaving.raised.take() {
+                        Some(former) => raised.raised_during(|| former),
+                        None => raised,
+                    });
+                    leaving.replaced = true;
+                }
+            }
+        }
+        let left = self.leaving.take().ok_or_else(|| runtime("the stack is left already"))?;
+        match left.raised {
+            Some(other) if left.replaced => Err(other),
+            None if raised.is_some() => Ok(Step::Return(Exited::Suppress)),
+            _ => Ok(Step::Return(Exited::Propagate)),
+        }
+    }
+}
+
+impl Stack {
+    fn push(&self, entered: Box<dyn Leave>) {
+        self.0.borrow_mut().push(entered);
+    }
+
+    fn pop(&self) -> Option<Box<dyn Leave>> {
+        self.0.borrow_mut().pop()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        while let Some(entered) = self.pop() {
+            drop(entered);
+        }
+    }
+}
+
+/// The exit of one of them, as a coroutine.
+struct OneExit<'a>(&'a mut dyn Leave, Option<&'a Exception>);
+
+impl Coroutine for OneExit<'_> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Exited;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        self.0.resume(self.1, sent)
+    }
+}
+
+struct Manager<M>(M);
+
+impl<M: AsyncContextManager> Leave for Manager<M> {
+    fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
+        self.0.resume_exit(raised, sent)
+    }
+}
+
+struct Callback<F>(Option<F>);
+
+impl<F: FnOnce()> Leave for Callback<F> {
+    fn resume(&mut self, _raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
+        if let Some(function) = self.0.take() {
+            function();
+        }
+        sent.map(|()| Step::Return(Exited::Propagate))
+    }
+}
+
+struct AsyncCallback<C>(C);
+
+impl<C: Coroutine<Yield = Await, Input = ()>> Leave for AsyncCallback<C> {
+    fn resume(&mut self, _raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
+        yield_from!(self.0, sent)?;
+        Ok(Step::Return(Exited::Propagate))
+    }
+}
+
+/// What [`ExitStack::enter`] makes.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct EnterStack<M> {
+    stack: Rc<Stack>,
+    manager: Option<M>,
+}
+
+impl<M: AsyncContextManager + 'static> Coroutine for EnterStack<M> {
+    type Yield = Await;
+    type Input = ();
+    type Return = M::Value;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let manager = self.manager.as_mut().ok_or_else(reused)?;
+        let entered = yield_from!(manager.enter(), sent);
+        let manager = self.manager.take().ok_or_else(reused)?;
+        let value = entered?;
+        self.stack.push(Box::new(Manager(manager)));
+        Ok(Step::Return(value))
+    }
+}
+
+impl Clone for ExitStack {
+    fn clone(&self) -> Self {
+        Self { stack: Rc::clone(&self.stack), leaving: None }
+    }
+}
+
+impl Default for ExitStack {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ExitStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExitStack({} entered)", self.stack.0.borrow().len())
+    }
+}
+
+impl<M> fmt::Debug for EnterStack<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.manager.is_some() { "EnterStack(entering)" } else { "EnterStack(over)" })
+    }
+}

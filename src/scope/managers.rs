@@ -1,0 +1,132 @@
+//! What the crate has that can be entered and left, as managers: for [`with`](fn@super::with), and for
+//! [`ExitStack`](super::ExitStack).
+
+use core::fmt;
+
+use super::{AsyncContextManager, Exited, Progress, reused};
+use crate::coroutine::{Coroutine, Exception, Step};
+use crate::task::Await;
+use crate::wait::{GroupExit, TaskGroup, Timeout};
+use crate::yield_from;
+
+/// Holds what `acquire` returns from entering to leaving: a lock, a semaphore's permit, whatever gives back when it is
+/// dropped.
+///
+/// ```
+/// use innermost::scope::{ExitStack, holding, with};
+/// use innermost::sync::{Lock, Semaphore};
+/// use innermost::{CoroutineExt, EventLoop, Exception};
+///
+/// let (lock, semaphore) = (Lock::new(), Semaphore::new(3));
+/// let (acquire, permit) = (lock.acquire(), semaphore.acquire());
+/// let both = with(ExitStack::new(), |stack| {
+///     stack.enter(holding(acquire)).then(move |()| stack.enter(holding(permit)))
+/// });
+/// EventLoop::new()?.run_until_complete(both)?;
+/// assert!(!lock.locked());
+/// assert_eq!(semaphore.value(), 3);
+/// # Ok::<(), Exception>(())
+/// ```
+pub const fn holding<A>(acquire: A) -> Holding<A>
+where
+    A: Coroutine<Yield = Await, Input = ()>,
+{
+    Holding(Stage::Acquiring(acquire))
+}
+
+/// What [`holding`] makes.
+#[derive(Debug)]
+pub struct Holding<A: Coroutine>(Stage<A, A::Return>);
+
+#[derive(Debug)]
+enum Stage<A, G> {
+    Acquiring(A),
+    /// Kept to be dropped.
+    Held(#[allow(dead_code, reason = "kept to be dropped")] G),
+    Over,
+}
+
+impl<A: Coroutine<Yield = Await, Input = ()>> AsyncContextManager for Holding<A> {
+    type Value = ();
+
+    fn resume_enter(&mut self, mut sent: Result<(), Exception>) -> Progress<()> {
+        let Stage::Acquiring(acquire) = &mut self.0 else { return Err(reused()) };
+        let acquired = yield_from!(acquire, sent);
+        self.0 = Stage::Over;
+        self.0 = Stage::Held(acquired?);
+        Ok(Step::Return(()))
+    }
+
+    fn resume_exit(&mut self, _raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
+        self.0 = Stage::Over;
+        sent.map(|()| Step::Return(Exited::Propagate))
+    }
+}
+
+/// The deadline cancels the task in which it was entered. It gives the body a handle, to move it.
+impl AsyncContextManager for Timeout {
+    type Value = Self;
+
+    fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<Self> {
+        sent?;
+        Self::enter(self)?;
+        Ok(Step::Return(self.clone()))
+    }
+
+    fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
+        // Whatever is raised here is raised in place of what was, be it the same.
+        let left = Self::exit(self, raised.cloned().map_or(Ok(()), Err));
+        sent.and(left).map(|()| Step::Return(Exited::Propagate))
+    }
+}
+
+/// A task group as a manager: left when all of its tasks have ended. It gives the body a handle, to create them.
+///
+/// ```
+/// use innermost::scope::{grouped, with};
+/// use innermost::wait::TaskGroup;
+/// use innermost::{EventLoop, Exception, ready, sleep};
+/// use std::time::Duration;
+///
+/// let two = with(grouped(TaskGroup::new()), |group| {
+///     let naps = [1, 2].map(|ms| group.create_task(sleep(Duration::from_millis(ms))));
+///     ready(naps)
+/// });
+/// let naps = EventLoop::new()?.run_until_complete(two)?.expect("a group suppresses nothing");
+/// for nap in naps {
+///     assert!(nap?.done());
+/// }
+/// # Ok::<(), Exception>(())
+/// ```
+pub const fn grouped(group: TaskGroup) -> Grouped {
+    Grouped { group, exit: None }
+}
+
+/// What [`grouped`] makes.
+pub struct Grouped {
+    group: TaskGroup,
+    exit: Option<GroupExit<()>>,
+}
+
+impl AsyncContextManager for Grouped {
+    type Value = TaskGroup;
+
+    fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<TaskGroup> {
+        sent?;
+        self.group.enter()?;
+        Ok(Step::Return(self.group.clone()))
+    }
+
+    fn resume_exit(&mut self, raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
+        let group = &self.group;
+        let exit = self.exit.get_or_insert_with(|| group.exit(raised.cloned().map_or(Ok(()), Err)));
+        yield_from!(exit, sent)?;
+        Ok(Step::Return(Exited::Propagate))
+    }
+}
+
+impl fmt::Debug for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.group.fmt(f)
+    }
+}

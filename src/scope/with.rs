@@ -1,0 +1,132 @@
+//! `async with`.
+
+use core::fmt;
+use core::mem;
+
+use super::{AsyncContextManager, Exited, reused};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::task::Await;
+use crate::yield_from;
+
+/// Enters `manager`, runs the body that `body` makes of what it gives, and leaves it however the body ends: Python's
+/// `async with manager as value`.
+///
+/// Returns what the body returned; `None` where the manager has suppressed what it raised.
+///
+/// ```
+/// use innermost::scope::{holding, with};
+/// use innermost::sync::Lock;
+/// use innermost::{EventLoop, Exception, sleep};
+/// use std::time::Duration;
+///
+/// let lock = Lock::new();
+/// let nap = with(holding(lock.acquire()), |()| sleep(Duration::from_millis(1)));
+/// assert!(EventLoop::new()?.run_until_complete(nap)?.is_some());
+/// assert!(!lock.locked());
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: what entering raises; what the body raises, unless the manager suppresses it; what leaving raises
+/// in its place.
+pub fn with<M, F, C>(manager: M, body: F) -> With<M, F, C>
+where
+    M: AsyncContextManager,
+    F: FnOnce(M::Value) -> C,
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    With { phase: Phase::Created(body), manager }
+}
+
+/// What [`with`] makes: a manager around a body.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct With<M, F, C: Coroutine> {
+    /// Stands first: the body is dropped before what it runs in.
+    phase: Phase<F, C>,
+    manager: M,
+}
+
+enum Phase<F, C: Coroutine> {
+    Created(F),
+    Entering(F),
+    Inside(C),
+    Leaving(Result<C::Return, Exception>),
+    Over,
+}
+
+impl<M, F, C> Coroutine for With<M, F, C>
+where
+    M: AsyncContextManager,
+    F: FnOnce(M::Value) -> C,
+    C: Coroutine<Yield = Await, Input = ()>,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = Option<C::Return>;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Created(_) => {
+                    take_sent(&mut sent)?;
+                    if let Phase::Created(body) = mem::replace(&mut self.phase, Phase::Over) {
+                        self.phase = Phase::Entering(body);
+                    }
+                }
+                Phase::Entering(_) => {
+                    let entered = yield_from!(self.manager.enter(), sent);
+                    let Phase::Entering(body) = mem::replace(&mut self.phase, Phase::Over) else {
+                        return Err(reused());
+                    };
+                    self.phase = Phase::Inside(body(entered?));
+                }
+                Phase::Inside(child) => {
+                    let outcome = yield_from!(child, sent);
+                    // The body is dropped before its scope is left, whatever it does then.
+                    self.phase = Phase::Over;
+                    self.phase = Phase::Leaving(outcome);
+                }
+                Phase::Leaving(outcome) => {
+                    let left = yield_from!(self.manager.exit(outcome.as_ref().err()), sent);
+                    let Phase::Leaving(outcome) = mem::replace(&mut self.phase, Phase::Over) else {
+                        return Err(reused());
+                    };
+                    return match (left, outcome) {
+                        (Ok(Exited::Suppress), Err(_)) => Ok(Step::Return(None)),
+                        (Ok(_), outcome) => outcome.map(|returned| Step::Return(Some(returned))),
+                        (Err(raised), Err(former)) => Err(raised.raised_during(|| former)),
+                        (Err(raised), Ok(_)) => Err(raised),
+                    };
+                }
+                Phase::Over => return Err(reused()),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        let own = State::new("with", &self.phase);
+        match &self.phase {
+            Phase::Inside(child) => own.delegating_to(child.state()),
+            _ => own,
+        }
+    }
+}
+
+impl<F, C: Coroutine> fmt::Debug for Phase<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created(_) => "Created",
+            Self::Entering(_) => "Entering",
+            Self::Inside(_) => "Inside",
+            Self::Leaving(_) => "Leaving",
+            Self::Over => "Over",
+        })
+    }
+}
+
+impl<M, F, C: Coroutine> fmt::Debug for With<M, F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "With({:?})", self.phase)
+    }
+}

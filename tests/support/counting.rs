@@ -1,0 +1,53 @@
+//! An allocator that counts, before the system's. It counts per thread, so that tests that run beside one another do not
+//! see each other. To stand there it must be `unsafe`; it hands on what it is given.
+
+#![allow(unsafe_code)]
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    pub(crate) static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    pub(crate) static FREED: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
+// compile time and have no destructor, so it neither allocates nor runs code of others.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise about `layout` is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        FREED.set(FREED.get() + 1);
+        // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED.set(FREED.get() + 1);
+        // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations `f` makes.
+pub(crate) fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
+    let before = ALLOCATIONS.get();
+    let result = f();
+    (ALLOCATIONS.get() - before, result)
+}
+
+/// How many allocations of this thread are alive, less those of others that it has freed.
+pub(crate) fn alive() -> isize {
+    ALLOCATIONS.get().cast_signed() - FREED.get().cast_signed()
+}

@@ -1,0 +1,34 @@
+//! Threads and the loop: executors, what threads wait for, coroutines that threads send. F9, Z5, Z9 to Z12.
+//!
+//! A comment above a test cites its rule. These cannot arise here:
+//!
+//! | rule | in Python | why not here |
+//! |---|---|---|
+//! | Z11 | the function sees a copy of the caller's context variables | their values cannot be looked at by another thread |
+//! | Z13 | the loop in a forked child | fork is not for Rust |
+//! | | `set_default_executor` refuses what is no executor | the type says so |
+//! | | a thread waits in `result()` for a process pool | there is none |
+//!
+//! Loops here wait for real threads, but never for time: what a thread does, and when, is said by channels.
+
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/events.rs"]
+mod events;
+
+#[path = "threads/coroutines.rs"]
+mod coroutines;
+#[path = "threads/executors.rs"]
+mod executors;
+#[path = "threads/futures.rs"]
+mod futures;
+#[path = "threads/pools.rs"]
+mod pools;
+#[path = "threads/properties.rs"]
+mod properties;
+#[path = "threads/shutting_down.rs"]
+mod shutting_down;
+#[path = "threads/support.rs"]
+mod support;
+#[path = "threads/wrapping.rs"]
+mod wrapping;

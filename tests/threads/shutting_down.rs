@@ -1,0 +1,174 @@
+//! Shutting the default executor down.
+
+use std::thread;
+use std::time::Duration;
+
+use innermost::executor::{Executor, Job, Pending, Wait};
+use innermost::{EventLoop, Exception, Kind, to_thread};
+
+use crate::clock::test_loop;
+use crate::events::{Log, Oops, run};
+use crate::support::{ByHand, SharedLog, gate, must_end};
+
+// Z5, Z12
+#[test]
+fn it_waits_for_the_threads_and_refuses_what_comes_later() {
+    must_end(|| {
+        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
+        let entries = log.clone();
+        let job = move || {
+            pass()?;
+            entries.note("job")
+        };
+        let call = event_loop.run_in_executor(None, job).unwrap();
+        gate.wait_until_entered();
+        let down = event_loop.create_task(event_loop.shutdown_default_executor(None)).unwrap();
+        run(&event_loop, 5);
+        assert!(!down.done());
+        let refused = event_loop.run_in_executor(None, || Ok(())).unwrap_err();
+        let expected = (Kind::RuntimeError, "Executor shutdown has been called");
+        assert_eq!((refused.kind(), refused.to_string().as_str()), expected);
+        let refused = event_loop.run_until_complete(to_thread(|| Ok(()))).unwrap_err();
+        assert_eq!((refused.kind(), refused.to_string().as_str()), expected);
+        gate.open();
+        event_loop.run_until_complete(down).unwrap();
+        assert_eq!(log.take(), ["job"]);
+        event_loop.run_until_complete(call).unwrap();
+        // A second time it is there at once.
+        event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
+    });
+}
+
+// Z12
+#[test]
+fn after_the_timeout_it_warns_and_goes_on() {
+    must_end(|| {
+        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
+        log.reports(&event_loop);
+        let call = event_loop.run_in_executor(None, pass).unwrap();
+        gate.wait_until_entered();
+        let timeout = Some(Duration::from_millis(1));
+        event_loop.run_until_complete(event_loop.shutdown_default_executor(timeout)).unwrap();
+        assert_eq!(log.take(), ["The executor did not finish joining its threads within 0.001 seconds.: nothing"]);
+        assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
+        gate.open();
+        event_loop.run_until_complete(call).unwrap();
+        assert!(log.take().is_empty());
+    });
+}
+
+#[test]
+fn where_no_executor_was_used_it_is_done_at_once() {
+    let event_loop = test_loop();
+    // No thread is started, and nothing is waited for.
+    event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
+    assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
+}
+
+#[test]
+fn a_shutdown_that_is_not_awaited_changes_nothing() {
+    let event_loop = EventLoop::new().unwrap();
+    drop(event_loop.shutdown_default_executor(None));
+    let call = event_loop.run_in_executor(None, || Ok(5)).unwrap();
+    assert_eq!(event_loop.run_until_complete(call).unwrap(), 5);
+}
+
+#[test]
+fn one_that_is_cancelled_lets_the_threads_end_by_themselves() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (EventLoop::new().unwrap(), gate());
+        let call = event_loop.run_in_executor(None, pass).unwrap();
+        gate.wait_until_entered();
+        let down = event_loop.create_task(event_loop.shutdown_default_executor(None)).unwrap();
+        run(&event_loop, 1);
+        down.cancel();
+        run(&event_loop, 2);
+        assert!(down.cancelled());
+        gate.open();
+        event_loop.run_until_complete(call).unwrap();
+    });
+}
+
+#[test]
+fn closing_the_loop_shuts_it_down_without_waiting() {
+    must_end(|| {
+        let (event_loop, by_hand) = (test_loop(), ByHand::default());
+        event_loop.set_default_executor(by_hand.clone());
+        drop(event_loop);
+        assert_eq!(by_hand.log.take(), ["shutdown(Run, No)"]);
+        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
+        drop(event_loop.run_in_executor(None, pass).unwrap());
+        gate.wait_until_entered();
+        let entries = log.clone();
+        drop(event_loop.run_in_executor(None, move || entries.note("ran")).unwrap());
+        drop(event_loop);
+        gate.open();
+        // What was submitted runs nevertheless.
+        while log.take().is_empty() {
+            thread::yield_now();
+        }
+    });
+}
+
+/// Fails to be shut down, one way or the other.
+struct Stubborn;
+
+impl Executor for Stubborn {
+    fn execute(&self, job: Job) -> Result<(), Exception> {
+        job.run();
+        Ok(())
+    }
+
+    fn shutdown(&self, _: Pending, wait: Wait) -> Result<(), Exception> {
+        match wait {
+            Wait::No => Ok(()),
+            Wait::ForThreads => Err(Oops(9).into()),
+        }
+    }
+}
+
+struct Panicky;
+
+impl Executor for Panicky {
+    fn execute(&self, _: Job) -> Result<(), Exception> {
+        Ok(())
+    }
+
+    fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn what_an_executor_raises_is_raised_by_the_shutdown() {
+    must_end(|| {
+        let event_loop = EventLoop::new().unwrap();
+        event_loop.set_default_executor(Stubborn);
+        assert_eq!(event_loop.run_until_complete(to_thread(|| Ok(5))).unwrap(), 5);
+        let raised = event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap_err();
+        assert_eq!(raised.downcast_ref(), Some(&Oops(9)));
+    });
+}
+
+#[test]
+fn an_executor_that_panics_is_reported_when_the_loop_closes() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    event_loop.set_default_executor(Panicky);
+    let call = event_loop.run_in_executor(None, || Ok(())).unwrap();
+    assert!(event_loop.run_until_complete(call).unwrap_err().is_cancelled());
+    event_loop.close().unwrap();
+    assert_eq!(log.take(), ["Exception ignored while the default executor was shut down: on purpose"]);
+}
+
+#[test]
+fn the_former_default_executor_is_given_back() {
+    let (event_loop, first) = (test_loop(), ByHand::default());
+    assert!(event_loop.set_default_executor(first.clone()).is_none());
+    let call = event_loop.run_in_executor(None, || Ok(1)).unwrap();
+    let former = event_loop.set_default_executor(ByHand::default()).unwrap();
+    former.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    assert_eq!(first.log.take(), ["shutdown(Run, ForThreads)"]);
+    first.run_next();
+    assert_eq!(event_loop.run_until_complete(call).unwrap(), 1);
+}

@@ -1,0 +1,143 @@
+//! Jobs that a test holds up, and a guard against tests that would never end.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use innermost::executor::{Executor, Job, Pending, Wait};
+use innermost::{EventLoop, Exception, RemoteHandle};
+
+/// What has happened in any thread, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedLog(Arc<Mutex<Vec<String>>>);
+
+impl SharedLog {
+    pub(crate) fn add(&self, entry: impl ToString) {
+        self.0.lock().unwrap().push(entry.to_string());
+    }
+
+    /// The same, as what a job returns.
+    pub(crate) fn note(&self, entry: impl ToString) -> Result<(), Exception> {
+        self.add(entry);
+        Ok(())
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+/// The outside of a [`gate`].
+pub(crate) struct Gate {
+    entered: Receiver<()>,
+    open: Sender<()>,
+}
+
+impl Gate {
+    /// Waits until the job is inside.
+    pub(crate) fn wait_until_entered(&self) {
+        self.entered.recv().expect("the job runs");
+    }
+
+    pub(crate) fn open(&self) {
+        // Nobody may be inside any more.
+        let _ = self.open.send(());
+    }
+}
+
+/// A function that says that it runs, and then waits until it may go on.
+pub(crate) fn gate() -> (Gate, impl FnOnce() -> Result<(), Exception> + Send + 'static) {
+    let (enters, entered) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    let pass = move || {
+        let _ = enters.send(());
+        // A test that failed has let go of the gate: then it is open.
+        let _ = opened.recv();
+        Ok(())
+    };
+    (Gate { entered, open }, pass)
+}
+
+/// Runs `test` in a thread of its own, and fails where it has not ended after a minute: it hangs.
+pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+    let (ends, ended) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let result = test();
+        let _ = ends.send(());
+        result
+    });
+    if ended.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("it hangs");
+    }
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// A loop in a thread of its own, which runs until it is told to end.
+pub(crate) struct LoopThread {
+    pub(crate) remote: RemoteHandle,
+    thread: thread::JoinHandle<()>,
+}
+
+impl LoopThread {
+    /// What comes to its exception handler is added to `log`.
+    pub(crate) fn start(log: &SharedLog) -> Self {
+        let (handles, handle) = mpsc::channel();
+        let log = log.clone();
+        let thread = thread::spawn(move || {
+            let event_loop = EventLoop::new().unwrap();
+            event_loop.set_exception_handler(move |context| {
+                let exception = context.exception.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
+                log.add(format_args!("{}: {exception}", context.message));
+            });
+            handles.send(event_loop.remote()).unwrap();
+            event_loop.run_forever().unwrap();
+        });
+        Self { remote: handle.recv().unwrap(), thread }
+    }
+
+    /// Stops the loop, closes it, and waits for that.
+    pub(crate) fn end(self) {
+        self.remote.call_soon_threadsafe(|| EventLoop::running().expect("it runs").stop()).unwrap();
+        self.thread.join().unwrap();
+    }
+
+    /// Returns when the loop has taken all that was sent before, and has run a turn after that.
+    pub(crate) fn settle(&self) {
+        for _ in 0..3 {
+            let (tells, told) = mpsc::channel();
+            self.remote.call_soon_threadsafe(move || tells.send(()).expect("the test waits")).unwrap();
+            told.recv().unwrap();
+        }
+    }
+}
+
+/// An executor that keeps its jobs until the test runs them, and notes how it is shut down.
+#[derive(Clone, Default)]
+pub(crate) struct ByHand {
+    jobs: Arc<Mutex<Vec<Job>>>,
+    pub(crate) log: SharedLog,
+}
+
+impl ByHand {
+    /// The job that came first.
+    pub(crate) fn next(&self) -> Job {
+        self.jobs.lock().unwrap().remove(0)
+    }
+
+    pub(crate) fn run_next(&self) {
+        self.next().run();
+    }
+}
+
+impl Executor for ByHand {
+    fn execute(&self, job: Job) -> Result<(), Exception> {
+        self.jobs.lock().unwrap().push(job);
+        Ok(())
+    }
+
+    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+        self.log.add(format_args!("shutdown({pending:?}, {wait:?})"));
+        Ok(())
+    }
+}
