@@ -318,8 +318,16 @@ impl LoopHandle {
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
     }
 
+    /// A future of this loop that is finished once `delay` has passed.
+    pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
+        self.0.scheduler.check_open()?;
+        let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
+        self.0.timers.borrow_mut().push(self.time().saturating_add(delay), timed);
+        Ok(future)
+    }
+
     fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
-        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback));
+        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback) as Rc<_>);
         TimerHandle::new(Handle::new(callback), deadline)
     }
 

@@ -55,7 +55,7 @@ pub(crate) use self::eventual::Eventual;
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
-pub(crate) use self::handle::{Callback, callback, callback_in};
+pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
 pub use self::schedule::ErrorContext;
 pub(crate) use self::schedule::{Run, Scheduler, panicked};
