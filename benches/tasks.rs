@@ -50,8 +50,8 @@ use std::time::Duration;
 
 use innermost::queue::{Get, Queue};
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle, sleep,
-    yield_from,
+    Await, Awaitable, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle,
+    sleep, yield_from,
 };
 
 #[path = "tasks/bound.rs"]
@@ -132,13 +132,13 @@ enum Figure {
 /// A batch that runs a coroutine to its end, in one loop.
 fn in_loop<C>(items: u64, counts: u64, machine: impl Fn(&LoopHandle) -> C + 'static) -> Batch
 where
-    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+    C: Awaitable<Return = ()> + 'static,
 {
     let event_loop = EventLoop::new().expect("there is a descriptor for it");
     Box::new(move || timed(items, counts, || complete(&event_loop, machine(&event_loop))))
 }
 
-fn complete(event_loop: &LoopHandle, coroutine: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static) {
+fn complete(event_loop: &LoopHandle, coroutine: impl Awaitable<Return = ()> + 'static) {
     event_loop.run_until_complete(coroutine).expect("nothing raises here");
 }
 
@@ -272,7 +272,7 @@ struct SpawnAndJoin<F, C> {
 impl<F, C> Coroutine for SpawnAndJoin<F, ()>
 where
     F: FnMut() -> C,
-    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+    C: Awaitable<Return = ()> + 'static,
 {
     type Yield = Await;
     type Input = ();

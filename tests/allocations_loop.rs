@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::{
-    Await, Buffer, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TcpStream,
-    default_selector, from_fn, ready, sleep, yield_from,
+    Await, Awaitable, Buffer, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task,
+    TcpStream, default_selector, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "support/clock.rs"]
@@ -43,7 +43,7 @@ fn measured<C>(round: C) -> Measured<C> {
 }
 
 /// A round: what is resumed until it returns, and then again.
-impl<C: Coroutine<Yield = Await, Input = (), Return = ()>> Coroutine for Measured<C> {
+impl<C: Awaitable<Return = ()>> Coroutine for Measured<C> {
     type Yield = Await;
     type Input = ();
     type Return = usize;
@@ -63,7 +63,7 @@ impl<C: Coroutine<Yield = Await, Input = (), Return = ()>> Coroutine for Measure
 }
 
 /// Lets the others run once, each time anew.
-fn pause() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn pause() -> impl Awaitable<Return = ()> {
     let mut nap = sleep(Duration::ZERO);
     from_fn(move |sent| {
         let step = nap.resume(sent)?;
@@ -138,7 +138,7 @@ fn a_thousand_tasks_at_once_allocate_once_each() {
 }
 
 /// Lets the others run once.
-fn yields_once() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn yields_once() -> impl Awaitable<Return = ()> {
     innermost::from_iter(std::iter::once(Await::NextTurn))
 }
 

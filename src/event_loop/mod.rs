@@ -42,11 +42,11 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::context::Context;
-use crate::coroutine::{Coroutine, Exception};
+use crate::coroutine::Exception;
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
 use crate::task::{
-    AnyTask, Await, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory, callback,
-    callback_in, spawn, spawn_with,
+    AnyTask, Awaitable, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
+    callback, callback_in, spawn, spawn_with,
 };
 
 mod asyncgens;
@@ -349,7 +349,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         spawn(&self.0.scheduler, coroutine)
     }
@@ -430,7 +430,7 @@ impl TaskBuilder<'_, LoopHandle> {
     /// raises in an eager step is the task's.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         let Self { spawner, options } = self;
         spawn_with(&spawner.0.scheduler, coroutine, options)

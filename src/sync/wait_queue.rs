@@ -30,7 +30,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
+use crate::task::{Await, Awaited, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 /// An index of no waiter.
 const NONE: u32 = u32::MAX;
@@ -271,7 +271,7 @@ impl Line {
     }
 }
 
-impl Awaitable for Line {
+impl WaitTarget for Line {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, _: &Rc<Scheduler>) -> Result<(), Exception> {
         let Readied::Place(index) = what else { return Ok(()) };
         let mut waiters = self.waiters.borrow_mut();

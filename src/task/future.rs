@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Status, Waiter};
 use super::{
-    AnyFuture, Await, Awaitable, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed, Withdrawn,
+    AnyFuture, Await, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed, WaitTarget, Withdrawn,
 };
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
@@ -87,7 +87,7 @@ impl<T: 'static> Eventual for Open<T> {
     }
 }
 
-impl<T: 'static> Awaitable for Open<T> {
+impl<T: 'static> WaitTarget for Open<T> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.0.wake_when_done(task, of)
     }

@@ -47,8 +47,8 @@ mod special;
 mod task;
 mod waiters;
 
-pub use self::await_on::{Await, Awaited};
-pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
+pub use self::await_on::{Await, Awaitable, Awaited};
+pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
 pub(crate) use self::cell::{Erased, spawn};
 pub use self::eventual::AnyFuture;
 pub(crate) use self::eventual::Eventual;
