@@ -252,7 +252,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
-        Ok(self.push(callback(Rc::clone(&self.0.scheduler), function)))
+        Ok(self.push(callback(function)))
     }
 
     /// The same, but `function` runs in the given context itself.
@@ -262,7 +262,7 @@ impl LoopHandle {
     /// As [`call_soon`](Self::call_soon).
     pub fn call_soon_in(&self, context: &Context, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
-        Ok(self.push(callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+        Ok(self.push(callback_in(Some(context.clone()), function)))
     }
 
     fn push(&self, callback: Rc<dyn Callback>) -> Handle {
@@ -286,7 +286,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
-        Ok(self.set_timer(deadline, callback(Rc::clone(&self.0.scheduler), function)))
+        Ok(self.set_timer(deadline, callback(function)))
     }
 
     /// As [`call_later`](Self::call_later), but `function` runs in the given context itself.
@@ -315,7 +315,7 @@ impl LoopHandle {
         function: impl FnOnce() + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
-        Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+        Ok(self.set_timer(deadline, callback_in(Some(context.clone()), function)))
     }
 
     /// A future of this loop that is finished once `delay` has passed.

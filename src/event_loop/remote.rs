@@ -124,7 +124,7 @@ impl Received {
         let is_queued = !jobs.is_empty();
         let count = self.inbox.take(&mut jobs);
         if !is_queued && count > 0 {
-            Rc::clone(self).wake();
+            self.scheduler.push(Rc::clone(self) as Rc<_>);
         }
         count
     }
@@ -136,22 +136,18 @@ impl Received {
 }
 
 impl Run for Received {
-    fn run(self: Rc<Self>) {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let mut jobs = self.jobs.take();
         let mut left = jobs.drain(..);
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| job()))) {
             let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            self.scheduler.report(context.about(&format_args!("call_soon_threadsafe")));
+            scheduler.report(context.about(&format_args!("call_soon_threadsafe")));
         }
         drop(left);
         if jobs.capacity() <= KEPT {
             // Nothing has come meanwhile: that is asked for once a turn, not from within one.
             drop(self.jobs.replace(jobs));
         }
-    }
-
-    fn wake(self: Rc<Self>) {
-        Rc::clone(&self.scheduler).push(self);
     }
 }
 

@@ -103,7 +103,7 @@ impl Core {
             let handler = self.signal_handlers.borrow().get(&signal).cloned();
             if let Some(SignalHandler { function, context }) = handler {
                 let call = move || function();
-                self.scheduler.push(callback_in(context, Rc::clone(&self.scheduler), call) as Rc<dyn Run>);
+                self.scheduler.push(callback_in(context, call) as Rc<dyn Run>);
             }
         }
     }

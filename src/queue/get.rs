@@ -42,28 +42,26 @@ impl<T> Coroutine for Get<T> {
 
     #[inline]
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Created => {
-                    self.phase = Phase::Over;
-                    take_sent(&mut sent)?;
-                }
-                Phase::Waiting(place) => {
-                    if let Err(raised) = yield_from!(place, sent) {
-                        self.give_up();
-                        return Err(raised);
-                    }
-                    if let Some(place) = self.phase.end() {
-                        place.leave();
-                    }
-                }
-                Phase::Over => return Err(reused()),
+        match &mut self.phase {
+            Phase::Created => {
+                self.phase = Phase::Over;
+                take_sent(&mut sent)?;
             }
-            match self.queue.get_nowait() {
-                Ok(item) => return Ok(Step::Return(item)),
-                Err(GetError::Empty) => return Ok(Step::Yield(self.phase.wait_at(self.queue.0.getters.join()))),
-                Err(GetError::ShutDown) => return Err(QueueShutDown.into()),
+            Phase::Waiting(place) => {
+                if let Err(raised) = yield_from!(place, sent) {
+                    self.give_up();
+                    return Err(raised);
+                }
+                if let Some(place) = self.phase.end() {
+                    place.leave();
+                }
             }
+            Phase::Over => return Err(reused()),
+        }
+        match self.queue.get_nowait() {
+            Ok(item) => Ok(Step::Return(item)),
+            Err(GetError::Empty) => Ok(Step::Yield(self.phase.wait_at(self.queue.0.getters.join()))),
+            Err(GetError::ShutDown) => Err(QueueShutDown.into()),
         }
     }
 

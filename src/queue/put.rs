@@ -59,34 +59,32 @@ impl<T> Coroutine for Put<T> {
 
     #[inline]
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Created => {
-                    self.phase = Phase::Over;
-                    take_sent(&mut sent)?;
-                }
-                Phase::Waiting(place) => {
-                    if let Err(raised) = yield_from!(place, sent) {
-                        self.give_up();
-                        return Err(raised);
-                    }
-                    if let Some(place) = self.phase.end() {
-                        place.leave();
-                    }
-                }
-                Phase::Over => return Err(reused()),
+        match &mut self.phase {
+            Phase::Created => {
+                self.phase = Phase::Over;
+                take_sent(&mut sent)?;
             }
-            let item = self.item.take().ok_or_else(reused)?;
-            match self.queue.put_nowait(item) {
-                Ok(()) => return Ok(Step::Return(())),
-                Err(PutError::Full(item)) => {
-                    self.item = Some(item);
-                    return Ok(Step::Yield(self.phase.wait_at(self.queue.0.putters.join())));
+            Phase::Waiting(place) => {
+                if let Err(raised) = yield_from!(place, sent) {
+                    self.give_up();
+                    return Err(raised);
                 }
-                Err(PutError::ShutDown(item)) => {
-                    self.item = Some(item);
-                    return Err(QueueShutDown.into());
+                if let Some(place) = self.phase.end() {
+                    place.leave();
                 }
+            }
+            Phase::Over => return Err(reused()),
+        }
+        let item = self.item.take().ok_or_else(reused)?;
+        match self.queue.put_nowait(item) {
+            Ok(()) => Ok(Step::Return(())),
+            Err(PutError::Full(item)) => {
+                self.item = Some(item);
+                Ok(Step::Yield(self.phase.wait_at(self.queue.0.putters.join())))
+            }
+            Err(PutError::ShutDown(item)) => {
+                self.item = Some(item);
+                Err(QueueShutDown.into())
             }
         }
     }

@@ -97,23 +97,21 @@ impl Coroutine for EventWait {
 
     #[inline]
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Created => {
-                    self.phase = Phase::Over;
-                    take_sent(&mut sent)?;
-                    if self.event.is_set() {
-                        return Ok(Step::Return(()));
-                    }
-                    return Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join())));
+        match &mut self.phase {
+            Phase::Created => {
+                self.phase = Phase::Over;
+                take_sent(&mut sent)?;
+                if self.event.is_set() {
+                    return Ok(Step::Return(()));
                 }
-                Phase::Waiting(place) => {
-                    let woken = yield_from!(place, sent);
-                    self.leave();
-                    return woken.map(Step::Return);
-                }
-                Phase::Over => return Err(reused()),
+                Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join())))
             }
+            Phase::Waiting(place) => {
+                let woken = yield_from!(place, sent);
+                self.leave();
+                woken.map(Step::Return)
+            }
+            Phase::Over => Err(reused()),
         }
     }
 

@@ -30,7 +30,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::{Await, Awaited, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 /// An index of no waiter.
 const NONE: u32 = u32::MAX;
@@ -66,7 +66,7 @@ struct Waiter {
 enum Stage {
     /// No task waits at it yet.
     Joined,
-    Waiting(Rc<dyn Run>),
+    Waiting(Rc<dyn Erased>),
     Woken,
     Cancelled(Exception),
 }
@@ -257,7 +257,7 @@ impl Line {
     }
 
     /// Takes the task at that address out of its place, which is in this stage from now on.
-    fn take_task(&self, what: Readied, task: *const (), then: Stage) -> Option<Rc<dyn Run>> {
+    fn take_task(&self, what: Readied, task: *const (), then: Stage) -> Option<Rc<dyn Erased>> {
         let Readied::Place(index) = what else { return None };
         let mut waiters = self.waiters.borrow_mut();
         let stage = &mut waiters.get_mut(index as usize)?.stage;
@@ -272,7 +272,7 @@ impl Line {
 }
 
 impl WaitTarget for Line {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
         let Readied::Place(index) = what else { return Ok(()) };
         let mut waiters = self.waiters.borrow_mut();
         match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
@@ -309,7 +309,7 @@ impl WaitTarget for Line {
     }
 
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.take_task(what, task, Stage::Joined)
+        self.take_task(what, task, Stage::Joined).map(|task| task as Rc<_>)
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) trait WaitTarget: fmt::Debug {
     /// # Errors
     ///
     /// What is to be raised in the task instead, which is not taken then.
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception>;
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception>;
 
     /// The task at that address was cancelled, with this exception. It may not wait here any more.
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn;
@@ -102,7 +102,7 @@ pub(crate) enum Withdrawn {
 
 impl Await {
     #[inline]
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    pub(super) fn wake_when_done(&self, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         match self {
             Self::NextTurn => Ok(()),
             Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task, of),

@@ -37,6 +37,8 @@ pub(crate) trait Erased: Eventual + Run {
     fn stack_trace(&self) -> StackTrace;
     /// What it has failed with, for people: it does not count as retrieved.
     fn failure(&self) -> Option<Exception>;
+    /// Queues it.
+    fn wake(self: Rc<Self>);
     /// Its step has panicked: ends with this.
     fn panicked(self: Rc<Self>, panic: Exception);
     /// Closes the coroutine, and ends cancelled.
@@ -122,9 +124,8 @@ where
 
     /// One step: up to the next thing to wait for, or to the end.
     #[inline(always)]
-    pub(super) fn step(self: Rc<Self>, sent: Result<(), Exception>) {
-        let scheduler = &self.shared.scheduler;
-        let Ok(mut driver) = self.driver.try_borrow_mut() else { return self.put_off(sent) };
+    pub(super) fn step(self: Rc<Self>, sent: Result<(), Exception>, scheduler: &Rc<Scheduler>) {
+        let Ok(mut driver) = self.driver.try_borrow_mut() else { return self.put_off(sent, scheduler) };
         let outer = scheduler.enter(self.state.key.get());
         let driven = driver.resume(sent);
         drop(driver);
@@ -133,14 +134,14 @@ where
             self.state.keep_context();
         }
         match driven {
-            Driven::Yield(wanted) => self.wait_for(wanted),
+            Driven::Yield(wanted) => self.wait_for(wanted, scheduler),
             Driven::End(outcome) => self.end(outcome),
         }
     }
 
     /// A step that may have something to throw in.
     #[inline(never)]
-    fn special_step(self: Rc<Self>) {
+    fn special_step(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         if self.shared.done() {
             return;
         }
@@ -165,30 +166,30 @@ where
             (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
             (thrown, failed) => failed.or(thrown),
         };
-        self.step(thrown.map_or(Ok(()), Err));
+        self.step(thrown.map_or(Ok(()), Err), scheduler);
     }
 
     /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
     #[cold]
-    fn put_off(self: Rc<Self>, sent: Result<(), Exception>) {
+    fn put_off(self: Rc<Self>, sent: Result<(), Exception>, scheduler: &Scheduler) {
         if let Err(thrown) = sent {
             self.state.set_throw(thrown);
         }
         context::clear();
-        self.queue();
+        scheduler.push(self);
     }
 
     /// Sleeps until what the coroutine waits for is done.
     #[inline]
-    fn wait_for(self: Rc<Self>, wanted: Await) {
+    fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
         if let Await::NextTurn = wanted {
             let _former = self.state.waits_for.replace(Some(wanted));
-            return self.queue();
+            return scheduler.push(self);
         }
-        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, &self.shared.scheduler) {
+        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, scheduler) {
             let _former = self.state.waits_for.replace(Some(Await::NextTurn));
             self.state.set_throw_unless_cancelled(refused);
-            return self.queue();
+            return scheduler.push(self);
         }
         let _former = self.state.waits_for.replace(Some(wanted));
         if self.state.special.get() {
@@ -202,12 +203,6 @@ where
         if let Some(cancelled) = self.state.take_throw() {
             cancel_waits(self, cancelled);
         }
-    }
-
-    #[inline]
-    fn queue(self: Rc<Self>) {
-        let scheduler = Rc::clone(&self.shared.scheduler);
-        scheduler.push(self);
     }
 
     /// Takes the coroutine out. `None` while it is in use.
@@ -273,15 +268,11 @@ impl<C> Run for TaskCell<C>
 where
     C: Awaitable + 'static,
 {
-    fn run(self: Rc<Self>) {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         if self.state.special.get() {
-            return self.special_step();
+            return self.special_step(scheduler);
         }
-        self.step(Ok(()));
-    }
-
-    fn wake(self: Rc<Self>) {
-        self.queue();
+        self.step(Ok(()), scheduler);
     }
 
     fn will_raise(&self) {
@@ -306,6 +297,10 @@ where
 
     fn failure(&self) -> Option<Exception> {
         self.shared.failure()
+    }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.shared.scheduler).push(self);
     }
 
     fn panicked(self: Rc<Self>, panic: Exception) {
@@ -375,7 +370,7 @@ impl<C> WaitTarget for TaskCell<C>
 where
     C: Awaitable + 'static,
 {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
             return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
         }

@@ -88,7 +88,7 @@ impl<T: 'static> Eventual for Open<T> {
 }
 
 impl<T: 'static> WaitTarget for Open<T> {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.0.wake_when_done(task, of)
     }
 
@@ -114,15 +114,11 @@ impl<T: 'static> WaitTarget for Open<T> {
 
 /// As what a timer runs: it is finished then. So a sleep needs no callback beside its future.
 impl Run for Open<()> {
-    fn run(self: Rc<Self>) {
+    fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
         // Cancelled in the same turn: then there is nothing to tell.
         if !self.0.done() {
             self.0.finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
         }
-    }
-
-    fn wake(self: Rc<Self>) {
-        Rc::clone(&self.0.scheduler).push(self);
     }
 }
 

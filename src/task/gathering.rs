@@ -107,7 +107,7 @@ impl<R: 'static> Eventual for Gathering<R> {
 }
 
 impl<R: 'static> WaitTarget for Gathering<R> {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.shared.wake_when_done(task, of)
     }
 

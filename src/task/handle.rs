@@ -53,29 +53,24 @@ pub(crate) trait Callback: Timed {
     fn context(&self) -> Option<Context>;
 }
 
-/// A callback for the ready queue of `scheduler`, to be run in a copy of the context that is current now: one allocation
+/// A callback for the ready queue, to be run in a copy of the context that is current now: one allocation
 /// where nothing is set in that.
-pub(crate) fn callback<F: FnOnce() + 'static>(scheduler: Rc<Scheduler>, callback: F) -> Rc<dyn Callback> {
+pub(crate) fn callback<F: FnOnce() + 'static>(callback: F) -> Rc<dyn Callback> {
     let context = if context::is_set() { context::copy_current() } else { None };
-    callback_in(context, scheduler, callback)
+    callback_in(context, callback)
 }
 
 /// The same, to be run in the given context, or in one in which nothing is set.
-pub(crate) fn callback_in<F: FnOnce() + 'static>(
-    context: Option<Context>,
-    scheduler: Rc<Scheduler>,
-    callback: F,
-) -> Rc<dyn Callback> {
+pub(crate) fn callback_in<F: FnOnce() + 'static>(context: Option<Context>, callback: F) -> Rc<dyn Callback> {
     let (callback, cancelled) = (Cell::new(Some(callback)), Cell::new(false));
     match context {
-        None => Rc::new(CallbackCell { scheduler, within: (), callback, cancelled }),
-        Some(within) => Rc::new(CallbackCell { scheduler, within, callback, cancelled }),
+        None => Rc::new(CallbackCell { within: (), callback, cancelled }),
+        Some(within) => Rc::new(CallbackCell { within, callback, cancelled }),
     }
 }
 
 /// `W` is the context in which it runs, or nothing: who uses no context has no word for it.
 struct CallbackCell<F, W> {
-    scheduler: Rc<Scheduler>,
     within: W,
     callback: Cell<Option<F>>,
     cancelled: Cell<bool>,
@@ -99,7 +94,7 @@ impl Within for Context {
 }
 
 impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
-    fn run(self: Rc<Self>) {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.take() else { return };
         if let Some(context) = self.within.context() {
             // Between two callbacks there is none.
@@ -107,15 +102,11 @@ impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
             let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            self.scheduler.report(context.about(core::any::type_name::<F>()));
+            scheduler.report(context.about(core::any::type_name::<F>()));
         }
         if context::is_set() {
             context::clear();
         }
-    }
-
-    fn wake(self: Rc<Self>) {
-        Rc::clone(&self.scheduler).push(self);
     }
 }
 

@@ -18,10 +18,8 @@ use crate::coroutine::{Exception, Kind};
 
 /// Something in the ready queue.
 pub(crate) trait Run {
-    fn run(self: Rc<Self>);
-
-    /// Queues it.
-    fn wake(self: Rc<Self>);
+    /// Runs in a turn of the loop that this is the scheduler of.
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>);
 
     /// What it has waited for has failed or was cancelled: its next step is to raise that. Called before it is queued.
     fn will_raise(&self) {}
@@ -102,12 +100,19 @@ impl Scheduler {
 
     /// Runs all that is ready, and nothing that is queued by that; gives how much that was. `batch` is an empty vector,
     /// for its memory.
-    pub(crate) fn run_ready(&self, batch: &mut Vec<Rc<dyn Run>>) -> usize {
+    pub(crate) fn run_ready(self: &Rc<Self>, batch: &mut Vec<Rc<dyn Run>>) -> usize {
         core::mem::swap(&mut *self.ready.borrow_mut(), batch);
         let count = batch.len();
-        let mut batch = batch.drain(..);
+        // Taken from the end: that costs a turn less than `drain`, whose destructor moves what is left (20 of 199
+        // instructions where one task yields alone).
+        batch.reverse();
+        let mut run_all = || {
+            while let Some(run) = batch.pop() {
+                run.run(self);
+            }
+        };
         // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| batch.by_ref().for_each(Run::run))) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut run_all)) {
             let raised = panicked(panic);
             match self.current() {
                 Some(task) => {

@@ -298,6 +298,6 @@ impl<T: 'static> Shared<T> {
     }
 
     fn queue_callback(&self, context: Option<Context>, function: impl FnOnce() + 'static) {
-        self.scheduler.push(callback_in(context, Rc::clone(&self.scheduler), function));
+        self.scheduler.push(callback_in(context, function));
     }
 }

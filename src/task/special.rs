@@ -51,7 +51,7 @@ where
     /// Takes the first step here and now, perhaps in the middle of another task's.
     fn start_now(self: &Rc<Self>) {
         let _outer = context::enter(self.state.context());
-        let stepped = self.shared.scheduler.amid_step(|| Rc::clone(self).step(Ok(())));
+        let stepped = self.shared.scheduler.amid_step(|| Rc::clone(self).step(Ok(()), &self.shared.scheduler));
         if let Err(panic) = stepped {
             Rc::clone(self).panicked(panicked(panic));
             self.state.keep_context();
