@@ -14,10 +14,11 @@
 //! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
+//! | `staggered.rs`    | [`staggered_race`]: the first that succeeds, of several started one after the other | `staggered_race` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
 //! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
 //!
-//! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups}.py` of CPython 3.13, for the behaviour and the order of events.
+//! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups,staggered}.py` of CPython 3.13, for the behaviour and the order of events.
 
 mod as_completed;
 mod child;
@@ -26,6 +27,7 @@ mod gather;
 mod join;
 mod several;
 mod shield;
+mod staggered;
 mod task_group;
 mod timeout;
 mod wait_for;
@@ -36,6 +38,7 @@ pub use self::gather::{Gather, GatherAll, gather, gather_all};
 pub use self::join::{JoinTuple, join};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::{Shield, shield};
+pub use self::staggered::{Raced, StaggeredRace, staggered_race};
 pub use self::task_group::{GroupExit, GroupScope, TaskGroup, task_group};
 pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
 pub use self::wait_for::{WaitFor, wait_for};
