@@ -14,7 +14,7 @@ use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, NameFlags, Query, Resolve, SocketType, StaticResolver,
 };
 use innermost::wait::{ReturnWhen, wait};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Task, ready, sleep};
+use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, ready, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -29,27 +29,21 @@ const NAMES: [(&str, [u8; 4], u32); 3] = [
 fn main() -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     let names: Vec<String> = std::env::args().skip(1).collect();
-    if names.is_empty() {
-        return run(&event_loop);
-    }
-    let values = event_loop.run_until_complete(look_up_all(event_loop.handle(), names))?;
-    println!("{values:?}");
-    Ok(())
+    if names.is_empty() { run(&event_loop) } else { print_all(&event_loop, names, Duration::from_secs(2)) }
 }
 
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     event_loop.set_resolver(Slow::new());
-    let unknown = "www.unknown.example";
-    let names = [NAMES[0].0, NAMES[1].0, NAMES[2].0, unknown].map(String::from).to_vec();
-    let values = event_loop.run_until_complete(look_up_all(event_loop.handle(), names))?;
-    println!("{values:?}");
-    Ok(())
+    print_all(event_loop, [NAMES[0].0, NAMES[1].0, NAMES[2].0, "www.unknown.example"].map(String::from), 2 * SECOND)
 }
 
 /// ```python
 /// socket.gethostbyname(url)
 /// ```
-fn gethostbyname(event_loop: &LoopHandle, name: String) -> impl Coroutine<Yield = Await, Input = (), Return = IpAddr> {
+fn gethostbyname(
+    event_loop: &LoopHandle,
+    name: String,
+) -> impl Coroutine<Yield = Await, Input = (), Return = IpAddr> + use<> {
     let query = Query::new(name.clone(), 0).family(Family::V4).socket_type(SocketType::Stream);
     event_loop.getaddrinfo(query).then(move |found| {
         let first = found.first().ok_or_else(|| LookupError::new(LookupErrorKind::Unknown, name))?;
@@ -64,24 +58,22 @@ fn gethostbyname(event_loop: &LoopHandle, name: String) -> impl Coroutine<Yield 
 ///     gevent.joinall(jobs, timeout=2)
 ///     print([job.value for job in jobs])
 /// ```
-fn look_up_all(
-    event_loop: LoopHandle,
-    names: Vec<String>,
-) -> impl Coroutine<Yield = Await, Input = (), Return = Vec<Option<IpAddr>>> {
-    // In a closure, since the tasks are made by what runs.
-    ready(()).then(move |()| {
-        let jobs: Result<Vec<_>, _> =
-            names.into_iter().map(|name| event_loop.create_task(gethostbyname(&event_loop, name))).collect();
-        let jobs = jobs?;
-        let all = wait(jobs.clone(), Some(2 * SECOND), ReturnWhen::AllCompleted)?;
-        Ok::<_, Exception>(all.map(move |_| jobs.iter().map(value).collect()))
-    })
-}
-
-/// The value of a job that is done; the others are not waited for any longer.
-fn value(job: &Task<IpAddr>) -> Option<IpAddr> {
-    job.cancel();
-    job.result().ok()
+fn print_all(
+    event_loop: &EventLoop,
+    names: impl IntoIterator<Item = String>,
+    limit: Duration,
+) -> Result<(), Exception> {
+    let jobs = names.into_iter().map(|name| event_loop.create_task(gethostbyname(event_loop, name)));
+    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
+    let all_done = |limit| wait(jobs.clone(), limit, ReturnWhen::AllCompleted);
+    event_loop.run_until_complete(all_done(Some(limit)))?;
+    // What is late ends at once: its thread may go on, and nobody waits for that.
+    for job in &jobs {
+        job.cancel();
+    }
+    event_loop.run_until_complete(all_done(None))?;
+    println!("{:?}", jobs.iter().map(|job| job.result().ok()).collect::<Vec<_>>());
+    Ok(())
 }
 
 /// Answers from the table, in its time.
