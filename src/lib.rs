@@ -120,6 +120,7 @@ mod net;
 pub mod queue;
 #[cfg(feature = "std")]
 pub mod resolver;
+#[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]
 pub mod scope;

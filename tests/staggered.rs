@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::testing::virtual_loop;
-use innermost::wait::{ExceptionGroup, Raced, StaggeredRace, staggered_race, timeout};
+use innermost::wait::{ExceptionGroup, Raced, staggered_race, timeout};
 use innermost::{
     Await, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, from_fn,
     happy_eyeballs, ready, sleep, yield_from,
@@ -218,17 +218,9 @@ fn a_panic_of_an_attempt_or_of_the_iterator_ends_the_race() {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
     let event_loop = virtual_loop().unwrap();
-    let outcome = |race: StaggeredRace<
-        std::vec::IntoIter<Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>>,
-    >| { event_loop.run_until_complete(race).map(drop) };
-    let raised = outcome(staggered_race(
-        vec![
-            Box::new(sleep(9 * SECOND)) as Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>,
-            Box::new(from_fn(|_| panic!("an attempt"))),
-        ],
-        Some(SECOND),
-    ))
-    .unwrap_err();
+    let attempts: [Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>; 2] =
+        [Box::new(sleep(9 * SECOND)), Box::new(from_fn(|_| panic!("an attempt")))];
+    let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).map(drop).unwrap_err();
     let from_attempt = raised.downcast::<ExceptionGroup>().unwrap();
     let attempts = (0..2).map(|n| if n == 0 { sleep(9 * SECOND) } else { panic!("the iterator") });
     let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).map(drop).unwrap_err();

@@ -152,7 +152,7 @@ fn look_up(query: Query) -> Result<GetAddrInfo, Exception> {
 fn start(found: &[AddrInfo], local: Option<Rc<[SocketAddr]>>, options: &Options) -> HappyEyeballs<Connector, Connect> {
     let addresses = interleave(found.iter().map(|found| found.address), options.first_family_count);
     let connector: Connector = Box::new(move |address| match &local {
-        Some(local) => TcpStream::connect(address).from_one_of(Rc::clone(local)),
+        Some(local) => TcpStream::connect(address).bound_to_one_of(Rc::clone(local)),
         None => TcpStream::connect(address),
     });
     happy_eyeballs(addresses, options.delay, connector)

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::string::String;
-use std::vec::{self, Vec};
+use std::vec::Vec;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::task::Await;
@@ -81,7 +81,8 @@ where
 
 /// An attempt for each address, made when it is to begin.
 struct Attempts<F> {
-    addresses: vec::IntoIter<SocketAddr>,
+    addresses: Rc<[SocketAddr]>,
+    next: usize,
     connector: F,
 }
 
@@ -89,7 +90,9 @@ impl<F: FnMut(SocketAddr) -> C, C> Iterator for Attempts<F> {
     type Item = C;
 
     fn next(&mut self) -> Option<C> {
-        self.addresses.next().map(&mut self.connector)
+        let address = *self.addresses.get(self.next)?;
+        self.next += 1;
+        Some((self.connector)(address))
     }
 }
 
@@ -116,7 +119,7 @@ where
                     let connected = yield_from!(attempt, sent);
                     self.phase = Phase::Over;
                     return match connected {
-                        Err(raised) if is_failure(&raised) => Err(ConnectError::new([(self.addresses[0], raised)])),
+                        Err(raised) if is_failure(&raised) => Err(ConnectError::of([(self.addresses[0], raised)])),
                         connected => connected.map(Step::Return),
                     };
                 }
@@ -127,7 +130,7 @@ where
                     let failures = self.addresses.iter().copied().zip(exceptions.into_iter().flatten());
                     return match winner {
                         Some((_, connected)) => Ok(Step::Return(connected)),
-                        None => Err(ConnectError::new(failures)),
+                        None => Err(ConnectError::of(failures)),
                     };
                 }
                 Phase::Over => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
@@ -155,8 +158,8 @@ where
             [] => Err(Exception::message(Kind::ValueError, "there is no address to connect to")),
             [address] => Ok(Phase::Alone(connector(address))),
             _ => {
-                let addresses = self.addresses.to_vec().into_iter();
-                Ok(Phase::Racing(staggered_race(Attempts { addresses, connector }, delay)))
+                let attempts = Attempts { addresses: Rc::clone(&self.addresses), next: 0, connector };
+                Ok(Phase::Racing(staggered_race(attempts, delay)))
             }
         }
     }
@@ -184,7 +187,7 @@ where
 pub struct ConnectError(Vec<(SocketAddr, Exception)>);
 
 impl ConnectError {
-    fn new(failures: impl IntoIterator<Item = (SocketAddr, Exception)>) -> Exception {
+    fn of(failures: impl IntoIterator<Item = (SocketAddr, Exception)>) -> Exception {
         Exception::new(Self(failures.into_iter().collect()))
     }
 

@@ -264,8 +264,8 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// From one of these addresses: the first of the same family that can be had.
-    pub(super) fn from_one_of(self, local: Rc<[SocketAddr]>) -> Self {
+    /// The same, from one of these addresses of this machine: the first of the same family that can be had.
+    pub(super) fn bound_to_one_of(self, local: Rc<[SocketAddr]>) -> Self {
         Self { local: Some(local), ..self }
     }
 

@@ -12,7 +12,7 @@
 //! | `lookup.rs`     | the loop's methods, and [`Lookup`]: the machine that they make |
 //! | `resolve.rs`    | [`Resolve`]: who answers; [`SystemResolver`], [`StaticResolver`] |
 //! | `error.rs`      | [`LookupError`] |
-//! | `interleave.rs` | [`interleave`]: in which order addresses are tried |
+//! | `interleave.rs` | [`interleave`](fn@interleave): in which order addresses are tried |
 //!
 //! Deliberately absent: a cache, and a resolver that speaks DNS itself. Both are a [`Resolve`] of the user's.
 //!

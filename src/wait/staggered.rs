@@ -179,8 +179,7 @@ where
         let Some(coroutine) = attempts.next() else { return Ok(AttemptPhase::Over) };
         self.attempts.set(Some(attempts));
         let failed = running()?.create_future();
-        // As a coroutine: with no delay at all, that takes the turns that it takes in asyncio.
-        let wait = failed.clone().map((|()| ()) as fn(()));
+        let wait: Failed = failed.clone().map(|()| ());
         self.add_task(AttemptPhase::Waiting(wait_for(wait, self.delay)))?;
         let mut exceptions = self.exceptions.borrow_mut();
         exceptions.push(None);
@@ -253,10 +252,13 @@ where
     phase: AttemptPhase<I::Item>,
 }
 
+/// The wait for the attempt before to fail. As a coroutine rather than a future: with no delay at all, that takes the turns
+/// that it takes in asyncio.
+type Failed = Map<Future<()>, fn(())>;
+
 enum AttemptPhase<C> {
     First,
-    /// For the one before to have failed.
-    Waiting(WaitFor<Map<Future<()>, fn(())>>),
+    Waiting(WaitFor<Failed>),
     Running {
         coroutine: C,
         index: usize,
