@@ -90,7 +90,8 @@ fn no_host_is_the_loopback_or_to_listen_everything() {
 #[test]
 fn a_failure_has_the_system_s_text_and_the_name_that_was_asked_for() {
     let kind_and_text = |raised: Exception| {
-        let error = raised.downcast::<LookupError>().unwrap();
+        // Not moved out: the thread may not have let go of it yet.
+        let error = raised.downcast_ref::<LookupError>().unwrap();
         (error.kind(), error.to_string())
     };
     let (kind, text) = kind_and_text(look_up_here(Query::new("127.0.0.1", 80).family(Family::V6)).unwrap_err());
