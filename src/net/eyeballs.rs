@@ -23,17 +23,18 @@ use crate::yield_from;
 /// other sorts. [`interleave`](crate::resolver::interleave) puts them into an order that suits this.
 ///
 /// ```
-/// use innermost::{CoroutineExt, EventLoop, Exception, happy_eyeballs, sleep};
+/// use innermost::testing::virtual_loop;
+/// use innermost::{CoroutineExt, happy_eyeballs, sleep};
 /// use std::net::SocketAddr;
 /// use std::time::Duration;
 ///
 /// let addresses: [SocketAddr; 2] = ["[2001:db8::1]:80".parse()?, "192.0.2.1:80".parse()?];
-/// let delay = Duration::from_millis(2);
+/// let delay = Duration::from_millis(250);
 /// // What does not answer, and what does.
 /// let connector = |address: SocketAddr| {
 ///     sleep(if address.is_ipv6() { Duration::from_secs(3600) } else { Duration::ZERO }).map(move |()| address)
 /// };
-/// let connected = EventLoop::new()?.run_until_complete(happy_eyeballs(addresses, Some(delay), connector))?;
+/// let connected = virtual_loop()?.run_until_complete(happy_eyeballs(addresses, Some(delay), connector))?;
 /// assert_eq!(connected, addresses[1]);
 /// # Ok::<(), innermost::Exception>(())
 /// ```

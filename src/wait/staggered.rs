@@ -34,13 +34,14 @@ use crate::yield_from;
 /// what it returned is dropped.
 ///
 /// ```
-/// use innermost::wait::{staggered_race, timeout};
-/// use innermost::{CoroutineExt, EventLoop, Exception, sleep};
+/// use innermost::testing::virtual_loop;
+/// use innermost::wait::staggered_race;
+/// use innermost::{CoroutineExt, Exception, sleep};
 /// use std::time::Duration;
 ///
-/// let milliseconds = [50, 1, 20];
-/// let attempts = milliseconds.map(|time| sleep(Duration::from_millis(time)).map(move |()| time));
-/// let raced = EventLoop::new()?.run_until_complete(staggered_race(attempts, Some(Duration::from_millis(2))))?;
+/// let attempts = [50, 1, 20].map(|seconds| sleep(Duration::from_secs(seconds)).map(move |()| seconds));
+/// let race = staggered_race(attempts, Some(Duration::from_secs(2)));
+/// let raced = virtual_loop()?.run_until_complete(race)?;
 /// assert_eq!(raced.winner, Some((1, 1)));
 /// assert!(raced.exceptions[0].as_ref().is_some_and(Exception::is_cancelled));
 /// assert_eq!(raced.exceptions.len(), 2); // the third was not started
