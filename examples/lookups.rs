@@ -14,7 +14,7 @@ use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, NameFlags, Query, Resolve, SocketType, StaticResolver,
 };
 use innermost::wait::{ReturnWhen, wait};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, ready, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, ready, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -40,10 +40,7 @@ pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
 /// ```python
 /// socket.gethostbyname(url)
 /// ```
-fn gethostbyname(
-    event_loop: &LoopHandle,
-    name: String,
-) -> impl Coroutine<Yield = Await, Input = (), Return = IpAddr> + use<> {
+fn gethostbyname(event_loop: &LoopHandle, name: String) -> impl Awaitable<Return = IpAddr> + use<> {
     let query = Query::new(name.clone(), 0).family(Family::V4).socket_type(SocketType::Stream);
     event_loop.getaddrinfo(query).then(move |found| {
         let first = found.first().ok_or_else(|| LookupError::new(LookupErrorKind::Unknown, name))?;

@@ -10,6 +10,7 @@
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!       executor                  threads, and what they wait for
+//!       context                   variables whose value is a task's own
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
@@ -74,6 +75,7 @@
 //! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
 //! | `concurrent.futures` | [`executor`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
+//! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
 //! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
@@ -85,6 +87,7 @@
 //! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`] |
 //! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
+//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
@@ -105,6 +108,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod context;
 // The README's program is compiled with the documentation's.
 #[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #[cfg(feature = "std")]
@@ -155,6 +160,9 @@ pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
-pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
+pub use self::task::{
+    AnyTask, Await, Awaitable, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Start, Task,
+    TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
+};
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};

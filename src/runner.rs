@@ -15,9 +15,10 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::rc::Rc;
 
-use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::context::{Context, copy_context};
+use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{EventLoop, Interrupts, LoopHandle, running, set_current};
-use crate::task::{AnyTask, Await, ErrorContext};
+use crate::task::{AnyTask, Awaitable, ErrorContext};
 
 /// Runs a coroutine in an event loop made for it, and gives what it returns. asyncio's `run`.
 ///
@@ -37,7 +38,7 @@ use crate::task::{AnyTask, Await, ErrorContext};
 /// What the coroutine raises; those of [`Runner::run`] and [`Runner::close`].
 pub fn run<C>(main: C) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     check_no_loop_runs("run()")?;
     let mut runner = Runner::new();
@@ -86,6 +87,8 @@ pub struct Runner {
 /// The part of a runner that has a loop.
 struct Started {
     event_loop: EventLoop,
+    /// In which the main tasks run: what one run sets is there in the next.
+    context: Context,
     /// The thread's current loop before it.
     former: Option<LoopHandle>,
     /// Whether Ctrl-C has ended the last run before its main task had ended.
@@ -133,13 +136,13 @@ impl Runner {
     /// [`handle`](Self::handle) and of [`EventLoop::run_until_complete`](LoopHandle::run_until_complete).
     pub fn run<C>(&mut self, main: C) -> Result<C::Return, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         check_no_loop_runs("Runner.run()")?;
         let started = self.start()?;
-        let task = started.event_loop.create_task(main)?;
+        let task = started.event_loop.task().context(&started.context).spawn(main)?;
         let watch = Watch::new(&started.event_loop, Some(task.any()));
-        let ran = started.event_loop.run_until_done(&task);
+        let ran = started.event_loop.run_until_done(&task.any_future());
         let interrupted = watch.finish();
         started.aborted = interrupted == Interrupted::Aborted;
         let outcome = ran.and_then(|()| task.take_result());
@@ -205,7 +208,7 @@ impl fmt::Debug for Runner {
 impl Started {
     fn new(event_loop: EventLoop) -> Self {
         let former = set_current(Some(&event_loop));
-        Self { event_loop, former, aborted: false }
+        Self { event_loop, context: copy_context(), former, aborted: false }
     }
 
     /// Takes the steps of [`SHUT_DOWN`]; then the loop is closed.
@@ -245,7 +248,7 @@ impl Started {
         // A task's interrupt leaves the loop. The others are waited for even so.
         let mut interrupt = Ok(());
         let waited = loop {
-            match self.event_loop.run_until_done(&all_done) {
+            match self.event_loop.run_until_done(&all_done.any_future()) {
                 Err(raised) if raised.kind() == Kind::KeyboardInterrupt && !watch.is_aborted() => {
                     interrupt = interrupt.and(Err(raised));
                 }

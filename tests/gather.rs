@@ -7,8 +7,10 @@ mod wait_scripts;
 
 use wait_scripts::expect;
 
-use innermost::wait::{Gather, gather, gather_all, join};
-use innermost::{CoroutineExt, Exception, Future, Kind};
+use innermost::wait::{Gather, gather, gather_all, join, shield};
+use innermost::{CoroutineExt, Exception, Future, Kind, LoopHandle, ready};
+use std::cell::Cell;
+use std::rc::Rc;
 use wait_scripts::clock::test_loop;
 use wait_scripts::in_task;
 
@@ -47,6 +49,57 @@ fn a_future_that_comes_twice_has_its_result_in_both_places() {
     event_loop.call_soon(move || setter.set_result(7).unwrap()).unwrap();
     let all = in_task(&event_loop, move || gather([future.clone(), future]));
     assert_eq!(event_loop.run_until_complete(all).unwrap(), [7, 7]);
+}
+
+// Recorded from CPython 3.13: run_until_complete(gather(f, f)), shield(f) and f, where a callback of the first turn sets f.
+#[test]
+fn a_gathering_and_a_shield_are_run_as_the_futures_that_they_are() {
+    fn count(event_loop: &LoopHandle, turn: &Rc<Cell<u32>>) {
+        let (handle, turn) = (event_loop.clone(), Rc::clone(turn));
+        event_loop
+            .call_soon(move || {
+                turn.set(turn.get() + 1);
+                count(&handle, &turn);
+            })
+            .unwrap();
+    }
+    let run = |make: &dyn Fn(&LoopHandle, Future<i32>)| {
+        let (event_loop, turn) = (test_loop(), Rc::new(Cell::new(0)));
+        count(&event_loop, &turn);
+        let future = event_loop.create_future();
+        let setter = future.clone();
+        event_loop.call_soon(move || setter.set_result(7).unwrap()).unwrap();
+        make(&event_loop, future);
+        turn.get()
+    };
+    let gathered = run(&|event_loop, future| {
+        let all = gather([future.clone(), future]).unwrap();
+        assert!(event_loop.ensure_future(all.clone()).unwrap().is(&all));
+        assert_eq!(event_loop.run_until_complete(all).unwrap(), [7, 7]);
+    });
+    let shielded = run(&|event_loop, future| {
+        assert_eq!(event_loop.run_until_complete(shield(future).unwrap()).unwrap(), 7);
+    });
+    let joined = run(&|event_loop, future| assert_eq!(event_loop.run_until_complete(future.join()).unwrap(), 7));
+    let alone = run(&|event_loop, future| assert_eq!(event_loop.run_until_complete(future).unwrap(), 7));
+    assert_eq!([gathered, shielded, joined, alone], [3, 3, 2, 2]);
+}
+
+// As in CPython 3.13: the first future says in which loop.
+#[test]
+fn without_a_running_loop_futures_are_gathered_in_their_own() {
+    let (event_loop, other) = (test_loop(), test_loop());
+    let done = event_loop.create_future();
+    done.set_result(1).unwrap();
+    let all = join((done, ready(2))).unwrap();
+    assert_eq!(event_loop.run_until_complete(all).unwrap(), (1, 2));
+    let kind = |raised: Result<_, Exception>| raised.map(drop::<Gather<_>>).unwrap_err().kind();
+    assert_eq!(kind(gather([event_loop.create_future::<i32>(), other.create_future()])), Kind::ValueError);
+    assert_eq!(gather([ready(1)]).map(drop).unwrap_err().kind(), Kind::RuntimeError);
+    assert_eq!(gather([(); 0].map(|()| ready(1))).map(drop).unwrap_err().kind(), Kind::RuntimeError);
+    assert_eq!(shield(ready(1)).map(drop).unwrap_err().kind(), Kind::RuntimeError);
+    let foreign = gather([other.create_future::<i32>()]).unwrap();
+    assert_eq!(event_loop.run_until_complete(foreign).unwrap_err().kind(), Kind::ValueError);
 }
 
 // W3
@@ -119,7 +172,7 @@ fn a_chain_of_gathers_is_cancelled_to_its_end_however_long() {
 fn results_that_cannot_be_cloned_are_moved() {
     struct Unique(u32);
     let event_loop = test_loop();
-    let all = in_task(&event_loop, || gather([1, 2].map(|n| innermost::ready(Unique(n)))));
+    let all = in_task(&event_loop, || gather([1, 2].map(|n| ready(Unique(n)))));
     let numbers: Vec<_> = event_loop.run_until_complete(all).unwrap().into_iter().map(|unique| unique.0).collect();
     assert_eq!(numbers, [1, 2]);
 }
@@ -130,7 +183,7 @@ fn a_tuple_gives_a_tuple_and_its_first_failure() {
     let future = event_loop.create_future::<u8>();
     let (both, failing): (Gather<(u8, &str)>, Gather<(u8,)>) = in_task(&event_loop, {
         let future = future.clone();
-        move || Ok((join((future.clone(), innermost::ready("text")))?, join((future,))?))
+        move || Ok((join((future.clone(), ready("text")))?, join((future,))?))
     });
     future.set_result(3).unwrap();
     assert_eq!(event_loop.run_until_complete(both).unwrap(), (3, "text"));

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (0, "coroutine", &[]),
     (1, "sys", &[]),
+    (1, "context", &[&["coroutine"]]),
     (1, "future", &[&["coroutine"]]),
-    (1, "task", &[&["coroutine", "future"]]),
+    (1, "task", &[&["coroutine", "context", "future"]]),
     (1, "executor", &[TASKS]),
     (2, "event_loop", &[TASKS, &["sys", "executor"]]),
     (2, "time", &[TASKS, &["event_loop"]]),
@@ -40,7 +41,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (5, "testing", &[TASKS, LOOP, OUTSIDE, &["sys", "stream", "tls", "debug"]]),
 ];
 
-const TASKS: &[&str] = &["coroutine", "future", "task"];
+const TASKS: &[&str] = &["coroutine", "context", "future", "task"];
 const LOOP: &[&str] = &["event_loop", "time", "sync", "queue", "wait", "scope", "async_iter"];
 const OUTSIDE: &[&str] = &["executor", "resolver", "signal", "net", "transport", "process"];
 

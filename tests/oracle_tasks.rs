@@ -6,8 +6,9 @@
 //! out the same, entry by entry.
 //!
 //! One thing is CPython's alone. Where tasks await each other in a circle, a cancel that comes to them runs round it until
-//! the recursion limit is reached: it raises, and cancels nobody. Ours cancels all of them. So a program is let off if
-//! its tasks have awaited each other in a circle.
+//! the recursion limit is reached: it raises, and cancels nobody. Ours cancels all of them (`circles` tests that). So a
+//! program is let off if its tasks have awaited each other in a circle. Of the 2000, CPython raises that `RecursionError`
+//! in eight: in the seven that are let off, where the logs part no sooner, and in program 246, whose log does not show it.
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_tasks` replays the recording of that name instead.
 
@@ -18,8 +19,14 @@ mod recorded;
 #[path = "support/task_scripts/mod.rs"]
 mod task_scripts;
 
+/// The programs in whose logs CPython's `RecursionError` shows.
+const HAVE_OVERFLOWED: [usize; 7] = [428, 493, 801, 1174, 1414, 1641, 1776];
+
 #[test]
 fn every_program_does_what_it_did_in_cpython() {
     let replayed = task_scripts::replay_all("tasks.jsonl");
+    if std::env::var_os("ORACLE_FILE").is_none() {
+        assert_eq!(replayed.let_off, HAVE_OVERFLOWED);
+    }
     assert!(replayed.let_off.len() <= 1 + replayed.programs / 50, "{replayed:?}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use innermost::resolver::StaticResolver;
 use innermost::wait::timeout;
-use innermost::{Await, ConnectTo, Coroutine, EventLoop, Exception, Kind, Step, connect, from_fn, sleep, yield_from};
+use innermost::{Awaitable, ConnectTo, EventLoop, Exception, Kind, Step, connect, from_fn, sleep, yield_from};
 use socket2::{Domain, Socket, Type};
 
 /// So long a connection is waited for. Nothing depends on how much of it has been begun by then.
@@ -48,7 +48,7 @@ fn times_out(event_loop: &EventLoop, port: u16) {
 }
 
 /// Lets others run until that many descriptors are open.
-fn until_there_are(count: usize) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn until_there_are(count: usize) -> impl Awaitable<Return = ()> {
     let mut others = sleep(Duration::ZERO);
     from_fn(move |mut sent| {
         while descriptors() < count {

@@ -7,7 +7,6 @@
 //! |---|---|---|
 //! | Z5 | closing twice; running what is closed | `close` takes the runner |
 //! | Z5 | what is no coroutine; a nested run of the same runner | the types forbid it |
-//! | Z6 | one context for all runs | there are no contexts yet |
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -18,8 +17,12 @@ use std::rc::Rc;
 
 use clock::test_loop;
 use events::{Body, Log, Oops, awaits_end, body, pauses, raises, returns, sleeps};
+use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced};
+use innermost::context::ContextVar;
 use innermost::testing::virtual_loop;
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Runner, ready, run, sleep};
+use innermost::{
+    CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Runner, Step, from_fn, ready, run, sleep, yield_from,
+};
 
 fn is_runtime_error<T: std::fmt::Debug>(result: Result<T, Exception>, text: &str) {
     let raised = result.unwrap_err();
@@ -91,6 +94,45 @@ fn the_loop_is_made_when_it_is_needed_and_kept_for_all_runs() {
     runner.close().unwrap();
     assert!(first.is_closed());
     assert_eq!(log.take(), ["made"]);
+}
+
+// Z6
+#[test]
+fn what_one_run_sets_is_there_in_the_next_and_not_around_them() {
+    static COUNT: ContextVar<i32> = ContextVar::new("count");
+    COUNT.set(1);
+    let mut runner = Runner::with_loop(virtual_loop);
+    let mut counts = || {
+        let counts = ready(()).map(|()| {
+            let count = COUNT.get().expect("it is set");
+            COUNT.set(count + 1);
+            count
+        });
+        runner.run(counts).unwrap()
+    };
+    assert_eq!([counts(), counts(), counts()], [1, 2, 3]);
+    assert_eq!(COUNT.get().unwrap(), 1);
+}
+
+#[test]
+fn a_closing_runner_closes_the_async_generators_that_are_left() {
+    let log = Log::default();
+    let closed = log.adds("closed");
+    let mut numbers = AsyncGenerator::new(from_fn(move |sent: Result<(), Exception>| {
+        if let Err(exit) = sent {
+            closed();
+            return Err(exit);
+        }
+        Ok(Step::<_, (), ()>::Yield(Produced::Item(1)))
+    }));
+    let kept = numbers.clone();
+    let mut runner = Runner::with_loop(virtual_loop);
+    let takes_one = from_fn(move |mut sent| Ok(Step::Return(yield_from!(numbers.next(), sent)?)));
+    assert_eq!(runner.run(takes_one).unwrap(), Some(1));
+    assert_eq!(log.take(), [""; 0]);
+    runner.close().unwrap();
+    assert_eq!(log.take(), ["closed"]);
+    drop(kept);
 }
 
 #[test]

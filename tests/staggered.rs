@@ -13,7 +13,7 @@ use std::time::Duration;
 use innermost::testing::virtual_loop;
 use innermost::wait::{ExceptionGroup, Raced, staggered_race, timeout};
 use innermost::{
-    Await, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, from_fn,
+    Await, Awaitable, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, from_fn,
     happy_eyeballs, ready, sleep, yield_from,
 };
 use serde_json::{Value, json};
@@ -203,8 +203,7 @@ fn an_attempt_that_returns_although_it_was_cancelled_is_too_late() {
         let kept = Rc::clone(&kept);
         sleep(SECOND).map(move |()| kept)
     };
-    let attempts: [Box<dyn Coroutine<Yield = Await, Input = (), Return = Rc<()>>>; 2] =
-        [Box::new(stubborn), Box::new(quick)];
+    let attempts: [Box<dyn Awaitable<Return = Rc<()>>>; 2] = [Box::new(stubborn), Box::new(quick)];
     let raced = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).unwrap();
     assert_eq!(raced.winner.as_ref().map(|(index, _)| *index), Some(1));
     assert!(raced.exceptions[0].as_ref().is_some_and(Exception::is_cancelled));
@@ -218,7 +217,7 @@ fn a_panic_of_an_attempt_or_of_the_iterator_ends_the_race() {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
     let event_loop = virtual_loop().unwrap();
-    let attempts: [Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>; 2] =
+    let attempts: [Box<dyn Awaitable<Return = ()>>; 2] =
         [Box::new(sleep(9 * SECOND)), Box::new(from_fn(|_| panic!("an attempt")))];
     let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).map(drop).unwrap_err();
     let from_attempt = raised.downcast::<ExceptionGroup>().unwrap();
@@ -279,7 +278,7 @@ fn addresses<const N: usize>(texts: [&str; N]) -> [SocketAddr; N] {
 }
 
 /// Refuses, with an error of the system.
-fn refuse(after: Duration, kind: io::ErrorKind) -> impl Coroutine<Yield = Await, Input = (), Return = SocketAddr> {
+fn refuse(after: Duration, kind: io::ErrorKind) -> impl Awaitable<Return = SocketAddr> {
     sleep(after).then(move |()| Err::<innermost::Ready<_, _, _>, _>(io::Error::from(kind).into()))
 }
 

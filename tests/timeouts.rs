@@ -248,7 +248,7 @@ fn what_is_shielded_is_not_cancelled_by_the_deadline() {
     );
 }
 
-// O1
+// O1, T12
 #[test]
 fn a_cancel_from_elsewhere_passes() {
     expect(
@@ -299,7 +299,7 @@ fn an_inner_deadline_converts_and_the_outer_one_still_comes() {
     );
 }
 
-// O3
+// O3, T12
 #[test]
 fn two_deadlines_at_once_convert_once_each() {
     expect(

@@ -75,6 +75,8 @@ pub enum Kind {
     TypeError,
     /// A value out of range was given, or an object is in use.
     ValueError,
+    /// A context variable was asked for that is not set.
+    LookupError,
     /// A future was asked for, or given, a result at the wrong time.
     InvalidStateError,
     /// The user wants the program to end: Ctrl-C. Where a task ends with it, so does the run of its event loop.

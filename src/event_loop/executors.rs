@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{LoopHandle, running};
+use crate::context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::executor::{Executor, Job, Pending, ThreadFuture, ThreadPool, Wait};
 use crate::task::{Await, ErrorContext, Future, panicked};
@@ -149,7 +150,8 @@ impl<T: 'static> Coroutine for ThreadCall<T> {
 
 /// Runs a function that blocks in a thread of the running loop's default executor. asyncio's `to_thread`.
 ///
-/// It is submitted when this is first resumed; the rest is as for [`LoopHandle::run_in_executor`].
+/// It is submitted when this is first resumed, and runs in as much of the current context as is
+/// [sent to threads](crate::context::ContextVar::sent_to_threads); the rest is as for [`LoopHandle::run_in_executor`].
 ///
 /// ```
 /// use innermost::{EventLoop, to_thread};
@@ -185,6 +187,10 @@ impl<T: Send + 'static> Coroutine for ToThread<T> {
         if let Phase::Created(_) = self.0 {
             let Phase::Created(function) = mem::replace(&mut self.0, Phase::Over) else { unreachable!("it was there") };
             mem::replace(&mut sent, Ok(()))?;
+            let function = match context::current_for_thread() {
+                None => function,
+                Some(context) => Box::new(move || context.into_context().run(function)),
+            };
             self.0 = Phase::Called(running()?.run_in_executor(None, function)?);
         }
         let Phase::Called(call) = &mut self.0 else {

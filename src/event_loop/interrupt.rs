@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::LoopHandle;
+use super::{LoopHandle, SignalHandler};
 use crate::sys::signal;
 
 /// Ctrl-C is caught while this lives.
@@ -23,7 +23,8 @@ impl LoopHandle {
         }
         signal::claim(self.0.inbox.waker().raw_fd()).ok()?;
         let handler: Rc<dyn Fn()> = Rc::new(handler);
-        let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, Rc::clone(&handler));
+        let in_loop = SignalHandler { function: Rc::clone(&handler), context: None };
+        let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, in_loop);
         drop(former);
         let interrupts = Interrupts { event_loop: self.clone(), handler };
         signal::catch_interrupt().is_ok().then_some(interrupts)
@@ -39,7 +40,8 @@ impl Interrupts {
     fn release(&self) -> bool {
         let handlers = &self.event_loop.0.signal_handlers;
         // Who has added a handler meanwhile keeps it.
-        let is_ours = handlers.borrow().get(&signal::INTERRUPT).is_some_and(|now| Rc::ptr_eq(now, &self.handler));
+        let is_ours =
+            handlers.borrow().get(&signal::INTERRUPT).is_some_and(|now| Rc::ptr_eq(&now.function, &self.handler));
         if !is_ours {
             return false;
         }

@@ -108,7 +108,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed; `ValueError` for a future of another one.
     pub fn thread_future<T: Clone + Send + 'static>(&self, future: &Future<T>) -> Result<ThreadFuture<T>, Exception> {
         self.0.scheduler.check_open()?;
-        self.check_owns(future)?;
+        future.check_is_of(&self.0.scheduler)?;
         let (promise, in_thread) = Promise::new(Some(self.remote().origin()));
         self.lead_thread(future, promise, &in_thread, Future::result);
         Ok(in_thread)

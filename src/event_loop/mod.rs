@@ -24,6 +24,8 @@
 //! | `extensions.rs` | what rooms above keep for the loop |
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
+//! | `guest.rs`    | life as a guest of another loop |
+//! | `signals.rs`  | signal handlers |
 //! | `running.rs`  | which loop runs in this thread, and which is its current one |
 //! | `interrupt.rs` | Ctrl-C, while a main task runs |
 //!
@@ -35,18 +37,23 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use crate::coroutine::{Coroutine, Exception};
-use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector, signal};
-use crate::task::{AnyTask, Await, ErrorContext, Future, Handle, Run, Scheduler, Task, callback, spawn};
+use crate::context::Context;
+use crate::coroutine::Exception;
+use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
+use crate::task::{
+    AnyTask, Awaitable, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
+    callback, callback_in, spawn, spawn_with,
+};
 
 mod asyncgens;
 mod executors;
 mod extensions;
+mod guest;
 mod interrupt;
 mod links;
 mod memory;
@@ -56,6 +63,7 @@ mod remote_run;
 mod run;
 mod running;
 mod shutdown;
+mod signals;
 mod timers;
 mod turn;
 
@@ -74,6 +82,7 @@ pub use self::remote::{LoopGone, RemoteHandle};
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
+use self::signals::SignalHandler;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
 
@@ -121,11 +130,10 @@ struct Core {
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
-    signal_handlers: RefCell<BTreeMap<i32, Rc<dyn Fn()>>>,
+    signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
     asyncgens: Asyncgens,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
-    running: Cell<bool>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
     orphaned: Cell<bool>,
     /// How often the loop has run, counted at the end of each run.
@@ -175,7 +183,6 @@ impl EventLoop {
             signal_handlers: RefCell::new(BTreeMap::new()),
             asyncgens: Asyncgens::default(),
             scratch: Cell::default(),
-            running: Cell::new(false),
             orphaned: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
@@ -243,16 +250,29 @@ impl Drop for EventLoop {
 
 /// Scheduling.
 impl LoopHandle {
-    /// Runs `function` in the next turn, after what was queued before.
+    /// Runs `function` in the next turn, after what was queued before, in a copy of the current context.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
     pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
-        let callback = callback(Rc::clone(&self.0.scheduler), function);
+        Ok(self.push(callback(Rc::clone(&self.0.scheduler), function)))
+    }
+
+    /// The same, but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_soon`](Self::call_soon).
+    pub fn call_soon_in(&self, context: &Context, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.push(callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+    }
+
+    fn push(&self, callback: Rc<dyn Callback>) -> Handle {
         self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
-        Ok(Handle::new(callback))
+        Handle::new(callback)
     }
 
     /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
@@ -271,9 +291,49 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
-        let callback = callback(Rc::clone(&self.0.scheduler), function);
-        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback));
-        Ok(TimerHandle::new(Handle::new(callback), deadline))
+        Ok(self.set_timer(deadline, callback(Rc::clone(&self.0.scheduler), function)))
+    }
+
+    /// As [`call_later`](Self::call_later), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_later`](Self::call_later).
+    pub fn call_later_in(
+        &self,
+        context: &Context,
+        delay: Duration,
+        function: impl FnOnce() + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.call_at_in(context, self.time().saturating_add(delay), function)
+    }
+
+    /// As [`call_at`](Self::call_at), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_at`](Self::call_at).
+    pub fn call_at_in(
+        &self,
+        context: &Context,
+        deadline: Duration,
+        function: impl FnOnce() + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
+    }
+
+    /// A future of this loop that is finished once `delay` has passed.
+    pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
+        self.0.scheduler.check_open()?;
+        let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
+        self.0.timers.borrow_mut().push(self.time().saturating_add(delay), timed);
+        Ok(future)
+    }
+
+    fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
+        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback) as Rc<_>);
+        TimerHandle::new(Handle::new(callback), deadline)
     }
 
     /// The time on the loop's clock, read now.
@@ -294,9 +354,42 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         spawn(&self.0.scheduler, coroutine)
+    }
+
+    /// A task that is about to be made, to be given a name, a context, or an eager start:
+    /// `event_loop.task().name("reader").spawn(coroutine)`.
+    pub fn task(&self) -> TaskBuilder<'_, Self> {
+        TaskBuilder::new(self)
+    }
+
+    /// Has `factory` decide how each task of this loop is made: it is told what was said of the task, and may change it,
+    /// or refuse the task by raising. `None` for no such function. asyncio's `set_task_factory`; since a function cannot
+    /// take coroutines of all types, it does not make the task itself.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    /// use std::rc::Rc;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// event_loop.set_task_factory(Some(Rc::new(|options| {
+    ///     options.name.get_or_insert("anonymous".into());
+    ///     Ok(())
+    /// })));
+    /// let task = event_loop.create_task(ready(()))?;
+    /// assert_eq!(task.name(), "anonymous");
+    /// # event_loop.run_until_complete(task)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn set_task_factory(&self, factory: Option<TaskFactory>) {
+        self.0.scheduler.set_factory(factory);
+    }
+
+    /// What was set by [`set_task_factory`](Self::set_task_factory). asyncio's `get_task_factory`.
+    pub fn task_factory(&self) -> Option<TaskFactory> {
+        self.0.scheduler.factory()
     }
 
     /// Every task that has not ended, oldest first.
@@ -315,7 +408,7 @@ impl LoopHandle {
     }
 }
 
-/// Errors, signals, and life as a guest.
+/// Errors.
 impl LoopHandle {
     /// Has errors that nobody takes given to `handler`, in place of standard error.
     pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {
@@ -327,79 +420,25 @@ impl LoopHandle {
         self.0.scheduler.report(context);
     }
 
-    /// Calls `handler` from the loop whenever `signal` has come. One loop of the process can do that at a time.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
-    /// `RuntimeError` where the loop is closed.
-    pub fn add_signal_handler(&self, signal: i32, handler: impl Fn() + 'static) -> Result<(), Exception> {
-        self.0.scheduler.check_open()?;
-        signal::claim(self.0.inbox.waker().raw_fd())?;
-        if let Err(error) = signal::catch(signal) {
-            self.release_signals();
-            return Err(error.into());
-        }
-        let former = self.0.signal_handlers.borrow_mut().insert(signal, Rc::new(handler));
-        drop(former);
-        Ok(())
-    }
-
-    /// Leaves `signal` to the system's default again. `false` where it had no handler.
-    pub fn remove_signal_handler(&self, signal: i32) -> bool {
-        let removed = self.0.signal_handlers.borrow_mut().remove(&signal);
-        if removed.is_some() {
-            let _ = signal::restore(signal);
-        }
-        self.release_signals();
-        removed.is_some()
-    }
-
-    fn release_signals(&self) {
-        if self.0.signal_handlers.borrow().is_empty() {
-            signal::release(self.0.inbox.waker().raw_fd());
-        }
-    }
-
-    /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
-    /// [`next_deadline`](Self::next_deadline), and for the descriptor that [`with_fd`](Self::with_fd) gives to be
-    /// readable.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_forever`](Self::run_forever).
-    pub fn run_once(&self) -> Result<(), Exception> {
-        self.check_can_run()?;
-        self.stop();
-        self.run_forever()
-    }
-
-    /// When the loop has something to do by itself: now, if anything is ready; `None` where only a descriptor or another
-    /// thread can give it something.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        if self.0.scheduler.ready() > 0 {
-            return Some(self.time());
-        }
-        self.0.timers.borrow_mut().next_deadline()
-    }
-
     /// The memory that reads go to.
     pub(crate) fn spare_memory(&self) -> &SpareMemory {
         self.0.registry.spare()
     }
+}
 
-    /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
-    pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
-        if self.is_closed() {
-            return function(None);
-        }
-        if self.0.fd_for_hosts.get().is_none()
-            && let Some(fd) = self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok())
-        {
-            // Nobody else has set it: nothing of the user's has run in between.
-            let _ = self.0.fd_for_hosts.set(fd);
-        }
-        function(self.0.fd_for_hosts.get().map(AsFd::as_fd))
+impl TaskBuilder<'_, LoopHandle> {
+    /// Makes the task.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopHandle::create_task`]; what the [task factory](LoopHandle::set_task_factory) raises. What the coroutine
+    /// raises in an eager step is the task's.
+    pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        let Self { spawner, options } = self;
+        spawn_with(&spawner.0.scheduler, coroutine, options)
     }
 }
 

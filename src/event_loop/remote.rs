@@ -14,6 +14,7 @@ use std::vec::Vec;
 
 use super::LoopHandle;
 use super::running::find_running;
+use crate::context;
 use crate::sys::Waker;
 use crate::task::{ErrorContext, Run, Scheduler, panicked};
 
@@ -201,7 +202,10 @@ impl RemoteHandle {
     pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) -> Result<(), LoopGone> {
         match find_running().filter(|running| running.is_reached_through(&self.0)) {
             Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
-            None => self.0.push(Box::new(function)),
+            None => self.0.push(match context::current_for_thread() {
+                None => Box::new(function),
+                Some(context) => Box::new(move || context.into_context().run(function)),
+            }),
         }
     }
 }

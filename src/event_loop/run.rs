@@ -1,13 +1,12 @@
 //! Running the loop, and closing it.
 
-use core::any::Any;
-use core::ops::Deref;
+use std::rc::Rc;
 
 use super::LoopHandle;
 use super::running::find_running;
-use crate::coroutine::{Coroutine, Exception, Kind, Step};
+use crate::coroutine::{Exception, Kind};
 use crate::sys::signal;
-use crate::task::{Await, Future, Task};
+use crate::task::{AnyFuture, Scheduler};
 
 /// Running.
 impl LoopHandle {
@@ -33,48 +32,21 @@ impl LoopHandle {
         self.0.scheduler.take_leaving().map_or(Ok(()), Err)
     }
 
-    /// Runs until a coroutine has ended, and gives what it returned. A [`Future`] or [`Task`] of this loop is waited
-    /// for; anything else is made a task.
+    /// Runs until `future`, which is one of this loop, is done.
     ///
     /// # Errors
     ///
-    /// What the coroutine raised; `RuntimeError` as for [`run_forever`](Self::run_forever), and where the loop was
-    /// stopped before.
-    pub fn run_until_complete<C>(&self, coroutine: C) -> Result<C::Return, Exception>
-    where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
-    {
-        self.check_can_run()?;
-        let (future, awaited) = match self.as_future(&coroutine)? {
-            Some(future) => (future, Some(coroutine)),
-            None => (Future::clone(&*self.create_task(coroutine)?), None),
-        };
-        self.run_until_done(&future)?;
-        // Others may have handles to what was a future before: their result is cloned, as it is for all who await it.
-        match awaited.map(|mut awaited| awaited.resume(Ok(()))) {
-            Some(resumed) => match resumed? {
-                Step::Return(result) => Ok(result),
-                Step::Yield(_) | Step::Delegate(_) => unreachable!("it is done"),
-            },
-            None => future.take_result(),
-        }
-    }
-
-    /// Runs until a future of this loop is done, however it ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_until_complete`](Self::run_until_complete), but for what the coroutine raises.
-    pub(crate) fn run_until_done<T: 'static>(&self, future: &Future<T>) -> Result<(), Exception> {
+    /// As [`run_forever`](Self::run_forever), and where the loop was stopped before.
+    pub(crate) fn run_until_done(&self, future: &AnyFuture) -> Result<(), Exception> {
         // Where something else stops the loop, the callback may be queued already: it is for this run alone.
         let (this, run) = (self.clone(), self.0.runs.get());
-        let stop = future.add_done_callback(move |_| {
+        let stop = future.notify(move || {
             if this.0.runs.get() == run {
                 this.stop();
             }
         });
         let ran = self.run_forever();
-        future.remove_done_callback(stop);
+        future.remove_callback(stop);
         ran?;
         if !future.done() {
             return Err(Exception::message(Kind::RuntimeError, "Event loop stopped before Future completed."));
@@ -82,41 +54,9 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// The future that a coroutine is, where it is one, or that its task is.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another loop.
-    pub fn ensure_future<C>(&self, coroutine: C) -> Result<Future<C::Return>, Exception>
-    where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
-    {
-        match self.as_future(&coroutine)? {
-            Some(future) => Ok(future),
-            None => Ok(Future::clone(&*self.create_task(coroutine)?)),
-        }
-    }
-
-    /// # Errors
-    ///
-    /// `ValueError` for a future of another loop.
-    fn as_future<C: Coroutine + 'static>(&self, coroutine: &C) -> Result<Option<Future<C::Return>>, Exception> {
-        let any: &dyn Any = coroutine;
-        let task = any.downcast_ref::<Task<C::Return>>().map(Deref::deref);
-        let Some(future) = any.downcast_ref::<Future<C::Return>>().or(task) else { return Ok(None) };
-        self.check_owns(future)?;
-        Ok(Some(future.clone()))
-    }
-
-    /// # Errors
-    ///
-    /// `ValueError` for a future of another loop.
-    pub(crate) fn check_owns<T: 'static>(&self, future: &Future<T>) -> Result<(), Exception> {
-        if !future.is_of(&self.0.scheduler) {
-            let text = "The future belongs to a different loop than the one specified as the loop argument";
-            return Err(Exception::message(Kind::ValueError, text));
-        }
-        Ok(())
+    /// The part of it that futures know.
+    pub(crate) fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.0.scheduler
     }
 
     /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
@@ -126,7 +66,7 @@ impl LoopHandle {
 
     /// Whether the loop runs.
     pub fn is_running(&self) -> bool {
-        self.0.running.get()
+        self.0.scheduler.is_running()
     }
 
     /// Whether the loop is closed.
@@ -166,7 +106,10 @@ impl LoopHandle {
         Ok(())
     }
 
-    pub(super) fn check_can_run(&self) -> Result<(), Exception> {
+    /// # Errors
+    ///
+    /// As [`run_forever`](Self::run_forever).
+    pub(crate) fn check_can_run(&self) -> Result<(), Exception> {
         self.0.scheduler.check_open()?;
         if self.is_running() {
             return Err(Exception::message(Kind::RuntimeError, "This event loop is already running"));

@@ -5,6 +5,7 @@ use std::format;
 use std::rc::{Rc, Weak};
 
 use super::{Core, LoopHandle};
+use crate::context;
 use crate::coroutine::{Exception, Kind};
 
 std::thread_local! {
@@ -53,23 +54,27 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
 impl LoopHandle {
     /// Makes this the running loop until what is returned is dropped, by a panic too.
     pub(super) fn enter(&self) -> Running<'_> {
-        self.0.running.set(true);
+        self.0.scheduler.set_running(true);
         RUNNING.set(Some(Rc::clone(&self.0)));
-        Running(self)
+        Running { event_loop: self, _context: context::enter(None) }
     }
 }
 
-pub(super) struct Running<'a>(&'a LoopHandle);
+pub(super) struct Running<'a> {
+    event_loop: &'a LoopHandle,
+    /// That of the program around the run, which is the current one again when this is dropped.
+    _context: context::Entered,
+}
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.0.running.set(false);
-        self.0.0.scheduler.set_stopping(false);
-        self.0.0.runs.set(self.0.0.runs.get().wrapping_add(1));
+        self.event_loop.0.scheduler.set_running(false);
+        self.event_loop.0.scheduler.set_stopping(false);
+        self.event_loop.0.runs.set(self.event_loop.0.runs.get().wrapping_add(1));
         RUNNING.take();
-        if self.0.0.orphaned.get() {
+        if self.event_loop.0.orphaned.get() {
             // Not refused: it does not run any more.
-            let _ = self.0.close();
+            let _ = self.event_loop.close();
         }
     }
 }

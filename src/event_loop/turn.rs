@@ -6,17 +6,16 @@
 //! of `epoll_wait`; a descriptor waits for 64 callbacks more at the most. Time and order are as if it had been asked.
 
 use core::time::Duration;
-use std::boxed::Box;
 use std::format;
 use std::io;
 use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
-use super::{Core, Scratch, WAKER};
+use super::{Core, Scratch, SignalHandler, WAKER};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Event, Waiting, signal};
-use crate::task::{Run, callback};
+use crate::task::{Run, callback_in};
 
 /// How many callbacks may run before the selector is asked again.
 const SHARE: usize = 64;
@@ -102,8 +101,9 @@ impl Core {
         }
         for signal in signal::take_pending() {
             let handler = self.signal_handlers.borrow().get(&signal).cloned();
-            if let Some(handler) = handler {
-                self.scheduler.push(callback(Rc::clone(&self.scheduler), Box::new(move || handler())) as Rc<dyn Run>);
+            if let Some(SignalHandler { function, context }) = handler {
+                let call = move || function();
+                self.scheduler.push(callback_in(context, Rc::clone(&self.scheduler), call) as Rc<dyn Run>);
             }
         }
     }

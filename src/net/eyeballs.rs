@@ -11,7 +11,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::wait::{Raced, StaggeredRace, staggered_race};
 use crate::yield_from;
 
@@ -50,7 +50,7 @@ pub fn happy_eyeballs<F, C>(
 ) -> HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     HappyEyeballs { addresses: addresses.into_iter().collect(), phase: Phase::Created { delay, connector } }
 }
@@ -59,7 +59,7 @@ where
 pub struct HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     addresses: Rc<[SocketAddr]>,
     phase: Phase<F, C>,
@@ -68,7 +68,7 @@ where
 enum Phase<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     Created {
         delay: Option<Duration>,
@@ -100,7 +100,7 @@ impl<F: FnMut(SocketAddr) -> C, C> Iterator for Attempts<F> {
 impl<F, C> Coroutine for HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     type Yield = Await;
     type Input = ();
@@ -152,7 +152,7 @@ where
 impl<F, C> HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn start(&self, delay: Option<Duration>, mut connector: F) -> Result<Phase<F, C>, Exception> {
         match *self.addresses {
@@ -174,7 +174,7 @@ fn is_failure(raised: &Exception) -> bool {
 impl<F, C> fmt::Debug for HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "happy_eyeballs({:?})", self.addresses)

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::{LookupError, Query, Service};
-use crate::coroutine::{Coroutine, CoroutineExt, Exception, ready};
+use crate::coroutine::{CoroutineExt, Exception, ready};
 use crate::event_loop::{running, to_thread};
 use crate::executor::Executor;
 use crate::sys::names::{self, AddrInfo, Family, LookupErrorKind, NameFlags, Protocol, SocketType};
-use crate::task::Await;
+use crate::task::Awaitable;
 
 /// What a [`Resolve`] answers with: a coroutine that gives a `T`, or raises a [`LookupError`].
-pub type Answer<T> = Box<dyn Coroutine<Yield = Await, Input = (), Return = T>>;
+pub type Answer<T> = Box<dyn Awaitable<Return = T>>;
 
 /// Looks names and addresses up: the system, a table, a cache, one that speaks DNS.
 /// [`set_resolver`](crate::LoopHandle::set_resolver) puts it in the system's place.

@@ -22,7 +22,11 @@ use std::string::String;
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
 use super::shared::{Produced, Shared, Status};
-use super::{Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, Withdrawn};
+use super::{
+    Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
+    WaitTarget, Withdrawn, spawn_with,
+};
+use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
 
 /// A task whatever its coroutine.
@@ -31,6 +35,8 @@ pub(crate) trait Erased: Eventual + Run {
     fn state(&self) -> &TaskState;
     /// Where its coroutine stands.
     fn stack_trace(&self) -> StackTrace;
+    /// What it has failed with, for people: it does not count as retrieved.
+    fn failure(&self) -> Option<Exception>;
     /// Its step has panicked: ends with this.
     fn panicked(self: Rc<Self>, panic: Exception);
     /// Closes the coroutine, and ends cancelled.
@@ -40,14 +46,14 @@ pub(crate) trait Erased: Eventual + Run {
 /// The part of a task that does not depend on its coroutine.
 pub(crate) struct TaskState {
     number: u64,
-    key: Cell<u32>,
-    /// Whether its next step is not just the next step: it is done, or something may be to be thrown in.
-    special: Cell<bool>,
+    pub(super) key: Cell<u32>,
+    /// Whether its next step is not just the next step: it is done, something may be to be thrown in, or it has a context.
+    pub(super) special: Cell<bool>,
     /// Whether a cancel is on its way through this task to what it waits for.
     pub(super) cancelling: Cell<bool>,
     /// What it waits for; while it runs, what it has waited for. `None` before its first wait, and once it is done.
     pub(super) waits_for: Cell<Option<Await>>,
-    rare: Cell<Option<Box<Rare>>>,
+    pub(super) rare: Cell<Option<Box<Rare>>>,
 }
 
 /// What few tasks have, kept apart so that all others are small.
@@ -55,40 +61,37 @@ pub(crate) struct TaskState {
 pub(super) struct Rare {
     pub(super) name: Option<Rc<str>>,
     /// What the next step throws in.
-    throw: Option<Exception>,
+    pub(super) throw: Option<Exception>,
     /// How often its cancellation was asked for.
     cancels: u32,
+    /// Where it runs; `None` where nothing was ever set in that.
+    pub(super) context: Option<Context>,
 }
 
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
-struct TaskCell<C: Coroutine> {
-    shared: Shared<C::Return>,
-    state: TaskState,
+pub(super) struct TaskCell<C: Coroutine> {
+    pub(super) shared: Shared<C::Return>,
+    pub(super) state: TaskState,
     driver: RefCell<Driver<C>>,
 }
 
-/// Makes a task and queues its first step.
+/// Makes a task and queues its first step, if no task factory says otherwise.
 ///
 /// # Errors
 ///
-/// `RuntimeError` where the loop is closed.
+/// `RuntimeError` where the loop is closed; what a task factory raises.
 pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     scheduler.check_open()?;
-    let task = Rc::new(TaskCell {
-        shared: Shared::new(Rc::clone(scheduler)),
-        state: TaskState {
-            number: scheduler.next_number(),
-            key: Cell::new(0),
-            special: Cell::new(false),
-            cancelling: Cell::new(false),
-            waits_for: Cell::new(None),
-            rare: Cell::new(None),
-        },
-        driver: RefCell::new(Driver::new(coroutine)),
-    });
+    if scheduler.has_factory() {
+        return spawn_with(scheduler, coroutine, TaskOptions::default());
+    }
+    let task = TaskCell::new(scheduler, coroutine);
+    if context::is_set() {
+        task.state.set_context(context::copy_current());
+    }
     task.state.key.set(scheduler.insert(Rc::clone(&task) as Rc<_>));
     scheduler.push(Rc::clone(&task) as Rc<_>);
     Ok(Task::of(Future::of(task as Rc<_>)))
@@ -96,21 +99,39 @@ where
 
 impl<C> TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
+    pub(super) fn new(scheduler: &Rc<Scheduler>, coroutine: C) -> Rc<Self> {
+        Rc::new(Self {
+            shared: Shared::new(Rc::clone(scheduler)),
+            state: TaskState {
+                number: scheduler.next_number(),
+                key: Cell::new(0),
+                special: Cell::new(false),
+                cancelling: Cell::new(false),
+                waits_for: Cell::new(None),
+                rare: Cell::new(None),
+            },
+            driver: RefCell::new(Driver::new(coroutine)),
+        })
+    }
+
     fn future(self: &Rc<Self>) -> Future<C::Return> {
         Future::of(Rc::clone(self) as Rc<_>)
     }
 
     /// One step: up to the next thing to wait for, or to the end.
     #[inline(always)]
-    fn step(self: Rc<Self>, sent: Result<(), Exception>) {
+    pub(super) fn step(self: Rc<Self>, sent: Result<(), Exception>) {
         let scheduler = &self.shared.scheduler;
         let Ok(mut driver) = self.driver.try_borrow_mut() else { return self.put_off(sent) };
         let outer = scheduler.enter(self.state.key.get());
         let driven = driver.resume(sent);
         drop(driver);
         scheduler.leave(outer);
+        if context::is_set() {
+            self.state.keep_context();
+        }
         match driven {
             Driven::Yield(wanted) => self.wait_for(wanted),
             Driven::End(outcome) => self.end(outcome),
@@ -123,14 +144,19 @@ where
         if self.shared.done() {
             return;
         }
-        self.state.special.set(false);
-        let thrown = self.state.take_throw();
+        let (thrown, context) = self.state.take_throw_and_context();
+        self.state.special.set(context.is_some());
+        if context.is_some() {
+            // Between two steps there is none.
+            drop(context::swap(context));
+        }
         let waits_for = self.state.waits_for.take();
         if let (Some(thrown), None) = (&thrown, &waits_for) {
             // It has not started: there is no yield at which to raise that, so the body never runs.
             let thrown = thrown.clone();
             self.discard();
-            return self.end(Err(thrown));
+            self.end(Err(thrown));
+            return context::clear();
         }
         // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
         let failed = waits_for.as_ref().and_then(Await::raised);
@@ -148,6 +174,7 @@ where
         if let Err(thrown) = sent {
             self.state.set_throw(thrown);
         }
+        context::clear();
         self.queue();
     }
 
@@ -164,10 +191,15 @@ where
             return self.queue();
         }
         let _former = self.state.waits_for.replace(Some(wanted));
-        // Cancelled while it ran: what it waits for now is cancelled at once.
-        if self.state.special.get()
-            && let Some(cancelled) = self.state.take_throw()
-        {
+        if self.state.special.get() {
+            self.waits_specially();
+        }
+    }
+
+    /// It may have been cancelled while it ran: what it waits for now is cancelled at once.
+    #[cold]
+    fn waits_specially(self: Rc<Self>) {
+        if let Some(cancelled) = self.state.take_throw() {
             cancel_waits(self, cancelled);
         }
     }
@@ -230,6 +262,7 @@ where
 impl<C: Coroutine> Drop for TaskCell<C> {
     fn drop(&mut self) {
         if let Some(exception) = self.shared.never_retrieved() {
+            let _outer = context::enter(self.state.context());
             let context = ErrorContext::new("Task exception was never retrieved").caused_by(exception);
             self.shared.scheduler.report(context.about(&format_args!("Task({}, failed)", self.state.name())));
         }
@@ -238,7 +271,7 @@ impl<C: Coroutine> Drop for TaskCell<C> {
 
 impl<C> Run for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn run(self: Rc<Self>) {
         if self.state.special.get() {
@@ -258,7 +291,7 @@ where
 
 impl<C> Erased for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn state(&self) -> &TaskState {
         &self.state
@@ -269,6 +302,10 @@ where
             Ok(driver) => StackTrace::new(driver.describe(), self.state.waits_for()),
             Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),
         }
+    }
+
+    fn failure(&self) -> Option<Exception> {
+        self.shared.failure()
     }
 
     fn panicked(self: Rc<Self>, panic: Exception) {
@@ -290,7 +327,7 @@ where
 
 impl<C> Produced<C::Return> for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn shared(&self) -> &Shared<C::Return> {
         &self.shared
@@ -307,7 +344,7 @@ where
 
 impl<C> Eventual for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn scheduler(&self) -> &Rc<Scheduler> {
         &self.shared.scheduler
@@ -334,9 +371,9 @@ where
     }
 }
 
-impl<C> Awaitable for TaskCell<C>
+impl<C> WaitTarget for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
@@ -367,10 +404,15 @@ where
 
 impl<C> fmt::Debug for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task({}, {})", self.state.name(), self.shared.state())
+        write!(f, "Task({}, {}", self.state.name(), self.shared.state())?;
+        match self.state.waits_for().filter(|_| f.alternate()) {
+            // Not in turn what that waits for: a chain may be as long as its user likes, and a circle.
+            Some(wanted) => write!(f, ", waits for {wanted})"),
+            None => f.write_str(")"),
+        }
     }
 }
 
@@ -444,7 +486,7 @@ impl TaskState {
     }
 
     /// What is in the rare part, or would be, if it were there.
-    fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
+    pub(super) fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
         let rare = self.rare.take();
         let result = rare.as_deref().map(look).unwrap_or_default();
         self.rare.set(rare);

@@ -8,7 +8,10 @@ use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Status, Waiter};
-use super::{AnyFuture, Await, Awaitable, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Withdrawn};
+use super::{
+    AnyFuture, Await, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed, WaitTarget, Withdrawn,
+};
+use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
@@ -84,7 +87,7 @@ impl<T: 'static> Eventual for Open<T> {
     }
 }
 
-impl<T: 'static> Awaitable for Open<T> {
+impl<T: 'static> WaitTarget for Open<T> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.0.wake_when_done(task, of)
     }
@@ -106,6 +109,34 @@ impl<T: 'static> Awaitable for Open<T> {
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
         self.0.take_waiter(task)
+    }
+}
+
+/// As what a timer runs: it is finished then. So a sleep needs no callback beside its future.
+impl Run for Open<()> {
+    fn run(self: Rc<Self>) {
+        // Cancelled in the same turn: then there is nothing to tell.
+        if !self.0.done() {
+            self.0.finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
+        }
+    }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.0.scheduler).push(self);
+    }
+}
+
+impl Timed for Open<()> {
+    fn cancelled(&self) -> bool {
+        self.0.done()
+    }
+}
+
+impl Future<()> {
+    /// A future, and the same for a timer that is to finish it.
+    pub(crate) fn timed(scheduler: Rc<Scheduler>) -> (Self, Rc<dyn Timed>) {
+        let open = Rc::new(Open(Shared::new(scheduler)));
+        (Self(Rc::clone(&open) as Rc<_>), open)
     }
 }
 
@@ -218,9 +249,15 @@ impl<T: 'static> Future<T> {
         Rc::clone(&self.0).task()
     }
 
-    /// Whether it is one of the loop to which `scheduler` belongs.
-    pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
-        Rc::ptr_eq(&self.shared().scheduler, scheduler)
+    /// # Errors
+    ///
+    /// `ValueError` for a future of another loop than that to which `scheduler` belongs.
+    pub(crate) fn check_is_of(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
+        if !Rc::ptr_eq(&self.shared().scheduler, scheduler) {
+            let text = "The future belongs to a different loop than the one specified as the loop argument";
+            return Err(Exception::message(Kind::ValueError, text));
+        }
+        Ok(())
     }
 
     fn shared(&self) -> &Shared<T> {
@@ -280,10 +317,18 @@ impl<T: 'static> Future<T> {
     }
 
     /// Has `callback` called with the future, from the ready queue, once it is done; after those that were added
-    /// before.
+    /// before. It runs in a copy of the context that is current now.
     pub fn add_done_callback(&self, callback: impl FnOnce(Self) + 'static) -> CallbackId {
         let id = self.shared().next_callback();
-        self.shared().add(Waiter::Callback(id, Box::new(callback)), || self.clone());
+        self.shared().add(Waiter::callback(id, Box::new(callback)), || self.clone());
+        id
+    }
+
+    /// The same, but `callback` runs in the given context itself.
+    pub fn add_done_callback_in(&self, context: &Context, callback: impl FnOnce(Self) + 'static) -> CallbackId {
+        let id = self.shared().next_callback();
+        let waiter = Waiter::InContext(id, Box::new((context.clone(), Box::new(callback))));
+        self.shared().add(waiter, || self.clone());
         id
     }
 

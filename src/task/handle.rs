@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::schedule::panicked;
 use super::{ErrorContext, Run, Scheduler};
+use crate::context::{self, Context};
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
 #[derive(Clone)]
@@ -26,6 +27,12 @@ impl Handle {
     pub fn cancelled(&self) -> bool {
         self.0.cancelled()
     }
+
+    /// The context in which it runs; an empty one where nothing was set when it was scheduled. asyncio's
+    /// `Handle.get_context`.
+    pub fn context(&self) -> Context {
+        self.0.context().unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Handle {
@@ -34,29 +41,76 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// What a handle can do, whatever its closure.
-pub(crate) trait Callback: Run {
-    fn cancel(&self);
+/// Something that is to run later, if it is not cancelled until then.
+pub(crate) trait Timed: Run {
+    /// Whether it need not run any more.
     fn cancelled(&self) -> bool;
 }
 
-/// A callback for the ready queue of `scheduler`: one allocation.
-pub(crate) fn callback<F: FnOnce() + 'static>(scheduler: Rc<Scheduler>, callback: F) -> Rc<dyn Callback> {
-    Rc::new(CallbackCell { scheduler, callback: Cell::new(Some(callback)), cancelled: Cell::new(false) })
+/// What a handle can do, whatever its closure.
+pub(crate) trait Callback: Timed {
+    fn cancel(&self);
+    fn context(&self) -> Option<Context>;
 }
 
-struct CallbackCell<F> {
+/// A callback for the ready queue of `scheduler`, to be run in a copy of the context that is current now: one allocation
+/// where nothing is set in that.
+pub(crate) fn callback<F: FnOnce() + 'static>(scheduler: Rc<Scheduler>, callback: F) -> Rc<dyn Callback> {
+    let context = if context::is_set() { context::copy_current() } else { None };
+    callback_in(context, scheduler, callback)
+}
+
+/// The same, to be run in the given context, or in one in which nothing is set.
+pub(crate) fn callback_in<F: FnOnce() + 'static>(
+    context: Option<Context>,
     scheduler: Rc<Scheduler>,
+    callback: F,
+) -> Rc<dyn Callback> {
+    let (callback, cancelled) = (Cell::new(Some(callback)), Cell::new(false));
+    match context {
+        None => Rc::new(CallbackCell { scheduler, within: (), callback, cancelled }),
+        Some(within) => Rc::new(CallbackCell { scheduler, within, callback, cancelled }),
+    }
+}
+
+/// `W` is the context in which it runs, or nothing: who uses no context has no word for it.
+struct CallbackCell<F, W> {
+    scheduler: Rc<Scheduler>,
+    within: W,
     callback: Cell<Option<F>>,
     cancelled: Cell<bool>,
 }
 
-impl<F: FnOnce() + 'static> Run for CallbackCell<F> {
+trait Within: 'static {
+    fn context(&self) -> Option<Context>;
+}
+
+impl Within for () {
+    #[inline(always)]
+    fn context(&self) -> Option<Context> {
+        None
+    }
+}
+
+impl Within for Context {
+    fn context(&self) -> Option<Context> {
+        Some(self.clone())
+    }
+}
+
+impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
     fn run(self: Rc<Self>) {
         let Some(callback) = self.callback.take() else { return };
+        if let Some(context) = self.within.context() {
+            // Between two callbacks there is none.
+            drop(context::swap(Some(context)));
+        }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
             let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
             self.scheduler.report(context.about(core::any::type_name::<F>()));
+        }
+        if context::is_set() {
+            context::clear();
         }
     }
 
@@ -65,7 +119,13 @@ impl<F: FnOnce() + 'static> Run for CallbackCell<F> {
     }
 }
 
-impl<F: FnOnce() + 'static> Callback for CallbackCell<F> {
+impl<F: FnOnce() + 'static, W: Within> Timed for CallbackCell<F, W> {
+    fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+}
+
+impl<F: FnOnce() + 'static, W: Within> Callback for CallbackCell<F, W> {
     fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
@@ -73,7 +133,7 @@ impl<F: FnOnce() + 'static> Callback for CallbackCell<F> {
         }
     }
 
-    fn cancelled(&self) -> bool {
-        self.cancelled.get()
+    fn context(&self) -> Option<Context> {
+        self.within.context()
     }
 }

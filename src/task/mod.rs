@@ -26,7 +26,9 @@
 //! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
 //! | `cell.rs`      | what a task is, and how it takes a step |
 //! | `cancel.rs`    | how a cancel finds its way |
+//! | `special.rs`   | tasks of which more is said: a context, a name, an eager start |
 //! | `handle.rs`    | [`Handle`]: a callback in the queue |
+//! | `options.rs`   | [`TaskOptions`]: what can be said of a task before it is made |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
@@ -37,21 +39,25 @@ mod eventual;
 mod future;
 mod gathering;
 mod handle;
+mod options;
 mod schedule;
 mod shared;
+mod special;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 mod waiters;
 
-pub use self::await_on::{Await, Awaited};
-pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
+pub use self::await_on::{Await, Awaitable, Awaited};
+pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
 pub(crate) use self::cell::{Erased, spawn};
 pub use self::eventual::AnyFuture;
 pub(crate) use self::eventual::Eventual;
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
-pub(crate) use self::handle::{Callback, callback};
+pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
+pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
 pub use self::schedule::ErrorContext;
 pub(crate) use self::schedule::{Run, Scheduler, panicked};
+pub(crate) use self::special::spawn_with;
 pub use self::task::{AnyTask, Task};

@@ -12,6 +12,8 @@ use std::vec::Vec;
 use slab::Slab;
 
 use super::Erased;
+use super::options::TaskFactory;
+use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
 /// Something in the ready queue.
@@ -38,12 +40,16 @@ pub(crate) struct Scheduler {
     /// The key of the task whose step runs, or [`NOBODY`].
     current: Cell<u32>,
     handler: Cell<Option<ErrorHandler>>,
+    factory: Cell<Option<TaskFactory>>,
+    /// Whether there is one: to look at this is cheap.
+    has_factory: Cell<bool>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
     /// Whether the loop is to return at the end of this turn.
     stopping: Cell<bool>,
     /// What it is to raise then.
     leaving: Cell<Option<Exception>>,
+    running: Cell<bool>,
     /// What the running step may still do without waiting: see [`spend`](Self::spend).
     budget: Cell<u32>,
 }
@@ -62,10 +68,13 @@ impl Scheduler {
             tasks: RefCell::new(Slab::new()),
             current: Cell::new(NOBODY),
             handler: Cell::new(None),
+            factory: Cell::new(None),
+            has_factory: Cell::new(false),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
             stopping: Cell::new(false),
             leaving: Cell::new(None),
+            running: Cell::new(false),
             budget: Cell::new(BUDGET),
         }
     }
@@ -103,10 +112,16 @@ impl Scheduler {
             match self.current() {
                 Some(task) => {
                     self.leave(NOBODY);
-                    self.reporting(|| task.panicked(raised));
+                    self.reporting(|| Rc::clone(&task).panicked(raised));
+                    task.state().keep_context();
                 }
                 None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
             }
+            context::clear();
+        }
+        // What a destructor has set, after the step that it belongs to.
+        if context::is_set() {
+            context::clear();
         }
         count
     }
@@ -135,6 +150,15 @@ impl Scheduler {
         self.leaving.take()
     }
 
+    /// Whether the loop runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    pub(crate) fn set_running(&self, running: bool) {
+        self.running.set(running);
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
     }
@@ -155,6 +179,7 @@ impl Scheduler {
         self.closed.set(true);
         self.drop_each(self.ready.take());
         for task in self.live_tasks() {
+            let _outer = context::enter(task.state().context());
             self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
             self.reporting(|| task.destroy());
         }
@@ -215,6 +240,15 @@ impl Scheduler {
         self.current.set(outer);
     }
 
+    /// Calls `step`, which is another task's, in the middle of a step, and makes all be as it was.
+    pub(super) fn amid_step<R>(&self, step: impl FnOnce() -> R) -> std::thread::Result<R> {
+        let (current, budget) = (self.current.get(), self.budget.get());
+        let stepped = catch_unwind(AssertUnwindSafe(step));
+        self.current.set(current);
+        self.budget.set(budget);
+        stepped
+    }
+
     /// Counts an operation that found its descriptor ready; `false` when the step has had its share. Without that, a
     /// task whose peer is always ready would never wait, and nobody else would run.
     #[inline]
@@ -228,6 +262,23 @@ impl Scheduler {
         }
     }
 
+    pub(crate) fn set_factory(&self, factory: Option<TaskFactory>) {
+        self.has_factory.set(factory.is_some());
+        drop(self.factory.replace(factory));
+    }
+
+    #[inline]
+    pub(crate) fn has_factory(&self) -> bool {
+        self.has_factory.get()
+    }
+
+    /// What decides on the options of new tasks.
+    pub(crate) fn factory(&self) -> Option<TaskFactory> {
+        let factory = self.factory.take();
+        self.factory.set(factory.clone());
+        factory
+    }
+
     pub(crate) fn set_handler(&self, handler: Option<ErrorHandler>) {
         drop(self.handler.replace(handler));
     }
@@ -237,6 +288,7 @@ impl Scheduler {
     pub(crate) fn report(&self, context: ErrorContext) {
         let handler = self.handler.take();
         self.handler.set(handler.clone());
+        let _outer = context.context.as_ref().map(|within| context::enter(Some(within.clone())));
         let Some(handler) = handler else { return default_handler(&context) };
         let told = &context;
         // It goes there too: it may have set another in its place.
@@ -283,6 +335,8 @@ pub struct ErrorContext {
     pub exception: Option<Exception>,
     /// The task or future that it happened to, as it prints itself.
     pub source: Option<Box<str>>,
+    /// The context in which the handler runs; `None` for that which is current when it is told.
+    pub context: Option<Context>,
 }
 
 impl ErrorContext {
@@ -297,7 +351,7 @@ impl ErrorContext {
     /// # Ok::<(), Exception>(())
     /// ```
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), exception: None, source: None }
+        Self { message: message.into(), exception: None, source: None, context: None }
     }
 
     /// The same, because of an exception.
@@ -310,6 +364,12 @@ impl ErrorContext {
     #[must_use]
     pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
         Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
+    }
+
+    /// The same, to be told in the context of what it happened to.
+    #[must_use]
+    pub fn in_context(self, context: Context) -> Self {
+        Self { context: Some(context), ..self }
     }
 }
 

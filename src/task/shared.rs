@@ -13,7 +13,8 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::waiters::{Key, WaiterList};
-use super::{CallbackId, Erased, Eventual, Future, Run, Scheduler, callback};
+use super::{CallbackId, Erased, Eventual, Future, Run, Scheduler, callback_in};
+use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
 /// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
@@ -57,16 +58,31 @@ enum Waiters<T> {
 
 pub(super) enum Waiter<T> {
     Task(Rc<dyn Run>),
-    Callback(CallbackId, Box<dyn FnOnce(Future<T>)>),
-    /// A callback that knows its future, or need not.
+    Callback(CallbackId, DoneCallback<T>),
+    /// A callback of our own, that knows its future, or need not.
     Notice(CallbackId, Box<dyn FnOnce()>),
+    /// A callback that runs in a context. That is rare, and must not make the others larger.
+    InContext(CallbackId, Box<(Context, DoneCallback<T>)>),
+}
+
+pub(super) type DoneCallback<T> = Box<dyn FnOnce(Future<T>)>;
+
+impl<T> Waiter<T> {
+    /// A callback for the context that is current now.
+    pub(super) fn callback(id: CallbackId, callback: DoneCallback<T>) -> Self {
+        let context = if context::is_set() { context::copy_current() } else { None };
+        match context {
+            None => Self::Callback(id, callback),
+            Some(context) => Self::InContext(id, Box::new((context, callback))),
+        }
+    }
 }
 
 impl<T> Waiter<T> {
     pub(super) fn key(&self) -> Key {
         match self {
             Self::Task(run) => Key::Task(Rc::as_ptr(run).cast()),
-            Self::Callback(id, _) | Self::Notice(id, _) => Key::Callback(*id),
+            Self::Callback(id, _) | Self::Notice(id, _) | Self::InContext(id, _) => Key::Callback(*id),
         }
     }
 }
@@ -124,6 +140,11 @@ impl<T> Shared<T> {
             return None;
         }
         self.retrieved.set(true);
+        self.failure()
+    }
+
+    /// The same, for people: it does not count as retrieved.
+    pub(super) fn failure(&self) -> Option<Exception> {
         let outcome = self.outcome.take();
         let raised = outcome.as_ref().and_then(|outcome| outcome.as_ref().err().cloned());
         self.outcome.set(outcome);
@@ -209,7 +230,7 @@ impl<T: 'static> Shared<T> {
     pub(super) fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
         let id = self.next_callback();
         if self.done() {
-            self.scheduler.push(callback(Rc::clone(&self.scheduler), notice));
+            self.queue_callback(None, notice);
         } else {
             self.push(self.waiters.replace(Waiters::None), Waiter::Notice(id, notice));
         }
@@ -238,7 +259,7 @@ impl<T: 'static> Shared<T> {
         }
         match self.take_from_list(Key::Task(task))? {
             Waiter::Task(run) => Some(run),
-            Waiter::Callback(..) | Waiter::Notice(..) => None,
+            Waiter::Callback(..) | Waiter::Notice(..) | Waiter::InContext(..) => None,
         }
     }
 
@@ -264,11 +285,19 @@ impl<T: 'static> Shared<T> {
     fn queue(&self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.wake(task, may_have_failed),
-            Waiter::Notice(_, notice) => self.scheduler.push(callback(Rc::clone(&self.scheduler), notice)),
+            Waiter::Notice(_, notice) => self.queue_callback(None, notice),
             Waiter::Callback(_, function) => {
                 let this = this();
-                self.scheduler.push(callback(Rc::clone(&self.scheduler), move || function(this)));
+                self.queue_callback(None, move || function(this));
+            }
+            Waiter::InContext(_, waiter) => {
+                let (this, (context, function)) = (this(), *waiter);
+                self.queue_callback(Some(context), move || function(this));
             }
         }
+    }
+
+    fn queue_callback(&self, context: Option<Context>, function: impl FnOnce() + 'static) {
+        self.scheduler.push(callback_in(context, Rc::clone(&self.scheduler), function));
     }
 }

@@ -3,11 +3,13 @@
 use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
+use std::io;
 use std::rc::Rc;
-use std::string::String;
+use std::string::{String, ToString};
 
 use super::cancel::cancel;
 use super::{AnyFuture, Await, Awaited, Erased, Future};
+use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// A coroutine that runs in an event loop, and the [`Future`] of what it returns. asyncio's `Task`.
@@ -109,9 +111,23 @@ impl<T: 'static> Task<T> {
         self.any().uncancel()
     }
 
+    /// As [`AnyTask::context`].
+    pub fn context(&self) -> Context {
+        self.any().context()
+    }
+
     /// As [`AnyTask::stack_trace`].
     pub fn stack_trace(&self) -> StackTrace {
         self.any().stack_trace()
+    }
+
+    /// As [`AnyTask::print_stack`].
+    ///
+    /// # Errors
+    ///
+    /// What writing raises.
+    pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        self.any().print_stack(to)
     }
 
     /// The task without its type.
@@ -170,6 +186,48 @@ impl AnyTask {
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         let name = name.into();
         self.0.state().with_rare(|rare| rare.name = Some(name));
+    }
+
+    /// The context in which it runs: what is set there, it sees. asyncio's `get_context`.
+    pub fn context(&self) -> Context {
+        let state = self.0.state();
+        state.context().unwrap_or_else(|| {
+            let runs = self.0.scheduler().current().is_some_and(|current| Rc::ptr_eq(&current, &self.0));
+            let own = if runs { context::make_own() } else { Context::new() };
+            state.set_context(Some(own.clone()));
+            own
+        })
+    }
+
+    /// Writes that down: a line that says whose it is, and a line for each frame. What a task has failed with stands in
+    /// the place of the frames. asyncio's `print_stack`.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let task = event_loop.create_task(sleep(Duration::ZERO))?;
+    /// let mut text = Vec::new();
+    /// task.print_stack(&mut text)?;
+    /// assert!(text.starts_with(b"Stack for Task(Task-1, pending) (innermost last):\n  sleep: "));
+    /// # event_loop.run_until_complete(task)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What writing raises.
+    pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        let trace = self.stack_trace();
+        if !trace.frames().is_empty() {
+            writeln!(to, "Stack for {self:?} (innermost last):")?;
+            return trace.to_string().lines().try_for_each(|line| writeln!(to, "  {line}"));
+        }
+        match self.0.failure() {
+            Some(raised) => writeln!(to, "No stack for {self:?}: {raised:?}"),
+            None => writeln!(to, "No stack for {self:?}"),
+        }
     }
 
     /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.

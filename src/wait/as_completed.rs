@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::{Rc, Weak};
 use std::vec::Vec;
 
-use super::child::Child;
+use super::child::{Child, Home};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{Await, CallbackId, Future};
+use crate::task::{Await, Awaitable, CallbackId, Future};
 use crate::yield_from;
 
 /// Runs several coroutines at once, and gives their results as they come. asyncio's `as_completed`.
@@ -70,11 +70,11 @@ pub fn as_completed<C>(
     timeout: Option<Duration>,
 ) -> Result<AsCompleted<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let event_loop = running()?;
-    let mut seen = HashSet::new();
-    let children = coroutines.into_iter().map(|coroutine| Child::start(&event_loop, coroutine));
+    let (mut home, mut seen) = (Home::of(&event_loop), HashSet::new());
+    let children = coroutines.into_iter().map(|coroutine| Child::start(&mut home, coroutine));
     let mut children: Vec<_> = children.collect::<Result<_, _>>()?;
     children.retain(|child| seen.insert(child.any().address()));
     let left = children.len();

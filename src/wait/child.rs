@@ -6,11 +6,12 @@
 
 use core::any::Any;
 use core::fmt;
+use std::rc::Rc;
 
 use super::{Gather, Shield};
-use crate::coroutine::{Coroutine, Exception, Kind, Step};
-use crate::event_loop::LoopHandle;
-use crate::task::{AnyFuture, Await, Future, Join, Task};
+use crate::coroutine::{Exception, Kind, Step};
+use crate::event_loop::{LoopHandle, running};
+use crate::task::{AnyFuture, Awaitable, Future, Join, Scheduler, Task, spawn};
 
 pub(super) struct Child<T> {
     pub(super) future: Future<T>,
@@ -25,14 +26,15 @@ impl<T: 'static> Child<T> {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another one.
-    pub(super) fn start<C>(event_loop: &LoopHandle, coroutine: C) -> Result<Self, Exception>
+    /// `RuntimeError` where the loop is closed, or none runs in which to make a task; `ValueError` for a future of
+    /// another one.
+    pub(super) fn start<C>(home: &mut Home, coroutine: C) -> Result<Self, Exception>
     where
-        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+        C: Awaitable<Return = T> + 'static,
     {
         match as_future(&coroutine) {
-            Some(child) => event_loop.check_owns(&child.future).map(|()| child),
-            None => Ok(Self::moving(Future::clone(&*event_loop.create_task(coroutine)?))),
+            Some(child) => home.admit(&child.future).map(|()| child),
+            None => Ok(Self::moving(Future::clone(&*spawn(home.scheduler()?, coroutine)?))),
         }
     }
 
@@ -56,10 +58,51 @@ impl<T: 'static> Child<T> {
     }
 }
 
+/// The loop of several futures: that of the first, or, where the first is to be made a task, the one that runs. So what
+/// takes futures alone needs no running loop.
+#[derive(Default)]
+pub(super) struct Home(Option<Rc<Scheduler>>);
+
+impl Home {
+    pub(super) fn of(event_loop: &LoopHandle) -> Self {
+        Self(Some(Rc::clone(event_loop.scheduler())))
+    }
+
+    /// # Errors
+    ///
+    /// `ValueError` for a future of another loop.
+    fn admit<T: 'static>(&mut self, future: &Future<T>) -> Result<(), Exception> {
+        match &self.0 {
+            Some(scheduler) => future.check_is_of(scheduler),
+            None => {
+                self.0 = Some(Rc::clone(future.any_future().scheduler()));
+                Ok(())
+            }
+        }
+    }
+
+    /// # Errors
+    ///
+    /// `RuntimeError` where there was no future yet and no loop runs.
+    pub(super) fn scheduler(&mut self) -> Result<&Rc<Scheduler>, Exception> {
+        if self.0.is_none() {
+            *self = Self::of(&running()?);
+        }
+        Ok(self.0.get_or_insert_with(|| unreachable!("it was just set")))
+    }
+
+    /// # Errors
+    ///
+    /// As [`scheduler`](Self::scheduler).
+    pub(super) fn create_future<T: 'static>(&mut self) -> Result<Future<T>, Exception> {
+        Ok(Future::new(Rc::clone(self.scheduler()?)))
+    }
+}
+
 /// The future that a coroutine is, if it is one.
 fn as_future<C>(coroutine: &C) -> Option<Child<C::Return>>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let any: &dyn Any = coroutine;
     if let Some(future) = any.downcast_ref::<Future<C::Return>>() {
@@ -78,14 +121,14 @@ where
 
 fn outcome_of_future<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     outcome_of::<C>(&mut future.clone(), future)
 }
 
 fn outcome_of_task<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     outcome_of::<C>(&mut Task::of(future.clone()), future)
 }
@@ -93,7 +136,7 @@ where
 /// What awaiting `same`, which is a `C` and done, gives.
 fn outcome_of<C>(same: &mut dyn Any, future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     match same.downcast_mut::<C>().map(|same| same.resume(Ok(()))).transpose()? {
         Some(Step::Return(returned)) => Ok(returned),

@@ -12,10 +12,9 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::child::{Child, failing_on_panic};
+use super::child::{Child, Home, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State};
-use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyFuture, Await, Future, Gathering, Join};
+use crate::task::{AnyFuture, Await, Awaitable, Future, Gathering, Join};
 
 /// Runs several coroutines at once, and gives their results in the order in which they were given. asyncio's `gather`.
 ///
@@ -58,16 +57,17 @@ use crate::task::{AnyFuture, Await, Future, Gathering, Join};
 ///
 /// # Errors
 ///
-/// `RuntimeError` where no loop runs or it is closed; `ValueError` for a future of another loop.
+/// `RuntimeError` where the loop is closed; `ValueError` for futures of different loops. The loop is that of the first
+/// future; where no future comes first, the one that runs, and `RuntimeError` where none does.
 pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Result<Gather<Vec<C::Return>>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
-    let event_loop = running()?;
-    let children = start(&event_loop, coroutines)?;
+    let mut home = Home::default();
+    let children = start(&mut home, coroutines)?;
     let futures = children.iter().map(Child::any).collect();
     let collect = move || children.iter().map(Child::outcome).collect();
-    Gather::new(&event_loop, futures, Failures::Raised, collect)
+    Gather::new(home, futures, Failures::Raised, collect)
 }
 
 /// The same, but failures are results too: none ends it early. asyncio's `gather` with `return_exceptions=True`.
@@ -95,13 +95,13 @@ where
 /// As [`gather`].
 pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> Result<GatherAll<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
-    let event_loop = running()?;
-    let children = start(&event_loop, coroutines)?;
+    let mut home = Home::default();
+    let children = start(&mut home, coroutines)?;
     let futures = children.iter().map(Child::any).collect();
     let collect = move || Ok(children.iter().map(Child::outcome).collect());
-    Gather::new(&event_loop, futures, Failures::Kept, collect)
+    Gather::new(home, futures, Failures::Kept, collect)
 }
 
 /// What [`gather`], [`gather_all`] and [`join`](fn@super::join) make: the future of all results together.
@@ -123,14 +123,11 @@ pub(super) enum Failures {
     Kept,
 }
 
-pub(super) fn start<C>(
-    event_loop: &LoopHandle,
-    coroutines: impl IntoIterator<Item = C>,
-) -> Result<Vec<Child<C::Return>>, Exception>
+fn start<C>(home: &mut Home, coroutines: impl IntoIterator<Item = C>) -> Result<Vec<Child<C::Return>>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
-    coroutines.into_iter().map(|coroutine| Child::start(event_loop, coroutine)).collect()
+    coroutines.into_iter().map(|coroutine| Child::start(home, coroutine)).collect()
 }
 
 /// What the children of a gathering share.
@@ -146,13 +143,13 @@ type Collect<R> = Box<dyn FnOnce() -> Result<R, Exception>>;
 
 impl<R: 'static> Gather<R> {
     pub(super) fn new(
-        event_loop: &LoopHandle,
+        mut home: Home,
         children: Vec<AnyFuture>,
         failures: Failures,
         collect: impl FnOnce() -> Result<R, Exception> + 'static,
     ) -> Result<Self, Exception> {
         let Some(last) = children.last().cloned() else {
-            let empty = event_loop.create_future();
+            let empty = home.create_future()?;
             let _ = empty.set_result(collect()?);
             return Ok(Self(empty.join()));
         };

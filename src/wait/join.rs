@@ -3,11 +3,10 @@
 use std::vec::Vec;
 
 use super::Gather;
-use super::child::Child;
+use super::child::{Child, Home};
 use super::gather::Failures;
-use crate::coroutine::{Coroutine, Exception};
-use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyFuture, Await};
+use crate::coroutine::Exception;
+use crate::task::{AnyFuture, Awaitable};
 
 /// Runs the coroutines of a tuple at once, and gives the tuple of their results. asyncio's `gather`.
 ///
@@ -43,7 +42,7 @@ use crate::task::{AnyFuture, Await};
 ///
 /// As [`gather`](fn@super::gather).
 pub fn join<J: JoinTuple>(coroutines: J) -> Result<Gather<J::Returns>, Exception> {
-    coroutines.start(&running()?)
+    coroutines.start()
 }
 
 /// A tuple of coroutines for [`join`]. Sealed: the tuples of one to eight are all there are.
@@ -52,7 +51,7 @@ pub trait JoinTuple: sealed::Sealed {
     type Returns;
 
     #[doc(hidden)]
-    fn start(self, event_loop: &LoopHandle) -> Result<Gather<Self::Returns>, Exception>;
+    fn start(self) -> Result<Gather<Self::Returns>, Exception>;
 }
 
 mod sealed {
@@ -65,15 +64,16 @@ macro_rules! tuples {
 
         impl<$($coroutine),+> JoinTuple for ($($coroutine,)+)
         where
-            $($coroutine: Coroutine<Yield = Await, Input = ()> + 'static),+
+            $($coroutine: Awaitable + 'static),+
         {
             type Returns = ($($coroutine::Return,)+);
 
-            fn start(self, event_loop: &LoopHandle) -> Result<Gather<Self::Returns>, Exception> {
+            fn start(self) -> Result<Gather<Self::Returns>, Exception> {
+                let mut home = Home::default();
                 let ($($child,)+) = self;
-                $(let $child = Child::start(event_loop, $child)?;)+
+                $(let $child = Child::start(&mut home, $child)?;)+
                 let futures: Vec<AnyFuture> = [$($child.any()),+].into();
-                Gather::new(event_loop, futures, Failures::Raised, move || Ok(($($child.outcome()?,)+)))
+                Gather::new(home, futures, Failures::Raised, move || Ok(($($child.outcome()?,)+)))
             }
         }
     };

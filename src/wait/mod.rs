@@ -15,7 +15,9 @@
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
 //! | `staggered.rs`    | [`staggered_race`]: the first that succeeds, of several started one after the other | `staggered_race` |
+//! | `group_scope.rs`  | [`GroupScope`]: the group around the coroutine that runs inside it | `async with TaskGroup` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
+//! | `run.rs`          | [`LoopHandle::run_until_complete`](crate::LoopHandle::run_until_complete), [`ensure_future`](crate::LoopHandle::ensure_future) | the same |
 //! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
 //!
 //! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups,staggered}.py` of CPython 3.13, for the behaviour and the order of events.
@@ -24,7 +26,9 @@ mod as_completed;
 mod child;
 mod exceptions;
 mod gather;
+mod group_scope;
 mod join;
+mod run;
 mod several;
 mod shield;
 mod staggered;
@@ -35,11 +39,12 @@ mod wait_for;
 pub use self::as_completed::{AsCompleted, NextCompleted, NextFuture, as_completed};
 pub use self::exceptions::ExceptionGroup;
 pub use self::gather::{Gather, GatherAll, gather, gather_all};
+pub use self::group_scope::GroupScope;
 pub use self::join::{JoinTuple, join};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::{Shield, shield};
 pub use self::staggered::{Raced, StaggeredRace, staggered_race};
-pub use self::task_group::{GroupExit, GroupScope, TaskGroup, task_group};
+pub use self::task_group::{GroupExit, TaskGroup, task_group};
 pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
 pub use self::wait_for::{WaitFor, wait_for};
 pub use crate::task::AnyFuture;

@@ -3,10 +3,9 @@
 use core::fmt;
 use core::ops::Deref;
 
-use super::child::{Child, Outcome, failing_on_panic};
+use super::child::{Child, Home, Outcome, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::event_loop::running;
-use crate::task::{Await, Future};
+use crate::task::{Await, Awaitable, Future};
 
 /// Waits for a future or a task without passing a cancel on to it. asyncio's `shield`.
 ///
@@ -30,17 +29,18 @@ use crate::task::{Await, Future};
 ///
 /// # Errors
 ///
-/// `RuntimeError` where no loop runs or it is closed; `ValueError` for a future of another one.
+/// `RuntimeError` where the loop is closed, or a task is to be made and no loop runs. A future or a task is shielded in
+/// its own loop, whether or not that runs.
 pub fn shield<C>(child: C) -> Result<Shield<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
-    let event_loop = running()?;
-    let inner = Child::start(&event_loop, child)?;
+    let mut home = Home::default();
+    let inner = Child::start(&mut home, child)?;
     if inner.future.done() {
         return Ok(Shield(inner));
     }
-    let outer: Future<C::Return> = event_loop.create_future();
+    let outer: Future<C::Return> = home.create_future()?;
     let (passed_on, how) = (outer.clone(), inner.how());
     let id = inner.future.add_done_callback(move |inner| pass_on(&inner, how, &passed_on));
     outer.any_future().notify(inner.any().callback_remover(id));

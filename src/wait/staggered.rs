@@ -22,7 +22,7 @@ use std::vec::Vec;
 use super::{GroupScope, TaskGroup, WaitFor, wait_for};
 use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
-use crate::task::{AnyTask, Await, Future};
+use crate::task::{AnyTask, Await, Awaitable, Future};
 use crate::yield_from;
 
 /// Starts `attempts` one after the other, each as soon as the one before has failed, or `delay` after that was started;
@@ -55,8 +55,7 @@ use crate::yield_from;
 /// no error: there is no winner then.
 pub fn staggered_race<I>(attempts: I, delay: Option<Duration>) -> StaggeredRace<I::IntoIter>
 where
-    I: IntoIterator<IntoIter: 'static>,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: IntoIterator<Item: Awaitable + 'static, IntoIter: 'static>,
 {
     StaggeredRace(Phase::Created(attempts.into_iter(), delay))
 }
@@ -75,13 +74,11 @@ pub struct Raced<T> {
 /// What [`staggered_race`] makes. Dropped in the middle, it cancels its attempts, and cannot wait for them.
 pub struct StaggeredRace<I>(Phase<I>)
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static;
+    I: Iterator<Item: Awaitable + 'static> + 'static;
 
 enum Phase<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     Created(I, Option<Duration>),
     Running(Rc<Race<I>>, GroupScope<First<I>>),
@@ -90,8 +87,7 @@ where
 
 impl<I> Coroutine for StaggeredRace<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     type Yield = Await;
     type Input = ();
@@ -122,8 +118,7 @@ where
 
 impl<I> fmt::Debug for StaggeredRace<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -137,8 +132,7 @@ where
 /// What the attempts of a race share.
 struct Race<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     /// Taken out while it is asked: it is the user's. `None` once it has no more.
     attempts: Cell<Option<I>>,
@@ -154,8 +148,7 @@ type Returned<I> = <<I as Iterator>::Item as Coroutine>::Return;
 
 impl<I> Race<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     fn new(attempts: I, delay: Option<Duration>) -> Self {
         Self {
@@ -226,13 +219,11 @@ where
 /// The body of the race's group: makes the first task.
 struct First<I>(Rc<Race<I>>)
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static;
+    I: Iterator<Item: Awaitable + 'static> + 'static;
 
 impl<I> Coroutine for First<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     type Yield = Await;
     type Input = ();
@@ -246,8 +237,7 @@ where
 
 struct Attempt<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     race: Rc<Race<I>>,
     phase: AttemptPhase<I::Item>,
@@ -271,8 +261,7 @@ enum AttemptPhase<C> {
 
 impl<I> Coroutine for Attempt<I>
 where
-    I: Iterator + 'static,
-    I::Item: Coroutine<Yield = Await, Input = ()> + 'static,
+    I: Iterator<Item: Awaitable + 'static> + 'static,
 {
     type Yield = Await;
     type Input = ();

@@ -11,10 +11,10 @@ use std::format;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::ExceptionGroup;
+use super::{ExceptionGroup, GroupScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyTask, Await, ErrorContext, Future, Task};
+use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder};
 use crate::yield_from;
 
 /// Runs the coroutine that `body` makes inside a new group, and ends when that and every task of the group has ended.
@@ -56,7 +56,7 @@ use crate::yield_from;
 /// a task.
 pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     let group = TaskGroup::new();
     group.scope(body(group.clone()))
@@ -95,14 +95,14 @@ where
 /// # Ok::<(), Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct TaskGroup(Rc<Inner>);
+pub struct TaskGroup(pub(super) Rc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     /// The loop and the task in which it was entered.
     entered: RefCell<Option<(LoopHandle, AnyTask)>>,
-    exiting: Cell<bool>,
+    pub(super) exiting: Cell<bool>,
     aborting: Cell<bool>,
-    parent_cancel_requested: Cell<bool>,
+    pub(super) parent_cancel_requested: Cell<bool>,
     /// Those that are not done, in the order in which they were made.
     tasks: RefCell<BTreeMap<u64, AnyTask>>,
     made: Cell<u64>,
@@ -128,9 +128,9 @@ impl TaskGroup {
     /// Enters it, runs `child`, and leaves it when that has ended.
     pub fn scope<C>(&self, child: C) -> GroupScope<C>
     where
-        C: Coroutine<Yield = Await, Input = ()>,
+        C: Awaitable,
     {
-        GroupScope { group: self.clone(), phase: Phase::Created(child) }
+        GroupScope::new(self.clone(), child)
     }
 
     /// Enters it: the task that runs now is cancelled when one of the group's fails.
@@ -158,8 +158,38 @@ impl TaskGroup {
     /// something has failed, or has ended; where the loop is closed.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
+        self.start(|event_loop| event_loop.create_task(coroutine))
+    }
+
+    /// A task of the group that is about to be made, to be given a name, a context, or an eager start. One that ends
+    /// in its eager step, and fails, has the others cancelled at once.
+    ///
+    /// ```
+    /// use innermost::wait::task_group;
+    /// use innermost::{CoroutineExt, EventLoop, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// event_loop.run_until_complete(task_group(|group| {
+    ///     ready(()).map(move |()| {
+    ///         let cached = group.task().name("lookup").eager().spawn(ready(7)).expect("it is entered");
+    ///         assert!(cached.done() && group.is_empty());
+    ///     })
+    /// }))?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn task(&self) -> TaskBuilder<'_, Self> {
+        TaskBuilder::new(self)
+    }
+
+    /// # Errors
+    ///
+    /// As [`create_task`](Self::create_task).
+    fn start<T: 'static>(
+        &self,
+        make: impl FnOnce(&LoopHandle) -> Result<Task<T>, Exception>,
+    ) -> Result<Task<T>, Exception> {
         let refused = |why| Err(runtime(format!("TaskGroup {self:?} {why}")));
         let entered = self.0.entered.borrow().clone();
         let Some((event_loop, _)) = entered else { return refused("has not been entered") };
@@ -169,12 +199,20 @@ impl TaskGroup {
         if self.0.aborting.get() {
             return refused("is shutting down");
         }
-        let task = event_loop.create_task(coroutine)?;
+        let task = make(&event_loop)?;
         let number = self.0.made.get();
         self.0.made.set(number + 1);
+        if task.done() {
+            self.task_is_done(number, &task);
+            return Ok(task);
+        }
         self.0.tasks.borrow_mut().insert(number, task.any());
         let group = self.clone();
         task.add_done_callback(move |task| group.task_is_done(number, &task));
+        if self.0.aborting.get() {
+            // Since its eager step: too early for it to be cancelled with the others.
+            task.cancel();
+        }
         Ok(task)
     }
 
@@ -193,7 +231,7 @@ impl TaskGroup {
         GroupExit { group: self.clone(), phase: ExitPhase::Created, outcome: Some(outcome), cancelled: None }
     }
 
-    fn abort(&self) {
+    pub(super) fn abort(&self) {
         self.0.aborting.set(true);
         let tasks: Vec<_> = self.0.tasks.borrow().values().cloned().collect();
         for task in tasks {
@@ -211,7 +249,7 @@ impl TaskGroup {
         of_body.or_else(|| position.map(|position| errors.remove(position)))
     }
 
-    fn parent(&self) -> Option<AnyTask> {
+    pub(super) fn parent(&self) -> Option<AnyTask> {
         self.0.entered.borrow().as_ref().map(|(_, parent)| parent.clone())
     }
 
@@ -238,6 +276,21 @@ impl TaskGroup {
             self.0.parent_cancel_requested.set(true);
             parent.cancel();
         }
+    }
+}
+
+impl TaskBuilder<'_, TaskGroup> {
+    /// Makes the task.
+    ///
+    /// # Errors
+    ///
+    /// As [`TaskGroup::create_task`]; what the task factory raises.
+    pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        let Self { spawner, options } = self;
+        spawner.start(|event_loop| event_loop.task().options(options).spawn(coroutine))
     }
 }
 
@@ -400,73 +453,5 @@ impl<T> Coroutine for GroupExit<T> {
 impl<T> fmt::Debug for GroupExit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GroupExit({:?})", self.group)
-    }
-}
-
-/// What [`task_group`] and [`TaskGroup::scope`] make: the group around a child.
-///
-/// Dropped in the middle, it cancels the tasks that are left, and cannot wait for them.
-pub struct GroupScope<C: Coroutine> {
-    group: TaskGroup,
-    phase: Phase<C>,
-}
-
-enum Phase<C: Coroutine> {
-    Created(C),
-    Inside(C),
-    Leaving(GroupExit<C::Return>),
-    Over,
-}
-
-impl<C> Coroutine for GroupScope<C>
-where
-    C: Coroutine<Yield = Await, Input = ()>,
-{
-    type Yield = Await;
-    type Input = ();
-    type Return = C::Return;
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        if let Phase::Created(_) = self.phase {
-            take_sent(&mut sent)?;
-            self.group.enter()?;
-            if let Phase::Created(child) = core::mem::replace(&mut self.phase, Phase::Over) {
-                self.phase = Phase::Inside(child);
-            }
-        }
-        if let Phase::Inside(child) = &mut self.phase {
-            let outcome = yield_from!(child, sent);
-            self.phase = Phase::Leaving(self.group.exit(outcome));
-        }
-        let Phase::Leaving(exit) = &mut self.phase else { return Err(super::reused()) };
-        let left = yield_from!(exit, sent);
-        self.phase = Phase::Over;
-        left.map(Step::Return)
-    }
-
-    fn state(&self) -> State<'_> {
-        let own = State::new("task_group", &self.group);
-        match &self.phase {
-            Phase::Created(child) | Phase::Inside(child) => own.delegating_to(child.state()),
-            Phase::Leaving(_) | Phase::Over => own,
-        }
-    }
-}
-
-impl<C: Coroutine> Drop for GroupScope<C> {
-    fn drop(&mut self) {
-        if let Phase::Inside(_) | Phase::Leaving(_) = self.phase {
-            self.group.0.exiting.set(true);
-            self.group.abort();
-            if self.group.0.parent_cancel_requested.replace(false) {
-                self.group.parent().map(|parent| parent.uncancel());
-            }
-        }
-    }
-}
-
-impl<C: Coroutine> fmt::Debug for GroupScope<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.group.fmt(f)
     }
 }

@@ -3,11 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::child::Child;
+use super::child::{Child, Home};
 use super::{Timeout, TimeoutScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
-use crate::task::{AnyFuture, Await, CallbackId, Future};
+use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Future};
 use crate::yield_from;
 
 /// Waits for `child`, for `timeout` at the most. asyncio's `wait_for`.
@@ -33,7 +33,7 @@ use crate::yield_from;
 /// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
 pub fn wait_for<C>(child: C, timeout: Option<Duration>) -> WaitFor<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     WaitFor(match timeout {
         Some(Duration::ZERO) => Phase::NoTime(child),
@@ -88,7 +88,7 @@ impl<T> Drop for Stopping<T> {
 
 impl<C> Coroutine for WaitFor<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     type Yield = Await;
     type Input = ();
@@ -98,7 +98,7 @@ where
         if let Phase::NoTime(_) = self.0 {
             take_sent(&mut sent)?;
             if let Phase::NoTime(child) = core::mem::replace(&mut self.0, Phase::Over) {
-                let child = Child::start(&running()?, child)?;
+                let child = Child::start(&mut Home::of(&running()?), child)?;
                 if child.future.done() {
                     return child.outcome().map(Step::Return);
                 }

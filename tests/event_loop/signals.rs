@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use innermost::context::{Context, ContextVar};
+
 use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::Log;
 
@@ -25,6 +27,7 @@ fn signals_are_handled_by_one_loop_at_a_time() {
     a_second_loop_is_refused();
     handlers_may_do_anything();
     a_closed_loop_gives_its_handlers_up();
+    a_handler_runs_in_the_context_in_which_it_was_added();
 }
 
 // Z2
@@ -152,4 +155,29 @@ fn a_closed_loop_gives_its_handlers_up() {
     raise(libc::SIGURG);
     other.run_once().unwrap();
     assert_eq!(log.take(), ["other loop"]);
+}
+
+fn a_handler_runs_in_the_context_in_which_it_was_added() {
+    static LEVEL: ContextVar<i32> = ContextVar::new("level");
+    let (event_loop, log) = (test_loop(), Log::default());
+    let (entries, handle) = (log.clone(), event_loop.handle());
+    let adds = move || {
+        let level = LEVEL.get().unwrap();
+        entries.add(level);
+        LEVEL.set(level + 1);
+        if level == 2 {
+            handle.stop();
+        } else {
+            raise(libc::SIGUSR1);
+        }
+    };
+    // The same context each time, so that what it sets stays.
+    Context::new().run(|| {
+        LEVEL.set(1);
+        event_loop.add_signal_handler(libc::SIGUSR1, adds).unwrap();
+    });
+    raise(libc::SIGUSR1);
+    event_loop.run_forever().unwrap();
+    assert_eq!(log.take(), ["1", "2"]);
+    assert!(event_loop.remove_signal_handler(libc::SIGUSR1));
 }

@@ -23,6 +23,8 @@ class Maker:
         self.count = rng.randint(3, 6)
         self.numbers = itertools.count(1)
         self.families = rng.sample(FAMILIES, rng.randint(1, 4))
+        # Whether tasks take their first step while they are made.
+        self.eager = rng.random() < 0.3
         # The places where its tasks meet.
         self.most = rng.choice([1, 1, 2, 3])
 
@@ -34,7 +36,7 @@ class Maker:
         body = self.statements(index, 0, False, 5)
         if index == 0:
             spawned = [["spawn", slot, self.lower(0)] for slot in range(self.rng.randint(2, 3))]
-            body = spawned + body
+            body = [["eager"]] * self.eager + spawned + body
         elif self.rng.random() < 0.6:
             body.append(["return", next(self.numbers)])
         return [["try", body, [["CancelledError", [["raise_cancelled"]]]], None]]
@@ -74,6 +76,8 @@ class Maker:
             return self.rng.choice([["return", next(self.numbers)], ["raise", self.kind(), next(self.numbers)]])
         if handling and self.chance(0.2):
             return ["reraise"]
+        if self.eager and self.chance(0.03):
+            return self.rng.choice([["eager"], ["lazy"]])
         if self.chance(0.2):
             return self.rng.choice([["sleep", self.seconds()], ["sleep", 0], ["log", next(self.numbers)]])
         return getattr(self, self.rng.choice(self.families))(index)

@@ -6,11 +6,12 @@ virtual, so a record holds the exact order of events and nothing of the machine;
 Each line is one program: {"scripts": [...], "log": [...], "end": ...}. `tests/support/task_scripts/program.rs` explains
 all statements. Each program is about a few families of them, so that its tasks meet.
 
-Three things are CPython's alone, and programs that come to them are left out:
+Four things are CPython's alone, and programs that come to them are left out:
 
 - Tasks await each other in a circle: a cancel that comes to it runs round until the recursion limit is reached.
 - A task hands the CancelledError with which it has ended to the first who asks, and a bare one to all others. So every
   script ends with a bare one, and no task is cancelled with a number before it has started.
+- A group that fails in the first step of an eager task of its own does not cancel that task, and waits for it.
 - A task keeps the number of a cancel that it has swallowed, and a gathering that was cancelled may raise that.
 
 Three things that CPython leaves to chance are fixed: timers with equal deadlines fire in the order in which they were
@@ -169,16 +170,28 @@ class Program:
         self.log.append([int(self.loop.time()), who, *entry])
 
     def task(self, index, create=None):
-        name = f"t{len(self.created)}"
-        task = (create or self.loop.create_task)(self.scripts[index](self, name), name=name)
-        self.created.append(task)
+        number = len(self.created)
+        name = f"t{number}"
+        # An eager task may make others before it is there.
+        self.created.append(None)
+        try:
+            task = (create or self.loop.create_task)(self.scripts[index](self, name), name=name)
+        except RuntimeError:
+            self.created.pop()
+            raise
+        self.created[number] = task
+        group = getattr(create, "__self__", None)
+        self.loop.left_out |= getattr(group, "_aborting", False) and not task.done()
         return task
+
+    def left(self):
+        return [task for task in self.created if task and not task.done()]
 
     def waitable(self, slots):
         return list(dict.fromkeys(self.slots[slot] for slot in slots if slot in self.slots))
 
     def ordered(self, tasks):
-        return [task.get_name() for task in self.created if task in tasks]
+        return [task.get_name() for task in self.created if task and task in tasks]
 
     def other(self, slot):
         """The slot's task, or a future where there is none or it is the one that asks."""
@@ -233,9 +246,8 @@ class Program:
 
     def cancel_all(self):
         self.note("loop", "callback", "cancel all")
-        for task in self.created:
-            if not task.done():
-                task.cancel()
+        for task in self.left():
+            task.cancel()
 
 
 def tried(error, line, otherwise):
@@ -273,6 +285,8 @@ PLAIN = {
     "off_done": unless_empty("callbacks", "p.note(me, 'removed', p.off_done({0}))"),
     "handle_cancel": unless_empty("handles", "p.handles[{0}].cancel()"),
     "stop": ["p.loop.stop()"],
+    "eager": ["p.loop.set_task_factory(asyncio.eager_task_factory)"],
+    "lazy": ["p.loop.set_task_factory(None)"],
     "locked": ["p.note(me, 'is locked', p.locks[{0}].locked())"],
     "sem_release": ["p.semaphores[{0}].release()"],
     "event_wait": ["await p.events[{0}].wait()", "p.note(me, 'event')"],
@@ -450,7 +464,7 @@ def run(program):
             end = ["raised", describe(exc)]
         for timer in timers:
             timer.cancel()
-        left = [task for task in shared.created if not task.done()]
+        left = shared.left()
         for task in left:
             task.cancel()
         if left:
@@ -467,7 +481,7 @@ def run(program):
 def abandon(loop, shared):
     """Ends what a deadlock left behind, unrecorded."""
     for _ in range(100):
-        left = [task for task in shared.created if not task.done()]
+        left = shared.left()
         if not left:
             break
         try:

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use innermost::{
-    AnyTask, Await, Call, Coroutine, EventLoop, Exception, Future, Resumed, State, Step, ready, yield_from,
+    AnyTask, Await, Call, Coroutine, EventLoop, Exception, Future, Resumed, State, Step, Task, ready, yield_from,
 };
 
 use crate::clock::test_loop;
@@ -145,6 +145,54 @@ fn a_task_that_runs_shows_that_in_its_stack_trace() {
     event_loop.run_until_complete(task).unwrap();
     let traces = traces.take();
     assert!(traces.len() == 1 && traces[0].ends_with(" (running)"), "{traces:?}");
+}
+
+// T26
+#[test]
+fn the_stack_of_a_task_is_printed_and_what_it_failed_with_once_there_is_none() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    let printed = |task: &Task<i32>| {
+        let mut text = Vec::new();
+        task.print_stack(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let future = event_loop.create_future::<i32>();
+    let task = event_loop.task().name("reader").spawn(future.clone()).unwrap();
+    assert_eq!(printed(&task), "Stack for Task(reader, pending) (innermost last):\n  Future: Future(pending)\n");
+    assert_eq!(format!("{task:#?}"), "Task(reader, pending)");
+    run(&event_loop, 1);
+    assert_eq!(
+        printed(&task),
+        "Stack for Task(reader, pending) (innermost last):\n  Future: Future(pending)\n    yielded Future(pending)\n"
+    );
+    assert_eq!(format!("{task:#?}"), "Task(reader, pending, waits for Future(pending))");
+    future.set_exception(Exception::timeout()).unwrap();
+    run(&event_loop, 1);
+    assert!(printed(&task).starts_with("No stack for Task(reader, failed): TimeoutError"), "{}", printed(&task));
+    let done = event_loop.task().name("done").spawn(ready(7)).unwrap();
+    run(&event_loop, 0);
+    assert_eq!(printed(&done), "No stack for Task(done, finished)\n");
+    // To print it is not to retrieve it.
+    drop(task);
+    assert!(log.take()[0].starts_with("Task exception was never retrieved"));
+}
+
+// A circle of two that wait for each other, each printed with what it waits for.
+#[test]
+fn tasks_that_wait_for_each_other_can_be_printed() {
+    let event_loop = test_loop();
+    let slot = Rc::new(RefCell::new(None::<Task<i32>>));
+    let other = Rc::clone(&slot);
+    let waits = body(move |n, got| if n == 0 { awaits(other.take().unwrap()) } else { got.and_then(returns) });
+    let first = event_loop.create_task(waits).unwrap();
+    let second = event_loop.create_task(first.clone()).unwrap();
+    slot.replace(Some(second.clone()));
+    run(&event_loop, 1);
+    assert_eq!(format!("{first:#?}"), "Task(Task-1, pending, waits for Task(Task-2, pending))");
+    assert_eq!(format!("{second:#?}"), "Task(Task-2, pending, waits for Task(Task-1, pending))");
+    first.cancel();
+    run(&event_loop, 2);
 }
 
 #[test]

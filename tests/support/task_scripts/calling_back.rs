@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use innermost::{Exception, Future};
+use innermost::{Exception, Future, TaskFactory, eager_task_factory};
 use serde_json::json;
 
 use super::activation::Does;
@@ -42,6 +42,10 @@ impl Me {
                 cancel.map_or_else(|| self.note(&json!(["empty"])), |cancel| cancel());
             }
             Statement::Stop => world.event_loop.stop(),
+            Statement::Eager(eager) => {
+                let factory = eager.then(|| Rc::new(eager_task_factory) as TaskFactory);
+                world.event_loop.set_task_factory(factory);
+            }
             _ => return Ok(None),
         }
         Ok(Some(Does::Go(Flow::Next)))

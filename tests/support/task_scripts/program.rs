@@ -61,6 +61,7 @@
 //!                            handle h = call_soon(action), call_later(s, action), call_at(time, action)
 //! ["handle_cancel", h]       cancel()
 //! ["stop"]                   stops the loop; it is run again, and ["stopped"] logged, until the task has ended
+//! ["eager"]  ["lazy"]        from now on, tasks take their first step while they are made; do not
 //! ["locked", l]              log ["is locked", locked()]
 //! ["sem_release", s]         release()
 //! ["cond_wait_for", c, e]    async with condition: await condition.wait_for(event e is set); log ["true"]
@@ -178,6 +179,7 @@ pub(crate) enum Statement {
     Do { handle: usize, moment: Moment, action: Body },
     HandleCancel(usize),
     Stop,
+    Eager(bool),
     Locked(usize),
     SemaphoreRelease(usize),
     Lock(usize, Body),
@@ -292,6 +294,8 @@ fn calling_back(name: &str, operands: &[Value]) -> Option<Statement> {
         ("at_do", [handle, time, action]) => calls(handle, Moment::At(seconds(time)), action),
         ("handle_cancel", [handle]) => Statement::HandleCancel(index(handle)),
         ("stop", []) => Statement::Stop,
+        ("eager", []) => Statement::Eager(true),
+        ("lazy", []) => Statement::Eager(false),
         ("soon", [k]) => Statement::Soon(number(k)),
         ("later", [time, k]) => Statement::Later(seconds(time), number(k)),
         _ => return None,

@@ -31,7 +31,8 @@ pub(super) struct World {
     program: Rc<Program>,
     pub(super) event_loop: LoopHandle,
     log: RefCell<Vec<Value>>,
-    created: RefCell<Vec<ScriptTask>>,
+    /// `None` while it is made: an eager task may make others before it is there.
+    created: RefCell<Vec<Option<ScriptTask>>>,
     slots: Numbered<Slot>,
     has_circle: Cell<bool>,
     /// What each task has gathered last, by its name.
@@ -100,11 +101,13 @@ impl World {
         script: usize,
         create: impl FnOnce(Script) -> Result<ScriptTask, Exception>,
     ) -> Result<ScriptTask, Exception> {
-        let name: Rc<str> = format!("t{}", self.created.borrow().len()).into();
+        let number = self.created.borrow().len();
+        let name: Rc<str> = format!("t{number}").into();
         let me = Me { world: Rc::clone(self), name: Rc::clone(&name) };
-        let task = create(me.run(script))?;
+        self.created.borrow_mut().push(None);
+        let task = create(me.run(script)).inspect_err(|_| drop(self.created.borrow_mut().pop()))?;
         task.any().set_name(name);
-        self.created.borrow_mut().push(task.clone());
+        self.created.borrow_mut()[number] = Some(task.clone());
         Ok(task)
     }
 
@@ -130,7 +133,7 @@ impl World {
 
     /// Every task, in the order of creation.
     pub(super) fn created(&self) -> Vec<ScriptTask> {
-        self.created.borrow().clone()
+        self.created.borrow().iter().flatten().cloned().collect()
     }
 
     /// Notes that the running task is about to await `task`. A cancel that comes to a circle of tasks that await each other

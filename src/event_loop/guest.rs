@@ -1,0 +1,46 @@
+//! A loop that is a guest of another: a host (a GUI's loop, a game's, a C program) waits in its place, and has it run one
+//! turn whenever there is something to do.
+
+use core::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::LoopHandle;
+use crate::coroutine::Exception;
+
+impl LoopHandle {
+    /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
+    /// [`next_deadline`](Self::next_deadline), and for the descriptor that [`with_fd`](Self::with_fd) gives to be
+    /// readable.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_forever`](Self::run_forever).
+    pub fn run_once(&self) -> Result<(), Exception> {
+        self.check_can_run()?;
+        self.stop();
+        self.run_forever()
+    }
+
+    /// When the loop has something to do by itself: now, if anything is ready; `None` where only a descriptor or another
+    /// thread can give it something.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        if self.0.scheduler.ready() > 0 {
+            return Some(self.time());
+        }
+        self.0.timers.borrow_mut().next_deadline()
+    }
+
+    /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
+    pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
+        if self.is_closed() {
+            return function(None);
+        }
+        if self.0.fd_for_hosts.get().is_none()
+            && let Some(fd) = self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok())
+        {
+            // Nobody else has set it: nothing of the user's has run in between.
+            let _ = self.0.fd_for_hosts.set(fd);
+        }
+        function(self.0.fd_for_hosts.get().map(AsFd::as_fd))
+    }
+}

@@ -1,0 +1,53 @@
+//! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
+
+use std::rc::Rc;
+
+use super::LoopHandle;
+use crate::context::{self, Context};
+use crate::coroutine::Exception;
+use crate::sys::signal;
+
+/// What is called when a signal has come, and where.
+#[derive(Clone)]
+pub(super) struct SignalHandler {
+    pub(super) function: Rc<dyn Fn()>,
+    pub(super) context: Option<Context>,
+}
+
+impl LoopHandle {
+    /// Calls `handler` from the loop whenever `signal` has come. One loop of the process can do that at a time.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
+    /// `RuntimeError` where the loop is closed.
+    pub fn add_signal_handler(&self, signal: i32, handler: impl Fn() + 'static) -> Result<(), Exception> {
+        self.0.scheduler.check_open()?;
+        signal::claim(self.0.inbox.waker().raw_fd())?;
+        if let Err(error) = signal::catch(signal) {
+            self.release_signals();
+            return Err(error.into());
+        }
+        let context = if context::is_set() { context::copy_current() } else { None };
+        let handler = SignalHandler { function: Rc::new(handler), context };
+        let former = self.0.signal_handlers.borrow_mut().insert(signal, handler);
+        drop(former);
+        Ok(())
+    }
+
+    /// Leaves `signal` to the system's default again. `false` where it had no handler.
+    pub fn remove_signal_handler(&self, signal: i32) -> bool {
+        let removed = self.0.signal_handlers.borrow_mut().remove(&signal);
+        if removed.is_some() {
+            let _ = signal::restore(signal);
+        }
+        self.release_signals();
+        removed.is_some()
+    }
+
+    pub(super) fn release_signals(&self) {
+        if self.0.signal_handlers.borrow().is_empty() {
+            signal::release(self.0.inbox.waker().raw_fd());
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Tasks of which more is said than their coroutine: a context, a name, an eager start.
+//!
+//! A task whose context is not empty is special: each of its steps takes the way of those that have something to throw
+//! in, and enters the context there. All others ask one byte after their step: whether they have set something, and so
+//! are special from now on.
+
+use std::rc::Rc;
+
+use super::cell::{TaskCell, TaskState};
+use super::schedule::panicked;
+use super::{Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
+use crate::context::{self, Context};
+use crate::coroutine::Exception;
+
+/// Makes a task as the options say, and the task factory.
+///
+/// # Errors
+///
+/// What the task factory raises; `RuntimeError` where the loop is closed.
+pub(crate) fn spawn_with<C>(
+    scheduler: &Rc<Scheduler>,
+    coroutine: C,
+    mut options: TaskOptions,
+) -> Result<Task<C::Return>, Exception>
+where
+    C: Awaitable + 'static,
+{
+    scheduler.check_open()?;
+    if let Some(factory) = scheduler.factory() {
+        factory(&mut options)?;
+        scheduler.check_open()?;
+    }
+    let task = TaskCell::new(scheduler, coroutine);
+    if let Some(name) = options.name {
+        task.state.with_rare(|rare| rare.name = Some(name));
+    }
+    task.state.set_context(options.context.or_else(context::copy_current));
+    task.state.key.set(scheduler.insert(Rc::clone(&task) as Rc<_>));
+    if scheduler.is_running() && options.start == Some(Start::Eager) {
+        task.start_now();
+    } else {
+        scheduler.push(Rc::clone(&task) as Rc<_>);
+    }
+    Ok(Task::of(Future::of(task as Rc<_>)))
+}
+
+impl<C> TaskCell<C>
+where
+    C: Awaitable + 'static,
+{
+    /// Takes the first step here and now, perhaps in the middle of another task's.
+    fn start_now(self: &Rc<Self>) {
+        let _outer = context::enter(self.state.context());
+        let stepped = self.shared.scheduler.amid_step(|| Rc::clone(self).step(Ok(())));
+        if let Err(panic) = stepped {
+            Rc::clone(self).panicked(panicked(panic));
+            self.state.keep_context();
+        }
+    }
+}
+
+impl TaskState {
+    /// Takes out what the next step is to throw in, and gives the context in which it runs.
+    pub(super) fn take_throw_and_context(&self) -> (Option<Exception>, Option<Context>) {
+        let Some(mut rare) = self.rare.take() else { return (None, None) };
+        let both = (rare.throw.take(), rare.context.clone());
+        self.rare.set(Some(rare));
+        both
+    }
+
+    /// The context in which it runs, if anything was ever set in that.
+    pub(crate) fn context(&self) -> Option<Context> {
+        self.look_at_rare(|rare| rare.context.clone())
+    }
+
+    /// Has its steps taken in `context`.
+    pub(super) fn set_context(&self, context: Option<Context>) {
+        if context.is_some() {
+            let former = self.with_rare(|rare| core::mem::replace(&mut rare.context, context));
+            self.special.set(true);
+            drop(former);
+        }
+    }
+
+    /// Its step has ended, and the current context is its own: takes it away, and keeps it for the next step.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn keep_context(&self) {
+        let Some(left) = context::swap(None) else { return };
+        match self.context() {
+            None => self.set_context(Some(left)),
+            // Asked for in a step that had none, while it was elsewhere.
+            Some(own) if !own.is(&left) => own.assign(&left),
+            Some(_) => {}
+        }
+    }
+}
