@@ -12,7 +12,7 @@ use super::{LookupError, Query, Service};
 use crate::coroutine::{CoroutineExt, Exception, ready};
 use crate::event_loop::{running, to_thread};
 use crate::executor::Executor;
-use crate::sys::names::{self, AddrInfo, Family, LookupErrorKind, NameFlags, Protocol, SocketType};
+use crate::sys::names::{self, AddrInfo, Family, LookupErrorKind, LookupFlags, NameFlags, SocketType};
 use crate::task::Awaitable;
 
 /// What a [`Resolve`] answers with: a coroutine that gives a `T`, or raises a [`LookupError`].
@@ -118,7 +118,8 @@ impl fmt::Debug for SystemResolver {
 
 /// A table of names and their addresses, which knows no other: for tests, which then need no network.
 ///
-/// Names are compared without regard to case, or to a dot at the end. A service must be a port.
+/// Names are compared without regard to case, or to a dot at the end. A service must be a port. Each address comes once,
+/// for the sort of socket that is asked for, or for streams.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -160,15 +161,19 @@ impl StaticResolver {
             Family::V4 => address.is_ipv4(),
             Family::V6 => address.is_ipv6(),
         });
+        let mut canonical_name =
+            query.wanted_flags().contains(LookupFlags::CANONICAL_NAME).then(|| query.host()).flatten();
+        let socket_type = match query.wanted_socket_type() {
+            SocketType::Any => SocketType::Stream,
+            wanted => wanted,
+        };
         let found: Vec<_> = wanted
             .map(|address| AddrInfo {
                 address: SocketAddr::new(*address, port),
-                socket_type: match query.wanted_socket_type() {
-                    SocketType::Any => SocketType::Stream,
-                    wanted => wanted,
-                },
-                protocol: Protocol::Any,
-                canonical_name: None,
+                socket_type,
+                protocol: query.wanted_protocol(),
+                // With the first one.
+                canonical_name: canonical_name.take().map(String::from),
             })
             .collect();
         if found.is_empty() { unknown(LookupErrorKind::Family) } else { Ok(found) }

@@ -171,6 +171,10 @@ fn a_resolver_takes_the_place_of_the_one_before() {
     event_loop.set_resolver(table().with("a.example", ["2001:db8::1".parse().unwrap()]));
     assert_eq!(find(Query::new("a.example", 80)).unwrap(), ["192.0.2.1:80", "[2001:db8::1]:80"]);
     assert_eq!(find(Query::new("a.example", 80).family(Family::V6)).unwrap(), ["[2001:db8::1]:80"]);
+    let named = Query::new("a.example", 80).flags(LookupFlags::CANONICAL_NAME);
+    let named = event_loop.run_until_complete(event_loop.getaddrinfo(named)).unwrap();
+    let names: Vec<_> = named.iter().map(|found| found.canonical_name.as_deref()).collect();
+    assert_eq!(names, [Some("a.example"), None]);
     let kind = |query| find(query).unwrap_err().downcast::<LookupError>().unwrap().kind();
     assert_eq!(kind(Query::new("b.example", 80)), LookupErrorKind::Unknown);
     assert_eq!(kind(Query::new("a.example", "http")), LookupErrorKind::Service);

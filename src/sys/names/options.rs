@@ -114,9 +114,11 @@ impl LookupFlags {
     pub const NUMERIC_SERVICE: Self = Self(libc::AI_NUMERICSERV);
     /// Only addresses of families of which this machine has one itself, the loopback's aside.
     pub const ADDRESS_CONFIG: Self = Self(libc::AI_ADDRCONFIG);
-    /// Where IPv6 is wanted and there is none, IPv4 in the shape of IPv6.
+    /// Where IPv6 is wanted and there is none, IPv4 in the shape of IPv6. Not every system has that.
+    #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub const V4_MAPPED: Self = Self(libc::AI_V4MAPPED);
     /// With [`V4_MAPPED`](Self::V4_MAPPED): those as well.
+    #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub const ALL: Self = Self(libc::AI_ALL);
 
     /// Whether all of those are among these.
@@ -243,12 +245,12 @@ impl LookupErrorKind {
     }
 }
 
-/// `EAI_NODATA` and `EAI_ADDRFAMILY`, which POSIX does not have: glibc still gives them, and macOS other numbers.
-#[cfg(target_os = "linux")]
+/// `EAI_NODATA` and `EAI_ADDRFAMILY`, which POSIX does not have: glibc still gives them, and other systems give other numbers.
+#[cfg(any(target_os = "linux", target_os = "openbsd"))]
 const NO_DATA: c_int = -5;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "openbsd"))]
 const ADDRESS_FAMILY: c_int = -9;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "openbsd")))]
 const NO_DATA: c_int = 7;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "openbsd")))]
 const ADDRESS_FAMILY: c_int = 1;
