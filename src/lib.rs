@@ -2,7 +2,8 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
+//!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
+//!       runner                    run, Ctrl-C
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
@@ -82,6 +83,9 @@
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
+//! | `loop.getaddrinfo`, `loop.getnameinfo` | [`LoopHandle::getaddrinfo`], [`getnameinfo`](LoopHandle::getnameinfo), [`resolver`] |
+//! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`] |
+//! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
@@ -91,6 +95,7 @@
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `std` | yes | everything above layer 0 |
+//! | `idna` | no | look-ups of international names, those that are not ASCII |
 
 #![no_std]
 #![deny(unsafe_code)]
@@ -118,6 +123,9 @@ pub mod executor;
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+#[cfg(feature = "std")]
+pub mod resolver;
+#[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]
 pub mod scope;
@@ -144,7 +152,9 @@ pub use self::event_loop::{
     EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
 };
 #[cfg(feature = "std")]
-pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+pub use self::net::{
+    Buffer, Connect, ConnectError, ConnectTo, HappyEyeballs, TcpListener, TcpStream, connect, happy_eyeballs,
+};
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]

@@ -42,6 +42,9 @@ mod gather;
 #[path = "../examples/locks.rs"]
 #[allow(dead_code)]
 mod locks;
+#[path = "../examples/lookups.rs"]
+#[allow(dead_code)]
+mod lookups;
 #[path = "../examples/producer_consumer.rs"]
 #[allow(dead_code)]
 mod producer_consumer;
@@ -113,6 +116,11 @@ fn gather_prints_its_head() {
 #[test]
 fn locks_prints_its_head() {
     prints_its_head(include_str!("../examples/locks.rs"), locks::run);
+}
+
+#[test]
+fn lookups_prints_its_head() {
+    prints_its_head(include_str!("../examples/lookups.rs"), lookups::run);
 }
 
 #[test]

@@ -30,7 +30,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (2, "scope", &[TASKS, &["event_loop", "wait"]]),
     (2, "async_iter", &[TASKS, &["event_loop", "queue", "wait", "scope"]]),
     (3, "runner", &[TASKS, LOOP]),
-    (3, "resolver", &[TASKS, LOOP, &["executor"]]),
+    (3, "resolver", &[TASKS, LOOP, &["executor", "sys"]]),
     (3, "signal", &[TASKS, LOOP, &["sys"]]),
     (3, "net", &[TASKS, LOOP, &["sys", "resolver"]]),
     (3, "transport", &[TASKS, LOOP, &["sys", "resolver", "net"]]),

@@ -21,6 +21,7 @@
 //! | `remote_run.rs` | coroutines that other threads send |
 //! | `links.rs`    | the loop's futures and threads' futures, of which one follows the other |
 //! | `executors.rs` | functions that run in threads, and the loop's default executor |
+//! | `extensions.rs` | what rooms above keep for the loop |
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
 //! | `guest.rs`    | life as a guest of another loop |
@@ -51,6 +52,7 @@ use crate::task::{
 
 mod asyncgens;
 mod executors;
+mod extensions;
 mod guest;
 mod interrupt;
 mod links;
@@ -69,6 +71,7 @@ use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
 use self::executors::DefaultExecutor;
 pub use self::executors::{ThreadCall, ToThread, to_thread};
+use self::extensions::Extensions;
 pub(crate) use self::interrupt::Interrupts;
 use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
@@ -123,6 +126,7 @@ struct Core {
     received: Rc<Received>,
     links: Links,
     default_executor: DefaultExecutor,
+    extensions: Extensions,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
@@ -174,6 +178,7 @@ impl EventLoop {
             inbox,
             links: Links::default(),
             default_executor: DefaultExecutor::default(),
+            extensions: Extensions::default(),
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
             asyncgens: Asyncgens::default(),

@@ -101,6 +101,7 @@ impl LoopHandle {
         scheduler.drop_each(jobs);
         scheduler.drop_each(self.0.links.close());
         scheduler.drop_each(handlers.into_values());
+        scheduler.drop_each(self.0.extensions.take());
         self.close_default_executor();
         Ok(())
     }

@@ -8,12 +8,18 @@
 //! |---|---|
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
+//! | `connect.rs`   | [`connect`](fn@connect): to a name |
+//! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
 //! | `operation.rs` | what all operations have in common |
 
 mod buffer;
+mod connect;
+mod eyeballs;
 mod operation;
 mod tcp;
 
 pub use self::buffer::Buffer;
+pub use self::connect::{ConnectTo, connect};
+pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 use self::operation::Operation;
 pub use self::tcp::{Connect, TcpListener, TcpStream};

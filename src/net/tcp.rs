@@ -1,9 +1,11 @@
 //! TCP: `tcp(7)`.
 
 use core::fmt;
+use std::format;
 use std::io::{self, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -115,7 +117,7 @@ pub struct TcpStream(Registered<net::TcpStream>);
 impl TcpStream {
     /// Connects to `address`.
     pub const fn connect(address: SocketAddr) -> Connect {
-        Connect { address, stream: None }
+        Connect { address, local: None, stream: None }
     }
 
     /// Takes over a connection.
@@ -250,17 +252,41 @@ impl fmt::Debug for TcpStream {
 /// What [`TcpStream::connect`] makes. Dropped before it has ended, it closes the socket.
 pub struct Connect {
     address: SocketAddr,
+    /// The addresses of this machine from which it may be, the first that can be had.
+    local: Option<Rc<[SocketAddr]>>,
     stream: Option<TcpStream>,
 }
 
 impl Connect {
+    /// The same, from one of these addresses of this machine: the first of the same family that can be had.
+    pub(super) fn bound_to_one_of(self, local: Rc<[SocketAddr]>) -> Self {
+        Self { local: Some(local), ..self }
+    }
+
     /// Starts to connect: to be gone on with when the socket is writable.
-    fn start(address: SocketAddr) -> io::Result<TcpStream> {
+    fn start(address: SocketAddr, local: Option<&[SocketAddr]>) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        if let Some(local) = local {
+            Self::bind(&socket, address, local)?;
+        }
         match socket.connect(&address.into()) {
             Err(error) if !socket::is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream(Registered::new(socket.into()))),
         }
+    }
+
+    fn bind(socket: &Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
+        let text = "no local address is of the same family";
+        let mut bound = Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+        for local in local.iter().filter(|local| local.is_ipv6() == address.is_ipv6()) {
+            bound = socket
+                .bind(&(*local).into())
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot connect from {local}: {error}")));
+            if bound.is_ok() {
+                break;
+            }
+        }
+        bound
     }
 
     /// Whether the connection stands. `WouldBlock` while it does not yet.
@@ -284,7 +310,7 @@ impl Coroutine for Connect {
         sent?;
         let stream = match self.stream.take() {
             Some(stream) => stream,
-            None => Self::start(self.address)?,
+            None => Self::start(self.address, self.local.as_deref())?,
         };
         let step = stream.0.attempt(Direction::Write, |stream, _| Ok((Self::finish(stream)?, Left::More)))?;
         if let Step::Yield(wanted) = step {

@@ -14,12 +14,13 @@
 //! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
+//! | `staggered.rs`    | [`staggered_race`]: the first that succeeds, of several started one after the other | `staggered_race` |
 //! | `group_scope.rs`  | [`GroupScope`]: the group around the coroutine that runs inside it | `async with TaskGroup` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several failures as one | `ExceptionGroup` |
 //! | `run.rs`          | [`LoopHandle::run_until_complete`](crate::LoopHandle::run_until_complete), [`ensure_future`](crate::LoopHandle::ensure_future) | the same |
 //! | `child.rs`        | a coroutine that was made a future, and how its result comes back | `ensure_future` |
 //!
-//! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups}.py` of CPython 3.13, for the behaviour and the order of events.
+//! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups,staggered}.py` of CPython 3.13, for the behaviour and the order of events.
 
 mod as_completed;
 mod child;
@@ -30,6 +31,7 @@ mod join;
 mod run;
 mod several;
 mod shield;
+mod staggered;
 mod task_group;
 mod timeout;
 mod wait_for;
@@ -41,6 +43,7 @@ pub use self::group_scope::GroupScope;
 pub use self::join::{JoinTuple, join};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::{Shield, shield};
+pub use self::staggered::{Raced, StaggeredRace, staggered_race};
 pub use self::task_group::{GroupExit, TaskGroup, task_group};
 pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
 pub use self::wait_for::{WaitFor, wait_for};

@@ -1,0 +1,227 @@
+//! Happy eyeballs: connecting to one of several addresses, without waiting for one that does not answer. RFC 8305.
+
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
+use std::format;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::string::String;
+use std::vec::Vec;
+
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::task::{Await, Awaitable};
+use crate::wait::{Raced, StaggeredRace, staggered_race};
+use crate::yield_from;
+
+/// Connects to the first of `addresses` that lets itself be connected to, by what `connector` makes for each. An address
+/// is tried when the one before has failed, or `delay` after that was begun; `None` waits for the failure. The attempts
+/// that are too slow are cancelled, and waited for.
+///
+/// This is what [`connect`](fn@crate::connect) does with the addresses that it has looked up; here for connections of
+/// other sorts. [`interleave`](crate::resolver::interleave) puts them into an order that suits this.
+///
+/// ```
+/// use innermost::testing::virtual_loop;
+/// use innermost::{CoroutineExt, happy_eyeballs, sleep};
+/// use std::net::SocketAddr;
+/// use std::time::Duration;
+///
+/// let addresses: [SocketAddr; 2] = ["[2001:db8::1]:80".parse()?, "192.0.2.1:80".parse()?];
+/// let delay = Duration::from_millis(250);
+/// // What does not answer, and what does.
+/// let connector = |address: SocketAddr| {
+///     sleep(if address.is_ipv6() { Duration::from_secs(3600) } else { Duration::ZERO }).map(move |()| address)
+/// };
+/// let connected = virtual_loop()?.run_until_complete(happy_eyeballs(addresses, Some(delay), connector))?;
+/// assert_eq!(connected, addresses[1]);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: a [`ConnectError`] that has each address and what it failed with; `ValueError` where there are no
+/// addresses; `CancelledError`.
+pub fn happy_eyeballs<F, C>(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    delay: Option<Duration>,
+    connector: F,
+) -> HappyEyeballs<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    HappyEyeballs { addresses: addresses.into_iter().collect(), phase: Phase::Created { delay, connector } }
+}
+
+/// What [`happy_eyeballs`] makes.
+pub struct HappyEyeballs<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    addresses: Rc<[SocketAddr]>,
+    phase: Phase<F, C>,
+}
+
+enum Phase<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    Created {
+        delay: Option<Duration>,
+        connector: F,
+    },
+    /// There is one address: no race, and no task.
+    Alone(C),
+    Racing(StaggeredRace<Attempts<F>>),
+    Over,
+}
+
+/// An attempt for each address, made when it is to begin.
+struct Attempts<F> {
+    addresses: Rc<[SocketAddr]>,
+    next: usize,
+    connector: F,
+}
+
+impl<F: FnMut(SocketAddr) -> C, C> Iterator for Attempts<F> {
+    type Item = C;
+
+    fn next(&mut self) -> Option<C> {
+        let address = *self.addresses.get(self.next)?;
+        self.next += 1;
+        Some((self.connector)(address))
+    }
+}
+
+impl<F, C> Coroutine for HappyEyeballs<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Created { .. } => {
+                    take_sent(&mut sent)?;
+                    let Phase::Created { delay, connector } = core::mem::replace(&mut self.phase, Phase::Over) else {
+                        unreachable!("it was created")
+                    };
+                    self.phase = self.start(delay, connector)?;
+                }
+                Phase::Alone(attempt) => {
+                    let connected = yield_from!(attempt, sent);
+                    self.phase = Phase::Over;
+                    return match connected {
+                        Err(raised) if is_failure(&raised) => Err(ConnectError::of([(self.addresses[0], raised)])),
+                        connected => connected.map(Step::Return),
+                    };
+                }
+                Phase::Racing(race) => {
+                    let raced = yield_from!(race, sent);
+                    self.phase = Phase::Over;
+                    let Raced { winner, exceptions } = raced?;
+                    let failures = self.addresses.iter().copied().zip(exceptions.into_iter().flatten());
+                    return match winner {
+                        Some((_, connected)) => Ok(Step::Return(connected)),
+                        None => Err(ConnectError::of(failures)),
+                    };
+                }
+                Phase::Over => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        let own = State::new("happy_eyeballs", &self.addresses);
+        match &self.phase {
+            Phase::Alone(attempt) => own.delegating_to(attempt.state()),
+            Phase::Racing(race) => own.delegating_to(race.state()),
+            Phase::Created { .. } | Phase::Over => own,
+        }
+    }
+}
+
+impl<F, C> HappyEyeballs<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    fn start(&self, delay: Option<Duration>, mut connector: F) -> Result<Phase<F, C>, Exception> {
+        match *self.addresses {
+            [] => Err(Exception::message(Kind::ValueError, "there is no address to connect to")),
+            [address] => Ok(Phase::Alone(connector(address))),
+            _ => {
+                let attempts = Attempts { addresses: Rc::clone(&self.addresses), next: 0, connector };
+                Ok(Phase::Racing(staggered_race(attempts, delay)))
+            }
+        }
+    }
+}
+
+/// Whether an attempt has failed by itself, rather than been ended from outside.
+fn is_failure(raised: &Exception) -> bool {
+    !matches!(raised.kind(), Kind::CancelledError | Kind::GeneratorExit | Kind::KeyboardInterrupt)
+}
+
+impl<F, C> fmt::Debug for HappyEyeballs<F, C>
+where
+    F: FnMut(SocketAddr) -> C + 'static,
+    C: Awaitable + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "happy_eyeballs({:?})", self.addresses)
+    }
+}
+
+/// No address could be connected to: each that was tried, and what that has raised.
+///
+/// Its text has all of them, and a failure that has come to all of them alike once, as in asyncio.
+#[derive(Clone, Debug)]
+pub struct ConnectError(Vec<(SocketAddr, Exception)>);
+
+impl ConnectError {
+    fn of(failures: impl IntoIterator<Item = (SocketAddr, Exception)>) -> Exception {
+        Exception::new(Self(failures.into_iter().collect()))
+    }
+
+    /// Each address that was tried and what that has raised, in the order of the attempts.
+    pub fn failures(&self) -> &[(SocketAddr, Exception)] {
+        &self.0
+    }
+
+    /// The sort of error of the system with which every attempt has failed; `Other` where they differ.
+    pub fn kind(&self) -> io::ErrorKind {
+        let mut kinds = self.0.iter().map(|(_, raised)| raised.downcast_ref().map(io::Error::kind));
+        let first = kinds.next().flatten().unwrap_or(io::ErrorKind::Other);
+        if kinds.all(|kind| kind == Some(first)) { first } else { io::ErrorKind::Other }
+    }
+}
+
+impl Error for ConnectError {
+    /// The system's error, where one address was tried.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &*self.0 {
+            [(_, raised)] => raised.downcast_ref::<io::Error>().map(|error| error as _),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> =
+            self.0.iter().map(|(address, raised)| format!("cannot connect to {address}: {raised}")).collect();
+        match &*texts {
+            [first, others @ ..] if others.iter().all(|text| text == first) => f.write_str(first),
+            texts => write!(f, "Multiple exceptions: {}", texts.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! A race whose runners start one after the other.
+//!
+//! Each attempt is a task. Before it begins it makes the task of its successor, which waits until the attempt has failed
+//! or the delay has passed, whichever is first. So there is always one task that waits to start, until the attempts are
+//! used up or one has won:
+//!
+//! ```text
+//!  attempt 0   |-------------- fails
+//!  attempt 1      delay  |---------------------------- is cancelled
+//!  attempt 2             :      | at once  |---- wins
+//! ```
+//!
+//! The tasks are those of a group, whose rules do the rest: the race ends when the last of them has, and a cancel of the
+//! race is one of all of them.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::{GroupScope, TaskGroup, WaitFor, wait_for};
+use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, take_sent};
+use crate::event_loop::running;
+use crate::task::{AnyTask, Await, Awaitable, Future};
+use crate::yield_from;
+
+/// Starts `attempts` one after the other, each as soon as the one before has failed, or `delay` after that was started;
+/// `None` waits for the failure. The first that returns wins: the others are cancelled, and waited for. asyncio's
+/// `staggered.staggered_race`.
+///
+/// The iterator is asked for an attempt when that is to start. A cancel of the race cancels every attempt, and is raised
+/// when all of them have ended. An attempt that returns although it was cancelled, because another has won, is too late:
+/// what it returned is dropped.
+///
+/// ```
+/// use innermost::testing::virtual_loop;
+/// use innermost::wait::staggered_race;
+/// use innermost::{CoroutineExt, Exception, sleep};
+/// use std::time::Duration;
+///
+/// let attempts = [50, 1, 20].map(|seconds| sleep(Duration::from_secs(seconds)).map(move |()| seconds));
+/// let race = staggered_race(attempts, Some(Duration::from_secs(2)));
+/// let raced = virtual_loop()?.run_until_complete(race)?;
+/// assert_eq!(raced.winner, Some((1, 1)));
+/// assert!(raced.exceptions[0].as_ref().is_some_and(Exception::is_cancelled));
+/// assert_eq!(raced.exceptions.len(), 2); // the third was not started
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// When it is resumed: `CancelledError`; a `KeyboardInterrupt` of an attempt; an [`ExceptionGroup`](super::ExceptionGroup)
+/// of panics of attempts or of the iterator; `RuntimeError` where it does not run in a task. That every attempt fails is
+/// no error: there is no winner then.
+pub fn staggered_race<I>(attempts: I, delay: Option<Duration>) -> StaggeredRace<I::IntoIter>
+where
+    I: IntoIterator<Item: Awaitable + 'static, IntoIter: 'static>,
+{
+    StaggeredRace(Phase::Created(attempts.into_iter(), delay))
+}
+
+/// How a race has ended: what [`staggered_race`] returns.
+#[derive(Clone, Debug)]
+pub struct Raced<T> {
+    /// The place of the attempt that has won, counted from zero, and what it returned. `None` where all have failed, or
+    /// there was none.
+    pub winner: Option<(usize, T)>,
+    /// What each attempt that was started has raised, in their order: a `CancelledError` for those that were too slow,
+    /// `None` for the winner.
+    pub exceptions: Vec<Option<Exception>>,
+}
+
+/// What [`staggered_race`] makes. Dropped in the middle, it cancels its attempts, and cannot wait for them.
+pub struct StaggeredRace<I>(Phase<I>)
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static;
+
+enum Phase<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    Created(I, Option<Duration>),
+    Running(Rc<Race<I>>, GroupScope<First<I>>),
+    Over,
+}
+
+impl<I> Coroutine for StaggeredRace<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = Raced<<I::Item as Coroutine>::Return>;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::Created(..) = self.0 {
+            take_sent(&mut sent)?;
+            if let Phase::Created(attempts, delay) = core::mem::replace(&mut self.0, Phase::Over) {
+                let race = Rc::new(Race::new(attempts, delay));
+                let scope = race.group.scope(First(Rc::clone(&race)));
+                self.0 = Phase::Running(race, scope);
+            }
+        }
+        let Phase::Running(race, scope) = &mut self.0 else { return Err(super::reused()) };
+        let ended = yield_from!(scope, sent);
+        let race = Rc::clone(race);
+        self.0 = Phase::Over;
+        drop(race.tasks.take());
+        ended?;
+        Ok(Step::Return(Raced { winner: race.winner.take(), exceptions: race.exceptions.take() }))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("staggered_race", self)
+    }
+}
+
+impl<I> fmt::Debug for StaggeredRace<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Phase::Created(..) => f.write_str("StaggeredRace(created)"),
+            Phase::Running(race, _) => write!(f, "StaggeredRace({} started)", race.exceptions.borrow().len()),
+            Phase::Over => f.write_str("StaggeredRace(over)"),
+        }
+    }
+}
+
+/// What the attempts of a race share.
+struct Race<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    /// Taken out while it is asked: it is the user's. `None` once it has no more.
+    attempts: Cell<Option<I>>,
+    delay: Option<Duration>,
+    group: TaskGroup,
+    /// The task of each attempt, and of the one that is to start next.
+    tasks: RefCell<Vec<AnyTask>>,
+    winner: Cell<Option<(usize, Returned<I>)>>,
+    exceptions: RefCell<Vec<Option<Exception>>>,
+}
+
+type Returned<I> = <<I as Iterator>::Item as Coroutine>::Return;
+
+impl<I> Race<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    fn new(attempts: I, delay: Option<Duration>) -> Self {
+        Self {
+            attempts: Cell::new(Some(attempts)),
+            delay,
+            group: TaskGroup::new(),
+            tasks: RefCell::default(),
+            winner: Cell::new(None),
+            exceptions: RefCell::default(),
+        }
+    }
+
+    fn add_task(self: &Rc<Self>, phase: AttemptPhase<I::Item>) -> Result<(), Exception> {
+        let task = self.group.create_task(Attempt { race: Rc::clone(self), phase })?;
+        self.tasks.borrow_mut().push(task.any());
+        Ok(())
+    }
+
+    /// The next attempt, and its successor's task, which waits.
+    fn start(self: &Rc<Self>) -> Result<AttemptPhase<I::Item>, Exception> {
+        let Some(mut attempts) = self.attempts.take() else { return Ok(AttemptPhase::Over) };
+        let Some(coroutine) = attempts.next() else { return Ok(AttemptPhase::Over) };
+        self.attempts.set(Some(attempts));
+        let failed = running()?.create_future();
+        let wait: Failed = failed.clone().map(|()| ());
+        self.add_task(AttemptPhase::Waiting(wait_for(wait, self.delay)))?;
+        let mut exceptions = self.exceptions.borrow_mut();
+        exceptions.push(None);
+        Ok(AttemptPhase::Running { coroutine, index: exceptions.len() - 1, failed })
+    }
+
+    /// # Errors
+    ///
+    /// What ends the whole race.
+    fn ended(
+        &self,
+        index: usize,
+        outcome: Result<Returned<I>, Exception>,
+        failed: &Future<()>,
+    ) -> Result<(), Exception> {
+        match outcome {
+            Err(raised) if raised.kind() == Kind::KeyboardInterrupt => return Err(raised),
+            Err(raised) => {
+                self.exceptions.borrow_mut()[index] = Some(raised);
+                // Cancelled where the delay has passed: then nobody waits.
+                let _ = failed.set_result(());
+            }
+            Ok(returned) => self.won(index, returned),
+        }
+        Ok(())
+    }
+
+    fn won(&self, index: usize, returned: Returned<I>) {
+        let former = self.winner.take();
+        if former.is_some() {
+            self.winner.set(former);
+            self.exceptions.borrow_mut()[index] = Some(Exception::cancelled());
+            return;
+        }
+        self.winner.set(Some((index, returned)));
+        let tasks = self.tasks.borrow().clone();
+        for (_, task) in tasks.iter().enumerate().filter(|(place, _)| *place != index) {
+            task.cancel();
+        }
+    }
+}
+
+/// The body of the race's group: makes the first task.
+struct First<I>(Rc<Race<I>>)
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static;
+
+impl<I> Coroutine for First<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        self.0.add_task(AttemptPhase::First).map(Step::Return)
+    }
+}
+
+struct Attempt<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    race: Rc<Race<I>>,
+    phase: AttemptPhase<I::Item>,
+}
+
+/// The wait for the attempt before to fail. As a coroutine rather than a future: with no delay at all, that takes the turns
+/// that it takes in asyncio.
+type Failed = Map<Future<()>, fn(())>;
+
+enum AttemptPhase<C> {
+    First,
+    Waiting(WaitFor<Failed>),
+    Running {
+        coroutine: C,
+        index: usize,
+        /// Tells the successor.
+        failed: Future<()>,
+    },
+    Over,
+}
+
+impl<I> Coroutine for Attempt<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            self.phase = match &mut self.phase {
+                AttemptPhase::First => {
+                    take_sent(&mut sent)?;
+                    self.race.start()?
+                }
+                AttemptPhase::Waiting(failed) => match yield_from!(failed, sent) {
+                    Err(raised) if raised.kind() != Kind::TimeoutError => return Err(raised),
+                    _ => self.race.start()?,
+                },
+                AttemptPhase::Running { coroutine, index, failed } => {
+                    let outcome = yield_from!(coroutine, sent);
+                    let (index, failed) = (*index, failed.clone());
+                    // What it holds goes before anybody learns that it has ended.
+                    self.phase = AttemptPhase::Over;
+                    return self.race.ended(index, outcome, &failed).map(Step::Return);
+                }
+                AttemptPhase::Over => return Ok(Step::Return(())),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        match &self.phase {
+            AttemptPhase::First | AttemptPhase::Over => State::of::<Self>(),
+            AttemptPhase::Waiting(_) => State::new("attempt", &"waiting for its start"),
+            AttemptPhase::Running { coroutine, index, .. } => {
+                State::new("attempt", index).delegating_to(coroutine.state())
+            }
+        }
+    }
+}
