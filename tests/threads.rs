@@ -30,5 +30,7 @@ mod properties;
 mod shutting_down;
 #[path = "threads/support.rs"]
 mod support;
+#[path = "threads/virtual_time.rs"]
+mod virtual_time;
 #[path = "threads/wrapping.rs"]
 mod wrapping;

@@ -14,6 +14,7 @@ use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::thread;
 
 use super::{LoopHandle, RemoteHandle, running};
 use crate::coroutine::Exception;
@@ -23,27 +24,39 @@ use crate::task::Future;
 /// What is to be done when another thread says the number.
 #[derive(Default)]
 pub(super) struct Links {
-    links: RefCell<BTreeMap<u64, Link>>,
+    links: RefCell<BTreeMap<u64, (From, Link)>>,
     next: Cell<u64>,
 }
 
 type Link = Box<dyn FnOnce()>;
 
+/// Who completes what the other side waits for.
+#[derive(Clone, Copy, PartialEq)]
+enum From {
+    Thread,
+    Loop,
+}
+
 impl Links {
-    fn insert(&self, link: impl FnOnce() + 'static) -> u64 {
+    fn insert(&self, from: From, link: impl FnOnce() + 'static) -> u64 {
         // Never used again: a late message finds nothing.
         let number = self.next.replace(self.next.get() + 1);
-        self.links.borrow_mut().insert(number, Box::new(link));
+        self.links.borrow_mut().insert(number, (from, Box::new(link)));
         number
     }
 
     fn take(&self, number: u64) -> Option<Link> {
-        self.links.borrow_mut().remove(&number)
+        self.links.borrow_mut().remove(&number).map(|(_, link)| link)
+    }
+
+    /// Whether the loop waits for a thread.
+    pub(super) fn wait_for_threads(&self) -> bool {
+        self.links.borrow().values().any(|(from, _)| *from == From::Thread)
     }
 
     /// All of them, to be dropped.
     pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
-        self.links.take().into_values()
+        self.links.take().into_values().map(|(_, link)| link)
     }
 }
 
@@ -122,7 +135,10 @@ impl LoopHandle {
     ) -> Future<T> {
         let future = self.create_future();
         let (follows, followed) = (future.clone(), in_thread.clone());
-        let link = self.0.links.insert(move || {
+        // What this loop is to complete itself comes from no thread, although a thread could wait for it too.
+        let is_own = in_thread.completed_in() == Some(thread::current().id());
+        let from = if is_own { From::Loop } else { From::Thread };
+        let link = self.0.links.insert(from, move || {
             if follows.done() {
                 // Completed by hand, or cancelled in the same turn.
             } else if followed.cancelled() {
@@ -158,7 +174,7 @@ impl LoopHandle {
         // The link alone owns the promise, so that closing the loop breaks that, whoever keeps the future.
         let promise = Rc::new(Cell::new(Some(promise)));
         let (led, kept) = (future.clone(), Rc::downgrade(&promise));
-        let link = self.0.links.insert(move || {
+        let link = self.0.links.insert(From::Loop, move || {
             // The thread's was cancelled.
             led.cancel();
             drop(promise);
