@@ -1,6 +1,6 @@
 //! The rules of futures, one test each: F1 to F11, and what CPython 3.13 makes of them.
 //!
-//! A comment above a test cites its rule. These cannot arise here, or not yet:
+//! A comment above a test cites its rule. F9 stands in `threads.rs`, F11 in `context.rs`. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
@@ -9,9 +9,7 @@
 //! | F6 | an exception's class is instantiated | an exception is a value |
 //! | F7 | debug mode adds where the future was made | there is no debug mode |
 //! | F8 | a future resumed while it is pending raises | it is asked for its result each time: it yields itself again |
-//! | F9 | `wrap_future` | there is no executor yet |
 //! | F10 | the exception's traceback is a fresh one each time | there are no tracebacks |
-//! | F11 | the exception handler runs in the context of the task | there are no context variables yet |
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

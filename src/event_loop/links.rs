@@ -13,13 +13,14 @@
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 
 use super::{LoopHandle, RemoteHandle, running};
 use crate::coroutine::Exception;
 use crate::executor::{Promise, ThreadFuture};
-use crate::task::Future;
+use crate::task::{Future, panicked};
 
 /// What is to be done when another thread says the number.
 #[derive(Default)]
@@ -145,7 +146,7 @@ impl LoopHandle {
                 follows.cancel();
             } else {
                 // Who could have set it in between is the user's `Clone`.
-                let _ = match how(&followed) {
+                let _ = match ask(|| how(&followed)) {
                     Ok(result) => follows.set_result(result).is_ok(),
                     Err(raised) => follows.set_exception(raised).is_ok(),
                 };
@@ -185,7 +186,7 @@ impl LoopHandle {
             drop(this.0.links.take(link));
             // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
             let Some(promise) = promise.filter(Promise::start) else { return };
-            let _ = match how(&future) {
+            let _ = match ask(|| how(&future)) {
                 Err(cancelled) if future.cancelled() => {
                     promise.cancel(cancelled);
                     true
@@ -201,4 +202,10 @@ impl LoopHandle {
             }
         });
     }
+}
+
+/// Gets a result by the user's `Clone`. Where that panics, this is what the other side fails with: it would wait for
+/// ever otherwise.
+fn ask<T>(how: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+    catch_unwind(AssertUnwindSafe(how)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
