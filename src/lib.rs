@@ -104,11 +104,9 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "std")]
-pub mod context;
-// The README's program is compiled with the documentation's.
-#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
-#[cfg(feature = "std")]
 pub mod async_iter;
+#[cfg(feature = "std")]
+pub mod context;
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
@@ -118,6 +116,9 @@ pub mod executor;
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+// The README's program is compiled with the documentation's.
+#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]
 pub mod scope;
