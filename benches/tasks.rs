@@ -26,6 +26,7 @@
 //! | `call_soon`     | a callback queued, and run in the next turn | a closure boxed, queued, and run |
 //! | `timer set`     | `call_later`; 100,000 are set | a boxed closure, and an entry in a heap |
 //! | `timer cancel`  | and each is cancelled | the closure dropped; its entry waits for the heap to have doubled |
+//! | `timer million` | a million of them at random deadlines within a second: set and run | a boxed closure, a heap entry, a thread that sleeps |
 //! | `sleep`         | 100,000 tasks that sleep up to 100 ms | a boxed closure, a heap entry, a thread that sleeps |
 //! | `sleep million` | a million, up to a second | the same |
 //!
@@ -49,8 +50,8 @@ use std::time::Duration;
 
 use innermost::queue::{Get, Queue};
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle, sleep,
-    yield_from,
+    Await, Awaitable, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle,
+    sleep, yield_from,
 };
 
 #[path = "tasks/bound.rs"]
@@ -79,6 +80,10 @@ const LINES: &[Line] = &[
     Line {
         effort: Effort::Shared,
         ..line("timer cancel", Some(15.0), 100_000, |n| timers(n, Half::Cancel), |n| bound::timers(n, Half::Cancel))
+    },
+    Line {
+        effort: Effort::OnDemand,
+        ..line("timer million", Some(700.0), 1_000_000, |n| fired(n, 1000), |n| bound::sleepers(n, 1000))
     },
     Line {
         effort: Effort::Slow,
@@ -127,13 +132,13 @@ enum Figure {
 /// A batch that runs a coroutine to its end, in one loop.
 fn in_loop<C>(items: u64, counts: u64, machine: impl Fn(&LoopHandle) -> C + 'static) -> Batch
 where
-    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+    C: Awaitable<Return = ()> + 'static,
 {
     let event_loop = EventLoop::new().expect("there is a descriptor for it");
     Box::new(move || timed(items, counts, || complete(&event_loop, machine(&event_loop))))
 }
 
-fn complete(event_loop: &LoopHandle, coroutine: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static) {
+fn complete(event_loop: &LoopHandle, coroutine: impl Awaitable<Return = ()> + 'static) {
     event_loop.run_until_complete(coroutine).expect("nothing raises here");
 }
 
@@ -213,6 +218,30 @@ fn timers(items: u64, half: Half) -> Batch {
     })
 }
 
+/// Timers at random deadlines, set and run.
+fn fired(items: u64, milliseconds: u64) -> Batch {
+    let event_loop = EventLoop::new().expect("there is a descriptor for it");
+    Box::new(move || {
+        let mut chance = Chance::new();
+        let (left, handle) = (Rc::new(Cell::new(items)), event_loop.handle());
+        timed(items, 0, || {
+            for number in 0..items {
+                let (left, this) = (Rc::clone(&left), handle.clone());
+                let callback = move || {
+                    black_box(number);
+                    left.set(left.get() - 1);
+                    if left.get() == 0 {
+                        this.stop();
+                    }
+                };
+                let delay = chance.below(Duration::from_millis(milliseconds));
+                handle.call_later(delay, callback).expect("the loop is open");
+            }
+            event_loop.run_forever().expect("nothing raises here");
+        })
+    })
+}
+
 fn sleepers(items: u64, milliseconds: u64) -> Batch {
     let event_loop = EventLoop::new().expect("there is a descriptor for it");
     Box::new(move || {
@@ -243,7 +272,7 @@ struct SpawnAndJoin<F, C> {
 impl<F, C> Coroutine for SpawnAndJoin<F, ()>
 where
     F: FnMut() -> C,
-    C: Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
+    C: Awaitable<Return = ()> + 'static,
 {
     type Yield = Await;
     type Input = ();

@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use innermost::wait::{AsCompleted, NextCompleted, as_completed};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, ready, sleep, yield_from};
+use innermost::{
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, ready, sleep, yield_from,
+};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -23,7 +25,7 @@ fn main() -> Result<(), Exception> {
 ///     await asyncio.sleep(seconds)
 ///     return seconds
 /// ```
-fn job(seconds: u32) -> impl Coroutine<Yield = Await, Input = (), Return = u32> {
+fn job(seconds: u32) -> impl Awaitable<Return = u32> {
     sleep(seconds * SECOND).map(move |()| seconds)
 }
 

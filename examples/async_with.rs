@@ -14,7 +14,8 @@
 use std::time::Duration;
 
 use innermost::{
-    Await, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, ready, sleep,
+    yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -64,7 +65,7 @@ impl<F, C: Coroutine> AsyncAdd<F, C> {
 impl<F, C> Coroutine for AsyncAdd<F, C>
 where
     F: FnOnce(i32) -> C,
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

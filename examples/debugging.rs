@@ -22,8 +22,8 @@ use std::time::Duration;
 use innermost::sync::Lock;
 use innermost::testing::virtual_loop;
 use innermost::{
-    Await, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, State, Step, ready, sleep,
-    yield_from,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, State, Step, ready,
+    sleep, yield_from,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ fn errors_that_nobody_takes(event_loop: &EventLoop) -> Result<(), Exception> {
 // ---- 3. Deadlocks -----------------------------------------------------------------------------------------------------
 
 /// Takes one lock, and then the other.
-fn take_both(first: &Lock, second: &Lock) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + use<> {
+fn take_both(first: &Lock, second: &Lock) -> impl Awaitable<Return = ()> + use<> {
     let second = second.clone();
     first.hold(sleep(SECOND).then(move |()| second.hold(sleep(SECOND))))
 }

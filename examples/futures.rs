@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Future, ready, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, ready, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ fn main() -> Result<(), Exception> {
 ///     await asyncio.sleep(1)
 ///     future.set_result('My Future Has Completed')
 /// ```
-fn my_future(future: Future<&'static str>) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn my_future(future: Future<&'static str>) -> impl Awaitable<Return = ()> {
     sleep(SECOND).map(move |()| future.set_result("My Future Has Completed").expect("nobody else sets it"))
 }
 
@@ -39,7 +39,7 @@ fn my_future(future: Future<&'static str>) -> impl Coroutine<Yield = Await, Inpu
 ///     await asyncio.ensure_future(my_future(future))
 ///     print('main:', future.result())
 /// ```
-fn set_and_look() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn set_and_look() -> impl Awaitable<Return = ()> {
     ready(()).then(|()| {
         let event_loop = EventLoop::running()?;
         let future = event_loop.create_future();
@@ -56,7 +56,7 @@ fn set_and_look() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
 ///     asyncio.ensure_future(my_future(future))
 ///     print('awaited:', await future)
 /// ```
-fn wait_for_it() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn wait_for_it() -> impl Awaitable<Return = ()> {
     ready(()).then(|()| {
         let event_loop = EventLoop::running()?;
         let future = event_loop.create_future();
@@ -75,7 +75,7 @@ fn wait_for_it() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
 ///     except asyncio.CancelledError:
 ///         print('cancelled')
 /// ```
-fn wait_for_nothing() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn wait_for_nothing() -> impl Awaitable<Return = ()> {
     ready(()).then(|()| {
         let event_loop = EventLoop::running()?;
         let future: Future<()> = event_loop.create_future();

@@ -27,7 +27,9 @@
 use std::time::Duration;
 
 use innermost::wait::{Gather, gather, join};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from};
+use innermost::{
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from,
+};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -42,7 +44,7 @@ fn main() -> Result<(), Exception> {
 /// async def my_coroutine(i):
 ///     print('My Coroutine', i)
 /// ```
-fn my_coroutine(i: u32) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn my_coroutine(i: u32) -> impl Awaitable<Return = ()> {
     ready(i).map(|i| println!("My Coroutine {i}"))
 }
 
@@ -52,7 +54,7 @@ fn my_coroutine(i: u32) -> impl Coroutine<Yield = Await, Input = (), Return = ()
 ///     await asyncio.sleep(1)
 ///     print('Two')
 /// ```
-fn one_two() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn one_two() -> impl Awaitable<Return = ()> {
     ready(()).then(|()| {
         println!("One");
         sleep(SECOND).map(|()| println!("Two"))
@@ -134,7 +136,7 @@ impl Coroutine for Main1 {
 ///     await asyncio.sleep(2)
 ///     print('main2 end')
 /// ```
-fn main2() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn main2() -> impl Awaitable<Return = ()> {
     ready(()).then(|()| {
         // 5. The second task runs: the counts stand in the queue behind it.
         println!("main2 start");
@@ -147,7 +149,7 @@ fn main2() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
 /// async def main_of_main():
 ///     await asyncio.gather(main1(), main2())
 /// ```
-fn main_of_main() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn main_of_main() -> impl Awaitable<Return = ()> {
     // 2. It runs, queues two tasks, and waits for both. `join` gathers coroutines of different types.
     // 3. The queue comes to the first of them.
     // 14. Both have ended, and so does this.

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use innermost::sync::{Acquire, Lock, LockGuard};
 use innermost::wait::{ReturnWhen, wait};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from};
+use innermost::{
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from,
+};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -44,7 +46,7 @@ fn state(lock: &Lock) -> &'static str {
 /// ```
 ///
 /// The scope: `hold` acquires, runs the coroutine that it is given, and releases however that ends.
-fn my_worker(worker: u32, lock: Lock) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn my_worker(worker: u32, lock: Lock) -> impl Awaitable<Return = ()> {
     let held = lock.clone();
     let work = ready(()).then(move |()| {
         attained(worker, &held);

@@ -45,7 +45,8 @@ use std::time::Duration;
 use innermost::queue::{Get, Put, Queue};
 use innermost::wait::gather;
 use innermost::{
-    Await, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, ready, sleep,
+    yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -244,7 +245,7 @@ impl Coroutine for Consume {
 ///     for c in consumers:
 ///         c.cancel()
 /// ```
-fn market(options: Options) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn market(options: Options) -> impl Awaitable<Return = ()> {
     ready(options).then(|Options { producers, consumers }| {
         let event_loop = EventLoop::running()?;
         let (queue, random) = (Queue::new(), Rc::new(Random(Cell::new(444))));

@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use innermost::queue::{Put, Queue};
-use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
+use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ impl Coroutine for NewsProducer {
 ///         article = await queue.get()
 ///         print('News Reader Consumed News Article', article)
 /// ```
-fn news_consumer(queue: Queue<u32>) -> impl Coroutine<Yield = Await, Input = (), Return = Infallible> {
+fn news_consumer(queue: Queue<u32>) -> impl Awaitable<Return = Infallible> {
     let mut get = queue.get();
     from_fn(move |mut sent: Result<(), Exception>| {
         loop {

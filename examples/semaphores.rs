@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use innermost::sync::{BoundedSemaphore, Semaphore};
 use innermost::wait::gather;
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, ready, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, ready, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ fn main() -> Result<(), Exception> {
 ///         await asyncio.sleep(1)
 ///         print(n, 'ends')
 /// ```
-fn work(n: u32, semaphore: &Semaphore) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + use<> {
+fn work(n: u32, semaphore: &Semaphore) -> impl Awaitable<Return = ()> + use<> {
     semaphore.hold(ready(()).then(move |()| {
         println!("{n} begins");
         sleep(SECOND).map(move |()| println!("{n} ends"))

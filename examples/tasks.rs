@@ -23,7 +23,8 @@
 use std::time::Duration;
 
 use innermost::{
-    AnyTask, Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, Task, ready, sleep, yield_from,
+    AnyTask, Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, Task, ready, sleep,
+    yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -75,7 +76,7 @@ impl Coroutine for MyWork {
 ///     await asyncio.sleep(1)
 ///     print(f'Processing {n}')
 /// ```
-fn my_task(n: u32) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn my_task(n: u32) -> impl Awaitable<Return = ()> {
     sleep(SECOND).map(move |()| println!("Processing {n}"))
 }
 
@@ -119,7 +120,7 @@ impl Coroutine for MyGenerator {
 /// async def my_coroutine():
 ///     print('My Coroutine', asyncio.current_task().get_name())
 /// ```
-fn my_coroutine() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+fn my_coroutine() -> impl Awaitable<Return = ()> {
     ready(()).map(|()| println!("My Coroutine {}", name_of_current_task()))
 }
 

@@ -16,9 +16,9 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use crate::context::{Context, copy_context};
-use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{EventLoop, Interrupts, LoopHandle, running, set_current};
-use crate::task::{AnyTask, Await, ErrorContext};
+use crate::task::{AnyTask, Awaitable, ErrorContext};
 
 /// Runs a coroutine in an event loop made for it, and gives what it returns. asyncio's `run`.
 ///
@@ -38,7 +38,7 @@ use crate::task::{AnyTask, Await, ErrorContext};
 /// What the coroutine raises; those of [`Runner::run`] and [`Runner::close`].
 pub fn run<C>(main: C) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     check_no_loop_runs("run()")?;
     let mut runner = Runner::new();
@@ -136,7 +136,7 @@ impl Runner {
     /// [`handle`](Self::handle) and of [`EventLoop::run_until_complete`](LoopHandle::run_until_complete).
     pub fn run<C>(&mut self, main: C) -> Result<C::Return, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         check_no_loop_runs("Runner.run()")?;
         let started = self.start()?;

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::event_loop::{TimerHandle, running};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::event_loop::running;
 use crate::task::{Await, Future};
 use crate::yield_from;
 
@@ -34,7 +34,7 @@ pub struct Sleep {
 enum Phase {
     Created,
     LettingOthersRun,
-    Sleeping(Future<()>, TimerHandle),
+    Sleeping(Future<()>),
     Over,
 }
 
@@ -52,22 +52,16 @@ impl Coroutine for Sleep {
                     return Ok(Step::Yield(Await::NextTurn));
                 }
                 Phase::Created => {
-                    let event_loop = running()?;
-                    let over = event_loop.create_future();
-                    let waker = over.clone();
-                    let timer = event_loop.call_later(self.delay, move || {
-                        // Cancelled in the same turn: then there is nothing to tell.
-                        let _ = waker.set_result(());
-                    })?;
-                    Phase::Sleeping(over, timer)
+                    take_sent(&mut sent)?;
+                    Phase::Sleeping(running()?.finish_later(self.delay)?)
                 }
                 Phase::LettingOthersRun => {
                     self.phase = Phase::Over;
                     return sent.map(Step::Return);
                 }
-                Phase::Sleeping(over, timer) => {
+                Phase::Sleeping(over) => {
                     let slept = yield_from!(over, sent);
-                    timer.cancel();
+                    over.cancel();
                     self.phase = Phase::Over;
                     return slept.map(Step::Return);
                 }
@@ -83,8 +77,9 @@ impl Coroutine for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Phase::Sleeping(_, timer) = &self.phase {
-            timer.cancel();
+        if let Phase::Sleeping(over) = &self.phase {
+            // The timer's.
+            over.cancel();
         }
     }
 }

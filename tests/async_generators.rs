@@ -29,7 +29,9 @@ use clock::test_loop;
 use events::{Log, Oops, pauses, sleeps};
 use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
 use innermost::testing::virtual_loop;
-use innermost::{Call, Coroutine, CoroutineExt, Exception, Generator, Resumed, Step, Stop, from_fn, sleep, yield_from};
+use innermost::{
+    Awaitable, Call, Coroutine, CoroutineExt, Exception, Generator, Resumed, Step, Stop, from_fn, sleep, yield_from,
+};
 use support::{Numbers, awaits, consumer, end, item, other, produces, run, said};
 
 /// Yields 0, 1, ... up to `count`, each after a second.
@@ -319,7 +321,7 @@ fn generators_nest() {
 }
 
 /// Sleeps a second, that many frames deep, and returns how deep that was.
-fn deep(depth: u32) -> Box<dyn Coroutine<Yield = innermost::Await, Input = (), Return = u32>> {
+fn deep(depth: u32) -> Box<dyn Awaitable<Return = u32>> {
     if depth == 0 {
         return Box::new(sleep(Duration::from_secs(1)).map(|()| 0));
     }

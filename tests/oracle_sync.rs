@@ -16,7 +16,8 @@ use std::time::Duration;
 use innermost::queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue, QueueShutDown, Shutdown};
 use innermost::sync::{Barrier, BoundedSemaphore, BrokenBarrier, Condition, ConditionWait, Event, Lock, Semaphore};
 use innermost::{
-    Await, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, Task, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, Task, sleep,
+    yield_from,
 };
 use serde_json::{Value, json};
 
@@ -108,7 +109,7 @@ impl Shared {
     }
 }
 
-type Running = Box<dyn Coroutine<Yield = Await, Input = (), Return = Value>>;
+type Running = Box<dyn Awaitable<Return = Value>>;
 
 /// Runs one op after the other.
 struct Block {
@@ -187,7 +188,7 @@ fn name_of(raised: &Exception) -> &'static str {
 }
 
 /// A coroutine that returns nothing, as an op.
-fn plain<C: Coroutine<Yield = Await, Input = ()> + 'static>(coroutine: C) -> Running {
+fn plain<C: Awaitable + 'static>(coroutine: C) -> Running {
     Box::new(coroutine.map(|_| Value::Null))
 }
 

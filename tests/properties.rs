@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{AnyFuture, ReturnWhen, TaskGroup, gather_all, wait};
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Kind, Resumed, Step, Task, ready, yield_from};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, Kind, Resumed, Step, Task, ready, yield_from};
 use quickcheck::quickcheck;
 
 #[path = "support/turns.rs"]
@@ -66,7 +66,7 @@ enum End {
     Panics,
 }
 
-fn child(number: usize, (turns, how): (u8, u8)) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'static {
+fn child(number: usize, (turns, how): (u8, u8)) -> impl Awaitable<Return = usize> + 'static {
     let end = [End::Returns, End::Returns, End::Raises, End::Panics][usize::from(how % 4)];
     Turns(u32::from(turns % 4)).then(move |()| {
         assert!(end != End::Panics, "on purpose");

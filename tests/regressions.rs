@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, Sleep, Step, sleep, yield_from};
+use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Future, Resumed, Sleep, Step, sleep, yield_from};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -14,7 +14,7 @@ struct Noting<C> {
     log: Log,
 }
 
-impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Noting<C> {
+impl<C: Awaitable> Coroutine for Noting<C> {
     type Yield = Await;
     type Input = ();
     type Return = ();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use innermost::testing::{VirtualClock, virtual_loop};
 use innermost::{
-    Await, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream,
     default_selector, ready, sleep, yield_from,
 };
 
@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Waits for a child that is a frame of its own.
 struct Waiting<C: Coroutine>(Call<C>);
 
-impl<C: Coroutine<Yield = Await, Input = ()> + 'static> Coroutine for Waiting<C> {
+impl<C: Awaitable + 'static> Coroutine for Waiting<C> {
     type Yield = Await;
     type Input = ();
     type Return = C::Return;

@@ -5,7 +5,7 @@ use core::mem;
 
 use super::AsyncIterator;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// What [`AsyncIterator::for_each`] makes.
@@ -30,7 +30,7 @@ impl<I, F, C> Coroutine for ForEach<I, F, C>
 where
     I: AsyncIterator,
     F: FnMut(I::Item) -> C,
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

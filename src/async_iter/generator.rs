@@ -25,10 +25,10 @@ use std::format;
 use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};
-use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, Step};
+use crate::coroutine::{Driven, Driver, Exception, Kind, Step};
 use crate::event_loop::{LiveAsyncgen, LoopHandle, running};
 use crate::scope::Progress;
-use crate::task::{AnyTask, Await, ErrorContext};
+use crate::task::{AnyTask, Awaitable, ErrorContext};
 
 /// A generator whose body awaits: Python's async generator.
 ///
@@ -290,7 +290,7 @@ fn already_running(operation: &str) -> Exception {
 }
 
 impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
-    fn aclose(self: Rc<Self>) -> Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>> {
+    fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>> {
         Box::new(AsyncGenerator(self).aclose())
     }
 }

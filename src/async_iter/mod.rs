@@ -29,7 +29,7 @@ use std::boxed::Box;
 
 use crate::coroutine::{Coroutine, Exception, Resumed};
 use crate::scope::Progress;
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 
 mod closing;
 mod consume;
@@ -152,7 +152,7 @@ pub trait AsyncIterator {
     where
         Self: Sized,
         F: FnMut(Self::Item) -> C,
-        C: Coroutine<Yield = Await, Input = ()>,
+        C: Awaitable,
     {
         ForEach::new(self, body)
     }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, converted};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 
 /// What the body of an async generator yields: an item for its consumer, or what it waits for, for the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ where
 #[inline(always)]
 pub const fn awaiting<C, T, S>(child: C) -> Awaiting<C, T, S>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     Awaiting { child, produces: PhantomData }
 }
@@ -90,7 +90,7 @@ pub struct Awaiting<C, T, S> {
 
 impl<C, T, S> Coroutine for Awaiting<C, T, S>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
     T: 'static,
     S: Default + 'static,
 {

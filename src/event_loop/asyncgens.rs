@@ -11,12 +11,11 @@ use std::rc::{Rc, Weak};
 use std::vec::Vec;
 
 use super::LoopHandle;
-use crate::coroutine::Coroutine;
-use crate::task::{Await, ErrorContext};
+use crate::task::{Awaitable, ErrorContext};
 
 /// A suspended generator, whatever it produces.
 pub(crate) trait LiveAsyncgen: fmt::Debug {
-    fn aclose(self: Rc<Self>) -> Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>;
+    fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>>;
 }
 
 #[derive(Default)]

@@ -42,11 +42,11 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::context::Context;
-use crate::coroutine::{Coroutine, Exception};
+use crate::coroutine::Exception;
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
 use crate::task::{
-    AnyTask, Await, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory, callback,
-    callback_in, spawn, spawn_with,
+    AnyTask, Awaitable, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
+    callback, callback_in, spawn, spawn_with,
 };
 
 mod asyncgens;
@@ -319,8 +319,16 @@ impl LoopHandle {
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
     }
 
+    /// A future of this loop that is finished once `delay` has passed.
+    pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
+        self.0.scheduler.check_open()?;
+        let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
+        self.0.timers.borrow_mut().push(self.time().saturating_add(delay), timed);
+        Ok(future)
+    }
+
     fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
-        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback));
+        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback) as Rc<_>);
         TimerHandle::new(Handle::new(callback), deadline)
     }
 
@@ -342,7 +350,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         spawn(&self.0.scheduler, coroutine)
     }
@@ -423,7 +431,7 @@ impl TaskBuilder<'_, LoopHandle> {
     /// raises in an eager step is the task's.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         let Self { spawner, options } = self;
         spawn_with(&spawner.0.scheduler, coroutine, options)

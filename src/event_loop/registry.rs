@@ -24,7 +24,7 @@ use super::memory::SpareMemory;
 use super::running;
 use crate::coroutine::{Exception, Kind, Step};
 use crate::sys::{Direction, Event, Readiness, Selector, Token};
-use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
+use crate::task::{Await, Awaited, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 pub(super) struct Registry {
     scheduler: Rc<Scheduler>,
@@ -211,7 +211,7 @@ const fn direction(what: Readied) -> Direction {
     }
 }
 
-impl Awaitable for Source {
+impl WaitTarget for Source {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if !Rc::ptr_eq(of, &self.registry.scheduler) {
             let text = "this descriptor is attached to a different event loop";

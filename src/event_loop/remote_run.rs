@@ -4,9 +4,9 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{LoopGone, RemoteHandle, running};
-use crate::coroutine::{Coroutine, Exception, Kind};
+use crate::coroutine::{Exception, Kind};
 use crate::executor::{Origin, Promise, ThreadFuture};
-use crate::task::{Await, ErrorContext, Future, panicked};
+use crate::task::{Awaitable, ErrorContext, Future, panicked};
 
 impl RemoteHandle {
     /// Runs a coroutine as a task of the loop, and gives a future for threads to wait for. asyncio's
@@ -37,7 +37,7 @@ impl RemoteHandle {
     /// [`LoopGone`] where the loop is closed already.
     pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopGone>
     where
-        C: Coroutine<Yield = Await, Input = ()> + Send + 'static,
+        C: Awaitable + Send + 'static,
         C::Return: Send,
     {
         self.run_coroutine_threadsafe_with(move || coroutine)
@@ -54,7 +54,7 @@ impl RemoteHandle {
         make: impl FnOnce() -> C + Send + 'static,
     ) -> Result<ThreadFuture<C::Return>, LoopGone>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
         C::Return: Send,
     {
         let (promise, future) = Promise::new(Some(self.origin()));
@@ -103,7 +103,7 @@ fn start<C>(
     in_thread: &ThreadFuture<C::Return>,
 ) -> Result<(), Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
     C::Return: Send,
 {
     let made = catch_unwind(AssertUnwindSafe(make)).map_err(panicked);

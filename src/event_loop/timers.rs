@@ -35,7 +35,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use crate::task::{Callback, Handle};
+use crate::task::{Handle, Timed};
 
 /// Below this, husks are not worth looking for.
 const SMALL: usize = 128;
@@ -66,7 +66,7 @@ pub(super) struct Timers {
 struct Timer {
     deadline: u64,
     sequence: u64,
-    callback: Rc<dyn Callback>,
+    timed: Rc<dyn Timed>,
 }
 
 impl Timers {
@@ -84,7 +84,7 @@ impl Timers {
         }
     }
 
-    pub(super) fn push(&mut self, deadline: Duration, callback: Rc<dyn Callback>) {
+    pub(super) fn push(&mut self, deadline: Duration, timed: Rc<dyn Timed>) {
         if self.len >= self.rebuild_at {
             self.drop_husks();
         }
@@ -96,7 +96,7 @@ impl Timers {
             // So few need no vectors.
             self.horizon = self.horizon.max(deadline);
         }
-        self.put(Timer { deadline, sequence, callback });
+        self.put(Timer { deadline, sequence, timed });
         if self.near.len() >= self.recede_at {
             self.recede();
         }
@@ -107,8 +107,8 @@ impl Timers {
         self.len == 0
     }
 
-    pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Callback>> {
-        self.near.into_iter().chain(self.far.into_iter().flatten()).map(|timer| timer.callback)
+    pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Timed>> {
+        self.near.into_iter().chain(self.far.into_iter().flatten()).map(|timer| timer.timed)
     }
 
     /// The deadline of the first timer that was not cancelled.
@@ -117,11 +117,11 @@ impl Timers {
     }
 
     /// Takes out the first timer, if it is due at `now`.
-    pub(super) fn pop_due(&mut self, now: Duration) -> Option<Rc<dyn Callback>> {
+    pub(super) fn pop_due(&mut self, now: Duration) -> Option<Rc<dyn Timed>> {
         let now = nanoseconds(now);
         self.first().filter(|first| first.deadline <= now)?;
         self.len -= 1;
-        self.near.pop().map(|timer| timer.callback)
+        self.near.pop().map(|timer| timer.timed)
     }
 
     /// The first timer that was not cancelled.
@@ -129,7 +129,7 @@ impl Timers {
     fn first(&mut self) -> Option<&Timer> {
         loop {
             match self.near.peek() {
-                Some(first) if !first.callback.cancelled() => break,
+                Some(first) if !first.timed.cancelled() => break,
                 Some(_) => {
                     self.near.pop();
                     self.len -= 1;
@@ -195,8 +195,8 @@ impl Timers {
 
     #[cold]
     fn drop_husks(&mut self) {
-        self.near.retain(|timer| !timer.callback.cancelled());
-        self.far.iter_mut().for_each(|timers| timers.retain(|timer| !timer.callback.cancelled()));
+        self.near.retain(|timer| !timer.timed.cancelled());
+        self.far.iter_mut().for_each(|timers| timers.retain(|timer| !timer.timed.cancelled()));
         self.len = self.near.len() + self.far.iter().map(Vec::len).sum::<usize>();
         self.occupied = (0..).zip(&self.far).map(|(bit, timers)| u64::from(!timers.is_empty()) << bit).sum();
         self.rebuild_at = SMALL.max(self.len * 2);

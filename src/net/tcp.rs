@@ -11,7 +11,7 @@ use super::{Buffer, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 
 /// How many connections may wait to be accepted. The kernel lowers it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -71,7 +71,7 @@ impl TcpListener {
     ///
     /// A connection that its peer has given up before it was accepted is passed over. No free descriptor (`EMFILE`,
     /// `ENFILE`) is raised, and the connection waits on: try again when one is free.
-    pub fn accept(&self) -> impl Coroutine<Yield = Await, Input = (), Return = (TcpStream, SocketAddr)> + '_ {
+    pub fn accept(&self) -> impl Awaitable<Return = (TcpStream, SocketAddr)> + '_ {
         Operation::new("accept", || {
             self.0.attempt(Direction::Read, |listener, _| {
                 loop {
@@ -132,10 +132,7 @@ impl TcpStream {
     ///
     /// Raises an [`io::Error`]: what the connection has met, or `StorageFull` where the buffer has no room.
     #[inline]
-    pub fn read<'a>(
-        &'a self,
-        buffer: &'a mut Buffer,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+    pub fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + 'a {
         Operation::new("read", move || {
             self.0.attempt(Direction::Read, |mut stream, spare| {
                 let (count, room) = buffer.fill(spare, |room| stream.read(room))?;
@@ -146,7 +143,7 @@ impl TcpStream {
 
     /// Waits for bytes, puts them into `bytes`, and gives how many came: none at the end of the stream, or where `bytes`
     /// is empty. `recv(2)`.
-    pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+    pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a {
         Operation::new("recv", move || {
             self.0.attempt(Direction::Read, |mut stream, _| {
                 let count = stream.read(bytes)?;
@@ -159,10 +156,7 @@ impl TcpStream {
     ///
     /// Raises an [`io::Error`]: what the connection has met. What was not written is in the buffer then.
     #[inline]
-    pub fn write_all<'a>(
-        &'a self,
-        buffer: &'a mut Buffer,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a {
+    pub fn write_all<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = ()> + 'a {
         Operation::new("write_all", move || {
             while !buffer.is_empty() {
                 let step = self.0.attempt(Direction::Write, |mut stream, spare| {
@@ -179,7 +173,7 @@ impl TcpStream {
     }
 
     /// Writes some of `bytes`, and gives how many: at least one, unless there are none. `send(2)`.
-    pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+    pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a {
         Operation::new("send", move || {
             self.0.attempt(Direction::Write, |mut stream, _| {
                 let count = stream.write(bytes)?;

@@ -61,7 +61,7 @@ impl<T> Coroutine for Get<T> {
             }
             match self.queue.get_nowait() {
                 Ok(item) => return Ok(Step::Return(item)),
-                Err(GetError::Empty) => self.phase = Phase::Waiting(self.queue.0.getters.join()),
+                Err(GetError::Empty) => return Ok(Step::Yield(self.phase.wait_at(self.queue.0.getters.join()))),
                 Err(GetError::ShutDown) => return Err(QueueShutDown.into()),
             }
         }

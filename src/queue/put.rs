@@ -81,7 +81,7 @@ impl<T> Coroutine for Put<T> {
                 Ok(()) => return Ok(Step::Return(())),
                 Err(PutError::Full(item)) => {
                     self.item = Some(item);
-                    self.phase = Phase::Waiting(self.queue.0.putters.join());
+                    return Ok(Step::Yield(self.phase.wait_at(self.queue.0.putters.join())));
                 }
                 Err(PutError::ShutDown(item)) => {
                     self.item = Some(item);

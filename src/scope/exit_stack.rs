@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::{AsyncContextManager, Exited, Progress, reused, runtime};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// Managers that are entered as the body goes on, and left in reverse when it ends: `contextlib.AsyncExitStack`.
@@ -82,7 +82,7 @@ impl ExitStack {
     }
 
     /// Has `cleanup` run to its end in its turn: `push_async_callback`.
-    pub fn async_callback(&self, cleanup: impl Coroutine<Yield = Await, Input = ()> + 'static) {
+    pub fn async_callback(&self, cleanup: impl Awaitable + 'static) {
         self.stack.push(Box::new(AsyncCallback(cleanup)));
     }
 
@@ -183,7 +183,7 @@ impl<F: FnOnce()> Leave for Callback<F> {
 
 struct AsyncCallback<C>(C);
 
-impl<C: Coroutine<Yield = Await, Input = ()>> Leave for AsyncCallback<C> {
+impl<C: Awaitable> Leave for AsyncCallback<C> {
     fn resume(&mut self, _raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
         yield_from!(self.0, sent)?;
         Ok(Step::Return(Exited::Propagate))

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{AsyncContextManager, Exited, Progress, reused};
 use crate::coroutine::{Coroutine, Exception, Step};
-use crate::task::Await;
+use crate::task::Awaitable;
 use crate::wait::{GroupExit, TaskGroup, Timeout};
 use crate::yield_from;
 
@@ -29,7 +29,7 @@ use crate::yield_from;
 /// ```
 pub const fn holding<A>(acquire: A) -> Holding<A>
 where
-    A: Coroutine<Yield = Await, Input = ()>,
+    A: Awaitable,
 {
     Holding(Stage::Acquiring(acquire))
 }
@@ -46,7 +46,7 @@ enum Stage<A, G> {
     Over,
 }
 
-impl<A: Coroutine<Yield = Await, Input = ()>> AsyncContextManager for Holding<A> {
+impl<A: Awaitable> AsyncContextManager for Holding<A> {
     type Value = ();
 
     fn resume_enter(&mut self, mut sent: Result<(), Exception>) -> Progress<()> {

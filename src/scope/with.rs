@@ -5,7 +5,7 @@ use core::mem;
 
 use super::{AsyncContextManager, Exited, reused};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// Enters `manager`, runs the body that `body` makes of what it gives, and leaves it however the body ends: Python's
@@ -34,7 +34,7 @@ pub fn with<M, F, C>(manager: M, body: F) -> With<M, F, C>
 where
     M: AsyncContextManager,
     F: FnOnce(M::Value) -> C,
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     With { phase: Phase::Created(body), manager }
 }
@@ -59,7 +59,7 @@ impl<M, F, C> Coroutine for With<M, F, C>
 where
     M: AsyncContextManager,
     F: FnOnce(M::Value) -> C,
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

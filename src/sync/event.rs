@@ -105,7 +105,7 @@ impl Coroutine for EventWait {
                     if self.event.is_set() {
                         return Ok(Step::Return(()));
                     }
-                    self.phase = Phase::Waiting(self.event.0.waiters.join());
+                    return Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join())));
                 }
                 Phase::Waiting(place) => {
                     let woken = yield_from!(place, sent);

@@ -5,7 +5,7 @@ use core::mem;
 
 use super::wait_queue::reused;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// Acquires, runs a child, and gives back however the child ends: asyncio's `async with`. What [`Lock::hold`] and
@@ -46,8 +46,8 @@ enum Standing {
 
 impl<A, C> Hold<A, C>
 where
-    A: Coroutine<Yield = Await, Input = ()>,
-    C: Coroutine<Yield = Await, Input = ()>,
+    A: Awaitable,
+    C: Awaitable,
 {
     pub(super) fn new(acquire: A, child: C) -> Self {
         Self(Stage::Acquiring(acquire, child))
@@ -56,8 +56,8 @@ where
 
 impl<A, C> Coroutine for Hold<A, C>
 where
-    A: Coroutine<Yield = Await, Input = ()>,
-    C: Coroutine<Yield = Await, Input = ()>,
+    A: Awaitable,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use super::Hold;
 use super::wait_queue::{Phase, Place, WaitQueue, reused};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// Lets one task at a time past. asyncio's `Lock`.
@@ -90,7 +90,7 @@ impl Lock {
     /// # Errors
     ///
     /// Raises what the child raises, and what [`acquire`](Self::acquire) raises.
-    pub fn hold<C: Coroutine<Yield = Await, Input = ()>>(&self, child: C) -> Hold<Acquire, C> {
+    pub fn hold<C: Awaitable>(&self, child: C) -> Hold<Acquire, C> {
         Hold::new(self.acquire(), child)
     }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::Hold;
 use super::wait_queue::{Phase, Place, WaitQueue, reused};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// Lets so many tasks at a time past. asyncio's `Semaphore`.
@@ -122,7 +122,7 @@ macro_rules! semaphore_methods {
             /// # Errors
             ///
             /// Raises what the child raises, and what [`acquire`](Self::acquire) raises.
-            pub fn hold<C: Coroutine<Yield = Await, Input = ()>>(&self, child: C) -> Hold<AcquirePermit, C> {
+            pub fn hold<C: Awaitable>(&self, child: C) -> Hold<AcquirePermit, C> {
                 Hold::new(self.acquire(), child)
             }
         }

@@ -30,7 +30,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn};
+use crate::task::{Await, Awaited, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 /// An index of no waiter.
 const NONE: u32 = u32::MAX;
@@ -183,7 +183,7 @@ impl Line {
     /// Wakes a waiter, if it still waits.
     #[inline]
     fn wake(&self, index: u32) -> bool {
-        let Some(stage) = self.mark_woken(index) else { return false };
+        let Some(stage) = self.mark_woken(&mut self.waiters.borrow_mut(), index) else { return false };
         self.woken.set(self.woken.get() + 1);
         if let Stage::Waiting(task) = stage {
             task.wake();
@@ -197,8 +197,11 @@ impl Line {
             if index == NONE {
                 return false;
             }
-            self.unlink(&mut self.waiters.borrow_mut(), index);
-            if let Some(stage) = self.mark_woken(index) {
+            let mut waiters = self.waiters.borrow_mut();
+            self.unlink(&mut waiters, index);
+            let stage = self.mark_woken(&mut waiters, index);
+            drop(waiters);
+            if let Some(stage) = stage {
                 if let Stage::Waiting(task) = stage {
                     task.wake();
                 }
@@ -209,8 +212,7 @@ impl Line {
 
     /// Gives how far it was before; nothing where it is done or is not there.
     #[inline]
-    fn mark_woken(&self, index: u32) -> Option<Stage> {
-        let mut waiters = self.waiters.borrow_mut();
+    fn mark_woken(&self, waiters: &mut Slab<Waiter>, index: u32) -> Option<Stage> {
         let waiter = waiters.get_mut(index as usize).filter(|waiter| !waiter.stage.is_done())?;
         Some(mem::replace(&mut waiter.stage, Stage::Woken))
     }
@@ -269,7 +271,7 @@ impl Line {
     }
 }
 
-impl Awaitable for Line {
+impl WaitTarget for Line {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, _: &Rc<Scheduler>) -> Result<(), Exception> {
         let Readied::Place(index) = what else { return Ok(()) };
         let mut waiters = self.waiters.borrow_mut();
@@ -324,6 +326,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// What is yielded to wait there.
+    #[inline]
+    pub(crate) fn wanted(&self) -> Await {
+        Await::Place(Awaited::new(Rc::clone(&self.line) as Rc<_>), self.index)
+    }
+
     /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
     #[inline]
     pub(crate) fn leave(self) -> bool {
@@ -341,9 +349,7 @@ impl Coroutine for Place {
         sent?;
         let waiters = self.line.waiters.borrow();
         match waiters.get(self.index as usize).map(|waiter| &waiter.stage) {
-            Some(Stage::Joined | Stage::Waiting(_)) => {
-                Ok(Step::Yield(Await::Place(Awaited::new(Rc::clone(&self.line) as Rc<_>), self.index)))
-            }
+            Some(Stage::Joined | Stage::Waiting(_)) => Ok(Step::Yield(self.wanted())),
             Some(Stage::Cancelled(cancelled)) => Err(cancelled.clone()),
             Some(Stage::Woken) | None => Ok(Step::Return(())),
         }
@@ -370,6 +376,14 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    /// Begins to wait: to be yielded at once.
+    #[inline]
+    pub(crate) fn wait_at(&mut self, place: Place) -> Await {
+        let wanted = place.wanted();
+        *self = Self::Waiting(place);
+        wanted
+    }
+
     /// Ends, and gives the place that is to be left.
     #[inline]
     pub(crate) fn end(&mut self) -> Option<Place> {

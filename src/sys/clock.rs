@@ -2,7 +2,6 @@
 
 use core::fmt::Debug;
 use core::time::Duration;
-use std::time::Instant;
 
 /// Where an event loop takes the time from.
 ///
@@ -32,27 +31,27 @@ pub enum Waiting {
     ForNothing,
 }
 
-/// The system's monotonic clock: `CLOCK_MONOTONIC`, by way of [`Instant`]. Its zero is the moment it was made.
-#[derive(Debug)]
-pub struct MonotonicClock {
-    zero: Instant,
-}
+/// The system's monotonic clock, `CLOCK_MONOTONIC`. Its zero is the system's, on Linux when that was started.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct MonotonicClock;
 
 impl MonotonicClock {
-    /// A clock that starts now.
-    pub fn new() -> Self {
-        Self { zero: Instant::now() }
-    }
-}
-
-impl Default for MonotonicClock {
-    fn default() -> Self {
-        Self::new()
+    /// The system's clock.
+    pub const fn new() -> Self {
+        Self
     }
 }
 
 impl Clock for MonotonicClock {
+    /// `clock_gettime(2)` and nothing else: `Instant` adds a subtraction and its checks, a fifth of what a timer costs.
+    #[inline]
     fn now(&self) -> Duration {
-        self.zero.elapsed()
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` is valid for writes for as long as the call lasts. The call fails for a clock that is not there
+        // and for an address that cannot be written, and so not here.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+        // Neither is negative: the clock begins at zero.
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::cancel::Several;
 use super::{Erased, Run, Scheduler};
-use crate::coroutine::Exception;
+use crate::coroutine::{Coroutine, Exception};
 
 /// What a coroutine waits for: what it yields to its task.
 ///
-/// Awaitable things make these; a machine passes them on (by [`yield_from!`](crate::yield_from)) and need not look
+/// WaitTarget things make these; a machine passes them on (by [`yield_from!`](crate::yield_from)) and need not look
 /// inside. A test that drives a machine by hand can print and compare them: two are equal if they wait for the same
 /// thing.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +31,30 @@ pub enum Await {
 
 /// A future, a task, a descriptor or a lock that somebody waits for. For people: to print, and to compare.
 #[derive(Clone)]
-pub struct Awaited(Rc<dyn Awaitable>);
+pub struct Awaited(Rc<dyn WaitTarget>);
+
+/// What a task can wait for: every coroutine of tasks, and so a future, a task, a `sleep`, a machine of one's own.
+/// asyncio's awaitable. Nobody implements it: it is a short name, in bounds, for `Coroutine<Yield = Await, Input = ()>`.
+///
+/// ```
+/// use innermost::{Awaitable, CoroutineExt, EventLoop, sleep};
+/// use std::time::Duration;
+///
+/// fn after<T>(delay: Duration, value: T) -> impl Awaitable<Return = T> {
+///     sleep(delay).map(|()| value)
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(after(Duration::from_millis(1), "done"))?, "done");
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a task can wait for",
+    label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`"
+)]
+pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
+
+impl<C: Coroutine<Yield = Await, Input = ()> + ?Sized> Awaitable for C {}
 
 /// For what of an object a task waits: an object may be ready in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +68,7 @@ pub(crate) enum Readied {
 }
 
 /// Something that a task can wait for. Whoever puts a task to sleep can take it out again (rule 7).
-pub(crate) trait Awaitable: fmt::Debug {
+pub(crate) trait WaitTarget: fmt::Debug {
     /// Queues `task`, a task of that loop, once it is done: at once, if it is done already.
     ///
     /// # Errors
@@ -107,7 +130,7 @@ impl Await {
         self.object().and_then(|(object, what)| object.take_waiter(what, task))
     }
 
-    fn object(&self) -> Option<(&Rc<dyn Awaitable>, Readied)> {
+    fn object(&self) -> Option<(&Rc<dyn WaitTarget>, Readied)> {
         match self {
             Self::NextTurn => None,
             Self::Future(object) | Self::Readable(object) => Some((&object.0, Readied::First)),
@@ -118,7 +141,7 @@ impl Await {
 }
 
 impl Awaited {
-    pub(crate) fn new(object: Rc<dyn Awaitable>) -> Self {
+    pub(crate) fn new(object: Rc<dyn WaitTarget>) -> Self {
         Self(object)
     }
 }

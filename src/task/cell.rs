@@ -24,7 +24,7 @@ use super::schedule::panicked;
 use super::shared::{Produced, Shared, Status};
 use super::{
     Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
-    Withdrawn, spawn_with,
+    WaitTarget, Withdrawn, spawn_with,
 };
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
@@ -82,7 +82,7 @@ pub(super) struct TaskCell<C: Coroutine> {
 /// `RuntimeError` where the loop is closed; what a task factory raises.
 pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     scheduler.check_open()?;
     if scheduler.has_factory() {
@@ -99,7 +99,7 @@ where
 
 impl<C> TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     pub(super) fn new(scheduler: &Rc<Scheduler>, coroutine: C) -> Rc<Self> {
         Rc::new(Self {
@@ -271,7 +271,7 @@ impl<C: Coroutine> Drop for TaskCell<C> {
 
 impl<C> Run for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn run(self: Rc<Self>) {
         if self.state.special.get() {
@@ -291,7 +291,7 @@ where
 
 impl<C> Erased for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn state(&self) -> &TaskState {
         &self.state
@@ -327,7 +327,7 @@ where
 
 impl<C> Produced<C::Return> for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn shared(&self) -> &Shared<C::Return> {
         &self.shared
@@ -344,7 +344,7 @@ where
 
 impl<C> Eventual for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn scheduler(&self) -> &Rc<Scheduler> {
         &self.shared.scheduler
@@ -371,9 +371,9 @@ where
     }
 }
 
-impl<C> Awaitable for TaskCell<C>
+impl<C> WaitTarget for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
@@ -404,7 +404,7 @@ where
 
 impl<C> fmt::Debug for TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Task({}, {}", self.state.name(), self.shared.state())?;

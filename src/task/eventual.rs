@@ -5,11 +5,11 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};
-use super::{Await, Awaitable, Awaited, CallbackId, Readied, Scheduler};
+use super::{Await, Awaited, CallbackId, Readied, Scheduler, WaitTarget};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 
 /// What every future is, whatever its result.
-pub(crate) trait Eventual: Awaitable {
+pub(crate) trait Eventual: WaitTarget {
     /// The loop that it belongs to.
     fn scheduler(&self) -> &Rc<Scheduler>;
 

@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Status, Waiter};
-use super::{AnyFuture, Await, Awaitable, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Withdrawn};
+use super::{
+    AnyFuture, Await, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed, WaitTarget, Withdrawn,
+};
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
@@ -85,7 +87,7 @@ impl<T: 'static> Eventual for Open<T> {
     }
 }
 
-impl<T: 'static> Awaitable for Open<T> {
+impl<T: 'static> WaitTarget for Open<T> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.0.wake_when_done(task, of)
     }
@@ -107,6 +109,34 @@ impl<T: 'static> Awaitable for Open<T> {
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
         self.0.take_waiter(task)
+    }
+}
+
+/// As what a timer runs: it is finished then. So a sleep needs no callback beside its future.
+impl Run for Open<()> {
+    fn run(self: Rc<Self>) {
+        // Cancelled in the same turn: then there is nothing to tell.
+        if !self.0.done() {
+            self.0.finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
+        }
+    }
+
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.0.scheduler).push(self);
+    }
+}
+
+impl Timed for Open<()> {
+    fn cancelled(&self) -> bool {
+        self.0.done()
+    }
+}
+
+impl Future<()> {
+    /// A future, and the same for a timer that is to finish it.
+    pub(crate) fn timed(scheduler: Rc<Scheduler>) -> (Self, Rc<dyn Timed>) {
+        let open = Rc::new(Open(Shared::new(scheduler)));
+        (Self(Rc::clone(&open) as Rc<_>), open)
     }
 }
 

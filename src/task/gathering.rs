@@ -13,7 +13,7 @@ use std::vec::Vec;
 use super::cancel::{Cancelling, Several};
 use super::shared::{Produced, Shared, Status};
 use super::{
-    AnyFuture, Awaitable, CallbackId, Erased, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Withdrawn,
+    AnyFuture, CallbackId, Erased, ErrorContext, Eventual, Future, Readied, Run, Scheduler, WaitTarget, Withdrawn,
 };
 use crate::coroutine::Exception;
 
@@ -106,7 +106,7 @@ impl<R: 'static> Eventual for Gathering<R> {
     }
 }
 
-impl<R: 'static> Awaitable for Gathering<R> {
+impl<R: 'static> WaitTarget for Gathering<R> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.shared.wake_when_done(task, of)
     }

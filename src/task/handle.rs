@@ -41,10 +41,15 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// What a handle can do, whatever its closure.
-pub(crate) trait Callback: Run {
-    fn cancel(&self);
+/// Something that is to run later, if it is not cancelled until then.
+pub(crate) trait Timed: Run {
+    /// Whether it need not run any more.
     fn cancelled(&self) -> bool;
+}
+
+/// What a handle can do, whatever its closure.
+pub(crate) trait Callback: Timed {
+    fn cancel(&self);
     fn context(&self) -> Option<Context>;
 }
 
@@ -114,16 +119,18 @@ impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
     }
 }
 
+impl<F: FnOnce() + 'static, W: Within> Timed for CallbackCell<F, W> {
+    fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+}
+
 impl<F: FnOnce() + 'static, W: Within> Callback for CallbackCell<F, W> {
     fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
             drop(callback);
         }
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancelled.get()
     }
 
     fn context(&self) -> Option<Context> {

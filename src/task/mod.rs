@@ -47,15 +47,15 @@ mod special;
 mod task;
 mod waiters;
 
-pub use self::await_on::{Await, Awaited};
-pub(crate) use self::await_on::{Awaitable, Readied, Withdrawn};
+pub use self::await_on::{Await, Awaitable, Awaited};
+pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
 pub(crate) use self::cell::{Erased, spawn};
 pub use self::eventual::AnyFuture;
 pub(crate) use self::eventual::Eventual;
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
-pub(crate) use self::handle::{Callback, callback, callback_in};
+pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
 pub use self::schedule::ErrorContext;
 pub(crate) use self::schedule::{Run, Scheduler, panicked};

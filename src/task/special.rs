@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use super::cell::{TaskCell, TaskState};
 use super::schedule::panicked;
-use super::{Await, Erased, Future, Scheduler, Start, Task, TaskOptions};
+use super::{Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
 use crate::context::{self, Context};
-use crate::coroutine::{Coroutine, Exception};
+use crate::coroutine::Exception;
 
 /// Makes a task as the options say, and the task factory.
 ///
@@ -23,7 +23,7 @@ pub(crate) fn spawn_with<C>(
     mut options: TaskOptions,
 ) -> Result<Task<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     scheduler.check_open()?;
     if let Some(factory) = scheduler.factory() {
@@ -46,7 +46,7 @@ where
 
 impl<C> TaskCell<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     /// Takes the first step here and now, perhaps in the middle of another task's.
     fn start_now(self: &Rc<Self>) {

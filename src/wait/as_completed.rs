@@ -14,7 +14,7 @@ use std::vec::Vec;
 use super::child::{Child, Home};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{Await, CallbackId, Future};
+use crate::task::{Await, Awaitable, CallbackId, Future};
 use crate::yield_from;
 
 /// Runs several coroutines at once, and gives their results as they come. asyncio's `as_completed`.
@@ -70,7 +70,7 @@ pub fn as_completed<C>(
     timeout: Option<Duration>,
 ) -> Result<AsCompleted<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let event_loop = running()?;
     let (mut home, mut seen) = (Home::of(&event_loop), HashSet::new());

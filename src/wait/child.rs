@@ -9,9 +9,9 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::{Gather, Shield};
-use crate::coroutine::{Coroutine, Exception, Kind, Step};
+use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyFuture, Await, Future, Join, Scheduler, Task, spawn};
+use crate::task::{AnyFuture, Awaitable, Future, Join, Scheduler, Task, spawn};
 
 pub(super) struct Child<T> {
     pub(super) future: Future<T>,
@@ -30,7 +30,7 @@ impl<T: 'static> Child<T> {
     /// another one.
     pub(super) fn start<C>(home: &mut Home, coroutine: C) -> Result<Self, Exception>
     where
-        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+        C: Awaitable<Return = T> + 'static,
     {
         match as_future(&coroutine) {
             Some(child) => home.admit(&child.future).map(|()| child),
@@ -102,7 +102,7 @@ impl Home {
 /// The future that a coroutine is, if it is one.
 fn as_future<C>(coroutine: &C) -> Option<Child<C::Return>>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let any: &dyn Any = coroutine;
     if let Some(future) = any.downcast_ref::<Future<C::Return>>() {
@@ -121,14 +121,14 @@ where
 
 fn outcome_of_future<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     outcome_of::<C>(&mut future.clone(), future)
 }
 
 fn outcome_of_task<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     outcome_of::<C>(&mut Task::of(future.clone()), future)
 }
@@ -136,7 +136,7 @@ where
 /// What awaiting `same`, which is a `C` and done, gives.
 fn outcome_of<C>(same: &mut dyn Any, future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     match same.downcast_mut::<C>().map(|same| same.resume(Ok(()))).transpose()? {
         Some(Step::Return(returned)) => Ok(returned),

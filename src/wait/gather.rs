@@ -14,7 +14,7 @@ use std::vec::Vec;
 
 use super::child::{Child, Home, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State};
-use crate::task::{AnyFuture, Await, Future, Gathering, Join};
+use crate::task::{AnyFuture, Await, Awaitable, Future, Gathering, Join};
 
 /// Runs several coroutines at once, and gives their results in the order in which they were given. asyncio's `gather`.
 ///
@@ -61,7 +61,7 @@ use crate::task::{AnyFuture, Await, Future, Gathering, Join};
 /// future; where no future comes first, the one that runs, and `RuntimeError` where none does.
 pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Result<Gather<Vec<C::Return>>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let mut home = Home::default();
     let children = start(&mut home, coroutines)?;
@@ -95,7 +95,7 @@ where
 /// As [`gather`].
 pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> Result<GatherAll<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let mut home = Home::default();
     let children = start(&mut home, coroutines)?;
@@ -125,7 +125,7 @@ pub(super) enum Failures {
 
 fn start<C>(home: &mut Home, coroutines: impl IntoIterator<Item = C>) -> Result<Vec<Child<C::Return>>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     coroutines.into_iter().map(|coroutine| Child::start(home, coroutine)).collect()
 }

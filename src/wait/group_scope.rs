@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{GroupExit, TaskGroup};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
-use crate::task::Await;
+use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
 /// What [`task_group`](fn@super::task_group) and [`TaskGroup::scope`] make: the group around a child.
@@ -30,7 +30,7 @@ impl<C: Coroutine> GroupScope<C> {
 
 impl<C> Coroutine for GroupScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

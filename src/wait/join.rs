@@ -5,8 +5,8 @@ use std::vec::Vec;
 use super::Gather;
 use super::child::{Child, Home};
 use super::gather::Failures;
-use crate::coroutine::{Coroutine, Exception};
-use crate::task::{AnyFuture, Await};
+use crate::coroutine::Exception;
+use crate::task::{AnyFuture, Awaitable};
 
 /// Runs the coroutines of a tuple at once, and gives the tuple of their results. asyncio's `gather`.
 ///
@@ -64,7 +64,7 @@ macro_rules! tuples {
 
         impl<$($coroutine),+> JoinTuple for ($($coroutine,)+)
         where
-            $($coroutine: Coroutine<Yield = Await, Input = ()> + 'static),+
+            $($coroutine: Awaitable + 'static),+
         {
             type Returns = ($($coroutine::Return,)+);
 

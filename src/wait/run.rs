@@ -2,9 +2,9 @@
 //! [`Gather`](super::Gather) or a [`Shield`](super::Shield) is waited for as it is, and not made a task.
 
 use super::child::{Child, Home};
-use crate::coroutine::{Coroutine, Exception};
+use crate::coroutine::Exception;
 use crate::event_loop::LoopHandle;
-use crate::task::{Await, Future};
+use crate::task::{Awaitable, Future};
 
 impl LoopHandle {
     /// Runs until a coroutine has ended, and gives what it returned. What is a future of this loop ([`Future`],
@@ -17,7 +17,7 @@ impl LoopHandle {
     /// stopped before; `ValueError` for a future of another loop.
     pub fn run_until_complete<C>(&self, coroutine: C) -> Result<C::Return, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         self.check_can_run()?;
         let child = Child::start(&mut Home::of(self), coroutine)?;
@@ -32,7 +32,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed; `ValueError` for a future of another loop.
     pub fn ensure_future<C>(&self, coroutine: C) -> Result<Future<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         Ok(Child::start(&mut Home::of(self), coroutine)?.future)
     }

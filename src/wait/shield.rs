@@ -5,7 +5,7 @@ use core::ops::Deref;
 
 use super::child::{Child, Home, Outcome, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::{Await, Future};
+use crate::task::{Await, Awaitable, Future};
 
 /// Waits for a future or a task without passing a cancel on to it. asyncio's `shield`.
 ///
@@ -33,7 +33,7 @@ use crate::task::{Await, Future};
 /// its own loop, whether or not that runs.
 pub fn shield<C>(child: C) -> Result<Shield<C::Return>, Exception>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let mut home = Home::default();
     let inner = Child::start(&mut home, child)?;

@@ -14,7 +14,7 @@ use std::vec::Vec;
 use super::{ExceptionGroup, GroupScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyTask, Await, ErrorContext, Future, Task, TaskBuilder};
+use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder};
 use crate::yield_from;
 
 /// Runs the coroutine that `body` makes inside a new group, and ends when that and every task of the group has ended.
@@ -58,7 +58,7 @@ use crate::yield_from;
 /// a task.
 pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     let group = TaskGroup::new();
     group.scope(body(group.clone()))
@@ -130,7 +130,7 @@ impl TaskGroup {
     /// Enters it, runs `child`, and leaves it when that has ended.
     pub fn scope<C>(&self, child: C) -> GroupScope<C>
     where
-        C: Coroutine<Yield = Await, Input = ()>,
+        C: Awaitable,
     {
         GroupScope::new(self.clone(), child)
     }
@@ -160,7 +160,7 @@ impl TaskGroup {
     /// something has failed, or has ended; where the loop is closed.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         self.start(|event_loop| event_loop.create_task(coroutine))
     }
@@ -289,7 +289,7 @@ impl TaskBuilder<'_, TaskGroup> {
     /// As [`TaskGroup::create_task`]; what the task factory raises.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         let Self { spawner, options } = self;
         spawner.start(|event_loop| event_loop.task().options(options).spawn(coroutine))

@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{AnyTask, Await, Handle};
+use crate::task::{AnyTask, Await, Awaitable, Handle};
 use crate::yield_from;
 
 /// Runs `child` for `delay` at the most, from its first step on; then a `TimeoutError`. asyncio's `timeout`.
@@ -41,7 +41,7 @@ use crate::yield_from;
 /// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
 pub fn timeout<C>(delay: Duration, child: C) -> TimeoutScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     Timeout::after(delay).scope(child)
 }
@@ -64,7 +64,7 @@ where
 /// As [`timeout`].
 pub fn timeout_at<C>(deadline: Duration, child: C) -> TimeoutScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     Timeout::at(deadline).scope(child)
 }
@@ -172,7 +172,7 @@ impl Timeout {
     /// Enters it, runs `child`, and leaves it when that has ended.
     pub fn scope<C>(&self, child: C) -> TimeoutScope<C>
     where
-        C: Coroutine<Yield = Await, Input = ()>,
+        C: Awaitable,
     {
         TimeoutScope { timeout: self.clone(), phase: ScopePhase::Created(child) }
     }
@@ -344,7 +344,7 @@ impl<C> TimeoutScope<C> {
 
 impl<C> Coroutine for TimeoutScope<C>
 where
-    C: Coroutine<Yield = Await, Input = ()>,
+    C: Awaitable,
 {
     type Yield = Await;
     type Input = ();

@@ -7,7 +7,7 @@ use super::child::{Child, Home};
 use super::{Timeout, TimeoutScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
-use crate::task::{AnyFuture, Await, CallbackId, Future};
+use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Future};
 use crate::yield_from;
 
 /// Waits for `child`, for `timeout` at the most. asyncio's `wait_for`.
@@ -33,7 +33,7 @@ use crate::yield_from;
 /// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
 pub fn wait_for<C>(child: C, timeout: Option<Duration>) -> WaitFor<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     WaitFor(match timeout {
         Some(Duration::ZERO) => Phase::NoTime(child),
@@ -88,7 +88,7 @@ impl<T> Drop for Stopping<T> {
 
 impl<C> Coroutine for WaitFor<C>
 where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     type Yield = Await;
     type Input = ();

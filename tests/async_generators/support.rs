@@ -1,7 +1,7 @@
 //! Producers and consumers, written where they are used.
 
 use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
-use innermost::{Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+use innermost::{Awaitable, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
 
 use crate::events::{self, Body, Log, body};
 
@@ -122,7 +122,7 @@ pub(crate) fn said<T: std::fmt::Debug>(outcome: Result<T, Exception>) -> String 
 /// Runs a coroutine to its end, and says what came of it.
 pub(crate) fn run<C>(event_loop: &EventLoop, coroutine: C) -> String
 where
-    C: Coroutine<Yield = innermost::Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
     C::Return: std::fmt::Debug,
 {
     said(event_loop.run_until_complete(coroutine))

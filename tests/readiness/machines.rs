@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, EventLoop, LoopHandle, Readiness, Step, Task, TcpStream, from_fn, yield_from};
+use innermost::{Awaitable, Coroutine, EventLoop, LoopHandle, Readiness, Step, Task, TcpStream, from_fn, yield_from};
 
 use crate::events::Log;
 use crate::script::outcome;
@@ -14,7 +14,7 @@ pub(crate) const WRITABLE: Readiness = Readiness::WRITABLE;
 pub(crate) const READ_CLOSED: Readiness = Readiness::READ_CLOSED;
 
 /// What a task of these tests runs.
-pub(crate) type Machine = Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>;
+pub(crate) type Machine = Box<dyn Awaitable<Return = ()>>;
 
 /// Reads up to four bytes at a time, to the end of the stream or an exception. Logs each resume, and what it gave.
 pub(crate) fn reader(log: &Log, name: &'static str, stream: &Rc<TcpStream>) -> Machine {
@@ -54,10 +54,7 @@ pub(crate) fn when_readable(stream: &Rc<TcpStream>, function: impl FnOnce() + 's
     }))
 }
 
-pub(crate) fn spawn(
-    event_loop: &EventLoop,
-    coroutine: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static,
-) -> Task<()> {
+pub(crate) fn spawn(event_loop: &EventLoop, coroutine: impl Awaitable<Return = ()> + 'static) -> Task<()> {
     event_loop.create_task(coroutine).expect("the loop is open")
 }
 

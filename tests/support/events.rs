@@ -8,7 +8,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Await, Coroutine, CoroutineExt, Exception, LoopHandle, Resumed, Step, sleep, yield_from};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, LoopHandle, Resumed, Step, sleep, yield_from};
 
 /// What has happened, in order.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +98,7 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 }
 
 /// What a task of these tests runs.
-pub(crate) type Body = Box<dyn Coroutine<Yield = Await, Input = (), Return = i32>>;
+pub(crate) type Body = Box<dyn Awaitable<Return = i32>>;
 
 /// How a [`body`] goes on.
 pub(crate) enum Next {
@@ -143,12 +143,12 @@ impl<F: FnMut(u32, Result<i32, Exception>) -> Answer> Coroutine for Awaiting<F> 
 }
 
 /// Awaits what gives a number.
-pub(crate) fn awaits(awaited: impl Coroutine<Yield = Await, Input = (), Return = i32> + 'static) -> Answer {
+pub(crate) fn awaits(awaited: impl Awaitable<Return = i32> + 'static) -> Answer {
     Ok(Next::Await(Box::new(awaited)))
 }
 
 /// Awaits what gives nothing: 0 then.
-pub(crate) fn awaits_end(awaited: impl Coroutine<Yield = Await, Input = (), Return = ()> + 'static) -> Answer {
+pub(crate) fn awaits_end(awaited: impl Awaitable<Return = ()> + 'static) -> Answer {
     awaits(awaited.map(|()| 0))
 }
 

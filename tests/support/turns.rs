@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, Task, yield_from};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, Task, yield_from};
 
 /// A loop, and what its tasks have written down.
 pub(crate) struct World {
@@ -40,7 +40,7 @@ impl World {
     /// What it returned is dropped then.
     pub(crate) fn spawn<C>(&self, name: impl Display, coroutine: C) -> Task<()>
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         let (log, name) = (self.log(), name.to_string());
         let noted = Noted { coroutine, log, name };
@@ -50,7 +50,7 @@ impl World {
     /// The same; what was returned is written too.
     pub(crate) fn spawn_showing<C>(&self, name: impl Display, coroutine: C) -> Task<()>
     where
-        C: Coroutine<Yield = Await, Input = (), Return: Debug> + 'static,
+        C: Awaitable<Return: Debug> + 'static,
     {
         let (log, name) = (self.log(), name.to_string());
         let shown = name.clone();
@@ -86,7 +86,7 @@ struct Noted<C> {
     name: String,
 }
 
-impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Noted<C> {
+impl<C: Awaitable> Coroutine for Noted<C> {
     type Yield = Await;
     type Input = ();
     type Return = ();
@@ -129,7 +129,7 @@ pub(crate) struct Droppable<C> {
     pub(crate) dropped: Rc<std::cell::Cell<bool>>,
 }
 
-impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Droppable<C> {
+impl<C: Awaitable> Coroutine for Droppable<C> {
     type Yield = Await;
     type Input = ();
     type Return = Option<C::Return>;

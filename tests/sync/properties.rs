@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use innermost::sync::{Barrier, BoundedSemaphore, Condition, Event, EventWait, Lock, Semaphore};
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Resumed, Step};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, Resumed, Step};
 use quickcheck::quickcheck;
 
 use crate::turns::{Droppable, Turns, World};
 
 /// A visit inside what has to be acquired for it.
-type Held = Box<dyn Coroutine<Yield = Await, Input = (), Return = ()>>;
+type Held = Box<dyn Awaitable<Return = ()>>;
 
 /// What lets so many tasks in at a time.
 struct Entrance {

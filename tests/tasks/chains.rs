@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::thread;
 
-use innermost::{Await, Call, Coroutine, Exception, Future, Kind, LoopHandle, Resumed, Step, Task, yield_from};
+use innermost::{
+    Await, Awaitable, Call, Coroutine, Exception, Future, Kind, LoopHandle, Resumed, Step, Task, yield_from,
+};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, awaits, awaits_end, body, pauses, returns, run};
@@ -203,7 +205,7 @@ const LONG: usize = 100_000;
 
 /// Tasks each of which awaits the one before it, the first a future.
 fn long_chain(event_loop: &LoopHandle) -> (Future<u32>, Vec<Task<u32>>) {
-    struct Link(Box<dyn Coroutine<Yield = Await, Input = (), Return = u32>>);
+    struct Link(Box<dyn Awaitable<Return = u32>>);
     impl Coroutine for Link {
         type Yield = Await;
         type Input = ();

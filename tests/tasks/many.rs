@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use innermost::wait::{ReturnWhen, shield, wait};
-use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Task};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Task};
 
 use crate::clock::test_loop;
 use crate::events::run;
@@ -21,7 +21,7 @@ fn cancels_in_order<C>(
     event_loop: &EventLoop,
     finish: impl FnOnce(),
 ) where
-    C: Coroutine<Yield = Await, Input = ()> + 'static,
+    C: Awaitable + 'static,
 {
     let woken = Rc::new(RefCell::new(Started::new()));
     let tasks: Vec<Task<()>> = (0..MANY)

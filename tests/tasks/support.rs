@@ -1,6 +1,6 @@
 //! Loops and bodies that several of these tests use.
 
-use innermost::{AnyTask, Await, Coroutine, EventLoop, Future, Task};
+use innermost::{AnyTask, Awaitable, EventLoop, Future, Task};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, awaits, body, pauses, returns};
@@ -17,11 +17,7 @@ pub(crate) fn me() -> AnyTask {
 }
 
 /// Awaits `awaited`; notes when it starts and what it gets, and returns one more.
-pub(crate) fn link(
-    log: &Log,
-    name: &'static str,
-    awaited: impl Coroutine<Yield = Await, Input = (), Return = i32> + 'static,
-) -> Body {
+pub(crate) fn link(log: &Log, name: &'static str, awaited: impl Awaitable<Return = i32> + 'static) -> Body {
     let (log, mut awaited) = (log.clone(), Some(awaited));
     body(move |_, got| {
         if let Some(awaited) = awaited.take() {

@@ -7,7 +7,7 @@
 //! A scope (`async with`) is a coroutine around a coroutine: its body is an activation of its own, which ends with the
 //! [`Flow`] by which the body was left. So a `return` in it leaves the script, and a raise passes the scope.
 
-use innermost::{Await, Coroutine, Exception, Resumed, Step, take_sent, yield_from};
+use innermost::{Await, Awaitable, Coroutine, Exception, Resumed, Step, take_sent, yield_from};
 use serde_json::json;
 
 use super::exceptions::{describe, exception, is_caught_by};
@@ -16,7 +16,7 @@ use super::world::Me;
 use crate::blocks::{Blocks, Flow};
 
 /// Something awaited: it ends with how the script goes on.
-pub(super) type Child = Box<dyn Coroutine<Yield = Await, Input = (), Return = Flow>>;
+pub(super) type Child = Box<dyn Awaitable<Return = Flow>>;
 
 /// What a statement does.
 pub(super) enum Does {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use innermost::wait::{AnyFuture, ReturnWhen, as_completed, gather, gather_all, shield, wait, wait_for};
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Future, sleep};
+use innermost::{Awaitable, CoroutineExt, Exception, Future, sleep};
 use serde_json::{Value, json};
 
 use super::activation::Does;
@@ -15,7 +15,7 @@ use super::program::Form;
 use super::world::{Me, Number, Script};
 
 /// What runs in the same task; it returns what the log is to hold.
-type InSameTask = Box<dyn Coroutine<Yield = Await, Input = (), Return = Value>>;
+type InSameTask = Box<dyn Awaitable<Return = Value>>;
 
 impl Me {
     /// Awaits, and logs what that gave.

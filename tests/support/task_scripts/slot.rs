@@ -11,7 +11,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, EventLoop, Exception, Kind, Resumed, Step, yield_from};
+use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Kind, Resumed, Step, yield_from};
 
 use super::world::ScriptTask;
 
@@ -67,7 +67,7 @@ impl<C> Join<C> {
     }
 }
 
-impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Join<C> {
+impl<C: Awaitable> Coroutine for Join<C> {
     type Yield = Await;
     type Input = ();
     type Return = C::Return;

@@ -1,6 +1,6 @@
 //! What each statement does that awaits something, or touches what the scripts share.
 
-use innermost::{Await, Call, Coroutine, CoroutineExt, Exception, sleep};
+use innermost::{Awaitable, Call, CoroutineExt, Exception, sleep};
 use serde_json::{Value, json};
 
 use super::activation::{Child, Does};
@@ -101,7 +101,7 @@ impl Me {
     /// Awaits, and logs the value of that.
     pub(super) fn logs<C, T>(&self, what: &'static str, child: C) -> Does
     where
-        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+        C: Awaitable<Return = T> + 'static,
         T: Into<Value> + 'static,
     {
         self.notes(child, move |value| json!([what, value.into()]))
@@ -110,7 +110,7 @@ impl Me {
     /// Awaits, and logs what `entry` makes of the value of that.
     pub(super) fn notes<C, T>(&self, child: C, entry: impl FnOnce(T) -> Value + 'static) -> Does
     where
-        C: Coroutine<Yield = Await, Input = (), Return = T> + 'static,
+        C: Awaitable<Return = T> + 'static,
         T: 'static,
     {
         let me = self.clone();
@@ -121,6 +121,6 @@ impl Me {
     }
 }
 
-pub(super) fn awaits(child: impl Coroutine<Yield = Await, Input = (), Return = Flow> + 'static) -> Does {
+pub(super) fn awaits(child: impl Awaitable<Return = Flow> + 'static) -> Does {
     Does::Await(Box::new(child) as Child)
 }

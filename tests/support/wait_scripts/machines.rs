@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Resumed, Step, take_sent, yield_from};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, Resumed, Step, take_sent, yield_from};
 use serde_json::{Value, json};
 
 use super::statements::statement;
 use super::{Program, describe, is_a};
 
 /// What a script runs: it gives what the script returns.
-pub(super) type Body = Box<dyn Coroutine<Yield = Await, Input = (), Return = Value>>;
+pub(super) type Body = Box<dyn Awaitable<Return = Value>>;
 
 /// What a statement runs: `Some` where it was a `return`.
-pub(super) type Machine = Box<dyn Coroutine<Yield = Await, Input = (), Return = Option<Value>>>;
+pub(super) type Machine = Box<dyn Awaitable<Return = Option<Value>>>;
 
 /// Who runs a statement, and which exception is being handled there.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Place {
     /// Awaits something, and notes what came of it.
     pub(super) fn noting<C>(&self, awaited: C, entry: impl FnOnce(C::Return) -> Vec<Value> + 'static) -> Machine
     where
-        C: Coroutine<Yield = Await, Input = ()> + 'static,
+        C: Awaitable + 'static,
     {
         let place = self.clone();
         Box::new(awaited.map(move |returned| {
