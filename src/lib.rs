@@ -109,11 +109,9 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "std")]
-pub mod context;
-// The README's program is compiled with the documentation's.
-#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
-#[cfg(feature = "std")]
 pub mod async_iter;
+#[cfg(feature = "std")]
+pub mod context;
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
@@ -125,6 +123,8 @@ mod net;
 pub mod queue;
 #[cfg(feature = "std")]
 pub mod resolver;
+// The README's program is compiled with the documentation's.
+#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
 
-use innermost::{Call, Coroutine, Exception, Generator, GeneratorState, Resumed, Step, Stop, yield_from};
+use innermost::{Call, Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Step, Stop, yield_from};
 
 const DEPTH: u32 = 1_000_000;
 
@@ -235,4 +235,21 @@ fn a_clean_up_that_ignores_its_exit_and_so_on_down_is_closed() {
         assert_eq!(generator.close().unwrap_err().to_string(), "generator ignored GeneratorExit");
     });
     thread.expect("a thread can be started").join().expect("it is over without a panic");
+}
+
+#[test]
+fn a_chain_of_causes_is_printed_cloned_and_dropped_in_a_loop() {
+    let thread = thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        let mut raised = Exception::timeout();
+        for _ in 0..DEPTH / 10 {
+            raised = Exception::caused_by(Kind::ValueError, "again", raised);
+        }
+        let length = format!("{raised:?}").len();
+        assert_eq!(length, (DEPTH / 10) as usize * r#"ValueError("again") caused by "#.len() + "TimeoutError".len());
+        // Who holds a part of it keeps that.
+        let part = raised.cause().and_then(Exception::cause).expect("it is longer").clone();
+        drop(raised);
+        assert_eq!(part.kind(), Kind::ValueError);
+    });
+    thread.expect("a thread").join().expect("no panic");
 }

@@ -1,6 +1,6 @@
 //! The rules of futures, one test each: F1 to F11, and what CPython 3.13 makes of them.
 //!
-//! A comment above a test cites its rule. These cannot arise here, or not yet:
+//! A comment above a test cites its rule. F9 stands in `threads.rs`, F11 in `context.rs`. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
@@ -9,9 +9,7 @@
 //! | F6 | an exception's class is instantiated | an exception is a value |
 //! | F7 | debug mode adds where the future was made | there is no debug mode |
 //! | F8 | a future resumed while it is pending raises | it is asked for its result each time: it yields itself again |
-//! | F9 | `wrap_future` | there is no executor yet |
 //! | F10 | the exception's traceback is a fresh one each time | there are no tracebacks |
-//! | F11 | the exception handler runs in the context of the task | there are no context variables yet |
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -22,6 +20,8 @@ use innermost::{Await, Coroutine, CoroutineExt, Exception, Future, InvalidState,
 mod clock;
 #[path = "support/events.rs"]
 mod events;
+#[path = "futures/reporting.rs"]
+mod reporting;
 
 use clock::test_loop;
 use events::{Log, Oops, awaits, body, on_drop, pauses, returns, run};
@@ -293,86 +293,6 @@ fn a_stop_iteration_is_stored_as_a_runtime_error() {
     assert_eq!(raised.kind(), Kind::RuntimeError);
     assert_eq!(raised.to_string(), "StopIteration interacts badly with generators and cannot be raised into a Future");
     assert_eq!(raised.cause().map(Exception::kind), Some(Kind::StopIteration));
-}
-
-// F7
-#[test]
-fn a_failed_future_that_is_dropped_unread_is_reported_once() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    let future = event_loop.create_future::<i32>();
-    let other = future.clone();
-    future.set_exception(Oops(1)).unwrap();
-    drop(future);
-    assert_eq!(log.take(), [""; 0]);
-    drop(other);
-    assert_eq!(log.take(), ["Future exception was never retrieved: oops 1"]);
-    run(&event_loop, 1);
-    assert_eq!(log.take(), [""; 0]);
-}
-
-// F7
-#[test]
-fn a_failed_future_that_was_asked_is_not_reported() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    let asks: [fn(&Future<i32>); 3] =
-        [|future| drop(future.result()), |future| drop(future.take_result()), |future| drop(future.exception())];
-    for ask in asks {
-        let future = event_loop.create_future::<i32>();
-        future.set_exception(Oops(1)).unwrap();
-        ask(&future);
-    }
-    assert_eq!(log.take(), [""; 0]);
-}
-
-// F7
-#[test]
-fn a_future_that_was_asked_too_early_is_reported_nevertheless() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    let future = event_loop.create_future::<i32>();
-    assert!(future.result().is_err());
-    future.set_exception(Oops(1)).unwrap();
-    drop(future);
-    assert_eq!(log.take(), ["Future exception was never retrieved: oops 1"]);
-}
-
-// F7
-#[test]
-fn a_failed_future_that_was_awaited_is_not_reported() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    let future = event_loop.create_future::<i32>();
-    future.set_exception(Oops(1)).unwrap();
-    let caught = body(move |n, got| match n {
-        0 => awaits(future.clone()),
-        _ => returns(got.unwrap_err().downcast_ref::<Oops>().expect("it is that one").0),
-    });
-    assert_eq!(event_loop.run_until_complete(caught).unwrap(), 1);
-    assert_eq!(log.take(), [""; 0]);
-}
-
-// F7
-#[test]
-fn a_cancelled_future_and_one_never_done_are_not_reported() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    assert!(event_loop.create_future::<i32>().cancel());
-    drop(event_loop.create_future::<i32>());
-    assert_eq!(log.take(), [""; 0]);
-}
-
-// F7
-#[test]
-fn a_failed_future_is_reported_after_its_loop_was_closed() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    log.reports(&event_loop);
-    let future = event_loop.create_future::<i32>();
-    future.set_exception(Oops(1)).unwrap();
-    drop(event_loop);
-    drop(future);
-    assert_eq!(log.take(), ["Future exception was never retrieved: oops 1"]);
 }
 
 // F8

@@ -1,17 +1,15 @@
 //! Code of the user's may call anything of ours at any moment: a callback, a coroutine, a destructor, a `Clone`, a
 //! `Debug`. Nothing of ours is borrowed then, so nothing of that panics, hangs or comes out of order.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use innermost::{
-    AnyTask, Await, Call, Clock, Coroutine, ErrorContext, EventLoop, Exception, Future, Kind, LoopHandle, Resumed,
-    State, Step, Task, TimerHandle, Waiting, from_fn, ready, sleep, yield_from,
+    AnyTask, Await, Call, Coroutine, EventLoop, Exception, Future, Kind, Resumed, State, Step, Task, from_fn, sleep,
+    yield_from,
 };
 
 #[path = "reentrancy/bombs.rs"]
@@ -22,160 +20,16 @@ mod clock;
 mod events;
 #[path = "reentrancy/hostile.rs"]
 mod hostile;
+#[path = "reentrancy/loops.rs"]
+mod loops;
+#[path = "reentrancy/meddler.rs"]
+mod meddler;
 #[path = "reentrancy/printing.rs"]
 mod printing;
 
-use clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
-use events::{Log, OnDrop, awaits, awaits_end, body, on_drop, pauses, pausing, returns, run};
-
-/// Calls nearly everything that there is.
-#[derive(Clone)]
-struct Meddler(Rc<Handles>);
-
-struct Handles {
-    event_loop: LoopHandle,
-    pending: Future<i32>,
-    finished: Future<i32>,
-    waiting: Task<i32>,
-    timer: TimerHandle,
-    meddling: Cell<bool>,
-    times: Cell<u32>,
-}
-
-impl Meddler {
-    fn new(event_loop: &LoopHandle) -> Self {
-        let (pending, finished) = (event_loop.create_future(), event_loop.create_future());
-        finished.set_result(1).expect("nobody else sets it");
-        let waiting = event_loop.create_task(pending.clone()).expect("the loop is open");
-        let timer = event_loop.call_later(Duration::from_secs(9), || {}).expect("the loop is open");
-        let (event_loop, meddling, times) = (event_loop.clone(), Cell::new(false), Cell::new(0));
-        Self(Rc::new(Handles { event_loop, pending, finished, waiting, timer, meddling, times }))
-    }
-
-    /// Once: what it brings about may call it again.
-    fn meddle(&self) {
-        let handles = &*self.0;
-        if handles.meddling.replace(true) {
-            return;
-        }
-        handles.times.set(handles.times.get() + 1);
-        self.meddle_with_the_loop();
-        self.meddle_with_futures();
-        self.meddle_with_tasks();
-        handles.meddling.set(false);
-    }
-
-    fn meddle_with_the_loop(&self) {
-        let event_loop = &self.0.event_loop;
-        drop(event_loop.call_soon(|| {}));
-        if let Ok(handle) = event_loop.call_soon(|| {}) {
-            handle.cancel();
-        }
-        drop(event_loop.call_later(Duration::ZERO, || {}));
-        drop(event_loop.call_at(Duration::from_secs(1), || {}));
-        drop(event_loop.create_task(pausing(1)));
-        drop(event_loop.ensure_future(ready(())));
-        let _ = event_loop.remote().call_soon_threadsafe(|| {});
-        event_loop.call_exception_handler(ErrorContext::new("meddling"));
-        drop((event_loop.next_deadline(), event_loop.time(), format!("{event_loop:?}")));
-        event_loop.with_fd(|fd| {
-            drop(fd.map(|fd| fd.try_clone_to_owned()));
-            if event_loop.is_running() {
-                assert!(event_loop.run_forever().is_err() && event_loop.run_once().is_err());
-                assert!(event_loop.run_until_complete(ready(())).is_err() && event_loop.close().is_err());
-            }
-        });
-        self.0.timer.cancel();
-        drop(format!("{:?}", self.0.timer));
-    }
-
-    fn meddle_with_futures(&self) {
-        for future in [&self.0.pending, &self.0.finished] {
-            drop((future.result(), future.exception(), future.done(), future.cancelled(), format!("{future:?}")));
-            let removed = future.add_done_callback(|_| {});
-            future.remove_done_callback(removed);
-            future.add_done_callback(|_| {});
-            drop(future.clone().resume(Ok(())));
-            drop(future.clone().resume(Err(Exception::timeout())));
-        }
-        assert!(!self.0.finished.cancel() && self.0.finished.set_result(2).is_err());
-        drop(self.0.event_loop.create_future::<i32>().set_exception(Exception::timeout()));
-    }
-
-    fn meddle_with_tasks(&self) {
-        let mut tasks = self.0.event_loop.all_tasks();
-        tasks.extend(self.0.event_loop.current_task());
-        for task in &tasks {
-            task.set_name(task.name());
-            drop((task.stack_trace().to_string(), task.cancelling(), task.done(), format!("{task:?}")));
-            drop(task.clone().resume(Ok(())));
-        }
-        self.0.waiting.any().cancel_message("meddling");
-        self.0.waiting.any().uncancel();
-    }
-
-    /// Asserts that it has meddled `times` times, and that the loop is in order.
-    #[track_caller]
-    fn finish(&self, times: u32) {
-        assert_eq!(self.0.times.get(), times);
-        let (log, event_loop) = (Log::default(), &self.0.event_loop);
-        for entry in ["first", "second", "third"] {
-            event_loop.call_soon(log.adds(entry)).expect("the loop is open");
-        }
-        run(event_loop, 2);
-        assert_eq!(log.take(), ["first", "second", "third"]);
-        assert!(self.0.waiting.cancelled() && event_loop.current_task().is_none());
-    }
-
-    fn on_drop(&self) -> OnDrop<impl FnOnce() + use<>> {
-        let this = self.clone();
-        on_drop(move || this.meddle())
-    }
-}
-
-fn meddler() -> (EventLoop, Meddler) {
-    let event_loop = test_loop();
-    let meddler = Meddler::new(&event_loop);
-    run(&event_loop, 1);
-    (event_loop, meddler)
-}
-
-/// Meddles whenever anything is done with it that is the user's to define.
-struct Meddling(Meddler);
-
-impl Clone for Meddling {
-    fn clone(&self) -> Self {
-        self.0.meddle();
-        Self(self.0.clone())
-    }
-}
-
-impl Drop for Meddling {
-    fn drop(&mut self) {
-        self.0.meddle();
-    }
-}
-
-impl fmt::Debug for Meddling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.meddle();
-        f.write_str("Meddling")
-    }
-}
-
-impl From<Meddling> for Rc<str> {
-    fn from(meddling: Meddling) -> Self {
-        meddling.0.meddle();
-        "meddling".into()
-    }
-}
-
-impl From<Meddling> for Cow<'static, str> {
-    fn from(meddling: Meddling) -> Self {
-        meddling.0.meddle();
-        "meddling".into()
-    }
-}
+use clock::test_loop;
+use events::{Log, awaits, awaits_end, body, on_drop, pauses, pausing, returns, run};
+use meddler::{Meddler, Meddling, meddler};
 
 #[test]
 fn a_callback_a_timer_and_a_done_callback_may_call_anything() {
@@ -586,170 +440,4 @@ fn a_done_callback_may_cancel_and_drop_its_future_and_what_waits_for_it() {
     drop(future);
     run(&event_loop, 1);
     assert_eq!(log.take(), ["cancel false true", "waiter: Err(CancelledError)"]);
-}
-
-#[test]
-fn a_loop_dropped_by_a_callback_runs_to_its_end_and_is_closed_then() {
-    let log = Log::default();
-    let owner = Rc::new(RefCell::new(Some(test_loop())));
-    let handle = owner.borrow().as_ref().expect("it is there").handle();
-    log.reports(&handle);
-    let held = log.on_drop("task dropped");
-    let left = body(move |_, _| {
-        held.keep();
-        pauses()
-    });
-    let left = handle.create_task(left).unwrap();
-    let (entries, this) = (log.clone(), handle.clone());
-    let drops = move || {
-        drop(owner.take());
-        entries.add(format_args!("closed {}, running {}", this.is_closed(), this.is_running()));
-        this.call_soon(entries.adds("goes on")).expect("the loop is open");
-    };
-    handle.call_soon(drops).unwrap();
-    assert_eq!(handle.run_until_complete(pausing(2)).unwrap(), 0);
-    let destroyed = "Task was destroyed but it is pending!: nothing";
-    let ignored = "Exception ignored while a pending task was closed: generator ignored GeneratorExit";
-    assert_eq!(log.take(), ["closed false, running true", "goes on", destroyed, "task dropped", ignored]);
-    assert!(handle.is_closed() && left.cancelled() && EventLoop::running().is_err());
-}
-
-#[test]
-fn a_loop_may_run_inside_the_close_of_another() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    let entries = log.clone();
-    let runs = on_drop(move || {
-        let other = test_loop();
-        let entries = entries.clone();
-        other.run_until_complete(pausing(1)).expect("no loop runs");
-        entries.add("ran another loop");
-    });
-    event_loop.call_soon(move || runs.keep()).unwrap();
-    drop(event_loop);
-    assert_eq!(log.take(), ["ran another loop"]);
-}
-
-#[test]
-fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
-    #[derive(Debug)]
-    struct Injecting(VirtualClock, Rc<RefCell<Option<(LoopHandle, Log)>>>);
-    impl Clock for Injecting {
-        fn now(&self) -> Duration {
-            self.0.now()
-        }
-        fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
-            if let Some((event_loop, log)) = self.1.take() {
-                event_loop.call_soon(log.adds("injected")).expect("the loop is open");
-                drop(event_loop.call_later(Duration::ZERO, log.adds("due at once")));
-            }
-            self.0.wait_until(deadline)
-        }
-    }
-    let (log, slot) = (Log::default(), Rc::new(RefCell::new(None)));
-    let clock = Injecting(VirtualClock::default(), Rc::clone(&slot));
-    let event_loop = loop_of(WatchedSelector::new(Wait::Waits), clock);
-    slot.replace(Some((event_loop.handle(), log.clone())));
-    event_loop.call_later(Duration::from_secs(1), log.adds("timer")).unwrap();
-    event_loop.run_until_complete(sleep(Duration::from_secs(1))).unwrap();
-    assert_eq!(log.take(), ["injected", "due at once", "timer"]);
-}
-
-#[test]
-fn the_function_that_gets_the_descriptor_may_run_and_close_the_loop() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    event_loop.call_soon(log.adds("ran")).unwrap();
-    event_loop.with_fd(|fd| {
-        assert!(fd.is_some());
-        event_loop.run_once().unwrap();
-        event_loop.with_fd(|fd| assert!(fd.is_some()));
-        event_loop.close().unwrap();
-        event_loop.with_fd(|fd| assert!(fd.is_none()));
-    });
-    assert_eq!(log.take(), ["ran"]);
-}
-
-#[test]
-fn a_destructor_that_panics_inside_the_loop_is_no_harm_to_the_rest() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("in drop");
-        }
-    }
-    let (event_loop, log) = (test_loop(), Log::default());
-    // The result of a task that nobody holds.
-    drop(event_loop.create_task(from_fn(|_| Ok(Step::Return(Bomb)))).unwrap());
-    event_loop.call_soon(log.adds("first")).unwrap();
-    // What a panic carries.
-    event_loop.call_soon(|| std::panic::panic_any(Bomb)).unwrap();
-    event_loop.create_task(body(|_, _| std::panic::panic_any(Bomb))).unwrap();
-    event_loop.call_soon(log.adds("second")).unwrap();
-    // An exception handler that replaces itself.
-    let handle = event_loop.handle();
-    let bomb = Bomb;
-    event_loop.set_exception_handler(move |_| {
-        let _held = &bomb;
-        handle.set_exception_handler(|_| {});
-    });
-    let reporting = event_loop.handle();
-    event_loop.call_soon(move || reporting.call_exception_handler(ErrorContext::new("replace"))).unwrap();
-    event_loop.call_soon(log.adds("third")).unwrap();
-    run(&event_loop, 2);
-    assert_eq!(log.take(), ["first", "second", "third"]);
-    assert!(event_loop.all_tasks().is_empty());
-}
-
-#[test]
-fn destructors_that_panic_when_the_loop_is_closed_are_no_harm_to_the_rest() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    let held = |name: &'static str| {
-        let log = log.clone();
-        let held = on_drop(move || {
-            log.add(name);
-            panic!("in drop");
-        });
-        move || held.keep()
-    };
-    let task = |held: Box<dyn Fn()>| {
-        body(move |_, got| {
-            held();
-            got?;
-            pauses()
-        })
-    };
-    let tasks = [held("first task"), held("second task")].map(|held| event_loop.create_task(task(Box::new(held))));
-    run(&event_loop, 0);
-    event_loop.create_task(task(Box::new(held("never started")))).unwrap();
-    for name in ["first callback", "second callback"] {
-        event_loop.call_soon(held(name)).unwrap();
-        event_loop.call_later(Duration::from_secs(1), held("timer")).unwrap();
-    }
-    let reports = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&reports);
-    event_loop.set_exception_handler(move |context| {
-        let panicked = context.exception.as_ref().is_some_and(|raised| raised.kind() == Kind::Panic);
-        counted.set(counted.get() + u32::from(panicked));
-    });
-    event_loop.close().unwrap();
-    assert_eq!(
-        log.take(),
-        ["first callback", "second callback", "first task", "second task", "never started", "timer", "timer"]
-    );
-    assert_eq!(reports.get(), 7);
-    assert!(tasks.iter().all(|task| task.as_ref().is_ok_and(|task| task.cancelled())));
-}
-
-#[test]
-fn a_job_and_its_destructor_may_use_the_handle_that_has_sent_it() {
-    let event_loop = test_loop();
-    let (remote, ran) = (event_loop.remote(), std::sync::Arc::new(AtomicBool::new(false)));
-    let (sender, sets) = (remote.clone(), std::sync::Arc::clone(&ran));
-    let held = on_drop(move || {
-        let sent = sender.call_soon_threadsafe(move || sets.store(true, Ordering::Relaxed));
-        sent.expect("the loop is open");
-    });
-    remote.call_soon_threadsafe(move || held.keep()).unwrap();
-    event_loop.run_once().unwrap();
-    event_loop.run_once().unwrap();
-    assert!(ran.load(Ordering::Relaxed));
 }

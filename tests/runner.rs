@@ -1,7 +1,7 @@
 //! `run` and `Runner`: Z5 and Z6 of the edge cases, and which loop is the thread's current one. Ctrl-C (Z4) is in
 //! `interrupts.rs`: it takes processes of their own.
 //!
-//! These cannot arise here, or not yet:
+//! These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|

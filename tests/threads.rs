@@ -1,10 +1,10 @@
-//! Threads and the loop: executors, what threads wait for, coroutines that threads send. F9, Z5, Z9 to Z12.
+//! Threads and the loop: executors, what threads wait for, coroutines that threads send. F9, Z5, Z9 to Z12. What
+//! goes to a thread of the context variables (Z11) is in `context.rs`.
 //!
 //! A comment above a test cites its rule. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | Z11 | the function sees a copy of the caller's context variables | their values cannot be looked at by another thread |
 //! | Z13 | the loop in a forked child | fork is not for Rust |
 //! | | `set_default_executor` refuses what is no executor | the type says so |
 //! | | a thread waits in `result()` for a process pool | there is none |
@@ -30,5 +30,7 @@ mod properties;
 mod shutting_down;
 #[path = "threads/support.rs"]
 mod support;
+#[path = "threads/virtual_time.rs"]
+mod virtual_time;
 #[path = "threads/wrapping.rs"]
 mod wrapping;

@@ -72,6 +72,17 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
     assert_eq!(text_of(limit.reschedule(None)), "Cannot change state of finished Timeout");
 }
 
+// O5
+#[test]
+fn a_deadline_that_is_taken_away_does_not_come() {
+    let (event_loop, clock) = virtual_loop();
+    let limit = Timeout::after(SECOND);
+    let taken = limit.clone();
+    let long = ready(()).then(move |()| taken.reschedule(None).map(|()| sleep(5 * SECOND)));
+    event_loop.run_until_complete(limit.scope(long)).unwrap();
+    assert_eq!((limit.expired(), limit.when(), innermost::Clock::now(&clock)), (false, None, 5 * SECOND));
+}
+
 // O6
 #[test]
 fn it_is_entered_once_and_in_a_task() {

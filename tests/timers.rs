@@ -2,7 +2,7 @@
 //!
 //! A comment above a test cites its rule. Lists that begin with numbers were recorded from CPython 3.13 with a clock that
 //! jumps to the next deadline, and with equal deadlines in the order of setting (CPython leaves that open); the numbers
-//! are seconds. These cannot arise here, or not yet:
+//! are seconds. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|

@@ -7,10 +7,12 @@ mod wait_scripts;
 
 use wait_scripts::expect;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{ReturnWhen, as_completed, shield, wait};
-use innermost::{Future, Kind};
+use innermost::{Exception, Future, Kind, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
 
@@ -63,6 +65,38 @@ fn the_futures_that_are_completed_are_those_that_were_given() {
         assert!(next.is(future));
     }
     assert!(race.next_future().is_none());
+}
+
+// W13
+#[test]
+fn a_cancelled_sleep_takes_its_timer_out() {
+    let (event_loop, clock) = virtual_loop();
+    let sleeping = event_loop.create_task(sleep(Duration::from_secs(9))).unwrap();
+    event_loop.run_once().unwrap();
+    sleeping.cancel();
+    assert!(event_loop.run_until_complete(sleeping).unwrap_err().is_cancelled());
+    event_loop.run_until_complete(sleep(Duration::from_secs(1))).unwrap();
+    // Nothing is left to which the clock could jump.
+    assert_eq!(event_loop.next_deadline(), None);
+    assert_eq!(innermost::Clock::now(&clock), Duration::from_secs(1));
+}
+
+// W14
+#[test]
+fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_never_retrieved() {
+    let event_loop = test_loop();
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let reported = Rc::clone(&reports);
+    event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
+    let inner = event_loop.create_future::<i32>();
+    let outer = shield(inner.clone()).unwrap();
+    assert!(outer.cancel());
+    event_loop.run_once().unwrap();
+    assert!(!inner.done());
+    inner.set_exception(Exception::timeout()).unwrap();
+    drop((inner, outer));
+    event_loop.run_once().unwrap();
+    assert_eq!(*reports.borrow(), ["Future exception was never retrieved"]);
 }
 
 // W14

@@ -49,7 +49,19 @@ const _: () = assert!(size_of::<Result<(), Exception>>() == 2 * size_of::<usize>
 struct Raised {
     kind: Kind,
     payload: Payload,
-    cause: Option<Exception>,
+    cause: Cause,
+}
+
+/// A chain of any length, so it is dropped in a loop.
+struct Cause(Option<Exception>);
+
+impl Drop for Cause {
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(Exception(Repr::Raised(shared))) = next {
+            next = Arc::into_inner(shared).and_then(|mut raised| raised.cause.0.take());
+        }
+    }
 }
 
 enum Payload {
@@ -147,15 +159,15 @@ impl Exception {
     pub(crate) fn raised_during(mut self, context: impl FnOnce() -> Self) -> Self {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)
-            && raised.cause.is_none()
+            && raised.cause.0.is_none()
         {
-            raised.cause = Some(context());
+            raised.cause.0 = Some(context());
         }
         self
     }
 
     fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
-        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause })))
+        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause) })))
     }
 
     /// What sort of exception it is.
@@ -182,7 +194,7 @@ impl Exception {
     /// The exception because of which this one was raised, if there is one.
     pub fn cause(&self) -> Option<&Self> {
         match &self.0 {
-            Repr::Raised(raised) => raised.cause.as_ref(),
+            Repr::Raised(raised) => raised.cause.0.as_ref(),
             _ => None,
         }
     }
@@ -209,9 +221,10 @@ impl Exception {
         }
         let Repr::Raised(shared) = self.0 else { unreachable!("only a raised exception carries an error") };
         match Arc::try_unwrap(shared) {
-            Ok(Raised { payload: Payload::Error(error), kind, cause }) => {
-                error.downcast().map(|error| *error).map_err(|error| Self::raised(kind, Payload::Error(error), cause))
-            }
+            Ok(Raised { payload: Payload::Error(error), kind, mut cause }) => error
+                .downcast()
+                .map(|error| *error)
+                .map_err(|error| Self::raised(kind, Payload::Error(error), cause.0.take())),
             Ok(raised) => Err(Self(Repr::Raised(Arc::new(raised)))),
             Err(shared) => Err(Self(Repr::Raised(shared))),
         }
@@ -273,16 +286,21 @@ impl fmt::Display for Exception {
 
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Raised(raised) => {
-                match &raised.payload {
+        let mut next = Some(self);
+        while let Some(exception) = next {
+            match &exception.0 {
+                Repr::Raised(raised) => match &raised.payload {
                     Payload::Message(text) => write!(f, "{:?}({text:?})", raised.kind)?,
                     Payload::Error(error) => write!(f, "{:?}({error:?})", raised.kind)?,
-                }
-                raised.cause.as_ref().map_or(Ok(()), |cause| write!(f, " caused by {cause:?}"))
+                },
+                _ => exception.kind().fmt(f)?,
             }
-            _ => self.kind().fmt(f),
+            next = exception.cause();
+            if next.is_some() {
+                f.write_str(" caused by ")?;
+            }
         }
+        Ok(())
     }
 }
 

@@ -13,37 +13,51 @@
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::thread;
 
 use super::{LoopHandle, RemoteHandle, running};
 use crate::coroutine::Exception;
 use crate::executor::{Promise, ThreadFuture};
-use crate::task::Future;
+use crate::task::{Future, panicked};
 
 /// What is to be done when another thread says the number.
 #[derive(Default)]
 pub(super) struct Links {
-    links: RefCell<BTreeMap<u64, Link>>,
+    links: RefCell<BTreeMap<u64, (From, Link)>>,
     next: Cell<u64>,
 }
 
 type Link = Box<dyn FnOnce()>;
 
+/// Who completes what the other side waits for.
+#[derive(Clone, Copy, PartialEq)]
+enum From {
+    Thread,
+    Loop,
+}
+
 impl Links {
-    fn insert(&self, link: impl FnOnce() + 'static) -> u64 {
+    fn insert(&self, from: From, link: impl FnOnce() + 'static) -> u64 {
         // Never used again: a late message finds nothing.
         let number = self.next.replace(self.next.get() + 1);
-        self.links.borrow_mut().insert(number, Box::new(link));
+        self.links.borrow_mut().insert(number, (from, Box::new(link)));
         number
     }
 
     fn take(&self, number: u64) -> Option<Link> {
-        self.links.borrow_mut().remove(&number)
+        self.links.borrow_mut().remove(&number).map(|(_, link)| link)
+    }
+
+    /// Whether the loop waits for a thread.
+    pub(super) fn wait_for_threads(&self) -> bool {
+        self.links.borrow().values().any(|(from, _)| *from == From::Thread)
     }
 
     /// All of them, to be dropped.
     pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
-        self.links.take().into_values()
+        self.links.take().into_values().map(|(_, link)| link)
     }
 }
 
@@ -122,14 +136,17 @@ impl LoopHandle {
     ) -> Future<T> {
         let future = self.create_future();
         let (follows, followed) = (future.clone(), in_thread.clone());
-        let link = self.0.links.insert(move || {
+        // What this loop is to complete itself comes from no thread, although a thread could wait for it too.
+        let is_own = in_thread.completed_in() == Some(thread::current().id());
+        let from = if is_own { From::Loop } else { From::Thread };
+        let link = self.0.links.insert(from, move || {
             if follows.done() {
                 // Completed by hand, or cancelled in the same turn.
             } else if followed.cancelled() {
                 follows.cancel();
             } else {
                 // Who could have set it in between is the user's `Clone`.
-                let _ = match how(&followed) {
+                let _ = match ask(|| how(&followed)) {
                     Ok(result) => follows.set_result(result).is_ok(),
                     Err(raised) => follows.set_exception(raised).is_ok(),
                 };
@@ -158,7 +175,7 @@ impl LoopHandle {
         // The link alone owns the promise, so that closing the loop breaks that, whoever keeps the future.
         let promise = Rc::new(Cell::new(Some(promise)));
         let (led, kept) = (future.clone(), Rc::downgrade(&promise));
-        let link = self.0.links.insert(move || {
+        let link = self.0.links.insert(From::Loop, move || {
             // The thread's was cancelled.
             led.cancel();
             drop(promise);
@@ -169,7 +186,7 @@ impl LoopHandle {
             drop(this.0.links.take(link));
             // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
             let Some(promise) = promise.filter(Promise::start) else { return };
-            let _ = match how(&future) {
+            let _ = match ask(|| how(&future)) {
                 Err(cancelled) if future.cancelled() => {
                     promise.cancel(cancelled);
                     true
@@ -185,4 +202,10 @@ impl LoopHandle {
             }
         });
     }
+}
+
+/// Gets a result by the user's `Clone`. Where that panics, this is what the other side fails with: it would wait for
+/// ever otherwise.
+fn ask<T>(how: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+    catch_unwind(AssertUnwindSafe(how)).unwrap_or_else(|panic| Err(panicked(panic)))
 }

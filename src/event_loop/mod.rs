@@ -165,14 +165,15 @@ impl EventLoop {
     ///
     /// As [`new`](Self::new).
     pub fn with(mut selector: Box<dyn Selector>, clock: Box<dyn Clock>) -> Result<Self, Exception> {
-        let inbox = Arc::new(Inbox::new()?);
+        // That nothing will happen before now is true at any time.
+        let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
+        let inbox = Arc::new(Inbox::new(clock_jumps)?);
         selector.register(inbox.waker().as_fd(), WAKER)?;
         let scheduler = Rc::new(Scheduler::new());
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
             timers: RefCell::new(Timers::new()),
-            // That nothing will happen before now is true at any time.
-            clock_jumps: clock.wait_until(Some(clock.now())) != Waiting::Sleep,
+            clock_jumps,
             clock,
             received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,

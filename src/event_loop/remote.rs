@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::error::Error;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +15,7 @@ use std::vec::Vec;
 use super::LoopHandle;
 use super::running::find_running;
 use crate::context;
+use crate::executor::{Home, Threads};
 use crate::sys::Waker;
 use crate::task::{ErrorContext, Run, Scheduler, panicked};
 
@@ -30,6 +31,10 @@ pub(super) struct Inbox {
     waker: Waker,
     /// The loop's.
     thread: ThreadId,
+    /// Whether the loop's clock jumps: only then it is told of threads that wait for it.
+    clock_jumps: bool,
+    /// How many threads wait for the loop, and how many of them for ever.
+    threads: [AtomicUsize; 2],
 }
 
 #[derive(Default)]
@@ -39,12 +44,14 @@ struct Queue {
 }
 
 impl Inbox {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(clock_jumps: bool) -> io::Result<Self> {
         Ok(Self {
             queue: Mutex::default(),
             notified: AtomicBool::new(false),
             waker: Waker::new()?,
             thread: thread::current().id(),
+            clock_jumps,
+            threads: Default::default(),
         })
     }
 
@@ -75,6 +82,12 @@ impl Inbox {
         Ok(())
     }
 
+    /// How many threads wait for what the loop is to complete. Known where the clock jumps.
+    pub(super) fn threads(&self) -> Threads {
+        let [all, for_ever] = &self.threads;
+        Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }
+    }
+
     /// Whether something was left since the last [`take`](Self::take).
     #[inline]
     pub(super) fn is_notified(&self) -> bool {
@@ -100,6 +113,28 @@ impl Inbox {
         let mut queue = self.lock();
         queue.closed = true;
         core::mem::take(&mut queue.jobs)
+    }
+}
+
+impl Home for Inbox {
+    fn thread(&self) -> ThreadId {
+        self.thread
+    }
+
+    fn threads_wait(&self, threads: Threads) {
+        if self.clock_jumps {
+            self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
+            self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
+            // The loop may stand still for this very thread.
+            self.waker.wake();
+        }
+    }
+
+    fn threads_go_on(&self, threads: Threads) {
+        if self.clock_jumps {
+            self.threads[0].fetch_sub(threads.all, Ordering::SeqCst);
+            self.threads[1].fetch_sub(threads.for_ever, Ordering::SeqCst);
+        }
     }
 }
 
@@ -183,9 +218,8 @@ impl RemoteHandle {
         Self(inbox)
     }
 
-    /// That in which the loop runs.
-    pub(super) fn thread(&self) -> ThreadId {
-        self.0.thread
+    pub(super) fn home(&self) -> Arc<dyn Home> {
+        Arc::clone(&self.0) as Arc<_>
     }
 
     /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends

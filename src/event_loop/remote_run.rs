@@ -88,7 +88,7 @@ impl RemoteHandle {
             let _ = remote.call_soon_threadsafe(report);
         };
         let broken = Exception::of(Kind::RuntimeError, LoopGone);
-        Origin { thread: self.thread(), report: Box::new(report), broken }
+        Origin { home: self.home(), report: Box::new(report), broken }
     }
 }
 

@@ -52,11 +52,23 @@ impl Core {
     /// How long a loop that has nothing to do may sleep: until the next timer, or for ever.
     fn timeout(&self) -> Result<Option<Duration>, Exception> {
         let deadline = self.timers.borrow_mut().next_deadline();
+        if self.clock_jumps && self.is_owed(deadline.is_some()) {
+            return Ok(None);
+        }
         match self.clock.wait_until(deadline) {
             Waiting::Sleep => Ok(deadline.map(|deadline| deadline.saturating_sub(self.clock.now()))),
             Waiting::Jumped => Ok(Some(Duration::ZERO)),
             Waiting::ForNothing => Err(self.deadlock()),
         }
+    }
+
+    /// Whether the clock is to stand still until threads have given what the loop awaits. Where one of them waits for
+    /// this loop in turn, neither would go on: then it jumps. Without a deadline it has nowhere to jump; but threads that
+    /// wait with a timeout go on by themselves.
+    fn is_owed(&self, has_deadline: bool) -> bool {
+        let threads = self.inbox.threads();
+        let waiting = if has_deadline { threads.all } else { threads.for_ever };
+        waiting == 0 && self.links.wait_for_threads()
     }
 
     /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.

@@ -17,7 +17,7 @@ use std::thread::{self, ThreadId};
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::promise::Origin;
+use super::promise::{Home, Origin, Threads};
 use crate::coroutine::{Exception, Kind};
 use crate::task::panicked;
 
@@ -40,15 +40,15 @@ pub(super) struct Outcome<T> {
     inner: Mutex<Inner<T>>,
     /// Told when it is done, and when it was lent and is back.
     changed: Condvar,
-    /// The thread that alone can complete it, if there is one: that may not wait for it.
-    completed_in: Option<ThreadId>,
+    /// The event loop that alone can complete it, if there is one: its thread may not wait for it.
+    home: Option<Arc<dyn Home>>,
 }
 
 struct Inner<T> {
     state: State<T>,
     callbacks: Vec<Callback<T>>,
     /// How many threads wait: to wake costs a system call, whether or not there are any.
-    waiting: usize,
+    waiting: Threads,
     /// Told of an exception that nobody has asked for.
     report: Option<Box<dyn FnOnce(Exception) + Send>>,
 }
@@ -73,9 +73,9 @@ impl<T> State<T> {
 
 impl<T> Outcome<T> {
     pub(super) fn new(origin: Option<Origin>) -> Self {
-        let (completed_in, report) = origin.map(|origin| (origin.thread, origin.report)).unzip();
-        let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: 0, report };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), completed_in }
+        let (home, report) = origin.map(|origin| (origin.home, origin.report)).unzip();
+        let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: Threads::default(), report };
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), home }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
@@ -103,28 +103,41 @@ impl<T> Outcome<T> {
             if left == Some(Duration::ZERO) {
                 return Err(Exception::timeout());
             }
-            if self.completed_in == Some(thread::current().id()) {
+            if self.completed_in() == Some(thread::current().id()) {
                 let text = "this thread would wait for its own event loop, which cannot run meanwhile: await it there";
                 return Err(Exception::message(Kind::RuntimeError, text));
             }
+            let home = self.home.as_deref();
+            let this = Threads { all: 1, for_ever: usize::from(left.is_none()) };
+            home.inspect(|home| home.threads_wait(this));
             inner = self.sleep(inner, left);
+            if !inner.state.is_done() {
+                home.inspect(|home| home.threads_go_on(this));
+            }
         }
+    }
+
+    fn completed_in(&self) -> Option<ThreadId> {
+        self.home.as_ref().map(|home| home.thread())
     }
 
     /// Waits for a change, or for nothing: the caller looks again.
     fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Inner<T>> {
-        inner.waiting += 1;
+        let for_ever = usize::from(at_most.is_none());
+        inner.waiting.all += 1;
+        inner.waiting.for_ever += for_ever;
         inner = match at_most {
             None => self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner),
             Some(time) => self.changed.wait_timeout(inner, time).unwrap_or_else(PoisonError::into_inner).0,
         };
-        inner.waiting -= 1;
+        inner.waiting.all -= 1;
+        inner.waiting.for_ever -= for_ever;
         inner
     }
 
     /// Wakes who waits, once the lock is let go of.
     fn unlock_and_wake(&self, inner: MutexGuard<'_, Inner<T>>) {
-        let somebody_waits = inner.waiting > 0;
+        let somebody_waits = inner.waiting.all > 0;
         drop(inner);
         if somebody_waits {
             self.changed.notify_all();
@@ -183,10 +196,17 @@ impl<T: Send + 'static> ThreadFuture<T> {
     /// Wakes who waits, and runs the callbacks: it is done.
     fn tell(&self, mut inner: MutexGuard<'_, Inner<T>>) {
         let callbacks = mem::take(&mut inner.callbacks);
+        // Said here: it is true from now on, and not only once those threads have found the time to say so themselves.
+        self.0.outcome().home.as_deref().inspect(|home| home.threads_go_on(inner.waiting));
         self.0.outcome().unlock_and_wake(inner);
         for callback in callbacks {
             quietly(|| callback(self));
         }
+    }
+
+    /// The thread that alone can complete it, if there is one.
+    pub(crate) fn completed_in(&self) -> Option<ThreadId> {
+        self.0.outcome().completed_in()
     }
 
     /// Cancels it, if it has not begun; what was to run is dropped, here and now. `false` where it runs or is finished.

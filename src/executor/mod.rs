@@ -42,7 +42,7 @@ mod promise;
 pub use self::future::ThreadFuture;
 pub use self::job::Job;
 pub use self::pool::ThreadPool;
-pub(crate) use self::promise::Origin;
+pub(crate) use self::promise::{Home, Origin, Threads};
 pub use self::promise::{Promise, promise};
 
 /// Runs jobs somewhere else. Python's `concurrent.futures.Executor`.

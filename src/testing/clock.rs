@@ -10,8 +10,13 @@ use crate::sys::{Clock, Waiting};
 ///
 /// Its time begins at zero. Clones show the same time: one goes to the loop, the other stays with the test.
 ///
-/// The loop that it is given to never sleeps. So nothing may come to that loop from outside, from a descriptor or
-/// another thread, that it has to wait for: where there is no deadline either, running it raises a `RuntimeError`.
+/// The loop that it is given to does not sleep. So nothing may come to that loop from outside that it has to wait for:
+/// where there is no deadline either, running it raises a `RuntimeError`. The exception is what threads owe it: while the
+/// loop awaits a thread's future ([`run_in_executor`](crate::LoopHandle::run_in_executor),
+/// [`to_thread`](crate::to_thread), [`wrap_future`](crate::LoopHandle::wrap_future), a shutdown of executors), it really
+/// waits for that, and time stands; but not where a thread waits for the loop meanwhile, by
+/// [`ThreadFuture::result`](crate::executor::ThreadFuture::result). So a thread may take as long as it likes, and ends in
+/// the same moment of the loop's time; one that waits for the loop in another way is waited for in vain.
 ///
 /// ```
 /// use innermost::testing::VirtualClock;

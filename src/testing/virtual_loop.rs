@@ -3,18 +3,19 @@
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::vec::Vec;
 
 use super::VirtualClock;
 use crate::coroutine::Exception;
 use crate::event_loop::EventLoop;
-use crate::sys::{Direction, Event, Selector, Token};
+use crate::sys::{Direction, Event, Selector, Token, default_selector};
 
-/// An event loop whose time is virtual and that never waits: it jumps to the next deadline when nothing is ready.
+/// An event loop whose time is virtual: it jumps to the next deadline when nothing is ready.
 ///
 /// Where everything waits and no deadline is left, running it raises a `RuntimeError` that says for what each task
-/// waits. It knows no descriptors: using a socket in it raises [`Unsupported`](io::ErrorKind::Unsupported).
+/// waits. It knows no descriptors: using a socket in it raises [`Unsupported`](io::ErrorKind::Unsupported). While it
+/// awaits what a thread gives, it really waits, and its time stands: see [`VirtualClock`].
 ///
 /// ```
 /// use innermost::sleep;
@@ -37,22 +38,24 @@ use crate::sys::{Direction, Event, Selector, Token};
 ///
 /// The system's: no descriptor is free for the loop's waker.
 pub fn virtual_loop() -> Result<EventLoop, Exception> {
-    EventLoop::with(Box::new(NoDescriptors { has_waker: false }), Box::new(VirtualClock::new()))
+    EventLoop::with(Box::new(NoDescriptors::default()), Box::new(VirtualClock::new()))
 }
 
-/// Watches nothing, and finds nothing ready.
-#[derive(Debug)]
+/// Watches nothing but the loop's waker.
+#[derive(Debug, Default)]
 struct NoDescriptors {
-    has_waker: bool,
+    waker: Option<(OwnedFd, Token)>,
+    /// What waits for that, made when the loop first waits for a thread.
+    selector: Option<Box<dyn Selector>>,
 }
 
 impl Selector for NoDescriptors {
-    /// The first is the waker, which a loop that never sleeps does without.
-    fn register(&mut self, _: BorrowedFd<'_>, _: Token) -> io::Result<()> {
-        if self.has_waker {
+    /// The first is the waker.
+    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        if self.waker.is_some() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "a virtual loop has no descriptors"));
         }
-        self.has_waker = true;
+        self.waker = Some((fd.try_clone_to_owned()?, token));
         Ok(())
     }
 
@@ -68,8 +71,19 @@ impl Selector for NoDescriptors {
 
     fn drained(&mut self, _: Token, _: Direction) {}
 
-    fn select(&mut self, _: &mut Vec<Event>, _: Option<Duration>) -> io::Result<()> {
-        Ok(())
+    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        let Some((waker, token)) = self.waker.as_ref().filter(|_| timeout != Some(Duration::ZERO)) else {
+            return Ok(());
+        };
+        let selector = match &mut self.selector {
+            Some(selector) => selector,
+            none => none.insert({
+                let mut selector = default_selector()?;
+                selector.register(waker.as_fd(), *token)?;
+                selector
+            }),
+        };
+        selector.select(events, timeout)
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {

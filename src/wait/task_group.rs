@@ -21,7 +21,9 @@ use crate::yield_from;
 /// asyncio's `async with TaskGroup()`.
 ///
 /// `body` is called now. The group that it gets is entered when the scope is first resumed, so that tasks are made by
-/// what it returns.
+/// what it returns. To make them in the closure itself, write
+/// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`: that is called
+/// inside.
 ///
 /// ```
 /// use innermost::wait::{TaskGroup, task_group};

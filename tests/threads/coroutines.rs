@@ -1,5 +1,6 @@
 //! Coroutines that threads send: Z10, and every order of that and the end of the loop.
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -100,6 +101,21 @@ fn where_the_coroutine_cannot_be_made_both_sides_are_told() {
         assert_eq!(log.take(), ["Exception in run_coroutine_threadsafe: on purpose"]);
         runs.end();
     });
+}
+
+// Z10
+#[test]
+fn where_the_task_factory_refuses_both_sides_are_told() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    event_loop.set_task_factory(Some(Rc::new(|_| Err(Oops(4).into()))));
+    let remote = event_loop.remote();
+    let sent = thread::spawn(move || remote.run_coroutine_threadsafe_with(|| pausing(0)).unwrap());
+    let future = sent.join().unwrap();
+    event_loop.run_once().unwrap();
+    assert_eq!(future.exception(None).unwrap().expect("it was refused").downcast_ref(), Some(&Oops(4)));
+    assert_eq!(log.take(), ["Exception in run_coroutine_threadsafe: oops 4"]);
+    assert!(event_loop.all_tasks().is_empty());
 }
 
 // Z10

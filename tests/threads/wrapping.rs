@@ -169,3 +169,33 @@ fn a_failure_that_no_thread_asks_for_is_reported() {
     run(&event_loop, 1);
     assert_eq!(log.take(), ["Future exception was never retrieved: oops 4"]);
 }
+
+/// A result that nobody can clone.
+#[derive(Debug)]
+struct NoCopies;
+
+impl Clone for NoCopies {
+    fn clone(&self) -> Self {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_clone_that_panics_fails_the_side_that_follows_and_leaves_the_other_its_result() {
+    let event_loop = test_loop();
+    let (gives, in_thread) = promise();
+    let in_loop = event_loop.wrap_future(&in_thread).unwrap();
+    gives.set_result(NoCopies).unwrap();
+    run(&event_loop, 1);
+    let raised = in_loop.exception().unwrap().expect("it has failed");
+    assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::Panic, "on purpose"));
+    assert!(in_thread.take_result(None).is_ok());
+    // And where the loop's leads.
+    let in_loop = event_loop.create_future();
+    let in_thread = event_loop.thread_future(&in_loop).unwrap();
+    in_loop.set_result(NoCopies).unwrap();
+    run(&event_loop, 1);
+    let raised = in_thread.exception(None).unwrap().expect("it has failed");
+    assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::Panic, "on purpose"));
+    assert!(in_loop.take_result().is_ok());
+}

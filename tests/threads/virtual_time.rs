@@ -1,0 +1,171 @@
+//! Threads beside a clock that jumps: it stands while the loop awaits what they give.
+
+use std::thread;
+use std::time::Duration;
+
+use innermost::executor::{Executor, Pending, ThreadPool, Wait, promise};
+use innermost::testing::virtual_loop;
+use innermost::wait::wait_for;
+use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
+
+use crate::events::run;
+use crate::support::{Gate, gate, must_end};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Opens it from a thread of its own, as soon as a job is inside.
+fn open_later(gate: Gate) {
+    thread::spawn(move || {
+        gate.wait_until_entered();
+        gate.open();
+    });
+}
+
+#[test]
+fn the_loop_waits_for_a_job_although_there_is_no_deadline() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        open_later(gate);
+        event_loop.run_until_complete(to_thread(pass)).unwrap();
+        assert_eq!(event_loop.time(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_job_takes_no_time_however_long_it_takes() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        open_later(gate);
+        event_loop.run_until_complete(wait_for(to_thread(pass), Some(HOUR))).unwrap();
+        assert_eq!(event_loop.time(), Duration::ZERO);
+        // With nothing to wait for, it jumps again, and reports a deadlock.
+        event_loop.run_until_complete(sleep(HOUR)).unwrap();
+        assert_eq!(event_loop.time(), HOUR);
+        let never = event_loop.create_future::<()>();
+        assert_eq!(event_loop.run_until_complete(never).unwrap_err().kind(), Kind::RuntimeError);
+    });
+}
+
+#[test]
+fn a_future_that_a_thread_has_promised_is_waited_for() {
+    must_end(|| {
+        let (event_loop, (gate, pass), (promise, future)) = (virtual_loop().unwrap(), gate(), promise());
+        open_later(gate);
+        let thread = thread::spawn(move || {
+            pass().unwrap();
+            promise.set_result(5).unwrap();
+        });
+        let wrapped = event_loop.wrap_future(&future).unwrap();
+        assert_eq!(event_loop.run_until_complete(wait_for(wrapped, Some(HOUR))).unwrap(), 5);
+        assert_eq!(event_loop.time(), Duration::ZERO);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_job_that_waits_for_the_loop_lets_its_time_pass_until_the_answer() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        open_later(gate);
+        let remote = event_loop.remote();
+        let job = move || {
+            remote.run_coroutine_threadsafe_with(|| sleep(HOUR))?.result(None)?;
+            // Answered, it holds the time again, whether or not it has woken up already.
+            pass()
+        };
+        event_loop.run_until_complete(wait_for(to_thread(job), Some(DAY))).unwrap();
+        assert_eq!(event_loop.time(), HOUR);
+    });
+}
+
+#[test]
+fn a_job_that_has_stopped_waiting_for_the_loop_holds_the_time_again() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        open_later(gate);
+        let remote = event_loop.remote();
+        let job = move || {
+            let never = || EventLoop::running().expect("run by the loop").create_future::<()>();
+            let never = remote.run_coroutine_threadsafe_with(never)?;
+            let raised = never.result(Some(Duration::from_millis(1))).unwrap_err();
+            assert_eq!(raised.kind(), Kind::TimeoutError);
+            never.cancel();
+            remote.run_coroutine_threadsafe_with(|| wait_for(sleep(Duration::ZERO), Some(HOUR)))?;
+            pass()
+        };
+        event_loop.run_until_complete(to_thread(job)).unwrap();
+        assert_eq!(event_loop.time(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_job_and_a_loop_that_wait_for_each_other_are_a_deadlock() {
+    must_end(|| {
+        let event_loop = virtual_loop().unwrap();
+        event_loop.set_exception_handler(|_| {});
+        let remote = event_loop.remote();
+        let job = move || {
+            let never = || EventLoop::running().expect("run by the loop").create_future::<()>();
+            remote.run_coroutine_threadsafe_with(never)?.result(None)
+        };
+        let raised = event_loop.run_until_complete(to_thread(job)).unwrap_err();
+        assert!(raised.to_string().starts_with("deadlock"), "{raised}");
+    });
+}
+
+#[test]
+fn what_the_loop_is_to_complete_itself_comes_from_no_thread() {
+    must_end(|| {
+        let event_loop = virtual_loop().unwrap();
+        let in_thread = event_loop.remote().run_coroutine_threadsafe_with(|| sleep(HOUR)).unwrap();
+        let back = event_loop.wrap_future(&in_thread).unwrap();
+        event_loop.run_until_complete(back).unwrap();
+        assert_eq!(event_loop.time(), HOUR);
+    });
+}
+
+// Z9
+#[test]
+fn a_job_that_nobody_awaits_any_more_holds_no_time() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        let call = event_loop.run_in_executor(None, pass).unwrap();
+        gate.wait_until_entered();
+        call.cancel();
+        run(&event_loop, 1);
+        event_loop.run_until_complete(sleep(HOUR)).unwrap();
+        assert_eq!(event_loop.time(), HOUR);
+        gate.open();
+    });
+}
+
+#[test]
+fn a_shutdown_of_the_executor_waits_for_the_threads_and_not_for_its_timeout() {
+    must_end(|| {
+        let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
+        event_loop.set_exception_handler(|context| panic!("{}", context.message));
+        event_loop.run_in_executor(None, pass).unwrap().cancel();
+        open_later(gate);
+        event_loop.run_until_complete(event_loop.shutdown_default_executor(Some(HOUR))).unwrap();
+        assert_eq!(event_loop.time(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn two_jobs_of_which_one_waits_for_the_other_end() {
+    must_end(|| {
+        let (event_loop, pool) = (virtual_loop().unwrap(), ThreadPool::new());
+        let remote = event_loop.remote();
+        let inner = pool.submit(move || remote.run_coroutine_threadsafe_with(|| sleep(HOUR))?.result(None)).unwrap();
+        let awaited = inner.clone();
+        let outer = event_loop.run_in_executor(Some(&pool), move || awaited.result(None)).unwrap();
+        let inner = event_loop.wrap_future(&inner).unwrap();
+        event_loop.run_until_complete(outer).unwrap();
+        event_loop.run_until_complete(inner).unwrap();
+        assert_eq!(event_loop.time(), HOUR);
+        pool.shutdown(Pending::Run, Wait::ForThreads)?;
+        Ok::<(), Exception>(())
+    })
+    .unwrap();
+}
