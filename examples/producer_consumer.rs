@@ -255,7 +255,7 @@ fn market(options: Options) -> impl Awaitable<Return = ()> {
         let everything_is_put = gather((0..producers).map(produce))?;
         let consumers: Result<Vec<_>, _> = (0..consumers).map(|name| event_loop.create_task(consume(name))).collect();
         let consumers = consumers?;
-        Ok::<_, Exception>(everything_is_put.then(move |_| queue.join()).map(move |()| {
+        Ok(everything_is_put.then(move |_| queue.join()).map(move |()| {
             for consumer in consumers {
                 consumer.cancel();
             }

@@ -135,9 +135,9 @@ mod time;
 pub mod wait;
 
 pub use self::coroutine::{
-    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
-    Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, YieldOnce, from_fn, from_iter, ready,
-    take_sent, yield_once,
+    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Lazy,
+    Map, Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, TryMap, YieldOnce, from_fn, from_iter,
+    lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{

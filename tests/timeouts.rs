@@ -17,7 +17,7 @@ use std::time::Duration;
 use events::{Next, awaits_end, body, sleeps};
 
 use innermost::wait::{Timeout, timeout, wait_for};
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Exception, Kind, lazy, ready, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
 
@@ -59,7 +59,7 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
     let limit = Timeout::never();
     assert_eq!(text_of(limit.reschedule(None)), "Timeout has not been entered");
     let mover = limit.clone();
-    let moving = ready(()).then(move |()| {
+    let moving = lazy(move || {
         mover.reschedule(Some(3 * SECOND)).unwrap();
         sleep(5 * SECOND)
     });
