@@ -151,8 +151,8 @@ pub use self::runner::{Runner, run};
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
 pub use self::task::{
-    AnyTask, Await, Awaitable, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Start, Task,
-    TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
+    AnyTask, Await, Awaitable, Awaited, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join,
+    Start, Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
 };
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};

@@ -45,8 +45,8 @@ use crate::context::Context;
 use crate::coroutine::Exception;
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
 use crate::task::{
-    AnyTask, Awaitable, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
-    callback, callback_in, spawn, spawn_with,
+    AnyTask, Awaitable, Callback, CallbackResult, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder,
+    TaskFactory, callback, callback_in, spawn, spawn_with,
 };
 
 mod asyncgens;
@@ -250,7 +250,7 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+    pub fn call_soon<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.push(callback(Rc::clone(&self.0.scheduler), function)))
     }
@@ -260,7 +260,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_soon`](Self::call_soon).
-    pub fn call_soon_in(&self, context: &Context, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+    pub fn call_soon_in<R: CallbackResult>(
+        &self,
+        context: &Context,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.push(callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))
     }
@@ -275,7 +279,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_later(&self, delay: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+    pub fn call_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
         self.call_at(self.time().saturating_add(delay), function)
     }
 
@@ -284,7 +292,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+    pub fn call_at<R: CallbackResult>(
+        &self,
+        deadline: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.set_timer(deadline, callback(Rc::clone(&self.0.scheduler), function)))
     }
@@ -294,11 +306,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_later`](Self::call_later).
-    pub fn call_later_in(
+    pub fn call_later_in<R: CallbackResult>(
         &self,
         context: &Context,
         delay: Duration,
-        function: impl FnOnce() + 'static,
+        function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.call_at_in(context, self.time().saturating_add(delay), function)
     }
@@ -308,11 +320,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_at`](Self::call_at).
-    pub fn call_at_in(
+    pub fn call_at_in<R: CallbackResult>(
         &self,
         context: &Context,
         deadline: Duration,
-        function: impl FnOnce() + 'static,
+        function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), Rc::clone(&self.0.scheduler), function)))

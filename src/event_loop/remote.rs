@@ -15,11 +15,12 @@ use std::vec::Vec;
 use super::LoopHandle;
 use super::running::find_running;
 use crate::context;
+use crate::coroutine::Exception;
 use crate::sys::Waker;
-use crate::task::{ErrorContext, Run, Scheduler, panicked};
+use crate::task::{CallbackResult, Run, Scheduler, panicked};
 
 /// A function that another thread has sent.
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+pub(super) type Job = Box<dyn FnOnce() -> Result<(), Exception> + Send>;
 
 /// Where other threads leave what the loop is to run.
 pub(super) struct Inbox {
@@ -129,6 +130,12 @@ impl Received {
         count
     }
 
+    fn run_job(&self, job: Job) {
+        if let Err(raised) = job() {
+            self.scheduler.failed_callback(raised, "call_soon_threadsafe");
+        }
+    }
+
     /// Closes the inbox; gives what will not run, to be dropped.
     pub(super) fn close(&self) -> impl Iterator<Item = Job> + use<> {
         self.jobs.take().into_iter().chain(self.inbox.close())
@@ -139,9 +146,8 @@ impl Run for Received {
     fn run(self: Rc<Self>) {
         let mut jobs = self.jobs.take();
         let mut left = jobs.drain(..);
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| job()))) {
-            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            self.scheduler.report(context.about(&format_args!("call_soon_threadsafe")));
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| self.run_job(job)))) {
+            self.scheduler.failed_callback(panicked(panic), "call_soon_threadsafe");
         }
         drop(left);
         if jobs.capacity() <= KEPT {
@@ -199,12 +205,15 @@ impl RemoteHandle {
     /// # Errors
     ///
     /// [`LoopGone`] once the loop is closed; `function` is dropped then.
-    pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) -> Result<(), LoopGone> {
+    pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopGone>
+    where
+        R: CallbackResult,
+    {
         match find_running().filter(|running| running.is_reached_through(&self.0)) {
             Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
             None => self.0.push(match context::current_for_thread() {
-                None => Box::new(function),
-                Some(context) => Box::new(move || context.into_context().run(function)),
+                None => Box::new(move || function().into_result()),
+                Some(context) => Box::new(move || context.into_context().run(function).into_result()),
             }),
         }
     }
