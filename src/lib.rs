@@ -118,9 +118,19 @@ pub mod executor;
 mod net;
 #[cfg(feature = "std")]
 pub mod queue;
+#[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]
 pub mod scope;
+/// What a loop asks for descriptors and for the time: for [`EventLoop::with`], and for selectors and clocks of one's own.
+#[cfg(feature = "std")]
+pub mod selector {
+    pub use crate::sys::{
+        Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
+    };
+}
+#[cfg(feature = "std")]
+pub mod signal;
 #[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
@@ -141,14 +151,16 @@ pub use self::coroutine::{
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
 };
 #[cfg(feature = "std")]
 pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
+pub use self::queue::{LifoQueue, PriorityQueue, Queue};
+#[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
-pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
+pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
 #[cfg(feature = "std")]
 pub use self::task::{
     AnyTask, Await, Awaitable, Awaited, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join,
@@ -156,3 +168,8 @@ pub use self::task::{
 };
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
+#[cfg(feature = "std")]
+pub use self::wait::{
+    AnyFuture, AsCompleted, ExceptionGroup, Gather, GatherAll, ReturnWhen, Shield, TaskGroup, Timeout, Wait, WaitFor,
+    as_completed, gather, gather_all, join, shield, task_group, timeout, timeout_at, wait, wait_for,
+};

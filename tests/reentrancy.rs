@@ -9,9 +9,10 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use innermost::selector::{Clock, Waiting};
 use innermost::{
-    AnyTask, Await, Call, Clock, Coroutine, ErrorContext, EventLoop, Exception, Future, Kind, LoopHandle, Resumed,
-    State, Step, Task, TimerHandle, Waiting, from_fn, ready, sleep, yield_from,
+    AnyTask, Await, Call, Coroutine, ErrorContext, EventLoop, Exception, Future, Kind, LoopHandle, Resumed, State,
+    Step, Task, TimerHandle, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "reentrancy/bombs.rs"]

@@ -65,7 +65,7 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
     });
     let raised = event_loop.run_until_complete(limit.scope(moving)).unwrap_err();
     assert!(raised.kind() == Kind::TimeoutError && limit.expired());
-    assert_eq!((limit.when(), innermost::Clock::now(&clock)), (Some(3 * SECOND), 3 * SECOND));
+    assert_eq!((limit.when(), innermost::selector::Clock::now(&clock)), (Some(3 * SECOND), 3 * SECOND));
     assert_eq!(text_of(limit.reschedule(None)), "Cannot change state of expired Timeout");
     let limit = Timeout::after(SECOND);
     event_loop.run_until_complete(limit.scope(ready(()))).unwrap();

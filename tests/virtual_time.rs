@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::selector::default_selector;
 use innermost::testing::{VirtualClock, virtual_loop};
 use innermost::{
-    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream,
-    default_selector, lazy, sleep, yield_from,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream, lazy,
+    sleep, yield_from,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

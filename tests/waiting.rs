@@ -43,7 +43,7 @@ fn after_the_timeout_each_that_is_left_is_a_timeout_error_and_none_is_cancelled(
     assert_eq!(event_loop.run_until_complete(race.next().unwrap()).unwrap(), 1);
     for next in race.by_ref() {
         assert_eq!(event_loop.run_until_complete(next).unwrap_err().kind(), Kind::TimeoutError);
-        assert_eq!(innermost::Clock::now(&clock), Duration::from_secs(3));
+        assert_eq!(innermost::selector::Clock::now(&clock), Duration::from_secs(3));
     }
     assert!(race.next().is_none() && !futures[0].done() && !futures[2].done());
 }

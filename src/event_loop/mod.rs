@@ -75,7 +75,7 @@ pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
-pub use self::remote::{LoopGone, RemoteHandle};
+pub use self::remote::{LoopClosed, RemoteHandle};
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;

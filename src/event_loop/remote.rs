@@ -58,11 +58,11 @@ impl Inbox {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn push(&self, job: Job) -> Result<(), LoopGone> {
+    fn push(&self, job: Job) -> Result<(), LoopClosed> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
-            return Err(LoopGone);
+            return Err(LoopClosed);
         }
         queue.jobs.push(job);
         let is_first = queue.jobs.len() == 1;
@@ -204,13 +204,13 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopGone`] once the loop is closed; `function` is dropped then.
-    pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopGone>
+    /// [`LoopClosed`] once the loop is closed; `function` is dropped then.
+    pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopClosed>
     where
         R: CallbackResult,
     {
         match find_running().filter(|running| running.is_reached_through(&self.0)) {
-            Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
+            Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopClosed),
             None => self.0.push(match context::current_for_thread() {
                 None => Box::new(move || function().into_result()),
                 Some(context) => Box::new(move || context.into_context().run(function).into_result()),
@@ -228,12 +228,12 @@ impl LoopHandle {
 /// The event loop is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LoopGone;
+pub struct LoopClosed;
 
-impl fmt::Display for LoopGone {
+impl fmt::Display for LoopClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the event loop is closed")
     }
 }
 
-impl Error for LoopGone {}
+impl Error for LoopClosed {}

@@ -18,7 +18,7 @@ pub(super) struct SignalHandler {
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop whenever `signal` has come. One loop of the process can do that at a time.
+    /// Calls `handler` from the loop whenever `signal`, of [`mod@signal`](crate::signal), has come. One loop of the process can do that at a time.
     ///
     /// # Errors
     ///

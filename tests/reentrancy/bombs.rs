@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::selector::{Clock, Waiting};
 use innermost::wait::{gather, shield};
-use innermost::{Clock, CoroutineExt, EventLoop, Kind, LoopHandle, Task, Waiting, lazy, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Kind, LoopHandle, Task, lazy, ready, sleep};
 
 use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::{Answer, Log, Next, awaits_end, body, on_drop, pauses, returns, run, sleeps};
