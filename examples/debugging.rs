@@ -19,11 +19,10 @@
 
 use std::time::Duration;
 
-use innermost::sync::Lock;
 use innermost::testing::virtual_loop;
 use innermost::{
-    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, State, Step, lazy,
-    sleep, yield_from,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Lock, Resumed, Sleep, State, Step,
+    lazy, sleep, yield_from,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -10,9 +10,9 @@
 use std::time::Duration;
 
 use innermost::sync::{Acquire, Lock, LockGuard};
-use innermost::wait::{ReturnWhen, wait};
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, lazy, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, ReturnWhen, Sleep, Step, lazy, sleep,
+    wait, yield_from,
 };
 
 /// Short, so that nobody has to wait.

@@ -43,10 +43,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{Get, Put, Queue};
-use innermost::wait::gather;
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, ready, sleep,
-    yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, gather, ready,
+    sleep, yield_from,
 };
 
 /// Short, so that nobody has to wait.

@@ -14,9 +14,7 @@
 
 use std::time::Duration;
 
-use innermost::sync::{BoundedSemaphore, Semaphore};
-use innermost::wait::gather;
-use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, lazy, sleep};
+use innermost::{Awaitable, BoundedSemaphore, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
