@@ -2,11 +2,12 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
+//!  L3   net                       sockets whose operations are coroutines
+//!       runner       signal       run, Ctrl-C; the signals' names
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
-//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!       executor                  threads, and what they wait for
 //!       context                   variables whose value is a task's own
@@ -21,7 +22,7 @@
 //! Two tasks that take turns:
 //!
 //! ```
-//! use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
+//! use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, gather, lazy, run, sleep, yield_from};
 //! use std::time::Duration;
 //!
 //! /// Says its name `left` times, and lets the other one speak in between.
@@ -47,11 +48,9 @@
 //!     }
 //! }
 //!
-//! let event_loop = EventLoop::new()?;
 //! let speaker = |name| Speaker { name, left: 3, pause: sleep(Duration::ZERO) };
-//! let ping = event_loop.create_task(speaker("ping"))?;
-//! event_loop.run_until_complete(speaker("pong"))?;
-//! assert_eq!(ping.result()?, "ping");
+//! let said = run(lazy(move || gather([speaker("ping"), speaker("pong")])))?;
+//! assert_eq!(said, ["ping", "pong"]);
 //! # Ok::<(), Exception>(())
 //! ```
 //!
@@ -59,32 +58,48 @@
 //!
 //! | Python | here |
 //! |---|---|
+//! | **generators** | |
 //! | a generator function's body | [`Coroutine::resume`] |
 //! | `x = yield y` | return [`Step::Yield`]`(y)`; the next `sent` is `x` |
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | **running** | |
 //! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
 //! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
-//! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
-//! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
-//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
-//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
-//! | `concurrent.futures` | [`executor`] |
+//! | `loop.run_until_complete`, `run_forever`, `stop`, `close` | [`LoopHandle::run_until_complete`], [`run_forever`](LoopHandle::run_forever), [`stop`](LoopHandle::stop), [`close`](LoopHandle::close) |
+//! | `selectors`, the loop's clock | [`selector`] |
+//! | **callbacks** | |
+//! | `loop.call_soon`, `call_later`, `call_at`, `time` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at), [`time`](LoopHandle::time) |
+//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`] |
+//! | `loop.add_signal_handler`, `signal.SIGINT` | [`LoopHandle::add_signal_handler`], [`mod@signal`] |
+//! | `loop.set_exception_handler`, `call_exception_handler` | [`LoopHandle::set_exception_handler`], [`call_exception_handler`](LoopHandle::call_exception_handler) |
+//! | **futures and tasks** | |
+//! | an awaitable | [`Awaitable`] |
+//! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
-//! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
+//! | `all_tasks`, `current_task` | [`LoopHandle::all_tasks`], [`current_task`](LoopHandle::current_task) |
+//! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
+//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
+//! | **waiting** | |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
-//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
+//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield` | [`gather`](fn@gather), [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`as_completed`](fn@as_completed), [`shield`](fn@shield); [`mod@wait`] |
+//! | `timeout`, `timeout_at`, `TaskGroup` | [`timeout`](fn@timeout), [`timeout_at`](fn@timeout_at), [`task_group`](fn@task_group), [`TaskGroup`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
-//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
-//! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
+//! | **threads** | |
+//! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
+//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
+//! | `concurrent.futures` | [`executor`] |
+//! | **network** | |
+//! | `loop.sock_accept`, `sock_connect`, `sock_recv`, `sock_sendall` | [`TcpListener`], [`TcpStream`] |
 //!
 //! # Features
 //!
@@ -92,6 +107,8 @@
 //! |---|---|---|
 //! | `std` | yes | everything above layer 0 |
 
+// The README's program is compiled with the documentation's.
+#![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #![no_std]
 #![deny(unsafe_code)]
 // Dead code: an example may show a machine without the program around it.
@@ -104,11 +121,9 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "std")]
-pub mod context;
-// The README's program is compiled with the documentation's.
-#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
-#[cfg(feature = "std")]
 pub mod async_iter;
+#[cfg(feature = "std")]
+pub mod context;
 pub mod coroutine;
 #[cfg(feature = "std")]
 mod event_loop;
