@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use innermost::wait::{AsCompleted, NextCompleted, as_completed};
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, lazy, sleep, yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -61,8 +61,8 @@ impl Coroutine for PrintAll {
 
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     // In a closure, since the jobs become tasks at once, and for that the loop must run.
-    event_loop.run_until_complete(ready(()).then(|()| {
+    event_loop.run_until_complete(lazy(|| {
         let mut results = as_completed([job(3), job(1), job(2)], None)?;
-        Ok::<_, Exception>(PrintAll { next: results.next(), results })
+        Ok(PrintAll { next: results.next(), results })
     }))
 }

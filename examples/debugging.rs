@@ -19,11 +19,10 @@
 
 use std::time::Duration;
 
-use innermost::sync::Lock;
 use innermost::testing::virtual_loop;
 use innermost::{
-    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, State, Step, ready,
-    sleep, yield_from,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Lock, Resumed, Sleep, State, Step,
+    lazy, sleep, yield_from,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -121,7 +120,7 @@ fn errors_that_nobody_takes(event_loop: &EventLoop) -> Result<(), Exception> {
         }
     });
     // Nobody keeps the task, so nobody will ever ask for its result.
-    let failing = ready(()).then(|()| Err::<Sleep, _>(Exception::message(Kind::ValueError, "no such user")));
+    let failing = lazy(|| Err::<Sleep, _>(Exception::message(Kind::ValueError, "no such user")));
     event_loop.create_task(failing)?.set_name("bob");
     event_loop.run_until_complete(sleep(SECOND))
 }

@@ -13,6 +13,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use innermost::signal::{SIGINT, SIGTERM};
 use innermost::{
     AnyTask, Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State, Step, TcpListener,
     TcpStream, sleep, yield_from,
@@ -214,7 +215,7 @@ fn main() -> ExitCode {
 fn run(address: &str) -> Result<(), Exception> {
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
     let event_loop = EventLoop::new()?;
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in [SIGINT, SIGTERM] {
         event_loop.add_signal_handler(signal, cancel_server)?;
     }
     // Whoever reads this may send a signal: it is handled once the loop runs.

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, ready, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, lazy, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -40,13 +40,13 @@ fn my_future(future: Future<&'static str>) -> impl Awaitable<Return = ()> {
 ///     print('main:', future.result())
 /// ```
 fn set_and_look() -> impl Awaitable<Return = ()> {
-    ready(()).then(|()| {
+    lazy(|| {
         let event_loop = EventLoop::running()?;
         let future = event_loop.create_future();
         future.add_done_callback(|future| println!("callback: {}", future.result().expect("it was set")));
         println!("{}", if future.done() { "done" } else { "pending" });
         let setter = event_loop.create_task(my_future(future.clone()))?;
-        Ok::<_, Exception>(setter.map(move |()| println!("main: {}", future.result().expect("it was set"))))
+        Ok(setter.map(move |()| println!("main: {}", future.result().expect("it was set"))))
     })
 }
 
@@ -57,11 +57,11 @@ fn set_and_look() -> impl Awaitable<Return = ()> {
 ///     print('awaited:', await future)
 /// ```
 fn wait_for_it() -> impl Awaitable<Return = ()> {
-    ready(()).then(|()| {
+    lazy(|| {
         let event_loop = EventLoop::running()?;
         let future = event_loop.create_future();
         event_loop.create_task(my_future(future.clone()))?;
-        Ok::<_, Exception>(future.map(|result| println!("awaited: {result}")))
+        Ok(future.map(|result| println!("awaited: {result}")))
     })
 }
 
@@ -76,14 +76,14 @@ fn wait_for_it() -> impl Awaitable<Return = ()> {
 ///         print('cancelled')
 /// ```
 fn wait_for_nothing() -> impl Awaitable<Return = ()> {
-    ready(()).then(|()| {
+    lazy(|| {
         let event_loop = EventLoop::running()?;
         let future: Future<()> = event_loop.create_future();
         let canceller = future.clone();
         event_loop.call_later(SECOND, move || {
             canceller.cancel();
         })?;
-        Ok::<_, Exception>(future.catch(|raised| {
+        Ok(future.catch(|raised| {
             if raised.is_cancelled() {
                 println!("cancelled");
                 return Ok(());

@@ -26,9 +26,9 @@
 
 use std::time::Duration;
 
-use innermost::wait::{Gather, gather, join};
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Gather, Resumed, Sleep, Step, gather, join, lazy,
+    ready, sleep, yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -55,7 +55,7 @@ fn my_coroutine(i: u32) -> impl Awaitable<Return = ()> {
 ///     print('Two')
 /// ```
 fn one_two() -> impl Awaitable<Return = ()> {
-    ready(()).then(|()| {
+    lazy(|| {
         println!("One");
         sleep(SECOND).map(|()| println!("Two"))
     })
@@ -137,7 +137,7 @@ impl Coroutine for Main1 {
 ///     print('main2 end')
 /// ```
 fn main2() -> impl Awaitable<Return = ()> {
-    ready(()).then(|()| {
+    lazy(|| {
         // 5. The second task runs: the counts stand in the queue behind it.
         println!("main2 start");
         // 10. Its timer was set before that of the second count, and so comes first.
@@ -153,7 +153,7 @@ fn main_of_main() -> impl Awaitable<Return = ()> {
     // 2. It runs, queues two tasks, and waits for both. `join` gathers coroutines of different types.
     // 3. The queue comes to the first of them.
     // 14. Both have ended, and so does this.
-    ready(()).then(|()| join((Main1::Start, main2()))).map(|((), ())| ())
+    lazy(|| join((Main1::Start, main2()))).map(|((), ())| ())
 }
 
 /// ```python
@@ -173,10 +173,10 @@ fn main_of_main() -> impl Awaitable<Return = ()> {
 /// loop.close()
 /// ```
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
-    event_loop.run_until_complete(ready(()).then(|()| gather([my_coroutine(1), my_coroutine(2)])))?;
+    event_loop.run_until_complete(lazy(|| gather([my_coroutine(1), my_coroutine(2)])))?;
 
     let start = event_loop.time();
-    event_loop.run_until_complete(ready(()).then(|()| gather([one_two(), one_two(), one_two()])))?;
+    event_loop.run_until_complete(lazy(|| gather([one_two(), one_two(), one_two()])))?;
     println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
 
     let start = event_loop.time();

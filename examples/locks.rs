@@ -10,9 +10,9 @@
 use std::time::Duration;
 
 use innermost::sync::{Acquire, Lock, LockGuard};
-use innermost::wait::{ReturnWhen, wait};
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, ReturnWhen, Sleep, Step, lazy, sleep,
+    wait, yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -48,7 +48,7 @@ fn state(lock: &Lock) -> &'static str {
 /// The scope: `hold` acquires, runs the coroutine that it is given, and releases however that ends.
 fn my_worker(worker: u32, lock: Lock) -> impl Awaitable<Return = ()> {
     let held = lock.clone();
-    let work = ready(()).then(move |()| {
+    let work = lazy(move || {
         attained(worker, &held);
         sleep(2 * SECOND)
     });

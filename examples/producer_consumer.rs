@@ -43,10 +43,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{Get, Put, Queue};
-use innermost::wait::gather;
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, ready, sleep,
-    yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Sleep, Step, gather, ready,
+    sleep, yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -255,7 +254,7 @@ fn market(options: Options) -> impl Awaitable<Return = ()> {
         let everything_is_put = gather((0..producers).map(produce))?;
         let consumers: Result<Vec<_>, _> = (0..consumers).map(|name| event_loop.create_task(consume(name))).collect();
         let consumers = consumers?;
-        Ok::<_, Exception>(everything_is_put.then(move |_| queue.join()).map(move |()| {
+        Ok(everything_is_put.then(move |_| queue.join()).map(move |()| {
             for consumer in consumers {
                 consumer.cancel();
             }

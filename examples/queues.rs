@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use innermost::queue::{Put, Queue};
+use innermost::signal::SIGINT;
 use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
 
 /// Short, so that nobody has to wait.
@@ -22,7 +23,7 @@ const SECOND: Duration = Duration::from_millis(100);
 fn main() -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     let handle = event_loop.handle();
-    event_loop.add_signal_handler(libc::SIGINT, move || handle.stop())?;
+    event_loop.add_signal_handler(SIGINT, move || handle.stop())?;
     run(&event_loop)
 }
 

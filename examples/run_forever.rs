@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use innermost::signal::SIGINT;
 use innermost::{CoroutineExt, EventLoop, Exception, ready, sleep};
 
 /// Short, so that nobody has to wait.
@@ -22,7 +23,7 @@ fn main() -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     // Python's KeyboardInterrupt: here a signal is a callback of the loop.
     let handle = event_loop.handle();
-    event_loop.add_signal_handler(libc::SIGINT, move || handle.stop())?;
+    event_loop.add_signal_handler(SIGINT, move || handle.stop())?;
     run(&event_loop)
 }
 

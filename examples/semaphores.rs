@@ -14,9 +14,7 @@
 
 use std::time::Duration;
 
-use innermost::sync::{BoundedSemaphore, Semaphore};
-use innermost::wait::gather;
-use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, ready, sleep};
+use innermost::{Awaitable, BoundedSemaphore, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -33,7 +31,7 @@ fn main() -> Result<(), Exception> {
 ///         print(n, 'ends')
 /// ```
 fn work(n: u32, semaphore: &Semaphore) -> impl Awaitable<Return = ()> + use<> {
-    semaphore.hold(ready(()).then(move |()| {
+    semaphore.hold(lazy(move || {
         println!("{n} begins");
         sleep(SECOND).map(move |()| println!("{n} ends"))
     }))
@@ -54,7 +52,7 @@ fn work(n: u32, semaphore: &Semaphore) -> impl Awaitable<Return = ()> + use<> {
 /// ```
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     let semaphore = Semaphore::new(2);
-    let all = ready(()).then(move |()| gather((0..4).map(|n| work(n, &semaphore))));
+    let all = lazy(move || gather((0..4).map(|n| work(n, &semaphore))));
     event_loop.run_until_complete(all)?;
 
     let bounded = BoundedSemaphore::new(4);

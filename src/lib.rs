@@ -3,11 +3,11 @@
 //!
 //! ```text
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
-//!       runner                    run, Ctrl-C
+//!       runner       signal       run, Ctrl-C; the signals' names
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
+//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
-//!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
 //!       executor                  threads, and what they wait for
 //!       context                   variables whose value is a task's own
@@ -22,7 +22,7 @@
 //! Two tasks that take turns:
 //!
 //! ```
-//! use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
+//! use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, gather, lazy, run, sleep, yield_from};
 //! use std::time::Duration;
 //!
 //! /// Says its name `left` times, and lets the other one speak in between.
@@ -48,11 +48,9 @@
 //!     }
 //! }
 //!
-//! let event_loop = EventLoop::new()?;
 //! let speaker = |name| Speaker { name, left: 3, pause: sleep(Duration::ZERO) };
-//! let ping = event_loop.create_task(speaker("ping"))?;
-//! event_loop.run_until_complete(speaker("pong"))?;
-//! assert_eq!(ping.result()?, "ping");
+//! let said = run(lazy(move || gather([speaker("ping"), speaker("pong")])))?;
+//! assert_eq!(said, ["ping", "pong"]);
 //! # Ok::<(), Exception>(())
 //! ```
 //!
@@ -60,25 +58,35 @@
 //!
 //! | Python | here |
 //! |---|---|
+//! | **generators** | |
 //! | a generator function's body | [`Coroutine::resume`] |
 //! | `x = yield y` | return [`Step::Yield`]`(y)`; the next `sent` is `x` |
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | **running** | |
 //! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
 //! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
-//! | `loop.call_soon`, `call_later`, `call_at` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at) |
-//! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
-//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
-//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
-//! | `concurrent.futures` | [`executor`] |
+//! | `loop.run_until_complete`, `run_forever`, `stop`, `close` | [`LoopHandle::run_until_complete`], [`run_forever`](LoopHandle::run_forever), [`stop`](LoopHandle::stop), [`close`](LoopHandle::close) |
+//! | `selectors`, the loop's clock | [`selector`] |
+//! | **callbacks** | |
+//! | `loop.call_soon`, `call_later`, `call_at`, `time` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at), [`time`](LoopHandle::time) |
+//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`] |
+//! | `loop.add_signal_handler`, `signal.SIGINT` | [`LoopHandle::add_signal_handler`], [`mod@signal`] |
+//! | `loop.set_exception_handler`, `call_exception_handler` | [`LoopHandle::set_exception_handler`], [`call_exception_handler`](LoopHandle::call_exception_handler) |
+//! | **futures and tasks** | |
+//! | an awaitable | [`Awaitable`] |
+//! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
-//! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
+//! | `all_tasks`, `current_task` | [`LoopHandle::all_tasks`], [`current_task`](LoopHandle::current_task) |
+//! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
+//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
+//! | **waiting** | |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
-//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield`, `timeout`, `TaskGroup` | [`mod@wait`] |
+//! | `gather`, `wait`, `wait_for`, `as_completed`, `shield` | [`gather`](fn@gather), [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`as_completed`](fn@as_completed), [`shield`](fn@shield); [`mod@wait`] |
+//! | `timeout`, `timeout_at`, `TaskGroup` | [`timeout`](fn@timeout), [`timeout_at`](fn@timeout_at), [`task_group`](fn@task_group), [`TaskGroup`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
@@ -87,8 +95,14 @@
 //! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`] |
 //! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
-//! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
-//! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
+//! | **threads** | |
+//! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
+//! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
+//! | `concurrent.futures` | [`executor`] |
+//! | **network** | |
+//! | `loop.sock_accept`, `sock_connect`, `sock_recv`, `sock_sendall` | [`TcpListener`], [`TcpStream`] |
 //!
 //! # Features
 //!
@@ -97,6 +111,8 @@
 //! | `std` | yes | everything above layer 0 |
 //! | `idna` | no | look-ups of international names, those that are not ASCII |
 
+// The README's program is compiled with the documentation's.
+#![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #![no_std]
 #![deny(unsafe_code)]
 // Dead code: an example may show a machine without the program around it.
@@ -123,12 +139,19 @@ mod net;
 pub mod queue;
 #[cfg(feature = "std")]
 pub mod resolver;
-// The README's program is compiled with the documentation's.
-#[cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #[cfg(feature = "std")]
 mod runner;
 #[cfg(feature = "std")]
 pub mod scope;
+/// What a loop asks for descriptors and for the time: for [`EventLoop::with`], and for selectors and clocks of one's own.
+#[cfg(feature = "std")]
+pub mod selector {
+    pub use crate::sys::{
+        Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
+    };
+}
+#[cfg(feature = "std")]
+pub mod signal;
 #[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
@@ -143,26 +166,33 @@ mod time;
 pub mod wait;
 
 pub use self::coroutine::{
-    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Map,
-    Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, YieldOnce, from_fn, from_iter, ready,
-    take_sent, yield_once,
+    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Lazy,
+    Map, Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, TryMap, YieldOnce, from_fn, from_iter,
+    lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
 };
 #[cfg(feature = "std")]
 pub use self::net::{
     Buffer, Connect, ConnectError, ConnectTo, HappyEyeballs, TcpListener, TcpStream, connect, happy_eyeballs,
 };
 #[cfg(feature = "std")]
+pub use self::queue::{LifoQueue, PriorityQueue, Queue};
+#[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
-pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
+pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
 #[cfg(feature = "std")]
 pub use self::task::{
-    AnyTask, Await, Awaitable, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Start, Task,
-    TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
+    AnyTask, Await, Awaitable, Awaited, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join,
+    Start, Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
 };
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
+#[cfg(feature = "std")]
+pub use self::wait::{
+    AnyFuture, AsCompleted, ExceptionGroup, Gather, GatherAll, ReturnWhen, Shield, TaskGroup, Timeout, Wait, WaitFor,
+    as_completed, gather, gather_all, join, shield, task_group, timeout, timeout_at, wait, wait_for,
+};

@@ -8,9 +8,10 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::selector::default_selector;
 use innermost::{
     Await, Awaitable, Buffer, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task,
-    TcpStream, default_selector, from_fn, ready, sleep, yield_from,
+    TcpStream, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "support/clock.rs"]

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use innermost::context::{Context, ContextVar, copy_context};
-use innermost::{CoroutineExt, EventLoop, Kind, LoopHandle, Task, ready, to_thread};
+use innermost::{EventLoop, Kind, LoopHandle, Task, lazy, ready, to_thread};
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -341,7 +341,7 @@ fn a_panic_in_a_task_leaves_no_context_behind() {
 fn a_function_in_a_thread_sees_what_is_sent_there_and_nothing_of_it_comes_back() {
     let event_loop = EventLoop::new().unwrap();
     TRACE.set(3);
-    let main = ready(()).then(|()| {
+    let main = lazy(|| {
         TRACE.set(4);
         to_thread(|| {
             let seen = TRACE.get()?;

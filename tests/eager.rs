@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use innermost::context::ContextVar;
 use innermost::wait::task_group;
-use innermost::{
-    CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Start, Task, TaskOptions, eager_task_factory, ready,
-};
+use innermost::{EventLoop, Exception, Kind, LoopHandle, Start, Task, TaskOptions, eager_task_factory, lazy};
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -175,7 +173,7 @@ fn where_the_loop_does_not_run_an_eager_task_starts_in_its_first_turn() {
 fn an_eager_task_of_a_group_that_fails_has_the_others_cancelled() {
     let event_loop = test_loop();
     let ended = event_loop.run_until_complete(task_group(|group| {
-        ready(()).then(move |()| {
+        lazy(move || {
             let waits = group.task().eager().spawn(pausing(9)).unwrap();
             let fails = group.task().name("fails").eager().spawn(body(|_, _| raises(Oops(1)))).unwrap();
             assert!(fails.done() && group.len() == 1);

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{AnyFuture, ReturnWhen, TaskGroup, gather_all, wait};
-use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, Kind, Resumed, Step, Task, ready, yield_from};
+use innermost::{
+    Await, Awaitable, Coroutine, CoroutineExt, Exception, Kind, Resumed, Step, Task, lazy, ready, yield_from,
+};
 use quickcheck::quickcheck;
 
 #[path = "support/turns.rs"]
@@ -144,7 +146,7 @@ quickcheck! {
         let children = children.into_iter().enumerate().map(|(number, how)| world.event_loop.create_task(child(number, how)));
         let tasks: Vec<_> = children.map(|task| task.expect("the loop is open")).collect();
         let gathered = tasks.clone();
-        let all = ready(()).then(move |()| gather_all(gathered).expect("a loop runs"));
+        let all = lazy(move || gather_all(gathered).expect("a loop runs"));
         let all = world.event_loop.create_task(all).expect("the loop is open");
         disturb(&world, &tasks, &cancels);
         let kind = |result: &Result<usize, Exception>| result.as_ref().map_err(Exception::kind).copied();
@@ -182,7 +184,7 @@ quickcheck! {
         let (group, tasks) = (TaskGroup::new(), Rc::new(RefCell::new(Vec::new())));
         let (within, made) = (group.clone(), Rc::clone(&tasks));
         let length = children.len();
-        let main = group.scope(ready(()).then(move |()| {
+        let main = group.scope(lazy(move || {
             for (number, how) in children.into_iter().enumerate() {
                 made.borrow_mut().push(within.create_task(child(number, how)).expect("it is entered"));
             }

@@ -17,7 +17,8 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use innermost::{Direction, Event, EventLoop, LoopGone, RemoteHandle, Selector, Token, default_selector, sleep};
+use innermost::selector::{Direction, Event, Selector, Token, default_selector};
+use innermost::{EventLoop, LoopClosed, RemoteHandle, sleep};
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -45,10 +46,10 @@ fn a_remote_handle_may_go_anywhere() {
     let event_loop = test_loop();
     anywhere(&event_loop.remote());
     assert!(format!("{:?}", event_loop.remote()).starts_with("RemoteHandle("));
-    assert_eq!(LoopGone::to_string(&gone()), "the event loop is closed");
+    assert_eq!(LoopClosed::to_string(&gone()), "the event loop is closed");
 }
 
-fn gone() -> LoopGone {
+fn gone() -> LoopClosed {
     let remote = test_loop().remote();
     remote.call_soon_threadsafe(|| {}).unwrap_err()
 }

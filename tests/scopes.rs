@@ -227,6 +227,19 @@ fn a_stack_raises_what_replaces_the_bodys_and_leaves_the_others() {
 }
 
 #[test]
+fn a_stack_raises_what_a_callback_raises() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let say = log.adds("called");
+    let stacked = with(ExitStack::new(), |stack| {
+        stack.callback(say);
+        stack.callback(|| Err(Oops(2).into()));
+        ready(())
+    });
+    assert_eq!(event_loop.run_until_complete(stacked).unwrap_err().downcast_ref(), Some(&Oops(2)));
+    assert_eq!(log.take(), ["called"]);
+}
+
+#[test]
 fn what_was_taken_from_a_stack_is_not_left_with_it() {
     let (event_loop, log) = (test_loop(), Log::default());
     let say = log.adds("called");

@@ -11,7 +11,7 @@ use wait_scripts::expect;
 
 use innermost::scope::{grouped, with};
 use innermost::wait::{ExceptionGroup, TaskGroup, task_group};
-use innermost::{CoroutineExt, Exception, Kind, ready};
+use innermost::{CoroutineExt, Exception, Kind, lazy, ready};
 use std::rc::Rc;
 use wait_scripts::clock::test_loop;
 use wait_scripts::in_task;
@@ -41,11 +41,10 @@ fn a_task_that_is_refused_is_dropped() {
 fn after_a_failure_no_task_is_taken() {
     let event_loop = test_loop();
     let failing = task_group(|group| {
-        ready(()).then(move |()| {
+        lazy(move || {
             let future = group.create_task(ready(())).unwrap();
-            ready(()).then(move |()| future).then(move |()| {
-                let failing =
-                    ready(()).then(|()| innermost::wait::wait_for(innermost::sleep(SECOND), Some(SECOND / 2)));
+            lazy(move || future).then(move |()| {
+                let failing = lazy(|| innermost::wait::wait_for(innermost::sleep(SECOND), Some(SECOND / 2)));
                 let failing = group.create_task(failing).unwrap();
                 failing.any_future().map(move |()| group).then(|group| {
                     innermost::sleep(SECOND).catch(move |cancelled| {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use events::{Next, awaits_end, body, sleeps};
 
 use innermost::wait::{Timeout, timeout, wait_for};
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Exception, Kind, lazy, ready, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
 
@@ -59,13 +59,13 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
     let limit = Timeout::never();
     assert_eq!(text_of(limit.reschedule(None)), "Timeout has not been entered");
     let mover = limit.clone();
-    let moving = ready(()).then(move |()| {
+    let moving = lazy(move || {
         mover.reschedule(Some(3 * SECOND)).unwrap();
         sleep(5 * SECOND)
     });
     let raised = event_loop.run_until_complete(limit.scope(moving)).unwrap_err();
     assert!(raised.kind() == Kind::TimeoutError && limit.expired());
-    assert_eq!((limit.when(), innermost::Clock::now(&clock)), (Some(3 * SECOND), 3 * SECOND));
+    assert_eq!((limit.when(), innermost::selector::Clock::now(&clock)), (Some(3 * SECOND), 3 * SECOND));
     assert_eq!(text_of(limit.reschedule(None)), "Cannot change state of expired Timeout");
     let limit = Timeout::after(SECOND);
     event_loop.run_until_complete(limit.scope(ready(()))).unwrap();
@@ -80,7 +80,7 @@ fn a_deadline_that_is_taken_away_does_not_come() {
     let taken = limit.clone();
     let long = ready(()).then(move |()| taken.reschedule(None).map(|()| sleep(5 * SECOND)));
     event_loop.run_until_complete(limit.scope(long)).unwrap();
-    assert_eq!((limit.expired(), limit.when(), innermost::Clock::now(&clock)), (false, None, 5 * SECOND));
+    assert_eq!((limit.expired(), limit.when(), innermost::selector::Clock::now(&clock)), (false, None, 5 * SECOND));
 }
 
 // O6

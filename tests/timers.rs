@@ -15,9 +15,8 @@ use std::net;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use innermost::{
-    Clock, Coroutine, EventLoop, LoopHandle, MonotonicClock, Step, TcpStream, TimerHandle, from_fn, sleep,
-};
+use innermost::selector::{Clock, MonotonicClock};
+use innermost::{Coroutine, EventLoop, LoopHandle, Step, TcpStream, TimerHandle, from_fn, sleep};
 
 #[path = "support/clock.rs"]
 mod clock;

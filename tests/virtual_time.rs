@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::selector::default_selector;
 use innermost::testing::{VirtualClock, virtual_loop};
 use innermost::{
-    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream,
-    default_selector, ready, sleep, yield_from,
+    Await, Awaitable, Call, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, State, Step, TcpStream, lazy,
+    sleep, yield_from,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -104,7 +105,7 @@ fn a_virtual_clock_can_be_moved_by_hand_while_its_loop_runs() {
     let clock = VirtualClock::new();
     let event_loop = EventLoop::with(default_selector().unwrap(), Box::new(clock.clone())).unwrap();
     let busy = clock.clone();
-    let main = ready(()).then(move |()| {
+    let main = lazy(move || {
         busy.advance(HOUR);
         sleep(HOUR)
     });

@@ -6,7 +6,7 @@ use core::fmt;
 use super::{Coroutine, Exception, Resumed, State, Step};
 use crate::yield_from;
 
-/// [`map`](Self::map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
+/// [`map`](Self::map), [`try_map`](Self::try_map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
 pub trait CoroutineExt: Coroutine + Sized {
     /// Returns `f` of what this one returns.
     ///
@@ -21,6 +21,22 @@ pub trait CoroutineExt: Coroutine + Sized {
         F: FnOnce(Self::Return) -> R,
     {
         Map { child: self, f: Some(f) }
+    }
+
+    /// Returns or raises what `f` makes of what this one returns.
+    ///
+    /// ```
+    /// use innermost::{CoroutineExt, Generator, Stop, ready};
+    ///
+    /// let parsed = |text| Generator::new(ready::<(), (), &str>(text).try_map(|text| Ok(text.parse::<u32>()?)));
+    /// assert!(matches!(parsed("42").next(), Err(Stop::Returned(42))));
+    /// assert!(matches!(parsed("forty-two").next(), Err(Stop::Raised(_))));
+    /// ```
+    fn try_map<F, R>(self, f: F) -> TryMap<Self, F>
+    where
+        F: FnOnce(Self::Return) -> Result<R, Exception>,
+    {
+        TryMap { child: self, f: Some(f) }
     }
 
     /// Goes on as the coroutine that `f` makes of what this one returns.
@@ -81,6 +97,33 @@ where
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         let returned = yield_from!(self.child, sent)?;
         self.f.take().map(|f| Step::Return(f(returned))).ok_or_else(super::frames::reused)
+    }
+
+    fn state(&self) -> State<'_> {
+        self.child.state()
+    }
+}
+
+/// What [`CoroutineExt::try_map`] makes.
+pub struct TryMap<C, F> {
+    child: C,
+    f: Option<F>,
+}
+
+impl<C, F, R> Coroutine for TryMap<C, F>
+where
+    C: Coroutine,
+    F: FnOnce(C::Return) -> Result<R, Exception>,
+{
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = R;
+
+    #[inline]
+    fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        let returned = yield_from!(self.child, sent)?;
+        let f = self.f.take().ok_or_else(super::frames::reused)?;
+        f(returned).map(Step::Return)
     }
 
     fn state(&self) -> State<'_> {
@@ -168,4 +211,4 @@ macro_rules! debug_by_name {
     )+};
 }
 
-debug_by_name! { Map<C, F> Then<C, F, D> Catch<C, F> }
+debug_by_name! { Map<C, F> TryMap<C, F> Then<C, F, D> Catch<C, F> }

@@ -234,6 +234,17 @@ impl<C: Coroutine<Input = ()>> Iterator for Generator<C> {
 
 impl<C: Coroutine<Input = ()>> core::iter::FusedIterator for Generator<C> {}
 
+impl<C: Coroutine<Input = ()>> Generator<C> {
+    /// [`Iterator::map`]: `f` of each item. It stands here so that this is what `map` means also where
+    /// [`CoroutineExt`](crate::CoroutineExt) is imported, whose [`map`](crate::CoroutineExt::map) is of what is returned.
+    pub fn map<F, R>(self, f: F) -> core::iter::Map<Self, F>
+    where
+        F: FnMut(Result<C::Yield, Exception>) -> R,
+    {
+        Iterator::map(self, f)
+    }
+}
+
 /// A generator delegated to: what is left of it runs as part of the parent. Its frames remain its own, so delegating
 /// from generator to generator costs a resume a level; [`Call`](crate::Call) does not.
 impl<C: Coroutine> Coroutine for Generator<C> {

@@ -34,6 +34,59 @@ impl<Yield, Input: Default, Return> Coroutine for Ready<Yield, Input, Return> {
     }
 }
 
+/// Goes on as the coroutine that `make` makes when this one starts: for what can only be made then, or should not be
+/// made before. Where it may fail, it gives a `Result`: what it raises, this raises.
+///
+/// ```
+/// use innermost::{Exception, Generator, from_iter, lazy};
+///
+/// let digits = |text: &'static str| lazy(move || Ok(from_iter(0..text.parse::<u32>()?)));
+/// assert_eq!(Generator::new(digits("3")).collect::<Result<Vec<_>, _>>()?, [0, 1, 2]);
+/// assert!(Generator::new(digits("three")).next().is_err());
+/// # Ok::<(), Exception>(())
+/// ```
+pub const fn lazy<F, C>(make: F) -> Lazy<F, C>
+where
+    F: FnOnce() -> C,
+    C: Coroutine,
+{
+    Lazy { make: Some(make), made: None }
+}
+
+/// What [`lazy`] makes.
+pub struct Lazy<F, C> {
+    make: Option<F>,
+    made: Option<C>,
+}
+
+impl<F, C> Coroutine for Lazy<F, C>
+where
+    F: FnOnce() -> C,
+    C: Coroutine,
+{
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    #[inline]
+    fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        if let Some(make) = self.make.take() {
+            if let Err(raised) = sent {
+                return Err(raised);
+            }
+            self.made = Some(make());
+        }
+        self.made.as_mut().ok_or_else(super::frames::reused)?.resume(sent)
+    }
+
+    fn state(&self) -> State<'_> {
+        match &self.made {
+            Some(made) => made.state(),
+            None => State::new("Lazy", if self.make.is_some() { &"created" } else { &"over" }),
+        }
+    }
+}
+
 /// A coroutine that yields `value` and returns what it is sent for it: Python's `x = yield value`.
 ///
 /// ```
@@ -144,7 +197,7 @@ where
 /// use innermost::{Coroutine, CoroutineExt, Exception, Generator, from_iter, ready};
 ///
 /// fn up_to(limit: &str) -> impl Coroutine<Yield = u32, Input = (), Return = ()> {
-///     ready(limit.to_owned()).then(|limit| Ok::<_, Exception>(from_iter(0..limit.parse()?)))
+///     ready(limit.to_owned()).then(|limit| Ok(from_iter(0..limit.parse()?)))
 /// }
 ///
 /// assert_eq!(Generator::new(up_to("3")).collect::<Result<Vec<_>, _>>()?, [0, 1, 2]);
@@ -175,6 +228,16 @@ impl<C: Coroutine> Coroutine for Result<C, Exception> {
 impl<Yield, Input, Return> fmt::Debug for Ready<Yield, Input, Return> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.value.is_some() { "Ready(created)" } else { "Ready(over)" })
+    }
+}
+
+impl<F, C> fmt::Debug for Lazy<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (&self.make, &self.made) {
+            (Some(_), _) => "Lazy(created)",
+            (None, Some(_)) => "Lazy(made)",
+            (None, None) => "Lazy(over)",
+        })
     }
 }
 

@@ -25,7 +25,7 @@
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
 //! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
 //! | `machines.rs`  | ready-made machines: from a value, a closure, an iterator |
-//! | `combine.rs`   | [`CoroutineExt`]: `map`, `then`, `catch` |
+//! | `combine.rs`   | [`CoroutineExt`]: `map`, `try_map`, `then`, `catch` |
 //! | `state.rs`     | [`State`] and [`StackTrace`]: coroutines as people see them |
 //!
 //! Sources: PEP 342 (`send`, `throw`, `close`), PEP 380 (`yield from`), PEP 479 (`StopIteration` inside a generator).
@@ -45,7 +45,7 @@ mod shared;
 mod state;
 
 pub use self::call::{Call, Frame};
-pub use self::combine::{Catch, CoroutineExt, Map, Then};
+pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
 #[cfg(feature = "std")]
 pub(crate) use self::convert::converted;
 pub use self::delegate::take_sent;
@@ -54,7 +54,7 @@ pub use self::delegate::{Delegate, without_stop_iteration};
 pub use self::exception::{Exception, Kind};
 pub(crate) use self::frames::{Driven, Driver};
 pub use self::generator::{Generator, GeneratorState, Stop};
-pub use self::machines::{FromFn, FromIter, Ready, YieldOnce, from_fn, from_iter, ready, yield_once};
+pub use self::machines::{FromFn, FromIter, Lazy, Ready, YieldOnce, from_fn, from_iter, lazy, ready, yield_once};
 pub use self::shared::SharedGenerator;
 pub use self::state::{StackTrace, State};
 

@@ -5,24 +5,26 @@
 
 use std::rc::Rc;
 
-use super::{LoopHandle, SignalHandler};
+use super::LoopHandle;
+use super::signals::{SignalFunction, SignalHandler};
 use crate::sys::signal;
+use crate::task::CallbackResult;
 
 /// Ctrl-C is caught while this lives.
 pub(crate) struct Interrupts {
     event_loop: LoopHandle,
-    handler: Rc<dyn Fn()>,
+    handler: SignalFunction,
 }
 
 impl LoopHandle {
     /// Calls `handler` from the loop at each Ctrl-C, until what is returned is gone. One that comes before the loop has
     /// taken the former ends the process. `None` where Ctrl-C is not to be caught.
-    pub(crate) fn catch_interrupts(&self, handler: impl Fn() + 'static) -> Option<Interrupts> {
+    pub(crate) fn catch_interrupts<R: CallbackResult>(&self, handler: impl Fn() -> R + 'static) -> Option<Interrupts> {
         if self.is_closed() || !signal::is_main_thread() || !signal::has_default_action(signal::INTERRUPT) {
             return None;
         }
         signal::claim(self.0.inbox.waker().raw_fd()).ok()?;
-        let handler: Rc<dyn Fn()> = Rc::new(handler);
+        let handler: SignalFunction = Rc::new(move || handler().into_result());
         let in_loop = SignalHandler { function: Rc::clone(&handler), context: None };
         let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, in_loop);
         drop(former);

@@ -101,7 +101,7 @@ impl LoopHandle {
     }
 
     /// A future for threads that follows one of this loop: it gets the result, cloned, or the exception. Cancelling one
-    /// cancels the other. Where the loop is closed before that, it fails with [`LoopGone`](crate::LoopGone). The loop's
+    /// cancels the other. Where the loop is closed before that, it fails with [`LoopClosed`](crate::LoopClosed). The loop's
     /// own thread cannot wait for it.
     ///
     /// ```

@@ -46,8 +46,8 @@ use crate::context::Context;
 use crate::coroutine::Exception;
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
 use crate::task::{
-    AnyTask, Awaitable, Callback, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
-    callback, callback_in, spawn, spawn_with,
+    AnyTask, Awaitable, Callback, CallbackResult, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder,
+    TaskFactory, callback, callback_in, spawn, spawn_with,
 };
 
 mod asyncgens;
@@ -78,7 +78,7 @@ pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
-pub use self::remote::{LoopGone, RemoteHandle};
+pub use self::remote::{LoopClosed, RemoteHandle};
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
@@ -256,7 +256,7 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+    pub fn call_soon<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.push(callback(function)))
     }
@@ -266,7 +266,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_soon`](Self::call_soon).
-    pub fn call_soon_in(&self, context: &Context, function: impl FnOnce() + 'static) -> Result<Handle, Exception> {
+    pub fn call_soon_in<R: CallbackResult>(
+        &self,
+        context: &Context,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.push(callback_in(Some(context.clone()), function)))
     }
@@ -281,7 +285,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_later(&self, delay: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+    pub fn call_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
         self.call_at(self.time().saturating_add(delay), function)
     }
 
@@ -290,7 +298,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// `RuntimeError` where the loop is closed.
-    pub fn call_at(&self, deadline: Duration, function: impl FnOnce() + 'static) -> Result<TimerHandle, Exception> {
+    pub fn call_at<R: CallbackResult>(
+        &self,
+        deadline: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.set_timer(deadline, callback(function)))
     }
@@ -300,11 +312,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_later`](Self::call_later).
-    pub fn call_later_in(
+    pub fn call_later_in<R: CallbackResult>(
         &self,
         context: &Context,
         delay: Duration,
-        function: impl FnOnce() + 'static,
+        function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.call_at_in(context, self.time().saturating_add(delay), function)
     }
@@ -314,11 +326,11 @@ impl LoopHandle {
     /// # Errors
     ///
     /// As [`call_at`](Self::call_at).
-    pub fn call_at_in(
+    pub fn call_at_in<R: CallbackResult>(
         &self,
         context: &Context,
         deadline: Duration,
-        function: impl FnOnce() + 'static,
+        function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), function)))

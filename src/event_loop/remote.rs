@@ -15,12 +15,13 @@ use std::vec::Vec;
 use super::LoopHandle;
 use super::running::find_running;
 use crate::context;
+use crate::coroutine::Exception;
 use crate::executor::{Home, Threads};
 use crate::sys::Waker;
-use crate::task::{ErrorContext, Run, Scheduler, panicked};
+use crate::task::{CallbackResult, Run, Scheduler, panicked};
 
 /// A function that another thread has sent.
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+pub(super) type Job = Box<dyn FnOnce() -> Result<(), Exception> + Send>;
 
 /// Where other threads leave what the loop is to run.
 pub(super) struct Inbox {
@@ -64,11 +65,11 @@ impl Inbox {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn push(&self, job: Job) -> Result<(), LoopGone> {
+    fn push(&self, job: Job) -> Result<(), LoopClosed> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
-            return Err(LoopGone);
+            return Err(LoopClosed);
         }
         queue.jobs.push(job);
         let is_first = queue.jobs.len() == 1;
@@ -164,6 +165,12 @@ impl Received {
         count
     }
 
+    fn run_job(&self, job: Job) {
+        if let Err(raised) = job() {
+            self.scheduler.failed_callback(raised, "call_soon_threadsafe");
+        }
+    }
+
     /// Closes the inbox; gives what will not run, to be dropped.
     pub(super) fn close(&self) -> impl Iterator<Item = Job> + use<> {
         self.jobs.take().into_iter().chain(self.inbox.close())
@@ -174,9 +181,8 @@ impl Run for Received {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let mut jobs = self.jobs.take();
         let mut left = jobs.drain(..);
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| job()))) {
-            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            scheduler.report(context.about(&format_args!("call_soon_threadsafe")));
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(|job| self.run_job(job)))) {
+            scheduler.failed_callback(panicked(panic), "call_soon_threadsafe");
         }
         drop(left);
         if jobs.capacity() <= KEPT {
@@ -228,13 +234,16 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopGone`] once the loop is closed; `function` is dropped then.
-    pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) -> Result<(), LoopGone> {
+    /// [`LoopClosed`] once the loop is closed; `function` is dropped then.
+    pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopClosed>
+    where
+        R: CallbackResult,
+    {
         match find_running().filter(|running| running.is_reached_through(&self.0)) {
-            Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopGone),
+            Some(running) => running.call_soon(function).map(drop).map_err(|_closed| LoopClosed),
             None => self.0.push(match context::current_for_thread() {
-                None => Box::new(function),
-                Some(context) => Box::new(move || context.into_context().run(function)),
+                None => Box::new(move || function().into_result()),
+                Some(context) => Box::new(move || context.into_context().run(function).into_result()),
             }),
         }
     }
@@ -249,12 +258,12 @@ impl LoopHandle {
 /// The event loop is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LoopGone;
+pub struct LoopClosed;
 
-impl fmt::Display for LoopGone {
+impl fmt::Display for LoopClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the event loop is closed")
     }
 }
 
-impl Error for LoopGone {}
+impl Error for LoopClosed {}

@@ -3,7 +3,7 @@
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{LoopGone, RemoteHandle, running};
+use super::{LoopClosed, RemoteHandle, running};
 use crate::coroutine::{Exception, Kind};
 use crate::executor::{Origin, Promise, ThreadFuture};
 use crate::task::{Awaitable, ErrorContext, Future, panicked};
@@ -14,7 +14,7 @@ impl RemoteHandle {
     /// [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
     ///
     /// Cancelling the future cancels the task, and the other way round. Where the loop is closed before the task has
-    /// ended, the future fails with a `RuntimeError` made from [`LoopGone`].
+    /// ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
     ///
     /// ```
     /// use innermost::{EventLoop, sleep};
@@ -34,8 +34,8 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopGone`] where the loop is closed already.
-    pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopGone>
+    /// [`LoopClosed`] where the loop is closed already.
+    pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopClosed>
     where
         C: Awaitable + Send + 'static,
         C::Return: Send,
@@ -52,7 +52,7 @@ impl RemoteHandle {
     pub fn run_coroutine_threadsafe_with<C>(
         &self,
         make: impl FnOnce() -> C + Send + 'static,
-    ) -> Result<ThreadFuture<C::Return>, LoopGone>
+    ) -> Result<ThreadFuture<C::Return>, LoopClosed>
     where
         C: Awaitable + 'static,
         C::Return: Send,
@@ -87,7 +87,7 @@ impl RemoteHandle {
             // A loop that is gone has no handler.
             let _ = remote.call_soon_threadsafe(report);
         };
-        let broken = Exception::of(Kind::RuntimeError, LoopGone);
+        let broken = Exception::of(Kind::RuntimeError, LoopClosed);
         Origin { home: self.home(), report: Box::new(report), broken }
     }
 }

@@ -6,22 +6,28 @@ use super::LoopHandle;
 use crate::context::{self, Context};
 use crate::coroutine::Exception;
 use crate::sys::signal;
+use crate::task::CallbackResult;
+
+pub(super) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
 
 /// What is called when a signal has come, and where.
 #[derive(Clone)]
 pub(super) struct SignalHandler {
-    pub(super) function: Rc<dyn Fn()>,
+    pub(super) function: SignalFunction,
     pub(super) context: Option<Context>,
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop whenever `signal` has come. One loop of the process can do that at a time.
+    /// Calls `handler` from the loop whenever `signal`, of [`mod@signal`](crate::signal), has come. One loop of the process can do that at a time.
     ///
     /// # Errors
     ///
     /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
     /// `RuntimeError` where the loop is closed.
-    pub fn add_signal_handler(&self, signal: i32, handler: impl Fn() + 'static) -> Result<(), Exception> {
+    pub fn add_signal_handler<R>(&self, signal: i32, handler: impl Fn() -> R + 'static) -> Result<(), Exception>
+    where
+        R: CallbackResult,
+    {
         self.0.scheduler.check_open()?;
         signal::claim(self.0.inbox.waker().raw_fd())?;
         if let Err(error) = signal::catch(signal) {
@@ -29,7 +35,7 @@ impl LoopHandle {
             return Err(error.into());
         }
         let context = if context::is_set() { context::copy_current() } else { None };
-        let handler = SignalHandler { function: Rc::new(handler), context };
+        let handler = SignalHandler { function: Rc::new(move || handler().into_result()), context };
         let former = self.0.signal_handlers.borrow_mut().insert(signal, handler);
         drop(former);
         Ok(())

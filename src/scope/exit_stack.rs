@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::{AsyncContextManager, Exited, Progress, reused, runtime};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
-use crate::task::{Await, Awaitable};
+use crate::task::{Await, Awaitable, CallbackResult};
 use crate::yield_from;
 
 /// Managers that are entered as the body goes on, and left in reverse when it ends: `contextlib.AsyncExitStack`.
@@ -76,8 +76,8 @@ impl ExitStack {
         self.stack.push(Box::new(Manager(entered)));
     }
 
-    /// Has `function` called in its turn.
-    pub fn callback(&self, function: impl FnOnce() + 'static) {
+    /// Has `function` called in its turn. What it raises goes on as what a manager raises when it is left.
+    pub fn callback<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) {
         self.stack.push(Box::new(Callback(Some(function))));
     }
 
@@ -172,10 +172,10 @@ impl<M: AsyncContextManager> Leave for Manager<M> {
 
 struct Callback<F>(Option<F>);
 
-impl<F: FnOnce()> Leave for Callback<F> {
+impl<F: FnOnce() -> R, R: CallbackResult> Leave for Callback<F> {
     fn resume(&mut self, _raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
         if let Some(function) = self.0.take() {
-            function();
+            function().into_result()?;
         }
         sent.map(|()| Step::Return(Exited::Propagate))
     }

@@ -6,6 +6,7 @@
 //! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)` |
 //! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)` |
 //! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
+//! | `signal_numbers.rs` | what they are called | `signal(7)` |
 //! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
@@ -18,6 +19,7 @@ mod clock;
 pub(crate) mod names;
 mod selector;
 pub(crate) mod signal;
+pub(crate) mod signal_numbers;
 pub(crate) mod socket;
 mod waker;
 

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Status, Waiter};
 use super::{
-    AnyFuture, Await, Awaited, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed, WaitTarget, Withdrawn,
+    AnyFuture, Await, Awaited, CallbackResult, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed,
+    WaitTarget, Withdrawn,
 };
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
@@ -314,16 +315,24 @@ impl<T: 'static> Future<T> {
 
     /// Has `callback` called with the future, from the ready queue, once it is done; after those that were added
     /// before. It runs in a copy of the context that is current now.
-    pub fn add_done_callback(&self, callback: impl FnOnce(Self) + 'static) -> CallbackId {
+    pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
+    where
+        R: CallbackResult,
+    {
         let id = self.shared().next_callback();
-        self.shared().add(Waiter::callback(id, Box::new(callback)), || self.clone());
+        let callback = Box::new(move |future| callback(future).into_result());
+        self.shared().add(Waiter::callback(id, callback), || self.clone());
         id
     }
 
     /// The same, but `callback` runs in the given context itself.
-    pub fn add_done_callback_in(&self, context: &Context, callback: impl FnOnce(Self) + 'static) -> CallbackId {
+    pub fn add_done_callback_in<R>(&self, context: &Context, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
+    where
+        R: CallbackResult,
+    {
         let id = self.shared().next_callback();
-        let waiter = Waiter::InContext(id, Box::new((context.clone(), Box::new(callback))));
+        let callback = Box::new(move |future| callback(future).into_result());
+        let waiter = Waiter::InContext(id, Box::new((context.clone(), callback)));
         self.shared().add(waiter, || self.clone());
         id
     }

@@ -6,8 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::schedule::panicked;
-use super::{ErrorContext, Run, Scheduler};
+use super::{Run, Scheduler};
 use crate::context::{self, Context};
+use crate::coroutine::Exception;
+#[cfg(doc)]
+use crate::coroutine::Kind;
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
 #[derive(Clone)]
@@ -41,6 +44,74 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// What a callback may return: nothing; or `Result<(), Exception>`, so that `?` can be used in it. What it raises goes to
+/// the exception handler, as asyncio has it; a [`KeyboardInterrupt`](Kind::KeyboardInterrupt) ends the run of the loop.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// event_loop.call_soon(|| {
+///     let event_loop = EventLoop::running()?;
+///     let stopper = event_loop.handle();
+///     event_loop.call_later(Duration::from_millis(1), move || stopper.stop())?;
+///     Ok(())
+/// })?;
+/// event_loop.run_forever()?;
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a callback returns `()` or `Result<(), Exception>`, not `{Self}`",
+    note = "end it with a semicolon, or with `Ok(())`"
+)]
+pub trait CallbackResult: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), Exception>;
+}
+
+impl CallbackResult for () {
+    #[inline(always)]
+    fn into_result(self) -> Result<(), Exception> {
+        Ok(())
+    }
+}
+
+impl CallbackResult for Result<(), Exception> {
+    #[inline(always)]
+    fn into_result(self) -> Result<(), Exception> {
+        self
+    }
+}
+
+/// What always panics, or ends the process.
+impl CallbackResult for sealed::Never {
+    fn into_result(self) -> Result<(), Exception> {
+        self
+    }
+}
+
+mod sealed {
+    use crate::coroutine::Exception;
+
+    pub trait Sealed {}
+
+    impl Sealed for () {}
+    impl Sealed for Result<(), Exception> {}
+    impl Sealed for Never {}
+
+    pub trait Returns {
+        type Returned;
+    }
+
+    impl<R> Returns for fn() -> R {
+        type Returned = R;
+    }
+
+    /// The type `!`, which has no name of its own in stable Rust.
+    pub(super) type Never = <fn() -> ! as Returns>::Returned;
+}
+
 /// Something that is to run later, if it is not cancelled until then.
 pub(crate) trait Timed: Run {
     /// Whether it need not run any more.
@@ -55,13 +126,21 @@ pub(crate) trait Callback: Timed {
 
 /// A callback for the ready queue, to be run in a copy of the context that is current now: one allocation
 /// where nothing is set in that.
-pub(crate) fn callback<F: FnOnce() + 'static>(callback: F) -> Rc<dyn Callback> {
+pub(crate) fn callback<F, R>(callback: F) -> Rc<dyn Callback>
+where
+    F: FnOnce() -> R + 'static,
+    R: CallbackResult,
+{
     let context = if context::is_set() { context::copy_current() } else { None };
     callback_in(context, callback)
 }
 
 /// The same, to be run in the given context, or in one in which nothing is set.
-pub(crate) fn callback_in<F: FnOnce() + 'static>(context: Option<Context>, callback: F) -> Rc<dyn Callback> {
+pub(crate) fn callback_in<F, R>(context: Option<Context>, callback: F) -> Rc<dyn Callback>
+where
+    F: FnOnce() -> R + 'static,
+    R: CallbackResult,
+{
     let (callback, cancelled) = (Cell::new(Some(callback)), Cell::new(false));
     match context {
         None => Rc::new(CallbackCell { within: (), callback, cancelled }),
@@ -93,16 +172,17 @@ impl Within for Context {
     }
 }
 
-impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Run for CallbackCell<F, W> {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.take() else { return };
         if let Some(context) = self.within.context() {
             // Between two callbacks there is none.
             drop(context::swap(Some(context)));
         }
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
-            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            scheduler.report(context.about(core::any::type_name::<F>()));
+        if let Err(raised) =
+            catch_unwind(AssertUnwindSafe(|| callback().into_result())).unwrap_or_else(|panic| Err(panicked(panic)))
+        {
+            scheduler.failed_callback(raised, core::any::type_name::<F>());
         }
         if context::is_set() {
             context::clear();
@@ -110,13 +190,13 @@ impl<F: FnOnce() + 'static, W: Within> Run for CallbackCell<F, W> {
     }
 }
 
-impl<F: FnOnce() + 'static, W: Within> Timed for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Timed for CallbackCell<F, W> {
     fn cancelled(&self) -> bool {
         self.cancelled.get()
     }
 }
 
-impl<F: FnOnce() + 'static, W: Within> Callback for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Callback for CallbackCell<F, W> {
     fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);

@@ -36,12 +36,12 @@ pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 /// soon. asyncio's `eager_task_factory`.
 ///
 /// ```
-/// use innermost::{CoroutineExt, EventLoop, eager_task_factory, ready};
+/// use innermost::{EventLoop, eager_task_factory, lazy, ready};
 /// use std::rc::Rc;
 ///
 /// let event_loop = EventLoop::new()?;
 /// event_loop.set_task_factory(Some(Rc::new(eager_task_factory)));
-/// let main = ready(()).then(|()| {
+/// let main = lazy(|| {
 ///     let event_loop = EventLoop::running().expect("it runs");
 ///     assert!(event_loop.create_task(ready(7)).expect("it is open").done());
 ///     ready(())
@@ -98,10 +98,10 @@ impl<'a, S> TaskBuilder<'a, S> {
     /// done when that returns. asyncio's `eager_start`.
     ///
     /// ```
-    /// use innermost::{CoroutineExt, EventLoop, ready};
+    /// use innermost::{EventLoop, lazy, ready};
     ///
     /// let event_loop = EventLoop::new()?;
-    /// event_loop.run_until_complete(ready(()).then(|()| {
+    /// event_loop.run_until_complete(lazy(|| {
     ///     let event_loop = EventLoop::running().expect("it runs");
     ///     let cached = event_loop.task().eager().spawn(ready(7)).expect("it is open");
     ///     assert!(cached.done() && event_loop.all_tasks().len() == 1);

@@ -288,6 +288,16 @@ impl Scheduler {
         drop(self.handler.replace(handler));
     }
 
+    /// Takes what a callback has raised: the exception handler gets it, or the loop raises it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn failed_callback(&self, raised: Exception, callback: &str) {
+        if raised.kind() == Kind::KeyboardInterrupt && self.leave_with(raised.clone()) {
+            return;
+        }
+        self.report(ErrorContext::new("Exception in callback").caused_by(raised).about(callback));
+    }
+
     /// Gives an error that nobody takes to the exception handler; one that panics is reported to the default handler,
     /// along with its own panic.
     pub(crate) fn report(&self, context: ErrorContext) {

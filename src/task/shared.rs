@@ -13,7 +13,7 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::waiters::{Key, WaiterList};
-use super::{CallbackId, Erased, Eventual, Future, Run, Scheduler, callback_in};
+use super::{CallbackId, CallbackResult, Erased, Eventual, Future, Run, Scheduler, callback_in};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
@@ -65,7 +65,7 @@ pub(super) enum Waiter<T> {
     InContext(CallbackId, Box<(Context, DoneCallback<T>)>),
 }
 
-pub(super) type DoneCallback<T> = Box<dyn FnOnce(Future<T>)>;
+pub(super) type DoneCallback<T> = Box<dyn FnOnce(Future<T>) -> Result<(), Exception>>;
 
 impl<T> Waiter<T> {
     /// A callback for the context that is current now.
@@ -297,7 +297,7 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    fn queue_callback(&self, context: Option<Context>, function: impl FnOnce() + 'static) {
+    fn queue_callback<R: CallbackResult>(&self, context: Option<Context>, function: impl FnOnce() -> R + 'static) {
         self.scheduler.push(callback_in(context, function));
     }
 }

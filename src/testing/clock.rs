@@ -20,7 +20,8 @@ use crate::sys::{Clock, Waiting};
 ///
 /// ```
 /// use innermost::testing::VirtualClock;
-/// use innermost::{EventLoop, default_selector, sleep};
+/// use innermost::selector::default_selector;
+/// use innermost::{EventLoop, sleep};
 /// use std::time::Duration;
 ///
 /// let clock = VirtualClock::new();

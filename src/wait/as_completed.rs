@@ -52,7 +52,7 @@ use crate::yield_from;
 /// }
 ///
 /// let event_loop = EventLoop::new()?;
-/// let main = innermost::ready(()).then(|()| {
+/// let main = innermost::lazy(|| {
 ///     let slow: Runner = sleep(Duration::from_millis(2)).map(|()| "tortoise");
 ///     let fast: Runner = sleep(Duration::ZERO).map(|()| "hare");
 ///     let mut race = as_completed([slow, fast], None).expect("the loop runs");

@@ -76,14 +76,14 @@ where
 ///
 /// ```
 /// use innermost::wait::gather_all;
-/// use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready};
+/// use innermost::{EventLoop, Exception, Kind, lazy};
 ///
 /// let event_loop = EventLoop::new()?;
 /// let good = event_loop.create_future();
 /// let bad = event_loop.create_future();
 /// good.set_result(1).expect("it is pending");
 /// bad.set_exception(Exception::timeout()).expect("it is pending");
-/// let main = ready(()).then(move |()| gather_all([good, bad]).expect("the loop runs"));
+/// let main = lazy(move || gather_all([good, bad]).expect("the loop runs"));
 /// let results = event_loop.run_until_complete(main)?;
 /// assert_eq!(results[0].as_ref().ok(), Some(&1));
 /// assert_eq!(results[1].as_ref().map_err(Exception::kind), Err(Kind::TimeoutError));

@@ -14,12 +14,12 @@ use crate::task::{Await, Awaitable, Future};
 ///
 /// ```
 /// use innermost::wait::shield;
-/// use innermost::{CoroutineExt, EventLoop, Exception, ready};
+/// use innermost::{EventLoop, Exception, lazy};
 ///
 /// let event_loop = EventLoop::new()?;
 /// let inner = event_loop.create_future::<u32>();
 /// let other = inner.clone();
-/// let waiting = event_loop.create_task(ready(()).then(move |()| shield(other).expect("the loop runs")))?;
+/// let waiting = event_loop.create_task(lazy(move || shield(other).expect("the loop runs")))?;
 /// event_loop.run_once()?;
 /// waiting.cancel();
 /// assert!(event_loop.run_until_complete(waiting).unwrap_err().is_cancelled());

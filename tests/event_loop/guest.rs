@@ -3,7 +3,8 @@
 use std::net;
 use std::time::Duration;
 
-use innermost::{Coroutine, CoroutineExt, Event, EventLoop, Task, TcpStream, Token, default_selector, from_fn, sleep};
+use innermost::selector::{Event, Token, default_selector};
+use innermost::{Coroutine, CoroutineExt, EventLoop, Task, TcpStream, from_fn, sleep};
 
 use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
 use crate::events::{Log, awaits, awaits_end, body, returns};

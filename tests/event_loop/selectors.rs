@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use innermost::{Direction, Readiness, Token, default_selector};
+use innermost::selector::{Direction, Readiness, Token, default_selector};
 
 // E19
 #[test]

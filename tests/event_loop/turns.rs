@@ -172,7 +172,7 @@ fn a_task_that_waits_for_a_descriptor_or_a_far_deadline_ends_at_once_when_it_is_
     }
     run(&event_loop, 1);
     assert!(tasks.iter().all(|task| task.cancelled()));
-    assert_eq!(innermost::Clock::now(&clock), Duration::ZERO);
+    assert_eq!(innermost::selector::Clock::now(&clock), Duration::ZERO);
     // The descriptor is free for another.
     let again = event_loop.create_task(receive()).unwrap();
     run(&event_loop, 2);

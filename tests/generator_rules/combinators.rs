@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use innermost::{
     Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, Kind, Resumed, State, Step, Stop, from_fn,
-    from_iter, ready, yield_once,
+    from_iter, lazy, ready, yield_once,
 };
 
 use crate::support::{Log, Oops, for_every_way_to_hold, lets_out, machine, returns, yields};
@@ -69,6 +69,55 @@ fn map_changes_what_is_returned_and_nothing_else() {
         assert_eq!(generator.next().unwrap(), 0);
         assert!(matches!(generator.send(Some(7)), Err(Stop::Returned(text)) if text == "7"));
     });
+}
+
+#[test]
+fn try_map_changes_what_is_returned_or_raises() {
+    let parse = |text| ready::<(), (), &str>(text).try_map(|text| Ok(text.parse::<u32>()?));
+    assert!(matches!(Generator::new(parse("7")).next(), Err(Stop::Returned(7))));
+    let Err(Stop::Raised(raised)) = Generator::new(parse("seven")).next() else { panic!("seven is no digit") };
+    assert!(raised.downcast_ref::<std::num::ParseIntError>().is_some());
+    let mut never = Generator::new(yield_once::<(), u32>(()).try_map(|_| -> Result<(), _> { panic!("it raised") }));
+    never.next().unwrap();
+    assert!(matches!(never.throw(Oops(1)), Err(Stop::Raised(_))));
+}
+
+#[test]
+fn lazy_makes_its_coroutine_when_it_starts_and_not_where_it_is_closed_before() {
+    let log = Log::default();
+    let made = |name: &'static str| {
+        let log = log.clone();
+        lazy(move || {
+            log.add(name);
+            yield_once::<_, u32>("how many?")
+        })
+    };
+    let mut question = Generator::new(made("one"));
+    assert_eq!(question.stack_trace().frames(), [r#"Lazy: "created""#]);
+    assert_eq!(log.take(), [""; 0]);
+    assert_eq!(question.next().unwrap(), "how many?");
+    assert_eq!(log.take(), ["one"]);
+    assert!(matches!(question.send(42), Err(Stop::Returned(42))));
+    drop(Generator::new(made("dropped")));
+    assert!(matches!(Generator::new(made("closed")).close(), Ok(None)));
+    let mut thrown = made("thrown into");
+    assert_eq!(thrown.resume(Err(Oops(1).into())).unwrap_err().downcast_ref(), Some(&Oops(1)));
+    assert_eq!(thrown.resume(Ok(0)).unwrap_err().kind(), Kind::RuntimeError);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_made_lazily_raises_why() {
+    let up_to = |text: &'static str| lazy(move || Ok(from_iter(0..text.parse::<u32>()?)));
+    assert_eq!(Generator::new(up_to("2")).collect::<Result<Vec<_>, _>>().unwrap(), [0, 1]);
+    assert!(matches!(Generator::new(up_to("two")).next(), Err(Stop::Raised(_))));
+}
+
+#[test]
+fn map_of_a_generator_is_of_its_items() {
+    // `CoroutineExt` is imported here.
+    let doubled = Generator::new(from_iter(1..4)).map(|item| item.map(|n| 2 * n));
+    assert_eq!(doubled.collect::<Result<Vec<_>, _>>().unwrap(), [2, 4, 6]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use innermost::{
     Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, GeneratorState, Kind, Resumed, SharedGenerator,
-    Step, Stop, from_iter, ready, yield_from, yield_once,
+    Step, Stop, from_iter, lazy, ready, yield_from, yield_once,
 };
 
 use crate::support::{
@@ -33,7 +33,7 @@ fn the_outer_prologue_runs_then_the_inner_one_with_no_suspension_between() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let (outside, inside) = (log.clone(), log.clone());
-        let outer = ready(()).then(move |()| {
+        let outer = lazy(move || {
             outside.add("outer");
             held(machine(move |_, _| {
                 inside.add("inner");

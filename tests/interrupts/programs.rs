@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, Runner, ready, run};
+use innermost::{EventLoop, Exception, Kind, Runner, lazy, ready, run};
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
 
@@ -202,7 +202,7 @@ fn sets_a_handler_in_the_run() {
         let event_loop = runner.handle().unwrap();
         let future = event_loop.create_future();
         let setter = future.clone();
-        let set = ready(()).then(move |()| {
+        let set = lazy(move || {
             let handler = move || setter.set_result(value).expect("one signal a run comes");
             event_loop.add_signal_handler(libc::SIGINT, handler).expect("it is ours");
             say("ready");

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{Awaitable, Coroutine, EventLoop, LoopHandle, Readiness, Step, Task, TcpStream, from_fn, yield_from};
+use innermost::selector::Readiness;
+use innermost::{Awaitable, Coroutine, EventLoop, LoopHandle, Step, Task, TcpStream, from_fn, yield_from};
 
 use crate::events::Log;
 use crate::script::outcome;

@@ -5,7 +5,8 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use innermost::{Coroutine, Readiness, from_fn, yield_from};
+use innermost::selector::Readiness;
+use innermost::{Coroutine, from_fn, yield_from};
 
 use crate::events::Log;
 use crate::machines::{

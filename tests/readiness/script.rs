@@ -9,9 +9,8 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{
-    Direction, Event, EventLoop, Exception, MonotonicClock, Readiness, Selector, TcpStream, Token, default_selector,
-};
+use innermost::selector::{Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+use innermost::{EventLoop, Exception, TcpStream};
 
 use crate::events::Log;
 

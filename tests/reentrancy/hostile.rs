@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{PriorityQueue, Queue, Shutdown};
+use innermost::selector::{Clock, Waiting};
 use innermost::sync::{Barrier, Lock, Semaphore};
-use innermost::{Clock, CoroutineExt, Future, Task, TimerHandle, Waiting, sleep};
+use innermost::{CoroutineExt, Future, Task, TimerHandle, sleep};
 
 use crate::clock::{Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::{Log, OnDrop, body, on_drop, pausing, returns, run};

@@ -9,12 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{PriorityQueue, Queue};
+use innermost::selector::{Direction, Event, Selector, Token, default_selector};
 use innermost::sync::{Barrier, Condition, Event as Flag, Lock, Semaphore};
 use innermost::wait::{TaskGroup, as_completed};
-use innermost::{
-    Coroutine, Direction, Event, EventLoop, Exception, LoopHandle, Selector, TcpListener, Token, default_selector,
-    from_fn, ready, sleep,
-};
+use innermost::{Coroutine, EventLoop, Exception, LoopHandle, TcpListener, from_fn, ready, sleep};
 
 use crate::clock::{VirtualClock, test_loop};
 use crate::events::{pausing, run};

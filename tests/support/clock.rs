@@ -9,7 +9,8 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Clock, Direction, Event, EventLoop, Selector, Token, Waiting, default_selector};
+use innermost::EventLoop;
+use innermost::selector::{Clock, Direction, Event, Selector, Token, Waiting, default_selector};
 
 /// A clock that stands still until it is moved.
 #[derive(Clone, Debug, Default)]

@@ -78,7 +78,7 @@ fn waits_and_shields_of_one_future_are_cancelled_in_any_order() {
         let future = event_loop.create_future::<i32>();
         let shields = |_| {
             let future = future.clone();
-            innermost::ready(()).then(move |()| shield(future).expect("a loop runs"))
+            innermost::lazy(move || shield(future).expect("a loop runs"))
         };
         cancels_in_order(order, shields, &event_loop, || future.set_result(1).expect("it is pending"));
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, LoopGone, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Exception, Kind, LoopClosed, ready, sleep};
 
 use crate::clock::test_loop;
 use crate::events::{self, Log, Oops, awaits_end, body, pausing, raises, returns, run};
@@ -15,7 +15,7 @@ use crate::support::{LoopThread, SharedLog, must_end};
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 fn is_gone(raised: &Exception) -> bool {
-    raised.kind() == Kind::RuntimeError && raised.downcast_ref::<LoopGone>().is_some()
+    raised.kind() == Kind::RuntimeError && raised.downcast_ref::<LoopClosed>().is_some()
 }
 
 // Z10

@@ -3,7 +3,7 @@
 use std::thread;
 
 use innermost::executor::promise;
-use innermost::{EventLoop, Kind, LoopGone};
+use innermost::{EventLoop, Kind, LoopClosed};
 
 use crate::clock::test_loop;
 use crate::events::{Log, Oops, run};
@@ -130,7 +130,7 @@ fn a_thread_that_waits_for_a_loops_future_is_told_when_the_loop_is_gone() {
     });
 }
 
-fn gone() -> LoopGone {
+fn gone() -> LoopClosed {
     let remote = test_loop().remote();
     remote.call_soon_threadsafe(|| {}).unwrap_err()
 }

@@ -6,7 +6,7 @@ use innermost::wait::{
     AsCompleted, NextCompleted, ReturnWhen, TaskGroup, as_completed, gather, gather_all, shield, timeout, wait,
     wait_for,
 };
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Resumed, Step, Task, ready, sleep, yield_from};
+use innermost::{Await, Coroutine, CoroutineExt, Exception, Resumed, Step, Task, lazy, ready, sleep, yield_from};
 use serde_json::{Value, json};
 
 use super::machines::{Machine, Place};
@@ -138,7 +138,7 @@ fn number_of(name: &Value) -> usize {
 fn group(place: &Place, scripts: Value, body: Value) -> Machine {
     let group = TaskGroup::new();
     let (place, inside) = (place.clone(), group.clone());
-    Box::new(group.scope(ready(()).then(move |()| {
+    Box::new(group.scope(lazy(move || {
         for index in numbers(&scripts) {
             place.program.spawn(index, |body| inside.create_task(body)).expect("it was just entered");
         }

@@ -1,0 +1,19 @@
+//! Layer 3: the signals that a loop can handle, by the names that they have in C and in Python's `signal`.
+//!
+//! ```
+//! use innermost::EventLoop;
+//! use innermost::signal::{SIGINT, SIGTERM};
+//!
+//! let event_loop = EventLoop::new()?;
+//! for signal in [SIGINT, SIGTERM] {
+//!     let stopper = event_loop.handle();
+//!     event_loop.add_signal_handler(signal, move || stopper.stop())?;
+//! }
+//! # Ok::<(), innermost::Exception>(())
+//! ```
+//!
+//! [`LoopHandle::add_signal_handler`](crate::LoopHandle::add_signal_handler) takes any number that the system knows.
+
+pub use crate::sys::signal_numbers::{
+    SIGABRT, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+};
