@@ -143,6 +143,8 @@ pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
+pub use self::sys::interfaces::*;
+#[cfg(feature = "std")]
 pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector};
 #[cfg(feature = "std")]
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};

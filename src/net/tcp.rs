@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 
 use super::{Buffer, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
@@ -50,7 +50,7 @@ impl TcpListener {
     ///
     /// The system's: in use, not of this machine, not allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -124,6 +124,7 @@ impl TcpStream {
     ///
     /// The system's, from making it non-blocking.
     pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
+        socket::without_signals(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self(Registered::new(stream)))
     }
@@ -262,7 +263,7 @@ pub struct Connect {
 impl Connect {
     /// Starts to connect: to be gone on with when the socket is writable.
     fn start(address: SocketAddr) -> io::Result<TcpStream> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         match socket.connect(&address.into()) {
             Err(error) if !socket::is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream(Registered::new(socket.into()))),
