@@ -25,6 +25,8 @@ mod errors;
 mod events;
 #[path = "event_loop/guest.rs"]
 mod guest;
+#[path = "support/interfaces.rs"]
+mod interfaces;
 #[path = "event_loop/runs.rs"]
 mod runs;
 #[path = "event_loop/selectors.rs"]

@@ -7,6 +7,8 @@
 mod contract;
 #[path = "support/events.rs"]
 mod events;
+#[path = "support/interfaces.rs"]
+mod interfaces;
 #[path = "readiness/loops.rs"]
 mod loops;
 #[path = "readiness/machines.rs"]
@@ -15,7 +17,5 @@ mod machines;
 mod reporting;
 #[path = "readiness/script.rs"]
 mod script;
-#[path = "support/selectors.rs"]
-mod selectors;
 #[path = "readiness/waiting.rs"]
 mod waiting;

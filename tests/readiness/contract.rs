@@ -14,9 +14,9 @@ use std::time::Duration;
 use innermost::{Direction, Event, EventLoop, MonotonicClock, Readiness, Selector, Token};
 
 use crate::events::Log;
+use crate::interfaces::{every_selector, with_every_selector};
 use crate::machines::{READ_CLOSED, READABLE, WRITABLE, reader, spawn};
 use crate::script::pair;
-use crate::selectors::{every_selector, with_every_selector};
 
 /// What has happened by now: an interface may report each direction by itself.
 fn ready(selector: &mut dyn Selector) -> BTreeMap<u64, Readiness> {
