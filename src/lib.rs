@@ -146,6 +146,7 @@ pub mod scope;
 /// What a loop asks for descriptors and for the time: for [`EventLoop::with`], and for selectors and clocks of one's own.
 #[cfg(feature = "std")]
 pub mod selector {
+    pub use crate::sys::interfaces::*;
     pub use crate::sys::{
         Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
     };

@@ -25,6 +25,8 @@ mod errors;
 mod events;
 #[path = "event_loop/guest.rs"]
 mod guest;
+#[path = "support/interfaces.rs"]
+mod interfaces;
 #[path = "event_loop/raising.rs"]
 mod raising;
 #[path = "event_loop/runs.rs"]

@@ -1,10 +1,14 @@
 //! Readiness: what the selector reports, what the loop makes of it, and who is woken.
 //!
 //! The selector is a script, so that events come late, twice, for nothing, or for a socket that is no more. The sockets
-//! are real. A log has every wait of the loop in it: what stands between two of them has happened without asking again.
+//! are real. What a selector itself has to keep is in `contract.rs`, for each that there is. A log has every wait of the loop in it: what stands between two of them has happened without asking again.
 
+#[path = "readiness/contract.rs"]
+mod contract;
 #[path = "support/events.rs"]
 mod events;
+#[path = "support/interfaces.rs"]
+mod interfaces;
 #[path = "readiness/loops.rs"]
 mod loops;
 #[path = "readiness/machines.rs"]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::selector::{Clock, Waiting};
 use innermost::{
     AnyTask, Await, Call, Coroutine, EventLoop, Exception, Future, Kind, Resumed, State, Step, Task, from_fn, sleep,
     yield_from,

@@ -102,6 +102,14 @@ impl Registry {
         }
     }
 
+    /// Has a selector that reports levels watch a direction again.
+    #[inline]
+    pub(super) fn drained(&self, token: Token, direction: Direction) {
+        if self.reports_levels {
+            self.with_selector(|selector| selector.drained(token, direction));
+        }
+    }
+
     fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
         self.scheduler.check_open()?;
         let source = self.add(fd);
@@ -198,9 +206,7 @@ impl Source {
     #[inline]
     fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
-        if self.registry.reports_levels {
-            self.registry.with_selector(|selector| selector.drained(self.token, direction));
-        }
+        self.registry.drained(self.token, direction);
     }
 }
 

@@ -14,7 +14,7 @@ use std::vec::Vec;
 
 use super::{Core, Scratch, SignalHandler, WAKER};
 use crate::coroutine::{Exception, Kind};
-use crate::sys::{Event, Waiting, signal};
+use crate::sys::{Direction, Event, Waiting, Waker, signal};
 use crate::task::{Run, callback_in};
 
 /// How many callbacks may run before the selector is asked again.
@@ -90,9 +90,10 @@ impl Core {
         for event in events.drain(..) {
             if event.token != WAKER {
                 self.registry.deliver(event);
-            } else if self.registry.reports_levels {
-                // Where edges are reported, each wake-up is one; and to drain would be another, for nothing.
+            } else if self.registry.reports_levels || Waker::FILLS_UP {
+                // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
                 self.inbox.waker().drain();
+                self.registry.drained(WAKER, Direction::Read);
             }
         }
         self.take_jobs();

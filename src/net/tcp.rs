@@ -7,7 +7,7 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 
 use super::{Buffer, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
@@ -52,7 +52,7 @@ impl TcpListener {
     ///
     /// The system's: in use, not of this machine, not allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -126,6 +126,7 @@ impl TcpStream {
     ///
     /// The system's, from making it non-blocking.
     pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
+        socket::without_signals(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self(Registered::new(stream)))
     }
@@ -265,7 +266,7 @@ impl Connect {
 
     /// Starts to connect: to be gone on with when the socket is writable.
     fn start(address: SocketAddr, local: Option<&[SocketAddr]>) -> io::Result<TcpStream> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if let Some(local) = local {
             Self::bind(&socket, address, local)?;
         }
@@ -275,7 +276,7 @@ impl Connect {
         }
     }
 
-    fn bind(socket: &Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
+    fn bind(socket: &socket2::Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
         let text = "no local address is of the same family";
         let mut bound = Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
         for local in local.iter().filter(|local| local.is_ipv6() == address.is_ipv6()) {

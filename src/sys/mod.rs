@@ -3,15 +3,16 @@
 //!
 //! | file | holds | man pages |
 //! |---|---|---|
-//! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)` |
-//! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)` |
+//! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)`, `kqueue(2)`, `poll(2)` |
+//! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)`, `socketpair(2)` |
 //! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
 //! | `signal_numbers.rs` | what they are called | `signal(7)` |
 //! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
 //!
-//! A new platform brings a file in `selector/` and one for the waker, and nothing above this layer changes.
+//! A new platform brings a file in `selector/`, a few lines in the others, and nothing above this layer changes. What
+//! systems do differently is told apart by `cfg`, and `.ci/run` type-checks the crate for FreeBSD, NetBSD and macOS.
 
 #![allow(unsafe_code)]
 
@@ -24,6 +25,7 @@ pub(crate) mod socket;
 mod waker;
 
 pub use self::clock::{Clock, MonotonicClock, Waiting};
+pub(crate) use self::selector::interfaces;
 pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
 pub(crate) use self::waker::Waker;
 

@@ -76,8 +76,26 @@ pub(crate) fn has_default_action(signal: i32) -> bool {
 
 /// Whether this is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: neither takes anything, and neither can fail.
-    unsafe { libc::gettid() == libc::getpid() }
+    return unsafe { libc::gettid() == libc::getpid() };
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "dragonfly"))]
+    // SAFETY: it takes nothing. It fails, negatively, where threads are not initialised: there is but one then.
+    return unsafe { libc::pthread_main_np() != 0 };
+    #[cfg(target_os = "netbsd")]
+    // SAFETY: it takes nothing, and cannot fail. The first is number 1.
+    return unsafe { libc::_lwp_self() == 1 };
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+        target_os = "netbsd"
+    )))]
+    // The name that the standard library gives it, and lets nobody else take.
+    return std::thread::current().name() == Some("main");
 }
 
 /// Whether a signal has come since the last [`take_pending`].
@@ -134,9 +152,27 @@ fn wake() {
     // waker's, or was a moment ago: the loop releases its claim before it closes it. What the interrupted code would
     // read from errno is put back.
     unsafe {
-        let errno = libc::__errno_location();
+        let errno = errno_location();
         let saved = *errno;
         libc::write(waker, one.as_ptr().cast(), one.len());
         *errno = saved;
     }
 }
+
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+use libc::___errno as errno_location;
+#[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
+use libc::__errno as errno_location;
+#[cfg(not(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "android",
+    target_os = "illumos",
+    target_os = "solaris"
+)))]
+use libc::__errno_location as errno_location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+use libc::__error as errno_location;

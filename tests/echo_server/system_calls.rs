@@ -133,7 +133,7 @@ fn check(load: Load) {
         assert!(errors <= messages / 50, "{errors} of {name} fail, for {messages} messages");
     }
     // One wait can bring many messages.
-    let waits: u64 = ["epoll_wait", "epoll_pwait", "epoll_pwait2"]
+    let waits: u64 = ["epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll"]
         .into_iter()
         .map(|name| cost.remove(name).unwrap_or_default().calls)
         .sum();

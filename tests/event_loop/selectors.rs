@@ -1,4 +1,4 @@
-//! E19: the selector itself. That a signal ends a wait is in `signals.rs`. A descriptor that is closed, or a selector that
+//! E19: the selector itself, each that this machine has. That a signal ends a wait is in `signals.rs`. A descriptor that is closed, or a selector that
 //! is, cannot be given: one is borrowed, the other dropped.
 
 use std::io;
@@ -6,48 +6,53 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use innermost::selector::{Direction, Readiness, Token, default_selector};
+use innermost::selector::{Direction, Readiness, Token};
+
+use crate::interfaces::with_every_selector;
 
 // E19
 #[test]
 fn a_descriptor_is_registered_once_and_taken_out_once() {
-    let mut selector = default_selector().unwrap();
-    let (stream, _peer) = UnixStream::pair().unwrap();
-    selector.register(stream.as_fd(), Token(1)).unwrap();
-    let twice = selector.register(stream.as_fd(), Token(2)).unwrap_err();
-    assert_eq!(twice.kind(), io::ErrorKind::AlreadyExists);
-    selector.deregister(stream.as_fd()).unwrap();
-    assert_eq!(selector.deregister(stream.as_fd()).unwrap_err().kind(), io::ErrorKind::NotFound);
-    selector.register(stream.as_fd(), Token(3)).unwrap();
-    let mut events = Vec::new();
-    selector.select(&mut events, Some(Duration::ZERO)).unwrap();
-    assert_eq!(events.iter().map(|event| event.token).collect::<Vec<_>>(), [Token(3)]);
+    with_every_selector(|selector| {
+        let (stream, _peer) = UnixStream::pair().unwrap();
+        selector.register(stream.as_fd(), Token(1)).unwrap();
+        let twice = selector.register(stream.as_fd(), Token(2)).unwrap_err();
+        assert_eq!(twice.kind(), io::ErrorKind::AlreadyExists);
+        selector.deregister(stream.as_fd()).unwrap();
+        assert_eq!(selector.deregister(stream.as_fd()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        selector.register(stream.as_fd(), Token(3)).unwrap();
+        let mut events = Vec::new();
+        selector.select(&mut events, Some(Duration::ZERO)).unwrap();
+        assert_eq!(events.iter().map(|event| event.token).collect::<Vec<_>>(), [Token(3)]);
+    });
 }
 
 // E19
 #[test]
 fn a_hangup_wakes_both_directions() {
-    let mut selector = default_selector().unwrap();
-    let (stream, peer) = UnixStream::pair().unwrap();
-    selector.register(stream.as_fd(), Token(1)).unwrap();
-    let mut events = Vec::new();
-    selector.select(&mut events, Some(Duration::ZERO)).unwrap();
-    events.clear();
-    drop(peer);
-    selector.select(&mut events, None).unwrap();
-    let readiness = events.iter().fold(Readiness::NONE, |all, event| all | event.readiness);
-    for direction in [Direction::Read, Direction::Write] {
-        assert!(readiness.intersects(Readiness::of(direction)), "{readiness:?}");
-    }
+    with_every_selector(|selector| {
+        let (stream, peer) = UnixStream::pair().unwrap();
+        selector.register(stream.as_fd(), Token(1)).unwrap();
+        let mut events = Vec::new();
+        selector.select(&mut events, Some(Duration::ZERO)).unwrap();
+        events.clear();
+        drop(peer);
+        selector.select(&mut events, None).unwrap();
+        let readiness = events.iter().fold(Readiness::NONE, |all, event| all | event.readiness);
+        for direction in [Direction::Read, Direction::Write] {
+            assert!(readiness.intersects(Readiness::of(direction)), "{readiness:?}");
+        }
+    });
 }
 
 // E19
 #[test]
 fn a_wait_is_never_shorter_than_asked_for() {
-    let mut selector = default_selector().unwrap();
-    for micros in [1, 100, 999, 1001, 1500] {
-        let (timeout, started) = (Duration::from_micros(micros), Instant::now());
-        selector.select(&mut Vec::new(), Some(timeout)).unwrap();
-        assert!(started.elapsed() >= timeout);
-    }
+    with_every_selector(|selector| {
+        for micros in [1, 100, 999, 1001, 1500] {
+            let (timeout, started) = (Duration::from_micros(micros), Instant::now());
+            selector.select(&mut Vec::new(), Some(timeout)).unwrap();
+            assert!(started.elapsed() >= timeout);
+        }
+    });
 }

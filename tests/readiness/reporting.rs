@@ -68,6 +68,10 @@ fn a_late_event_for_a_slot_that_has_been_used_again_is_dropped() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(not(innermost_poll), any(target_os = "linux", target_os = "android"))),
+    ignore = "epoll alone reports what was closed"
+)]
 fn an_event_for_a_closed_socket_that_a_duplicate_keeps_open_is_dropped() {
     let log = Log::default();
     let event_loop = Watched::event_loop(&log);

@@ -22,30 +22,41 @@
 
 use core::ptr;
 use core::time::Duration;
+use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::vec::Vec;
 
-use super::{Direction, Event, Readiness, Selector, Token};
+use super::{Direction, Event, Readiness, Selector, Token, milliseconds, timespec};
 use crate::sys::syscall;
 
 /// How many events one wait fetches at the most. More wait for the next: the kernel keeps them in order.
 const CAPACITY: usize = 1024;
 
+/// A selector over `epoll(7)`: Linux and Android. asyncio's `selectors.EpollSelector`.
+///
+/// # Errors
+///
+/// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn epoll_selector() -> io::Result<Box<dyn Selector>> {
+    Ok(Box::new(Epoll::new()?))
+}
+
 /// Selects by `epoll_create1`, `epoll_ctl` and `epoll_pwait2`.
-pub(crate) struct Epoll {
+struct Epoll {
     epoll: OwnedFd,
     buffer: Vec<libc::epoll_event>,
-    /// Whether the kernel has `epoll_pwait2` (Linux 5.11), whose timeout is in nanoseconds.
+    /// Whether the kernel has `epoll_pwait2` (Linux 5.11), whose timeout is in nanoseconds. It wants 64 bits for the
+    /// seconds, which `libc`'s type may not have elsewhere.
     precise: bool,
 }
 
 impl Epoll {
     /// An empty set, closed on exec.
-    pub(crate) fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
         let epoll = unsafe { OwnedFd::from_raw_fd(syscall!(epoll_create1(libc::EPOLL_CLOEXEC))?) };
-        Ok(Self { epoll, buffer: Vec::with_capacity(CAPACITY), precise: true })
+        Ok(Self { epoll, buffer: Vec::with_capacity(CAPACITY), precise: cfg!(target_pointer_width = "64") })
     }
 
     fn control(&self, operation: libc::c_int, fd: BorrowedFd<'_>, event: *mut libc::epoll_event) -> io::Result<()> {
@@ -65,9 +76,7 @@ impl Epoll {
                 result => return result,
             }
         }
-        // Milliseconds, rounded up: a wait must not end early, or the loop would spin until the deadline.
-        let timeout =
-            timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        let timeout = milliseconds(timeout);
         let (events, room) = (self.buffer.as_mut_ptr(), CAPACITY as libc::c_int);
         // SAFETY: the buffer has room for CAPACITY events, which the kernel may write until the call returns.
         let count = unsafe { syscall!(epoll_wait(self.epoll.as_raw_fd(), events, room, timeout))? };
@@ -75,10 +84,7 @@ impl Epoll {
     }
 
     fn wait_precisely(&mut self, timeout: Duration) -> io::Result<usize> {
-        let timeout = libc::timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        };
+        let timeout = timespec(timeout);
         let (epoll, events) = (self.epoll.as_raw_fd(), self.buffer.as_mut_ptr());
         // SAFETY: as above; `timeout` lives until the call returns; a null signal mask is allowed, whatever its size.
         let count = unsafe {

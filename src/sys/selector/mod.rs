@@ -9,29 +9,58 @@
 //! | file | interface | where |
 //! |---|---|---|
 //! | `epoll.rs` | `epoll(7)` | Linux, Android |
+//! | `kqueue/` | `kqueue(2)` | macOS, FreeBSD, NetBSD, OpenBSD, DragonFly |
+//! | `poll.rs` | `poll(2)` | every Unix; the default elsewhere, and under `--cfg innermost_poll`, for tests |
 
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::ops::{BitOr, BitOrAssign};
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::vec::Vec;
 
-mod epoll;
+use super::syscall;
 
-pub(crate) use self::epoll::Epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(any(
+    test,
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+mod kqueue;
+mod poll;
+
+/// One selector for each interface of this system.
+pub(crate) mod interfaces {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub use super::epoll::epoll_selector;
+    #[cfg(any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    ))]
+    pub use super::kqueue::kqueue_selector;
+    pub use super::poll::poll_selector;
+}
 
 /// Asks the kernel which descriptors are ready.
 ///
 /// The loop has it borrowed while one of its functions runs: what uses the loop's descriptors from there gets an error.
 pub trait Selector: fmt::Debug {
-    /// Watches `fd` for both directions; its events carry `token`. What is ready already is reported by the next
-    /// [`select`](Self::select).
+    /// Watches `fd` for both directions; its events carry `token`, which no other registration may have. What is ready
+    /// already is reported by the next [`select`](Self::select).
     ///
     /// # Errors
     ///
-    /// The kernel's: `EPERM` for what is always ready (regular files), `EEXIST` for what is registered.
+    /// The kernel's: `EPERM` for what is always ready (regular files, directories), `EEXIST` for what is registered.
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()>;
 
     /// Stops watching `fd`, which stays open.
@@ -41,7 +70,8 @@ pub trait Selector: fmt::Debug {
     /// The kernel's: `ENOENT` for what is not registered.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Forgets `fd`, which is about to be closed, where the kernel does not do so by itself.
+    /// Forgets `fd`, which is about to be closed, where the kernel does not do so by itself. Who has closed it without
+    /// this, or without [`deregister`](Self::deregister), may find the number taken when it is somebody else's.
     fn closing(&mut self, fd: BorrowedFd<'_>);
 
     /// Whether it reports levels, and so needs [`drained`](Self::drained).
@@ -51,7 +81,8 @@ pub trait Selector: fmt::Debug {
     fn drained(&mut self, token: Token, direction: Direction);
 
     /// Waits until something is ready, at most for `timeout` (`None`: for ever), never for less unless something is
-    /// ready or a signal came; appends what is ready to `events`.
+    /// ready, a signal came, or a time has passed that the kernel cannot count (24 days at the least); appends what is
+    /// ready to `events`. It allocates nothing itself but room in `events`.
     ///
     /// # Errors
     ///
@@ -62,14 +93,49 @@ pub trait Selector: fmt::Debug {
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// The best selector that this system has.
+/// The best selector that this system has. asyncio's `selectors.DefaultSelector`.
 ///
 /// # Errors
 ///
 /// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn default_selector() -> io::Result<Box<dyn Selector>> {
-    Ok(Box::new(Epoll::new()?))
+    best()
 }
+
+#[cfg(all(not(innermost_poll), any(target_os = "linux", target_os = "android")))]
+use self::interfaces::epoll_selector as best;
+
+#[cfg(all(
+    not(innermost_poll),
+    target_pointer_width = "64",
+    any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    )
+))]
+use self::interfaces::kqueue_selector as best;
+
+#[cfg(any(
+    innermost_poll,
+    not(any(
+        target_os = "linux",
+        target_os = "android",
+        all(
+            target_pointer_width = "64",
+            any(
+                target_vendor = "apple",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly"
+            )
+        )
+    ))
+))]
+use self::interfaces::poll_selector as best;
 
 /// What a registration calls itself: given at [`register`](Selector::register), found in its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,5 +238,66 @@ impl fmt::Debug for Readiness {
             (Self::URGENT, "urgent"),
         ];
         f.debug_set().entries(names.iter().filter(|(bit, _)| self.contains(*bit)).map(|(_, name)| name)).finish()
+    }
+}
+
+/// A timeout in milliseconds, -1 for ever: rounded up, since a wait that ends early would make the loop spin until the
+/// deadline. 24 days is the most that there is room for.
+fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
+    timeout.map_or(-1, |timeout| timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(libc::c_int::MAX))
+}
+
+/// A timeout as the kernel's clock counts it.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+fn timespec(timeout: Duration) -> libc::timespec {
+    // SAFETY: all zeros is a valid timespec: numbers, and on some systems padding.
+    let mut time: libc::timespec = unsafe { core::mem::zeroed() };
+    time.tv_sec = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    // Less than a second: it has room in any type.
+    time.tv_nsec = timeout.subsec_nanos() as _;
+    time
+}
+
+/// `EPERM` for what is always ready, which `epoll` alone refuses by itself. Others would report it each time that they
+/// are asked.
+fn refuse_files(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the descriptor is open, being borrowed; `status` has room for what is written.
+    unsafe { syscall!(fstat(fd.as_raw_fd(), status.as_mut_ptr()))? };
+    // SAFETY: the call has succeeded, and filled it in.
+    let status = unsafe { status.assume_init() };
+    match status.st_mode & libc::S_IFMT {
+        libc::S_IFREG | libc::S_IFDIR => Err(io::Error::from_raw_os_error(libc::EPERM)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_rounded_up_and_never_overflows() {
+        let cases = [
+            (None, -1),
+            (Some(Duration::ZERO), 0),
+            (Some(Duration::from_nanos(1)), 1),
+            (Some(Duration::from_millis(1)), 1),
+            (Some(Duration::from_nanos(1_000_001)), 2),
+            (Some(Duration::from_millis(i32::MAX as u64)), i32::MAX),
+            (Some(Duration::from_millis(i32::MAX as u64 + 1)), i32::MAX),
+            (Some(Duration::MAX), i32::MAX),
+        ];
+        for (timeout, expected) in cases {
+            assert_eq!(milliseconds(timeout), expected, "{timeout:?}");
+        }
     }
 }
