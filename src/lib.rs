@@ -127,6 +127,8 @@ pub mod testing;
 #[cfg(feature = "std")]
 mod time;
 #[cfg(feature = "std")]
+mod transport;
+#[cfg(feature = "std")]
 pub mod wait;
 
 pub use self::coroutine::{
@@ -148,3 +150,8 @@ pub use self::sys::{Clock, Direction, Event, MonotonicClock, Readiness, Selector
 pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, Handle, InvalidState, Join, Task};
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
+#[cfg(feature = "std")]
+pub use self::transport::{
+    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateServer, Protocol, Pushed,
+    ServeForever, Server, StreamProtocol, Transport, WaitClosed,
+};

@@ -1,0 +1,9 @@
+//! Transports, protocols and servers: X1 to X19, V1 to V8.
+//!
+//! Both ends of a connection are in the test: one is a transport, the other the standard library's, or a transport as
+//! well. A comment above a test cites its rule. A test that would wait for ever fails: see [`support`].
+
+#[path = "transports/lives.rs"]
+mod lives;
+#[path = "transports/support.rs"]
+mod support;
