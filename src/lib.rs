@@ -152,6 +152,7 @@ pub use self::task::{AnyTask, Await, Awaited, CallbackId, ErrorContext, Future, 
 pub use self::time::{Sleep, sleep};
 #[cfg(feature = "std")]
 pub use self::transport::{
-    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateServer, Protocol, Pushed,
-    ServeForever, Server, StreamProtocol, Transport, WaitClosed,
+    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint,
+    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol,
+    Transport, WaitClosed,
 };

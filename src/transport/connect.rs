@@ -82,7 +82,7 @@ enum Phase {
     Choosing,
     Connecting(SockAddr, Registered<Io>),
     Connected(Socket),
-    Opening(Opening),
+    Opening(Opening<Transport>),
 }
 
 impl CreateConnection {

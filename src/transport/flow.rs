@@ -64,7 +64,7 @@ impl Flow {
     }
 
     /// What the protocol is to be told: whether to pause.
-    fn news(&self) -> Option<bool> {
+    pub(super) fn news(&self) -> Option<bool> {
         (self.paused.get() != self.told.get()).then(|| {
             self.told.set(self.paused.get());
             self.paused.get()

@@ -17,6 +17,8 @@
 //! | `server.rs`       | [`Server`] |
 //! | `listener.rs`     | one listening socket |
 //! | `socket_file.rs`  | the file of a Unix server |
+//! | `endpoint.rs`     | `create_datagram_endpoint` |
+//! | `datagram.rs`     | [`DatagramTransport`] |
 //! | `addresses.rs`    | [`Addresses`] |
 //!
 //! Sources: `Lib/asyncio/{selector_events,base_events,unix_events,transports}.py` of CPython 3.13, for behaviour and
@@ -25,6 +27,8 @@
 mod addresses;
 mod connect;
 mod connection;
+mod datagram;
+mod endpoint;
 mod flow;
 mod io;
 mod listener;
@@ -42,8 +46,10 @@ mod writing;
 
 pub use self::addresses::Addresses;
 pub use self::connect::CreateConnection;
+pub use self::datagram::DatagramTransport;
+pub use self::endpoint::CreateDatagramEndpoint;
 pub use self::pipes::ConnectPipe;
-pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, Protocol, Pushed, StreamProtocol};
+pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
 pub use self::serve::CreateServer;
 pub use self::server::{ServeForever, Server, WaitClosed};
 pub use self::transport::Transport;

@@ -26,11 +26,11 @@ impl Factory {
         event_loop: &LoopHandle,
         io: Registered<Io>,
         ways: Ways,
-    ) -> Result<Opening, Exception> {
+    ) -> Result<Opening<Transport>, Exception> {
         io.register_in(event_loop, Readiness::WRITABLE)?;
         let factory = self.0.take().expect("a transport is made once: the coroutine has ended after that");
         let transport = Connection::start(event_loop.clone(), io, factory(), ways, None, None);
-        Ok(Opening { transport: Some(transport), turns: TURNS })
+        Ok(Opening::new(transport))
     }
 }
 
@@ -39,15 +39,32 @@ impl Factory {
 const TURNS: u8 = 2;
 
 /// Waits until `connection_made` was called, and gives the transport. It is closed if nobody takes it.
-pub(super) struct Opening {
-    transport: Option<Transport>,
+pub(super) struct Opening<T: Close> {
+    transport: Option<T>,
     turns: u8,
 }
 
-impl Coroutine for Opening {
+/// A transport of any kind.
+pub(super) trait Close: fmt::Debug {
+    fn close(&self);
+}
+
+impl Close for Transport {
+    fn close(&self) {
+        self.close();
+    }
+}
+
+impl<T: Close> Opening<T> {
+    pub(super) const fn new(transport: T) -> Self {
+        Self { transport: Some(transport), turns: TURNS }
+    }
+}
+
+impl<T: Close> Coroutine for Opening<T> {
     type Yield = Await;
     type Input = ();
-    type Return = Transport;
+    type Return = T;
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         // What was cancelled is closed by being dropped.
@@ -66,7 +83,7 @@ impl Coroutine for Opening {
     }
 }
 
-impl Drop for Opening {
+impl<T: Close> Drop for Opening<T> {
     fn drop(&mut self) {
         if let Some(transport) = self.transport.take() {
             transport.close();
@@ -74,7 +91,7 @@ impl Drop for Opening {
     }
 }
 
-impl fmt::Debug for Opening {
+impl<T: Close> fmt::Debug for Opening<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "opening {:?}", self.transport)
     }

@@ -75,7 +75,7 @@ pub struct ConnectPipe {
 
 enum Phase {
     Created(Option<OwnedFd>),
-    Opening(Opening),
+    Opening(Opening<Transport>),
 }
 
 impl ConnectPipe {

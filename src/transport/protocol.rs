@@ -14,8 +14,9 @@
 
 use core::any::Any;
 use std::boxed::Box;
+use std::net::SocketAddr;
 
-use super::Transport;
+use super::{DatagramTransport, Transport};
 use crate::coroutine::Exception;
 
 /// What is to become of a connection whose peer has said that it sends no more.
@@ -117,6 +118,38 @@ pub trait BufferedProtocol: Any {
 
     /// As [`Protocol::resume_writing`].
     fn resume_writing(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+}
+
+/// The callbacks of a datagram endpoint. asyncio's `DatagramProtocol`.
+pub trait DatagramProtocol: Any {
+    /// The endpoint is open. Comes before everything else.
+    fn connection_made(&mut self, transport: &DatagramTransport) {
+        let _ = transport;
+    }
+
+    /// A datagram has come. The bytes are the loop's, and gone when this returns.
+    fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], from: SocketAddr);
+
+    /// A send or a receive has failed; the endpoint stays open. So the answers of other machines arrive: nobody listens
+    /// at a port (`ConnectionRefused`), no way leads there.
+    fn error_received(&mut self, transport: &DatagramTransport, error: std::io::Error) {
+        let _ = (transport, error);
+    }
+
+    /// The endpoint is closed. Comes after everything else.
+    fn connection_lost(&mut self, transport: &DatagramTransport, error: Option<Exception>) {
+        let _ = (transport, error);
+    }
+
+    /// As [`Protocol::pause_writing`].
+    fn pause_writing(&mut self, transport: &DatagramTransport) {
+        let _ = transport;
+    }
+
+    /// As [`Protocol::resume_writing`].
+    fn resume_writing(&mut self, transport: &DatagramTransport) {
         let _ = transport;
     }
 }

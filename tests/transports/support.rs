@@ -43,13 +43,15 @@ pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool 
     event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
+type Reaction = Box<dyn FnMut(&Transport, &str)>;
+
 /// A protocol that records what it is told.
 pub(crate) struct Recorder {
     name: &'static str,
     events: Events,
     at_eof: AfterEof,
     /// Called with each event, after it was recorded.
-    reaction: Box<dyn FnMut(&Transport, &str)>,
+    reaction: Reaction,
 }
 
 impl Recorder {
