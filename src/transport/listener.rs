@@ -1,7 +1,6 @@
 //! One listening socket of a server.
 
 use core::cell::{Cell, RefCell};
-use core::time::Duration;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,9 +24,6 @@ pub(super) struct Listener {
     /// Set while accepting pauses.
     retry: Cell<Option<TimerHandle>>,
 }
-
-/// How long accepting pauses where it has failed: no descriptor is free, and none will be by asking again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections are accepted in one turn: others are to have theirs.
 const SHARE: usize = 64;
@@ -100,7 +96,7 @@ impl Listener {
         };
         // Where the handler has closed the loop's server, there is nothing to try; a closed loop takes no timer.
         if self.socket().is_some()
-            && let Ok(timer) = server.event_loop.call_later(PAUSE, retry)
+            && let Ok(timer) = server.event_loop.call_later(server.accept_pause, retry)
         {
             self.retry.set(Some(timer));
         }

@@ -1,6 +1,7 @@
 //! Servers that are made: `create_server` and `create_unix_server`.
 
 use core::fmt;
+use core::time::Duration;
 use std::boxed::Box;
 use std::format;
 use std::io;
@@ -20,6 +21,9 @@ use crate::task::Await;
 
 /// How many connections may wait to be accepted: asyncio's number.
 const BACKLOG: i32 = 100;
+
+/// How long accepting pauses where it has failed: asyncio's time.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 impl LoopHandle {
     /// Listens at each of `addresses`, and has `factory` make a protocol for each connection that comes; gives the
@@ -68,6 +72,7 @@ pub struct CreateServer {
     factory: Option<Box<dyn FnMut() -> AnyProtocol>>,
     place: Option<Place>,
     backlog: i32,
+    accept_pause: Duration,
     reuse_address: bool,
     reuse_port: bool,
     keep_alive: bool,
@@ -93,6 +98,7 @@ impl CreateServer {
             factory: Some(Box::new(move || factory().boxed())),
             place: Some(place),
             backlog: BACKLOG,
+            accept_pause: ACCEPT_PAUSE,
             reuse_address: true,
             reuse_port: false,
             keep_alive: false,
@@ -105,6 +111,13 @@ impl CreateServer {
     /// How many connections may wait to be accepted; 100 without this. The kernel lowers it to its own limit.
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+        self
+    }
+
+    /// How long accepting pauses where it has failed: no descriptor is free, and none will be by asking again. A second
+    /// without this.
+    pub fn accept_pause(mut self, pause: Duration) -> Self {
+        self.accept_pause = pause;
         self
     }
 
@@ -148,7 +161,7 @@ impl CreateServer {
             Place::Socket(socket) => (Vec::from([of_socket(socket)?]), None),
         };
         let factory = self.factory.take().ok_or_else(again)?;
-        let server = Server::new(&self.event_loop, factory, self.backlog, sockets, file);
+        let server = Server::new(&self.event_loop, factory, (self.backlog, self.accept_pause), sockets, file);
         if self.start_serving
             && let Err(raised) = server.start_serving()
         {

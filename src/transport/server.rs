@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::time::Duration;
 use std::boxed::Box;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub(super) struct ServerCore {
     /// `None` while it is called (rule 4).
     pub(super) factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
     pub(super) backlog: i32,
+    /// How long accepting pauses where it has failed.
+    pub(super) accept_pause: Duration,
     /// Empty once it is closed.
     listeners: RefCell<Vec<Rc<Listener>>>,
     /// Removed when it is closed.
@@ -46,7 +49,7 @@ impl Server {
     pub(super) fn new(
         event_loop: &LoopHandle,
         factory: Box<dyn FnMut() -> AnyProtocol>,
-        backlog: i32,
+        (backlog, accept_pause): (i32, Duration),
         sockets: Vec<socket2::Socket>,
         file: Option<SocketFile>,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Server {
             event_loop: event_loop.clone(),
             factory: Cell::new(Some(factory)),
             backlog,
+            accept_pause,
             listeners: RefCell::default(),
             file: Cell::new(file),
             is_serving: Cell::new(false),
@@ -126,7 +130,8 @@ impl Server {
         }
     }
 
-    fn clients(&self) -> Vec<Transport> {
+    /// Every connection that came by this server and is not over.
+    pub fn clients(&self) -> Vec<Transport> {
         self.0.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
 
