@@ -5,5 +5,9 @@
 
 #[path = "transports/lives.rs"]
 mod lives;
+#[path = "transports/order.rs"]
+mod order;
+#[path = "transports/reading.rs"]
+mod reading;
 #[path = "transports/support.rs"]
 mod support;

@@ -54,6 +54,9 @@ impl WriteBuffer {
     #[inline]
     pub(super) fn with_slices<R>(&self, more: &[u8], function: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         let gathered = self.gathered.as_ref().map_or(&[][..], |memory| &memory[..self.gathered_len]);
+        if self.backlog.is_empty() && (gathered.is_empty() || more.is_empty()) {
+            return function(&[IoSlice::new(if more.is_empty() { gathered } else { more })]);
+        }
         let (first, second) = self.backlog.as_slices();
         let mut slices = [IoSlice::new(&[]); 4];
         let mut count = 0;
@@ -63,27 +66,35 @@ impl WriteBuffer {
                 count += 1;
             }
         }
-        function(&slices[..count.max(1)])
+        function(&slices[..count])
     }
 
-    /// So many bytes were written, of all and of `more`: keeps the rest, as backlog.
+    /// So many bytes were written, of all and of `more`: keeps the rest, as backlog. `false` if there is none.
     #[inline]
-    pub(super) fn written(&mut self, count: usize, more: &[u8], spare: &SpareMemory) {
+    pub(super) fn written(&mut self, count: usize, more: &[u8], spare: &SpareMemory) -> bool {
+        if count < self.len() + more.len() {
+            self.keep(count, more);
+        } else if !self.backlog.is_empty() {
+            // A backlog is rare: its memory does not wait for the next.
+            self.backlog = VecDeque::new();
+        }
+        self.gathered_len = 0;
+        if let Some(memory) = self.gathered.take() {
+            spare.give(memory);
+        }
+        !self.backlog.is_empty()
+    }
+
+    #[cold]
+    fn keep(&mut self, count: usize, more: &[u8]) {
         let of_backlog = count.min(self.backlog.len());
         let of_gathered = (count - of_backlog).min(self.gathered_len);
         let of_more = count - of_backlog - of_gathered;
-        if of_backlog > 0 {
-            self.backlog.drain(..of_backlog);
-        }
-        if let Some(memory) = self.gathered.take() {
+        self.backlog.drain(..of_backlog);
+        if let Some(memory) = &self.gathered {
             self.backlog.extend(&memory[of_gathered..self.gathered_len]);
-            self.gathered_len = 0;
-            spare.give(memory);
         }
         self.backlog.extend(&more[of_more..]);
-        if self.backlog.is_empty() && self.backlog.capacity() > 0 {
-            self.backlog = VecDeque::new();
-        }
     }
 
     pub(super) fn append(&mut self, data: &[u8]) {

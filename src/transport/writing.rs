@@ -133,10 +133,8 @@ impl Transport {
             io.try_now(Direction::Write, |io| self.0.writes.borrow().with_slices(more, |slices| io.write(slices)));
         match sent {
             Ok(sent) => {
-                let mut writes = self.0.writes.borrow_mut();
-                writes.written(sent.unwrap_or(0), more, self.0.event_loop.memory_for_writes());
-                let has_backlog = writes.has_backlog();
-                drop(writes);
+                let spare = self.0.event_loop.memory_for_writes();
+                let has_backlog = self.0.writes.borrow_mut().written(sent.unwrap_or(0), more, spare);
                 if has_backlog {
                     io.watch(Direction::Write, Rc::clone(&self.0) as Rc<_>);
                 }

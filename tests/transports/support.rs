@@ -43,6 +43,20 @@ pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool 
     event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
+/// Runs some turns, in which the selector is asked more than once.
+pub(crate) fn run_turns(event_loop: &LoopHandle, mut turns: u32) {
+    run_until(event_loop, move || {
+        turns -= 1;
+        turns == 0
+    });
+}
+
+/// Runs until a transport is over, its descriptor closed.
+pub(crate) fn run_until_lost(event_loop: &LoopHandle, transport: &Transport) {
+    let watched = transport.clone();
+    run_until(event_loop, move || watched.with_fd(|fd| fd.is_none()));
+}
+
 type Reaction = Box<dyn FnMut(&Transport, &str)>;
 
 /// A protocol that records what it is told.
