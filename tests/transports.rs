@@ -9,5 +9,9 @@ mod lives;
 mod order;
 #[path = "transports/reading.rs"]
 mod reading;
+#[path = "transports/servers.rs"]
+mod servers;
 #[path = "transports/support.rs"]
 mod support;
+#[path = "transports/writing.rs"]
+mod writing;
