@@ -3,10 +3,18 @@
 //! Both ends of a connection are in the test: one is a transport, the other the standard library's, or a transport as
 //! well. A comment above a test cites its rule. A test that would wait for ever fails: see [`support`].
 
+#[path = "support/counting.rs"]
+mod counting;
+#[path = "transports/datagrams.rs"]
+mod datagrams;
+#[path = "transports/faults.rs"]
+mod faults;
 #[path = "transports/lives.rs"]
 mod lives;
 #[path = "transports/order.rs"]
 mod order;
+#[path = "transports/pipes.rs"]
+mod pipes;
 #[path = "transports/reading.rs"]
 mod reading;
 #[path = "transports/servers.rs"]
