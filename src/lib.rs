@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  L3   net          runner       sockets whose operations are coroutines; run, Ctrl-C
+//!       transport                 protocols, their transports, servers
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
@@ -80,6 +81,14 @@
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
+//! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`] |
+//! | `Transport`, `ReadTransport`, `WriteTransport`, `DatagramTransport` | [`Transport`], [`DatagramTransport`] |
+//! | `loop.create_connection`, `create_unix_connection` | [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection) |
+//! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
+//! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
+//! | `asyncio.Server` | [`Server`] |
+//! | `loop.create_datagram_endpoint` | [`LoopHandle::create_datagram_endpoint`] |
+//! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!

@@ -18,7 +18,7 @@ use super::protocol::StreamProtocol;
 use super::{Addresses, Transport};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{Left, LoopHandle, Registered};
-use crate::sys::{Direction, socket};
+use crate::sys::{Direction, Readiness, socket};
 use crate::task::Await;
 
 impl LoopHandle {
@@ -103,21 +103,25 @@ impl CreateConnection {
         while let Some(target) = self.targets.pop() {
             match self.start(&target) {
                 Ok(io) => return Ok(Phase::Connecting(target, io)),
-                Err(error) => self.failed.push((target, error)),
+                Err(raised) => self.failed.push((target, raised.downcast::<io::Error>()?)),
             }
         }
         Err(self.failure())
     }
 
-    fn start(&self, target: &SockAddr) -> io::Result<Registered<Io>> {
+    fn start(&self, target: &SockAddr) -> Result<Registered<Io>, Exception> {
         let socket = Socket::new(target.domain(), Type::STREAM.nonblocking(), None)?;
         if let Some(local) = self.local {
             socket.bind(&local.into())?;
         }
         match socket.connect(target) {
-            Err(error) if !socket::is_in_progress(&error) => Err(error),
-            _ => Ok(Registered::new(Io::Socket(socket))),
+            Err(error) if !socket::is_in_progress(&error) => return Err(error.into()),
+            _ => {}
         }
+        let io = Registered::new(Io::Socket(socket));
+        // In this loop, whichever runs.
+        io.register_in(&self.event_loop, Readiness::NONE)?;
+        Ok(io)
     }
 
     /// One error is raised as it is; of several, each with its address.

@@ -3,7 +3,6 @@
 use core::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use socket2::{SockAddr, Socket};
@@ -15,7 +14,7 @@ use super::server::{Membership, ServerCore};
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, Registered, TimerHandle};
 use crate::sys::{Direction, Readiness, socket};
-use crate::task::{ErrorContext, Run, panicked};
+use crate::task::{ErrorContext, Run};
 
 pub(super) struct Listener {
     server: Weak<ServerCore>,
@@ -108,9 +107,7 @@ impl Listener {
             without_delay(&socket);
         }
         let io = Registered::new(Io::Socket(socket));
-        let Some(mut factory) = server.factory.take() else { return };
-        let made = catch_unwind(AssertUnwindSafe(&mut factory)).map_err(panicked);
-        server.factory.set(Some(factory));
+        let Some(made) = server.make_protocol() else { return };
         let made = made.and_then(|protocol| {
             io.register_in(&server.event_loop, Readiness::WRITABLE)?;
             Ok(protocol)

@@ -5,6 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::boxed::Box;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::vec::Vec;
 
@@ -16,7 +17,7 @@ use super::protocol::AnyProtocol;
 use super::socket_file::SocketFile;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{LoopHandle, Resident};
-use crate::task::{Await, Future};
+use crate::task::{Await, Future, panicked};
 use crate::yield_from;
 
 /// Listening sockets that belong together. asyncio's `Server`.
@@ -28,7 +29,7 @@ pub struct Server(pub(super) Rc<ServerCore>);
 pub(super) struct ServerCore {
     pub(super) event_loop: LoopHandle,
     /// `None` while it is called (rule 4).
-    pub(super) factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
+    factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
     pub(super) backlog: i32,
     /// How long accepting pauses where it has failed.
     pub(super) accept_pause: Duration,
@@ -110,6 +111,8 @@ impl Server {
             forever.cancel();
         }
         drop(core.file.take());
+        // It may hold a handle to this server.
+        core.event_loop.scheduler().drop_each([core.factory.take()]);
         if core.is_over() {
             core.wake();
         }
@@ -170,6 +173,18 @@ impl ServerCore {
         for listener in &listeners {
             listener.close();
         }
+    }
+
+    /// Makes a protocol. `None` once it is closed.
+    pub(super) fn make_protocol(&self) -> Option<Result<AnyProtocol, Exception>> {
+        let mut factory = self.factory.take()?;
+        let made = catch_unwind(AssertUnwindSafe(&mut factory)).map_err(panicked);
+        if self.is_closed.get() {
+            self.event_loop.scheduler().drop_each([factory]);
+        } else {
+            self.factory.set(Some(factory));
+        }
+        Some(made)
     }
 
     /// Whether it is closed, and the last connection is over.

@@ -166,3 +166,29 @@ fn an_idle_connection_costs_less_than_a_kibibyte() {
     let more = open(COUNT).saturating_sub(before);
     assert!(more / COUNT < 1024, "{} bytes for each", more / COUNT);
 }
+
+#[test]
+fn a_factory_that_holds_its_own_server_goes_with_it() {
+    let (event_loop, _) = new_loop();
+    let alive = Rc::new(());
+    let (kept, slot) = (Rc::clone(&alive), Rc::new(std::cell::RefCell::new(None)));
+    let own = Rc::clone(&slot);
+    let factory = move || {
+        let _ = &kept;
+        if let Some(server) = own.take() {
+            innermost::Server::close(&server);
+        }
+        Echo
+    };
+    let server = event_loop.run_until_complete(event_loop.create_server(factory, any())).expect("a port is free");
+    *slot.borrow_mut() = Some(server.clone());
+    drop(slot);
+    let mut client = TcpStream::connect(server.local_addrs()[0]).expect("it listens");
+    client.write_all(b"x").expect("it is open");
+    let counted = server.clone();
+    run_until(&event_loop, move || counted.clients().len() == 1);
+    assert!(!server.is_serving());
+    assert_eq!(Rc::strong_count(&alive), 1);
+    server.close_clients();
+    event_loop.run_until_complete(server.wait_closed()).expect("all are over");
+}
