@@ -301,6 +301,10 @@ impl DatagramTransport {
         }
         match result {
             Ok(()) => self.tell_flow(),
+            // As a stream's: it can go on without having been told.
+            Err(panic) if matches!(name, "pause_writing" | "resume_writing") => {
+                self.report(&std::format!("protocol.{name}() failed"), panicked(panic));
+            }
             Err(panic) => {
                 let raised = panicked(panic);
                 self.report(&std::format!("Fatal error: protocol.{name}() call failed."), raised.clone());
