@@ -20,6 +20,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `echo/ours.rs`    | the server on the library |
+//! | `echo/protocol.rs` | the same by callbacks |
 //! | `echo/bare.rs`    | the bound: a bare epoll loop |
 //! | `echo/load.rs`    | the client |
 //! | `echo/process.rs` | servers as processes |
@@ -46,6 +47,8 @@ mod ours;
 mod poll;
 #[path = "echo/process.rs"]
 mod process;
+#[path = "echo/protocol.rs"]
+mod protocol;
 
 use self::load::{Load, Slice};
 use self::poll::Wait;
@@ -194,7 +197,7 @@ struct Figures {
 
 struct Round {
     /// As [`KINDS`].
-    figures: [Figures; 2],
+    figures: [Figures; KINDS.len()],
     slices: usize,
     disturbed: usize,
 }
@@ -208,7 +211,7 @@ fn round(options: &Options, connections: usize) -> Result<Round, Failure> {
         let load = Load::connect(server.address, connections, options.size, options.wait)?;
         Ok((server, load, Vec::new()))
     };
-    let mut servers = [start(Kind::Bare)?, start(Kind::Ours)?];
+    let mut servers = [start(Kind::Bare)?, start(Kind::Ours)?, start(Kind::Protocol)?];
     let turns = (options.seconds / SLICE.as_secs_f64()).ceil() as usize;
     let length = Duration::from_secs_f64(options.seconds / turns as f64);
     let mut repeats = turns / 2;
@@ -224,9 +227,8 @@ fn round(options: &Options, connections: usize) -> Result<Round, Failure> {
             }
         }
     }
-    if turns.is_multiple_of(2) {
-        servers.rotate_left(1);
-    }
+    // As they stood at first.
+    servers.rotate_right(turns.saturating_sub(1) % KINDS.len());
     let slices = servers.iter().flat_map(|(_, _, slices)| slices);
     let disturbed = slices.clone().filter(|slice| slice.is_disturbed()).count();
     Ok(Round { slices: slices.count(), disturbed, figures: servers.map(|(_, _, slices)| figures(slices)) })
@@ -269,7 +271,7 @@ impl Slice {
     }
 }
 
-fn print_rows(connections: usize, rounds: &[Vec<Figures>; 2]) {
+fn print_rows(connections: usize, rounds: &[Vec<Figures>; KINDS.len()]) {
     for (kind, figures) in KINDS.into_iter().zip(rounds) {
         let spread = |of: fn(&Figures) -> f64| Spread::of(figures.iter().map(of));
         let ratio = |of: fn(&Figures) -> f64| spread(of).median / Spread::of(rounds[0].iter().map(of)).median;

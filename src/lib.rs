@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
+//!       transport                 protocols, their transports, servers
 //!       runner       signal       run, Ctrl-C; the signals' names
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
@@ -103,6 +104,14 @@
 //! | `concurrent.futures` | [`executor`] |
 //! | **network** | |
 //! | `loop.sock_accept`, `sock_connect`, `sock_recv`, `sock_sendall` | [`TcpListener`], [`TcpStream`] |
+//! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`] |
+//! | `Transport`, `ReadTransport`, `WriteTransport`, `DatagramTransport` | [`Transport`], [`DatagramTransport`] |
+//! | `loop.create_connection`, `create_unix_connection` | [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection) |
+//! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
+//! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
+//! | `asyncio.Server` | [`Server`] |
+//! | `loop.create_datagram_endpoint` | [`LoopHandle::create_datagram_endpoint`] |
+//! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
 //!
 //! # Features
 //!
@@ -164,6 +173,8 @@ pub mod testing;
 #[cfg(feature = "std")]
 mod time;
 #[cfg(feature = "std")]
+mod transport;
+#[cfg(feature = "std")]
 pub mod wait;
 
 pub use self::coroutine::{
@@ -192,6 +203,12 @@ pub use self::task::{
 };
 #[cfg(feature = "std")]
 pub use self::time::{Sleep, sleep};
+#[cfg(feature = "std")]
+pub use self::transport::{
+    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint,
+    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol,
+    Transport, WaitClosed,
+};
 #[cfg(feature = "std")]
 pub use self::wait::{
     AnyFuture, AsCompleted, ExceptionGroup, Gather, GatherAll, ReturnWhen, Shield, TaskGroup, Timeout, Wait, WaitFor,

@@ -21,3 +21,6 @@ mod signals;
 mod starting;
 #[path = "echo_server/system_calls.rs"]
 mod system_calls;
+
+/// The example that is tested.
+const EXAMPLE: &str = "echo_server";

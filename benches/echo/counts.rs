@@ -18,13 +18,15 @@ const STRACE: &[&str] = &["strace", "-f", "-c"];
 const SELDOM: f64 = 0.0005;
 
 pub(crate) fn instructions(options: &Options) -> io::Result<()> {
-    println!("| connections | bare, user instructions a message | ours | ours / bare |\n|--:|--:|--:|--:|");
+    println!(
+        "| connections | bare, user instructions a message | ours | ours / bare | protocol |\n|--:|--:|--:|--:|--:|"
+    );
     for &connections in &options.connections {
         let count = |kind| -> io::Result<f64> {
             Ok(a_message(options, options.messages, connections, kind, CALLGRIND, collected)?.values().sum())
         };
-        let (bare, ours) = (count(Kind::Bare)?, count(Kind::Ours)?);
-        println!("| {connections} | {bare:.1} | {ours:.1} | {:.2} |", ours / bare);
+        let (bare, ours, protocol) = (count(Kind::Bare)?, count(Kind::Ours)?, count(Kind::Protocol)?);
+        println!("| {connections} | {bare:.1} | {ours:.1} | {:.2} | {protocol:.1} |", ours / bare);
     }
     Ok(())
 }

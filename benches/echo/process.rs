@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::machine::{self, succeeded};
-use super::{Failure, bare, ours};
+use super::{Failure, bare, ours, protocol};
 
 /// The argument that makes this program a server; the server's name and the core to run on come after it.
 pub(crate) const SERVER: &str = "--server";
@@ -19,16 +19,20 @@ pub(crate) const SERVER: &str = "--server";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bare,
+    /// By machines, a task a connection.
     Ours,
+    /// By protocols.
+    Protocol,
 }
 
-pub(crate) const KINDS: [Kind; 2] = [Kind::Bare, Kind::Ours];
+pub(crate) const KINDS: [Kind; 3] = [Kind::Bare, Kind::Ours, Kind::Protocol];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Bare => "bare",
             Self::Ours => "ours",
+            Self::Protocol => "protocol",
         })
     }
 }
@@ -128,6 +132,7 @@ pub(crate) fn serve(kind: &str, core: Option<&str>) -> Result<(), Failure> {
     match kind.parse()? {
         Kind::Bare => bare::serve()?,
         Kind::Ours => ours::serve()?,
+        Kind::Protocol => protocol::serve()?,
     }
     Ok(())
 }

@@ -16,6 +16,8 @@
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
 //! | `asyncgens.rs` | the async generators that are to be closed with the loop |
+//! | `registry/watched.rs` | descriptors that transports watch |
+//! | `residents.rs` | what lives in the loop beside tasks |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
 //! | `remote_run.rs` | coroutines that other threads send |
@@ -60,6 +62,7 @@ mod memory;
 mod registry;
 mod remote;
 mod remote_run;
+mod residents;
 mod run;
 mod running;
 mod shutdown;
@@ -79,6 +82,8 @@ use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
 pub use self::remote::{LoopClosed, RemoteHandle};
+pub(crate) use self::residents::Resident;
+use self::residents::Residents;
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
@@ -132,6 +137,7 @@ struct Core {
     fd_for_hosts: OnceCell<OwnedFd>,
     signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
     asyncgens: Asyncgens,
+    residents: Residents,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
     /// Whether its owner was dropped while it ran: it is closed when the run ends.
@@ -183,6 +189,7 @@ impl EventLoop {
             fd_for_hosts: OnceCell::new(),
             signal_handlers: RefCell::new(BTreeMap::new()),
             asyncgens: Asyncgens::default(),
+            residents: Residents::default(),
             scratch: Cell::default(),
             orphaned: Cell::new(false),
             runs: Cell::new(0),

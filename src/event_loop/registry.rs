@@ -26,6 +26,8 @@ use crate::coroutine::{Exception, Kind, Step};
 use crate::sys::{Direction, Event, Readiness, Selector, Token};
 use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
+mod watched;
+
 pub(super) struct Registry {
     scheduler: Rc<Scheduler>,
     spare: SpareMemory,

@@ -97,6 +97,7 @@ impl LoopHandle {
         let scheduler = &self.0.scheduler;
         scheduler.close();
         scheduler.drop_each(self.0.timers.take().into_callbacks());
+        self.close_residents();
         self.0.registry.close();
         scheduler.drop_each(jobs);
         scheduler.drop_each(self.0.links.close());

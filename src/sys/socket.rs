@@ -1,5 +1,4 @@
 //! What `std::net` and `socket2` leave out.
-
 //!
 //! The flags that make a new socket non-blocking and closed on exec in the system call that makes it are everywhere but
 //! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
@@ -9,7 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// A new socket: non-blocking, closed on exec, and without signals.
 ///
@@ -45,8 +44,19 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
 /// # Errors
 ///
 /// The kernel's, from `accept4(2)`.
-#[cfg(not(target_vendor = "apple"))]
 pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, address) = accept_any(listener)?;
+    let address = address.as_socket().ok_or_else(|| io::Error::other("the peer has no internet address"))?;
+    Ok((socket.into(), address))
+}
+
+/// The same, of whatever family.
+///
+/// # Errors
+///
+/// The kernel's, from `accept4(2)`.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
     use std::os::fd::{AsRawFd, FromRawFd};
 
     use super::syscall;
@@ -56,14 +66,11 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
     // SAFETY: `try_init` hands out storage for any address and its length, which live until the closure returns, and
     // which the kernel fills if the call succeeds.
     let (fd, address) = unsafe {
-        socket2::SockAddr::try_init(|address, length| {
-            syscall!(accept4(listener.as_raw_fd(), address.cast(), length, flags))
-        })?
+        SockAddr::try_init(|address, length| syscall!(accept4(listener.as_raw_fd(), address.cast(), length, flags)))?
     };
     // SAFETY: `accept4` has just made this descriptor, and nobody else owns it.
-    let stream = unsafe { TcpStream::from_raw_fd(fd) };
-    let address = address.as_socket().ok_or_else(|| io::Error::other("the peer has no internet address"))?;
-    Ok((stream, address))
+    let socket = unsafe { Socket::from_raw_fd(fd) };
+    Ok((socket, address))
 }
 
 /// The same, in several calls: Apple's systems have no `accept4`.
@@ -72,11 +79,38 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
 ///
 /// The kernel's, from `accept(2)`.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
     let (socket, address) = socket2::SockRef::from(&listener).accept()?;
     socket.set_nonblocking(true)?;
-    let address = address.as_socket().ok_or_else(|| io::Error::other("the peer has no internet address"))?;
-    Ok((socket.into(), address))
+    Ok((socket, address))
+}
+
+/// For sends: a peer that is gone is an error, and no signal.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+/// Sockets are made [without signals](new) there.
+#[cfg(target_vendor = "apple")]
+pub(crate) const NO_SIGNAL: i32 = 0;
+
+/// Whether accepting has failed because no descriptor is free, or no memory: it may succeed later, and until then the
+/// listener stays ready.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// Whether a socket that [`is_in_progress`] has connected: an error says that it never will, `WouldBlock` not yet.
+///
+/// # Errors
+///
+/// What connecting has met.
+pub(crate) fn finish_connect(socket: &Socket) -> io::Result<()> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        result => result.map(drop),
+    }
 }
 
 /// Whether a `connect(2)` that does not block has only started: it ends when the socket is writable.

@@ -18,13 +18,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::listening(Process::spawn(Command::new(example("echo_server")).arg(ANY)).expect("it can be started"))
+        Self::listening(Process::spawn(Command::new(example(crate::EXAMPLE)).arg(ANY)).expect("it can be started"))
     }
 
     /// One that may have so many descriptors open.
     pub(crate) fn with_descriptors(limit: usize) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$1\"")]).arg(example("echo_server")).arg(ANY);
+        command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$1\"")]).arg(example(crate::EXAMPLE)).arg(ANY);
         Self::listening(Process::spawn(&mut command).expect("it can be started"))
     }
 

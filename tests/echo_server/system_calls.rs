@@ -61,7 +61,7 @@ fn count(load: Load) -> Counts {
     let mut command = Command::new("strace");
     command.args(["-c", "-f", "-o"]).arg(&table);
     // The process to be signalled is the server, not strace.
-    command.args(["sh", "-c", "echo $$ && exec \"$0\" \"$1\""]).arg(example("echo_server")).arg(ANY);
+    command.args(["sh", "-c", "echo $$ && exec \"$0\" \"$1\""]).arg(example(crate::EXAMPLE)).arg(ANY);
     let mut process = Process::spawn(&mut command).expect("strace was there a moment ago");
     let pid = process.line().and_then(|line| line.parse().ok());
     process.follow(pid.unwrap_or_else(|| panic!("strace cannot: {:?}", process.error_line())));

@@ -12,6 +12,7 @@ struct Counting;
 thread_local! {
     pub(crate) static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     pub(crate) static FREED: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
@@ -19,6 +20,7 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get().wrapping_add(layout.size()));
         // SAFETY: the caller's promise about `layout` is handed on.
         unsafe { System.alloc(layout) }
     }
@@ -26,12 +28,14 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         FREED.set(FREED.get() + 1);
+        BYTES.set(BYTES.get().wrapping_add(size).wrapping_sub(layout.size()));
         // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         FREED.set(FREED.get() + 1);
+        BYTES.set(BYTES.get().wrapping_sub(layout.size()));
         // SAFETY: the caller's promises about both are handed on; `pointer` came from `System`, as all do here.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -50,4 +54,9 @@ pub(crate) fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
 /// How many allocations of this thread are alive, less those of others that it has freed.
 pub(crate) fn alive() -> isize {
     ALLOCATIONS.get().cast_signed() - FREED.get().cast_signed()
+}
+
+/// How many bytes of this thread are alive, less those of others that it has freed.
+pub(crate) fn bytes() -> usize {
+    BYTES.get()
 }

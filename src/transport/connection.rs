@@ -1,0 +1,347 @@
+//! A stream transport from within: its life, and what it does when its descriptor is ready.
+//!
+//! ```text
+//!          first run           close, eof       backlog empty        in the next turn
+//!   (new) -----------> Open ------------> Closing ------------> Lost -----------------> Over
+//!                        |                   |                    ^
+//!                        +-------------------+---- abort, error --+
+//! ```
+//!
+//! A connection stands in the ready queue as a task does, but is none: it is queued when its descriptor is ready, reads
+//! once, writes once, and watches again. One read a turn is all that a peer gets that never stops sending.
+//!
+//! Invariants:
+//!
+//! 1. The loop owns a connection, by [`Resident`], until it is over: dropping handles changes nothing.
+//! 2. It is queued when it is made, and nobody can reach it before: so its first run is always the one that calls
+//!    `connection_made`.
+//! 3. From `Lost` on, exactly one callback is queued, which calls `connection_lost`; nothing else calls the protocol.
+
+use core::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::string::String;
+
+use super::Transport;
+use super::flow::Flow;
+use super::io::Io;
+use super::protocol::{AfterEof, AnyProtocol, Inner};
+use super::server::Membership;
+use super::slot::Slot;
+use super::write_buffer::WriteBuffer;
+use crate::coroutine::{Exception, Kind};
+use crate::event_loop::{LoopHandle, Registered, Resident};
+use crate::sys::{Direction, Readiness};
+use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
+
+pub(super) struct Connection {
+    pub(super) event_loop: LoopHandle,
+    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
+    pub(super) io: RefCell<Option<Rc<Registered<Io>>>>,
+    pub(super) protocol: Slot<AnyProtocol>,
+    pub(super) ways: Ways,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) writes: RefCell<WriteBuffer>,
+    pub(super) flow: Flow,
+    pub(super) stage: Cell<Stage>,
+    pub(super) reading: Cell<Reading>,
+    pub(super) write_end: Cell<WriteEnd>,
+    /// Whether `connection_made` was called.
+    made: Cell<bool>,
+    pub(super) is_buffered: Cell<bool>,
+    /// Whether it stands in the queue for what is gathered to be sent.
+    pub(super) flush_queued: Cell<bool>,
+    /// How many writes were thrown away.
+    pub(super) discarded: Cell<u32>,
+    resident: Cell<usize>,
+    server: Cell<Option<Membership>>,
+}
+
+/// In which ways bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ways {
+    Both,
+    Read,
+    Write,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Open,
+    /// Nothing is read any more; what was written is still sent.
+    Closing,
+    Lost,
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Active,
+    Paused,
+    /// There is no more, or it is not wanted.
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteEnd {
+    Open,
+    /// To be ended when all is written.
+    Wanted,
+    Ended,
+}
+
+impl Connection {
+    /// Makes a connection of a registered descriptor. Its protocol is told in the next turn.
+    pub(super) fn start(
+        event_loop: LoopHandle,
+        io: Registered<Io>,
+        protocol: AnyProtocol,
+        ways: Ways,
+        peer: Option<SocketAddr>,
+        server: Option<Membership>,
+    ) -> Transport {
+        let connection = Rc::new(Self {
+            io: RefCell::new(Some(Rc::new(io))),
+            is_buffered: Cell::new(matches!(protocol.0, Inner::Buffered(_))),
+            protocol: Slot::new(protocol),
+            ways,
+            peer,
+            writes: RefCell::default(),
+            flow: Flow::new(),
+            stage: Cell::new(Stage::Open),
+            reading: Cell::new(if ways == Ways::Write { Reading::Over } else { Reading::Active }),
+            write_end: Cell::new(WriteEnd::Open),
+            made: Cell::new(false),
+            flush_queued: Cell::new(false),
+            discarded: Cell::new(0),
+            resident: Cell::new(0),
+            server: Cell::new(None),
+            event_loop,
+        });
+        connection.resident.set(connection.event_loop.add_resident(Rc::clone(&connection) as Rc<_>));
+        let transport = Transport(connection);
+        if let Some(server) = server {
+            server.enter(&transport);
+            transport.0.server.set(Some(server));
+        }
+        transport.0.event_loop.scheduler().push(Rc::clone(&transport.0) as Rc<_>);
+        transport
+    }
+
+    #[inline]
+    pub(super) fn io(&self) -> Option<Rc<Registered<Io>>> {
+        self.io.borrow().clone()
+    }
+
+    #[inline]
+    pub(super) fn is_closing(&self) -> bool {
+        self.stage.get() >= Stage::Closing
+    }
+
+    /// Drops what is the user's, so that a panic goes no further.
+    pub(super) fn drop_users<T>(&self, value: T) {
+        self.event_loop.scheduler().drop_each([value]);
+    }
+}
+
+impl Run for Connection {
+    #[inline]
+    fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
+        let transport = Transport(self);
+        let connection = &*transport.0;
+        if !connection.made.replace(true) {
+            return transport.made();
+        }
+        let Some(io) = connection.io() else { return };
+        if connection.flush_queued.replace(false) {
+            transport.flush();
+        }
+        if connection.reading.get() == Reading::Active {
+            transport.read(&io);
+            if connection.reading.get() == Reading::Active {
+                io.watch(Direction::Read, Rc::clone(&transport.0) as Rc<_>);
+            }
+        } else if connection.ways == Ways::Write {
+            transport.watch_reader(&io);
+        }
+        if connection.writes.borrow().has_backlog() {
+            transport.write_ready();
+        }
+    }
+}
+
+impl Resident for Connection {
+    /// The protocol is not told: it is dropped.
+    fn loop_closed(self: Rc<Self>) {
+        self.stage.set(Stage::Over);
+        self.reading.set(Reading::Over);
+        self.writes.borrow_mut().clear();
+        let io = self.io.take();
+        drop(io);
+        self.server.take();
+        self.drop_users(self.protocol.set(None));
+    }
+}
+
+/// What the descriptor's readiness leads to.
+impl Transport {
+    fn made(&self) {
+        self.call("connection_made", |protocol| protocol.connection_made(self));
+        let Some(io) = self.0.io() else { return };
+        if self.0.reading.get() == Reading::Active || self.0.ways == Ways::Write {
+            io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
+        }
+    }
+
+    #[inline]
+    fn read(&self, io: &Registered<Io>) {
+        if self.0.is_buffered.get() {
+            return self.read_into_protocol(io);
+        }
+        let spare = self.0.event_loop.spare_memory();
+        let mut memory = spare.take();
+        let read = io.try_now(Direction::Read, |io| io.read(&mut memory[..]));
+        if let Ok(Some(count @ 1..)) = read {
+            self.call("data_received", |protocol| {
+                if let Inner::Pushed(protocol) = &mut protocol.0 {
+                    protocol.data_received(self, &memory[..count]);
+                }
+            });
+        }
+        spare.give(memory);
+        match read {
+            Ok(Some(0)) => self.read_end(),
+            Ok(_) => {}
+            Err(error) => self.fatal("Fatal read error on transport", error.into()),
+        }
+    }
+
+    fn read_into_protocol(&self, io: &Registered<Io>) {
+        let read = self.call("get_buffer", |protocol| {
+            let Inner::Buffered(protocol) = &mut protocol.0 else { return Ok(None) };
+            match protocol.get_buffer(SIZE_HINT) {
+                [] => Err(Exception::message(Kind::RuntimeError, "get_buffer() returned an empty buffer")),
+                buffer => io.try_now(Direction::Read, |io| io.read(buffer)).map_err(Exception::from),
+            }
+        });
+        match read {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(0))) => self.read_end(),
+            Some(Ok(Some(count))) => {
+                self.call("buffer_updated", |protocol| {
+                    if let Inner::Buffered(protocol) = &mut protocol.0 {
+                        protocol.buffer_updated(self, count);
+                    }
+                });
+            }
+            Some(Err(raised)) => self.fatal("Fatal read error on transport", raised),
+        }
+    }
+
+    /// The peer sends no more.
+    #[cold]
+    fn read_end(&self) {
+        match self.call("eof_received", |protocol| protocol.eof_received(self)) {
+            Some(AfterEof::KeepOpen) if self.0.ways == Ways::Both => self.0.reading.set(Reading::Over),
+            _ => self.close(),
+        }
+    }
+
+    /// The end of a pipe that is written to is closed for reading when nobody is left to read. What there is to read, of
+    /// a terminal for example, is not for us.
+    fn watch_reader(&self, io: &Rc<Registered<Io>>) {
+        if self.0.stage.get() >= Stage::Lost {
+            return;
+        }
+        if !io.is_ready(Readiness::READ_CLOSED) {
+            let _: std::io::Result<Option<()>> =
+                io.try_now(Direction::Read, |_| Err(std::io::ErrorKind::WouldBlock.into()));
+            return io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
+        }
+        if self.0.writes.borrow().is_empty() {
+            self.lose(None);
+        } else {
+            self.lose(Some(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
+        }
+    }
+
+    /// Calls the protocol, and does what had to wait for its return. `None` where there is none, or where it has
+    /// panicked.
+    #[inline]
+    pub(super) fn call<R>(&self, name: &str, function: impl FnOnce(&mut AnyProtocol) -> R) -> Option<R> {
+        let mut protocol = self.0.protocol.take()?;
+        let result = catch_unwind(AssertUnwindSafe(|| function(&mut protocol)));
+        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+            self.0.drop_users(replaced);
+        }
+        match result {
+            Ok(result) => {
+                self.flush();
+                self.tell_flow();
+                Some(result)
+            }
+            Err(panic) => {
+                self.fatal(&std::format!("Fatal error: protocol.{name}() call failed."), panicked(panic));
+                None
+            }
+        }
+    }
+}
+
+/// How it ends.
+impl Transport {
+    /// The connection cannot go on. What the system says about it is for `connection_lost`; anything else is an error
+    /// in the program, and reported.
+    #[cold]
+    pub(super) fn fatal(&self, message: &str, raised: Exception) {
+        if raised.downcast_ref::<std::io::Error>().is_none() {
+            let context = ErrorContext::new(String::from(message)).caused_by(raised.clone());
+            self.0.event_loop.call_exception_handler(context.about(self));
+        }
+        self.lose(Some(raised));
+    }
+
+    /// Drops what is not written yet, and has `connection_lost` called in the next turn.
+    pub(super) fn lose(&self, error: Option<Exception>) {
+        let connection = &self.0;
+        if connection.stage.get() >= Stage::Lost {
+            return;
+        }
+        connection.stage.set(Stage::Lost);
+        connection.reading.set(Reading::Over);
+        connection.writes.borrow_mut().clear();
+        if let Some(io) = connection.io() {
+            io.unwatch();
+        }
+        let this = self.clone();
+        let end = callback(move || this.end(error));
+        connection.event_loop.scheduler().push(end as Rc<dyn Run>);
+    }
+
+    /// Calls `connection_lost`, and closes the descriptor.
+    pub(super) fn end(&self, error: Option<Exception>) {
+        let connection = &self.0;
+        if connection.stage.replace(Stage::Over) == Stage::Over {
+            return;
+        }
+        connection.reading.set(Reading::Over);
+        if let Some(mut protocol) = connection.protocol.take() {
+            let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));
+            connection.drop_users((connection.protocol.set(None), protocol));
+            if let Err(panic) = result {
+                let context = ErrorContext::new("protocol.connection_lost() call failed.").caused_by(panicked(panic));
+                connection.event_loop.call_exception_handler(context.about(self));
+            }
+        }
+        let io = connection.io.take();
+        drop(io);
+        if let Some(server) = connection.server.take() {
+            server.leave();
+        }
+        connection.event_loop.remove_resident(connection.resident.get());
+    }
+}
+
+/// What a buffered protocol is told: as much as the loop's own memory takes.
+const SIZE_HINT: usize = crate::event_loop::MEMORY;

@@ -1,0 +1,424 @@
+//! [`DatagramTransport`]: a UDP socket with a protocol.
+//!
+//! What is said of a stream's life in `connection.rs` holds here too. Different: a datagram is sent at once or queued
+//! whole, and an error of the system's is told to the protocol, and ends nothing.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::flow::Flow;
+use super::open::Close;
+use super::protocol::DatagramProtocol;
+use super::slot::Slot;
+use crate::coroutine::{Exception, Kind};
+use crate::event_loop::{Left, LoopHandle, Registered, Resident};
+use crate::sys::Direction;
+use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
+
+/// An endpoint that sends and receives datagrams. asyncio's `DatagramTransport`.
+///
+/// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close) or [`abort`](Self::abort).
+#[derive(Clone)]
+pub struct DatagramTransport(Rc<Endpoint>);
+
+struct Endpoint {
+    event_loop: LoopHandle,
+    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
+    socket: RefCell<Option<Rc<Registered<UdpSocket>>>>,
+    protocol: Slot<Box<dyn DatagramProtocol>>,
+    /// The only peer, where the socket is connected.
+    peer: Option<SocketAddr>,
+    queue: RefCell<Queue>,
+    flow: Flow,
+    stage: Cell<Stage>,
+    made: Cell<bool>,
+    resident: Cell<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Open,
+    Closing,
+    Lost,
+    Over,
+}
+
+/// What waits to be sent.
+#[derive(Default)]
+struct Queue {
+    datagrams: VecDeque<(Box<[u8]>, Option<SocketAddr>)>,
+    size: usize,
+}
+
+/// What a queued datagram counts beside its bytes: empty ones take memory too.
+const HEADER: usize = 8;
+
+/// How many datagrams are received or sent in one turn: others are to have theirs.
+const SHARE: usize = 32;
+
+impl DatagramTransport {
+    /// Makes one of a registered socket. Its protocol is told in the next turn.
+    pub(super) fn start(
+        event_loop: &LoopHandle,
+        socket: Registered<UdpSocket>,
+        protocol: Box<dyn DatagramProtocol>,
+        peer: Option<SocketAddr>,
+    ) -> Self {
+        let endpoint = Rc::new(Endpoint {
+            event_loop: event_loop.clone(),
+            socket: RefCell::new(Some(Rc::new(socket))),
+            protocol: Slot::new(protocol),
+            peer,
+            queue: RefCell::default(),
+            flow: Flow::new(),
+            stage: Cell::new(Stage::Open),
+            made: Cell::new(false),
+            resident: Cell::new(0),
+        });
+        endpoint.resident.set(event_loop.add_resident(Rc::clone(&endpoint) as Rc<_>));
+        event_loop.scheduler().push(Rc::clone(&endpoint) as Rc<_>);
+        Self(endpoint)
+    }
+
+    /// Sends a datagram, to `to` or to the only peer; never waits. What the kernel does not take is queued. An error of
+    /// the system's goes to the protocol's `error_received`: if that is what sends, when it has returned. asyncio's
+    /// `sendto`.
+    ///
+    /// Once the endpoint is closed, what is sent is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one.
+    pub fn send_to(&self, data: &[u8], to: Option<SocketAddr>) -> Result<(), Exception> {
+        let to = match (self.0.peer, to) {
+            (None, None) => {
+                let text = "the endpoint has no peer: an address to send to is needed";
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (Some(peer), Some(to)) if peer != to => {
+                let text = std::format!("Invalid address: must be None or {peer}");
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (Some(_), _) => None,
+            (None, to) => to,
+        };
+        if self.0.stage.get() >= Stage::Lost {
+            return Ok(());
+        }
+        let is_first = self.0.queue.borrow().datagrams.is_empty();
+        if is_first && self.try_send(data, to) {
+            return Ok(());
+        }
+        let mut queue = self.0.queue.borrow_mut();
+        queue.datagrams.push_back((data.into(), to));
+        queue.size += data.len() + HEADER;
+        let size = queue.size;
+        drop(queue);
+        if is_first {
+            self.watch(Direction::Write);
+        }
+        if self.0.flow.grown(size) {
+            self.tell_flow();
+        }
+        Ok(())
+    }
+
+    /// `false` where it would block.
+    fn try_send(&self, data: &[u8], to: Option<SocketAddr>) -> bool {
+        let Some(socket) = self.socket() else { return true };
+        let send = |socket: &UdpSocket| {
+            let sent = match to {
+                Some(to) => socket.send_to(data, to)?,
+                None => socket.send(data)?,
+            };
+            Ok((sent, Left::More))
+        };
+        match socket.try_now(Direction::Write, send) {
+            Ok(sent) => sent.is_some(),
+            Err(error) => {
+                self.failed(error);
+                true
+            }
+        }
+    }
+
+    /// Closes the endpoint: nothing more is received, what is queued is sent, then `connection_lost` is called.
+    pub fn close(&self) {
+        if self.is_closing() {
+            return;
+        }
+        self.0.stage.set(Stage::Closing);
+        if self.0.queue.borrow().datagrams.is_empty() {
+            self.lose(None);
+        }
+    }
+
+    /// Closes the endpoint at once: what is queued is not sent.
+    pub fn abort(&self) {
+        self.lose(None);
+    }
+
+    /// Whether it is closed, or is being closed.
+    pub fn is_closing(&self) -> bool {
+        self.0.stage.get() >= Stage::Closing
+    }
+
+    /// Gives it another protocol. The former is dropped, without a word to it.
+    pub fn set_protocol(&self, protocol: impl DatagramProtocol) {
+        let protocol: Box<dyn DatagramProtocol> = Box::new(protocol);
+        let is_over = self.0.stage.get() == Stage::Over;
+        let unused = if is_over { Some(protocol) } else { self.0.protocol.set(Some(protocol)) };
+        self.drop_users(unused);
+    }
+
+    /// As [`Transport::set_write_buffer_limits`](crate::Transport::set_write_buffer_limits).
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` where `low` is above `high`.
+    pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<(), Exception> {
+        self.0.flow.set(high, low)?;
+        if self.0.flow.grown(self.write_buffer_size()) {
+            self.tell_flow();
+        }
+        Ok(())
+    }
+
+    /// The low-water mark and the high-water mark, in bytes.
+    pub fn write_buffer_limits(&self) -> (usize, usize) {
+        (self.0.flow.low.get(), self.0.flow.high.get())
+    }
+
+    /// How many bytes are queued: those of the datagrams, and a few for each.
+    pub fn write_buffer_size(&self) -> usize {
+        self.0.queue.borrow().size
+    }
+
+    /// The only peer's address.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    ///
+    /// The system's; `NotConnected` once the endpoint is closed.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().ok_or(io::ErrorKind::NotConnected)?.get().local_addr()
+    }
+
+    /// Calls `function` with the descriptor, to ask or set options; `None` once the endpoint is closed.
+    pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
+        let socket = self.socket();
+        function(socket.as_ref().map(|socket| socket.get().as_fd()))
+    }
+}
+
+/// What the descriptor's readiness leads to.
+impl DatagramTransport {
+    fn receive(&self, socket: &Registered<UdpSocket>) {
+        let spare = self.0.event_loop.spare_memory();
+        for _ in 0..SHARE {
+            let mut memory = spare.take();
+            let received =
+                socket.try_now(Direction::Read, |socket| Ok((socket.recv_from(&mut memory[..])?, Left::More)));
+            if let Ok(Some((count, from))) = received {
+                let data = &memory[..count];
+                self.call("datagram_received", |protocol| protocol.datagram_received(self, data, from));
+            }
+            spare.give(memory);
+            match received {
+                Ok(None) => break,
+                Ok(Some(_)) => {}
+                Err(error) => self.failed(error),
+            }
+            if self.is_closing() {
+                return;
+            }
+        }
+        self.watch(Direction::Read);
+    }
+
+    fn send_queued(&self) {
+        for _ in 0..SHARE {
+            if self.0.stage.get() >= Stage::Lost {
+                return;
+            }
+            let first = self.0.queue.borrow_mut().datagrams.pop_front();
+            let Some((data, to)) = first else { break };
+            if !self.try_send(&data, to) {
+                self.0.queue.borrow_mut().datagrams.push_front((data, to));
+                break;
+            }
+            let mut queue = self.0.queue.borrow_mut();
+            queue.size = queue.size.saturating_sub(data.len() + HEADER);
+        }
+        if self.0.flow.shrunk(self.write_buffer_size()) {
+            // It may send more.
+            self.tell_flow();
+        }
+        let has_more = !self.0.queue.borrow().datagrams.is_empty();
+        if has_more {
+            self.watch(Direction::Write);
+        } else if self.0.stage.get() == Stage::Closing {
+            self.end(None);
+        }
+    }
+
+    fn watch(&self, direction: Direction) {
+        if let Some(socket) = self.socket() {
+            socket.watch(direction, Rc::clone(&self.0) as Rc<_>);
+        }
+    }
+
+    /// Tells the protocol what the system says; when it is what is being called, in the next turn.
+    fn failed(&self, error: io::Error) {
+        if self.0.protocol.is_out() {
+            let this = self.clone();
+            self.queue(move || {
+                if this.0.stage.get() < Stage::Lost {
+                    this.failed(error);
+                }
+            });
+        } else {
+            self.call("error_received", |protocol| protocol.error_received(self, error));
+        }
+    }
+
+    fn call(&self, name: &str, function: impl FnOnce(&mut dyn DatagramProtocol)) {
+        let Some(mut protocol) = self.0.protocol.take() else { return };
+        let result = catch_unwind(AssertUnwindSafe(|| function(&mut *protocol)));
+        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+            self.drop_users(replaced);
+        }
+        match result {
+            Ok(()) => self.tell_flow(),
+            // As a stream's: it can go on without having been told.
+            Err(panic) if matches!(name, "pause_writing" | "resume_writing") => {
+                self.report(&std::format!("protocol.{name}() failed"), panicked(panic));
+            }
+            Err(panic) => {
+                let raised = panicked(panic);
+                self.report(&std::format!("Fatal error: protocol.{name}() call failed."), raised.clone());
+                self.lose(Some(raised));
+            }
+        }
+    }
+
+    /// As a stream's.
+    fn tell_flow(&self) {
+        while !self.0.protocol.is_out()
+            && let Some(pause) = self.0.flow.news()
+        {
+            let name = if pause { "pause_writing" } else { "resume_writing" };
+            self.call(name, |protocol| match pause {
+                true => protocol.pause_writing(self),
+                false => protocol.resume_writing(self),
+            });
+        }
+    }
+}
+
+/// How it ends.
+impl DatagramTransport {
+    fn lose(&self, error: Option<Exception>) {
+        if self.0.stage.get() >= Stage::Lost {
+            return;
+        }
+        self.0.stage.set(Stage::Lost);
+        self.0.queue.take();
+        if let Some(socket) = self.socket() {
+            socket.unwatch();
+        }
+        let this = self.clone();
+        self.queue(move || this.end(error));
+    }
+
+    fn end(&self, error: Option<Exception>) {
+        if self.0.stage.replace(Stage::Over) == Stage::Over {
+            return;
+        }
+        if let Some(mut protocol) = self.0.protocol.take() {
+            let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));
+            self.drop_users((self.0.protocol.set(None), protocol));
+            if let Err(panic) = result {
+                self.report("protocol.connection_lost() call failed.", panicked(panic));
+            }
+        }
+        let socket = self.0.socket.take();
+        drop(socket);
+        self.0.event_loop.remove_resident(self.0.resident.get());
+    }
+
+    fn queue(&self, function: impl FnOnce() + 'static) {
+        let scheduler = self.0.event_loop.scheduler();
+        scheduler.push(callback(function) as Rc<dyn Run>);
+    }
+
+    fn report(&self, message: &str, raised: Exception) {
+        let context = ErrorContext::new(std::string::String::from(message)).caused_by(raised);
+        self.0.event_loop.call_exception_handler(context.about(self));
+    }
+
+    fn socket(&self) -> Option<Rc<Registered<UdpSocket>>> {
+        self.0.socket.borrow().clone()
+    }
+
+    fn drop_users<T>(&self, value: T) {
+        self.0.event_loop.scheduler().drop_each([value]);
+    }
+}
+
+impl Run for Endpoint {
+    fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
+        let transport = DatagramTransport(self);
+        let endpoint = &transport.0;
+        if !endpoint.made.replace(true) {
+            transport.call("connection_made", |protocol| protocol.connection_made(&transport));
+            return match transport.is_closing() {
+                true => {}
+                false => transport.watch(Direction::Read),
+            };
+        }
+        let Some(socket) = transport.socket() else { return };
+        if endpoint.stage.get() == Stage::Open {
+            transport.receive(&socket);
+        }
+        let has_queued = !endpoint.queue.borrow().datagrams.is_empty();
+        if has_queued {
+            transport.send_queued();
+        }
+    }
+}
+
+impl Resident for Endpoint {
+    fn loop_closed(self: Rc<Self>) {
+        self.stage.set(Stage::Over);
+        self.queue.take();
+        let socket = self.socket.take();
+        drop(socket);
+        self.event_loop.scheduler().drop_each([self.protocol.set(None)]);
+    }
+}
+
+impl Close for DatagramTransport {
+    fn close(&self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for DatagramTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fd = self.with_fd(|fd| fd.map(|fd| fd.as_raw_fd()));
+        let (stage, waiting) = (self.0.stage.get(), self.write_buffer_size());
+        f.debug_struct("DatagramTransport").field("fd", &fd).field("stage", &stage).field("waiting", &waiting).finish()
+    }
+}

@@ -1,0 +1,146 @@
+//! One listening socket of a server.
+
+use core::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::{Rc, Weak};
+
+use socket2::{SockAddr, Socket};
+
+use super::connect::without_delay;
+use super::connection::{Connection, Ways};
+use super::io::Io;
+use super::server::{Membership, ServerCore};
+use crate::coroutine::Exception;
+use crate::event_loop::{Left, Registered, TimerHandle};
+use crate::sys::{Direction, Readiness, socket};
+use crate::task::{ErrorContext, Run, Scheduler};
+
+pub(super) struct Listener {
+    server: Weak<ServerCore>,
+    /// `None` once it is closed. Shared, so that nothing is borrowed while a selector of the user's runs.
+    socket: RefCell<Option<Rc<Registered<Socket>>>>,
+    /// Set while accepting pauses.
+    retry: Cell<Option<TimerHandle>>,
+}
+
+/// How many connections are accepted in one turn: others are to have theirs.
+const SHARE: usize = 64;
+
+impl Listener {
+    pub(super) fn new(server: &Rc<ServerCore>, socket: Socket) -> Self {
+        let socket = RefCell::new(Some(Rc::new(Registered::new(socket))));
+        Self { server: Rc::downgrade(server), socket, retry: Cell::new(None) }
+    }
+
+    fn socket(&self) -> Option<Rc<Registered<Socket>>> {
+        self.socket.borrow().clone()
+    }
+
+    /// Listens, and accepts from the next turn on.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn listen(self: &Rc<Self>) -> Result<(), Exception> {
+        let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return Ok(()) };
+        // Before it is registered: a socket that does not listen counts as hung up.
+        socket.get().listen(server.backlog)?;
+        socket.register_in(&server.event_loop, Readiness::NONE)?;
+        self.watch(&socket);
+        Ok(())
+    }
+
+    fn watch(self: &Rc<Self>, socket: &Registered<Socket>) {
+        socket.watch(Direction::Read, Rc::clone(self) as Rc<_>);
+    }
+
+    pub(super) fn close(&self) {
+        if let Some(retry) = self.retry.take() {
+            retry.cancel();
+        }
+        let socket = self.socket.take();
+        if let Some(socket) = &socket {
+            socket.unwatch();
+        }
+    }
+
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket()?.get().local_addr().ok()?.as_socket()
+    }
+
+    pub(super) fn with_fd(&self, function: impl FnOnce(BorrowedFd<'_>)) {
+        if let Some(socket) = self.socket() {
+            function(socket.get().as_fd());
+        }
+    }
+
+    /// Reports why accepting has failed, and tries again later.
+    #[cold]
+    fn pause(self: &Rc<Self>, server: &ServerCore, error: std::io::Error) {
+        let text = match socket::is_exhausted(&error) {
+            true => "socket.accept() out of system resource",
+            false => "socket.accept() failed",
+        };
+        let context = ErrorContext::new(text).caused_by(error.into());
+        server.event_loop.call_exception_handler(context.about(&self.local_addr()));
+        let this = Rc::downgrade(self);
+        let retry = move || {
+            if let Some(listener) = this.upgrade()
+                && let Some(socket) = listener.socket()
+            {
+                listener.retry.take();
+                listener.watch(&socket);
+            }
+        };
+        // Where the handler has closed the loop's server, there is nothing to try; a closed loop takes no timer.
+        if self.socket().is_some()
+            && let Ok(timer) = server.event_loop.call_later(server.accept_pause, retry)
+        {
+            self.retry.set(Some(timer));
+        }
+    }
+
+    /// Makes a connection. Whoever waits at the other end learns of a failure by the end of the connection.
+    fn serve(&self, server: &Rc<ServerCore>, socket: Socket, peer: &SockAddr) {
+        if peer.as_socket().is_some() {
+            without_delay(&socket);
+        }
+        let io = Registered::new(Io::Socket(socket));
+        let Some(made) = server.make_protocol() else { return };
+        let made = made.and_then(|protocol| {
+            io.register_in(&server.event_loop, Readiness::WRITABLE)?;
+            Ok(protocol)
+        });
+        match made {
+            Ok(protocol) => {
+                let (event_loop, member) = (server.event_loop.clone(), Membership::new(server));
+                Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(member));
+            }
+            Err(raised) => {
+                let text = "Error on transport creation for incoming connection";
+                let context = ErrorContext::new(text).caused_by(raised);
+                server.event_loop.call_exception_handler(context.about(&peer.as_socket()));
+            }
+        }
+    }
+}
+
+impl Run for Listener {
+    fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
+        for _ in 0..SHARE {
+            // The factory may close the server.
+            let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return };
+            match socket.try_now(Direction::Read, |socket| Ok((socket::accept_any(socket)?, Left::More))) {
+                Ok(Some((accepted, peer))) => self.serve(&server, accepted, &peer),
+                Ok(None) => break,
+                // Its peer has given up before it was accepted.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return self.pause(&server, error),
+            }
+        }
+        if let Some(socket) = self.socket() {
+            self.watch(&socket);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Transports, protocols and servers: X1 to X19, V1 to V8.
+//!
+//! Both ends of a connection are in the test: one is a transport, the other the standard library's, or a transport as
+//! well. A comment above a test cites its rule. A test that would wait for ever fails: see [`support`]. These cannot
+//! arise here, or are tested elsewhere:
+//!
+//! | rule | in Python | why not here |
+//! |---|---|---|
+//! | X4 | writing what is not bytes | the types forbid it |
+//! | X5 | `IOV_MAX` | what waits is four pieces at the most |
+//! | X7 | marks below 0 | the types forbid it |
+//! | X12 | `EINTR` | tried again before anybody sees it |
+//! | X18 | `add_reader` on a transport's descriptor | registering twice is the system's error |
+//! | X19 | `sendfile` | there is none yet |
+//! | X20 | TLS | there is none yet |
+//! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own |
+//! | V8 | equal errors become one | each has its address, so that none are equal |
+
+#[path = "support/counting.rs"]
+mod counting;
+#[path = "transports/datagrams.rs"]
+mod datagrams;
+#[path = "transports/faults.rs"]
+mod faults;
+#[path = "transports/lives.rs"]
+mod lives;
+#[path = "transports/order.rs"]
+mod order;
+#[path = "transports/pipes.rs"]
+mod pipes;
+#[path = "transports/reading.rs"]
+mod reading;
+#[path = "transports/servers.rs"]
+mod servers;
+#[path = "transports/support.rs"]
+mod support;
+#[path = "transports/writing.rs"]
+mod writing;
