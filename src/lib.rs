@@ -136,10 +136,14 @@ pub use self::coroutine::{
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+    EventLoop, LoopGone, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, Watched,
+    to_thread,
 };
 #[cfg(feature = "std")]
-pub use self::net::{Buffer, Connect, TcpListener, TcpStream};
+pub use self::net::{
+    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectUnix, Outgoing, PipeReader, PipeWriter,
+    TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, pipe,
+};
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]

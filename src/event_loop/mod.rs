@@ -15,6 +15,7 @@
 //! | `turn.rs`     | one turn |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `watch.rs`    | descriptors that are not ours: callbacks, and operations of the program's own |
 //! | `asyncgens.rs` | the async generators that are to be closed with the loop |
 //! | `memory.rs`   | the memory that reads go to |
 //! | `remote.rs`   | [`RemoteHandle`]: the way in for other threads |
@@ -56,6 +57,7 @@ mod running;
 mod shutdown;
 mod timers;
 mod turn;
+mod watch;
 
 use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
@@ -63,7 +65,7 @@ use self::executors::DefaultExecutor;
 pub use self::executors::{ThreadCall, ToThread, to_thread};
 pub(crate) use self::interrupt::Interrupts;
 use self::links::Links;
-pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
+pub(crate) use self::memory::{MEMORY, SpareMemory};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
@@ -73,6 +75,7 @@ pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
+pub use self::watch::Watched;
 
 /// The token of the loop's own waker.
 const WAKER: Token = Token(u64::MAX);
@@ -381,6 +384,11 @@ impl LoopHandle {
     /// The memory that reads go to.
     pub(crate) fn spare_memory(&self) -> &SpareMemory {
         self.0.registry.spare()
+    }
+
+    /// Counts an operation that was ready at once; `false` when the running task has had its share of the turn.
+    pub(crate) fn spend(&self) -> bool {
+        self.0.scheduler.spend() || self.0.scheduler.current().is_none()
     }
 
     /// Calls `function` with the descriptor that becomes readable when the loop has something to do.

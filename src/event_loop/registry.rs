@@ -39,7 +39,7 @@ pub(super) struct Registry {
 }
 
 /// A registered descriptor.
-struct Source {
+pub(super) struct Source {
     registry: Rc<Registry>,
     token: Token,
     fd: RawFd,
@@ -111,7 +111,7 @@ impl Registry {
             Ok(()) => Ok(source),
             Err(error) => {
                 drop(self.take_slot(&source));
-                Err(error.into())
+                Err(not_registered(error))
             }
         }
     }
@@ -160,7 +160,7 @@ impl Registry {
     pub(super) fn close(&self) {
         let sources = self.slots.take();
         for (_, source) in &sources {
-            drop((source.reader.take(), source.writer.take()));
+            self.scheduler.drop_each([source.reader.take(), source.writer.take()]);
         }
         // One that is in use goes with the loop.
         let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
@@ -174,11 +174,37 @@ fn in_use() -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, "the loop's selector is in use, or gone")
 }
 
+/// Why the selector does not take a descriptor, and what one can do.
+#[cold]
+fn not_registered(error: io::Error) -> Exception {
+    let note = match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "this descriptor is registered already: a socket, a transport or another `Watched` of this loop has it"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "a regular file or a directory cannot be waited for: it is always ready. Use a thread: `to_thread`"
+        }
+        _ => "registering a descriptor",
+    };
+    Exception::from(error).with_note(note)
+}
+
 fn slot_of(token: Token) -> usize {
     token.0 as u32 as usize
 }
 
 impl Source {
+    pub(super) const fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    fn check_loop(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
+        if Rc::ptr_eq(scheduler, &self.registry.scheduler) {
+            return Ok(());
+        }
+        Err(Exception::message(Kind::RuntimeError, "this descriptor is attached to a different event loop"))
+    }
+
     fn waiter(&self, direction: Direction) -> &Cell<Option<Rc<dyn Run>>> {
         match direction {
             Direction::Read => &self.reader,
@@ -196,7 +222,7 @@ impl Source {
 
     /// Takes back what is known to hold no more.
     #[inline]
-    fn drained(&self, what: Readiness, direction: Direction) {
+    pub(super) fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         if self.registry.reports_levels {
             self.registry.with_selector(|selector| selector.drained(self.token, direction));
@@ -213,10 +239,7 @@ const fn direction(what: Readied) -> Direction {
 
 impl Awaitable for Source {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        if !Rc::ptr_eq(of, &self.registry.scheduler) {
-            let text = "this descriptor is attached to a different event loop";
-            return Err(Exception::message(Kind::RuntimeError, text));
-        }
+        self.check_loop(of)?;
         let direction = direction(what);
         if self.readiness.get().intersects(Readiness::of(direction)) {
             self.registry.scheduler.push(task);
@@ -332,8 +355,29 @@ impl<S: AsFd> Registered<S> {
 
     #[cold]
     fn register(&self) -> Result<&Rc<Source>, Exception> {
-        let source = running()?.0.registry.register(self.inner.as_fd())?;
+        self.register_in(&running()?.0.registry)
+    }
+
+    #[cold]
+    fn register_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+        let source = registry.register(self.inner.as_fd())?;
         Ok(self.source.get_or_init(|| source))
+    }
+
+    /// Its registration, which is made in that loop if there is none yet.
+    pub(super) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+        match self.source.get() {
+            Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
+            None => self.register_in(registry),
+        }
+    }
+
+    /// Stops watching it: others have the descriptor too, and it may stay open.
+    pub(crate) fn deregister(&mut self) {
+        if let Some(source) = self.source.take() {
+            source.registry.with_selector(|selector| selector.deregister(self.inner.as_fd()));
+            source.registry.remove(&source, self.inner.as_fd());
+        }
     }
 }
 

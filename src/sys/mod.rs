@@ -7,6 +7,7 @@
 //! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)` |
 //! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
 //! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
+//! | `descriptor.rs` | what there is to ask of any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
 //!
 //! A new platform brings a file in `selector/` and one for the waker, and nothing above this layer changes.
@@ -14,6 +15,7 @@
 #![allow(unsafe_code)]
 
 mod clock;
+pub(crate) mod descriptor;
 mod selector;
 pub(crate) mod signal;
 pub(crate) mod socket;
