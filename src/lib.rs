@@ -81,6 +81,14 @@
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
+//! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`] |
+//! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
+//! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
+//! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
+//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`] |
+//! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
+//! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | the same of [`LoopHandle`], on a [`Watched`] |
+//! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //!
 //! # Features
