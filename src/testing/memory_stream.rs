@@ -62,11 +62,15 @@ pub struct MemoryPair(Behaviour);
 
 struct Behaviour {
     capacity: usize,
-    latency: Cell<Option<Box<dyn FnMut() -> Duration>>>,
-    moves: Cell<Option<Box<dyn FnMut(usize) -> usize>>>,
+    latency: Cell<Option<Latency>>,
+    moves: Cell<Option<Moves>>,
     /// How many bytes may still be sent, in both directions, before the connection breaks.
     until_reset: Cell<usize>,
 }
+
+/// The user's: taken out while one of them runs.
+type Latency = Box<dyn FnMut() -> Duration>;
+type Moves = Box<dyn FnMut(usize) -> usize>;
 
 impl MemoryPair {
     /// 64 KiB in each direction, no latency, whole reads and writes, no faults.
