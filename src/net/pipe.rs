@@ -13,13 +13,14 @@ use crate::sys::descriptor;
 /// A pipe: what goes into the second comes out of the first.
 ///
 /// ```
-/// use innermost::{Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Step, from_fn, pipe, yield_from};
+/// use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, from_fn, pipe, yield_from};
 ///
 /// let (reader, writer) = pipe()?;
-/// let mut buffer = Buffer::new();
+/// let (mut buffer, mut is_sent) = (Buffer::new(), false);
 /// let length = EventLoop::new()?.run_until_complete(from_fn(move |mut sent| {
-///     if buffer.is_empty() {
+///     if !is_sent {
 ///         yield_from!(writer.send(b"through the pipe"), sent)?;
+///         is_sent = true;
 ///     }
 ///     yield_from!(reader.read(&mut buffer), sent).map(Step::Return)
 /// }))?;

@@ -27,7 +27,7 @@ use crate::task::{Await, Awaitable, Awaited, Readied, Run, Scheduler, Withdrawn}
 ///
 /// ```
 /// use innermost::testing::{memory_pair, virtual_loop};
-/// use innermost::{Await, Buffer, ByteRead, ByteWrite, Step, from_fn, yield_from};
+/// use innermost::{Buffer, ByteRead, ByteWrite, Step, from_fn, yield_from};
 ///
 /// let (near, far) = memory_pair();
 /// let event_loop = virtual_loop()?;
