@@ -93,9 +93,11 @@ impl Buffer {
     /// As [`consume`](Self::consume), but what memory becomes free goes to `spare`.
     #[inline]
     pub(super) fn consume_into(&mut self, count: usize, spare: &SpareMemory) {
-        let memory = self.take_emptied(count);
-        if !memory.is_empty() {
-            give(memory, spare);
+        if count < self.len() {
+            self.start += count;
+        } else {
+            (self.start, self.end) = (0, 0);
+            give(core::mem::take(&mut self.memory), spare);
         }
     }
 

@@ -9,7 +9,7 @@ use socket2::{SockAddr, SockRef};
 
 use super::{Attempt, Buffer};
 use crate::coroutine::{Exception, Step};
-use crate::event_loop::{Left, Registered};
+use crate::event_loop::{Left, Registered, SpareMemory};
 use crate::sys::Direction;
 
 /// A descriptor that bytes come from. Does not block.
@@ -26,27 +26,36 @@ pub(super) trait Sink: AsFd {
 
 #[inline]
 pub(super) fn recv<S: Source>(registered: &Registered<S>, bytes: &mut [u8]) -> Attempt<usize> {
-    registered
-        .attempt(Direction::Read, |source, _| source.recv(bytes))
-        .map_err(|raised| at(raised, "recv", registered.get().as_fd()))
+    match registered.attempt(Direction::Read, |source, _| source.recv(bytes)) {
+        Err(raised) => Err(at(raised, "recv", registered.get().as_fd())),
+        done => done,
+    }
 }
 
 #[inline]
 pub(super) fn read<S: Source>(registered: &Registered<S>, buffer: &mut Buffer) -> Attempt<usize> {
-    registered
-        .attempt(Direction::Read, |source, spare| {
-            let received = source.recv(buffer.room(spare)?);
-            buffer.filled(received.as_ref().map_or(0, |(count, _)| *count), spare);
-            received
-        })
-        .map_err(|raised| at(raised, "read", registered.get().as_fd()))
+    let read = |source: &S, spare: &SpareMemory| match source.recv(buffer.room(spare)?) {
+        Ok((count @ 1.., left)) => {
+            buffer.filled(count, spare);
+            Ok((count, left))
+        }
+        nothing => {
+            buffer.filled(0, spare);
+            nothing
+        }
+    };
+    match registered.attempt(Direction::Read, read) {
+        Err(raised) => Err(at(raised, "read", registered.get().as_fd())),
+        done => done,
+    }
 }
 
 #[inline]
 pub(super) fn send<S: Sink>(registered: &Registered<S>, bytes: &[u8]) -> Attempt<usize> {
-    registered
-        .attempt(Direction::Write, |sink, _| sink.send(bytes))
-        .map_err(|raised| at(raised, "send", registered.get().as_fd()))
+    match registered.attempt(Direction::Write, |sink, _| sink.send(bytes)) {
+        Err(raised) => Err(at(raised, "send", registered.get().as_fd())),
+        done => done,
+    }
 }
 
 pub(super) fn send_vectored<S: Sink>(registered: &Registered<S>, slices: &[IoSlice<'_>]) -> Attempt<usize> {
@@ -58,15 +67,15 @@ pub(super) fn send_vectored<S: Sink>(registered: &Registered<S>, slices: &[IoSli
 #[inline]
 pub(super) fn write_all<S: Sink>(registered: &Registered<S>, buffer: &mut Buffer) -> Attempt<()> {
     while !buffer.is_empty() {
-        let step = registered
-            .attempt(Direction::Write, |sink, spare| {
-                let (count, left) = sink.send(buffer.bytes())?;
-                buffer.consume_into(count, spare);
-                Ok(((), left))
-            })
-            .map_err(|raised| at(raised, "write_all", registered.get().as_fd()))?;
-        if let Step::Yield(wanted) = step {
-            return Ok(Step::Yield(wanted));
+        let write = |sink: &S, spare: &SpareMemory| {
+            let (count, left) = sink.send(buffer.bytes())?;
+            buffer.consume_into(count, spare);
+            Ok(((), left))
+        };
+        match registered.attempt(Direction::Write, write) {
+            Ok(Step::Return(())) => {}
+            Err(raised) => return Err(at(raised, "write_all", registered.get().as_fd())),
+            wanted => return wanted,
         }
     }
     Ok(Step::Return(()))
