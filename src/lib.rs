@@ -103,7 +103,6 @@
 //! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
 //! | `concurrent.futures` | [`executor`] |
 //! | **network** | |
-//! | `loop.sock_accept`, `sock_connect`, `sock_recv`, `sock_sendall` | [`TcpListener`], [`TcpStream`] |
 //! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`] |
 //! | `Transport`, `ReadTransport`, `WriteTransport`, `DatagramTransport` | [`Transport`], [`DatagramTransport`] |
 //! | `loop.create_connection`, `create_unix_connection` | [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection) |
@@ -112,6 +111,14 @@
 //! | `asyncio.Server` | [`Server`] |
 //! | `loop.create_datagram_endpoint` | [`LoopHandle::create_datagram_endpoint`] |
 //! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
+//! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`] |
+//! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
+//! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
+//! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
+//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`] |
+//! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
+//! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | the same of [`LoopHandle`], on a [`Watched`] |
+//! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
 //!
 //! # Features
 //!
@@ -184,11 +191,14 @@ pub use self::coroutine::{
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, to_thread,
+    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, Watched,
+    to_thread,
 };
 #[cfg(feature = "std")]
 pub use self::net::{
-    Buffer, Connect, ConnectError, ConnectTo, HappyEyeballs, TcpListener, TcpStream, connect, happy_eyeballs,
+    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix, HappyEyeballs,
+    Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+    connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};

@@ -9,6 +9,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
 
@@ -50,6 +51,7 @@ struct Raised {
     kind: Kind,
     payload: Payload,
     cause: Cause,
+    notes: Vec<Cow<'static, str>>,
 }
 
 /// A chain of any length, so it is dropped in a loop.
@@ -166,8 +168,40 @@ impl Exception {
         self
     }
 
+    /// The same, with a note of the circumstances, which `Debug` prints: what was done, and where. Python's `add_note`.
+    ///
+    /// What it was made from stays as it is. A bare kind has no room for a note, and one of which clones are about is
+    /// not ours alone: these stay without.
+    ///
+    /// ```
+    /// use innermost::Exception;
+    /// use std::io;
+    ///
+    /// let raised = Exception::from(io::Error::other("no paper")).with_note("printing page 7");
+    /// assert!(raised.downcast_ref::<io::Error>().is_some());
+    /// assert_eq!(raised.notes(), ["printing page 7"]);
+    /// assert_eq!(raised.to_string(), "no paper");
+    /// ```
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<Cow<'static, str>>) -> Self {
+        if let Repr::Raised(shared) = &mut self.0
+            && let Some(raised) = Arc::get_mut(shared)
+        {
+            raised.notes.push(note.into());
+        }
+        self
+    }
+
+    /// The notes that were added to it, first to last. Python's `__notes__`.
+    pub fn notes(&self) -> &[Cow<'static, str>] {
+        match &self.0 {
+            Repr::Raised(raised) => &raised.notes,
+            _ => &[],
+        }
+    }
+
     fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
-        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause) })))
+        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause), notes: Vec::new() })))
     }
 
     /// What sort of exception it is.
@@ -221,7 +255,7 @@ impl Exception {
         }
         let Repr::Raised(shared) = self.0 else { unreachable!("only a raised exception carries an error") };
         match Arc::try_unwrap(shared) {
-            Ok(Raised { payload: Payload::Error(error), kind, mut cause }) => error
+            Ok(Raised { payload: Payload::Error(error), kind, mut cause, .. }) => error
                 .downcast()
                 .map(|error| *error)
                 .map_err(|error| Self::raised(kind, Payload::Error(error), cause.0.take())),
@@ -294,6 +328,9 @@ impl fmt::Debug for Exception {
                     Payload::Error(error) => write!(f, "{:?}({error:?})", raised.kind)?,
                 },
                 _ => exception.kind().fmt(f)?,
+            }
+            for note in exception.notes() {
+                write!(f, " ({note})")?;
             }
             next = exception.cause();
             if next.is_some() {

@@ -15,6 +15,7 @@
 //! | `turn.rs`     | one turn |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
+//! | `watch.rs`    | descriptors that are not ours: callbacks, and operations of the program's own |
 //! | `asyncgens.rs` | the async generators that are to be closed with the loop |
 //! | `registry/watched.rs` | descriptors that transports watch |
 //! | `residents.rs` | what lives in the loop beside tasks |
@@ -69,6 +70,7 @@ mod shutdown;
 mod signals;
 mod timers;
 mod turn;
+mod watch;
 
 use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
@@ -90,6 +92,7 @@ pub use self::shutdown::ShutdownExecutor;
 use self::signals::SignalHandler;
 pub use self::timers::TimerHandle;
 use self::timers::Timers;
+pub use self::watch::Watched;
 
 /// The token of the loop's own waker.
 const WAKER: Token = Token(u64::MAX);
@@ -443,6 +446,13 @@ impl LoopHandle {
     /// The memory that reads go to.
     pub(crate) fn spare_memory(&self) -> &SpareMemory {
         self.0.registry.spare()
+    }
+}
+
+impl LoopHandle {
+    /// Counts an operation that was ready at once; `false` when the running task has had its share of the turn.
+    pub(crate) fn spend(&self) -> bool {
+        self.0.scheduler.spend() || self.0.scheduler.current().is_none()
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Registry {
 }
 
 /// A registered descriptor.
-struct Source {
+pub(super) struct Source {
     registry: Rc<Registry>,
     token: Token,
     fd: RawFd,
@@ -121,7 +121,7 @@ impl Registry {
             Ok(()) => Ok(source),
             Err(error) => {
                 drop(self.take_slot(&source));
-                Err(error.into())
+                Err(not_registered(error))
             }
         }
     }
@@ -170,7 +170,7 @@ impl Registry {
     pub(super) fn close(&self) {
         let sources = self.slots.take();
         for (_, source) in &sources {
-            drop((source.reader.take(), source.writer.take()));
+            self.scheduler.drop_each([source.reader.take(), source.writer.take()]);
         }
         // One that is in use goes with the loop.
         let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
@@ -184,11 +184,37 @@ fn in_use() -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, "the loop's selector is in use, or gone")
 }
 
+/// Why the selector does not take a descriptor, and what one can do.
+#[cold]
+fn not_registered(error: io::Error) -> Exception {
+    let note = match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "this descriptor is registered already: a socket, a transport or another `Watched` of this loop has it"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "a regular file or a directory cannot be waited for: it is always ready. Use a thread: `to_thread`"
+        }
+        _ => "registering a descriptor",
+    };
+    Exception::from(error).with_note(note)
+}
+
 fn slot_of(token: Token) -> usize {
     token.0 as u32 as usize
 }
 
 impl Source {
+    pub(super) const fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    fn check_loop(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
+        if Rc::ptr_eq(scheduler, &self.registry.scheduler) {
+            return Ok(());
+        }
+        Err(Exception::message(Kind::RuntimeError, "this descriptor is attached to a different event loop"))
+    }
+
     fn waiter(&self, direction: Direction) -> &Cell<Option<Rc<dyn Run>>> {
         match direction {
             Direction::Read => &self.reader,
@@ -206,7 +232,7 @@ impl Source {
 
     /// Takes back what is known to hold no more.
     #[inline]
-    fn drained(&self, what: Readiness, direction: Direction) {
+    pub(super) fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.drained(self.token, direction);
     }
@@ -219,21 +245,22 @@ const fn direction(what: Readied) -> Direction {
     }
 }
 
-impl WaitTarget for Source {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        if !Rc::ptr_eq(of, &self.registry.scheduler) {
-            let text = "this descriptor is attached to a different event loop";
-            return Err(Exception::message(Kind::RuntimeError, text));
-        }
-        let direction = direction(what);
+impl Source {
+    /// Queues `run` once the direction is ready: at once, if it is.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where another waits for that.
+    #[inline]
+    pub(super) fn queue_when_ready(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
         if self.readiness.get().intersects(Readiness::of(direction)) {
-            self.registry.scheduler.push(task);
+            self.registry.scheduler.push(run);
             return Ok(());
         }
         let waiter = self.waiter(direction);
         match waiter.take() {
             None => {
-                waiter.set(Some(task));
+                waiter.set(Some(run));
                 Ok(())
             }
             former => {
@@ -242,6 +269,25 @@ impl WaitTarget for Source {
                 Err(Exception::message(Kind::RuntimeError, text))
             }
         }
+    }
+
+    /// Takes what waits at that address out again.
+    pub(super) fn take_waiting(&self, direction: Direction, address: *const ()) -> Option<Rc<dyn Run>> {
+        let waiter = self.waiter(direction);
+        match waiter.take() {
+            Some(run) if Rc::as_ptr(&run).cast::<()>() == address => Some(run),
+            another => {
+                waiter.set(another);
+                None
+            }
+        }
+    }
+}
+
+impl WaitTarget for Source {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.check_loop(of)?;
+        self.queue_when_ready(direction(what), task)
     }
 
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
@@ -253,14 +299,7 @@ impl WaitTarget for Source {
     }
 
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        let waiter = self.waiter(direction(what));
-        match waiter.take() {
-            Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run),
-            another => {
-                waiter.set(another);
-                None
-            }
-        }
+        self.take_waiting(direction(what), task)
     }
 }
 
@@ -340,8 +379,29 @@ impl<S: AsFd> Registered<S> {
 
     #[cold]
     fn register(&self) -> Result<&Rc<Source>, Exception> {
-        let source = running()?.0.registry.register(self.inner.as_fd())?;
+        self.register_with(&running()?.0.registry)
+    }
+
+    #[cold]
+    fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+        let source = registry.register(self.inner.as_fd())?;
         Ok(self.source.get_or_init(|| source))
+    }
+
+    /// Its registration, which is made in that loop if there is none yet.
+    pub(super) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+        match self.source.get() {
+            Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
+            None => self.register_with(registry),
+        }
+    }
+
+    /// Stops watching it: others have the descriptor too, and it may stay open.
+    pub(crate) fn deregister(&mut self) {
+        if let Some(source) = self.source.take() {
+            source.registry.with_selector(|selector| selector.deregister(self.inner.as_fd()));
+            source.registry.remove(&source, self.inner.as_fd());
+        }
     }
 }
 

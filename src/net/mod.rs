@@ -6,20 +6,42 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: what machines are written against |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
+//! | `outgoing.rs`  | [`Outgoing`]: what is to be sent, and knows how far that has come |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
 //! | `connect.rs`   | [`connect`](fn@connect): to a name |
 //! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
+//! | `unix.rs`      | [`UnixListener`], [`UnixStream`] |
+//! | `pipe.rs`      | [`PipeReader`], [`PipeWriter`] |
+//! | `datagram.rs`  | [`UdpSocket`], [`UnixDatagram`] |
+//! | `options.rs`   | the options of all these |
+//! | `moving.rs`    | what streams over descriptors have in common |
 //! | `operation.rs` | what all operations have in common |
 
 mod buffer;
+mod byte_stream;
 mod connect;
+mod datagram;
 mod eyeballs;
+mod moving;
 mod operation;
+mod options;
+mod outgoing;
+mod pipe;
 mod tcp;
+mod unix;
 
 pub use self::buffer::Buffer;
+pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
 pub use self::connect::{ConnectTo, connect};
+pub use self::datagram::{UdpSocket, UnixDatagram};
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 use self::operation::Operation;
+pub use self::outgoing::Outgoing;
+pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::tcp::{Connect, TcpListener, TcpStream};
+pub use self::unix::{ConnectUnix, UnixListener, UnixStream};
+
+/// How many connections may wait to be accepted. The kernel lowers it to its own limit (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;

@@ -2,21 +2,19 @@
 
 use core::fmt;
 use std::format;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Type};
 
-use super::{Buffer, Operation};
+use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
+use super::{BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
 use crate::task::{Await, Awaitable};
-
-/// How many connections may wait to be accepted. The kernel lowers it to its own limit (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
 
 /// Listens for connections.
 ///
@@ -75,17 +73,19 @@ impl TcpListener {
     /// `ENFILE`) is raised, and the connection waits on: try again when one is free.
     pub fn accept(&self) -> impl Awaitable<Return = (TcpStream, SocketAddr)> + '_ {
         Operation::new("accept", || {
-            self.0.attempt(Direction::Read, |listener, _| {
-                loop {
-                    match socket::accept(listener) {
-                        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                        result => {
-                            let (stream, peer) = result?;
-                            return Ok(((TcpStream(Registered::new(stream)), peer), Left::More));
+            self.0
+                .attempt(Direction::Read, |listener, _| {
+                    loop {
+                        match socket::accept(listener) {
+                            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                            result => {
+                                let (stream, peer) = result?;
+                                return Ok(((TcpStream(Registered::new(stream)), peer), Left::More));
+                            }
                         }
                     }
-                }
-            })
+                })
+                .map_err(|raised| at(raised, "accept", self.as_fd()))
         })
     }
 
@@ -99,25 +99,33 @@ impl TcpListener {
     }
 }
 
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get().as_fd()
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// A connection.
 pub struct TcpStream(Registered<net::TcpStream>);
 
 impl TcpStream {
     /// Connects to `address`.
     pub const fn connect(address: SocketAddr) -> Connect {
-        Connect { address, local: None, stream: None }
+        Connect { address, local: None, socket: None, stream: None }
+    }
+
+    /// Connects a socket of the caller's to `address`: one that is bound to an address of this machine's, or has options
+    /// that must be set before. asyncio's `sock_connect`.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, TcpStream};
+    /// use socket2::{Domain, Socket, Type};
+    /// use std::net::{SocketAddr, TcpListener};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    /// socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
+    /// let connect = TcpStream::connect_from(socket, listener.local_addr()?);
+    /// let stream = EventLoop::new()?.run_until_complete(connect)?;
+    /// assert_eq!(stream.local_addr()?.ip().to_string(), "127.0.0.2");
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn connect_from(socket: impl Into<OwnedFd>, address: SocketAddr) -> Connect {
+        Connect { address, local: None, socket: Some(socket.into()), stream: None }
     }
 
     /// Takes over a connection.
@@ -131,58 +139,26 @@ impl TcpStream {
         Ok(Self(Registered::new(stream)))
     }
 
-    /// Waits for bytes, appends them to `buffer`, and gives how many came: none at the end of the stream.
-    ///
-    /// Raises an [`io::Error`]: what the connection has met, or `StorageFull` where the buffer has no room.
+    /// As [`ByteRead::read`].
     #[inline]
     pub fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + 'a {
-        Operation::new("read", move || {
-            self.0.attempt(Direction::Read, |mut stream, spare| {
-                let (count, room) = buffer.fill(spare, |room| stream.read(room))?;
-                Ok((count, left(count, room)))
-            })
-        })
+        ByteRead::read(self, buffer)
     }
 
-    /// Waits for bytes, puts them into `bytes`, and gives how many came: none at the end of the stream, or where `bytes`
-    /// is empty. `recv(2)`.
+    /// As [`ByteRead::recv`].
     pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a {
-        Operation::new("recv", move || {
-            self.0.attempt(Direction::Read, |mut stream, _| {
-                let count = stream.read(bytes)?;
-                Ok((count, left(count, bytes.len())))
-            })
-        })
+        ByteRead::recv(self, bytes)
     }
 
-    /// Writes what is in `buffer`, until that is empty.
-    ///
-    /// Raises an [`io::Error`]: what the connection has met. What was not written is in the buffer then.
+    /// As [`ByteWrite::write_all`].
     #[inline]
     pub fn write_all<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = ()> + 'a {
-        Operation::new("write_all", move || {
-            while !buffer.is_empty() {
-                let step = self.0.attempt(Direction::Write, |mut stream, spare| {
-                    let (count, wanted) = (stream.write(buffer.bytes())?, buffer.len());
-                    buffer.consume_into(count, spare);
-                    Ok(((), left(count, wanted)))
-                })?;
-                if let Step::Yield(wanted) = step {
-                    return Ok(Step::Yield(wanted));
-                }
-            }
-            Ok(Step::Return(()))
-        })
+        ByteWrite::write_all(self, buffer)
     }
 
-    /// Writes some of `bytes`, and gives how many: at least one, unless there are none. `send(2)`.
+    /// As [`ByteWrite::send`].
     pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a {
-        Operation::new("send", move || {
-            self.0.attempt(Direction::Write, |mut stream, _| {
-                let count = stream.write(bytes)?;
-                Ok((count, left(count, bytes.len())))
-            })
-        })
+        ByteWrite::send(self, bytes)
     }
 
     /// Closes one direction, or both: after [`Shutdown::Write`] the peer finds the end of the stream behind what was
@@ -193,15 +169,6 @@ impl TcpStream {
     /// The system's: `NotConnected` where the peer has reset the connection.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.get().shutdown(how)
-    }
-
-    /// Whether small writes leave at once (`TCP_NODELAY`) or wait for the peer to have acknowledged what went before.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.0.get().set_nodelay(nodelay)
     }
 
     /// This end's address.
@@ -221,32 +188,37 @@ impl TcpStream {
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().peer_addr()
     }
+}
 
-    /// Closes the connection by a reset when it is dropped: nothing lingers, and what was not sent is lost
-    /// (`SO_LINGER` of zero).
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn reset_on_drop(&self) -> io::Result<()> {
-        socket2::SockRef::from(self.0.get()).set_linger(Some(core::time::Duration::ZERO))
+wraps!(TcpListener(net::TcpListener));
+wraps!(TcpStream(net::TcpStream));
+moves_bytes!(read TcpStream);
+moves_bytes!(write TcpStream);
+
+impl Source for net::TcpStream {
+    #[inline]
+    fn recv(&self, bytes: &mut [u8]) -> io::Result<(usize, Left)> {
+        let mut stream = self;
+        let count = stream.read(bytes)?;
+        Ok((count, left(count, bytes.len())))
     }
 }
 
-/// A short read or write has found the end of what there was.
-const fn left(moved: usize, wanted: usize) -> Left {
-    if moved < wanted { Left::Nothing } else { Left::More }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get().as_fd()
+impl Sink for net::TcpStream {
+    #[inline]
+    fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
+        let mut stream = self;
+        let count = stream.write(bytes)?;
+        Ok((count, left(count, bytes.len())))
     }
-}
 
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+    fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
+        let count = socket::send_vectored(self, slices)?;
+        Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -255,6 +227,8 @@ pub struct Connect {
     address: SocketAddr,
     /// The addresses of this machine from which it may be, the first that can be had.
     local: Option<Rc<[SocketAddr]>>,
+    /// The caller's own, until it begins.
+    socket: Option<OwnedFd>,
     stream: Option<TcpStream>,
 }
 
@@ -265,12 +239,19 @@ impl Connect {
     }
 
     /// Starts to connect: to be gone on with when the socket is writable.
-    fn start(address: SocketAddr, local: Option<&[SocketAddr]>) -> io::Result<TcpStream> {
-        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if let Some(local) = local {
-            Self::bind(&socket, address, local)?;
+    fn start(&mut self) -> io::Result<TcpStream> {
+        let socket = match self.socket.take() {
+            Some(socket) => {
+                let socket = socket2::Socket::from(socket);
+                socket.set_nonblocking(true)?;
+                socket
+            }
+            None => socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?,
+        };
+        if let Some(local) = self.local.as_deref() {
+            Self::bind(&socket, self.address, local)?;
         }
-        match socket.connect(&address.into()) {
+        match socket.connect(&self.address.into()) {
             Err(error) if !socket::is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream(Registered::new(socket.into()))),
         }
@@ -288,6 +269,19 @@ impl Connect {
             }
         }
         bound
+    }
+
+    fn attempt(&mut self) -> Resumed<Self> {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.start()?,
+        };
+        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((Self::finish(stream)?, Left::More)))?;
+        if let Step::Yield(wanted) = step {
+            self.stream = Some(stream);
+            return Ok(Step::Yield(wanted));
+        }
+        Ok(Step::Return(stream))
     }
 
     /// Whether the connection stands. `WouldBlock` while it does not yet.
@@ -309,16 +303,7 @@ impl Coroutine for Connect {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         sent?;
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => Self::start(self.address, self.local.as_deref())?,
-        };
-        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((Self::finish(stream)?, Left::More)))?;
-        if let Step::Yield(wanted) = step {
-            self.stream = Some(stream);
-            return Ok(Step::Yield(wanted));
-        }
-        Ok(Step::Return(stream))
+        self.attempt().map_err(|raised| raised.with_note(std::format!("connect: {}", self.address)))
     }
 
     fn state(&self) -> State<'_> {

@@ -4,11 +4,15 @@
 //! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
 //! `EPIPE` and send no `SIGPIPE` (`SO_NOSIGPIPE`); elsewhere the standard library writes with `MSG_NOSIGNAL`.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix;
+use std::os::unix::net::UnixStream;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 /// A new socket: non-blocking, closed on exec, and without signals.
 ///
@@ -48,6 +52,22 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
     let (socket, address) = accept_any(listener)?;
     let address = address.as_socket().ok_or_else(|| io::Error::other("the peer has no internet address"))?;
     Ok((socket.into(), address))
+}
+
+/// The same at a Unix socket.
+///
+/// # Errors
+///
+/// As [`accept`].
+pub(crate) fn accept_unix(listener: impl AsFd) -> io::Result<(UnixStream, unix::net::SocketAddr)> {
+    let (stream, address) = accept_any(listener)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = address.as_abstract_namespace() {
+        return Ok((stream.into(), unix::net::SocketAddr::from_abstract_name(name)?));
+    }
+    // Without a path it has no name at all, as nearly every client.
+    let address = address.as_unix().map_or_else(|| unix::net::SocketAddr::from_pathname(""), Ok)?;
+    Ok((stream.into(), address))
 }
 
 /// The same, of whatever family.
@@ -111,6 +131,25 @@ pub(crate) fn finish_connect(socket: &Socket) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
         result => result.map(drop),
     }
+}
+
+/// Sends, without the signal that a peer that is gone would bring.
+///
+/// # Errors
+///
+/// The kernel's, from `send(2)`.
+#[inline]
+pub(crate) fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    SockRef::from(&socket).send_with_flags(bytes, NO_SIGNAL)
+}
+
+/// The same from several places, in their order.
+///
+/// # Errors
+///
+/// The kernel's, from `sendmsg(2)`.
+pub(crate) fn send_vectored(socket: impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    SockRef::from(&socket).send_vectored_with_flags(slices, NO_SIGNAL)
 }
 
 /// Whether a `connect(2)` that does not block has only started: it ends when the socket is writable.

@@ -7,9 +7,12 @@
 //! |---|---|
 //! | `clock.rs`        | [`VirtualClock`]: time that jumps to the next deadline |
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop on it, without descriptors |
+//! | `memory_stream.rs` | [`memory_pair`]: connections without a network, which do what a network can do |
 
 mod clock;
+mod memory_stream;
 mod virtual_loop;
 
 pub use self::clock::VirtualClock;
+pub use self::memory_stream::{MemoryPair, MemoryStream, memory_pair};
 pub use self::virtual_loop::virtual_loop;

@@ -11,7 +11,7 @@ use quickcheck::{Arbitrary, Gen, QuickCheck};
 
 use crate::support::{io_kind, new_loop, pair, run};
 
-/// How much a buffer holds.
+/// How much a read leaves in a buffer at the most.
 const FULL: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -85,20 +85,15 @@ impl Tested {
         (0..count).map(|number| self.next.wrapping_add((number % 251) as u8)).collect()
     }
 
+    /// For a read. What the program writes has no limit.
     fn room(&self) -> usize {
-        FULL - self.model.len()
+        FULL.saturating_sub(self.model.len())
     }
 
     fn write(&mut self, count: usize) {
         let bytes = self.make(count);
-        match self.buffer.write(&bytes) {
-            Ok(written) => {
-                assert!(written <= count.min(self.room()));
-                assert!(written > 0 || count == 0);
-                self.model.extend(&bytes[..written]);
-            }
-            Err(error) => assert_eq!((error.kind(), self.room()), (ErrorKind::StorageFull, 0)),
-        }
+        assert_eq!(self.buffer.write(&bytes).expect("a buffer takes all"), count);
+        self.model.extend(bytes);
     }
 
     fn read(&mut self, count: usize) {
@@ -139,17 +134,54 @@ fn a_buffer_is_a_queue_of_bytes_with_an_end() {
 }
 
 #[test]
-fn a_buffer_takes_64_kib_wherever_its_bytes_begin() {
+fn a_buffer_takes_what_the_program_writes_wherever_its_bytes_begin() {
     for gap in [0, 1, 1000, FULL - 1, FULL] {
         let mut buffer = Buffer::new();
-        buffer.write_all(&vec![1; FULL]).expect("there is room");
+        buffer.write_all(&vec![1; FULL]).expect("a buffer takes all");
         buffer.consume(gap);
-        buffer.write_all(&vec![2; gap]).expect("there is room again");
-        assert_eq!(buffer.len(), FULL);
+        buffer.write_all(&vec![2; 3 * FULL]).expect("a buffer takes all");
+        assert_eq!(buffer.len(), 4 * FULL - gap);
         assert!(buffer.bytes()[..FULL - gap].iter().all(|byte| *byte == 1));
         assert!(buffer.bytes()[FULL - gap..].iter().all(|byte| *byte == 2));
-        assert_eq!(buffer.write(&[3]).expect_err("it is full").kind(), ErrorKind::StorageFull);
     }
+}
+
+#[test]
+fn a_read_stops_at_the_limit_that_a_buffer_has() {
+    for limit in [0, 1, 1000, FULL - 1, FULL, FULL + 1, 3 * FULL] {
+        let event_loop = new_loop();
+        let (stream, mut peer) = pair();
+        let sending = std::thread::spawn(move || {
+            peer.write_all(&vec![7; 3 * FULL + 1]).expect("the other end is open");
+            peer
+        });
+        let mut buffer = Buffer::with_limit(limit);
+        let (raised, length) = run(&event_loop, {
+            let stream = Rc::clone(&stream);
+            move |mut sent| loop {
+                if let Err(raised) = yield_from!(stream.read(&mut buffer), sent) {
+                    return Ok(Step::Return((raised, buffer.len())));
+                }
+            }
+        })
+        .expect("it returns what is raised");
+        assert_eq!((io_kind(&raised), length), (ErrorKind::StorageFull, limit));
+        assert_eq!(
+            raised.to_string(),
+            format!("the buffer has reached its limit of {limit} bytes: take bytes out of it")
+        );
+        drop(stream);
+        drop(sending.join());
+    }
+}
+
+#[test]
+fn the_bytes_of_a_vector_become_a_buffer() {
+    let mut buffer = Buffer::from(b"abc".to_vec());
+    buffer.consume(1);
+    buffer.write_all(b"d").expect("a buffer takes all");
+    assert_eq!(buffer.bytes(), b"bcd");
+    assert!(Buffer::from(Vec::new()).is_empty());
 }
 
 #[test]

@@ -1,0 +1,301 @@
+//! Descriptors that are not ours: asyncio's `add_reader` and its kin, and `sock_*` for whatever socket.
+//!
+//! asyncio names a descriptor by its number, which may be closed and somebody else's a moment later. Here the program
+//! gives the descriptor's owner (or a share in it, or a borrow) to a [`Watched`], which keeps it open while it is watched.
+//!
+//! A callback is to be called again and again while its descriptor is ready, but the selector tells of changes alone. So
+//! after each call, the descriptor itself is asked (`poll(2)`), and only where it is not ready the watcher waits.
+//!
+//! ```text
+//!               it is ready: call
+//!              +----------------+
+//!              v                |
+//!  add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
+//! ```
+//!
+//! Only the queue or the registry holds a watcher, and both let go of theirs when the loop is closed. So a callback that
+//! owns its own `Watched` is freed then.
+
+use core::cell::Cell;
+use core::fmt;
+use core::ptr;
+use std::boxed::Box;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
+
+use super::registry::{Registered, Source};
+use super::{Left, LoopHandle};
+use crate::coroutine::{Coroutine, Exception, Kind, from_fn};
+use crate::sys::{Direction, Readiness, descriptor};
+use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
+
+/// A descriptor of the program's that the loop watches: for callbacks, see [`LoopHandle::add_reader`], and for
+/// operations of the program's own that do not block.
+///
+/// `F` is what owns the descriptor, or an `Rc` of that, or a borrow. It is registered with the loop in which it is first
+/// used, and no longer when this is dropped. For what bytes go through, [`TcpStream`](crate::TcpStream) and the like are
+/// more at hand.
+///
+/// ```
+/// use innermost::{Direction, EventLoop, Step, Watched, from_fn, yield_from};
+/// use std::net::UdpSocket;
+///
+/// // Options that nothing here knows of may be set on it first.
+/// let socket = UdpSocket::bind("127.0.0.1:0")?;
+/// socket.set_nonblocking(true)?;
+/// socket.send_to(b"ping", socket.local_addr()?)?;
+/// let watched = Watched::new(socket);
+/// let length = EventLoop::new()?.run_until_complete(from_fn(move |mut sent| {
+///     let mut bytes = [0; 1500];
+///     yield_from!(watched.attempt(Direction::Read, |socket| socket.recv(&mut bytes)), sent).map(Step::Return)
+/// }))?;
+/// assert_eq!(length, 4);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub struct Watched<F: AsFd> {
+    registered: Registered<Rc<F>>,
+    reader: Watchers,
+    writer: Watchers,
+    is_nonblocking: Cell<bool>,
+}
+
+impl<F: AsFd> Watched<F> {
+    /// To be watched, once it is used.
+    pub fn new(descriptor: F) -> Self {
+        Self {
+            registered: Registered::new(Rc::new(descriptor)),
+            reader: Watchers::default(),
+            writer: Watchers::default(),
+            is_nonblocking: Cell::new(false),
+        }
+    }
+
+    /// What has the descriptor.
+    pub fn get_ref(&self) -> &F {
+        self.registered.get()
+    }
+
+    /// Ends the watch, callbacks and all, and gives the descriptor back.
+    pub fn into_inner(self) -> F {
+        let inner = Rc::clone(self.registered.get());
+        drop(self);
+        Rc::into_inner(inner).expect("only the watch has shared it")
+    }
+
+    /// Waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and gives what it gives.
+    ///
+    /// It is tried at once, and again whenever the descriptor may have become ready in that direction. Dropped or
+    /// cancelled while it waits, it has done nothing.
+    ///
+    /// asyncio's `sock_recv`, `sock_sendto`, `sock_accept` and the like, for whatever the program has. One task at a time
+    /// waits for a direction.
+    ///
+    /// Raises the operation's error; a `ValueError` where the descriptor is blocking, and would stop the whole loop; a
+    /// `RuntimeError` where the loop has it already, as a socket or a transport of its own, or where another one has it.
+    pub fn attempt<'a, T: 'a>(
+        &'a self,
+        direction: Direction,
+        mut operation: impl FnMut(&F) -> io::Result<T> + 'a,
+    ) -> impl Coroutine<Yield = Await, Input = (), Return = T> + 'a {
+        from_fn(move |sent: Result<(), Exception>| {
+            sent?;
+            self.check_nonblocking()?;
+            self.registered.attempt(direction, |inner, _| Ok((operation(inner)?, Left::More)))
+        })
+    }
+
+    /// Waits until an operation in that direction would not block.
+    pub fn ready(&self, direction: Direction) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_ {
+        from_fn(move |sent: Result<(), Exception>| {
+            sent?;
+            self.registered.attempt(direction, |inner, _| {
+                match descriptor::is_ready(inner.as_fd().as_raw_fd(), direction) {
+                    true => Ok(((), Left::More)),
+                    false => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            })
+        })
+    }
+
+    fn check_nonblocking(&self) -> Result<(), Exception> {
+        if !self.is_nonblocking.get() {
+            if !descriptor::is_nonblocking(self.as_fd())? {
+                let text = "the descriptor is blocking: make it non-blocking first";
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            self.is_nonblocking.set(true);
+        }
+        Ok(())
+    }
+
+    const fn watchers(&self, direction: Direction) -> &Watchers {
+        match direction {
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
+        }
+    }
+}
+
+impl<F: AsFd> Drop for Watched<F> {
+    fn drop(&mut self) {
+        self.reader.remove();
+        self.writer.remove();
+        // It may stay open: others may have it too.
+        self.registered.deregister();
+    }
+}
+
+impl<F: AsFd> AsFd for Watched<F> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.registered.get().as_fd()
+    }
+}
+
+impl<F: AsFd + fmt::Debug> fmt::Debug for Watched<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watched").field(self.get_ref()).finish()
+    }
+}
+
+/// Descriptors of the program's.
+impl LoopHandle {
+    /// Calls `callback` in each turn in which `watched` can be read from, until it is
+    /// [removed](Self::remove_reader), replaced by another, or `watched` is dropped. asyncio's `add_reader`.
+    ///
+    /// A callback that panics is reported, and called again.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Watched};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use std::rc::Rc;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let near = Rc::new(near);
+    /// let watched = Watched::new(Rc::clone(&near));
+    /// let handle = event_loop.handle();
+    /// event_loop.add_reader(&watched, move || {
+    ///     let mut bytes = [0; 8];
+    ///     let count = (&*near).read(&mut bytes).unwrap();
+    ///     assert_eq!(&bytes[..count], b"ping");
+    ///     handle.stop();
+    /// })?;
+    /// far.write_all(b"ping")?;
+    /// event_loop.run_forever()?;
+    /// assert!(event_loop.remove_reader(&watched));
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where this loop has the descriptor already, as a socket or a transport of its own, or another loop
+    /// has it; where a task waits for it in that direction; where the loop is closed. The system's: it is a regular file.
+    pub fn add_reader<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
+        self.add_watcher(watched, Direction::Read, Box::new(callback))
+    }
+
+    /// As [`add_reader`](Self::add_reader), where `watched` can be written to. asyncio's `add_writer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](Self::add_reader).
+    pub fn add_writer<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
+        self.add_watcher(watched, Direction::Write, Box::new(callback))
+    }
+
+    /// Drops the callback that [`add_reader`](Self::add_reader) has set. `false` where there is none.
+    pub fn remove_reader<F: AsFd>(&self, watched: &Watched<F>) -> bool {
+        watched.reader.remove()
+    }
+
+    /// Drops the callback that [`add_writer`](Self::add_writer) has set. `false` where there is none.
+    pub fn remove_writer<F: AsFd>(&self, watched: &Watched<F>) -> bool {
+        watched.writer.remove()
+    }
+
+    fn add_watcher<F: AsFd>(
+        &self,
+        watched: &Watched<F>,
+        direction: Direction,
+        callback: Box<dyn FnMut()>,
+    ) -> Result<(), Exception> {
+        self.0.scheduler.check_open()?;
+        let source = watched.registered.source_in(&self.0.registry)?;
+        let watcher = Rc::new(Watcher {
+            source: Rc::clone(source),
+            direction,
+            callback: Cell::new(Some(callback)),
+            is_removed: Cell::new(false),
+        });
+        // To drop the former one's callback may be to replace this one.
+        if let Some(former) = watched.watchers(direction).0.replace(Rc::downgrade(&watcher)).upgrade() {
+            former.remove();
+        }
+        if watcher.is_removed.get() { Ok(()) } else { watcher.wait() }
+    }
+}
+
+/// The watcher of one direction, if there is one.
+#[derive(Default)]
+struct Watchers(Cell<Weak<Watcher>>);
+
+impl Watchers {
+    fn remove(&self) -> bool {
+        match self.0.take().upgrade() {
+            Some(watcher) => watcher.remove(),
+            None => false,
+        }
+    }
+}
+
+/// A callback for one direction of a descriptor.
+struct Watcher {
+    source: Rc<Source>,
+    direction: Direction,
+    /// Taken out while it runs.
+    callback: Cell<Option<Box<dyn FnMut()>>>,
+    is_removed: Cell<bool>,
+}
+
+impl Watcher {
+    /// Comes into the queue when the descriptor may be ready.
+    fn wait(self: Rc<Self>) -> Result<(), Exception> {
+        let source = Rc::clone(&self.source);
+        source.queue_when_ready(self.direction, self)
+    }
+
+    fn remove(&self) -> bool {
+        let waited = self.source.take_waiting(self.direction, ptr::from_ref(self).cast());
+        let callback = self.callback.take();
+        let was_there = !self.is_removed.replace(true);
+        drop((waited, callback));
+        was_there
+    }
+}
+
+impl Run for Watcher {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
+        let Some(mut callback) = self.callback.take() else { return };
+        if !descriptor::is_ready(self.source.fd(), self.direction) {
+            self.callback.set(Some(callback));
+            self.source.drained(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
+            if let Err(raised) = self.wait() {
+                // A task has begun to wait for it while this was in the queue.
+                scheduler.report(ErrorContext::new("a descriptor's callback is not called any more").caused_by(raised));
+            }
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(&mut callback));
+        if !self.is_removed.get() {
+            self.callback.set(Some(callback));
+            scheduler.push(Rc::clone(&self) as Rc<dyn Run>);
+        }
+        if let Err(panic) = outcome {
+            let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
+            scheduler.report(context.about(&*self.source));
+        }
+    }
+}

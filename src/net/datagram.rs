@@ -1,0 +1,218 @@
+//! Datagrams: `udp(7)`, `unix(7)`. Each operation moves one datagram, whole.
+
+use std::io;
+use std::net;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix;
+use std::path::Path;
+
+use super::Operation;
+use super::moving::{at, wraps};
+use crate::coroutine::Coroutine;
+use crate::event_loop::{Left, Registered};
+use crate::sys::{Direction, descriptor};
+use crate::task::Await;
+
+/// A UDP socket.
+///
+/// A datagram that is longer than the bytes it is to go to is cut off. What the network says of one that was sent (there
+/// is no such port) is raised by the next operation of a socket that is [connected](Self::connect), and the socket goes
+/// on: asyncio's `error_received`.
+///
+/// ```
+/// use innermost::{EventLoop, Step, UdpSocket, from_fn, yield_from};
+///
+/// let socket = UdpSocket::bind("127.0.0.1:0".parse()?)?;
+/// let address = socket.local_addr()?;
+/// let mut is_sent = false;
+/// let answer = EventLoop::new()?.run_until_complete(from_fn(move |mut sent| {
+///     if !is_sent {
+///         yield_from!(socket.send_to(b"ping", address), sent)?;
+///         is_sent = true;
+///     }
+///     yield_from!(socket.recv_from(&mut [0; 1500]), sent).map(Step::Return)
+/// }))?;
+/// assert_eq!(answer, (4, address));
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub struct UdpSocket(Registered<net::UdpSocket>);
+
+/// A Unix socket for datagrams, which arrive all, and in order.
+pub struct UnixDatagram(Registered<unix::net::UnixDatagram>);
+
+wraps!(UdpSocket(net::UdpSocket));
+wraps!(UnixDatagram(unix::net::UnixDatagram));
+
+/// The operations that both kinds have; they differ in their addresses.
+macro_rules! datagrams {
+    ($type:ident, $inner:ty, $address:ty) => {
+        impl $type {
+            /// Takes over a socket.
+            ///
+            /// # Errors
+            ///
+            /// The system's, from making it non-blocking.
+            pub fn from_std(socket: $inner) -> io::Result<Self> {
+                socket.set_nonblocking(true)?;
+                Ok(Self(Registered::new(socket)))
+            }
+
+            /// This socket's address.
+            ///
+            /// # Errors
+            ///
+            /// The system's.
+            pub fn local_addr(&self) -> io::Result<$address> {
+                self.0.get().local_addr()
+            }
+
+            /// The address that it is connected to.
+            ///
+            /// # Errors
+            ///
+            /// The system's: `NotConnected`.
+            pub fn peer_addr(&self) -> io::Result<$address> {
+                self.0.get().peer_addr()
+            }
+
+            /// Sends a datagram to the address that the socket is connected to; gives its length.
+            pub fn send<'a>(
+                &'a self,
+                bytes: &'a [u8],
+            ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+                Operation::new("send", move || {
+                    self.0
+                        .attempt(Direction::Write, |socket, _| Ok((socket.send(bytes)?, Left::More)))
+                        .map_err(|raised| at(raised, "send", self.as_fd()))
+                })
+            }
+
+            /// Waits for a datagram, puts it into `bytes`, and gives its length, which may be none.
+            pub fn recv<'a>(
+                &'a self,
+                bytes: &'a mut [u8],
+            ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+                Operation::new("recv", move || {
+                    self.0
+                        .attempt(Direction::Read, |socket, _| Ok((socket.recv(bytes)?, Left::More)))
+                        .map_err(|raised| at(raised, "recv", self.as_fd()))
+                })
+            }
+
+            /// The same, and gives the address that it has come from. asyncio's `sock_recvfrom_into`.
+            pub fn recv_from<'a>(
+                &'a self,
+                bytes: &'a mut [u8],
+            ) -> impl Coroutine<Yield = Await, Input = (), Return = (usize, $address)> + 'a {
+                Operation::new("recv_from", move || {
+                    self.0
+                        .attempt(Direction::Read, |socket, _| Ok((socket.recv_from(bytes)?, Left::More)))
+                        .map_err(|raised| at(raised, "recv_from", self.as_fd()))
+                })
+            }
+        }
+    };
+}
+
+datagrams!(UdpSocket, net::UdpSocket, SocketAddr);
+datagrams!(UnixDatagram, unix::net::UnixDatagram, unix::net::SocketAddr);
+
+impl UdpSocket {
+    /// A socket at `address`; port 0 picks one that is free.
+    ///
+    /// # Errors
+    ///
+    /// The system's: in use, not of this machine, not allowed.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::from_std(net::UdpSocket::bind(address)?)
+    }
+
+    /// Makes `address` the one that [`send`](Self::send) sends to, and takes only what comes from there.
+    ///
+    /// # Errors
+    ///
+    /// The system's: unreachable.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
+        self.0.get().connect(address)
+    }
+
+    /// Sends a datagram to `address`; gives its length. asyncio's `sock_sendto`.
+    pub fn send_to<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        address: SocketAddr,
+    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+        Operation::new("send_to", move || {
+            self.0
+                .attempt(Direction::Write, |socket, _| Ok((socket.send_to(bytes, address)?, Left::More)))
+                .map_err(|raised| raised.with_note(std::format!("send_to: {address}")))
+        })
+    }
+}
+
+impl UnixDatagram {
+    /// A socket at `path`, where nothing may be yet; what this makes there stays when the socket is gone.
+    ///
+    /// # Errors
+    ///
+    /// The system's: `AddrInUse` where there is something, not allowed, a path that is too long.
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::from_std(unix::net::UnixDatagram::bind(path)?)
+    }
+
+    /// A socket that has no address: nobody can send to it unless it is connected.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is free.
+    pub fn unbound() -> io::Result<Self> {
+        Self::from_std(unix::net::UnixDatagram::unbound()?)
+    }
+
+    /// Two sockets that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is free.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = unix::net::UnixDatagram::pair()?;
+        Ok((Self::from_std(one)?, Self::from_std(other)?))
+    }
+
+    /// Makes the socket at `path` the one that [`send`](Self::send) sends to, and takes only what comes from there.
+    ///
+    /// # Errors
+    ///
+    /// The system's: nobody is there.
+    pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.0.get().connect(path)
+    }
+
+    /// Sends a datagram to the socket at `path`; gives its length.
+    ///
+    /// Where that has no room, the system offers nothing to wait for: a [`ResourceBusy`](io::ErrorKind::ResourceBusy) is
+    /// raised. To wait for room, [`connect`](Self::connect) and [`send`](Self::send).
+    pub fn send_to<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        path: &'a Path,
+    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+        Operation::new("send_to", move || {
+            self.0
+                .attempt(Direction::Write, |socket, _| match socket.send_to(bytes, path) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
+                        Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
+                    }
+                    result => Ok((result?, Left::More)),
+                })
+                .map_err(|raised| raised.with_note(std::format!("send_to: {}", path.display())))
+        })
+    }
+}
+
+/// Whether what a datagram lacks room for is not the sender.
+#[cold]
+fn can_send(socket: &unix::net::UnixDatagram) -> bool {
+    descriptor::is_ready(socket.as_raw_fd(), Direction::Write)
+}

@@ -1,0 +1,197 @@
+//! Moving bytes through descriptors: what the streams of this room have in common.
+
+use std::format;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::string::{String, ToString};
+
+use socket2::{SockAddr, SockRef};
+
+use super::{Attempt, Buffer};
+use crate::coroutine::{Exception, Step};
+use crate::event_loop::{Left, Registered, SpareMemory};
+use crate::sys::Direction;
+
+/// A descriptor that bytes come from. Does not block.
+pub(super) trait Source: AsFd {
+    fn recv(&self, bytes: &mut [u8]) -> io::Result<(usize, Left)>;
+}
+
+/// A descriptor that bytes go to. Does not block.
+pub(super) trait Sink: AsFd {
+    fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)>;
+    fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)>;
+    fn finish(&self) -> io::Result<()>;
+}
+
+#[inline]
+pub(super) fn recv<S: Source>(registered: &Registered<S>, bytes: &mut [u8]) -> Attempt<usize> {
+    match registered.attempt(Direction::Read, |source, _| source.recv(bytes)) {
+        Err(raised) => Err(at(raised, "recv", registered.get().as_fd())),
+        done => done,
+    }
+}
+
+#[inline]
+pub(super) fn read<S: Source>(registered: &Registered<S>, buffer: &mut Buffer) -> Attempt<usize> {
+    let read = |source: &S, spare: &SpareMemory| match source.recv(buffer.room(spare)?) {
+        Ok((count @ 1.., left)) => {
+            buffer.filled(count, spare);
+            Ok((count, left))
+        }
+        nothing => {
+            buffer.filled(0, spare);
+            nothing
+        }
+    };
+    match registered.attempt(Direction::Read, read) {
+        Err(raised) => Err(at(raised, "read", registered.get().as_fd())),
+        done => done,
+    }
+}
+
+#[inline]
+pub(super) fn send<S: Sink>(registered: &Registered<S>, bytes: &[u8]) -> Attempt<usize> {
+    match registered.attempt(Direction::Write, |sink, _| sink.send(bytes)) {
+        Err(raised) => Err(at(raised, "send", registered.get().as_fd())),
+        done => done,
+    }
+}
+
+pub(super) fn send_vectored<S: Sink>(registered: &Registered<S>, slices: &[IoSlice<'_>]) -> Attempt<usize> {
+    registered
+        .attempt(Direction::Write, |sink, _| sink.send_vectored(slices))
+        .map_err(|raised| at(raised, "send_vectored", registered.get().as_fd()))
+}
+
+#[inline]
+pub(super) fn write_all<S: Sink>(registered: &Registered<S>, buffer: &mut Buffer) -> Attempt<()> {
+    while !buffer.is_empty() {
+        let write = |sink: &S, spare: &SpareMemory| {
+            let (count, left) = sink.send(buffer.bytes())?;
+            buffer.consume_into(count, spare);
+            Ok(((), left))
+        };
+        match registered.attempt(Direction::Write, write) {
+            Ok(Step::Return(())) => {}
+            Err(raised) => return Err(at(raised, "write_all", registered.get().as_fd())),
+            wanted => return wanted,
+        }
+    }
+    Ok(Step::Return(()))
+}
+
+pub(super) fn write_eof<S: Sink>(registered: &Registered<S>) -> Attempt<()> {
+    registered.get().finish().map_err(|error| at(error.into(), "write_eof", registered.get().as_fd()))?;
+    Ok(Step::Return(()))
+}
+
+/// A short read or write has found the end of what there was.
+#[inline]
+pub(super) const fn left(moved: usize, wanted: usize) -> Left {
+    if moved < wanted { Left::Nothing } else { Left::More }
+}
+
+/// The same, and what was done with which descriptor, where it is an error of the system.
+#[cold]
+pub(super) fn at(raised: Exception, operation: &str, fd: BorrowedFd<'_>) -> Exception {
+    if raised.downcast_ref::<io::Error>().is_none() {
+        return raised;
+    }
+    raised.with_note(format!("{operation}: {}", place(fd)))
+}
+
+/// Where a descriptor leads to, as far as it still knows: a connection that was reset has no peer any more.
+fn place(fd: BorrowedFd<'_>) -> String {
+    let number = fd.as_raw_fd();
+    let socket = SockRef::from(&fd);
+    let peer = socket.peer_addr().ok().and_then(|address| text(&address));
+    let here = || socket.local_addr().ok().and_then(|address| text(&address));
+    match (peer, here()) {
+        (Some(peer), _) => format!("fd {number}, peer {peer}"),
+        (None, Some(here)) => format!("fd {number}, at {here}"),
+        (None, None) => format!("fd {number}"),
+    }
+}
+
+fn text(address: &SockAddr) -> Option<String> {
+    match address.as_socket() {
+        Some(address) => Some(address.to_string()),
+        None => address.as_pathname().map(|path| path.display().to_string()),
+    }
+}
+
+/// Gives a stream the traits of its descriptor.
+macro_rules! moves_bytes {
+    (read $type:ty) => {
+        impl crate::net::ByteRead for $type {
+            #[inline]
+            fn attempt_recv(&self, bytes: &mut [u8]) -> crate::net::Attempt<usize> {
+                crate::net::moving::recv(&self.0, bytes)
+            }
+
+            #[inline]
+            fn attempt_read(&self, buffer: &mut crate::net::Buffer) -> crate::net::Attempt<usize> {
+                crate::net::moving::read(&self.0, buffer)
+            }
+        }
+    };
+    (write $type:ty) => {
+        impl crate::net::ByteWrite for $type {
+            #[inline]
+            fn attempt_send(&self, bytes: &[u8]) -> crate::net::Attempt<usize> {
+                crate::net::moving::send(&self.0, bytes)
+            }
+
+            fn attempt_write_eof(&self) -> crate::net::Attempt<()> {
+                crate::net::moving::write_eof(&self.0)
+            }
+
+            fn attempt_send_vectored(&self, slices: &[std::io::IoSlice<'_>]) -> crate::net::Attempt<usize> {
+                crate::net::moving::send_vectored(&self.0, slices)
+            }
+
+            #[inline]
+            fn attempt_write_all(&self, buffer: &mut crate::net::Buffer) -> crate::net::Attempt<()> {
+                crate::net::moving::write_all(&self.0, buffer)
+            }
+        }
+    };
+}
+pub(super) use moves_bytes;
+
+/// What all wrappers around a descriptor of the standard library's have.
+macro_rules! wraps {
+    ($type:ident($inner:ty)) => {
+        impl $type {
+            /// The standard library's own, for its options. What blocks there does not block here, but raises.
+            pub const fn get_ref(&self) -> &$inner {
+                self.0.get()
+            }
+
+            /// Gives it back to the standard library, non-blocking as it is, under a new number.
+            ///
+            /// # Errors
+            ///
+            /// The system's: no descriptor is free.
+            pub fn into_std(mut self) -> std::io::Result<$inner> {
+                let another = std::os::fd::AsFd::as_fd(&self).try_clone_to_owned()?;
+                self.0.deregister();
+                Ok(another.into())
+            }
+        }
+
+        impl std::os::fd::AsFd for $type {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.0.get().as_fd()
+            }
+        }
+
+        impl core::fmt::Debug for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(super) use wraps;

@@ -1,0 +1,226 @@
+//! Unix sockets for streams: `unix(7)`.
+
+use core::fmt;
+use core::time::Duration;
+use std::format;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
+use super::{BACKLOG, Operation};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::event_loop::{Left, Registered};
+use crate::sys::{Direction, descriptor, socket};
+use crate::task::Await;
+use crate::time::{Sleep, sleep};
+use crate::yield_from;
+
+/// Listens for connections at a path.
+pub struct UnixListener(Registered<net::UnixListener>);
+
+/// A connection within this machine.
+pub struct UnixStream(Registered<net::UnixStream>);
+
+wraps!(UnixListener(net::UnixListener));
+wraps!(UnixStream(net::UnixStream));
+moves_bytes!(read UnixStream);
+moves_bytes!(write UnixStream);
+
+impl UnixListener {
+    /// Listens at `path`, where nothing may be yet; what this makes there stays when the listener is gone.
+    ///
+    /// # Errors
+    ///
+    /// The system's: `AddrInUse` where there is something, not allowed, a path that is too long.
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        socket.listen(BACKLOG)?;
+        Ok(Self(Registered::new(OwnedFd::from(socket).into())))
+    }
+
+    /// Listens at an address that need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::from_std(net::UnixListener::bind_addr(address)?)
+    }
+
+    /// Takes over a listening socket.
+    ///
+    /// # Errors
+    ///
+    /// The system's, from making it non-blocking.
+    pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self(Registered::new(listener)))
+    }
+
+    /// Waits for a connection, and gives it with its peer's address, which nearly always is unnamed.
+    ///
+    /// No free descriptor (`EMFILE`, `ENFILE`) is raised, and the connection waits on: try again when one is free.
+    pub fn accept(&self) -> impl Coroutine<Yield = Await, Input = (), Return = (UnixStream, SocketAddr)> + '_ {
+        Operation::new("accept", || {
+            self.0
+                .attempt(Direction::Read, |listener, _| {
+                    let (stream, peer) = socket::accept_unix(listener)?;
+                    Ok(((UnixStream(Registered::new(stream)), peer), Left::More))
+                })
+                .map_err(|raised| at(raised, "accept", self.as_fd()))
+        })
+    }
+
+    /// The address at which it listens.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get().local_addr()
+    }
+}
+
+impl UnixStream {
+    /// Connects to `path`.
+    pub fn connect(path: impl AsRef<Path>) -> ConnectUnix {
+        ConnectUnix { path: path.as_ref().to_path_buf(), pause: FIRST_PAUSE, waiting: None }
+    }
+
+    /// Two ends that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// The system's: no descriptor is free.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = net::UnixStream::pair()?;
+        Ok((Self::from_std(one)?, Self::from_std(other)?))
+    }
+
+    /// Takes over a connection.
+    ///
+    /// # Errors
+    ///
+    /// The system's, from making it non-blocking.
+    pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self(Registered::new(stream)))
+    }
+
+    /// Closes one direction, or both: after [`Shutdown::Write`] the peer finds the end of the stream behind what was
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.get().shutdown(how)
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get().local_addr()
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get().peer_addr()
+    }
+}
+
+impl Source for net::UnixStream {
+    #[inline]
+    fn recv(&self, bytes: &mut [u8]) -> io::Result<(usize, Left)> {
+        let (count, is_cut_short) = descriptor::recv(self, bytes)?;
+        Ok((count, if is_cut_short { Left::More } else { left(count, bytes.len()) }))
+    }
+}
+
+impl Sink for net::UnixStream {
+    #[inline]
+    fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
+        let count = socket::send(self, bytes)?;
+        Ok((count, left(count, bytes.len())))
+    }
+
+    fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
+        let count = socket::send_vectored(self, slices)?;
+        Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// What [`UnixStream::connect`] makes. Dropped before it has ended, it connects to nothing.
+///
+/// A Unix socket connects at once or not at all: where a listener has as many connections in its backlog as it takes, the
+/// kernel offers nothing to wait for. So it is tried again after a while, for as long as it takes.
+pub struct ConnectUnix {
+    path: PathBuf,
+    pause: Duration,
+    waiting: Option<Sleep>,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+impl ConnectUnix {
+    fn attempt(&self) -> io::Result<UnixStream> {
+        let address = SockAddr::unix(&self.path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        socket.connect(&address)?;
+        Ok(UnixStream(Registered::new(OwnedFd::from(socket).into())))
+    }
+}
+
+impl Coroutine for ConnectUnix {
+    type Yield = Await;
+    type Input = ();
+    type Return = UnixStream;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if let Some(waiting) = &mut self.waiting {
+                yield_from!(waiting, sent)?;
+                self.waiting = None;
+            }
+            crate::coroutine::take_sent(&mut sent)?;
+            match self.attempt() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waiting = Some(sleep(self.pause));
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => {
+                    return Err(Exception::from(error).with_note(format!("connect: {}", self.path.display())));
+                }
+                Ok(stream) => return Ok(Step::Return(stream)),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("connect", &self.path)
+    }
+}
+
+impl fmt::Debug for ConnectUnix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connect({})", self.path.display())
+    }
+}

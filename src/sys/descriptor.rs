@@ -1,0 +1,74 @@
+//! What there is to ask of a descriptor that may be anything.
+
+use core::mem::MaybeUninit;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use super::{Direction, syscall};
+
+/// Whether operations on it return at once, whatever they find.
+///
+/// # Errors
+///
+/// The kernel's, from `fcntl(2)`.
+pub(crate) fn is_nonblocking(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
+    let flags = unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_GETFL))? };
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+/// Has operations on it return at once. That holds for all descriptors of the same open file, in whatever process.
+///
+/// # Errors
+///
+/// The kernel's, from `fcntl(2)`.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: as above.
+    let flags = unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_GETFL))? };
+    if flags & libc::O_NONBLOCK == 0 {
+        // SAFETY: as above.
+        unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK))? };
+    }
+    Ok(())
+}
+
+/// Whether an operation in that direction would not block now. Of a number that is not open: no.
+pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
+    let events = match direction {
+        Direction::Read => libc::POLLIN,
+        Direction::Write => libc::POLLOUT,
+    };
+    let mut asked = libc::pollfd { fd, events, revents: 0 };
+    // SAFETY: `asked` is one entry, readable and writable, until the call returns. It is no precondition that the number
+    // in it is open.
+    let count = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    count == 1 && asked.revents & libc::POLLNVAL == 0
+}
+
+/// Makes `fd` a descriptor of the file of `other`, and closes what it was before.
+///
+/// # Errors
+///
+/// The kernel's, from `dup3(2)`.
+pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: both are open, being borrowed, and stay so: what owns `fd` owns what it has become.
+    unsafe { syscall!(dup3(other.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC)) }.map(drop)
+}
+
+/// Receives from a stream socket; gives how many bytes came, and whether there may be more although they are fewer than
+/// was asked for: a read stops behind what its sender has attached descriptors to, and these are let go of here.
+///
+/// # Errors
+///
+/// The kernel's, from `recvmsg(2)`.
+pub(crate) fn recv(socket: impl AsFd, bytes: &mut [u8]) -> io::Result<(usize, bool)> {
+    let mut room = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    // SAFETY: all zero is a valid message: no address, no memory, nothing attached. It has private fields on some systems.
+    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    message.msg_iov = &raw mut room;
+    message.msg_iovlen = 1;
+    // SAFETY: `message` refers to one vector, and that to `bytes`, which the kernel may write; all live until the call
+    // returns.
+    let count = unsafe { syscall!(recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, 0))? };
+    Ok((count as usize, message.msg_flags & libc::MSG_CTRUNC != 0))
+}

@@ -1,0 +1,453 @@
+//! Connections in memory, which do to a machine what a network can do.
+//!
+//! ```text
+//!                 capacity                 latency
+//!   send --moves--> | in flight ------------------> arrived | --moves--> recv
+//!                   '---------- counted together ----------'
+//! ```
+//!
+//! Each direction is a [`Channel`]. What is sent counts against its capacity until it is read, so that a peer who does not
+//! read stops the sender. An end keeps its channels, and tells the other by them that it is gone.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use crate::coroutine::{Exception, Kind, Step};
+use crate::event_loop::EventLoop;
+use crate::net::{Attempt, ByteRead, ByteWrite};
+use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+
+/// Two ends of a connection in memory, which carries everything at once: [`MemoryPair`] makes worse ones.
+///
+/// ```
+/// use innermost::testing::{memory_pair, virtual_loop};
+/// use innermost::{Buffer, ByteRead, ByteWrite, Step, from_fn, yield_from};
+///
+/// let (near, far) = memory_pair();
+/// let event_loop = virtual_loop()?;
+/// event_loop.create_task(from_fn(move |mut sent| yield_from!(near.send(b"hello"), sent).map(Step::Return)))?;
+/// let mut buffer = Buffer::new();
+/// let length = event_loop
+///     .run_until_complete(from_fn(move |mut sent| yield_from!(far.read(&mut buffer), sent).map(Step::Return)))?;
+/// assert_eq!(length, 5);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+pub fn memory_pair() -> (MemoryStream, MemoryStream) {
+    MemoryPair::new().build()
+}
+
+/// How a connection in memory behaves: what [`memory_pair`] makes, with limits, delays, and faults.
+///
+/// ```
+/// use innermost::testing::MemoryPair;
+/// use std::time::Duration;
+///
+/// let mut sizes = [1, 7, 0].into_iter().cycle();
+/// let (near, far) = MemoryPair::new()
+///     .capacity(16)
+///     .latency(Duration::from_millis(20))
+///     .moves(move |_| sizes.next().unwrap())
+///     .reset_after(1000)
+///     .build();
+/// # drop((near, far));
+/// ```
+#[must_use = "it is nothing until it is built"]
+pub struct MemoryPair(Behaviour);
+
+struct Behaviour {
+    capacity: usize,
+    latency: Cell<Option<Latency>>,
+    moves: Cell<Option<Moves>>,
+    /// How many bytes may still be sent, in both directions, before the connection breaks.
+    until_reset: Cell<usize>,
+}
+
+/// The user's: taken out while one of them runs.
+type Latency = Box<dyn FnMut() -> Duration>;
+type Moves = Box<dyn FnMut(usize) -> usize>;
+
+impl MemoryPair {
+    /// 64 KiB in each direction, no latency, whole reads and writes, no faults.
+    pub fn new() -> Self {
+        Self(Behaviour {
+            capacity: 64 * 1024,
+            latency: Cell::new(None),
+            moves: Cell::new(None),
+            until_reset: Cell::new(usize::MAX),
+        })
+    }
+
+    /// How many bytes one end takes that the other has not read: one at least.
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.0.capacity = bytes.max(1);
+        self
+    }
+
+    /// How long everything is on its way, on the clock of the loop that runs.
+    pub fn latency(self, latency: Duration) -> Self {
+        self.latencies(move || latency)
+    }
+
+    /// How long each piece is on its way. None overtakes another.
+    pub fn latencies(self, latency: impl FnMut() -> Duration + 'static) -> Self {
+        self.0.latency.set(Some(Box::new(latency)));
+        self
+    }
+
+    /// How many bytes each operation moves, of those that it could. None at all: it would have blocked, and is tried
+    /// again in the next turn, so never always.
+    pub fn moves(self, moves: impl FnMut(usize) -> usize + 'static) -> Self {
+        self.0.moves.set(Some(Box::new(moves)));
+        self
+    }
+
+    /// Moves as many as comes, from few to all, and sometimes none. The same `seed` does the same again.
+    pub fn random_moves(self, seed: u64) -> Self {
+        let mut state = seed | 1;
+        self.moves(move |possible| {
+            // Marsaglia's xorshift.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let random = (state >> 32) as usize;
+            match random % 4 {
+                0 => random / 4 % 3,
+                1 => possible,
+                _ => 1 + random / 4 % possible,
+            }
+        })
+    }
+
+    /// Breaks the connection as soon as so many bytes have been sent, in both directions together.
+    pub fn reset_after(self, bytes: usize) -> Self {
+        self.0.until_reset.set(bytes);
+        self
+    }
+
+    /// The two ends.
+    pub fn build(self) -> (MemoryStream, MemoryStream) {
+        let behaviour = Rc::new(self.0);
+        let channel = || Rc::new(Channel::new(Rc::clone(&behaviour)));
+        let (there, back) = (channel(), channel());
+        let near = MemoryStream { incoming: Rc::clone(&back), outgoing: Rc::clone(&there) };
+        if behaviour.until_reset.get() == 0 {
+            near.reset();
+        }
+        (near, MemoryStream { incoming: there, outgoing: back })
+    }
+}
+
+impl Default for MemoryPair {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryPair").field("capacity", &self.0.capacity).finish_non_exhaustive()
+    }
+}
+
+/// One end of a connection in memory. Dropped, it leaves its peer what was sent, and then the end of the stream; what the
+/// peer sends from then on is a `BrokenPipe`.
+pub struct MemoryStream {
+    incoming: Rc<Channel>,
+    outgoing: Rc<Channel>,
+}
+
+impl MemoryStream {
+    /// Breaks the connection: what is on its way is lost, and both ends raise `ConnectionReset`.
+    pub fn reset(&self) {
+        self.incoming.reset();
+        self.outgoing.reset();
+    }
+}
+
+impl ByteRead for MemoryStream {
+    fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize> {
+        self.incoming.recv(bytes)
+    }
+}
+
+impl ByteWrite for MemoryStream {
+    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+        let attempt = self.outgoing.send(bytes);
+        if self.outgoing.behaviour.until_reset.get() == 0 {
+            self.reset();
+        }
+        attempt
+    }
+
+    fn attempt_write_eof(&self) -> Attempt<()> {
+        self.outgoing.check()?;
+        self.outgoing.finish();
+        Ok(Step::Return(()))
+    }
+}
+
+impl Drop for MemoryStream {
+    fn drop(&mut self) {
+        self.outgoing.finish();
+        self.incoming.abandon();
+    }
+}
+
+impl fmt::Debug for MemoryStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStream").field("incoming", &self.incoming).field("outgoing", &self.outgoing).finish()
+    }
+}
+
+/// One direction. Nothing is borrowed while something of the user's runs.
+struct Channel {
+    behaviour: Rc<Behaviour>,
+    arrived: RefCell<VecDeque<u8>>,
+    in_flight: Cell<usize>,
+    /// When the last of these arrives: the next comes no earlier.
+    last_arrival: Cell<Duration>,
+    stage: Cell<Stage>,
+    /// Whether the end of the stream has arrived as well.
+    has_ended: Cell<bool>,
+    reader: Cell<Option<Rc<dyn Erased>>>,
+    writer: Cell<Option<Rc<dyn Erased>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// No more will be sent.
+    Finished,
+    /// Nobody will read what is sent.
+    Abandoned,
+    Reset,
+}
+
+impl Channel {
+    fn new(behaviour: Rc<Behaviour>) -> Self {
+        Self {
+            behaviour,
+            arrived: RefCell::default(),
+            in_flight: Cell::new(0),
+            last_arrival: Cell::new(Duration::ZERO),
+            stage: Cell::new(Stage::Open),
+            has_ended: Cell::new(false),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        }
+    }
+
+    fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Attempt<usize> {
+        if self.stage.get() == Stage::Reset {
+            return Err(self.broken());
+        }
+        let possible = bytes.len().min(self.arrived.borrow().len());
+        if possible == 0 {
+            return Ok(match bytes.is_empty() || self.has_ended() {
+                true => Step::Return(0),
+                false => Step::Yield(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>))),
+            });
+        }
+        // The user's function may have read some, too.
+        let count = self.share(possible).min(self.arrived.borrow().len());
+        if count == 0 {
+            return Ok(Step::Yield(Await::NextTurn));
+        }
+        for (to, from) in bytes.iter_mut().zip(self.arrived.borrow_mut().drain(..count)) {
+            *to = from;
+        }
+        wake(&self.writer);
+        Ok(Step::Return(count))
+    }
+
+    fn send(self: &Rc<Self>, bytes: &[u8]) -> Attempt<usize> {
+        self.check()?;
+        let possible = bytes.len().min(self.room());
+        if possible == 0 {
+            return Ok(match bytes.is_empty() {
+                true => Step::Return(0),
+                false => Step::Yield(Await::Writable(Awaited::new(Rc::clone(self) as Rc<_>))),
+            });
+        }
+        let count = self.share(possible).min(self.room()).min(self.behaviour.until_reset.get());
+        if count == 0 {
+            return Ok(Step::Yield(Await::NextTurn));
+        }
+        self.behaviour.until_reset.update(|left| left - count);
+        self.dispatch(bytes[..count].to_vec(), |channel, bytes| channel.arrive(&bytes))?;
+        Ok(Step::Return(count))
+    }
+
+    /// How many of so many bytes an operation moves: none where its task has had its share of the turn, as at a socket.
+    fn share(&self, possible: usize) -> usize {
+        if EventLoop::running().is_ok_and(|event_loop| !event_loop.spend()) {
+            return 0;
+        }
+        let Some(mut moves) = self.behaviour.moves.take() else { return possible };
+        let count = moves(possible).min(possible);
+        self.behaviour.moves.set(Some(moves));
+        count
+    }
+
+    fn has_ended(&self) -> bool {
+        // Where no loop ran when it was said, it has overtaken what is on its way.
+        self.has_ended.get() && self.in_flight.get() == 0
+    }
+
+    fn room(&self) -> usize {
+        self.behaviour.capacity - self.in_flight.get() - self.arrived.borrow().len()
+    }
+
+    /// Has something arrive when its time has come: at once, where there is no latency.
+    fn dispatch(self: &Rc<Self>, bytes: Vec<u8>, arrive: fn(&Self, Vec<u8>)) -> Result<(), Exception> {
+        let Some(mut latency) = self.behaviour.latency.take() else {
+            arrive(self, bytes);
+            return Ok(());
+        };
+        let delay = latency();
+        self.behaviour.latency.set(Some(latency));
+        let event_loop = EventLoop::running()?;
+        let arrival = event_loop.time().saturating_add(delay).max(self.last_arrival.get());
+        let (channel, count) = (Rc::clone(self), bytes.len());
+        event_loop.call_at(arrival, move || {
+            if channel.stage.get() != Stage::Reset {
+                channel.in_flight.set(channel.in_flight.get() - count);
+                arrive(&channel, bytes);
+            }
+        })?;
+        self.last_arrival.set(arrival);
+        self.in_flight.set(self.in_flight.get() + count);
+        Ok(())
+    }
+
+    fn arrive(&self, bytes: &[u8]) {
+        self.arrived.borrow_mut().extend(bytes);
+        wake(&self.reader);
+    }
+
+    fn end(&self) {
+        self.has_ended.set(true);
+        wake(&self.reader);
+    }
+
+    /// No more will be sent.
+    fn finish(self: &Rc<Self>) {
+        if self.stage.get() == Stage::Open {
+            self.stage.set(Stage::Finished);
+            wake(&self.writer);
+            // Where no loop runs, nothing is on its way any more, for ever.
+            if self.dispatch(Vec::new(), |channel, _| channel.end()).is_err() {
+                self.end();
+            }
+        }
+    }
+
+    /// Nobody will read any more.
+    fn abandon(&self) {
+        if self.stage.get() != Stage::Reset {
+            self.stage.set(Stage::Abandoned);
+            drop(self.arrived.take());
+            // Who waits to read waits for an end that is gone, and may find out.
+            wake(&self.reader);
+            wake(&self.writer);
+        }
+    }
+
+    fn reset(&self) {
+        self.stage.set(Stage::Reset);
+        drop(self.arrived.take());
+        wake(&self.reader);
+        wake(&self.writer);
+    }
+
+    /// # Errors
+    ///
+    /// Why nothing can be sent any more.
+    fn check(&self) -> Result<(), Exception> {
+        if self.stage.get() == Stage::Open { Ok(()) } else { Err(self.broken()) }
+    }
+
+    #[cold]
+    fn broken(&self) -> Exception {
+        io::Error::from(match self.stage.get() {
+            Stage::Reset => io::ErrorKind::ConnectionReset,
+            _ => io::ErrorKind::BrokenPipe,
+        })
+        .into()
+    }
+
+    fn is_ready(&self, what: Readied) -> bool {
+        match what {
+            Readied::First => self.stage.get() == Stage::Reset || self.has_ended() || !self.arrived.borrow().is_empty(),
+            Readied::Second | Readied::Place(_) => self.stage.get() != Stage::Open || self.room() > 0,
+        }
+    }
+
+    const fn waiter(&self, what: Readied) -> &Cell<Option<Rc<dyn Erased>>> {
+        match what {
+            Readied::First => &self.reader,
+            Readied::Second | Readied::Place(_) => &self.writer,
+        }
+    }
+}
+
+fn wake(waiter: &Cell<Option<Rc<dyn Erased>>>) {
+    if let Some(task) = waiter.take() {
+        task.wake();
+    }
+}
+
+impl WaitTarget for Channel {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        if self.is_ready(what) {
+            task.wake();
+            return Ok(());
+        }
+        let waiter = self.waiter(what);
+        if let Some(former) = waiter.take() {
+            waiter.set(Some(former));
+            let text = "another task is already waiting for this stream in the same direction";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
+        waiter.set(Some(task));
+        Ok(())
+    }
+
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
+        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+    }
+
+    fn raised(&self, _: Readied) -> Option<Exception> {
+        None
+    }
+
+    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        let waiter = self.waiter(what);
+        match waiter.take() {
+            Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run as Rc<_>),
+            another => {
+                waiter.set(another);
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.stage.get() {
+            Stage::Open => "open",
+            Stage::Finished => "finished",
+            Stage::Abandoned => "abandoned",
+            Stage::Reset => "reset",
+        };
+        let (arrived, in_flight) = (self.arrived.borrow().len(), self.in_flight.get());
+        write!(f, "memory({stage}, {arrived} bytes arrived, {in_flight} in flight)")
+    }
+}

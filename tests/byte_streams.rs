@@ -1,0 +1,24 @@
+//! Byte streams: one machine over everything that carries bytes, and each kind's own ways.
+//!
+//! Cannot arise here: a descriptor's number that is closed and used again while it is read from (a stream owns it), and
+//! two registrations of one descriptor (a stream makes one).
+
+#[path = "byte_streams/datagrams.rs"]
+mod datagrams;
+#[path = "byte_streams/errors.rs"]
+mod errors;
+#[path = "byte_streams/kinds.rs"]
+mod kinds;
+#[path = "byte_streams/machines.rs"]
+mod machines;
+#[path = "byte_streams/memory.rs"]
+mod memory;
+#[path = "byte_streams/pipes.rs"]
+mod pipes;
+#[path = "byte_streams/progress.rs"]
+mod progress;
+#[path = "sockets/support.rs"]
+#[allow(dead_code, reason = "not all of it is used here")]
+mod support;
+#[path = "byte_streams/unix.rs"]
+mod unix;
