@@ -2,6 +2,7 @@
 //! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
+//!  L4   stream                    a connection as a reader and a writer whose operations are awaited
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
 //!       transport                 protocols, their transports, servers
 //!       runner       signal       run, Ctrl-C; the signals' names
@@ -111,6 +112,9 @@
 //! | `asyncio.Server` | [`Server`] |
 //! | `loop.create_datagram_endpoint` | [`LoopHandle::create_datagram_endpoint`] |
 //! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
+//! | `open_connection`, `open_unix_connection`, `open_connection(sock=…)` | [`LoopHandle::open_connection`], [`open_unix_connection`](LoopHandle::open_unix_connection), [`open_connection_at`](LoopHandle::open_connection_at) |
+//! | `start_server`, `start_unix_server`, `start_server(sock=…)` | [`LoopHandle::start_server`], [`start_unix_server`](LoopHandle::start_unix_server), [`start_server_at`](LoopHandle::start_server_at) |
+//! | `StreamReader`, `StreamWriter`, `IncompleteReadError`, `LimitOverrunError` | [`stream`] |
 //! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`] |
 //! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
 //! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
@@ -170,6 +174,8 @@ pub mod selector {
 #[cfg(feature = "std")]
 pub mod signal;
 #[cfg(feature = "std")]
+pub mod stream;
+#[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
 mod sys;
@@ -204,6 +210,8 @@ pub use self::net::{
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
+#[cfg(feature = "std")]
+pub use self::stream::{StreamReader, StreamWriter};
 #[cfg(feature = "std")]
 pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
 #[cfg(feature = "std")]

@@ -1,0 +1,295 @@
+//! What the two ends of a stream and its transport have in common, and who waits for it.
+//!
+//! Invariants:
+//!
+//! 1. A task stands in one of the places to wait from the moment its yield comes to its task until it is woken or
+//!    cancelled, and no longer. Nobody else is in the reader's place.
+//! 2. Whoever is woken looks again: nothing is handed over by waking.
+
+use core::cell::{Cell, OnceCell, RefCell};
+use core::fmt;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::LIMIT;
+use super::bytes::Bytes;
+use crate::coroutine::{Exception, Kind};
+use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::transport::Transport;
+
+pub(super) struct Channel {
+    /// Set when the connection is made. A reader that is fed by hand has none.
+    pub(super) transport: OnceCell<Transport>,
+    pub(super) bytes: RefCell<Bytes>,
+    pub(super) limit: Cell<usize>,
+    pub(super) has_ended: Cell<bool>,
+    failure: RefCell<Option<Exception>>,
+    reading_paused: Cell<bool>,
+    /// Nobody will read any more.
+    abandoned: Cell<bool>,
+    /// Whether something has come since somebody began to wait.
+    news: Cell<bool>,
+    writing_paused: Cell<bool>,
+    /// Whether a `drain` of a closing connection has let others run.
+    pub(super) has_yielded: Cell<bool>,
+    /// How the connection has ended, once it has.
+    end: RefCell<Option<Option<Exception>>>,
+    reader: Cell<Option<Rc<dyn Erased>>>,
+    drainers: RefCell<Vec<Rc<dyn Erased>>>,
+    closers: RefCell<Vec<Rc<dyn Erased>>>,
+}
+
+/// For what a task waits.
+const DATA: Readied = Readied::First;
+const DRAINED: Readied = Readied::Second;
+const CLOSED: Readied = Readied::Place(0);
+
+impl Channel {
+    pub(super) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            transport: OnceCell::new(),
+            bytes: RefCell::default(),
+            limit: Cell::new(LIMIT),
+            has_ended: Cell::new(false),
+            failure: RefCell::new(None),
+            reading_paused: Cell::new(false),
+            abandoned: Cell::new(false),
+            news: Cell::new(false),
+            writing_paused: Cell::new(false),
+            has_yielded: Cell::new(false),
+            end: RefCell::new(None),
+            reader: Cell::new(None),
+            drainers: RefCell::default(),
+            closers: RefCell::default(),
+        })
+    }
+}
+
+/// What comes.
+impl Channel {
+    #[inline]
+    pub(super) fn feed(&self, data: &[u8]) {
+        if data.is_empty() || self.abandoned.get() {
+            return;
+        }
+        let mut bytes = self.bytes.borrow_mut();
+        bytes.extend(data);
+        let len = bytes.len();
+        drop(bytes);
+        self.wake_reader();
+        if len > self.limit.get().saturating_mul(2)
+            && !self.reading_paused.get()
+            && let Some(transport) = self.transport.get()
+        {
+            transport.pause_reading();
+            self.reading_paused.set(true);
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.has_ended.set(true);
+        self.wake_reader();
+    }
+
+    pub(super) fn fail(&self, raised: Exception) {
+        let former = self.failure.replace(Some(raised));
+        drop(former);
+        self.wake_reader();
+    }
+
+    pub(super) fn failure(&self) -> Option<Exception> {
+        self.failure.borrow().clone()
+    }
+
+    /// # Errors
+    ///
+    /// What was set as the reader's exception, by the connection or by hand.
+    #[inline]
+    pub(super) fn check(&self) -> Result<(), Exception> {
+        self.failure().map_or(Ok(()), Err)
+    }
+
+    fn wake_reader(&self) {
+        self.news.set(true);
+        if let Some(task) = self.reader.take() {
+            task.wake();
+        }
+    }
+
+    /// Begins to wait for more.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where somebody else waits.
+    pub(super) fn wait_for_data(self: &Rc<Self>, operation: &str) -> Result<Await, Exception> {
+        if let Some(task) = self.reader.take() {
+            self.reader.set(Some(task));
+            let text = "() called while another coroutine is already waiting for incoming data";
+            return Err(Exception::message(Kind::RuntimeError, std::format!("{operation}{text}")));
+        }
+        self.resume_reading();
+        self.news.set(false);
+        Ok(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>)))
+    }
+
+    /// Whether there is nothing to read, but there may be.
+    #[inline]
+    pub(super) fn has_nothing_yet(&self) -> bool {
+        !self.has_ended.get() && self.bytes.borrow().is_empty()
+    }
+
+    /// Reads so many bytes, or all there are.
+    #[inline]
+    pub(super) fn take(&self, count: usize) -> Vec<u8> {
+        let taken = self.bytes.borrow_mut().take(count);
+        self.was_read();
+        taken
+    }
+
+    /// Something was read: goes on reading if there is room.
+    #[inline]
+    pub(super) fn was_read(&self) {
+        if self.reading_paused.get() && self.bytes.borrow().len() <= self.limit.get() {
+            self.resume_reading();
+        }
+    }
+
+    fn resume_reading(&self) {
+        if self.reading_paused.replace(false)
+            && let Some(transport) = self.transport.get()
+        {
+            transport.resume_reading();
+        }
+    }
+
+    /// Nobody will read any more: what comes is thrown away, so that the end of the connection is still seen.
+    pub(super) fn abandon(&self) {
+        self.abandoned.set(true);
+        self.bytes.borrow_mut().clear();
+        self.resume_reading();
+    }
+}
+
+/// What leaves.
+impl Channel {
+    pub(super) fn set_writing_paused(&self, paused: bool) {
+        self.writing_paused.set(paused);
+        if !paused {
+            wake_all(&self.drainers);
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn lose(&self, error: Option<Exception>) {
+        match &error {
+            None => self.end(),
+            Some(raised) => self.fail(raised.clone()),
+        }
+        let former = self.end.replace(Some(error));
+        drop(former);
+        wake_all(&self.closers);
+        wake_all(&self.drainers);
+    }
+
+    /// How the connection has ended, if it has.
+    pub(super) fn how_ended(&self) -> Option<Result<(), Exception>> {
+        self.end.borrow().as_ref().map(|end| end.clone().map_or(Ok(()), Err))
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.borrow().is_some()
+    }
+
+    pub(super) fn must_drain(&self) -> bool {
+        self.writing_paused.get() && !self.is_over()
+    }
+
+    pub(super) fn wait_until_drained(self: &Rc<Self>) -> Await {
+        Await::Writable(Awaited::new(Rc::clone(self) as Rc<_>))
+    }
+
+    pub(super) fn wait_until_closed(self: &Rc<Self>) -> Await {
+        Await::Place(Awaited::new(Rc::clone(self) as Rc<_>), 0)
+    }
+}
+
+fn wake_all(waiting: &RefCell<Vec<Rc<dyn Erased>>>) {
+    for task in waiting.take() {
+        task.wake();
+    }
+}
+
+/// Takes the task at that address out.
+fn take_from(waiting: &RefCell<Vec<Rc<dyn Erased>>>, task: *const ()) -> Option<Rc<dyn Erased>> {
+    let mut waiting = waiting.borrow_mut();
+    let place = waiting.iter().position(|run| Rc::as_ptr(run).cast::<()>() == task)?;
+    Some(waiting.remove(place))
+}
+
+impl WaitTarget for Channel {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        let is_done = match what {
+            DATA => self.news.get(),
+            DRAINED => !self.must_drain(),
+            CLOSED | Readied::Place(_) => self.is_over(),
+        };
+        if is_done {
+            task.wake();
+            return Ok(());
+        }
+        match what {
+            DATA => match self.reader.replace(Some(task)) {
+                None => {}
+                former => {
+                    let refused = self.reader.replace(former);
+                    drop(refused);
+                    let text = "another coroutine is already waiting for incoming data";
+                    return Err(Exception::message(Kind::RuntimeError, text));
+                }
+            },
+            DRAINED => self.drainers.borrow_mut().push(task),
+            CLOSED | Readied::Place(_) => self.closers.borrow_mut().push(task),
+        }
+        Ok(())
+    }
+
+    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
+        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
+    }
+
+    fn raised(&self, _: Readied) -> Option<Exception> {
+        None
+    }
+
+    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        let taken = match what {
+            DATA => match self.reader.take() {
+                Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run),
+                another => {
+                    self.reader.set(another);
+                    None
+                }
+            },
+            DRAINED => take_from(&self.drainers, task),
+            CLOSED | Readied::Place(_) => take_from(&self.closers, task),
+        };
+        taken.map(|run| run as Rc<_>)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrived = self.bytes.try_borrow().map_or(0, |bytes| bytes.len());
+        write!(f, "stream({arrived} bytes arrived")?;
+        for (text, holds) in [
+            ("eof", self.has_ended.get()),
+            ("reading paused", self.reading_paused.get()),
+            ("writing paused", self.writing_paused.get()),
+        ] {
+            if holds {
+                write!(f, ", {text}")?;
+            }
+        }
+        f.write_str(")")
+    }
+}

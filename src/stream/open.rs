@@ -1,0 +1,227 @@
+//! Streams that are made: `open_connection`, `start_server` and their like.
+
+use core::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::channel::Channel;
+use super::protocol::Feeding;
+use super::{StreamReader, StreamWriter};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::event_loop::LoopHandle;
+use crate::task::{Await, Awaitable, ErrorContext};
+use crate::transport::{Addresses, CreateConnection, CreateServer, Transport};
+
+/// Streams.
+impl LoopHandle {
+    /// Connects by TCP, and gives a reader and a writer. Where there are several addresses, they are tried one after the
+    /// other. asyncio's `open_connection`.
+    ///
+    /// See [`start_server`](Self::start_server) for an example.
+    pub fn open_connection(&self, addresses: impl Into<Addresses>) -> OpenConnection {
+        let channel = Channel::new();
+        let connecting = self.create_connection(factory(&channel), addresses);
+        OpenConnection { connecting, channel }
+    }
+
+    /// Connects to the Unix socket at `path`. asyncio's `open_unix_connection`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a path that is too long, or has a zero byte in it.
+    pub fn open_unix_connection(&self, path: impl AsRef<Path>) -> io::Result<OpenConnection> {
+        let channel = Channel::new();
+        let connecting = self.create_unix_connection(factory(&channel), path)?;
+        Ok(OpenConnection { connecting, channel })
+    }
+
+    /// Makes a reader and a writer of a stream socket that is connected. asyncio's `open_connection(sock=…)`.
+    ///
+    /// Raises `ValueError` for a socket that is no stream.
+    pub fn open_connection_at(&self, socket: impl Into<OwnedFd>) -> OpenConnection {
+        let channel = Channel::new();
+        let connecting = self.connect_accepted_socket(factory(&channel), socket);
+        OpenConnection { connecting, channel }
+    }
+
+    /// Listens at each of `addresses`, and runs what `handler` makes as a task for each connection that comes. Gives the
+    /// [`Server`](crate::Server) when it listens; its options are those of
+    /// [`create_server`](Self::create_server). asyncio's `start_server`.
+    ///
+    /// A handler that raises is reported to the loop's exception handler, and its connection closed; one that is cancelled
+    /// has its connection closed and nothing more.
+    ///
+    /// ```
+    /// use innermost::stream::{StreamReader, StreamWriter};
+    /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+    ///
+    /// /// Sends each line back.
+    /// struct Echo {
+    ///     reader: StreamReader,
+    ///     writer: StreamWriter,
+    ///     written: bool,
+    /// }
+    ///
+    /// impl Coroutine for Echo {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = ();
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         loop {
+    ///             if self.written {
+    ///                 yield_from!(self.writer.drain(), sent)?;
+    ///                 self.written = false;
+    ///             }
+    ///             let line = yield_from!(self.reader.read_line(), sent)?;
+    ///             if line.is_empty() {
+    ///                 return Ok(Step::Return(()));
+    ///             }
+    ///             self.writer.write(&line)?;
+    ///             self.written = true;
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let echo = |reader, writer| Echo { reader, writer, written: false };
+    /// let server = event_loop.run_until_complete(event_loop.start_server(echo, ([127, 0, 0, 1], 0)))?;
+    ///
+    /// let connecting = event_loop.open_connection(server.local_addrs()[0]);
+    /// let (reader, writer) = event_loop.run_until_complete(connecting)?;
+    /// writer.write(b"hello\n")?;
+    /// assert_eq!(event_loop.run_until_complete(reader.read_line())?, b"hello\n");
+    /// writer.close();
+    /// event_loop.run_until_complete(writer.wait_closed())?;
+    /// server.close();
+    /// event_loop.run_until_complete(server.wait_closed())?;
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn start_server<C>(
+        &self,
+        handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
+        addresses: impl Into<Addresses>,
+    ) -> CreateServer
+    where
+        C: Awaitable<Return = ()> + 'static,
+    {
+        self.create_server(serving(self, handler), addresses)
+    }
+
+    /// Listens at a Unix socket: as [`start_server`](Self::start_server) and
+    /// [`create_unix_server`](Self::create_unix_server). asyncio's `start_unix_server`.
+    pub fn start_unix_server<C>(
+        &self,
+        handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
+        path: impl AsRef<Path>,
+    ) -> CreateServer
+    where
+        C: Awaitable<Return = ()> + 'static,
+    {
+        self.create_unix_server(serving(self, handler), path)
+    }
+
+    /// Serves at a ready-made stream socket, which is bound. asyncio's `start_server(sock=…)`.
+    ///
+    /// Raises `ValueError` for a socket that is no stream.
+    pub fn start_server_at<C>(
+        &self,
+        handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
+        socket: impl Into<OwnedFd>,
+    ) -> CreateServer
+    where
+        C: Awaitable<Return = ()> + 'static,
+    {
+        self.create_server_at(serving(self, handler), socket)
+    }
+}
+
+fn factory(channel: &Rc<Channel>) -> impl FnOnce() -> Feeding + 'static {
+    let channel = Rc::clone(channel);
+    || Feeding::new(channel)
+}
+
+fn ends(channel: &Rc<Channel>, transport: &Transport) -> (StreamReader, StreamWriter) {
+    (StreamReader(Rc::clone(channel)), StreamWriter::new(channel, transport))
+}
+
+/// A factory of protocols each of which begins a task.
+fn serving<C>(
+    event_loop: &LoopHandle,
+    handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
+) -> impl FnMut() -> Feeding + 'static
+where
+    C: Awaitable<Return = ()> + 'static,
+{
+    let (event_loop, handler) = (event_loop.clone(), Rc::new(handler));
+    move || {
+        let (event_loop, handler) = (event_loop.clone(), Rc::clone(&handler));
+        Feeding::serving(move |channel, transport| {
+            let (reader, writer) = ends(channel, transport);
+            let transport = transport.clone();
+            match event_loop.create_task(handler(reader, writer)) {
+                Ok(task) => {
+                    let of = event_loop.clone();
+                    task.add_done_callback(move |task| ended(&of, &transport, task.exception()));
+                }
+                Err(refused) => ended(&event_loop, &transport, Ok(Some(refused))),
+            }
+        })
+    }
+}
+
+/// A handler has ended: well, by an exception, or by being cancelled.
+fn ended(event_loop: &LoopHandle, transport: &Transport, outcome: Result<Option<Exception>, Exception>) {
+    match outcome {
+        Ok(None) => {}
+        Err(_cancelled) => transport.close(),
+        Ok(Some(raised)) => {
+            let context = ErrorContext::new("Unhandled exception in client_connected_cb").caused_by(raised);
+            event_loop.call_exception_handler(context.about(transport));
+            transport.close();
+        }
+    }
+}
+
+/// What [`LoopHandle::open_connection`] and its like make: options, and then the coroutine. Dropped before it has ended,
+/// it closes what it has opened.
+#[must_use = "a connection is made by whoever delegates to this"]
+pub struct OpenConnection {
+    connecting: CreateConnection,
+    channel: Rc<Channel>,
+}
+
+impl OpenConnection {
+    /// Connects from this address of this machine; port 0 leaves the port to the system.
+    pub fn local_addr(mut self, address: SocketAddr) -> Self {
+        self.connecting = self.connecting.local_addr(address);
+        self
+    }
+}
+
+impl Coroutine for OpenConnection {
+    type Yield = Await;
+    type Input = ();
+    type Return = (StreamReader, StreamWriter);
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        Ok(match self.connecting.resume(sent)? {
+            Step::Return(transport) => Step::Return(ends(&self.channel, &transport)),
+            Step::Yield(wanted) => Step::Yield(wanted),
+            Step::Delegate(frame) => Step::Delegate(frame),
+        })
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("open_connection", &self.connecting)
+    }
+}
+
+impl fmt::Debug for OpenConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenConnection({:?})", self.connecting)
+    }
+}

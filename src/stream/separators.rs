@@ -1,0 +1,126 @@
+//! What ends a piece of a stream, and how it is found.
+
+use core::ops::Range;
+use std::vec::Vec;
+
+use smallvec::SmallVec;
+
+/// One separator, or several of which each will do: what [`StreamReader::read_until`](super::StreamReader::read_until)
+/// reads up to. asyncio takes `bytes`, or a tuple of them.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use innermost::stream::StreamReader;
+///
+/// let reader = StreamReader::new();
+/// reader.feed_data(b"one;two.three;")?;
+/// let event_loop = EventLoop::new()?;
+/// let either: [&[u8]; 2] = [b";", b"."];
+/// assert_eq!(event_loop.run_until_complete(reader.read_until(either))?, b"one;");
+/// assert_eq!(event_loop.run_until_complete(reader.read_until(either))?, b"two.");
+/// assert_eq!(event_loop.run_until_complete(reader.read_until(";"))?, b"three;");
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// It is this for `str`, bytes (slices, arrays, vectors), arrays and slices of byte slices, and references to these.
+pub trait Separators: sealed::Separators {}
+
+impl<S: sealed::Separators + ?Sized> Separators for S {}
+
+mod sealed {
+    pub trait Separators {
+        /// The separator of this number, from 0 on; `None` where there are no more.
+        fn separator(&self, number: usize) -> Option<&[u8]>;
+    }
+}
+
+/// Implements it for what is one separator.
+macro_rules! one {
+    ($([$($generic:tt)*] $type:ty),* $(,)?) => { $(
+        impl<$($generic)*> sealed::Separators for $type {
+            #[inline]
+            fn separator(&self, number: usize) -> Option<&[u8]> {
+                (number == 0).then(|| AsRef::<[u8]>::as_ref(self))
+            }
+        }
+    )* };
+}
+
+one!([] [u8], [] str, [] Vec<u8>, [const N: usize] [u8; N]);
+
+impl sealed::Separators for [&[u8]] {
+    fn separator(&self, number: usize) -> Option<&[u8]> {
+        self.get(number).copied()
+    }
+}
+
+impl<const N: usize> sealed::Separators for [&[u8]; N] {
+    fn separator(&self, number: usize) -> Option<&[u8]> {
+        self.get(number).copied()
+    }
+}
+
+impl<S: sealed::Separators + ?Sized> sealed::Separators for &S {
+    fn separator(&self, number: usize) -> Option<&[u8]> {
+        (**self).separator(number)
+    }
+}
+
+pub(super) fn each<S: Separators + ?Sized>(separators: &S) -> impl Iterator<Item = &[u8]> {
+    (0..).map_while(|number| separators.separator(number))
+}
+
+/// Where a separator stands.
+pub(super) type Match = Range<usize>;
+
+/// The match that ends first, and the shortest of those; only those that begin at `from` or behind it.
+pub(super) fn find<S: Separators + ?Sized>(bytes: &[u8], separators: &S, from: usize) -> Option<Match> {
+    let mut first: Option<Match> = None;
+    for separator in each(separators) {
+        // What would end later is of no interest.
+        let end = first.as_ref().map_or(bytes.len(), |first| first.end);
+        if let Some(start) = position(&bytes[..end], separator, from) {
+            let found = start..start + separator.len();
+            if first.as_ref().is_none_or(|first| (found.end, found.len()) < (first.end, first.len())) {
+                first = Some(found);
+            }
+        }
+    }
+    first
+}
+
+fn position(bytes: &[u8], separator: &[u8], mut from: usize) -> Option<usize> {
+    let (&first, rest) = separator.split_first()?;
+    loop {
+        let start = from + bytes.get(from..)?.iter().position(|&byte| byte == first)?;
+        if bytes[start + 1..].starts_with(rest) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+}
+
+/// What a search was for, so that it can go on.
+#[derive(Default)]
+pub(super) struct Sought {
+    /// Each separator, behind its length; in place where they are short.
+    encoded: SmallVec<[u8; 16]>,
+    pub(super) longest: usize,
+}
+
+impl Sought {
+    pub(super) fn new<S: Separators + ?Sized>(separators: &S) -> Self {
+        let encoded = each(separators).flat_map(encode).collect();
+        Self { encoded, longest: each(separators).map(<[u8]>::len).max().unwrap_or(0) }
+    }
+
+    pub(super) fn is<S: Separators + ?Sized>(&self, separators: &S) -> bool {
+        each(separators).flat_map(encode).eq(self.encoded.iter().copied())
+    }
+}
+
+/// No two lists of separators look the same: the length comes in digits of which only the last is below 255.
+fn encode(separator: &[u8]) -> impl Iterator<Item = u8> {
+    let (full, last) = (separator.len() / 255, (separator.len() % 255) as u8);
+    core::iter::repeat_n(255, full).chain([last]).chain(separator.iter().copied())
+}
