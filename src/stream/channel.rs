@@ -25,8 +25,8 @@ pub(super) struct Channel {
     pub(super) has_ended: Cell<bool>,
     failure: RefCell<Option<Exception>>,
     reading_paused: Cell<bool>,
-    /// Nobody will read any more.
-    abandoned: Cell<bool>,
+    /// How many can read: without any, what comes is thrown away.
+    readers: Cell<usize>,
     /// Whether something has come since somebody began to wait.
     news: Cell<bool>,
     writing_paused: Cell<bool>,
@@ -53,7 +53,7 @@ impl Channel {
             has_ended: Cell::new(false),
             failure: RefCell::new(None),
             reading_paused: Cell::new(false),
-            abandoned: Cell::new(false),
+            readers: Cell::new(0),
             news: Cell::new(false),
             writing_paused: Cell::new(false),
             has_yielded: Cell::new(false),
@@ -69,7 +69,7 @@ impl Channel {
 impl Channel {
     #[inline]
     pub(super) fn feed(&self, data: &[u8]) {
-        if data.is_empty() || self.abandoned.get() {
+        if data.is_empty() || self.readers.get() == 0 {
             return;
         }
         let mut bytes = self.bytes.borrow_mut();
@@ -161,12 +161,49 @@ impl Channel {
             transport.resume_reading();
         }
     }
+}
 
-    /// Nobody will read any more: what comes is thrown away, so that the end of the connection is still seen.
-    pub(super) fn abandon(&self) {
-        self.abandoned.set(true);
-        self.bytes.borrow_mut().clear();
-        self.resume_reading();
+/// The right to read: a reader's, or one of its operations'. With the last of them, what has come is thrown away, and so
+/// is what will come, so that the end of the connection is still seen.
+pub(super) struct Input(Rc<Channel>);
+
+impl Input {
+    pub(super) fn new(channel: &Rc<Channel>) -> Self {
+        channel.readers.update(|readers| readers + 1);
+        Self(Rc::clone(channel))
+    }
+}
+
+impl Clone for Input {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl core::ops::Deref for Input {
+    type Target = Rc<Channel>;
+
+    #[inline]
+    fn deref(&self) -> &Rc<Channel> {
+        &self.0
+    }
+}
+
+impl Drop for Input {
+    #[inline]
+    fn drop(&mut self) {
+        self.readers.update(|readers| readers - 1);
+        if self.readers.get() == 0 {
+            self.bytes.borrow_mut().clear();
+            self.resume_reading();
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::channel::Channel;
+use super::channel::{Channel, Input};
 use super::protocol::Feeding;
 use super::{StreamReader, StreamWriter};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
@@ -145,7 +145,7 @@ fn factory(channel: &Rc<Channel>) -> impl FnOnce() -> Feeding + 'static {
 }
 
 fn ends(channel: &Rc<Channel>, transport: &Transport) -> (StreamReader, StreamWriter) {
-    (StreamReader(Rc::clone(channel)), StreamWriter::new(channel, transport))
+    (StreamReader(Input::new(channel)), StreamWriter::new(channel, transport))
 }
 
 /// A factory of protocols each of which begins a task.

@@ -1,10 +1,9 @@
 //! [`StreamReader`].
 
 use core::fmt;
-use std::rc::Rc;
 use std::vec::Vec;
 
-use super::channel::Channel;
+use super::channel::{Channel, Input};
 use super::reading::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
 use super::separators::Separators;
 use crate::async_iter::AsyncIterator;
@@ -18,7 +17,7 @@ use crate::scope::Progress;
 /// of its own; where that is all that has come, it is the memory that it came to.
 ///
 /// It reads ahead: with more than twice the [limit](Self::set_limit) unread, the transport is paused, until no more than
-/// the limit is. A reader that is dropped throws away what comes.
+/// the limit is. Once it is dropped, and its operations are, what comes is thrown away.
 ///
 /// Only one task may wait at a time. Lines can be iterated over: it is an [`AsyncIterator`].
 ///
@@ -36,7 +35,7 @@ use crate::scope::Progress;
 /// assert_eq!(lines, [&b"body\n"[..], b"rest"]);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-pub struct StreamReader(pub(super) Rc<Channel>);
+pub struct StreamReader(pub(super) Input);
 
 /// Reading. Where an exception was [set](Self::set_exception), or the connection was lost by an error, all of these raise
 /// that, whatever has come before.
@@ -45,14 +44,14 @@ impl StreamReader {
     /// is 0. asyncio's `read(n)`.
     #[inline]
     pub fn read(&self, size: usize) -> Read {
-        Read { channel: Rc::clone(&self.0), size }
+        Read { channel: self.0.clone(), size }
     }
 
     /// Reads all up to the end of the stream, whatever the limit. What has come before a cancel stays to be read.
     /// asyncio's `read()`.
     #[inline]
     pub fn read_to_end(&self) -> ReadToEnd {
-        ReadToEnd { channel: Rc::clone(&self.0) }
+        ReadToEnd { channel: self.0.clone() }
     }
 
     /// Reads `size` bytes, whatever the limit. asyncio's `readexactly`.
@@ -61,7 +60,7 @@ impl StreamReader {
     /// it, and read.
     #[inline]
     pub fn read_exactly(&self, size: usize) -> ReadExactly {
-        ReadExactly { channel: Rc::clone(&self.0), size }
+        ReadExactly { channel: self.0.clone(), size }
     }
 
     /// Reads up to a separator, which is the last of what it gives. Of several, the one that ends first counts. asyncio's
@@ -74,7 +73,7 @@ impl StreamReader {
     /// See [`Separators`] for an example.
     #[inline]
     pub fn read_until<S: Separators>(&self, separators: S) -> ReadUntil<S> {
-        ReadUntil { channel: Rc::clone(&self.0), separators }
+        ReadUntil { channel: self.0.clone(), separators }
     }
 
     /// Reads a line, with its `\n`; the last one may have none. Empty at the end of the stream. asyncio's `readline`.
@@ -84,7 +83,7 @@ impl StreamReader {
     /// there is of it.
     #[inline]
     pub fn read_line(&self) -> ReadLine {
-        ReadLine { channel: Rc::clone(&self.0) }
+        ReadLine { channel: self.0.clone() }
     }
 
     /// Whether the stream has ended, and all is read.
@@ -117,7 +116,7 @@ impl StreamReader {
 impl StreamReader {
     /// A reader that is fed by hand.
     pub fn new() -> Self {
-        Self(Channel::new())
+        Self(Input::new(&Channel::new()))
     }
 
     /// Bytes come.
@@ -173,12 +172,6 @@ impl AsyncIterator for &StreamReader {
             Step::Yield(wanted) => Step::Yield(wanted),
             Step::Delegate(frame) => Step::Delegate(frame),
         })
-    }
-}
-
-impl Drop for StreamReader {
-    fn drop(&mut self) {
-        self.0.abandon();
     }
 }
 

@@ -1,10 +1,9 @@
 //! The operations of a reader.
 
 use core::fmt;
-use std::rc::Rc;
 use std::vec::Vec;
 
-use super::channel::Channel;
+use super::channel::{Channel, Input};
 use super::error::{IncompleteReadError, LimitOverrunError};
 use super::separators::{Separators, each};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
@@ -16,34 +15,34 @@ type Attempt = Result<Step<Await, (), Vec<u8>>, Exception>;
 /// What [`StreamReader::read`](super::StreamReader::read) makes.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Read {
-    pub(super) channel: Rc<Channel>,
+    pub(super) channel: Input,
     pub(super) size: usize,
 }
 
 /// What [`StreamReader::read_to_end`](super::StreamReader::read_to_end) makes.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ReadToEnd {
-    pub(super) channel: Rc<Channel>,
+    pub(super) channel: Input,
 }
 
 /// What [`StreamReader::read_exactly`](super::StreamReader::read_exactly) makes.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ReadExactly {
-    pub(super) channel: Rc<Channel>,
+    pub(super) channel: Input,
     pub(super) size: usize,
 }
 
 /// What [`StreamReader::read_until`](super::StreamReader::read_until) makes.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ReadUntil<S> {
-    pub(super) channel: Rc<Channel>,
+    pub(super) channel: Input,
     pub(super) separators: S,
 }
 
 /// What [`StreamReader::read_line`](super::StreamReader::read_line) makes.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ReadLine {
-    pub(super) channel: Rc<Channel>,
+    pub(super) channel: Input,
 }
 
 impl Read {

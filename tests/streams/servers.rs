@@ -1,0 +1,161 @@
+//! Servers whose connections are streams, each in a task.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Resumed, Server, Step,
+    StreamReader, StreamWriter, from_fn, wait_for, yield_from,
+};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+type Reports = Rc<RefCell<Vec<String>>>;
+
+fn new_loop() -> (EventLoop, Reports) {
+    let event_loop = EventLoop::new().expect("a loop");
+    let reports = Reports::default();
+    let to = Rc::clone(&reports);
+    event_loop.set_exception_handler(move |context| {
+        let raised = context.exception.as_ref().map(ToString::to_string).unwrap_or_default();
+        to.borrow_mut().push(format!("{}: {raised}", context.message));
+    });
+    (event_loop, reports)
+}
+
+fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {
+    event_loop.run_until_complete(wait_for(coroutine, Some(DEADLINE)))
+}
+
+fn serve<C: Awaitable<Return = ()> + 'static>(
+    event_loop: &EventLoop,
+    handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
+) -> Server {
+    run(event_loop, event_loop.start_server(handler, ([127, 0, 0, 1], 0))).expect("a port is free")
+}
+
+/// Connects to the server, from outside of the library.
+fn client(server: &Server) -> TcpStream {
+    let client = TcpStream::connect(server.local_addrs()[0]).expect("it listens");
+    client.set_read_timeout(Some(DEADLINE)).expect("it is more than 0");
+    client
+}
+
+/// Runs until the server has no connection, and had one.
+fn run_until_served(event_loop: &EventLoop, server: &Server) {
+    let (watched, mut had) = (server.clone(), false);
+    let polling = from_fn(move |sent: Result<(), Exception>| {
+        sent?;
+        had |= !watched.clients().is_empty();
+        let over = had && watched.clients().is_empty();
+        Ok(if over { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
+    });
+    run(event_loop, polling).expect("it comes to that");
+}
+
+/// Sends each line back, in capitals.
+struct Shout(StreamReader, StreamWriter);
+
+impl Coroutine for Shout {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            let line = yield_from!(self.0.read_line(), sent)?;
+            if line.is_empty() {
+                return Ok(Step::Return(()));
+            }
+            self.1.write(&line.to_ascii_uppercase())?;
+        }
+    }
+}
+
+#[test]
+fn each_connection_has_a_task_and_its_end_closes_it() {
+    let (event_loop, reports) = new_loop();
+    let server = serve(&event_loop, Shout);
+    let mut far = client(&server);
+    far.write_all(b"one\ntwo").expect("there is room");
+    far.shutdown(std::net::Shutdown::Write).expect("it is open");
+    run_until_served(&event_loop, &server);
+    let mut text = String::new();
+    far.read_to_string(&mut text).expect("it ends well");
+    assert_eq!(text, "ONE\nTWO");
+    assert_eq!(*reports.borrow(), [""; 0]);
+}
+
+#[test]
+fn a_unix_server_and_its_client_are_both_streams() {
+    let (event_loop, reports) = new_loop();
+    let path = std::env::temp_dir().join(format!("innermost.streams.{}", std::process::id()));
+    let server = run(&event_loop, event_loop.start_unix_server(Shout, &path)).expect("the path is free");
+    let connecting = event_loop.open_unix_connection(&path).expect("the path is short enough");
+    let (reader, writer) = run(&event_loop, connecting).expect("it listens");
+    writer.write(b"hello\n").expect("it is open");
+    assert_eq!(run(&event_loop, reader.read_line()).expect("it comes"), b"HELLO\n");
+    drop(writer);
+    server.close();
+    run(&event_loop, server.wait_closed()).expect("its clients leave");
+    assert!(!path.exists());
+    assert_eq!(*reports.borrow(), [""; 0]);
+}
+
+// S19
+#[test]
+fn a_handler_that_raises_is_reported_and_its_connection_closed() {
+    let (event_loop, reports) = new_loop();
+    // The writer is kept: it is the failure that closes.
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keeping = Rc::clone(&kept);
+    let server = serve(&event_loop, move |reader: StreamReader, writer| {
+        keeping.borrow_mut().push(writer);
+        reader.read_line().try_map(|_| Err(Exception::message(Kind::ValueError, "no")))
+    });
+    let mut far = client(&server);
+    far.write_all(b"a line\n").expect("there is room");
+    run_until_served(&event_loop, &server);
+    assert_eq!(*reports.borrow(), ["Unhandled exception in client_connected_cb: no"]);
+    assert!(kept.borrow()[0].is_closing());
+}
+
+// S19
+#[test]
+fn a_handler_that_panics_is_reported_and_its_connection_closed() {
+    let (event_loop, reports) = new_loop();
+    let server = serve(&event_loop, |reader: StreamReader, writer| {
+        reader.read_line().map(move |_| panic!("at the disco of {writer:?}"))
+    });
+    let mut far = client(&server);
+    far.write_all(b"a line\n").expect("there is room");
+    run_until_served(&event_loop, &server);
+    let reports = reports.borrow();
+    assert!(reports.len() == 1 && reports[0].contains("at the disco"), "{reports:?}");
+}
+
+// S19
+#[test]
+fn a_handler_that_is_cancelled_has_its_connection_closed_quietly() {
+    let (event_loop, reports) = new_loop();
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let keeping = Rc::clone(&kept);
+    let server = serve(&event_loop, move |reader: StreamReader, writer| {
+        keeping.borrow_mut().push(writer);
+        let handle: LoopHandle = EventLoop::running().expect("it runs");
+        let cancelling = handle.clone();
+        handle
+            .call_later(Duration::from_millis(1), move || {
+                cancelling.all_tasks().last().map(|task| task.cancel());
+            })
+            .expect("it is open");
+        reader.read_line().map(drop)
+    });
+    let _far = client(&server);
+    run_until_served(&event_loop, &server);
+    assert_eq!(*reports.borrow(), [""; 0]);
+    assert!(kept.borrow()[0].is_closing());
+}
