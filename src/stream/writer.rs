@@ -49,7 +49,8 @@ impl StreamWriter {
     }
 
     /// Waits until no more waits to be sent than the low-water mark, where it was more than the high-water mark. Any
-    /// number of tasks may drain at once. Of a connection that is being closed, it lets others run first.
+    /// number of tasks may drain at once. What was written is tried at once, not at the end of the turn. Of a connection
+    /// that is being closed, it lets others run first.
     ///
     /// Raises what has ended the connection, also where it was found by reading; `ConnectionReset` where it was closed.
     #[inline]
@@ -137,6 +138,8 @@ impl Coroutine for Drain {
 
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        // The loop's memory, in which small writes are gathered, is not to be held by many connections at once.
+        self.transport.flush();
         if self.transport.is_closing() {
             // A program that writes and drains in a loop is to learn that it is over.
             let has_yielded = self.channel.has_yielded.replace(false);
