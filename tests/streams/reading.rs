@@ -1,7 +1,12 @@
 //! `read`, `read_exactly`, `read_to_end`; who waits.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use innermost::stream::IncompleteReadError;
-use innermost::{Await, Coroutine, Exception, Kind, Resumed, Step, StreamReader, yield_from};
+use innermost::{
+    Await, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, Step, Stop, StreamReader, yield_from,
+};
 
 use crate::turns::World;
 
@@ -178,12 +183,9 @@ fn a_machine_makes_its_operations_afresh_and_byte_by_byte_nothing_is_lost() {
     for byte in &bytes[..2] {
         reader.feed_data(&[*byte]).expect("it is open");
     }
-    // The test keeps no reader of its own: it feeds by a task of the same.
-    let feeding = StreamReader::new();
-    drop(feeding);
-    let reading = Reading { reader, state: Message::Head };
-    let shared = std::rc::Rc::new(std::cell::RefCell::new(reading));
-    let stepped = std::rc::Rc::clone(&shared);
+    // In two hands: one drives the machine, the other feeds its reader.
+    let shared = Rc::new(RefCell::new(Reading { reader, state: Message::Head }));
+    let stepped = Rc::clone(&shared);
     let machine = innermost::from_fn(move |sent: Result<(), Exception>| stepped.borrow_mut().resume(sent));
     world.spawn_showing("machine", machine);
     for byte in &bytes[2..] {
@@ -191,4 +193,39 @@ fn a_machine_makes_its_operations_afresh_and_byte_by_byte_nothing_is_lost() {
         shared.borrow().reader.feed_data(&[*byte]).expect("it is open");
     }
     assert_eq!(world.settled(), ["machine got \"hello\\nworld\"", "machine"]);
+}
+
+#[test]
+fn an_operation_outlives_its_reader_and_then_what_comes_is_thrown_away() {
+    let (world, reader) = (World::new(), StreamReader::new());
+    reader.feed_data(b"a line\nrest").expect("it is open");
+    let line = reader.read_line();
+    drop(reader);
+    assert_eq!(world.event_loop.run_until_complete(line).expect("it is there"), b"a line\n");
+}
+
+#[test]
+fn whoever_waits_when_the_loop_closes_is_dropped() {
+    let (world, reader, held) = (World::new(), StreamReader::new(), Rc::new(()));
+    let (watched, holds) = (Rc::downgrade(&held), held);
+    world.spawn("reader", reader.read_line().map(move |_| drop(holds)));
+    drop(reader);
+    assert_eq!(world.settled(), NOTHING);
+    assert!(watched.upgrade().is_some());
+    world.event_loop.close().expect("it does not run");
+    drop(world);
+    assert!(watched.upgrade().is_none());
+}
+
+// A machine that is driven by hand, with no loop: what it waits for is a value.
+#[test]
+fn by_hand_it_yields_what_it_waits_for() {
+    let reader = StreamReader::new();
+    let mut line = Generator::new(reader.read_line());
+    let first = line.next().expect("it waits");
+    reader.feed_data(b"a l").expect("it is open");
+    assert_eq!(line.next().expect("it waits"), first);
+    assert_eq!(format!("{first:?}"), "Readable(stream(3 bytes arrived))");
+    reader.feed_data(b"ine\n").expect("it is open");
+    assert!(matches!(line.next(), Err(Stop::Returned(line)) if line == b"a line\n"));
 }
