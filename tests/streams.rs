@@ -13,6 +13,10 @@
 
 #[path = "streams/connections.rs"]
 mod connections;
+#[path = "streams/costs.rs"]
+mod costs;
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "streams/reading.rs"]
 mod reading;
 #[path = "streams/servers.rs"]

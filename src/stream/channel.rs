@@ -29,7 +29,6 @@ pub(super) struct Channel {
     readers: Cell<usize>,
     /// Whether something has come since somebody began to wait.
     news: Cell<bool>,
-    writing_paused: Cell<bool>,
     /// Whether a `drain` of a closing connection has let others run.
     pub(super) has_yielded: Cell<bool>,
     /// How the connection has ended, once it has.
@@ -55,7 +54,6 @@ impl Channel {
             reading_paused: Cell::new(false),
             readers: Cell::new(0),
             news: Cell::new(false),
-            writing_paused: Cell::new(false),
             has_yielded: Cell::new(false),
             end: RefCell::new(None),
             reader: Cell::new(None),
@@ -209,11 +207,8 @@ impl fmt::Debug for Input {
 
 /// What leaves.
 impl Channel {
-    pub(super) fn set_writing_paused(&self, paused: bool) {
-        self.writing_paused.set(paused);
-        if !paused {
-            wake_all(&self.drainers);
-        }
+    pub(super) fn resume_writing(&self) {
+        wake_all(&self.drainers);
     }
 
     /// The connection is over.
@@ -237,8 +232,10 @@ impl Channel {
         self.end.borrow().is_some()
     }
 
+    /// Whether more waits to be sent than the water marks allow. What is gathered is sent first.
+    #[inline]
     pub(super) fn must_drain(&self) -> bool {
-        self.writing_paused.get() && !self.is_over()
+        self.transport.get().is_some_and(Transport::is_writing_paused) && !self.is_over()
     }
 
     pub(super) fn wait_until_drained(self: &Rc<Self>) -> Await {
@@ -318,11 +315,7 @@ impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arrived = self.bytes.try_borrow().map_or(0, |bytes| bytes.len());
         write!(f, "stream({arrived} bytes arrived")?;
-        for (text, holds) in [
-            ("eof", self.has_ended.get()),
-            ("reading paused", self.reading_paused.get()),
-            ("writing paused", self.writing_paused.get()),
-        ] {
+        for (text, holds) in [("eof", self.has_ended.get()), ("reading paused", self.reading_paused.get())] {
             if holds {
                 write!(f, ", {text}")?;
             }

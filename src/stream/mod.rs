@@ -3,7 +3,7 @@
 //! ```text
 //!   Transport -- data_received --> channel: bytes -- read, read_line, .. --> StreamReader
 //!   Transport <------------------- write ----------------------------------- StreamWriter
-//!             -- pause_writing --> channel: paused <-- drain --------------- StreamWriter
+//!             -- resume_writing -> channel: who waits <-- drain ------------ StreamWriter
 //! ```
 //!
 //! Between a transport and those who await stands one object, the *channel*. It is what the transport's protocol tells,

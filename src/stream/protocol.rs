@@ -48,12 +48,8 @@ impl Protocol for Feeding {
         self.channel.lose(error);
     }
 
-    fn pause_writing(&mut self, _: &Transport) {
-        self.channel.set_writing_paused(true);
-    }
-
     fn resume_writing(&mut self, _: &Transport) {
-        self.channel.set_writing_paused(false);
+        self.channel.resume_writing();
     }
 }
 

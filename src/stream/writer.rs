@@ -139,7 +139,7 @@ impl Coroutine for Drain {
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         // The loop's memory, in which small writes are gathered, is not to be held by many connections at once.
-        self.transport.flush();
+        let must_drain = self.channel.must_drain();
         if self.transport.is_closing() {
             // A program that writes and drains in a loop is to learn that it is over.
             let has_yielded = self.channel.has_yielded.replace(false);
@@ -156,7 +156,7 @@ impl Coroutine for Drain {
             sent?;
             self.channel.check()?;
         }
-        if self.channel.must_drain() {
+        if must_drain {
             return Ok(Step::Yield(self.channel.wait_until_drained()));
         }
         Ok(Step::Return(()))

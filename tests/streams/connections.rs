@@ -274,3 +274,39 @@ fn where_nobody_listens_nothing_is_opened() {
     let connecting = event_loop.open_unix_connection(&path).expect("the path is short enough");
     assert!(run(&event_loop, connecting).is_err());
 }
+
+// What a connection's end wakes is woken in asyncio's order, whoever began to wait first.
+#[test]
+fn the_end_wakes_the_reader_then_who_waits_for_it_then_who_drains() {
+    let world = World::new();
+    let (reader, writer, _far) = pair(&world.event_loop);
+    writer.write(&much()).expect("it is open");
+    world.spawn("drain", writer.drain());
+    world.spawn("closed", writer.wait_closed());
+    world.spawn("read", reader.read(1));
+    turns(&world, 3);
+    assert_eq!(world.lines(), NOTHING);
+    writer.transport().abort();
+    turns(&world, 6);
+    assert_eq!(world.lines(), ["read", "closed", "drain raised Connection lost"]);
+}
+
+// A water mark of 0: whatever the kernel does not take is waited for, a small write too.
+#[test]
+fn drain_obeys_the_water_marks() {
+    let world = World::new();
+    let (_reader, writer, mut far) = pair(&world.event_loop);
+    writer.transport().set_write_buffer_limits(Some(0), None).expect("0 is no less than 0");
+    let mut written = 0;
+    while !writer.transport().is_writing_paused() {
+        writer.write(&[7; 1000]).expect("it is open");
+        written += 1000;
+    }
+    let drain = world.event_loop.create_task(writer.drain()).expect("it is open");
+    turns(&world, 3);
+    assert!(!drain.done());
+    let reading = std::thread::spawn(move || far.read_exact(&mut vec![0; written]).map(|()| far));
+    run(&world.event_loop, drain).expect("the peer reads");
+    assert_eq!(writer.transport().write_buffer_size(), 0);
+    reading.join().expect("it does not panic").expect("all comes");
+}
