@@ -159,3 +159,42 @@ fn a_handler_that_is_cancelled_has_its_connection_closed_quietly() {
     assert_eq!(*reports.borrow(), [""; 0]);
     assert!(kept.borrow()[0].is_closing());
 }
+
+/// Writes much when it starts, and waits until it has left.
+struct Pour {
+    writer: StreamWriter,
+    written: bool,
+}
+
+impl Coroutine for Pour {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if !self.written {
+            self.writer.write(&vec![7; POURED])?;
+            self.written = true;
+        }
+        yield_from!(self.writer.drain(), sent)?;
+        Ok(Step::Return(()))
+    }
+}
+
+const POURED: usize = 4 << 20;
+
+// An eager task starts within `connection_made`, where the transport cannot tell its protocol to pause.
+#[test]
+fn a_handler_that_starts_at_once_drains_all_the_same() {
+    let (event_loop, reports) = new_loop();
+    event_loop.set_task_factory(Some(Rc::new(innermost::eager_task_factory)));
+    let server = serve(&event_loop, |_reader, writer| Pour { writer, written: false });
+    let mut far = client(&server);
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).map(|_| bytes.len())
+    });
+    run_until_served(&event_loop, &server);
+    assert_eq!(reading.join().expect("it does not panic").expect("it ends well"), POURED);
+    assert_eq!(*reports.borrow(), [""; 0]);
+}
