@@ -125,6 +125,11 @@ impl Channel {
             let text = "() called while another coroutine is already waiting for incoming data";
             return Err(Exception::message(Kind::RuntimeError, std::format!("{operation}{text}")));
         }
+        if let Some(transport) = self.transport.get() {
+            // Who waits for an answer has written all of the question. Gathered until the end of the turn, the writes of
+            // many connections would each hold a piece of the loop's memory.
+            transport.flush();
+        }
         self.resume_reading();
         self.news.set(false);
         Ok(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>)))
