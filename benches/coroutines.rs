@@ -7,7 +7,8 @@
 //!
 //! A batch is a million items or nearly so (`create depth`: 100,000), so a millisecond a batch is a nanosecond an item.
 //! The bound of a line is the same work as one would write it by hand for this one program: no exceptions, no values
-//! sent in, no typed results, no closing. Its delegation is a `Vec<Box<dyn Frame>>` of which the top is resumed.
+//! sent in, no typed results, no closing. Its delegation is a `Vec<Box<dyn Frame>>` of which the top is resumed. One file
+//! because each line stands beside its bound, and the compiler sees both alike.
 //!
 //! | line | ours | bound |
 //! |---|---|---|

@@ -39,7 +39,8 @@ use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
 /// more at hand.
 ///
 /// ```
-/// use innermost::{Direction, EventLoop, Step, Watched, from_fn, yield_from};
+/// use innermost::selector::Direction;
+/// use innermost::{EventLoop, Step, Watched, from_fn, yield_from};
 /// use std::net::UdpSocket;
 ///
 /// // Options that nothing here knows of may be set on it first.

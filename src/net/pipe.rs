@@ -32,15 +32,15 @@ use crate::sys::descriptor;
 ///
 /// The system's: no descriptor is free.
 pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
-    let (reader, writer) = io::pipe()?;
-    Ok((OwnedFd::from(reader).try_into()?, OwnedFd::from(writer).try_into()?))
+    let (reader, writer) = descriptor::pipe()?;
+    Ok((reader.try_into()?, writer.try_into()?))
 }
 
 /// The end of a pipe from which bytes come. At its end all writers are closed.
 ///
 /// Any descriptor that can be waited for will do, by `try_from`: a FIFO, a socket, a terminal or another character
 /// device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open file.
-pub struct PipeReader(Registered<io::PipeReader>);
+pub struct PipeReader(Registered<File>);
 
 /// The end of a pipe to which bytes go. Raises `BrokenPipe` where all readers are closed.
 ///
@@ -48,10 +48,10 @@ pub struct PipeReader(Registered<io::PipeReader>);
 ///
 /// Writing to a pipe that nobody reads brings the signal `SIGPIPE`, which ends a process. Rust's programs ignore it from
 /// the start; a program in another language that embeds this library has to do that itself.
-pub struct PipeWriter(Registered<io::PipeWriter>);
+pub struct PipeWriter(Registered<File>);
 
-wraps!(PipeReader(io::PipeReader));
-wraps!(PipeWriter(io::PipeWriter));
+wraps!(PipeReader(File));
+wraps!(PipeWriter(File));
 moves_bytes!(read PipeReader);
 moves_bytes!(write PipeWriter);
 
@@ -89,7 +89,7 @@ fn prepared(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-impl Source for io::PipeReader {
+impl Source for File {
     #[inline]
     fn recv(&self, bytes: &mut [u8]) -> io::Result<(usize, Left)> {
         let mut reader = self;
@@ -99,7 +99,7 @@ impl Source for io::PipeReader {
     }
 }
 
-impl Sink for io::PipeWriter {
+impl Sink for File {
     #[inline]
     fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
         let mut writer = self;
@@ -113,7 +113,7 @@ impl Sink for io::PipeWriter {
 
     /// A pipe has no other way to say so than to be closed, and this one may be in use. So it becomes one that is broken.
     fn finish(&self) -> io::Result<()> {
-        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = descriptor::pipe()?;
         drop(reader);
         descriptor::replace(self.as_fd(), writer.as_fd())
     }

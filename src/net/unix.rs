@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
 use super::{BACKLOG, Operation};
@@ -38,7 +38,7 @@ impl UnixListener {
     ///
     /// The system's: `AddrInUse` where there is something, not allowed, a path that is too long.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(path)?)?;
         socket.listen(BACKLOG)?;
         Ok(Self(Registered::new(OwnedFd::from(socket).into())))
@@ -183,7 +183,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 impl ConnectUnix {
     fn attempt(&self) -> io::Result<UnixStream> {
         let address = SockAddr::unix(&self.path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.connect(&address)?;
         Ok(UnixStream(Registered::new(OwnedFd::from(socket).into())))
     }

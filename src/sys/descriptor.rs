@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{Direction, syscall};
 
@@ -45,14 +45,55 @@ pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
     count == 1 && asked.revents & libc::POLLNVAL == 0
 }
 
-/// Makes `fd` a descriptor of the file of `other`, and closes what it was before.
+/// A pipe's two ends, of which the second is written to; closed on exec.
 ///
 /// # Errors
 ///
-/// The kernel's, from `dup3(2)`.
+/// The kernel's, from `pipe(2)`.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for two numbers, until the call returns.
+    #[cfg(not(target_vendor = "apple"))]
+    unsafe {
+        syscall!(pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
+    }
+    // SAFETY: as above. Apple's systems have no `pipe2`.
+    #[cfg(target_vendor = "apple")]
+    unsafe {
+        syscall!(pipe(ends.as_mut_ptr()))?;
+    }
+    // SAFETY: the call has just made both, and nobody else owns them.
+    let ends = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
+    #[cfg(target_vendor = "apple")]
+    for end in [&ends.0, &ends.1] {
+        close_on_exec(end.as_fd())?;
+    }
+    Ok(ends)
+}
+
+/// Makes `fd` a descriptor of the file of `other`, closed on exec, and closes what it was before.
+///
+/// # Errors
+///
+/// The kernel's, from `dup2(2)`.
 pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both are open, being borrowed, and stay so: what owns `fd` owns what it has become.
-    unsafe { syscall!(dup3(other.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC)) }.map(drop)
+    #[cfg(not(target_vendor = "apple"))]
+    unsafe {
+        syscall!(dup3(other.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC)).map(drop)
+    }
+    // SAFETY: as above. Apple's systems have no `dup3`.
+    #[cfg(target_vendor = "apple")]
+    unsafe {
+        syscall!(dup2(other.as_raw_fd(), fd.as_raw_fd()))?;
+        close_on_exec(fd)
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
+    unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC)) }.map(drop)
 }
 
 /// Receives from a stream socket; gives how many bytes came, and whether there may be more although they are fewer than

@@ -37,7 +37,7 @@ pub(crate) fn new(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io:
 /// The kernel's.
 pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     #[cfg(target_vendor = "apple")]
-    socket2::SockRef::from(socket).set_nosigpipe(true)?;
+    SockRef::from(socket).set_nosigpipe(true)?;
     let _ = socket;
     Ok(())
 }
@@ -100,7 +100,7 @@ pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> 
 /// The kernel's, from `accept(2)`.
 #[cfg(target_vendor = "apple")]
 pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
-    let (socket, address) = socket2::SockRef::from(&listener).accept()?;
+    let (socket, address) = SockRef::from(&listener).accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, address))
 }

@@ -54,7 +54,7 @@ impl fmt::Debug for Handle {
 /// let event_loop = EventLoop::new()?;
 /// event_loop.call_soon(|| {
 ///     let event_loop = EventLoop::running()?;
-///     let stopper = event_loop.handle();
+///     let stopper = event_loop.clone();
 ///     event_loop.call_later(Duration::from_millis(1), move || stopper.stop())?;
 ///     Ok(())
 /// })?;

@@ -279,7 +279,8 @@ impl Channel {
         if count == 0 {
             return Ok(Step::Yield(Await::NextTurn));
         }
-        self.behaviour.until_reset.update(|left| left - count);
+        let left = self.behaviour.until_reset.get();
+        self.behaviour.until_reset.set(left - count);
         self.dispatch(bytes[..count].to_vec(), |channel, bytes| channel.arrive(&bytes))?;
         Ok(Step::Return(count))
     }

@@ -110,7 +110,7 @@ impl CreateConnection {
     }
 
     fn start(&self, target: &SockAddr) -> Result<Registered<Io>, Exception> {
-        let socket = Socket::new(target.domain(), Type::STREAM.nonblocking(), None)?;
+        let socket = socket::new(target.domain(), Type::STREAM, None)?;
         if let Some(local) = self.local {
             socket.bind(&local.into())?;
         }
@@ -222,7 +222,7 @@ fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
         return Err(Exception::message(Kind::ValueError, text));
     }
     socket.set_nonblocking(true)?;
-    if socket.domain()? != Domain::UNIX {
+    if socket.local_addr()?.domain() != Domain::UNIX {
         without_delay(&socket);
     }
     Ok(Registered::new(Io::Socket(socket)))

@@ -14,7 +14,7 @@ use super::open::Opening;
 use super::protocol::DatagramProtocol;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{LoopHandle, Registered};
-use crate::sys::Readiness;
+use crate::sys::{Readiness, socket};
 use crate::task::Await;
 
 impl LoopHandle {
@@ -120,7 +120,7 @@ impl CreateDatagramEndpoint {
 
     fn take_over(&self, socket: Socket) -> Result<(Socket, Option<SocketAddr>), Exception> {
         let value_error = |text| Exception::message(Kind::ValueError, text);
-        if socket.r#type()? != Type::DGRAM || socket.domain()? == Domain::UNIX {
+        if socket.r#type()? != Type::DGRAM || socket.local_addr()?.domain() == Domain::UNIX {
             return Err(value_error(format!("a UDP socket was expected, got {socket:?}")));
         }
         if self.local.is_some() || self.remote.is_some() || self.reuse_port || self.broadcast {
@@ -138,7 +138,7 @@ impl CreateDatagramEndpoint {
         if self.remote.is_some_and(|remote| remote.is_ipv4() != address.is_ipv4()) {
             return Err(value_error("the endpoint's own address and its peer's are of different families"));
         }
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), None)?;
+        let socket = socket::new(Domain::for_address(address), Type::DGRAM, None)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }

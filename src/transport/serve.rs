@@ -17,6 +17,7 @@ use super::socket_file::SocketFile;
 use super::{Addresses, Server};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::LoopHandle;
+use crate::sys::socket;
 use crate::task::Await;
 
 /// How many connections may wait to be accepted: asyncio's number.
@@ -185,7 +186,7 @@ impl CreateServer {
     }
 
     fn bind(&self, address: SocketAddr) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(self.reuse_address)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;
@@ -202,7 +203,7 @@ impl CreateServer {
 
     fn bind_path(&self, path: &Path) -> Result<(Vec<Socket>, Option<SocketFile>), Exception> {
         let address = SockAddr::unix(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         SocketFile::clear_stale(path)?;
         socket
             .bind(&address)

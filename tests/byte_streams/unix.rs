@@ -1,13 +1,12 @@
 //! Unix sockets for streams.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{ByteRead, ByteWrite, Step, UnixListener, UnixStream, from_fn, sleep, yield_from};
+use innermost::{ByteRead, ByteWrite, EventLoop, Step, UnixListener, UnixStream, from_fn, sleep, yield_from};
 
 use crate::machines::{Collector, Sender, bytes};
 use crate::support::{io_kind, new_loop, run};
@@ -46,26 +45,38 @@ fn a_listener_at_a_path_accepts_who_connects_there() {
     assert_eq!(event_loop.run_until_complete(Collector::new(connected, 100)).unwrap(), bytes(1000));
 }
 
+fn connected(from: &socket2::SockAddr, to: &Path) -> socket2::Socket {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    socket.bind(from).unwrap();
+    socket.connect(&socket2::SockAddr::unix(&to.0).unwrap()).unwrap();
+    socket
+}
+
+fn peer_of(event_loop: &EventLoop, listener: &Rc<UnixListener>) -> SocketAddr {
+    let listener = Rc::clone(listener);
+    run(event_loop, move |mut sent| yield_from!(listener.accept(), sent).map(Step::Return)).unwrap().1
+}
+
 #[test]
 fn addresses_of_peers_are_their_names() {
     let (path, own) = (Path::new("names"), Path::new("names-own"));
     let event_loop = new_loop();
     let listener = Rc::new(UnixListener::bind(&path.0).unwrap());
-    let socket = |address: &socket2::SockAddr| {
-        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
-        socket.bind(address).unwrap();
-        socket.connect(&socket2::SockAddr::unix(&path.0).unwrap()).unwrap();
-        socket
-    };
-    let _named = socket(&socket2::SockAddr::unix(&own.0).unwrap());
+    let _named = connected(&socket2::SockAddr::unix(&own.0).unwrap(), &path);
+    assert_eq!(peer_of(&event_loop, &listener).as_pathname(), Some(&*own.0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_may_be_abstract() {
+    use std::os::linux::net::SocketAddrExt;
+
+    let path = Path::new("abstract-names");
+    let event_loop = new_loop();
+    let listener = Rc::new(UnixListener::bind(&path.0).unwrap());
     let name = format!("innermost-{}", std::process::id());
-    let _abstract = socket(&socket2::SockAddr::unix(format!("\0{name}")).unwrap());
-    let accept = || {
-        let listener = Rc::clone(&listener);
-        run(&event_loop, move |mut sent| yield_from!(listener.accept(), sent).map(Step::Return)).unwrap().1
-    };
-    assert_eq!(accept().as_pathname(), Some(&*own.0));
-    assert_eq!(accept().as_abstract_name(), Some(name.as_bytes()));
+    let _abstract = connected(&socket2::SockAddr::unix(format!("\0{name}")).unwrap(), &path);
+    assert_eq!(peer_of(&event_loop, &listener).as_abstract_name(), Some(name.as_bytes()));
 
     let address = SocketAddr::from_abstract_name(format!("{name}-listener")).unwrap();
     let listener = UnixListener::bind_addr(&address).unwrap();

@@ -1,7 +1,6 @@
 //! Writing: what is tried at once, what waits, who is told, and how it ends.
 
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -249,45 +248,4 @@ fn every_transport_may_be_used_from_every_callback_of_another() {
     near.read_to_string(&mut received).expect("it ends well");
     assert_eq!(received, "nested");
     assert_eq!(taken(&events), ["other made", "made", "lost None"]);
-}
-
-/// Has each write to a pipe read by itself: `O_DIRECT`, of `pipe(2)`.
-#[allow(unsafe_code)]
-fn in_packets(pipe: &impl AsRawFd) {
-    // SAFETY: takes no pointer, and the descriptor is open.
-    let set = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT) };
-    assert_eq!(set, 0);
-}
-
-#[test]
-fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once() {
-    let (event_loop, events) = new_loop();
-    let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
-    in_packets(&writer);
-    let log = Rc::clone(&events);
-    let protocol = Recorder::new("", &log).reacting(|transport, event| {
-        if event == "made" {
-            transport.writelines(["in ", "one ", "callback"]).expect("it is open");
-        }
-    });
-    let transport = event_loop.run_until_complete(event_loop.connect_write_pipe(move || protocol, writer));
-    let transport = transport.expect("it is a pipe");
-    let mut packet = move || {
-        let mut room = [0; 10_000];
-        let count = reader.read(&mut room).expect("it has come");
-        String::from_utf8_lossy(&room[..count]).into_owned()
-    };
-    assert_eq!(packet(), "in one callback");
-    for word in ["in ", "one ", "turn"] {
-        let transport = transport.clone();
-        event_loop.call_soon(move || transport.write(word.as_bytes()).expect("it is open")).expect("it is open");
-    }
-    run_turns(&event_loop, 3);
-    assert_eq!(packet(), "in one turn");
-    transport.write(b"small").expect("it is open");
-    transport.flush();
-    assert_eq!(packet(), "small");
-    let large = "x".repeat(4096);
-    transport.write(large.as_bytes()).expect("it is open");
-    assert_eq!(packet(), large);
 }

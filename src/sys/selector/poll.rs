@@ -34,7 +34,8 @@ use crate::sys::syscall;
 /// cannot be a guest that is waited for.
 ///
 /// ```
-/// use innermost::{EventLoop, MonotonicClock, poll_selector};
+/// use innermost::EventLoop;
+/// use innermost::selector::{MonotonicClock, poll_selector};
 ///
 /// let event_loop = EventLoop::with(poll_selector()?, Box::new(MonotonicClock::new()))?;
 /// assert!(event_loop.with_fd(|fd| fd.is_none()));
