@@ -65,11 +65,16 @@ impl Selector for NoDescriptors {
 
     fn closing(&mut self, _: BorrowedFd<'_>) {}
 
+    /// The one that it may be made of does, or does not mind to be told.
     fn reports_levels(&self) -> bool {
-        false
+        true
     }
 
-    fn drained(&mut self, _: Token, _: Direction) {}
+    fn drained(&mut self, token: Token, direction: Direction) {
+        if let Some(selector) = &mut self.selector {
+            selector.drained(token, direction);
+        }
+    }
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let Some((waker, token)) = self.waker.as_ref().filter(|_| timeout != Some(Duration::ZERO)) else {
