@@ -172,7 +172,7 @@ pub(super) struct Input(Rc<Channel>);
 
 impl Input {
     pub(super) fn new(channel: &Rc<Channel>) -> Self {
-        channel.readers.update(|readers| readers + 1);
+        channel.readers.set(channel.readers.get() + 1);
         Self(Rc::clone(channel))
     }
 }
@@ -196,7 +196,7 @@ impl core::ops::Deref for Input {
 impl Drop for Input {
     #[inline]
     fn drop(&mut self) {
-        self.readers.update(|readers| readers - 1);
+        self.readers.set(self.readers.get() - 1);
         if self.readers.get() == 0 {
             self.bytes.borrow_mut().clear();
             self.resume_reading();
