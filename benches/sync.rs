@@ -1,4 +1,5 @@
-//! Locks and queues: what each costs when nobody waits, and what a wake-up costs from one task to another.
+//! Locks and queues: what each costs when nobody waits, and what waking many costs. Two tasks that hand an item to and fro
+//! are a line of `tasks.rs`, beside its bound.
 //!
 //! ```sh
 //! cargo bench --bench sync
@@ -11,7 +12,7 @@ use std::hint::black_box;
 use divan::{AllocProfiler, Bencher};
 use innermost::queue::Queue;
 use innermost::sync::{Event, Lock, Semaphore};
-use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -89,44 +90,6 @@ fn event_wakes(bencher: Bencher<'_, '_>) {
         event_loop.run_once().expect("a turn");
         event_loop
     });
-}
-
-/// Two tasks that send an item to and fro: two waits and two wake-ups a trip.
-#[divan::bench]
-fn queue_round_trip(bencher: Bencher<'_, '_>) {
-    bencher.counter(MANY).with_inputs(|| EventLoop::new().expect("a loop")).bench_local_values(|event_loop| {
-        let (there, back) = (Queue::new(), Queue::new());
-        there.put_nowait(0).expect("it has no bounds");
-        let echo = Echo { from: there.clone(), to: back.clone(), left: MANY, get: there.get() };
-        event_loop.create_task(echo).expect("the loop is open");
-        let echo = Echo { from: back.clone(), to: there.clone(), left: MANY, get: back.get() };
-        event_loop.run_until_complete(echo).expect("it ends");
-        event_loop
-    });
-}
-
-/// Gets an item from one queue and puts it in the other, again and again.
-struct Echo {
-    from: Queue<u64>,
-    to: Queue<u64>,
-    left: usize,
-    get: innermost::queue::Get<u64>,
-}
-
-impl Coroutine for Echo {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        while self.left > 0 {
-            let item = yield_from!(self.get, sent)?;
-            self.to.put_nowait(item)?;
-            self.left -= 1;
-            self.get = self.from.get();
-        }
-        Ok(Step::Return(()))
-    }
 }
 
 struct NextTurn(bool);

@@ -276,23 +276,12 @@ impl Connect {
             Some(stream) => stream,
             None => self.start()?,
         };
-        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((Self::finish(stream)?, Left::More)))?;
+        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((socket::finish_connect(stream)?, Left::More)))?;
         if let Step::Yield(wanted) = step {
             self.stream = Some(stream);
             return Ok(Step::Yield(wanted));
         }
         Ok(Step::Return(stream))
-    }
-
-    /// Whether the connection stands. `WouldBlock` while it does not yet.
-    fn finish(stream: &net::TcpStream) -> io::Result<()> {
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-        match stream.peer_addr() {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
-            result => result.map(drop),
-        }
     }
 }
 

@@ -123,7 +123,8 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// What connecting has met.
-pub(crate) fn finish_connect(socket: &Socket) -> io::Result<()> {
+pub(crate) fn finish_connect(socket: impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(&socket);
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
