@@ -21,7 +21,7 @@ use std::vec::Vec;
 use slab::Slab;
 
 use super::memory::SpareMemory;
-use super::running;
+use super::{WAKER, running};
 use crate::coroutine::{Exception, Kind, Step};
 use crate::sys::{Direction, Event, Readiness, Selector, Token};
 use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
@@ -88,20 +88,21 @@ impl Registry {
         Some(function(selector.as_deref_mut()?))
     }
 
-    /// Keeps what an event says, and queues who has waited for it.
+    /// Keeps what each event says, and queues who has waited for it. Gives whether the waker's was among them.
     #[inline]
-    pub(super) fn deliver(&self, event: Event) {
+    pub(super) fn deliver(&self, events: &[Event]) -> bool {
         let slots = self.slots.borrow();
-        let Some(source) = slots.get(slot_of(event.token)).filter(|source| source.token == event.token) else { return };
-        source.readiness.set(source.readiness.get() | event.readiness);
-        for direction in [Direction::Read, Direction::Write] {
-            if event.readiness.intersects(Readiness::of(direction))
-                && let Some(task) = source.waiter(direction).take()
-            {
-                // Nothing of the user's runs here, nor is dropped: the loop is open.
-                self.scheduler.push(task);
+        let mut is_woken = false;
+        // Nothing of the user's runs in here, nor is dropped: the loop is open.
+        self.scheduler.push_all(|ready| {
+            for event in events {
+                match slots.get(slot_of(event.token)) {
+                    Some(source) if source.token == event.token => source.deliver(event.readiness, ready),
+                    _ => is_woken |= event.token == WAKER,
+                }
             }
-        }
+        });
+        is_woken
     }
 
     /// Has a selector that reports levels watch a direction again.
@@ -204,6 +205,18 @@ fn slot_of(token: Token) -> usize {
 }
 
 impl Source {
+    #[inline(always)]
+    fn deliver(&self, readiness: Readiness, ready: &mut Vec<Rc<dyn Run>>) {
+        self.readiness.set(self.readiness.get() | readiness);
+        for direction in [Direction::Read, Direction::Write] {
+            if readiness.intersects(Readiness::of(direction))
+                && let Some(waiter) = self.waiter(direction).take()
+            {
+                ready.push(waiter);
+            }
+        }
+    }
+
     pub(super) const fn fd(&self) -> RawFd {
         self.fd
     }

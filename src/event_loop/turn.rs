@@ -87,15 +87,12 @@ impl Core {
 
     fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.registry.select(events, timeout);
-        for event in events.drain(..) {
-            if event.token != WAKER {
-                self.registry.deliver(event);
-            } else if self.registry.reports_levels || Waker::FILLS_UP {
-                // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
-                self.inbox.waker().drain();
-                self.registry.drained(WAKER, Direction::Read);
-            }
+        // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
+        if self.registry.deliver(events) && (self.registry.reports_levels || Waker::FILLS_UP) {
+            self.inbox.waker().drain();
+            self.registry.drained(WAKER, Direction::Read);
         }
+        events.clear();
         self.take_jobs();
         self.take_signals();
         result

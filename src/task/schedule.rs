@@ -86,6 +86,12 @@ impl Scheduler {
         self.ready.borrow_mut().push(run);
     }
 
+    /// Has `function` append to the ready queue of a loop that is open. It may run and drop nothing of the user's.
+    #[inline]
+    pub(crate) fn push_all(&self, function: impl FnOnce(&mut Vec<Rc<dyn Run>>)) {
+        function(&mut self.ready.borrow_mut());
+    }
+
     #[cold]
     #[inline(never)]
     fn refuse(&self, run: Rc<dyn Run>) {

@@ -42,7 +42,7 @@ pub(super) struct Connection {
     pub(super) protocol: Slot<AnyProtocol>,
     pub(super) ways: Ways,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) writes: RefCell<WriteBuffer>,
+    pub(super) writes: WriteBuffer,
     pub(super) flow: Flow,
     pub(super) stage: Cell<Stage>,
     pub(super) reading: Cell<Reading>,
@@ -107,11 +107,11 @@ impl Connection {
             protocol: Slot::new(protocol),
             ways,
             peer,
-            writes: RefCell::default(),
+            writes: WriteBuffer::default(),
             flow: Flow::new(),
             stage: Cell::new(Stage::Open),
             reading: Cell::new(if ways == Ways::Write { Reading::Over } else { Reading::Active }),
-            write_end: Cell::new(WriteEnd::Open),
+            write_end: Cell::new(if ways == Ways::Read { WriteEnd::Ended } else { WriteEnd::Open }),
             made: Cell::new(false),
             flush_queued: Cell::new(false),
             discarded: Cell::new(0),
@@ -155,18 +155,18 @@ impl Run for Connection {
         }
         let Some(io) = connection.io() else { return };
         if connection.flush_queued.replace(false) {
-            transport.flush();
+            transport.flush_to(&io);
         }
         if connection.reading.get() == Reading::Active {
             transport.read(&io);
-            if connection.reading.get() == Reading::Active {
-                io.watch(Direction::Read, Rc::clone(&transport.0) as Rc<_>);
-            }
         } else if connection.ways == Ways::Write {
             transport.watch_reader(&io);
         }
-        if connection.writes.borrow().has_backlog() {
+        if connection.writes.has_backlog() {
             transport.write_ready();
+        }
+        if connection.reading.get() == Reading::Active {
+            io.watch(Direction::Read, transport.0);
         }
     }
 }
@@ -176,7 +176,7 @@ impl Resident for Connection {
     fn loop_closed(self: Rc<Self>) {
         self.stage.set(Stage::Over);
         self.reading.set(Reading::Over);
-        self.writes.borrow_mut().clear();
+        self.writes.clear();
         let io = self.io.take();
         drop(io);
         self.server.take();
@@ -187,8 +187,8 @@ impl Resident for Connection {
 /// What the descriptor's readiness leads to.
 impl Transport {
     fn made(&self) {
-        self.call("connection_made", |protocol| protocol.connection_made(self));
         let Some(io) = self.0.io() else { return };
+        self.call(&io, "connection_made", |protocol| protocol.connection_made(self));
         if self.0.reading.get() == Reading::Active || self.0.ways == Ways::Write {
             io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
         }
@@ -203,7 +203,7 @@ impl Transport {
         let mut memory = spare.take();
         let read = io.try_now(Direction::Read, |io| io.read(&mut memory[..]));
         if let Ok(Some(count @ 1..)) = read {
-            self.call("data_received", |protocol| {
+            self.call(io, "data_received", |protocol| {
                 if let Inner::Pushed(protocol) = &mut protocol.0 {
                     protocol.data_received(self, &memory[..count]);
                 }
@@ -211,14 +211,14 @@ impl Transport {
         }
         spare.give(memory);
         match read {
-            Ok(Some(0)) => self.read_end(),
+            Ok(Some(0)) => self.read_end(io),
             Ok(_) => {}
             Err(error) => self.fatal("Fatal read error on transport", error.into()),
         }
     }
 
     fn read_into_protocol(&self, io: &Registered<Io>) {
-        let read = self.call("get_buffer", |protocol| {
+        let read = self.call(io, "get_buffer", |protocol| {
             let Inner::Buffered(protocol) = &mut protocol.0 else { return Ok(None) };
             match protocol.get_buffer(SIZE_HINT) {
                 [] => Err(Exception::message(Kind::RuntimeError, "get_buffer() returned an empty buffer")),
@@ -227,9 +227,9 @@ impl Transport {
         });
         match read {
             None | Some(Ok(None)) => {}
-            Some(Ok(Some(0))) => self.read_end(),
+            Some(Ok(Some(0))) => self.read_end(io),
             Some(Ok(Some(count))) => {
-                self.call("buffer_updated", |protocol| {
+                self.call(io, "buffer_updated", |protocol| {
                     if let Inner::Buffered(protocol) = &mut protocol.0 {
                         protocol.buffer_updated(self, count);
                     }
@@ -241,8 +241,8 @@ impl Transport {
 
     /// The peer sends no more.
     #[cold]
-    fn read_end(&self) {
-        match self.call("eof_received", |protocol| protocol.eof_received(self)) {
+    fn read_end(&self, io: &Registered<Io>) {
+        match self.call(io, "eof_received", |protocol| protocol.eof_received(self)) {
             Some(AfterEof::KeepOpen) if self.0.ways == Ways::Both => self.0.reading.set(Reading::Over),
             _ => self.close(),
         }
@@ -259,7 +259,7 @@ impl Transport {
                 io.try_now(Direction::Read, |_| Err(std::io::ErrorKind::WouldBlock.into()));
             return io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
         }
-        if self.0.writes.borrow().is_empty() {
+        if self.0.writes.is_empty() {
             self.lose(None);
         } else {
             self.lose(Some(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
@@ -269,15 +269,21 @@ impl Transport {
     /// Calls the protocol, and does what had to wait for its return. `None` where there is none, or where it has
     /// panicked.
     #[inline]
-    pub(super) fn call<R>(&self, name: &str, function: impl FnOnce(&mut AnyProtocol) -> R) -> Option<R> {
-        let mut protocol = self.0.protocol.take()?;
+    pub(super) fn call<R>(
+        &self,
+        io: &Registered<Io>,
+        name: &str,
+        function: impl FnOnce(&mut AnyProtocol) -> R,
+    ) -> Option<R> {
+        let mut protocol = self.0.protocol.lend()?;
         let result = catch_unwind(AssertUnwindSafe(|| function(&mut protocol)));
-        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+        drop(protocol);
+        if let Some(replaced) = self.0.protocol.replaced() {
             self.0.drop_users(replaced);
         }
         match result {
             Ok(result) => {
-                self.flush();
+                self.flush_to(io);
                 self.tell_flow();
                 Some(result)
             }
@@ -310,7 +316,7 @@ impl Transport {
         }
         connection.stage.set(Stage::Lost);
         connection.reading.set(Reading::Over);
-        connection.writes.borrow_mut().clear();
+        connection.writes.clear();
         if let Some(io) = connection.io() {
             io.unwatch();
         }
@@ -326,9 +332,10 @@ impl Transport {
             return;
         }
         connection.reading.set(Reading::Over);
-        if let Some(mut protocol) = connection.protocol.take() {
+        if let Some(mut protocol) = connection.protocol.lend() {
             let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));
-            connection.drop_users((connection.protocol.set(None), protocol));
+            drop(protocol);
+            connection.drop_users((connection.protocol.replaced(), connection.protocol.set(None)));
             if let Err(panic) = result {
                 let context = ErrorContext::new("protocol.connection_lost() call failed.").caused_by(panicked(panic));
                 connection.event_loop.call_exception_handler(context.about(self));

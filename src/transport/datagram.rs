@@ -281,7 +281,7 @@ impl DatagramTransport {
 
     /// Tells the protocol what the system says; when it is what is being called, in the next turn.
     fn failed(&self, error: io::Error) {
-        if self.0.protocol.is_out() {
+        if self.0.protocol.is_lent() {
             let this = self.clone();
             self.queue(move || {
                 if this.0.stage.get() < Stage::Lost {
@@ -294,9 +294,10 @@ impl DatagramTransport {
     }
 
     fn call(&self, name: &str, function: impl FnOnce(&mut dyn DatagramProtocol)) {
-        let Some(mut protocol) = self.0.protocol.take() else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| function(&mut *protocol)));
-        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+        let Some(mut protocol) = self.0.protocol.lend() else { return };
+        let result = catch_unwind(AssertUnwindSafe(|| function(&mut **protocol)));
+        drop(protocol);
+        if let Some(replaced) = self.0.protocol.replaced() {
             self.drop_users(replaced);
         }
         match result {
@@ -315,7 +316,7 @@ impl DatagramTransport {
 
     /// As a stream's.
     fn tell_flow(&self) {
-        while !self.0.protocol.is_out()
+        while !self.0.protocol.is_lent()
             && let Some(pause) = self.0.flow.news()
         {
             let name = if pause { "pause_writing" } else { "resume_writing" };
@@ -346,9 +347,10 @@ impl DatagramTransport {
         if self.0.stage.replace(Stage::Over) == Stage::Over {
             return;
         }
-        if let Some(mut protocol) = self.0.protocol.take() {
+        if let Some(mut protocol) = self.0.protocol.lend() {
             let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));
-            self.drop_users((self.0.protocol.set(None), protocol));
+            drop(protocol);
+            self.drop_users((self.0.protocol.replaced(), self.0.protocol.set(None)));
             if let Err(panic) = result {
                 self.report("protocol.connection_lost() call failed.", panicked(panic));
             }

@@ -77,7 +77,7 @@ impl Transport {
     #[inline]
     pub(super) fn tell_flow(&self) {
         let flow = &self.0.flow;
-        while flow.paused.get() != flow.told.get() && !self.0.protocol.is_out() {
+        while flow.paused.get() != flow.told.get() && !self.0.protocol.is_lent() {
             self.tell_change();
         }
     }
@@ -85,12 +85,13 @@ impl Transport {
     #[cold]
     fn tell_change(&self) {
         let Some(pause) = self.0.flow.news() else { return };
-        let Some(mut protocol) = self.0.protocol.take() else { return };
+        let Some(mut protocol) = self.0.protocol.lend() else { return };
         let result = catch_unwind(AssertUnwindSafe(|| match pause {
             true => protocol.pause_writing(self),
             false => protocol.resume_writing(self),
         }));
-        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+        drop(protocol);
+        if let Some(replaced) = self.0.protocol.replaced() {
             self.0.drop_users(replaced);
         }
         if let Err(panic) = result {

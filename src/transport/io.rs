@@ -26,13 +26,21 @@ impl Io {
         Ok((count, left(count, room.len())))
     }
 
-    /// Writes some of `slices`, one after the other; a single one by the cheaper call.
+    /// Writes some of it.
     #[inline]
-    pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
-        let count = match (self, slices) {
-            (Self::Socket(socket), [slice]) => socket.send_with_flags(slice, NO_SIGNAL)?,
-            (Self::Socket(socket), slices) => socket.send_vectored_with_flags(slices, NO_SIGNAL)?,
-            (Self::Pipe(pipe), slices) => (&mut &*pipe).write_vectored(slices)?,
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
+        let count = match self {
+            Self::Socket(socket) => socket.send_with_flags(bytes, NO_SIGNAL)?,
+            Self::Pipe(pipe) => (&mut &*pipe).write(bytes)?,
+        };
+        Ok((count, left(count, bytes.len())))
+    }
+
+    /// Writes some of `slices`, one after the other.
+    pub(super) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
+        let count = match self {
+            Self::Socket(socket) => socket.send_vectored_with_flags(slices, NO_SIGNAL)?,
+            Self::Pipe(pipe) => (&mut &*pipe).write_vectored(slices)?,
         };
         Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
     }

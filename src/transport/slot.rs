@@ -1,47 +1,48 @@
-//! Where a transport keeps what the user gave it: it is taken out while one of its functions runs (rule 4).
+//! Where a transport keeps what the user gave it, and lends it to one of its functions at a time.
+//!
+//! Whoever comes back to the transport from within that function finds the slot lent, and never a panic: what it sets in
+//! its place waits until the function has returned (rule 4).
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell, RefMut};
+use std::boxed::Box;
 
-/// A protocol, or nothing: while it is out, and once the connection is over.
+/// A protocol, or nothing, once the connection is over.
 pub(super) struct Slot<P> {
-    protocol: Cell<Option<P>>,
-    /// Whether the one that is out is to come back: nobody has set another in its place.
-    is_out: Cell<bool>,
+    protocol: RefCell<Option<P>>,
+    /// What takes the place of the one that is lent. Rare, so that it is out of line.
+    successor: Cell<Option<Box<Option<P>>>>,
 }
 
 impl<P> Slot<P> {
     pub(super) const fn new(protocol: P) -> Self {
-        Self { protocol: Cell::new(Some(protocol)), is_out: Cell::new(false) }
+        Self { protocol: RefCell::new(Some(protocol)), successor: Cell::new(None) }
     }
 
-    /// Whether one of the protocol's callbacks runs.
+    /// Whether one of the protocol's functions runs.
     #[inline]
-    pub(super) fn is_out(&self) -> bool {
-        self.is_out.get()
+    pub(super) fn is_lent(&self) -> bool {
+        self.protocol.try_borrow().is_err()
     }
 
+    /// `None` where it is lent already, or gone. Who has given it back asks for [`replaced`](Self::replaced).
     #[inline]
-    pub(super) fn take(&self) -> Option<P> {
-        let protocol = self.protocol.take();
-        if protocol.is_some() {
-            self.is_out.set(true);
-        }
-        protocol
+    pub(super) fn lend(&self) -> Option<RefMut<'_, P>> {
+        RefMut::filter_map(self.protocol.try_borrow_mut().ok()?, Option::as_mut).ok()
     }
 
-    /// Gives it back where another one has taken its place, to be dropped.
+    /// What was lent last, to be dropped, where another was set in its place meanwhile.
     #[inline]
-    pub(super) fn put_back(&self, protocol: P) -> Option<P> {
-        if !self.is_out.replace(false) {
-            return Some(protocol);
-        }
-        self.protocol.set(Some(protocol));
-        None
+    pub(super) fn replaced(&self) -> Option<P> {
+        let successor = self.successor.take()?;
+        self.set(*successor)
     }
 
-    /// Gives the former, unless that is out: it does not come back.
+    /// Gives the former, to be dropped, unless that is lent.
     pub(super) fn set(&self, protocol: Option<P>) -> Option<P> {
-        self.is_out.set(false);
-        self.protocol.replace(protocol)
+        match self.protocol.try_borrow_mut() {
+            Ok(mut former) => core::mem::replace(&mut former, protocol),
+            // The one that was set before, and never called, is what nobody needs any more.
+            Err(_lent) => self.successor.replace(Some(Box::new(protocol))).and_then(|unused| *unused),
+        }
     }
 }

@@ -37,7 +37,7 @@ impl Transport {
         }
         connection.stage.set(Stage::Closing);
         connection.reading.set(Reading::Over);
-        if connection.writes.borrow().is_empty() {
+        if connection.writes.is_empty() {
             self.lose(None);
         }
     }
@@ -107,7 +107,7 @@ impl Transport {
     /// How many bytes wait to be sent because the kernel takes no more.
     pub fn write_buffer_size(&self) -> usize {
         self.flush();
-        self.0.writes.borrow().len()
+        self.0.writes.len()
     }
 
     /// Whether more waits than the protocol should have let come: from `pause_writing` to `resume_writing`, and
@@ -140,11 +140,12 @@ impl Transport {
     /// Calls `function` with the protocol. `None` where that is of another type, is being called, or is gone. asyncio's
     /// `get_protocol`.
     pub fn with_protocol<P: 'static, R>(&self, function: impl FnOnce(&mut P) -> R) -> Option<R> {
-        let mut protocol = self.0.protocol.take()?;
-        let put_back = PutBack(self);
+        let mut protocol = self.0.protocol.lend()?;
+        let over = Over(self);
         let result = protocol.as_any().downcast_mut().map(function);
-        core::mem::forget(put_back);
-        if let Some(replaced) = self.0.protocol.put_back(protocol) {
+        core::mem::forget(over);
+        drop(protocol);
+        if let Some(replaced) = self.0.protocol.replaced() {
             self.0.drop_users(replaced);
         }
         self.flush();
@@ -154,9 +155,9 @@ impl Transport {
 }
 
 /// A function of the user's panics with the protocol in its hands, outside of a callback: the connection is over.
-struct PutBack<'a>(&'a Transport);
+struct Over<'a>(&'a Transport);
 
-impl Drop for PutBack<'_> {
+impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -235,7 +236,7 @@ impl Eq for Transport {}
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fd = self.with_fd(|fd| fd.map(|fd| fd.as_raw_fd()));
-        let waiting = self.0.writes.borrow().len();
+        let waiting = self.0.writes.len();
         f.debug_struct("Transport")
             .field("fd", &fd)
             .field("stage", &self.0.stage.get())

@@ -1,7 +1,7 @@
 //! What a transport was given to write and the kernel has not taken yet.
 
+use core::cell::Cell;
 use std::collections::VecDeque;
-use std::io::IoSlice;
 
 use crate::event_loop::{MEMORY, Memory, SpareMemory};
 
@@ -10,98 +10,72 @@ use crate::event_loop::{MEMORY, Memory, SpareMemory};
 /// Small writes of a turn are *gathered*, in memory of the loop's, and tried together. What the kernel refuses is the
 /// *backlog*: it may stay for long, so it has memory of its own size, and the loop gets its memory back. While there is
 /// a backlog, nothing is gathered: that would only wait behind it.
+///
+/// Either is taken out to be written, and what is left put back: nothing is borrowed meanwhile.
 #[derive(Default)]
 pub(super) struct WriteBuffer {
-    gathered: Option<Memory>,
-    gathered_len: usize,
-    backlog: VecDeque<u8>,
+    gathered: Cell<Option<Memory>>,
+    gathered_len: Cell<usize>,
+    backlog: Cell<VecDeque<u8>>,
+    backlog_len: Cell<usize>,
 }
 
 impl WriteBuffer {
-    pub(super) fn len(&self) -> usize {
-        self.backlog.len() + self.gathered_len
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.backlog_len.get() + self.gathered_len.get()
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.gathered_len == 0 && self.backlog.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     #[inline]
-    pub(super) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
-    }
-
-    #[inline]
-    pub(super) fn has_gathered(&self) -> bool {
-        self.gathered_len > 0
+    pub(super) const fn has_backlog(&self) -> bool {
+        self.backlog_len.get() > 0
     }
 
     /// Adds to what is gathered; `false` where there is no room for that.
     #[inline]
-    pub(super) fn gather(&mut self, data: &[u8], spare: &SpareMemory) -> bool {
-        let end = self.gathered_len + data.len();
+    pub(super) fn gather(&self, data: &[u8], spare: &SpareMemory) -> bool {
+        let start = self.gathered_len.get();
+        let end = start + data.len();
         if end > MEMORY {
             return false;
         }
-        let memory = self.gathered.get_or_insert_with(|| spare.take());
-        memory[self.gathered_len..end].copy_from_slice(data);
-        self.gathered_len = end;
+        let mut memory = self.gathered.take().unwrap_or_else(|| spare.take());
+        memory[start..end].copy_from_slice(data);
+        self.gathered.set(Some(memory));
+        self.gathered_len.set(end);
         true
     }
 
-    /// All there is, and `more` behind it, to be written; gives `function` no empty slice unless all are empty.
+    /// What is gathered, in the first bytes of the memory: how many they are.
     #[inline]
-    pub(super) fn with_slices<R>(&self, more: &[u8], function: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
-        let gathered = self.gathered.as_ref().map_or(&[][..], |memory| &memory[..self.gathered_len]);
-        if self.backlog.is_empty() && (gathered.is_empty() || more.is_empty()) {
-            return function(&[IoSlice::new(if more.is_empty() { gathered } else { more })]);
-        }
-        let (first, second) = self.backlog.as_slices();
-        let mut slices = [IoSlice::new(&[]); 4];
-        let mut count = 0;
-        for slice in [first, second, gathered, more] {
-            if !slice.is_empty() {
-                slices[count] = IoSlice::new(slice);
-                count += 1;
-            }
-        }
-        function(&slices[..count])
+    pub(super) fn take_gathered(&self) -> Option<(Memory, usize)> {
+        Some((self.gathered.take()?, self.gathered_len.take()))
     }
 
-    /// So many bytes were written, of all and of `more`: keeps the rest, as backlog. `false` if there is none.
-    #[inline]
-    pub(super) fn written(&mut self, count: usize, more: &[u8], spare: &SpareMemory) -> bool {
-        if count < self.len() + more.len() {
-            self.keep(count, more);
-        } else if !self.backlog.is_empty() {
-            // A backlog is rare: its memory does not wait for the next.
-            self.backlog = VecDeque::new();
-        }
-        self.gathered_len = 0;
-        if let Some(memory) = self.gathered.take() {
-            spare.give(memory);
-        }
-        !self.backlog.is_empty()
+    /// Adds to the backlog.
+    pub(super) fn append(&self, data: &[u8]) {
+        let mut backlog = self.backlog.take();
+        backlog.extend(data);
+        self.put_backlog(backlog);
     }
 
-    #[cold]
-    fn keep(&mut self, count: usize, more: &[u8]) {
-        let of_backlog = count.min(self.backlog.len());
-        let of_gathered = (count - of_backlog).min(self.gathered_len);
-        let of_more = count - of_backlog - of_gathered;
-        self.backlog.drain(..of_backlog);
-        if let Some(memory) = &self.gathered {
-            self.backlog.extend(&memory[of_gathered..self.gathered_len]);
-        }
-        self.backlog.extend(&more[of_more..]);
+    pub(super) fn take_backlog(&self) -> VecDeque<u8> {
+        self.backlog_len.set(0);
+        self.backlog.take()
     }
 
-    pub(super) fn append(&mut self, data: &[u8]) {
-        self.backlog.extend(data);
+    /// A backlog is rare: its memory does not wait for the next.
+    pub(super) fn put_backlog(&self, backlog: VecDeque<u8>) {
+        self.backlog_len.set(backlog.len());
+        self.backlog.set(if backlog.is_empty() { VecDeque::new() } else { backlog });
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    pub(super) fn clear(&self) {
+        drop((self.take_gathered(), self.take_backlog()));
     }
 }

@@ -8,11 +8,14 @@
 //! Nobody can tell the difference but by counting system calls: what is asked of a transport (how much waits, whether
 //! that is above the mark, to close) sends first what is gathered.
 
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use super::Transport;
 use super::connection::{Stage, Ways, WriteEnd};
+use super::io::Io;
 use crate::coroutine::{Exception, Kind};
+use crate::event_loop::Registered;
 use crate::sys::Direction;
 use crate::task::{ErrorContext, Run};
 
@@ -35,7 +38,7 @@ impl Transport {
     #[inline]
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
         let connection = &*self.0;
-        if connection.write_end.get() != WriteEnd::Open || connection.ways == Ways::Read {
+        if connection.write_end.get() != WriteEnd::Open {
             return Err(self.cannot_write());
         }
         if data.is_empty() {
@@ -82,16 +85,15 @@ impl Transport {
         }
         self.0.write_end.set(WriteEnd::Wanted);
         self.flush();
-        if self.0.writes.borrow().is_empty() { self.end_writes() } else { Ok(()) }
+        if self.0.writes.is_empty() { self.end_writes() } else { Ok(()) }
     }
 
     /// Sends what is gathered now, and not at the end of the turn. Nothing else has to call it: it is for who knows that
     /// the turn will take long.
     #[inline]
     pub fn flush(&self) {
-        let has_gathered = self.0.writes.borrow().has_gathered();
-        if has_gathered {
-            self.send(&[]);
+        if let Some(io) = self.0.io() {
+            self.flush_to(&io);
         }
     }
 
@@ -99,43 +101,84 @@ impl Transport {
     #[inline]
     fn gather(&self, data: &[u8]) -> bool {
         let connection = &*self.0;
-        let mut writes = connection.writes.borrow_mut();
+        let writes = &connection.writes;
         let fits = data.len() < SMALL && writes.len() + data.len() <= connection.flow.high.get();
         if writes.has_backlog() || !fits || !writes.gather(data, connection.event_loop.memory_for_writes()) {
             return false;
         }
-        drop(writes);
-        if !connection.protocol.is_out() && !connection.flush_queued.replace(true) {
+        if !connection.protocol.is_lent() && !connection.flush_queued.replace(true) {
             connection.event_loop.scheduler().push(Rc::clone(&self.0) as Rc<dyn Run>);
         }
         true
     }
 
     fn write_now(&self, data: &[u8]) {
-        let has_backlog = self.0.writes.borrow().has_backlog();
-        if has_backlog {
+        if self.0.writes.has_backlog() {
             // The kernel has refused more, and has not called back yet.
-            self.0.writes.borrow_mut().append(data);
-        } else {
-            self.send(data);
+            self.0.writes.append(data);
+        } else if let Some(io) = self.0.io() {
+            self.send(&io, data);
         }
-        let size = self.0.writes.borrow().len();
-        if self.0.flow.grown(size) {
+        if self.0.flow.grown(self.0.writes.len()) {
             self.tell_flow();
         }
     }
 
-    /// Tries to write all there is, and `more`, in one call; keeps what is refused.
-    #[inline]
-    fn send(&self, more: &[u8]) {
+    /// Tries to write what is gathered.
+    #[inline(always)]
+    pub(super) fn flush_to(&self, io: &Registered<Io>) {
+        let Some((memory, len)) = self.0.writes.take_gathered() else { return };
+        let sent = io.try_now(Direction::Write, |io| io.write(&memory[..len]));
+        match sent {
+            Ok(Some(count)) if count == len => {}
+            _ => self.sent_less(io, sent, &memory[..len], &[]),
+        }
+        self.0.event_loop.memory_for_writes().give(memory);
+    }
+
+    /// Tries to write what is gathered, and `data` behind it, in one call.
+    fn send(&self, io: &Registered<Io>, data: &[u8]) {
+        let gathered = self.0.writes.take_gathered();
+        let first = gathered.as_ref().map_or(&[][..], |(memory, len)| &memory[..*len]);
+        let sent = io.try_now(Direction::Write, |io| match first {
+            [] => io.write(data),
+            first => io.write_vectored(&[IoSlice::new(first), IoSlice::new(data)]),
+        });
+        match sent {
+            Ok(Some(count)) if count == first.len() + data.len() => {}
+            _ => self.sent_less(io, sent, first, data),
+        }
+        if let Some((memory, _)) = gathered {
+            self.0.event_loop.memory_for_writes().give(memory);
+        }
+    }
+
+    /// Keeps what the kernel has not taken of `first` and `second`.
+    #[cold]
+    fn sent_less(&self, io: &Registered<Io>, sent: io::Result<Option<usize>>, first: &[u8], second: &[u8]) {
+        let count = match sent {
+            Ok(sent) => sent.unwrap_or(0),
+            Err(error) => return self.fatal("Fatal write error on transport", error.into()),
+        };
+        self.0.writes.append(&first[count.min(first.len())..]);
+        self.0.writes.append(&second[count.saturating_sub(first.len())..]);
+        io.watch(Direction::Write, Rc::clone(&self.0) as Rc<_>);
+    }
+
+    /// Tries to write the backlog.
+    fn send_backlog(&self) {
         let Some(io) = self.0.io() else { return };
-        let sent =
-            io.try_now(Direction::Write, |io| self.0.writes.borrow().with_slices(more, |slices| io.write(slices)));
+        let mut backlog = self.0.writes.take_backlog();
+        let sent = io.try_now(Direction::Write, |io| match backlog.as_slices() {
+            (first, []) => io.write(first),
+            (first, second) => io.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
+        });
         match sent {
             Ok(sent) => {
-                let spare = self.0.event_loop.memory_for_writes();
-                let has_backlog = self.0.writes.borrow_mut().written(sent.unwrap_or(0), more, spare);
-                if has_backlog {
+                backlog.drain(..sent.unwrap_or(0));
+                let is_left = !backlog.is_empty();
+                self.0.writes.put_backlog(backlog);
+                if is_left {
                     io.watch(Direction::Write, Rc::clone(&self.0) as Rc<_>);
                 }
             }
@@ -146,16 +189,15 @@ impl Transport {
     /// The kernel takes more.
     #[cold]
     pub(super) fn write_ready(&self) {
-        self.send(&[]);
+        self.send_backlog();
         if self.0.stage.get() >= Stage::Lost {
             return;
         }
-        let size = self.0.writes.borrow().len();
-        if self.0.flow.shrunk(size) {
+        if self.0.flow.shrunk(self.0.writes.len()) {
             // It may write more.
             self.tell_flow();
         }
-        if !self.0.writes.borrow().is_empty() || self.0.stage.get() >= Stage::Lost {
+        if !self.0.writes.is_empty() || self.0.stage.get() >= Stage::Lost {
             return;
         }
         if self.0.stage.get() == Stage::Closing {

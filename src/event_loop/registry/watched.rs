@@ -36,7 +36,7 @@ impl<S: AsFd> Registered<S> {
     /// # Errors
     ///
     /// The operation's own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_now<T>(
         &self,
         direction: Direction,
@@ -65,7 +65,7 @@ impl<S: AsFd> Registered<S> {
     }
 
     /// Queues `watcher` once the direction is ready: at once, if it is. Who watched it before does so no longer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn watch(&self, direction: Direction, watcher: Rc<dyn Run>) {
         let Some(source) = self.source.get() else { return };
         if source.readiness.get().intersects(Readiness::of(direction)) {

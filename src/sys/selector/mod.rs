@@ -199,6 +199,12 @@ impl Readiness {
         self.0 & other.0 != 0
     }
 
+    /// What either has: `|`, where that must be constant.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// What it has and `other` has not.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
@@ -218,7 +224,7 @@ impl BitOr for Readiness {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.with(other)
     }
 }
 
