@@ -93,7 +93,7 @@ where
     type Input = C::Input;
     type Return = R;
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         let returned = yield_from!(self.child, sent)?;
         self.f.take().map(|f| Step::Return(f(returned))).ok_or_else(super::frames::reused)
@@ -119,7 +119,7 @@ where
     type Input = C::Input;
     type Return = R;
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         let returned = yield_from!(self.child, sent)?;
         let f = self.f.take().ok_or_else(super::frames::reused)?;
@@ -185,7 +185,7 @@ where
     type Input = C::Input;
     type Return = C::Return;
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         match yield_from!(self.child, sent) {
             Err(raised) if !raised.is_generator_exit() => {

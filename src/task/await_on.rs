@@ -9,7 +9,7 @@ use crate::coroutine::{Coroutine, Exception};
 
 /// What a coroutine waits for: what it yields to its task.
 ///
-/// WaitTarget things make these; a machine passes them on (by [`yield_from!`](crate::yield_from)) and need not look
+/// What can be awaited makes these; a machine passes them on (by [`yield_from!`](crate::yield_from)) and need not look
 /// inside. A test that drives a machine by hand can print and compare them: two are equal if they wait for the same
 /// thing.
 #[derive(Clone, PartialEq, Eq)]

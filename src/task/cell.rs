@@ -180,7 +180,7 @@ where
     }
 
     /// Sleeps until what the coroutine waits for is done.
-    #[inline]
+    #[inline(always)]
     fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
         if let Await::NextTurn = wanted {
             let _former = self.state.waits_for.replace(Some(wanted));
