@@ -31,9 +31,7 @@ pub(super) trait Produced<T>: Eventual {
 /// The part that futures and tasks have in common. Small: a million of them wait at once.
 pub(super) struct Shared<T> {
     pub(super) scheduler: Rc<Scheduler>,
-    /// `None` while it is pending, when the result was moved out, and while a result is cloned.
-    outcome: Cell<Option<Result<T, Exception>>>,
-    waiters: Cell<Waiters<T>>,
+    content: Cell<Content<T>>,
     next_callback: Cell<u32>,
     pub(super) status: Cell<Status>,
     /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
@@ -49,8 +47,21 @@ pub(super) enum Status {
     Taken,
 }
 
+/// Who waits for the outcome, and then the outcome: it needs room for one of the two.
+enum Content<T> {
+    Waiters(Waiters<T>),
+    Outcome(Result<T, Exception>),
+}
+
+const _: () = assert!(size_of::<Shared<()>>() == 5 * size_of::<u64>() || size_of::<usize>() != 8);
+
+impl<T> Content<T> {
+    const NOTHING: Self = Self::Waiters(Waiters::None);
+}
+
 /// Who is to be told. Nearly always one task, or nobody.
 enum Waiters<T> {
+    /// Also where the outcome was, when that was moved out, and while it is cloned.
     None,
     Task(Rc<dyn Run>),
     Several(Box<WaiterList<T>>),
@@ -92,8 +103,7 @@ impl<T> Shared<T> {
     pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
         Self {
             scheduler,
-            outcome: Cell::new(None),
-            waiters: Cell::new(Waiters::None),
+            content: Cell::new(Content::NOTHING),
             next_callback: Cell::new(0),
             status: Cell::new(Status::Pending),
             retrieved: Cell::new(false),
@@ -102,9 +112,7 @@ impl<T> Shared<T> {
 
     /// For people: where it stands.
     pub(super) fn state(&self) -> &'static str {
-        let outcome = self.outcome.take();
-        let failed = matches!(outcome, Some(Err(_)));
-        self.outcome.set(outcome);
+        let failed = self.look(|content| matches!(content, Content::Outcome(Err(_))));
         match self.status.get() {
             Status::Pending => "pending",
             Status::Finished if failed => "failed",
@@ -124,13 +132,15 @@ impl<T> Shared<T> {
         struct PutBack<'a, T>(&'a Shared<T>, Option<Result<T, Exception>>);
         impl<T> Drop for PutBack<'_, T> {
             fn drop(&mut self) {
-                self.0.outcome.set(self.1.take());
+                if let Some(outcome) = self.1.take() {
+                    self.0.content.set(Content::Outcome(outcome));
+                }
             }
         }
         if self.done() {
             self.retrieved.set(true);
         }
-        let outcome = PutBack(self, self.outcome.take());
+        let outcome = PutBack(self, self.remove_outcome());
         outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
     }
 
@@ -145,16 +155,16 @@ impl<T> Shared<T> {
 
     /// The same, for people: it does not count as retrieved.
     pub(super) fn failure(&self) -> Option<Exception> {
-        let outcome = self.outcome.take();
-        let raised = outcome.as_ref().and_then(|outcome| outcome.as_ref().err().cloned());
-        self.outcome.set(outcome);
-        raised
+        self.look(|content| match content {
+            Content::Outcome(Err(raised)) => Some(raised.clone()),
+            Content::Outcome(Ok(_)) | Content::Waiters(_) => None,
+        })
     }
 
     /// The exception that nobody has asked for.
     pub(super) fn never_retrieved(&mut self) -> Option<Exception> {
         let unseen = self.status.get() == Status::Finished && !self.retrieved.get();
-        if unseen { self.outcome.take()?.err() } else { None }
+        if unseen { self.remove_outcome()?.err() } else { None }
     }
 
     /// The id of the next callback.
@@ -167,7 +177,26 @@ impl<T> Shared<T> {
     /// Moves the outcome out.
     pub(super) fn take_outcome(&self) -> Result<T, Exception> {
         self.status.set(Status::Taken);
-        self.outcome.take().unwrap_or_else(|| Err(self.no_outcome()))
+        self.remove_outcome().unwrap_or_else(|| Err(self.no_outcome()))
+    }
+
+    /// The outcome, if it is there. Who waits, waits on.
+    fn remove_outcome(&self) -> Option<Result<T, Exception>> {
+        match self.content.replace(Content::NOTHING) {
+            Content::Outcome(outcome) => Some(outcome),
+            waiters @ Content::Waiters(_) => {
+                self.content.set(waiters);
+                None
+            }
+        }
+    }
+
+    /// Looks at what it holds. Nothing of the user's runs meanwhile.
+    fn look<R>(&self, look: impl FnOnce(&Content<T>) -> R) -> R {
+        let content = self.content.replace(Content::NOTHING);
+        let seen = look(&content);
+        self.content.set(content);
+        seen
     }
 
     /// What asking for the outcome raises where there is none.
@@ -195,11 +224,12 @@ impl<T: 'static> Shared<T> {
     fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         let failed = outcome.is_err();
         self.status.set(status);
-        self.outcome.set(Some(outcome));
-        match self.waiters.replace(Waiters::None) {
-            Waiters::None => {}
-            Waiters::Task(task) => self.wake(task, failed),
-            Waiters::Several(waiters) => waiters.into_iter().for_each(|waiter| self.queue(waiter, failed, &this)),
+        match self.content.replace(Content::Outcome(outcome)) {
+            Content::Waiters(Waiters::Task(task)) => self.wake(task, failed),
+            Content::Waiters(Waiters::Several(waiters)) => {
+                waiters.into_iter().for_each(|waiter| self.queue(waiter, failed, &this));
+            }
+            Content::Waiters(Waiters::None) | Content::Outcome(_) => {}
         }
     }
 
@@ -211,8 +241,8 @@ impl<T: 'static> Shared<T> {
             self.wake(task, true);
             return Ok(());
         }
-        match self.waiters.replace(Waiters::None) {
-            Waiters::None => self.waiters.set(Waiters::Task(task)),
+        match self.content.replace(Content::NOTHING) {
+            Content::Waiters(Waiters::None) => self.content.set(Content::Waiters(Waiters::Task(task))),
             others => self.push(others, Waiter::Task(task)),
         }
         Ok(())
@@ -222,7 +252,7 @@ impl<T: 'static> Shared<T> {
         if self.done() {
             self.queue(waiter, true, this);
         } else {
-            self.push(self.waiters.replace(Waiters::None), waiter);
+            self.push(self.content.replace(Content::NOTHING), waiter);
         }
     }
 
@@ -232,7 +262,7 @@ impl<T: 'static> Shared<T> {
         if self.done() {
             self.queue_callback(None, notice);
         } else {
-            self.push(self.waiters.replace(Waiters::None), Waiter::Notice(id, notice));
+            self.push(self.content.replace(Content::NOTHING), Waiter::Notice(id, notice));
         }
         id
     }
@@ -241,21 +271,22 @@ impl<T: 'static> Shared<T> {
         self.take_from_list(Key::Callback(id)).is_some()
     }
 
-    fn push(&self, others: Waiters<T>, waiter: Waiter<T>) {
+    /// Adds to who waits, while it is pending.
+    fn push(&self, others: Content<T>, waiter: Waiter<T>) {
         let mut list = match others {
-            Waiters::None => Box::new(WaiterList::new(None)),
-            Waiters::Task(task) => Box::new(WaiterList::new(Some(task))),
-            Waiters::Several(list) => list,
+            Content::Waiters(Waiters::Several(list)) => list,
+            Content::Waiters(Waiters::Task(task)) => Box::new(WaiterList::new(Some(task))),
+            Content::Waiters(Waiters::None) | Content::Outcome(_) => Box::new(WaiterList::new(None)),
         };
         list.push(waiter);
-        self.waiters.set(Waiters::Several(list));
+        self.content.set(Content::Waiters(Waiters::Several(list)));
     }
 
     /// Takes a task that waits out again.
     pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
-        match self.waiters.replace(Waiters::None) {
-            Waiters::Task(run) if Rc::as_ptr(&run).cast::<()>() == task => return Some(run),
-            others => self.waiters.set(others),
+        match self.content.replace(Content::NOTHING) {
+            Content::Waiters(Waiters::Task(run)) if Rc::as_ptr(&run).cast::<()>() == task => return Some(run),
+            others => self.content.set(others),
         }
         match self.take_from_list(Key::Task(task))? {
             Waiter::Task(run) => Some(run),
@@ -264,12 +295,12 @@ impl<T: 'static> Shared<T> {
     }
 
     fn take_from_list(&self, key: Key) -> Option<Waiter<T>> {
-        let mut waiters = self.waiters.replace(Waiters::None);
-        let taken = match &mut waiters {
-            Waiters::Several(list) => list.take(key),
-            Waiters::None | Waiters::Task(_) => None,
+        let mut content = self.content.replace(Content::NOTHING);
+        let taken = match &mut content {
+            Content::Waiters(Waiters::Several(list)) => list.take(key),
+            Content::Waiters(Waiters::None | Waiters::Task(_)) | Content::Outcome(_) => None,
         };
-        self.waiters.set(waiters);
+        self.content.set(content);
         taken
     }
 
