@@ -159,11 +159,9 @@ impl<T> Queue<T> {
     /// [`GetError::Empty`]; [`GetError::ShutDown`] where there will never be one again.
     #[inline]
     pub fn get_nowait(&self) -> Result<T, GetError> {
-        if !self.is_empty() {
+        if let Some(item) = self.0.items.pop() {
             self.0.putters.pop_and_wake();
-            if let Some(item) = self.0.items.pop() {
-                return Ok(item);
-            }
+            return Ok(item);
         }
         Err(if self.0.shut_down.get() { GetError::ShutDown } else { GetError::Empty })
     }

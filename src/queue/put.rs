@@ -3,10 +3,9 @@
 use core::fmt;
 
 use super::{PutError, Queue, QueueShutDown};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::sync::{Phase, reused};
 use crate::task::Await;
-use crate::yield_from;
 
 /// What [`Queue::put`] makes.
 ///
@@ -58,22 +57,14 @@ impl<T> Coroutine for Put<T> {
     type Return = ();
 
     #[inline]
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        match &mut self.phase {
-            Phase::Created => {
-                self.phase = Phase::Over;
-                take_sent(&mut sent)?;
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match self.phase.go_on(sent) {
+            Ok(None) => {}
+            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
+            Err(raised) => {
+                self.give_up();
+                return Err(raised);
             }
-            Phase::Waiting(place) => {
-                if let Err(raised) = yield_from!(place, sent) {
-                    self.give_up();
-                    return Err(raised);
-                }
-                if let Some(place) = self.phase.end() {
-                    place.leave();
-                }
-            }
-            Phase::Over => return Err(reused()),
         }
         let item = self.item.take().ok_or_else(reused)?;
         match self.queue.put_nowait(item) {

@@ -4,10 +4,9 @@ use core::cell::Cell;
 use core::fmt;
 use std::rc::Rc;
 
-use super::wait_queue::{Phase, WaitQueue, reused};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use super::wait_queue::{Phase, WaitQueue};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
-use crate::yield_from;
 
 /// A flag; tasks wait until it is set. asyncio's `Event`.
 ///
@@ -96,22 +95,16 @@ impl Coroutine for EventWait {
     type Return = ();
 
     #[inline]
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        match &mut self.phase {
-            Phase::Created => {
-                self.phase = Phase::Over;
-                take_sent(&mut sent)?;
-                if self.event.is_set() {
-                    return Ok(Step::Return(()));
-                }
-                Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join())))
-            }
-            Phase::Waiting(place) => {
-                let woken = yield_from!(place, sent);
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        let has_waited = matches!(self.phase, Phase::Waiting(_));
+        match self.phase.go_on(sent) {
+            Ok(Some(wanted)) => Ok(Step::Yield(wanted)),
+            Ok(None) if has_waited || self.event.is_set() => Ok(Step::Return(())),
+            Ok(None) => Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join()))),
+            Err(raised) => {
                 self.leave();
-                woken.map(Step::Return)
+                Err(raised)
             }
-            Phase::Over => Err(reused()),
         }
     }
 

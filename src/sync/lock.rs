@@ -12,7 +12,6 @@ use super::Hold;
 use super::wait_queue::{Phase, Place, WaitQueue, reused};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::{Await, Awaitable};
-use crate::yield_from;
 
 /// Lets one task at a time past. asyncio's `Lock`.
 ///
@@ -199,18 +198,20 @@ impl Acquire {
     }
 
     #[inline(never)]
-    fn wait(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        let outcome = match &mut self.place {
-            Some(place) => yield_from!(place, sent),
-            None => sent,
+    fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        let passed = match &self.place {
+            Some(place) => place.pass(sent),
+            None => sent.map(|()| None),
         };
-        if let Err(raised) = outcome {
-            self.give_up();
-            return Err(raised);
+        match passed {
+            Ok(None) => self.place = None,
+            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
+            Err(raised) => {
+                self.give_up();
+                return Err(raised);
+            }
         }
-        let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return Err(reused()) };
-        place.leave();
-        Ok(Step::Return(lock.into_guard()))
+        self.lock.take().map(|lock| Step::Return(lock.into_guard())).ok_or_else(reused)
     }
 
     /// Leaves the queue without the lock. Where that is free, whoever is first now is to have it.

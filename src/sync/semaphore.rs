@@ -11,7 +11,6 @@ use super::Hold;
 use super::wait_queue::{Phase, Place, WaitQueue, reused};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::task::{Await, Awaitable};
-use crate::yield_from;
 
 /// Lets so many tasks at a time past. asyncio's `Semaphore`.
 ///
@@ -291,17 +290,20 @@ impl AcquirePermit {
     }
 
     #[inline(never)]
-    fn wait(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        let outcome = match &mut self.place {
-            Some(place) => yield_from!(place, sent),
-            None => sent,
+    fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        let passed = match &self.place {
+            Some(place) => place.pass(sent),
+            None => sent.map(|()| None),
         };
-        if let Err(raised) = outcome {
-            self.give_up();
-            return Err(raised);
+        match passed {
+            Ok(None) => self.place = None,
+            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
+            Err(raised) => {
+                self.give_up();
+                return Err(raised);
+            }
         }
-        let (Some(permits), Some(place)) = (self.permits.take(), self.place.take()) else { return Err(reused()) };
-        place.leave();
+        let permits = self.permits.take().ok_or_else(reused)?;
         permits.wake_allowed();
         Ok(Step::Return(Permit { of: Some(permits) }))
     }

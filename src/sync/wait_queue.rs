@@ -180,6 +180,26 @@ impl Line {
         waiters.remove(index as usize).stage
     }
 
+    /// Frees the place of a waiter that is not to wait any more: it was woken. `false` where it waits still.
+    ///
+    /// # Errors
+    ///
+    /// What it was cancelled with; it keeps its place then.
+    #[inline]
+    fn leave_woken(&self, index: u32) -> Result<bool, Exception> {
+        let mut waiters = self.waiters.borrow_mut();
+        match waiters.get(index as usize).map(|waiter| &waiter.stage) {
+            Some(Stage::Joined | Stage::Waiting(_)) => return Ok(false),
+            Some(Stage::Cancelled(cancelled)) => return Err(cancelled.clone()),
+            Some(Stage::Woken) => {
+                self.unlink(&mut waiters, index);
+                waiters.try_remove(index as usize);
+            }
+            None => {}
+        }
+        Ok(true)
+    }
+
     /// Wakes a waiter, if it still waits.
     #[inline]
     fn wake(&self, index: u32) -> bool {
@@ -332,6 +352,17 @@ impl Place {
         Await::Place(Awaited::new(Rc::clone(&self.line) as Rc<_>), self.index)
     }
 
+    /// Resumes the wait. `None` where it was woken, and has left: the place is to be forgotten then.
+    ///
+    /// # Errors
+    ///
+    /// What was sent, or it was cancelled with; it has not left then.
+    #[inline]
+    pub(crate) fn pass(&self, sent: Result<(), Exception>) -> Result<Option<Await>, Exception> {
+        sent?;
+        Ok(if self.line.leave_woken(self.index)? { None } else { Some(self.wanted()) })
+    }
+
     /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
     #[inline]
     pub(crate) fn leave(self) -> bool {
@@ -382,6 +413,25 @@ impl Phase {
         let wanted = place.wanted();
         *self = Self::Waiting(place);
         wanted
+    }
+
+    /// Begins, or goes on waiting: `None` where what it waits for is to be looked at now. It is over then, unless it begins
+    /// to wait, once more.
+    ///
+    /// # Errors
+    ///
+    /// What was sent, or the wait was cancelled with: it is to be ended; a `RuntimeError` where it was over before.
+    #[inline]
+    pub(crate) fn go_on(&mut self, sent: Result<(), Exception>) -> Result<Option<Await>, Exception> {
+        let wanted = match self {
+            Self::Created => sent.map(|()| None)?,
+            Self::Waiting(place) => place.pass(sent)?,
+            Self::Over => return Err(reused()),
+        };
+        if wanted.is_none() {
+            *self = Self::Over;
+        }
+        Ok(wanted)
     }
 
     /// Ends, and gives the place that is to be left.
