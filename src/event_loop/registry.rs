@@ -243,6 +243,37 @@ impl Source {
         self.registry.scheduler.current().is_some()
     }
 
+    /// Performs an operation that does not block, and keeps what it says of readiness; `None` where it would have blocked.
+    ///
+    /// # Errors
+    ///
+    /// The operation's own.
+    #[inline(always)]
+    pub(super) fn perform<T>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut() -> io::Result<(T, Left)>,
+    ) -> io::Result<Option<T>> {
+        loop {
+            match operation() {
+                Ok((result, left)) => {
+                    if left == Left::Nothing && !self.readiness.get().contains(Readiness::URGENT) {
+                        // What is closed stays so: no event will say it a second time.
+                        self.drained(direction.ready(), direction);
+                    }
+                    return Ok(Some(result));
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => break,
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+        self.drained(Readiness::of(direction) | Readiness::URGENT, direction);
+        Ok(None)
+    }
+
     /// Takes back what is known to hold no more.
     #[inline]
     pub(super) fn drained(&self, what: Readiness, direction: Direction) {
@@ -365,23 +396,9 @@ impl<S: AsFd> Registered<S> {
             if !source.registry.scheduler.spend() && source.is_used_by_a_task() {
                 return Ok(Step::Yield(Await::NextTurn));
             }
-            loop {
-                match operation(&self.inner, &source.registry.spare) {
-                    Ok((result, left)) => {
-                        if left == Left::Nothing && !source.readiness.get().contains(Readiness::URGENT) {
-                            // What is closed stays so: no event will say it a second time.
-                            source.drained(direction.ready(), direction);
-                        }
-                        return Ok(Step::Return(result));
-                    }
-                    Err(error) => match error.kind() {
-                        io::ErrorKind::WouldBlock => break,
-                        io::ErrorKind::Interrupted => {}
-                        _ => return Err(error.into()),
-                    },
-                }
+            if let Some(result) = source.perform(direction, || operation(&self.inner, &source.registry.spare))? {
+                return Ok(Step::Return(result));
             }
-            source.drained(Readiness::of(direction) | Readiness::URGENT, direction);
         }
         let source = Awaited::new(Rc::clone(source) as Rc<_>);
         Ok(Step::Yield(match direction {

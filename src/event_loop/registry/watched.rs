@@ -46,22 +46,7 @@ impl<S: AsFd> Registered<S> {
         if !source.readiness.get().intersects(Readiness::of(direction)) {
             return Ok(None);
         }
-        loop {
-            match operation(&self.inner) {
-                Ok((result, left)) => {
-                    if left == Left::Nothing && !source.readiness.get().contains(Readiness::URGENT) {
-                        source.drained(direction.ready(), direction);
-                    }
-                    return Ok(Some(result));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    source.drained(Readiness::of(direction) | Readiness::URGENT, direction);
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        source.perform(direction, || operation(&self.inner))
     }
 
     /// Queues `watcher` once the direction is ready: at once, if it is. Who watched it before does so no longer.
