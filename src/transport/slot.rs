@@ -30,6 +30,18 @@ impl<P> Slot<P> {
         RefMut::filter_map(self.protocol.try_borrow_mut().ok()?, Option::as_mut).ok()
     }
 
+    /// Calls `function` with it or, where it is lent, with what was set in its place. `None` where there is neither.
+    pub(super) fn with<R>(&self, function: impl FnOnce(&mut P) -> R) -> Option<R> {
+        if let Some(mut protocol) = self.lend() {
+            return Some(function(&mut protocol));
+        }
+        let mut successor = self.successor.take()?;
+        let result = successor.as_mut().as_mut().map(function);
+        let another = self.successor.take();
+        self.successor.set(Some(another.unwrap_or(successor)));
+        result
+    }
+
     /// What was lent last, to be dropped, where another was set in its place meanwhile.
     #[inline]
     pub(super) fn replaced(&self) -> Option<P> {

@@ -140,11 +140,9 @@ impl Transport {
     /// Calls `function` with the protocol. `None` where that is of another type, is being called, or is gone. asyncio's
     /// `get_protocol`.
     pub fn with_protocol<P: 'static, R>(&self, function: impl FnOnce(&mut P) -> R) -> Option<R> {
-        let mut protocol = self.0.protocol.lend()?;
         let over = Over(self);
-        let result = protocol.as_any().downcast_mut().map(function);
+        let result = self.0.protocol.with(|protocol| protocol.as_any().downcast_mut().map(function)).flatten();
         core::mem::forget(over);
-        drop(protocol);
         if let Some(replaced) = self.0.protocol.replaced() {
             self.0.drop_users(replaced);
         }
