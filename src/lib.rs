@@ -202,12 +202,14 @@ pub use self::event_loop::{
 };
 #[cfg(feature = "std")]
 pub use self::net::{
-    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix, HappyEyeballs,
-    Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    connect, happy_eyeballs, pipe,
+    AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
+    HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener,
+    UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
+#[cfg(feature = "std")]
+pub use self::resolver::Addresses;
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
@@ -223,9 +225,8 @@ pub use self::task::{
 pub use self::time::{Sleep, sleep};
 #[cfg(feature = "std")]
 pub use self::transport::{
-    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint,
-    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol,
-    Transport, WaitClosed,
+    AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,
+    DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol, Transport, WaitClosed,
 };
 #[cfg(feature = "std")]
 pub use self::wait::{

@@ -14,7 +14,7 @@
 //! | X19 | `sendfile` | there is none yet |
 //! | X20 | TLS | there is none yet |
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own |
-//! | V8 | equal errors become one | each has its address, so that none are equal |
+//! | V8 | equal errors become one | each has its address, so that none are equal; `staggered.rs` has the text |
 
 #[path = "support/counting.rs"]
 mod counting;
@@ -24,6 +24,10 @@ mod datagrams;
 mod faults;
 #[path = "transports/lives.rs"]
 mod lives;
+#[path = "transports/names.rs"]
+mod names;
+#[path = "transports/options.rs"]
+mod options;
 #[path = "transports/order.rs"]
 mod order;
 // The pipes of the standard library are younger than the compiler that checks the tests for other systems.

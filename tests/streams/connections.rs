@@ -5,7 +5,10 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use innermost::{Awaitable, EventLoop, Exception, Kind, Protocol, StreamReader, StreamWriter, Transport, wait_for};
+use innermost::{
+    AddressError, Awaitable, ConnectError, EventLoop, Exception, Kind, Protocol, StreamReader, StreamWriter, Transport,
+    wait_for,
+};
 
 use crate::turns::World;
 
@@ -269,10 +272,13 @@ fn where_nobody_listens_nothing_is_opened() {
     let event_loop = EventLoop::new().expect("a loop");
     let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
     let raised = run(&event_loop, event_loop.open_connection(nobody)).unwrap_err();
-    assert_eq!(raised.downcast_ref::<io::Error>().map(io::Error::kind), Some(io::ErrorKind::ConnectionRefused));
+    let refused = raised.downcast_ref::<ConnectError>().map(ConnectError::kind);
+    assert_eq!(refused, Some(io::ErrorKind::ConnectionRefused));
     let path = std::env::temp_dir().join("innermost.streams.nobody");
     let connecting = event_loop.open_unix_connection(&path).expect("the path is short enough");
-    assert!(run(&event_loop, connecting).is_err());
+    let raised = run(&event_loop, connecting).unwrap_err().downcast::<io::Error>().expect("it is the system's");
+    let at = AddressError::of(&raised).expect("it says where");
+    assert!(at.address() == path.to_string_lossy() && at.error().raw_os_error().is_some());
 }
 
 // What a connection's end wakes is woken in asyncio's order, whoever began to wait first.
