@@ -365,7 +365,7 @@ fn what_has_ended_is_not_resumed_again() {
     let again = |mut ended: Box<dyn Awaitable<Return = ()>>| {
         let twice = from_fn(move |mut sent: Result<(), Exception>| {
             yield_from!(ended, sent)?;
-            let raised = ended.resume(Ok(())).err().expect("it has ended");
+            let raised = ended.resume(Ok(())).expect_err("it has ended");
             Ok(Step::<Await, (), _>::Return(raised.kind()))
         });
         assert_eq!(event_loop.run_until_complete(twice).expect("a port is free"), Kind::RuntimeError);
