@@ -1,7 +1,7 @@
 //! Connecting and listening by name.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use innermost::executor::{Executor, Job, Pending, Wait};
@@ -72,9 +72,9 @@ fn addresses(server: &Server) -> Vec<IpAddr> {
     server.local_addrs().iter().map(SocketAddr::ip).collect()
 }
 
-/// A port at which nobody listens, at any address of the loopback.
-fn free_port() -> u16 {
-    UdpSocket::bind(any()).and_then(|socket| socket.local_addr()).expect("a port is free").port()
+/// A port that nobody uses there. Each test has a network of its own, so that it stays so.
+fn free_port(ip: &str) -> u16 {
+    TcpListener::bind((ip, 0)).and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
 
 /// Whether there is IPv6 here.
@@ -136,38 +136,38 @@ fn an_empty_host_is_every_address_of_this_machine() {
 
 #[test]
 fn an_address_that_comes_twice_is_served_once() {
-    let (event_loop, _) = loop_that_knows(&["127.0.0.1", "127.0.0.2", "127.0.0.1"]);
-    let port = free_port();
-    let server = served(&event_loop, (["127.0.0.2", "host", "127.0.0.2", "host"], port)).expect("it is free");
-    assert_eq!(addresses(&server), [IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 1])]);
+    let (event_loop, _) = loop_that_knows(&["127.0.3.1", "127.0.3.2", "127.0.3.1"]);
+    let port = free_port("127.0.3.1");
+    let server = served(&event_loop, (["127.0.3.2", "host", "127.0.3.2", "host"], port)).expect("it is free");
+    assert_eq!(addresses(&server), [IpAddr::from([127, 0, 3, 2]), IpAddr::from([127, 0, 3, 1])]);
 }
 
 #[test]
 fn a_name_is_served_without_what_this_machine_does_not_have_unless_that_is_all() {
     // Of networks that are for documentation only: RFC 5737, RFC 3849.
-    let (event_loop, _) = loop_that_knows(&["192.0.2.1", "127.0.0.1", "2001:db8::1"]);
+    let (event_loop, _) = loop_that_knows(&["192.0.2.1", "127.0.4.1", "2001:db8::1"]);
     let server = served(&event_loop, ("host", 0)).expect("it has one of them");
-    assert_eq!(addresses(&server), [IpAddr::from([127, 0, 0, 1])]);
+    assert_eq!(addresses(&server), [IpAddr::from([127, 0, 4, 1])]);
     event_loop.set_resolver(StaticResolver::new().with("host", ["192.0.2.1".parse().expect("it is one")]));
-    for hosts in [["127.0.0.1", "192.0.2.1"], ["127.0.0.1", "host"]] {
-        let port = free_port();
+    for hosts in [["127.0.4.1", "192.0.2.1"], ["127.0.4.1", "host"]] {
+        let port = free_port("127.0.4.1");
         let raised = served(&event_loop, (hosts, port)).unwrap_err().downcast::<io::Error>().expect("the system's");
         let at = AddressError::of(&raised).expect("it says where");
         assert_eq!(at.address(), format!("192.0.2.1:{port}"));
         assert_eq!((raised.kind(), at.error().kind()), (io::ErrorKind::AddrNotAvailable, raised.kind()));
         // Neither listens at what it could have.
-        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        assert!(TcpStream::connect(("127.0.4.1", port)).is_err());
     }
 }
 
 #[test]
 fn where_an_address_is_in_use_nothing_listens() {
-    let (event_loop, _) = loop_that_knows(&["127.0.0.1", "127.0.0.2"]);
-    let taken = TcpListener::bind(("127.0.0.2", 0)).expect("a port is free");
+    let (event_loop, _) = loop_that_knows(&["127.0.5.1", "127.0.5.2"]);
+    let taken = TcpListener::bind(("127.0.5.2", 0)).expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port();
     let raised = served(&event_loop, ("host", port)).unwrap_err();
-    assert!(raised.to_string().starts_with(&format!("cannot bind to 127.0.0.2:{port}: ")), "{raised}");
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    assert!(raised.to_string().starts_with(&format!("cannot bind to 127.0.5.2:{port}: ")), "{raised}");
+    assert!(TcpStream::connect(("127.0.5.1", port)).is_err());
 }
 
 // V1: two servers may be bound to one address, as long as one of them listens.
@@ -175,26 +175,26 @@ fn where_an_address_is_in_use_nothing_listens() {
 #[test]
 fn where_one_socket_cannot_listen_none_does_and_the_server_is_closed() {
     let (event_loop, _) = new_loop();
-    let port = free_port();
-    let late = event_loop.create_server(|| Echo, (["127.0.0.1", "127.0.0.2"], port)).start_serving(false);
+    let port = free_port("127.0.6.1");
+    let late = event_loop.create_server(|| Echo, (["127.0.6.1", "127.0.6.2"], port)).start_serving(false);
     let late = event_loop.run_until_complete(late).expect("it is free");
-    let first = served(&event_loop, ("127.0.0.2", port)).expect("nobody listens there");
+    let first = served(&event_loop, ("127.0.6.2", port)).expect("nobody listens there");
     let raised = late.start_serving().unwrap_err();
-    assert!(raised.to_string().starts_with(&format!("cannot listen at 127.0.0.2:{port}: ")), "{raised}");
+    assert!(raised.to_string().starts_with(&format!("cannot listen at 127.0.6.2:{port}: ")), "{raised}");
     assert!(!late.is_serving() && late.local_addrs().is_empty());
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-    assert!(first.is_serving() && TcpStream::connect(("127.0.0.2", port)).is_ok());
+    assert!(TcpStream::connect(("127.0.6.1", port)).is_err());
+    assert!(first.is_serving() && TcpStream::connect(("127.0.6.2", port)).is_ok());
     // The same, at once.
-    let raised = served(&event_loop, (["127.0.0.1", "127.0.0.2"], port)).unwrap_err();
-    assert!(raised.to_string().contains(&format!("127.0.0.2:{port}: ")), "{raised}");
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    let raised = served(&event_loop, (["127.0.6.1", "127.0.6.2"], port)).unwrap_err();
+    assert!(raised.to_string().contains(&format!("127.0.6.2:{port}: ")), "{raised}");
+    assert!(TcpStream::connect(("127.0.6.1", port)).is_err());
 }
 
 // V8
 #[test]
 fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
-    let (event_loop, events) = loop_that_knows(&["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
-    let listener = TcpListener::bind(("127.0.0.3", 0)).expect("a port is free");
+    let (event_loop, events) = loop_that_knows(&["127.0.7.1", "127.0.7.2", "127.0.7.3"]);
+    let listener = TcpListener::bind(("127.0.7.3", 0)).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     for delay in [None, Some(Duration::ZERO), Some(LONG)] {
         let recorder = Recorder::new("", &events);
@@ -212,15 +212,15 @@ fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
     let raised =
         event_loop.run_until_complete(connecting).unwrap_err().downcast::<ConnectError>().expect("all have failed");
     let tried: Vec<_> = raised.failures().iter().map(|(address, _)| address.ip().to_string()).collect();
-    assert_eq!(tried, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    assert_eq!(tried, ["127.0.7.1", "127.0.7.2", "127.0.7.3"]);
     let is_whole = |(_, error): &(_, Exception)| error.downcast_ref().and_then(io::Error::raw_os_error).is_some();
     assert!(raised.failures().iter().all(is_whole));
 }
 
 #[test]
 fn families_take_turns_where_there_is_a_delay_or_it_is_said() {
-    let (event_loop, _) = loop_that_knows(&["127.0.0.1", "127.0.0.2", "::1"]);
-    let port = free_port();
+    let (event_loop, _) = loop_that_knows(&["127.0.8.1", "127.0.8.2", "::1"]);
+    let port = free_port("127.0.8.1");
     let tried = |change: fn(innermost::CreateConnection) -> innermost::CreateConnection| {
         let connecting = change(event_loop.create_connection(|| Echo, ("host", port)));
         let raised = event_loop.run_until_complete(connecting).unwrap_err().downcast::<ConnectError>();
@@ -228,13 +228,13 @@ fn families_take_turns_where_there_is_a_delay_or_it_is_said() {
             raised.expect("nobody listens").failures().iter().map(|(to, _)| to.ip().to_string()).collect();
         failures
     };
-    assert_eq!(tried(|connecting| connecting), ["127.0.0.1", "127.0.0.2", "::1"]);
-    let in_turns = ["127.0.0.1", "::1", "127.0.0.2"];
+    assert_eq!(tried(|connecting| connecting), ["127.0.8.1", "127.0.8.2", "::1"]);
+    let in_turns = ["127.0.8.1", "::1", "127.0.8.2"];
     assert_eq!(tried(|connecting| connecting.happy_eyeballs_delay(Some(LONG))), in_turns);
     assert_eq!(tried(|connecting| connecting.interleave(1)), in_turns);
     assert_eq!(
         tried(|connecting| connecting.happy_eyeballs_delay(Some(LONG)).interleave(0)),
-        ["127.0.0.1", "127.0.0.2", "::1"]
+        ["127.0.8.1", "127.0.8.2", "::1"]
     );
 }
 
@@ -346,14 +346,14 @@ fn who_waits_for_a_look_up_is_cancelled_or_timed_out_at_once() {
 #[test]
 fn a_server_whose_creator_is_cancelled_or_dropped_is_closed() {
     let (event_loop, _) = new_loop();
-    let port = free_port();
-    let listens = move || TcpStream::connect(("127.0.0.1", port)).is_ok();
-    let mut creating = event_loop.create_server(|| Echo, ("127.0.0.1", port));
+    let port = free_port("127.0.9.1");
+    let listens = move || TcpStream::connect(("127.0.9.1", port)).is_ok();
+    let mut creating = event_loop.create_server(|| Echo, ("127.0.9.1", port));
     assert!(matches!(creating.resume(Ok(())), Ok(Step::Yield(Await::NextTurn))));
     assert!(listens());
     assert!(creating.resume(Err(Exception::cancelled())).is_err_and(|raised| raised.is_cancelled()));
     assert!(!listens());
-    let mut creating = event_loop.create_server(|| Echo, ("127.0.0.1", port));
+    let mut creating = event_loop.create_server(|| Echo, ("127.0.9.1", port));
     assert!(creating.resume(Ok(())).is_ok() && listens());
     drop(creating);
     assert!(!listens());
