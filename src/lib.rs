@@ -95,6 +95,7 @@
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
 //! | `loop.getaddrinfo`, `loop.getnameinfo` | [`LoopHandle::getaddrinfo`], [`getnameinfo`](LoopHandle::getnameinfo), [`resolver`] |
 //! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`] |
+//! | `host` and `port`, of who connects or listens | [`Addresses`]: names, or what is an address already |
 //! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | **threads** | |
@@ -107,6 +108,7 @@
 //! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`] |
 //! | `Transport`, `ReadTransport`, `WriteTransport`, `DatagramTransport` | [`Transport`], [`DatagramTransport`] |
 //! | `loop.create_connection`, `create_unix_connection` | [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection) |
+//! | `create_connection(.., happy_eyeballs_delay, interleave, local_addr, all_errors)` | [`CreateConnection`], [`ConnectError::failures`] |
 //! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
 //! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
 //! | `asyncio.Server` | [`Server`] |
@@ -202,12 +204,14 @@ pub use self::event_loop::{
 };
 #[cfg(feature = "std")]
 pub use self::net::{
-    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix, HappyEyeballs,
-    Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    connect, happy_eyeballs, pipe,
+    AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
+    HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener,
+    UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
+#[cfg(feature = "std")]
+pub use self::resolver::Addresses;
 #[cfg(feature = "std")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "std")]
@@ -223,9 +227,8 @@ pub use self::task::{
 pub use self::time::{Sleep, sleep};
 #[cfg(feature = "std")]
 pub use self::transport::{
-    Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint,
-    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol,
-    Transport, WaitClosed,
+    AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,
+    DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol, Transport, WaitClosed,
 };
 #[cfg(feature = "std")]
 pub use self::wait::{

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use innermost::resolver::StaticResolver;
 use innermost::wait::timeout;
-use innermost::{Awaitable, ConnectTo, EventLoop, Exception, Kind, Step, connect, from_fn, sleep, yield_from};
+use innermost::{
+    Awaitable, CoroutineExt, EventLoop, Exception, Kind, Protocol, Step, Transport, connect, from_fn, sleep, yield_from,
+};
 use socket2::{Domain, Socket, Type};
 
 /// So long a connection is waited for. Nothing depends on how much of it has been begun by then.
@@ -38,12 +40,32 @@ fn loop_that_knows(addresses: &[&str]) -> EventLoop {
     event_loop
 }
 
-fn to_all_at_once(port: u16) -> ConnectTo {
-    connect(("host", port)).happy_eyeballs_delay(Some(Duration::ZERO))
+type Connecting = Box<dyn Awaitable<Return = ()>>;
+
+/// The ways to connect to every address of `host` at once.
+const WAYS: [fn(&EventLoop, u16) -> Connecting; 3] = [
+    |_, port| {
+        let connecting = connect(("host", port)).happy_eyeballs_delay(Some(Duration::ZERO));
+        Box::new(connecting.map(drop))
+    },
+    |event_loop, port| {
+        let connecting = event_loop.create_connection(|| Quiet, ("host", port));
+        Box::new(connecting.happy_eyeballs_delay(Some(Duration::ZERO)).map(drop))
+    },
+    |event_loop, port| {
+        let connecting = event_loop.open_connection(("host", port));
+        Box::new(connecting.happy_eyeballs_delay(Some(Duration::ZERO)).map(drop))
+    },
+];
+
+struct Quiet;
+
+impl Protocol for Quiet {
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
 }
 
-fn times_out(event_loop: &EventLoop, port: u16) {
-    let raised = event_loop.run_until_complete(timeout(SHORT, to_all_at_once(port))).unwrap_err();
+fn times_out(event_loop: &EventLoop, connecting: Connecting) {
+    let raised = event_loop.run_until_complete(timeout(SHORT, connecting)).unwrap_err();
     assert_eq!(raised.kind(), Kind::TimeoutError);
 }
 
@@ -61,9 +83,9 @@ fn until_there_are(count: usize) -> impl Awaitable<Return = ()> {
 }
 
 /// `attempts` sockets are open when it is cancelled.
-fn is_cancelled(event_loop: &EventLoop, port: u16, attempts: usize) {
+fn is_cancelled(event_loop: &EventLoop, connecting: Connecting, attempts: usize) {
     let before = descriptors();
-    let task = event_loop.create_task(to_all_at_once(port)).unwrap();
+    let task = event_loop.create_task(connecting).unwrap();
     event_loop.run_until_complete(until_there_are(before + attempts)).unwrap();
     assert!(task.cancel());
     assert!(event_loop.run_until_complete(task.join()).unwrap_err().is_cancelled());
@@ -83,21 +105,23 @@ fn however_connecting_ends_no_descriptor_is_left() -> Result<(), Exception> {
     let (_other_hole, _other_fills, _) = black_hole("127.0.0.2", port);
     let listener = net::TcpListener::bind(("127.0.0.3", port))?;
 
-    for addresses in [&["127.0.0.1"][..], &["127.0.0.1", "127.0.0.2"]] {
+    for (addresses, way) in
+        [&["127.0.0.1"][..], &["127.0.0.1", "127.0.0.2"]].iter().flat_map(|some| WAYS.map(|way| (some, way)))
+    {
         let without_loop = descriptors();
         let event_loop = loop_that_knows(addresses);
         let before = descriptors();
         for _ in 0..3 {
-            times_out(&event_loop, port);
+            times_out(&event_loop, way(&event_loop, port));
             assert_eq!(descriptors(), before);
-            is_cancelled(&event_loop, port, addresses.len());
+            is_cancelled(&event_loop, way(&event_loop, port), addresses.len());
             assert_eq!(descriptors(), before);
         }
         assert!(event_loop.all_tasks().is_empty());
 
         // The loop is dropped under it.
         event_loop.set_exception_handler(|_| ());
-        let task = event_loop.create_task(to_all_at_once(port))?;
+        let task = event_loop.create_task(way(&event_loop, port))?;
         event_loop.run_until_complete(until_there_are(before + addresses.len()))?;
         drop(event_loop);
         drop(task);

@@ -327,6 +327,36 @@ fn one_address_takes_no_task_of_its_own() {
 }
 
 #[test]
+fn without_a_delay_addresses_are_tried_in_turn_and_take_no_task() {
+    let event_loop = virtual_loop().unwrap();
+    let tried = addresses(["[::1]:1", "127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"]);
+    let winner = tried[2];
+    let begun = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&begun);
+    let connector = move |address: SocketAddr| {
+        log.borrow_mut().push(address);
+        assert_eq!(EventLoop::running().unwrap().all_tasks().len(), 1);
+        let refused = (address != winner).then_some(io::ErrorKind::ConnectionRefused);
+        sleep(SECOND).try_map(move |()| refused.map_or(Ok(address), |kind| Err(io::Error::from(kind).into())))
+    };
+    assert_eq!(event_loop.run_until_complete(happy_eyeballs(tried, None, connector)).unwrap(), winner);
+    assert_eq!((event_loop.time(), &begun.borrow()[..]), (3 * SECOND, &tried[..3]));
+
+    // A cancel is no failure: nothing is tried after it.
+    let begun = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&begun);
+    let connector = move |address: SocketAddr| {
+        log.borrow_mut().push(address);
+        sleep(3600 * SECOND)
+    };
+    let task = event_loop.create_task(happy_eyeballs(tried, None, connector)).unwrap();
+    event_loop.run_until_complete(sleep(SECOND)).unwrap();
+    task.cancel();
+    assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+    assert_eq!(begun.borrow()[..], tried[..1]);
+}
+
+#[test]
 fn no_address_is_an_error() {
     let event_loop = virtual_loop().unwrap();
     let raised = event_loop.run_until_complete(happy_eyeballs([], None, ready::<_, _, SocketAddr>)).unwrap_err();

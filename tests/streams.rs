@@ -10,6 +10,7 @@
 //! | S14 | a pipe that cannot pause | all transports can |
 //! | S15 | a `drain` that waits returns when the connection is closed | it raises: what it has waited for was not sent |
 //! | S20 | an unclosed writer warns | dropping it closes it, as a file or a socket of the standard library |
+//! | S20 | an unclosed server warns | the loop owns it, and closes it when it is closed itself |
 
 #[path = "streams/connections.rs"]
 mod connections;

@@ -10,20 +10,26 @@
 //! | X5 | `IOV_MAX` | what waits is four pieces at the most |
 //! | X7 | marks below 0 | the types forbid it |
 //! | X12 | `EINTR` | tried again before anybody sees it |
-//! | X18 | `add_reader` on a transport's descriptor | registering twice is the system's error |
+//! | X16 | closing flushes the queue of datagrams | one of UDP fills on a real network alone: over the loopback, none waits |
 //! | X19 | `sendfile` | there is none yet |
 //! | X20 | TLS | there is none yet |
-//! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own |
-//! | V8 | equal errors become one | each has its address, so that none are equal |
+//! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own; any other failure is here |
+//! | V8 | equal errors become one | each has its address, so that none are equal; `staggered.rs` has the text |
 
 #[path = "support/counting.rs"]
 mod counting;
 #[path = "transports/datagrams.rs"]
 mod datagrams;
+#[path = "transports/edges.rs"]
+mod edges;
 #[path = "transports/faults.rs"]
 mod faults;
 #[path = "transports/lives.rs"]
 mod lives;
+#[path = "transports/names.rs"]
+mod names;
+#[path = "transports/options.rs"]
+mod options;
 #[path = "transports/order.rs"]
 mod order;
 // The pipes of the standard library are younger than the compiler that checks the tests for other systems.

@@ -5,13 +5,17 @@ use core::mem;
 use core::time::Duration;
 use std::boxed::Box;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::{Connect, HappyEyeballs, TcpStream, happy_eyeballs};
+use socket2::Socket;
+
+use super::tcp::ConnectingTcp;
+use super::{HappyEyeballs, TcpStream, happy_eyeballs};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
-use crate::event_loop::running;
-use crate::resolver::{AddrInfo, GetAddrInfo, Protocol, Query, SocketType, interleave};
+use crate::event_loop::Registered;
+use crate::resolver::{Addresses, Find, Side, SocketType, interleave};
 use crate::task::Await;
 use crate::yield_from;
 
@@ -19,8 +23,9 @@ use crate::yield_from;
 /// [`TcpStream::connect`] is for who has the address. What asyncio does in `create_connection` and `open_connection`
 /// before there is a transport.
 ///
-/// Both families take turns, and an address that has not answered after 250 ms has the next one tried beside it, as RFC
-/// 8305 recommends. An overall time limit is [`timeout`](fn@crate::wait::timeout)'s.
+/// Several hosts, or addresses, make a longer list. Both families take turns, and an address that has not answered after
+/// 250 ms has the next one tried beside it, as RFC 8305 recommends. An overall time limit is
+/// [`timeout`](fn@crate::wait::timeout)'s.
 ///
 /// ```
 /// use innermost::wait::timeout;
@@ -40,9 +45,8 @@ use crate::yield_from;
 ///
 /// When it is resumed: what [`getaddrinfo`](crate::LoopHandle::getaddrinfo) raises; a
 /// [`ConnectError`](super::ConnectError) that has each address and what it failed with; `CancelledError`.
-pub fn connect(to: impl Into<Query>) -> ConnectTo {
-    let options = Options { local: None, delay: Some(DELAY), first_family_count: 1 };
-    ConnectTo(Phase::Created(to.into(), options))
+pub fn connect(to: impl Into<Addresses>) -> ConnectTo {
+    ConnectTo(Connecting::new(to.into(), Some(DELAY)))
 }
 
 /// RFC 8305, section 5.
@@ -50,46 +54,26 @@ const DELAY: Duration = Duration::from_millis(250);
 
 /// What [`connect`](fn@connect) makes. Dropped in the middle, it closes every socket that it has begun to connect.
 #[must_use = "connecting does nothing until it is delegated to"]
-pub struct ConnectTo(Phase);
-
-enum Phase {
-    Created(Query, Options),
-    Resolving(GetAddrInfo, Options),
-    ResolvingLocal(GetAddrInfo, Vec<AddrInfo>, Options),
-    Connecting(HappyEyeballs<Connector, Connect>),
-    Over,
-}
-
-type Connector = Box<dyn FnMut(SocketAddr) -> Connect>;
-
-struct Options {
-    local: Option<Query>,
-    delay: Option<Duration>,
-    first_family_count: usize,
-}
+pub struct ConnectTo(Connecting<std::net::TcpStream>);
 
 impl ConnectTo {
     /// After how long without an answer the next address is tried as well; `None` tries it when the one before has
     /// failed, and not earlier: what asyncio does unless it is told otherwise. It says nothing once that is under way.
-    pub fn happy_eyeballs_delay(self, delay: Option<Duration>) -> Self {
-        self.with(|options| options.delay = delay)
+    pub fn happy_eyeballs_delay(mut self, delay: Option<Duration>) -> Self {
+        self.0.set_delay(delay);
+        self
     }
 
     /// How many addresses of the first family are tried before the first of the other; zero leaves the order as the
-    /// look-up has given it.
-    pub fn interleave(self, first_family_count: usize) -> Self {
-        self.with(|options| options.first_family_count = first_family_count)
+    /// look-up has given it. Without this it is one, where there is a delay, and otherwise zero.
+    pub fn interleave(mut self, first_family_count: usize) -> Self {
+        self.0.set_interleave(first_family_count);
+        self
     }
 
     /// From which address of this machine: a host, which is looked up as well, and a port, or zero for any.
-    pub fn local_addr(self, local: impl Into<Query>) -> Self {
-        self.with(|options| options.local = Some(local.into()))
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        if let Phase::Created(_, options) = &mut self.0 {
-            change(options);
-        }
+    pub fn local_addr(mut self, local: impl Into<Addresses>) -> Self {
+        self.0.set_local(local.into());
         self
     }
 }
@@ -99,29 +83,98 @@ impl Coroutine for ConnectTo {
     type Input = ();
     type Return = TcpStream;
 
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        Ok(match self.0.resume(sent)? {
+            Step::Return(stream) => Step::Return(TcpStream::of(stream)),
+            Step::Yield(wanted) => Step::Yield(wanted),
+            Step::Delegate(frame) => Step::Delegate(frame),
+        })
+    }
+
+    fn state(&self) -> State<'_> {
+        self.0.state()
+    }
+}
+
+impl fmt::Debug for ConnectTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Looks addresses up, and connects to one of them a socket that becomes an `S`.
+pub(crate) struct Connecting<S: AsFd + From<Socket> + 'static>(Phase<S>);
+
+enum Phase<S: AsFd + From<Socket> + 'static> {
+    Created(Addresses, Options),
+    Resolving(Find, Options),
+    ResolvingLocal(Find, Vec<SocketAddr>, Options),
+    Connecting(HappyEyeballs<Connector<S>, ConnectingTcp<S>>),
+    Over,
+}
+
+type Connector<S> = Box<dyn FnMut(SocketAddr) -> ConnectingTcp<S>>;
+
+struct Options {
+    local: Option<Addresses>,
+    delay: Option<Duration>,
+    first_family_count: Option<usize>,
+}
+
+impl<S: AsFd + From<Socket> + 'static> Connecting<S> {
+    pub(crate) fn new(to: Addresses, delay: Option<Duration>) -> Self {
+        Self(Phase::Created(to, Options { local: None, delay, first_family_count: None }))
+    }
+
+    pub(crate) fn set_delay(&mut self, delay: Option<Duration>) {
+        self.change(|options| options.delay = delay);
+    }
+
+    pub(crate) fn set_interleave(&mut self, first_family_count: usize) {
+        self.change(|options| options.first_family_count = Some(first_family_count));
+    }
+
+    pub(crate) fn set_local(&mut self, local: Addresses) {
+        self.change(|options| options.local = Some(local));
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Options)) {
+        if let Phase::Created(_, options) = &mut self.0 {
+            change(options);
+        }
+    }
+}
+
+impl<S: AsFd + From<Socket> + 'static> Coroutine for Connecting<S> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Registered<S>;
+
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
             match &mut self.0 {
                 Phase::Created(..) => {
                     take_sent(&mut sent)?;
                     if let Phase::Created(to, options) = mem::replace(&mut self.0, Phase::Over) {
-                        self.0 = Phase::Resolving(look_up(to)?, options);
+                        self.0 = Phase::Resolving(Find::new(to, SocketType::Stream, Side::Remote), options);
                     }
                 }
-                Phase::Resolving(lookup, _) => {
-                    let found = yield_from!(lookup, sent)?;
+                Phase::Resolving(find, _) => {
+                    let found = yield_from!(find, sent)?.concat();
                     if let Phase::Resolving(_, mut options) = mem::replace(&mut self.0, Phase::Over) {
                         self.0 = match options.local.take() {
-                            Some(local) => Phase::ResolvingLocal(look_up(local)?, found, options),
-                            None => Phase::Connecting(start(&found, None, &options)),
+                            Some(local) => {
+                                let find = Find::new(local, SocketType::Stream, Side::Local);
+                                Phase::ResolvingLocal(find, found, options)
+                            }
+                            None => Phase::Connecting(start(found, None, &options)),
                         };
                     }
                 }
-                Phase::ResolvingLocal(lookup, ..) => {
-                    let local = yield_from!(lookup, sent)?;
+                Phase::ResolvingLocal(find, ..) => {
+                    let local = yield_from!(find, sent)?.concat();
                     if let Phase::ResolvingLocal(_, found, options) = mem::replace(&mut self.0, Phase::Over) {
-                        let local = local.iter().map(|local| local.address).collect();
-                        self.0 = Phase::Connecting(start(&found, Some(local), &options));
+                        self.0 = Phase::Connecting(start(found, Some(local.into()), &options));
                     }
                 }
                 Phase::Connecting(connecting) => {
@@ -135,35 +188,31 @@ impl Coroutine for ConnectTo {
     }
 
     fn state(&self) -> State<'_> {
+        let own = State::new("connect", self);
         match &self.0 {
-            Phase::Resolving(lookup, _) | Phase::ResolvingLocal(lookup, ..) => {
-                State::new("connect", self).delegating_to(lookup.state())
-            }
-            Phase::Connecting(connecting) => State::new("connect", self).delegating_to(connecting.state()),
-            Phase::Created(..) | Phase::Over => State::new("connect", self),
+            Phase::Resolving(find, _) | Phase::ResolvingLocal(find, ..) => own.delegating_to(find.state()),
+            Phase::Connecting(connecting) => own.delegating_to(connecting.state()),
+            Phase::Created(..) | Phase::Over => own,
         }
     }
 }
 
-fn look_up(query: Query) -> Result<GetAddrInfo, Exception> {
-    Ok(running()?.getaddrinfo(query.socket_type(SocketType::Stream).protocol(Protocol::Tcp)))
-}
-
-fn start(found: &[AddrInfo], local: Option<Rc<[SocketAddr]>>, options: &Options) -> HappyEyeballs<Connector, Connect> {
-    let addresses = interleave(found.iter().map(|found| found.address), options.first_family_count);
-    let connector: Connector = Box::new(move |address| match &local {
-        Some(local) => TcpStream::connect(address).bound_to_one_of(Rc::clone(local)),
-        None => TcpStream::connect(address),
-    });
+fn start<S: AsFd + From<Socket> + 'static>(
+    found: Vec<SocketAddr>,
+    local: Option<Rc<[SocketAddr]>>,
+    options: &Options,
+) -> HappyEyeballs<Connector<S>, ConnectingTcp<S>> {
+    let first_family_count = options.first_family_count.unwrap_or(usize::from(options.delay.is_some()));
+    let addresses = interleave(found, first_family_count);
+    let connector: Connector<S> = Box::new(move |address| ConnectingTcp::new(address, local.clone()));
     happy_eyeballs(addresses, options.delay, connector)
 }
 
-impl fmt::Debug for ConnectTo {
+impl<S: AsFd + From<Socket> + 'static> fmt::Debug for Connecting<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Phase::Created(to, _) => write!(f, "connect({to})"),
-            Phase::Resolving(..) => f.write_str("connect(looking up)"),
-            Phase::ResolvingLocal(..) => f.write_str("connect(looking the local address up)"),
+            Phase::Resolving(find, _) | Phase::ResolvingLocal(find, ..) => write!(f, "connect({find:?})"),
             Phase::Connecting(connecting) => connecting.fmt(f),
             Phase::Over => f.write_str("connect(over)"),
         }

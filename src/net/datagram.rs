@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix;
 use std::path::Path;
 
-use super::Operation;
 use super::moving::{at, wraps};
+use super::{AddressError, Operation};
 use crate::coroutine::Coroutine;
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor};
@@ -123,18 +123,18 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// The system's: in use, not of this machine, not allowed.
+    /// The system's, in an [`AddressError`]: in use, not of this machine, not allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        Self::from_std(net::UdpSocket::bind(address)?)
+        Self::from_std(net::UdpSocket::bind(address).map_err(AddressError::at("bind to", address))?)
     }
 
     /// Makes `address` the one that [`send`](Self::send) sends to, and takes only what comes from there.
     ///
     /// # Errors
     ///
-    /// The system's: unreachable.
+    /// The system's, in an [`AddressError`]: unreachable.
     pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
-        self.0.get().connect(address)
+        self.0.get().connect(address).map_err(AddressError::at("connect to", address))
     }
 
     /// Sends a datagram to `address`; gives its length. asyncio's `sock_sendto`.
@@ -156,9 +156,11 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// The system's: `AddrInUse` where there is something, not allowed, a path that is too long.
+    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::from_std(unix::net::UnixDatagram::bind(path)?)
+        let path = path.as_ref();
+        let socket = unix::net::UnixDatagram::bind(path).map_err(AddressError::at("bind to", path.display()))?;
+        Self::from_std(socket)
     }
 
     /// A socket that has no address: nobody can send to it unless it is connected.
@@ -184,9 +186,10 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// The system's: nobody is there.
+    /// The system's, in an [`AddressError`]: nobody is there.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        self.0.get().connect(path)
+        let path = path.as_ref();
+        self.0.get().connect(path).map_err(AddressError::at("connect to", path.display()))
     }
 
     /// Sends a datagram to the socket at `path`; gives its length.

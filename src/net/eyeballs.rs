@@ -16,8 +16,8 @@ use crate::wait::{Raced, StaggeredRace, staggered_race};
 use crate::yield_from;
 
 /// Connects to the first of `addresses` that lets itself be connected to, by what `connector` makes for each. An address
-/// is tried when the one before has failed, or `delay` after that was begun; `None` waits for the failure. The attempts
-/// that are too slow are cancelled, and waited for.
+/// is tried when the one before has failed, or `delay` after that was begun; `None` waits for the failure, and takes no
+/// task. The attempts that are too slow are cancelled, and waited for.
 ///
 /// This is what [`connect`](fn@crate::connect) does with the addresses that it has looked up; here for connections of
 /// other sorts. [`interleave`](crate::resolver::interleave) puts them into an order that suits this.
@@ -74,8 +74,12 @@ where
         delay: Option<Duration>,
         connector: F,
     },
-    /// There is one address: no race, and no task.
-    Alone(C),
+    /// One when the other has failed: no race, and no task.
+    InTurn {
+        attempt: C,
+        attempts: Attempts<F>,
+        failures: Vec<(SocketAddr, Exception)>,
+    },
     Racing(StaggeredRace<Attempts<F>>),
     Over,
 }
@@ -85,6 +89,13 @@ struct Attempts<F> {
     addresses: Rc<[SocketAddr]>,
     next: usize,
     connector: F,
+}
+
+impl<F> Attempts<F> {
+    /// The address of the attempt that was made last.
+    fn latest(&self) -> SocketAddr {
+        self.addresses[self.next - 1]
+    }
 }
 
 impl<F: FnMut(SocketAddr) -> C, C> Iterator for Attempts<F> {
@@ -116,13 +127,19 @@ where
                     };
                     self.phase = self.start(delay, connector)?;
                 }
-                Phase::Alone(attempt) => {
+                Phase::InTurn { attempt, .. } => {
                     let connected = yield_from!(attempt, sent);
-                    self.phase = Phase::Over;
-                    return match connected {
-                        Err(raised) if is_failure(&raised) => Err(ConnectError::of([(self.addresses[0], raised)])),
-                        connected => connected.map(Step::Return),
+                    let Phase::InTurn { mut attempts, mut failures, .. } =
+                        core::mem::replace(&mut self.phase, Phase::Over)
+                    else {
+                        unreachable!("one is tried when the other has failed")
                     };
+                    match connected {
+                        Err(raised) if is_failure(&raised) => failures.push((attempts.latest(), raised)),
+                        connected => return connected.map(Step::Return),
+                    }
+                    let Some(attempt) = attempts.next() else { return Err(ConnectError::of(failures)) };
+                    self.phase = Phase::InTurn { attempt, attempts, failures };
                 }
                 Phase::Racing(race) => {
                     let raced = yield_from!(race, sent);
@@ -142,7 +159,7 @@ where
     fn state(&self) -> State<'_> {
         let own = State::new("happy_eyeballs", &self.addresses);
         match &self.phase {
-            Phase::Alone(attempt) => own.delegating_to(attempt.state()),
+            Phase::InTurn { attempt, .. } => own.delegating_to(attempt.state()),
             Phase::Racing(race) => own.delegating_to(race.state()),
             Phase::Created { .. } | Phase::Over => own,
         }
@@ -154,15 +171,14 @@ where
     F: FnMut(SocketAddr) -> C + 'static,
     C: Awaitable + 'static,
 {
-    fn start(&self, delay: Option<Duration>, mut connector: F) -> Result<Phase<F, C>, Exception> {
-        match *self.addresses {
-            [] => Err(Exception::message(Kind::ValueError, "there is no address to connect to")),
-            [address] => Ok(Phase::Alone(connector(address))),
-            _ => {
-                let attempts = Attempts { addresses: Rc::clone(&self.addresses), next: 0, connector };
-                Ok(Phase::Racing(staggered_race(attempts, delay)))
-            }
+    fn start(&self, delay: Option<Duration>, connector: F) -> Result<Phase<F, C>, Exception> {
+        let mut attempts = Attempts { addresses: Rc::clone(&self.addresses), next: 0, connector };
+        if delay.is_some() && self.addresses.len() > 1 {
+            return Ok(Phase::Racing(staggered_race(attempts, delay)));
         }
+        let none = || Exception::message(Kind::ValueError, "there is no address to connect to");
+        let attempt = attempts.next().ok_or_else(none)?;
+        Ok(Phase::InTurn { attempt, attempts, failures: Vec::new() })
     }
 }
 

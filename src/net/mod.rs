@@ -12,6 +12,7 @@
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
 //! | `connect.rs`   | [`connect`](fn@connect): to a name |
 //! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
+//! | `address_error.rs` | [`AddressError`]: what the system has refused, and where |
 //! | `unix.rs`      | [`UnixListener`], [`UnixStream`] |
 //! | `pipe.rs`      | [`PipeReader`], [`PipeWriter`] |
 //! | `datagram.rs`  | [`UdpSocket`], [`UnixDatagram`] |
@@ -19,6 +20,7 @@
 //! | `moving.rs`    | what streams over descriptors have in common |
 //! | `operation.rs` | what all operations have in common |
 
+mod address_error;
 mod buffer;
 mod byte_stream;
 mod connect;
@@ -32,8 +34,10 @@ mod pipe;
 mod tcp;
 mod unix;
 
+pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
 pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
+pub(crate) use self::connect::Connecting;
 pub use self::connect::{ConnectTo, connect};
 pub use self::datagram::{UdpSocket, UnixDatagram};
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
@@ -41,6 +45,7 @@ use self::operation::Operation;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::tcp::{Connect, TcpListener, TcpStream};
+pub(crate) use self::unix::ConnectingUnix;
 pub use self::unix::{ConnectUnix, UnixListener, UnixStream};
 
 /// How many connections may wait to be accepted. The kernel lowers it to its own limit (`net.core.somaxconn`).

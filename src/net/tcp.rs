@@ -7,10 +7,10 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
+use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
@@ -48,12 +48,13 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The system's: in use, not of this machine, not allowed.
+    /// The system's, in an [`AddressError`]: in use, not of this machine, not allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        let at = || AddressError::at("bind to", address);
+        socket.bind(&address.into()).map_err(at())?;
+        socket.listen(BACKLOG).map_err(at())?;
         Ok(Self(Registered::new(socket.into())))
     }
 
@@ -105,7 +106,7 @@ pub struct TcpStream(Registered<net::TcpStream>);
 impl TcpStream {
     /// Connects to `address`.
     pub const fn connect(address: SocketAddr) -> Connect {
-        Connect { address, local: None, socket: None, stream: None }
+        Connect(ConnectingTcp::new(address, None))
     }
 
     /// Connects a socket of the caller's to `address`: one that is bound to an address of this machine's, or has options
@@ -125,7 +126,11 @@ impl TcpStream {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn connect_from(socket: impl Into<OwnedFd>, address: SocketAddr) -> Connect {
-        Connect { address, local: None, socket: Some(socket.into()), stream: None }
+        Connect(ConnectingTcp { address, local: None, socket: Some(socket.into()), connecting: None })
+    }
+
+    pub(super) const fn of(connected: Registered<net::TcpStream>) -> Self {
+        Self(connected)
     }
 
     /// Takes over a connection.
@@ -223,67 +228,7 @@ impl Sink for net::TcpStream {
 }
 
 /// What [`TcpStream::connect`] makes. Dropped before it has ended, it closes the socket.
-pub struct Connect {
-    address: SocketAddr,
-    /// The addresses of this machine from which it may be, the first that can be had.
-    local: Option<Rc<[SocketAddr]>>,
-    /// The caller's own, until it begins.
-    socket: Option<OwnedFd>,
-    stream: Option<TcpStream>,
-}
-
-impl Connect {
-    /// The same, from one of these addresses of this machine: the first of the same family that can be had.
-    pub(super) fn bound_to_one_of(self, local: Rc<[SocketAddr]>) -> Self {
-        Self { local: Some(local), ..self }
-    }
-
-    /// Starts to connect: to be gone on with when the socket is writable.
-    fn start(&mut self) -> io::Result<TcpStream> {
-        let socket = match self.socket.take() {
-            Some(socket) => {
-                let socket = socket2::Socket::from(socket);
-                socket.set_nonblocking(true)?;
-                socket
-            }
-            None => socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?,
-        };
-        if let Some(local) = self.local.as_deref() {
-            Self::bind(&socket, self.address, local)?;
-        }
-        match socket.connect(&self.address.into()) {
-            Err(error) if !socket::is_in_progress(&error) => Err(error),
-            _ => Ok(TcpStream(Registered::new(socket.into()))),
-        }
-    }
-
-    fn bind(socket: &socket2::Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
-        let text = "no local address is of the same family";
-        let mut bound = Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
-        for local in local.iter().filter(|local| local.is_ipv6() == address.is_ipv6()) {
-            bound = socket
-                .bind(&(*local).into())
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot connect from {local}: {error}")));
-            if bound.is_ok() {
-                break;
-            }
-        }
-        bound
-    }
-
-    fn attempt(&mut self) -> Resumed<Self> {
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => self.start()?,
-        };
-        let step = stream.0.attempt(Direction::Write, |stream, _| Ok((socket::finish_connect(stream)?, Left::More)))?;
-        if let Step::Yield(wanted) = step {
-            self.stream = Some(stream);
-            return Ok(Step::Yield(wanted));
-        }
-        Ok(Step::Return(stream))
-    }
-}
+pub struct Connect(ConnectingTcp<net::TcpStream>);
 
 impl Coroutine for Connect {
     type Yield = Await;
@@ -291,8 +236,92 @@ impl Coroutine for Connect {
     type Return = TcpStream;
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match self.0.resume(sent) {
+            Ok(Step::Return(stream)) => Ok(Step::Return(TcpStream(stream))),
+            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
+            Ok(Step::Delegate(_)) => unreachable!("an attempt has no children"),
+            Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.address))),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("connect", &self.0.address)
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One attempt to connect to an address, of a socket that becomes an `S`. Raises the system's errors.
+pub(super) struct ConnectingTcp<S: AsFd> {
+    address: SocketAddr,
+    /// The addresses of this machine from which it may be, the first that can be had.
+    local: Option<Rc<[SocketAddr]>>,
+    /// The caller's own, until it begins.
+    socket: Option<OwnedFd>,
+    connecting: Option<Registered<S>>,
+}
+
+impl<S: AsFd + From<Socket>> ConnectingTcp<S> {
+    pub(super) const fn new(address: SocketAddr, local: Option<Rc<[SocketAddr]>>) -> Self {
+        Self { address, local, socket: None, connecting: None }
+    }
+
+    /// Starts to connect: to be gone on with when the socket is writable.
+    fn start(&mut self) -> io::Result<Registered<S>> {
+        let socket = match self.socket.take() {
+            Some(socket) => {
+                let socket = Socket::from(socket);
+                socket.set_nonblocking(true)?;
+                socket
+            }
+            None => socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?,
+        };
+        if let Some(local) = self.local.as_deref() {
+            bind_to_one_of(&socket, self.address, local)?;
+        }
+        match socket.connect(&self.address.into()) {
+            Err(error) if !socket::is_in_progress(&error) => Err(error),
+            _ => Ok(Registered::new(socket.into())),
+        }
+    }
+}
+
+/// To the first of the same family that can be had.
+fn bind_to_one_of(socket: &Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
+    let text = "no local address is of the same family";
+    let mut bound = Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+    for local in local.iter().filter(|local| local.is_ipv6() == address.is_ipv6()) {
+        bound = socket.bind(&(*local).into()).map_err(AddressError::at("connect from", local));
+        if bound.is_ok() {
+            break;
+        }
+    }
+    bound
+}
+
+impl<S: AsFd + From<Socket>> Coroutine for ConnectingTcp<S> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Registered<S>;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         sent?;
-        self.attempt().map_err(|raised| raised.with_note(std::format!("connect: {}", self.address)))
+        let connecting = match self.connecting.take() {
+            Some(connecting) => connecting,
+            None => self.start()?,
+        };
+        let finish = |socket: &S, _: &_| Ok((socket::finish_connect(socket)?, Left::More));
+        match connecting.attempt(Direction::Write, finish)? {
+            Step::Yield(wanted) => {
+                self.connecting = Some(connecting);
+                Ok(Step::Yield(wanted))
+            }
+            _connected => Ok(Step::Return(connecting)),
+        }
     }
 
     fn state(&self) -> State<'_> {
@@ -300,7 +329,7 @@ impl Coroutine for Connect {
     }
 }
 
-impl fmt::Debug for Connect {
+impl<S: AsFd> fmt::Debug for ConnectingTcp<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connect({})", self.address)
     }

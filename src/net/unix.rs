@@ -1,6 +1,7 @@
 //! Unix sockets for streams: `unix(7)`.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::time::Duration;
 use std::format;
 use std::io::{self, IoSlice};
@@ -9,11 +10,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{BACKLOG, Operation};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use super::{AddressError, BACKLOG, Operation};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
 use crate::task::Await;
@@ -36,11 +37,14 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The system's: `AddrInUse` where there is something, not allowed, a path that is too long.
+    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let at = || AddressError::at("bind to", path.display());
+        let address = SockAddr::unix(path).map_err(at())?;
         let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
-        socket.listen(BACKLOG)?;
+        socket.bind(&address).map_err(at())?;
+        socket.listen(BACKLOG).map_err(at())?;
         Ok(Self(Registered::new(OwnedFd::from(socket).into())))
     }
 
@@ -90,7 +94,7 @@ impl UnixListener {
 impl UnixStream {
     /// Connects to `path`.
     pub fn connect(path: impl AsRef<Path>) -> ConnectUnix {
-        ConnectUnix { path: path.as_ref().to_path_buf(), pause: FIRST_PAUSE, waiting: None }
+        ConnectUnix(ConnectingUnix::new(path.as_ref()))
     }
 
     /// Two ends that are connected to each other.
@@ -171,28 +175,65 @@ impl Sink for net::UnixStream {
 ///
 /// A Unix socket connects at once or not at all: where a listener has as many connections in its backlog as it takes, the
 /// kernel offers nothing to wait for. So it is tried again after a while, for as long as it takes.
-pub struct ConnectUnix {
-    path: PathBuf,
-    pause: Duration,
-    waiting: Option<Sleep>,
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-
-impl ConnectUnix {
-    fn attempt(&self) -> io::Result<UnixStream> {
-        let address = SockAddr::unix(&self.path)?;
-        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.connect(&address)?;
-        Ok(UnixStream(Registered::new(OwnedFd::from(socket).into())))
-    }
-}
+pub struct ConnectUnix(ConnectingUnix<net::UnixStream>);
 
 impl Coroutine for ConnectUnix {
     type Yield = Await;
     type Input = ();
     type Return = UnixStream;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match self.0.resume(sent) {
+            Ok(Step::Return(stream)) => Ok(Step::Return(UnixStream(stream))),
+            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
+            Ok(Step::Delegate(frame)) => Ok(Step::Delegate(frame)),
+            Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.path.display()))),
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("connect", &self.0.path)
+    }
+}
+
+impl fmt::Debug for ConnectUnix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Connects a Unix socket, which becomes an `S`. Raises the system's errors.
+pub(crate) struct ConnectingUnix<S> {
+    path: PathBuf,
+    pause: Duration,
+    waiting: Option<Sleep>,
+    result: PhantomData<fn() -> S>,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+impl<S: AsFd + From<Socket>> ConnectingUnix<S> {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), pause: FIRST_PAUSE, waiting: None, result: PhantomData }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn attempt(&self) -> io::Result<Registered<S>> {
+        let address = SockAddr::unix(&self.path)?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.connect(&address)?;
+        Ok(Registered::new(socket.into()))
+    }
+}
+
+impl<S: AsFd + From<Socket>> Coroutine for ConnectingUnix<S> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Registered<S>;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
@@ -200,16 +241,13 @@ impl Coroutine for ConnectUnix {
                 yield_from!(waiting, sent)?;
                 self.waiting = None;
             }
-            crate::coroutine::take_sent(&mut sent)?;
+            take_sent(&mut sent)?;
             match self.attempt() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.waiting = Some(sleep(self.pause));
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
-                Err(error) => {
-                    return Err(Exception::from(error).with_note(format!("connect: {}", self.path.display())));
-                }
-                Ok(stream) => return Ok(Step::Return(stream)),
+                connected => return Ok(Step::Return(connected?)),
             }
         }
     }
@@ -219,7 +257,7 @@ impl Coroutine for ConnectUnix {
     }
 }
 
-impl fmt::Debug for ConnectUnix {
+impl<S> fmt::Debug for ConnectingUnix<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connect({})", self.path.display())
     }

@@ -9,6 +9,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `query.rs`      | [`Query`]: what is asked, checked |
+//! | `addresses.rs`  | [`Addresses`]: where to connect, or to listen, by name or not; [`Hosts`] |
+//! | `find.rs`       | the addresses that those stand for |
 //! | `lookup.rs`     | the loop's methods, and [`Lookup`]: the machine that they make |
 //! | `resolve.rs`    | [`Resolve`]: who answers; [`SystemResolver`], [`StaticResolver`] |
 //! | `error.rs`      | [`LookupError`] |
@@ -18,13 +20,17 @@
 //!
 //! Sources: `Lib/asyncio/base_events.py` of CPython 3.13, for behaviour; RFC 8305.
 
+mod addresses;
 mod error;
+mod find;
 mod interleave;
 mod lookup;
 mod query;
 mod resolve;
 
+pub use self::addresses::{Addresses, Hosts};
 pub use self::error::LookupError;
+pub(crate) use self::find::{Find, Side};
 pub use self::interleave::interleave;
 pub use self::lookup::{GetAddrInfo, GetNameInfo, Lookup};
 pub use self::query::{Query, Service};

@@ -115,6 +115,11 @@ impl Query {
         self.flags
     }
 
+    /// The same, where an empty host is none: to listen there.
+    pub(super) fn or_this_machine(self) -> Self {
+        Self { host: self.host.filter(|host| !host.is_empty()), ..self }
+    }
+
     /// The same with the host in ASCII, fit to be asked for.
     ///
     /// # Errors

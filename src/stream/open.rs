@@ -1,8 +1,8 @@
 //! Streams that are made: `open_connection`, `start_server` and their like.
 
 use core::fmt;
+use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -12,13 +12,14 @@ use super::protocol::Feeding;
 use super::{StreamReader, StreamWriter};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::LoopHandle;
+use crate::resolver::Addresses;
 use crate::task::{Await, Awaitable, ErrorContext};
-use crate::transport::{Addresses, CreateConnection, CreateServer, Transport};
+use crate::transport::{CreateConnection, CreateServer, Transport};
 
 /// Streams.
 impl LoopHandle {
-    /// Connects by TCP, and gives a reader and a writer. Where there are several addresses, they are tried one after the
-    /// other. asyncio's `open_connection`.
+    /// Connects by TCP, and gives a reader and a writer. Names are looked up, and several addresses tried, as by
+    /// [`create_connection`](Self::create_connection), whose errors it raises. asyncio's `open_connection`.
     ///
     /// See [`start_server`](Self::start_server) for an example.
     pub fn open_connection(&self, addresses: impl Into<Addresses>) -> OpenConnection {
@@ -90,7 +91,7 @@ impl LoopHandle {
     /// let echo = |reader, writer| Echo { reader, writer, written: false };
     /// let server = event_loop.run_until_complete(event_loop.start_server(echo, ([127, 0, 0, 1], 0)))?;
     ///
-    /// let connecting = event_loop.open_connection(server.local_addrs()[0]);
+    /// let connecting = event_loop.open_connection(("localhost", server.local_addrs()[0].port()));
     /// let (reader, writer) = event_loop.run_until_complete(connecting)?;
     /// writer.write(b"hello\n")?;
     /// assert_eq!(event_loop.run_until_complete(reader.read_line())?, b"hello\n");
@@ -195,9 +196,21 @@ pub struct OpenConnection {
 }
 
 impl OpenConnection {
-    /// Connects from this address of this machine; port 0 leaves the port to the system.
-    pub fn local_addr(mut self, address: SocketAddr) -> Self {
-        self.connecting = self.connecting.local_addr(address);
+    /// As [`CreateConnection::local_addr`].
+    pub fn local_addr(mut self, local: impl Into<Addresses>) -> Self {
+        self.connecting = self.connecting.local_addr(local);
+        self
+    }
+
+    /// As [`CreateConnection::happy_eyeballs_delay`].
+    pub fn happy_eyeballs_delay(mut self, delay: Option<Duration>) -> Self {
+        self.connecting = self.connecting.happy_eyeballs_delay(delay);
+        self
+    }
+
+    /// As [`CreateConnection::interleave`].
+    pub fn interleave(mut self, first_family_count: usize) -> Self {
+        self.connecting = self.connecting.interleave(first_family_count);
         self
     }
 }
@@ -216,7 +229,7 @@ impl Coroutine for OpenConnection {
     }
 
     fn state(&self) -> State<'_> {
-        State::new("open_connection", &self.connecting)
+        State::new("open_connection", self).delegating_to(self.connecting.state())
     }
 }
 

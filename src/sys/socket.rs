@@ -118,6 +118,11 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
+/// Whether binding has failed because this machine does not have that address, or none of that family.
+pub(crate) fn is_not_of_this_machine(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT))
+}
+
 /// Whether a socket that [`is_in_progress`] has connected: an error says that it never will, `WouldBlock` not yet.
 ///
 /// # Errors

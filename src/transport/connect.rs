@@ -1,42 +1,74 @@
 //! Connections that are made from here: `create_connection` and `create_unix_connection`.
 
 use core::fmt;
+use core::time::Duration;
 use std::format;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::string::String;
-use std::vec::Vec;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::Transport;
 use super::connection::Ways;
 use super::io::Io;
 use super::open::{Factory, Opening};
 use super::protocol::StreamProtocol;
-use super::{Addresses, Transport};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
-use crate::event_loop::{Left, LoopHandle, Registered};
-use crate::sys::{Direction, Readiness, socket};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::event_loop::{LoopHandle, Registered};
+use crate::net::{AddressError, Connecting, ConnectingUnix};
+use crate::resolver::Addresses;
+use crate::sys::socket;
 use crate::task::Await;
+use crate::yield_from;
 
 impl LoopHandle {
     /// Connects by TCP, makes a protocol by `factory` once that has succeeded, and gives the transport when the
-    /// protocol's `connection_made` was called. Where there are several addresses, they are tried one after the other.
-    /// asyncio's `create_connection`.
+    /// protocol's `connection_made` was called. asyncio's `create_connection`.
     ///
-    /// See [`Protocol`](crate::Protocol) for an example.
+    /// Names are looked up first. The addresses are tried one after the other, unless
+    /// [`happy_eyeballs_delay`](CreateConnection::happy_eyeballs_delay) says otherwise; a limit to the time that all of it
+    /// takes is [`timeout`](fn@crate::timeout)'s.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Protocol, Transport, timeout};
+    /// use std::time::Duration;
+    ///
+    /// struct Client;
+    ///
+    /// impl Protocol for Client {
+    ///     fn data_received(&mut self, _: &Transport, data: &[u8]) {
+    ///         println!("{} bytes", data.len());
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// let connecting = event_loop
+    ///     .create_connection(|| Client, ("localhost", port))
+    ///     .happy_eyeballs_delay(Some(Duration::from_millis(250)));
+    /// let transport = event_loop.run_until_complete(timeout(Duration::from_secs(5), connecting))?;
+    /// assert_eq!(transport.peer_addr()?.port(), port);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; a [`ConnectError`](crate::ConnectError) that
+    /// has each address and the system's error for it; `ValueError` where there is no address.
     pub fn create_connection<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
         addresses: impl Into<Addresses>,
     ) -> CreateConnection {
-        let targets = addresses.into().iter().map(SockAddr::from).collect();
-        CreateConnection::new(self, Factory::new(factory), targets)
+        CreateConnection::new(self, Factory::new(factory), Phase::Connecting(Connecting::new(addresses.into(), None)))
     }
 
-    /// Connects to the Unix socket at `path`. asyncio's `create_unix_connection`.
+    /// Connects to the Unix socket at `path`. Where that has as many connections in its backlog as it takes, it is tried
+    /// again until it has fewer. asyncio's `create_unix_connection`.
+    ///
+    /// Raises the system's errors, in an [`AddressError`].
     ///
     /// # Errors
     ///
@@ -46,8 +78,9 @@ impl LoopHandle {
         factory: impl FnOnce() -> P + 'static,
         path: impl AsRef<Path>,
     ) -> io::Result<CreateConnection> {
-        let target = SockAddr::unix(path)?;
-        Ok(CreateConnection::new(self, Factory::new(factory), Vec::from([target])))
+        let path = path.as_ref();
+        SockAddr::unix(path).map_err(AddressError::at("connect to", path.display()))?;
+        Ok(CreateConnection::new(self, Factory::new(factory), Phase::ConnectingUnix(ConnectingUnix::new(path))))
     }
 
     /// Makes a transport of a stream socket that is connected, whoever has connected or accepted it. asyncio's
@@ -59,9 +92,7 @@ impl LoopHandle {
         factory: impl FnOnce() -> P + 'static,
         socket: impl Into<OwnedFd>,
     ) -> CreateConnection {
-        let mut connection = CreateConnection::new(self, Factory::new(factory), Vec::new());
-        connection.phase = Phase::Connected(socket.into().into());
-        connection
+        CreateConnection::new(self, Factory::new(factory), Phase::Connected(socket.into().into()))
     }
 }
 
@@ -71,87 +102,50 @@ impl LoopHandle {
 pub struct CreateConnection {
     event_loop: LoopHandle,
     factory: Factory,
-    local: Option<SocketAddr>,
-    /// What is still to be tried, the next last.
-    targets: Vec<SockAddr>,
-    failed: Vec<(SockAddr, io::Error)>,
     phase: Phase,
 }
 
 enum Phase {
-    Choosing,
-    Connecting(SockAddr, Registered<Io>),
+    Connecting(Connecting<Io>),
+    ConnectingUnix(ConnectingUnix<Io>),
     Connected(Socket),
     Opening(Opening<Transport>),
+    Over,
 }
 
+/// They are for connections to the internet, and say nothing to others.
 impl CreateConnection {
-    fn new(event_loop: &LoopHandle, factory: Factory, mut targets: Vec<SockAddr>) -> Self {
-        targets.reverse();
-        let event_loop = event_loop.clone();
-        Self { event_loop, factory, local: None, targets, failed: Vec::new(), phase: Phase::Choosing }
+    /// Connects from this address of this machine, or from the first of these that can be had; port 0 leaves the port to
+    /// the system. A name is looked up. asyncio's `local_addr`.
+    pub fn local_addr(self, local: impl Into<Addresses>) -> Self {
+        self.with(|connecting| connecting.set_local(local.into()))
     }
 
-    /// Connects from this address of this machine; port 0 leaves the port to the system. asyncio's `local_addr`.
-    pub fn local_addr(mut self, address: SocketAddr) -> Self {
-        self.local = Some(address);
+    /// After how long without an answer the next address is tried as well, while the one before is still being tried;
+    /// `None`, as without this, tries it when that has failed. RFC 8305 recommends 250 ms.
+    pub fn happy_eyeballs_delay(self, delay: Option<Duration>) -> Self {
+        self.with(|connecting| connecting.set_delay(delay))
+    }
+
+    /// How many addresses of the first family are tried before the first of the other; zero leaves the order as the
+    /// look-up has given it. Without this it is one, where there is a delay, and otherwise zero.
+    pub fn interleave(self, first_family_count: usize) -> Self {
+        self.with(|connecting| connecting.set_interleave(first_family_count))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Connecting<Io>)) -> Self {
+        if let Phase::Connecting(connecting) = &mut self.phase {
+            change(connecting);
+        }
         self
     }
 
-    /// Starts to connect to the next address, if there is one.
-    fn next(&mut self) -> Result<Phase, Exception> {
-        while let Some(target) = self.targets.pop() {
-            match self.start(&target) {
-                Ok(io) => return Ok(Phase::Connecting(target, io)),
-                Err(raised) => self.failed.push((target, raised.downcast::<io::Error>()?)),
-            }
-        }
-        Err(self.failure())
+    fn new(event_loop: &LoopHandle, factory: Factory, phase: Phase) -> Self {
+        Self { event_loop: event_loop.clone(), factory, phase }
     }
 
-    fn start(&self, target: &SockAddr) -> Result<Registered<Io>, Exception> {
-        let socket = socket::new(target.domain(), Type::STREAM, None)?;
-        if let Some(local) = self.local {
-            socket.bind(&local.into())?;
-        }
-        match socket.connect(target) {
-            Err(error) if !socket::is_in_progress(&error) => return Err(error.into()),
-            _ => {}
-        }
-        let io = Registered::new(Io::Socket(socket));
-        // In this loop, whichever runs.
-        io.register_in(&self.event_loop, Readiness::NONE)?;
-        Ok(io)
-    }
-
-    /// One error is raised as it is; of several, each with its address.
-    fn failure(&mut self) -> Exception {
-        if self.failed.len() == 1
-            && let Some((_, error)) = self.failed.pop()
-        {
-            return error.into();
-        }
-        if self.failed.is_empty() {
-            return Exception::message(Kind::ValueError, "there is no address to connect to");
-        }
-        let each: Vec<String> =
-            self.failed.iter().map(|(address, error)| format!("{}: {error}", Shown(address))).collect();
-        let kind = self.failed[0].1.kind();
-        let same = self.failed.iter().all(|(_, error)| error.kind() == kind);
-        let kind = if same { kind } else { io::ErrorKind::Other };
-        io::Error::new(kind, format!("no address could be connected to: {}", each.join(", "))).into()
-    }
-}
-
-struct Shown<'a>(&'a SockAddr);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.as_socket(), self.0.as_pathname()) {
-            (Some(address), _) => address.fmt(f),
-            (_, Some(path)) => path.display().fmt(f),
-            _ => f.write_str("an unnamed socket"),
-        }
+    fn open(&mut self, io: Registered<Io>) -> Result<Phase, Exception> {
+        Ok(Phase::Opening(self.factory.open(&self.event_loop, io, Ways::Both)?))
     }
 }
 
@@ -162,78 +156,89 @@ impl Coroutine for CreateConnection {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
-            self.phase = match core::mem::replace(&mut self.phase, Phase::Choosing) {
-                Phase::Choosing => {
-                    core::mem::replace(&mut sent, Ok(()))?;
-                    self.next()?
-                }
-                Phase::Connecting(target, io) => {
-                    core::mem::replace(&mut sent, Ok(()))?;
-                    match io.attempt(Direction::Write, |io, _| finish(io)) {
-                        Ok(Step::Return(())) => Phase::Opening(self.factory.open(&self.event_loop, io, Ways::Both)?),
-                        Ok(Step::Yield(wanted)) => {
-                            self.phase = Phase::Connecting(target, io);
-                            return Ok(Step::Yield(wanted));
-                        }
-                        Ok(Step::Delegate(_)) => unreachable!("an attempt has no children"),
-                        Err(raised) => {
-                            self.failed.push((target, raised.downcast::<io::Error>()?));
-                            self.next()?
-                        }
-                    }
-                }
-                Phase::Connected(socket) => {
-                    core::mem::replace(&mut sent, Ok(()))?;
-                    Phase::Opening(self.factory.open(&self.event_loop, of_socket(socket)?, Ways::Both)?)
-                }
-                Phase::Opening(mut opening) => match opening.resume(core::mem::replace(&mut sent, Ok(())))? {
-                    Step::Return(transport) => return Ok(Step::Return(transport)),
-                    Step::Yield(wanted) => {
-                        self.phase = Phase::Opening(opening);
-                        return Ok(Step::Yield(wanted));
-                    }
-                    Step::Delegate(_) => unreachable!("it has no children"),
+            let next = match &mut self.phase {
+                Phase::Connecting(connecting) => yield_from!(connecting, sent).and_then(|io| {
+                    without_delay(&io);
+                    self.open(io)
+                }),
+                Phase::ConnectingUnix(connecting) => match yield_from!(connecting, sent) {
+                    Ok(io) => self.open(io),
+                    Err(raised) => Err(not_connected(raised, connecting.path())),
                 },
+                Phase::Connected(_) => {
+                    take_sent(&mut sent).and_then(|()| match core::mem::replace(&mut self.phase, Phase::Over) {
+                        Phase::Connected(socket) => self.open(of_socket(socket)?),
+                        _ => unreachable!("it is connected"),
+                    })
+                }
+                Phase::Opening(opening) => {
+                    let opened = yield_from!(opening, sent);
+                    self.phase = Phase::Over;
+                    return opened.map(Step::Return);
+                }
+                Phase::Over => Err(Exception::runtime("cannot reuse already awaited coroutine")),
             };
+            // What has failed is closed before anybody hears of it.
+            self.phase = Phase::Over;
+            self.phase = next?;
         }
     }
 
     fn state(&self) -> State<'_> {
-        State::new("create_connection", self)
+        let own = State::new("create_connection", self);
+        match &self.phase {
+            Phase::Connecting(connecting) => own.delegating_to(connecting.state()),
+            Phase::ConnectingUnix(connecting) => own.delegating_to(connecting.state()),
+            Phase::Opening(opening) => own.delegating_to(opening.state()),
+            Phase::Connected(_) | Phase::Over => own,
+        }
     }
 }
 
-/// Whether the connection stands. Small writes are gathered here already: they are not to wait in the kernel as well.
-fn finish(io: &Io) -> io::Result<((), Left)> {
-    let Io::Socket(socket) = io else { return Ok(((), Left::More)) };
-    socket::finish_connect(socket)?;
-    without_delay(socket);
-    Ok(((), Left::More))
+fn not_connected(raised: Exception, path: &Path) -> Exception {
+    match raised.downcast::<io::Error>() {
+        Ok(error) => AddressError::at("connect to", path.display())(error).into(),
+        Err(raised) => raised,
+    }
 }
 
-/// As asyncio does. What is no TCP socket has no such delay.
-pub(super) fn without_delay(socket: &Socket) {
-    let _ = socket.set_tcp_nodelay(true);
+/// Small writes are gathered here already: they are not to wait in the kernel as well. As asyncio does. What is no TCP
+/// socket has no such delay.
+pub(super) fn without_delay(socket: &Registered<Io>) {
+    if let Io::Socket(socket) = socket.get() {
+        let _ = socket.set_tcp_nodelay(true);
+    }
 }
 
 fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
-    if socket.r#type()? != Type::STREAM {
-        let text = format!("A Stream Socket was expected, got {:?}", socket.r#type()?);
-        return Err(Exception::message(Kind::ValueError, text));
+    let socket = stream_socket(socket)?;
+    let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
+    let io = Registered::new(Io::Socket(socket));
+    if !is_unix {
+        without_delay(&io);
     }
+    Ok(io)
+}
+
+/// A socket that somebody else has made, fit for a transport or a server.
+pub(super) fn stream_socket(socket: Socket) -> Result<Socket, Exception> {
+    let kind = socket.r#type()?;
+    if kind != Type::STREAM {
+        return Err(Exception::message(Kind::ValueError, format!("A Stream Socket was expected, got {kind:?}")));
+    }
+    socket::without_signals(&socket)?;
     socket.set_nonblocking(true)?;
-    if socket.local_addr()?.domain() != Domain::UNIX {
-        without_delay(&socket);
-    }
-    Ok(Registered::new(Io::Socket(socket)))
+    Ok(socket)
 }
 
 impl fmt::Debug for CreateConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.phase {
-            Phase::Choosing | Phase::Connected(_) => f.write_str("CreateConnection(created)"),
-            Phase::Connecting(target, _) => write!(f, "CreateConnection(connecting to {})", Shown(target)),
+            Phase::Connecting(connecting) => write!(f, "CreateConnection({connecting:?})"),
+            Phase::ConnectingUnix(connecting) => write!(f, "CreateConnection({connecting:?})"),
+            Phase::Connected(_) => f.write_str("CreateConnection(created)"),
             Phase::Opening(opening) => opening.fmt(f),
+            Phase::Over => f.write_str("CreateConnection(over)"),
         }
     }
 }

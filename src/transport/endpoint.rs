@@ -6,20 +6,27 @@ use std::format;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::vec::Vec;
 
 use socket2::{Domain, Socket, Type};
 
 use super::DatagramTransport;
 use super::open::Opening;
 use super::protocol::DatagramProtocol;
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, Registered};
+use crate::net::AddressError;
+use crate::resolver::{Addresses, Find, Side, SocketType};
 use crate::sys::{Readiness, socket};
 use crate::task::Await;
+use crate::yield_from;
 
 impl LoopHandle {
     /// Opens a UDP endpoint, and gives its transport when the protocol's `connection_made` was called. It needs an
-    /// address of its own, a peer, or both. asyncio's `create_datagram_endpoint`.
+    /// address of its own, a peer, or both. Names are looked up, and what they stand for is tried in turn, each address of
+    /// this machine with each of the peer's of the same family. asyncio's `create_datagram_endpoint`.
+    ///
+    /// It is for the internet alone: for Unix sockets there is [`UnixDatagram`](crate::UnixDatagram).
     ///
     /// ```
     /// use innermost::{DatagramProtocol, DatagramTransport, EventLoop};
@@ -34,13 +41,16 @@ impl LoopHandle {
     /// }
     ///
     /// let event_loop = EventLoop::new()?;
-    /// let opening = event_loop.create_datagram_endpoint(|| Echo).local_addr(([127, 0, 0, 1], 0).into());
+    /// let opening = event_loop.create_datagram_endpoint(|| Echo).local_addr(("localhost", 0));
     /// let transport = event_loop.run_until_complete(opening)?;
     /// assert_ne!(transport.local_addr()?.port(), 0);
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// Raises the system's errors; `ValueError` where there is neither address, or one is of another family.
+    /// # Errors
+    ///
+    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; the system's for what was tried first, in an
+    /// [`AddressError`]; `ValueError` where there is neither address, or one is of another family.
     pub fn create_datagram_endpoint<P: DatagramProtocol>(
         &self,
         factory: impl FnOnce() -> P + 'static,
@@ -53,7 +63,7 @@ impl LoopHandle {
             remote: None,
             reuse_port: false,
             broadcast: false,
-            opening: None,
+            phase: Phase::Created,
         }
     }
 }
@@ -67,24 +77,37 @@ pub struct CreateDatagramEndpoint {
     event_loop: LoopHandle,
     factory: Option<Factory>,
     socket: Option<Socket>,
-    local: Option<SocketAddr>,
-    remote: Option<SocketAddr>,
+    local: Option<Addresses>,
+    remote: Option<Addresses>,
     reuse_port: bool,
     broadcast: bool,
-    opening: Option<Opening<DatagramTransport>>,
+    phase: Phase,
 }
 
+enum Phase {
+    Created,
+    FindingLocal(Find),
+    /// With what stands for its own address, if it is to have one.
+    FindingRemote(Option<Vec<SocketAddr>>, Find),
+    Opening(Opening<DatagramTransport>),
+    Over,
+}
+
+/// An address of its own, and a peer.
+type Pair = (Option<SocketAddr>, Option<SocketAddr>);
+
 impl CreateDatagramEndpoint {
-    /// Receives at this address; port 0 picks one that is free.
-    pub fn local_addr(mut self, address: SocketAddr) -> Self {
-        self.local = Some(address);
+    /// Receives at this address, or at the first of these that can be had; port 0 picks one that is free, and an empty
+    /// host is every address of this machine.
+    pub fn local_addr(mut self, address: impl Into<Addresses>) -> Self {
+        self.local = Some(address.into());
         self
     }
 
     /// Has one peer only: sends to that, and receives from nobody else. What other machines answer (nobody listens
     /// there) arrives only so.
-    pub fn remote_addr(mut self, address: SocketAddr) -> Self {
-        self.remote = Some(address);
+    pub fn remote_addr(mut self, address: impl Into<Addresses>) -> Self {
+        self.remote = Some(address.into());
         self
     }
 
@@ -106,55 +129,87 @@ impl CreateDatagramEndpoint {
         self
     }
 
-    fn open(&mut self) -> Result<Opening<DatagramTransport>, Exception> {
-        let (socket, peer) = match self.socket.take() {
-            Some(socket) => self.take_over(socket)?,
-            None => (self.make()?, self.remote),
-        };
-        let socket = Registered::new(UdpSocket::from(socket));
-        socket.register_in(&self.event_loop, Readiness::WRITABLE)?;
-        let ended = || Exception::message(Kind::RuntimeError, "the endpoint is opened already");
-        let factory = self.factory.take().ok_or_else(ended)?;
-        Ok(Opening::new(DatagramTransport::start(&self.event_loop, socket, factory(), peer)))
+    /// The first step: a socket that is there already needs no address.
+    fn begin(&mut self) -> Result<Phase, Exception> {
+        match (self.socket.take(), self.local.take(), self.remote.take()) {
+            (Some(socket), None, None) if !self.reuse_port && !self.broadcast => {
+                let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
+                self.open(of_socket(socket)?, peer)
+            }
+            (Some(_), ..) => {
+                Err(value_error("socket modifier keyword arguments can not be used when sock is specified"))
+            }
+            (None, Some(local), remote) => {
+                self.remote = remote;
+                Ok(Phase::FindingLocal(Find::new(local, SocketType::Datagram, Side::Local)))
+            }
+            (None, None, Some(remote)) => Ok(find_remote(None, remote)),
+            (None, None, None) => Err(value_error(NO_ADDRESS)),
+        }
     }
 
-    fn take_over(&self, socket: Socket) -> Result<(Socket, Option<SocketAddr>), Exception> {
-        let value_error = |text| Exception::message(Kind::ValueError, text);
-        if socket.r#type()? != Type::DGRAM || socket.local_addr()?.domain() == Domain::UNIX {
-            return Err(value_error(format!("a UDP socket was expected, got {socket:?}")));
+    /// Opens one of several, the first that can be had.
+    fn open_first(&mut self, pairs: Vec<Pair>) -> Result<Phase, Exception> {
+        let mut first = None;
+        for pair in pairs {
+            match self.make(pair) {
+                Ok(socket) => return self.open(socket, pair.1),
+                Err(error) => first = first.or(Some(error)),
+            }
         }
-        if self.local.is_some() || self.remote.is_some() || self.reuse_port || self.broadcast {
-            return Err(value_error("socket modifier keyword arguments can not be used when sock is specified".into()));
-        }
-        socket.set_nonblocking(true)?;
-        let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
-        Ok((socket, peer))
+        Err(first.map_or_else(|| value_error(NO_PAIR), Exception::from))
     }
 
-    fn make(&self) -> Result<Socket, Exception> {
-        let value_error = |text| Exception::message(Kind::ValueError, text);
-        let address = self.local.or(self.remote);
-        let address = address.ok_or_else(|| value_error("an endpoint needs an address, its own or a peer's"))?;
-        if self.remote.is_some_and(|remote| remote.is_ipv4() != address.is_ipv4()) {
-            return Err(value_error("the endpoint's own address and its peer's are of different families"));
-        }
-        let socket = socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    fn make(&self, (local, remote): Pair) -> io::Result<Socket> {
+        let of_this_family = local.or(remote).expect("a pair has one address at least");
+        let socket = socket::new(Domain::for_address(of_this_family), Type::DGRAM, None)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }
         socket.set_broadcast(self.broadcast)?;
-        if let Some(local) = self.local {
-            socket.bind(&local.into()).map_err(|error| at("bind to", local, &error))?;
+        if let Some(local) = local {
+            socket.bind(&local.into()).map_err(AddressError::at("bind to", local))?;
         }
-        if let Some(remote) = self.remote {
-            socket.connect(&remote.into()).map_err(|error| at("connect to", remote, &error))?;
+        if let Some(remote) = remote {
+            socket.connect(&remote.into()).map_err(AddressError::at("connect to", remote))?;
         }
         Ok(socket)
     }
+
+    fn open(&mut self, socket: Socket, peer: Option<SocketAddr>) -> Result<Phase, Exception> {
+        let socket = Registered::new(UdpSocket::from(socket));
+        socket.register_in(&self.event_loop, Readiness::WRITABLE)?;
+        let factory = self.factory.take().expect("an endpoint is opened once: the coroutine is over after that");
+        Ok(Phase::Opening(Opening::new(DatagramTransport::start(&self.event_loop, socket, factory(), peer))))
+    }
 }
 
-fn at(what: &str, address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot {what} {address}: {error}"))
+const NO_ADDRESS: &str = "an endpoint needs an address, its own or a peer's";
+const NO_PAIR: &str = "there is no address, or the endpoint's own and its peer's are of different families";
+
+fn find_remote(local: Option<Vec<SocketAddr>>, remote: Addresses) -> Phase {
+    Phase::FindingRemote(local, Find::new(remote, SocketType::Datagram, Side::Remote))
+}
+
+/// Each address of this machine with each of the peer's that is of the same family.
+fn pairs(local: &[SocketAddr], remote: &[SocketAddr]) -> Vec<Pair> {
+    let with = |local: SocketAddr| {
+        let of_its_family = remote.iter().filter(move |remote| remote.is_ipv4() == local.is_ipv4());
+        of_its_family.map(move |remote| (Some(local), Some(*remote)))
+    };
+    local.iter().copied().flat_map(with).collect()
+}
+
+fn of_socket(socket: Socket) -> Result<Socket, Exception> {
+    if socket.r#type()? != Type::DGRAM || socket.local_addr()?.domain() == Domain::UNIX {
+        return Err(Exception::message(Kind::ValueError, format!("a UDP socket was expected, got {socket:?}")));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn value_error(text: &'static str) -> Exception {
+    Exception::message(Kind::ValueError, text)
 }
 
 impl Coroutine for CreateDatagramEndpoint {
@@ -163,27 +218,52 @@ impl Coroutine for CreateDatagramEndpoint {
     type Return = DatagramTransport;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        if self.opening.is_none() {
-            core::mem::replace(&mut sent, Ok(()))?;
-            self.opening = Some(self.open()?);
+        loop {
+            let next = match &mut self.phase {
+                Phase::Created => take_sent(&mut sent).and_then(|()| self.begin()),
+                Phase::FindingLocal(find) => yield_from!(find, sent).and_then(|local| match self.remote.take() {
+                    Some(remote) => Ok(find_remote(Some(local.concat()), remote)),
+                    None => self.open_first(local.concat().into_iter().map(|local| (Some(local), None)).collect()),
+                }),
+                Phase::FindingRemote(local, find) => {
+                    let remote = yield_from!(find, sent);
+                    let local = local.take();
+                    remote.and_then(|remote| match (local, remote.concat()) {
+                        (Some(local), remote) => self.open_first(pairs(&local, &remote)),
+                        (None, remote) => {
+                            self.open_first(remote.into_iter().map(|remote| (None, Some(remote))).collect())
+                        }
+                    })
+                }
+                Phase::Opening(opening) => {
+                    let opened = yield_from!(opening, sent);
+                    self.phase = Phase::Over;
+                    return opened.map(Step::Return);
+                }
+                Phase::Over => Err(Exception::runtime("cannot reuse already awaited coroutine")),
+            };
+            self.phase = Phase::Over;
+            self.phase = next?;
         }
-        let step = self.opening.as_mut().expect("it was opened above").resume(sent);
-        if !matches!(step, Ok(Step::Yield(_))) {
-            self.opening = None;
-        }
-        step
     }
 
     fn state(&self) -> State<'_> {
-        State::new("create_datagram_endpoint", self)
+        let own = State::new("create_datagram_endpoint", self);
+        match &self.phase {
+            Phase::FindingLocal(find) | Phase::FindingRemote(_, find) => own.delegating_to(find.state()),
+            Phase::Opening(opening) => own.delegating_to(opening.state()),
+            Phase::Created | Phase::Over => own,
+        }
     }
 }
 
 impl fmt::Debug for CreateDatagramEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.opening {
-            None => f.write_str("CreateDatagramEndpoint(created)"),
-            Some(opening) => opening.fmt(f),
+        match &self.phase {
+            Phase::Created => f.write_str("CreateDatagramEndpoint(created)"),
+            Phase::FindingLocal(find) | Phase::FindingRemote(_, find) => write!(f, "CreateDatagramEndpoint({find:?})"),
+            Phase::Opening(opening) => opening.fmt(f),
+            Phase::Over => f.write_str("CreateDatagramEndpoint(over)"),
         }
     }
 }

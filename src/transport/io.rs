@@ -59,6 +59,12 @@ const fn left(moved: usize, wanted: usize) -> Left {
     if moved < wanted { Left::Nothing } else { Left::More }
 }
 
+impl From<Socket> for Io {
+    fn from(socket: Socket) -> Self {
+        Self::Socket(socket)
+    }
+}
+
 impl AsFd for Io {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {

@@ -13,6 +13,7 @@ use super::io::Io;
 use super::server::{Membership, ServerCore};
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, Registered, TimerHandle};
+use crate::net::AddressError;
 use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Run, Scheduler};
 
@@ -45,7 +46,10 @@ impl Listener {
     pub(super) fn listen(self: &Rc<Self>) -> Result<(), Exception> {
         let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return Ok(()) };
         // Before it is registered: a socket that does not listen counts as hung up.
-        socket.get().listen(server.backlog)?;
+        socket.get().listen(server.backlog).map_err(|error| match self.local_addr() {
+            Some(address) => AddressError::at("listen at", address)(error),
+            None => error,
+        })?;
         socket.register_in(&server.event_loop, Readiness::NONE)?;
         self.watch(&socket);
         Ok(())
@@ -103,10 +107,10 @@ impl Listener {
 
     /// Makes a connection. Whoever waits at the other end learns of a failure by the end of the connection.
     fn serve(&self, server: &Rc<ServerCore>, socket: Socket, peer: &SockAddr) {
-        if peer.as_socket().is_some() {
-            without_delay(&socket);
-        }
         let io = Registered::new(Io::Socket(socket));
+        if peer.as_socket().is_some() {
+            without_delay(&io);
+        }
         let Some(made) = server.make_protocol() else { return };
         let made = made.and_then(|protocol| {
             io.register_in(&server.event_loop, Readiness::WRITABLE)?;

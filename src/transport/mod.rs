@@ -19,12 +19,10 @@
 //! | `socket_file.rs`  | the file of a Unix server |
 //! | `endpoint.rs`     | `create_datagram_endpoint` |
 //! | `datagram.rs`     | [`DatagramTransport`] |
-//! | `addresses.rs`    | [`Addresses`] |
 //!
 //! Sources: `Lib/asyncio/{selector_events,base_events,unix_events,transports}.py` of CPython 3.13, for behaviour and
 //! order.
 
-mod addresses;
 mod connect;
 mod connection;
 mod datagram;
@@ -44,7 +42,6 @@ mod transport;
 mod write_buffer;
 mod writing;
 
-pub use self::addresses::Addresses;
 pub use self::connect::CreateConnection;
 pub use self::datagram::DatagramTransport;
 pub use self::endpoint::CreateDatagramEndpoint;

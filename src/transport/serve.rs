@@ -1,9 +1,9 @@
 //! Servers that are made: `create_server` and `create_unix_server`.
 
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 use std::boxed::Box;
-use std::format;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -12,13 +12,17 @@ use std::vec::Vec;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::Server;
+use super::connect::stream_socket;
 use super::protocol::{AnyProtocol, StreamProtocol};
 use super::socket_file::SocketFile;
-use super::{Addresses, Server};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::LoopHandle;
+use crate::net::AddressError;
+use crate::resolver::{Addresses, Find, Side, SocketType};
 use crate::sys::socket;
 use crate::task::Await;
+use crate::yield_from;
 
 /// How many connections may wait to be accepted: asyncio's number.
 const BACKLOG: i32 = 100;
@@ -28,30 +32,60 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 impl LoopHandle {
     /// Listens at each of `addresses`, and has `factory` make a protocol for each connection that comes; gives the
-    /// [`Server`] when it listens. Port 0 picks one that is free: see [`Server::local_addrs`]. asyncio's
-    /// `create_server`.
+    /// [`Server`] when it listens. asyncio's `create_server`.
     ///
-    /// An address that was in use a moment ago can be used again; an IPv6 address takes connections by IPv6 only, so
-    /// that `0.0.0.0` and `::` can stand side by side.
+    /// Names are looked up first; an empty host, or `None`, is every address of this machine. It listens everywhere or
+    /// nowhere: where one address cannot be had, there is no server. Only of what one name stands for, addresses that this
+    /// machine does not have are passed over, as long as it has another: without IPv6, `localhost` is `127.0.0.1` alone.
     ///
-    /// Raises the system's errors, with the address: in use, not of this machine, not allowed.
+    /// Port 0 picks one that is free, at each address another one: see [`Server::local_addrs`]. An address that was in
+    /// use a moment ago can be used again; an IPv6 address takes connections by IPv6 only, so that `0.0.0.0` and `::` can
+    /// stand side by side.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Protocol, Transport};
+    ///
+    /// struct Echo;
+    ///
+    /// impl Protocol for Echo {
+    ///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+    ///         let _ = transport.write(data);
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let server = event_loop.run_until_complete(event_loop.create_server(|| Echo, (["127.0.0.1", "127.0.0.2"], 0)))?;
+    /// assert_eq!(server.local_addrs().len(), 2);
+    /// server.close();
+    ///
+    /// let server = event_loop.run_until_complete(event_loop.create_server(|| Echo, ("", 0)))?;
+    /// assert!(server.local_addrs().iter().all(|address| address.ip().is_unspecified()));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; the system's, in an [`AddressError`]: in use,
+    /// not of this machine, not allowed; `ValueError` where there is no address.
     pub fn create_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
         addresses: impl Into<Addresses>,
     ) -> CreateServer {
-        CreateServer::new(self, factory, Place::Addresses(addresses.into()))
+        CreateServer::new(self, factory, Phase::Finding(Find::new(addresses.into(), SocketType::Stream, Side::Local)))
     }
 
     /// Listens at a Unix socket. A socket file that is there already is taken to be left over, and replaced; any other
     /// file is not, and the address is in use. Closing the server removes the file, if it is still the same. asyncio's
     /// `create_unix_server`.
+    ///
+    /// Raises the system's errors, in an [`AddressError`].
     pub fn create_unix_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
         path: impl AsRef<Path>,
     ) -> CreateServer {
-        CreateServer::new(self, factory, Place::Path(path.as_ref().into()))
+        CreateServer::new(self, factory, Phase::AtPath(path.as_ref().into()))
     }
 
     /// Serves at a ready-made stream socket, which is bound. asyncio's `create_server(sock=…)`.
@@ -62,16 +96,17 @@ impl LoopHandle {
         factory: impl FnMut() -> P + 'static,
         socket: impl Into<OwnedFd>,
     ) -> CreateServer {
-        CreateServer::new(self, factory, Place::Socket(socket.into().into()))
+        CreateServer::new(self, factory, Phase::AtSocket(socket.into().into()))
     }
 }
 
-/// What [`LoopHandle::create_server`] and its like make: options, and then the coroutine.
+/// What [`LoopHandle::create_server`] and its like make: options, and then the coroutine. Dropped before it has ended, it
+/// closes what it has opened.
 #[must_use = "a server is made by whoever delegates to this"]
 pub struct CreateServer {
     event_loop: LoopHandle,
     factory: Option<Box<dyn FnMut() -> AnyProtocol>>,
-    place: Option<Place>,
+    phase: Phase,
     backlog: i32,
     accept_pause: Duration,
     reuse_address: bool,
@@ -79,25 +114,26 @@ pub struct CreateServer {
     keep_alive: bool,
     cleanup: bool,
     start_serving: bool,
-    made: Option<Server>,
 }
 
-enum Place {
-    Addresses(Addresses),
-    Path(Box<Path>),
-    Socket(Socket),
+enum Phase {
+    Finding(Find),
+    AtPath(Box<Path>),
+    AtSocket(Socket),
+    Made(Server),
+    Over,
 }
 
 impl CreateServer {
     fn new<K, P: StreamProtocol<K>>(
         event_loop: &LoopHandle,
         mut factory: impl FnMut() -> P + 'static,
-        place: Place,
+        phase: Phase,
     ) -> Self {
         Self {
             event_loop: event_loop.clone(),
             factory: Some(Box::new(move || factory().boxed())),
-            place: Some(place),
+            phase,
             backlog: BACKLOG,
             accept_pause: ACCEPT_PAUSE,
             reuse_address: true,
@@ -105,7 +141,6 @@ impl CreateServer {
             keep_alive: false,
             cleanup: true,
             start_serving: true,
-            made: None,
         }
     }
 
@@ -153,32 +188,35 @@ impl CreateServer {
         self
     }
 
-    fn make(&mut self) -> Result<Server, Exception> {
-        let again = || Exception::message(Kind::RuntimeError, "the server is made already");
-        let place = self.place.take().ok_or_else(again)?;
-        let (sockets, file) = match place {
-            Place::Addresses(addresses) => (self.bind_all(&addresses)?, None),
-            Place::Path(path) => self.bind_path(&path)?,
-            Place::Socket(socket) => (Vec::from([of_socket(socket)?]), None),
-        };
-        let factory = self.factory.take().ok_or_else(again)?;
+    fn make(&mut self, sockets: Vec<Socket>, file: Option<SocketFile>) -> Result<Server, Exception> {
+        let factory = self.factory.take().expect("a server is made once: the coroutine is over after that");
         let server = Server::new(&self.event_loop, factory, (self.backlog, self.accept_pause), sockets, file);
-        if self.start_serving
-            && let Err(raised) = server.start_serving()
-        {
-            server.close();
-            return Err(raised);
+        if self.start_serving {
+            server.start_serving()?;
         }
         Ok(server)
     }
 
-    fn bind_all(&self, addresses: &Addresses) -> Result<Vec<Socket>, Exception> {
-        let bind = |address| {
-            self.bind(address).map_err(|error| {
-                io::Error::new(error.kind(), format!("error while attempting to bind on address {address}: {error}"))
-            })
-        };
-        let sockets: Vec<_> = addresses.iter().map(bind).collect::<io::Result<_>>()?;
+    /// At every address, but for those of a name that this machine does not have while it has others of that name.
+    fn bind_all(&self, places: &[Vec<SocketAddr>]) -> Result<Vec<Socket>, Exception> {
+        let mut sockets = Vec::new();
+        for addresses in places {
+            let (before, mut missing) = (sockets.len(), None);
+            for &address in addresses {
+                match self.bind(address) {
+                    Ok(socket) => sockets.push(socket),
+                    Err(error) if socket::is_not_of_this_machine(&error) => {
+                        missing = missing.or(Some((address, error)))
+                    }
+                    Err(error) => return Err(AddressError::at("bind to", address)(error).into()),
+                }
+            }
+            if let Some((address, error)) = missing
+                && sockets.len() == before
+            {
+                return Err(AddressError::at("bind to", address)(error).into());
+            }
+        }
         if sockets.is_empty() {
             return Err(Exception::message(Kind::ValueError, "there is no address to listen at"));
         }
@@ -201,25 +239,18 @@ impl CreateServer {
         Ok(socket)
     }
 
-    fn bind_path(&self, path: &Path) -> Result<(Vec<Socket>, Option<SocketFile>), Exception> {
-        let address = SockAddr::unix(path)?;
-        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
-        SocketFile::clear_stale(path)?;
-        socket
-            .bind(&address)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {}: {error}", path.display())))?;
+    fn bind_path(&self, path: &Path) -> io::Result<(Socket, Option<SocketFile>)> {
+        let bind = || {
+            let address = SockAddr::unix(path)?;
+            let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
+            SocketFile::clear_stale(path)?;
+            socket.bind(&address)?;
+            Ok(socket)
+        };
+        let socket = bind().map_err(AddressError::at("bind to", path.display()))?;
         let file = if self.cleanup { SocketFile::of(path) } else { None };
-        Ok((Vec::from([socket]), file))
+        Ok((socket, file))
     }
-}
-
-fn of_socket(socket: Socket) -> Result<Socket, Exception> {
-    if socket.r#type()? != Type::STREAM {
-        let text = format!("A Stream Socket was expected, got {:?}", socket.r#type()?);
-        return Err(Exception::message(Kind::ValueError, text));
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 impl Coroutine for CreateServer {
@@ -227,25 +258,44 @@ impl Coroutine for CreateServer {
     type Input = ();
     type Return = Server;
 
-    /// Takes a turn, as asyncio does: what was ready comes first.
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        sent?;
-        if let Some(server) = self.made.take() {
-            return Ok(Step::Return(server));
-        }
-        self.made = Some(self.make()?);
+    /// Takes a turn once it listens, as asyncio does: what was ready comes first.
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        let places = match &mut self.phase {
+            Phase::Finding(find) => yield_from!(find, sent),
+            _ => take_sent(&mut sent).map(|()| Vec::new()),
+        };
+        let (sockets, file) = match (mem::replace(&mut self.phase, Phase::Over), places) {
+            (Phase::Made(server), Ok(_)) => return Ok(Step::Return(server)),
+            (Phase::Made(server), Err(raised)) => {
+                server.close();
+                return Err(raised);
+            }
+            (_, Err(raised)) => return Err(raised),
+            (Phase::Finding(_), Ok(places)) => (self.bind_all(&places)?, None),
+            (Phase::AtPath(path), _) => {
+                let (socket, file) = self.bind_path(&path)?;
+                (Vec::from([socket]), file)
+            }
+            (Phase::AtSocket(socket), _) => (Vec::from([stream_socket(socket)?]), None),
+            (Phase::Over, _) => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
+        };
+        self.phase = Phase::Made(self.make(sockets, file)?);
         Ok(Step::Yield(Await::NextTurn))
     }
 
     fn state(&self) -> State<'_> {
-        State::new("create_server", self)
+        let own = State::new("create_server", self);
+        match &self.phase {
+            Phase::Finding(find) => own.delegating_to(find.state()),
+            _ => own,
+        }
     }
 }
 
 /// A server that nobody took is closed.
 impl Drop for CreateServer {
     fn drop(&mut self) {
-        if let Some(server) = self.made.take() {
+        if let Phase::Made(server) = &self.phase {
             server.close();
         }
     }
@@ -253,6 +303,12 @@ impl Drop for CreateServer {
 
 impl fmt::Debug for CreateServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CreateServer")
+        match &self.phase {
+            Phase::Finding(find) => write!(f, "CreateServer({find:?})"),
+            Phase::AtPath(path) => write!(f, "CreateServer({})", path.display()),
+            Phase::AtSocket(socket) => write!(f, "CreateServer({socket:?})"),
+            Phase::Made(server) => server.fmt(f),
+            Phase::Over => f.write_str("CreateServer(over)"),
+        }
     }
 }

@@ -78,7 +78,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system's; `RuntimeError` once it is closed.
+    /// The system's: another listens there by now. The server is closed then, so that it listens everywhere or nowhere.
+    /// `RuntimeError` once it is closed.
     pub fn start_serving(&self) -> Result<(), Exception> {
         if self.0.is_closed.get() {
             return Err(Exception::message(Kind::RuntimeError, "the server is closed"));
@@ -87,7 +88,11 @@ impl Server {
             return Ok(());
         }
         let listeners = self.0.listeners.borrow().clone();
-        listeners.iter().try_for_each(|listener| listener.listen())
+        let listening = listeners.iter().try_for_each(|listener| listener.listen());
+        if listening.is_err() {
+            self.close();
+        }
+        listening
     }
 
     /// Serves until it is closed. Cancelled, it closes the server, waits for its connections, and raises the cancel.

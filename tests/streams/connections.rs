@@ -5,7 +5,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use innermost::{Awaitable, EventLoop, Exception, Kind, Protocol, StreamReader, StreamWriter, Transport, wait_for};
+use innermost::resolver::StaticResolver;
+use innermost::{
+    AddressError, Awaitable, ConnectError, CoroutineExt, EventLoop, Exception, Kind, Protocol, StreamReader,
+    StreamWriter, Transport, ready, wait_for,
+};
 
 use crate::turns::World;
 
@@ -269,10 +273,29 @@ fn where_nobody_listens_nothing_is_opened() {
     let event_loop = EventLoop::new().expect("a loop");
     let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
     let raised = run(&event_loop, event_loop.open_connection(nobody)).unwrap_err();
-    assert_eq!(raised.downcast_ref::<io::Error>().map(io::Error::kind), Some(io::ErrorKind::ConnectionRefused));
+    let refused = raised.downcast_ref::<ConnectError>().map(ConnectError::kind);
+    assert_eq!(refused, Some(io::ErrorKind::ConnectionRefused));
     let path = std::env::temp_dir().join("innermost.streams.nobody");
     let connecting = event_loop.open_unix_connection(&path).expect("the path is short enough");
-    assert!(run(&event_loop, connecting).is_err());
+    let raised = run(&event_loop, connecting).unwrap_err().downcast::<io::Error>().expect("it is the system's");
+    let at = AddressError::of(&raised).expect("it says where");
+    assert!(at.address() == path.to_string_lossy() && at.error().raw_os_error().is_some());
+}
+
+#[test]
+fn streams_are_opened_by_name() {
+    let event_loop = EventLoop::new().expect("a loop");
+    let addresses = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().expect("it is one"));
+    event_loop.set_resolver(StaticResolver::new().with("host", addresses));
+    let echo = |_reader: StreamReader, writer: StreamWriter| ready(()).map(move |()| drop(writer.write(b"hello")));
+    let server = run(&event_loop, event_loop.start_server(echo, (["127.0.0.2"], 0))).expect("a port is free");
+    let connecting = event_loop.open_connection(("host", server.local_addrs()[0].port()));
+    let connecting = connecting.happy_eyeballs_delay(Some(Duration::from_secs(9))).interleave(1);
+    let (reader, writer) = run(&event_loop, connecting.local_addr(("host", 0))).expect("it listens");
+    assert_eq!(writer.local_addr().expect("it is open").ip().to_string(), "127.0.0.1");
+    assert_eq!(run(&event_loop, reader.read_to_end()).expect("it comes"), b"hello");
+    let several = run(&event_loop, event_loop.start_server(echo, ("host", 0))).expect("a port is free");
+    assert_eq!(several.local_addrs().len(), 2);
 }
 
 // What a connection's end wakes is woken in asyncio's order, whoever began to wait first.

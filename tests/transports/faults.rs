@@ -100,6 +100,7 @@ fn with_loop<T>(event_loop: &EventLoop, mut attempt: impl FnMut() -> std::io::Re
     }
 }
 
+// X12
 #[test]
 fn a_reset_at_every_byte_of_an_exchange_ends_its_connection_and_nothing_else() {
     let (event_loop, events) = new_loop();
@@ -131,6 +132,7 @@ fn a_reset_at_every_byte_of_an_exchange_ends_its_connection_and_nothing_else() {
     event_loop.run_until_complete(server.wait_closed()).expect("all are over");
 }
 
+// V3
 #[test]
 fn a_server_that_is_closed_while_connections_wait_in_its_backlog_lets_go_of_them() {
     let (event_loop, events) = new_loop();
@@ -167,6 +169,7 @@ fn an_idle_connection_costs_less_than_a_kibibyte() {
     assert!(more / COUNT < 1024, "{} bytes for each", more / COUNT);
 }
 
+// V3: it is closed while it accepts.
 #[test]
 fn a_factory_that_holds_its_own_server_goes_with_it() {
     let (event_loop, _) = new_loop();

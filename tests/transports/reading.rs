@@ -106,7 +106,7 @@ fn a_buffered_protocol_gets_what_fits_into_its_memory_and_then_the_rest() {
     assert_eq!(taken(&events), ["updated hello", "updated  worl", "updated d", "lost None"]);
 }
 
-// X15
+// X12, X15: what is no error of the connection's is reported, and ends it.
 #[test]
 fn a_buffer_without_room_is_fatal() {
     let (event_loop, events) = new_loop();

@@ -1,13 +1,13 @@
 //! Servers.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use innermost::{EventLoop, Exception, Kind, Server};
+use innermost::{AddressError, Addresses, ConnectError, EventLoop, Kind, Server};
 
 use crate::support::{Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until, taken};
 
@@ -91,17 +91,20 @@ fn several_addresses_are_served_and_an_address_in_use_is_named() {
     let taken = TcpListener::bind(any()).expect("a port is free");
     let address = taken.local_addr().expect("it is bound");
     let refused = event_loop.run_until_complete(event_loop.create_server(|| Echo, vec![any(), address])).unwrap_err();
-    let text = format!("error while attempting to bind on address {address}: ");
+    let text = format!("cannot bind to {address}: ");
     assert!(refused.to_string().starts_with(&text), "{refused}");
-    let in_use = refused.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    assert_eq!(in_use, Some(std::io::ErrorKind::AddrInUse));
-    let server = serving(&event_loop, event_loop.create_server(|| Echo, vec![any(), any()]));
+    let refused = refused.downcast::<io::Error>().expect("it is the system's");
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    let at = AddressError::of(&refused).expect("it says where");
+    assert!(at.address() == address.to_string() && at.error().raw_os_error().is_some());
+    let both = Addresses::from((["127.0.0.1", "127.0.0.2"], 0));
+    let server = serving(&event_loop, event_loop.create_server(|| Echo, both));
     for address in server.local_addrs() {
         let client = connected(event_loop.create_connection(|| Echo, address), &event_loop);
         client.abort();
     }
     assert_eq!(server.local_addrs().len(), 2);
-    let none = event_loop.run_until_complete(event_loop.create_server(|| Echo, vec![])).unwrap_err();
+    let none = event_loop.run_until_complete(event_loop.create_server(|| Echo, [])).unwrap_err();
     assert_eq!(none.kind(), Kind::ValueError);
 }
 
@@ -187,8 +190,8 @@ fn a_unix_server_refuses_to_replace_a_file_that_is_no_socket() {
     let path = path("plain");
     fs::write(&path, "precious").expect("it can be written");
     let refused = event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &path)).unwrap_err();
-    let kind = refused.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    assert_eq!(kind, Some(std::io::ErrorKind::AddrInUse), "{refused}");
+    let kind = refused.downcast_ref::<io::Error>().map(io::Error::kind);
+    assert_eq!(kind, Some(io::ErrorKind::AddrInUse), "{refused}");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
     fs::remove_file(&path).expect("it is there");
 }
@@ -222,13 +225,17 @@ fn a_connection_that_fails_says_why_and_of_several_each() {
     let (event_loop, _) = new_loop();
     let free = |_| TcpListener::bind(any()).and_then(|listener| listener.local_addr()).expect("a port is free");
     let addresses: Vec<_> = (0..2).map(free).collect();
-    let one: Exception =
-        event_loop.run_until_complete(event_loop.create_connection(|| Echo, addresses[0])).unwrap_err();
-    let refused = one.downcast_ref::<std::io::Error>().expect("it is the system's, whole");
-    assert!(refused.kind() == std::io::ErrorKind::ConnectionRefused && refused.raw_os_error().is_some());
-    let both = event_loop.run_until_complete(event_loop.create_connection(|| Echo, &addresses[..])).unwrap_err();
-    let text = both.to_string();
-    assert!(addresses.iter().all(|address| text.contains(&address.to_string())), "{text}");
+    for tried in [&addresses[..1], &addresses[..]] {
+        let raised = event_loop.run_until_complete(event_loop.create_connection(|| Echo, tried)).unwrap_err();
+        let text = raised.to_string();
+        assert!(tried.iter().all(|address| text.contains(&address.to_string())), "{text}");
+        let raised = raised.downcast::<ConnectError>().expect("it has the system's errors");
+        assert_eq!(raised.kind(), io::ErrorKind::ConnectionRefused);
+        for ((failed, error), address) in raised.failures().iter().zip(tried) {
+            let error = error.downcast_ref::<io::Error>().expect("it is the system's, whole");
+            assert!(failed == address && error.raw_os_error().is_some());
+        }
+    }
     let (server, address) = echo_server(&event_loop);
     let local = std::net::SocketAddr::from(([127, 0, 0, 2], 0));
     let connecting = event_loop.create_connection(|| Echo, vec![addresses[0], address]).local_addr(local);

@@ -19,14 +19,16 @@ impl<S: AsFd> Registered<S> {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed; the selector's.
+    /// `RuntimeError` where the loop is closed, or another one has it; the selector's.
     pub(crate) fn register_in(&self, event_loop: &LoopHandle, readiness: Readiness) -> Result<(), Exception> {
-        if self.source.get().is_none() {
-            let source = event_loop.0.registry.register(self.inner.as_fd())?;
-            source.readiness.set(readiness);
-            // Only a selector of the user's could have registered it in between.
-            let _ = self.source.set(source);
+        let registry = &event_loop.0.registry;
+        if let Some(source) = self.source.get() {
+            return source.check_loop(&registry.scheduler);
         }
+        let source = registry.register(self.inner.as_fd())?;
+        source.readiness.set(readiness);
+        // Only a selector of the user's could have registered it in between.
+        let _ = self.source.set(source);
         Ok(())
     }
 

@@ -1,0 +1,67 @@
+//! What the system has refused, and where.
+
+use core::error::Error;
+use core::fmt;
+use std::io;
+use std::string::{String, ToString};
+
+/// What a socket was to do at an address, and why the system has not done that.
+///
+/// It stands inside an [`io::Error`] of the same kind, which has no place for an address of its own: [`of`](Self::of)
+/// finds it there.
+///
+/// ```
+/// use innermost::{AddressError, TcpListener};
+/// use std::io::ErrorKind;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
+/// let address = listener.local_addr()?;
+/// let error = TcpListener::bind(address).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::AddrInUse);
+/// assert!(error.to_string().starts_with(&format!("cannot bind to {address}: ")));
+///
+/// let at = AddressError::of(&error).unwrap();
+/// assert_eq!(at.address(), address.to_string());
+/// assert!(at.error().raw_os_error().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AddressError {
+    operation: &'static str,
+    address: String,
+    error: io::Error,
+}
+
+impl AddressError {
+    /// What to `map_err` with: `operation` is what comes after "cannot", such as "bind to".
+    pub(crate) fn at(operation: &'static str, address: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
+        move |error| io::Error::new(error.kind(), Self { operation, address: address.to_string(), error })
+    }
+
+    /// The one that is inside `error`, if there is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// The address, or the path of a Unix socket, as a text.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The system's error, as it was.
+    pub const fn error(&self) -> &io::Error {
+        &self.error
+    }
+}
+
+impl Error for AddressError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.operation, self.address, self.error)
+    }
+}
