@@ -1,7 +1,7 @@
 //! Listeners that are closed while connections wait, and loops that end with connections open.
 
 use std::cell::RefCell;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener as StdListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -13,7 +13,7 @@ use innermost::{
 };
 
 use crate::kinds::{Echo, EchoProtocol, KINDS, Kind, Mark, echo_pair};
-use crate::support::{alone, any, client_of, new_loop, new_virtual_loop, run_turns, with_loop};
+use crate::support::{alone, any, client_of, fill, new_loop, new_virtual_loop, run_turns, with_loop};
 
 #[test]
 fn a_listener_that_is_closed_while_connections_wait_lets_go_of_them() {
@@ -92,22 +92,8 @@ fn connections(event_loop: &EventLoop, mark: &Mark) -> Vec<UnixStream> {
             run_turns(event_loop, 3);
             match state {
                 0 => {}
-                1 => {
-                    // Until it can write back no more.
-                    let mut idle = 0;
-                    while idle < 5 {
-                        match std::io::Write::write(&mut far, &[7; 16 * 1024]) {
-                            Ok(_) => idle = 0,
-                            Err(_) => {
-                                run_turns(event_loop, 5);
-                                idle += 1;
-                            }
-                        }
-                    }
-                }
-                _ => {
-                    std::io::Write::write(&mut far, b"unread").expect("there is room");
-                }
+                1 => fill(event_loop, &far),
+                _ => far.write_all(b"unread").expect("there is room"),
             }
             peers.push(far);
         }

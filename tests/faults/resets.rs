@@ -10,7 +10,7 @@ use innermost::{
 };
 
 use crate::kinds::{Echo, KINDS, Kind};
-use crate::support::{alone, any, client_of, io_error, new_loop, receive, reset, run_turns, run_until};
+use crate::support::{alone, any, client_of, fill, io_error, new_loop, receive, reset, run_turns, run_until};
 
 const MESSAGE: &[u8; 25] = b"an exchange of some bytes";
 
@@ -51,18 +51,9 @@ fn a_peer_that_resets_while_its_answer_does_not_fit_ends_its_connection_and_noth
             let (event_loop, reports) = new_loop();
             let echo = Echo::serve(kind, &event_loop);
             for received in [0, 1, 2, 4095, 4096, 65_536, 500_000] {
-                let mut client = client_of(echo.address);
-                // Until neither end takes more: then the server stands in the middle of a write.
-                let mut idle = 0;
-                while idle < 20 {
-                    match client.write(&[7; 65_536]) {
-                        Ok(_) => idle = 0,
-                        Err(_) => {
-                            run_turns(&event_loop, 10);
-                            idle += 1;
-                        }
-                    }
-                }
+                let client = client_of(echo.address);
+                // The server stands in the middle of a write.
+                fill(&event_loop, &client);
                 receive(&event_loop, &client, received);
                 reset(client);
                 echo.run_until_count(0);

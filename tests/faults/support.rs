@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,6 +74,20 @@ pub(crate) fn receive(event_loop: &LoopHandle, mut client: &TcpStream, mut left:
     while left > 0 {
         let most = left.min(room.len());
         left -= with_loop(event_loop, || client.read(&mut room[..most])).expect("it comes back");
+    }
+}
+
+/// Writes until neither end takes more, while the loop runs.
+pub(crate) fn fill(event_loop: &LoopHandle, mut end: impl Write) {
+    let mut refused = 0;
+    while refused < 20 {
+        match end.write(&[7; 64 * 1024]) {
+            Ok(_some) => refused = 0,
+            Err(_) => {
+                run_turns(event_loop, 10);
+                refused += 1;
+            }
+        }
     }
 }
 
