@@ -118,7 +118,7 @@ fn smoke() -> Result<(), Failure> {
             println!("{kind} echoes messages of {size} bytes");
         }
     }
-    let small = ["--conns", "2", "--rounds", "1", "--secs", "0.02", "--mebibytes", "4"];
+    let small = ["--rounds", "1", "--secs", "0.02", "--mebibytes", "4"];
     for work in ["--accepts", "--sends", "--receives"] {
         let arguments = [&[work][..], &small].concat().into_iter().map(String::from).collect::<Vec<_>>();
         table::compare(&Options::parse(&arguments)?)?;

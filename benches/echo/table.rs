@@ -54,7 +54,9 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
     );
     println!("|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     let (mut disturbed, mut slices) = (0, 0);
-    for &size in &options.sizes {
+    // Only messages have a size.
+    let sizes = if options.work == Work::Echo { &options.sizes[..] } else { &[1] };
+    for &size in sizes {
         for &connections in &options.connections {
             for servers in groups(&options.servers, connections)? {
                 let mut rounds: Vec<_> = servers.iter().map(|_| Vec::new()).collect();
@@ -169,16 +171,19 @@ fn print_rows((connections, size): (usize, usize), servers: &[Kind], rounds: &[V
     for (kind, figures) in servers.iter().zip(rounds) {
         let spread = |of: fn(&Figures) -> f64| Spread::of(figures.iter().map(of));
         let ratio = |of: fn(&Figures) -> f64| spread(of).median / Spread::of(rounds[0].iter().map(of)).median;
+        let latency = |of| {
+            Some(spread(of).median).filter(|time| !time.is_nan()).map_or("–".into(), |time| format!("{time:.1}"))
+        };
         let (rate, cpu) = (spread(|figures| figures.rate), spread(|figures| figures.cpu));
         println!(
-            "| {connections} | {size} | {kind} | {:.0} ({:.0}–{:.0}) | {:.3} | {:.1} | {:.1} | {:.3} ({:.3}–{:.3}) | {:.3} \
+            "| {connections} | {size} | {kind} | {:.0} ({:.0}–{:.0}) | {:.3} | {} | {} | {:.3} ({:.3}–{:.3}) | {:.3} \
              | {:.0} |",
             rate.median,
             rate.least,
             rate.most,
             ratio(|figures| figures.rate),
-            spread(|figures| figures.p50).median,
-            spread(|figures| figures.p99).median,
+            latency(|figures| figures.p50),
+            latency(|figures| figures.p99),
             cpu.median,
             cpu.least,
             cpu.most,
