@@ -52,7 +52,7 @@ pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
             let fate = match work {
                 Work::Echo | Work::Accepts => connection.ready(&mut buffer),
                 Work::Source => connection.send(&buffer),
-                Work::Sink => connection.receive(&mut buffer),
+                Work::Sink => connection.receive(&mut buffer, flags),
             };
             if let Fate::Closed = fate {
                 connections.remove(token as usize);
@@ -121,12 +121,13 @@ impl Connection {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> Fate {
+    fn receive(&mut self, buffer: &mut [u8], flags: libc::c_int) -> Fate {
         loop {
             match read(self.stream.as_raw_fd(), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
                 Ok(0) | Err(_) => return Fate::Closed,
-                Ok(count) if count < buffer.len() => return Fate::Open,
+                // The end that has come along makes no edge of its own.
+                Ok(count) if count < buffer.len() && flags & libc::EPOLLRDHUP == 0 => return Fate::Open,
                 Ok(_) => {}
             }
         }
