@@ -35,6 +35,8 @@ mod runs;
 mod selectors;
 #[path = "event_loop/signals.rs"]
 mod signals;
+#[path = "event_loop/spinning.rs"]
+mod spinning;
 #[path = "event_loop/support.rs"]
 mod support;
 #[path = "event_loop/turns.rs"]

@@ -11,7 +11,7 @@ use slab::Slab;
 
 use super::machine::succeeded;
 use super::poll::{Epoll, Events, Wait};
-use super::process::announce;
+use super::process::{Work, announce};
 
 const LISTENER: u64 = u64::MAX;
 
@@ -26,7 +26,7 @@ enum Fate {
     Closed,
 }
 
-pub(crate) fn serve() -> io::Result<()> {
+pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     // SAFETY: takes no pointer. The standard library's backlog of 128 is too short for a thousand that come at once.
     succeeded(unsafe { libc::listen(listener.as_raw_fd(), 4096) })?;
@@ -38,7 +38,7 @@ pub(crate) fn serve() -> io::Result<()> {
     let mut events = Events::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        epoll.wait(&mut events, Wait::ForEver)?;
+        epoll.wait(&mut events, wait)?;
         for (token, flags) in events.iter() {
             if token == LISTENER {
                 accept_all(&listener, &epoll, &mut connections)?;
@@ -46,10 +46,15 @@ pub(crate) fn serve() -> io::Result<()> {
             }
             let Some(connection) = connections.get_mut(token as usize) else { continue };
             // The edge that comes with the registration says only that there is room to write.
-            if flags == libc::EPOLLOUT && connection.rest.is_empty() {
+            if flags == libc::EPOLLOUT && connection.rest.is_empty() && work != Work::Source {
                 continue;
             }
-            if let Fate::Closed = connection.ready(&mut buffer) {
+            let fate = match work {
+                Work::Echo | Work::Accepts => connection.ready(&mut buffer),
+                Work::Source => connection.send(&buffer),
+                Work::Sink => connection.receive(&mut buffer, flags),
+            };
+            if let Fate::Closed = fate {
                 connections.remove(token as usize);
             }
         }
@@ -97,6 +102,33 @@ impl Connection {
             }
             if count < buffer.len() {
                 return Fate::Open;
+            }
+        }
+    }
+}
+
+/// Transfers.
+impl Connection {
+    /// The buffer again and again, until the kernel takes no more of it.
+    fn send(&mut self, buffer: &[u8]) -> Fate {
+        loop {
+            match write(self.stream.as_raw_fd(), buffer) {
+                None => return Fate::Closed,
+                // There is nothing to be told apart in it: the rest is as good as its beginning.
+                Some(count) if count < buffer.len() => return Fate::Open,
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], flags: libc::c_int) -> Fate {
+        loop {
+            match read(self.stream.as_raw_fd(), buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
+                Ok(0) | Err(_) => return Fate::Closed,
+                // The end that has come along makes no edge of its own.
+                Ok(count) if count < buffer.len() && flags & libc::EPOLLRDHUP == 0 => return Fate::Open,
+                Ok(_) => {}
             }
         }
     }

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::Options;
+use super::accepts::Accepts;
 use super::load::Load;
-use super::process::{KINDS, Kind, Server};
+use super::options::Options;
+use super::process::{Kind, Server, Work};
 
 type Counts = BTreeMap<String, u64>;
 
@@ -18,60 +19,80 @@ const STRACE: &[&str] = &["strace", "-f", "-c"];
 const SELDOM: f64 = 0.0005;
 
 pub(crate) fn instructions(options: &Options) -> io::Result<()> {
-    println!(
-        "| connections | bare, user instructions a message | ours | ours / bare | protocol |\n|--:|--:|--:|--:|--:|"
-    );
-    for &connections in &options.connections {
-        let count = |kind| -> io::Result<f64> {
-            Ok(a_message(options, options.messages, connections, kind, CALLGRIND, collected)?.values().sum())
-        };
-        let (bare, ours, protocol) = (count(Kind::Bare)?, count(Kind::Ours)?, count(Kind::Protocol)?);
-        println!("| {connections} | {bare:.1} | {ours:.1} | {:.2} | {protocol:.1} |", ours / bare);
-    }
-    Ok(())
+    println!("| connections | bytes | server | user instructions each | / {} |", options.servers[0]);
+    println!("|--:|--:|---|--:|--:|");
+    each(options, |connections, size| {
+        let mut first = None;
+        for &kind in &options.servers {
+            let cell = Cell { connections, size, kind, messages: options.messages };
+            let count: f64 = cell.count(options, CALLGRIND, collected)?.values().sum();
+            let ratio = count / *first.get_or_insert(count);
+            println!("| {connections} | {size} | {kind} | {count:.1} | {ratio:.2} |");
+        }
+        Ok(())
+    })
 }
 
 pub(crate) fn system_calls(options: &Options) -> io::Result<()> {
-    println!("| connections | server | system calls a message | which |\n|--:|---|--:|---|");
-    for &connections in &options.connections {
-        for kind in KINDS {
-            let calls = a_message(options, options.messages / 10, connections, kind, STRACE, calls)?;
+    println!("| connections | bytes | server | system calls each | which |\n|--:|--:|---|--:|---|");
+    each(options, |connections, size| {
+        for &kind in &options.servers {
+            let cell = Cell { connections, size, kind, messages: options.messages / 10 };
+            let calls = cell.count(options, STRACE, calls)?;
             let all: f64 = calls.values().sum();
             let which =
                 calls.iter().filter(|(_, count)| **count >= SELDOM).map(|(name, count)| format!("{name} {count:.3}"));
-            println!("| {connections} | {kind} | {all:.3} | {} |", which.collect::<Vec<_>>().join(", "));
+            println!("| {connections} | {size} | {kind} | {all:.3} | {} |", which.collect::<Vec<_>>().join(", "));
+        }
+        Ok(())
+    })
+}
+
+fn each(options: &Options, mut function: impl FnMut(usize, usize) -> io::Result<()>) -> io::Result<()> {
+    if !matches!(options.work, Work::Echo | Work::Accepts) {
+        return Err(io::Error::other("a transfer is not counted: how much one call moves is chance"));
+    }
+    for &size in &options.sizes {
+        for &connections in &options.connections {
+            function(connections, size)?;
         }
     }
     Ok(())
 }
 
-fn a_message(
-    options: &Options,
-    messages: usize,
+struct Cell {
     connections: usize,
+    size: usize,
     kind: Kind,
-    under: &[&str],
-    parse: fn(&str) -> Counts,
-) -> io::Result<BTreeMap<String, f64>> {
-    let (few, many) = (messages / 4, messages);
-    let count = |messages| -> io::Result<Counts> {
-        let server = Server::start(kind, under)?;
-        let mut load = Load::connect(server.address, connections, options.size, options.wait)?;
-        load.send(messages)?;
-        let text = server.stop()?;
-        let counts = parse(&text);
-        if counts.is_empty() {
-            Err(io::Error::other(format!("no counts in what {} says: {text}", under[0])))
-        } else {
-            Ok(counts)
-        }
-    };
-    let (less, more) = (count(few)?, count(many)?);
-    let difference = |(name, count): (String, u64)| {
-        let before = less.get(&name).copied().unwrap_or(0);
-        (name, (count as f64 - before as f64) / (many - few) as f64)
-    };
-    Ok(more.into_iter().map(difference).collect())
+    messages: usize,
+}
+
+impl Cell {
+    /// Counts of one message, or of one connection that comes and goes.
+    fn count(&self, options: &Options, under: &[&str], parse: fn(&str) -> Counts) -> io::Result<BTreeMap<String, f64>> {
+        let (few, many) = (self.messages / 4, self.messages);
+        let count = |messages| -> io::Result<Counts> {
+            let server = Server::start(self.kind, options.work, under)?;
+            if options.work == Work::Accepts {
+                Accepts::new(server.address, self.connections).send(messages)?;
+            } else {
+                Load::connect(server.address, self.connections, self.size, options.wait)?.send(messages)?;
+            }
+            let text = server.stop()?;
+            let counts = parse(&text);
+            if counts.is_empty() {
+                Err(io::Error::other(format!("no counts in what {} says: {text}", under[0])))
+            } else {
+                Ok(counts)
+            }
+        };
+        let (less, more) = (count(few)?, count(many)?);
+        let difference = |(name, count): (String, u64)| {
+            let before = less.get(&name).copied().unwrap_or(0);
+            (name, (count as f64 - before as f64) / (many - few) as f64)
+        };
+        Ok(more.into_iter().map(difference).collect())
+    }
 }
 
 /// `==12345== Collected : 67890`

@@ -89,8 +89,7 @@ impl Load {
         let (before, after) = (before?, after?);
         slice.messages = slice.latencies.len() as u64;
         slice.time = until - since;
-        slice.cpu = after.cpu - before.cpu;
-        slice.kept_waiting = after.kept_waiting.saturating_sub(before.kept_waiting);
+        slice.used(before, after);
         Ok(slice)
     }
 
@@ -134,6 +133,20 @@ impl Load {
             }
         }
         Ok(())
+    }
+}
+
+impl Slice {
+    /// One without latencies, that ends now.
+    pub(crate) fn between(messages: u64, start: Instant, before: Usage, after: Usage) -> Self {
+        let mut slice = Self { messages, time: start.elapsed(), ..Self::default() };
+        slice.used(before, after);
+        slice
+    }
+
+    fn used(&mut self, before: Usage, after: Usage) {
+        self.cpu = after.cpu - before.cpu;
+        self.kept_waiting = after.kept_waiting.saturating_sub(before.kept_waiting);
     }
 }
 

@@ -1,13 +1,18 @@
-//! The same on the library: the machine of `examples/echo_server.rs`, less what ends that in good order on a signal.
+//! The same on the library: the machine of `examples/echo_server.rs`, less what ends that in good order on a signal; and
+//! transfers.
 
+use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
 
 use innermost::{
-    Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, State, Step, TcpListener,
-    TcpStream, yield_from,
+    Await, Buffer, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, State, Step,
+    TcpListener, TcpStream, yield_from,
 };
 
-use super::process::announce;
+use super::process::{Work, announce};
+use super::transfer::PIECE;
 
 struct Echo {
     stream: TcpStream,
@@ -46,9 +51,49 @@ impl Coroutine for Echo {
     }
 }
 
+/// Sends for as long as its client reads.
+struct Source {
+    stream: TcpStream,
+    piece: Cursor<Rc<[u8]>>,
+}
+
+impl Coroutine for Source {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            yield_from!(self.stream.send_all(&mut self.piece), sent)?;
+            self.piece.set_position(0);
+        }
+    }
+}
+
+/// Reads to the end. By another operation than the echo does, which is to be compiled as in a program that only echoes.
+struct Sink {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Coroutine for Sink {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if yield_from!(self.stream.recv(&mut self.bytes), sent)? == 0 {
+                return Ok(Step::Return(()));
+            }
+        }
+    }
+}
+
 struct Server {
     listener: TcpListener,
     event_loop: LoopHandle,
+    work: Work,
 }
 
 impl Coroutine for Server {
@@ -60,16 +105,29 @@ impl Coroutine for Server {
         loop {
             let (stream, _) = yield_from!(self.listener.accept(), sent)?;
             stream.set_nodelay(true)?;
-            let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading };
-            self.event_loop.create_task(echo.catch(|_| Ok(())))?;
+            match self.work {
+                Work::Echo | Work::Accepts => {
+                    let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading };
+                    self.event_loop.create_task(echo.catch(|_| Ok(())))?;
+                }
+                Work::Source => {
+                    let source = Source { stream, piece: Cursor::new([7; PIECE].into()) };
+                    self.event_loop.create_task(source.catch(|_| Ok(())))?;
+                }
+                Work::Sink => {
+                    let sink = Sink { stream, bytes: vec![0; PIECE] };
+                    self.event_loop.create_task(sink.catch(|_| Ok(())))?;
+                }
+            }
         }
     }
 }
 
-pub(crate) fn serve() -> Result<(), Exception> {
+pub(crate) fn serve(work: Work, spin: Duration) -> Result<(), Exception> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     announce(listener.local_addr()?)?;
     let event_loop = EventLoop::new()?;
-    let server = Server { listener, event_loop: event_loop.handle() };
+    event_loop.set_spin(spin);
+    let server = Server { listener, event_loop: event_loop.handle(), work };
     event_loop.run_until_complete(server)
 }

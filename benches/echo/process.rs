@@ -11,9 +11,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::machine::{self, succeeded};
-use super::{Failure, bare, ours, protocol};
+use super::poll::Wait;
+use super::{Failure, bare, ours, protocol, streams};
 
-/// The argument that makes this program a server; the server's name and the core to run on come after it.
+/// The argument that makes this program a server; the server's name, its work, and the core to run on come after it.
 pub(crate) const SERVER: &str = "--server";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,9 +24,17 @@ pub(crate) enum Kind {
     Ours,
     /// By protocols.
     Protocol,
+    Streams,
+    /// The bare one, which never sleeps.
+    BareSpin,
+    /// By machines, in a loop that spins before it sleeps.
+    Spin,
 }
 
-pub(crate) const KINDS: [Kind; 3] = [Kind::Bare, Kind::Ours, Kind::Protocol];
+pub(crate) const ECHOES: [Kind; 4] = [Kind::Bare, Kind::Ours, Kind::Protocol, Kind::Streams];
+
+/// Those that do not sleep.
+pub(crate) const SPINNERS: [Kind; 2] = [Kind::BareSpin, Kind::Spin];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,6 +42,9 @@ impl fmt::Display for Kind {
             Self::Bare => "bare",
             Self::Ours => "ours",
             Self::Protocol => "protocol",
+            Self::Streams => "streams",
+            Self::BareSpin => "bare-spin",
+            Self::Spin => "spin",
         })
     }
 }
@@ -41,7 +53,36 @@ impl FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        KINDS.into_iter().find(|kind| kind.to_string() == name).ok_or_else(|| format!("no server is called {name:?}"))
+        let mut kinds = ECHOES.into_iter().chain(SPINNERS);
+        kinds.find(|kind| kind.to_string() == name).ok_or_else(|| format!("no server is called {name:?}"))
+    }
+}
+
+/// What a server does, and what is measured of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Echo,
+    /// Echoes, to who comes and goes.
+    Accepts,
+    /// Sends for as long as its client reads.
+    Source,
+    /// Reads to the end.
+    Sink,
+}
+
+impl Work {
+    /// What that is to the server.
+    pub(crate) fn of_server(self) -> Self {
+        if self == Self::Accepts { Self::Echo } else { self }
+    }
+}
+
+impl FromStr for Work {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut works = [Self::Echo, Self::Accepts, Self::Source, Self::Sink].into_iter();
+        works.find(|work| format!("{work:?}") == name).ok_or_else(|| format!("no work is called {name:?}"))
     }
 }
 
@@ -63,11 +104,11 @@ pub(crate) struct Usage {
 
 impl Server {
     /// Starts one, by way of the command `under` if that is not empty.
-    pub(crate) fn start(kind: Kind, under: &[&str]) -> io::Result<Self> {
+    pub(crate) fn start(kind: Kind, work: Work, under: &[&str]) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut words = under.iter().map(AsRef::as_ref).chain([program.as_os_str()]);
         let mut command = Command::new(words.next().expect("the program is there at least"));
-        command.args(words).args([SERVER, &kind.to_string()]);
+        command.args(words).args([SERVER, &kind.to_string(), &format!("{work:?}")]);
         if let [first, _, ..] = *machine::cores() {
             command.arg(first.to_string());
         }
@@ -90,6 +131,13 @@ impl Server {
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         let kept_waiting = kept_waiting(&self.process.to_string()) + kept_waiting("self");
         Ok(Usage { cpu: machine::cpu_time(self.process)?, kept_waiting })
+    }
+
+    /// The memory that it holds, in KiB: what is resident.
+    pub(crate) fn memory(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)
     }
 
     /// Ends it; gives what it, or what it was started under, has written to standard error.
@@ -123,19 +171,26 @@ fn kept_waiting(process: &str) -> Duration {
 }
 
 /// Is a server, until it is killed.
-pub(crate) fn serve(kind: &str, core: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn serve(kind: &str, work: &str, core: Option<&str>) -> Result<(), Failure> {
     // Not to outlive who has started it. SAFETY: takes no pointer.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     if let Some(core) = core {
         machine::pin(core.parse()?)?;
     }
+    let work = work.parse()?;
     match kind.parse()? {
-        Kind::Bare => bare::serve()?,
-        Kind::Ours => ours::serve()?,
-        Kind::Protocol => protocol::serve()?,
+        Kind::Bare => bare::serve(work, Wait::ForEver)?,
+        Kind::BareSpin => bare::serve(work, Wait::NotAtAll)?,
+        Kind::Ours => ours::serve(work, Duration::ZERO)?,
+        Kind::Spin => ours::serve(work, SPIN)?,
+        Kind::Protocol => protocol::serve(work)?,
+        Kind::Streams => streams::serve(work)?,
     }
     Ok(())
 }
+
+/// Longer than any message is awaited.
+const SPIN: Duration = Duration::from_millis(1);
 
 /// Tells the benchmark that the server is there.
 pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
@@ -143,12 +198,22 @@ pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
     writeln!(io::stdout(), "{} {address}", std::process::id())
 }
 
+/// How many descriptors this process may have.
+pub(crate) fn descriptor_limit() -> io::Result<usize> {
+    Ok(usize::try_from(limits()?.rlim_cur).unwrap_or(usize::MAX))
+}
+
 /// As many descriptors as this process may have without asking anybody.
 pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is writable.
-    succeeded(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: `limit` is readable.
-    succeeded(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }).map(drop)
+    let limits = limits()?;
+    let raised = libc::rlimit { rlim_cur: limits.rlim_max, ..limits };
+    // SAFETY: `raised` is readable.
+    succeeded(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) }).map(drop)
+}
+
+fn limits() -> io::Result<libc::rlimit> {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limits` is writable.
+    succeeded(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) })?;
+    Ok(limits)
 }

@@ -1,10 +1,12 @@
-//! The same by callbacks: the protocol of `examples/echo_protocol.rs`, less what ends that in good order on a signal.
+//! The same by callbacks: the protocol of `examples/echo_protocol.rs`, less what ends that in good order on a signal; and
+//! transfers.
 
 use std::net::Ipv4Addr;
 
-use innermost::{EventLoop, Exception, Protocol, Transport};
+use innermost::{CreateServer, EventLoop, Exception, Protocol, Transport};
 
-use super::process::announce;
+use super::process::{Work, announce};
+use super::transfer::PIECE;
 
 struct Echo;
 
@@ -22,10 +24,44 @@ impl Protocol for Echo {
     }
 }
 
-pub(crate) fn serve() -> Result<(), Exception> {
+/// Writes for as long as it may.
+struct Source;
+
+impl Source {
+    fn write(transport: &Transport) {
+        while !transport.is_writing_paused() && !transport.is_closing() {
+            let _ = transport.write(&[7; PIECE]);
+        }
+    }
+}
+
+impl Protocol for Source {
+    fn connection_made(&mut self, transport: &Transport) {
+        Self::write(transport);
+    }
+
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+
+    fn resume_writing(&mut self, transport: &Transport) {
+        Self::write(transport);
+    }
+}
+
+struct Sink;
+
+impl Protocol for Sink {
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
+pub(crate) fn serve(work: Work) -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
-    let serving = event_loop.create_server(|| Echo, (Ipv4Addr::LOCALHOST, 0)).backlog(4096);
-    let server = event_loop.run_until_complete(serving)?;
+    let place = (Ipv4Addr::LOCALHOST, 0);
+    let serving: CreateServer = match work {
+        Work::Echo | Work::Accepts => event_loop.create_server(|| Echo, place),
+        Work::Source => event_loop.create_server(|| Source, place),
+        Work::Sink => event_loop.create_server(|| Sink, place),
+    };
+    let server = event_loop.run_until_complete(serving.backlog(4096))?;
     announce(server.local_addrs()[0])?;
     event_loop.run_until_complete(server.wait_closed())
 }

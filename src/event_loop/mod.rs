@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `mod.rs`      | [`EventLoop`] and [`LoopHandle`]: all that asyncio's loop object does |
 //! | `turn.rs`     | one turn |
+//! | `spin.rs`     | spinning before the wait |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
 //! | `watch.rs`    | descriptors that are not ours: callbacks, and operations of the program's own |
@@ -68,6 +69,7 @@ mod run;
 mod running;
 mod shutdown;
 mod signals;
+mod spin;
 mod timers;
 mod turn;
 mod watch;
@@ -149,6 +151,8 @@ struct Core {
     runs: Cell<u64>,
     /// How much has run since the selector was last asked.
     since_select: Cell<usize>,
+    /// For how long it spins before it sleeps.
+    spin: Cell<Duration>,
 }
 
 /// Vectors that are empty between two turns, kept for their memory.
@@ -197,6 +201,7 @@ impl EventLoop {
             orphaned: Cell::new(false),
             runs: Cell::new(0),
             since_select: Cell::new(0),
+            spin: Cell::default(),
             scheduler,
         }))))
     }

@@ -25,14 +25,16 @@ impl Core {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             self.since_select.set(0);
-            let is_idle = || self.scheduler.ready() == 0 && !self.scheduler.is_stopping();
             // What has come already goes before a deadline to which the clock would jump.
-            if self.clock_jumps || !is_idle() {
+            if self.clock_jumps || !self.is_idle() {
                 self.select(&mut scratch.events, Some(Duration::ZERO))?;
             }
-            if is_idle() {
+            if self.is_idle() {
                 let timeout = self.timeout()?;
-                self.select(&mut scratch.events, timeout)?;
+                match self.spin.get() {
+                    Duration::ZERO => self.select(&mut scratch.events, timeout)?,
+                    _ => self.spin_and_select(&mut scratch.events, timeout)?,
+                }
             }
         }
         self.move_due_timers();
@@ -40,6 +42,12 @@ impl Core {
         let run = self.scheduler.run_ready(&mut scratch.batch);
         self.since_select.set(self.since_select.get() + run);
         Ok(())
+    }
+
+    /// Whether there is nothing to do but to wait.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.scheduler.ready() == 0 && !self.scheduler.is_stopping()
     }
 
     /// Whether the selector is to be asked although something is ready.
@@ -85,7 +93,7 @@ impl Core {
         Exception::message(Kind::RuntimeError, text)
     }
 
-    fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.registry.select(events, timeout);
         // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
         if self.registry.deliver(events) && (self.registry.reports_levels || Waker::FILLS_UP) {

@@ -34,8 +34,8 @@ pub(super) struct Channel {
     /// How the connection has ended, once it has.
     end: RefCell<Option<Option<Exception>>>,
     reader: Cell<Option<Rc<dyn Erased>>>,
-    drainers: RefCell<Vec<Rc<dyn Erased>>>,
-    closers: RefCell<Vec<Rc<dyn Erased>>>,
+    /// Who else waits, and for what. One list: both are rare, and each would be there for every connection.
+    others: RefCell<Vec<(Readied, Rc<dyn Erased>)>>,
 }
 
 /// For what a task waits.
@@ -57,8 +57,7 @@ impl Channel {
             has_yielded: Cell::new(false),
             end: RefCell::new(None),
             reader: Cell::new(None),
-            drainers: RefCell::default(),
-            closers: RefCell::default(),
+            others: RefCell::default(),
         })
     }
 }
@@ -213,7 +212,7 @@ impl fmt::Debug for Input {
 /// What leaves.
 impl Channel {
     pub(super) fn resume_writing(&self) {
-        wake_all(&self.drainers);
+        self.wake_others(DRAINED);
     }
 
     /// The connection is over.
@@ -224,8 +223,8 @@ impl Channel {
         }
         let former = self.end.replace(Some(error));
         drop(former);
-        wake_all(&self.closers);
-        wake_all(&self.drainers);
+        self.wake_others(CLOSED);
+        self.wake_others(DRAINED);
     }
 
     /// How the connection has ended, if it has.
@@ -243,6 +242,23 @@ impl Channel {
         self.transport.get().is_some_and(Transport::is_writing_paused) && !self.is_over()
     }
 
+    fn wake_others(&self, what: Readied) {
+        while let Some(task) = self.take_other(|of, _| of == what) {
+            task.wake();
+        }
+    }
+
+    fn take_other(&self, is_it: impl Fn(Readied, &Rc<dyn Erased>) -> bool) -> Option<Rc<dyn Erased>> {
+        let mut others = self.others.borrow_mut();
+        let place = others.iter().position(|(of, task)| is_it(*of, task))?;
+        let (_, task) = others.remove(place);
+        if others.is_empty() {
+            // An idle connection holds no memory for it.
+            *others = Vec::new();
+        }
+        Some(task)
+    }
+
     pub(super) fn wait_until_drained(self: &Rc<Self>) -> Await {
         Await::Writable(Awaited::new(Rc::clone(self) as Rc<_>))
     }
@@ -250,19 +266,6 @@ impl Channel {
     pub(super) fn wait_until_closed(self: &Rc<Self>) -> Await {
         Await::Place(Awaited::new(Rc::clone(self) as Rc<_>), 0)
     }
-}
-
-fn wake_all(waiting: &RefCell<Vec<Rc<dyn Erased>>>) {
-    for task in waiting.take() {
-        task.wake();
-    }
-}
-
-/// Takes the task at that address out.
-fn take_from(waiting: &RefCell<Vec<Rc<dyn Erased>>>, task: *const ()) -> Option<Rc<dyn Erased>> {
-    let mut waiting = waiting.borrow_mut();
-    let place = waiting.iter().position(|run| Rc::as_ptr(run).cast::<()>() == task)?;
-    Some(waiting.remove(place))
 }
 
 impl WaitTarget for Channel {
@@ -286,8 +289,7 @@ impl WaitTarget for Channel {
                     return Err(Exception::message(Kind::RuntimeError, text));
                 }
             },
-            DRAINED => self.drainers.borrow_mut().push(task),
-            CLOSED | Readied::Place(_) => self.closers.borrow_mut().push(task),
+            DRAINED | CLOSED | Readied::Place(_) => self.others.borrow_mut().push((what, task)),
         }
         Ok(())
     }
@@ -301,16 +303,16 @@ impl WaitTarget for Channel {
     }
 
     fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
+        let is_it = |run: &Rc<dyn Erased>| Rc::as_ptr(run).cast::<()>() == task;
         let taken = match what {
             DATA => match self.reader.take() {
-                Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run),
+                Some(run) if is_it(&run) => Some(run),
                 another => {
                     self.reader.set(another);
                     None
                 }
             },
-            DRAINED => take_from(&self.drainers, task),
-            CLOSED | Readied::Place(_) => take_from(&self.closers, task),
+            DRAINED | CLOSED | Readied::Place(_) => self.take_other(|of, run| of == what && is_it(run)),
         };
         taken.map(|run| run as Rc<_>)
     }

@@ -9,7 +9,7 @@ use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::Log;
 
 /// Sends a signal to this thread.
-fn raise(signal: i32) {
+pub(crate) fn raise(signal: i32) {
     #[expect(unsafe_code, reason = "there is no safe way to send a signal to oneself")]
     // SAFETY: it takes no pointer, and any number.
     let result = unsafe { libc::raise(signal) };
@@ -22,6 +22,7 @@ fn raise(signal: i32) {
 fn signals_are_handled_by_one_loop_at_a_time() {
     a_signal_calls_its_handler_in_the_loop();
     a_signal_ends_a_wait();
+    crate::spinning::a_signal_ends_a_spin();
     handlers_are_replaced_and_removed();
     what_is_no_signal_is_refused();
     a_second_loop_is_refused();
