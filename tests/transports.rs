@@ -11,7 +11,7 @@
 //! | X7 | marks below 0 | the types forbid it |
 //! | X12 | `EINTR` | tried again before anybody sees it |
 //! | X18 | `add_reader` on a transport's descriptor | registering twice is the system's error |
-//! | X19 | `sendfile` | there is none yet |
+//! | X19 | `sendfile` | `sendfile.rs` |
 //! | X20 | TLS | there is none yet |
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own |
 //! | V8 | equal errors become one | each has its address, so that none are equal |
