@@ -4,7 +4,7 @@
 //!               a head has come              it is found           all is sent
 //!  Receiving ----------------------> LookingUp -----------> Sending -------------> Receiving
 //!      |                                                     ^   |
-//!      +--- it is no request, or too long, or too late ------+   +--- was the last ---> Closing
+//!      +--- it is no request, or too long, or too late ------+   +-- was the last --> Ending --> Closing
 //! ```
 //!
 //! A peer may send its next request before it has the answer to the last one: that waits in the buffer. What it may not
@@ -12,15 +12,13 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::Shutdown;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use innermost::wait::Timeout;
 use innermost::{
-    Await, Buffer, ByteWrite, Coroutine, EventLoop, Exception, Kind, Resumed, Step, TcpStream, ToThread, to_thread,
-    yield_from,
+    Await, Buffer, ByteStream, Coroutine, EventLoop, Exception, Kind, Resumed, Step, ToThread, to_thread, yield_from,
 };
 
 use crate::request::{self, Method, Request};
@@ -39,8 +37,9 @@ const STALL: Duration = Duration::from_secs(30);
 /// How long a peer may take to close, once it has been sent the last answer.
 const LINGER: Duration = Duration::from_secs(2);
 
-pub(crate) struct Connection {
-    stream: TcpStream,
+/// A connection, over whatever carries bytes: TCP, or in a test memory and virtual time.
+pub(crate) struct Connection<S> {
+    stream: S,
     root: Arc<Path>,
     /// What has come and is not looked at yet.
     incoming: Buffer,
@@ -63,12 +62,14 @@ enum State {
     LookingUp(Request, ToThread<Resource>),
     /// Sends the answer: the buffer, and then the file.
     Sending(Option<Body>),
+    /// Says that there will be no more.
+    Ending,
     /// Waits for the peer to close too. Closed by us alone, with bytes on their way that nobody will read, the connection
     /// would be reset, and the peer lose what it has not read yet.
     Closing,
 }
 
-impl Coroutine for Connection {
+impl<S: ByteStream> Coroutine for Connection<S> {
     type Yield = Await;
     type Input = ();
     type Return = ();
@@ -114,6 +115,10 @@ impl Coroutine for Connection {
                     }
                     self.answered()?
                 }
+                State::Ending => {
+                    yield_from!(self.stream.write_eof(), sent)?;
+                    State::Closing
+                }
                 State::Closing => {
                     self.incoming.clear();
                     match yield_from!(self.stream.read(&mut self.incoming), sent)? {
@@ -130,8 +135,8 @@ impl Coroutine for Connection {
     }
 }
 
-impl Connection {
-    pub(crate) fn new(stream: TcpStream, root: Arc<Path>) -> Self {
+impl<S: ByteStream> Connection<S> {
+    pub(crate) fn new(stream: S, root: Arc<Path>) -> Self {
         Self {
             stream,
             root,
@@ -216,15 +221,14 @@ impl Connection {
             return Ok(State::Receiving);
         }
         self.allow(LINGER)?;
-        self.stream.shutdown(Shutdown::Write)?;
-        Ok(State::Closing)
+        Ok(State::Ending)
     }
 }
 
 /// Looks for what is asked for, in a thread.
 fn find(root: &Arc<Path>, request: &Request) -> ToThread<Resource> {
     let (root, path, as_directory) = (Arc::clone(root), request.path.clone(), request.as_directory);
-    to_thread(move || Ok(resource::find(&root, &path, as_directory)))
+    to_thread(move || Ok(resource::find(&root, path.as_deref(), as_directory)))
 }
 
 impl fmt::Debug for State {
@@ -232,8 +236,9 @@ impl fmt::Debug for State {
         match self {
             Self::Accepted => f.write_str("Accepted"),
             Self::Receiving => f.write_str("Receiving"),
-            Self::LookingUp(request, _) => write!(f, "LookingUp({})", request.path.display()),
+            Self::LookingUp(request, _) => write!(f, "LookingUp({:?})", request.path),
             Self::Sending(_) => f.write_str("Sending"),
+            Self::Ending => f.write_str("Ending"),
             Self::Closing => f.write_str("Closing"),
         }
     }

@@ -21,8 +21,8 @@ pub(crate) enum Method {
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Below the root: it has no `..` in it, and is not absolute.
-    pub(crate) path: PathBuf,
+    /// Below the root: it is not absolute, and has no `..` in it. `None` for what no file can be called.
+    pub(crate) path: Option<PathBuf>,
     /// Whether it was asked for with a slash behind it.
     pub(crate) as_directory: bool,
     pub(crate) is_http_10: bool,
@@ -118,21 +118,21 @@ fn method(name: &str) -> Result<Method, Status> {
 }
 
 /// From `/a%20b/c?d`, or `http://host/a%20b/c?d`, the path `a b/c`, and whether there is a slash behind it.
-fn target(target: &str) -> Result<(PathBuf, bool), Status> {
+fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
     let target = match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
         None => target,
     };
     let target = target.split(['?', '#']).next().unwrap_or_default();
     let segments = target.strip_prefix('/').ok_or(Status::BAD_REQUEST)?.split('/');
-    let mut path = PathBuf::new();
+    let mut path = Some(PathBuf::new());
     for segment in segments {
         // Decoded one by one: a slash that was encoded is no separator, and no file has one in its name.
         match decoded(segment).ok_or(Status::BAD_REQUEST)? {
             name if name.contains(&0) => return Err(Status::BAD_REQUEST),
-            name if name.contains(&b'/') || name == b".." => return Err(Status::NOT_FOUND),
+            name if name.contains(&b'/') || name == b".." => path = None,
             name if name.is_empty() || name == b"." => {}
-            name => path.push(OsString::from_vec(name)),
+            name => path = path.map(|path| path.join(OsString::from_vec(name))),
         }
     }
     Ok((path, target.ends_with('/')))

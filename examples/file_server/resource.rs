@@ -30,7 +30,8 @@ pub(crate) enum Resource {
 const INDEX: &str = "index.html";
 
 /// Looks for `path` below `root`, which is a real path.
-pub(crate) fn find(root: &Path, path: &Path, as_directory: bool) -> Resource {
+pub(crate) fn find(root: &Path, path: Option<&Path>, as_directory: bool) -> Resource {
+    let Some(path) = path else { return Resource::Nothing(Status::NOT_FOUND) };
     find_below(root, path, as_directory).unwrap_or_else(|error| {
         Resource::Nothing(match error.kind() {
             io::ErrorKind::PermissionDenied => Status::FORBIDDEN,

@@ -20,20 +20,16 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     let Ok(offset) = libc::off_t::try_from(offset) else {
         // A system whose offsets have 32 bits; the standard library reads with 64.
-        return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+        return Err(io::Error::from_raw_os_error(libc::EOVERFLOW));
     };
-    match without_signal(|| call(socket.as_raw_fd(), file.as_raw_fd(), offset, count)) {
-        // Behind the end of the largest file that could be there.
-        Err(error) if error.raw_os_error() == Some(libc::EOVERFLOW) => Ok(0),
-        result => result,
-    }
+    without_signal(|| call(socket.as_raw_fd(), file.as_raw_fd(), offset, count))
 }
 
 /// Whether the kernel does not do this with such a file, or such a socket, or at all.
 pub(crate) fn is_unavailable(error: &io::Error) -> bool {
     // On some systems, two of these have the same number.
-    let unavailable = [libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOTSOCK];
-    error.raw_os_error().is_some_and(|number| unavailable.contains(&number))
+    let refusals = [libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOTSOCK, libc::EOVERFLOW];
+    error.raw_os_error().is_some_and(|number| refusals.contains(&number))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
