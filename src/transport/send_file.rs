@@ -86,7 +86,8 @@ impl Transport {
             return Ok(None);
         }
         let emptied = self.0.event_loop.create_future();
-        *self.0.emptied.borrow_mut() = Some(emptied.clone());
+        let former = self.0.emptied.replace(Some(emptied.clone()));
+        drop(former);
         Ok(Some(emptied))
     }
 

@@ -128,7 +128,7 @@ fn what_is_no_file_is_nothing_and_what_may_not_be_read_is_forbidden() {
     let pipe = site.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
     let closed = site.put("closed", "secret");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("it is ours");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("it is ours");
     // Root may read everything.
     let expected = if fs::read(&closed).is_ok() { 200 } else { 403 };
     let server = site.serve();

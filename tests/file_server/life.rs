@@ -39,7 +39,7 @@ fn a_signal_ends_idle_connections_and_lets_the_others_finish() {
         let mut busy = Client::connect(server.address);
         busy.ask("GET /large", &[]);
         let mut first = [0; 4];
-        (&mut &*busy.stream()).read_exact(&mut first).expect("the answer has begun");
+        (&mut busy.stream()).read_exact(&mut first).expect("the answer has begun");
 
         server.process.signal(signal);
         idle.expect_end();
@@ -48,7 +48,7 @@ fn a_signal_ends_idle_connections_and_lets_the_others_finish() {
             || TcpStream::connect(server.address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
         until("nobody new is let in", refused);
         let mut rest = Vec::new();
-        (&mut &*busy.stream()).read_to_end(&mut rest).expect("it ends in good order");
+        (&mut busy.stream()).read_to_end(&mut rest).expect("it ends in good order");
         assert!(rest.ends_with(&large));
         drop(busy);
         server.expect_success();
@@ -62,7 +62,7 @@ fn a_second_signal_cuts_it_short() {
     let server = site.serve();
     let mut busy = Client::connect(server.address);
     busy.ask("GET /large", &[]);
-    (&mut &*busy.stream()).read_exact(&mut [0; 4]).expect("the answer has begun");
+    (&mut busy.stream()).read_exact(&mut [0; 4]).expect("the answer has begun");
     server.process.signal("TERM");
     until("nobody new is let in", || TcpStream::connect(server.address).is_err());
     server.process.signal("TERM");
@@ -83,7 +83,7 @@ fn clients_that_go_away_in_the_middle_leave_nothing_behind() {
         let mut client = Client::connect(server.address);
         client.ask("GET /large", &[]);
         if number % 2 == 0 {
-            (&mut &*client.stream()).read_exact(&mut [0; 1000]).expect("the answer has begun");
+            (&mut client.stream()).read_exact(&mut [0; 1000]).expect("the answer has begun");
         }
     }
     until("all are forgotten", || server.process.descriptors().len() == before);
