@@ -10,6 +10,10 @@ use crate::response::Status;
 /// How many fields the head of a request may have.
 const FIELDS: usize = 64;
 
+/// Longer names, and longer paths, no file has.
+const LONGEST_NAME: usize = 255;
+const LONGEST_PATH: usize = 2048;
+
 /// What this server knows; the others have been refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -76,7 +80,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
 
 impl Request {
     fn take_field(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
-        let value = str::from_utf8(value).unwrap_or_default().trim();
+        let value = std::str::from_utf8(value).unwrap_or_default().trim();
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         if is("connection") {
             for option in value.split(',').map(str::trim) {
@@ -130,11 +134,12 @@ fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
         // Decoded one by one: a slash that was encoded is no separator, and no file has one in its name.
         match decoded(segment).ok_or(Status::BAD_REQUEST)? {
             name if name.contains(&0) => return Err(Status::BAD_REQUEST),
-            name if name.contains(&b'/') || name == b".." => path = None,
+            name if name.contains(&b'/') || name == b".." || name.len() > LONGEST_NAME => path = None,
             name if name.is_empty() || name == b"." => {}
             name => path = path.map(|path| path.join(OsString::from_vec(name))),
         }
     }
+    let path = path.filter(|path| path.as_os_str().len() <= LONGEST_PATH);
     Ok((path, target.ends_with('/')))
 }
 

@@ -35,9 +35,7 @@ pub(crate) fn find(root: &Path, path: Option<&Path>, as_directory: bool) -> Reso
     find_below(root, path, as_directory).unwrap_or_else(|error| {
         Resource::Nothing(match error.kind() {
             io::ErrorKind::PermissionDenied => Status::FORBIDDEN,
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
-                Status::NOT_FOUND
-            }
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Status::NOT_FOUND,
             _ => Status::INTERNAL_SERVER_ERROR,
         })
     })
