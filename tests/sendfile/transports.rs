@@ -282,3 +282,25 @@ fn a_stream_sends_files() {
     let received = received.join().expect("it does not panic");
     assert!(received.starts_with(b"head ") && received.ends_with(b" tail") && received[5..][..MUCH] == pattern(MUCH));
 }
+
+// The pipes of the standard library are younger than the compiler that checks the tests for other systems.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
+    let event_loop = new_loop();
+    let (reader, writer) = std::io::pipe().expect("descriptors are free");
+    let protocol = || Recorder(Events::default());
+    let writing = event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, writer)).expect("it is a pipe");
+    let received = reading(reader);
+    let sent = event_loop.run_until_complete(writing.send_file(FilePart::new(file_of(&pattern(MUCH)))));
+    assert_eq!(sent.expect("it is read"), MUCH as u64);
+    assert!(!writing.is_reading());
+    writing.close();
+    run_until(&event_loop, || writing.with_fd(|fd| fd.is_none()));
+    assert!(received.join().expect("it does not panic") == pattern(MUCH));
+
+    let (reader, _writer) = std::io::pipe().expect("descriptors are free");
+    let end = event_loop.run_until_complete(event_loop.connect_read_pipe(protocol, reader)).expect("it is a pipe");
+    let raised = event_loop.run_until_complete(end.send_file(FilePart::new(file_of(b"x")))).unwrap_err();
+    assert_eq!(raised.to_string(), "this end of a pipe can only be read from");
+}
