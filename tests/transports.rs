@@ -11,7 +11,7 @@
 //! | X7 | marks below 0 | the types forbid it |
 //! | X12 | `EINTR` | tried again before anybody sees it |
 //! | X16 | closing flushes the queue of datagrams | one of UDP fills on a real network alone: over the loopback, none waits |
-//! | X19 | `sendfile` | there is none yet |
+//! | X19 | `sendfile` | `sendfile.rs` |
 //! | X20 | TLS | there is none yet |
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own; any other failure is here |
 //! | V8 | equal errors become one | each has its address, so that none are equal; `staggered.rs` has the text |
