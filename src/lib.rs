@@ -118,6 +118,8 @@
 //! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`] |
 //! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
 //! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
+//! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`] |
+//! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
 //! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`] |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
@@ -202,9 +204,9 @@ pub use self::event_loop::{
 };
 #[cfg(feature = "std")]
 pub use self::net::{
-    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix, HappyEyeballs,
-    Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    connect, happy_eyeballs, pipe,
+    Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix, FilePart,
+    HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener,
+    UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
@@ -224,8 +226,8 @@ pub use self::time::{Sleep, sleep};
 #[cfg(feature = "std")]
 pub use self::transport::{
     Addresses, AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint,
-    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, ServeForever, Server, StreamProtocol,
-    Transport, WaitClosed,
+    CreateServer, DatagramProtocol, DatagramTransport, Protocol, Pushed, SendFile, ServeForever, Server,
+    StreamProtocol, Transport, WaitClosed,
 };
 #[cfg(feature = "std")]
 pub use self::wait::{

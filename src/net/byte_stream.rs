@@ -15,7 +15,7 @@ use std::boxed::Box;
 use std::io::{self, Cursor, IoSlice};
 use std::rc::Rc;
 
-use super::{Buffer, Operation, Outgoing};
+use super::{Buffer, FilePart, Operation, Outgoing};
 use crate::coroutine::{Coroutine, Exception, Step};
 use crate::event_loop::{SpareMemory, running};
 use crate::task::Await;
@@ -213,6 +213,35 @@ pub trait ByteWrite {
         Ok(Step::Return(()))
     }
 
+    /// Sends a file, by reading and writing in pieces; gives how many bytes were sent in all.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_send`](Self::attempt_send); the file's; `Unsupported` where only the kernel was to do it.
+    fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+        while !part.is_sent() {
+            let mut waits = None;
+            let send = |bytes: &[u8]| {
+                waits = Some(match self.attempt_send(bytes)? {
+                    Step::Return(0) => return Err(took_nothing()),
+                    Step::Return(count) => return Ok(count),
+                    Step::Yield(wanted) => Step::Yield(wanted),
+                    Step::Delegate(frame) => Step::Delegate(frame),
+                });
+                Err(io::Error::from(io::ErrorKind::WouldBlock).into())
+            };
+            let sent = match running() {
+                Ok(event_loop) => part.read_and_write(event_loop.spare_memory(), send),
+                Err(_) => part.read_and_write(&SpareMemory::new(), send),
+            };
+            match waits {
+                Some(step) => return Ok(step),
+                None => sent?,
+            }
+        }
+        Ok(Step::Return(part.sent()))
+    }
+
     /// Sends some of `bytes`, and gives how many: at least one, unless there are none.
     ///
     /// For all of them, where they are part of the machine's state: [`send_all`](Self::send_all).
@@ -274,6 +303,23 @@ pub trait ByteWrite {
         Self: Sized,
     {
         Operation::new("write_all", move || self.attempt_write_all(buffer))
+    }
+
+    /// Sends a file, or a part of one, and gives how many bytes were sent: fewer than its
+    /// [`count`](FilePart::count) where the file ends before. asyncio's `sock_sendfile`.
+    ///
+    /// Sockets and pipes have the kernel do it, without a copy, where it can; see [`FilePart::fallback`]. The part
+    /// remembers how far that has come, also where this is cancelled, so it is to be a part of the machine's state.
+    ///
+    /// Waiting for the disk, or whatever the file is on, blocks the loop, as in asyncio: a chunk is 128 KiB at the most. On
+    /// a network's file system, rather read in threads: [`to_thread`](crate::to_thread).
+    ///
+    /// Raises an [`io::Error`]: what the stream has met, or the file; `Unsupported` where only the kernel was to do it.
+    fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Coroutine<Yield = Await, Input = (), Return = u64> + 'a
+    where
+        Self: Sized,
+    {
+        Operation::new("send_file", move || self.attempt_send_file(part))
     }
 
     /// Says that there will be no more: the peer finds the end of the stream behind what was sent. asyncio's `write_eof`.
@@ -351,6 +397,10 @@ macro_rules! forward_to_pointee {
             fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
                 (**self).attempt_write_all(buffer)
             }
+
+            fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+                (**self).attempt_send_file(part)
+            }
         }
     )*};
 }
@@ -388,6 +438,10 @@ impl<R, W: ByteWrite> ByteWrite for (R, W) {
     #[inline]
     fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
         self.1.attempt_write_all(buffer)
+    }
+
+    fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+        self.1.attempt_send_file(part)
     }
 }
 

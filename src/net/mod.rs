@@ -9,6 +9,7 @@
 //! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: what machines are written against |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
 //! | `outgoing.rs`  | [`Outgoing`]: what is to be sent, and knows how far that has come |
+//! | `file_part.rs` | [`FilePart`]: a file on its way to a stream |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
 //! | `connect.rs`   | [`connect`](fn@connect): to a name |
 //! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
@@ -24,6 +25,7 @@ mod byte_stream;
 mod connect;
 mod datagram;
 mod eyeballs;
+mod file_part;
 mod moving;
 mod operation;
 mod options;
@@ -37,6 +39,7 @@ pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
 pub use self::connect::{ConnectTo, connect};
 pub use self::datagram::{UdpSocket, UnixDatagram};
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
+pub use self::file_part::FilePart;
 use self::operation::Operation;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};

@@ -7,7 +7,7 @@ use std::string::{String, ToString};
 
 use socket2::{SockAddr, SockRef};
 
-use super::{Attempt, Buffer};
+use super::{Attempt, Buffer, FilePart};
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::{Left, Registered, SpareMemory};
 use crate::sys::Direction;
@@ -79,6 +79,23 @@ pub(super) fn write_all<S: Sink>(registered: &Registered<S>, buffer: &mut Buffer
         }
     }
     Ok(Step::Return(()))
+}
+
+pub(super) fn send_file<S: Sink>(registered: &Registered<S>, part: &mut FilePart) -> Attempt<u64> {
+    while !part.is_sent() {
+        let send = |sink: &S, spare: &SpareMemory| {
+            part.send_to(sink.as_fd(), spare, |bytes| Ok(sink.send(bytes)?.0))?;
+            // Less than was wanted may be the end of the file as well: whether there is more room, the next one finds out.
+            Ok(((), Left::More))
+        };
+        match registered.attempt(Direction::Write, send) {
+            Ok(Step::Return(())) => {}
+            Ok(Step::Yield(wanted)) => return Ok(Step::Yield(wanted)),
+            Ok(Step::Delegate(frame)) => return Ok(Step::Delegate(frame)),
+            Err(raised) => return Err(at(raised, "send_file", registered.get().as_fd())),
+        }
+    }
+    Ok(Step::Return(part.sent()))
 }
 
 pub(super) fn write_eof<S: Sink>(registered: &Registered<S>) -> Attempt<()> {
@@ -154,6 +171,10 @@ macro_rules! moves_bytes {
             #[inline]
             fn attempt_write_all(&self, buffer: &mut crate::net::Buffer) -> crate::net::Attempt<()> {
                 crate::net::moving::write_all(&self.0, buffer)
+            }
+
+            fn attempt_send_file(&self, part: &mut crate::net::FilePart) -> crate::net::Attempt<u64> {
+                crate::net::moving::send_file(&self.0, part)
             }
         }
     };

@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use super::channel::Channel;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::net::FilePart;
 use crate::task::Await;
-use crate::transport::Transport;
+use crate::transport::{SendFile, Transport};
 
 /// What leaves by a connection. asyncio's `StreamWriter`.
 ///
@@ -56,6 +57,12 @@ impl StreamWriter {
     #[inline]
     pub fn drain(&self) -> Drain {
         Drain { channel: Rc::clone(&self.channel), transport: self.transport.clone() }
+    }
+
+    /// Sends a file, or a part of one, behind what was written, and gives how many bytes were sent: see
+    /// [`Transport::send_file`].
+    pub fn send_file(&self, part: FilePart) -> SendFile {
+        self.transport.send_file(part)
     }
 
     /// Ends the stream: once all is written, the peer finds its end. Reading goes on.

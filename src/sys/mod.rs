@@ -8,6 +8,7 @@
 //! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
 //! | `signal_numbers.rs` | what they are called | `signal(7)` |
 //! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
+//! | `sendfile.rs` | from a file to a socket | `sendfile(2)` |
 //! | `descriptor.rs` | what there is to ask of any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
@@ -21,6 +22,7 @@ mod clock;
 pub(crate) mod descriptor;
 pub(crate) mod names;
 mod selector;
+pub(crate) mod sendfile;
 pub(crate) mod signal;
 pub(crate) mod signal_numbers;
 pub(crate) mod socket;

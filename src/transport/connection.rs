@@ -33,7 +33,7 @@ use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, Registered, Resident};
 use crate::sys::{Direction, Readiness};
-use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
+use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
 pub(super) struct Connection {
     pub(super) event_loop: LoopHandle,
@@ -56,6 +56,8 @@ pub(super) struct Connection {
     pub(super) discarded: Cell<u32>,
     resident: Cell<usize>,
     server: Cell<Option<Membership>>,
+    /// While a file waits for its turn: done when all that was written before is sent, or never will be.
+    pub(super) emptied: RefCell<Option<Future<()>>>,
 }
 
 /// In which ways bytes go.
@@ -86,6 +88,8 @@ pub(super) enum Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WriteEnd {
     Open,
+    /// Nobody else writes: a file is being sent.
+    Lent,
     /// To be ended when all is written.
     Wanted,
     Ended,
@@ -117,6 +121,7 @@ impl Connection {
             discarded: Cell::new(0),
             resident: Cell::new(0),
             server: Cell::new(None),
+            emptied: RefCell::new(None),
             event_loop,
         });
         connection.resident.set(connection.event_loop.add_resident(Rc::clone(&connection) as Rc<_>));
@@ -311,6 +316,7 @@ impl Transport {
         connection.stage.set(Stage::Lost);
         connection.reading.set(Reading::Over);
         connection.writes.borrow_mut().clear();
+        self.release_file();
         if let Some(io) = connection.io() {
             io.unwatch();
         }
@@ -325,6 +331,7 @@ impl Transport {
         if connection.stage.replace(Stage::Over) == Stage::Over {
             return;
         }
+        self.release_file();
         connection.reading.set(Reading::Over);
         if let Some(mut protocol) = connection.protocol.take() {
             let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::Socket;
 
-use crate::event_loop::Left;
+use crate::event_loop::{Left, SpareMemory};
+use crate::net::FilePart;
 use crate::sys::socket::NO_SIGNAL;
 
 pub(super) enum Io {
@@ -35,6 +36,11 @@ impl Io {
             (Self::Pipe(pipe), slices) => (&mut &*pipe).write_vectored(slices)?,
         };
         Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
+    }
+
+    /// Sends the next chunk of a file.
+    pub(super) fn send_file(&self, part: &mut FilePart, spare: &SpareMemory) -> io::Result<()> {
+        part.send_to(self.as_fd(), spare, |bytes| Ok(self.write(&[IoSlice::new(bytes)])?.0))
     }
 
     /// Says that no more will be written. A pipe is closed for that, by its transport.

@@ -6,6 +6,7 @@
 //! | `transport.rs`    | [`Transport`]: the handle to a stream |
 //! | `connection.rs`   | a stream from within: its life, its reads |
 //! | `writing.rs`      | how it writes |
+//! | `send_file.rs`    | [`SendFile`]: a file, past the buffer |
 //! | `write_buffer.rs` | what waits to be written |
 //! | `flow.rs`         | the water marks |
 //! | `slot.rs`         | where the user's part is kept |
@@ -35,6 +36,7 @@ mod listener;
 mod open;
 mod pipes;
 mod protocol;
+mod send_file;
 mod serve;
 mod server;
 mod slot;
@@ -50,6 +52,7 @@ pub use self::datagram::DatagramTransport;
 pub use self::endpoint::CreateDatagramEndpoint;
 pub use self::pipes::ConnectPipe;
 pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
+pub use self::send_file::SendFile;
 pub use self::serve::CreateServer;
 pub use self::server::{ServeForever, Server, WaitClosed};
 pub use self::transport::Transport;

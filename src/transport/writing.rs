@@ -31,7 +31,8 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` after [`write_eof`](Self::write_eof), and where this end only reads.
+    /// `RuntimeError` after [`write_eof`](Self::write_eof), while a file [is being sent](Self::send_file), and where this
+    /// end only reads.
     #[inline]
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
         let connection = &*self.0;
@@ -67,7 +68,8 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The system's: `NotConnected` where the peer has reset the connection. `RuntimeError` where this end only reads.
+    /// The system's: `NotConnected` where the peer has reset the connection. `RuntimeError` while a file
+    /// [is being sent](Self::send_file), and where this end only reads.
     pub fn write_eof(&self) -> Result<(), Exception> {
         match self.0.ways {
             Ways::Read => return Err(self.cannot_write()),
@@ -75,6 +77,7 @@ impl Transport {
                 self.close();
                 return Ok(());
             }
+            Ways::Both if self.0.write_end.get() == WriteEnd::Lent => return Err(self.cannot_write()),
             Ways::Both => {}
         }
         if self.is_closing() || self.0.write_end.get() != WriteEnd::Open {
@@ -160,6 +163,8 @@ impl Transport {
         }
         if self.0.stage.get() == Stage::Closing {
             self.end(None);
+        } else if self.0.write_end.get() == WriteEnd::Lent {
+            self.tell_emptied();
         } else if self.0.write_end.get() == WriteEnd::Wanted
             && let Err(raised) = self.end_writes()
         {
@@ -185,11 +190,12 @@ impl Transport {
     }
 
     #[cold]
-    fn cannot_write(&self) -> Exception {
+    pub(super) fn cannot_write(&self) -> Exception {
         Exception::message(
             Kind::RuntimeError,
             match self.0.ways {
                 Ways::Read => "this end of a pipe can only be read from",
+                _ if self.0.write_end.get() == WriteEnd::Lent => "unable to write; sendfile is in progress",
                 Ways::Write | Ways::Both => "Cannot call write() after write_eof()",
             },
         )

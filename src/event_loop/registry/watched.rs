@@ -81,6 +81,15 @@ impl<S: AsFd> Registered<S> {
         self.source.get().is_some_and(|source| source.readiness.get().intersects(ways))
     }
 
+    /// Queues who watches that direction, or waits for it, if anybody does, ready or not.
+    pub(crate) fn release(&self, direction: Direction) {
+        if let Some(source) = self.source.get()
+            && let Some(waiter) = source.waiter(direction).take()
+        {
+            source.registry.scheduler.push(waiter);
+        }
+    }
+
     /// Drops who watches, in either direction.
     pub(crate) fn unwatch(&self) {
         if let Some(source) = self.source.get() {

@@ -1,0 +1,155 @@
+//! What is asked for: from bytes to a request.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use crate::date::HttpDate;
+use crate::response::Status;
+
+/// How many fields the head of a request may have.
+const FIELDS: usize = 64;
+
+/// What this server knows; the others have been refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Head,
+}
+
+/// A request, as far as it matters to files.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Below the root: it has no `..` in it, and is not absolute.
+    pub(crate) path: PathBuf,
+    /// Whether it was asked for with a slash behind it.
+    pub(crate) as_directory: bool,
+    pub(crate) is_http_10: bool,
+    /// Whether the connection is to stay open behind the answer.
+    pub(crate) keep_alive: bool,
+    pub(crate) range: Option<String>,
+    pub(crate) if_range: Option<String>,
+    pub(crate) if_none_match: Option<String>,
+    pub(crate) if_modified_since: Option<HttpDate>,
+}
+
+/// Reads the head of the first request in `bytes`, and gives it with its length; `None` where it has not come in full.
+///
+/// # Errors
+///
+/// With which status it is refused. What follows it cannot be told from it then: the connection must be closed.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut head = httparse::Request::new(&mut fields);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Status::HEAD_TOO_LARGE),
+        Err(httparse::Error::Version) => return Err(Status::VERSION_NOT_SUPPORTED),
+        Err(_) => return Err(Status::BAD_REQUEST),
+    };
+    let method = method(head.method.unwrap_or_default())?;
+    let (path, as_directory) = target(head.path.unwrap_or_default())?;
+    let is_http_10 = head.version == Some(0);
+    let mut request = Request {
+        method,
+        path,
+        as_directory,
+        is_http_10,
+        keep_alive: !is_http_10,
+        range: None,
+        if_range: None,
+        if_none_match: None,
+        if_modified_since: None,
+    };
+    let mut has_host = false;
+    for field in head.headers.iter() {
+        has_host |= field.name.eq_ignore_ascii_case("host");
+        request.take_field(field.name, field.value)?;
+    }
+    if !has_host && !is_http_10 {
+        return Err(Status::BAD_REQUEST);
+    }
+    Ok(Some((request, length)))
+}
+
+impl Request {
+    fn take_field(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+        let value = str::from_utf8(value).unwrap_or_default().trim();
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("connection") {
+            for option in value.split(',').map(str::trim) {
+                self.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
+                if option.eq_ignore_ascii_case("close") {
+                    self.keep_alive = false;
+                    break;
+                }
+            }
+        } else if is("content-length") {
+            // Nothing here takes a body, and to read what nobody wants would be a service to nobody.
+            match value.parse::<u64>() {
+                Ok(0) => {}
+                Ok(_) => return Err(Status::CONTENT_TOO_LARGE),
+                Err(_) => return Err(Status::BAD_REQUEST),
+            }
+        } else if is("transfer-encoding") {
+            return Err(Status::CONTENT_TOO_LARGE);
+        } else if is("range") {
+            self.range = Some(value.to_owned());
+        } else if is("if-range") {
+            self.if_range = Some(value.to_owned());
+        } else if is("if-none-match") {
+            self.if_none_match = Some(value.to_owned());
+        } else if is("if-modified-since") {
+            self.if_modified_since = HttpDate::parse(value);
+        }
+        Ok(())
+    }
+}
+
+fn method(name: &str) -> Result<Method, Status> {
+    match name {
+        "GET" => Ok(Method::Get),
+        "HEAD" => Ok(Method::Head),
+        "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => Err(Status::METHOD_NOT_ALLOWED),
+        _ => Err(Status::NOT_IMPLEMENTED),
+    }
+}
+
+/// From `/a%20b/c?d`, or `http://host/a%20b/c?d`, the path `a b/c`, and whether there is a slash behind it.
+fn target(target: &str) -> Result<(PathBuf, bool), Status> {
+    let target = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
+        None => target,
+    };
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    let segments = target.strip_prefix('/').ok_or(Status::BAD_REQUEST)?.split('/');
+    let mut path = PathBuf::new();
+    for segment in segments {
+        // Decoded one by one: a slash that was encoded is no separator, and no file has one in its name.
+        match decoded(segment).ok_or(Status::BAD_REQUEST)? {
+            name if name.contains(&0) => return Err(Status::BAD_REQUEST),
+            name if name.contains(&b'/') || name == b".." => return Err(Status::NOT_FOUND),
+            name if name.is_empty() || name == b"." => {}
+            name => path.push(OsString::from_vec(name)),
+        }
+    }
+    Ok((path, target.ends_with('/')))
+}
+
+/// Without its `%20`s; `None` where one of them is none.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut result = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        result.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                (16 * digit()? + digit()?) as u8
+            }
+            byte => byte,
+        });
+    }
+    Some(result)
+}

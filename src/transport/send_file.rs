@@ -1,0 +1,227 @@
+//! [`SendFile`]: a file that goes straight from the kernel's pages to a transport's descriptor, past its buffer.
+//!
+//! ```text
+//!              something waits to be written            all of it is sent
+//!   Created ---------------------------------> Emptying ----------------> Sending ---> Over
+//!      \------------ nothing waits ---------------------------------------^
+//! ```
+//!
+//! From its first resume until it is over, whichever way, it has the writing end for itself: nothing of the transport's
+//! waits for the descriptor to be writable then, so that its task can.
+
+use core::fmt;
+use std::io;
+
+use super::Transport;
+use super::connection::{Ways, WriteEnd};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::event_loop::Left;
+use crate::net::FilePart;
+use crate::sys::Direction;
+use crate::task::{Await, Future};
+use crate::yield_from;
+
+impl Transport {
+    /// Sends a file, or a part of one, behind what was written, and gives how many bytes were sent: fewer than its
+    /// [`count`](FilePart::count) where the file ends before. asyncio's `loop.sendfile`.
+    ///
+    /// Meanwhile nothing is read, and to write is an error; both are as before when it has ended, or is dropped or
+    /// cancelled. How much it had sent then, its [`part`](SendFile::part) knows. What it waits for and what blocks is as
+    /// for [`ByteWrite::send_file`](crate::ByteWrite::send_file).
+    ///
+    /// ```
+    /// use innermost::{EventLoop, FilePart, Protocol, Transport, to_thread};
+    /// use std::fs::File;
+    /// use std::io::Read;
+    /// use std::net::TcpStream;
+    ///
+    /// /// Sends a file to whoever connects.
+    /// struct Sender;
+    ///
+    /// impl Protocol for Sender {
+    ///     fn connection_made(&mut self, transport: &Transport) {
+    ///         let send = || {
+    ///             transport.write(b"here it is: ")?;
+    ///             let sending = transport.send_file(FilePart::new(File::open("Cargo.toml")?));
+    ///             EventLoop::running()?.create_task(sending)
+    ///         };
+    ///         let sent = send().expect("the file is there");
+    ///         let transport = transport.clone();
+    ///         sent.add_done_callback(move |_| transport.close());
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let server = event_loop.run_until_complete(event_loop.create_server(|| Sender, ([127, 0, 0, 1], 0)))?;
+    /// let address = server.local_addrs()[0];
+    /// let received = event_loop.run_until_complete(to_thread(move || {
+    ///     let mut text = String::new();
+    ///     TcpStream::connect(address)?.read_to_string(&mut text)?;
+    ///     Ok(text)
+    /// }))?;
+    /// assert!(received.starts_with("here it is: [package]"));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// Raises a `RuntimeError` where the transport is closing, has ended its writes, only reads, or sends a file already;
+    /// an [`io::Error`]: what sending or reading has met, `Unsupported` where only the kernel was to do it,
+    /// `ConnectionReset` where the transport is closed meanwhile.
+    pub fn send_file(&self, part: FilePart) -> SendFile {
+        SendFile { transport: self.clone(), part, was_reading: false, phase: Phase::Created }
+    }
+
+    /// Takes the writing end for a file. Gives what is done when all that was written before is sent, where anything is.
+    fn lend(&self) -> Result<Option<Future<()>>, Exception> {
+        self.flush();
+        if self.is_closing() {
+            return Err(Exception::runtime("Transport is closing"));
+        }
+        if self.0.write_end.get() != WriteEnd::Open || self.0.ways == Ways::Read {
+            return Err(self.cannot_write());
+        }
+        self.0.write_end.set(WriteEnd::Lent);
+        if self.0.writes.borrow().is_empty() {
+            return Ok(None);
+        }
+        let emptied = self.0.event_loop.create_future();
+        *self.0.emptied.borrow_mut() = Some(emptied.clone());
+        Ok(Some(emptied))
+    }
+
+    /// Gives the writing end back.
+    fn take_back(&self) {
+        self.0.write_end.set(WriteEnd::Open);
+        let emptied = self.0.emptied.take();
+        drop(emptied);
+    }
+
+    /// All that was written before the file is sent, or never will be.
+    #[cold]
+    pub(super) fn tell_emptied(&self) {
+        let emptied = self.0.emptied.take();
+        if let Some(emptied) = emptied {
+            // Cancelled, it is for nobody.
+            let _ = emptied.set_result(());
+        }
+    }
+
+    /// The connection is lost: who sends a file by it is to find out.
+    #[inline]
+    pub(super) fn release_file(&self) {
+        if self.0.write_end.get() == WriteEnd::Lent {
+            self.tell_emptied();
+            if let Some(io) = self.0.io() {
+                io.release(Direction::Write);
+            }
+        }
+    }
+}
+
+/// What [`Transport::send_file`] makes.
+#[must_use = "a coroutine does nothing until it is resumed"]
+pub struct SendFile {
+    transport: Transport,
+    part: FilePart,
+    was_reading: bool,
+    phase: Phase,
+}
+
+enum Phase {
+    Created,
+    /// What was written before goes first.
+    Emptying(Future<()>),
+    Sending,
+    Over,
+}
+
+impl SendFile {
+    /// What it sends, which knows how far that has come. A clone of it can be sent on elsewhere.
+    pub const fn part(&self) -> &FilePart {
+        &self.part
+    }
+
+    fn begin(&mut self) -> Result<(), Exception> {
+        let emptied = self.transport.lend()?;
+        self.was_reading = self.transport.is_reading();
+        self.transport.pause_reading();
+        self.phase = emptied.map_or(Phase::Sending, Phase::Emptying);
+        Ok(())
+    }
+
+    /// Leaves the transport as it was.
+    fn leave(&mut self) {
+        let was_begun = matches!(self.phase, Phase::Emptying(_) | Phase::Sending);
+        self.phase = Phase::Over;
+        if was_begun {
+            self.transport.take_back();
+            if self.was_reading {
+                self.transport.resume_reading();
+            }
+        }
+    }
+
+    fn advance(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::Created = self.phase {
+            take_sent(&mut sent)?;
+            self.begin()?;
+        }
+        if let Phase::Emptying(emptied) = &mut self.phase {
+            yield_from!(emptied, sent)?;
+            self.phase = Phase::Sending;
+        }
+        take_sent(&mut sent)?;
+        if let Phase::Over = self.phase {
+            return Err(Exception::runtime("cannot reuse already awaited coroutine"));
+        }
+        while !self.part.is_sent() {
+            let io = self.transport.0.io().filter(|_| !self.transport.is_closing());
+            let closed = || io::Error::new(io::ErrorKind::ConnectionReset, "Connection closed while a file is sent");
+            let io = io.ok_or_else(closed)?;
+            // A chunk may be cut short by the end of the file too: whether there is more room, the next one finds out.
+            match io.attempt(Direction::Write, |io, spare| Ok((io.send_file(&mut self.part, spare)?, Left::More)))? {
+                Step::Return(()) => {}
+                Step::Yield(wanted) => return Ok(Step::Yield(wanted)),
+                Step::Delegate(frame) => return Ok(Step::Delegate(frame)),
+            }
+        }
+        Ok(Step::Return(self.part.sent()))
+    }
+}
+
+impl Coroutine for SendFile {
+    type Yield = Await;
+    type Input = ();
+    type Return = u64;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        let step = self.advance(sent);
+        if !matches!(step, Ok(Step::Yield(_) | Step::Delegate(_))) {
+            self.leave();
+        }
+        step
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("send_file", self)
+    }
+}
+
+impl Drop for SendFile {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for SendFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Created => "created",
+            Phase::Emptying(_) => "waiting for what was written before",
+            Phase::Sending => "sending",
+            Phase::Over => "over",
+        };
+        write!(f, "SendFile({phase}, {:?})", self.part)
+    }
+}
