@@ -1,7 +1,9 @@
 //! Its parts, by hand: addresses, links, bodies, and the machine that fetches, on a connection in memory.
 
 use innermost::testing::MemoryPair;
-use innermost::{Buffer, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, lazy, yield_from};
+use innermost::{
+    Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, lazy, yield_from,
+};
 
 use crate::body::{Body, BodyError, Chunk, Length};
 use crate::http::{Answer, Exchange, PAGE};
@@ -152,7 +154,11 @@ fn a_body_that_is_too_large_is_none_however_its_end_is_known() {
 fn fetched(answer: &str, piece: usize) -> Result<Answer, String> {
     let (near, far) = MemoryPair::new().moves(move |most| most.min(piece)).build();
     let mut outgoing = Buffer::from(answer.as_bytes().to_vec());
+    let mut request = Buffer::new();
     let server = from_fn(move |mut sent: Result<(), Exception>| {
+        while !request.bytes().ends_with(b"\r\n\r\n") {
+            yield_from!(near.read(&mut request), sent)?;
+        }
         yield_from!(near.write_all(&mut outgoing), sent)?;
         yield_from!(near.write_eof(), sent).map(Step::Return)
     });
