@@ -2,8 +2,8 @@
 //! others hear.
 //!
 //! ```text
-//! cargo run --release --example chat_room [ADDR]        (127.0.0.1:7008; port 0 picks a free one)
-//! nc 127.0.0.1 7008                                     (in two terminals: give a name, type something)
+//! cargo run --release --example chat_room [ADDR [SECONDS]]      (127.0.0.1:7008; port 0 picks a free one)
+//! nc 127.0.0.1 7008                                             (in two terminals: give a name, type something)
 //! ```
 //!
 //! | file | holds |
@@ -16,6 +16,8 @@
 //! A member is a task group. Its body reads, its one task writes what is in the member's outbox; whichever way the body
 //! ends, the group waits for the writer, and where one is cancelled the other is as well. Nobody waits for a member that
 //! does not read: its outbox is bounded, and who lets it fill up is dropped.
+//!
+//! Who gives no name within a minute, or so many seconds, is dropped as well.
 //!
 //! Ctrl-C and SIGTERM stop it: nobody new is let in, everybody is told, and it exits with 0 when all have closed. A
 //! second one, or five seconds, cut that short.
@@ -41,22 +43,21 @@ use self::room::Room;
 const PAUSE: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
-    let address = match std::env::args_os().nth(1).map(std::ffi::OsString::into_string) {
-        None => "127.0.0.1:7008".into(),
-        Some(Ok(address)) => address,
-        Some(Err(address)) => address.to_string_lossy().into_owned(),
-    };
-    match run(&address) {
+    let mut arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:7008".into());
+    let patience = arguments.next().unwrap_or_else(|| "60".into());
+    match run(&address, &patience) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("chat_room {address}: {error}"));
+            complain(format_args!("chat_room {address} {patience}: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(address: &str) -> Result<(), Exception> {
+fn run(address: &str, patience: &str) -> Result<(), Exception> {
     let address = address.parse::<SocketAddr>()?;
+    let patience = Duration::from_secs(patience.parse()?);
     let event_loop = EventLoop::new()?;
     let has_complained = Cell::new(false);
     event_loop.set_exception_handler(move |context| match &context.exception {
@@ -70,7 +71,7 @@ fn run(address: &str) -> Result<(), Exception> {
         None => complain(format_args!("{}", context.message)),
     });
 
-    let room = Rc::new(Room::default());
+    let room = Rc::new(Room::new(patience));
     let members_room = Rc::clone(&room);
     let member = move |reader: StreamReader, writer: StreamWriter| {
         task_group(|group| Member::new(group, reader, writer, Rc::clone(&members_room)))

@@ -4,12 +4,10 @@
 //!                   a line
 //!              +--------------> OthersTurn
 //!  Arriving -> Reading <------------+
-//!      |       |     \  /quit, or the room closes
-//!      |       |      +-----------> Leaving
-//!      |       | the end                |  the end
-//!      |       v                        v
-//!      |      done                     done
-//!      +--- no seat --------------> Leaving
+//!      |          |
+//!      |          | /quit, the end of the stream, or the room closes
+//!      | no seat  v
+//!      +------> Leaving -> done, at the end of the stream
 //! ```
 
 use std::io;
@@ -26,9 +24,6 @@ use socket2::SockRef;
 use crate::lines::{LENGTH, Line, Lines};
 use crate::room::{Outbox, Room, Visit};
 
-/// How long somebody may take to give a name.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// How long one who leaves may take to read the rest, and to close.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -44,8 +39,8 @@ pub(crate) struct Member {
     room: Rc<Room>,
     /// While it has a seat.
     visit: Option<Visit>,
-    /// Ends the connection of one who takes too long.
-    alarm: Option<TimerHandle>,
+    /// While it has no name.
+    alarm: Option<Alarm>,
     phase: Phase,
 }
 
@@ -94,7 +89,8 @@ impl Member {
             self.phase = match self.phase {
                 Phase::Arriving => self.arrive()?,
                 Phase::Reading => match yield_from!(self.lines.next(), sent)? {
-                    Line::End => return Ok(Step::Return(())),
+                    // It may have closed its half alone, and read on.
+                    Line::End => self.leave()?,
                     line => self.heard(line)?,
                 },
                 Phase::OthersTurn => {
@@ -123,7 +119,7 @@ impl Member {
         self.group.create_task(Scribe::new(outbox, Rc::clone(&self.writer)))?;
         visit.hear("welcome: what is your name?");
         self.visit = Some(visit);
-        self.set_alarm(PATIENCE)?;
+        self.alarm = Some(Alarm(self.abort_after(self.room.patience())?));
         Ok(Phase::Reading)
     }
 
@@ -150,18 +146,26 @@ impl Member {
         Ok(Phase::OthersTurn)
     }
 
-    /// Gives up the seat. What is in the outbox is still written.
+    /// Gives up the seat. What is in the outbox is still written, while the peer takes it.
     fn leave(&mut self) -> Result<Phase, Exception> {
-        self.visit = None;
-        self.set_alarm(GRACE)?;
+        (self.visit, self.alarm) = (None, None);
+        self.abort_after(GRACE)?;
         Ok(Phase::Leaving)
     }
 
-    /// Aborts the connection when the time is over. Who waits for it finds its end.
-    fn set_alarm(&mut self, after: Duration) -> Result<(), Exception> {
+    /// Ends the connection when the time is over: who waits for it finds its end.
+    fn abort_after(&self, time: Duration) -> Result<TimerHandle, Exception> {
         let transport = self.writer.transport().clone();
-        self.alarm = Some(EventLoop::running()?.call_later(after, move || transport.abort())?);
-        Ok(())
+        EventLoop::running()?.call_later(time, move || transport.abort())
+    }
+}
+
+/// A timer that is stopped when this is dropped.
+struct Alarm(TimerHandle);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use innermost::queue::{PutError, Queue, Shutdown};
 use innermost::{AnyTask, Transport};
@@ -20,8 +21,9 @@ const NAME: usize = 20;
 /// What a member is to be told: lines, each shared by all who hear it.
 pub(crate) type Outbox = Queue<Rc<str>>;
 
-#[derive(Default)]
 pub(crate) struct Room {
+    /// How long somebody may take to give a name.
+    patience: Duration,
     /// By number, in the order in which they came.
     seats: RefCell<BTreeMap<u64, Seat>>,
     last: Cell<u64>,
@@ -39,6 +41,14 @@ struct Seat {
 }
 
 impl Room {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { patience, seats: RefCell::default(), last: Cell::new(0), closing: Cell::new(false) }
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Gives a seat, with its outbox, to `task`, whose connection that is; `None` where there is none, or the room
     /// closes.
     pub(crate) fn enter(self: &Rc<Self>, task: AnyTask, transport: &Transport) -> Option<(Visit, Outbox)> {

@@ -40,7 +40,7 @@ pub(crate) fn links(page: &str) -> Vec<Link> {
 }
 
 /// Calls `found` for each attribute of a tag, with its name in small letters; gives what is behind the tag.
-fn attributes<'a>(mut rest: &'a str, mut found: impl FnMut(&str, &str)) -> &'a str {
+fn attributes(mut rest: &str, mut found: impl FnMut(&str, &str)) -> &str {
     loop {
         rest = rest.trim_start_matches(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '/' | '='));
         if rest.is_empty() {

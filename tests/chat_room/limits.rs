@@ -1,6 +1,6 @@
 //! Members that do not read, and very many of them.
 
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -104,5 +104,40 @@ fn a_room_that_is_full_says_so() {
     late.expect("* the room is full, or closes");
     late.expect_end();
     drop((members, late));
+    room.close();
+}
+
+#[test]
+fn who_gives_no_name_is_dropped_in_time_and_nobody_else() {
+    let room = Room::with(&["1"]);
+    // Here before the other, so her time would be over before his.
+    let mut alice = room.member("alice");
+    let mut nobody = room.visitor();
+    nobody.say("no name at all");
+    nobody.expect("* a name has 1 to 20 letters and digits, or - _ .: what is your name?");
+    nobody.expect_end();
+    alice.say("/who");
+    alice.expect("* here are alice");
+    drop((alice, nobody));
+    room.close();
+}
+
+#[test]
+fn who_has_said_all_and_does_not_read_is_left_when_the_grace_is_over() {
+    let room = Room::open();
+    let mut alice = room.member("alice");
+    let before = room.process.descriptors().len();
+    let deaf = deaf(&room, "deaf");
+    alice.expect("* deaf has joined");
+    // More than connections hold, less than an outbox does.
+    for _ in 0..1000 {
+        alice.say(&"x".repeat(1000));
+    }
+    alice.say("/who");
+    alice.expect("* here are alice, deaf");
+    deaf.stream().shutdown(Shutdown::Write).expect("it is a connection");
+    alice.expect("* deaf has left");
+    until("its connection is closed", || room.process.descriptors().len() == before);
+    drop((alice, deaf));
     room.close();
 }

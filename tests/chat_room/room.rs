@@ -19,7 +19,13 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn open() -> Self {
-        let process = Process::spawn(Command::new(example("chat_room")).arg("127.0.0.1:0")).expect("it can be started");
+        Self::with(&[])
+    }
+
+    /// One that is given more than an address.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let mut command = Command::new(example("chat_room"));
+        let process = Process::spawn(command.arg("127.0.0.1:0").args(arguments)).expect("it can be started");
         let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
         let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
         Self { process, address: address.unwrap_or_else(|| panic!("no address in {line:?}")) }
