@@ -84,8 +84,11 @@ struct Crawl {
     count: Cell<Count>,
     /// Written to by threads: a disk may take its time.
     results: Arc<Mutex<File>>,
-    report: Box<dyn Fn(&Url, &str)>,
+    report: Box<Report>,
 }
+
+/// Told of a page that has failed, and why.
+type Report = dyn Fn(&Url, &str);
 
 #[derive(Debug)]
 struct Job {
@@ -98,13 +101,16 @@ struct Job {
 impl Crawl {
     /// Puts a page into the queue, unless it is none of ours or has been there before.
     fn add(&self, job: Job) {
-        let Options { start, depth, pages, any_host, .. } = &self.options;
         let mut seen = self.seen.borrow_mut();
-        let is_ours = !job.url.is_secure() && (*any_host || job.url.is_beside(start)) && job.depth <= *depth;
-        if is_ours && seen.len() < *pages && seen.insert(job.url.clone()) {
+        let is_wanted = self.is_ours(&job.url) && job.depth <= self.options.depth && seen.len() < self.options.pages;
+        if is_wanted && seen.insert(job.url.clone()) {
             // It has no bounds, and is open until all is done.
             let _ = self.queue.put_nowait(job);
         }
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        !url.is_secure() && (self.options.any_host || url.is_beside(&self.options.start))
     }
 
     fn count(&self, change: impl FnOnce(&mut Count)) {
@@ -137,6 +143,9 @@ impl Crawl {
     /// Fetches a page in place of one that has moved.
     fn follow(&self, job: &Job, to: &str) {
         let Some(url) = job.url.join(to) else { return self.failed(&job.url, "it has moved to what is no page") };
+        if !self.is_ours(&url) {
+            return self.failed(&job.url, &format!("it has moved to {url}, which is not asked"));
+        }
         let moved: Vec<_> = job.moved.iter().chain([&job.url]).cloned().collect();
         if moved.contains(&url) || moved.len() > MOVES {
             return self.failed(&job.url, "it has moved too often");
@@ -177,10 +186,13 @@ struct Worker {
 
 enum Phase {
     Waiting(Get<Job>),
-    Fetching(Job, TimeoutScope<Box<dyn Coroutine<Yield = Await, Input = (), Return = Answer>>>),
+    Fetching(Job, TimeoutScope<Box<Fetching>>),
     /// So many links.
     Writing(usize, ToThread<()>),
 }
+
+/// What [`fetch`] gives has a type that cannot be named in a field.
+type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
 
 impl Worker {
     fn new(crawl: Rc<Crawl>) -> Self {
@@ -226,8 +238,8 @@ impl Coroutine for Worker {
             self.phase = match &mut self.phase {
                 Phase::Waiting(get) => match yield_from!(get, sent) {
                     Ok(job) => {
-                        let fetching = timeout(self.crawl.options.limit, Box::new(fetch(&job.url)) as Box<_>);
-                        Phase::Fetching(job, fetching)
+                        let fetching: Box<Fetching> = Box::new(fetch(&job.url));
+                        Phase::Fetching(job, timeout(self.crawl.options.limit, fetching))
                     }
                     Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => return Ok(Step::Return(())),
                     Err(raised) => return Err(raised),

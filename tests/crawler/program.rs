@@ -104,6 +104,14 @@ fn other_servers_are_named_and_asked_only_where_that_is_wanted() {
 }
 
 #[test]
+fn what_has_moved_to_another_server_is_reported() {
+    let site = Site::of([("/", raw("HTTP/1.1 301 Moved\r\nLocation: https://secure.example/\r\n\r\n"))]);
+    let Crawled { code, errors, .. } = crawl(&site.url("/"), &["--any-host"]);
+    let expected = format!("{}: it has moved to https://secure.example/, which is not asked", site.url("/"));
+    assert_eq!((code, errors), (Some(1), vec![expected]));
+}
+
+#[test]
 fn depth_pages_and_workers_are_bounded() {
     let links: String = (0..50).map(|number| format!("<a href=/{}>", number % 10)).collect();
     let names = ["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9"];
