@@ -141,3 +141,23 @@ fn who_has_said_all_and_does_not_read_is_left_when_the_grace_is_over() {
     drop((alice, deaf));
     room.close();
 }
+
+#[test]
+fn without_free_descriptors_members_talk_on_and_others_wait_at_the_door() {
+    let room = Room::with_descriptors(32);
+    let mut alice = room.member("alice");
+    let connect = || Member::on(TcpStream::connect(room.address).expect("the kernel lets them in"));
+    let mut others: Vec<_> = (0..64).map(|_| connect()).collect();
+    let complaint = room.process.error_line().expect("it says that it cannot accept");
+    assert!(complaint.starts_with("cannot accept") && complaint.contains("Too many open files"), "{complaint}");
+    alice.say("/who");
+    alice.expect("* here are alice");
+    // Each that leaves lets in another: in the end all have been there.
+    for mut other in others.drain(..) {
+        other.expect(WELCOME);
+    }
+    drop(alice);
+    room.process.signal("TERM");
+    let (status, ..) = room.process.finish();
+    assert_eq!(status.code(), Some(0));
+}

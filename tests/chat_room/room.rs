@@ -24,8 +24,17 @@ impl Room {
 
     /// One that is given more than an address.
     pub(crate) fn with(arguments: &[&str]) -> Self {
-        let mut command = Command::new(example("chat_room"));
-        let process = Process::spawn(command.arg("127.0.0.1:0").args(arguments)).expect("it can be started");
+        Self::of(Command::new(example("chat_room")).arg("127.0.0.1:0").args(arguments))
+    }
+
+    /// One that may have so many descriptors open.
+    pub(crate) fn with_descriptors(limit: usize) -> Self {
+        let script = format!("ulimit -n {limit} && exec \"$0\" 127.0.0.1:0");
+        Self::of(Command::new("sh").args(["-c", &script]).arg(example("chat_room")))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let process = Process::spawn(command).expect("it can be started");
         let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
         let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
         Self { process, address: address.unwrap_or_else(|| panic!("no address in {line:?}")) }
