@@ -25,7 +25,7 @@ impl LoopHandle {
     pub fn open_connection(&self, addresses: impl Into<Addresses>) -> OpenConnection {
         let channel = Channel::new();
         let connecting = self.create_connection(factory(&channel), addresses);
-        OpenConnection { connecting, channel }
+        OpenConnection::new(connecting, &channel)
     }
 
     /// Connects to the Unix socket at `path`. asyncio's `open_unix_connection`.
@@ -36,7 +36,7 @@ impl LoopHandle {
     pub fn open_unix_connection(&self, path: impl AsRef<Path>) -> io::Result<OpenConnection> {
         let channel = Channel::new();
         let connecting = self.create_unix_connection(factory(&channel), path)?;
-        Ok(OpenConnection { connecting, channel })
+        Ok(OpenConnection::new(connecting, &channel))
     }
 
     /// Makes a reader and a writer of a stream socket that is connected. asyncio's `open_connection(sock=…)`.
@@ -45,7 +45,7 @@ impl LoopHandle {
     pub fn open_connection_at(&self, socket: impl Into<OwnedFd>) -> OpenConnection {
         let channel = Channel::new();
         let connecting = self.connect_accepted_socket(factory(&channel), socket);
-        OpenConnection { connecting, channel }
+        OpenConnection::new(connecting, &channel)
     }
 
     /// Listens at each of `addresses`, and runs what `handler` makes as a task for each connection that comes. Gives the
@@ -192,10 +192,15 @@ fn ended(event_loop: &LoopHandle, transport: &Transport, outcome: Result<Option<
 #[must_use = "a connection is made by whoever delegates to this"]
 pub struct OpenConnection {
     connecting: CreateConnection,
-    channel: Rc<Channel>,
+    /// Until there is a reader: what comes before that is kept for it. Then it is the reader's alone.
+    input: Option<Input>,
 }
 
 impl OpenConnection {
+    fn new(connecting: CreateConnection, channel: &Rc<Channel>) -> Self {
+        Self { connecting, input: Some(Input::new(channel)) }
+    }
+
     /// As [`CreateConnection::local_addr`].
     pub fn local_addr(mut self, local: impl Into<Addresses>) -> Self {
         self.connecting = self.connecting.local_addr(local);
@@ -222,7 +227,10 @@ impl Coroutine for OpenConnection {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         Ok(match self.connecting.resume(sent)? {
-            Step::Return(transport) => Step::Return(ends(&self.channel, &transport)),
+            Step::Return(transport) => {
+                let input = self.input.take().expect("it is connected once");
+                Step::Return(ends(&input, &transport))
+            }
             Step::Yield(wanted) => Step::Yield(wanted),
             Step::Delegate(frame) => Step::Delegate(frame),
         })

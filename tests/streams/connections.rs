@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use innermost::resolver::StaticResolver;
 use innermost::{
-    AddressError, Awaitable, ConnectError, CoroutineExt, EventLoop, Exception, Kind, Protocol, StreamReader,
-    StreamWriter, Transport, ready, wait_for,
+    AddressError, Await, Awaitable, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Protocol, Step,
+    StreamReader, StreamWriter, Transport, from_fn, ready, wait_for,
 };
 
 use crate::turns::World;
@@ -332,4 +332,27 @@ fn drain_obeys_the_water_marks() {
     run(&world.event_loop, drain).expect("the peer reads");
     assert_eq!(writer.transport().write_buffer_size(), 0);
     reading.join().expect("it does not panic").expect("all comes");
+}
+
+#[test]
+fn what_comes_before_the_streams_are_taken_is_there() {
+    let event_loop = EventLoop::new().expect("descriptors are free");
+    let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+    far.write_all(b"first").expect("there is room");
+    drop(far);
+    let (mut opening, mut turns) = (event_loop.open_connection_at(near), 0);
+    // Others run for long after it was connected, and before its task does.
+    let opened = run(
+        &event_loop,
+        from_fn(move |sent: Result<(), Exception>| match turns {
+            0 => opening.resume(sent).inspect(|_| turns = 1),
+            1..100 => {
+                turns += 1;
+                Ok(Step::Yield(Await::NextTurn))
+            }
+            _ => opening.resume(sent),
+        }),
+    );
+    let (reader, _writer) = opened.expect("it is a stream");
+    assert_eq!(run(&event_loop, reader.read_to_end()).expect("it has come"), b"first");
 }

@@ -1,0 +1,235 @@
+//! A member: a machine that reads what it says, beside one that writes what it hears.
+//!
+//! ```text
+//!                   a line
+//!              +--------------> OthersTurn
+//!  Arriving -> Reading <------------+
+//!      |          |
+//!      |          | /quit, the end of the stream, or the room closes
+//!      | no seat  v
+//!      +------> Leaving -> done, at the end of the stream
+//! ```
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::queue::{Get, QueueShutDown};
+use innermost::{
+    Await, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
+    TimerHandle, yield_from,
+};
+use socket2::SockRef;
+
+use crate::lines::{LENGTH, Line, Lines};
+use crate::room::{Outbox, Room, Visit};
+
+/// How long one who leaves may take to read the rest, and to close.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How much the kernel, and the transport beside it, hold for a member that does not read. Left alone, the kernel would
+/// hold megabytes, and a member be slow for long before anybody knows.
+const UNREAD: usize = 64 * 1024;
+
+/// Reads what a member says, from its arrival to its end.
+pub(crate) struct Member {
+    group: TaskGroup,
+    lines: Lines,
+    writer: Rc<StreamWriter>,
+    room: Rc<Room>,
+    /// While it has a seat.
+    visit: Option<Visit>,
+    /// While it has no name.
+    alarm: Option<Alarm>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Arriving,
+    Reading,
+    /// A line a turn: however much one says, in between everybody's outbox is written.
+    OthersTurn,
+    /// Waits for the peer to close. Closed by us alone, with bytes on their way that nobody will read, the connection
+    /// would be reset, and the peer lose what it has not read yet.
+    Leaving,
+}
+
+impl Coroutine for Member {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match self.step(sent) {
+            // A connection that its peer has reset is nobody else's concern. The seat is free once this is dropped.
+            Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
+            stepped => stepped,
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Member", &self.phase)
+    }
+}
+
+impl Member {
+    pub(crate) fn new(group: TaskGroup, reader: StreamReader, writer: StreamWriter, room: Rc<Room>) -> Self {
+        let (lines, writer) = (Lines::new(reader), Rc::new(writer));
+        Self { group, lines, writer, room, visit: None, alarm: None, phase: Phase::Arriving }
+    }
+
+    fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        // So the room closes: what it says of that is in the outbox already. Any other cancel is propagated below.
+        if self.room.is_closing() && self.visit.is_some() && sent.as_ref().is_err_and(Exception::is_cancelled) {
+            self.phase = self.leave()?;
+            sent = Ok(());
+        }
+        loop {
+            self.phase = match self.phase {
+                Phase::Arriving => self.arrive()?,
+                Phase::Reading => match yield_from!(self.lines.next(), sent)? {
+                    // It may have closed its half alone, and read on.
+                    Line::End => self.leave()?,
+                    line => self.heard(line)?,
+                },
+                Phase::OthersTurn => {
+                    self.phase = Phase::Reading;
+                    return Ok(Step::Yield(Await::NextTurn));
+                }
+                Phase::Leaving => match yield_from!(self.lines.skip(), sent)? {
+                    true => Phase::Leaving,
+                    false => return Ok(Step::Return(())),
+                },
+            };
+        }
+    }
+
+    fn arrive(&mut self) -> Result<Phase, Exception> {
+        let transport = self.writer.transport();
+        transport.set_write_buffer_limits(Some(UNREAD), None)?;
+        transport.with_fd(|fd| fd.map_or(Ok(()), |fd| SockRef::from(&fd).set_send_buffer_size(UNREAD)))?;
+        let task = EventLoop::running()?.current_task();
+        let task = task.ok_or_else(|| Exception::message(Kind::RuntimeError, "a member runs in a task"))?;
+        let Some((visit, outbox)) = self.room.enter(task, transport) else {
+            self.writer.write(b"* the room is full, or closes\n")?;
+            self.writer.write_eof()?;
+            return self.leave();
+        };
+        self.group.create_task(Scribe::new(outbox, Rc::clone(&self.writer)))?;
+        visit.hear("welcome: what is your name?");
+        self.visit = Some(visit);
+        self.alarm = Some(Alarm(self.abort_after(self.room.patience())?));
+        Ok(Phase::Reading)
+    }
+
+    /// Does what a line says.
+    fn heard(&mut self, line: Line) -> Result<Phase, Exception> {
+        let Some(visit) = &self.visit else { return self.leave() };
+        match (line, visit.name()) {
+            (Line::Whole(text), _) if text.is_empty() => {}
+            (Line::Whole(text), _) if text == "/quit" => return self.leave(),
+            (Line::Whole(text), None) => match visit.take_name(&text) {
+                Ok(()) => {
+                    visit.hear(&format!("you are {text}; /who tells who is here, /quit ends this"));
+                    self.alarm = None;
+                }
+                Err(why) => visit.hear(&format!("{why}: what is your name?")),
+            },
+            (Line::Whole(text), Some(_)) if text == "/who" => {
+                visit.hear(&format!("here are {}", visit.names().join(", ")));
+            }
+            (Line::Whole(text), Some(_)) if text.starts_with('/') => visit.hear("there are /who and /quit"),
+            (Line::Whole(text), Some(name)) => visit.say(&name, &text),
+            (Line::TooLong | Line::End, _) => visit.hear(&format!("nobody heard that: a line has {LENGTH} bytes")),
+        }
+        Ok(Phase::OthersTurn)
+    }
+
+    /// Gives up the seat. What is in the outbox is still written, while the peer takes it.
+    fn leave(&mut self) -> Result<Phase, Exception> {
+        (self.visit, self.alarm) = (None, None);
+        self.abort_after(GRACE)?;
+        Ok(Phase::Leaving)
+    }
+
+    /// Ends the connection when the time is over: who waits for it finds its end.
+    fn abort_after(&self, time: Duration) -> Result<TimerHandle, Exception> {
+        let transport = self.writer.transport().clone();
+        EventLoop::running()?.call_later(time, move || transport.abort())
+    }
+}
+
+/// A timer that is stopped when this is dropped.
+struct Alarm(TimerHandle);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Writes what is put into an outbox, until that is shut down and empty; then it ends the stream.
+struct Scribe {
+    outbox: Outbox,
+    writer: Rc<StreamWriter>,
+    phase: ScribePhase,
+}
+
+enum ScribePhase {
+    Waiting(Get<Rc<str>>),
+    Draining,
+}
+
+impl Scribe {
+    fn new(outbox: Outbox, writer: Rc<StreamWriter>) -> Self {
+        Self { phase: ScribePhase::Waiting(outbox.get()), outbox, writer }
+    }
+
+    fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                ScribePhase::Waiting(get) => {
+                    let mut next = match yield_from!(get, sent) {
+                        Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => {
+                            self.writer.write_eof()?;
+                            return Ok(Step::Return(()));
+                        }
+                        line => Some(line?),
+                    };
+                    // Many lines leave in one system call, but no more is written than the connection takes: none, once
+                    // it is lost.
+                    while let Some(line) = next {
+                        self.writer.write(line.as_bytes())?;
+                        let takes_more = !self.writer.transport().is_writing_paused() && !self.writer.is_closing();
+                        next = if takes_more { self.outbox.get_nowait().ok() } else { None };
+                    }
+                    self.phase = ScribePhase::Draining;
+                }
+                ScribePhase::Draining => {
+                    yield_from!(self.writer.drain(), sent)?;
+                    self.phase = ScribePhase::Waiting(self.outbox.get());
+                }
+            }
+        }
+    }
+}
+
+impl Coroutine for Scribe {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match self.step(sent) {
+            // The reader finds that as well.
+            Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
+            stepped => stepped,
+        }
+    }
+}
+
+/// Whether it is the connection that has failed, and not the program.
+fn is_connections(raised: &Exception) -> bool {
+    raised.downcast_ref::<io::Error>().is_some()
+}

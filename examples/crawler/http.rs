@@ -1,0 +1,216 @@
+//! Fetching a page over HTTP/1.1, as an explicit state machine.
+//!
+//! ```text
+//!  connect -> Asking -> Heading -> Reading -> done
+//!                          |          +-----> raises: too large, cut off, chunks that are none
+//!                          +-----> done: nothing to read, or it has moved
+//!                          +-----> raises: no success, no HTTP
+//! ```
+//!
+//! A connection is for one page: closing it says that nothing more is wanted, also in the middle of a page.
+//!
+//! Sources: RFC 9110 (semantics), RFC 9112 (messages: section 6 for the length of a body, 7 for chunks).
+
+use std::fmt;
+
+use httparse::{Header, Status};
+use innermost::{
+    Await, Awaitable, Buffer, ByteStream, Coroutine, CoroutineExt, Exception, Resumed, State, Step, connect, yield_from,
+};
+
+use super::body::{Body, BodyError, Chunk, Length};
+use super::url::Url;
+
+/// How many bytes a page may have. What has more is no page.
+pub(crate) const PAGE: usize = 4 << 20;
+
+/// How many fields the head of an answer may have; as many bytes as a buffer takes.
+const FIELDS: usize = 100;
+
+/// What a server has answered, where that is a success.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Page(String),
+    /// It is somewhere else: there, as it is written.
+    Moved(String),
+    /// A picture or the like, which was not read.
+    NoPage,
+}
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    Status(u16, String),
+    Malformed(&'static str),
+    TooLarge,
+    EndsEarly,
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(code, reason) => write!(f, "{code} {reason}"),
+            Self::Malformed(what) => write!(f, "no HTTP: {what}"),
+            Self::TooLarge => write!(f, "larger than {PAGE} bytes"),
+            Self::EndsEarly => f.write_str("the connection ends before the answer does"),
+        }
+    }
+}
+
+impl std::error::Error for HttpError {}
+
+impl From<BodyError> for HttpError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Malformed => Self::Malformed("a chunk without its size"),
+            BodyError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// Fetches one page. Dropped or cancelled at any point, it closes the connection.
+pub(crate) fn fetch(url: &Url) -> impl Awaitable<Return = Answer> + use<> {
+    let (target, authority) = (url.target().to_owned(), url.authority());
+    connect((url.host(), url.port())).then(move |stream| Exchange::new(stream, &target, &authority))
+}
+
+/// Asks for a page on a connection, and reads the answer.
+pub(crate) struct Exchange<S> {
+    stream: S,
+    /// What goes out, and then what has come in and is not understood yet.
+    buffer: Buffer,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Asking,
+    Heading,
+    Reading(Body),
+}
+
+impl<S: ByteStream> Exchange<S> {
+    pub(crate) fn new(stream: S, target: &str, authority: &str) -> Self {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: innermost-crawler\r\nAccept: text/html\r\n\
+             Connection: close\r\n\r\n"
+        );
+        Self { stream, buffer: Buffer::from(request.into_bytes()), phase: Phase::Asking }
+    }
+}
+
+impl<S: ByteStream> Coroutine for Exchange<S> {
+    type Yield = Await;
+    type Input = ();
+    type Return = Answer;
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            match &mut self.phase {
+                Phase::Asking => {
+                    yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
+                    self.phase = Phase::Heading;
+                }
+                Phase::Heading => {
+                    if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                        return Err(Exception::new(HttpError::EndsEarly));
+                    }
+                    match head(&mut self.buffer).map_err(Exception::new)? {
+                        Head::Partial => {}
+                        Head::Done(answer) => return Ok(Step::Return(answer)),
+                        Head::Page(body) => self.phase = Phase::Reading(body),
+                    }
+                }
+                Phase::Reading(body) => {
+                    let taken = body.take(self.buffer.bytes()).map_err(HttpError::from).map_err(Exception::new)?;
+                    self.buffer.consume(taken);
+                    if let Some(page) = body.whole(false) {
+                        return Ok(Step::Return(Answer::Page(page)));
+                    }
+                    if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                        let page = body.whole(true).ok_or_else(|| Exception::new(HttpError::EndsEarly))?;
+                        return Ok(Step::Return(Answer::Page(page)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Exchange", &self.phase)
+    }
+}
+
+/// What the head of an answer says.
+enum Head {
+    /// It has not come to its end.
+    Partial,
+    /// That there is no need to read on.
+    Done(Answer),
+    Page(Body),
+}
+
+/// Reads a head, and takes it out of the buffer.
+fn head(buffer: &mut Buffer) -> Result<Head, HttpError> {
+    loop {
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let size = match response.parse(buffer.bytes()) {
+            Ok(Status::Complete(size)) => size,
+            Ok(Status::Partial) if buffer.len() >= buffer.limit() => {
+                return Err(HttpError::Malformed("a head without end"));
+            }
+            Ok(Status::Partial) => return Ok(Head::Partial),
+            Err(_) => return Err(HttpError::Malformed("a malformed head")),
+        };
+        let code = response.code.unwrap_or_default();
+        // What comes before the answer. That to a request for another protocol, which nobody has made, is none.
+        if (100..200).contains(&code) && code != 101 {
+            buffer.consume(size);
+            continue;
+        }
+        let said = understand(code, response.reason.unwrap_or_default(), response.headers)?;
+        buffer.consume(size);
+        return Ok(said);
+    }
+}
+
+fn understand(code: u16, reason: &str, fields: &[Header<'_>]) -> Result<Head, HttpError> {
+    match (code, text(fields, "location")) {
+        (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Head::Done(Answer::Moved(location))),
+        (204 | 205, _) => return Ok(Head::Done(Answer::NoPage)),
+        (200..=299, _) => {}
+        _ => return Err(HttpError::Status(code, reason.to_owned())),
+    }
+    let is_page = text(fields, "content-type").is_none_or(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(kind.as_str(), "text/html" | "application/xhtml+xml")
+    });
+    match is_page {
+        true => Ok(Head::Page(Body::new(length(fields)?)?)),
+        false => Ok(Head::Done(Answer::NoPage)),
+    }
+}
+
+/// How long the body is. What two servers on the way could understand in two ways is refused.
+fn length(fields: &[Header<'_>]) -> Result<Length, HttpError> {
+    if let Some(coding) = text(fields, "transfer-encoding") {
+        return match coding.eq_ignore_ascii_case("chunked") {
+            true => Ok(Length::Chunked(Chunk::Size)),
+            false => Err(HttpError::Malformed("an unknown transfer coding")),
+        };
+    }
+    let mut lengths = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let Some(first) = lengths.next() else { return Ok(Length::UntilClosed) };
+    let number = std::str::from_utf8(first.value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match number.and_then(|text| text.parse().ok()) {
+        Some(length) if lengths.all(|other| other.value == first.value) => Ok(Length::Known(length)),
+        _ => Err(HttpError::Malformed("a length that is none")),
+    }
+}
+
+/// The text of a field, where it is there.
+fn text(fields: &[Header<'_>], name: &str) -> Option<String> {
+    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+    Some(String::from_utf8_lossy(field.value).trim().to_owned())
+}

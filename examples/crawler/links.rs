@@ -1,0 +1,84 @@
+//! The links of a page: a scan for tags and their attributes that is content with any bytes. It does not parse: what a
+//! browser would put together out of broken markup is its own affair.
+
+/// A link, as it is written on the page.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) text: String,
+    /// Whether it leads to a page, and not to a part of this one: a picture, a script.
+    pub(crate) leads_on: bool,
+}
+
+/// Each `href` and `src`, in the order of the page.
+pub(crate) fn links(page: &str) -> Vec<Link> {
+    let (mut links, mut rest) = (Vec::new(), page);
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        if let Some(comment) = rest.strip_prefix("!--") {
+            rest = comment.split_once("-->").map_or("", |(_, rest)| rest);
+            continue;
+        }
+        let name_end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let name = rest[..name_end].to_ascii_lowercase();
+        if name.is_empty() {
+            continue;
+        }
+        rest = attributes(&rest[name_end..], |attribute, value| {
+            let leads_on = match attribute {
+                "href" => name != "link",
+                "src" => matches!(name.as_str(), "iframe" | "frame"),
+                _ => return,
+            };
+            links.push(Link { text: unescaped(value), leads_on });
+        });
+        // What looks like a tag in there is text.
+        if matches!(name.as_str(), "script" | "style") {
+            rest = behind_end_of(&name, rest);
+        }
+    }
+    links
+}
+
+/// Calls `found` for each attribute of a tag, with its name in small letters; gives what is behind the tag.
+fn attributes(mut rest: &str, mut found: impl FnMut(&str, &str)) -> &str {
+    loop {
+        rest = rest.trim_start_matches(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '/' | '='));
+        if rest.is_empty() {
+            return rest;
+        }
+        if let Some(behind) = rest.strip_prefix('>') {
+            return behind;
+        }
+        let end = rest.find(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '/' | '=' | '>'));
+        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        let Some(value) = rest.trim_start().strip_prefix('=') else { continue };
+        let value = value.trim_start();
+        let (value, behind) = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
+            _ => {
+                let end = value.find(|letter: char| letter.is_ascii_whitespace() || letter == '>');
+                value.split_at(end.unwrap_or(value.len()))
+            }
+        };
+        found(&name.to_ascii_lowercase(), value);
+        rest = behind;
+    }
+}
+
+/// What is behind `</name`; nothing where that does not come.
+fn behind_end_of<'a>(name: &str, mut rest: &'a str) -> &'a str {
+    while let Some(start) = rest.find("</") {
+        rest = &rest[start + 2..];
+        if rest.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+            return rest;
+        }
+    }
+    ""
+}
+
+/// The characters that a link cannot hold as they are.
+fn unescaped(value: &str) -> String {
+    let known = [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#38;", "&"), ("&amp;", "&")];
+    known.iter().fold(value.to_owned(), |value, (name, letter)| value.replace(name, letter))
+}

@@ -1,0 +1,121 @@
+//! Finds the links of a web site: from one page on, to all that it leads to, a few at once.
+//!
+//! ```text
+//! cargo run --release --example crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N]
+//!                                           [--any-host]
+//! ```
+//!
+//! A line of the results, which go to `links.tsv`, is a page, a tab, and a link on it. A page that fails is reported on
+//! standard error, and the rest go on. Each page is fetched once, within the start's server unless told otherwise; pages
+//! of `https` are named and not fetched.
+//!
+//! ```python
+//! async def write_one(file: IO, url: str, **kwargs) -> None:
+//!     res = await parse(url=url, **kwargs)
+//!     async with aiofiles.open(file, "a") as f:
+//!         for p in res:
+//!             await f.write(f"{url}\t{p}\n")
+//!
+//! async def bulk_crawl_and_write(file: IO, urls: set, **kwargs) -> None:
+//!     async with ClientSession() as session:
+//!         tasks = []
+//!         for url in urls:
+//!             tasks.append(write_one(file=file, url=url, session=session, **kwargs))
+//!         await asyncio.gather(*tasks)
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `main.rs`  | the command line |
+//! | `crawl.rs` | the queue of pages, and the workers: a machine each |
+//! | `http.rs`  | fetching a page: a machine on a connection, whatever carries that |
+//! | `body.rs`  | its body, as it comes: of a known length, in chunks, up to the end |
+//! | `links.rs` | the links in it |
+//! | `url.rs`   | what they lead to |
+//!
+//! Ctrl-C ends it: every worker is cancelled where it waits, and what was found is in the file.
+
+mod body;
+mod crawl;
+mod http;
+mod links;
+mod url;
+
+use std::fs::File;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use innermost::wait::ExceptionGroup;
+use innermost::{Exception, Kind, run};
+
+use self::crawl::{Count, Options, crawl};
+use self::url::Url;
+
+const USAGE: &str =
+    "usage: crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N] [--any-host]";
+
+fn main() -> ExitCode {
+    let (options, results) = match parse(std::env::args().skip(1)) {
+        Ok(parsed) => parsed,
+        Err(wrong) => {
+            complain(format_args!("crawler: {wrong}\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    let file = match File::create(&results) {
+        Ok(file) => file,
+        Err(error) => {
+            complain(format_args!("crawler: {results}: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(crawl(options, file, |url, why| complain(format_args!("{url}: {why}")))) {
+        Ok(Count { pages, links, failures }) => {
+            let _ = writeln!(std::io::stdout(), "{pages} pages, {links} links, {failures} failures");
+            if pages > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(raised) => {
+            explain(&raised);
+            ExitCode::from(if raised.kind() == Kind::KeyboardInterrupt { 130 } else { 1 })
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Options, String), String> {
+    let (mut start, mut results) = (None, "links.tsv".to_owned());
+    let (mut depth, mut pages, mut workers, mut seconds, mut any_host) = (10, 10_000, 8, 10, false);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument}: expected a value after it"));
+        let number = |value: String| value.parse().map_err(|_| format!("{argument}: expected a number, not {value}"));
+        match argument.as_str() {
+            "--results" => results = value()?,
+            "--depth" => depth = number(value()?)?,
+            "--pages" => pages = number(value()?)?,
+            "--workers" => workers = number(value()?)?,
+            "--seconds" => seconds = number(value()?)?,
+            "--any-host" => any_host = true,
+            option if option.starts_with('-') => return Err(format!("{option}: no such option")),
+            url => start = Some(Url::parse(url).filter(|url| !url.is_secure()).ok_or(format!("{url}: no http://…"))?),
+        }
+    }
+    if workers == 0 {
+        return Err("--workers: at least one is needed".to_owned());
+    }
+    let limit = Duration::from_secs(seconds as u64);
+    let start = start.ok_or("where to begin?")?;
+    Ok((Options { start, depth, pages, workers, limit, any_host }, results))
+}
+
+/// Says what has ended the crawl: of a group, what is in it.
+fn explain(raised: &Exception) {
+    match raised.downcast_ref::<ExceptionGroup>() {
+        Some(group) => group.exceptions().iter().for_each(explain),
+        None => complain(format_args!("crawler: {raised}")),
+    }
+}
+
+/// Standard error being closed is no reason to stop.
+fn complain(message: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}

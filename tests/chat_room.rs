@@ -1,0 +1,20 @@
+//! The chat room as its users meet it: a process, a port, lines, signals.
+//!
+//! Nothing sleeps. What is to be seen to be absent is asked for behind something that comes after it: members hear
+//! everything in one order.
+
+#![cfg(target_os = "linux")]
+
+#[path = "chat_room/leaving.rs"]
+mod leaving;
+#[path = "chat_room/limits.rs"]
+mod limits;
+#[allow(dead_code, reason = "each file of tests uses its part")]
+#[path = "support/process.rs"]
+mod process;
+#[path = "chat_room/room.rs"]
+mod room;
+#[path = "chat_room/talking.rs"]
+mod talking;
+#[path = "support/tools.rs"]
+mod tools;

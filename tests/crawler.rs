@@ -1,0 +1,26 @@
+//! The link crawler: its parts by hand, and the program against servers, of which some are bad and some not ours.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../examples/crawler/body.rs"]
+mod body;
+#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../examples/crawler/http.rs"]
+mod http;
+#[path = "../examples/crawler/links.rs"]
+mod links;
+#[path = "crawler/parts.rs"]
+mod parts;
+#[allow(dead_code, reason = "each file of tests uses its part")]
+#[path = "support/process.rs"]
+mod process;
+#[path = "crawler/program.rs"]
+mod program;
+#[path = "crawler/site.rs"]
+mod site;
+#[path = "support/tools.rs"]
+#[allow(dead_code, reason = "each file of tests uses its part")]
+mod tools;
+#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../examples/crawler/url.rs"]
+mod url;
