@@ -207,9 +207,8 @@ pub use self::event_loop::{
 #[cfg(feature = "std")]
 pub use self::net::{
     AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
-    FilePart,
-    HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener,
-    UnixStream, connect, happy_eyeballs, pipe,
+    FilePart, HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram,
+    UnixListener, UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
