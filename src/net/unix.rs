@@ -213,7 +213,7 @@ pub(crate) struct ConnectingUnix<S> {
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-impl<S: AsFd + From<Socket>> ConnectingUnix<S> {
+impl<S: AsFd + From<net::UnixStream>> ConnectingUnix<S> {
     pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_path_buf(), pause: FIRST_PAUSE, waiting: None, result: PhantomData }
     }
@@ -226,11 +226,11 @@ impl<S: AsFd + From<Socket>> ConnectingUnix<S> {
         let address = SockAddr::unix(&self.path)?;
         let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.connect(&address)?;
-        Ok(Registered::new(socket.into()))
+        Ok(Registered::new(net::UnixStream::from(socket).into()))
     }
 }
 
-impl<S: AsFd + From<Socket>> Coroutine for ConnectingUnix<S> {
+impl<S: AsFd + From<net::UnixStream>> Coroutine for ConnectingUnix<S> {
     type Yield = Await;
     type Input = ();
     type Return = Registered<S>;

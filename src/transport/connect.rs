@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket, Type};
 
 use super::Transport;
 use super::connection::Ways;
@@ -211,12 +211,8 @@ pub(super) fn without_delay(socket: &Registered<Io>) {
 }
 
 fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
-    let socket = stream_socket(socket)?;
-    let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
-    let io = Registered::new(Io::Socket(socket));
-    if !is_unix {
-        without_delay(&io);
-    }
+    let io = Registered::new(Io::of_socket(stream_socket(socket)?)?);
+    without_delay(&io);
     Ok(io)
 }
 

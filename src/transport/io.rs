@@ -3,35 +3,56 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
-use socket2::Socket;
+use socket2::{Domain, Socket};
 
 use crate::event_loop::{Left, SpareMemory};
 use crate::net::FilePart;
+use crate::sys::descriptor;
 use crate::sys::socket::NO_SIGNAL;
 
 pub(super) enum Io {
     Socket(Socket),
-    /// A pipe, or a character device.
+    /// A Unix socket. A read of one stops behind what its sender has attached descriptors to.
+    Unix(Socket),
+    /// A pipe, or a character device. A read of one may stop before all is read: a terminal gives one line at a time, a
+    /// pipe in packet mode (`O_DIRECT`, which the writer alone may have set) one packet.
     Pipe(File),
 }
 
 impl Io {
+    /// A stream socket that somebody else has made.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn of_socket(socket: Socket) -> io::Result<Self> {
+        let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
+        Ok(if is_unix { Self::Unix(socket) } else { Self::Socket(socket) })
+    }
+
     #[inline]
     pub(super) fn read(&self, room: &mut [u8]) -> io::Result<(usize, Left)> {
-        let count = match self {
-            Self::Socket(socket) => (&mut &*socket).read(room)?,
-            Self::Pipe(pipe) => (&mut &*pipe).read(room)?,
-        };
-        Ok((count, left(count, room.len())))
+        match self {
+            Self::Socket(socket) => {
+                let count = (&mut &*socket).read(room)?;
+                Ok((count, left(count, room.len())))
+            }
+            Self::Unix(socket) => {
+                let (count, is_cut_short) = descriptor::recv(socket, room)?;
+                Ok((count, if is_cut_short { Left::More } else { left(count, room.len()) }))
+            }
+            Self::Pipe(pipe) => Ok(((&mut &*pipe).read(room)?, Left::More)),
+        }
     }
 
     /// Writes some of it.
     #[inline]
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
         let count = match self {
-            Self::Socket(socket) => socket.send_with_flags(bytes, NO_SIGNAL)?,
+            Self::Socket(socket) | Self::Unix(socket) => socket.send_with_flags(bytes, NO_SIGNAL)?,
             Self::Pipe(pipe) => (&mut &*pipe).write(bytes)?,
         };
         Ok((count, left(count, bytes.len())))
@@ -40,7 +61,7 @@ impl Io {
     /// Writes some of `slices`, one after the other.
     pub(super) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
         let count = match self {
-            Self::Socket(socket) => socket.send_vectored_with_flags(slices, NO_SIGNAL)?,
+            Self::Socket(socket) | Self::Unix(socket) => socket.send_vectored_with_flags(slices, NO_SIGNAL)?,
             Self::Pipe(pipe) => (&mut &*pipe).write_vectored(slices)?,
         };
         Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
@@ -54,7 +75,7 @@ impl Io {
     /// Says that no more will be written. A pipe is closed for that, by its transport.
     pub(super) fn end_writes(&self) -> io::Result<()> {
         match self {
-            Self::Socket(socket) => socket.shutdown(Shutdown::Write),
+            Self::Socket(socket) | Self::Unix(socket) => socket.shutdown(Shutdown::Write),
             Self::Pipe(_) => Ok(()),
         }
     }
@@ -71,10 +92,16 @@ impl From<Socket> for Io {
     }
 }
 
+impl From<UnixStream> for Io {
+    fn from(socket: UnixStream) -> Self {
+        Self::Unix(OwnedFd::from(socket).into())
+    }
+}
+
 impl AsFd for Io {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Socket(socket) => socket.as_fd(),
+            Self::Socket(socket) | Self::Unix(socket) => socket.as_fd(),
             Self::Pipe(pipe) => pipe.as_fd(),
         }
     }

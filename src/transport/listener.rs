@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::{Rc, Weak};
 
-use socket2::{SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket};
 
 use super::connect::without_delay;
 use super::connection::{Connection, Ways};
@@ -107,10 +107,9 @@ impl Listener {
 
     /// Makes a connection. Whoever waits at the other end learns of a failure by the end of the connection.
     fn serve(&self, server: &Rc<ServerCore>, socket: Socket, peer: &SockAddr) {
-        let io = Registered::new(Io::Socket(socket));
-        if peer.as_socket().is_some() {
-            without_delay(&io);
-        }
+        let is_unix = peer.domain() == Domain::UNIX;
+        let io = Registered::new(if is_unix { Io::Unix(socket) } else { Io::Socket(socket) });
+        without_delay(&io);
         let Some(made) = server.make_protocol() else { return };
         let made = made.and_then(|protocol| {
             io.register_in(&server.event_loop, Readiness::WRITABLE)?;

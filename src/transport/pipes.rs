@@ -119,7 +119,7 @@ fn checked(pipe: OwnedFd) -> Result<Io, Exception> {
     }
     // It sets the flag of the descriptor, whatever that is of.
     SockRef::from(&file.as_fd()).set_nonblocking(true)?;
-    Ok(if kind.is_socket() { Io::Socket(OwnedFd::from(file).into()) } else { Io::Pipe(file) })
+    Ok(if kind.is_socket() { Io::of_socket(OwnedFd::from(file).into())? } else { Io::Pipe(file) })
 }
 
 impl fmt::Debug for ConnectPipe {

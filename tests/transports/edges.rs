@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -175,4 +177,19 @@ fn a_unix_server_whose_backlog_is_full_is_waited_for() {
     let transport = event_loop.run_until_complete(waiting.join()).expect("it accepts by now");
     assert_eq!(transport.peer_unix_addr().expect("it is known").as_pathname(), Some(&*path));
     server.close();
+}
+
+// As a bare socket's: `byte_streams/unix.rs`.
+#[test]
+fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
+    let (event_loop, events) = new_loop();
+    let (_transport, mut far) = pair(&event_loop, Recorder::new("", &events));
+    let program = "import socket, sys; s = socket.socket(fileno=0); socket.send_fds(s, [b'with'], [1])";
+    let stdin = OwnedFd::from(far.try_clone().expect("a descriptor is free"));
+    let status = Command::new("python3").args(["-c", program]).stdin(stdin).status();
+    assert!(status.expect("it is installed").success());
+    far.write_all(b"without").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 3);
+    assert_eq!(taken(&events), ["made", "data with", "data without"]);
 }

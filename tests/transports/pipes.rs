@@ -1,8 +1,9 @@
 //! Pipes.
 
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::rc::Rc;
 
 use innermost::Kind;
@@ -101,4 +102,42 @@ fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once(
     let large = "x".repeat(4096);
     transport.write(large.as_bytes()).expect("it is open");
     assert_eq!(packet(), large);
+}
+
+// A reader is told of the arrival of bytes once, not of those that it has left.
+#[test]
+fn packets_and_lines_that_have_come_together_are_all_read() {
+    let (reader, mut writer) = std::io::pipe().expect("descriptors are free");
+    in_packets(&writer);
+    for packet in ["a", "b", "c"] {
+        writer.write_all(packet.as_bytes()).expect("there is room");
+    }
+    assert_eq!(read_from(reader, 4), ["made", "data a", "data b", "data c"]);
+
+    let (mut keyboard, terminal) = terminal();
+    keyboard.write_all(b"a\nb\nc\n").expect("there is room");
+    assert_eq!(read_from(terminal, 4), ["made", "data a\n", "data b\n", "data c\n"]);
+}
+
+/// What a protocol is told of that, as far as the event of this number.
+fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
+    let (event_loop, events) = new_loop();
+    let log = Rc::clone(&events);
+    let reading = event_loop.connect_read_pipe(move || Recorder::new("", &log), pipe);
+    event_loop.run_until_complete(reading).expect("it can be waited for");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == count);
+    taken(&events)
+}
+
+/// What types, and what a program reads from: a pseudo-terminal's two ends.
+#[allow(unsafe_code)]
+fn terminal() -> (File, OwnedFd) {
+    let (mut keyboard, mut terminal) = (0, 0);
+    // SAFETY: both numbers may be written until the call returns; it takes no name, and the usual settings.
+    let opened =
+        unsafe { libc::openpty(&mut keyboard, &mut terminal, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) };
+    assert_eq!(opened, 0);
+    // SAFETY: the call has just made both, and nobody else owns them.
+    unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
 }
