@@ -151,9 +151,15 @@ impl FilePart {
         self.refused(&io::Error::from(io::ErrorKind::Unsupported))?;
         let mut memory = spare.take();
         let size = self.next_chunk().min(memory.len());
-        let written = match self.file.read_at(&mut memory[..size], self.position) {
+        let read = match size {
+            // The system refuses to be asked for what no file has.
+            0 => Ok(0),
+            size => self.file.read_at(&mut memory[..size], self.position),
+        };
+        let written = match read {
             Ok(0) => Ok(0),
-            Ok(count) => write(&memory[..count]),
+            // A stream of the user's may say what it likes.
+            Ok(count) => write(&memory[..count]).map(|written| written.min(count)),
             Err(error) => Err(error.into()),
         };
         spare.give(memory);

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
 use super::{AddressError, BACKLOG, Operation};
@@ -37,11 +37,12 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long.
+    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long or
+    /// has a zero byte in it.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let at = || AddressError::at("bind to", path.display());
-        let address = SockAddr::unix(path).map_err(at())?;
+        let address = socket::unix_address(path).map_err(at())?;
         let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&address).map_err(at())?;
         socket.listen(BACKLOG).map_err(at())?;
@@ -223,7 +224,7 @@ impl<S: AsFd + From<net::UnixStream>> ConnectingUnix<S> {
     }
 
     fn attempt(&self) -> io::Result<Registered<S>> {
-        let address = SockAddr::unix(&self.path)?;
+        let address = socket::unix_address(&self.path)?;
         let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.connect(&address)?;
         Ok(Registered::new(net::UnixStream::from(socket).into()))

@@ -10,7 +10,9 @@ use std::os::fd::AsFd;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
@@ -42,6 +44,20 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// The address of a Unix socket at `path`. On Linux, a zero byte in front makes it a name that is no file's (`unix(7)`).
+///
+/// # Errors
+///
+/// `InvalidInput` for a path that is too long, or has a zero byte in it: for the kernel, it would end there.
+pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_abstract = cfg!(any(target_os = "linux", target_os = "android")) && bytes.first() == Some(&0);
+    if !is_abstract && bytes.contains(&0) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has a zero byte in it"));
+    }
+    SockAddr::unix(path)
+}
+
 /// Accepts a connection, in one system call where there is one for it: non-blocking, closed on exec, and with the
 /// peer's address.
 ///
@@ -61,13 +77,20 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
 /// As [`accept`].
 pub(crate) fn accept_unix(listener: impl AsFd) -> io::Result<(UnixStream, unix::net::SocketAddr)> {
     let (stream, address) = accept_any(listener)?;
+    Ok((stream.into(), unix_name(&address)?))
+}
+
+/// The standard library's for the address of a Unix socket. Without a path it has no name at all, as nearly every client.
+///
+/// # Errors
+///
+/// The standard library's.
+pub(crate) fn unix_name(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(name) = address.as_abstract_namespace() {
-        return Ok((stream.into(), unix::net::SocketAddr::from_abstract_name(name)?));
+        return unix::net::SocketAddr::from_abstract_name(name);
     }
-    // Without a path it has no name at all, as nearly every client.
-    let address = address.as_unix().map_or_else(|| unix::net::SocketAddr::from_pathname(""), Ok)?;
-    Ok((stream.into(), address))
+    address.as_unix().map_or_else(|| unix::net::SocketAddr::from_pathname(""), Ok)
 }
 
 /// The same, of whatever family.

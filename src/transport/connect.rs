@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use socket2::{SockAddr, Socket, Type};
+use socket2::{Socket, Type};
 
 use super::Transport;
 use super::connection::Ways;
@@ -65,7 +65,7 @@ impl LoopHandle {
         CreateConnection::new(self, Factory::new(factory), Phase::Connecting(Connecting::new(addresses.into(), None)))
     }
 
-    /// Connects to the Unix socket at `path`. Where that has as many connections in its backlog as it takes, it is tried
+    /// Connects to the Unix socket at `path`; on Linux, a zero byte in front stands for an abstract name. Where that has as many connections in its backlog as it takes, it is tried
     /// again until it has fewer. asyncio's `create_unix_connection`.
     ///
     /// Raises the system's errors, in an [`AddressError`].
@@ -79,7 +79,7 @@ impl LoopHandle {
         path: impl AsRef<Path>,
     ) -> io::Result<CreateConnection> {
         let path = path.as_ref();
-        SockAddr::unix(path).map_err(AddressError::at("connect to", path.display()))?;
+        socket::unix_address(path).map_err(AddressError::at("connect to", path.display()))?;
         Ok(CreateConnection::new(self, Factory::new(factory), Phase::ConnectingUnix(ConnectingUnix::new(path))))
     }
 

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::vec::Vec;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::Server;
 use super::connect::stream_socket;
@@ -75,11 +75,12 @@ impl LoopHandle {
         CreateServer::new(self, factory, Phase::Finding(Find::new(addresses.into(), SocketType::Stream, Side::Local)))
     }
 
-    /// Listens at a Unix socket. A socket file that is there already is taken to be left over, and replaced; any other
-    /// file is not, and the address is in use. Closing the server removes the file, if it is still the same. asyncio's
-    /// `create_unix_server`.
+    /// Listens at a Unix socket; on Linux, a zero byte in front of `path` stands for an abstract name, without a file. A
+    /// socket file that is there already is taken to be left over, and replaced; any other file is not, and the address is
+    /// in use. Closing the server removes the file, if it is still the same. asyncio's `create_unix_server`.
     ///
-    /// Raises the system's errors, in an [`AddressError`].
+    /// Raises the system's errors, in an [`AddressError`]; `InvalidInput` for a path that is too long, or has a zero byte
+    /// in it.
     pub fn create_unix_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
@@ -241,7 +242,7 @@ impl CreateServer {
 
     fn bind_path(&self, path: &Path) -> io::Result<(Socket, Option<SocketFile>)> {
         let bind = || {
-            let address = SockAddr::unix(path)?;
+            let address = socket::unix_address(path)?;
             let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
             SocketFile::clear_stale(path)?;
             socket.bind(&address)?;

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix;
 use std::rc::Rc;
 
-use socket2::{SockAddr, SockRef};
+use socket2::{Domain, SockAddr, SockRef};
 
 use super::connection::{Connection, Reading, Stage, Ways};
 use super::protocol::StreamProtocol;
 use crate::coroutine::Exception;
 use crate::sys::Direction;
+use crate::sys::socket::unix_name;
 
 /// A connection, or an end of a pipe, to which a protocol belongs. asyncio's `Transport`.
 ///
@@ -184,13 +185,13 @@ impl Transport {
         internet(self.ask(|socket| socket.local_addr())?)
     }
 
-    /// The peer's address, of a Unix socket.
+    /// The peer's address, of a Unix socket: nearly every client has none, and is unnamed.
     ///
     /// # Errors
     ///
     /// `Unsupported` for what is no Unix socket; `NotConnected` once the connection is over; the system's.
     pub fn peer_unix_addr(&self) -> io::Result<unix::net::SocketAddr> {
-        unix(self.ask(|socket| socket.peer_addr())?)
+        unix(&self.ask(|socket| socket.peer_addr())?)
     }
 
     /// This end's address, of a Unix socket.
@@ -199,7 +200,7 @@ impl Transport {
     ///
     /// As [`peer_unix_addr`](Self::peer_unix_addr).
     pub fn local_unix_addr(&self) -> io::Result<unix::net::SocketAddr> {
-        unix(self.ask(|socket| socket.local_addr())?)
+        unix(&self.ask(|socket| socket.local_addr())?)
     }
 
     /// Calls `function` with the descriptor, to ask or set options; `None` once the connection is over. To read from it,
@@ -218,8 +219,11 @@ fn internet(address: SockAddr) -> io::Result<SocketAddr> {
     address.as_socket().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "this is no internet socket"))
 }
 
-fn unix(address: SockAddr) -> io::Result<unix::net::SocketAddr> {
-    address.as_unix().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "this is no Unix socket"))
+fn unix(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
+    match address.domain() {
+        Domain::UNIX => unix_name(address),
+        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "this is no Unix socket")),
+    }
 }
 
 /// Whether both are handles to the same one.

@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 
 use innermost::testing::memory_pair;
-use innermost::{ByteWrite, Coroutine, FilePart, Step, pipe};
+use innermost::{Attempt, ByteWrite, Coroutine, FilePart, Step, pipe};
 
-use crate::support::{CHUNK, Sender, file_of, io_error, new_loop, pair, pattern};
+use crate::support::{CHUNK, Sender, file_of, io_error, new_loop, pair, pattern, send};
 #[cfg(target_os = "linux")]
-use crate::support::{read_now, reading, send};
+use crate::support::{read_now, reading};
 
 #[test]
 fn where_only_the_kernel_may_and_cannot_that_is_an_error_and_nothing_is_sent() {
@@ -34,6 +34,38 @@ fn a_stream_in_memory_needs_no_loop() {
     assert!(matches!(near.send_file(&mut part).resume(Ok(())), Ok(Step::Return(3))));
     let mut nothing = FilePart::new(file_of(b""));
     assert!(matches!(near.send_file(&mut nothing).resume(Ok(())), Ok(Step::Return(0))));
+}
+
+/// Takes all, and says that it was more.
+struct Boaster;
+
+impl ByteWrite for Boaster {
+    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+        Ok(Step::Return(bytes.len() + 1))
+    }
+
+    fn attempt_write_eof(&self) -> Attempt<()> {
+        Ok(Step::Return(()))
+    }
+}
+
+#[test]
+fn no_more_is_sent_than_there_is_whatever_a_stream_says() {
+    for (part, sent) in [(FilePart::new(file_of(b"abc")).count(2), 2), (FilePart::new(file_of(b"abc")), 3)] {
+        let mut part = part;
+        let Ok(Step::Return(count)) = Boaster.send_file(&mut part).resume(Ok(())) else { panic!("it takes all") };
+        assert_eq!((count, part.sent()), (sent, sent));
+    }
+}
+
+#[test]
+fn behind_any_file_there_is_nothing_to_send() {
+    let (near, _far) = memory_pair();
+    let mut part = FilePart::new(file_of(b"abc")).offset(u64::MAX);
+    assert!(matches!(near.send_file(&mut part).resume(Ok(())), Ok(Step::Return(0))));
+    let (near, _far) = pair();
+    let (part, sent) = send(&new_loop(), near, part.offset(u64::MAX).count(1));
+    assert_eq!((sent.expect("it ends well"), part.sent()), (0, 0));
 }
 
 /// The process's own memory is a file that can be read, at the addresses as offsets, and that the kernel sends nowhere.

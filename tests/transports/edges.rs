@@ -3,12 +3,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::Watched;
+use innermost::{UnixListener, Watched};
 
 use crate::support::{Echo, Recorder, any, new_loop, pair, run_turns, run_until, taken};
 
@@ -154,6 +156,38 @@ fn where_no_unix_socket_is_the_path_is_said() {
     let serving = event_loop.create_unix_server(|| Echo, &long);
     let raised = event_loop.run_until_complete(serving).unwrap_err();
     assert!(raised.to_string().starts_with("cannot bind to xxx"), "{raised}");
+}
+
+// To the kernel, the path would end there.
+#[test]
+fn a_unix_path_with_a_zero_byte_in_it_is_refused_and_nothing_is_made() {
+    let (event_loop, _) = new_loop();
+    let before = std::env::temp_dir().join(format!("innermost.{}.cut", std::process::id()));
+    let path = format!("{}\0short", before.display());
+    let expect = |raised: &dyn std::fmt::Display| {
+        let raised = raised.to_string();
+        assert!(raised.ends_with("the path has a zero byte in it"), "{raised}");
+    };
+    expect(&event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &path)).unwrap_err());
+    expect(&event_loop.create_unix_connection(|| Echo, &path).unwrap_err());
+    expect(&event_loop.run_until_complete(innermost::UnixStream::connect(&path)).unwrap_err());
+    expect(&UnixListener::bind(&path).unwrap_err());
+    assert!(!before.exists());
+}
+
+// A zero byte in front makes a name that is no file's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_unix_server_may_have_an_abstract_name() {
+    let (event_loop, _) = new_loop();
+    let name = format!("\0innermost.{}.abstract\0server", std::process::id());
+    let server = event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &name)).expect("it is free");
+    let connecting = event_loop.create_unix_connection(|| Echo, &name).expect("it is short enough");
+    let transport = event_loop.run_until_complete(connecting).expect("it listens");
+    let peer = transport.peer_unix_addr().expect("it is connected");
+    assert_eq!(peer.as_abstract_name(), Some(&name.as_bytes()[1..]));
+    assert!(transport.local_unix_addr().expect("it is connected").is_unnamed());
+    server.close();
 }
 
 // E20. A backlog that is full is waited for, as by `UnixStream::connect`.
