@@ -67,35 +67,34 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
         if_none_match: None,
         if_modified_since: None,
     };
-    let mut has_host = false;
+    let (mut hosts, mut close) = (0, false);
     for field in head.headers.iter() {
-        has_host |= field.name.eq_ignore_ascii_case("host");
-        request.take_field(field.name, field.value)?;
+        hosts += usize::from(field.name.eq_ignore_ascii_case("host"));
+        close |= request.take_field(field.name, field.value)?;
     }
-    if !has_host && !is_http_10 {
+    if hosts > 1 || hosts == 0 && !is_http_10 {
         return Err(Status::BAD_REQUEST);
     }
+    request.keep_alive &= !close;
     Ok(Some((request, length)))
 }
 
 impl Request {
-    fn take_field(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+    /// Gives whether the connection is to be closed, whatever the other fields say.
+    fn take_field(&mut self, name: &str, value: &[u8]) -> Result<bool, Status> {
         let value = std::str::from_utf8(value).unwrap_or_default().trim();
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         if is("connection") {
-            for option in value.split(',').map(str::trim) {
-                self.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
-                if option.eq_ignore_ascii_case("close") {
-                    self.keep_alive = false;
-                    break;
-                }
-            }
+            let has = |wanted: &str| value.split(',').any(|option| option.trim().eq_ignore_ascii_case(wanted));
+            self.keep_alive |= has("keep-alive");
+            return Ok(has("close"));
         } else if is("content-length") {
             // Nothing here takes a body, and to read what nobody wants would be a service to nobody.
-            match value.parse::<u64>() {
-                Ok(0) => {}
-                Ok(_) => return Err(Status::CONTENT_TOO_LARGE),
-                Err(_) => return Err(Status::BAD_REQUEST),
+            // Rust would take a sign as well.
+            match value.parse::<u64>().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit())) {
+                Some(0) => {}
+                Some(_) => return Err(Status::CONTENT_TOO_LARGE),
+                None => return Err(Status::BAD_REQUEST),
             }
         } else if is("transfer-encoding") {
             return Err(Status::CONTENT_TOO_LARGE);
@@ -108,7 +107,7 @@ impl Request {
         } else if is("if-modified-since") {
             self.if_modified_since = HttpDate::parse(value);
         }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -123,11 +122,13 @@ fn method(name: &str) -> Result<Method, Status> {
 
 /// From `/a%20b/c?d`, or `http://host/a%20b/c?d`, the path `a b/c`, and whether there is a slash behind it.
 fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
-    let target = match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
-        None => target,
-    };
     let target = target.split(['?', '#']).next().unwrap_or_default();
+    let target = match target.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
+            rest.find('/').map_or("/", |start| &rest[start..])
+        }
+        _ => target,
+    };
     let segments = target.strip_prefix('/').ok_or(Status::BAD_REQUEST)?.split('/');
     let mut path = Some(PathBuf::new());
     for segment in segments {

@@ -5,6 +5,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io;
@@ -408,6 +409,22 @@ impl Resident for Endpoint {
         let socket = self.socket.take();
         drop(socket);
         self.event_loop.scheduler().drop_each([self.protocol.set(None)]);
+    }
+}
+
+/// Whether both are handles to the same one.
+impl PartialEq for DatagramTransport {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for DatagramTransport {}
+
+/// As [`PartialEq`]: by which it is.
+impl Hash for DatagramTransport {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
     }
 }
 

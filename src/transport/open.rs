@@ -3,6 +3,8 @@
 use core::fmt;
 use std::boxed::Box;
 
+use socket2::SockRef;
+
 use super::Transport;
 use super::connection::{Connection, Ways};
 use super::io::Io;
@@ -29,7 +31,9 @@ impl Factory {
     ) -> Result<Opening<Transport>, Exception> {
         io.register_in(event_loop, Readiness::WRITABLE)?;
         let factory = self.0.take().expect("a transport is made once: the coroutine has ended after that");
-        let transport = Connection::start(event_loop.clone(), io, factory(), ways, None, None);
+        // Asked now: of a connection that its peer has reset, the system does not know it any more.
+        let peer = SockRef::from(io.get()).peer_addr().ok().and_then(|peer| peer.as_socket());
+        let transport = Connection::start(event_loop.clone(), io, factory(), ways, peer, None);
         Ok(Opening::new(transport))
     }
 }

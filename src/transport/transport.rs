@@ -1,6 +1,7 @@
 //! [`Transport`]: the handle to a stream.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -164,11 +165,11 @@ impl Drop for Over<'_> {
 
 /// What it is made of: asyncio's `get_extra_info`, with types.
 impl Transport {
-    /// The peer's address.
+    /// The peer's address. It is known for as long as the transport is, also when the connection is lost.
     ///
     /// # Errors
     ///
-    /// `Unsupported` for what is no internet socket; the system's.
+    /// `Unsupported` for what is no internet socket; the system's: `NotConnected` for one that never was.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self.0.peer {
             Some(peer) => Ok(peer),
@@ -180,7 +181,7 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// As [`peer_addr`](Self::peer_addr), and `NotConnected` once the connection is over.
+    /// `Unsupported` for what is no internet socket; `NotConnected` once the connection is over; the system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         internet(self.ask(|socket| socket.local_addr())?)
     }
@@ -234,6 +235,13 @@ impl PartialEq for Transport {
 }
 
 impl Eq for Transport {}
+
+/// As [`PartialEq`]: by which it is, not by what it is connected to.
+impl Hash for Transport {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
+    }
+}
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

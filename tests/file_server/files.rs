@@ -25,8 +25,10 @@ fn names_are_decoded_and_typed_by_their_endings() {
         let answer = get(server.address, path, &[]);
         assert_eq!((answer.status, answer.text(), answer.field("Content-Type")), (200, name, Some(media_type)));
     }
-    let absolute = get(server.address, "http://elsewhere/a%20b.html", &[]);
+    let absolute = get(server.address, "HTTP://elsewhere/a%20b.html", &[]);
     assert_eq!((absolute.status, absolute.text()), (200, "a b.html"));
+    let root = get(server.address, "http://elsewhere?/a%20b.html", &[]);
+    assert!(root.text().contains("<h1>/</h1>"), "{root:?}");
     server.stop();
 }
 

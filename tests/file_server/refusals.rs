@@ -21,6 +21,8 @@ fn what_is_no_good_is_refused_with_its_status_and_the_connection_ends() {
         (400, format!("GET /%+1 HTTP/1.1\r\n{host}\r\n")),
         (400, format!("GET /a%00 HTTP/1.1\r\n{host}\r\n")),
         (400, format!("GET /a HTTP/1.1\r\n{host}Content-Length: x\r\n\r\n")),
+        (400, format!("GET /a HTTP/1.1\r\n{host}Content-Length: +0\r\n\r\n")),
+        (400, format!("GET /a HTTP/1.1\r\n{host}{host}\r\n")),
         (400, format!("GET /a HTTP/1.1\r\n{host}No colon\r\n\r\n")),
         (400, "\u{16}\u{3}\u{1}\0\u{1}\0\r\n\r\n".into()),
         (405, format!("POST /a HTTP/1.1\r\n{host}Content-Length: 3\r\n\r\nabc")),

@@ -40,7 +40,7 @@ fn one_connection_serves_many_requests_until_it_is_asked_to_close() {
             assert_eq!(head.field("Content-Length"), Some(&*expected.len().to_string()));
         }
     }
-    client.ask("GET /a", &["Connection: close"]);
+    client.ask("GET /a", &["Connection: close", "Connection: keep-alive"]);
     let last = client.answer();
     assert_eq!((last.text(), last.field("Connection")), ("first", Some("close")));
     client.expect_end();

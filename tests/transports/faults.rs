@@ -132,6 +132,27 @@ fn a_reset_at_every_byte_of_an_exchange_ends_its_connection_and_nothing_else() {
     event_loop.run_until_complete(server.wait_closed()).expect("all are over");
 }
 
+// asyncio's `get_extra_info('peername')`: to say who is gone.
+#[test]
+fn the_peers_address_is_known_when_the_peer_has_reset_the_connection_and_after_that() {
+    let (event_loop, events) = new_loop();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    let log = Rc::clone(&events);
+    let protocol = Recorder::new("", &events).reacting(move |transport, event| {
+        if event.starts_with("lost") {
+            log.borrow_mut().push(format!("it was {}", transport.peer_addr().expect("it is known")));
+        }
+    });
+    let transport = connected(event_loop.create_connection(|| protocol, address), &event_loop);
+    let far = listener.accept().expect("it has connected").0;
+    reset(&far);
+    drop(far);
+    run_until_lost(&event_loop, &transport);
+    assert_eq!(taken(&events).last(), Some(&format!("it was {address}")));
+    assert_eq!(transport.peer_addr().expect("it is known"), address);
+}
+
 // V3
 #[test]
 fn a_server_that_is_closed_while_connections_wait_in_its_backlog_lets_go_of_them() {
