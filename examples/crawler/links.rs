@@ -9,10 +9,13 @@ pub(crate) struct Link {
     pub(crate) leads_on: bool,
 }
 
-/// Each `href` and `src`, in the order of the page.
+/// How many links of a page are of interest. What has more is no page that anybody has written.
+pub(crate) const LINKS: usize = 10_000;
+
+/// Each `href` and `src`, in the order of the page, up to [`LINKS`].
 pub(crate) fn links(page: &str) -> Vec<Link> {
     let (mut links, mut rest) = (Vec::new(), page);
-    while let Some(start) = rest.find('<') {
+    while let Some(start) = rest.find('<').filter(|_| links.len() < LINKS) {
         rest = &rest[start + 1..];
         if let Some(comment) = rest.strip_prefix("!--") {
             rest = comment.split_once("-->").map_or("", |(_, rest)| rest);
@@ -29,6 +32,9 @@ pub(crate) fn links(page: &str) -> Vec<Link> {
                 "src" => matches!(name.as_str(), "iframe" | "frame"),
                 _ => return,
             };
+            if links.len() == LINKS {
+                return;
+            }
             links.push(Link { text: unescaped(value), leads_on });
         });
         // What looks like a tag in there is text.

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// How long an address may be: each link of a page is kept with those of the page and of what it leads to.
+const LONGEST: usize = 2048;
+
 /// Where a page is. Two that are equal are the same page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Url {
@@ -19,14 +22,14 @@ pub(crate) struct Url {
 impl Url {
     /// Reads an absolute address.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = clean(text);
+        let text = clean(text)?;
         let (scheme, rest) = split_scheme(&text)?;
         Self::with_authority(scheme, rest.strip_prefix("//")?)
     }
 
     /// What a link on this page leads to; `None` where that is no page (`mailto:`, `javascript:`) or makes no sense.
     pub(crate) fn join(&self, link: &str) -> Option<Self> {
-        let link = clean(link);
+        let link = clean(link)?;
         if let Some((scheme, rest)) = split_scheme(&link) {
             return Self::with_authority(scheme, rest.strip_prefix("//")?);
         }
@@ -42,7 +45,8 @@ impl Url {
             // Beside this page.
             Some(_) => format!("{}{link}", &path[..=path.rfind('/').unwrap_or(0)]),
         };
-        Some(Self { target: normal(&target), ..self.clone() })
+        let target = normal(&target);
+        (target.len() <= LONGEST).then(|| Self { target, ..self.clone() })
     }
 
     fn with_authority(scheme: &str, rest: &str) -> Option<Self> {
@@ -122,8 +126,11 @@ impl fmt::Display for Url {
 }
 
 /// Leaves out what browsers leave out, and writes with `%` what must not stand in a request: a line break from a page
-/// would begin another field of it.
-fn clean(text: &str) -> String {
+/// would begin another field of it. `None` for what is too long.
+fn clean(text: &str) -> Option<String> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let mut cleaned = String::with_capacity(text.len());
     for byte in text.trim_matches(|letter: char| letter <= ' ').bytes() {
         match byte {
@@ -135,7 +142,7 @@ fn clean(text: &str) -> String {
             _ => cleaned.push_str(&format!("%{byte:02X}")),
         }
     }
-    cleaned
+    Some(cleaned)
 }
 
 /// The scheme, without its colon, and the rest.

@@ -7,12 +7,23 @@ use innermost::{
 
 use crate::body::{Body, BodyError, Chunk, Length};
 use crate::http::{Answer, Exchange, PAGE};
-use crate::links::links;
+use crate::links::{LINKS, links};
 use crate::url::Url;
 
 fn joined(page: &str, link: &str) -> String {
     let page = Url::parse(page).expect("an address");
     page.join(link).map_or_else(|| "none".to_owned(), |url| url.to_string())
+}
+
+// A page of some megabytes would otherwise come to gigabytes of addresses, each as long as its own.
+#[test]
+fn what_is_too_long_or_too_much_is_left_out() {
+    let long = format!("http://a/{}/", "x".repeat(2000));
+    assert_eq!(joined(&long, "short"), format!("{long}short"));
+    assert_eq!(joined(&long, &"y".repeat(100)), "none");
+    assert_eq!(joined("http://a/", &"y".repeat(3000)), "none");
+    assert!(Url::parse(&format!("http://a/{}", "x".repeat(3000))).is_none());
+    assert_eq!(links(&"<a href=x href=y>".repeat(LINKS)).len(), LINKS);
 }
 
 /// RFC 3986, section 5.4, without what `http` has not.

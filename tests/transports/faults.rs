@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use innermost::{EventLoop, Protocol, Transport};
 
-use crate::support::{Echo, any, connected, echo_server, new_loop, run_turns, run_until, taken};
+use crate::support::{
+    Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until, run_until_lost, taken,
+};
 
 /// Keeps a handle to its own transport, as many programs do: a circle.
 struct Circle {

@@ -1,5 +1,6 @@
 //! From `connection_made` to `connection_lost`.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -17,6 +18,7 @@ fn what_is_sent_to_an_echo_server_comes_back_and_each_end_is_told_in_order() {
     });
     let client = connected(event_loop.create_connection(|| protocol, address), &event_loop);
     assert_eq!(client.peer_addr().expect("it is known"), address);
+    assert_eq!(HashSet::from([client.clone(), client.clone()]).len(), 1);
     let watched = client.clone();
     run_until(&event_loop, move || watched.local_addr().is_err());
     assert_eq!(taken(&events), ["made", "data hello", "lost None"]);
