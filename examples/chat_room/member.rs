@@ -136,9 +136,7 @@ impl Member {
                 }
                 Err(why) => visit.hear(&format!("{why}: what is your name?")),
             },
-            (Line::Whole(text), Some(_)) if text == "/who" => {
-                visit.hear(&format!("here are {}", visit.names().join(", ")));
-            }
+            (Line::Whole(text), Some(_)) if text == "/who" => visit.hear_who(),
             (Line::Whole(text), Some(_)) if text.starts_with('/') => visit.hear("there are /who and /quit"),
             (Line::Whole(text), Some(name)) => visit.say(&name, &text),
             (Line::TooLong | Line::End, _) => visit.hear(&format!("nobody heard that: a line has {LENGTH} bytes")),

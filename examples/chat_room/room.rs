@@ -26,6 +26,8 @@ pub(crate) struct Room {
     patience: Duration,
     /// By number, in the order in which they came.
     seats: RefCell<BTreeMap<u64, Seat>>,
+    /// The line that says who is here, until that changes. It is long, and shared by all who ask and do not read it.
+    who: RefCell<Option<Rc<str>>>,
     last: Cell<u64>,
     closing: Cell<bool>,
 }
@@ -42,7 +44,13 @@ struct Seat {
 
 impl Room {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { patience, seats: RefCell::default(), last: Cell::new(0), closing: Cell::new(false) }
+        Self {
+            patience,
+            seats: RefCell::default(),
+            who: RefCell::default(),
+            last: Cell::new(0),
+            closing: Cell::new(false),
+        }
     }
 
     pub(crate) fn patience(&self) -> Duration {
@@ -93,6 +101,12 @@ impl Room {
         }
     }
 
+    fn say_who(&self) -> Rc<str> {
+        let seats = self.seats.borrow();
+        let names: Vec<&str> = seats.values().filter_map(|seat| seat.name.as_deref()).collect();
+        format!("* here are {}\n", names.join(", ")).into()
+    }
+
     fn tell_members_but(&self, number: u64, line: Rc<str>) {
         self.tell(|other, seat| other != number && seat.name.is_some(), line);
     }
@@ -124,6 +138,7 @@ impl Visit {
             seat.name = Some(name.into());
         }
         drop(seats);
+        self.room.who.take();
         self.room.tell_members_but(self.number, format!("* {name} has joined\n").into());
         Ok(())
     }
@@ -133,9 +148,10 @@ impl Visit {
         self.room.seats.borrow().get(&self.number)?.name.clone()
     }
 
-    /// Everybody who has a name, in the order in which they came.
-    pub(crate) fn names(&self) -> Vec<Rc<str>> {
-        self.room.seats.borrow().values().filter_map(|seat| seat.name.clone()).collect()
+    /// Tells this one who has a name, in the order in which they came.
+    pub(crate) fn hear_who(&self) {
+        let line = self.room.who.borrow_mut().get_or_insert_with(|| self.room.say_who()).clone();
+        self.room.tell(|number, _| number == self.number, line);
     }
 
     /// Says something to all others.
@@ -156,6 +172,7 @@ impl Drop for Visit {
         let Some(Seat { name, outbox, is_slow, .. }) = seat else { return };
         // What is in it is written to the end.
         outbox.shutdown(Shutdown::Drain);
+        self.room.who.take();
         if let Some(name) = name
             && !self.room.is_closing()
         {

@@ -55,6 +55,25 @@ fn who_does_not_read_is_dropped_while_the_others_talk_on() {
     room.close();
 }
 
+/// A question of five bytes has an answer of eight kilobytes here, and who asks need not read it.
+#[test]
+fn who_is_here_is_one_line_however_often_somebody_asks() {
+    let room = Room::open();
+    let members: Vec<_> =
+        (0..100).map(|number| room.member(&format!("{}{number:04}", "\u{10400}".repeat(16)))).collect();
+    let mut alice = room.member("alice");
+    let mut curious = room.member("curious");
+    alice.expect("* curious has joined");
+    let memory = room.process.memory();
+    curious.send(&b"/who\n".repeat(1900));
+    curious.say("that was all");
+    alice.expect("curious: that was all");
+    let more = room.process.memory().saturating_sub(memory);
+    assert!(more < 4 << 20, "{more} bytes");
+    drop((members, alice, curious));
+    room.close();
+}
+
 #[test]
 fn five_hundred_members_hear_each_other_and_leave_nothing_behind() {
     const MEMBERS: usize = 500;
