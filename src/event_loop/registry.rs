@@ -193,7 +193,8 @@ fn not_registered(error: io::Error) -> Exception {
             "this descriptor is registered already: a socket, a transport or another `Watched` of this loop has it"
         }
         io::ErrorKind::PermissionDenied => {
-            "a regular file or a directory cannot be waited for: it is always ready. Use a thread: `to_thread`"
+            "a regular file, a directory, or a device such as /dev/null cannot be waited for: it is always ready. Use a \
+             thread: `to_thread`"
         }
         _ => "registering a descriptor",
     };

@@ -41,7 +41,8 @@ impl LoopHandle {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// Raises `ValueError` for anything else, such as a file.
+    /// Raises `ValueError` for anything else, such as a file; the selector's error for a device that it cannot wait for, as
+    /// epoll cannot for `/dev/null`.
     pub fn connect_read_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
@@ -53,7 +54,8 @@ impl LoopHandle {
     /// Writes to a pipe, a socket or a character device. Where nobody is left to read, the transport closes it, with
     /// `BrokenPipe` if something waited to be written. asyncio's `connect_write_pipe`.
     ///
-    /// Raises `ValueError` for anything else, such as a file.
+    /// Raises `ValueError` for anything else, such as a file; the selector's error for a device that it cannot wait for, as
+    /// epoll cannot for `/dev/null`.
     pub fn connect_write_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,

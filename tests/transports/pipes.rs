@@ -63,6 +63,17 @@ fn a_file_is_refused() {
     assert_eq!(refused.to_string(), "Pipe transport is for pipes/sockets/character devices only.");
 }
 
+// Standard input is that where nobody types. `poll` holds it to be ready.
+#[cfg(not(innermost_poll))]
+#[test]
+fn a_device_that_is_always_ready_is_refused_and_why_is_said() {
+    let (event_loop, events) = new_loop();
+    let null = File::open("/dev/null").expect("it is there");
+    let refused = event_loop.connect_read_pipe(move || Recorder::new("", &events), null);
+    let refused = event_loop.run_until_complete(refused).unwrap_err();
+    assert!(refused.notes()[0].contains("a device such as /dev/null cannot be waited for"), "{refused:?}");
+}
+
 /// Has each write to a pipe read by itself: `O_DIRECT`, of `pipe(2)`.
 #[allow(unsafe_code)]
 fn in_packets(pipe: &impl AsRawFd) {
