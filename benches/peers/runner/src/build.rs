@@ -27,9 +27,7 @@ impl Built {
             .collect();
         let executables = build_packages(&packages)?;
         let start = |program| match program {
-            Program::Package(name) => {
-                executables.get(name).cloned().ok_or_else(|| String::from("it does not build: see above"))
-            }
+            Program::Package(name) => executables.get(name).cloned().ok_or_else(|| String::from("it does not build")),
             Program::Nightly => build_nightly(),
             Program::Libuv => build_libuv(),
             Program::Python => find_python("PYTHON", &["python3.14", "python3.13", "python3"], "pass"),
@@ -50,18 +48,18 @@ impl Built {
     }
 }
 
-/// The path of each executable. Cargo goes on when one does not build; and what it has to say, it says.
+/// The path of each executable. Each package is built alone: so its dependencies have the features that it asks for,
+/// and not those that others of the workspace do. What Cargo has to say, it says.
 pub fn build_packages(packages: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
-    if packages.is_empty() {
-        return Ok(BTreeMap::new());
+    let mut built = BTreeMap::new();
+    for (index, package) in packages.iter().enumerate() {
+        println!("building {package} ({} of {})", index + 1, packages.len());
+        let mut command = Command::new("cargo");
+        command.args(["build", "--quiet", "--release", "--locked", "--message-format=json-render-diagnostics"]);
+        let output = command.args(["--package", package]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        built.extend(executables(&String::from_utf8_lossy(&output.stdout)));
     }
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--release", "--locked", "--keep-going", "--message-format=json-render-diagnostics"]);
-    packages.iter().for_each(|package| {
-        command.args(["--package", package]);
-    });
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+    Ok(built)
 }
 
 fn executables(messages: &str) -> BTreeMap<String, String> {
@@ -81,7 +79,7 @@ fn build_nightly() -> Result<String, String> {
     let folder = target().join("nightly");
     let mut command = Command::new("cargo");
     // As it was started with the stable compiler, that is what it would find.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
+    command.env_remove("RUSTUP_TOOLCHAIN");
     command.args(["+nightly", "build", "--release", "--locked", "--manifest-path", "generators/nightly/Cargo.toml"]);
     succeeds(command.arg("--target-dir").arg(&folder))?;
     Ok(folder.join("release/generators-nightly").to_string_lossy().into_owned())

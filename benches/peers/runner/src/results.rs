@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::peers::BOUND;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,14 +81,15 @@ impl Results {
         counted.into_iter().filter_map(|record| record.figures.get(figure).copied()).collect()
     }
 
-    /// All peers, in the order in which they were first measured.
+    /// All peers, in the order in which they were first measured, and the bounds before the others.
     pub fn peers(&self) -> Vec<&str> {
-        let mut peers = Vec::new();
+        let mut peers: Vec<&str> = Vec::new();
         for record in &self.records {
             if !peers.contains(&record.peer.as_str()) {
                 peers.push(&record.peer);
             }
         }
+        peers.sort_by_key(|peer| !peer.starts_with(BOUND));
         peers
     }
 }
@@ -154,5 +156,12 @@ mod tests {
         assert_eq!(results.figures("50x64", "b", "rate"), [3.0]);
         assert!(results.figures("50x64", "c", "rate").is_empty());
         assert_eq!(results.peers(), ["a", "b"]);
+    }
+
+    #[test]
+    fn bounds_come_first_and_the_others_as_they_were_measured() {
+        let records = ["b", "bound: y", "a", "bound: x"].map(|peer| record(peer, 1.0, 0.0)).into();
+        let results = Results { records, ..Results::default() };
+        assert_eq!(results.peers(), ["bound: y", "bound: x", "b", "a"]);
     }
 }

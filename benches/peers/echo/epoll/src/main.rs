@@ -1,109 +1,120 @@
-//! Physical reference: bare edge-triggered epoll, slab of connections, one shared
-//! read buffer, read until a short read, write directly. Second argument `spin`: never sleep.
-struct Conn {
-    fd: i32,
-    out: Vec<u8>, // what a short write left
-    at: usize,
+//! The bound: a bare edge-triggered epoll loop, its connections in a slab, one buffer for all of them. It reads until a
+//! read is short, and writes at once. With `spin` as the second argument, it never sleeps.
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, RawFd};
+
+struct Connection {
+    stream: TcpStream,
+    /// What a short write has left.
+    left: Vec<u8>,
 }
 
-unsafe fn flush(c: &mut Conn) -> bool {
-    while c.at < c.out.len() {
-        let r = libc::write(c.fd, c.out[c.at..].as_ptr() as _, c.out.len() - c.at);
-        if r < 0 {
-            return std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock;
+impl Connection {
+    fn ready(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        while !self.left.is_empty() {
+            let Some(written) = unless_blocked(self.stream.write(&self.left))? else { return Ok(true) };
+            self.left.drain(..written);
         }
-        c.at += r as usize;
-    }
-    c.out.clear();
-    c.at = 0;
-    true
-}
-
-/// false: close
-unsafe fn ready(c: &mut Conn, buf: &mut [u8]) -> bool {
-    if !c.out.is_empty() {
-        if !flush(c) {
-            return false;
-        }
-        if !c.out.is_empty() {
-            return true;
-        }
-    }
-    loop {
-        let n = libc::read(c.fd, buf.as_mut_ptr() as _, buf.len());
-        if n <= 0 {
-            return n < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock;
-        }
-        let n = n as usize;
-        let w = libc::write(c.fd, buf.as_ptr() as _, n);
-        let w = if w < 0 {
-            if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
-                return false;
+        loop {
+            let Some(count) = unless_blocked(self.stream.read(buffer))? else { return Ok(true) };
+            if count == 0 {
+                return Ok(false);
             }
-            0
-        } else {
-            w as usize
-        };
-        if w < n {
-            c.out.extend_from_slice(&buf[w..n]);
-            return true; // EPOLLOUT edge brings us back
+            let written = unless_blocked(self.stream.write(&buffer[..count]))?.unwrap_or(0);
+            if written < count {
+                self.left.extend_from_slice(&buffer[written..count]);
+                return Ok(true); // it will be told when there is room
+            }
+            if count < buffer.len() {
+                return Ok(true);
+            }
         }
-        if n < buf.len() {
-            return true;
+    }
+}
+
+fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+struct Epoll(OwnedFd);
+
+impl Epoll {
+    fn new() -> Self {
+        // SAFETY: takes no pointer; the descriptor is new and nobody else's.
+        Self(unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) })
+    }
+
+    fn add(&self, fd: RawFd, events: i32, token: u64) {
+        let mut event = libc::epoll_event { events: events as u32, u64: token };
+        // SAFETY: `event` is readable.
+        let added = unsafe { libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
+        assert_eq!(added, 0, "{}", io::Error::last_os_error());
+    }
+
+    fn wait<'a>(&self, events: &'a mut [libc::epoll_event], timeout: i32) -> &'a [libc::epoll_event] {
+        let room = events.len() as i32;
+        // SAFETY: there is room for so many events.
+        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), room, timeout) };
+        &events[..count.max(0) as usize]
+    }
+}
+
+const LISTENER: u64 = u64::MAX;
+
+#[derive(Default)]
+struct Slab {
+    connections: Vec<Option<Connection>>,
+    free: Vec<usize>,
+}
+
+impl Slab {
+    fn accept(&mut self, listener: &TcpListener, epoll: &Epoll) {
+        while let Ok((stream, _)) = listener.accept() {
+            if stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).is_err() {
+                continue;
+            }
+            let index = self.free.pop().unwrap_or_else(|| {
+                self.connections.push(None);
+                self.connections.len() - 1
+            });
+            let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+            epoll.add(stream.as_raw_fd(), events, index as u64);
+            self.connections[index] = Some(Connection { stream, left: Vec::new() });
+        }
+    }
+
+    fn ready(&mut self, index: usize, events: u32, buffer: &mut [u8]) {
+        let Some(connection) = &mut self.connections[index] else { return };
+        // What is told right after it was added: there is room, and nothing to write.
+        if events == libc::EPOLLOUT as u32 && connection.left.is_empty() {
+            return;
+        }
+        if !connection.ready(buffer).unwrap_or(false) {
+            self.connections[index] = None;
+            self.free.push(index);
         }
     }
 }
 
 fn main() {
-    use std::os::fd::IntoRawFd;
-    let l = common::listen(common::port_argument()).into_raw_fd();
-    let wait = if std::env::args().nth(2).as_deref() == Some("spin") { 0 } else { -1 };
+    let listener = common::listen(common::port_argument());
+    let timeout = if std::env::args().nth(2).as_deref() == Some("spin") { 0 } else { -1 };
+    let epoll = Epoll::new();
+    epoll.add(listener.as_raw_fd(), libc::EPOLLIN, LISTENER);
     common::ready();
-    let mut slab: Vec<Option<Conn>> = Vec::new();
-    let mut free: Vec<usize> = Vec::new();
-    let mut buf = vec![0u8; 65536];
-    let mut evs: Vec<libc::epoll_event> = vec![libc::epoll_event { events: 0, u64: 0 }; 1024];
-    unsafe {
-        let ep = libc::epoll_create1(0);
-        let mut ev = libc::epoll_event { events: libc::EPOLLIN as u32, u64: u64::MAX };
-        libc::epoll_ctl(ep, libc::EPOLL_CTL_ADD, l, &mut ev);
-        loop {
-            let n = libc::epoll_wait(ep, evs.as_mut_ptr(), 1024, wait);
-            for i in 0..n.max(0) as usize {
-                let k = evs[i].u64;
-                if k == u64::MAX {
-                    loop {
-                        let fd = libc::accept4(l, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_NONBLOCK);
-                        if fd < 0 {
-                            break;
-                        }
-                        let one: i32 = 1;
-                        libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &one as *const _ as _, 4);
-                        let s = free.pop().unwrap_or_else(|| {
-                            slab.push(None);
-                            slab.len() - 1
-                        });
-                        slab[s] = Some(Conn { fd, out: Vec::new(), at: 0 });
-                        let mut ev = libc::epoll_event {
-                            events: (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET) as u32,
-                            u64: s as u64,
-                        };
-                        libc::epoll_ctl(ep, libc::EPOLL_CTL_ADD, fd, &mut ev);
-                    }
-                    continue;
-                }
-                // the edge right after ADD carries EPOLLOUT alone: nothing to do
-                if evs[i].events == libc::EPOLLOUT as u32 && slab[k as usize].as_ref().is_some_and(|c| c.out.is_empty())
-                {
-                    continue;
-                }
-                if let Some(c) = slab[k as usize].as_mut() {
-                    if !ready(c, &mut buf) {
-                        libc::close(c.fd);
-                        slab[k as usize] = None;
-                        free.push(k as usize);
-                    }
-                }
+    let mut slab = Slab::default();
+    let mut buffer = vec![0; 65_536];
+    let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; 1024];
+    loop {
+        for event in epoll.wait(&mut events, timeout) {
+            match event.u64 {
+                LISTENER => slab.accept(&listener, &epoll),
+                index => slab.ready(index as usize, event.events, &mut buffer),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Bare io_uring reference: multishot accept, multishot recv into a provided-buffer
+//! A bound: a bare io_uring loop: multishot accept, multishot recv into a provided-buffer
 //! ring, one send in flight per connection, SINGLE_ISSUER | DEFER_TASKRUN.
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use std::collections::VecDeque;
@@ -21,24 +21,25 @@ struct Bufs {
     tail: u16,
 }
 impl Bufs {
-    unsafe fn give(&mut self, bid: u16) {
-        let e = &mut *self.ring.add((self.tail & (NBUF - 1)) as usize);
-        e.set_addr(self.mem.add(bid as usize * BSZ) as u64);
+    fn give(&mut self, bid: u16) {
+        // SAFETY: both indices are below the number of buffers, and nobody else writes to the ring.
+        let (e, addr) =
+            unsafe { (&mut *self.ring.add((self.tail & (NBUF - 1)) as usize), self.mem.add(bid as usize * BSZ)) };
+        e.set_addr(addr as u64);
         e.set_len(BSZ as u32);
         e.set_bid(bid);
         self.tail = self.tail.wrapping_add(1);
     }
-    unsafe fn publish(&self) {
-        let t = types::BufRingEntry::tail(self.ring) as *const AtomicU16;
-        (*t).store(self.tail, Ordering::Release);
+    fn publish(&self) {
+        // SAFETY: the ring is mapped for as long as the program runs.
+        unsafe { (*types::BufRingEntry::tail(self.ring).cast::<AtomicU16>()).store(self.tail, Ordering::Release) };
     }
 }
 
 fn push(r: &mut IoUring, e: squeue::Entry) {
-    unsafe {
-        while r.submission().push(&e).is_err() {
-            r.submit().unwrap();
-        }
+    // SAFETY: what an entry points to, a buffer, stays where it is for as long as the program runs.
+    while unsafe { r.submission().push(&e) }.is_err() {
+        r.submit().unwrap();
     }
 }
 const ACCEPT: u64 = 1 << 62;
@@ -79,12 +80,10 @@ fn main() {
         r.submitter().register_buf_ring_with_flags(ring as u64, NBUF, 0, 0).unwrap();
         Bufs { ring: ring as _, mem: mem as _, tail: 0 }
     };
-    unsafe {
-        for i in 0..NBUF {
-            b.give(i);
-        }
-        b.publish();
+    for i in 0..NBUF {
+        b.give(i);
     }
+    b.publish();
     let accept = opcode::AcceptMulti::new(types::Fd(l)).build().user_data(ACCEPT);
     push(&mut r, accept.clone());
     common::ready();
@@ -127,7 +126,7 @@ fn main() {
                 if res > 0 && at + (res as u32) < end {
                     c.q.front_mut().unwrap().1 += res as u32;
                 } else {
-                    unsafe { b.give(bid) };
+                    b.give(bid);
                     c.q.pop_front();
                     if res <= 0 {
                         c.open = false;
@@ -138,7 +137,7 @@ fn main() {
                     if res > 0 {
                         c.q.push_back((bid, 0, res as u32));
                     } else {
-                        unsafe { b.give(bid) };
+                        b.give(bid);
                     }
                 }
                 if !cqueue::more(fl) {
@@ -154,7 +153,7 @@ fn main() {
                 next_send(&mut r, &b, c, k);
             } else if !c.sending && !c.armed && c.fd >= 0 {
                 for (bid, _, _) in c.q.drain(..) {
-                    unsafe { b.give(bid) };
+                    b.give(bid);
                 }
                 unsafe { libc::close(c.fd) };
                 c.fd = -1;
@@ -163,7 +162,7 @@ fn main() {
                 unsafe { libc::shutdown(c.fd, libc::SHUT_RDWR) };
             }
         }
-        unsafe { b.publish() };
+        b.publish();
         for k in rearm.drain(..) {
             slab[k].armed = true;
             arm(&mut r, k, slab[k].fd);

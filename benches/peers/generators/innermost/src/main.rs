@@ -103,7 +103,10 @@ fn boxed(count: u64) -> Boxed {
 
 #[inline]
 fn numbers<C: Coroutine<Yield = u64, Input = ()>>(coroutine: C) -> impl Iterator<Item = u64> {
-    Generator::new(coroutine).map(|number| number.expect("nothing raises here"))
+    Generator::new(coroutine).map(|number| match number {
+        Ok(number) => number,
+        Err(_) => unreachable!("nothing raises here"),
+    })
 }
 
 fn create(n: u64) {

@@ -13,8 +13,15 @@ use crate::{Failure, machine};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How many operations are enough to see that all runs.
-const QUICK: u64 = 20_000;
+/// How many operations are enough to see that all runs. How deep a delegation is stands for itself: programs take fewer
+/// items of those that are deep.
+fn quick_count(bench: &str) -> u64 {
+    match bench {
+        "depth" => 0,
+        "resume" => 2_000_000,
+        _ => 20_000,
+    }
+}
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>], benches: &[&str]) -> Result<(), Failure> {
     let options = run.options;
@@ -34,8 +41,7 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>], benches: &[&st
 }
 
 fn once(peer: &Startable<'_>, bench: &str, quick: bool, round: u32) -> Result<Vec<Record>, Failure> {
-    // How deep a delegation is stands for itself: programs take fewer items of those that are deep.
-    let usual = if quick && bench != "depth" { QUICK } else { 0 };
+    let usual = if quick { quick_count(bench) } else { 0 };
     let count = peer.peer.most.filter(|_| ALL_AT_ONCE.contains(&bench)).unwrap_or(usual);
     let words = peer.words(&[bench.into(), count.to_string()]);
     let output = run_program(&on_core(machine::server_and_client().1, &words), LIMIT)?;

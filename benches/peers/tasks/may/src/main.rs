@@ -37,20 +37,6 @@ fn run(b: &str, n: u64) {
             }
             t.done(P, b, n);
         }
-        "call_soon" => {
-            let n = or(n, 1_000_000) / 1000 * 1000;
-            let t = start();
-            while CNT.load(Relaxed) < n {
-                let target = CNT.load(Relaxed) + 1000;
-                for _ in 0..1000 {
-                    drop(may::go!(|| bump()));
-                }
-                while CNT.load(Relaxed) < target {
-                    coroutine::yield_now();
-                }
-            }
-            t.done(P, b, n);
-        }
         "yield_one" => {
             let n = or(n, 5_000_000);
             let t = start();
