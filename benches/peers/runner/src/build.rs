@@ -21,13 +21,13 @@ impl Built {
         let mut programs: Vec<_> = peers.iter().map(|peer| peer.program).collect();
         programs.sort_unstable();
         programs.dedup();
-        let packages: Vec<_> = programs
-            .iter()
-            .filter_map(|program| if let Program::Package(name) = program { Some(*name) } else { None })
-            .collect();
+        let mut packages: Vec<_> = programs.iter().filter_map(Program::package).collect();
+        packages.dedup();
         let executables = build_packages(&packages)?;
         let start = |program| match program {
-            Program::Package(name) => executables.get(name).cloned().ok_or_else(|| String::from("it does not build")),
+            Program::Package(_, name) => {
+                executables.get(name).cloned().ok_or_else(|| String::from("it does not build"))
+            }
             Program::Nightly => build_nightly(),
             Program::Libuv => build_libuv(),
             Program::Python => find_python("PYTHON", &["python3.14", "python3.13", "python3"], "pass"),

@@ -23,8 +23,8 @@ pub struct Peer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Program {
-    /// A package of the workspace.
-    Package(&'static str),
+    /// A package of the workspace, and which of its programs.
+    Package(&'static str, &'static str),
     /// The one that needs the nightly compiler.
     Nightly,
     /// The one in C.
@@ -33,6 +33,12 @@ pub enum Program {
     Python,
     /// A Python that has uvloop.
     Uvloop,
+}
+
+impl Program {
+    pub fn package(&self) -> Option<&'static str> {
+        if let Self::Package(package, _) = self { Some(package) } else { None }
+    }
 }
 
 /// What every ratio to us is a ratio to.
@@ -46,7 +52,7 @@ impl Peer {
     }
 
     const fn package(name: &'static str, package: &'static str) -> Self {
-        Self::new(name, Program::Package(package))
+        Self::new(name, Program::Package(package, package))
     }
 
     const fn after(mut self, after: &'static [&'static str]) -> Self {
@@ -84,9 +90,9 @@ impl Peer {
 pub const ECHO: &[Peer] = &[
     Peer::package("bound: epoll", "echo-epoll"),
     Peer::package("bound: io_uring", "echo-uring"),
-    Peer::package(OURS, "echo-innermost").after(&["machines"]),
-    Peer::package("innermost, protocols", "echo-innermost").after(&["protocols"]),
-    Peer::package("innermost, streams", "echo-innermost").after(&["streams"]),
+    Peer::package(OURS, "echo-innermost"),
+    Peer::new("innermost, protocols", Program::Package("echo-innermost", "echo-innermost-protocols")),
+    Peer::new("innermost, streams", Program::Package("echo-innermost", "echo-innermost-streams")),
     Peer::package("tokio", "echo-tokio"),
     Peer::package("smol", "echo-smol"),
     Peer::package("monoio, io_uring", "echo-monoio").after(&["uring"]),

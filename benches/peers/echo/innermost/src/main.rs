@@ -1,11 +1,8 @@
-//! Ours, three times: a machine a connection, a protocol a connection, a reader and a writer a connection.
-//! The second argument says which: `machines` (if there is none), `protocols`, `streams`.
+//! Ours: a machine a connection.
 use innermost::{
-    Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Protocol, Resumed, Step, StreamReader,
-    StreamWriter, TcpListener, TcpStream, Transport, yield_from,
+    Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step, TcpListener, TcpStream,
+    yield_from,
 };
-
-// ---- machines
 
 struct Machine {
     stream: TcpStream,
@@ -60,82 +57,9 @@ impl Coroutine for Accepting {
     }
 }
 
-fn machines(event_loop: &EventLoop, port: u16) -> Result<(), Exception> {
-    let listener = TcpListener::from_std(common::listen(port))?;
+fn main() -> Result<(), Exception> {
+    let event_loop = EventLoop::new()?;
+    let listener = TcpListener::from_std(common::listen(common::port_argument()))?;
     common::ready();
     event_loop.run_until_complete(Accepting { listener, event_loop: event_loop.handle() })
-}
-
-// ---- protocols
-
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        let _ = transport.write(data);
-    }
-
-    fn pause_writing(&mut self, transport: &Transport) {
-        transport.pause_reading();
-    }
-
-    fn resume_writing(&mut self, transport: &Transport) {
-        transport.resume_reading();
-    }
-}
-
-fn protocols(event_loop: &EventLoop, port: u16) -> Result<(), Exception> {
-    let serving = event_loop.create_server(|| Echo, (std::net::Ipv4Addr::LOCALHOST, port)).backlog(8192);
-    let server = event_loop.run_until_complete(serving)?;
-    common::ready();
-    event_loop.run_until_complete(server.wait_closed())
-}
-
-// ---- streams
-
-struct Stream {
-    reader: StreamReader,
-    writer: StreamWriter,
-    draining: bool,
-}
-
-impl Coroutine for Stream {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            if self.draining {
-                yield_from!(self.writer.drain(), sent)?;
-                self.draining = false;
-            }
-            let data = yield_from!(self.reader.read(16 * 1024), sent)?;
-            if data.is_empty() {
-                return Ok(Step::Return(()));
-            }
-            self.writer.write(&data)?;
-            self.draining = true;
-        }
-    }
-}
-
-fn streams(event_loop: &EventLoop, port: u16) -> Result<(), Exception> {
-    let connected = |reader, writer| Stream { reader, writer, draining: false }.catch(|_: Exception| Ok(()));
-    let serving = event_loop.start_server(connected, (std::net::Ipv4Addr::LOCALHOST, port)).backlog(8192);
-    let server = event_loop.run_until_complete(serving)?;
-    common::ready();
-    event_loop.run_until_complete(server.wait_closed())
-}
-
-fn main() {
-    let event_loop = EventLoop::new().expect("there is a descriptor for it");
-    let port = common::port_argument();
-    let ended = match std::env::args().nth(2).as_deref() {
-        None | Some("machines") => machines(&event_loop, port),
-        Some("protocols") => protocols(&event_loop, port),
-        Some("streams") => streams(&event_loop, port),
-        Some(other) => panic!("there are no {other}"),
-    };
-    ended.expect("it serves until it is killed");
 }

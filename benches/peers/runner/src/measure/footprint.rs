@@ -61,7 +61,11 @@ fn build(package: &str, flags: &[&str]) -> Result<(f64, f64), Failure> {
     }
     let since = Instant::now();
     let mut command = Command::new("cargo");
-    command.args(["build", "--locked", "--package", package]).args(flags).arg("--target-dir").arg(&folder);
+    command
+        .args(["build", "--locked", "--package", package, "--bin", package])
+        .args(flags)
+        .arg("--target-dir")
+        .arg(&folder);
     cargo(command.env_remove("CARGO_INCREMENTAL").env_remove("RUSTC_WRAPPER"))?;
     let seconds = since.elapsed().as_secs_f64();
     let profile = if flags.contains(&"--release") { "release" } else { "debug" };

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Run, Startable};
 use crate::Failure;
-use crate::peers::Program;
 use crate::process::run as run_program;
 use crate::results::Record;
 
@@ -19,7 +18,7 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
     let options = run.options;
     let benches: Vec<_> = BENCHES.iter().filter(|bench| options.wants(bench)).collect();
     // A Python under callgrind takes minutes to start.
-    let peers: Vec<_> = peers.iter().filter(|peer| matches!(peer.peer.program, Program::Package(_))).collect();
+    let peers: Vec<_> = peers.iter().filter(|peer| peer.peer.program.package().is_some()).collect();
     run.plan(benches.len() * peers.len());
     for bench in benches {
         for peer in peers.iter().filter(|peer| peer.peer.can(bench)) {
