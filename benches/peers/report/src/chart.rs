@@ -56,8 +56,9 @@ pub(crate) fn draw(view: &View, results: &Results, path: &Path) -> Result<(), Fa
 }
 
 fn panel(area: &Area<'_>, heading: &str, figures: &[(&str, Spread)]) -> Result<(), Failure> {
-    area.draw(&Text::new(heading.to_string(), (8, 6), ("sans-serif", 13).into_font().color(&INK)))?;
     let scale = Scale::of(figures, WIDTH - NAMES - FIGURES);
+    let heading = if scale.is_logarithmic { format!("{heading} (logarithmic)") } else { heading.to_string() };
+    area.draw(&Text::new(heading, (8, 6), ("sans-serif", 13).into_font().color(&INK)))?;
     let right = |style: TextStyle<'static>| style.pos(Pos::new(HPos::Right, VPos::Center));
     let small = || ("sans-serif", 11).into_font().color(&INK);
     for (index, (peer, spread)) in figures.iter().enumerate() {

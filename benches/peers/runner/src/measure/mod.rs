@@ -29,7 +29,9 @@ pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), F
     println!("\n== {workload}");
     let wanted: Vec<_> = peers.iter().filter(|peer| peers::is_wanted(peer.name, &options.peers)).collect();
     let built = Built::new(&wanted)?;
-    let mut run = Run::new(workload, options, Log::create(folder, workload, machine::description())?);
+    let quick = if options.quick { ": a quick run, of which the figures say little" } else { "" };
+    let log = Log::create(folder, workload, machine::description() + quick)?;
+    let mut run = Run::new(workload, options, log);
     let mut startable = Vec::new();
     for peer in wanted {
         match built.start_of(peer) {
