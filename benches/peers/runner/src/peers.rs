@@ -108,7 +108,7 @@ pub const ECHO: &[Peer] = &[
 ];
 
 pub const TASKS: &[Peer] = &[
-    Peer::package("bound", "tasks-bound"),
+    Peer::package("bound: closures", "tasks-bound"),
     Peer::package(OURS, "tasks-innermost"),
     Peer::package("tokio", "tasks-tokio").after(&["ct"]),
     Peer::package("tokio, LocalSet", "tasks-tokio").after(&["localset"]),
@@ -126,7 +126,7 @@ pub const TASKS: &[Peer] = &[
 ];
 
 pub const GENERATORS: &[Peer] = &[
-    Peer::package("bound", "generators-bound"),
+    Peer::package("bound: iterator", "generators-bound"),
     Peer::package(OURS, "generators-innermost"),
     Peer::new("nightly", Program::Nightly),
     Peer::package("genawaiter", "generators-genawaiter"),

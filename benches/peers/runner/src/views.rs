@@ -138,7 +138,6 @@ pub const VIEWS: &[View] = &[
             column("call_soon", "instructions", "callback"),
             column("handover", "instructions", "to and fro"),
             column("future", "instructions", "future"),
-            column("timers", "instructions", "timer set and cancelled"),
         ],
     },
     View {

@@ -7,9 +7,9 @@ use crate::Failure;
 use crate::process::run as run_program;
 use crate::results::Record;
 
-/// Those whose instructions do not depend on what time it is. `timers` prints two lines, and both are in its count.
+/// Those whose instructions do not depend on what time it is.
 const BENCHES: &[&str] =
-    &["spawn_one", "spawn_batch", "yield_one", "yield_thousand", "call_soon", "handover", "future", "timers"];
+    &["spawn_one", "spawn_batch", "yield_one", "yield_thousand", "call_soon", "handover", "future"];
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 30_000;

@@ -7,7 +7,7 @@ mod instructions;
 mod programs;
 mod syscalls;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         Ok(self.log.write(&Line::LeftOut(left_out))?)
     }
 
-    /// A line that stands where the last one stood.
+    /// On a terminal, a line that stands where the last one stood.
     fn progress(&self, what: &str) {
         let left = match self.made {
             0 => String::new(),
@@ -121,12 +121,16 @@ impl<'a> Run<'a> {
                 format!(", {:.0} s left", each * self.planned.saturating_sub(made) as f64)
             }
         };
-        print!("\r\x1b[K{}: {}/{}{left}   {what}", self.workload, self.made, self.planned);
+        self.end_progress();
+        let end = if io::stdout().is_terminal() { "" } else { "\n" };
+        print!("{}: {}/{}{left}   {what}{end}", self.workload, self.made, self.planned);
         let _ = io::stdout().flush();
     }
 
     fn end_progress(&self) {
-        print!("\r\x1b[K");
+        if io::stdout().is_terminal() {
+            print!("\r\x1b[K");
+        }
     }
 }
 
