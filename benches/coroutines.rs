@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench --bench coroutines                          every line by itself: time a batch, throughput
 //! taskset -c 1 cargo bench --bench coroutines -- ratios   the second table below: the pairs in turn, medians
+//! cargo bench --bench coroutines -- --instructions        user instructions in place of time (needs valgrind)
+//!   --check, --renew                                      as in `tasks.rs`
 //! ```
 //!
 //! A batch is a million items or nearly so (`create depth`: 100,000), so a millisecond a batch is a nanosecond an item.
@@ -50,6 +52,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -57,8 +60,32 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from};
 
-fn main() {
-    if std::env::args().any(|argument| argument == "ratios") { ratios() } else { divan::main() }
+use self::instructions::{BATCHES, Then};
+
+#[path = "instructions/figures.rs"]
+mod figures;
+#[path = "instructions/count.rs"]
+mod instructions;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if let [batches, name, side, count] = &arguments[..]
+        && batches == BATCHES
+    {
+        run_batches(name, side, count);
+    } else if has("--instructions") {
+        let counted = OURS.iter().map(|(line, _)| (line.name, line.items)).filter(|(name, _)| COUNTED.contains(name));
+        if let Err(error) = instructions::count("coroutines", &counted.collect::<Vec<_>>(), &Then::of(&arguments)) {
+            eprintln!("coroutines: {error}");
+            return ExitCode::FAILURE;
+        }
+    } else if has("ratios") {
+        ratios();
+    } else {
+        divan::main();
+    }
+    ExitCode::SUCCESS
 }
 
 /// One thing to measure.
@@ -126,6 +153,18 @@ fn ours(bencher: Bencher<'_, '_>, line: &Line) {
 #[divan::bench(args = BOUNDS, sample_size = 1)]
 fn bound(bencher: Bencher<'_, '_>, line: &Line) {
     bencher.counter(ItemsCount::new(line.items)).bench_local((line.prepare)());
+}
+
+/// Those whose instructions are counted: callgrind takes fifty times as long.
+const COUNTED: &[&str] =
+    &["resume inlined", "resume child", "resume boxed", "depth 1", "depth 1000", "create ended", "create call"];
+
+/// One side of one line alone: for callgrind, or a profiler.
+fn run_batches(name: &str, side: &str, count: &str) {
+    let (line, bound) = OURS.iter().find(|(line, _)| line.name == name).expect("there is such a line");
+    let bound = || BOUNDS.iter().find(|line| line.name == *bound).expect("every line has its bound");
+    let mut batch = if side == "bound" { (bound().prepare)() } else { (line.prepare)() };
+    (0..count.parse().expect("a number of batches")).for_each(|_: u32| batch());
 }
 
 /// Every line beside its bound: 31 rounds of a batch of the one and a batch of the other, the medians of both.

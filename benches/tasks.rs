@@ -5,7 +5,9 @@
 //! cargo bench --bench tasks -- spawn timer       those whose name has one of these words in it
 //! cargo bench --bench tasks -- sleep million     takes seconds a round, so it must be asked for
 //! cargo bench --bench tasks -- --instructions    user instructions in place of time (needs valgrind): no noise
-//!   --rounds 21
+//!   --check        fails when one has grown by more than 5 % over `instructions/tasks.txt`
+//!   --renew        writes that file
+//!   --rounds 21    of the times
 //! ```
 //!
 //! Ours and the bound take turns, a batch of some 100,000 operations each, so that what else the machine does hits the
@@ -36,7 +38,8 @@
 //! |---|---|
 //! | `tasks.rs`         | the lines, and ours of each |
 //! | `tasks/bound.rs`   | the bound of each |
-//! | `tasks/harness.rs` | rounds, medians, instructions |
+//! | `tasks/harness.rs` | rounds, medians |
+//! | `instructions/`    | instructions, and what was committed of them |
 //!
 //! The goals put each line ahead of all runtimes that were measured for it on this kind of machine. Those of `sleep`
 //! are for a million.
@@ -56,8 +59,12 @@ use innermost::{
 
 #[path = "tasks/bound.rs"]
 mod bound;
+#[path = "instructions/figures.rs"]
+mod figures;
 #[path = "tasks/harness.rs"]
 mod harness;
+#[path = "instructions/count.rs"]
+mod instructions;
 #[path = "echo/machine.rs"]
 mod machine;
 
@@ -76,7 +83,10 @@ const LINES: &[Line] = &[
     },
     line("queue", Some(70.0), 50_000, queues, bound::queues),
     line("call_soon", Some(15.0), 100_000, call_soon, bound::call_soon),
-    line("timer set", Some(40.0), 100_000, |items| timers(items, Half::Set), |items| bound::timers(items, Half::Set)),
+    Line {
+        effort: Effort::Clocked,
+        ..line("timer set", Some(40.0), 100_000, |n| timers(n, Half::Set), |n| bound::timers(n, Half::Set))
+    },
     Line {
         effort: Effort::Shared,
         ..line("timer cancel", Some(15.0), 100_000, |n| timers(n, Half::Cancel), |n| bound::timers(n, Half::Cancel))

@@ -1,13 +1,13 @@
-//! Rounds of two batches in turn, medians of both; or their instructions.
+//! Rounds of two batches in turn, medians of both.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
-use std::process::Command;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use super::instructions::{self, BATCHES, Then};
 use super::machine;
 
 /// Something to measure.
@@ -27,6 +27,8 @@ pub(crate) enum Effort {
     Usual,
     /// Its batch is that of the line before it, looked at in another way: it has no instructions of its own.
     Shared,
+    /// What it does depends on what time it is: its instructions are others each time.
+    Clocked,
     /// It waits for time to pass.
     Slow,
     /// So much that it must be asked for.
@@ -48,9 +50,6 @@ pub(crate) const fn line(
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The argument that has one side of one line run for so many batches: for callgrind, or a profiler.
-const BATCHES: &str = "--batches";
-
 pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
     if let [batches, name, side, count] = arguments
         && batches == BATCHES
@@ -70,11 +69,15 @@ pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match argument {
-            "--bench" | "--instructions" => {}
+            "--bench" | "--instructions" | "--check" | "--renew" => {}
             "--rounds" => rounds = usize::from_str(rest.next().unwrap_or_default())?.max(1),
             option if option.starts_with("--") => return Err(format!("{option} is no option").into()),
             word => words.push(word),
         }
+    }
+    let then = Then::of(arguments);
+    if !words.is_empty() && !matches!(then, Then::Print) {
+        return Err("all lines are checked and renewed, or none".into());
     }
     let wanted = |line: &&Line| {
         let named = words.iter().any(|word| line.name.contains(word));
@@ -82,7 +85,12 @@ pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
     };
     let lines: Vec<_> = lines.iter().filter(wanted).collect();
     println!("{}\n", machine::description());
-    if has("--instructions") { instructions(&lines) } else { times(&lines, rounds) }
+    if !has("--instructions") {
+        return times(&lines, rounds);
+    }
+    let usual = lines.iter().filter(|line| line.effort == Effort::Usual);
+    let counted: Vec<_> = usual.map(|line| (line.name, line.items)).collect();
+    instructions::count("tasks", &counted, &then)
 }
 
 fn times(lines: &[&Line], rounds: usize) -> Result<(), Failure> {
@@ -93,7 +101,7 @@ fn times(lines: &[&Line], rounds: usize) -> Result<(), Failure> {
     println!("|---|--:|--:|--:|--:|");
     for line in lines {
         let rounds = match line.effort {
-            Effort::Usual | Effort::Shared => rounds,
+            Effort::Usual | Effort::Shared | Effort::Clocked => rounds,
             Effort::Slow => rounds.div_ceil(3),
             Effort::OnDemand => rounds.div_ceil(7),
         };
@@ -132,31 +140,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// User instructions: the difference between two runs of this program under callgrind.
-fn instructions(lines: &[&Line]) -> Result<(), Failure> {
-    println!("| line | ours, user instructions | bound | ours / bound |\n|---|--:|--:|--:|");
-    for line in lines.iter().filter(|line| line.effort == Effort::Usual) {
-        let count = |side| -> Result<f64, Failure> {
-            let (few, many) = (collected(line.name, side, 1)?, collected(line.name, side, 3)?);
-            Ok((many - few) as f64 / (2 * line.items) as f64)
-        };
-        let (ours, bound) = (count("ours")?, count("bound")?);
-        println!("| {} | {ours:.1} | {bound:.1} | {:.2} |", line.name, ours / bound);
-    }
-    Ok(())
-}
-
-fn collected(name: &str, side: &str, batches: usize) -> Result<i64, Failure> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args([BATCHES, name, side, &batches.to_string()])
-        .output()?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    count.ok_or_else(|| format!("no count in what valgrind says: {text}").into())
-}
-
+/// One side of one line alone: for callgrind, or a profiler.
 fn run_batches(lines: &[Line], name: &str, side: &str, count: usize) -> Result<(), Failure> {
     let line = lines.iter().find(|line| line.name == name).ok_or("there is no such line")?;
     let mut batch = (if side == "bound" { line.bound } else { line.ours })(line.items);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::LoopHandle;
+use super::timers::Timers;
 use crate::coroutine::Exception;
 
 impl LoopHandle {
@@ -27,7 +28,7 @@ impl LoopHandle {
         if self.0.scheduler.ready() > 0 {
             return Some(self.time());
         }
-        self.0.timers.borrow_mut().next_deadline()
+        self.0.with_timers(Timers::next_deadline)
     }
 
     /// Calls `function` with the descriptor that becomes readable when the loop has something to do.

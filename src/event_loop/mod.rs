@@ -355,12 +355,14 @@ impl LoopHandle {
     pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
         self.0.scheduler.check_open()?;
         let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
-        self.0.timers.borrow_mut().push(self.time().saturating_add(delay), timed);
+        let deadline = self.time().saturating_add(delay);
+        self.0.with_timers(|timers| timers.push(deadline, timed));
         Ok(future)
     }
 
     fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
-        self.0.timers.borrow_mut().push(deadline, Rc::clone(&callback) as Rc<_>);
+        let timed = Rc::clone(&callback) as Rc<_>;
+        self.0.with_timers(|timers| timers.push(deadline, timed));
         TimerHandle::new(Handle::new(callback), deadline)
     }
 

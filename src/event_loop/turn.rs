@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
+use super::timers::Timers;
 use super::{Core, Scratch, SignalHandler, WAKER};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, Event, Waiting, Waker, signal};
@@ -59,7 +60,7 @@ impl Core {
 
     /// How long a loop that has nothing to do may sleep: until the next timer, or for ever.
     fn timeout(&self) -> Result<Option<Duration>, Exception> {
-        let deadline = self.timers.borrow_mut().next_deadline();
+        let deadline = self.with_timers(Timers::next_deadline);
         if self.clock_jumps && self.is_owed(deadline.is_some()) {
             return Ok(None);
         }
@@ -126,6 +127,19 @@ impl Core {
         }
     }
 
+    /// Drops what the timers have found to be cancelled once they are not borrowed any more.
+    #[inline]
+    pub(super) fn with_timers<R>(&self, function: impl FnOnce(&mut Timers) -> R) -> R {
+        let mut timers = self.timers.borrow_mut();
+        let result = function(&mut timers);
+        let husks = timers.take_husks();
+        drop(timers);
+        if !husks.is_empty() {
+            self.scheduler.drop_each(husks);
+        }
+        result
+    }
+
     /// The one time that a turn reads the clock, and only where there are timers.
     fn move_due_timers(&self) {
         if self.timers.borrow().is_empty() {
@@ -133,7 +147,7 @@ impl Core {
         }
         let now = self.clock.now();
         loop {
-            let due = self.timers.borrow_mut().pop_due(now);
+            let due = self.with_timers(|timers| timers.pop_due(now));
             match due {
                 Some(callback) => self.scheduler.push(callback),
                 None => break,

@@ -28,6 +28,10 @@ impl Bytes {
     }
 
     pub(super) fn extend(&mut self, data: &[u8]) {
+        if self.memory.capacity() == 0 {
+            self.memory = data.to_vec();
+            return;
+        }
         // To move what is left costs no more than it has cost to read what stood before it.
         if self.start >= self.len() && self.memory.capacity() - self.memory.len() < data.len() {
             self.memory.drain(..mem::take(&mut self.start));

@@ -160,7 +160,8 @@ impl Run for Connection {
         }
         let Some(io) = connection.io() else { return };
         if connection.flush_queued.replace(false) {
-            transport.flush_to(&io);
+            // Queued for that; where its descriptor is ready too, it is queued once more.
+            return transport.flush_to(&io);
         }
         if connection.reading.get() == Reading::Active {
             transport.read(&io);

@@ -36,6 +36,11 @@ impl WriteBuffer {
         self.backlog_len.get() > 0
     }
 
+    #[inline]
+    pub(super) const fn has_gathered(&self) -> bool {
+        self.gathered_len.get() > 0
+    }
+
     /// Adds to what is gathered; `false` where there is no room for that.
     #[inline]
     pub(super) fn gather(&self, data: &[u8], spare: &SpareMemory) -> bool {

@@ -95,7 +95,9 @@ impl Transport {
     /// the turn will take long.
     #[inline]
     pub fn flush(&self) {
-        if let Some(io) = self.0.io() {
+        if self.0.writes.has_gathered()
+            && let Some(io) = self.0.io()
+        {
             self.flush_to(&io);
         }
     }

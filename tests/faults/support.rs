@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use innermost::{Await, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
+use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
 use socket2::SockRef;
 
 use crate::clock;
@@ -109,8 +109,10 @@ pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it is open");
 }
 
-/// The error of the system that was raised.
+/// The error of the system that was raised: of connecting, the first address's.
 pub(crate) fn io_error(raised: &Exception) -> &io::Error {
+    let connecting = raised.downcast_ref::<ConnectError>().and_then(|error| error.failures().first());
+    let raised = connecting.map_or(raised, |(_, raised)| raised);
     raised.downcast_ref().unwrap_or_else(|| panic!("no error of the system: {raised:?}"))
 }
 

@@ -1,11 +1,13 @@
 //! What a whole loop is put through: it is dropped in a callback, run and closed in odd places, and full of what panics
 //! when it is dropped.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use innermost::context::{Context, ContextVar};
 use innermost::selector::{Clock, Waiting};
 use innermost::{ErrorContext, EventLoop, Kind, LoopHandle, Step, from_fn, sleep};
 
@@ -177,4 +179,33 @@ fn a_job_and_its_destructor_may_use_the_handle_that_has_sent_it() {
     event_loop.run_once().unwrap();
     event_loop.run_once().unwrap();
     assert!(ran.load(Ordering::Relaxed));
+}
+
+static HELD: ContextVar<Box<dyn Any>> = ContextVar::new("held");
+
+#[test]
+fn the_last_of_a_cancelled_timer_may_set_others_when_it_goes() {
+    // However they go: popped at the front, found when there are many, or closed with the loop.
+    for others in [0, 500, 5000] {
+        let event_loop = test_loop();
+        let dropped = Rc::new(Cell::new(0));
+        for _ in 0..100 {
+            let (handle, count) = (event_loop.handle(), Rc::clone(&dropped));
+            let held = on_drop(move || {
+                count.set(count.get() + 1);
+                // A closed loop refuses it.
+                let _ = handle.call_later(Duration::from_secs(1), || {});
+            });
+            let context = Context::new();
+            context.run(|| drop(HELD.set(Box::new(held))));
+            let timer = event_loop.call_later_in(&context, Duration::from_millis(1), || {}).unwrap();
+            timer.cancel();
+        }
+        for _ in 0..others {
+            event_loop.call_later(Duration::from_secs(3600), || {}).unwrap();
+        }
+        event_loop.run_until_complete(sleep(Duration::from_millis(2))).unwrap();
+        event_loop.close().unwrap();
+        assert_eq!(dropped.get(), 100);
+    }
 }

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -23,6 +24,19 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Has a program begin with the default action for Ctrl-C: what runs in the background of a shell has it ignored, and so
+/// would all that is started from there.
+fn heed_interrupts(command: &mut Command) {
+    // SAFETY: between fork and exec, `signal` may be called (signal-safety(7)); it allocates nothing and takes no lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(|| match libc::signal(libc::SIGINT, libc::SIG_DFL) {
+            libc::SIG_ERR => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        })
+    };
 }
 
 /// Where cargo has put an example of this crate: beside the directory of the test that runs. `cargo test` builds it,
@@ -54,6 +68,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        heed_interrupts(command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let output = lines(child.stdout.take().expect("it is piped"));
         let errors = lines(child.stderr.take().expect("it is piped"));

@@ -1,0 +1,219 @@
+//! The client of the echo servers: one thread, so many connections, on each of them one message on its way. Every byte
+//! that comes back is compared.
+//!
+//! ```text
+//! load --port P --pid SERVER --conns 50 --size 64 --secs 3 --warm 0.5      so long; the first part is not measured
+//! load --port P --pid SERVER --conns 50 --size 64 --messages 20000         so many
+//!   --block      sleep when nothing has come
+//! ```
+//!
+//! It does not sleep if it is not told to: a virtual core that sleeps must be woken by whoever sends to it, which takes
+//! microseconds of the server's time, and more of a slow server's, for whom the client sleeps more often.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::time::{Duration, Instant};
+use std::{hint, io, mem, process, thread};
+
+use common::{Histogram, ticks, ticks_per_nanosecond};
+
+mod options;
+mod text;
+mod usage;
+use self::options::Options;
+use self::text::Text;
+use self::usage::Usage;
+
+struct Connection {
+    fd: i32,
+    id: u64,
+    sequence: u64,
+    sent: usize,
+    received: usize,
+    since: u64,
+}
+
+fn main() {
+    let options = Options::parse(std::env::args().skip(1)).unwrap_or_else(|error| fail(&error));
+    if let Err(error) = run(&options) {
+        fail(&error.to_string());
+    }
+}
+
+fn fail(error: &str) -> ! {
+    eprintln!("load: {error}");
+    process::exit(1);
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    let resident = usage::resident_bytes(options.server);
+    // SAFETY: takes no pointer.
+    let epoll = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+    let since = Instant::now();
+    let mut connections =
+        (0..options.connections).map(|id| connect(options, epoll, id as u64)).collect::<io::Result<Vec<_>>>()?;
+    let connecting = since.elapsed();
+    let mut load = Load { epoll, text: Text::new(options.size), buffer: vec![0; 65_536], wakes: Histogram::default() };
+    let measured = load.drive(options, &mut connections)?;
+    let seconds = measured.time.as_secs_f64();
+    let used = &measured.used;
+    let messages = load.wakes.count();
+    let micros = |share| load.wakes.quantile(share) / ticks_per_nanosecond() / 1e3;
+    let bytes = usage::resident_bytes(options.server).saturating_sub(resident) as f64 / options.connections as f64;
+    println!(
+        "{{\"messages\":{messages},\"rate\":{:.0},\"p50_us\":{:.1},\"p99_us\":{:.1},\"p999_us\":{:.1},\
+         \"server_us\":{:.4},\"server_load\":{:.3},\"client_load\":{:.3},\"disturbed\":{:.3},\"connect_ms\":{},\"bytes\":{bytes:.0},\
+         \"least_served\":{},\"most_served\":{}}}",
+        messages as f64 / seconds,
+        micros(0.5),
+        micros(0.99),
+        micros(0.999),
+        used.server.as_secs_f64() * 1e6 / messages as f64,
+        used.server.as_secs_f64() / seconds,
+        used.client.as_secs_f64() / seconds,
+        used.waited.as_secs_f64() / seconds,
+        connecting.as_millis(),
+        connections.iter().map(|connection| connection.sequence).min().unwrap_or(0),
+        connections.iter().map(|connection| connection.sequence).max().unwrap_or(0),
+    );
+    Ok(())
+}
+
+/// For how long a server may refuse, being busy with those who came before.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn connect(options: &Options, epoll: i32, id: u64) -> io::Result<Connection> {
+    let address: SocketAddr = ([127, 0, 0, 1], options.port).into();
+    let since = Instant::now();
+    let stream = loop {
+        match TcpStream::connect_timeout(&address, Duration::from_secs(10)) {
+            Err(_) if since.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+            connected => break connected?,
+        }
+    };
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    // A reset at the end, so that no port is kept waiting.
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
+    let mut event = libc::epoll_event { events, u64: id };
+    let length = mem::size_of_val(&linger) as libc::socklen_t;
+    // SAFETY: `linger` is readable and as long as is said, `event` is readable.
+    unsafe {
+        let fd = stream.as_raw_fd();
+        check(libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), length))?;
+        check(libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event))?;
+    }
+    Ok(Connection { fd: stream.into_raw_fd(), id, sequence: 0, sent: 0, received: 0, since: 0 })
+}
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+struct Load {
+    epoll: i32,
+    text: Text,
+    buffer: Vec<u8>,
+    wakes: Histogram,
+}
+
+struct Measured {
+    time: Duration,
+    used: Usage,
+}
+
+const EVENTS: usize = 1024;
+
+impl Load {
+    /// Sends on all connections until it is time to end.
+    fn drive(&mut self, options: &Options, connections: &mut [Connection]) -> io::Result<Measured> {
+        let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let timeout = if options.block { 500 } else { 0 };
+        let begun = Instant::now();
+        let mut started: Option<(Instant, Usage)> = None;
+        for connection in &mut *connections {
+            self.begin(connection, ticks())?;
+        }
+        loop {
+            let now = Instant::now();
+            match &started {
+                None if now - begun >= options.warm_up => started = Some((now, Usage::now(options.server)?)),
+                Some((since, before)) if options.is_over(now - *since, self.wakes.count()) => {
+                    return Ok(Measured { time: now - *since, used: Usage::now(options.server)? - before });
+                }
+                _ => {}
+            }
+            // SAFETY: there is room for so many.
+            let count = unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), EVENTS as i32, timeout) };
+            for event in &events[..count.max(0) as usize] {
+                let connection = &mut connections[event.u64 as usize];
+                self.send(connection)?;
+                if event.events != libc::EPOLLOUT as u32 {
+                    self.receive(connection, started.is_some())?;
+                }
+            }
+            if count <= 0 {
+                (0..20).for_each(|_| hint::spin_loop());
+            }
+        }
+    }
+
+    fn begin(&mut self, connection: &mut Connection, now: u64) -> io::Result<()> {
+        (connection.sent, connection.received, connection.since) = (0, 0, now);
+        self.send(connection)
+    }
+
+    /// Sends what is left of the message.
+    fn send(&mut self, connection: &mut Connection) -> io::Result<()> {
+        if connection.sent == self.text.size() {
+            return Ok(());
+        }
+        let message = self.text.message(connection.id, connection.sequence);
+        while let rest = &message[connection.sent..]
+            && !rest.is_empty()
+        {
+            // SAFETY: `rest` is readable.
+            let count = unsafe { libc::send(connection.fd, rest.as_ptr().cast(), rest.len(), libc::MSG_NOSIGNAL) };
+            if count < 0 {
+                let error = io::Error::last_os_error();
+                return if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) };
+            }
+            connection.sent += count as usize;
+        }
+        Ok(())
+    }
+
+    /// Compares what has come back. After the last byte of a message, the next one is sent.
+    fn receive(&mut self, connection: &mut Connection, is_measured: bool) -> io::Result<()> {
+        loop {
+            // SAFETY: the buffer is writable.
+            let count = unsafe { libc::recv(connection.fd, self.buffer.as_mut_ptr().cast(), self.buffer.len(), 0) };
+            if count < 0 {
+                let error = io::Error::last_os_error();
+                return if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) };
+            }
+            let bytes = &self.buffer[..count as usize];
+            if bytes.is_empty() {
+                return Err(io::Error::other("the server has closed a connection"));
+            }
+            if !self.text.is_part(connection.id, connection.sequence, connection.received, connection.sent, bytes) {
+                return Err(io::Error::other("what has come back is not what was sent"));
+            }
+            connection.received += bytes.len();
+            let is_short = bytes.len() < self.buffer.len();
+            if connection.received == self.text.size() {
+                let now = ticks();
+                if is_measured {
+                    self.wakes.add(now - connection.since);
+                }
+                connection.sequence += 1;
+                self.begin(connection, now)?;
+            }
+            // A short read has emptied the socket; what comes later has an event of its own.
+            if is_short {
+                return Ok(());
+            }
+        }
+    }
+}

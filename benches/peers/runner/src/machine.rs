@@ -1,0 +1,74 @@
+//! The machine that is measured on.
+
+use std::fs;
+use std::process::Command;
+
+/// What stands above every table.
+pub fn description() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = cpu.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
+        line.and_then(|line| line.split(':').nth(1)).map_or("?", str::trim).to_string()
+    };
+    let virtual_machine = if field("flags").contains("hypervisor") { ", virtual" } else { "" };
+    let first_word =
+        |path: &str| fs::read_to_string(path).ok().and_then(|text| text.split_whitespace().next().map(String::from));
+    format!(
+        "{} (family {}, model {}), {} cores{virtual_machine}, Linux {}, {}, {}",
+        field("model name"),
+        field("cpu family"),
+        field("model"),
+        cores().len(),
+        first_word("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        said_by("rustc", &["--version"]),
+        said_by("date", &["-u", "+%Y-%m-%d"]),
+    )
+}
+
+fn said_by(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    // `rustc 1.95.0 (59807616e 2026-04-14)`: without what is in brackets.
+    text.split(" (").next().unwrap_or_default().trim().to_string()
+}
+
+/// The cores that this process may run on.
+pub fn cores() -> Vec<usize> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.map(|list| parse_cores(list.trim())).unwrap_or_default()
+}
+
+/// `0-2,5`
+fn parse_cores(list: &str) -> Vec<usize> {
+    let ranges = list.split(',').filter_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    });
+    ranges.flatten().collect()
+}
+
+/// One core for the server, one for the client; the same where there is no other.
+pub fn server_and_client() -> (usize, usize) {
+    let cores = cores();
+    let first = cores.first().copied().unwrap_or(0);
+    (first, cores.get(1).copied().unwrap_or(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_cores_has_ranges_and_single_ones() {
+        assert_eq!(parse_cores("0-2,5"), [0, 1, 2, 5]);
+        assert_eq!(parse_cores("3"), [3]);
+        assert_eq!(parse_cores(""), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn this_machine_has_a_core_and_a_name() {
+        assert!(!cores().is_empty());
+        assert!(description().contains("Linux"), "{}", description());
+    }
+}

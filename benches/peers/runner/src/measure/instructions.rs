@@ -1,0 +1,63 @@
+//! User instructions an operation, which noise cannot touch: the difference between two runs under callgrind.
+
+use std::time::Duration;
+
+use super::{Run, Startable};
+use crate::Failure;
+use crate::process::run as run_program;
+use crate::results::Record;
+
+/// Those whose instructions do not depend on what time it is.
+const BENCHES: &[&str] =
+    &["spawn_one", "spawn_batch", "yield_one", "yield_thousand", "call_soon", "handover", "future"];
+
+const FEW: u64 = 10_000;
+const MANY: u64 = 30_000;
+
+pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
+    let options = run.options;
+    let benches: Vec<_> = BENCHES.iter().filter(|bench| options.wants(bench)).collect();
+    // A Python under callgrind takes minutes to start.
+    let peers: Vec<_> = peers.iter().filter(|peer| peer.peer.program.package().is_some()).collect();
+    run.plan(benches.len() * peers.len());
+    for bench in benches {
+        for peer in peers.iter().filter(|peer| peer.peer.can(bench)) {
+            // What callgrind cannot run once, such as io_uring, it cannot run for any other bench.
+            if run.failed.iter().any(|(failed, _)| failed == peer.peer.name) {
+                continue;
+            }
+            let record = a_piece(peer, bench).map(|count| {
+                let figures = [("instructions".to_string(), count)].into();
+                vec![Record { case: (*bench).into(), peer: peer.peer.name.into(), round: 0, figures }]
+            });
+            run.done(peer.peer.name, bench, record)?;
+        }
+    }
+    Ok(())
+}
+
+fn a_piece(peer: &Startable<'_>, bench: &str) -> Result<f64, Failure> {
+    let count = |operations: u64| {
+        let callgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"].map(String::from);
+        let words = [callgrind.to_vec(), peer.words(&[bench.into(), operations.to_string()])].concat();
+        let output = run_program(&words, Duration::from_secs(60))?;
+        collected(&output.stderr).ok_or_else(|| Failure::from("callgrind gives no count"))
+    };
+    Ok((count(MANY)? - count(FEW)?) / (MANY - FEW) as f64)
+}
+
+/// `==12345== Collected : 67890`
+fn collected(text: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_found_in_what_callgrind_says() {
+        assert_eq!(collected("==1== Events    : Ir\n==1== Collected : 123\n"), Some(123.0));
+        assert_eq!(collected("valgrind: no such program"), None);
+    }
+}

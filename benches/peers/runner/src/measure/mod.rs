@@ -1,0 +1,142 @@
+//! The workloads. Each is measured in rounds: all peers once, then all of them again, so that what else the machine
+//! does at a time hits one as it hits the others.
+
+mod echo;
+mod footprint;
+mod instructions;
+mod programs;
+mod syscalls;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use crate::build::Built;
+use crate::machine;
+use crate::options::Options;
+use crate::peers::{self, Peer};
+use crate::results::{LeftOut, Line, Log, Record};
+use crate::{Failure, process};
+
+/// Measures one workload, and keeps what it gave.
+pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), Failure> {
+    let peers = match workload {
+        "echo" | "syscalls" => peers::ECHO,
+        "tasks" | "instructions" => peers::TASKS,
+        "generators" => peers::GENERATORS,
+        _ => &[],
+    };
+    println!("\n== {workload}");
+    let wanted: Vec<_> = peers.iter().filter(|peer| peers::is_wanted(peer.name, &options.peers)).collect();
+    let built = Built::new(&wanted)?;
+    let quick = if options.quick { ": a quick run, of which the figures say little" } else { "" };
+    let log = Log::create(folder, workload, machine::description() + quick)?;
+    let mut run = Run::new(workload, options, log);
+    let mut startable = Vec::new();
+    for peer in wanted {
+        match built.start_of(peer) {
+            Ok(start) => startable.push(Startable { peer, start }),
+            Err(why) => run.left_out(peer.name, None, why)?,
+        }
+    }
+    match workload {
+        "echo" => echo::measure(&mut run, &startable),
+        "syscalls" => syscalls::measure(&mut run, &startable),
+        "tasks" => programs::measure(&mut run, &startable, peers::TASK_BENCHES),
+        "instructions" => instructions::measure(&mut run, &startable),
+        "generators" => programs::measure(&mut run, &startable, peers::GENERATOR_BENCHES),
+        _ => footprint::measure(&mut run),
+    }
+}
+
+/// A peer, and what starts it.
+struct Startable<'a> {
+    peer: &'a Peer,
+    start: &'a str,
+}
+
+impl Startable<'_> {
+    fn words(&self, given: &[String]) -> process::Words {
+        self.peer.words(self.start, given)
+    }
+}
+
+/// One workload that is being measured.
+struct Run<'a> {
+    workload: &'a str,
+    options: &'a Options,
+    log: Log,
+    since: Instant,
+    /// How many measurements are to be made, and how many have been.
+    planned: usize,
+    made: usize,
+    /// What has failed once, which is not tried again: a peer in a case.
+    failed: Vec<(String, String)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(workload: &'a str, options: &'a Options, log: Log) -> Self {
+        Self { workload, options, log, since: Instant::now(), planned: 0, made: 0, failed: Vec::new() }
+    }
+
+    fn plan(&mut self, measurements: usize) {
+        (self.planned, self.since) = (measurements, Instant::now());
+    }
+
+    fn has_failed(&self, peer: &str, case: &str) -> bool {
+        self.failed.iter().any(|(failed, of)| failed == peer && of == case)
+    }
+
+    /// Keeps what was measured, or names what could not be.
+    fn done(&mut self, peer: &str, case: &str, records: Result<Vec<Record>, Failure>) -> Result<(), Failure> {
+        self.made += 1;
+        match records {
+            Err(error) => {
+                self.failed.push((peer.into(), case.into()));
+                self.left_out(peer, Some(case), &error.to_string())
+            }
+            Ok(records) => {
+                for record in records {
+                    self.progress(&format!("{:<16} {}", record.case, record.peer));
+                    self.log.write(&Line::Record(record))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn left_out(&mut self, peer: &str, case: Option<&str>, why: &str) -> Result<(), Failure> {
+        self.end_progress();
+        println!("left out: {peer}{}: {why}", case.map(|case| format!(", {case}")).unwrap_or_default());
+        let left_out = LeftOut { peer: peer.into(), case: case.map(String::from), why: why.into() };
+        Ok(self.log.write(&Line::LeftOut(left_out))?)
+    }
+
+    /// On a terminal, a line that stands where the last one stood.
+    fn progress(&self, what: &str) {
+        let left = match self.made {
+            0 => String::new(),
+            made => {
+                let each = self.since.elapsed().as_secs_f64() / made as f64;
+                format!(", {:.0} s left", each * self.planned.saturating_sub(made) as f64)
+            }
+        };
+        self.end_progress();
+        let end = if io::stdout().is_terminal() { "" } else { "\n" };
+        print!("{}: {}/{}{left}   {what}{end}", self.workload, self.made, self.planned);
+        let _ = io::stdout().flush();
+    }
+
+    fn end_progress(&self) {
+        if io::stdout().is_terminal() {
+            print!("\r\x1b[K");
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.end_progress();
+        println!("{}: {} measurements in {:.0} s", self.workload, self.made, self.since.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,74 @@
+//! System calls a message of the echo servers, by `strace -c`: the difference between two loads on as many
+//! connections, so that starting and connecting do not count. A server under strace is so slow that its next read nearly
+//! always finds a message; so what it costs to find none, and to wait again, is seen with one connection alone.
+
+use std::collections::BTreeMap;
+
+use super::echo::{self, Case};
+use super::{Run, Startable};
+use crate::Failure;
+use crate::results::Record;
+
+const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
+const FEW: u64 = 2_000;
+const MANY: u64 = 6_000;
+
+pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
+    let load = echo::load()?;
+    let cases: Vec<_> =
+        CASES.iter().map(|&case| Case::from(case)).filter(|case| run.options.wants(&case.name())).collect();
+    run.plan(cases.len() * peers.len());
+    for case in cases {
+        for peer in peers {
+            let record = count(peer, &case, &load)
+                .map(|figures| vec![Record { case: case.name(), peer: peer.peer.name.into(), round: 0, figures }]);
+            run.done(peer.peer.name, &case.name(), record)?;
+        }
+    }
+    Ok(())
+}
+
+fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<String, f64>, Failure> {
+    let calls = |messages: u64| -> Result<BTreeMap<String, u64>, Failure> {
+        let (server, port) = echo::start(peer, &["strace", "-f", "-c"].map(String::from))?;
+        echo::drive(load, &server, port, case, &["--messages".into(), messages.to_string()])?;
+        let text = server.stop()?;
+        let calls = parse(&text);
+        if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
+    };
+    let (few, many) = (calls(FEW)?, calls(MANY)?);
+    let a_message = many.into_iter().map(|(name, count)| {
+        let more = count as f64 - few.get(&name).copied().unwrap_or(0) as f64;
+        (name, more / (MANY - FEW) as f64)
+    });
+    let mut figures: BTreeMap<_, _> = a_message.filter(|(_, count)| *count >= 0.005).collect();
+    figures.insert("calls".into(), figures.values().sum());
+    Ok(figures)
+}
+
+/// A line is: share of the time, seconds, microseconds a call, calls, perhaps errors, name. The last one is the total.
+fn parse(text: &str) -> BTreeMap<String, u64> {
+    let call = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let name = words.last().filter(|name| **name != "total")?;
+        words.first()?.parse::<f64>().ok()?;
+        Some((String::from(*name), words.get(3)?.parse().ok()?))
+    };
+    text.lines().filter_map(call).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_read_with_and_without_errors() {
+        let text = "% time     seconds  usecs/call     calls    errors syscall\n\
+                    ------ ----------- ----------- --------- --------- ----------------\n \
+                    60.00    0.000300           1       300        12 recvfrom\n \
+                    40.00    0.000200           1       200           sendto\n\
+                    ------ ----------- ----------- --------- --------- ----------------\n\
+                    100.00    0.000500                   500        12 total\n";
+        assert_eq!(parse(text), [("recvfrom".to_string(), 300), ("sendto".to_string(), 200)].into());
+    }
+}

@@ -1,0 +1,195 @@
+//! Which programs there are. One more is a folder with a program, and a line here.
+//!
+//! An echo server is given its port, and then its own words; it prints `READY` and its process's number. A program of
+//! tasks or generators is given what to measure, how often (0: as it likes), and then its own words; it prints lines as
+//! `common::Timer` does.
+
+use crate::process::Words;
+
+/// A program that is measured.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub name: &'static str,
+    pub program: Program,
+    /// What it is given before what the workload gives it.
+    before: &'static [&'static str],
+    /// And after that.
+    after: &'static [&'static str],
+    /// What it cannot do.
+    without: &'static [&'static str],
+    /// How often it can do what it does at most: of what is there all at once.
+    pub most: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Program {
+    /// A package of the workspace, and which of its programs.
+    Package(&'static str, &'static str),
+    /// The one that needs the nightly compiler.
+    Nightly,
+    /// The one in C.
+    Libuv,
+    /// The newest Python here.
+    Python,
+    /// A Python that has uvloop.
+    Uvloop,
+}
+
+impl Program {
+    pub fn package(&self) -> Option<&'static str> {
+        if let Self::Package(package, _) = self { Some(package) } else { None }
+    }
+}
+
+/// What every ratio to us is a ratio to.
+pub const OURS: &str = "innermost";
+/// The names of all bounds begin so.
+pub const BOUND: &str = "bound: ";
+
+impl Peer {
+    const fn new(name: &'static str, program: Program) -> Self {
+        Self { name, program, before: &[], after: &[], without: &[], most: None }
+    }
+
+    const fn package(name: &'static str, package: &'static str) -> Self {
+        Self::new(name, Program::Package(package, package))
+    }
+
+    const fn after(mut self, after: &'static [&'static str]) -> Self {
+        self.after = after;
+        self
+    }
+
+    const fn before(mut self, before: &'static [&'static str]) -> Self {
+        self.before = before;
+        self
+    }
+
+    const fn without(mut self, without: &'static [&'static str]) -> Self {
+        self.without = without;
+        self
+    }
+
+    const fn at_most(mut self, most: u64) -> Self {
+        self.most = Some(most);
+        self
+    }
+
+    pub fn can(&self, bench: &str) -> bool {
+        !self.without.contains(&bench)
+    }
+
+    /// The whole command, given what starts the program.
+    pub fn words(&self, start: &str, given: &[String]) -> Words {
+        let own = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect::<Vec<_>>();
+        let start = vec![start.to_string()];
+        [start, own(self.before), given.to_vec(), own(self.after)].concat()
+    }
+}
+
+pub const ECHO: &[Peer] = &[
+    Peer::package("bound: epoll", "echo-epoll"),
+    Peer::package("bound: io_uring", "echo-uring"),
+    Peer::package(OURS, "echo-innermost"),
+    Peer::new("innermost, protocols", Program::Package("echo-innermost", "echo-innermost-protocols")),
+    Peer::new("innermost, streams", Program::Package("echo-innermost", "echo-innermost-streams")),
+    Peer::package("tokio", "echo-tokio"),
+    Peer::package("smol", "echo-smol"),
+    Peer::package("monoio, io_uring", "echo-monoio").after(&["uring"]),
+    Peer::package("monoio, epoll", "echo-monoio").after(&["legacy"]),
+    Peer::package("compio, io_uring", "echo-compio"),
+    Peer::package("may", "echo-may"),
+    Peer::package("mio, by hand", "echo-mio"),
+    Peer::new("libuv", Program::Libuv),
+    Peer::new("uvloop, protocols", Program::Uvloop).before(&["echo/python/echo.py"]).after(&["uvloop", "protocols"]),
+    Peer::new("uvloop, streams", Program::Uvloop).before(&["echo/python/echo.py"]).after(&["uvloop", "streams"]),
+    Peer::new("asyncio, protocols", Program::Python).before(&["echo/python/echo.py"]).after(&["asyncio", "protocols"]),
+    Peer::new("asyncio, streams", Program::Python).before(&["echo/python/echo.py"]).after(&["asyncio", "streams"]),
+];
+
+pub const TASKS: &[Peer] = &[
+    Peer::package("bound: closures", "tasks-bound"),
+    Peer::package(OURS, "tasks-innermost"),
+    Peer::package("tokio", "tasks-tokio").after(&["ct"]),
+    Peer::package("tokio, LocalSet", "tasks-tokio").after(&["localset"]),
+    Peer::package("smol", "tasks-smol"),
+    // It has no timers.
+    Peer::package("futures, LocalPool", "tasks-futures").without(&["timers", "sleep"]),
+    Peer::package("monoio, io_uring", "tasks-monoio").after(&["uring"]),
+    Peer::package("monoio, epoll", "tasks-monoio").after(&["legacy"]),
+    Peer::package("compio, io_uring", "tasks-compio"),
+    // A timer is a coroutine that sleeps, and one that is parked waits for something. One that yields does not let
+    // those run that it has made. Each has a stack of its own, and the system has a limit to their number.
+    Peer::package("may", "tasks-may").without(&["call_soon", "timers", "parked"]).at_most(20_000),
+    Peer::new("uvloop", Program::Uvloop).before(&["tasks/python/tasks.py", "uvloop"]).without(&["parked"]),
+    Peer::new("asyncio", Program::Python).before(&["tasks/python/tasks.py", "asyncio"]).without(&["parked"]),
+];
+
+pub const GENERATORS: &[Peer] = &[
+    Peer::package("bound: iterator", "generators-bound"),
+    Peer::package(OURS, "generators-innermost"),
+    Peer::new("nightly", Program::Nightly),
+    Peer::package("genawaiter", "generators-genawaiter"),
+    Peer::package("corosensei", "generators-corosensei"),
+    Peer::package("generator", "generators-generator"),
+    Peer::new("CPython", Program::Python).before(&["generators/python/generators.py"]),
+];
+
+/// What is measured of tasks. Some print more than one line.
+pub const TASK_BENCHES: &[&str] = &[
+    "spawn_one",
+    "spawn_batch",
+    "yield_one",
+    "yield_thousand",
+    "call_soon",
+    "handover",
+    "future",
+    "timers",
+    "sleep",
+    "parked",
+    "parked_future",
+];
+
+/// Of these, all that are made are there at once.
+pub const ALL_AT_ONCE: &[&str] = &["timers", "sleep", "parked", "parked_future"];
+
+pub const GENERATOR_BENCHES: &[&str] = &["resume", "create", "depth", "tree"];
+
+/// Whether a peer is among those asked for: by its name, or by the first word of it. None asked for are all.
+pub fn is_wanted(name: &str, wanted: &[String]) -> bool {
+    let family = name.split([',', ':']).next().unwrap_or(name);
+    wanted.is_empty() || wanted.iter().any(|wanted| wanted == name || wanted == family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_workload_gives_comes_between_a_programs_own_words() {
+        let peer = Peer::package("x", "x").before(&["script.py"]).after(&["fast"]);
+        assert_eq!(peer.words("python3", &["7000".into()]), ["python3", "script.py", "7000", "fast"]);
+    }
+
+    #[test]
+    fn a_peer_is_asked_for_by_its_name_or_its_family() {
+        let wanted = ["tokio".to_string(), "bound: epoll".to_string()];
+        let chosen: Vec<_> = ["tokio", "tokio, LocalSet", "bound: epoll", "bound: io_uring", "smol"]
+            .into_iter()
+            .filter(|name| is_wanted(name, &wanted))
+            .collect();
+        assert_eq!(chosen, ["tokio", "tokio, LocalSet", "bound: epoll"]);
+        assert!(is_wanted("smol", &[]));
+    }
+
+    #[test]
+    fn names_are_unique_and_we_are_in_every_workload() {
+        for peers in [ECHO, TASKS, GENERATORS] {
+            let mut names: Vec<_> = peers.iter().map(|peer| peer.name).collect();
+            assert!(names.contains(&OURS));
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), peers.len());
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Tables of what was measured: all figures for whoever has just measured, the medians for `benches/README.md`.
+
+use crate::Failure;
+use crate::peers::{BOUND, OURS};
+use crate::results::Results;
+use crate::spread::Spread;
+use crate::views::{Column, View};
+
+/// The peers of a column, each with its figures.
+pub fn figures<'a>(column: &Column, results: &'a Results) -> Vec<(&'a str, Spread)> {
+    let peers = results.peers().into_iter();
+    let of = |peer| Spread::of(results.figures(column.case, peer, column.figure)).map(|spread| (peer, spread));
+    peers.filter_map(of).collect()
+}
+
+/// The bound of a column is the first: bounds stand in their order.
+fn find(figures: &[(&str, Spread)], is_it: impl Fn(&str) -> bool) -> Option<f64> {
+    figures.iter().find(|(peer, _)| is_it(peer)).map(|(_, spread)| spread.median)
+}
+
+/// All there is to say of a view: a table a column. Nothing where nothing was measured.
+pub fn long(view: &View, results: &Results) -> String {
+    let mut text = String::new();
+    for column in view.columns {
+        let figures = figures(column, results);
+        if figures.is_empty() {
+            continue;
+        }
+        let (bound, ours) = (find(&figures, |peer| peer.starts_with(BOUND)), find(&figures, |peer| peer == OURS));
+        let rows = figures.iter().map(|(peer, spread)| {
+            let to = |other: Option<f64>| other.map(|other| ratio(spread.median / other)).unwrap_or_default();
+            let range = format!("{}–{}", number(spread.least), number(spread.most));
+            vec![(*peer).to_string(), number(spread.median), range, to(bound), to(ours)]
+        });
+        let head = ["", "median", "least–most", "/ bound", "/ ours"].map(String::from).into();
+        text += &format!(
+            "\n{} · {} ({}, {})\n{}",
+            view.title,
+            column.heading,
+            column.case,
+            column.figure,
+            aligned(head, rows)
+        );
+    }
+    text
+}
+
+/// A row a peer, a column a case: medians, and in brackets their ratio to ours.
+pub fn short(view: &View, results: &Results) -> Option<String> {
+    let columns: Vec<_> = view
+        .columns
+        .iter()
+        .map(|column| (column, figures(column, results)))
+        .filter(|(_, figures)| !figures.is_empty())
+        .collect();
+    if columns.is_empty() {
+        return None;
+    }
+    let mut rows = Vec::new();
+    for peer in results.peers() {
+        let cell = |(_, figures): &(&Column, Vec<(&str, Spread)>)| match find(figures, |other| other == peer) {
+            None => String::new(),
+            Some(median) if peer == OURS => format!("**{}**", number(median)),
+            Some(median) => match find(figures, |other| other == OURS) {
+                Some(ours) => format!("{} ({})", number(median), ratio(median / ours)),
+                None => number(median),
+            },
+        };
+        let cells: Vec<_> = columns.iter().map(cell).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            let name = if peer == OURS { format!("**{peer}**") } else { peer.to_string() };
+            rows.push([vec![name], cells].concat());
+        }
+    }
+    let widths = columns.iter().flat_map(|(_, figures)| figures).map(|(_, spread)| spread.width());
+    let widths = Spread::of(widths).expect("there are figures");
+    let heads = columns.iter().map(|(column, _)| column.heading.to_string());
+    let head = [vec![String::new()], heads.collect()].concat();
+    Some(format!(
+        "### {}\n\n{} In brackets: / ours.\n\n{}\nA round differs from the median by {:.0} % at most in half of the cells, by {:.0} % in the worst.\n",
+        view.title,
+        view.note,
+        markdown(&head, &rows),
+        widths.median * 100.0,
+        widths.most * 100.0,
+    ))
+}
+
+/// Who is missing, and why.
+pub fn left_out(results: &Results) -> String {
+    let lines = results.left_out.iter().map(|left_out| {
+        let case = left_out.case.as_ref().map(|case| format!(", {case}")).unwrap_or_default();
+        format!("left out: {}{case}: {}\n", left_out.peer, left_out.why)
+    });
+    lines.collect()
+}
+
+/// Replaces what stands between the two markers of a workload.
+pub fn replace_between_markers(text: &str, workload: &str, with: &str) -> Result<String, Failure> {
+    let (begin, end) = (format!("<!-- peers, {workload}: begin -->\n"), format!("<!-- peers, {workload}: end -->"));
+    let missing = |marker: &str| format!("there is no {:?} in the text", marker.trim());
+    let (before, rest) = text.split_once(&begin).ok_or_else(|| missing(&begin))?;
+    let (_, after) = rest.split_once(&end).ok_or_else(|| missing(&end))?;
+    Ok(format!("{before}{begin}{with}{end}{after}"))
+}
+
+fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let rule = format!("|---|{}\n", "--:|".repeat(head.len() - 1));
+    [line(head), rule].into_iter().chain(rows.iter().map(|row| line(row))).collect()
+}
+
+fn aligned(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let lines: Vec<_> = [head].into_iter().chain(rows).collect();
+    let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..lines[0].len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        text += &format!("  {:<width$}", line[0], width = widths[0]);
+        for (cell, width) in line.iter().zip(&widths).skip(1) {
+            text += &format!("  {cell:>width$}");
+        }
+        text += "\n";
+    }
+    text
+}
+
+/// Three digits, or all there are before the point, in groups of three.
+pub fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.decimals$}");
+    let (whole, rest) =
+        text.split_once('.').map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
+    let digits = whole.chars().count();
+    let grouped = whole.chars().enumerate().flat_map(|(index, digit)| {
+        let comma = (index > 0 && (digits - index) % 3 == 0 && digit.is_ascii_digit()).then_some(',');
+        comma.into_iter().chain([digit])
+    });
+    grouped.collect::<String>() + &rest
+}
+
+fn ratio(value: f64) -> String {
+    number(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Record;
+
+    const VIEW: View = View {
+        workload: "echo",
+        name: "test",
+        title: "Rates",
+        note: "More is better.",
+        columns: &[
+            Column { case: "a", figure: "rate", heading: "A" },
+            Column { case: "b", figure: "rate", heading: "B" },
+            Column { case: "nobody", figure: "rate", heading: "C" },
+        ],
+    };
+
+    fn results() -> Results {
+        let record = |peer: &str, case: &str, round, rate| Record {
+            case: case.into(),
+            peer: peer.into(),
+            round,
+            figures: [("rate".to_string(), rate)].into(),
+        };
+        let records = vec![
+            record("bound: x", "a", 0, 2000.0),
+            record("innermost", "a", 0, 900.0),
+            record("other", "a", 0, 500.0),
+            record("innermost", "a", 1, 1100.0),
+            record("other", "b", 0, 3.0),
+        ];
+        Results { records, ..Results::default() }
+    }
+
+    #[test]
+    fn a_short_table_has_medians_and_their_ratios_to_ours() {
+        let expected = "### Rates\n\nMore is better. In brackets: / ours.\n\n\
+            |  | A | B |\n|---|--:|--:|\n\
+            | bound: x | 2,000 (2.00) |  |\n| **innermost** | **1,000** |  |\n| other | 500 (0.50) | 3.00 |\n\n\
+            A round differs from the median by 0 % at most in half of the cells, by 10 % in the worst.\n";
+        assert_eq!(short(&VIEW, &results()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_long_table_has_the_spread_and_both_ratios() {
+        let expected = "\nRates · A (a, rate)\n                 median  least–most  / bound  / ours\n  \
+            bound: x       2,000  2,000–2,000     1.00    2.00\n  \
+            innermost      1,000    900–1,100     0.50    1.00\n  \
+            other            500      500–500     0.25    0.50\n";
+        let text = long(&VIEW, &results());
+        let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+        assert_eq!(words(text.split("\nRates · B").next().unwrap()), words(expected));
+    }
+
+    #[test]
+    fn of_nothing_there_is_no_table() {
+        assert_eq!(short(&VIEW, &Results::default()), None);
+        assert_eq!(long(&VIEW, &Results::default()), "");
+    }
+
+    #[test]
+    fn numbers_have_three_digits_and_groups() {
+        let cases =
+            [(0.0, "0.00"), (1.234, "1.23"), (9.999, "10.0"), (12.34, "12.3"), (99.96, "100"), (999.6, "1,000")];
+        for (value, text) in cases {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(number(1_234_567.0), "1,234,567");
+        assert_eq!(number(-1234.0), "-1,234");
+    }
+
+    #[test]
+    fn what_stands_between_the_markers_is_replaced_and_nothing_else() {
+        let text = "a\n<!-- peers, echo: begin -->\nold\n<!-- peers, echo: end -->\nb\n";
+        let replaced = replace_between_markers(text, "echo", "new\n").unwrap();
+        assert_eq!(replaced, "a\n<!-- peers, echo: begin -->\nnew\n<!-- peers, echo: end -->\nb\n");
+        assert!(replace_between_markers(text, "tasks", "").unwrap_err().to_string().contains("tasks"));
+    }
+}
