@@ -4,6 +4,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::cancel::Several;
+use super::waits_for::Way;
 use super::{Erased, Run, Scheduler};
 use crate::coroutine::{Coroutine, Exception};
 
@@ -101,14 +102,29 @@ pub(crate) enum Withdrawn {
 }
 
 impl Await {
-    #[inline]
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    /// What it is, and the object of it. Only waiting for the next turn has none.
+    #[inline(always)]
+    pub(super) fn into_parts(self) -> (Way, Option<Rc<dyn WaitTarget>>) {
         match self {
-            Self::NextTurn => Ok(()),
-            Self::Future(object) | Self::Readable(object) => object.0.wake_when_done(Readied::First, task, of),
-            Self::End(object) | Self::Writable(object) => object.0.wake_when_done(Readied::Second, task, of),
-            Self::Place(object, place) => object.0.wake_when_done(Readied::Place(*place), task, of),
+            Self::NextTurn => (Way::NextTurn, None),
+            Self::Future(object) => (Way::Future, Some(object.0)),
+            Self::End(object) => (Way::End, Some(object.0)),
+            Self::Readable(object) => (Way::Readable, Some(object.0)),
+            Self::Writable(object) => (Way::Writable, Some(object.0)),
+            Self::Place(object, place) => (Way::Place(place), Some(object.0)),
         }
+    }
+
+    pub(super) fn of(way: Way, object: Option<Awaited>) -> Option<Self> {
+        Some(match (way, object) {
+            (Way::Nothing, _) => return None,
+            (Way::NextTurn, _) | (_, None) => Self::NextTurn,
+            (Way::Future, Some(object)) => Self::Future(object),
+            (Way::End, Some(object)) => Self::End(object),
+            (Way::Readable, Some(object)) => Self::Readable(object),
+            (Way::Writable, Some(object)) => Self::Writable(object),
+            (Way::Place(place), Some(object)) => Self::Place(object, place),
+        })
     }
 
     /// What is thrown in where this has failed, or was cancelled.

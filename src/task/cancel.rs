@@ -7,7 +7,8 @@
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::{AnyFuture, Await, Erased, Eventual, Withdrawn};
+use super::waits_for::Way;
+use super::{AnyFuture, Erased, Eventual, Withdrawn};
 use crate::coroutine::Exception;
 
 /// How far a cancel came with one object.
@@ -123,10 +124,8 @@ fn break_circle(behind: &[Behind], cancelled: &Exception) {
 impl dyn Erased {
     fn cancel_wait_once(&self, cancelled: &Exception) -> Cancelling {
         let state = self.state();
-        let waits_for = state.waits_for.take();
-        let withdrawn =
-            waits_for.as_ref().map_or(Withdrawn::TooLate, |wanted| wanted.cancel_wait(self.address(), cancelled));
-        state.waits_for.set(waits_for);
+        let waits_for = state.waits_for.get();
+        let withdrawn = waits_for.map_or(Withdrawn::TooLate, |wanted| wanted.cancel_wait(self.address(), cancelled));
         match withdrawn {
             Withdrawn::Cancelled => {}
             Withdrawn::Task(task) => return Cancelling::Task(task),
@@ -148,7 +147,8 @@ impl dyn Erased {
     /// Ends the task's wait with an exception, whatever it waits for.
     fn wake_with(&self, raised: Exception) {
         let state = self.state();
-        let Some(wanted) = state.waits_for.replace(Some(Await::NextTurn)) else { return };
+        let Some(wanted) = state.waits_for.get() else { return };
+        let _former = state.waits_for.replace(Way::NextTurn, None);
         if let Some(run) = wanted.take_waiter(self.address()) {
             state.set_throw(raised);
             self.scheduler().push(run);

@@ -22,6 +22,7 @@ use std::string::String;
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
 use super::shared::{Produced, Shared, Status};
+use super::waits_for::{WaitsFor, Way};
 use super::{
     Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
     WaitTarget, Withdrawn, spawn_with,
@@ -54,7 +55,7 @@ pub(crate) struct TaskState {
     /// Whether a cancel is on its way through this task to what it waits for.
     pub(super) cancelling: Cell<bool>,
     /// What it waits for; while it runs, what it has waited for. `None` before its first wait, and once it is done.
-    pub(super) waits_for: Cell<Option<Await>>,
+    pub(super) waits_for: WaitsFor,
     pub(super) rare: Cell<Option<Box<Rare>>>,
 }
 
@@ -111,7 +112,7 @@ where
                 key: Cell::new(0),
                 special: Cell::new(false),
                 cancelling: Cell::new(false),
-                waits_for: Cell::new(None),
+                waits_for: WaitsFor::nothing(),
                 rare: Cell::new(None),
             },
             driver: RefCell::new(Driver::new(coroutine)),
@@ -151,7 +152,7 @@ where
             // Between two steps there is none.
             drop(context::swap(context));
         }
-        let waits_for = self.state.waits_for.take();
+        let waits_for = self.state.waits_for.get();
         if let (Some(thrown), None) = (&thrown, &waits_for) {
             // It has not started: there is no yield at which to raise that, so the body never runs.
             let thrown = thrown.clone();
@@ -161,7 +162,7 @@ where
         }
         // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
         let failed = waits_for.as_ref().and_then(Await::raised);
-        self.state.waits_for.set(waits_for);
+        drop(waits_for);
         let thrown = match (thrown, failed) {
             (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
             (thrown, failed) => failed.or(thrown),
@@ -182,16 +183,17 @@ where
     /// Sleeps until what the coroutine waits for is done.
     #[inline(always)]
     fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
-        if let Await::NextTurn = wanted {
-            let _former = self.state.waits_for.replace(Some(wanted));
+        let (way, object) = wanted.into_parts();
+        let Some(object) = object else {
+            let _former = self.state.waits_for.replace(way, None);
             return scheduler.push(self);
-        }
-        if let Err(refused) = wanted.wake_when_done(Rc::clone(&self) as Rc<_>, scheduler) {
-            let _former = self.state.waits_for.replace(Some(Await::NextTurn));
+        };
+        if let Err(refused) = object.wake_when_done(way.readied(), Rc::clone(&self) as Rc<_>, scheduler) {
+            let _former = self.state.waits_for.replace(Way::NextTurn, None);
             self.state.set_throw_unless_cancelled(refused);
             return scheduler.push(self);
         }
-        let _former = self.state.waits_for.replace(Some(wanted));
+        let _former = self.state.waits_for.replace(way, Some(object));
         if self.state.special.get() {
             self.waits_specially();
         }
@@ -232,7 +234,7 @@ where
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
         let cancelled = self.state.take_throw();
         self.state.special.set(true);
-        let _former = self.state.waits_for.take();
+        let _former = self.state.waits_for.replace(Way::Nothing, None);
         self.shared.scheduler.remove(self.state.key.get());
         match (outcome, cancelled) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
@@ -403,7 +405,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Task({}, {}", self.state.name(), self.shared.state())?;
-        match self.state.waits_for().filter(|_| f.alternate()) {
+        match f.alternate().then(|| self.state.waits_for()).flatten() {
             // Not in turn what that waits for: a chain may be as long as its user likes, and a circle.
             Some(wanted) => write!(f, ", waits for {wanted})"),
             None => f.write_str(")"),
@@ -458,17 +460,11 @@ impl TaskState {
 
     /// Whether its first step has been taken.
     fn has_waited(&self) -> bool {
-        let waits_for = self.waits_for.take();
-        let has_waited = waits_for.is_some();
-        self.waits_for.set(waits_for);
-        has_waited
+        !self.waits_for.is_nothing()
     }
 
     fn waits_for(&self) -> Option<String> {
-        let waits_for = self.waits_for.take();
-        let described = waits_for.as_ref().map(|wanted| format!("{wanted:?}"));
-        self.waits_for.set(waits_for);
-        described
+        self.waits_for.get().map(|wanted| format!("{wanted:?}"))
     }
 
     pub(crate) fn number(&self) -> u64 {

@@ -21,6 +21,7 @@
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
 //! | `shared.rs`    | what futures and tasks have in common |
 //! | `waiters.rs`   | who waits for one future, where many do |
+//! | `waits_for.rs` | what a task waits for |
 //! | `task.rs`      | [`Task`]: a future that a coroutine produces |
 //! | `eventual.rs`  | [`AnyFuture`]: futures and tasks whatever their result |
 //! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
@@ -46,6 +47,7 @@ mod special;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 mod waiters;
+mod waits_for;
 
 pub use self::await_on::{Await, Awaitable, Awaited};
 pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
