@@ -269,7 +269,11 @@ impl Channel {
 }
 
 impl WaitTarget for Channel {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        // A reader that is fed by hand belongs to whichever loop waits for it.
+        if self.transport.get().is_some_and(|transport| !transport.is_of(of)) {
+            return Err(Exception::message(Kind::RuntimeError, "this stream is attached to a different event loop"));
+        }
         let is_done = match what {
             DATA => self.news.get(),
             DRAINED => !self.must_drain(),

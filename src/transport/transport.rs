@@ -15,6 +15,7 @@ use super::protocol::StreamProtocol;
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
+use crate::task::Scheduler;
 
 /// A connection, or an end of a pipe, to which a protocol belongs. asyncio's `Transport`.
 ///
@@ -209,6 +210,12 @@ impl Transport {
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         let io = self.0.io();
         function(io.as_ref().map(|io| io.get().as_fd()))
+    }
+
+    /// Whether it lives in the loop that this is the scheduler of.
+    #[inline]
+    pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
+        Rc::ptr_eq(self.0.event_loop.scheduler(), scheduler)
     }
 
     fn ask(&self, question: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>) -> io::Result<SockAddr> {

@@ -356,3 +356,21 @@ fn what_comes_before_the_streams_are_taken_is_there() {
     let (reader, _writer) = opened.expect("it is a stream");
     assert_eq!(run(&event_loop, reader.read_to_end()).expect("it has come"), b"first");
 }
+
+#[test]
+fn a_stream_of_another_loop_raises_and_is_not_waited_for() {
+    let (mine, other) = (EventLoop::new().expect("a loop"), EventLoop::new().expect("a loop"));
+    let (reader, writer, mut far) = pair(&mine);
+    let raised = [
+        run(&other, reader.read(1)).map(drop),
+        run(&other, reader.read_line()).map(drop),
+        run(&other, writer.wait_closed()),
+        writer.write(&much()).and_then(|()| run(&other, writer.drain())),
+    ];
+    for raised in raised.map(|result| result.expect_err("it cannot be waited for")) {
+        let text = "this stream is attached to a different event loop";
+        assert_eq!((raised.kind(), raised.to_string()), (Kind::RuntimeError, text.to_owned()));
+    }
+    far.write_all(b"x").expect("it is open");
+    assert_eq!(run(&mine, reader.read(1)).expect("it is its own loop"), b"x");
+}
