@@ -57,7 +57,7 @@ fn connecting_without_a_free_descriptor_is_an_error_and_nothing_is_left_open() {
 struct NoDatagrams;
 
 impl innermost::DatagramProtocol for NoDatagrams {
-    fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: std::net::SocketAddr) {}
+    fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: SocketAddr) {}
 }
 
 #[test]
