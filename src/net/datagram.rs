@@ -203,27 +203,14 @@ impl UnixDatagram {
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send_to", move || {
             self.0
-                .attempt(Direction::Write, |socket, _| {
-                    Ok((say_who_has_no_room(socket, socket.send_to(bytes, path))?, Left::More))
+                .attempt(Direction::Write, |socket, _| match socket.send_to(bytes, path) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
+                        Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
+                    }
+                    result => Ok((result?, Left::More)),
                 })
                 .map_err(|raised| raised.with_note(std::format!("send_to: {}", path.display())))
         })
-    }
-}
-
-/// What an unconnected socket has `sent`; a [`ResourceBusy`](io::ErrorKind::ResourceBusy) where that would block because
-/// the receiver is full: the sender is writable all the same, and the system says nothing when there is room.
-///
-/// # Errors
-///
-/// The system's, but for that one.
-#[inline]
-pub(crate) fn say_who_has_no_room(socket: &unix::net::UnixDatagram, sent: io::Result<usize>) -> io::Result<usize> {
-    match sent {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
-            Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
-        }
-        sent => sent,
     }
 }
 

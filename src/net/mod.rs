@@ -41,7 +41,6 @@ pub use self::buffer::Buffer;
 pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
 pub(crate) use self::connect::Connecting;
 pub use self::connect::{ConnectTo, connect};
-pub(crate) use self::datagram::say_who_has_no_room;
 pub use self::datagram::{UdpSocket, UnixDatagram};
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;

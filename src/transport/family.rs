@@ -13,7 +13,6 @@ use std::os::unix::net::{self as unix, UnixDatagram};
 use std::rc::Rc;
 
 use crate::event_loop::{LoopHandle, SpareMemory};
-use crate::net::say_who_has_no_room;
 
 /// Where a datagram comes from and goes to. It says of which kind the socket is: [`std::net::SocketAddr`] of UDP,
 /// [`std::os::unix::net::SocketAddr`] of a Unix socket. These two are all there are.
@@ -57,8 +56,7 @@ pub trait Family: Clone + fmt::Debug + 'static {
     /// Whether somebody can be there.
     fn is_somewhere(&self) -> bool;
 
-    /// Whether `send_to` has failed with this for want of room at the receiver: the system does not tell when there is
-    /// some.
+    /// Whether `send_to` has failed with this for want of room, and the system does not tell when there is some.
     fn lacks_room(error: &io::Error) -> bool;
 }
 
@@ -145,7 +143,12 @@ impl Family for unix::SocketAddr {
     }
 
     fn send_to(socket: &UnixDatagram, data: &[u8], to: &Self) -> io::Result<usize> {
-        say_who_has_no_room(socket, socket.send_to_addr(data, to))
+        socket.send_to_addr(data, to).map_err(|error| match error.kind() {
+            // Another error, so that nobody waits until this socket is writable: it is, or may become so when quite another
+            // receiver has read.
+            io::ErrorKind::WouldBlock => io::ErrorKind::ResourceBusy.into(),
+            _ => error,
+        })
     }
 
     fn local_addr(socket: &UnixDatagram) -> io::Result<Self> {

@@ -167,15 +167,13 @@ fn make(local: Option<&Path>, remote: Option<&Path>) -> io::Result<Socket> {
 /// an empty one.
 fn address(path: &Path) -> io::Result<SockAddr> {
     let bytes = path.as_os_str().as_bytes();
-    let (is_name, rest) = match bytes.split_first() {
-        Some((0, name)) if cfg!(any(target_os = "linux", target_os = "android")) => (true, name),
-        Some(_) => (false, bytes),
-        None => return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty")),
+    let is_path = cfg!(not(any(target_os = "linux", target_os = "android"))) || !bytes.starts_with(&[0]);
+    let wrong = match bytes {
+        [] => "the path is empty",
+        _ if is_path && bytes.contains(&0) => "the path has a zero byte in it",
+        _ => return SockAddr::unix(path),
     };
-    if !is_name && rest.contains(&0) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has a zero byte in it"));
-    }
-    SockAddr::unix(path)
+    Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
 }
 
 /// A path as a text that can be printed.

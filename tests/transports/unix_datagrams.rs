@@ -13,6 +13,8 @@ use innermost::{
     AddressError, CreateUnixDatagramEndpoint, DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind, sleep,
 };
 
+use socket2::SockRef;
+
 use crate::support::{Events, new_loop, run_turns, run_until, taken};
 
 type Transport = DatagramTransport<SocketAddr>;
@@ -131,6 +133,7 @@ fn overfill(transport: &Transport, to: Option<&SocketAddr>) -> usize {
     while transport.write_buffer_size() < 100 {
         transport.send_to(count.to_string().as_bytes(), to.cloned()).expect("somebody is there");
         count += 1;
+        assert!(count < 100_000, "the receiver is never full");
     }
     count
 }
@@ -180,7 +183,7 @@ fn closing_sends_what_is_queued_first_and_receives_nothing_more() {
     assert_eq!(taken(&events), ["lost None"]);
 }
 
-// X16: aborting does not send it.
+// X10
 #[test]
 fn aborting_throws_away_what_is_queued() {
     let (event_loop, events) = new_loop();
@@ -234,6 +237,27 @@ fn without_a_peer_a_receiver_that_others_have_filled_gets_its_datagrams_all_the_
     let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
     let own: Vec<_> = received.into_iter().skip_while(|data| data == "other").collect();
     assert_eq!(own, numbers(count));
+    assert_eq!(taken(&events), ["made", "lost None"]);
+}
+
+// X16
+#[test]
+fn without_a_peer_one_receiver_that_reads_nothing_holds_up_no_other_that_does() {
+    let (event_loop, events) = new_loop();
+    let (idle, full) = (Place::new("idle"), Place::new("full"));
+    let (_unread, far) = (idle.bind(), full.bind());
+    let transport = open(&event_loop, recorded(&event_loop, &events));
+    // So much that the sender is not writable until that is read.
+    let size = transport.with_fd(|fd| SockRef::from(&fd.expect("it is open")).send_buffer_size()).expect("it is open");
+    transport.send_to(&vec![0; size / 2], Some(idle.addr())).expect("somebody is there");
+    let other = UnixDatagram::unbound().expect("a descriptor is free");
+    other.set_nonblocking(true).expect("it is open");
+    while other.send_to(b"other", &full.0).is_ok() {}
+    transport.send_to(b"own", Some(full.addr())).expect("somebody is there");
+    assert!(transport.write_buffer_size() > 0);
+    transport.close();
+    let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
+    assert_eq!(received.last().map(String::as_str), Some("own"));
     assert_eq!(taken(&events), ["made", "lost None"]);
 }
 
