@@ -112,7 +112,7 @@
 //! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
 //! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
 //! | `asyncio.Server` | [`Server`] |
-//! | `loop.create_datagram_endpoint` | [`LoopHandle::create_datagram_endpoint`] |
+//! | `loop.create_datagram_endpoint`, the same with `family=AF_UNIX` | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) |
 //! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
 //! | `open_connection`, `open_unix_connection`, `open_connection(sock=…)` | [`LoopHandle::open_connection`], [`open_unix_connection`](LoopHandle::open_unix_connection), [`open_connection_at`](LoopHandle::open_connection_at) |
 //! | `start_server`, `start_unix_server`, `start_server(sock=…)` | [`LoopHandle::start_server`], [`start_unix_server`](LoopHandle::start_unix_server), [`start_server_at`](LoopHandle::start_server_at) |
@@ -230,8 +230,8 @@ pub use self::time::{Sleep, sleep};
 #[cfg(feature = "std")]
 pub use self::transport::{
     AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,
-    DatagramProtocol, DatagramTransport, Protocol, Pushed, SendFile, ServeForever, Server, StreamProtocol, Transport,
-    WaitClosed,
+    CreateUnixDatagramEndpoint, DatagramAddress, DatagramProtocol, DatagramTransport, Protocol, Pushed, SendFile,
+    ServeForever, Server, StreamProtocol, Transport, WaitClosed,
 };
 #[cfg(feature = "std")]
 pub use self::wait::{

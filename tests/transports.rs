@@ -10,7 +10,6 @@
 //! | X5 | `IOV_MAX` | what waits is four pieces at the most |
 //! | X7 | marks below 0 | the types forbid it |
 //! | X12 | `EINTR` | tried again before anybody sees it |
-//! | X16 | closing flushes the queue of datagrams | one of UDP fills on a real network alone: over the loopback, none waits |
 //! | X19 | `sendfile` | `sendfile.rs` |
 //! | X20 | TLS | there is none yet |
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own; any other failure is here |
@@ -42,5 +41,7 @@ mod reading;
 mod servers;
 #[path = "transports/support.rs"]
 mod support;
+#[path = "transports/unix_datagrams.rs"]
+mod unix_datagrams;
 #[path = "transports/writing.rs"]
 mod writing;

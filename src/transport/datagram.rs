@@ -1,19 +1,24 @@
-//! [`DatagramTransport`]: a UDP socket with a protocol.
+//! [`DatagramTransport`]: a socket for datagrams, of UDP or a Unix socket, with a protocol.
 //!
 //! What is said of a stream's life in `connection.rs` holds here too. Different: a datagram is sent at once or queued
 //! whole, and an error of the system's is told to the protocol, and ends nothing.
+//!
+//! What a receiver of Unix datagrams has no room for waits in the queue as well. A socket that is connected to it becomes
+//! writable when there is room; of one that is not, the system says nothing, so that it is tried again after a while.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::time::Duration;
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::family::DatagramAddress;
 use super::flow::Flow;
 use super::open::Close;
 use super::protocol::DatagramProtocol;
@@ -26,17 +31,24 @@ use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
 /// An endpoint that sends and receives datagrams. asyncio's `DatagramTransport`.
 ///
 /// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close) or [`abort`](Self::abort).
-#[derive(Clone)]
-pub struct DatagramTransport(Rc<Endpoint>);
+///
+/// Without `A` it is one of UDP; of Unix sockets it is a `DatagramTransport<std::os::unix::net::SocketAddr>`.
+pub struct DatagramTransport<A: DatagramAddress = SocketAddr>(Rc<Endpoint<A>>);
 
-struct Endpoint {
+impl<A: DatagramAddress> Clone for DatagramTransport<A> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+struct Endpoint<A: DatagramAddress> {
     event_loop: LoopHandle,
     /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
-    socket: RefCell<Option<Rc<Registered<UdpSocket>>>>,
-    protocol: Slot<Box<dyn DatagramProtocol>>,
+    socket: RefCell<Option<Rc<Registered<A::Socket>>>>,
+    protocol: Slot<Box<dyn DatagramProtocol<A>>>,
     /// The only peer, where the socket is connected.
-    peer: Option<SocketAddr>,
-    queue: RefCell<Queue>,
+    peer: Option<A>,
+    queue: RefCell<Queue<A>>,
     flow: Flow,
     stage: Cell<Stage>,
     made: Cell<bool>,
@@ -52,11 +64,23 @@ enum Stage {
 }
 
 /// What waits to be sent.
-#[derive(Default)]
-struct Queue {
-    datagrams: VecDeque<(Box<[u8]>, Option<SocketAddr>)>,
+struct Queue<A> {
+    datagrams: VecDeque<(Box<[u8]>, Option<A>)>,
     size: usize,
+    /// How long to wait before the next try, where nothing tells when there is room.
+    pause: Duration,
+    /// Whether that wait goes on.
+    is_pausing: bool,
 }
+
+impl<A> Default for Queue<A> {
+    fn default() -> Self {
+        Self { datagrams: VecDeque::new(), size: 0, pause: FIRST_PAUSE, is_pausing: false }
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a queued datagram counts beside its bytes: empty ones take memory too.
 const HEADER: usize = 8;
@@ -64,13 +88,13 @@ const HEADER: usize = 8;
 /// How many datagrams are received or sent in one turn: others are to have theirs.
 const SHARE: usize = 32;
 
-impl DatagramTransport {
+impl<A: DatagramAddress> DatagramTransport<A> {
     /// Makes one of a registered socket. Its protocol is told in the next turn.
     pub(super) fn start(
         event_loop: &LoopHandle,
-        socket: Registered<UdpSocket>,
-        protocol: Box<dyn DatagramProtocol>,
-        peer: Option<SocketAddr>,
+        socket: Registered<A::Socket>,
+        protocol: Box<dyn DatagramProtocol<A>>,
+        peer: Option<A>,
     ) -> Self {
         let endpoint = Rc::new(Endpoint {
             event_loop: event_loop.clone(),
@@ -96,15 +120,20 @@ impl DatagramTransport {
     ///
     /// # Errors
     ///
-    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one.
-    pub fn send_to(&self, data: &[u8], to: Option<SocketAddr>) -> Result<(), Exception> {
-        let to = match (self.0.peer, to) {
+    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one, or where `to` is
+    /// the address of a Unix socket that has none.
+    pub fn send_to(&self, data: &[u8], to: Option<A>) -> Result<(), Exception> {
+        let to = match (&self.0.peer, to) {
             (None, None) => {
                 let text = "the endpoint has no peer: an address to send to is needed";
                 return Err(Exception::message(Kind::ValueError, text));
             }
-            (Some(peer), Some(to)) if peer != to => {
-                let text = std::format!("Invalid address: must be None or {peer}");
+            (Some(peer), Some(to)) if !peer.is(&to) => {
+                let text = std::format!("Invalid address: must be None or {peer:?}");
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (None, Some(to)) if !to.is_somewhere() => {
+                let text = "the receiver has no address: nobody can send to it who is not its peer";
                 return Err(Exception::message(Kind::ValueError, text));
             }
             (Some(_), _) => None,
@@ -114,7 +143,7 @@ impl DatagramTransport {
             return Ok(());
         }
         let is_first = self.0.queue.borrow().datagrams.is_empty();
-        if is_first && self.try_send(data, to) {
+        if is_first && self.try_send(data, to.as_ref()) {
             return Ok(());
         }
         let mut queue = self.0.queue.borrow_mut();
@@ -122,27 +151,32 @@ impl DatagramTransport {
         queue.size += data.len() + HEADER;
         let size = queue.size;
         drop(queue);
-        if is_first {
-            self.watch(Direction::Write);
-        }
         if self.0.flow.grown(size) {
             self.tell_flow();
         }
         Ok(())
     }
 
-    /// `false` where it would block.
-    fn try_send(&self, data: &[u8], to: Option<SocketAddr>) -> bool {
+    /// `false` where there is no room: what is queued will be sent when there is.
+    fn try_send(&self, data: &[u8], to: Option<&A>) -> bool {
         let Some(socket) = self.socket() else { return true };
-        let send = |socket: &UdpSocket| {
+        let send = |socket: &A::Socket| {
             let sent = match to {
-                Some(to) => socket.send_to(data, to)?,
-                None => socket.send(data)?,
+                Some(to) => A::send_to(socket, data, to)?,
+                None => A::send(socket, data)?,
             };
             Ok((sent, Left::More))
         };
         match socket.try_now(Direction::Write, send) {
-            Ok(sent) => sent.is_some(),
+            Ok(Some(_)) => true,
+            Ok(None) => {
+                self.watch(Direction::Write);
+                false
+            }
+            Err(error) if A::lacks_room(&error) => {
+                self.try_later();
+                false
+            }
             Err(error) => {
                 self.failed(error);
                 true
@@ -172,8 +206,8 @@ impl DatagramTransport {
     }
 
     /// Gives it another protocol. The former is dropped, without a word to it.
-    pub fn set_protocol(&self, protocol: impl DatagramProtocol) {
-        let protocol: Box<dyn DatagramProtocol> = Box::new(protocol);
+    pub fn set_protocol(&self, protocol: impl DatagramProtocol<A>) {
+        let protocol: Box<dyn DatagramProtocol<A>> = Box::new(protocol);
         let is_over = self.0.stage.get() == Stage::Over;
         let unused = if is_over { Some(protocol) } else { self.0.protocol.set(Some(protocol)) };
         self.drop_users(unused);
@@ -203,8 +237,8 @@ impl DatagramTransport {
     }
 
     /// The only peer's address.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.0.peer
+    pub fn peer_addr(&self) -> Option<A> {
+        self.0.peer.clone()
     }
 
     /// This end's address.
@@ -212,8 +246,8 @@ impl DatagramTransport {
     /// # Errors
     ///
     /// The system's; `NotConnected` once the endpoint is closed.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().ok_or(io::ErrorKind::NotConnected)?.get().local_addr()
+    pub fn local_addr(&self) -> io::Result<A> {
+        A::local_addr(self.socket().ok_or(io::ErrorKind::NotConnected)?.get())
     }
 
     /// Calls `function` with the descriptor, to ask or set options; `None` once the endpoint is closed.
@@ -224,21 +258,22 @@ impl DatagramTransport {
 }
 
 /// What the descriptor's readiness leads to.
-impl DatagramTransport {
-    fn receive(&self, socket: &Registered<UdpSocket>) {
-        let spare = self.0.event_loop.spare_memory();
+impl<A: DatagramAddress> DatagramTransport<A> {
+    fn receive(&self, socket: &Registered<A::Socket>) {
         for _ in 0..SHARE {
-            let mut memory = spare.take();
-            let received =
-                socket.try_now(Direction::Read, |socket| Ok((socket.recv_from(&mut memory[..])?, Left::More)));
-            if let Ok(Some((count, from))) = received {
-                let data = &memory[..count];
-                self.call("datagram_received", |protocol| protocol.datagram_received(self, data, from));
-            }
-            spare.give(memory);
+            let mut memory = A::take_memory(&self.0.event_loop);
+            let bytes = (*memory).as_mut();
+            let received = socket.try_now(Direction::Read, |socket| Ok((A::recv_from(socket, bytes)?, Left::More)));
+            let received = received.map(|received| {
+                received.map(|(count, from)| {
+                    let data = &bytes[..count];
+                    self.call("datagram_received", |protocol| protocol.datagram_received(self, data, from));
+                })
+            });
+            A::give_memory(&self.0.event_loop, memory);
             match received {
                 Ok(None) => break,
-                Ok(Some(_)) => {}
+                Ok(Some(())) => {}
                 Err(error) => self.failed(error),
             }
             if self.is_closing() {
@@ -249,17 +284,20 @@ impl DatagramTransport {
     }
 
     fn send_queued(&self) {
+        let mut has_room = true;
         for _ in 0..SHARE {
             if self.0.stage.get() >= Stage::Lost {
                 return;
             }
             let first = self.0.queue.borrow_mut().datagrams.pop_front();
             let Some((data, to)) = first else { break };
-            if !self.try_send(&data, to) {
+            has_room = self.try_send(&data, to.as_ref());
+            if !has_room {
                 self.0.queue.borrow_mut().datagrams.push_front((data, to));
                 break;
             }
             let mut queue = self.0.queue.borrow_mut();
+            queue.pause = FIRST_PAUSE;
             queue.size = queue.size.saturating_sub(data.len() + HEADER);
         }
         if self.0.flow.shrunk(self.write_buffer_size()) {
@@ -268,10 +306,33 @@ impl DatagramTransport {
         }
         let has_more = !self.0.queue.borrow().datagrams.is_empty();
         if has_more {
-            self.watch(Direction::Write);
+            if has_room {
+                self.watch(Direction::Write);
+            }
         } else if self.0.stage.get() == Stage::Closing {
             self.end(None);
         }
+    }
+
+    /// Sends what is queued after a while.
+    #[cold]
+    fn try_later(&self) {
+        let mut queue = self.0.queue.borrow_mut();
+        if core::mem::replace(&mut queue.is_pausing, true) {
+            return;
+        }
+        let pause = queue.pause;
+        queue.pause = (pause * 2).min(LONGEST_PAUSE);
+        drop(queue);
+        let endpoint = Rc::downgrade(&self.0);
+        let send = move || {
+            if let Some(endpoint) = endpoint.upgrade() {
+                endpoint.queue.borrow_mut().is_pausing = false;
+                Self(endpoint).send_queued();
+            }
+        };
+        // Where the loop is closed, nobody sends any more.
+        let _ = self.0.event_loop.call_later(pause, send);
     }
 
     fn watch(&self, direction: Direction) {
@@ -294,7 +355,7 @@ impl DatagramTransport {
         }
     }
 
-    fn call(&self, name: &str, function: impl FnOnce(&mut dyn DatagramProtocol)) {
+    fn call(&self, name: &str, function: impl FnOnce(&mut dyn DatagramProtocol<A>)) {
         let Some(mut protocol) = self.0.protocol.lend() else { return };
         let result = catch_unwind(AssertUnwindSafe(|| function(&mut **protocol)));
         drop(protocol);
@@ -330,7 +391,7 @@ impl DatagramTransport {
 }
 
 /// How it ends.
-impl DatagramTransport {
+impl<A: DatagramAddress> DatagramTransport<A> {
     fn lose(&self, error: Option<Exception>) {
         if self.0.stage.get() >= Stage::Lost {
             return;
@@ -356,14 +417,12 @@ impl DatagramTransport {
                 self.report("protocol.connection_lost() call failed.", panicked(panic));
             }
         }
-        let socket = self.0.socket.take();
-        drop(socket);
+        drop(self.0.socket.take());
         self.0.event_loop.remove_resident(self.0.resident.get());
     }
 
     fn queue(&self, function: impl FnOnce() + 'static) {
-        let scheduler = self.0.event_loop.scheduler();
-        scheduler.push(callback(function) as Rc<dyn Run>);
+        self.0.event_loop.scheduler().push(callback(function) as Rc<dyn Run>);
     }
 
     fn report(&self, message: &str, raised: Exception) {
@@ -371,7 +430,7 @@ impl DatagramTransport {
         self.0.event_loop.call_exception_handler(context.about(self));
     }
 
-    fn socket(&self) -> Option<Rc<Registered<UdpSocket>>> {
+    fn socket(&self) -> Option<Rc<Registered<A::Socket>>> {
         self.0.socket.borrow().clone()
     }
 
@@ -380,7 +439,7 @@ impl DatagramTransport {
     }
 }
 
-impl Run for Endpoint {
+impl<A: DatagramAddress> Run for Endpoint<A> {
     fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
         let transport = DatagramTransport(self);
         let endpoint = &transport.0;
@@ -402,39 +461,37 @@ impl Run for Endpoint {
     }
 }
 
-impl Resident for Endpoint {
+impl<A: DatagramAddress> Resident for Endpoint<A> {
     fn loop_closed(self: Rc<Self>) {
         self.stage.set(Stage::Over);
         self.queue.take();
-        let socket = self.socket.take();
-        drop(socket);
+        drop(self.socket.take());
         self.event_loop.scheduler().drop_each([self.protocol.set(None)]);
     }
 }
 
 /// Whether both are handles to the same one.
-impl PartialEq for DatagramTransport {
+impl<A: DatagramAddress> PartialEq for DatagramTransport<A> {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl Eq for DatagramTransport {}
+impl<A: DatagramAddress> Eq for DatagramTransport<A> {}
 
-/// As [`PartialEq`]: by which it is.
-impl Hash for DatagramTransport {
+impl<A: DatagramAddress> Hash for DatagramTransport<A> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Rc::as_ptr(&self.0).hash(state);
     }
 }
 
-impl Close for DatagramTransport {
+impl<A: DatagramAddress> Close for DatagramTransport<A> {
     fn close(&self) {
         self.close();
     }
 }
 
-impl fmt::Debug for DatagramTransport {
+impl<A: DatagramAddress> fmt::Debug for DatagramTransport<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fd = self.with_fd(|fd| fd.map(|fd| fd.as_raw_fd()));
         let (stage, waiting) = (self.0.stage.get(), self.write_buffer_size());

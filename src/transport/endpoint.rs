@@ -11,6 +11,7 @@ use std::vec::Vec;
 use socket2::{Domain, Socket, Type};
 
 use super::DatagramTransport;
+use super::family::DatagramAddress;
 use super::open::Opening;
 use super::protocol::DatagramProtocol;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
@@ -26,7 +27,7 @@ impl LoopHandle {
     /// address of its own, a peer, or both. Names are looked up, and what they stand for is tried in turn, each address of
     /// this machine with each of the peer's of the same family. asyncio's `create_datagram_endpoint`.
     ///
-    /// It is for the internet alone: for Unix sockets there is [`UnixDatagram`](crate::UnixDatagram).
+    /// For Unix sockets there is [`create_unix_datagram_endpoint`](Self::create_unix_datagram_endpoint).
     ///
     /// ```
     /// use innermost::{DatagramProtocol, DatagramTransport, EventLoop};
@@ -57,7 +58,7 @@ impl LoopHandle {
     ) -> CreateDatagramEndpoint {
         CreateDatagramEndpoint {
             event_loop: self.clone(),
-            factory: Some(Box::new(move || Box::new(factory()))),
+            factory: EndpointFactory::new(factory),
             socket: None,
             local: None,
             remote: None,
@@ -68,14 +69,36 @@ impl LoopHandle {
     }
 }
 
-type Factory = Box<dyn FnOnce() -> Box<dyn DatagramProtocol>>;
+/// Makes a protocol for datagrams.
+pub(super) struct EndpointFactory<A: DatagramAddress>(Option<Make<A>>);
+
+type Make<A> = Box<dyn FnOnce() -> Box<dyn DatagramProtocol<A>>>;
+
+impl<A: DatagramAddress> EndpointFactory<A> {
+    pub(super) fn new<P: DatagramProtocol<A>>(factory: impl FnOnce() -> P + 'static) -> Self {
+        Self(Some(Box::new(move || Box::new(factory()))))
+    }
+
+    /// Makes the protocol, once, and the transport of it.
+    pub(super) fn open(
+        &mut self,
+        event_loop: &LoopHandle,
+        socket: A::Socket,
+        peer: Option<A>,
+    ) -> Result<Opening<DatagramTransport<A>>, Exception> {
+        let socket = Registered::new(socket);
+        socket.register_in(event_loop, Readiness::WRITABLE)?;
+        let factory = self.0.take().expect("an endpoint is opened once: the coroutine is over after that");
+        Ok(Opening::new(DatagramTransport::start(event_loop, socket, factory(), peer)))
+    }
+}
 
 /// What [`LoopHandle::create_datagram_endpoint`] makes: options, and then the coroutine. Dropped before it has ended, it
 /// closes what it has opened.
 #[must_use = "an endpoint is opened by whoever delegates to this"]
 pub struct CreateDatagramEndpoint {
     event_loop: LoopHandle,
-    factory: Option<Factory>,
+    factory: EndpointFactory<SocketAddr>,
     socket: Option<Socket>,
     local: Option<Addresses>,
     remote: Option<Addresses>,
@@ -134,11 +157,9 @@ impl CreateDatagramEndpoint {
         match (self.socket.take(), self.local.take(), self.remote.take()) {
             (Some(socket), None, None) if !self.reuse_port && !self.broadcast => {
                 let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
-                self.open(of_socket(socket)?, peer)
+                self.open(of_socket(socket, SocketKind::Udp)?, peer)
             }
-            (Some(_), ..) => {
-                Err(value_error("socket modifier keyword arguments can not be used when sock is specified"))
-            }
+            (Some(_), ..) => Err(value_error(SOCKET_AND_MORE)),
             (None, Some(local), remote) => {
                 self.remote = remote;
                 Ok(Phase::FindingLocal(Find::new(local, SocketType::Datagram, Side::Local)))
@@ -177,13 +198,11 @@ impl CreateDatagramEndpoint {
     }
 
     fn open(&mut self, socket: Socket, peer: Option<SocketAddr>) -> Result<Phase, Exception> {
-        let socket = Registered::new(UdpSocket::from(socket));
-        socket.register_in(&self.event_loop, Readiness::WRITABLE)?;
-        let factory = self.factory.take().expect("an endpoint is opened once: the coroutine is over after that");
-        Ok(Phase::Opening(Opening::new(DatagramTransport::start(&self.event_loop, socket, factory(), peer))))
+        Ok(Phase::Opening(self.factory.open(&self.event_loop, UdpSocket::from(socket), peer)?))
     }
 }
 
+pub(super) const SOCKET_AND_MORE: &str = "socket modifier keyword arguments can not be used when sock is specified";
 const NO_ADDRESS: &str = "an endpoint needs an address, its own or a peer's";
 const NO_PAIR: &str = "there is no address, or the endpoint's own and its peer's are of different families";
 
@@ -200,15 +219,27 @@ fn pairs(local: &[SocketAddr], remote: &[SocketAddr]) -> Vec<Pair> {
     local.iter().copied().flat_map(with).collect()
 }
 
-fn of_socket(socket: Socket) -> Result<Socket, Exception> {
-    if socket.r#type()? != Type::DGRAM || socket.local_addr()?.domain() == Domain::UNIX {
-        return Err(Exception::message(Kind::ValueError, format!("a UDP socket was expected, got {socket:?}")));
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SocketKind {
+    Udp,
+    UnixDatagram,
+}
+
+/// A socket that somebody else has made, fit for a transport of that kind.
+pub(super) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Exception> {
+    let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
+    if socket.r#type()? != Type::DGRAM || is_unix != (wanted == SocketKind::UnixDatagram) {
+        let wanted = match wanted {
+            SocketKind::Udp => "UDP",
+            SocketKind::UnixDatagram => "Unix datagram",
+        };
+        return Err(Exception::message(Kind::ValueError, format!("a {wanted} socket was expected, got {socket:?}")));
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-fn value_error(text: &'static str) -> Exception {
+pub(super) fn value_error(text: &'static str) -> Exception {
     Exception::message(Kind::ValueError, text)
 }
 

@@ -17,9 +17,11 @@
 //! | `serve.rs`        | `create_server` and its like |
 //! | `server.rs`       | [`Server`] |
 //! | `listener.rs`     | one listening socket |
-//! | `socket_file.rs`  | the file of a Unix server |
+//! | `socket_file.rs`  | the file of a Unix socket |
 //! | `endpoint.rs`     | `create_datagram_endpoint` |
+//! | `unix_endpoint.rs` | `create_unix_datagram_endpoint` |
 //! | `datagram.rs`     | [`DatagramTransport`] |
+//! | `family.rs`       | [`DatagramAddress`]: UDP or Unix |
 //!
 //! Sources: `Lib/asyncio/{selector_events,base_events,unix_events,transports}.py` of CPython 3.13, for behaviour and
 //! order.
@@ -28,6 +30,7 @@ mod connect;
 mod connection;
 mod datagram;
 mod endpoint;
+mod family;
 mod flow;
 mod io;
 mod listener;
@@ -41,15 +44,18 @@ mod slot;
 mod socket_file;
 #[expect(clippy::module_inception, reason = "the file that holds Transport")]
 mod transport;
+mod unix_endpoint;
 mod write_buffer;
 mod writing;
 
 pub use self::connect::CreateConnection;
 pub use self::datagram::DatagramTransport;
 pub use self::endpoint::CreateDatagramEndpoint;
+pub use self::family::DatagramAddress;
 pub use self::pipes::ConnectPipe;
 pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
 pub use self::send_file::SendFile;
 pub use self::serve::CreateServer;
 pub use self::server::{ServeForever, Server, WaitClosed};
 pub use self::transport::Transport;
+pub use self::unix_endpoint::CreateUnixDatagramEndpoint;

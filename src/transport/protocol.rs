@@ -16,7 +16,7 @@ use core::any::Any;
 use std::boxed::Box;
 use std::net::SocketAddr;
 
-use super::{DatagramTransport, Transport};
+use super::{DatagramAddress, DatagramTransport, Transport};
 use crate::coroutine::Exception;
 
 /// What is to become of a connection whose peer has said that it sends no more.
@@ -123,33 +123,35 @@ pub trait BufferedProtocol: Any {
 }
 
 /// The callbacks of a datagram endpoint. asyncio's `DatagramProtocol`.
-pub trait DatagramProtocol: Any {
+///
+/// Without `A` it is one of UDP; of Unix sockets it is a `DatagramProtocol<std::os::unix::net::SocketAddr>`.
+pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
     /// The endpoint is open. Comes before everything else.
-    fn connection_made(&mut self, transport: &DatagramTransport) {
+    fn connection_made(&mut self, transport: &DatagramTransport<A>) {
         let _ = transport;
     }
 
     /// A datagram has come. The bytes are the loop's, and gone when this returns.
-    fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], from: SocketAddr);
+    fn datagram_received(&mut self, transport: &DatagramTransport<A>, data: &[u8], from: A);
 
     /// A send or a receive has failed; the endpoint stays open. So the answers of other machines arrive: nobody listens
     /// at a port (`ConnectionRefused`), no way leads there.
-    fn error_received(&mut self, transport: &DatagramTransport, error: std::io::Error) {
+    fn error_received(&mut self, transport: &DatagramTransport<A>, error: std::io::Error) {
         let _ = (transport, error);
     }
 
     /// The endpoint is closed. Comes after everything else.
-    fn connection_lost(&mut self, transport: &DatagramTransport, error: Option<Exception>) {
+    fn connection_lost(&mut self, transport: &DatagramTransport<A>, error: Option<Exception>) {
         let _ = (transport, error);
     }
 
     /// As [`Protocol::pause_writing`].
-    fn pause_writing(&mut self, transport: &DatagramTransport) {
+    fn pause_writing(&mut self, transport: &DatagramTransport<A>) {
         let _ = transport;
     }
 
     /// As [`Protocol::resume_writing`].
-    fn resume_writing(&mut self, transport: &DatagramTransport) {
+    fn resume_writing(&mut self, transport: &DatagramTransport<A>) {
         let _ = transport;
     }
 }

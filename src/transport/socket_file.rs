@@ -1,4 +1,4 @@
-//! The file by which a Unix server is found.
+//! The file by which a Unix socket is found.
 
 use std::fs;
 use std::io;
@@ -21,7 +21,7 @@ impl SocketFile {
         Some(Self { path, identity })
     }
 
-    /// Removes a socket file that another server has left there. Nothing else is removed.
+    /// Removes a socket file that another socket has left there. Nothing else is removed.
     ///
     /// # Errors
     ///

@@ -22,22 +22,22 @@ pub(super) struct WriteBuffer {
 
 impl WriteBuffer {
     #[inline]
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.backlog_len.get() + self.gathered_len.get()
     }
 
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     #[inline]
-    pub(super) const fn has_backlog(&self) -> bool {
+    pub(super) fn has_backlog(&self) -> bool {
         self.backlog_len.get() > 0
     }
 
     #[inline]
-    pub(super) const fn has_gathered(&self) -> bool {
+    pub(super) fn has_gathered(&self) -> bool {
         self.gathered_len.get() > 0
     }
 

@@ -8,7 +8,6 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::rc::Rc;
-use std::time::Duration;
 
 use innermost::{UnixListener, Watched};
 
@@ -124,7 +123,7 @@ fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
 #[test]
 fn where_accepting_fails_that_is_reported_and_tried_again_after_a_pause() {
     let (event_loop, events) = new_loop();
-    let creating = event_loop.create_server(|| Echo, any()).accept_pause(Duration::from_millis(1));
+    let creating = event_loop.create_server(|| Echo, any()).accept_pause(std::time::Duration::from_millis(1));
     let server = event_loop.run_until_complete(creating).expect("a port is free");
     server.with_sockets(|fd| {
         socket2::SockRef::from(&fd).shutdown(std::net::Shutdown::Both).expect("it listens");
