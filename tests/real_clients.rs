@@ -13,7 +13,6 @@ mod datagrams;
 mod echo_examples;
 #[path = "real_clients/pipes.rs"]
 mod pipes;
-#[allow(dead_code, reason = "each file of tests uses its part")]
 #[path = "support/process.rs"]
 mod process;
 #[path = "real_clients/servers.rs"]

@@ -1,10 +1,13 @@
 //! A program in a process of its own: what it prints, what the kernel knows of it, how it ends.
 //!
-//! Nothing here waits for a time. It waits for a line, for the end, or for a condition, which is looked at again and
-//! again; [`DEADLINE`] only keeps a test that fails from hanging.
+//! Nothing here waits for a time. It waits for a line, for the end, or for a condition that nobody tells it of, which is
+//! looked at again and again; [`DEADLINE`] only keeps a test that fails from hanging.
 //!
 //! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
 
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -48,31 +51,31 @@ fn is_stale(program: &Path) -> bool {
 pub(crate) struct Process {
     child: Child,
     pid: u32,
-    output: Receiver<String>,
-    errors: Receiver<String>,
+    output: Lines,
+    errors: Lines,
 }
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let output = lines(child.stdout.take().expect("it is piped"));
-        let errors = lines(child.stderr.take().expect("it is piped"));
+        let output = Lines::of(child.stdout.take().expect("it is piped"));
+        let errors = Lines::of(child.stderr.take().expect("it is piped"));
         Ok(Self { pid: child.id(), child, output, errors })
     }
 
     /// The next line on its standard output; `None` at the end.
     pub(crate) fn line(&self) -> Option<String> {
-        next(&self.output)
+        self.output.next()
     }
 
     /// The next line on its standard error; `None` at the end.
     pub(crate) fn error_line(&self) -> Option<String> {
-        next(&self.errors)
+        self.errors.next()
     }
 
     /// What has come on its standard error until now.
     pub(crate) fn error_lines(&self) -> Vec<String> {
-        self.errors.try_iter().collect()
+        self.errors.lines.try_iter().collect()
     }
 
     /// Makes everything but [`wait`](Self::wait) mean this process: for a program that was started by another.
@@ -93,6 +96,9 @@ impl Process {
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
+        // Its end closes them, and comes at once when it has closed them, so that there is little to look at.
+        self.output.wait_for_end();
+        self.errors.wait_for_end();
         until("the process ends", || !self.is_running());
         self.child.wait().expect("it is our child")
     }
@@ -100,8 +106,7 @@ impl Process {
     /// Waits for its end; gives how it ended and what is left of its output and its errors.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let status = self.wait();
-        let rest = |lines| std::iter::from_fn(|| next(lines)).collect();
-        (status, rest(&self.output), rest(&self.errors))
+        (status, self.output.rest(), self.errors.rest())
     }
 
     /// The descriptors that it has open. Some may be inherited, with any number.
@@ -162,17 +167,37 @@ impl Drop for Process {
     }
 }
 
-/// Fetches lines as they come, so that whoever prints them never waits.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    receiver
+/// Lines that are fetched as they come, so that whoever prints them never waits.
+struct Lines {
+    lines: Receiver<String>,
+    end: Receiver<Infallible>,
 }
 
-fn next(lines: &Receiver<String>) -> Option<String> {
-    match lines.recv_timeout(DEADLINE) {
-        Ok(line) => Some(line),
-        Err(RecvTimeoutError::Disconnected) => None,
-        Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line or the end"),
+impl Lines {
+    fn of(from: impl Read + Send + 'static) -> Self {
+        let ((sender, lines), (ends, end)) = (channel(), channel());
+        thread::spawn(move || {
+            let _ends_with_this = ends;
+            BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { lines, end }
+    }
+
+    fn next(&self) -> Option<String> {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line or the end"),
+        }
+    }
+
+    fn rest(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Waits until no more will come. What has come stays.
+    fn wait_for_end(&self) {
+        let ended = self.end.recv_timeout(DEADLINE);
+        assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "waited in vain for the end");
     }
 }
