@@ -74,7 +74,7 @@
 //! | `selectors`, the loop's clock | [`selector`] |
 //! | **callbacks** | |
 //! | `loop.call_soon`, `call_later`, `call_at`, `time` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at), [`time`](LoopHandle::time) |
-//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`] |
+//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`], [`CancelOnDrop`] |
 //! | `loop.add_signal_handler`, `signal.SIGINT` | [`LoopHandle::add_signal_handler`], [`mod@signal`] |
 //! | `loop.set_exception_handler`, `call_exception_handler` | [`LoopHandle::set_exception_handler`], [`call_exception_handler`](LoopHandle::call_exception_handler) |
 //! | **futures and tasks** | |
@@ -201,14 +201,14 @@ pub use self::coroutine::{
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, Watched,
-    to_thread,
+    CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread,
+    Watched, to_thread,
 };
 #[cfg(feature = "std")]
 pub use self::net::{
     AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
-    FilePart, HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram,
-    UnixListener, UnixStream, connect, happy_eyeballs, pipe,
+    FilePart, HappyEyeballs, Incoming, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket,
+    UnixDatagram, UnixListener, UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
