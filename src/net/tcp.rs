@@ -10,7 +10,7 @@ use std::rc::Rc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
+use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Incoming, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
@@ -88,6 +88,28 @@ impl TcpListener {
                 })
                 .map_err(|raised| at(raised, "accept", self.as_fd()))
         })
+    }
+
+    /// Its connections, one by one, each with its peer's address: it is [`accept`](Self::accept)ed when it is asked for.
+    ///
+    /// ```
+    /// use innermost::async_iter::AsyncIterator;
+    /// use innermost::{EventLoop, TcpListener, TcpStream, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    /// let address = listener.local_addr()?;
+    /// // What `for_each` is given runs to its end before the next one is let in: to serve many at once, make a task.
+    /// let letting_in = listener.incoming().for_each(|(_stream, peer)| {
+    ///     println!("there is {peer}");
+    ///     ready(())
+    /// });
+    /// event_loop.create_task(letting_in)?;
+    /// event_loop.run_until_complete(TcpStream::connect(address))?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub const fn incoming(self) -> Incoming<Self> {
+        Incoming::new(self)
     }
 
     /// The address at which it listens.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Operation};
+use super::{AddressError, BACKLOG, Incoming, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
@@ -79,6 +79,11 @@ impl UnixListener {
                 })
                 .map_err(|raised| at(raised, "accept", self.as_fd()))
         })
+    }
+
+    /// Its connections, one by one: see [`TcpListener::incoming`](super::TcpListener::incoming).
+    pub const fn incoming(self) -> Incoming<Self> {
+        Incoming::new(self)
     }
 
     /// The address at which it listens.
