@@ -15,6 +15,7 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
 use crate::task::{Await, Awaitable};
+use crate::yield_from;
 
 /// Listens for connections.
 ///
@@ -257,11 +258,9 @@ impl Coroutine for Connect {
     type Input = ();
     type Return = TcpStream;
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.0.resume(sent) {
-            Ok(Step::Return(stream)) => Ok(Step::Return(TcpStream(stream))),
-            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
-            Ok(Step::Delegate(_)) => unreachable!("an attempt has no children"),
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match yield_from!(self.0, sent) {
+            Ok(stream) => Ok(Step::Return(TcpStream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.address))),
         }
     }

@@ -187,11 +187,9 @@ impl Coroutine for ConnectUnix {
     type Input = ();
     type Return = UnixStream;
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.0.resume(sent) {
-            Ok(Step::Return(stream)) => Ok(Step::Return(UnixStream(stream))),
-            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
-            Ok(Step::Delegate(frame)) => Ok(Step::Delegate(frame)),
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match yield_from!(self.0, sent) {
+            Ok(stream) => Ok(Step::Return(UnixStream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.path.display()))),
         }
     }
