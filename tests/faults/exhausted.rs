@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn connecting_without_a_free_descriptor_is_an_error_and_nothing_is_left_open() {
 struct NoDatagrams;
 
 impl innermost::DatagramProtocol for NoDatagrams {
-    fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: std::net::SocketAddr) {}
+    fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: SocketAddr) {}
 }
 
 #[test]
@@ -74,9 +74,10 @@ fn listening_without_a_free_descriptor_is_an_error_and_closes_what_was_bound() {
             refused(&event_loop, event_loop.start_server(handler, any()));
             // Enough for the first address, and not for the second.
             exhausted.free(1);
+            let both = || vec![any(), SocketAddr::from(([127, 0, 0, 2], 0))];
             for _ in 0..3 {
-                refused(&event_loop, event_loop.create_server(factory, vec![any(), any()]));
-                refused(&event_loop, event_loop.start_server(handler, vec![any(), any()]));
+                refused(&event_loop, event_loop.create_server(factory, both()));
+                refused(&event_loop, event_loop.start_server(handler, both()));
             }
         });
         let server = event_loop.run_until_complete(event_loop.create_server(factory, any())).expect("there are again");

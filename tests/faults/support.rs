@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use innermost::{Await, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
+use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
 use socket2::SockRef;
 
 use crate::clock;
@@ -109,8 +109,9 @@ pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it is open");
 }
 
-/// The error of the system that was raised.
+/// The error of the system that was raised: by the first attempt, where several addresses may have been tried.
 pub(crate) fn io_error(raised: &Exception) -> &io::Error {
+    let raised = raised.downcast_ref::<ConnectError>().map_or(raised, |error| &error.failures()[0].1);
     raised.downcast_ref().unwrap_or_else(|| panic!("no error of the system: {raised:?}"))
 }
 
