@@ -43,9 +43,8 @@ pub(crate) fn free_path(name: &str) -> PathBuf {
 /// One of the echo examples, and where it listens.
 pub(crate) fn echo_example(name: &str) -> (Process, SocketAddr) {
     let process = Process::spawn(Command::new(example(name)).arg("127.0.0.1:0")).expect("it can be started");
-    let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
-    let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
-    (process, address.unwrap_or_else(|| panic!("no address in {line:?}")))
+    let address = process.listening();
+    (process, address)
 }
 
 /// Starts socat with a listening address first, and waits until it says that it listens; gives where.

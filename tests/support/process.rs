@@ -10,6 +10,7 @@
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -68,6 +69,13 @@ impl Process {
         self.output.next()
     }
 
+    /// Takes the line in which it says where it listens.
+    pub(crate) fn listening(&self) -> SocketAddr {
+        let line = self.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", self.error_line()));
+        let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
+        address.unwrap_or_else(|| panic!("no address in {line:?}"))
+    }
+
     /// The next line on its standard error; `None` at the end.
     pub(crate) fn error_line(&self) -> Option<String> {
         self.errors.next()
@@ -107,6 +115,12 @@ impl Process {
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let status = self.wait();
         (status, self.output.rest(), self.errors.rest())
+    }
+
+    /// Waits for its end, which must be a good one, with nothing more to say.
+    pub(crate) fn expect_success(self) {
+        let (status, output, errors) = self.finish();
+        assert_eq!((status.code(), output, errors), (Some(0), vec![], vec![]));
     }
 
     /// The descriptors that it has open. Some may be inherited, with any number.

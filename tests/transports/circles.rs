@@ -1,15 +1,15 @@
-//! What goes wrong outside, and that nothing is left behind.
+//! Protocols and factories that hold what holds them. What goes wrong outside is in `faults.rs`, for each kind of
+//! connection.
 
 use std::cell::Cell;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::time::Duration;
 
-use innermost::{EventLoop, Protocol, Transport};
+use innermost::{Protocol, Transport};
 
-use crate::support::{Echo, any, connected, echo_server, new_loop, run_turns, run_until, taken};
+use crate::support::{Echo, any, connected, new_loop, run_until};
 
 /// Keeps a handle to its own transport, as many programs do: a circle.
 struct Circle {
@@ -84,89 +84,6 @@ fn a_loop_that_is_closed_drops_protocols_and_closes_connections_paused_or_blocke
         transport.write(b"x").expect("it is thrown away");
         transport.abort();
     }
-}
-
-fn reset(stream: &TcpStream) {
-    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("it is open");
-}
-
-/// Lets the loop run until `attempt` would not block.
-fn with_loop<T>(event_loop: &EventLoop, mut attempt: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => event_loop.run_once().expect("it runs"),
-            result => return result,
-        }
-    }
-}
-
-// X12
-#[test]
-fn a_reset_at_every_byte_of_an_exchange_ends_its_connection_and_nothing_else() {
-    let (event_loop, events) = new_loop();
-    let (server, address) = echo_server(&event_loop);
-    let message = b"an exchange of some bytes";
-    for sent in 0..=message.len() {
-        for received in [0, sent / 2, sent] {
-            let mut client = TcpStream::connect(address).expect("it listens");
-            client.set_nonblocking(true).expect("it is open");
-            client.write_all(&message[..sent]).expect("there is room");
-            let mut left = received;
-            while left > 0 {
-                let mut room = [0; 100];
-                let room = &mut room[..left];
-                left -= with_loop(&event_loop, || client.read(room)).expect("it comes back");
-            }
-            reset(&client);
-            drop(client);
-            event_loop.run_once().expect("it runs");
-        }
-    }
-    let counted = server.clone();
-    // The last may not have been accepted yet: one more after it, which is.
-    let last = connected(event_loop.create_connection(|| Echo, address), &event_loop);
-    last.close();
-    run_until(&event_loop, move || counted.clients().is_empty());
-    assert_eq!(taken(&events), [""; 0]);
-    server.close();
-    event_loop.run_until_complete(server.wait_closed()).expect("all are over");
-}
-
-// V3
-#[test]
-fn a_server_that_is_closed_while_connections_wait_in_its_backlog_lets_go_of_them() {
-    let (event_loop, events) = new_loop();
-    let (server, address) = echo_server(&event_loop);
-    let clients: Vec<_> = (0..10).map(|_| TcpStream::connect(address).expect("it listens")).collect();
-    server.close();
-    run_turns(&event_loop, 200);
-    event_loop.run_until_complete(server.wait_closed()).expect("nobody was let in");
-    for mut client in clients {
-        let ended = client.read(&mut [0]);
-        assert!(ended.is_err() || ended.is_ok_and(|count| count == 0));
-    }
-    assert_eq!(taken(&events), [""; 0]);
-}
-
-#[test]
-fn an_idle_connection_costs_less_than_a_kibibyte() {
-    const COUNT: usize = 400;
-    let (event_loop, _) = new_loop();
-    // What is read and echoed leaves nothing behind either.
-    let mut pairs = Vec::new();
-    let mut open = |count: usize| {
-        for _ in 0..count {
-            let (near, mut far) = UnixStream::pair().expect("descriptors are free");
-            far.write_all(b"hello").expect("it is open");
-            connected(event_loop.connect_accepted_socket(|| Echo, near), &event_loop);
-            pairs.push(far);
-        }
-        run_turns(&event_loop, 200);
-        crate::counting::bytes()
-    };
-    let before = open(8);
-    let more = open(COUNT).saturating_sub(before);
-    assert!(more / COUNT < 1024, "{} bytes for each", more / COUNT);
 }
 
 // V3: it is closed while it accepts.
