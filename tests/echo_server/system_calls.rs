@@ -140,10 +140,10 @@ fn check(load: Load) {
 
 #[test]
 fn a_message_among_many_connections_costs_one_read_and_one_write() {
-    check(Load { connections: 50, messages: 400 });
+    check(Load { connections: 50, messages: 200 });
 }
 
 #[test]
 fn a_message_of_a_lone_connection_costs_one_read_one_write_and_one_wait() {
-    check(Load { connections: 1, messages: 4000 });
+    check(Load { connections: 1, messages: 2000 });
 }
