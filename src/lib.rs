@@ -82,6 +82,7 @@
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
+//! | `task.get_stack`, `print_stack` | [`Task::stack_trace`], [`print_stack`](Task::print_stack) |
 //! | `all_tasks`, `current_task` | [`LoopHandle::all_tasks`], [`current_task`](LoopHandle::current_task) |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
@@ -102,6 +103,7 @@
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
 //! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
 //! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `loop.set_default_executor`, `shutdown_default_executor` | [`LoopHandle::set_default_executor`], [`shutdown_default_executor`](LoopHandle::shutdown_default_executor) |
 //! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
 //! | `concurrent.futures` | [`executor`] |
 //! | **network** | |
@@ -123,7 +125,7 @@
 //! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`] |
 //! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
-//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`] |
+//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
 //! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | the same of [`LoopHandle`], on a [`Watched`] |
 //! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
