@@ -18,6 +18,8 @@ use innermost::{
     Await, ByteRead, Coroutine, EventLoop, Exception, Kind, Step, TcpStream, Watched, from_fn, sleep, yield_from,
 };
 
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "sockets/support.rs"]
 #[allow(dead_code, reason = "not all of it is used here")]
 mod support;

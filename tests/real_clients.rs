@@ -11,6 +11,8 @@ mod clients;
 mod datagrams;
 #[path = "real_clients/echo_examples.rs"]
 mod echo_examples;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "real_clients/pipes.rs"]
 mod pipes;
 #[path = "support/process.rs"]

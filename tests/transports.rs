@@ -24,6 +24,8 @@ mod datagrams;
 mod edges;
 #[path = "transports/lives.rs"]
 mod lives;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "transports/names.rs"]
 mod names;
 #[path = "support/no_threads.rs"]

@@ -10,23 +10,19 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
+use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle};
 use socket2::SockRef;
 
 use crate::clock;
 use crate::counting;
-
-/// Longer than any machine needs for what a test does.
-const DEADLINE: Duration = Duration::from_secs(600);
+pub(crate) use crate::loops::{any, run_until};
 
 /// What was reported to a loop's exception handler.
 pub(crate) type Reports = Rc<RefCell<Vec<String>>>;
 
 /// A loop that stops at a deadline, which fails what runs in it.
 pub(crate) fn new_loop() -> (EventLoop, Reports) {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
+    let event_loop = crate::loops::new_loop();
     reporting(event_loop)
 }
 
@@ -40,15 +36,6 @@ fn reporting(event_loop: EventLoop) -> (EventLoop, Reports) {
     let reported = Rc::clone(&reports);
     event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
     (event_loop, reports)
-}
-
-/// Runs until `done` holds, asked once a turn.
-pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool + 'static) {
-    let polling = from_fn(move |sent: Result<(), Exception>| {
-        sent?;
-        Ok(if done() { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
-    });
-    event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
 /// Runs some turns without waiting; the selector is asked in each in which nothing is ready.
@@ -89,11 +76,6 @@ pub(crate) fn fill(event_loop: &LoopHandle, mut end: impl Write) {
             }
         }
     }
-}
-
-/// Any free port of this machine.
-pub(crate) fn any() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// A client that does not block.

@@ -9,7 +9,8 @@ use innermost::{
     StreamWriter, Transport, from_fn, join, lazy, yield_from,
 };
 
-use crate::process::{DEADLINE, Process, example};
+pub(crate) use crate::loops::new_loop;
+use crate::process::{Process, example};
 use crate::tools::tool;
 
 pub(crate) const MIB: usize = 1 << 20;
@@ -23,14 +24,6 @@ pub(crate) fn bytes(count: usize) -> Vec<u8> {
 pub(crate) fn assert_same(came: &[u8], sent: &[u8]) {
     let same = came.iter().zip(sent).take_while(|(came, sent)| came == sent).count();
     assert!(came == sent, "{} bytes came, {} were sent, the first {same} are the same", came.len(), sent.len());
-}
-
-/// A loop that stops at a deadline, which fails what runs in it.
-pub(crate) fn new_loop() -> EventLoop {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
-    event_loop
 }
 
 /// Where nothing is yet, for a socket file.
