@@ -74,7 +74,7 @@
 //! | `selectors`, the loop's clock | [`selector`] |
 //! | **callbacks** | |
 //! | `loop.call_soon`, `call_later`, `call_at`, `time` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at), [`time`](LoopHandle::time) |
-//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`] |
+//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`], [`CancelOnDrop`] |
 //! | `loop.add_signal_handler`, `signal.SIGINT` | [`LoopHandle::add_signal_handler`], [`mod@signal`] |
 //! | `loop.set_exception_handler`, `call_exception_handler` | [`LoopHandle::set_exception_handler`], [`call_exception_handler`](LoopHandle::call_exception_handler) |
 //! | **futures and tasks** | |
@@ -82,6 +82,7 @@
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
+//! | `task.get_stack`, `print_stack` | [`Task::stack_trace`], [`print_stack`](Task::print_stack) |
 //! | `all_tasks`, `current_task` | [`LoopHandle::all_tasks`], [`current_task`](LoopHandle::current_task) |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
 //! | `contextvars`: `ContextVar`, `Context`, `copy_context` | [`context`] |
@@ -102,6 +103,7 @@
 //! | `loop.call_soon_threadsafe` | [`RemoteHandle::call_soon_threadsafe`] |
 //! | `run_coroutine_threadsafe` | [`RemoteHandle::run_coroutine_threadsafe`] |
 //! | `loop.run_in_executor`, `to_thread` | [`LoopHandle::run_in_executor`], [`to_thread`] |
+//! | `loop.set_default_executor`, `shutdown_default_executor` | [`LoopHandle::set_default_executor`], [`shutdown_default_executor`](LoopHandle::shutdown_default_executor) |
 //! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
 //! | `concurrent.futures` | [`executor`] |
 //! | **network** | |
@@ -123,7 +125,7 @@
 //! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`] |
 //! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
-//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`] |
+//! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
 //! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | the same of [`LoopHandle`], on a [`Watched`] |
 //! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
@@ -201,14 +203,14 @@ pub use self::coroutine::{
 };
 #[cfg(feature = "std")]
 pub use self::event_loop::{
-    EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread, Watched,
-    to_thread,
+    CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread,
+    Watched, to_thread,
 };
 #[cfg(feature = "std")]
 pub use self::net::{
     AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
-    FilePart, HappyEyeballs, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram,
-    UnixListener, UnixStream, connect, happy_eyeballs, pipe,
+    FilePart, HappyEyeballs, Incoming, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket,
+    UnixDatagram, UnixListener, UnixStream, connect, happy_eyeballs, pipe,
 };
 #[cfg(feature = "std")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};

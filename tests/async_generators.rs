@@ -20,6 +20,8 @@ mod dropping;
 mod events;
 #[path = "async_generators/support.rs"]
 mod support;
+#[path = "async_generators/ticks.rs"]
+mod ticks;
 
 use std::cell::RefCell;
 use std::rc::Rc;

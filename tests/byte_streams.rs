@@ -9,6 +9,8 @@ mod datagrams;
 mod errors;
 #[path = "byte_streams/kinds.rs"]
 mod kinds;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "byte_streams/machines.rs"]
 mod machines;
 #[path = "byte_streams/memory.rs"]

@@ -9,7 +9,6 @@
 mod leaving;
 #[path = "chat_room/limits.rs"]
 mod limits;
-#[allow(dead_code, reason = "each file of tests uses its part")]
 #[path = "support/process.rs"]
 mod process;
 #[path = "chat_room/room.rs"]

@@ -11,7 +11,6 @@ mod http;
 mod links;
 #[path = "crawler/parts.rs"]
 mod parts;
-#[allow(dead_code, reason = "each file of tests uses its part")]
 #[path = "support/process.rs"]
 mod process;
 #[path = "crawler/program.rs"]
@@ -19,7 +18,6 @@ mod program;
 #[path = "crawler/site.rs"]
 mod site;
 #[path = "support/tools.rs"]
-#[allow(dead_code, reason = "each file of tests uses its part")]
 mod tools;
 #[allow(dead_code, reason = "the program uses the rest")]
 #[path = "../examples/crawler/url.rs"]

@@ -18,6 +18,8 @@ mod signals;
 mod starting;
 #[path = "echo_server/system_calls.rs"]
 mod system_calls;
+#[path = "support/tools.rs"]
+mod tools;
 
 /// The example that is tested.
 const EXAMPLE: &str = "echo_streams";

@@ -17,6 +17,8 @@ mod crowds;
 mod exhausted;
 #[path = "faults/kinds.rs"]
 mod kinds;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "faults/resets.rs"]
 mod resets;
 #[path = "faults/slow.rs"]

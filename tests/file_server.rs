@@ -7,6 +7,8 @@
 
 #[path = "file_server/client.rs"]
 mod client;
+#[path = "file_server/clients.rs"]
+mod clients;
 #[path = "../examples/file_server/connection.rs"]
 mod connection;
 #[path = "../examples/file_server/date.rs"]
@@ -18,7 +20,6 @@ mod life;
 #[path = "file_server/patience.rs"]
 mod patience;
 #[path = "support/process.rs"]
-#[allow(dead_code, reason = "not all of it is used here")]
 mod process;
 #[path = "file_server/refusals.rs"]
 mod refusals;
@@ -32,5 +33,5 @@ mod resource;
 mod response;
 #[path = "file_server/server.rs"]
 mod server;
-#[path = "file_server/tools.rs"]
+#[path = "support/tools.rs"]
 mod tools;

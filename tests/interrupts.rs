@@ -9,7 +9,6 @@
 
 #[path = "support/events.rs"]
 mod events;
-#[allow(dead_code, reason = "each file of tests uses its part")]
 #[path = "support/process.rs"]
 mod process;
 #[path = "interrupts/programs.rs"]

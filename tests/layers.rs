@@ -29,7 +29,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (2, "queue", &[TASKS, &["event_loop", "sync"]]),
     (2, "wait", &[TASKS, &["event_loop", "time"]]),
     (2, "scope", &[TASKS, &["event_loop", "wait"]]),
-    (2, "async_iter", &[TASKS, &["event_loop", "queue", "wait", "scope"]]),
+    (2, "async_iter", &[TASKS, &["event_loop", "time", "queue", "wait", "scope"]]),
     (3, "runner", &[TASKS, LOOP]),
     (3, "resolver", &[TASKS, LOOP, &["executor", "sys"]]),
     (3, "signal", &[TASKS, LOOP, &["sys"]]),

@@ -95,7 +95,7 @@ impl Shared {
             bounded: BoundedSemaphore::new(1),
             events: [Event::new(), Event::new()],
             conditions: [Condition::new(), Condition::with_lock(locks[1].clone())],
-            barriers: [Barrier::new(2), Barrier::new(3)],
+            barriers: [2, 3].map(|parties| Barrier::new(parties).expect("it is for somebody")),
             queues: [Queue::new(), Queue::bounded(2), Queue::clone(&kinds.0), Queue::clone(&kinds.1)],
             locks,
             _kinds: kinds,

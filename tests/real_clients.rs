@@ -11,9 +11,10 @@ mod clients;
 mod datagrams;
 #[path = "real_clients/echo_examples.rs"]
 mod echo_examples;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "real_clients/pipes.rs"]
 mod pipes;
-#[allow(dead_code, reason = "each file of tests uses its part")]
 #[path = "support/process.rs"]
 mod process;
 #[path = "real_clients/servers.rs"]

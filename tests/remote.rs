@@ -17,7 +17,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use innermost::selector::{Direction, Event, Selector, Token, default_selector};
+use innermost::selector::{Event, Selector, Token, default_selector};
 use innermost::{EventLoop, LoopClosed, RemoteHandle, sleep};
 
 #[path = "support/clock.rs"]
@@ -25,7 +25,7 @@ mod clock;
 #[path = "support/events.rs"]
 mod events;
 
-use clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
+use clock::{VirtualClock, Wait, WatchedSelector, forwards_the_rest, loop_of, test_loop};
 use events::{Log, pausing};
 
 /// Stops the loop that runs in this thread.
@@ -105,33 +105,15 @@ struct WakerKeeper {
 }
 
 impl Selector for WakerKeeper {
+    forwards_the_rest!();
+
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.waker.set(fd.try_clone_to_owned()?.into()).expect("nothing else is registered");
         self.inner.register(fd, token)
     }
 
-    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.inner.deregister(fd)
-    }
-
-    fn closing(&mut self, fd: BorrowedFd<'_>) {
-        self.inner.closing(fd);
-    }
-
-    fn reports_levels(&self) -> bool {
-        self.inner.reports_levels()
-    }
-
-    fn drained(&mut self, token: Token, direction: Direction) {
-        self.inner.drained(token, direction);
-    }
-
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         self.inner.select(events, timeout)
-    }
-
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.as_fd()
     }
 }
 

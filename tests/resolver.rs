@@ -8,6 +8,8 @@
 mod connecting;
 #[path = "resolver/lookups.rs"]
 mod lookups;
+#[path = "support/no_threads.rs"]
+mod no_threads;
 #[path = "resolver/order.rs"]
 mod order;
 #[path = "resolver/queries.rs"]

@@ -17,7 +17,8 @@ use innermost::sync::Lock;
 use innermost::testing::virtual_loop;
 use innermost::wait::{TaskGroup, Timeout};
 use innermost::{
-    Await, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, Sleep, Step, Stop, ready, sleep, yield_from,
+    Await, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, Sleep, Step, Stop, from_fn, ready, sleep,
+    yield_from,
 };
 
 /// Says when it is entered and left, and awaits in both.
@@ -237,6 +238,39 @@ fn a_stack_raises_what_a_callback_raises() {
     });
     assert_eq!(event_loop.run_until_complete(stacked).unwrap_err().downcast_ref(), Some(&Oops(2)));
     assert_eq!(log.take(), ["called"]);
+}
+
+/// What panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn a_panic_of_one_keeps_no_other_from_being_left() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let (first, say) = (manager(&log, "1"), log.adds("called"));
+    let stacked = with(ExitStack::new(), move |stack| {
+        let inner = stack.clone();
+        stack.enter(first).then(move |_| {
+            inner.callback(say);
+            // Dropped when it has ended.
+            let bomb = Bomb;
+            let mut ending = ready(());
+            inner.async_callback(from_fn(move |sent| {
+                let _ = &bomb;
+                ending.resume(sent)
+            }));
+            inner.callback(|| panic!("called"));
+            failing(1)
+        })
+    });
+    let raised = event_loop.run_until_complete(stacked).unwrap_err();
+    assert_eq!(format!("{raised:?}"), r#"Panic("dropped") caused by Panic("called") caused by Error(Oops(1))"#);
+    assert_eq!(log.take(), ["enter 1", "entered 1", "called", "exit 1 dropped", "exited 1"]);
 }
 
 #[test]

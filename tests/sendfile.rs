@@ -9,6 +9,8 @@
 //! | a negative offset or count; one that is no number | the types forbid it |
 //! | a socket that blocks, or is of datagrams | a stream is neither |
 
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "sendfile/properties.rs"]
 mod properties;
 #[path = "sendfile/sockets.rs"]

@@ -11,6 +11,8 @@ mod cancelling;
 mod connecting;
 #[path = "sockets/fairness.rs"]
 mod fairness;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "sockets/support.rs"]
 mod support;
 #[path = "sockets/talking.rs"]

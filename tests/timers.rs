@@ -475,3 +475,20 @@ fn a_clock_that_stays_moves_by_what_moves_it() {
     event_loop.run_once().unwrap();
     assert_eq!(timed.0.take(), ["6 one again", "6 two", "6 two, set at one"]);
 }
+
+#[test]
+fn a_timer_that_is_bound_to_what_holds_it_goes_with_it_callback_and_all() {
+    let ((event_loop, _), log) = (virtual_loop(), Log::default());
+    let captured = log.on_drop("dropped");
+    let timer = event_loop.call_later(seconds(2), move || captured.keep()).unwrap().cancel_on_drop();
+    let kept = event_loop.call_later(seconds(1), log.adds("called")).unwrap().cancel_on_drop();
+    assert_eq!((timer.when(), timer.cancelled()), (seconds(2), false));
+    drop(timer);
+    assert_eq!(log.take(), ["dropped"]);
+    event_loop.run_until_complete(sleep(seconds(3))).unwrap();
+    assert_eq!(log.take(), ["called"]);
+    // It has run: there is nothing left to cancel.
+    let handle = TimerHandle::clone(&kept);
+    drop(kept);
+    assert!(!handle.cancelled());
+}

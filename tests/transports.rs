@@ -15,18 +15,20 @@
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own; any other failure is here |
 //! | V8 | equal errors become one | each has its address, so that none are equal; `staggered.rs` has the text |
 
-#[path = "support/counting.rs"]
-mod counting;
+#[path = "transports/circles.rs"]
+mod circles;
 #[path = "transports/datagrams.rs"]
 mod datagrams;
 #[path = "transports/edges.rs"]
 mod edges;
-#[path = "transports/faults.rs"]
-mod faults;
 #[path = "transports/lives.rs"]
 mod lives;
+#[path = "support/loops.rs"]
+mod loops;
 #[path = "transports/names.rs"]
 mod names;
+#[path = "support/no_threads.rs"]
+mod no_threads;
 #[path = "transports/options.rs"]
 mod options;
 #[path = "transports/order.rs"]

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use innermost::queue::{Get, QueueShutDown};
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
-    TimerHandle, yield_from,
+    Await, CancelOnDrop, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter,
+    TaskGroup, TimerHandle, yield_from,
 };
 use socket2::SockRef;
 
@@ -40,7 +40,7 @@ pub(crate) struct Member {
     /// While it has a seat.
     visit: Option<Visit>,
     /// While it has no name.
-    alarm: Option<Alarm>,
+    alarm: Option<CancelOnDrop>,
     phase: Phase,
 }
 
@@ -119,7 +119,7 @@ impl Member {
         self.group.create_task(Scribe::new(outbox, Rc::clone(&self.writer)))?;
         visit.hear("welcome: what is your name?");
         self.visit = Some(visit);
-        self.alarm = Some(Alarm(self.abort_after(self.room.patience())?));
+        self.alarm = Some(self.abort_after(self.room.patience())?.cancel_on_drop());
         Ok(Phase::Reading)
     }
 
@@ -155,15 +155,6 @@ impl Member {
     fn abort_after(&self, time: Duration) -> Result<TimerHandle, Exception> {
         let transport = self.writer.transport().clone();
         EventLoop::running()?.call_later(time, move || transport.abort())
-    }
-}
-
-/// A timer that is stopped when this is dropped.
-struct Alarm(TimerHandle);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }
 

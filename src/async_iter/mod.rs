@@ -22,6 +22,7 @@
 //! | `operations.rs` | [`NextItem`], [`Close`] | `asend`, `athrow`, `aclose` |
 //! | `closing.rs`    | [`aclosing`]; closing all with the loop | `contextlib.aclosing`, `shutdown_asyncgens` |
 //! | `items.rs`      | [`items`](fn@items): those of a queue, until it is shut down | |
+//! | `interval.rs`   | [`interval`](fn@interval): ticks | |
 //!
 //! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
 
@@ -34,6 +35,7 @@ use crate::task::{Await, Awaitable};
 mod closing;
 mod consume;
 mod generator;
+mod interval;
 mod items;
 mod operations;
 mod produced;
@@ -41,6 +43,7 @@ mod produced;
 pub use self::closing::{Aclosing, ShutdownAsyncgens, aclosing};
 pub use self::consume::{Collect, ForEach};
 pub use self::generator::AsyncGenerator;
+pub use self::interval::{Interval, interval};
 pub use self::items::{Items, items};
 pub use self::operations::{Close, NextItem};
 pub use self::produced::{Awaiting, Produced, Producer, awaiting};

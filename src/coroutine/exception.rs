@@ -8,6 +8,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
@@ -51,7 +52,8 @@ struct Raised {
     kind: Kind,
     payload: Payload,
     cause: Cause,
-    notes: Vec<Cow<'static, str>>,
+    /// Made into text when somebody reads them: most errors are handled by their kind.
+    notes: Vec<Box<dyn fmt::Display + Send + Sync>>,
 }
 
 /// A chain of any length, so it is dropped in a loop.
@@ -170,8 +172,8 @@ impl Exception {
 
     /// The same, with a note of the circumstances, which `Debug` prints: what was done, and where. Python's `add_note`.
     ///
-    /// What it was made from stays as it is. A bare kind has no room for a note, and one of which clones are about is
-    /// not ours alone: these stay without.
+    /// What it was made from stays as it is. The note is made into text when it is read, and each time. A bare kind has
+    /// no room for a note, and one of which clones are about is not ours alone: these stay without.
     ///
     /// ```
     /// use innermost::Exception;
@@ -179,25 +181,26 @@ impl Exception {
     ///
     /// let raised = Exception::from(io::Error::other("no paper")).with_note("printing page 7");
     /// assert!(raised.downcast_ref::<io::Error>().is_some());
-    /// assert_eq!(raised.notes(), ["printing page 7"]);
+    /// assert!(raised.notes().eq(["printing page 7"]));
     /// assert_eq!(raised.to_string(), "no paper");
     /// ```
     #[must_use]
-    pub fn with_note(mut self, note: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_note(mut self, note: impl fmt::Display + Send + Sync + 'static) -> Self {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)
         {
-            raised.notes.push(note.into());
+            raised.notes.push(Box::new(note));
         }
         self
     }
 
     /// The notes that were added to it, first to last. Python's `__notes__`.
-    pub fn notes(&self) -> &[Cow<'static, str>] {
-        match &self.0 {
-            Repr::Raised(raised) => &raised.notes,
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let notes = match &self.0 {
+            Repr::Raised(raised) => &*raised.notes,
             _ => &[],
-        }
+        };
+        notes.iter().map(|note| note.to_string())
     }
 
     fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
@@ -329,8 +332,8 @@ impl fmt::Debug for Exception {
                 },
                 _ => exception.kind().fmt(f)?,
             }
-            for note in exception.notes() {
-                write!(f, " ({note})")?;
+            if let Repr::Raised(raised) = &exception.0 {
+                raised.notes.iter().try_for_each(|note| write!(f, " ({note})"))?;
             }
             next = exception.cause();
             if next.is_some() {

@@ -92,8 +92,8 @@ use self::running::current;
 pub(crate) use self::running::{running, set_current};
 pub use self::shutdown::ShutdownExecutor;
 use self::signals::SignalHandler;
-pub use self::timers::TimerHandle;
 use self::timers::Timers;
+pub use self::timers::{CancelOnDrop, TimerHandle};
 pub use self::watch::Watched;
 
 /// The token of the loop's own waker.

@@ -33,6 +33,7 @@
 use core::cmp::Ordering;
 use core::fmt;
 use core::mem;
+use core::ops::Deref;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
@@ -305,6 +306,29 @@ impl TimerHandle {
         self.handle.cancel();
     }
 
+    /// Binds the timer to what this gives: it is cancelled when that is dropped.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Exception};
+    /// use std::time::Duration;
+    ///
+    /// /// A visitor, who is reminded to go, unless it has gone by itself.
+    /// struct Visitor {
+    ///     _reminder: innermost::CancelOnDrop,
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let timer = event_loop.call_later(Duration::from_secs(600), || println!("please go"))?;
+    /// let visitor = Visitor { _reminder: timer.clone().cancel_on_drop() };
+    /// assert!(!timer.cancelled());
+    /// drop(visitor);
+    /// assert!(timer.cancelled());
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn cancel_on_drop(self) -> CancelOnDrop {
+        CancelOnDrop(self)
+    }
+
     /// Whether it was cancelled before it ran.
     pub fn cancelled(&self) -> bool {
         self.handle.cancelled()
@@ -319,5 +343,24 @@ impl TimerHandle {
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimerHandle").field("when", &self.deadline).field("cancelled", &self.cancelled()).finish()
+    }
+}
+
+/// A timer that is cancelled when this is dropped. What [`TimerHandle::cancel_on_drop`] makes.
+#[derive(Debug)]
+#[must_use = "the timer is cancelled when this is dropped"]
+pub struct CancelOnDrop(TimerHandle);
+
+impl Deref for CancelOnDrop {
+    type Target = TimerHandle;
+
+    fn deref(&self) -> &TimerHandle {
+        &self.0
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }

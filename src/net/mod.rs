@@ -11,6 +11,7 @@
 //! | `outgoing.rs`  | [`Outgoing`]: what is to be sent, and knows how far that has come |
 //! | `file_part.rs` | [`FilePart`]: a file on its way to a stream |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
+//! | `incoming.rs`  | [`Incoming`]: a listener's connections, one by one |
 //! | `connect.rs`   | [`connect`](fn@connect): to a name |
 //! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
 //! | `address_error.rs` | [`AddressError`]: what the system has refused, and where |
@@ -28,6 +29,7 @@ mod connect;
 mod datagram;
 mod eyeballs;
 mod file_part;
+mod incoming;
 mod moving;
 mod operation;
 mod options;
@@ -44,6 +46,7 @@ pub use self::connect::{ConnectTo, connect};
 pub use self::datagram::{UdpSocket, UnixDatagram};
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;
+pub use self::incoming::Incoming;
 use self::operation::Operation;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};

@@ -1,9 +1,8 @@
 //! Moving bytes through descriptors: what the streams of this room have in common.
 
-use std::format;
+use core::fmt;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::string::{String, ToString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use socket2::{SockAddr, SockRef};
 
@@ -111,30 +110,51 @@ pub(super) const fn left(moved: usize, wanted: usize) -> Left {
 
 /// The same, and what was done with which descriptor, where it is an error of the system.
 #[cold]
-pub(super) fn at(raised: Exception, operation: &str, fd: BorrowedFd<'_>) -> Exception {
+pub(super) fn at(raised: Exception, operation: &'static str, fd: BorrowedFd<'_>) -> Exception {
     if raised.downcast_ref::<io::Error>().is_none() {
         return raised;
     }
-    raised.with_note(format!("{operation}: {}", place(fd)))
+    raised.with_note(Place::of(fd, operation))
 }
 
-/// Where a descriptor leads to, as far as it still knows: a connection that was reset has no peer any more.
-fn place(fd: BorrowedFd<'_>) -> String {
-    let number = fd.as_raw_fd();
-    let socket = SockRef::from(&fd);
-    let peer = socket.peer_addr().ok().and_then(|address| text(&address));
-    let here = || socket.local_addr().ok().and_then(|address| text(&address));
-    match (peer, here()) {
-        (Some(peer), _) => format!("fd {number}, peer {peer}"),
-        (None, Some(here)) => format!("fd {number}, at {here}"),
-        (None, None) => format!("fd {number}"),
+/// What was done with a descriptor, and where that leads to. It is asked for now, since the descriptor may be closed when
+/// somebody reads this; a text it becomes only then: a server has its connections reset all day.
+struct Place {
+    operation: &'static str,
+    fd: RawFd,
+    end: End,
+}
+
+/// What a descriptor still knows of its ends: a connection that was reset has no peer any more.
+enum End {
+    Peer(SockAddr),
+    Here(SockAddr),
+    Unknown,
+}
+
+impl Place {
+    fn of(fd: BorrowedFd<'_>, operation: &'static str) -> Self {
+        let socket = SockRef::from(&fd);
+        let named = |address: &SockAddr| address.as_socket().is_some() || address.as_pathname().is_some();
+        let peer = socket.peer_addr().ok().filter(named).map(End::Peer);
+        let end = peer.or_else(|| socket.local_addr().ok().filter(named).map(End::Here));
+        Self { operation, fd: fd.as_raw_fd(), end: end.unwrap_or(End::Unknown) }
     }
 }
 
-fn text(address: &SockAddr) -> Option<String> {
-    match address.as_socket() {
-        Some(address) => Some(address.to_string()),
-        None => address.as_pathname().map(|path| path.display().to_string()),
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: fd {}", self.operation, self.fd)?;
+        let (what, address) = match &self.end {
+            End::Peer(address) => ("peer", address),
+            End::Here(address) => ("at", address),
+            End::Unknown => return Ok(()),
+        };
+        match (address.as_socket(), address.as_pathname()) {
+            (Some(address), _) => write!(f, ", {what} {address}"),
+            (None, Some(path)) => write!(f, ", {what} {}", path.display()),
+            (None, None) => Ok(()),
+        }
     }
 }
 

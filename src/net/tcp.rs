@@ -10,11 +10,12 @@ use std::rc::Rc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
+use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Incoming, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
 use crate::task::{Await, Awaitable};
+use crate::yield_from;
 
 /// Listens for connections.
 ///
@@ -88,6 +89,28 @@ impl TcpListener {
                 })
                 .map_err(|raised| at(raised, "accept", self.as_fd()))
         })
+    }
+
+    /// Its connections, one by one, each with its peer's address: it is [`accept`](Self::accept)ed when it is asked for.
+    ///
+    /// ```
+    /// use innermost::async_iter::AsyncIterator;
+    /// use innermost::{EventLoop, TcpListener, TcpStream, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    /// let address = listener.local_addr()?;
+    /// // What `for_each` is given runs to its end before the next one is let in: to serve many at once, make a task.
+    /// let letting_in = listener.incoming().for_each(|(_stream, peer)| {
+    ///     println!("there is {peer}");
+    ///     ready(())
+    /// });
+    /// event_loop.create_task(letting_in)?;
+    /// event_loop.run_until_complete(TcpStream::connect(address))?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub const fn incoming(self) -> Incoming<Self> {
+        Incoming::new(self)
     }
 
     /// The address at which it listens.
@@ -235,11 +258,9 @@ impl Coroutine for Connect {
     type Input = ();
     type Return = TcpStream;
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.0.resume(sent) {
-            Ok(Step::Return(stream)) => Ok(Step::Return(TcpStream(stream))),
-            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
-            Ok(Step::Delegate(_)) => unreachable!("an attempt has no children"),
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match yield_from!(self.0, sent) {
+            Ok(stream) => Ok(Step::Return(TcpStream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.address))),
         }
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, Type};
 
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Operation};
+use super::{AddressError, BACKLOG, Incoming, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
@@ -80,6 +80,11 @@ impl UnixListener {
                 })
                 .map_err(|raised| at(raised, "accept", self.as_fd()))
         })
+    }
+
+    /// Its connections, one by one: see [`TcpListener::incoming`](super::TcpListener::incoming).
+    pub const fn incoming(self) -> Incoming<Self> {
+        Incoming::new(self)
     }
 
     /// The address at which it listens.
@@ -183,11 +188,9 @@ impl Coroutine for ConnectUnix {
     type Input = ();
     type Return = UnixStream;
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.0.resume(sent) {
-            Ok(Step::Return(stream)) => Ok(Step::Return(UnixStream(stream))),
-            Ok(Step::Yield(wanted)) => Ok(Step::Yield(wanted)),
-            Ok(Step::Delegate(frame)) => Ok(Step::Delegate(frame)),
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        match yield_from!(self.0, sent) {
+            Ok(stream) => Ok(Step::Return(UnixStream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.path.display()))),
         }
     }

@@ -3,18 +3,20 @@
 use core::cell::RefCell;
 use core::fmt;
 use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::vec::Vec;
 
 use super::{AsyncContextManager, Exited, Progress, reused, runtime};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
-use crate::task::{Await, Awaitable, CallbackResult};
+use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
 
 /// Managers that are entered as the body goes on, and left in reverse when it ends: `contextlib.AsyncExitStack`.
 ///
 /// Each sees what was raised before it: what the body has raised, or what a later manager raised in its place, or
-/// nothing where one has suppressed that. All are left, whatever the others raise.
+/// nothing where one has suppressed that. All are left, whatever the others raise; a panic of one is raised as well, as
+/// [`Kind::Panic`](crate::Kind::Panic).
 ///
 /// A handle: clones stand for the same stack, so that the body may keep one. It is a manager itself, which gives that
 /// handle to its body. Dropped without being left, it drops what it holds, the last one first.
@@ -109,17 +111,18 @@ impl AsyncContextManager for ExitStack {
             }
             let Some(exit) = &mut leaving.exit else { break };
             let left = yield_from!(OneExit(&mut **exit, leaving.raised.as_ref()), sent);
-            leaving.exit = None;
+            let ended = leaving.exit.take();
             match left {
                 Ok(Exited::Propagate) => {}
                 Ok(Exited::Suppress) => leaving.raised = None,
-                Err(raised) => {
-                    leaving.raised = Some(match leaving.raised.take() {
-                        Some(former) => raised.raised_during(|| former),
-                        None => raised,
-                    });
-                    leaving.replaced = true;
-                }
+                Err(raised) => leaving.raise(raised),
+            }
+            let dropped = caught(|| {
+                drop(ended);
+                Ok(())
+            });
+            if let Err(panic) = dropped {
+                leaving.raise(panic);
             }
         }
         let left = self.leaving.take().ok_or_else(|| runtime("the stack is left already"))?;
@@ -129,6 +132,22 @@ impl AsyncContextManager for ExitStack {
             _ => Ok(Step::Return(Exited::Propagate)),
         }
     }
+}
+
+impl Leaving {
+    /// What is raised takes the place of what was.
+    fn raise(&mut self, raised: Exception) {
+        self.raised = Some(match self.raised.take() {
+            Some(former) => raised.raised_during(|| former),
+            None => raised,
+        });
+        self.replaced = true;
+    }
+}
+
+/// One that panics must not keep the others from being left.
+fn caught<T>(leave: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+    catch_unwind(AssertUnwindSafe(leave)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
 impl Stack {
@@ -158,7 +177,7 @@ impl Coroutine for OneExit<'_> {
     type Return = Exited;
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        self.0.resume(self.1, sent)
+        caught(|| self.0.resume(self.1, sent))
     }
 }
 

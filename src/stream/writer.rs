@@ -16,6 +16,9 @@ use crate::transport::{SendFile, Transport};
 /// [`write`](Self::write) never waits; [`drain`](Self::drain) does, where more waits to be sent than the transport's
 /// high-water mark. Who writes much drains after each write, or memory has no bound.
 ///
+/// Not `Clone`, so that it is plain who closes the connection: tasks that share a writer share an `Rc<StreamWriter>`, and
+/// the last of them to go closes it. A clone of its [`transport`](Self::transport) writes as well, and closes nothing.
+///
 /// # Dropping
 ///
 /// Closes the connection, once what was written has left, as [`close`](Self::close) does.

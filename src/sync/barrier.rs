@@ -34,7 +34,7 @@ use crate::yield_from;
 /// use innermost::sync::Barrier;
 ///
 /// let event_loop = EventLoop::new()?;
-/// let barrier = Barrier::new(2);
+/// let barrier = Barrier::new(2)?;
 /// let first = event_loop.create_task(barrier.wait())?;
 /// let index = event_loop.run_until_complete(barrier.wait())?;
 /// assert_eq!((event_loop.run_until_complete(first)?, index), (0, 1));
@@ -68,7 +68,7 @@ enum Stage {
 /// use innermost::{EventLoop, Kind};
 ///
 /// let event_loop = EventLoop::new()?;
-/// let barrier = Barrier::new(2);
+/// let barrier = Barrier::new(2)?;
 /// event_loop.run_until_complete(barrier.abort())?;
 /// let raised = event_loop.run_until_complete(barrier.wait()).unwrap_err();
 /// assert_eq!(raised.kind(), Kind::RuntimeError);
@@ -94,13 +94,15 @@ fn broken() -> Exception {
 impl Barrier {
     /// A barrier for so many tasks.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// For no tasks at all.
-    pub fn new(parties: usize) -> Self {
-        assert!(parties > 0, "a barrier is for at least one task");
+    /// `ValueError` for no tasks at all.
+    pub fn new(parties: usize) -> Result<Self, Exception> {
+        if parties == 0 {
+            return Err(Exception::message(Kind::ValueError, "a barrier is for at least one task"));
+        }
         let (stage, count) = (Cell::new(Stage::Filling), Cell::new(0));
-        Self(Rc::new(BarrierState { condition: Condition::new(), parties, stage, count }))
+        Ok(Self(Rc::new(BarrierState { condition: Condition::new(), parties, stage, count })))
     }
 
     /// Waits until all are there; gives which of them one was, from 0, in the order in which they came. Who comes while

@@ -29,6 +29,43 @@ pub enum AfterEof {
     KeepOpen,
 }
 
+/// The callbacks that all protocols have. One that does not care for them leaves them out.
+macro_rules! common_callbacks {
+    ($transport:ty) => {
+        /// It is open. Comes before everything else.
+        fn connection_made(&mut self, transport: &$transport) {
+            let _ = transport;
+        }
+
+        /// It is over: because of `error`, or because it was closed or aborted here, or by the peer in good order. Comes
+        /// after everything else.
+        fn connection_lost(&mut self, transport: &$transport, error: Option<Exception>) {
+            let _ = (transport, error);
+        }
+
+        /// More than the high-water mark waits to be sent: write no more until [`resume_writing`](Self::resume_writing).
+        fn pause_writing(&mut self, transport: &$transport) {
+            let _ = transport;
+        }
+
+        /// No more than the low-water mark waits to be sent.
+        fn resume_writing(&mut self, transport: &$transport) {
+            let _ = transport;
+        }
+    };
+}
+
+/// The one that those of streams have besides.
+macro_rules! eof_received {
+    () => {
+        /// The peer sends no more.
+        fn eof_received(&mut self, transport: &Transport) -> AfterEof {
+            let _ = transport;
+            AfterEof::Close
+        }
+    };
+}
+
 /// A connection's callbacks. asyncio's `Protocol`.
 ///
 /// ```
@@ -54,82 +91,32 @@ pub enum AfterEof {
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub trait Protocol: Any {
-    /// The connection stands. Comes before everything else.
-    fn connection_made(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
+    common_callbacks!(Transport);
+    eof_received!();
 
     /// Bytes have come. They are the loop's, and gone when this returns.
     fn data_received(&mut self, transport: &Transport, data: &[u8]);
-
-    /// The peer sends no more.
-    fn eof_received(&mut self, transport: &Transport) -> AfterEof {
-        let _ = transport;
-        AfterEof::Close
-    }
-
-    /// The connection is over: because of `error`, or because it was closed or aborted here, or by the peer in good
-    /// order. Comes after everything else.
-    fn connection_lost(&mut self, transport: &Transport, error: Option<Exception>) {
-        let _ = (transport, error);
-    }
-
-    /// More than the high-water mark waits to be sent: write no more until [`resume_writing`](Self::resume_writing).
-    fn pause_writing(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
-
-    /// No more than the low-water mark waits to be sent.
-    fn resume_writing(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
 }
 
 /// The callbacks of a connection that reads into memory of the protocol's own. asyncio's `BufferedProtocol`.
 ///
 /// What it has in common with [`Protocol`] is described there.
 pub trait BufferedProtocol: Any {
-    /// As [`Protocol::connection_made`].
-    fn connection_made(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
+    common_callbacks!(Transport);
+    eof_received!();
 
     /// Where the next bytes are to go. `size_hint` is how many might come; none at all is fatal to the connection.
     fn get_buffer(&mut self, size_hint: usize) -> &mut [u8];
 
     /// So many bytes have come, to the beginning of the buffer.
     fn buffer_updated(&mut self, transport: &Transport, count: usize);
-
-    /// As [`Protocol::eof_received`].
-    fn eof_received(&mut self, transport: &Transport) -> AfterEof {
-        let _ = transport;
-        AfterEof::Close
-    }
-
-    /// As [`Protocol::connection_lost`].
-    fn connection_lost(&mut self, transport: &Transport, error: Option<Exception>) {
-        let _ = (transport, error);
-    }
-
-    /// As [`Protocol::pause_writing`].
-    fn pause_writing(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
-
-    /// As [`Protocol::resume_writing`].
-    fn resume_writing(&mut self, transport: &Transport) {
-        let _ = transport;
-    }
 }
 
 /// The callbacks of a datagram endpoint. asyncio's `DatagramProtocol`.
 ///
 /// Without `A` it is one of UDP; of Unix sockets it is a `DatagramProtocol<std::os::unix::net::SocketAddr>`.
 pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
-    /// The endpoint is open. Comes before everything else.
-    fn connection_made(&mut self, transport: &DatagramTransport<A>) {
-        let _ = transport;
-    }
+    common_callbacks!(DatagramTransport<A>);
 
     /// A datagram has come. The bytes are the loop's, and gone when this returns.
     fn datagram_received(&mut self, transport: &DatagramTransport<A>, data: &[u8], from: A);
@@ -138,21 +125,6 @@ pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
     /// at a port (`ConnectionRefused`), no way leads there.
     fn error_received(&mut self, transport: &DatagramTransport<A>, error: std::io::Error) {
         let _ = (transport, error);
-    }
-
-    /// The endpoint is closed. Comes after everything else.
-    fn connection_lost(&mut self, transport: &DatagramTransport<A>, error: Option<Exception>) {
-        let _ = (transport, error);
-    }
-
-    /// As [`Protocol::pause_writing`].
-    fn pause_writing(&mut self, transport: &DatagramTransport<A>) {
-        let _ = transport;
-    }
-
-    /// As [`Protocol::resume_writing`].
-    fn resume_writing(&mut self, transport: &DatagramTransport<A>) {
-        let _ = transport;
     }
 }
 

@@ -35,9 +35,7 @@ impl Room {
 
     fn of(command: &mut Command) -> Self {
         let process = Process::spawn(command).expect("it can be started");
-        let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
-        let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
-        Self { process, address: address.unwrap_or_else(|| panic!("no address in {line:?}")) }
+        Self { address: process.listening(), process }
     }
 
     /// Somebody who has not said anything yet.

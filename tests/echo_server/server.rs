@@ -30,9 +30,7 @@ impl Server {
 
     /// One whose process runs already. Takes the line in which it says where it listens.
     pub(crate) fn listening(process: Process) -> Self {
-        let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
-        let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
-        Self { process, address: address.unwrap_or_else(|| panic!("no address in {line:?}")) }
+        Self { address: process.listening(), process }
     }
 
     /// Ends it by a signal, when its clients have gone. It must have had nothing to say.
@@ -43,8 +41,7 @@ impl Server {
 
     /// Waits for its end, which must be a good one.
     pub(crate) fn expect_success(self) {
-        let (status, output, errors) = self.process.finish();
-        assert_eq!((status.code(), output, errors), (Some(0), vec![], vec![]));
+        self.process.expect_success();
     }
 
     /// Whether it listens no more.

@@ -1,8 +1,8 @@
 //! How it stops.
 
-use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,15 +144,14 @@ fn what_a_stopping_server_has_received_comes_back_however_much_it_is() {
     server.expect_success();
 }
 
-/// How much of what was sent has not been acknowledged by the other end yet: `proc_net_tcp(5)`.
+/// How much of what was sent has not been acknowledged by the other end yet: `SIOCOUTQ` of `tcp(7)`.
+#[allow(unsafe_code)]
 fn queued(stream: &TcpStream) -> usize {
-    let port = |address: io::Result<SocketAddr>| format!(":{:04X}", address.expect("it is connected").port());
-    let (local, remote) = (port(stream.local_addr()), port(stream.peer_addr()));
-    let sockets = fs::read_to_string("/proc/net/tcp").expect("there are sockets");
-    let mut sockets = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let socket = sockets.find(|fields| fields[1].ends_with(&local) && fields[2].ends_with(&remote));
-    let (queue, _) = socket.expect("it is one of them")[4].split_once(':').expect("two queues");
-    usize::from_str_radix(queue, 16).expect("a number")
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and the request writes an int, for which there is room.
+    let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    assert_eq!(done, 0, "it is connected");
+    usize::try_from(bytes).expect("no less than nothing")
 }
 
 #[test]

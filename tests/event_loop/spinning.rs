@@ -9,11 +9,11 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use innermost::selector::{Clock, Direction, Event, Selector, Token, default_selector};
+use innermost::selector::{Clock, Event, Selector, Token, default_selector};
 use innermost::testing::virtual_loop;
 use innermost::{EventLoop, Watched, signal};
 
-use crate::clock::VirtualClock;
+use crate::clock::{VirtualClock, forwards_the_rest};
 use crate::signals::raise;
 
 const MICRO: Duration = Duration::from_micros(1);
@@ -52,24 +52,10 @@ impl fmt::Debug for Counted {
 }
 
 impl Selector for Counted {
+    forwards_the_rest!();
+
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.inner.register(fd, token)
-    }
-
-    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.inner.deregister(fd)
-    }
-
-    fn closing(&mut self, fd: BorrowedFd<'_>) {
-        self.inner.closing(fd);
-    }
-
-    fn reports_levels(&self) -> bool {
-        self.inner.reports_levels()
-    }
-
-    fn drained(&mut self, token: Token, direction: Direction) {
-        self.inner.drained(token, direction);
     }
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
@@ -80,10 +66,6 @@ impl Selector for Counted {
         self.asked.times.set(self.asked.times.get() + 1);
         (self.happens)(self.asked.times.get());
         self.inner.select(events, timeout)
-    }
-
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.as_fd()
     }
 }
 

@@ -15,6 +15,7 @@ use innermost::{
 use crate::kinds::{Echo, EchoProtocol, KINDS, Kind, Mark, echo_pair};
 use crate::support::{alone, any, client_of, fill, new_loop, new_virtual_loop, run_turns, with_loop};
 
+// V3
 #[test]
 fn a_listener_that_is_closed_while_connections_wait_lets_go_of_them() {
     let alone = alone();

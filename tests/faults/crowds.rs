@@ -3,10 +3,9 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
-use innermost::EventLoop;
+use innermost::{EventLoop, to_thread};
 use socket2::SockRef;
 
 use crate::counting;
@@ -108,14 +107,11 @@ impl Clients {
         command.env(CLIENTS, format!("{count} {}", echo.address));
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is this program");
         let (input, output) = (process.stdin.take().expect("it is piped"), process.stdout.take().expect("it is piped"));
-        // The loop runs meanwhile.
-        let reading = thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).any(|line| line.ends_with(READY))
+        // The loop runs meanwhile, and sleeps where there is nothing to do.
+        let reading = to_thread(move || {
+            Ok(BufReader::new(output).lines().map_while(Result::ok).any(|line| line.ends_with(READY)))
         });
-        while !reading.is_finished() {
-            event_loop.run_once().expect("it runs");
-        }
-        assert!(reading.join().expect("it does not panic"), "they could not connect");
+        assert!(event_loop.run_until_complete(reading).expect("it can be read"), "they could not connect");
         run_turns(event_loop, 200);
         Self { process, _input: input }
     }
@@ -137,13 +133,19 @@ fn clients() {
         (count.parse().expect("a number"), address.parse().expect("an address"));
     alone().raise_limit();
     let mut connections = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut client = TcpStream::connect(address).expect("somebody listens");
-        // No port is to wait for late packets.
-        SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("it is open");
-        client.write_all(b"hello").expect("it is open");
-        client.read_exact(&mut [0; 5]).expect("it comes back");
-        connections.push(client);
+    while connections.len() < count {
+        let come = connections.len();
+        // Some at a time: no process waits for the other at each of them.
+        for _ in 0..AT_ONCE.min(count - come) {
+            let mut client = TcpStream::connect(address).expect("somebody listens");
+            // No port is to wait for late packets.
+            SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("it is open");
+            client.write_all(b"hello").expect("it is open");
+            connections.push(client);
+        }
+        for client in &mut connections[come..] {
+            client.read_exact(&mut [0; 5]).expect("it comes back");
+        }
     }
     println!("{READY}");
     let _ = io::stdin().read(&mut [0]);

@@ -73,11 +73,11 @@ fn listening_without_a_free_descriptor_is_an_error_and_closes_what_was_bound() {
             refused(&event_loop, event_loop.create_server(factory, any()));
             refused(&event_loop, event_loop.start_server(handler, any()));
             // Enough for the first address, and not for the second.
-            let another = SocketAddr::from(([127, 0, 0, 2], 0));
             exhausted.free(1);
+            let both = || vec![any(), SocketAddr::from(([127, 0, 0, 2], 0))];
             for _ in 0..3 {
-                refused(&event_loop, event_loop.create_server(factory, vec![any(), another]));
-                refused(&event_loop, event_loop.start_server(handler, vec![any(), another]));
+                refused(&event_loop, event_loop.create_server(factory, both()));
+                refused(&event_loop, event_loop.start_server(handler, both()));
             }
         });
         let server = event_loop.run_until_complete(event_loop.create_server(factory, any())).expect("there are again");

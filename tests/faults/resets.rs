@@ -14,6 +14,7 @@ use crate::support::{alone, any, client_of, fill, io_error, new_loop, receive, r
 
 const MESSAGE: &[u8; 25] = b"an exchange of some bytes";
 
+// X12
 #[test]
 fn a_peer_that_resets_at_any_byte_ends_its_connection_and_nothing_else() {
     let alone = alone();

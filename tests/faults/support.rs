@@ -10,23 +10,19 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle, Step, from_fn};
+use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle};
 use socket2::SockRef;
 
 use crate::clock;
 use crate::counting;
-
-/// Longer than any machine needs for what a test does.
-const DEADLINE: Duration = Duration::from_secs(600);
+pub(crate) use crate::loops::{any, run_until};
 
 /// What was reported to a loop's exception handler.
 pub(crate) type Reports = Rc<RefCell<Vec<String>>>;
 
 /// A loop that stops at a deadline, which fails what runs in it.
 pub(crate) fn new_loop() -> (EventLoop, Reports) {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
+    let event_loop = crate::loops::new_loop();
     reporting(event_loop)
 }
 
@@ -40,15 +36,6 @@ fn reporting(event_loop: EventLoop) -> (EventLoop, Reports) {
     let reported = Rc::clone(&reports);
     event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
     (event_loop, reports)
-}
-
-/// Runs until `done` holds, asked once a turn.
-pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool + 'static) {
-    let polling = from_fn(move |sent: Result<(), Exception>| {
-        sent?;
-        Ok(if done() { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
-    });
-    event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
 /// Runs some turns without waiting; the selector is asked in each in which nothing is ready.
@@ -91,11 +78,6 @@ pub(crate) fn fill(event_loop: &LoopHandle, mut end: impl Write) {
     }
 }
 
-/// Any free port of this machine.
-pub(crate) fn any() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
 /// A client that does not block.
 pub(crate) fn client_of(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).expect("somebody listens");
@@ -109,10 +91,9 @@ pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it is open");
 }
 
-/// The error of the system that was raised: of connecting, the first address's.
+/// The error of the system that was raised: by the first attempt, where several addresses may have been tried.
 pub(crate) fn io_error(raised: &Exception) -> &io::Error {
-    let connecting = raised.downcast_ref::<ConnectError>().and_then(|error| error.failures().first());
-    let raised = connecting.map_or(raised, |(_, raised)| raised);
+    let raised = raised.downcast_ref::<ConnectError>().map_or(raised, |error| &error.failures()[0].1);
     raised.downcast_ref().unwrap_or_else(|| panic!("no error of the system: {raised:?}"))
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use innermost::selector::{Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
 use innermost::{EventLoop, Exception, TcpStream};
 
+use crate::clock::forwards_the_rest;
 use crate::events::Log;
 
 /// What the selector reports, wait by wait. Clones are the same script.
@@ -169,25 +170,11 @@ impl Watched {
 }
 
 impl Selector for Watched {
+    forwards_the_rest!();
+
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.tokens.push(token);
         self.inner.register(fd, token)
-    }
-
-    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.inner.deregister(fd)
-    }
-
-    fn closing(&mut self, fd: BorrowedFd<'_>) {
-        self.inner.closing(fd);
-    }
-
-    fn reports_levels(&self) -> bool {
-        self.inner.reports_levels()
-    }
-
-    fn drained(&mut self, token: Token, direction: Direction) {
-        self.inner.drained(token, direction);
     }
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
@@ -201,10 +188,6 @@ impl Selector for Watched {
             }
         }
         Ok(())
-    }
-
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.as_fd()
     }
 }
 

@@ -9,7 +9,8 @@ use innermost::{
     StreamWriter, Transport, from_fn, join, lazy, yield_from,
 };
 
-use crate::process::{DEADLINE, Process, example};
+pub(crate) use crate::loops::new_loop;
+use crate::process::{Process, example};
 use crate::tools::tool;
 
 pub(crate) const MIB: usize = 1 << 20;
@@ -25,14 +26,6 @@ pub(crate) fn assert_same(came: &[u8], sent: &[u8]) {
     assert!(came == sent, "{} bytes came, {} were sent, the first {same} are the same", came.len(), sent.len());
 }
 
-/// A loop that stops at a deadline, which fails what runs in it.
-pub(crate) fn new_loop() -> EventLoop {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
-    event_loop
-}
-
 /// Where nothing is yet, for a socket file.
 pub(crate) fn free_path(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("innermost-{}-{name}", std::process::id()));
@@ -43,9 +36,8 @@ pub(crate) fn free_path(name: &str) -> PathBuf {
 /// One of the echo examples, and where it listens.
 pub(crate) fn echo_example(name: &str) -> (Process, SocketAddr) {
     let process = Process::spawn(Command::new(example(name)).arg("127.0.0.1:0")).expect("it can be started");
-    let line = process.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", process.error_line()));
-    let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
-    (process, address.unwrap_or_else(|| panic!("no address in {line:?}")))
+    let address = process.listening();
+    (process, address)
 }
 
 /// Starts socat with a listening address first, and waits until it says that it listens; gives where.

@@ -22,7 +22,7 @@ fn item(function: impl FnOnce() + 'static) -> Item {
 fn an_item_that_is_dropped_may_use_queues_locks_and_barriers() {
     let event_loop = test_loop();
     let (queue, lock, semaphore, barrier) =
-        (Queue::<Item>::bounded(2), Lock::new(), Semaphore::new(1), Barrier::new(2));
+        (Queue::<Item>::bounded(2), Lock::new(), Semaphore::new(1), Barrier::new(2).expect("it is for somebody"));
     let getter = event_loop.create_task(queue.get().map(drop)).unwrap();
     let (held, waits) = (lock.try_acquire(), event_loop.create_task(lock.acquire().map(drop)).unwrap());
     let (permit, queues) = (semaphore.try_acquire(), event_loop.create_task(semaphore.acquire().map(drop)).unwrap());

@@ -65,7 +65,7 @@ fn whoever_prints_a_loop_may_use_it_from_the_sink() {
 fn whoever_prints_a_lock_or_a_queue_may_use_it_from_the_sink() {
     let event_loop = test_loop();
     let (lock, flag, semaphore) = (Lock::new(), Flag::new(), Semaphore::new(1));
-    let (condition, barrier) = (Condition::new(), Barrier::new(2));
+    let (condition, barrier) = (Condition::new(), Barrier::new(2).expect("it is for somebody"));
     let (queue, sorted) = (Queue::new(), PriorityQueue::new());
     let meddle = || {
         drop((lock.try_acquire(), semaphore.try_acquire(), condition.lock().try_acquire()));

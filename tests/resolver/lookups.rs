@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Job, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ThreadPool, Wait};
 use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, LookupFlags, NameFlags, Protocol, Query, Resolve,
     SocketType, StaticResolver, SystemResolver,
@@ -14,18 +14,7 @@ use innermost::resolver::{
 use innermost::testing::virtual_loop;
 use innermost::{EventLoop, Exception, Kind, sleep};
 
-/// Takes no job: what needs a thread fails.
-struct NoThreads;
-
-impl Executor for NoThreads {
-    fn execute(&self, _: Job) -> Result<(), Exception> {
-        Err(Exception::message(Kind::RuntimeError, "no thread"))
-    }
-
-    fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
-        Ok(())
-    }
-}
+use crate::no_threads::NoThreads;
 
 fn look_up(query: impl Into<Query>) -> Result<Vec<AddrInfo>, Exception> {
     let event_loop = EventLoop::new().unwrap();

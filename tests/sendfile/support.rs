@@ -14,6 +14,8 @@ use innermost::{
     Await, ByteWrite, Coroutine, EventLoop, Exception, FilePart, Resumed, Step, UnixStream, from_fn, yield_from,
 };
 
+pub(crate) use crate::loops::new_loop;
+
 /// Longer than any machine needs for what a test does.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -22,14 +24,6 @@ pub(crate) const MIB: usize = 1024 * KIB;
 
 /// How many bytes one system call sends at the most.
 pub(crate) const CHUNK: usize = 128 * KIB;
-
-/// A loop that stops at a deadline, which fails what runs in it.
-pub(crate) fn new_loop() -> EventLoop {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
-    event_loop
-}
 
 /// Bytes that repeat after 251 of them.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {

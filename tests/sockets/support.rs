@@ -9,19 +9,13 @@ use std::time::Duration;
 
 use innermost::{Await, EventLoop, Exception, Step, TcpListener, TcpStream, from_fn};
 
+pub(crate) use crate::loops::{any, new_loop};
+
 /// Longer than any machine needs for what a test does.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a resume of a machine that gives a `T` gives.
 pub(crate) type Resumed<T> = Result<Step<Await, (), T>, Exception>;
-
-/// A loop that stops at a deadline, which fails what is [`run`] in it.
-pub(crate) fn new_loop() -> EventLoop {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
-    event_loop
-}
 
 /// Runs a machine to its end.
 pub(crate) fn run<T: 'static>(
@@ -29,11 +23,6 @@ pub(crate) fn run<T: 'static>(
     machine: impl FnMut(Result<(), Exception>) -> Resumed<T> + 'static,
 ) -> Result<T, Exception> {
     event_loop.run_until_complete(from_fn(machine))
-}
-
-/// Any free port of this machine.
-pub(crate) fn any() -> net::SocketAddr {
-    net::SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 pub(crate) fn listen() -> Rc<TcpListener> {

@@ -1,15 +1,16 @@
 //! Reading, writing, closing.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{self, Shutdown};
 use std::rc::Rc;
 
+use innermost::async_iter::AsyncIterator;
 use innermost::{
     Await, Buffer, Connect, Coroutine, Exception, Kind, Resumed, Step, TcpListener, TcpStream, yield_from,
 };
 use socket2::SockRef;
 
-use crate::support::{io_kind, listen, new_loop, pair, run};
+use crate::support::{any, io_kind, listen, new_loop, pair, run};
 
 /// Accepts one connection, reads to the end of what it sends, and answers with the same in capitals.
 struct Shouter {
@@ -218,4 +219,23 @@ fn an_urgent_byte_in_the_middle_holds_nothing_back() {
         }
     });
     assert_eq!(received.unwrap(), b"abcdef");
+}
+
+#[test]
+fn a_listeners_connections_come_one_by_one() {
+    let event_loop = new_loop();
+    let mut incoming = TcpListener::bind(any()).expect("a port is free").incoming();
+    let address = incoming.listener().local_addr().expect("it is bound");
+    let clients: Vec<_> = (0..3).map(|_| net::TcpStream::connect(address).expect("it listens")).collect();
+    let clients: Vec<_> = clients.iter().map(|client| client.local_addr().expect("it is connected")).collect();
+    let mut peers = Vec::new();
+    let accepting = move |mut sent| {
+        while peers.len() < 3 {
+            let (stream, peer) = yield_from!(incoming.next(), sent)?.expect("it has no end");
+            assert_eq!(stream.peer_addr()?, peer);
+            peers.push(peer);
+        }
+        Ok(Step::Return(std::mem::take(&mut peers)))
+    };
+    assert_eq!(run(&event_loop, accepting).expect("descriptors are free"), clients);
 }

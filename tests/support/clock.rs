@@ -1,6 +1,6 @@
 //! Loops for tests: their time is virtual, and they do not wait for what never comes.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each file of tests uses its part")]
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,7 +10,33 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::EventLoop;
-use innermost::selector::{Clock, Direction, Event, Selector, Token, Waiting, default_selector};
+use innermost::selector::{Clock, Event, Selector, Token, Waiting, default_selector};
+
+/// What a selector that has another one, `inner`, leaves to that: all but `register` and `select`.
+macro_rules! forwards_the_rest {
+    () => {
+        fn deregister(&mut self, fd: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
+            self.inner.deregister(fd)
+        }
+
+        fn closing(&mut self, fd: std::os::fd::BorrowedFd<'_>) {
+            self.inner.closing(fd);
+        }
+
+        fn reports_levels(&self) -> bool {
+            self.inner.reports_levels()
+        }
+
+        fn drained(&mut self, token: innermost::selector::Token, direction: innermost::selector::Direction) {
+            self.inner.drained(token, direction);
+        }
+
+        fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+            self.inner.as_fd()
+        }
+    };
+}
+pub(crate) use forwards_the_rest;
 
 /// A clock that stands still until it is moved.
 #[derive(Clone, Debug, Default)]
@@ -104,24 +130,10 @@ impl WatchedSelector {
 }
 
 impl Selector for WatchedSelector {
+    forwards_the_rest!();
+
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.inner.register(fd, token)
-    }
-
-    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.inner.deregister(fd)
-    }
-
-    fn closing(&mut self, fd: BorrowedFd<'_>) {
-        self.inner.closing(fd);
-    }
-
-    fn reports_levels(&self) -> bool {
-        self.inner.reports_levels()
-    }
-
-    fn drained(&mut self, token: Token, direction: Direction) {
-        self.inner.drained(token, direction);
     }
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
@@ -138,10 +150,6 @@ impl Selector for WatchedSelector {
             }
             _ => self.inner.select(events, timeout),
         }
-    }
-
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.as_fd()
     }
 }
 

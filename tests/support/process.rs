@@ -1,12 +1,16 @@
 //! A program in a process of its own: what it prints, what the kernel knows of it, how it ends.
 //!
-//! Nothing here waits for a time. It waits for a line, for the end, or for a condition, which is looked at again and
-//! again; [`DEADLINE`] only keeps a test that fails from hanging.
+//! Nothing here waits for a time. It waits for a line, for the end, or for a condition that nobody tells it of, which is
+//! looked at again and again; [`DEADLINE`] only keeps a test that fails from hanging.
 //!
 //! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
 
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,9 +24,14 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Waits until `condition` holds.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
-    while !condition() {
+    loop {
+        let looked = Instant::now();
+        if condition() {
+            return;
+        }
         assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
-        thread::sleep(Duration::from_millis(1));
+        // What is waited for needs the processor too: looking takes a fifth of the time at the most.
+        thread::sleep(Duration::from_millis(1).max(4 * looked.elapsed()));
     }
 }
 
@@ -62,32 +71,39 @@ fn is_stale(program: &Path) -> bool {
 pub(crate) struct Process {
     child: Child,
     pid: u32,
-    output: Receiver<String>,
-    errors: Receiver<String>,
+    output: Lines,
+    errors: Lines,
 }
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         heed_interrupts(command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let output = lines(child.stdout.take().expect("it is piped"));
-        let errors = lines(child.stderr.take().expect("it is piped"));
+        let output = Lines::of(child.stdout.take().expect("it is piped"));
+        let errors = Lines::of(child.stderr.take().expect("it is piped"));
         Ok(Self { pid: child.id(), child, output, errors })
     }
 
     /// The next line on its standard output; `None` at the end.
     pub(crate) fn line(&self) -> Option<String> {
-        next(&self.output)
+        self.output.next()
+    }
+
+    /// Takes the line in which it says where it listens.
+    pub(crate) fn listening(&self) -> SocketAddr {
+        let line = self.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", self.error_line()));
+        let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
+        address.unwrap_or_else(|| panic!("no address in {line:?}"))
     }
 
     /// The next line on its standard error; `None` at the end.
     pub(crate) fn error_line(&self) -> Option<String> {
-        next(&self.errors)
+        self.errors.next()
     }
 
     /// What has come on its standard error until now.
     pub(crate) fn error_lines(&self) -> Vec<String> {
-        self.errors.try_iter().collect()
+        self.errors.lines.try_iter().collect()
     }
 
     /// Makes everything but [`wait`](Self::wait) mean this process: for a program that was started by another.
@@ -108,6 +124,9 @@ impl Process {
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
+        // Its end closes them, and comes at once when it has closed them, so that there is little to look at.
+        self.output.wait_for_end();
+        self.errors.wait_for_end();
         until("the process ends", || !self.is_running());
         self.child.wait().expect("it is our child")
     }
@@ -115,8 +134,13 @@ impl Process {
     /// Waits for its end; gives how it ended and what is left of its output and its errors.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let status = self.wait();
-        let rest = |lines| std::iter::from_fn(|| next(lines)).collect();
-        (status, rest(&self.output), rest(&self.errors))
+        (status, self.output.rest(), self.errors.rest())
+    }
+
+    /// Waits for its end, which must be a good one, with nothing more to say.
+    pub(crate) fn expect_success(self) {
+        let (status, output, errors) = self.finish();
+        assert_eq!((status.code(), output, errors), (Some(0), vec![], vec![]));
     }
 
     /// The descriptors that it has open. Some may be inherited, with any number.
@@ -177,17 +201,37 @@ impl Drop for Process {
     }
 }
 
-/// Fetches lines as they come, so that whoever prints them never waits.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    receiver
+/// Lines that are fetched as they come, so that whoever prints them never waits.
+struct Lines {
+    lines: Receiver<String>,
+    end: Receiver<Infallible>,
 }
 
-fn next(lines: &Receiver<String>) -> Option<String> {
-    match lines.recv_timeout(DEADLINE) {
-        Ok(line) => Some(line),
-        Err(RecvTimeoutError::Disconnected) => None,
-        Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line or the end"),
+impl Lines {
+    fn of(from: impl Read + Send + 'static) -> Self {
+        let ((sender, lines), (ends, end)) = (channel(), channel());
+        thread::spawn(move || {
+            let _ends_with_this = ends;
+            BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { lines, end }
+    }
+
+    fn next(&self) -> Option<String> {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line or the end"),
+        }
+    }
+
+    fn rest(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Waits until no more will come. What has come stays.
+    fn wait_for_end(&self) {
+        let ended = self.end.recv_timeout(DEADLINE);
+        assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "waited in vain for the end");
     }
 }

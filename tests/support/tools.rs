@@ -1,20 +1,35 @@
 //! Programs that others have written, to be talked to. `.ci/run` installs them.
 
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 /// Each program, and the package of Debian that has it.
-const PACKAGES: [(&str, &str); 3] = [("nc", "netcat-openbsd"), ("socat", "socat"), ("python3", "python3")];
+const PACKAGES: [(&str, &str); 6] = [
+    ("curl", "curl"),
+    ("nc", "netcat-openbsd"),
+    ("python3", "python3"),
+    ("socat", "socat"),
+    ("strace", "strace"),
+    ("wrk", "wrk"),
+];
 
-/// A program that is to be there. It is ended after a minute, should the test that waits for it hang.
-pub(crate) fn tool(name: &str) -> Command {
+/// A program that is to be there.
+pub(crate) fn installed(name: &str) -> Command {
     let found = Command::new("sh").args(["-c", "command -v \"$0\"", name]).stdout(Stdio::null()).status();
     let package = PACKAGES.iter().find(|(tool, _)| *tool == name).map_or("?", |(_, package)| *package);
     assert!(
         found.is_ok_and(|status| status.success()),
         "{name} is not installed: it is in Debian's package {package}, and `bash .ci/run` installs it"
     );
+    Command::new(name)
+}
+
+/// The same, which is ended after a minute, should the test that waits for it hang.
+pub(crate) fn tool(name: &str) -> Command {
+    installed(name);
     let mut command = Command::new("timeout");
     command.args(["60", name]);
     command

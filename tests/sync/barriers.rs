@@ -12,7 +12,7 @@ use crate::turns::{Droppable, World};
 #[test]
 fn a_barrier_gives_the_order_of_arrival_and_can_be_used_again() {
     let world = World::new();
-    let barrier = Barrier::new(3);
+    let barrier = Barrier::new(3).expect("it is for somebody");
     for _ in 0..2 {
         for name in ["a", "b", "c"] {
             world.spawn_showing(name, barrier.wait());
@@ -26,7 +26,7 @@ fn a_barrier_gives_the_order_of_arrival_and_can_be_used_again() {
 #[test]
 fn a_barrier_of_one_lets_everybody_past() {
     let world = World::new();
-    let barrier = Barrier::new(1);
+    let barrier = Barrier::new(1).expect("it is for somebody");
     world.spawn_showing("a", barrier.wait());
     world.spawn_showing("b", barrier.wait());
     assert_eq!(world.settled(), ["a got 0", "a", "b got 0", "b"]);
@@ -36,7 +36,7 @@ fn a_barrier_of_one_lets_everybody_past() {
 #[test]
 fn who_comes_while_a_barrier_drains_waits_until_it_is_empty() {
     let world = World::new();
-    let barrier = Barrier::new(2);
+    let barrier = Barrier::new(2).expect("it is for somebody");
     for name in ["a", "b", "c", "d"] {
         world.spawn_showing(name, barrier.wait());
     }
@@ -47,7 +47,7 @@ fn who_comes_while_a_barrier_drains_waits_until_it_is_empty() {
 #[test]
 fn cancelling_or_dropping_one_who_waits_lowers_the_count_and_breaks_nothing() {
     let world = World::new();
-    let barrier = Barrier::new(2);
+    let barrier = Barrier::new(2).expect("it is for somebody");
     let cancelled = world.spawn("cancelled", barrier.wait());
     world.settle();
     assert_eq!(barrier.n_waiting(), 1);
@@ -72,7 +72,7 @@ fn cancelling_or_dropping_one_who_waits_lowers_the_count_and_breaks_nothing() {
 #[test]
 fn a_reset_breaks_those_who_wait_and_leaves_the_barrier_as_good_as_new() {
     let world = World::new();
-    let barrier = Barrier::new(2);
+    let barrier = Barrier::new(2).expect("it is for somebody");
     let waiting = world.spawn("waiting", barrier.wait());
     world.settle();
     world.spawn("reset", barrier.reset());
@@ -88,7 +88,7 @@ fn a_reset_breaks_those_who_wait_and_leaves_the_barrier_as_good_as_new() {
 #[test]
 fn an_aborted_barrier_is_broken_until_it_is_reset() {
     let world = World::new();
-    let barrier = Barrier::new(2);
+    let barrier = Barrier::new(2).expect("it is for somebody");
     world.spawn("waiting", barrier.wait());
     world.settle();
     world.spawn("abort", barrier.abort());
@@ -103,7 +103,7 @@ fn an_aborted_barrier_is_broken_until_it_is_reset() {
 }
 
 #[test]
-#[should_panic(expected = "a barrier is for at least one task")]
 fn a_barrier_for_nobody_is_refused() {
-    Barrier::new(0);
+    let refused = Barrier::new(0).expect_err("nobody could ever pass");
+    assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, "a barrier is for at least one task"));
 }

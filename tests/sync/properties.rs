@@ -193,7 +193,7 @@ quickcheck! {
     /// again.
     fn a_barrier_keeps_nobody_whom_it_could_let_go(parties: u8, actions: Vec<(u8, u8)>) -> bool {
         let (world, parties) = (World::new(), usize::from(parties % 4) + 1);
-        let barrier = Barrier::new(parties);
+        let barrier = Barrier::new(parties).expect("it is for somebody");
         let (mut tasks, mut disturbed) = (Vec::new(), false);
         for (action, number) in actions {
             match action % 10 {

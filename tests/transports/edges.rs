@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use innermost::{UnixListener, Watched};
 
-use crate::support::{Echo, Recorder, any, new_loop, pair, run_turns, run_until, taken};
+use crate::support::{Echo, Recorder, any, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken};
 
 /// More than the kernel takes.
 const MUCH: usize = 1_000_000;
@@ -58,7 +58,7 @@ fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
         let watched = Watched::new(fd.expect("it is open"));
         for refused in [event_loop.add_reader(&watched, || ()), event_loop.add_writer(&watched, || ())] {
             let raised = refused.unwrap_err();
-            assert!(raised.notes()[0].starts_with("this descriptor is registered already"), "{raised:?}");
+            assert!(raised.notes().next().unwrap().starts_with("this descriptor is registered already"), "{raised:?}");
         }
     });
     far.write_all(b"x").expect("it is open");
@@ -225,4 +225,26 @@ fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
     let seen = Rc::clone(&events);
     run_until(&event_loop, move || seen.borrow().len() == 3);
     assert_eq!(taken(&events), ["made", "data with", "data without"]);
+}
+
+// asyncio's `get_extra_info('peername')`: to say who is gone.
+#[test]
+fn the_peers_address_is_known_when_the_peer_has_reset_the_connection_and_after_that() {
+    let (event_loop, events) = new_loop();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    let log = Rc::clone(&events);
+    let protocol = Recorder::new("", &events).reacting(move |transport, event| {
+        if event.starts_with("lost") {
+            log.borrow_mut().push(format!("it was {}", transport.peer_addr().expect("it is known")));
+        }
+    });
+    let transport = connected(event_loop.create_connection(|| protocol, address), &event_loop);
+    let far = listener.accept().expect("it has connected").0;
+    // Closed, it is reset.
+    socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).expect("it is open");
+    drop(far);
+    run_until_lost(&event_loop, &transport);
+    assert_eq!(taken(&events).last(), Some(&format!("it was {address}")));
+    assert_eq!(transport.peer_addr().expect("it is known"), address);
 }

@@ -4,13 +4,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use innermost::executor::{Executor, Job, Pending, Wait};
 use innermost::resolver::{AddrInfo, Answer, Family, LookupError, NameFlags, Query, Resolve, StaticResolver};
 use innermost::{
     AddressError, Addresses, Await, Awaitable, ConnectError, Coroutine, CoroutineExt, DatagramProtocol, EventLoop,
     Exception, Kind, Server, Step, from_fn, sleep, timeout, yield_from,
 };
 
+use crate::no_threads::NoThreads;
 use crate::support::{Echo, Events, Recorder, any, connected, echo_server, new_loop, run_turns, taken};
 
 /// No test waits as long as this.
@@ -23,19 +23,6 @@ fn loop_that_knows(addresses: &[&str]) -> (EventLoop, Events) {
     event_loop.set_resolver(StaticResolver::new().with("host", addresses));
     event_loop.set_default_executor(NoThreads);
     (event_loop, events)
-}
-
-/// Takes no job: what needs a thread fails.
-struct NoThreads;
-
-impl Executor for NoThreads {
-    fn execute(&self, _: Job) -> Result<(), Exception> {
-        Err(Exception::message(Kind::RuntimeError, "no thread"))
-    }
-
-    fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
-        Ok(())
-    }
 }
 
 /// Never answers.

@@ -5,9 +5,9 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{
-    AfterEof, Await, CreateConnection, EventLoop, Exception, LoopHandle, Protocol, Server, Step, Transport, from_fn,
-};
+use innermost::{AfterEof, CreateConnection, EventLoop, Exception, LoopHandle, Protocol, Server, Transport};
+
+pub(crate) use crate::loops::{any, run_until};
 
 /// Longer than any machine needs for what a test does.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -17,9 +17,7 @@ pub(crate) type Events = Rc<RefCell<Vec<String>>>;
 
 /// A loop that stops at a deadline, which fails what runs in it; what is reported there is an event.
 pub(crate) fn new_loop() -> (EventLoop, Events) {
-    let event_loop = EventLoop::new().expect("a descriptor is free");
-    let handle = event_loop.handle();
-    event_loop.call_later(DEADLINE, move || handle.stop()).expect("it is open");
+    let event_loop = crate::loops::new_loop();
     let events = Events::default();
     let reports = Rc::clone(&events);
     event_loop.set_exception_handler(move |context| {
@@ -32,15 +30,6 @@ pub(crate) fn new_loop() -> (EventLoop, Events) {
 /// Takes what was recorded.
 pub(crate) fn taken(events: &Events) -> Vec<String> {
     events.take()
-}
-
-/// Runs until `done` holds, asked once a turn. A timer ends the wait of a loop in which nothing happens.
-pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool + 'static) {
-    let polling = from_fn(move |sent: Result<(), Exception>| {
-        sent?;
-        Ok(if done() { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
-    });
-    event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
 /// Runs some turns, in which the selector is asked more than once.
@@ -124,11 +113,6 @@ impl Protocol for Echo {
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         transport.write(data).expect("it is open");
     }
-}
-
-/// Any free port of this machine.
-pub(crate) fn any() -> net::SocketAddr {
-    net::SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// A server that echoes, and its address.

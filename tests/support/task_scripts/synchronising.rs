@@ -31,7 +31,7 @@ impl MeetingPlaces {
             semaphores: [Semaphore::new(1), Semaphore::new(2)],
             events: [Event::new(), Event::new()],
             conditions: [Condition::new(), Condition::new()],
-            barriers: [Barrier::new(2), Barrier::new(3)],
+            barriers: [2, 3].map(|parties| Barrier::new(parties).expect("it is for somebody")),
             queues: [Queue::new(), Queue::bounded(2), Queue::clone(&kinds.0), Queue::clone(&kinds.1)],
             _kinds: kinds,
         }

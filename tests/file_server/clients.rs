@@ -1,28 +1,14 @@
-//! By the clients that people use. They come from the packages `curl` and `wrk` of Debian.
+//! By the clients that people use: `curl` and `wrk`.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::process::{Command, Output, Stdio};
 
 use crate::server::{Server, Site};
-
-/// Runs a program that must be there.
-fn run(command: &mut Command, package: &str) -> Output {
-    match command.stdin(Stdio::null()).output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            panic!("`{package}` is not installed: this test needs the package {package} (apt-get install {package})")
-        }
-        Err(error) => panic!("{package} cannot be run: {error}"),
-    }
-}
+use crate::tools::tool;
 
 /// What `curl` writes to its standard output.
 fn curl(arguments: &[&str]) -> Vec<u8> {
-    let output = run(
-        Command::new("curl").args(["--silent", "--show-error", "--fail", "--max-time", "60"]).args(arguments),
-        "curl",
-    );
+    let output = tool("curl").args(["--silent", "--show-error", "--fail"]).args(arguments).output();
+    let output = output.expect("it is installed");
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
@@ -94,8 +80,8 @@ fn a_large_file_costs_the_server_no_memory() {
 /// What `wrk` prints, of which all answers must be good and no connection broken.
 fn wrk(server: &Server, connections: &str, path: &str) -> String {
     let url = server.url(path);
-    let mut command = Command::new("wrk");
-    let output = run(command.args(["--threads", "1", "--duration", "1s", "--connections", connections, &url]), "wrk");
+    let arguments = ["--threads", "1", "--duration", "1s", "--connections", connections, &url];
+    let output = tool("wrk").args(arguments).output().expect("it is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
