@@ -49,7 +49,14 @@ fn talk_until_the_end(mut stream: &TcpStream, seed: u64, hears: Sender<()>) {
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut pattern = Pattern::new(seed);
-            while stream.write_all(&pattern.bytes(10 * KIB)).is_ok() {}
+            let mut sent = 0;
+            while stream.write_all(&pattern.bytes(10 * KIB)).is_ok() {
+                sent += 10 * KIB;
+                // Some servers listen to the end of their grace: they need not be kept busy for all of it.
+                if sent > 16 * MIB {
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
         });
         let (mut pattern, mut room, mut hears) = (Pattern::new(seed), vec![0; 64 * KIB], Some(hears));
         loop {
