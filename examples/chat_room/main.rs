@@ -87,7 +87,12 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
     for address in server.local_addrs() {
         writeln!(std::io::stdout(), "listening on {address}")?;
     }
-    event_loop.run_until_complete(server.wait_closed())
+    event_loop.run_until_complete(server.wait_closed())?;
+    // All connections are over; their tasks have yet to find that out.
+    for member in event_loop.all_tasks() {
+        event_loop.run_until_complete(member)?;
+    }
+    Ok(())
 }
 
 /// The first time, asks everybody to leave; the second time, nobody.
