@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_server_is_stopped_and_what_it_wrote_is_given() {
-        let server = Server::start(&words("echo READY $$; echo ready >&2; exec sleep 1000")).unwrap();
+        let server = Server::start(&words("echo ready >&2; echo READY $$; exec sleep 1000")).unwrap();
         assert_eq!(server.stop().unwrap(), "ready\n");
     }
 }
