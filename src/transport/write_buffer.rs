@@ -64,7 +64,7 @@ impl WriteBuffer {
 
     /// Adds to the backlog.
     pub(super) fn append(&self, data: &[u8]) {
-        let mut backlog = self.backlog.take();
+        let mut backlog = self.take_backlog();
         backlog.extend(data);
         self.put_backlog(backlog);
     }
@@ -74,8 +74,10 @@ impl WriteBuffer {
         self.backlog.take()
     }
 
-    /// A backlog is rare: its memory does not wait for the next.
-    pub(super) fn put_backlog(&self, backlog: VecDeque<u8>) {
+    /// What was written while it was out, by a selector of the user's, is behind it. A backlog is rare: its memory does not
+    /// wait for the next.
+    pub(super) fn put_backlog(&self, mut backlog: VecDeque<u8>) {
+        backlog.extend(self.backlog.take());
         self.backlog_len.set(backlog.len());
         self.backlog.set(if backlog.is_empty() { VecDeque::new() } else { backlog });
     }

@@ -8,6 +8,7 @@
 //! Nobody can tell the difference but by counting system calls: what is asked of a transport (how much waits, whether
 //! that is above the mark, to close) sends first what is gathered.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
@@ -133,10 +134,14 @@ impl Transport {
     #[inline(always)]
     pub(super) fn flush_to(&self, io: &Registered<Io>) {
         let Some((memory, len)) = self.0.writes.take_gathered() else { return };
-        let sent = io.try_now(Direction::Write, |io| io.write(&memory[..len]));
-        match sent {
-            Ok(Some(count)) if count == len => {}
-            _ => self.sent_less(io, sent, &memory[..len], &[]),
+        if self.0.writes.has_backlog() {
+            self.0.writes.append(&memory[..len]);
+        } else {
+            let sent = io.try_now(Direction::Write, |io| io.write(&memory[..len]));
+            match sent {
+                Ok(Some(count)) if count == len => {}
+                _ => self.sent_less(io, sent, &memory[..len], &[]),
+            }
         }
         self.0.event_loop.memory_for_writes().give(memory);
     }
@@ -165,8 +170,9 @@ impl Transport {
             Ok(sent) => sent.unwrap_or(0),
             Err(error) => return self.fatal("Fatal write error on transport", error.into()),
         };
-        self.0.writes.append(&first[count.min(first.len())..]);
-        self.0.writes.append(&second[count.saturating_sub(first.len())..]);
+        let mut left = VecDeque::from(first[count.min(first.len())..].to_vec());
+        left.extend(&second[count.saturating_sub(first.len())..]);
+        self.0.writes.put_backlog(left);
         io.watch(Direction::Write, Rc::clone(&self.0) as Rc<_>);
     }
 

@@ -1,9 +1,13 @@
 //! Writing: what is tried at once, what waits, who is told, and how it ends.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::time::Duration;
 
+use innermost::selector::{Direction, Event, MonotonicClock, Selector, Token, poll_selector};
 use innermost::{EventLoop, Transport};
 
 use crate::support::{Events, Recorder, new_loop, pair, run_turns, run_until, run_until_lost, taken};
@@ -248,4 +252,70 @@ fn every_transport_may_be_used_from_every_callback_of_another() {
     near.read_to_string(&mut received).expect("it ends well");
     assert_eq!(received, "nested");
     assert_eq!(taken(&events), ["other made", "made", "lost None"]);
+}
+
+/// A selector that writes to a transport when it is told that the kernel takes no more.
+#[derive(Debug)]
+struct Writing {
+    inner: Box<dyn Selector>,
+    transport: Rc<RefCell<Option<Transport>>>,
+    /// The next last.
+    pieces: Vec<Vec<u8>>,
+}
+
+impl Selector for Writing {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        self.inner.register(fd, token)
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.inner.deregister(fd)
+    }
+
+    fn closing(&mut self, fd: BorrowedFd<'_>) {
+        self.inner.closing(fd);
+    }
+
+    fn reports_levels(&self) -> bool {
+        self.inner.reports_levels()
+    }
+
+    fn drained(&mut self, token: Token, direction: Direction) {
+        self.inner.drained(token, direction);
+        let transport = self.transport.borrow().clone();
+        if let (Direction::Write, Some(transport)) = (direction, transport)
+            && let Some(piece) = self.pieces.pop()
+        {
+            transport.write(&piece).expect("it is open");
+        }
+    }
+
+    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        self.inner.select(events, timeout)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.as_fd()
+    }
+}
+
+#[test]
+fn what_a_selector_writes_in_the_middle_of_a_write_comes_behind_it_and_nothing_is_lost() {
+    let pieces = [b"small".to_vec(), vec![b'l'; 10_000], vec![b'm'; 300_000], b"tiny".to_vec(), vec![b'n'; 5000]];
+    let written = Rc::new(RefCell::new(None));
+    let selector = Writing {
+        inner: poll_selector().expect("there is memory"),
+        transport: Rc::clone(&written),
+        pieces: pieces.iter().rev().cloned().collect(),
+    };
+    let event_loop = EventLoop::with(Box::new(selector), Box::new(MonotonicClock::default())).expect("it is open");
+    let (transport, mut far) = pair(&event_loop, Recorder::new("", &Events::default()));
+    written.replace(Some(transport.clone()));
+    let expected = [&pattern(MUCH)[..], &pieces.concat()].concat();
+    transport.write(&pattern(MUCH)).expect("it is open");
+    let received = read_exactly(&event_loop, &mut far, expected.len());
+    assert_eq!(received.len(), expected.len());
+    assert!(received == expected, "they come in another order");
+    written.take();
+    transport.abort();
 }
