@@ -199,7 +199,8 @@ impl<S: ByteStream> Connection<S> {
     /// Answers what is no request, or not one for this server. Where the next one would begin, nobody knows.
     fn refuse(&mut self, status: Status) -> Result<State, Exception> {
         self.is_last = true;
-        self.send(Response::about(status), Manner { is_last: true, is_http_10: false, without_body: false })
+        let without_body = self.incoming.bytes().starts_with(b"HEAD ");
+        self.send(Response::about(status), Manner { is_last: true, is_http_10: false, without_body })
     }
 
     /// The same, where no request has come.

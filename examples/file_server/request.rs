@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) path: Option<PathBuf>,
     /// Whether it was asked for with a slash behind it.
     pub(crate) as_directory: bool,
+    /// What stands behind the path, with its question mark: no file depends on it, but whoever is sent elsewhere takes it along.
+    pub(crate) query: String,
     pub(crate) is_http_10: bool,
     /// Whether the connection is to stay open behind the answer.
     pub(crate) keep_alive: bool,
@@ -54,12 +56,15 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
         Err(_) => return Err(Status::BAD_REQUEST),
     };
     let method = method(head.method.unwrap_or_default())?;
-    let (path, as_directory) = target(head.path.unwrap_or_default())?;
+    let wanted = head.path.unwrap_or_default().split('#').next().unwrap_or_default();
+    let (wanted, query) = wanted.split_at(wanted.find('?').unwrap_or(wanted.len()));
+    let (path, as_directory) = target(wanted)?;
     let is_http_10 = head.version == Some(0);
     let mut request = Request {
         method,
         path,
         as_directory,
+        query: query.to_owned(),
         is_http_10,
         keep_alive: !is_http_10,
         range: None,
@@ -120,9 +125,8 @@ fn method(name: &str) -> Result<Method, Status> {
     }
 }
 
-/// From `/a%20b/c?d`, or `http://host/a%20b/c?d`, the path `a b/c`, and whether there is a slash behind it.
+/// From `/a%20b/c`, or `http://host/a%20b/c`, the path `a b/c`, and whether there is a slash behind it.
 fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
-    let target = target.split(['?', '#']).next().unwrap_or_default();
     let target = match target.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
             rest.find('/').map_or("/", |start| &rest[start..])

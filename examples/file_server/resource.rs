@@ -36,6 +36,8 @@ pub(crate) fn find(root: &Path, path: Option<&Path>, as_directory: bool) -> Reso
         Resource::Nothing(match error.kind() {
             io::ErrorKind::PermissionDenied => Status::FORBIDDEN,
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Status::NOT_FOUND,
+            // A circle of links. The standard library has no stable name for that.
+            _ if error.raw_os_error() == Some(libc::ELOOP) => Status::NOT_FOUND,
             _ => Status::INTERNAL_SERVER_ERROR,
         })
     })

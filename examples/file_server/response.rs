@@ -80,7 +80,7 @@ impl Response {
                 Self::file(request, file, length, modified, media_type)
             }
             Resource::Listing(page) => Self::new(Status::OK, Content::Page(page)),
-            Resource::Moved(location) => Self::about(Status::MOVED_PERMANENTLY).with("Location", location),
+            Resource::Moved(path) => Self::about(Status::MOVED_PERMANENTLY).with("Location", path + &request.query),
             Resource::Nothing(status) => Self::about(status),
         }
     }

@@ -3,15 +3,17 @@
 use std::io;
 use std::net;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix;
 use std::path::Path;
+
+use socket2::{Domain, SockRef, Type};
 
 use super::moving::{at, wraps};
 use super::{AddressError, Operation};
 use crate::coroutine::Coroutine;
 use crate::event_loop::{Left, Registered};
-use crate::sys::{Direction, descriptor};
+use crate::sys::{Direction, descriptor, socket};
 use crate::task::Await;
 
 /// A UDP socket.
@@ -39,6 +41,8 @@ use crate::task::Await;
 pub struct UdpSocket(Registered<net::UdpSocket>);
 
 /// A Unix socket for datagrams, which arrive all, and in order.
+///
+/// On Linux, a path that begins with a zero byte is an abstract name, which is no file's (`unix(7)`).
 pub struct UnixDatagram(Registered<unix::net::UnixDatagram>);
 
 wraps!(UdpSocket(net::UdpSocket));
@@ -156,11 +160,15 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long.
+    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is empty, too
+    /// long or has a zero byte in it.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        let socket = unix::net::UnixDatagram::bind(path).map_err(AddressError::at("bind to", path.display()))?;
-        Self::from_std(socket)
+        let at = || AddressError::at("bind to", socket::shown(path));
+        let address = socket::unix_address(path).map_err(at())?;
+        let socket = socket::new(Domain::UNIX, Type::DGRAM, None)?;
+        socket.bind(&address).map_err(at())?;
+        Ok(Self(Registered::new(OwnedFd::from(socket).into())))
     }
 
     /// A socket that has no address: nobody can send to it unless it is connected.
@@ -189,7 +197,8 @@ impl UnixDatagram {
     /// The system's, in an [`AddressError`]: nobody is there.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
-        self.0.get().connect(path).map_err(AddressError::at("connect to", path.display()))
+        let connect = |address| SockRef::from(self.0.get()).connect(&address);
+        socket::unix_address(path).and_then(connect).map_err(AddressError::at("connect to", socket::shown(path)))
     }
 
     /// Sends a datagram to the socket at `path`; gives its length.
@@ -203,15 +212,19 @@ impl UnixDatagram {
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send_to", move || {
             self.0
-                .attempt(Direction::Write, |socket, _| match socket.send_to(bytes, path) {
+                .attempt(Direction::Write, |socket, _| match send_to(socket, bytes, path) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
                         Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
                     }
                     result => Ok((result?, Left::More)),
                 })
-                .map_err(|raised| raised.with_note(std::format!("send_to: {}", path.display())))
+                .map_err(|raised| raised.with_note(std::format!("send_to: {}", socket::shown(path))))
         })
     }
+}
+
+fn send_to(from: &unix::net::UnixDatagram, bytes: &[u8], path: &Path) -> io::Result<usize> {
+    SockRef::from(from).send_to_with_flags(bytes, &socket::unix_address(path)?, socket::NO_SIGNAL)
 }
 
 /// Whether what a datagram lacks room for is not the sender.

@@ -41,7 +41,7 @@ impl UnixListener {
     /// has a zero byte in it.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        let at = || AddressError::at("bind to", path.display());
+        let at = || AddressError::at("bind to", socket::shown(path));
         let address = socket::unix_address(path).map_err(at())?;
         let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&address).map_err(at())?;
@@ -191,7 +191,7 @@ impl Coroutine for ConnectUnix {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.0, sent) {
             Ok(stream) => Ok(Step::Return(UnixStream(stream))),
-            Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.path.display()))),
+            Err(raised) => Err(raised.with_note(format!("connect: {}", socket::shown(&self.0.path)))),
         }
     }
 
@@ -263,6 +263,6 @@ impl<S: AsFd + From<net::UnixStream>> Coroutine for ConnectingUnix<S> {
 
 impl<S> fmt::Debug for ConnectingUnix<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connect({})", self.path.display())
+        write!(f, "connect({})", socket::shown(&self.path))
     }
 }

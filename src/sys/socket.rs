@@ -4,6 +4,7 @@
 //! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
 //! `EPIPE` and send no `SIGPIPE` (`SO_NOSIGPIPE`); elsewhere the standard library writes with `MSG_NOSIGNAL`.
 
+use std::format;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -13,6 +14,7 @@ use std::os::unix;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::string::String;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
@@ -48,14 +50,22 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for a path that is too long, or has a zero byte in it: for the kernel, it would end there.
+/// `InvalidInput` where there is none: the path is too long, or the kernel would cut it off at a zero byte, or choose a name
+/// of its own for an empty one.
 pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
     let bytes = path.as_os_str().as_bytes();
-    let is_abstract = cfg!(any(target_os = "linux", target_os = "android")) && bytes.first() == Some(&0);
-    if !is_abstract && bytes.contains(&0) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has a zero byte in it"));
-    }
-    SockAddr::unix(path)
+    let is_abstract = cfg!(any(target_os = "linux", target_os = "android")) && bytes.starts_with(&[0]);
+    let wrong = match bytes {
+        [] => "the path is empty",
+        _ if !is_abstract && bytes.contains(&0) => "the path has a zero byte in it",
+        _ => return SockAddr::unix(path),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
+}
+
+/// Such a path as a text that can be printed.
+pub(crate) fn shown(path: &Path) -> String {
+    format!("{}", path.display()).replace('\0', "\\0")
 }
 
 /// Accepts a connection, in one system call where there is one for it: non-blocking, closed on exec, and with the

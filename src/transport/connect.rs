@@ -79,7 +79,7 @@ impl LoopHandle {
         path: impl AsRef<Path>,
     ) -> io::Result<CreateConnection> {
         let path = path.as_ref();
-        socket::unix_address(path).map_err(AddressError::at("connect to", path.display()))?;
+        socket::unix_address(path).map_err(AddressError::at("connect to", socket::shown(path)))?;
         Ok(CreateConnection::new(self, Factory::new(factory), Phase::ConnectingUnix(ConnectingUnix::new(path))))
     }
 
@@ -197,7 +197,7 @@ impl Coroutine for CreateConnection {
 
 fn not_connected(raised: Exception, path: &Path) -> Exception {
     match raised.downcast::<io::Error>() {
-        Ok(error) => AddressError::at("connect to", path.display())(error).into(),
+        Ok(error) => AddressError::at("connect to", socket::shown(path))(error).into(),
         Err(raised) => raised,
     }
 }

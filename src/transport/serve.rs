@@ -248,7 +248,7 @@ impl CreateServer {
             socket.bind(&address)?;
             Ok(socket)
         };
-        let socket = bind().map_err(AddressError::at("bind to", path.display()))?;
+        let socket = bind().map_err(AddressError::at("bind to", socket::shown(path)))?;
         let file = if self.cleanup { SocketFile::of(path) } else { None };
         Ok((socket, file))
     }
@@ -306,7 +306,7 @@ impl fmt::Debug for CreateServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.phase {
             Phase::Finding(find) => write!(f, "CreateServer({find:?})"),
-            Phase::AtPath(path) => write!(f, "CreateServer({})", path.display()),
+            Phase::AtPath(path) => write!(f, "CreateServer({})", socket::shown(path)),
             Phase::AtSocket(socket) => write!(f, "CreateServer({socket:?})"),
             Phase::Made(server) => server.fmt(f),
             Phase::Over => f.write_str("CreateServer(over)"),

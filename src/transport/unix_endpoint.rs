@@ -4,10 +4,8 @@ use core::fmt;
 use std::boxed::Box;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
-use std::string::{String, ToString};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -146,39 +144,17 @@ impl CreateUnixDatagramEndpoint {
 fn make(local: Option<&Path>, remote: Option<&Path>) -> io::Result<Socket> {
     let socket = socket::new(Domain::UNIX, Type::DGRAM, None)?;
     if let Some(path) = remote {
-        let connected = address(path).and_then(|address| socket.connect(&address));
-        connected.map_err(AddressError::at("connect to", shown(path)))?;
+        let connected = socket::unix_address(path).and_then(|address| socket.connect(&address));
+        connected.map_err(AddressError::at("connect to", socket::shown(path)))?;
     }
     if let Some(path) = local {
         let bind = |address: SockAddr| {
             SocketFile::clear_stale(path)?;
             socket.bind(&address)
         };
-        address(path).and_then(bind).map_err(AddressError::at("bind to", shown(path)))?;
+        socket::unix_address(path).and_then(bind).map_err(AddressError::at("bind to", socket::shown(path)))?;
     }
     Ok(socket)
-}
-
-/// The address that a path stands for.
-///
-/// # Errors
-///
-/// `InvalidInput` where it stands for none: the system would cut it off at a zero byte, and choose a name of its own for
-/// an empty one.
-fn address(path: &Path) -> io::Result<SockAddr> {
-    let bytes = path.as_os_str().as_bytes();
-    let is_path = cfg!(not(any(target_os = "linux", target_os = "android"))) || !bytes.starts_with(&[0]);
-    let wrong = match bytes {
-        [] => "the path is empty",
-        _ if is_path && bytes.contains(&0) => "the path has a zero byte in it",
-        _ => return SockAddr::unix(path),
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
-}
-
-/// A path as a text that can be printed.
-fn shown(path: &Path) -> String {
-    path.display().to_string().replace('\0', "\\0")
 }
 
 impl Coroutine for CreateUnixDatagramEndpoint {

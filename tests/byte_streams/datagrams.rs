@@ -96,6 +96,25 @@ fn unix_datagrams_wait_for_room_where_they_are_connected() {
     assert!(received.unwrap().into_iter().eq(0..count));
 }
 
+// A zero byte in front makes a name that is no file's.
+#[cfg(target_os = "linux")]
+#[test]
+fn unix_datagrams_may_have_abstract_names() {
+    use std::os::linux::net::SocketAddrExt;
+
+    let name = |end: &str| format!("\0innermost.{}.{end}", std::process::id());
+    let (event_loop, near, far) = (new_loop(), name("near"), name("far"));
+    let one = Rc::new(UnixDatagram::bind(&near).unwrap());
+    let other = UnixDatagram::bind(&far).unwrap();
+    assert_eq!(one.local_addr().unwrap().as_abstract_name(), Some(&near.as_bytes()[1..]));
+    let (sender, to) = (Rc::clone(&one), std::path::PathBuf::from(far));
+    run(&event_loop, move |mut sent| yield_from!(sender.send_to(b"abc", &to), sent).map(Step::Return)).unwrap();
+    other.connect(&near).unwrap();
+    let (length, from) =
+        run(&event_loop, move |mut sent| yield_from!(other.recv_from(&mut [0; 8]), sent).map(Step::Return)).unwrap();
+    assert_eq!((length, from.as_abstract_name()), (3, Some(&near.as_bytes()[1..])));
+}
+
 #[test]
 fn a_receiver_without_room_is_said_where_nothing_can_be_waited_for() {
     let path = Path::new("datagrams");

@@ -102,6 +102,8 @@ fn a_directory_is_its_index_or_a_list_in_which_names_are_text() {
     client.ask("GET /indexed", &[]);
     let moved = client.answer();
     assert_eq!((moved.status, moved.field("Location")), (301, Some("/indexed/")));
+    client.ask("GET /indexed?sort=name#top", &[]);
+    assert_eq!(client.answer().field("Location"), Some("/indexed/?sort=name"));
     client.ask("GET //indexed", &[]);
     assert_eq!(client.answer().field("Location"), Some("/indexed/"), "and not to another host");
     client.ask("GET /indexed/", &[]);
@@ -133,8 +135,10 @@ fn what_is_no_file_is_nothing_and_what_may_not_be_read_is_forbidden() {
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("it is ours");
     // Root may read everything.
     let expected = if fs::read(&closed).is_ok() { 200 } else { 403 };
+    symlink("circle", site.path().join("circle")).expect("there is room");
     let server = site.serve();
     assert_eq!(get(server.address, "/pipe", &[]).status, 404);
+    assert_eq!(get(server.address, "/circle", &[]).status, 404);
     assert_eq!(get(server.address, "/closed", &[]).status, expected);
     for long in ["x".repeat(255), "x".repeat(256), "x/".repeat(1024), "x/".repeat(5000)] {
         assert_eq!(get(server.address, &format!("/{long}"), &[]).status, 404);

@@ -49,6 +49,17 @@ fn what_is_no_good_is_refused_with_its_status_and_the_connection_ends() {
 }
 
 #[test]
+fn a_head_that_is_refused_gets_no_body() {
+    let site = Site::new();
+    let server = site.serve();
+    let mut client = Client::connect(server.address);
+    client.send("HEAD /a HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.answer_without_body().status, 413);
+    client.expect_end();
+    server.stop();
+}
+
+#[test]
 fn what_came_before_is_answered_first() {
     let site = Site::new();
     site.put("a", "first");

@@ -171,7 +171,23 @@ fn a_unix_path_with_a_zero_byte_in_it_is_refused_and_nothing_is_made() {
     expect(&event_loop.create_unix_connection(|| Echo, &path).unwrap_err());
     expect(&event_loop.run_until_complete(innermost::UnixStream::connect(&path)).unwrap_err());
     expect(&UnixListener::bind(&path).unwrap_err());
+    expect(&innermost::UnixDatagram::bind(&path).unwrap_err());
     assert!(!before.exists());
+}
+
+// The kernel would pick any name that is free.
+#[test]
+fn a_unix_path_that_is_empty_is_refused() {
+    let (event_loop, _) = new_loop();
+    let expect = |raised: &dyn std::fmt::Display| {
+        let raised = raised.to_string();
+        assert!(raised.ends_with("the path is empty"), "{raised}");
+    };
+    expect(&event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, "")).unwrap_err());
+    expect(&event_loop.create_unix_connection(|| Echo, "").unwrap_err());
+    expect(&event_loop.run_until_complete(innermost::UnixStream::connect("")).unwrap_err());
+    expect(&UnixListener::bind("").unwrap_err());
+    expect(&innermost::UnixDatagram::bind("").unwrap_err());
 }
 
 // A zero byte in front makes a name that is no file's.
