@@ -255,28 +255,26 @@ impl<C: Coroutine> Driver<C> {
                 },
             }
         }
-        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(reused())) };
-        loop {
-            let step = coroutine.resume(sent);
-            if let Ok(Step::Yield(yielded)) = step {
-                return Driven::Yield(yielded);
-            }
-            rarely();
-            let outcome = match step {
+        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(ended_before(sent))) };
+        let mut step = coroutine.resume(sent);
+        // Apart from the loop, in which the frames change: so they need not be written back where it yields.
+        if let Ok(Step::Yield(yielded)) = step {
+            return Driven::Yield(yielded);
+        }
+        rarely();
+        let outcome = loop {
+            match step {
                 Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
                 Ok(Step::Delegate(frame)) => match self.frames.call(frame) {
                     Progress::Yield(yielded) => return Driven::Yield(yielded),
-                    Progress::Ended => {
-                        sent = Ok(C::Input::default());
-                        continue;
-                    }
+                    Progress::Ended => step = coroutine.resume(Ok(C::Input::default())),
                 },
-                Ok(Step::Return(returned)) => Ok(returned),
-                Err(raised) => Err(without_stop_iteration(raised)),
-            };
-            self.coroutine = None;
-            return Driven::End(outcome);
-        }
+                Ok(Step::Return(returned)) => break Ok(returned),
+                Err(raised) => break Err(without_stop_iteration(raised)),
+            }
+        };
+        self.coroutine = None;
+        Driven::End(outcome)
     }
 
     /// Closes it for nobody, as CPython does when the last reference to a generator goes; gives what CPython's hook for
@@ -317,6 +315,13 @@ impl<C: Coroutine> Driver<C> {
     pub(crate) fn has_frames(&self) -> bool {
         !self.frames.is_empty()
     }
+}
+
+/// Apart, so that what was sent is dropped here and costs the others nothing.
+#[cold]
+#[inline(never)]
+fn ended_before<Input>(_sent: Result<Input, Exception>) -> Exception {
+    reused()
 }
 
 #[cold]
