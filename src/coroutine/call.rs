@@ -16,7 +16,7 @@ use alloc::string::{String, ToString};
 use core::any::type_name;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::mem;
+use core::mem::{self, ManuallyDrop};
 
 use super::delegate::without_stop_iteration;
 use super::frames::reused;
@@ -70,8 +70,12 @@ impl<C: Coroutine + 'static> Call<C> {
     /// Prepares to delegate to `child`.
     #[inline]
     pub fn new(child: C) -> Self {
-        let body = Activation { coroutine: RefCell::new(Some(child)), outcome: Cell::new(None) };
-        Self(Rc::new(Linked { below: Cell::new(None), body }))
+        // Written where it is to stay. What may have to be dropped because there is no memory would be laid out on the
+        // stack first, and copied; so the child would be leaked then, in a program that is about to end.
+        let child = ManuallyDrop::new(child);
+        let frame = FrameOf::<C>::default();
+        mem::forget(frame.body.coroutine.replace(Some(ManuallyDrop::into_inner(child))));
+        Self(frame)
     }
 
     /// Prepares to delegate to another child. Where the former one has ended, or never started, its allocation is used
@@ -150,6 +154,14 @@ pub struct Frame<Yield, Input>(Rc<Linked<Yield, Input, dyn Body<Yield, Input>>>)
 struct Linked<Yield, Input, B: ?Sized> {
     below: Cell<Option<Frame<Yield, Input>>>,
     body: B,
+}
+
+impl<C: Coroutine> Default for Linked<C::Yield, C::Input, Activation<C>> {
+    #[inline]
+    fn default() -> Self {
+        let body = Activation { coroutine: RefCell::new(None), outcome: Cell::new(None) };
+        Self { below: Cell::new(None), body }
+    }
 }
 
 /// What a frame holds: its coroutine until that has ended, and then its outcome until the parent takes it.
