@@ -175,6 +175,20 @@ pub(super) enum FrameStep<Yield, Input> {
     Ended(Option<Frame<Yield, Input>>),
 }
 
+/// Never inlined, so that a frame comes in two registers. Copied in place, it would be loaded as one double word just
+/// after it was stored as two words, and such a load waits until both have left the store buffer.
+impl<Yield, Input> FrameStep<Yield, Input> {
+    #[inline(never)]
+    fn delegate(frame: Frame<Yield, Input>) -> Self {
+        Self::Delegate(frame)
+    }
+
+    #[inline(never)]
+    fn ended(below: Option<Frame<Yield, Input>>) -> Self {
+        Self::Ended(below)
+    }
+}
+
 /// What a driver asks of a frame, whatever its coroutine. What it does at every call is one method, since each finds its
 /// way to the frame's fields anew.
 trait Body<Yield, Input> {
@@ -216,13 +230,13 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
         };
         let outcome = match coroutine.resume(sent) {
             Ok(Step::Yield(yielded)) => return FrameStep::Yield(yielded),
-            Ok(Step::Delegate(frame)) => return FrameStep::Delegate(frame),
+            Ok(Step::Delegate(frame)) => return FrameStep::delegate(frame),
             Ok(Step::Return(returned)) => Ok(returned),
             Err(raised) => Err(without_stop_iteration(raised)),
         };
         *slot = None;
         self.outcome.set(Some(outcome));
-        FrameStep::Ended(self.below.take())
+        FrameStep::ended(self.below.take())
     }
 
     fn fail(&self, raised: Exception) {
