@@ -274,17 +274,25 @@ impl<C: Coroutine> Driver<C> {
     }
 
     /// Closes it for nobody, as CPython does when the last reference to a generator goes; gives what CPython's hook for
-    /// unraisable exceptions would get. By value: see above.
+    /// unraisable exceptions would get.
+    #[inline(always)]
+    pub(crate) fn abandon(self) -> Option<Exception> {
+        Self::abandon_parts(self.coroutine, self.frames)
+    }
+
+    /// By value: see above. In parts, which are passed in registers where they fit.
     #[cold]
     #[inline(never)]
-    pub(crate) fn abandon(mut self) -> Option<Exception> {
-        let unraisable = match self.resume(Err(Exception::generator_exit())) {
-            Driven::Yield(_) => Some(exit_ignored()),
+    fn abandon_parts(coroutine: Option<C>, frames: Frames<C::Yield, C::Input>) -> Option<Exception> {
+        let mut driver = Self { coroutine, frames };
+        match driver.resume(Err(Exception::generator_exit())) {
+            Driven::Yield(_) => {
+                driver.coroutine = None;
+                driver.frames.abandon_all();
+                Some(exit_ignored())
+            }
             Driven::End(outcome) => outcome.err().filter(|raised| !raised.is_generator_exit()),
-        };
-        self.coroutine = None;
-        self.frames.abandon_all();
-        unraisable
+        }
     }
 
     /// What is left of a driver whose coroutine was taken away.
