@@ -281,7 +281,6 @@ impl<C: Coroutine> Driver<C> {
     }
 
     /// By value: see above. In parts, which are passed in registers where they fit.
-    #[cold]
     #[inline(never)]
     fn abandon_parts(coroutine: Option<C>, frames: Frames<C::Yield, C::Input>) -> Option<Exception> {
         let mut driver = Self { coroutine, frames };
@@ -291,7 +290,11 @@ impl<C: Coroutine> Driver<C> {
                 driver.frames.abandon_all();
                 Some(exit_ignored())
             }
-            Driven::End(outcome) => outcome.err().filter(|raised| !raised.is_generator_exit()),
+            Driven::End(outcome) => {
+                // It is empty: forgetting it spares asking.
+                mem::forget(driver);
+                outcome.err().filter(|raised| !raised.is_generator_exit())
+            }
         }
     }
 
