@@ -16,7 +16,7 @@ use alloc::string::{String, ToString};
 use core::any::type_name;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::mem;
+use core::mem::{self, ManuallyDrop};
 
 use super::delegate::without_stop_iteration;
 use super::frames::reused;
@@ -64,14 +64,18 @@ use super::{Coroutine, Exception, Resumed, State, Step};
 /// ```
 pub struct Call<C: Coroutine>(FrameOf<C>);
 
-type FrameOf<C> = Rc<Linked<<C as Coroutine>::Yield, <C as Coroutine>::Input, Activation<C>>>;
+type FrameOf<C> = Rc<Activation<C>>;
 
 impl<C: Coroutine + 'static> Call<C> {
     /// Prepares to delegate to `child`.
     #[inline]
     pub fn new(child: C) -> Self {
-        let body = Activation { coroutine: RefCell::new(Some(child)), outcome: Cell::new(None) };
-        Self(Rc::new(Linked { below: Cell::new(None), body }))
+        // Written where it is to stay. What may have to be dropped because there is no memory would be laid out on the
+        // stack first, and copied; so the child would be leaked then, in a program that is about to end.
+        let child = ManuallyDrop::new(child);
+        let frame = FrameOf::<C>::default();
+        mem::forget(frame.coroutine.replace(Some(ManuallyDrop::into_inner(child))));
+        Self(frame)
     }
 
     /// Prepares to delegate to another child. Where the former one has ended, or never started, its allocation is used
@@ -81,8 +85,8 @@ impl<C: Coroutine + 'static> Call<C> {
         if self.is_given_away() {
             *self = Self::new(child);
         } else {
-            self.0.body.outcome.set(None);
-            let former = self.0.body.coroutine.replace(Some(child));
+            self.0.outcome.set(None);
+            let former = self.0.coroutine.replace(Some(child));
             drop(former);
         }
     }
@@ -92,8 +96,8 @@ impl<C: Coroutine + 'static> Call<C> {
     #[cold]
     #[inline(never)]
     fn closed(&self, thrown: Exception) -> Exception {
-        drop(self.0.body.take_suspended());
-        match self.0.body.outcome.take() {
+        drop(self.0.take_suspended());
+        match self.0.outcome.take() {
             Some(Err(raised)) if !raised.is_generator_exit() => raised,
             _ => thrown,
         }
@@ -115,10 +119,10 @@ impl<C: Coroutine + 'static> Coroutine for Call<C> {
         if let Err(thrown) = sent {
             return Err(self.closed(thrown));
         }
-        match self.0.body.outcome.take() {
+        match self.0.outcome.take() {
             Some(outcome) => outcome.map(Step::Return),
             None if self.is_given_away() => Err(no_driver()),
-            None if self.0.body.coroutine.borrow().is_none() => Err(reused()),
+            None if self.0.coroutine.borrow().is_none() => Err(reused()),
             None => Ok(Step::Delegate(Frame(Rc::clone(&self.0) as Rc<_>))),
         }
     }
@@ -135,7 +139,7 @@ fn no_driver() -> Exception {
 
 impl<C: Coroutine> fmt::Debug for Call<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.body.coroutine.try_borrow().as_deref() {
+        f.write_str(match self.0.coroutine.try_borrow().as_deref() {
             Ok(None) => "over",
             Ok(Some(_)) if Rc::strong_count(&self.0) == 1 => "created",
             Ok(Some(_)) | Err(_) => "delegated",
@@ -144,32 +148,55 @@ impl<C: Coroutine> fmt::Debug for Call<C> {
 }
 
 /// A child on its way from a [`Call`] to the driver that will resume it. Only drivers look inside.
-pub struct Frame<Yield, Input>(Rc<Linked<Yield, Input, dyn Body<Yield, Input>>>);
+pub struct Frame<Yield, Input>(Rc<dyn Body<Yield, Input>>);
 
-/// A frame's coroutine, and the frame on which it stands while it is on a stack.
-struct Linked<Yield, Input, B: ?Sized> {
-    below: Cell<Option<Frame<Yield, Input>>>,
-    body: B,
-}
+type Link<Yield, Input> = Cell<Option<Frame<Yield, Input>>>;
 
 /// What a frame holds: its coroutine until that has ended, and then its outcome until the parent takes it.
 struct Activation<C: Coroutine> {
+    /// The frame on which it stands while it is on a stack.
+    below: Link<C::Yield, C::Input>,
     coroutine: RefCell<Option<C>>,
     outcome: Cell<Option<Result<C::Return, Exception>>>,
 }
 
-/// How far a frame came. Its outcome stays in the frame, for the parent's `Call` to take.
+impl<C: Coroutine> Default for Activation<C> {
+    #[inline]
+    fn default() -> Self {
+        Self { below: Cell::new(None), coroutine: RefCell::new(None), outcome: Cell::new(None) }
+    }
+}
+
+/// How far a frame came.
 pub(super) enum FrameStep<Yield, Input> {
     Yield(Yield),
     Delegate(Frame<Yield, Input>),
-    Ended,
+    /// It is off the stack, and this is the frame below. Its outcome stays in it, for the parent's `Call` to take.
+    Ended(Option<Frame<Yield, Input>>),
 }
 
-/// What a driver asks of a frame, whatever its coroutine.
+/// Never inlined, so that a frame comes in two registers. Copied in place, it would be loaded as one double word just
+/// after it was stored as two words, and such a load waits until both have left the store buffer.
+impl<Yield, Input> FrameStep<Yield, Input> {
+    #[inline(never)]
+    fn delegate(frame: Frame<Yield, Input>) -> Self {
+        Self::Delegate(frame)
+    }
+
+    #[inline(never)]
+    fn ended(below: Option<Frame<Yield, Input>>) -> Self {
+        Self::Ended(below)
+    }
+}
+
+/// What a driver asks of a frame, whatever its coroutine. What it does at every call is one method, since each finds its
+/// way to the frame's fields anew.
 trait Body<Yield, Input> {
+    fn start(&self, below: Option<Frame<Yield, Input>>) -> FrameStep<Yield, Input>;
     fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input>;
     fn fail(&self, raised: Exception);
     fn describe(&self) -> String;
+    fn below(&self) -> &Link<Yield, Input>;
 }
 
 impl<C: Coroutine> Activation<C> {
@@ -177,25 +204,39 @@ impl<C: Coroutine> Activation<C> {
     fn take_suspended(&self) -> Option<C> {
         self.coroutine.try_borrow_mut().ok()?.take()
     }
+
+    /// A frame that is on no stack, or resumed from inside itself. No driver does either. Apart, so that what was sent is
+    /// dropped here and costs the others nothing.
+    #[cold]
+    #[inline(never)]
+    fn not_suspended(&self, _sent: Result<C::Input, Exception>) -> FrameStep<C::Yield, C::Input> {
+        FrameStep::Ended(self.below.take())
+    }
 }
 
 impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
+    fn start(&self, below: Option<Frame<C::Yield, C::Input>>) -> FrameStep<C::Yield, C::Input> {
+        // The former link is `None`: the frame is on no stack yet. Forgetting it spares a check of memory just written.
+        mem::forget(self.below.replace(below));
+        self.resume(Ok(C::Input::default()))
+    }
+
     #[inline]
     fn resume(&self, sent: Result<C::Input, Exception>) -> FrameStep<C::Yield, C::Input> {
-        let Ok(mut slot) = self.coroutine.try_borrow_mut() else { return not_suspended(sent) };
+        let Ok(mut slot) = self.coroutine.try_borrow_mut() else { return self.not_suspended(sent) };
         let Some(coroutine) = &mut *slot else {
             drop(slot);
-            return not_suspended(sent);
+            return self.not_suspended(sent);
         };
         let outcome = match coroutine.resume(sent) {
             Ok(Step::Yield(yielded)) => return FrameStep::Yield(yielded),
-            Ok(Step::Delegate(frame)) => return FrameStep::Delegate(frame),
+            Ok(Step::Delegate(frame)) => return FrameStep::delegate(frame),
             Ok(Step::Return(returned)) => Ok(returned),
             Err(raised) => Err(without_stop_iteration(raised)),
         };
         *slot = None;
         self.outcome.set(Some(outcome));
-        FrameStep::Ended
+        FrameStep::ended(self.below.take())
     }
 
     fn fail(&self, raised: Exception) {
@@ -211,14 +252,10 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
             Err(_) => State::of::<C>().to_string() + " (running)",
         }
     }
-}
 
-/// A frame that is on no stack, or resumed from inside itself. No driver does either. Apart, so that what was sent is
-/// dropped here and costs the others nothing.
-#[cold]
-#[inline(never)]
-fn not_suspended<Yield, Input>(_sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {
-    FrameStep::Ended
+    fn below(&self) -> &Link<C::Yield, C::Input> {
+        &self.below
+    }
 }
 
 impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
@@ -232,32 +269,35 @@ impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
 impl<Yield, Input> Frame<Yield, Input> {
     #[inline]
     pub(super) fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input> {
-        self.0.body.resume(sent)
+        self.0.resume(sent)
+    }
+
+    /// Puts it on a stack, and resumes it for the first time.
+    #[inline]
+    pub(super) fn start(&self, below: Option<Self>) -> FrameStep<Yield, Input> {
+        self.0.start(below)
     }
 
     /// Drops the coroutine as it stands; the parent's `Call` will raise this.
     pub(super) fn fail(&self, raised: Exception) {
-        self.0.body.fail(raised);
+        self.0.fail(raised);
     }
 
     pub(super) fn describe(&self) -> String {
-        self.0.body.describe()
+        self.0.describe()
     }
 
-    #[inline]
     pub(super) fn put_on(&self, below: Option<Self>) {
-        // The former link is `None`: the frame is on no stack yet. Forgetting it spares a check of memory just written.
-        mem::forget(self.0.below.replace(below));
+        self.0.below().set(below);
     }
 
-    #[inline]
     pub(super) fn take_below(&self) -> Option<Self> {
-        self.0.below.take()
+        self.0.below().take()
     }
 
     pub(super) fn below(&self) -> Option<Self> {
-        let below = self.0.below.take();
-        self.0.below.set(below.clone());
+        let below = self.0.below().take();
+        self.0.below().set(below.clone());
         below
     }
 

@@ -52,17 +52,11 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         self.top.is_none()
     }
 
+    /// Puts `frame` on top, and resumes it for the first time.
     #[inline]
-    fn push(&mut self, frame: Frame<Yield, Input>) {
-        frame.put_on(self.top.take());
-        self.top = Some(frame);
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        if let Some(frame) = self.top.take() {
-            self.top = frame.take_below();
-        }
+    fn start(&mut self, frame: Frame<Yield, Input>) -> FrameStep<Yield, Input> {
+        let below = self.top.take();
+        self.top.insert(frame).start(below)
     }
 
     /// Resumes the innermost frame, and those below it as the ones above end, up to a yield.
@@ -75,8 +69,9 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
                 rarely();
                 self.call(frame)
             }
-            FrameStep::Ended => {
+            FrameStep::Ended(below) => {
                 rarely();
+                self.top = below;
                 self.go_on(None)
             }
         }
@@ -88,7 +83,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         self.go_on(Some(frame))
     }
 
-    /// Goes on after the innermost frame has called another, or has ended.
+    /// Goes on with the frame that the innermost has called, or with the innermost, after the one above has ended.
     #[inline(always)]
     fn go_on(&mut self, called: Option<Frame<Yield, Input>>) -> Progress<Yield> {
         let (mut frames, progress) = Self { top: self.top.take() }.run(called);
@@ -97,18 +92,21 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     }
 
     #[inline(never)]
-    fn run(mut self, called: Option<Frame<Yield, Input>>) -> (Self, Progress<Yield>) {
-        match called {
-            Some(frame) => self.push(frame),
-            None => self.pop(),
-        }
+    fn run(mut self, mut called: Option<Frame<Yield, Input>>) -> (Self, Progress<Yield>) {
         loop {
-            let Some(frame) = &self.top else { return (self, Progress::Ended) };
-            match frame.resume(Ok(Input::default())) {
+            let step = match (called, &self.top) {
+                (Some(frame), _) => self.start(frame),
+                (None, Some(frame)) => frame.resume(Ok(Input::default())),
+                (None, None) => return (self, Progress::Ended),
+            };
+            called = match step {
                 FrameStep::Yield(yielded) => return (self, Progress::Yield(yielded)),
-                FrameStep::Delegate(frame) => self.push(frame),
-                FrameStep::Ended => self.pop(),
-            }
+                FrameStep::Delegate(frame) => Some(frame),
+                FrameStep::Ended(below) => {
+                    self.top = below;
+                    None
+                }
+            };
         }
     }
 
@@ -130,18 +128,16 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         loop {
             match step {
                 FrameStep::Yield(_) => return false,
-                FrameStep::Delegate(called) => self.push(called),
-                FrameStep::Ended => {
-                    let ended = self.top.clone();
-                    self.pop();
-                    if ended.is_some_and(|ended| ended.is(frame)) {
-                        return true;
+                FrameStep::Delegate(called) => step = self.start(called),
+                FrameStep::Ended(below) => {
+                    let ended = mem::replace(&mut self.top, below);
+                    match &self.top {
+                        Some(top) if !ended.is_some_and(|ended| ended.is(frame)) => {
+                            step = top.resume(Ok(Input::default()));
+                        }
+                        _ => return true,
                     }
                 }
-            }
-            match &self.top {
-                None => return true,
-                Some(top) => step = top.resume(Ok(Input::default())),
             }
         }
     }
@@ -174,7 +170,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     fn unlink(&mut self, base: &Frame<Yield, Input>) -> Option<Frame<Yield, Input>> {
         let mut above = self.top.clone()?;
         if above.is(base) {
-            self.pop();
+            self.top = base.take_below();
             return None;
         }
         while let Some(below) = above.below() {
@@ -255,42 +251,51 @@ impl<C: Coroutine> Driver<C> {
                 },
             }
         }
-        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(reused())) };
-        loop {
-            let step = coroutine.resume(sent);
-            if let Ok(Step::Yield(yielded)) = step {
-                return Driven::Yield(yielded);
-            }
-            rarely();
-            let outcome = match step {
+        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(ended_before(sent))) };
+        let mut step = coroutine.resume(sent);
+        // Apart from the loop, in which the frames change: so they need not be written back where it yields.
+        if let Ok(Step::Yield(yielded)) = step {
+            return Driven::Yield(yielded);
+        }
+        rarely();
+        let outcome = loop {
+            match step {
                 Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
                 Ok(Step::Delegate(frame)) => match self.frames.call(frame) {
                     Progress::Yield(yielded) => return Driven::Yield(yielded),
-                    Progress::Ended => {
-                        sent = Ok(C::Input::default());
-                        continue;
-                    }
+                    Progress::Ended => step = coroutine.resume(Ok(C::Input::default())),
                 },
-                Ok(Step::Return(returned)) => Ok(returned),
-                Err(raised) => Err(without_stop_iteration(raised)),
-            };
-            self.coroutine = None;
-            return Driven::End(outcome);
-        }
+                Ok(Step::Return(returned)) => break Ok(returned),
+                Err(raised) => break Err(without_stop_iteration(raised)),
+            }
+        };
+        self.coroutine = None;
+        Driven::End(outcome)
     }
 
     /// Closes it for nobody, as CPython does when the last reference to a generator goes; gives what CPython's hook for
-    /// unraisable exceptions would get. By value: see above.
-    #[cold]
+    /// unraisable exceptions would get.
+    #[inline(always)]
+    pub(crate) fn abandon(self) -> Option<Exception> {
+        Self::abandon_parts(self.coroutine, self.frames)
+    }
+
+    /// By value: see above. In parts, which are passed in registers where they fit.
     #[inline(never)]
-    pub(crate) fn abandon(mut self) -> Option<Exception> {
-        let unraisable = match self.resume(Err(Exception::generator_exit())) {
-            Driven::Yield(_) => Some(exit_ignored()),
-            Driven::End(outcome) => outcome.err().filter(|raised| !raised.is_generator_exit()),
-        };
-        self.coroutine = None;
-        self.frames.abandon_all();
-        unraisable
+    fn abandon_parts(coroutine: Option<C>, frames: Frames<C::Yield, C::Input>) -> Option<Exception> {
+        let mut driver = Self { coroutine, frames };
+        match driver.resume(Err(Exception::generator_exit())) {
+            Driven::Yield(_) => {
+                driver.coroutine = None;
+                driver.frames.abandon_all();
+                Some(exit_ignored())
+            }
+            Driven::End(outcome) => {
+                // It is empty: forgetting it spares asking.
+                mem::forget(driver);
+                outcome.err().filter(|raised| !raised.is_generator_exit())
+            }
+        }
     }
 
     /// What is left of a driver whose coroutine was taken away.
@@ -317,6 +322,13 @@ impl<C: Coroutine> Driver<C> {
     pub(crate) fn has_frames(&self) -> bool {
         !self.frames.is_empty()
     }
+}
+
+/// Apart, so that what was sent is dropped here and costs the others nothing.
+#[cold]
+#[inline(never)]
+fn ended_before<Input>(_sent: Result<Input, Exception>) -> Exception {
+    reused()
 }
 
 #[cold]

@@ -197,19 +197,39 @@ impl<C: Coroutine> Generator<C> {
 
     #[inline(always)]
     fn resume_driver(&mut self, sent: Result<C::Input, Exception>) -> Result<C::Yield, Stop<C::Return>> {
-        // Closed before user code runs, so that a panic leaves nothing half-open.
-        self.state = GeneratorState::Closed;
+        let unless_it_yields = Closing(&mut self.state);
         match self.driver.resume(sent) {
             Driven::Yield(yielded) => {
-                self.state = GeneratorState::Suspended;
-                if let Some(trace) = &mut self.trace {
-                    trace.last = Some((trace.format)(&yielded));
-                }
-                Ok(yielded)
+                *unless_it_yields.0 = GeneratorState::Suspended;
+                mem::forget(unless_it_yields);
+                Ok(match &mut self.trace {
+                    None => yielded,
+                    Some(trace) => trace.note(yielded),
+                })
             }
             Driven::End(Ok(returned)) => Err(Stop::Returned(returned)),
             Driven::End(Err(raised)) => Err(Stop::Raised(raised)),
         }
+    }
+}
+
+/// Closes a generator whose body ends, be it by a panic: it is never found half-open.
+struct Closing<'a>(&'a mut GeneratorState);
+
+impl Drop for Closing<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.0 = GeneratorState::Closed;
+    }
+}
+
+impl<Yield> Trace<Yield> {
+    /// By value, so that what nobody traces need not be in memory.
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, yielded: Yield) -> Yield {
+        self.last = Some((self.format)(&yielded));
+        yielded
     }
 }
 
