@@ -28,7 +28,7 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
             }
             let record = a_piece(peer, bench).map(|count| {
                 let figures = [("instructions".to_string(), count)].into();
-                vec![Record { case: (*bench).into(), peer: peer.peer.name.into(), round: 0, figures }]
+                vec![Record { case: (*bench).into(), peer: peer.peer.name.into(), round: 0, turn: 0, figures }]
             });
             run.done(peer.peer.name, bench, record)?;
         }

@@ -1,11 +1,12 @@
 //! The workloads. Each is measured in rounds: all peers once, then all of them again, so that what else the machine
-//! does at a time hits one as it hits the others.
+//! does at a time hits one as it hits the others. Echo servers are all there in a round, and take turns.
 
 mod echo;
 mod footprint;
 mod instructions;
 mod programs;
 mod syscalls;
+mod turns;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;

@@ -20,8 +20,9 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
     run.plan(cases.len() * peers.len());
     for case in cases {
         for peer in peers {
-            let record = count(peer, &case, &load)
-                .map(|figures| vec![Record { case: case.name(), peer: peer.peer.name.into(), round: 0, figures }]);
+            let record = count(peer, &case, &load).map(|figures| {
+                vec![Record { case: case.name(), peer: peer.peer.name.into(), round: 0, turn: 0, figures }]
+            });
             run.done(peer.peer.name, &case.name(), record)?;
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
 fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<String, f64>, Failure> {
     let calls = |messages: u64| -> Result<BTreeMap<String, u64>, Failure> {
         let (server, port) = echo::start(peer, &["strace", "-f", "-c"].map(String::from))?;
-        echo::drive(load, &server, port, case, &["--messages".into(), messages.to_string()])?;
+        echo::send(load, &server, port, case, messages)?;
         let text = server.stop()?;
         let calls = parse(&text);
         if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
