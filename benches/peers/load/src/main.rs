@@ -4,7 +4,8 @@
 //! ```text
 //! load --port P --pid SERVER --conns 50 --size 64                      in turns
 //! load --port P --pid SERVER --conns 50 --size 64 --messages 20000     so many
-//!   --block      sleep when nothing has come
+//!   --block         sleep when nothing has come
+//!   --pause-us 500  sleep so long after each message
 //! ```
 //!
 //! In turns: it connects, prints how long that took, and waits for lines: a line is for how many seconds to send, and for
@@ -65,6 +66,7 @@ fn run(options: &Options) -> io::Result<()> {
         text: Text::new(options.size),
         buffer: vec![0; 65_536],
         timeout: if options.block { 500 } else { 0 },
+        pause: options.pause,
         ticks_per_nanosecond: ticks_per_nanosecond(),
         latencies: Histogram::default(),
         on_their_way: 0,
@@ -125,6 +127,7 @@ struct Load {
     buffer: Vec<u8>,
     /// How long to sleep for what comes, in milliseconds.
     timeout: i32,
+    pause: Duration,
     ticks_per_nanosecond: f64,
     /// Of the messages that were measured, in nanoseconds.
     latencies: Histogram,
@@ -219,11 +222,15 @@ impl Load {
             connection.received += bytes.len();
             let is_short = bytes.len() < self.buffer.len();
             if connection.received == self.text.size() {
-                let now = ticks();
+                let mut now = ticks();
                 if phase == Phase::Measured {
                     self.latencies.add(((now - connection.since) as f64 / self.ticks_per_nanosecond) as u64);
                 }
                 connection.sequence += 1;
+                if !self.pause.is_zero() {
+                    thread::sleep(self.pause);
+                    now = ticks();
+                }
                 if phase == Phase::Over {
                     self.on_their_way -= 1;
                 } else {

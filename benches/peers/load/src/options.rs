@@ -1,6 +1,7 @@
 //! What was asked for on the command line.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::text::HEAD;
 
@@ -14,12 +15,15 @@ pub(crate) struct Options {
     pub(crate) size: usize,
     /// None: in turns.
     pub(crate) messages: Option<u64>,
+    /// How long to wait after each message.
+    pub(crate) pause: Duration,
     pub(crate) block: bool,
 }
 
 impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { port: 0, server: 0, connections: 50, size: 64, messages: None, block: false };
+        let mut options =
+            Self { port: 0, server: 0, connections: 50, size: 64, messages: None, pause: Duration::ZERO, block: false };
         while let Some(name) = arguments.next() {
             if name == "--block" {
                 options.block = true;
@@ -31,6 +35,7 @@ impl Options {
                 "--pid" => options.server = number(&value)?,
                 "--conns" => options.connections = number(&value)?,
                 "--size" => options.size = number(&value)?,
+                "--pause-us" => options.pause = Duration::from_micros(number(&value)?),
                 "--messages" => options.messages = Some(number(&value)?),
                 _ => return Err(format!("{name} is no option")),
             }

@@ -95,7 +95,7 @@ pub fn short(view: &View, results: &Results) -> Option<String> {
     let heads = columns.iter().map(|(column, _)| column.heading.to_string());
     let head = [vec![String::new()], heads.collect()].concat();
     Some(format!(
-        "### {}\n\n{} In brackets: / ours.\n\n{}\n{}\n",
+        "### {}\n\n{} In brackets: / ours.\n\n{}{}",
         view.title,
         view.note,
         markdown(&head, &rows),
@@ -103,17 +103,18 @@ pub fn short(view: &View, results: &Results) -> Option<String> {
     ))
 }
 
-/// How much may be chance.
+/// How much may be chance; nothing, where every round gave the same, or there was one alone.
 fn how_sure(figures: Vec<f64>, ratios: Vec<f64>) -> String {
-    let percent = |widths: Spread| (widths.median * 100.0, widths.most * 100.0);
-    let (half, worst) = Spread::of(figures).map(percent).unwrap_or_default();
-    let of_ratios = Spread::of(ratios).map(percent).map(|(half, worst)| {
-        format!(" A ratio to ours differs from round to round by {half:.0} %, and by {worst:.0} % in the worst.")
+    let percent = |widths: Vec<f64>| {
+        let widths = Spread::of(widths).filter(|widths| widths.most > 0.0)?;
+        Some((widths.median * 100.0, widths.most * 100.0))
+    };
+    let figures = percent(figures).map(|(half, worst)| {
+        format!("\nA round differs from the median by {half:.0} % at most in half of the cells, by {worst:.0} % in the worst")
     });
-    format!(
-        "A round differs from the median by {half:.0} % at most in half of the cells, by {worst:.0} % in the worst.{}",
-        of_ratios.unwrap_or_default()
-    )
+    let ratios =
+        percent(ratios).map(|(half, worst)| format!("; its ratios to ours by {half:.0} %, and by {worst:.0} %"));
+    figures.map(|figures| figures + &ratios.unwrap_or_default() + ".\n").unwrap_or_default()
 }
 
 /// Who is missing, and why.
@@ -213,9 +214,17 @@ mod tests {
         let expected = "### Rates\n\nMore is better. In brackets: / ours.\n\n\
             |  | A | B |\n|---|--:|--:|\n\
             | bound: x | 2,000 (2.22) |  |\n| **innermost** | **1,000** |  |\n| other | 500 (0.56) | 3.00 |\n\n\
-            A round differs from the median by 0 % at most in half of the cells, by 10 % in the worst. \
-            A ratio to ours differs from round to round by 0 %, and by 0 % in the worst.\n";
+            A round differs from the median by 0 % at most in half of the cells, by 10 % in the worst.\n";
         assert_eq!(short(&VIEW, &results()).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_may_be_chance_is_said_of_figures_and_of_ratios() {
+        let text = how_sure(vec![0.3, 0.1, 0.2], vec![0.01, 0.05]);
+        let expected = "\nA round differs from the median by 20 % at most in half of the cells, by 30 % in the worst; \
+            its ratios to ours by 3 %, and by 5 %.\n";
+        assert_eq!(text, expected);
+        assert_eq!(how_sure(vec![0.0, 0.0], vec![0.0]), "");
     }
 
     #[test]

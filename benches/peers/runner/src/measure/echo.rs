@@ -82,9 +82,17 @@ pub(super) fn connect(load: &str, server: &Server, port: u16, case: &Case) -> Re
     Dialog::start(&client(load, server, port, case))
 }
 
-/// Has the client send so many messages.
-pub(super) fn send(load: &str, server: &Server, port: u16, case: &Case, messages: u64) -> Result<(), Failure> {
-    let words = [client(load, server, port, case), vec!["--messages".into(), messages.to_string()]].concat();
+/// Has the client send so many messages, with a pause after each, in microseconds.
+pub(super) fn send(
+    load: &str,
+    server: &Server,
+    port: u16,
+    case: &Case,
+    messages: u64,
+    pause: u32,
+) -> Result<(), Failure> {
+    let more = ["--messages", &messages.to_string(), "--pause-us", &pause.to_string()].map(String::from);
+    let words = [client(load, server, port, case), more.into()].concat();
     run(&words, Duration::from_secs(120)).map(drop)
 }
 

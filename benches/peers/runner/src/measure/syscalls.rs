@@ -1,6 +1,7 @@
 //! System calls a message of the echo servers, by `strace -c`: the difference between two loads on as many
-//! connections, so that starting and connecting do not count. A server under strace is so slow that its next read nearly
-//! always finds a message; so what it costs to find none, and to wait again, is seen with one connection alone.
+//! connections, so that starting and connecting do not count. A server under strace is so slow that with many connections
+//! its next read nearly always finds a message. What it costs to find none, and to wait again, is seen with one
+//! connection, whose next message comes when a server that would read again at once has long done so.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,10 @@ use crate::Failure;
 use crate::results::Record;
 
 const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
-const FEW: u64 = 2_000;
-const MANY: u64 = 6_000;
+const FEW: u64 = 1_000;
+const MANY: u64 = 3_000;
+/// Between the messages of one connection, in microseconds. Under strace, a call takes some tens.
+const PAUSE: u32 = 1_000;
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
     let load = echo::load()?;
@@ -32,7 +35,8 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
 fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<String, f64>, Failure> {
     let calls = |messages: u64| -> Result<BTreeMap<String, u64>, Failure> {
         let (server, port) = echo::start(peer, &["strace", "-f", "-c"].map(String::from))?;
-        echo::send(load, &server, port, case, messages)?;
+        let pause = if case.connections == 1 { PAUSE } else { 0 };
+        echo::send(load, &server, port, case, messages, pause)?;
         let text = server.stop()?;
         let calls = parse(&text);
         if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
