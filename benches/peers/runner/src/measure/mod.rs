@@ -106,9 +106,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn left_out(&mut self, peer: &str, case: Option<&str>, why: &str) -> Result<(), Failure> {
+    /// Something that whoever measures should know.
+    fn note(&self, text: &str) {
         self.end_progress();
-        println!("left out: {peer}{}: {why}", case.map(|case| format!(", {case}")).unwrap_or_default());
+        println!("{text}");
+    }
+
+    fn left_out(&mut self, peer: &str, case: Option<&str>, why: &str) -> Result<(), Failure> {
+        self.note(&format!("left out: {peer}{}: {why}", case.map(|case| format!(", {case}")).unwrap_or_default()));
         let left_out = LeftOut { peer: peer.into(), case: case.map(String::from), why: why.into() };
         Ok(self.log.write(&Line::LeftOut(left_out))?)
     }

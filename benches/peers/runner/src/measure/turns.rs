@@ -112,14 +112,24 @@ fn figures_of_all(slices: &[Slice], connections: u32) -> Vec<(&'static str, f64)
         }
     }
     let micros = |share| latencies.quantile(share) / 1e3;
-    let idle_load = slices.iter().map(|slice| slice.idle_load).sum::<f64>() / slices.len().max(1) as f64;
-    let mut figures =
-        vec![("p50_us", micros(0.5)), ("p99_us", micros(0.99)), ("p999_us", micros(0.999)), ("idle_load", idle_load)];
+    let mut figures = vec![
+        ("p50_us", micros(0.5)),
+        ("p99_us", micros(0.99)),
+        ("p999_us", micros(0.999)),
+        ("idle_load", idle_load(slices)),
+    ];
     if let Some(last) = slices.last().filter(|_| connections >= MANY) {
         figures.push(("bytes", last.bytes));
     }
     figures
 }
+
+fn idle_load(slices: &[Slice]) -> f64 {
+    slices.iter().map(|slice| slice.idle_load).sum::<f64>() / slices.len().max(1) as f64
+}
+
+/// From such a share of its time on, a server that has nothing to do takes from those who have.
+const BUSY: f64 = 0.02;
 
 /// A server with its client, who goes first when they are dropped.
 struct Pair<'a> {
@@ -186,6 +196,14 @@ pub(super) fn measure(run: &mut Run<'_>, group: &Group<'_>, chance: &mut Chance)
     // The order of the results is the peers'.
     pairs.sort_by_key(|pair| group.peers.iter().position(|peer| peer.peer.name == pair.peer.peer.name));
     for pair in pairs {
+        let idle_load = idle_load(&pair.slices);
+        if idle_load > BUSY {
+            run.note(&format!(
+                "{}, {name}: runs {:.0} % of the time when others have their turn",
+                pair.peer.peer.name,
+                idle_load * 100.0
+            ));
+        }
         run.done(pair.peer.peer.name, &name, pair.end(group, &turns))?;
     }
     Ok(())
