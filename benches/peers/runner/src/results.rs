@@ -39,12 +39,21 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// A share of the time in which others had the core, from which on a figure counts only where there is no better one.
+/// A share of the time in which others had the core, from which on a figure counts only where there are too few better.
 pub const DISTURBED: f64 = 0.05;
 
+/// Those that others have not disturbed; but a quarter of all at least, the calmest: the chance of one alone is no
+/// better than somebody else's work.
+pub fn calm<T>(mut items: Vec<T>, disturbed: impl Fn(&T) -> f64) -> Vec<T> {
+    items.sort_by(|one, other| disturbed(one).total_cmp(&disturbed(other)));
+    let undisturbed = items.iter().take_while(|item| disturbed(item) <= DISTURBED).count();
+    items.truncate(undisturbed.max(items.len().div_ceil(4)));
+    items
+}
+
 impl Record {
-    pub fn is_disturbed(&self) -> bool {
-        self.figures.get("disturbed").is_some_and(|share| *share > DISTURBED)
+    pub fn disturbed(&self) -> f64 {
+        self.figures.get("disturbed").copied().unwrap_or(0.0)
     }
 }
 
@@ -85,8 +94,8 @@ impl Results {
             self.samples(case, other, figure).map(|sample| ((sample.round, sample.turn), sample)).collect();
         let pair = |sample: Sample| {
             let other = others.get(&(sample.round, sample.turn))?;
-            let is_disturbed = sample.is_disturbed || other.is_disturbed;
-            Some(Sample { value: sample.value / other.value, is_disturbed, ..sample })
+            let disturbed = sample.disturbed.max(other.disturbed);
+            Some(Sample { value: sample.value / other.value, disturbed, ..sample })
         };
         medians_of_rounds(self.samples(case, peer, figure).filter_map(pair).collect())
     }
@@ -95,7 +104,7 @@ impl Results {
         let records = self.records.iter().filter(move |record| record.case == case && record.peer == peer);
         records.filter_map(move |record| {
             let value = *record.figures.get(figure)?;
-            Some(Sample { round: record.round, turn: record.turn, value, is_disturbed: record.is_disturbed() })
+            Some(Sample { round: record.round, turn: record.turn, value, disturbed: record.disturbed() })
         })
     }
 
@@ -117,16 +126,12 @@ struct Sample {
     round: u32,
     turn: u32,
     value: f64,
-    is_disturbed: bool,
+    disturbed: f64,
 }
 
-/// Of those that nobody disturbed, if there are any.
-fn medians_of_rounds(mut samples: Vec<Sample>) -> Vec<f64> {
-    if samples.iter().any(|sample| !sample.is_disturbed) {
-        samples.retain(|sample| !sample.is_disturbed);
-    }
+fn medians_of_rounds(samples: Vec<Sample>) -> Vec<f64> {
     let mut rounds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for sample in samples {
+    for sample in calm(samples, |sample| sample.disturbed) {
         rounds.entry(sample.round).or_default().push(sample.value);
     }
     rounds.into_values().filter_map(|values| Spread::of(values).map(|spread| spread.median)).collect()
@@ -198,6 +203,16 @@ mod tests {
         assert_eq!(results.figures("50x64", "b", "rate"), [3.0]);
         assert!(results.figures("50x64", "c", "rate").is_empty());
         assert_eq!(results.peers(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_calm_counts_and_a_quarter_at_least() {
+        let counted = |disturbed: &[f64]| calm(disturbed.to_vec(), |share| *share);
+        assert_eq!(counted(&[0.5, 0.01, 0.05, 0.06]), [0.01, 0.05]);
+        assert_eq!(counted(&[0.5, 0.3, 0.4, 0.2, 0.6]), [0.2, 0.3]);
+        assert_eq!(counted(&[0.9, 0.0, 0.4, 0.2, 0.6]), [0.0, 0.2]);
+        assert_eq!(counted(&[0.9]), [0.9]);
+        assert!(counted(&[]).is_empty());
     }
 
     #[test]

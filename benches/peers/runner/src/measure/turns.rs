@@ -12,7 +12,7 @@ use super::{Run, Startable};
 use crate::Failure;
 use crate::peers::{BOUND, OURS};
 use crate::process::{Dialog, Server};
-use crate::results::{DISTURBED, Record};
+use crate::results::{DISTURBED, Record, calm};
 
 /// Those who take turns with each other.
 pub(super) struct Group<'a> {
@@ -86,10 +86,6 @@ impl Slice {
         self.waited / self.seconds
     }
 
-    fn is_disturbed(&self) -> bool {
-        self.disturbed() > DISTURBED
-    }
-
     fn figures(&self) -> [(&'static str, f64); 5] {
         let messages = self.messages.max(1) as f64;
         [
@@ -102,11 +98,10 @@ impl Slice {
     }
 }
 
-/// What is seen of all turns together: latencies of those that are calm, if there are any.
+/// What is seen of all turns together: latencies of those that are calm.
 fn figures_of_all(slices: &[Slice], connections: u32) -> Vec<(&'static str, f64)> {
-    let any_is_calm = slices.iter().any(|slice| !slice.is_disturbed());
     let mut latencies = Histogram::default();
-    for slice in slices.iter().filter(|slice| !(any_is_calm && slice.is_disturbed())) {
+    for slice in calm(slices.iter().collect(), |slice| slice.disturbed()) {
         for &(bucket, count) in &slice.latencies {
             latencies.add_bucket(bucket, count);
         }
@@ -149,7 +144,7 @@ impl Pair<'_> {
 
     fn take_turn(&mut self, line: &str) -> Result<(), Failure> {
         let mut slice = self.ask(line)?;
-        if slice.is_disturbed() && self.repeats > 0 {
+        if slice.disturbed() > DISTURBED && self.repeats > 0 {
             self.repeats -= 1;
             let again = self.ask(line)?;
             if again.disturbed() < slice.disturbed() {
