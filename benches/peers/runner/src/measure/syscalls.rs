@@ -11,8 +11,9 @@ use crate::Failure;
 use crate::results::Record;
 
 const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
-const FEW: u64 = 1_000;
-const MANY: u64 = 3_000;
+/// Few messages, and many. The client ends within a message a connection of what it is told.
+const ALONE: (u64, u64) = (1_000, 3_000);
+const TOGETHER: (u64, u64) = (2_000, 12_000);
 /// Between the messages of one connection, in microseconds. Under strace, a call takes some tens.
 const PAUSE: u32 = 1_000;
 
@@ -33,18 +34,18 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
 }
 
 fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<String, f64>, Failure> {
+    let (pause, (few, many)) = if case.connections == 1 { (PAUSE, ALONE) } else { (0, TOGETHER) };
     let calls = |messages: u64| -> Result<BTreeMap<String, u64>, Failure> {
         let (server, port) = echo::start(peer, &["strace", "-f", "-c"].map(String::from))?;
-        let pause = if case.connections == 1 { PAUSE } else { 0 };
         echo::send(load, &server, port, case, messages, pause)?;
         let text = server.stop()?;
         let calls = parse(&text);
         if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
     };
-    let (few, many) = (calls(FEW)?, calls(MANY)?);
-    let a_message = many.into_iter().map(|(name, count)| {
-        let more = count as f64 - few.get(&name).copied().unwrap_or(0) as f64;
-        (name, more / (MANY - FEW) as f64)
+    let (calls_of_few, calls_of_many) = (calls(few)?, calls(many)?);
+    let a_message = calls_of_many.into_iter().map(|(name, count)| {
+        let more = count as f64 - calls_of_few.get(&name).copied().unwrap_or(0) as f64;
+        (name, more / (many - few) as f64)
     });
     let mut figures: BTreeMap<_, _> = a_message.filter(|(_, count)| *count >= 0.005).collect();
     figures.insert("calls".into(), figures.values().sum());
