@@ -17,6 +17,8 @@ pub struct Peer {
     after: &'static [&'static str],
     /// What it cannot do.
     without: &'static [&'static str],
+    /// All that it can do, where that is said.
+    only: Option<&'static [&'static str]>,
     /// How often it can do what it does at most: of what is there all at once.
     pub most: Option<u64>,
 }
@@ -48,7 +50,7 @@ pub const BOUND: &str = "bound: ";
 
 impl Peer {
     const fn new(name: &'static str, program: Program) -> Self {
-        Self { name, program, before: &[], after: &[], without: &[], most: None }
+        Self { name, program, before: &[], after: &[], without: &[], only: None, most: None }
     }
 
     const fn package(name: &'static str, package: &'static str) -> Self {
@@ -70,13 +72,18 @@ impl Peer {
         self
     }
 
+    const fn only(mut self, only: &'static [&'static str]) -> Self {
+        self.only = Some(only);
+        self
+    }
+
     const fn at_most(mut self, most: u64) -> Self {
         self.most = Some(most);
         self
     }
 
     pub fn can(&self, bench: &str) -> bool {
-        !self.without.contains(&bench)
+        !self.without.contains(&bench) && self.only.is_none_or(|only| only.contains(&bench))
     }
 
     /// The whole command, given what starts the program.
@@ -110,21 +117,10 @@ pub const ECHO: &[Peer] = &[
 /// Where nothing but a task can be told to run later; one that sleeps has a workload of its own.
 const NO_CALLBACKS: &[&str] = &["timer_fire"];
 
-const ALL_BUT_TIMERS: &[&str] = &[
-    "spawn_one",
-    "spawn_batch",
-    "yield_one",
-    "yield_thousand",
-    "call_soon",
-    "handover",
-    "future",
-    "sleep",
-    "parked",
-    "parked_future",
-];
-
 pub const TASKS: &[Peer] = &[
     Peer::package("bound: closures", "tasks-bound"),
+    // Deadlines alone, with nothing that would run.
+    Peer::package("bound: wheel", "tasks-bound").after(&["wheel"]).only(&["timers"]),
     Peer::package(OURS, "tasks-innermost"),
     Peer::package("tokio", "tasks-tokio").after(&["ct"]).without(NO_CALLBACKS),
     Peer::package("tokio, LocalSet", "tasks-tokio").after(&["localset"]).without(NO_CALLBACKS),
@@ -138,7 +134,7 @@ pub const TASKS: &[Peer] = &[
     // those run that it has made. Each has a stack of its own, and the system has a limit to their number.
     Peer::package("may", "tasks-may").without(&["call_soon", "timers", "timer_fire", "parked"]).at_most(20_000),
     // It has timers and no tasks.
-    Peer::new("libuv", Program::Libuv("tasks-libuv", "tasks/c/timers_uv.c")).without(ALL_BUT_TIMERS),
+    Peer::new("libuv", Program::Libuv("tasks-libuv", "tasks/c/timers_uv.c")).only(&["timers", "timer_fire"]),
     Peer::new("uvloop", Program::Uvloop).before(&["tasks/python/tasks.py", "uvloop"]).without(&["parked"]),
     Peer::new("asyncio", Program::Python).before(&["tasks/python/tasks.py", "asyncio"]).without(&["parked"]),
 ];
@@ -203,15 +199,22 @@ mod tests {
 
     #[test]
     fn who_has_timers_alone_has_no_other_workload() {
-        let libuv = TASKS.iter().find(|peer| peer.name == "libuv").unwrap();
-        let can: Vec<_> = TASK_BENCHES.iter().filter(|bench| libuv.can(bench)).collect();
-        assert_eq!(can, [&"timers", &"timer_fire"]);
+        let can = |name| {
+            let peer = TASKS.iter().find(|peer| peer.name == name).unwrap();
+            TASK_BENCHES.iter().copied().filter(|bench| peer.can(bench)).collect::<Vec<_>>()
+        };
+        assert_eq!(can("libuv"), ["timers", "timer_fire"]);
+        assert_eq!(can("bound: wheel"), ["timers"]);
     }
 
     #[test]
     fn what_a_peer_is_without_is_a_workload() {
         for peer in TASKS {
-            assert!(peer.without.iter().all(|bench| TASK_BENCHES.contains(bench)), "{}", peer.name);
+            assert!(
+                peer.without.iter().chain(peer.only.unwrap_or_default()).all(|bench| TASK_BENCHES.contains(bench)),
+                "{}",
+                peer.name
+            );
         }
     }
 

@@ -37,10 +37,8 @@ fn main() {
         "call_soon" => call_soon(&bench, or(n, 1_000_000)),
         "handover" => handover(&bench, or(n, 1_000_000)),
         "future" => future(&bench, or(n, 1_000_000)),
-        "timers" => {
-            heap_timers(or(n, 1_000_000));
-            wheel::timers(or(n, 1_000_000));
-        }
+        "timers" if std::env::args().nth(3).as_deref() == Some("wheel") => wheel::timers(or(n, 1_000_000)),
+        "timers" => heap_timers(or(n, 1_000_000)),
         "timer_fire" => fired(&bench, or(n, 1_000_000)),
         "sleep" => sleepers(&bench, or(n, 1_000_000)),
         "parked" => parked(&bench, or(n, 1_000_000), false),
