@@ -25,6 +25,19 @@ impl Histogram {
         self.count
     }
 
+    /// The buckets that hold something, each with how much: what a histogram is made from again.
+    pub fn buckets(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0)
+    }
+
+    /// Adds what another one holds in a bucket; false where there is no such bucket.
+    pub fn add_bucket(&mut self, bucket: usize, count: u64) -> bool {
+        let Some(held) = self.buckets.get_mut(bucket) else { return false };
+        *held += count;
+        self.count += count;
+        true
+    }
+
     /// The middle of the bucket in which the given share of the values ends; 0 where there are none.
     pub fn quantile(&self, share: f64) -> f64 {
         let wanted = (self.count as f64 * share).ceil().max(1.0) as u64;
@@ -75,6 +88,18 @@ mod tests {
     #[test]
     fn without_values_every_quantile_is_nought() {
         assert_eq!(Histogram::default().quantile(0.5), 0.0);
+    }
+
+    #[test]
+    fn histograms_are_put_together_by_their_buckets() {
+        let (mut low, mut high, mut all) = (Histogram::default(), Histogram::default(), Histogram::default());
+        (1..=1000).for_each(|value| if value <= 600 { low.add(value) } else { high.add(value) });
+        (1..=1000).for_each(|value| all.add(value));
+        let mut merged = Histogram::default();
+        assert!(low.buckets().chain(high.buckets()).all(|(bucket, count)| merged.add_bucket(bucket, count)));
+        assert_eq!(merged.count(), 1000);
+        assert_eq!(merged.buckets().collect::<Vec<_>>(), all.buckets().collect::<Vec<_>>());
+        assert!(!merged.add_bucket(usize::MAX, 1));
     }
 
     #[test]

@@ -2,14 +2,20 @@
 //! that comes back is compared.
 //!
 //! ```text
-//! load --port P --pid SERVER --conns 50 --size 64 --secs 3 --warm 0.5      so long; the first part is not measured
-//! load --port P --pid SERVER --conns 50 --size 64 --messages 20000         so many
-//!   --block      sleep when nothing has come
+//! load --port P --pid SERVER --conns 50 --size 64                      in turns
+//! load --port P --pid SERVER --conns 50 --size 64 --messages 20000     so many
+//!   --block         sleep when nothing has come
+//!   --pause-us 500  sleep so long after each message
 //! ```
 //!
-//! It does not sleep if it is not told to: a virtual core that sleeps must be woken by whoever sends to it, which takes
-//! microseconds of the server's time, and more of a slow server's, for whom the client sleeps more often.
+//! In turns: it connects, prints how long that took, and waits for lines: a line is for how many seconds to send, and for
+//! how many more to measure what is sent. Then all that is on its way comes back, so that the server is quiet, and what
+//! was measured is printed. So several servers are there at once, each with its client, and only one is at work.
+//!
+//! It does not sleep in its turn if it is not told to: a virtual core that sleeps must be woken by whoever sends to it,
+//! which takes microseconds of the server's time, and more of a slow server's, for whom the client sleeps more often.
 
+use std::io::BufRead;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
@@ -18,9 +24,11 @@ use std::{hint, io, mem, process, thread};
 use common::{Histogram, ticks, ticks_per_nanosecond};
 
 mod options;
+mod slice;
 mod text;
 mod usage;
 use self::options::Options;
+use self::slice::{Meter, Phase};
 use self::text::Text;
 use self::usage::Usage;
 
@@ -53,33 +61,35 @@ fn run(options: &Options) -> io::Result<()> {
     let mut connections =
         (0..options.connections).map(|id| connect(options, epoll, id as u64)).collect::<io::Result<Vec<_>>>()?;
     let connecting = since.elapsed();
-    let mut load = Load { epoll, text: Text::new(options.size), buffer: vec![0; 65_536], wakes: Histogram::default() };
-    let measured = load.drive(options, &mut connections)?;
-    let seconds = measured.time.as_secs_f64();
-    let used = &measured.used;
-    let messages = load.wakes.count();
-    let micros = |share| load.wakes.quantile(share) / ticks_per_nanosecond() / 1e3;
-    let bytes = usage::resident_bytes(options.server).saturating_sub(resident) as f64 / options.connections as f64;
-    println!(
-        "{{\"messages\":{messages},\"rate\":{:.0},\"p50_us\":{:.1},\"p99_us\":{:.1},\"p999_us\":{:.1},\
-         \"server_us\":{:.4},\"server_load\":{:.3},\"client_load\":{:.3},\"disturbed\":{:.3},\"connect_ms\":{},\"bytes\":{bytes:.0},\
-         \"least_served\":{},\"most_served\":{}}}",
-        messages as f64 / seconds,
-        micros(0.5),
-        micros(0.99),
-        micros(0.999),
-        used.server.as_secs_f64() * 1e6 / messages as f64,
-        used.server.as_secs_f64() / seconds,
-        used.client.as_secs_f64() / seconds,
-        used.waited.as_secs_f64() / seconds,
-        connecting.as_millis(),
-        connections.iter().map(|connection| connection.sequence).min().unwrap_or(0),
-        connections.iter().map(|connection| connection.sequence).max().unwrap_or(0),
-    );
+    let mut load = Load {
+        epoll,
+        text: Text::new(options.size),
+        buffer: vec![0; 65_536],
+        timeout: if options.block { 500 } else { 0 },
+        pause: options.pause,
+        ticks_per_nanosecond: ticks_per_nanosecond(),
+        latencies: Histogram::default(),
+        on_their_way: 0,
+    };
+    if let Some(messages) = options.messages {
+        return load.send_so_many(messages, &mut connections);
+    }
+    println!("{{\"connect_ms\":{}}}", connecting.as_millis());
+    let mut before = None;
+    for line in io::stdin().lock().lines() {
+        let (warm_up, time) = slice::parse_turn(&line?).map_err(io::Error::other)?;
+        let idle = before.map(|before| Usage::now(options.server).map(|now| now - &before)).transpose()?;
+        load.latencies = Histogram::default();
+        let mut meter = Meter::new(options.server, warm_up, time);
+        load.drive(&mut connections, |_| meter.phase())?;
+        before = Some(Usage::now(options.server)?);
+        let bytes = usage::resident_bytes(options.server).saturating_sub(resident) as f64 / options.connections as f64;
+        println!("{}", slice::printed(&meter.measured(), idle.as_ref(), bytes, &load.latencies));
+    }
     Ok(())
 }
 
-/// For how long a server may refuse, being busy with those who came before.
+/// For how long a server may refuse, being busy with those who came before, or say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn connect(options: &Options, epoll: i32, id: u64) -> io::Result<Connection> {
@@ -115,45 +125,54 @@ struct Load {
     epoll: i32,
     text: Text,
     buffer: Vec<u8>,
-    wakes: Histogram,
-}
-
-struct Measured {
-    time: Duration,
-    used: Usage,
+    /// How long to sleep for what comes, in milliseconds.
+    timeout: i32,
+    pause: Duration,
+    ticks_per_nanosecond: f64,
+    /// Of the messages that were measured, in nanoseconds.
+    latencies: Histogram,
+    on_their_way: usize,
 }
 
 const EVENTS: usize = 1024;
 
 impl Load {
-    /// Sends on all connections until it is time to end.
-    fn drive(&mut self, options: &Options, connections: &mut [Connection]) -> io::Result<Measured> {
+    fn send_so_many(&mut self, messages: u64, connections: &mut [Connection]) -> io::Result<()> {
+        self.drive(connections, |sent| Ok(if sent < messages { Phase::Measured } else { Phase::Over }))
+    }
+
+    /// Sends on all connections until that is over and all has come back. The phase is asked for again and again, with
+    /// the number of messages that were measured.
+    fn drive(
+        &mut self,
+        connections: &mut [Connection],
+        mut phase: impl FnMut(u64) -> io::Result<Phase>,
+    ) -> io::Result<()> {
         let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS];
-        let timeout = if options.block { 500 } else { 0 };
-        let begun = Instant::now();
-        let mut started: Option<(Instant, Usage)> = None;
+        let mut heard = Instant::now();
         for connection in &mut *connections {
             self.begin(connection, ticks())?;
         }
+        self.on_their_way = connections.len();
         loop {
-            let now = Instant::now();
-            match &started {
-                None if now - begun >= options.warm_up => started = Some((now, Usage::now(options.server)?)),
-                Some((since, before)) if options.is_over(now - *since, self.wakes.count()) => {
-                    return Ok(Measured { time: now - *since, used: Usage::now(options.server)? - before });
-                }
-                _ => {}
+            let phase = phase(self.latencies.count())?;
+            if phase == Phase::Over && self.on_their_way == 0 {
+                return Ok(());
             }
             // SAFETY: there is room for so many.
-            let count = unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), EVENTS as i32, timeout) };
+            let count = unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), EVENTS as i32, self.timeout) };
             for event in &events[..count.max(0) as usize] {
                 let connection = &mut connections[event.u64 as usize];
                 self.send(connection)?;
                 if event.events != libc::EPOLLOUT as u32 {
-                    self.receive(connection, started.is_some())?;
+                    self.receive(connection, phase)?;
                 }
             }
-            if count <= 0 {
+            if count > 0 {
+                heard = Instant::now();
+            } else if heard.elapsed() > PATIENCE {
+                return Err(io::Error::other("the server does not answer"));
+            } else {
                 (0..20).for_each(|_| hint::spin_loop());
             }
         }
@@ -184,8 +203,8 @@ impl Load {
         Ok(())
     }
 
-    /// Compares what has come back. After the last byte of a message, the next one is sent.
-    fn receive(&mut self, connection: &mut Connection, is_measured: bool) -> io::Result<()> {
+    /// Compares what has come back. After the last byte of a message, the next one is sent, if it is not over.
+    fn receive(&mut self, connection: &mut Connection, phase: Phase) -> io::Result<()> {
         loop {
             // SAFETY: the buffer is writable.
             let count = unsafe { libc::recv(connection.fd, self.buffer.as_mut_ptr().cast(), self.buffer.len(), 0) };
@@ -203,12 +222,20 @@ impl Load {
             connection.received += bytes.len();
             let is_short = bytes.len() < self.buffer.len();
             if connection.received == self.text.size() {
-                let now = ticks();
-                if is_measured {
-                    self.wakes.add(now - connection.since);
+                let mut now = ticks();
+                if phase == Phase::Measured {
+                    self.latencies.add(((now - connection.since) as f64 / self.ticks_per_nanosecond) as u64);
                 }
                 connection.sequence += 1;
-                self.begin(connection, now)?;
+                if !self.pause.is_zero() {
+                    thread::sleep(self.pause);
+                    now = ticks();
+                }
+                if phase == Phase::Over {
+                    self.on_their_way -= 1;
+                } else {
+                    self.begin(connection, now)?;
+                }
             }
             // A short read has emptied the socket; what comes later has an event of its own.
             if is_short {

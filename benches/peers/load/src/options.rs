@@ -13,26 +13,17 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// Bytes a message.
     pub(crate) size: usize,
-    pub(crate) warm_up: Duration,
-    time: Duration,
-    /// In place of the time.
-    messages: Option<u64>,
+    /// None: in turns.
+    pub(crate) messages: Option<u64>,
+    /// How long to wait after each message.
+    pub(crate) pause: Duration,
     pub(crate) block: bool,
 }
 
 impl Options {
-    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self {
-            port: 0,
-            server: 0,
-            connections: 50,
-            size: 64,
-            warm_up: Duration::from_millis(500),
-            time: Duration::from_secs(3),
-            messages: None,
-            block: false,
-        };
-        let mut arguments = arguments.peekable();
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options =
+            Self { port: 0, server: 0, connections: 50, size: 64, messages: None, pause: Duration::ZERO, block: false };
         while let Some(name) = arguments.next() {
             if name == "--block" {
                 options.block = true;
@@ -44,12 +35,8 @@ impl Options {
                 "--pid" => options.server = number(&value)?,
                 "--conns" => options.connections = number(&value)?,
                 "--size" => options.size = number(&value)?,
-                "--secs" => options.time = seconds(&value)?,
-                "--warm" => options.warm_up = seconds(&value)?,
-                "--messages" => {
-                    options.messages = Some(number(&value)?);
-                    options.warm_up = Duration::ZERO;
-                }
+                "--pause-us" => options.pause = Duration::from_micros(number(&value)?),
+                "--messages" => options.messages = Some(number(&value)?),
                 _ => return Err(format!("{name} is no option")),
             }
         }
@@ -61,18 +48,10 @@ impl Options {
         }
         Ok(options)
     }
-
-    pub(crate) fn is_over(&self, time: Duration, messages: u64) -> bool {
-        self.messages.map_or(time >= self.time, |wanted| messages >= wanted)
-    }
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is not such a number"))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    number::<f64>(text).and_then(|seconds| Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]
@@ -84,11 +63,9 @@ mod tests {
     }
 
     #[test]
-    fn messages_take_the_place_of_time() {
-        let options = parse("--port 1 --pid 2 --messages 10").unwrap();
-        assert!(options.is_over(Duration::ZERO, 10));
-        assert!(!options.is_over(Duration::MAX, 9));
-        assert_eq!(options.warm_up, Duration::ZERO);
+    fn turns_are_taken_if_no_number_of_messages_is_asked_for() {
+        assert_eq!(parse("--port 1 --pid 2").unwrap().messages, None);
+        assert_eq!(parse("--port 1 --pid 2 --messages 10").unwrap().messages, Some(10));
     }
 
     #[test]
@@ -99,7 +76,7 @@ mod tests {
             ("--port 1 --pid 1 --size 3", "16 to"),
             ("--nonsense 1", "--nonsense"),
             ("--port", "value"),
-            ("--port 1 --pid 1 --secs -1", "negative"),
+            ("--port 1 --pid 1 --messages -1", "\"-1\""),
         ] {
             assert!(parse(text).unwrap_err().contains(word), "{text}");
         }

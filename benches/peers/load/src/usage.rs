@@ -1,14 +1,25 @@
 //! What the server and this client have used.
 
 use std::ops::Sub;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
+/// At a time, since the processes began.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
+    at: Instant,
+    server: Duration,
+    client: Duration,
+    /// How long either stood ready to run while somebody else had the core.
+    waited: Duration,
+}
+
+/// Between two times.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    pub(crate) time: Duration,
     pub(crate) server: Duration,
     pub(crate) client: Duration,
-    /// How long either stood ready to run while somebody else had the core.
     pub(crate) waited: Duration,
 }
 
@@ -21,15 +32,17 @@ impl Usage {
             return Err(io::Error::from_raw_os_error(error));
         }
         let waited = waited(&server.to_string()) + waited("self");
-        Ok(Self { server: read(clock)?, client: read(libc::CLOCK_PROCESS_CPUTIME_ID)?, waited })
+        let client = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
+        Ok(Self { at: Instant::now(), server: read(clock)?, client, waited })
     }
 }
 
 impl Sub<&Self> for Usage {
-    type Output = Self;
+    type Output = Used;
 
-    fn sub(self, before: &Self) -> Self {
-        Self {
+    fn sub(self, before: &Self) -> Used {
+        Used {
+            time: self.at - before.at,
             server: self.server - before.server,
             client: self.client - before.client,
             waited: self.waited.saturating_sub(before.waited),

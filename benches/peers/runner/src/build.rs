@@ -29,7 +29,7 @@ impl Built {
                 executables.get(name).cloned().ok_or_else(|| String::from("it does not build"))
             }
             Program::Nightly => build_nightly(),
-            Program::Libuv => build_libuv(),
+            Program::Libuv(name, source) => build_libuv(name, source),
             Program::Python => find_python("PYTHON", &["python3.14", "python3.13", "python3"], "pass"),
             Program::Uvloop => {
                 let names = ["python3.14", "python3.13", "python3.12", "python3.11", "python3"];
@@ -85,9 +85,9 @@ fn build_nightly() -> Result<String, String> {
     Ok(folder.join("release/generators-nightly").to_string_lossy().into_owned())
 }
 
-fn build_libuv() -> Result<String, String> {
-    let program = target().join("echo-libuv").to_string_lossy().into_owned();
-    succeeds(Command::new("cc").args(["-O2", "-o", &program, "echo/c/echo_uv.c", "-luv"]))?;
+fn build_libuv(name: &str, source: &str) -> Result<String, String> {
+    let program = target().join(name).to_string_lossy().into_owned();
+    succeeds(Command::new("cc").args(["-O2", "-o", &program, source, "-luv"]))?;
     Ok(program)
 }
 

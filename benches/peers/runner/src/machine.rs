@@ -55,9 +55,32 @@ pub fn server_and_client() -> (usize, usize) {
     (first, cores.get(1).copied().unwrap_or(first))
 }
 
+/// What a connection may take at most: both of its sockets, with a message of 4 KiB in them, and what a server keeps.
+const BYTES_A_CONNECTION: u64 = 64 * 1024;
+
+/// How many connections have room here at once, all of whose servers are there too.
+pub fn room_for_connections() -> u64 {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let most_files = read("/proc/sys/fs/file-max").trim().parse().unwrap_or(u64::MAX);
+    // Two descriptors each, and as many are left to others.
+    available_bytes(&read("/proc/meminfo")).map_or(u64::MAX, |bytes| bytes / BYTES_A_CONNECTION).min(most_files / 4)
+}
+
+/// `MemAvailable:   1024 kB`
+fn available_bytes(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_is_left_is_found() {
+        assert_eq!(available_bytes("MemTotal: 9 kB\nMemAvailable:    3 kB\n"), Some(3072));
+        assert_eq!(available_bytes("MemTotal: 9 kB\n"), None);
+    }
 
     #[test]
     fn a_list_of_cores_has_ranges_and_single_ones() {

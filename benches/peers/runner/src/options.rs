@@ -22,7 +22,7 @@ No workload: all of the first six. What is measured is kept in benches/peers/res
 
     --quick            a round, short, to see that everything runs: the figures say little
     --rounds N         how often each is measured (5)
-    --secs S           how long an echo server is measured each time (3)
+    --secs S           how long an echo server is measured in a round (2), in turns of a fifth of a second
     --peers A,B        only these: names as in the tables, or their first word (tokio, innermost, bound)
     --cases A,B        only these: 50x64 (connections x bytes), spawn_one, depth
     --help
@@ -69,7 +69,7 @@ impl Options {
             workloads,
             quick,
             rounds: rounds.unwrap_or(if quick { 1 } else { 5 }),
-            seconds: seconds.unwrap_or(if quick { 0.4 } else { 3.0 }),
+            seconds: seconds.unwrap_or(if quick { 0.4 } else { 2.0 }),
             peers,
             cases,
             help,
@@ -104,7 +104,7 @@ mod tests {
     fn nothing_asked_for_is_everything() {
         let options = parse("").unwrap();
         assert_eq!(options.workloads, WORKLOADS);
-        assert_eq!((options.rounds, options.seconds, options.quick), (5, 3.0, false));
+        assert_eq!((options.rounds, options.seconds, options.quick), (5, 2.0, false));
         assert!(options.wants("50x64"));
     }
 

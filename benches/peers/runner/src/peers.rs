@@ -17,6 +17,8 @@ pub struct Peer {
     after: &'static [&'static str],
     /// What it cannot do.
     without: &'static [&'static str],
+    /// All that it can do, where that is said.
+    only: Option<&'static [&'static str]>,
     /// How often it can do what it does at most: of what is there all at once.
     pub most: Option<u64>,
 }
@@ -27,8 +29,8 @@ pub enum Program {
     Package(&'static str, &'static str),
     /// The one that needs the nightly compiler.
     Nightly,
-    /// The one in C.
-    Libuv,
+    /// The ones in C: the name of the program, and its source.
+    Libuv(&'static str, &'static str),
     /// The newest Python here.
     Python,
     /// A Python that has uvloop.
@@ -48,7 +50,7 @@ pub const BOUND: &str = "bound: ";
 
 impl Peer {
     const fn new(name: &'static str, program: Program) -> Self {
-        Self { name, program, before: &[], after: &[], without: &[], most: None }
+        Self { name, program, before: &[], after: &[], without: &[], only: None, most: None }
     }
 
     const fn package(name: &'static str, package: &'static str) -> Self {
@@ -70,13 +72,18 @@ impl Peer {
         self
     }
 
+    const fn only(mut self, only: &'static [&'static str]) -> Self {
+        self.only = Some(only);
+        self
+    }
+
     const fn at_most(mut self, most: u64) -> Self {
         self.most = Some(most);
         self
     }
 
     pub fn can(&self, bench: &str) -> bool {
-        !self.without.contains(&bench)
+        !self.without.contains(&bench) && self.only.is_none_or(|only| only.contains(&bench))
     }
 
     /// The whole command, given what starts the program.
@@ -100,27 +107,34 @@ pub const ECHO: &[Peer] = &[
     Peer::package("compio, io_uring", "echo-compio"),
     Peer::package("may", "echo-may"),
     Peer::package("mio, by hand", "echo-mio"),
-    Peer::new("libuv", Program::Libuv),
+    Peer::new("libuv", Program::Libuv("echo-libuv", "echo/c/echo_uv.c")),
     Peer::new("uvloop, protocols", Program::Uvloop).before(&["echo/python/echo.py"]).after(&["uvloop", "protocols"]),
     Peer::new("uvloop, streams", Program::Uvloop).before(&["echo/python/echo.py"]).after(&["uvloop", "streams"]),
     Peer::new("asyncio, protocols", Program::Python).before(&["echo/python/echo.py"]).after(&["asyncio", "protocols"]),
     Peer::new("asyncio, streams", Program::Python).before(&["echo/python/echo.py"]).after(&["asyncio", "streams"]),
 ];
 
+/// Where nothing but a task can be told to run later; one that sleeps has a workload of its own.
+const NO_CALLBACKS: &[&str] = &["timer_fire"];
+
 pub const TASKS: &[Peer] = &[
     Peer::package("bound: closures", "tasks-bound"),
+    // Deadlines alone, with nothing that would run.
+    Peer::package("bound: wheel", "tasks-bound").after(&["wheel"]).only(&["timers"]),
     Peer::package(OURS, "tasks-innermost"),
-    Peer::package("tokio", "tasks-tokio").after(&["ct"]),
-    Peer::package("tokio, LocalSet", "tasks-tokio").after(&["localset"]),
-    Peer::package("smol", "tasks-smol"),
+    Peer::package("tokio", "tasks-tokio").after(&["ct"]).without(NO_CALLBACKS),
+    Peer::package("tokio, LocalSet", "tasks-tokio").after(&["localset"]).without(NO_CALLBACKS),
+    Peer::package("smol", "tasks-smol").without(NO_CALLBACKS),
     // It has no timers.
-    Peer::package("futures, LocalPool", "tasks-futures").without(&["timers", "sleep"]),
-    Peer::package("monoio, io_uring", "tasks-monoio").after(&["uring"]),
-    Peer::package("monoio, epoll", "tasks-monoio").after(&["legacy"]),
-    Peer::package("compio, io_uring", "tasks-compio"),
+    Peer::package("futures, LocalPool", "tasks-futures").without(&["timers", "timer_fire", "sleep"]),
+    Peer::package("monoio, io_uring", "tasks-monoio").after(&["uring"]).without(NO_CALLBACKS),
+    Peer::package("monoio, epoll", "tasks-monoio").after(&["legacy"]).without(NO_CALLBACKS),
+    Peer::package("compio, io_uring", "tasks-compio").without(NO_CALLBACKS),
     // A timer is a coroutine that sleeps, and one that is parked waits for something. One that yields does not let
     // those run that it has made. Each has a stack of its own, and the system has a limit to their number.
-    Peer::package("may", "tasks-may").without(&["call_soon", "timers", "parked"]).at_most(20_000),
+    Peer::package("may", "tasks-may").without(&["call_soon", "timers", "timer_fire", "parked"]).at_most(20_000),
+    // It has timers and no tasks.
+    Peer::new("libuv", Program::Libuv("tasks-libuv", "tasks/c/timers_uv.c")).only(&["timers", "timer_fire"]),
     Peer::new("uvloop", Program::Uvloop).before(&["tasks/python/tasks.py", "uvloop"]).without(&["parked"]),
     Peer::new("asyncio", Program::Python).before(&["tasks/python/tasks.py", "asyncio"]).without(&["parked"]),
 ];
@@ -145,13 +159,14 @@ pub const TASK_BENCHES: &[&str] = &[
     "handover",
     "future",
     "timers",
+    "timer_fire",
     "sleep",
     "parked",
     "parked_future",
 ];
 
 /// Of these, all that are made are there at once.
-pub const ALL_AT_ONCE: &[&str] = &["timers", "sleep", "parked", "parked_future"];
+pub const ALL_AT_ONCE: &[&str] = &["timers", "timer_fire", "sleep", "parked", "parked_future"];
 
 pub const GENERATOR_BENCHES: &[&str] = &["resume", "create", "depth", "tree"];
 
@@ -180,6 +195,27 @@ mod tests {
             .collect();
         assert_eq!(chosen, ["tokio", "tokio, LocalSet", "bound: epoll"]);
         assert!(is_wanted("smol", &[]));
+    }
+
+    #[test]
+    fn who_has_timers_alone_has_no_other_workload() {
+        let can = |name| {
+            let peer = TASKS.iter().find(|peer| peer.name == name).unwrap();
+            TASK_BENCHES.iter().copied().filter(|bench| peer.can(bench)).collect::<Vec<_>>()
+        };
+        assert_eq!(can("libuv"), ["timers", "timer_fire"]);
+        assert_eq!(can("bound: wheel"), ["timers"]);
+    }
+
+    #[test]
+    fn what_a_peer_is_without_is_a_workload() {
+        for peer in TASKS {
+            assert!(
+                peer.without.iter().chain(peer.only.unwrap_or_default()).all(|bench| TASK_BENCHES.contains(bench)),
+                "{}",
+                peer.name
+            );
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Programs, their output, and a limit to their time.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,50 @@ impl Drop for Server {
     }
 }
 
+/// A program that says a line, and then one for each that it is given. It has to know itself when it has waited enough.
+pub struct Dialog {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    files: Files,
+}
+
+impl Dialog {
+    /// Starts one; gives what it says first, too.
+    pub fn start(words: &[String]) -> Result<(Self, String), Failure> {
+        let files = Files::new();
+        let mut command = command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&files.stderr)?);
+        let mut child = command.spawn().map_err(|error| format!("{}: {error}", words[0]))?;
+        let to = child.stdin.take().expect("it is a pipe");
+        let from = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let mut dialog = Self { child, to, from, files };
+        let first = dialog.hear()?;
+        Ok((dialog, first))
+    }
+
+    pub fn ask(&mut self, line: &str) -> Result<String, Failure> {
+        // Why it could not be asked, it has written itself: what is heard tells.
+        let _ = writeln!(self.to, "{line}");
+        self.hear()
+    }
+
+    fn hear(&mut self) -> Result<String, Failure> {
+        let mut line = String::new();
+        if self.from.read_line(&mut line)? == 0 {
+            let _ = self.child.wait();
+            return Err(last_words(&text(&self.files.stderr)).into());
+        }
+        Ok(line)
+    }
+}
+
+impl Drop for Dialog {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
 fn terminate(process: u32) -> Result<(), Failure> {
     let status = Command::new("kill").arg(process.to_string()).stderr(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err("has ended by itself".into()) }
@@ -178,6 +222,23 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let error = run(&["no-such-program".into()], Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().starts_with("no-such-program"), "{error}");
+    }
+
+    #[test]
+    fn who_is_asked_answers_line_by_line() {
+        let (mut dialog, first) =
+            Dialog::start(&words("echo hello; while read -r line; do echo \"<$line>\"; done")).unwrap();
+        assert_eq!(first, "hello\n");
+        assert_eq!(dialog.ask("a b").unwrap(), "<a b>\n");
+        assert_eq!(dialog.ask("c").unwrap(), "<c>\n");
+    }
+
+    #[test]
+    fn who_ends_in_place_of_an_answer_has_last_words() {
+        let (mut dialog, _) = Dialog::start(&words("echo hello; read -r line; echo why >&2; exit 1")).unwrap();
+        assert_eq!(dialog.ask("a").unwrap_err().to_string(), "why");
+        assert_eq!(dialog.ask("a").unwrap_err().to_string(), "why");
+        assert_eq!(Dialog::start(&words("echo at once >&2")).err().unwrap().to_string(), "at once");
     }
 
     #[test]

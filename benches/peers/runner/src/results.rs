@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::peers::BOUND;
+use crate::spread::Spread;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,12 +19,15 @@ pub enum Line {
     LeftOut(LeftOut),
 }
 
-/// What one peer did in one case in one round.
+/// What one peer did in one case in one round, or in one turn of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub case: String,
     pub peer: String,
     pub round: u32,
+    /// In a round in which peers take turns, which one; the first, where the figures are of all.
+    #[serde(default)]
+    pub turn: u32,
     pub figures: BTreeMap<String, f64>,
 }
 
@@ -35,16 +39,21 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// A share of the time in which others had the core, from which on a figure counts only where there is no better one.
-const DISTURBED: f64 = 0.05;
+/// A share of the time in which others had the core, from which on a figure counts only where there are too few better.
+pub const DISTURBED: f64 = 0.05;
+
+/// Those that others have not disturbed; but a quarter of all at least, the calmest: the chance of one alone is no
+/// better than somebody else's work.
+pub fn calm<T>(mut items: Vec<T>, disturbed: impl Fn(&T) -> f64) -> Vec<T> {
+    items.sort_by(|one, other| disturbed(one).total_cmp(&disturbed(other)));
+    let undisturbed = items.iter().take_while(|item| disturbed(item) <= DISTURBED).count();
+    items.truncate(undisturbed.max(items.len().div_ceil(4)));
+    items
+}
 
 impl Record {
     pub fn disturbed(&self) -> f64 {
         self.figures.get("disturbed").copied().unwrap_or(0.0)
-    }
-
-    pub fn is_disturbed(&self) -> bool {
-        self.disturbed() > DISTURBED
     }
 }
 
@@ -73,12 +82,30 @@ impl Results {
         Ok(results)
     }
 
-    /// The figures of one peer in one case: those of rounds that nobody disturbed, if there are any.
+    /// A figure of one peer in one case, of each round: the median of its turns.
     pub fn figures(&self, case: &str, peer: &str, figure: &str) -> Vec<f64> {
-        let all = || self.records.iter().filter(|record| record.case == case && record.peer == peer);
-        let calm: Vec<_> = all().filter(|record| !record.is_disturbed()).collect();
-        let counted = if calm.is_empty() { all().collect() } else { calm };
-        counted.into_iter().filter_map(|record| record.figures.get(figure).copied()).collect()
+        medians_of_rounds(self.samples(case, peer, figure).collect())
+    }
+
+    /// The figure's ratio to that of another peer, of each round: the median of what the two did in the same turn. What
+    /// the machine was like in that turn, it was like for both.
+    pub fn ratios(&self, case: &str, peer: &str, other: &str, figure: &str) -> Vec<f64> {
+        let others: BTreeMap<_, _> =
+            self.samples(case, other, figure).map(|sample| ((sample.round, sample.turn), sample)).collect();
+        let pair = |sample: Sample| {
+            let other = others.get(&(sample.round, sample.turn))?;
+            let disturbed = sample.disturbed.max(other.disturbed);
+            Some(Sample { value: sample.value / other.value, disturbed, ..sample })
+        };
+        medians_of_rounds(self.samples(case, peer, figure).filter_map(pair).collect())
+    }
+
+    fn samples<'a>(&'a self, case: &'a str, peer: &'a str, figure: &'a str) -> impl Iterator<Item = Sample> + 'a {
+        let records = self.records.iter().filter(move |record| record.case == case && record.peer == peer);
+        records.filter_map(move |record| {
+            let value = *record.figures.get(figure)?;
+            Some(Sample { round: record.round, turn: record.turn, value, disturbed: record.disturbed() })
+        })
     }
 
     /// All peers, in the order in which they were first measured, and the bounds before the others.
@@ -92,6 +119,22 @@ impl Results {
         peers.sort_by_key(|peer| !peer.starts_with(BOUND));
         peers
     }
+}
+
+/// One figure, and when it was measured.
+struct Sample {
+    round: u32,
+    turn: u32,
+    value: f64,
+    disturbed: f64,
+}
+
+fn medians_of_rounds(samples: Vec<Sample>) -> Vec<f64> {
+    let mut rounds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for sample in calm(samples, |sample| sample.disturbed) {
+        rounds.entry(sample.round).or_default().push(sample.value);
+    }
+    rounds.into_values().filter_map(|values| Spread::of(values).map(|spread| spread.median)).collect()
 }
 
 /// Where results of a workload are written, line by line: what was measured is there if the rest fails.
@@ -128,7 +171,11 @@ mod tests {
 
     fn record(peer: &str, value: f64, disturbed: f64) -> Record {
         let figures = [("rate", value), ("disturbed", disturbed)].map(|(name, value)| (name.to_string(), value));
-        Record { case: "50x64".into(), peer: peer.into(), round: 0, figures: figures.into() }
+        Record { case: "50x64".into(), peer: peer.into(), round: 0, turn: 0, figures: figures.into() }
+    }
+
+    fn turn(peer: &str, round: u32, turn: u32, value: f64, disturbed: f64) -> Record {
+        Record { round, turn, ..record(peer, value, disturbed) }
     }
 
     #[test]
@@ -156,6 +203,49 @@ mod tests {
         assert_eq!(results.figures("50x64", "b", "rate"), [3.0]);
         assert!(results.figures("50x64", "c", "rate").is_empty());
         assert_eq!(results.peers(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_calm_counts_and_a_quarter_at_least() {
+        let counted = |disturbed: &[f64]| calm(disturbed.to_vec(), |share| *share);
+        assert_eq!(counted(&[0.5, 0.01, 0.05, 0.06]), [0.01, 0.05]);
+        assert_eq!(counted(&[0.5, 0.3, 0.4, 0.2, 0.6]), [0.2, 0.3]);
+        assert_eq!(counted(&[0.9, 0.0, 0.4, 0.2, 0.6]), [0.0, 0.2]);
+        assert_eq!(counted(&[0.9]), [0.9]);
+        assert!(counted(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_round_counts_by_the_median_of_its_calm_turns() {
+        let values = [(0, 1.0, 0.0), (0, 9.0, 0.0), (0, 2.0, 0.0), (0, 100.0, 0.5), (1, 4.0, 0.0), (2, 50.0, 0.5)];
+        let records =
+            values.into_iter().zip(0..).map(|((round, value, disturbed), at)| turn("a", round, at, value, disturbed));
+        let results = Results { records: records.collect(), ..Results::default() };
+        assert_eq!(results.figures("50x64", "a", "rate"), [2.0, 4.0]);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_turn_by_turn_whatever_the_machines_mood() {
+        // It becomes ten times as fast from turn to turn; one turn was taken by others.
+        let mut records = Vec::new();
+        for (number, speed) in [1.0, 10.0, 100.0].into_iter().enumerate() {
+            records.push(turn("bound: x", 0, number as u32, 2.0 * speed, 0.0));
+            records.push(turn("a", 0, number as u32, speed, 0.0));
+        }
+        records.push(turn("bound: x", 0, 3, 1.0, 0.5));
+        records.push(turn("a", 0, 3, 77.0, 0.0));
+        records.push(turn("a", 0, 4, 33.0, 0.0));
+        let results = Results { records, ..Results::default() };
+        assert_eq!(results.ratios("50x64", "a", "bound: x", "rate"), [0.5]);
+        assert_eq!(results.ratios("50x64", "a", "a", "rate"), [1.0]);
+        assert!(results.ratios("50x64", "a", "nobody", "rate").is_empty());
+    }
+
+    #[test]
+    fn turns_of_one_round_are_not_paired_with_those_of_another() {
+        let records = vec![turn("a", 0, 0, 1.0, 0.0), turn("b", 1, 0, 2.0, 0.0), turn("b", 0, 1, 3.0, 0.0)];
+        let results = Results { records, ..Results::default() };
+        assert!(results.ratios("50x64", "a", "b", "rate").is_empty());
     }
 
     #[test]

@@ -13,9 +13,14 @@ pub fn figures<'a>(column: &Column, results: &'a Results) -> Vec<(&'a str, Sprea
     peers.filter_map(of).collect()
 }
 
-/// The bound of a column is the first: bounds stand in their order.
-fn find(figures: &[(&str, Spread)], is_it: impl Fn(&str) -> bool) -> Option<f64> {
-    figures.iter().find(|(peer, _)| is_it(peer)).map(|(_, spread)| spread.median)
+/// The peer of a column that others are compared with. The bound is the first: bounds stand in their order.
+fn find<'a>(figures: &[(&'a str, Spread)], is_it: impl Fn(&str) -> bool) -> Option<&'a str> {
+    figures.iter().map(|(peer, _)| *peer).find(|peer| is_it(peer))
+}
+
+/// A peer's figures as shares of another's, of the same turns where they took turns.
+fn ratios(column: &Column, results: &Results, peer: &str, other: &str) -> Option<Spread> {
+    Spread::of(results.ratios(column.case, peer, other, column.figure))
 }
 
 /// All there is to say of a view: a table a column. Nothing where nothing was measured.
@@ -28,18 +33,31 @@ pub fn long(view: &View, results: &Results) -> String {
         }
         let (bound, ours) = (find(&figures, |peer| peer.starts_with(BOUND)), find(&figures, |peer| peer == OURS));
         let rows = figures.iter().map(|(peer, spread)| {
-            let to = |other: Option<f64>| other.map(|other| ratio(spread.median / other)).unwrap_or_default();
-            let range = format!("{}–{}", number(spread.least), number(spread.most));
-            vec![(*peer).to_string(), number(spread.median), range, to(bound), to(ours)]
+            let to = |other: Option<&str>| other.and_then(|other| ratios(column, results, peer, other));
+            let range = |spread: Spread| format!("{}–{}", number(spread.least), number(spread.most));
+            let cells = |ratio: Option<Spread>| {
+                ratio.map_or_else(Default::default, |ratio| [number(ratio.median), range(ratio)])
+            };
+            let [to_bound, bounds_range] = cells(to(bound));
+            let [to_ours, ours_range] = cells(to(ours));
+            vec![
+                (*peer).to_string(),
+                number(spread.median),
+                range(*spread),
+                to_bound,
+                bounds_range,
+                to_ours,
+                ours_range,
+            ]
         });
-        let head = ["", "median", "least–most", "/ bound", "/ ours"].map(String::from).into();
+        let head = ["", "median", "least–most", "/ bound", "least–most", "/ ours", "least–most"];
         text += &format!(
             "\n{} · {} ({}, {})\n{}",
             view.title,
             column.heading,
             column.case,
             column.figure,
-            aligned(head, rows)
+            aligned(head.map(String::from).into(), rows)
         );
     }
     text
@@ -56,34 +74,47 @@ pub fn short(view: &View, results: &Results) -> Option<String> {
     if columns.is_empty() {
         return None;
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut spreads, mut ratio_spreads) = (Vec::new(), Vec::new(), Vec::new());
     for peer in results.peers() {
-        let cell = |(_, figures): &(&Column, Vec<(&str, Spread)>)| match find(figures, |other| other == peer) {
-            None => String::new(),
-            Some(median) if peer == OURS => format!("**{}**", number(median)),
-            Some(median) => match find(figures, |other| other == OURS) {
-                Some(ours) => format!("{} ({})", number(median), ratio(median / ours)),
-                None => number(median),
-            },
+        let mut cell = |(column, figures): &(&Column, Vec<(&str, Spread)>)| {
+            let Some((_, spread)) = figures.iter().find(|(other, _)| *other == peer) else { return String::new() };
+            spreads.push(spread.width());
+            if peer == OURS {
+                return format!("**{}**", number(spread.median));
+            }
+            let Some(ratio) = ratios(column, results, peer, OURS) else { return number(spread.median) };
+            ratio_spreads.push(ratio.width());
+            format!("{} ({})", number(spread.median), number(ratio.median))
         };
-        let cells: Vec<_> = columns.iter().map(cell).collect();
+        let cells: Vec<_> = columns.iter().map(&mut cell).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
             let name = if peer == OURS { format!("**{peer}**") } else { peer.to_string() };
             rows.push([vec![name], cells].concat());
         }
     }
-    let widths = columns.iter().flat_map(|(_, figures)| figures).map(|(_, spread)| spread.width());
-    let widths = Spread::of(widths).expect("there are figures");
     let heads = columns.iter().map(|(column, _)| column.heading.to_string());
     let head = [vec![String::new()], heads.collect()].concat();
     Some(format!(
-        "### {}\n\n{} In brackets: / ours.\n\n{}\nA round differs from the median by {:.0} % at most in half of the cells, by {:.0} % in the worst.\n",
+        "### {}\n\n{} In brackets: / ours.\n\n{}{}",
         view.title,
         view.note,
         markdown(&head, &rows),
-        widths.median * 100.0,
-        widths.most * 100.0,
+        how_sure(spreads, ratio_spreads),
     ))
+}
+
+/// How much may be chance; nothing, where every round gave the same, or there was one alone.
+fn how_sure(figures: Vec<f64>, ratios: Vec<f64>) -> String {
+    let percent = |widths: Vec<f64>| {
+        let widths = Spread::of(widths).filter(|widths| widths.most > 0.0)?;
+        Some((widths.median * 100.0, widths.most * 100.0))
+    };
+    let figures = percent(figures).map(|(half, worst)| {
+        format!("\nA round differs from the median by {half:.0} % at most in half of the cells, by {worst:.0} % in the worst")
+    });
+    let ratios =
+        percent(ratios).map(|(half, worst)| format!("; its ratios to ours by {half:.0} %, and by {worst:.0} %"));
+    figures.map(|figures| figures + &ratios.unwrap_or_default() + ".\n").unwrap_or_default()
 }
 
 /// Who is missing, and why.
@@ -143,10 +174,6 @@ pub fn number(value: f64) -> String {
     grouped.collect::<String>() + &rest
 }
 
-fn ratio(value: f64) -> String {
-    number(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +196,7 @@ mod tests {
             case: case.into(),
             peer: peer.into(),
             round,
+            turn: 0,
             figures: [("rate".to_string(), rate)].into(),
         };
         let records = vec![
@@ -185,17 +213,26 @@ mod tests {
     fn a_short_table_has_medians_and_their_ratios_to_ours() {
         let expected = "### Rates\n\nMore is better. In brackets: / ours.\n\n\
             |  | A | B |\n|---|--:|--:|\n\
-            | bound: x | 2,000 (2.00) |  |\n| **innermost** | **1,000** |  |\n| other | 500 (0.50) | 3.00 |\n\n\
+            | bound: x | 2,000 (2.22) |  |\n| **innermost** | **1,000** |  |\n| other | 500 (0.56) | 3.00 |\n\n\
             A round differs from the median by 0 % at most in half of the cells, by 10 % in the worst.\n";
         assert_eq!(short(&VIEW, &results()).unwrap(), expected);
     }
 
     #[test]
+    fn what_may_be_chance_is_said_of_figures_and_of_ratios() {
+        let text = how_sure(vec![0.3, 0.1, 0.2], vec![0.01, 0.05]);
+        let expected = "\nA round differs from the median by 20 % at most in half of the cells, by 30 % in the worst; \
+            its ratios to ours by 3 %, and by 5 %.\n";
+        assert_eq!(text, expected);
+        assert_eq!(how_sure(vec![0.0, 0.0], vec![0.0]), "");
+    }
+
+    #[test]
     fn a_long_table_has_the_spread_and_both_ratios() {
-        let expected = "\nRates · A (a, rate)\n                 median  least–most  / bound  / ours\n  \
-            bound: x       2,000  2,000–2,000     1.00    2.00\n  \
-            innermost      1,000    900–1,100     0.50    1.00\n  \
-            other            500      500–500     0.25    0.50\n";
+        let expected = "\nRates · A (a, rate)\n  median  least–most  / bound  least–most  / ours  least–most\n  \
+            bound: x   2,000  2,000–2,000  1.00  1.00–1.00  2.22  2.22–2.22\n  \
+            innermost  1,000    900–1,100  0.45  0.45–0.45  1.00  1.00–1.00\n  \
+            other        500      500–500  0.25  0.25–0.25  0.56  0.56–0.56\n";
         let text = long(&VIEW, &results());
         let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
         assert_eq!(words(text.split("\nRates · B").next().unwrap()), words(expected));

@@ -110,6 +110,19 @@ async def main():
             h.cancel()
         await asyncio.sleep(0)
         t.done("timer_cancel", n)
+    elif bench == "timer_fire":
+        n = N or 200_000
+        r = random.Random(1)
+        left, over = [n], loop.create_future()
+        def fired():
+            left[0] -= 1
+            if not left[0]:
+                over.set_result(None)
+        t = T()
+        for _ in range(n):
+            loop.call_later(r.random(), fired)
+        await over
+        t.done(bench, n)
     elif bench == "sleep":
         n = N or 200_000
         r = random.Random(1)

@@ -1,10 +1,11 @@
 use async_executor::LocalExecutor;
 use async_io::Async;
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
 fn main() {
     let ex: &'static LocalExecutor<'static> = Box::leak(Box::new(LocalExecutor::new()));
-    async_io::block_on(ex.run(async move {
+    // A task of its own: what `run` is given is asked again whenever anything happens, and would try to accept each time.
+    ex.spawn(async move {
         let l = Async::<std::net::TcpListener>::new(common::listen(common::port_argument())).unwrap();
         common::ready();
         loop {
@@ -26,5 +27,7 @@ fn main() {
                 .detach();
             }
         }
-    }));
+    })
+    .detach();
+    async_io::block_on(ex.run(future::pending::<()>()));
 }

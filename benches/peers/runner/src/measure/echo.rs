@@ -1,12 +1,14 @@
-//! The echo servers: each on a core of its own, the client on the next one.
+//! The echo servers: all on the first core, of which one is at work at a time; their clients on the next one.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
+use common::Chance;
+
+use super::turns::{self, Group};
 use super::{Run, Startable};
 use crate::build::build_packages;
-use crate::process::{Server, on_core, run};
-use crate::results::Record;
+use crate::process::{Dialog, Server, Words, on_core, run};
 use crate::{Failure, machine};
 
 /// Connections, and bytes a message.
@@ -14,10 +16,7 @@ const CASES: &[(u32, u32)] =
     &[(1, 64), (50, 64), (1000, 64), (8000, 64), (1, 4096), (50, 4096), (1000, 4096), (8000, 4096)];
 
 /// From so many connections on, the server's memory is told apart from noise.
-const MANY: u32 = 1000;
-
-/// How often a measurement is made again that others have disturbed.
-const REPEATS: u32 = 2;
+pub(super) const MANY: u32 = 1000;
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
     let load = load()?;
@@ -29,14 +28,13 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
     };
     let cases: Vec<_> = CASES.iter().map(|&case| Case::from(case)).filter(is_wanted).collect();
     run.plan(options.rounds as usize * cases.len() * peers.len());
+    let mut chance = Chance::default();
     for round in 0..options.rounds {
         for case in &cases {
-            for peer in peers {
-                let name = case.name();
-                if !run.has_failed(peer.peer.name, &name) {
-                    let record = calm(peer, case, &load, run);
-                    run.done(peer.peer.name, &name, record.map(|record| vec![Record { round, ..record }]))?;
-                }
+            let left = peers.iter().filter(|peer| !run.has_failed(peer.peer.name, &case.name()));
+            let room = machine::room_for_connections() / u64::from(case.connections);
+            for (number, peers) in (0..).zip(turns::groups(left.collect(), room as usize)) {
+                turns::measure(run, &Group { peers, round, number, case, load: &load }, &mut chance)?;
             }
         }
     }
@@ -47,9 +45,10 @@ pub(super) fn load() -> Result<String, Failure> {
     build_packages(&["load"])?.remove("load").ok_or_else(|| "the load generator does not build".into())
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Case {
     pub(super) connections: u32,
-    pub(super) size: u32,
+    size: u32,
 }
 
 impl From<(u32, u32)> for Case {
@@ -64,40 +63,10 @@ impl Case {
     }
 
     /// What the client is told.
-    pub(super) fn words(&self) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let words = ["--conns", &self.connections.to_string(), "--size", &self.size.to_string()];
         words.map(String::from).into()
     }
-}
-
-/// The calmest of a few.
-fn calm(peer: &Startable<'_>, case: &Case, load: &str, run: &Run<'_>) -> Result<Record, Failure> {
-    let mut best = once(peer, case, load, run.options.seconds)?;
-    let repeats = if run.options.quick { 0 } else { REPEATS };
-    for _ in 0..repeats {
-        if !best.is_disturbed() {
-            break;
-        }
-        let again = once(peer, case, load, run.options.seconds)?;
-        if again.disturbed() < best.disturbed() {
-            best = again;
-        }
-    }
-    Ok(best)
-}
-
-fn once(peer: &Startable<'_>, case: &Case, load: &str, seconds: f64) -> Result<Record, Failure> {
-    let warm_up = if case.connections >= MANY { 1.0 } else { 0.5 };
-    let times = ["--secs", &seconds.to_string(), "--warm", &(warm_up * seconds.min(1.0)).to_string()];
-    let (server, port) = start(peer, &[])?;
-    let stdout = drive(load, &server, port, case, &times.map(String::from))?;
-    server.stop()?;
-    let mut record =
-        Record { case: case.name(), peer: peer.peer.name.into(), round: 0, figures: serde_json::from_str(&stdout)? };
-    if case.connections < MANY {
-        record.figures.remove("bytes");
-    }
-    Ok(record)
 }
 
 /// Starts a server on the first core, under the command `under` if that is not empty.
@@ -108,14 +77,31 @@ pub(super) fn start(peer: &Startable<'_>, under: &[String]) -> Result<(Server, u
     Ok((Server::start(&on_core(machine::server_and_client().0, &words))?, port))
 }
 
-/// Has the client send on the second core; gives what it prints.
-pub(super) fn drive(load: &str, server: &Server, port: u16, case: &Case, more: &[String]) -> Result<String, Failure> {
+/// Connects to a server from the second core; gives what the client says of it.
+pub(super) fn connect(load: &str, server: &Server, port: u16, case: &Case) -> Result<(Dialog, String), Failure> {
+    Dialog::start(&client(load, server, port, case))
+}
+
+/// Has the client send so many messages, with a pause after each, in microseconds.
+pub(super) fn send(
+    load: &str,
+    server: &Server,
+    port: u16,
+    case: &Case,
+    messages: u64,
+    pause: u32,
+) -> Result<(), Failure> {
+    let more = ["--messages", &messages.to_string(), "--pause-us", &pause.to_string()].map(String::from);
+    let words = [client(load, server, port, case), more.into()].concat();
+    run(&words, Duration::from_secs(120)).map(drop)
+}
+
+fn client(load: &str, server: &Server, port: u16, case: &Case) -> Words {
     let (server_core, client_core) = machine::server_and_client();
     let mut words = vec![load.into(), "--port".into(), port.to_string(), "--pid".into(), server.process.to_string()];
     words.extend(case.words());
-    words.extend_from_slice(more);
     if server_core == client_core {
         words.push("--block".into());
     }
-    Ok(run(&on_core(client_core, &words), Duration::from_secs(120))?.stdout)
+    on_core(client_core, &words)
 }

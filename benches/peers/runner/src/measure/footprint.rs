@@ -38,7 +38,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
                 let record = build(package, flags).and_then(|(seconds, bytes)| {
                     let figures = [("seconds", seconds), ("program_bytes", bytes), ("crates", crates(package)?)];
                     let figures = figures.map(|(figure, value)| (figure.to_string(), value)).into();
-                    Ok(vec![Record { case: (*case).into(), peer: (*name).into(), round, figures }])
+                    Ok(vec![Record { case: (*case).into(), peer: (*name).into(), round, turn: 0, figures }])
                 });
                 run.done(name, case, record)?;
             }

@@ -4,12 +4,23 @@ use std::time::Duration;
 
 use super::{Run, Startable};
 use crate::Failure;
+use crate::peers::ALL_AT_ONCE;
 use crate::process::run as run_program;
 use crate::results::Record;
 
-/// Those whose instructions do not depend on what time it is.
-const BENCHES: &[&str] =
-    &["spawn_one", "spawn_batch", "yield_one", "yield_thousand", "call_soon", "handover", "future"];
+/// Those whose instructions do not depend on what time it is: no timer fires. What a program does in several parts is
+/// counted as one: a timer is set and cancelled, a task is parked and woken.
+const BENCHES: &[&str] = &[
+    "spawn_one",
+    "spawn_batch",
+    "yield_one",
+    "yield_thousand",
+    "call_soon",
+    "handover",
+    "future",
+    "timers",
+    "parked_future",
+];
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 30_000;
@@ -19,16 +30,20 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
     let benches: Vec<_> = BENCHES.iter().filter(|bench| options.wants(bench)).collect();
     // A Python under callgrind takes minutes to start.
     let peers: Vec<_> = peers.iter().filter(|peer| peer.peer.program.package().is_some()).collect();
-    run.plan(benches.len() * peers.len());
+    let can = |peer: &Startable<'_>, bench: &str| {
+        let has_room = !ALL_AT_ONCE.contains(&bench) || peer.peer.most.is_none_or(|most| most >= MANY);
+        peer.peer.can(bench) && has_room
+    };
+    run.plan(peers.iter().map(|peer| benches.iter().filter(|bench| can(peer, bench)).count()).sum());
     for bench in benches {
-        for peer in peers.iter().filter(|peer| peer.peer.can(bench)) {
+        for peer in peers.iter().filter(|peer| can(peer, bench)) {
             // What callgrind cannot run once, such as io_uring, it cannot run for any other bench.
             if run.failed.iter().any(|(failed, _)| failed == peer.peer.name) {
                 continue;
             }
             let record = a_piece(peer, bench).map(|count| {
                 let figures = [("instructions".to_string(), count)].into();
-                vec![Record { case: (*bench).into(), peer: peer.peer.name.into(), round: 0, figures }]
+                vec![Record { case: (*bench).into(), peer: peer.peer.name.into(), round: 0, turn: 0, figures }]
             });
             run.done(peer.peer.name, bench, record)?;
         }

@@ -1,11 +1,12 @@
 //! The workloads. Each is measured in rounds: all peers once, then all of them again, so that what else the machine
-//! does at a time hits one as it hits the others.
+//! does at a time hits one as it hits the others. Echo servers are all there in a round, and take turns.
 
 mod echo;
 mod footprint;
 mod instructions;
 mod programs;
 mod syscalls;
+mod turns;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -105,9 +106,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn left_out(&mut self, peer: &str, case: Option<&str>, why: &str) -> Result<(), Failure> {
+    /// Something that whoever measures should know.
+    fn note(&self, text: &str) {
         self.end_progress();
-        println!("left out: {peer}{}: {why}", case.map(|case| format!(", {case}")).unwrap_or_default());
+        println!("{text}");
+    }
+
+    fn left_out(&mut self, peer: &str, case: Option<&str>, why: &str) -> Result<(), Failure> {
+        self.note(&format!("left out: {peer}{}: {why}", case.map(|case| format!(", {case}")).unwrap_or_default()));
         let left_out = LeftOut { peer: peer.into(), case: case.map(String::from), why: why.into() };
         Ok(self.log.write(&Line::LeftOut(left_out))?)
     }

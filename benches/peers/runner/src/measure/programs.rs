@@ -62,7 +62,7 @@ fn parse(stdout: &str, round: u32) -> Result<Vec<Record>, Failure> {
     let records = lines.map(|line| {
         let Printed { peer, bench, figures } =
             serde_json::from_str(line).map_err(|error| format!("prints {line:?}: {error}"))?;
-        Ok(Record { case: bench, peer, round, figures })
+        Ok(Record { case: bench, peer, round, turn: 0, figures })
     });
     let records = records.collect::<Result<Vec<_>, Failure>>()?;
     if records.is_empty() { Err("prints nothing".into()) } else { Ok(records) }

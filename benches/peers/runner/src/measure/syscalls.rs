@@ -1,6 +1,7 @@
 //! System calls a message of the echo servers, by `strace -c`: the difference between two loads on as many
-//! connections, so that starting and connecting do not count. A server under strace is so slow that its next read nearly
-//! always finds a message; so what it costs to find none, and to wait again, is seen with one connection alone.
+//! connections, so that starting and connecting do not count. A server under strace is so slow that with many connections
+//! its next read nearly always finds a message. What it costs to find none, and to wait again, is seen with one
+//! connection, whose next message comes when a server that would read again at once has long done so.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,11 @@ use crate::Failure;
 use crate::results::Record;
 
 const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
-const FEW: u64 = 2_000;
-const MANY: u64 = 6_000;
+/// Few messages, and many. The client ends within a message a connection of what it is told.
+const ALONE: (u64, u64) = (1_000, 3_000);
+const TOGETHER: (u64, u64) = (2_000, 12_000);
+/// Between the messages of one connection, in microseconds. Under strace, a call takes some tens.
+const PAUSE: u32 = 1_000;
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
     let load = echo::load()?;
@@ -20,8 +24,9 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
     run.plan(cases.len() * peers.len());
     for case in cases {
         for peer in peers {
-            let record = count(peer, &case, &load)
-                .map(|figures| vec![Record { case: case.name(), peer: peer.peer.name.into(), round: 0, figures }]);
+            let record = count(peer, &case, &load).map(|figures| {
+                vec![Record { case: case.name(), peer: peer.peer.name.into(), round: 0, turn: 0, figures }]
+            });
             run.done(peer.peer.name, &case.name(), record)?;
         }
     }
@@ -29,17 +34,18 @@ pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), 
 }
 
 fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<String, f64>, Failure> {
+    let (pause, (few, many)) = if case.connections == 1 { (PAUSE, ALONE) } else { (0, TOGETHER) };
     let calls = |messages: u64| -> Result<BTreeMap<String, u64>, Failure> {
         let (server, port) = echo::start(peer, &["strace", "-f", "-c"].map(String::from))?;
-        echo::drive(load, &server, port, case, &["--messages".into(), messages.to_string()])?;
+        echo::send(load, &server, port, case, messages, pause)?;
         let text = server.stop()?;
         let calls = parse(&text);
         if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
     };
-    let (few, many) = (calls(FEW)?, calls(MANY)?);
-    let a_message = many.into_iter().map(|(name, count)| {
-        let more = count as f64 - few.get(&name).copied().unwrap_or(0) as f64;
-        (name, more / (MANY - FEW) as f64)
+    let (calls_of_few, calls_of_many) = (calls(few)?, calls(many)?);
+    let a_message = calls_of_many.into_iter().map(|(name, count)| {
+        let more = count as f64 - calls_of_few.get(&name).copied().unwrap_or(0) as f64;
+        (name, more / (many - few) as f64)
     });
     let mut figures: BTreeMap<_, _> = a_message.filter(|(_, count)| *count >= 0.005).collect();
     figures.insert("calls".into(), figures.values().sum());

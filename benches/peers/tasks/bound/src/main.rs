@@ -37,10 +37,9 @@ fn main() {
         "call_soon" => call_soon(&bench, or(n, 1_000_000)),
         "handover" => handover(&bench, or(n, 1_000_000)),
         "future" => future(&bench, or(n, 1_000_000)),
-        "timers" => {
-            heap_timers(or(n, 1_000_000));
-            wheel::timers(or(n, 1_000_000));
-        }
+        "timers" if std::env::args().nth(3).as_deref() == Some("wheel") => wheel::timers(or(n, 1_000_000)),
+        "timers" => heap_timers(or(n, 1_000_000)),
+        "timer_fire" => fired(&bench, or(n, 1_000_000)),
         "sleep" => sleepers(&bench, or(n, 1_000_000)),
         "parked" => parked(&bench, or(n, 1_000_000), false),
         "parked_future" => parked(&bench, or(n, 1_000_000), true),
@@ -221,6 +220,43 @@ fn heap_timers(n: u64) {
     timer.done(HEAP, "timer_cancel", n);
 }
 
+/// What is due is taken out of the heap and run; when nothing is, the thread sleeps until something will be.
+fn run_until_empty<T: Ord>(
+    heap: &mut BinaryHeap<Reverse<(Duration, T)>>,
+    since: Instant,
+    mut fire: impl FnMut(Duration, T),
+) {
+    while let Some(Reverse((first, _))) = heap.peek() {
+        let now = since.elapsed();
+        if *first > now {
+            std::thread::sleep(*first - now);
+        }
+        while heap.peek().is_some_and(|Reverse((deadline, _))| *deadline <= now) {
+            let Some(Reverse((deadline, what))) = heap.pop() else { break };
+            fire(deadline, what);
+        }
+    }
+}
+
+fn fired(bench: &str, n: u64) {
+    let mut chance = Chance::default();
+    let mut heap = BinaryHeap::with_capacity(n as usize);
+    let mut closures: Vec<Option<Box<dyn FnOnce()>>> = Vec::with_capacity(n as usize);
+    let since = Instant::now();
+    let timer = start();
+    for number in 0..n {
+        let deadline = since.elapsed() + Duration::from_nanos(chance.next() % 1_000_000_000);
+        heap.push(Reverse((deadline, closures.len() as u32)));
+        closures.push(Some(Box::new(move || {
+            black_box(number);
+            count();
+        })));
+    }
+    run_until_empty(&mut heap, since, |_, index| closures[index as usize].take().expect("it is run once")());
+    timer.done(HEAP, bench, n);
+    assert_eq!(COUNT.get(), n);
+}
+
 fn sleepers(bench: &str, n: u64) {
     let mut chance = Chance::default();
     let mut heap = BinaryHeap::with_capacity(n as usize);
@@ -233,19 +269,11 @@ fn sleepers(bench: &str, n: u64) {
         closures.push(Box::new(move || black_box(deadline).is_zero()));
         heap.push(Reverse((deadline, index)));
     }
-    while let Some(Reverse((first, _))) = heap.peek() {
-        let now = since.elapsed();
-        if *first > now {
-            std::thread::sleep(*first - now);
-            continue;
-        }
-        while let Some(&Reverse((deadline, index))) = heap.peek().filter(|Reverse((deadline, _))| *deadline <= now) {
-            heap.pop();
-            let late = since.elapsed() - deadline;
-            (sum, most) = (sum + late, most.max(late));
-            closures[index as usize]();
-        }
-    }
+    run_until_empty(&mut heap, since, |deadline, index| {
+        let late = since.elapsed() - deadline;
+        (sum, most) = (sum + late, most.max(late));
+        closures[index as usize]();
+    });
     let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
     let late = format!("\"late_us\":{:.1},\"latest_us\":{:.1}", micros(sum) / n as f64, micros(most));
     timer.done_with(HEAP, bench, n, &late);

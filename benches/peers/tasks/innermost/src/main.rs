@@ -27,6 +27,7 @@ fn main() {
         "handover" => handover(&event_loop, &bench, or(n, 1_000_000)),
         "future" => future(&event_loop, &bench, or(n, 1_000_000)),
         "timers" => timers(&event_loop, or(n, 1_000_000)),
+        "timer_fire" => fired(&event_loop, &bench, or(n, 1_000_000)),
         "sleep" => sleepers(&event_loop, &bench, or(n, 1_000_000)),
         "parked" => parked(&event_loop, &bench, or(n, 1_000_000)),
         "parked_future" => parked_on_futures(&event_loop, &bench, or(n, 1_000_000)),
@@ -106,6 +107,25 @@ fn timers(event_loop: &LoopHandle, n: u64) {
     complete(event_loop, Yields(1));
     timer.done(PEER, "timer_cancel", n);
     assert_eq!(counted(), 0);
+}
+
+fn fired(event_loop: &LoopHandle, bench: &str, n: u64) {
+    let mut chance = Chance::default();
+    let over = event_loop.create_future();
+    let timer = start();
+    for _ in 0..n {
+        let over = over.clone();
+        let fire = move || {
+            count();
+            if counted() == n {
+                over.set_result(()).expect("nobody else sets it");
+            }
+        };
+        let delay = Duration::from_nanos(chance.next() % 1_000_000_000);
+        event_loop.call_later(delay, fire).expect("the loop is open");
+    }
+    complete(event_loop, over);
+    timer.done(PEER, bench, n);
 }
 
 fn sleepers(event_loop: &LoopHandle, bench: &str, n: u64) {
