@@ -12,6 +12,7 @@
 //! | [`spread`]  | medians |
 //! | [`views`]   | which figures make which table and which chart |
 //! | [`tables`]  | tables, for people and for `benches/README.md` |
+//! | [`summary`] | the few figures of the library's own README |
 
 pub mod build;
 pub mod machine;
@@ -21,6 +22,7 @@ pub mod peers;
 pub mod process;
 pub mod results;
 pub mod spread;
+pub mod summary;
 pub mod tables;
 pub mod views;
 

@@ -8,11 +8,14 @@ use std::process::{Command, ExitCode};
 use runner::options::{HELP, Options, WORKLOADS};
 use runner::results::{self, Results};
 use runner::views::VIEWS;
-use runner::{Failure, machine, measure, tables};
+use runner::{Failure, machine, measure, summary, tables};
 
 /// Where we are: `run` goes to the workspace's folder first.
 const RESULTS: &str = "results";
+/// Of the benchmarks: all tables.
 const README: &str = "../README.md";
+/// Of the library: the summary.
+const OWN_README: &str = "../../README.md";
 
 fn main() -> ExitCode {
     match run() {
@@ -78,6 +81,10 @@ fn publish() -> Result<(), Failure> {
         readme = tables::replace_between_markers(&readme, workload, &(text + "\n"))?;
     }
     fs::write(README, readme)?;
+    if let Some(table) = summary::summary(|workload| read(workload).ok().flatten()) {
+        let readme = fs::read_to_string(OWN_README)?;
+        fs::write(OWN_README, tables::replace_between_markers(&readme, "summary", &table)?)?;
+    }
     let charts =
         Command::new("cargo").args(["run", "--quiet", "--release", "--locked", "--package", "report"]).status()?;
     if charts.success() { Ok(()) } else { Err("the charts were not drawn".into()) }

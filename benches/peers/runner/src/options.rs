@@ -16,7 +16,7 @@ Measures innermost beside its peers, in turns, and prints what they did.
     generators     resumes, creation, delegation at any depth, the walk of a tree
     footprint      seconds of a cold build, crates, size of the stripped echo server
     tables         prints what was measured last, and measures nothing
-    publish        writes the tables into benches/README.md, and the charts into benches/peers/charts
+    publish        writes the tables into benches/README.md and README.md, and the charts into benches/peers/charts
 
 No workload: all of the first six. What is measured is kept in benches/peers/results, a file a workload.
 

@@ -126,7 +126,7 @@ pub fn left_out(results: &Results) -> String {
     lines.collect()
 }
 
-/// Replaces what stands between the two markers of a workload.
+/// Replaces what stands between the two markers of a workload, or of the summary.
 pub fn replace_between_markers(text: &str, workload: &str, with: &str) -> Result<String, Failure> {
     let (begin, end) = (format!("<!-- peers, {workload}: begin -->\n"), format!("<!-- peers, {workload}: end -->"));
     let missing = |marker: &str| format!("there is no {:?} in the text", marker.trim());
@@ -135,7 +135,7 @@ pub fn replace_between_markers(text: &str, workload: &str, with: &str) -> Result
     Ok(format!("{before}{begin}{with}{end}{after}"))
 }
 
-fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
+pub fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let rule = format!("|---|{}\n", "--:|".repeat(head.len() - 1));
     [line(head), rule].into_iter().chain(rows.iter().map(|row| line(row))).collect()

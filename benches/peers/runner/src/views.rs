@@ -31,7 +31,7 @@ pub const VIEWS: &[View] = &[
         title: "Echo, 64 bytes: messages a second",
         note: "One message is on its way on each of so many connections. More is better.",
         columns: &[
-            column("1x64", "rate", "1 connections"),
+            column("1x64", "rate", "1 connection"),
             column("50x64", "rate", "50 connections"),
             column("1000x64", "rate", "1,000 connections"),
             column("8000x64", "rate", "8,000 connections"),
@@ -43,7 +43,7 @@ pub const VIEWS: &[View] = &[
         title: "Echo, 4 KiB: messages a second",
         note: "The same with larger messages.",
         columns: &[
-            column("1x4096", "rate", "1 connections"),
+            column("1x4096", "rate", "1 connection"),
             column("50x4096", "rate", "50 connections"),
             column("1000x4096", "rate", "1,000 connections"),
             column("8000x4096", "rate", "8,000 connections"),
@@ -55,7 +55,7 @@ pub const VIEWS: &[View] = &[
         title: "Echo, 64 bytes: the server's CPU time a message, µs",
         note: "All of its threads, user and system. It does not depend on what the client can do.",
         columns: &[
-            column("1x64", "server_us", "1 connections"),
+            column("1x64", "server_us", "1 connection"),
             column("50x64", "server_us", "50 connections"),
             column("1000x64", "server_us", "1,000 connections"),
             column("8000x64", "server_us", "8,000 connections"),
@@ -67,7 +67,7 @@ pub const VIEWS: &[View] = &[
         title: "Echo, 4 KiB: the server's CPU time a message, µs",
         note: "The same with larger messages.",
         columns: &[
-            column("1x4096", "server_us", "1 connections"),
+            column("1x4096", "server_us", "1 connection"),
             column("50x4096", "server_us", "50 connections"),
             column("1000x4096", "server_us", "1,000 connections"),
             column("8000x4096", "server_us", "8,000 connections"),
