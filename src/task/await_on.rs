@@ -105,14 +105,16 @@ impl Await {
     /// What it is, the place if it is one, and the object of it. `None` for the next turn.
     #[inline(always)]
     pub(super) fn into_parts(self) -> Option<(Way, u32, Rc<dyn WaitTarget>)> {
-        Some(match self {
+        let place = if let Self::Place(_, place) = self { place } else { 0 };
+        let (way, object) = match self {
             Self::NextTurn => return None,
-            Self::Future(object) => (Way::Future, 0, object.0),
-            Self::End(object) => (Way::End, 0, object.0),
-            Self::Readable(object) => (Way::Readable, 0, object.0),
-            Self::Writable(object) => (Way::Writable, 0, object.0),
-            Self::Place(object, place) => (Way::Place, place, object.0),
-        })
+            Self::Future(object) => (Way::Future, object),
+            Self::End(object) => (Way::End, object),
+            Self::Readable(object) => (Way::Readable, object),
+            Self::Writable(object) => (Way::Writable, object),
+            Self::Place(object, _) => (Way::Place, object),
+        };
+        Some((way, place, object.0))
     }
 
     pub(super) fn of(way: Way, place: u32, object: Option<Awaited>) -> Option<Self> {

@@ -212,12 +212,10 @@ impl Scheduler {
     }
 
     /// Keeps a task alive until [`remove`](Self::remove).
-    #[inline(always)]
     pub(crate) fn insert(&self, task: Rc<dyn Erased>) -> u32 {
         u32::try_from(self.tasks.borrow_mut().insert(task)).expect("fewer than 2^32 tasks are alive: each takes memory")
     }
 
-    #[inline]
     pub(crate) fn remove(&self, key: u32) {
         let removed = self.tasks.borrow_mut().try_remove(key as usize);
         drop(removed);

@@ -9,7 +9,6 @@
 //!    `InvalidStateError`, and everything else finds the future done.
 
 use core::cell::Cell;
-use core::mem;
 use std::boxed::Box;
 use std::rc::Rc;
 
@@ -204,19 +203,17 @@ impl<T> Shared<'_, T> {
     /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
     /// back however that ends.
     pub(super) fn with_outcome<R>(self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
-        struct PutBack<'a, T>(&'a Kept<T>, Content<T>);
+        struct PutBack<'a, T>(&'a Kept<T>, Option<Result<T, Exception>>);
         impl<T> Drop for PutBack<'_, T> {
-            #[inline]
             fn drop(&mut self) {
-                self.0.content.set(mem::replace(&mut self.1, Content::NOTHING));
+                if let Some(outcome) = self.1.take() {
+                    self.0.content.set(Content::Outcome(outcome));
+                }
             }
         }
         self.retrieve();
-        let taken = PutBack(self.kept, self.kept.content.replace(Content::NOTHING));
-        match &taken.1 {
-            Content::Outcome(outcome) => Ok(look(outcome)),
-            Content::Waiters(_) => Err(self.no_outcome()),
-        }
+        let outcome = PutBack(self.kept, self.kept.remove_outcome());
+        outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
     }
 
     /// What it has failed or was cancelled with, if it was.
