@@ -77,7 +77,7 @@ enum Content<T> {
 }
 
 // A million of them wait at once.
-const _: () = assert!(size_of::<Kept<()>>() == 4 * size_of::<u64>() || size_of::<usize>() != 8);
+const _: () = assert!(size_of::<Whole<()>>() == 5 * size_of::<u64>() || size_of::<usize>() != 8);
 
 impl<T> Content<T> {
     const NOTHING: Self = Self::Waiters(Waiters::None);

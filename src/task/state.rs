@@ -20,17 +20,17 @@ pub(crate) struct TaskState {
     pub(super) rare: Cell<Option<Box<Rare>>>,
     pub(super) place: Cell<u32>,
     pub(super) key: Cell<u32>,
-    /// The how manieth task of its loop it is, in 48 bits: to count so far, a loop that does nothing but spawn takes
-    /// half a year, and one that spawns a million tasks a second takes nine.
+    /// Its number among the tasks of its loop, with the next field in 48 bits: to count so far takes a loop that does
+    /// nothing but spawn five months, and one that spawns a million tasks a second nine years.
     number: u32,
     number_above: u16,
     pub(super) way: Cell<Way>,
     pub(super) status: Cell<Status>,
 }
 
-/// The C library's allocator keeps pieces of up to 120 bytes at hand, and works twice as long for one that is larger
-/// (340 of the 867 instructions of a spawn). With the counts of its `Rc`, and the flag and the frames of the driver,
-/// this leaves 16 for a coroutine.
+// The allocator of glibc keeps freed pieces of up to 120 bytes at hand, in its fast bins. One that is larger costs twice
+// as much (340 instructions a spawn, and not 180). A task has 16 for the counts of its `Rc`, 72 here, and 16 for the flag
+// and the frames of its driver; which leaves 16 for a coroutine.
 const _: () = assert!(size_of::<Kept<()>>() + size_of::<TaskState>() <= 72 || size_of::<usize>() != 8);
 
 /// What few tasks have, kept apart so that all others are small.
