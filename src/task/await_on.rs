@@ -102,20 +102,22 @@ pub(crate) enum Withdrawn {
 }
 
 impl Await {
-    /// What it is, and the object of it. Only waiting for the next turn has none.
+    /// What it is, the place if it is one, and the object of it. `None` for the next turn.
     #[inline(always)]
-    pub(super) fn into_parts(self) -> (Way, Option<Rc<dyn WaitTarget>>) {
-        match self {
-            Self::NextTurn => (Way::NextTurn, None),
-            Self::Future(object) => (Way::Future, Some(object.0)),
-            Self::End(object) => (Way::End, Some(object.0)),
-            Self::Readable(object) => (Way::Readable, Some(object.0)),
-            Self::Writable(object) => (Way::Writable, Some(object.0)),
-            Self::Place(object, place) => (Way::Place(place), Some(object.0)),
-        }
+    pub(super) fn into_parts(self) -> Option<(Way, u32, Rc<dyn WaitTarget>)> {
+        let place = if let Self::Place(_, place) = self { place } else { 0 };
+        let (way, object) = match self {
+            Self::NextTurn => return None,
+            Self::Future(object) => (Way::Future, object),
+            Self::End(object) => (Way::End, object),
+            Self::Readable(object) => (Way::Readable, object),
+            Self::Writable(object) => (Way::Writable, object),
+            Self::Place(object, _) => (Way::Place, object),
+        };
+        Some((way, place, object.0))
     }
 
-    pub(super) fn of(way: Way, object: Option<Awaited>) -> Option<Self> {
+    pub(super) fn of(way: Way, place: u32, object: Option<Awaited>) -> Option<Self> {
         Some(match (way, object) {
             (Way::Nothing, _) => return None,
             (Way::NextTurn, _) | (_, None) => Self::NextTurn,
@@ -123,7 +125,7 @@ impl Await {
             (Way::End, Some(object)) => Self::End(object),
             (Way::Readable, Some(object)) => Self::Readable(object),
             (Way::Writable, Some(object)) => Self::Writable(object),
-            (Way::Place(place), Some(object)) => Self::Place(object, place),
+            (Way::Place, Some(object)) => Self::Place(object, place),
         })
     }
 

@@ -53,7 +53,7 @@ fn walk(first: Cancelling, mut behind: Vec<Behind>, cancelled: &Exception) -> bo
     loop {
         let could = match ahead {
             Cancelling::Over(could) => could,
-            Cancelling::Task(task) if task.state().cancelling.get() => {
+            Cancelling::Task(task) if task.state().is_cancelling() => {
                 break_circle(&behind, cancelled);
                 true
             }
@@ -79,7 +79,7 @@ fn go_back(mut could: bool, behind: &mut Vec<Behind>, cancelled: &Exception) -> 
     while let Some(last) = behind.pop() {
         match last {
             Behind::Task(task) => {
-                task.state().cancelling.set(false);
+                task.state().set_cancelling(false);
                 if !could {
                     task.state().set_throw(cancelled.clone());
                 }
@@ -104,7 +104,7 @@ fn go_back(mut could: bool, behind: &mut Vec<Behind>, cancelled: &Exception) -> 
 fn cancel_wait(task: Rc<dyn Erased>, behind: &mut Vec<Behind>, cancelled: &Exception) -> Cancelling {
     let ahead = task.cancel_wait_once(cancelled);
     if !matches!(ahead, Cancelling::Over(_)) {
-        task.state().cancelling.set(true);
+        task.state().set_cancelling(true);
         behind.push(Behind::Task(task));
     }
     ahead
@@ -124,7 +124,7 @@ fn break_circle(behind: &[Behind], cancelled: &Exception) {
 impl dyn Erased {
     fn cancel_wait_once(&self, cancelled: &Exception) -> Cancelling {
         let state = self.state();
-        let waits_for = state.waits_for.get();
+        let waits_for = state.waits_for();
         let withdrawn = waits_for.map_or(Withdrawn::TooLate, |wanted| wanted.cancel_wait(self.address(), cancelled));
         match withdrawn {
             Withdrawn::Cancelled => {}
@@ -147,8 +147,8 @@ impl dyn Erased {
     /// Ends the task's wait with an exception, whatever it waits for.
     fn wake_with(&self, raised: Exception) {
         let state = self.state();
-        let Some(wanted) = state.waits_for.get() else { return };
-        let _former = state.waits_for.replace(Way::NextTurn, None);
+        let Some(wanted) = state.waits_for() else { return };
+        let _former = state.set_way(Way::NextTurn, None);
         if let Some(run) = wanted.take_waiter(self.address()) {
             state.set_throw(raised);
             self.scheduler().push(run);

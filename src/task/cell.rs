@@ -10,24 +10,24 @@
 //!    in its place by then.
 
 use core::any::type_name;
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::fmt;
 use core::mem;
 use std::boxed::Box;
-use std::format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::string::String;
 
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
-use super::shared::{Produced, Shared, Status};
-use super::waits_for::{WaitsFor, Way};
+use super::shared::{Kept, Produced, Shared, Status};
+use super::state::TaskState;
+use super::waits_for::Way;
 use super::{
     Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
     WaitTarget, Withdrawn, spawn_with,
 };
-use crate::context::{self, Context};
+use crate::context;
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
 
 /// A task whatever its coroutine.
@@ -46,34 +46,9 @@ pub(crate) trait Erased: Eventual + Run {
     fn destroy(self: Rc<Self>);
 }
 
-/// The part of a task that does not depend on its coroutine.
-pub(crate) struct TaskState {
-    number: u64,
-    pub(super) key: Cell<u32>,
-    /// Whether its next step is not just the next step: it is done, something may be to be thrown in, or it has a context.
-    pub(super) special: Cell<bool>,
-    /// Whether a cancel is on its way through this task to what it waits for.
-    pub(super) cancelling: Cell<bool>,
-    /// What it waits for; while it runs, what it has waited for. `None` before its first wait, and once it is done.
-    pub(super) waits_for: WaitsFor,
-    pub(super) rare: Cell<Option<Box<Rare>>>,
-}
-
-/// What few tasks have, kept apart so that all others are small.
-#[derive(Default)]
-pub(super) struct Rare {
-    pub(super) name: Option<Rc<str>>,
-    /// What the next step throws in.
-    pub(super) throw: Option<Exception>,
-    /// How often its cancellation was asked for.
-    cancels: u32,
-    /// Where it runs; `None` where nothing was ever set in that.
-    pub(super) context: Option<Context>,
-}
-
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
 pub(super) struct TaskCell<C: Coroutine> {
-    pub(super) shared: Shared<C::Return>,
+    pub(super) kept: Kept<C::Return>,
     pub(super) state: TaskState,
     driver: RefCell<Driver<C>>,
 }
@@ -106,15 +81,8 @@ where
 {
     pub(super) fn new(scheduler: &Rc<Scheduler>, coroutine: C) -> Rc<Self> {
         Rc::new(Self {
-            shared: Shared::new(Rc::clone(scheduler)),
-            state: TaskState {
-                number: scheduler.next_number(),
-                key: Cell::new(0),
-                special: Cell::new(false),
-                cancelling: Cell::new(false),
-                waits_for: WaitsFor::nothing(),
-                rare: Cell::new(None),
-            },
+            kept: Kept::new(Rc::clone(scheduler)),
+            state: TaskState::new(scheduler.next_number()),
             driver: RefCell::new(Driver::new(coroutine)),
         })
     }
@@ -143,16 +111,16 @@ where
     /// A step that may have something to throw in.
     #[inline(never)]
     fn special_step(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
-        if self.shared.done() {
+        if self.state.is_done() {
             return;
         }
         let (thrown, context) = self.state.take_throw_and_context();
-        self.state.special.set(context.is_some());
+        self.state.status.set(if context.is_some() { Status::Special } else { Status::Pending });
         if context.is_some() {
             // Between two steps there is none.
             drop(context::swap(context));
         }
-        let waits_for = self.state.waits_for.get();
+        let waits_for = self.state.waits_for();
         if let (Some(thrown), None) = (&thrown, &waits_for) {
             // It has not started: there is no yield at which to raise that, so the body never runs.
             let thrown = thrown.clone();
@@ -183,20 +151,27 @@ where
     /// Sleeps until what the coroutine waits for is done.
     #[inline(always)]
     fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
-        let (way, object) = wanted.into_parts();
-        let Some(object) = object else {
-            let _former = self.state.waits_for.replace(way, None);
+        let Some((way, place, object)) = wanted.into_parts() else {
+            let _former = self.state.set_way(Way::NextTurn, None);
             return scheduler.push(self);
         };
-        if let Err(refused) = object.wake_when_done(way.readied(), Rc::clone(&self) as Rc<_>, scheduler) {
-            let _former = self.state.waits_for.replace(Way::NextTurn, None);
-            self.state.set_throw_unless_cancelled(refused);
-            return scheduler.push(self);
+        if let Err(refused) = object.wake_when_done(way.readied(place), Rc::clone(&self) as Rc<_>, scheduler) {
+            return self.raise_next(refused, scheduler);
         }
-        let _former = self.state.waits_for.replace(way, Some(object));
-        if self.state.special.get() {
+        self.state.place.set(place);
+        let _former = self.state.set_way(way, Some(object));
+        if self.state.is_special() {
             self.waits_specially();
         }
+    }
+
+    /// Waits for nothing: its next step raises this.
+    #[cold]
+    #[inline(never)]
+    fn raise_next(self: Rc<Self>, refused: Exception, scheduler: &Scheduler) {
+        let _former = self.state.set_way(Way::NextTurn, None);
+        self.state.set_throw_unless_cancelled(refused);
+        scheduler.push(self);
     }
 
     /// It may have been cancelled while it ran: what it waits for now is cancelled at once.
@@ -227,43 +202,63 @@ where
         let ended = catch_unwind(AssertUnwindSafe(end));
         if let Some(raised) = ended.unwrap_or_else(|panic| Some(panicked(panic))) {
             let context = ErrorContext::new("Exception ignored while a pending task was closed");
-            self.shared.scheduler.report(context.caused_by(raised).about(self));
+            self.kept.scheduler.report(context.caused_by(raised).about(self));
         }
     }
 
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
-        let cancelled = self.state.take_throw();
-        self.state.special.set(true);
-        let _former = self.state.waits_for.replace(Way::Nothing, None);
-        self.shared.scheduler.remove(self.state.key.get());
-        match (outcome, cancelled) {
+        let _former = self.state.set_way(Way::Nothing, None);
+        self.kept.scheduler.remove(self.state.key.get());
+        match outcome {
+            Ok(_) if !self.state.is_special() => self.shared().finish(outcome, || self.future()),
+            outcome => self.end_specially(outcome),
+        }
+    }
+
+    /// Ends with an exception, or where one was to be thrown in.
+    #[inline(never)]
+    fn end_specially(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
+        match (outcome, self.state.take_throw()) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
-            (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
-            (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
+            (Ok(_), Some(cancelled)) => self.shared().finish_cancelled(cancelled, || self.future()),
+            (Err(raised), _) if raised.is_cancelled() => self.shared().finish_cancelled(raised, || self.future()),
             (Err(raised), _) if raised.kind() == Kind::KeyboardInterrupt => self.end_all(raised),
-            (outcome, _) => self.shared.finish(outcome, || self.future()),
+            (outcome, _) => self.shared().finish(outcome, || self.future()),
         }
     }
 
     /// Ends with what is to end more than this task: the loop raises it, so that it counts as retrieved.
     #[cold]
     fn end_all(self: &Rc<Self>, raised: Exception) {
-        let will_be_raised = self.shared.scheduler.leave_with(raised.clone());
-        self.shared.finish(Err(raised), || self.future());
+        let will_be_raised = self.kept.scheduler.leave_with(raised.clone());
+        self.shared().finish(Err(raised), || self.future());
         if will_be_raised {
-            let _ = self.shared.raised();
+            let _ = self.shared().raised();
         }
+    }
+}
+
+impl<C: Coroutine> TaskCell<C> {
+    #[inline]
+    fn outcome(&self) -> Shared<'_, C::Return> {
+        Shared { kept: &self.kept, status: &self.state.status }
     }
 }
 
 impl<C: Coroutine> Drop for TaskCell<C> {
     fn drop(&mut self) {
-        if let Some(exception) = self.shared.never_retrieved() {
-            let _outer = context::enter(self.state.context());
-            let context = ErrorContext::new("Task exception was never retrieved").caused_by(exception);
-            self.shared.scheduler.report(context.about(&format_args!("Task({}, failed)", self.state.name())));
+        if let Some(exception) = self.outcome().never_retrieved() {
+            never_retrieved(exception, &self.state, &self.kept.scheduler);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn never_retrieved(exception: Exception, state: &TaskState, scheduler: &Scheduler) {
+    let _outer = context::enter(state.context());
+    let context = ErrorContext::new("Task exception was never retrieved").caused_by(exception);
+    scheduler.report(context.about(&format_args!("Task({}, failed)", state.name())));
 }
 
 impl<C> Run for TaskCell<C>
@@ -271,14 +266,14 @@ where
     C: Awaitable + 'static,
 {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
-        if self.state.special.get() {
+        if self.state.is_special() {
             return self.special_step(scheduler);
         }
         self.step(Ok(()), scheduler);
     }
 
     fn will_raise(&self) {
-        self.state.special.set(true);
+        self.state.make_special();
     }
 }
 
@@ -292,17 +287,17 @@ where
 
     fn stack_trace(&self) -> StackTrace {
         match self.driver.try_borrow() {
-            Ok(driver) => StackTrace::new(driver.describe(), self.state.waits_for()),
+            Ok(driver) => StackTrace::new(driver.describe(), self.state.describe_wait()),
             Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),
         }
     }
 
     fn failure(&self) -> Option<Exception> {
-        self.shared.failure()
+        self.shared().failure()
     }
 
     fn wake(self: Rc<Self>) {
-        Rc::clone(&self.shared.scheduler).push(self);
+        Rc::clone(&self.kept.scheduler).push(self);
     }
 
     fn panicked(self: Rc<Self>, panic: Exception) {
@@ -316,7 +311,7 @@ where
         } else {
             self.discard();
         }
-        if !self.shared.done() {
+        if !self.state.is_done() {
             self.end(Err(Exception::cancelled()));
         }
     }
@@ -326,8 +321,8 @@ impl<C> Produced<C::Return> for TaskCell<C>
 where
     C: Awaitable + 'static,
 {
-    fn shared(&self) -> &Shared<C::Return> {
-        &self.shared
+    fn shared(&self) -> Shared<'_, C::Return> {
+        self.outcome()
     }
 
     fn is_open(&self) -> bool {
@@ -344,27 +339,27 @@ where
     C: Awaitable + 'static,
 {
     fn scheduler(&self) -> &Rc<Scheduler> {
-        &self.shared.scheduler
+        &self.kept.scheduler
     }
 
     fn done(&self) -> bool {
-        self.shared.done()
+        self.state.is_done()
     }
 
     fn is_cancelled(&self) -> bool {
-        self.shared.status.get() == Status::Cancelled
+        self.shared().is_cancelled()
     }
 
     fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.shared.notify(notice)
+        self.shared().notify(notice)
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {
-        self.shared.remove_callback(id)
+        self.shared().remove_callback(id)
     }
 
     fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
-        if self.shared.done() { Cancelling::Over(false) } else { Cancelling::Task(self) }
+        if self.state.is_done() { Cancelling::Over(false) } else { Cancelling::Task(self) }
     }
 }
 
@@ -376,12 +371,12 @@ where
         if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
             return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
         }
-        self.shared.wake_when_done(task, of)
+        self.shared().wake_when_done(task, of)
     }
 
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
         match what {
-            _ if self.shared.done() => Withdrawn::TooLate,
+            _ if self.state.is_done() => Withdrawn::TooLate,
             Readied::First => Withdrawn::Task(self),
             // Who waits for the end alone does not bring it about.
             Readied::Second | Readied::Place(_) => {
@@ -391,11 +386,11 @@ where
     }
 
     fn raised(&self, _: Readied) -> Option<Exception> {
-        self.shared.raised()
+        self.shared().raised()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.shared.take_waiter(task)
+        self.shared().take_waiter(task)
     }
 }
 
@@ -404,88 +399,11 @@ where
     C: Awaitable + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task({}, {}", self.state.name(), self.shared.state())?;
-        match f.alternate().then(|| self.state.waits_for()).flatten() {
+        write!(f, "Task({}, {}", self.state.name(), self.shared().state())?;
+        match f.alternate().then(|| self.state.describe_wait()).flatten() {
             // Not in turn what that waits for: a chain may be as long as its user likes, and a circle.
             Some(wanted) => write!(f, ", waits for {wanted})"),
             None => f.write_str(")"),
         }
-    }
-}
-
-impl TaskState {
-    /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
-    pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
-        let mut rare = self.rare.take().unwrap_or_default();
-        let result = change(&mut rare);
-        self.rare.set(Some(rare));
-        result
-    }
-
-    /// Has the next step throw this in.
-    pub(super) fn set_throw(&self, raised: Exception) {
-        let former = self.with_rare(|rare| rare.throw.replace(raised));
-        self.special.set(true);
-        drop(former);
-    }
-
-    /// The same, but a cancel that is on its way already goes first.
-    fn set_throw_unless_cancelled(&self, raised: Exception) {
-        self.with_rare(|rare| {
-            rare.throw.get_or_insert(raised);
-        });
-        self.special.set(true);
-    }
-
-    fn take_throw(&self) -> Option<Exception> {
-        let mut rare = self.rare.take()?;
-        let thrown = rare.throw.take();
-        self.rare.set(Some(rare));
-        thrown
-    }
-
-    pub(super) fn count_cancel(&self) {
-        self.with_rare(|rare| rare.cancels = rare.cancels.saturating_add(1));
-    }
-
-    pub(super) fn uncancel(&self) -> u32 {
-        let (left, withdrawn) = self.with_rare(|rare| {
-            rare.cancels = rare.cancels.saturating_sub(1);
-            let withdraw = rare.cancels == 0 && rare.throw.as_ref().is_some_and(Exception::is_cancelled);
-            (rare.cancels, if withdraw { rare.throw.take() } else { None })
-        });
-        drop(withdrawn);
-        left
-    }
-
-    /// Whether its first step has been taken.
-    fn has_waited(&self) -> bool {
-        !self.waits_for.is_nothing()
-    }
-
-    fn waits_for(&self) -> Option<String> {
-        self.waits_for.get().map(|wanted| format!("{wanted:?}"))
-    }
-
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// How often its cancellation was asked for.
-    pub(super) fn cancels(&self) -> u32 {
-        self.look_at_rare(|rare| rare.cancels)
-    }
-
-    /// What is in the rare part, or would be, if it were there.
-    pub(super) fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
-        let rare = self.rare.take();
-        let result = rare.as_deref().map(look).unwrap_or_default();
-        self.rare.set(rare);
-        result
-    }
-
-    pub(crate) fn name(&self) -> String {
-        let name = self.look_at_rare(|rare| rare.name.clone());
-        name.map_or_else(|| format!("Task-{}", self.number), |name| String::from(&*name))
     }
 }

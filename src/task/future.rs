@@ -7,7 +7,7 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};
-use super::shared::{Produced, Shared, Status, Waiter};
+use super::shared::{Produced, Shared, Waiter, Whole};
 use super::{
     AnyFuture, Await, Awaited, CallbackResult, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed,
     WaitTarget, Withdrawn,
@@ -36,11 +36,11 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
 /// A future that only its owner completes.
-struct Open<T>(Shared<T>);
+struct Open<T>(Whole<T>);
 
 impl<T: 'static> Produced<T> for Open<T> {
-    fn shared(&self) -> &Shared<T> {
-        &self.0
+    fn shared(&self) -> Shared<'_, T> {
+        self.0.shared()
     }
 
     fn is_open(&self) -> bool {
@@ -54,33 +54,34 @@ impl<T: 'static> Produced<T> for Open<T> {
 
 impl<T: 'static> Open<T> {
     fn cancel(self: &Rc<Self>, cancelled: &Exception) -> bool {
-        if self.0.done() {
+        let shared = self.0.shared();
+        if shared.done() {
             return false;
         }
-        self.0.finish_cancelled(cancelled.clone(), || Future(Rc::clone(self) as Rc<_>));
+        shared.finish_cancelled(cancelled.clone(), || Future(Rc::clone(self) as Rc<_>));
         true
     }
 }
 
 impl<T: 'static> Eventual for Open<T> {
     fn scheduler(&self) -> &Rc<Scheduler> {
-        &self.0.scheduler
+        self.0.scheduler()
     }
 
     fn done(&self) -> bool {
-        self.0.done()
+        self.0.shared().done()
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.status.get() == Status::Cancelled
+        self.0.shared().is_cancelled()
     }
 
     fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.0.notify(notice)
+        self.0.shared().notify(notice)
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {
-        self.0.remove_callback(id)
+        self.0.shared().remove_callback(id)
     }
 
     fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Cancelling {
@@ -90,7 +91,7 @@ impl<T: 'static> Eventual for Open<T> {
 
 impl<T: 'static> WaitTarget for Open<T> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        self.0.wake_when_done(task, of)
+        self.0.shared().wake_when_done(task, of)
     }
 
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {
@@ -105,11 +106,11 @@ impl<T: 'static> WaitTarget for Open<T> {
     }
 
     fn raised(&self, _: Readied) -> Option<Exception> {
-        self.0.raised()
+        self.0.shared().raised()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.0.take_waiter(task)
+        self.0.shared().take_waiter(task)
     }
 }
 
@@ -117,38 +118,38 @@ impl<T: 'static> WaitTarget for Open<T> {
 impl Run for Open<()> {
     fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
         // Cancelled in the same turn: then there is nothing to tell.
-        if !self.0.done() {
-            self.0.finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
+        if !self.0.shared().done() {
+            self.0.shared().finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
         }
     }
 }
 
 impl Timed for Open<()> {
     fn cancelled(&self) -> bool {
-        self.0.done()
+        self.0.shared().done()
     }
 }
 
 impl Future<()> {
     /// A future, and the same for a timer that is to finish it.
     pub(crate) fn timed(scheduler: Rc<Scheduler>) -> (Self, Rc<dyn Timed>) {
-        let open = Rc::new(Open(Shared::new(scheduler)));
+        let open = Rc::new(Open(Whole::new(scheduler)));
         (Self(Rc::clone(&open) as Rc<_>), open)
     }
 }
 
 impl<T> Drop for Open<T> {
     fn drop(&mut self) {
-        if let Some(exception) = self.0.never_retrieved() {
+        if let Some(exception) = self.0.shared().never_retrieved() {
             let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
-            self.0.scheduler.report(context);
+            self.0.scheduler().report(context);
         }
     }
 }
 
 impl<T> fmt::Debug for Open<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Future({})", self.0.state())
+        write!(f, "Future({})", self.0.shared().state())
     }
 }
 
@@ -157,6 +158,9 @@ impl<T> fmt::Debug for Open<T> {
 pub struct CallbackId(u32);
 
 impl CallbackId {
+    /// That of every callback that is queued at once, and so cannot be removed.
+    pub(super) const QUEUED: Self = Self(0);
+
     pub(super) fn new(id: u32) -> Self {
         Self(id)
     }
@@ -186,7 +190,7 @@ impl<T: 'static> Future<T> {
     }
 
     pub(crate) fn new(scheduler: Rc<Scheduler>) -> Self {
-        Self(Rc::new(Open(Shared::new(scheduler))))
+        Self(Rc::new(Open(Whole::new(scheduler))))
     }
 
     /// Finishes it with a result.
@@ -250,14 +254,14 @@ impl<T: 'static> Future<T> {
     ///
     /// `ValueError` for a future of another loop than that to which `scheduler` belongs.
     pub(crate) fn check_is_of(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
-        if !Rc::ptr_eq(&self.shared().scheduler, scheduler) {
+        if !Rc::ptr_eq(&self.shared().kept.scheduler, scheduler) {
             let text = "The future belongs to a different loop than the one specified as the loop argument";
             return Err(Exception::message(Kind::ValueError, text));
         }
         Ok(())
     }
 
-    fn shared(&self) -> &Shared<T> {
+    fn shared(&self) -> Shared<'_, T> {
         self.0.shared()
     }
 
@@ -274,7 +278,7 @@ impl<T: 'static> Future<T> {
 
     /// Whether it was cancelled.
     pub fn cancelled(&self) -> bool {
-        self.shared().status.get() == Status::Cancelled
+        self.shared().is_cancelled()
     }
 
     /// What it finished with, cloned.
@@ -319,10 +323,8 @@ impl<T: 'static> Future<T> {
     where
         R: CallbackResult,
     {
-        let id = self.shared().next_callback();
         let callback = Box::new(move |future| callback(future).into_result());
-        self.shared().add(Waiter::callback(id, callback), || self.clone());
-        id
+        self.shared().add(|id| Waiter::callback(id, callback), || self.clone())
     }
 
     /// The same, but `callback` runs in the given context itself.
@@ -330,11 +332,9 @@ impl<T: 'static> Future<T> {
     where
         R: CallbackResult,
     {
-        let id = self.shared().next_callback();
         let callback = Box::new(move |future| callback(future).into_result());
-        let waiter = Waiter::InContext(id, Box::new((context.clone(), callback)));
-        self.shared().add(waiter, || self.clone());
-        id
+        let waiter = Box::new((context.clone(), callback as Box<_>));
+        self.shared().add(|id| Waiter::InContext(id, waiter), || self.clone())
     }
 
     /// Takes a callback back. `false` where it was not there: it was removed before, or is queued.
@@ -378,8 +378,9 @@ impl<T: Clone + 'static> Coroutine for Future<T> {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         sent?;
-        if self.done() {
-            return self.result().map(Step::Return);
+        let shared = self.shared();
+        if shared.done() {
+            return shared.with_outcome(Clone::clone)?.map(Step::Return);
         }
         Ok(Step::Yield(self.wanted()))
     }

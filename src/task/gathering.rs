@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use super::cancel::{Cancelling, Several};
-use super::shared::{Produced, Shared, Status};
+use super::shared::{Produced, Shared, Whole};
 use super::{
     AnyFuture, CallbackId, Erased, ErrorContext, Eventual, Future, Readied, Run, Scheduler, WaitTarget, Withdrawn,
 };
@@ -19,7 +19,7 @@ use crate::coroutine::Exception;
 
 /// The future of what several others give together.
 pub(crate) struct Gathering<R> {
-    shared: Shared<R>,
+    whole: Whole<R>,
     /// In the order in which they are cancelled; one that stands here twice is cancelled twice. None once it is done.
     children: RefCell<Vec<AnyFuture>>,
     cancel_requested: Cell<bool>,
@@ -30,7 +30,7 @@ impl<R: 'static> Gathering<R> {
     pub(crate) fn new(children: Vec<AnyFuture>) -> Rc<Self> {
         let scheduler = Rc::clone(children[0].scheduler());
         let cancel_requested = Cell::new(false);
-        Rc::new(Self { shared: Shared::new(scheduler), children: RefCell::new(children), cancel_requested })
+        Rc::new(Self { whole: Whole::new(scheduler), children: RefCell::new(children), cancel_requested })
     }
 
     pub(crate) fn future(self: &Rc<Self>) -> Future<R> {
@@ -38,7 +38,7 @@ impl<R: 'static> Gathering<R> {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.shared.done()
+        self.shared().done()
     }
 
     /// Whether it was cancelled at a time when one of the others could be.
@@ -48,9 +48,9 @@ impl<R: 'static> Gathering<R> {
 
     /// Ends it, if it has not ended.
     pub(crate) fn finish(self: &Rc<Self>, outcome: Result<R, Exception>) {
-        if !self.shared.done() {
+        if !self.shared().done() {
             let children = self.children.take();
-            self.shared.finish(outcome, || self.future());
+            self.shared().finish(outcome, || self.future());
             drop(children);
         }
     }
@@ -67,8 +67,8 @@ impl<R> Several for Gathering<R> {
 }
 
 impl<R: 'static> Produced<R> for Gathering<R> {
-    fn shared(&self) -> &Shared<R> {
-        &self.shared
+    fn shared(&self) -> Shared<'_, R> {
+        self.whole.shared()
     }
 
     fn is_open(&self) -> bool {
@@ -82,38 +82,38 @@ impl<R: 'static> Produced<R> for Gathering<R> {
 
 impl<R: 'static> Eventual for Gathering<R> {
     fn scheduler(&self) -> &Rc<Scheduler> {
-        &self.shared.scheduler
+        self.whole.scheduler()
     }
 
     fn done(&self) -> bool {
-        self.shared.done()
+        self.shared().done()
     }
 
     fn is_cancelled(&self) -> bool {
-        self.shared.status.get() == Status::Cancelled
+        self.shared().is_cancelled()
     }
 
     fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.shared.notify(notice)
+        self.shared().notify(notice)
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {
-        self.shared.remove_callback(id)
+        self.shared().remove_callback(id)
     }
 
     fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
-        if self.shared.done() { Cancelling::Over(false) } else { Cancelling::Several(self) }
+        if self.shared().done() { Cancelling::Over(false) } else { Cancelling::Several(self) }
     }
 }
 
 impl<R: 'static> WaitTarget for Gathering<R> {
     fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        self.shared.wake_when_done(task, of)
+        self.shared().wake_when_done(task, of)
     }
 
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
         match what {
-            _ if self.shared.done() => Withdrawn::TooLate,
+            _ if self.shared().done() => Withdrawn::TooLate,
             Readied::First => Withdrawn::Several(self),
             // Who waits for the end alone does not bring it about.
             Readied::Second | Readied::Place(_) => {
@@ -123,25 +123,25 @@ impl<R: 'static> WaitTarget for Gathering<R> {
     }
 
     fn raised(&self, _: Readied) -> Option<Exception> {
-        self.shared.raised()
+        self.shared().raised()
     }
 
     fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.shared.take_waiter(task)
+        self.shared().take_waiter(task)
     }
 }
 
 impl<R> Drop for Gathering<R> {
     fn drop(&mut self) {
-        if let Some(exception) = self.shared.never_retrieved() {
+        if let Some(exception) = self.whole.shared().never_retrieved() {
             let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
-            self.shared.scheduler.report(context);
+            self.whole.scheduler().report(context);
         }
     }
 }
 
 impl<R> fmt::Debug for Gathering<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gather({})", self.shared.state())
+        write!(f, "Gather({})", self.whole.shared().state())
     }
 }

@@ -22,6 +22,7 @@
 //! | `shared.rs`    | what futures and tasks have in common |
 //! | `waiters.rs`   | who waits for one future, where many do |
 //! | `waits_for.rs` | what a task waits for |
+//! | `state.rs`     | the rest of what does not depend on the task's coroutine |
 //! | `task.rs`      | [`Task`]: a future that a coroutine produces |
 //! | `eventual.rs`  | [`AnyFuture`]: futures and tasks whatever their result |
 //! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
@@ -44,6 +45,7 @@ mod options;
 mod schedule;
 mod shared;
 mod special;
+mod state;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 mod waiters;

@@ -19,7 +19,7 @@ use crate::coroutine::{Exception, Kind};
 
 /// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
 pub(super) trait Produced<T>: Eventual {
-    fn shared(&self) -> &Shared<T>;
+    fn shared(&self) -> Shared<'_, T>;
 
     /// Whether the result may be set from outside: not a task's.
     fn is_open(&self) -> bool;
@@ -28,23 +28,46 @@ pub(super) trait Produced<T>: Eventual {
     fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>>;
 }
 
-/// The part that futures and tasks have in common. Small: a million of them wait at once.
-pub(super) struct Shared<T> {
-    pub(super) scheduler: Rc<Scheduler>,
-    content: Cell<Content<T>>,
-    next_callback: Cell<u32>,
-    pub(super) status: Cell<Status>,
-    /// Whether somebody has asked for the outcome, and so has seen the exception if it is one.
-    retrieved: Cell<bool>,
+/// What futures and tasks have in common, wherever it lies: the status of a task lies among other small things, where
+/// it takes one byte and not eight.
+pub(super) struct Shared<'a, T> {
+    pub(super) kept: &'a Kept<T>,
+    pub(super) status: &'a Cell<Status>,
 }
 
+/// All of that but the status.
+pub(super) struct Kept<T> {
+    pub(super) scheduler: Rc<Scheduler>,
+    content: Cell<Content<T>>,
+}
+
+/// All of that in one piece, for what is no task.
+pub(super) struct Whole<T> {
+    kept: Kept<T>,
+    status: Cell<Status>,
+}
+
+/// Where a future or a task stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Pending,
+    /// Pending, and the next step of the task is not just the next step: something may be to be thrown in, or it has a
+    /// context.
+    Special,
+    /// Nobody has asked for the outcome.
     Finished,
+    /// Somebody has asked for the outcome, and so has seen the exception if it is one.
+    Retrieved,
     Cancelled,
     /// Its result was moved out by `take_result`.
     Taken,
+}
+
+impl Status {
+    #[inline]
+    pub(super) fn is_done(self) -> bool {
+        !matches!(self, Self::Pending | Self::Special)
+    }
 }
 
 /// Who waits for the outcome, and then the outcome: it needs room for one of the two.
@@ -53,7 +76,8 @@ enum Content<T> {
     Outcome(Result<T, Exception>),
 }
 
-const _: () = assert!(size_of::<Shared<()>>() == 5 * size_of::<u64>() || size_of::<usize>() != 8);
+// A million of them wait at once.
+const _: () = assert!(size_of::<Whole<()>>() == 5 * size_of::<u64>() || size_of::<usize>() != 8);
 
 impl<T> Content<T> {
     const NOTHING: Self = Self::Waiters(Waiters::None);
@@ -98,86 +122,10 @@ impl<T> Waiter<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> Kept<T> {
     #[inline]
     pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
-        Self {
-            scheduler,
-            content: Cell::new(Content::NOTHING),
-            next_callback: Cell::new(0),
-            status: Cell::new(Status::Pending),
-            retrieved: Cell::new(false),
-        }
-    }
-
-    /// For people: where it stands.
-    pub(super) fn state(&self) -> &'static str {
-        let failed = self.look(|content| matches!(content, Content::Outcome(Err(_))));
-        match self.status.get() {
-            Status::Pending => "pending",
-            Status::Finished if failed => "failed",
-            Status::Finished | Status::Taken => "finished",
-            Status::Cancelled => "cancelled",
-        }
-    }
-
-    #[inline]
-    pub(super) fn done(&self) -> bool {
-        self.status.get() != Status::Pending
-    }
-
-    /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
-    /// back however that ends.
-    pub(super) fn with_outcome<R>(&self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
-        struct PutBack<'a, T>(&'a Shared<T>, Option<Result<T, Exception>>);
-        impl<T> Drop for PutBack<'_, T> {
-            fn drop(&mut self) {
-                if let Some(outcome) = self.1.take() {
-                    self.0.content.set(Content::Outcome(outcome));
-                }
-            }
-        }
-        if self.done() {
-            self.retrieved.set(true);
-        }
-        let outcome = PutBack(self, self.remove_outcome());
-        outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
-    }
-
-    /// What it has failed or was cancelled with, if it was.
-    pub(super) fn raised(&self) -> Option<Exception> {
-        if self.status.get() == Status::Pending {
-            return None;
-        }
-        self.retrieved.set(true);
-        self.failure()
-    }
-
-    /// The same, for people: it does not count as retrieved.
-    pub(super) fn failure(&self) -> Option<Exception> {
-        self.look(|content| match content {
-            Content::Outcome(Err(raised)) => Some(raised.clone()),
-            Content::Outcome(Ok(_)) | Content::Waiters(_) => None,
-        })
-    }
-
-    /// The exception that nobody has asked for.
-    pub(super) fn never_retrieved(&mut self) -> Option<Exception> {
-        let unseen = self.status.get() == Status::Finished && !self.retrieved.get();
-        if unseen { self.remove_outcome()?.err() } else { None }
-    }
-
-    /// The id of the next callback.
-    pub(super) fn next_callback(&self) -> CallbackId {
-        let id = self.next_callback.get();
-        self.next_callback.set(id.wrapping_add(1));
-        CallbackId::new(id)
-    }
-
-    /// Moves the outcome out.
-    pub(super) fn take_outcome(&self) -> Result<T, Exception> {
-        self.status.set(Status::Taken);
-        self.remove_outcome().unwrap_or_else(|| Err(self.no_outcome()))
+        Self { scheduler, content: Cell::new(Content::NOTHING) }
     }
 
     /// The outcome, if it is there. Who waits, waits on.
@@ -198,95 +146,189 @@ impl<T> Shared<T> {
         self.content.set(content);
         seen
     }
+}
+
+impl<T> Whole<T> {
+    pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
+        Self { kept: Kept::new(scheduler), status: Cell::new(Status::Pending) }
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> Shared<'_, T> {
+        Shared { kept: &self.kept, status: &self.status }
+    }
+
+    pub(super) fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.kept.scheduler
+    }
+}
+
+impl<T> Clone for Shared<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<'_, T> {}
+
+impl<T> Shared<'_, T> {
+    /// For people: where it stands.
+    pub(super) fn state(self) -> &'static str {
+        let failed = self.kept.look(|content| matches!(content, Content::Outcome(Err(_))));
+        match self.status.get() {
+            Status::Pending | Status::Special => "pending",
+            Status::Finished | Status::Retrieved if failed => "failed",
+            Status::Finished | Status::Retrieved | Status::Taken => "finished",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    #[inline]
+    pub(super) fn done(self) -> bool {
+        self.status.get().is_done()
+    }
+
+    pub(super) fn is_cancelled(self) -> bool {
+        self.status.get() == Status::Cancelled
+    }
+
+    /// Somebody asks for the outcome.
+    #[inline]
+    fn retrieve(self) {
+        if self.status.get() == Status::Finished {
+            self.status.set(Status::Retrieved);
+        }
+    }
+
+    /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
+    /// back however that ends.
+    pub(super) fn with_outcome<R>(self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
+        struct PutBack<'a, T>(&'a Kept<T>, Option<Result<T, Exception>>);
+        impl<T> Drop for PutBack<'_, T> {
+            fn drop(&mut self) {
+                if let Some(outcome) = self.1.take() {
+                    self.0.content.set(Content::Outcome(outcome));
+                }
+            }
+        }
+        self.retrieve();
+        let outcome = PutBack(self.kept, self.kept.remove_outcome());
+        outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
+    }
+
+    /// What it has failed or was cancelled with, if it was.
+    pub(super) fn raised(self) -> Option<Exception> {
+        self.retrieve();
+        self.failure()
+    }
+
+    /// The same, for people: it does not count as retrieved.
+    pub(super) fn failure(self) -> Option<Exception> {
+        self.kept.look(|content| match content {
+            Content::Outcome(Err(raised)) => Some(raised.clone()),
+            Content::Outcome(Ok(_)) | Content::Waiters(_) => None,
+        })
+    }
+
+    /// The exception that nobody has asked for.
+    #[inline]
+    pub(super) fn never_retrieved(self) -> Option<Exception> {
+        if self.status.get() == Status::Finished { self.kept.remove_outcome()?.err() } else { None }
+    }
+
+    /// Moves the outcome out.
+    pub(super) fn take_outcome(self) -> Result<T, Exception> {
+        self.status.set(Status::Taken);
+        self.kept.remove_outcome().unwrap_or_else(|| Err(self.no_outcome()))
+    }
 
     /// What asking for the outcome raises where there is none.
-    fn no_outcome(&self) -> Exception {
+    fn no_outcome(self) -> Exception {
         let text = match self.status.get() {
-            Status::Pending => "Result is not set.",
+            Status::Pending | Status::Special => "Result is not set.",
             Status::Taken => "Result was taken before.",
-            Status::Finished | Status::Cancelled => "Result is being cloned.",
+            Status::Finished | Status::Retrieved | Status::Cancelled => "Result is being cloned.",
         };
         Exception::message(Kind::InvalidStateError, text)
     }
 }
 
-impl<T: 'static> Shared<T> {
+impl<T: 'static> Shared<'_, T> {
     /// Stores the outcome and queues who waits for it. `this` makes a handle to this very future.
-    pub(super) fn finish(&self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+    pub(super) fn finish(self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         self.complete(Status::Finished, outcome, this);
     }
 
-    pub(super) fn finish_cancelled(&self, cancelled: Exception, this: impl Fn() -> Future<T>) {
+    pub(super) fn finish_cancelled(self, cancelled: Exception, this: impl Fn() -> Future<T>) {
         self.complete(Status::Cancelled, Err(cancelled), this);
     }
 
     #[inline]
-    fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+    fn complete(self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         let failed = outcome.is_err();
         self.status.set(status);
-        match self.content.replace(Content::Outcome(outcome)) {
+        match self.kept.content.replace(Content::Outcome(outcome)) {
             Content::Waiters(Waiters::Task(task)) => self.wake(task, failed),
-            Content::Waiters(Waiters::Several(waiters)) => {
-                waiters.into_iter().for_each(|waiter| self.queue(waiter, failed, &this));
-            }
-            Content::Waiters(Waiters::None) | Content::Outcome(_) => {}
+            Content::Waiters(Waiters::None) => {}
+            others => self.queue_all(others, failed, this),
         }
     }
 
-    pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        if !Rc::ptr_eq(of, &self.scheduler) {
+    pub(super) fn wake_when_done(self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if !Rc::ptr_eq(of, &self.kept.scheduler) {
             return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
         }
         if self.done() {
             self.wake(task, true);
             return Ok(());
         }
-        match self.content.replace(Content::NOTHING) {
-            Content::Waiters(Waiters::None) => self.content.set(Content::Waiters(Waiters::Task(task))),
-            others => self.push(others, Waiter::Task(task)),
+        match self.kept.content.replace(Content::NOTHING) {
+            Content::Waiters(Waiters::None) => self.kept.content.set(Content::Waiters(Waiters::Task(task))),
+            others => {
+                self.push(others, |_| Waiter::Task(task));
+            }
         }
         Ok(())
     }
 
-    pub(super) fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
+    pub(super) fn add(self, waiter: impl FnOnce(CallbackId) -> Waiter<T>, this: impl Fn() -> Future<T>) -> CallbackId {
         if self.done() {
-            self.queue(waiter, true, this);
-        } else {
-            self.push(self.content.replace(Content::NOTHING), waiter);
+            self.queue(waiter(CallbackId::QUEUED), true, this);
+            return CallbackId::QUEUED;
         }
+        self.push(self.kept.content.replace(Content::NOTHING), waiter)
     }
 
     /// Has `notice` called once it is done, in its place among the callbacks.
-    pub(super) fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        let id = self.next_callback();
+    pub(super) fn notify(self, notice: Box<dyn FnOnce()>) -> CallbackId {
         if self.done() {
             self.queue_callback(None, notice);
-        } else {
-            self.push(self.content.replace(Content::NOTHING), Waiter::Notice(id, notice));
+            return CallbackId::QUEUED;
         }
-        id
+        self.push(self.kept.content.replace(Content::NOTHING), |id| Waiter::Notice(id, notice))
     }
 
-    pub(super) fn remove_callback(&self, id: CallbackId) -> bool {
+    pub(super) fn remove_callback(self, id: CallbackId) -> bool {
         self.take_from_list(Key::Callback(id)).is_some()
     }
 
     /// Adds to who waits, while it is pending.
-    fn push(&self, others: Content<T>, waiter: Waiter<T>) {
+    fn push(self, others: Content<T>, waiter: impl FnOnce(CallbackId) -> Waiter<T>) -> CallbackId {
         let mut list = match others {
             Content::Waiters(Waiters::Several(list)) => list,
             Content::Waiters(Waiters::Task(task)) => Box::new(WaiterList::new(Some(task))),
             Content::Waiters(Waiters::None) | Content::Outcome(_) => Box::new(WaiterList::new(None)),
         };
-        list.push(waiter);
-        self.content.set(Content::Waiters(Waiters::Several(list)));
+        let id = list.push(waiter);
+        self.kept.content.set(Content::Waiters(Waiters::Several(list)));
+        id
     }
 
     /// Takes a task that waits out again.
-    pub(super) fn take_waiter(&self, task: *const ()) -> Option<Rc<dyn Run>> {
-        match self.content.replace(Content::NOTHING) {
+    pub(super) fn take_waiter(self, task: *const ()) -> Option<Rc<dyn Run>> {
+        match self.kept.content.replace(Content::NOTHING) {
             Content::Waiters(Waiters::Task(run)) if Rc::as_ptr(&run).cast::<()>() == task => return Some(run),
-            others => self.content.set(others),
+            others => self.kept.content.set(others),
         }
         match self.take_from_list(Key::Task(task))? {
             Waiter::Task(run) => Some(run),
@@ -294,26 +336,33 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    fn take_from_list(&self, key: Key) -> Option<Waiter<T>> {
-        let mut content = self.content.replace(Content::NOTHING);
+    fn take_from_list(self, key: Key) -> Option<Waiter<T>> {
+        let mut content = self.kept.content.replace(Content::NOTHING);
         let taken = match &mut content {
             Content::Waiters(Waiters::Several(list)) => list.take(key),
             Content::Waiters(Waiters::None | Waiters::Task(_)) | Content::Outcome(_) => None,
         };
-        self.content.set(content);
+        self.kept.content.set(content);
         taken
     }
 
     /// Queues a task that waits. It looks for a failure only where there may be one.
     #[inline]
-    fn wake(&self, task: Rc<dyn Run>, may_have_failed: bool) {
+    fn wake(self, task: Rc<dyn Run>, may_have_failed: bool) {
         if may_have_failed {
             task.will_raise();
         }
-        self.scheduler.push(task);
+        self.kept.scheduler.push(task);
     }
 
-    fn queue(&self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
+    #[inline(never)]
+    fn queue_all(self, waiters: Content<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
+        if let Content::Waiters(Waiters::Several(waiters)) = waiters {
+            waiters.into_iter().for_each(|waiter| self.queue(waiter, may_have_failed, &this));
+        }
+    }
+
+    fn queue(self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.wake(task, may_have_failed),
             Waiter::Notice(_, notice) => self.queue_callback(None, notice),
@@ -328,7 +377,7 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    fn queue_callback<R: CallbackResult>(&self, context: Option<Context>, function: impl FnOnce() -> R + 'static) {
-        self.scheduler.push(callback_in(context, function));
+    fn queue_callback<R: CallbackResult>(self, context: Option<Context>, function: impl FnOnce() -> R + 'static) {
+        self.kept.scheduler.push(callback_in(context, function));
     }
 }

@@ -6,8 +6,9 @@
 
 use std::rc::Rc;
 
-use super::cell::{TaskCell, TaskState};
+use super::cell::TaskCell;
 use super::schedule::panicked;
+use super::state::TaskState;
 use super::{Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
 use crate::context::{self, Context};
 use crate::coroutine::Exception;
@@ -51,7 +52,7 @@ where
     /// Takes the first step here and now, perhaps in the middle of another task's.
     fn start_now(self: &Rc<Self>) {
         let _outer = context::enter(self.state.context());
-        let stepped = self.shared.scheduler.amid_step(|| Rc::clone(self).step(Ok(()), &self.shared.scheduler));
+        let stepped = self.kept.scheduler.amid_step(|| Rc::clone(self).step(Ok(()), &self.kept.scheduler));
         if let Err(panic) = stepped {
             Rc::clone(self).panicked(panicked(panic));
             self.state.keep_context();
@@ -77,7 +78,7 @@ impl TaskState {
     pub(super) fn set_context(&self, context: Option<Context>) {
         if context.is_some() {
             let former = self.with_rare(|rare| core::mem::replace(&mut rare.context, context));
-            self.special.set(true);
+            self.make_special();
             drop(former);
         }
     }

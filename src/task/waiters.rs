@@ -21,6 +21,8 @@ pub(super) struct WaiterList<T> {
     /// Gaps are only where there is an index.
     places: SmallVec<[Option<Waiter<T>>; 2]>,
     index: Option<Box<Index>>,
+    /// The list stays while the future is pending, and with it this.
+    next_id: u32,
 }
 
 /// Where each stands in a long list.
@@ -37,14 +39,19 @@ pub(super) enum Key {
 impl<T> WaiterList<T> {
     /// A list of one, if there is one.
     pub(super) fn new(first: Option<Rc<dyn Run>>) -> Self {
-        Self { places: first.map(|task| Some(Waiter::Task(task))).into_iter().collect(), index: None }
+        Self { places: first.map(|task| Some(Waiter::Task(task))).into_iter().collect(), index: None, next_id: 0 }
     }
 
-    pub(super) fn push(&mut self, waiter: Waiter<T>) {
+    /// Adds one, which may know its id if it is a callback.
+    pub(super) fn push(&mut self, waiter: impl FnOnce(CallbackId) -> Waiter<T>) -> CallbackId {
+        let id = CallbackId::new(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        let waiter = waiter(id);
         if let Some(index) = &mut self.index {
             index.insert(waiter.key(), self.places.len());
         }
         self.places.push(Some(waiter));
+        id
     }
 
     /// Takes one out.

@@ -1,0 +1,160 @@
+//! What a task is beside its coroutine and its outcome: what it waits for, its small things, and what few tasks have.
+
+use core::cell::Cell;
+use std::boxed::Box;
+use std::format;
+use std::rc::Rc;
+use std::string::String;
+
+use super::WaitTarget;
+use super::shared::{Kept, Status};
+use super::waits_for::Way;
+use crate::context::Context;
+use crate::coroutine::Exception;
+
+/// The part of a task that depends neither on its coroutine nor on what that returns. One struct, and no others in it
+/// but of single bytes: so the small things fill two words.
+pub(crate) struct TaskState {
+    /// What it waits for, in parts; while it runs, what it has waited for. See `waits_for.rs`.
+    pub(super) object: Cell<Option<Rc<dyn WaitTarget>>>,
+    pub(super) rare: Cell<Option<Box<Rare>>>,
+    pub(super) place: Cell<u32>,
+    pub(super) key: Cell<u32>,
+    /// Its number among the tasks of its loop, with the next field in 48 bits: to count so far takes a loop that does
+    /// nothing but spawn five months, and one that spawns a million tasks a second nine years.
+    number: u32,
+    number_above: u16,
+    pub(super) way: Cell<Way>,
+    pub(super) status: Cell<Status>,
+}
+
+// The allocator of glibc keeps freed pieces of up to 120 bytes at hand, in its fast bins. One that is larger costs twice
+// as much (340 instructions a spawn, and not 180). A task has 16 for the counts of its `Rc`, 72 here, and 16 for the flag
+// and the frames of its driver; which leaves 16 for a coroutine.
+const _: () = assert!(size_of::<Kept<()>>() + size_of::<TaskState>() <= 72 || size_of::<usize>() != 8);
+
+/// What few tasks have, kept apart so that all others are small.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) name: Option<Rc<str>>,
+    /// What the next step throws in.
+    pub(super) throw: Option<Exception>,
+    /// How often its cancellation was asked for.
+    cancels: u32,
+    /// Whether a cancel is on its way through this task to what it waits for.
+    cancelling: bool,
+    /// Where it runs; `None` where nothing was ever set in that.
+    pub(super) context: Option<Context>,
+}
+
+impl TaskState {
+    #[inline]
+    pub(super) fn new(number: u64) -> Self {
+        Self {
+            object: Cell::new(None),
+            rare: Cell::new(None),
+            place: Cell::new(0),
+            key: Cell::new(0),
+            number: number as u32,
+            number_above: (number >> 32) as u16,
+            way: Cell::new(Way::Nothing),
+            status: Cell::new(Status::Pending),
+        }
+    }
+
+    /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
+    pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Has the next step throw this in.
+    pub(super) fn set_throw(&self, raised: Exception) {
+        let former = self.with_rare(|rare| rare.throw.replace(raised));
+        self.make_special();
+        drop(former);
+    }
+
+    /// The same, but a cancel that is on its way already goes first.
+    pub(super) fn set_throw_unless_cancelled(&self, raised: Exception) {
+        self.with_rare(|rare| {
+            rare.throw.get_or_insert(raised);
+        });
+        self.make_special();
+    }
+
+    pub(super) fn take_throw(&self) -> Option<Exception> {
+        let mut rare = self.rare.take()?;
+        let thrown = rare.throw.take();
+        self.rare.set(Some(rare));
+        thrown
+    }
+
+    pub(super) fn count_cancel(&self) {
+        self.with_rare(|rare| rare.cancels = rare.cancels.saturating_add(1));
+    }
+
+    pub(super) fn uncancel(&self) -> u32 {
+        let (left, withdrawn) = self.with_rare(|rare| {
+            rare.cancels = rare.cancels.saturating_sub(1);
+            let withdraw = rare.cancels == 0 && rare.throw.as_ref().is_some_and(Exception::is_cancelled);
+            (rare.cancels, if withdraw { rare.throw.take() } else { None })
+        });
+        drop(withdrawn);
+        left
+    }
+
+    pub(super) fn is_cancelling(&self) -> bool {
+        self.look_at_rare(|rare| rare.cancelling)
+    }
+
+    pub(super) fn set_cancelling(&self, cancelling: bool) {
+        self.with_rare(|rare| rare.cancelling = cancelling);
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.status.get().is_done()
+    }
+
+    /// Whether its next step is not just the next step, or there is none.
+    #[inline(always)]
+    pub(super) fn is_special(&self) -> bool {
+        self.status.get() != Status::Pending
+    }
+
+    /// Has its next step look for something to throw in, and for a context.
+    #[inline(always)]
+    pub(super) fn make_special(&self) {
+        if self.status.get() == Status::Pending {
+            self.status.set(Status::Special);
+        }
+    }
+
+    pub(super) fn describe_wait(&self) -> Option<String> {
+        self.waits_for().map(|wanted| format!("{wanted:?}"))
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        u64::from(self.number_above) << 32 | u64::from(self.number)
+    }
+
+    /// How often its cancellation was asked for.
+    pub(super) fn cancels(&self) -> u32 {
+        self.look_at_rare(|rare| rare.cancels)
+    }
+
+    /// What is in the rare part, or would be, if it were there.
+    pub(super) fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
+        let rare = self.rare.take();
+        let result = rare.as_deref().map(look).unwrap_or_default();
+        self.rare.set(rare);
+        result
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let name = self.look_at_rare(|rare| rare.name.clone());
+        name.map_or_else(|| format!("Task-{}", self.number()), |name| String::from(&*name))
+    }
+}
