@@ -191,6 +191,16 @@ impl Line {
         Some(true)
     }
 
+    /// Has a task wait where it is not the first to come to who stands alone.
+    #[cold]
+    #[inline(never)]
+    fn accept(&self, index: u32, task: Rc<dyn Erased>) -> Result<(), Exception> {
+        if index == ALONE && self.alone.get() == Alone::Waiting {
+            return Err(taken());
+        }
+        self.crowd.accept(self.in_crowd(index), task)
+    }
+
     /// Takes the task at that address out of its place, which is in this stage from now on.
     fn take_task(&self, what: Readied, task: *const (), then: Stage) -> Option<Rc<dyn Erased>> {
         let Readied::Place(index) = what else { return None };
@@ -202,15 +212,12 @@ impl Line {
 impl WaitTarget for Line {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
         let Readied::Place(index) = what else { return Ok(()) };
-        match self.alone.get() {
-            Alone::Joined if index == ALONE => {
-                self.alone.set(Alone::Waiting);
-                self.task.set(Some(task));
-                Ok(())
-            }
-            Alone::Waiting if index == ALONE => Err(taken()),
-            _ => self.crowd.accept(self.in_crowd(index), task),
+        if index == ALONE && self.alone.get() == Alone::Joined {
+            self.alone.set(Alone::Waiting);
+            self.task.set(Some(task));
+            return Ok(());
         }
+        self.accept(index, task)
     }
 
     fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {

@@ -80,9 +80,10 @@ impl Phase {
     /// Begins to wait: to be yielded at once.
     #[inline]
     pub(crate) fn wait_at(&mut self, place: Place) -> Await {
-        let wanted = place.wanted();
+        // Put together last: it would be kept in memory meanwhile, and copied.
+        let (line, index) = (Rc::clone(&place.line), place.index);
         *self = Self::Waiting(place);
-        wanted
+        Await::Place(Awaited::new(line as Rc<_>), index)
     }
 
     /// Begins, or goes on waiting. Whether what it waits for is to be looked at now: it is over then, unless it begins to
