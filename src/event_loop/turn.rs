@@ -134,7 +134,7 @@ impl Core {
         let result = function(&mut timers);
         let husks = timers.take_husks();
         drop(timers);
-        if !husks.is_empty() {
+        if let Some(husks) = husks {
             self.scheduler.drop_each(husks);
         }
         result
