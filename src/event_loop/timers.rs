@@ -39,7 +39,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use crate::task::{Handle, Timed};
+use crate::task::{Handle, Run, Timed};
 
 /// Below this, husks are not worth looking for.
 const SMALL: usize = 128;
@@ -129,12 +129,21 @@ impl Timers {
         self.first().map(|timer| Duration::from_nanos(timer.deadline))
     }
 
-    /// Takes out the first timer, if it is due at `now`.
-    pub(super) fn pop_due(&mut self, now: Duration) -> Option<Rc<dyn Timed>> {
+    /// Takes out the timers that are due at `now`, and queues them. They are not asked whether they were cancelled: whoever
+    /// runs them asks, and where many are due they have left the cache between the one and the other.
+    pub(super) fn move_due(&mut self, now: Duration, ready: &mut Vec<Rc<dyn Run>>) {
         let now = nanoseconds(now);
-        self.first().filter(|first| first.deadline <= now)?;
-        self.len -= 1;
-        self.near.pop().map(|timer| timer.timed)
+        loop {
+            match self.near.peek() {
+                Some(first) if first.deadline > now => return,
+                Some(_) => {
+                    ready.extend(self.near.pop().map(|timer| timer.timed as Rc<dyn Run>));
+                    self.len -= 1;
+                }
+                None if self.occupied == 0 => return,
+                None => self.advance(),
+            }
+        }
     }
 
     /// The first timer that was not cancelled.
