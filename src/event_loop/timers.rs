@@ -18,10 +18,10 @@
 //! what is set here may come before what was there.)
 //!
 //! While there are few timers, all of them are near. A timer that is cancelled drops its callback at once and stays as a
-//! husk until it comes up. Husks are looked for everywhere when the number of timers has doubled, and in a long vector that
-//! is moved if there are many in a sample of it: of a million that were cancelled, each is looked at once. What is found is
-//! dropped by whoever has the timers borrowed, afterwards: a context in it may be the last to refer to something of the
-//! user's (rule 4).
+//! husk until it comes up. Husks are looked for when the number of timers has doubled, and in a long vector that is moved;
+//! in either case only where a sample has many: of a million that were cancelled, each is looked at once, of a million that
+//! were not, none. What is found is dropped by whoever has the timers borrowed, afterwards: a context in it may be the last
+//! to refer to something of the user's (rule 4).
 //!
 //! Invariants:
 //!
@@ -39,7 +39,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use crate::task::{Handle, Timed};
+use crate::task::{Handle, Run, Timed};
 
 /// Below this, husks are not worth looking for.
 const SMALL: usize = 128;
@@ -66,10 +66,10 @@ pub(super) struct Timers {
     /// Empty; kept for its memory.
     spare: Vec<Timer>,
     /// Found to be cancelled, and to be dropped.
-    husks: Vec<Rc<dyn Timed>>,
+    husks: Vec<Timer>,
 }
 
-struct Timer {
+pub(super) struct Timer {
     deadline: u64,
     sequence: u64,
     timed: Rc<dyn Timed>,
@@ -115,13 +115,13 @@ impl Timers {
     }
 
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Timed>> {
-        self.near.into_iter().chain(self.far.into_iter().flatten()).map(|timer| timer.timed).chain(self.husks)
+        self.near.into_iter().chain(self.far.into_iter().flatten()).chain(self.husks).map(|timer| timer.timed)
     }
 
-    /// What is to be dropped where nothing is borrowed.
+    /// What is to be dropped where nothing is borrowed, if there is anything.
     #[inline]
-    pub(super) fn take_husks(&mut self) -> Vec<Rc<dyn Timed>> {
-        mem::take(&mut self.husks)
+    pub(super) fn take_husks(&mut self) -> Option<Vec<Timer>> {
+        (!self.husks.is_empty()).then(|| mem::take(&mut self.husks))
     }
 
     /// The deadline of the first timer that was not cancelled.
@@ -129,12 +129,21 @@ impl Timers {
         self.first().map(|timer| Duration::from_nanos(timer.deadline))
     }
 
-    /// Takes out the first timer, if it is due at `now`.
-    pub(super) fn pop_due(&mut self, now: Duration) -> Option<Rc<dyn Timed>> {
+    /// Takes out the timers that are due at `now`, and queues them. They are not asked whether they were cancelled: whoever
+    /// runs them asks, and where many are due they have left the cache between the one and the other.
+    pub(super) fn move_due(&mut self, now: Duration, ready: &mut Vec<Rc<dyn Run>>) {
         let now = nanoseconds(now);
-        self.first().filter(|first| first.deadline <= now)?;
-        self.len -= 1;
-        self.near.pop().map(|timer| timer.timed)
+        loop {
+            match self.near.peek() {
+                Some(first) if first.deadline > now => return,
+                Some(_) => {
+                    ready.extend(self.near.pop().map(|timer| timer.timed as Rc<dyn Run>));
+                    self.len -= 1;
+                }
+                None if self.occupied == 0 => return,
+                None => self.advance(),
+            }
+        }
     }
 
     /// The first timer that was not cancelled.
@@ -144,7 +153,7 @@ impl Timers {
             match self.near.peek() {
                 Some(first) if !first.timed.cancelled() => break,
                 Some(_) => {
-                    self.husks.extend(self.near.pop().map(|timer| timer.timed));
+                    self.husks.extend(self.near.pop());
                     self.len -= 1;
                 }
                 None if self.occupied == 0 => return None,
@@ -180,9 +189,7 @@ impl Timers {
         let spare = mem::take(&mut self.spare);
         let mut timers = mem::replace(self.vector(bit), spare);
         if timers.len() > MANY && are_mostly_husks(&timers) {
-            let before = timers.len();
-            timers.retain(|timer| stays(timer, &mut self.husks));
-            self.len -= before - timers.len();
+            timers = self.keep_husks_of(timers);
         }
         let deadlines = timers.iter().map(|timer| timer.deadline);
         let horizon = if timers.len() <= FEW { deadlines.max() } else { deadlines.min() };
@@ -213,12 +220,35 @@ impl Timers {
 
     #[cold]
     fn drop_husks(&mut self) {
-        let Self { near, far, husks, .. } = self;
-        near.retain(|timer| stays(timer, husks));
-        far.iter_mut().for_each(|timers| timers.retain(|timer| stays(timer, husks)));
-        self.len = self.near.len() + self.far.iter().map(Vec::len).sum::<usize>();
-        self.occupied = (0..).zip(&self.far).map(|(bit, timers)| u64::from(!timers.is_empty()) << bit).sum();
+        if are_mostly_husks(self.near.as_slice()) {
+            let near = mem::take(&mut self.near).into_vec();
+            self.near = self.keep_husks_of(near).into();
+        }
+        for bit in 0..self.far.len() {
+            if are_mostly_husks(&self.far[bit]) {
+                let timers = mem::take(&mut self.far[bit]);
+                self.far[bit] = self.keep_husks_of(timers);
+                self.occupied &= !(u64::from(self.far[bit].is_empty()) << bit);
+            }
+        }
         self.rebuild_at = SMALL.max(self.len * 2);
+    }
+
+    /// Keeps those that were cancelled, to be dropped, and gives the others. Those are moved, being fewer.
+    fn keep_husks_of(&mut self, mut timers: Vec<Timer>) -> Vec<Timer> {
+        let (mut others, mut index) = (Vec::new(), 0);
+        while let Some(timer) = timers.get(index) {
+            match timer.timed.cancelled() {
+                true => index += 1,
+                false => others.push(timers.swap_remove(index)),
+            }
+        }
+        self.len -= timers.len();
+        if self.husks.len() < timers.len() {
+            mem::swap(&mut self.husks, &mut timers);
+        }
+        self.husks.append(&mut timers);
+        others
     }
 
     /// Keeps the memory of an empty vector, unless that is much.
@@ -229,19 +259,13 @@ impl Timers {
     }
 }
 
-/// Keeps a timer that was cancelled, to be dropped.
-fn stays(timer: &Timer, husks: &mut Vec<Rc<dyn Timed>>) -> bool {
-    let is_husk = timer.timed.cancelled();
-    if is_husk {
-        husks.push(Rc::clone(&timer.timed));
-    }
-    !is_husk
-}
-
-/// By a sample. To ask each would bring all of them into the cache, which moving them does not.
+/// By a sample. To ask each would bring all of them into the cache, which moving them does not. At odd distances, since
+/// timers are often set by twos and fours of which some are always cancelled.
 fn are_mostly_husks(timers: &[Timer]) -> bool {
-    let sample = timers.iter().step_by(timers.len() / SAMPLE);
-    sample.filter(|timer| timer.timed.cancelled()).count() > SAMPLE / 2
+    let sample = timers.iter().step_by((timers.len() / SAMPLE) | 1);
+    let (asked, cancelled) =
+        sample.fold((0, 0), |(asked, cancelled), timer| (asked + 1, cancelled + usize::from(timer.timed.cancelled())));
+    cancelled * 2 > asked
 }
 
 /// How many timers are asked whether they were cancelled.

@@ -134,7 +134,7 @@ impl Core {
         let result = function(&mut timers);
         let husks = timers.take_husks();
         drop(timers);
-        if !husks.is_empty() {
+        if let Some(husks) = husks {
             self.scheduler.drop_each(husks);
         }
         result
@@ -146,12 +146,6 @@ impl Core {
             return;
         }
         let now = self.clock.now();
-        loop {
-            let due = self.with_timers(|timers| timers.pop_due(now));
-            match due {
-                Some(callback) => self.scheduler.push(callback),
-                None => break,
-            }
-        }
+        self.with_timers(|timers| self.scheduler.push_all(|ready| timers.move_due(now, ready)));
     }
 }

@@ -42,6 +42,8 @@ impl<T> Put<T> {
     }
 
     /// Leaves the queue of those who wait. Where it was woken and there is room, that is another's.
+    #[cold]
+    #[inline(never)]
     fn give_up(&mut self) {
         let Some(place) = self.phase.end() else { return };
         let state = &self.queue.0;
@@ -59,8 +61,8 @@ impl<T> Coroutine for Put<T> {
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match self.phase.go_on(sent) {
-            Ok(None) => {}
-            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
+            Ok(true) => {}
+            Ok(false) => return self.phase.wait_on::<Self>(),
             Err(raised) => {
                 self.give_up();
                 return Err(raised);
@@ -88,7 +90,9 @@ impl<T> Coroutine for Put<T> {
 impl<T> Drop for Put<T> {
     #[inline]
     fn drop(&mut self) {
-        self.give_up();
+        if self.phase.is_waiting() {
+            self.give_up();
+        }
     }
 }
 

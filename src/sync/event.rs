@@ -98,9 +98,9 @@ impl Coroutine for EventWait {
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         let has_waited = matches!(self.phase, Phase::Waiting(_));
         match self.phase.go_on(sent) {
-            Ok(Some(wanted)) => Ok(Step::Yield(wanted)),
-            Ok(None) if has_waited || self.event.is_set() => Ok(Step::Return(())),
-            Ok(None) => Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join()))),
+            Ok(false) => self.phase.wait_on::<Self>(),
+            Ok(true) if has_waited || self.event.is_set() => Ok(Step::Return(())),
+            Ok(true) => Ok(Step::Yield(self.phase.wait_at(self.event.0.waiters.join()))),
             Err(raised) => {
                 self.leave();
                 Err(raised)

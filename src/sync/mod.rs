@@ -11,7 +11,7 @@
 //! | `Semaphore`, `BoundedSemaphore` | [`Semaphore`], [`BoundedSemaphore`] | `semaphore.rs` |
 //! | `Condition` | [`Condition`] | `condition.rs` |
 //! | `Barrier`, `BrokenBarrierError` | [`Barrier`], [`BrokenBarrier`] | `barrier.rs` |
-//! | | who waits, in order: what all of these stand on | `wait_queue.rs` |
+//! | | who waits, in order: what all of these stand on | `wait_queue/` |
 //!
 //! None is bound to a loop: a waiter belongs to the loop that it waits in, and the loops of a thread run one after the
 //! other.

@@ -292,7 +292,7 @@ impl AcquirePermit {
     #[inline(never)]
     fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         let passed = match &self.place {
-            Some(place) => place.pass(sent),
+            Some(place) => place.pass(sent).map(|passed| (!passed).then(|| place.wanted())),
             None => sent.map(|()| None),
         };
         match passed {

@@ -209,3 +209,26 @@ fn the_last_of_a_cancelled_timer_may_set_others_when_it_goes() {
         assert_eq!(dropped.get(), 100);
     }
 }
+
+#[test]
+fn what_is_left_of_many_cancelled_timers_goes_before_they_are_due() {
+    // So many are set at once, of which the first alone is not cancelled.
+    for at_once in [2, 3, 4, 5, 8] {
+        let event_loop = test_loop();
+        let left = Rc::new(Cell::new(0));
+        for number in 0..100_000_u64 {
+            let (going, staying) = (Rc::clone(&left), Rc::clone(&left));
+            staying.set(staying.get() + 1);
+            let held = on_drop(move || going.set(going.get() - 1));
+            let context = Context::new();
+            context.run(|| drop(HELD.set(Box::new(held))));
+            let delay = Duration::from_millis(1 + number * 7919 % 100_000);
+            let timer = event_loop.call_later_in(&context, delay, || {}).unwrap();
+            if number % at_once > 0 {
+                timer.cancel();
+            }
+        }
+        let live = 100_000 / at_once;
+        assert!(left.get() <= 4 * live, "{} of {live} are left", left.get());
+    }
+}

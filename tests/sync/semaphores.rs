@@ -138,6 +138,46 @@ fn a_dropped_waiter_returns_its_permit_and_wakes_the_next() {
     }
 }
 
+/// Whoever waits alone is kept apart from those who are more, and joins them when another comes: woken by then, too.
+#[test]
+fn who_waited_alone_and_was_woken_goes_before_one_who_comes_then() {
+    let semaphore = Semaphore::new(0);
+    for is_dropped in [false, true, false] {
+        let (mut first, mut second) = (semaphore.acquire(), semaphore.acquire());
+        assert!(matches!(first.resume(Ok(())), Ok(Step::Yield(_))));
+        semaphore.release();
+        assert!(matches!(second.resume(Ok(())), Ok(Step::Yield(_))));
+        assert!(semaphore.locked(), "it is the first one's");
+        if is_dropped {
+            drop(first);
+        } else {
+            // The permit goes back at once, and to the second.
+            assert!(matches!(first.resume(Ok(())), Ok(Step::Return(_))));
+        }
+        let Ok(Step::Return(permit)) = second.resume(Ok(())) else { panic!("it is the second one's turn") };
+        permit.forget();
+    }
+    assert_eq!(semaphore.value(), 0);
+}
+
+/// The same, where that one is cancelled.
+#[test]
+fn who_waited_alone_and_is_cancelled_lets_the_next_one_have_it() {
+    let world = World::new();
+    let semaphore = Semaphore::new(0);
+    for turns_between in [0, 1] {
+        let first = world.spawn("first", semaphore.acquire());
+        world.turn();
+        first.cancel();
+        (0..turns_between).for_each(|_| world.turn());
+        world.spawn("second", semaphore.acquire().map(Permit::forget));
+        world.turn();
+        semaphore.release();
+        assert_eq!(world.settled(), ["first raised cancelled", "second"]);
+    }
+    assert_eq!(semaphore.value(), 0);
+}
+
 /// L12
 #[test]
 fn a_bounded_semaphore_is_not_released_above_its_value() {
