@@ -223,7 +223,7 @@ fn not_suspended<Yield, Input>(_sent: Result<Input, Exception>) -> FrameStep<Yie
 
 impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
     /// A frame whose outcome nobody takes.
-    #[cfg(feature = "std")]
+    #[cfg(feature = "event_loop")]
     pub(super) fn of(child: impl Coroutine<Yield = Yield, Input = Input> + 'static) -> Self {
         Self(Call::new(child).0)
     }

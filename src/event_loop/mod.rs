@@ -55,18 +55,22 @@ use crate::task::{
 };
 
 mod asyncgens;
+#[cfg(feature = "executor")]
 mod executors;
 mod extensions;
 mod guest;
 mod interrupt;
+#[cfg(feature = "executor")]
 mod links;
 mod memory;
 mod registry;
 mod remote;
+#[cfg(feature = "executor")]
 mod remote_run;
 mod residents;
 mod run;
 mod running;
+#[cfg(feature = "executor")]
 mod shutdown;
 mod signals;
 mod spin;
@@ -76,10 +80,13 @@ mod watch;
 
 use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
+#[cfg(feature = "executor")]
 use self::executors::DefaultExecutor;
+#[cfg(feature = "executor")]
 pub use self::executors::{ThreadCall, ToThread, to_thread};
 use self::extensions::Extensions;
 pub(crate) use self::interrupt::Interrupts;
+#[cfg(feature = "executor")]
 use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
@@ -90,6 +97,7 @@ pub(crate) use self::residents::Resident;
 use self::residents::Residents;
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
+#[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
 use self::signals::SignalHandler;
 use self::timers::Timers;
@@ -134,7 +142,9 @@ struct Core {
     clock_jumps: bool,
     inbox: Arc<Inbox>,
     received: Rc<Received>,
+    #[cfg(feature = "executor")]
     links: Links,
+    #[cfg(feature = "executor")]
     default_executor: DefaultExecutor,
     extensions: Extensions,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
@@ -190,7 +200,9 @@ impl EventLoop {
             clock,
             received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
+            #[cfg(feature = "executor")]
             links: Links::default(),
+            #[cfg(feature = "executor")]
             default_executor: DefaultExecutor::default(),
             extensions: Extensions::default(),
             fd_for_hosts: OnceCell::new(),

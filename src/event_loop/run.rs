@@ -100,9 +100,11 @@ impl LoopHandle {
         self.close_residents();
         self.0.registry.close();
         scheduler.drop_each(jobs);
+        #[cfg(feature = "executor")]
         scheduler.drop_each(self.0.links.close());
         scheduler.drop_each(handlers.into_values());
         scheduler.drop_each(self.0.extensions.take());
+        #[cfg(feature = "executor")]
         self.close_default_executor();
         Ok(())
     }

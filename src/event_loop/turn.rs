@@ -74,10 +74,16 @@ impl Core {
     /// Whether the clock is to stand still until threads have given what the loop awaits. Where one of them waits for
     /// this loop in turn, neither would go on: then it jumps. Without a deadline it has nowhere to jump; but threads that
     /// wait with a timeout go on by themselves.
+    #[cfg(feature = "executor")]
     fn is_owed(&self, has_deadline: bool) -> bool {
         let threads = self.inbox.threads();
         let waiting = if has_deadline { threads.all } else { threads.for_ever };
         waiting == 0 && self.links.wait_for_threads()
+    }
+
+    #[cfg(not(feature = "executor"))]
+    const fn is_owed(&self, _: bool) -> bool {
+        false
     }
 
     /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.
