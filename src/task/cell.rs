@@ -146,28 +146,14 @@ where
         if self.shared.done() {
             return;
         }
-        let (thrown, context) = self.state.take_throw_and_context();
-        self.state.special.set(context.is_some());
-        if context.is_some() {
-            // Between two steps there is none.
-            drop(context::swap(context));
+        match self.state.begin_special_step() {
+            SpecialStep::Resume(sent) => self.step(sent, scheduler),
+            SpecialStep::NeverStarts(thrown) => {
+                self.discard();
+                self.end(Err(thrown));
+                context::clear();
+            }
         }
-        let waits_for = self.state.waits_for.get();
-        if let (Some(thrown), None) = (&thrown, &waits_for) {
-            // It has not started: there is no yield at which to raise that, so the body never runs.
-            let thrown = thrown.clone();
-            self.discard();
-            self.end(Err(thrown));
-            return context::clear();
-        }
-        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
-        let failed = waits_for.as_ref().and_then(Await::raised);
-        drop(waits_for);
-        let thrown = match (thrown, failed) {
-            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
-            (thrown, failed) => failed.or(thrown),
-        };
-        self.step(thrown.map_or(Ok(()), Err), scheduler);
     }
 
     /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
@@ -236,21 +222,21 @@ where
         self.state.special.set(true);
         let _former = self.state.waits_for.replace(Way::Nothing, None);
         self.shared.scheduler.remove(self.state.key.get());
-        match (outcome, cancelled) {
+        // What nobody gets is dropped when all is done.
+        let _returned;
+        let (status, outcome) = match (outcome, cancelled) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
-            (Ok(_), Some(cancelled)) => self.shared.finish_cancelled(cancelled, || self.future()),
-            (Err(raised), _) if raised.is_cancelled() => self.shared.finish_cancelled(raised, || self.future()),
-            (Err(raised), _) if raised.kind() == Kind::KeyboardInterrupt => self.end_all(raised),
-            (outcome, _) => self.shared.finish(outcome, || self.future()),
-        }
-    }
-
-    /// Ends with what is to end more than this task: the loop raises it, so that it counts as retrieved.
-    #[cold]
-    fn end_all(self: &Rc<Self>, raised: Exception) {
-        let will_be_raised = self.shared.scheduler.leave_with(raised.clone());
-        self.shared.finish(Err(raised), || self.future());
-        if will_be_raised {
+            (Ok(returned), Some(cancelled)) => {
+                _returned = returned;
+                (Status::Cancelled, Err(cancelled))
+            }
+            (Err(raised), _) if raised.is_cancelled() => (Status::Cancelled, Err(raised)),
+            (outcome, _) => (Status::Finished, outcome),
+        };
+        let ends_all = outcome.as_ref().is_err_and(|raised| self.shared.scheduler.is_ended_by(raised));
+        self.shared.complete(status, outcome, || self.future());
+        if ends_all {
+            // The loop raises it, so that it counts as retrieved.
             let _ = self.shared.raised();
         }
     }
@@ -413,7 +399,35 @@ where
     }
 }
 
+/// What a step does that is not like others.
+enum SpecialStep {
+    Resume(Result<(), Exception>),
+    /// It has not started: there is no yield at which to raise that, so the body never runs.
+    NeverStarts(Exception),
+}
+
 impl TaskState {
+    /// Enters the context, and says what the step is to do. Here, so that it is compiled once for all tasks.
+    #[inline(never)]
+    fn begin_special_step(&self) -> SpecialStep {
+        let (thrown, context) = self.take_throw_and_context();
+        self.special.set(context.is_some());
+        if context.is_some() {
+            // Between two steps there is none.
+            drop(context::swap(context));
+        }
+        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
+        let failed = match (self.waits_for.get(), &thrown) {
+            (None, Some(thrown)) => return SpecialStep::NeverStarts(thrown.clone()),
+            (waits_for, _) => waits_for.as_ref().and_then(Await::raised),
+        };
+        let thrown = match (thrown, failed) {
+            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
+            (thrown, failed) => failed.or(thrown),
+        };
+        SpecialStep::Resume(thrown.map_or(Ok(()), Err))
+    }
+
     /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
     pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
         let mut rare = self.rare.take().unwrap_or_default();

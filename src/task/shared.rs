@@ -221,16 +221,20 @@ impl<T: 'static> Shared<T> {
     }
 
     #[inline]
-    fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+    pub(super) fn complete(&self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         let failed = outcome.is_err();
         self.status.set(status);
         match self.content.replace(Content::Outcome(outcome)) {
             Content::Waiters(Waiters::Task(task)) => self.wake(task, failed),
-            Content::Waiters(Waiters::Several(waiters)) => {
-                waiters.into_iter().for_each(|waiter| self.queue(waiter, failed, &this));
-            }
+            Content::Waiters(Waiters::Several(waiters)) => self.queue_all(*waiters, failed, &this),
             Content::Waiters(Waiters::None) | Content::Outcome(_) => {}
         }
+    }
+
+    /// Apart, and of any `this`, so that it is compiled for a result and not for each task that gives one.
+    #[inline(never)]
+    fn queue_all(&self, waiters: WaiterList<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
+        waiters.into_iter().for_each(|waiter| self.queue(waiter, may_have_failed, this));
     }
 
     pub(super) fn wake_when_done(&self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
@@ -250,7 +254,7 @@ impl<T: 'static> Shared<T> {
 
     pub(super) fn add(&self, waiter: Waiter<T>, this: impl Fn() -> Future<T>) {
         if self.done() {
-            self.queue(waiter, true, this);
+            self.queue(waiter, true, &this);
         } else {
             self.push(self.content.replace(Content::NOTHING), waiter);
         }
@@ -313,7 +317,7 @@ impl<T: 'static> Shared<T> {
         self.scheduler.push(task);
     }
 
-    fn queue(&self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
+    fn queue(&self, waiter: Waiter<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.wake(task, may_have_failed),
             Waiter::Notice(_, notice) => self.queue_callback(None, notice),
