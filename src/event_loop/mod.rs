@@ -40,7 +40,6 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,6 +53,7 @@ use crate::task::{
     TaskFactory, callback, callback_in, spawn, spawn_with,
 };
 
+#[cfg(feature = "async_iter")]
 mod asyncgens;
 #[cfg(feature = "executor")]
 mod executors;
@@ -78,7 +78,9 @@ mod timers;
 mod turn;
 mod watch;
 
+#[cfg(feature = "async_iter")]
 use self::asyncgens::Asyncgens;
+#[cfg(feature = "async_iter")]
 pub(crate) use self::asyncgens::LiveAsyncgen;
 #[cfg(feature = "executor")]
 use self::executors::DefaultExecutor;
@@ -99,7 +101,7 @@ use self::running::current;
 pub(crate) use self::running::{running, set_current};
 #[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
-use self::signals::SignalHandler;
+use self::signals::{SignalHandler, SignalHandlers};
 use self::timers::Timers;
 pub use self::timers::{CancelOnDrop, TimerHandle};
 pub use self::watch::Watched;
@@ -150,7 +152,8 @@ struct Core {
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
-    signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
+    signal_handlers: RefCell<SignalHandlers>,
+    #[cfg(feature = "async_iter")]
     asyncgens: Asyncgens,
     residents: Residents,
     /// Taken out while the loop runs.
@@ -206,7 +209,8 @@ impl EventLoop {
             default_executor: DefaultExecutor::default(),
             extensions: Extensions::default(),
             fd_for_hosts: OnceCell::new(),
-            signal_handlers: RefCell::new(BTreeMap::new()),
+            signal_handlers: RefCell::default(),
+            #[cfg(feature = "async_iter")]
             asyncgens: Asyncgens::default(),
             residents: Residents::default(),
             scratch: Cell::default(),

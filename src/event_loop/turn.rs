@@ -125,7 +125,7 @@ impl Core {
             return;
         }
         for signal in signal::take_pending() {
-            let handler = self.signal_handlers.borrow().get(&signal).cloned();
+            let handler = self.signal_handlers.borrow().get(signal).cloned();
             if let Some(SignalHandler { function, context }) = handler {
                 let call = move || function();
                 self.scheduler.push(callback_in(context, call) as Rc<dyn Run>);
