@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
-//! itself. Without the feature `std`, which is on by default, only layer 0 is there.
+//! itself. Without any [feature](#features), layer 0 alone is there.
 //!
 //! # A first program
 //!
@@ -132,13 +132,30 @@
 //!
 //! # Features
 //!
+//! All of the map is there by default. Whoever wants a build that is shorter names what it uses, a room of the map by
+//! its own name: `default-features = false, features = ["net"]` is what a server whose protocol is a machine needs, and
+//! a third of the work for the compiler. What a feature stands on comes with it.
+//!
 //! | feature | default | gives |
 //! |---|---|---|
-//! | `std` | yes | everything above layer 0 |
-//! | `idna` | no | look-ups of international names, those that are not ASCII |
+//! | `std` | yes | all that follows, but for `idna` |
+//! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run): what all the others stand on |
+//! | `executor` | | [`executor`], and what has to do with threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `wait` | | [`mod@wait`]; without it that holds nothing |
+//! | `sync` | | [`sync`] |
+//! | `queue` | | [`queue`]; with it `sync` |
+//! | `scope` | | [`scope`]; with it `wait` |
+//! | `async_iter` | | [`async_iter`]; with it `queue`, `scope` |
+//! | `net` | | sockets, whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`]; with `async_iter`, [`Incoming`] |
+//! | `resolver` | | [`resolver`]; with it `executor`, `wait` |
+//! | `transport` | | protocols, transports, servers; with it `net`, `resolver` |
+//! | `stream` | | [`stream`]; with it `transport`, `async_iter` |
+//! | `testing` | | [`testing`]; with it `net` |
+//! | `idna` | no | look-ups of international names, those that are not ASCII; with it `resolver` |
 
 // The README's program is compiled with the documentation's.
 #![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(unsafe_code)]
 // Dead code: an example may show a machine without the program around it.
