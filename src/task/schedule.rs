@@ -206,10 +206,15 @@ impl Scheduler {
     }
 
     /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
+    #[inline(never)]
     pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
         let mut values = values.into_iter();
         // One boundary for all: the rest goes on behind one that panics.
-        while !self.is_quiet(&mut || values.by_ref().for_each(drop)) {}
+        while !self.is_quiet(&mut || {
+            for value in values.by_ref() {
+                drop(value);
+            }
+        }) {}
     }
 
     /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
@@ -219,13 +224,11 @@ impl Scheduler {
     }
 
     /// The same; whether it did not panic. It is compiled once, whatever is dropped.
+    #[inline(never)]
     fn is_quiet(&self, dropping: &mut dyn FnMut()) -> bool {
-        let dropped = catch_unwind(AssertUnwindSafe(dropping));
-        dropped
-            .map_err(|panic| {
-                self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
-            })
-            .is_ok()
+        let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) else { return true };
+        self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
+        false
     }
 
     /// Keeps a task alive until [`remove`](Self::remove).
