@@ -141,7 +141,7 @@
 //! | `std` | yes | all that follows, but for `idna` |
 //! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run): what all the others stand on |
 //! | `executor` | | [`executor`], and what has to do with threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `wait` | | [`mod@wait`]; without it that holds nothing |
+//! | `wait` | | [`mod@wait`]; without it that holds [`AnyFuture`] alone |
 //! | `sync` | | [`sync`] |
 //! | `queue` | | [`queue`]; with it `sync` |
 //! | `scope` | | [`scope`]; with it `wait` |

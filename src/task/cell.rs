@@ -22,6 +22,7 @@ use std::string::String;
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
 use super::shared::{Produced, Shared, Status};
+use super::special::SpecialStep;
 use super::waits_for::{WaitsFor, Way};
 use super::{
     Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
@@ -399,35 +400,7 @@ where
     }
 }
 
-/// What a step does that is not like others.
-enum SpecialStep {
-    Resume(Result<(), Exception>),
-    /// It has not started: there is no yield at which to raise that, so the body never runs.
-    NeverStarts(Exception),
-}
-
 impl TaskState {
-    /// Enters the context, and says what the step is to do. Here, so that it is compiled once for all tasks.
-    #[inline(never)]
-    fn begin_special_step(&self) -> SpecialStep {
-        let (thrown, context) = self.take_throw_and_context();
-        self.special.set(context.is_some());
-        if context.is_some() {
-            // Between two steps there is none.
-            drop(context::swap(context));
-        }
-        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
-        let failed = match (self.waits_for.get(), &thrown) {
-            (None, Some(thrown)) => return SpecialStep::NeverStarts(thrown.clone()),
-            (waits_for, _) => waits_for.as_ref().and_then(Await::raised),
-        };
-        let thrown = match (thrown, failed) {
-            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
-            (thrown, failed) => failed.or(thrown),
-        };
-        SpecialStep::Resume(thrown.map_or(Ok(()), Err))
-    }
-
     /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
     pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
         let mut rare = self.rare.take().unwrap_or_default();

@@ -122,22 +122,28 @@ impl Scheduler {
         };
         // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
         while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut run_all)) {
-            let raised = panicked(panic);
-            match self.current() {
-                Some(task) => {
-                    self.leave(NOBODY);
-                    self.reporting(|| Rc::clone(&task).panicked(raised));
-                    task.state().keep_context();
-                }
-                None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
-            }
-            context::clear();
+            self.end_panicked(panicked(panic));
         }
         // What a destructor has set, after the step that it belongs to.
         if context::is_set() {
             context::clear();
         }
         count
+    }
+
+    /// Ends the task whose step has panicked, if it was one's.
+    #[cold]
+    #[inline(never)]
+    fn end_panicked(&self, raised: Exception) {
+        match self.current() {
+            Some(task) => {
+                self.leave(NOBODY);
+                self.reporting(|| Rc::clone(&task).panicked(raised));
+                task.state().keep_context();
+            }
+            None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
+        }
+        context::clear();
     }
 
     /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
