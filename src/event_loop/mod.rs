@@ -29,6 +29,7 @@
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
 //! | `guest.rs`    | life as a guest of another loop |
+//! | `identity.rs` | which loop a handle is of, for programs and for people |
 //! | `signals.rs`  | signal handlers |
 //! | `running.rs`  | which loop runs in this thread, and which is its current one |
 //! | `interrupt.rs` | Ctrl-C, while a main task runs |
@@ -36,7 +37,6 @@
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
 use core::cell::{Cell, OnceCell, RefCell};
-use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
@@ -59,6 +59,7 @@ mod asyncgens;
 mod executors;
 mod extensions;
 mod guest;
+mod identity;
 mod interrupt;
 #[cfg(feature = "executor")]
 mod links;
@@ -492,23 +493,5 @@ impl TaskBuilder<'_, LoopHandle> {
     {
         let Self { spawner, options } = self;
         spawn_with(&spawner.0.scheduler, coroutine, options)
-    }
-}
-
-impl PartialEq for LoopHandle {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for LoopHandle {}
-
-impl fmt::Debug for LoopHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventLoop")
-            .field("running", &self.is_running())
-            .field("closed", &self.is_closed())
-            .field("scheduler", &self.0.scheduler)
-            .finish_non_exhaustive()
     }
 }
