@@ -134,7 +134,7 @@
 //!
 //! All of the map is there by default. Whoever wants a build that is shorter names what it uses, a room of the map by
 //! its own name: `default-features = false, features = ["net"]` is what a server whose protocol is a machine needs, and
-//! a third of the work for the compiler. What a feature stands on comes with it.
+//! less than half of the work for the compiler. What a feature stands on comes with it.
 //!
 //! | feature | default | gives |
 //! |---|---|---|
