@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
-//! itself. Without the feature `std`, which is on by default, only layer 0 is there.
+//! itself. Without any [feature](#features), layer 0 alone is there.
 //!
 //! # A first program
 //!
@@ -132,68 +132,85 @@
 //!
 //! # Features
 //!
+//! All of the map is there by default. Whoever wants a build that is shorter names what it uses, a room of the map by
+//! its own name: `default-features = false, features = ["net"]` is what a server whose protocol is a machine needs, and
+//! less than half of the work for the compiler. What a feature stands on comes with it.
+//!
 //! | feature | default | gives |
 //! |---|---|---|
-//! | `std` | yes | everything above layer 0 |
-//! | `idna` | no | look-ups of international names, those that are not ASCII |
+//! | `std` | yes | all that follows, but for `idna` |
+//! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run): what all the others stand on |
+//! | `executor` | | [`executor`], and what has to do with threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `wait` | | [`mod@wait`]; without it that holds [`AnyFuture`] alone |
+//! | `sync` | | [`sync`] |
+//! | `queue` | | [`queue`]; with it `sync` |
+//! | `scope` | | [`scope`]; with it `wait` |
+//! | `async_iter` | | [`async_iter`]; with it `queue`, `scope` |
+//! | `net` | | sockets, whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`]; with `async_iter`, [`Incoming`] |
+//! | `resolver` | | [`resolver`]; with it `executor`, `wait` |
+//! | `transport` | | protocols, transports, servers; with it `net`, `resolver` |
+//! | `stream` | | [`stream`]; with it `transport`, `async_iter` |
+//! | `testing` | | [`testing`]; with it `net` |
+//! | `idna` | no | look-ups of international names, those that are not ASCII; with it `resolver` |
 
 // The README's program is compiled with the documentation's.
 #![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(unsafe_code)]
 // Dead code: an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
-// The table of names refers to what only `std` has.
-#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
+// The table of names refers to what only `std` has; and what only a module uses that was not asked for is dead.
+#![cfg_attr(not(feature = "std"), allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "event_loop", test))]
 extern crate std;
 
-#[cfg(feature = "std")]
+#[cfg(feature = "async_iter")]
 pub mod async_iter;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub mod context;
 pub mod coroutine;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod event_loop;
-#[cfg(feature = "std")]
+#[cfg(feature = "executor")]
 pub mod executor;
-#[cfg(feature = "std")]
+#[cfg(feature = "net")]
 mod net;
-#[cfg(feature = "std")]
+#[cfg(feature = "queue")]
 pub mod queue;
-#[cfg(feature = "std")]
+#[cfg(feature = "resolver")]
 pub mod resolver;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod runner;
-#[cfg(feature = "std")]
+#[cfg(feature = "scope")]
 pub mod scope;
 /// What a loop asks for descriptors and for the time: for [`EventLoop::with`], and for selectors and clocks of one's own.
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub mod selector {
     pub use crate::sys::interfaces::*;
     pub use crate::sys::{
         Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
     };
 }
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub mod signal;
-#[cfg(feature = "std")]
+#[cfg(feature = "stream")]
 pub mod stream;
-#[cfg(feature = "std")]
+#[cfg(feature = "sync")]
 pub mod sync;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod sys;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod task;
-#[cfg(feature = "std")]
+#[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod time;
-#[cfg(feature = "std")]
+#[cfg(feature = "transport")]
 mod transport;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub mod wait;
 
 pub use self::coroutine::{
@@ -201,41 +218,43 @@ pub use self::coroutine::{
     Map, Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, TryMap, YieldOnce, from_fn, from_iter,
     lazy, ready, take_sent, yield_once,
 };
-#[cfg(feature = "std")]
-pub use self::event_loop::{
-    CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, ShutdownExecutor, ThreadCall, TimerHandle, ToThread,
-    Watched, to_thread,
-};
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
+pub use self::event_loop::{CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, TimerHandle, Watched};
+#[cfg(feature = "executor")]
+pub use self::event_loop::{ShutdownExecutor, ThreadCall, ToThread, to_thread};
+#[cfg(all(feature = "net", feature = "async_iter"))]
+pub use self::net::Incoming;
+#[cfg(feature = "net")]
 pub use self::net::{
-    AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectError, ConnectTo, ConnectUnix,
-    FilePart, HappyEyeballs, Incoming, Outgoing, PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket,
-    UnixDatagram, UnixListener, UnixStream, connect, happy_eyeballs, pipe,
+    AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectUnix, FilePart, Outgoing,
+    PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, pipe,
 };
-#[cfg(feature = "std")]
+#[cfg(all(feature = "net", feature = "resolver"))]
+pub use self::net::{ConnectError, ConnectTo, HappyEyeballs, connect, happy_eyeballs};
+#[cfg(feature = "queue")]
 pub use self::queue::{LifoQueue, PriorityQueue, Queue};
-#[cfg(feature = "std")]
+#[cfg(feature = "resolver")]
 pub use self::resolver::Addresses;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub use self::runner::{Runner, run};
-#[cfg(feature = "std")]
+#[cfg(feature = "stream")]
 pub use self::stream::{StreamReader, StreamWriter};
-#[cfg(feature = "std")]
+#[cfg(feature = "sync")]
 pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub use self::task::{
     AnyTask, Await, Awaitable, Awaited, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join,
     Start, Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
 };
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub use self::time::{Sleep, sleep};
-#[cfg(feature = "std")]
+#[cfg(feature = "transport")]
 pub use self::transport::{
     AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,
     CreateUnixDatagramEndpoint, DatagramAddress, DatagramProtocol, DatagramTransport, Protocol, Pushed, SendFile,
     ServeForever, Server, StreamProtocol, Transport, WaitClosed,
 };
-#[cfg(feature = "std")]
+#[cfg(feature = "wait")]
 pub use self::wait::{
     AnyFuture, AsCompleted, ExceptionGroup, Gather, GatherAll, ReturnWhen, Shield, TaskGroup, Timeout, Wait, WaitFor,
     as_completed, gather, gather_all, join, shield, task_group, timeout, timeout_at, wait, wait_for,

@@ -267,11 +267,13 @@ impl Started {
     }
 
     /// Closes what is still suspended of the async generators.
+    #[cfg(feature = "async_iter")]
     fn shut_down_asyncgens(&self, _: &Watch) -> Result<(), Exception> {
         self.event_loop.run_until_complete(self.event_loop.shutdown_asyncgens())
     }
 
     /// Waits for what runs in the default executor's threads.
+    #[cfg(feature = "executor")]
     fn shut_down_executor(&self, _: &Watch) -> Result<(), Exception> {
         self.event_loop.run_until_complete(self.event_loop.shutdown_default_executor(Some(THREADS_END_WITHIN)))
     }
@@ -288,7 +290,13 @@ impl Drop for Started {
 }
 
 /// Everything that is put away while the loop can still run, in order. A step runs the loop; one that raises is the last.
-const SHUT_DOWN: &[ShutDown] = &[Started::cancel_tasks, Started::shut_down_asyncgens, Started::shut_down_executor];
+const SHUT_DOWN: &[ShutDown] = &[
+    Started::cancel_tasks,
+    #[cfg(feature = "async_iter")]
+    Started::shut_down_asyncgens,
+    #[cfg(feature = "executor")]
+    Started::shut_down_executor,
+];
 
 type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
 

@@ -3,6 +3,8 @@
 //!
 //! Each measurement comes after some rounds of the same, in which the loop's vectors grow to what they need.
 
+#![cfg(feature = "std")]
+
 use std::cell::Cell;
 use std::net;
 use std::rc::Rc;

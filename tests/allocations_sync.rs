@@ -1,5 +1,7 @@
 //! How often locks and queues allocate: not where nobody waits, and not in a wait once a queue has been waited in twice.
 
+#![cfg(feature = "std")]
+
 use innermost::queue::{Get, Queue};
 use innermost::sync::{Lock, Semaphore};
 use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};

@@ -12,6 +12,8 @@
 //! can (there, `aclose` raises `StopAsyncIteration`); one that is dropped when its loop is closed, or that never was in
 //! one, still cleans up, as far as it can without awaiting (there, none of its code runs).
 
+#![cfg(feature = "std")]
+
 #[path = "support/clock.rs"]
 mod clock;
 #[path = "async_generators/dropping.rs"]

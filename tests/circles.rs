@@ -2,6 +2,8 @@
 //!
 //! CPython overflows its stack there, so that nothing could be recorded.
 
+#![cfg(feature = "std")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

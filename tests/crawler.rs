@@ -1,6 +1,6 @@
 //! The link crawler: its parts by hand, and the program against servers, of which some are bad and some not ours.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "std"))]
 
 #[path = "../examples/crawler/body.rs"]
 mod body;

@@ -3,6 +3,8 @@
 //! Cannot arise here: a descriptor's number that is closed and used again while it is watched, since a `Watched` owns
 //! what it watches (or shares it).
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

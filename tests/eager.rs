@@ -1,5 +1,7 @@
 //! Options of tasks: eager starts, T23 to T25 and `Lib/test/test_asyncio/test_eager_task_factory.py`; names; factories.
 
+#![cfg(feature = "std")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

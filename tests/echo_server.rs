@@ -3,7 +3,7 @@
 //! The clients are ordinary blocking sockets, so that nothing of the crate checks itself. What a connection sends is a
 //! [`Pattern`](client::Pattern): either end can make it, and every byte that comes back is compared.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "std"))]
 
 #[path = "echo_server/client.rs"]
 mod client;

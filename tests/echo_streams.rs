@@ -1,6 +1,6 @@
 //! The echo server that is made of streams, by the tests of the one that is made of machines.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "std"))]
 
 #[path = "echo_server/client.rs"]
 mod client;

@@ -1,5 +1,7 @@
 //! The pipeline prints what its head says, which is what the same program prints in Python.
 
+#![cfg(feature = "std")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -5,6 +5,8 @@
 //! Descriptors are the process's, so that the tests run one at a time: see [`support::Alone`]. `net` has an end of each
 //! connection, the standard library the other.
 
+#![cfg(feature = "std")]
+
 #[path = "support/clock.rs"]
 mod clock;
 #[path = "faults/closing.rs"]

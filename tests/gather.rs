@@ -2,6 +2,8 @@
 //!
 //! `wait_scripts` explains the programs. `join` has the same engine as `gather`, and is tested for what is its own.
 
+#![cfg(feature = "std")]
+
 #[path = "support/wait_scripts/mod.rs"]
 mod wait_scripts;
 

@@ -7,6 +7,8 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_more_tasks` replays the recording of that name instead.
 
+#![cfg(feature = "std")]
+
 #[path = "support/blocks.rs"]
 mod blocks;
 #[path = "support/recorded.rs"]

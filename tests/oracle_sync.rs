@@ -7,6 +7,8 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_sync` replays the recording of that name instead.
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::env;
 use std::fs;

@@ -12,6 +12,8 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_tasks` replays the recording of that name instead.
 
+#![cfg(feature = "std")]
+
 #[path = "support/blocks.rs"]
 mod blocks;
 #[path = "support/recorded.rs"]

@@ -1,6 +1,8 @@
 //! What holds of futures, and of waiting for several, whatever happens in whatever order: each callback is called once
 //! and in its turn, each child ends, and nobody waits for what is over.
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;

@@ -9,6 +9,8 @@
 //!
 //! That every step runs in the turn in which it runs in asyncio is shown by `oracle_sync.rs`.
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;

@@ -1,6 +1,8 @@
 //! Code of the user's may call anything of ours at any moment: a callback, a coroutine, a destructor, a `Clone`, a
 //! `Debug`. Nothing of ours is borrowed then, so nothing of that panics, hangs or comes out of order.
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;

@@ -1,5 +1,7 @@
 //! Bugs that there were: each test failed before its fix.
 
+#![cfg(feature = "std")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;

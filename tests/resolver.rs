@@ -4,6 +4,8 @@
 //!
 //! These cannot arise here: a host, a port or flags of the wrong type; bytes for a host, which Rust has as text.
 
+#![cfg(feature = "std")]
+
 #[path = "resolver/connecting.rs"]
 mod connecting;
 #[path = "resolver/lookups.rs"]

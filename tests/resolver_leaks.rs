@@ -2,6 +2,8 @@
 //!
 //! One test in a process of its own: it counts descriptors.
 
+#![cfg(feature = "std")]
+
 use std::fs;
 use std::net::{self, IpAddr, SocketAddr};
 use std::time::Duration;

@@ -9,6 +9,8 @@
 //! | a negative offset or count; one that is no number | the types forbid it |
 //! | a socket that blocks, or is of datagrams | a stream is neither |
 
+#![cfg(feature = "std")]
+
 #[path = "support/loops.rs"]
 mod loops;
 #[path = "sendfile/properties.rs"]

@@ -4,6 +4,8 @@
 //! consist of. Not there: a race that is cancelled, since CPython 3.13.0 leaves its attempts behind, and we wait for
 //! them, as later releases do; and an attempt that returns though it was cancelled, which fails an assertion there.
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;

@@ -12,6 +12,8 @@
 //!
 //! That every step runs in the turn in which it runs in asyncio is shown by `oracle_sync.rs`.
 
+#![cfg(feature = "std")]
+
 #[path = "sync/barriers.rs"]
 mod barriers;
 #[path = "sync/conditions.rs"]

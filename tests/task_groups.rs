@@ -1,5 +1,7 @@
 //! `TaskGroup`: N1 to N9 of the edge cases, against what CPython 3.13 does.
 
+#![cfg(feature = "std")]
+
 #[path = "support/events.rs"]
 mod events;
 #[path = "task_groups/interrupts.rs"]

@@ -13,6 +13,8 @@
 //! | T21 | `_enter_task`, `_leave_task` | they are not public |
 //! | T22 | something else than a coroutine is given | the types forbid it |
 
+#![cfg(feature = "std")]
+
 #[path = "tasks/cancel.rs"]
 mod cancel;
 #[path = "tasks/cancel_twice.rs"]

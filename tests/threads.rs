@@ -11,6 +11,8 @@
 //!
 //! Loops here wait for real threads, but never for time: what a thread does, and when, is said by channels.
 
+#![cfg(feature = "std")]
+
 #[path = "support/clock.rs"]
 mod clock;
 #[path = "support/events.rs"]

@@ -3,6 +3,8 @@
 //! Not here: negative times, which a `Duration` cannot hold. Exceptions have no context here, only a cause (O2): what
 //! is raised at the deadline gets a `TimeoutError` for its cause where it has room for one.
 
+#![cfg(feature = "std")]
+
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/wait_scripts/mod.rs"]

@@ -10,6 +10,8 @@
 //! | E7 | the clock's resolution | a `Duration` is exact, and the wait is as long as asked for |
 //! | E8 | how large the heap may grow | counted in `allocations_loop.rs` |
 
+#![cfg(feature = "std")]
+
 use std::cell::{Cell, RefCell};
 use std::net;
 use std::rc::Rc;

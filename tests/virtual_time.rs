@@ -1,5 +1,7 @@
 //! Time that does not pass by itself, and programs in which everything waits for ever.
 
+#![cfg(feature = "std")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;

@@ -260,7 +260,7 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
 
 impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
     /// A frame whose outcome nobody takes.
-    #[cfg(feature = "std")]
+    #[cfg(feature = "event_loop")]
     pub(super) fn of(child: impl Coroutine<Yield = Yield, Input = Input> + 'static) -> Self {
         Self(Call::new(child).0)
     }

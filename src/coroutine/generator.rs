@@ -308,9 +308,9 @@ fn not_started() -> Exception {
 
 /// A second panic while one unwinds would abort the process: no user code is run then.
 fn panicking() -> bool {
-    #[cfg(feature = "std")]
+    #[cfg(feature = "event_loop")]
     return std::thread::panicking();
-    #[cfg(not(feature = "std"))]
+    #[cfg(not(feature = "event_loop"))]
     false
 }
 

@@ -34,7 +34,7 @@ use alloc::boxed::Box;
 
 mod call;
 mod combine;
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 mod convert;
 mod delegate;
 mod exception;
@@ -46,7 +46,7 @@ mod state;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
-#[cfg(feature = "std")]
+#[cfg(feature = "event_loop")]
 pub(crate) use self::convert::converted;
 pub use self::delegate::take_sent;
 #[doc(hidden)]

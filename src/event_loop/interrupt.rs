@@ -43,11 +43,11 @@ impl Interrupts {
         let handlers = &self.event_loop.0.signal_handlers;
         // Who has added a handler meanwhile keeps it.
         let is_ours =
-            handlers.borrow().get(&signal::INTERRUPT).is_some_and(|now| Rc::ptr_eq(&now.function, &self.handler));
+            handlers.borrow().get(signal::INTERRUPT).is_some_and(|now| Rc::ptr_eq(&now.function, &self.handler));
         if !is_ours {
             return false;
         }
-        let _handler = handlers.borrow_mut().remove(&signal::INTERRUPT);
+        let _handler = handlers.borrow_mut().remove(signal::INTERRUPT);
         let unseen = signal::restore(signal::INTERRUPT).unwrap_or(false);
         self.event_loop.release_signals();
         unseen

@@ -29,6 +29,7 @@
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
 //! | `guest.rs`    | life as a guest of another loop |
+//! | `identity.rs` | which loop a handle is of, for programs and for people |
 //! | `signals.rs`  | signal handlers |
 //! | `running.rs`  | which loop runs in this thread, and which is its current one |
 //! | `interrupt.rs` | Ctrl-C, while a main task runs |
@@ -36,11 +37,9 @@
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
 use core::cell::{Cell, OnceCell, RefCell};
-use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,19 +53,25 @@ use crate::task::{
     TaskFactory, callback, callback_in, spawn, spawn_with,
 };
 
+#[cfg(feature = "async_iter")]
 mod asyncgens;
+#[cfg(feature = "executor")]
 mod executors;
 mod extensions;
 mod guest;
+mod identity;
 mod interrupt;
+#[cfg(feature = "executor")]
 mod links;
 mod memory;
 mod registry;
 mod remote;
+#[cfg(feature = "executor")]
 mod remote_run;
 mod residents;
 mod run;
 mod running;
+#[cfg(feature = "executor")]
 mod shutdown;
 mod signals;
 mod spin;
@@ -74,12 +79,17 @@ mod timers;
 mod turn;
 mod watch;
 
+#[cfg(feature = "async_iter")]
 use self::asyncgens::Asyncgens;
+#[cfg(feature = "async_iter")]
 pub(crate) use self::asyncgens::LiveAsyncgen;
+#[cfg(feature = "executor")]
 use self::executors::DefaultExecutor;
+#[cfg(feature = "executor")]
 pub use self::executors::{ThreadCall, ToThread, to_thread};
 use self::extensions::Extensions;
 pub(crate) use self::interrupt::Interrupts;
+#[cfg(feature = "executor")]
 use self::links::Links;
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
 use self::registry::Registry;
@@ -90,8 +100,9 @@ pub(crate) use self::residents::Resident;
 use self::residents::Residents;
 use self::running::current;
 pub(crate) use self::running::{running, set_current};
+#[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
-use self::signals::SignalHandler;
+use self::signals::{SignalHandler, SignalHandlers};
 use self::timers::Timers;
 pub use self::timers::{CancelOnDrop, TimerHandle};
 pub use self::watch::Watched;
@@ -134,13 +145,16 @@ struct Core {
     clock_jumps: bool,
     inbox: Arc<Inbox>,
     received: Rc<Received>,
+    #[cfg(feature = "executor")]
     links: Links,
+    #[cfg(feature = "executor")]
     default_executor: DefaultExecutor,
     extensions: Extensions,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
     fd_for_hosts: OnceCell<OwnedFd>,
-    signal_handlers: RefCell<BTreeMap<i32, SignalHandler>>,
+    signal_handlers: RefCell<SignalHandlers>,
+    #[cfg(feature = "async_iter")]
     asyncgens: Asyncgens,
     residents: Residents,
     /// Taken out while the loop runs.
@@ -190,11 +204,14 @@ impl EventLoop {
             clock,
             received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
+            #[cfg(feature = "executor")]
             links: Links::default(),
+            #[cfg(feature = "executor")]
             default_executor: DefaultExecutor::default(),
             extensions: Extensions::default(),
             fd_for_hosts: OnceCell::new(),
-            signal_handlers: RefCell::new(BTreeMap::new()),
+            signal_handlers: RefCell::default(),
+            #[cfg(feature = "async_iter")]
             asyncgens: Asyncgens::default(),
             residents: Residents::default(),
             scratch: Cell::default(),
@@ -476,23 +493,5 @@ impl TaskBuilder<'_, LoopHandle> {
     {
         let Self { spawner, options } = self;
         spawn_with(&spawner.0.scheduler, coroutine, options)
-    }
-}
-
-impl PartialEq for LoopHandle {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for LoopHandle {}
-
-impl fmt::Debug for LoopHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventLoop")
-            .field("running", &self.is_running())
-            .field("closed", &self.is_closed())
-            .field("scheduler", &self.0.scheduler)
-            .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ use super::LoopHandle;
 use super::running::find_running;
 use crate::context;
 use crate::coroutine::Exception;
+#[cfg(feature = "executor")]
 use crate::executor::{Home, Threads};
 use crate::sys::Waker;
 use crate::task::{CallbackResult, Run, Scheduler, panicked};
@@ -84,6 +85,7 @@ impl Inbox {
     }
 
     /// How many threads wait for what the loop is to complete. Known where the clock jumps.
+    #[cfg(feature = "executor")]
     pub(super) fn threads(&self) -> Threads {
         let [all, for_ever] = &self.threads;
         Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }
@@ -117,6 +119,7 @@ impl Inbox {
     }
 }
 
+#[cfg(feature = "executor")]
 impl Home for Inbox {
     fn thread(&self) -> ThreadId {
         self.thread
@@ -224,6 +227,7 @@ impl RemoteHandle {
         Self(inbox)
     }
 
+    #[cfg(feature = "executor")]
     pub(super) fn home(&self) -> Arc<dyn Home> {
         Arc::clone(&self.0) as Arc<_>
     }

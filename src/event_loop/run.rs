@@ -89,7 +89,7 @@ impl LoopHandle {
             return Ok(());
         }
         let handlers = self.0.signal_handlers.take();
-        for signal in handlers.keys() {
+        for (signal, _) in &handlers.0 {
             let _ = signal::restore(*signal);
         }
         signal::release(self.0.inbox.waker().raw_fd());
@@ -100,9 +100,11 @@ impl LoopHandle {
         self.close_residents();
         self.0.registry.close();
         scheduler.drop_each(jobs);
+        #[cfg(feature = "executor")]
         scheduler.drop_each(self.0.links.close());
-        scheduler.drop_each(handlers.into_values());
+        scheduler.drop_each(handlers.0);
         scheduler.drop_each(self.0.extensions.take());
+        #[cfg(feature = "executor")]
         self.close_default_executor();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
 
 use std::rc::Rc;
+use std::vec::Vec;
 
 use super::LoopHandle;
 use crate::context::{self, Context};
@@ -15,6 +16,36 @@ pub(super) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
 pub(super) struct SignalHandler {
     pub(super) function: SignalFunction,
     pub(super) context: Option<Context>,
+}
+
+/// The handlers, in the order in which they were added: a handful, so that a list does.
+#[derive(Default)]
+pub(super) struct SignalHandlers(pub(super) Vec<(i32, SignalHandler)>);
+
+impl SignalHandlers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn get(&self, signal: i32) -> Option<&SignalHandler> {
+        self.0.iter().find(|(number, _)| *number == signal).map(|(_, handler)| handler)
+    }
+
+    /// Gives the former one.
+    pub(super) fn insert(&mut self, signal: i32, handler: SignalHandler) -> Option<SignalHandler> {
+        match self.0.iter_mut().find(|(number, _)| *number == signal) {
+            Some((_, former)) => Some(core::mem::replace(former, handler)),
+            None => {
+                self.0.push((signal, handler));
+                None
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, signal: i32) -> Option<SignalHandler> {
+        let place = self.0.iter().position(|(number, _)| *number == signal)?;
+        Some(self.0.remove(place).1)
+    }
 }
 
 impl LoopHandle {
@@ -43,7 +74,7 @@ impl LoopHandle {
 
     /// Leaves `signal` to the system's default again. `false` where it had no handler.
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
-        let removed = self.0.signal_handlers.borrow_mut().remove(&signal);
+        let removed = self.0.signal_handlers.borrow_mut().remove(signal);
         if removed.is_some() {
             let _ = signal::restore(signal);
         }

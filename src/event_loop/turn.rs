@@ -74,10 +74,16 @@ impl Core {
     /// Whether the clock is to stand still until threads have given what the loop awaits. Where one of them waits for
     /// this loop in turn, neither would go on: then it jumps. Without a deadline it has nowhere to jump; but threads that
     /// wait with a timeout go on by themselves.
+    #[cfg(feature = "executor")]
     fn is_owed(&self, has_deadline: bool) -> bool {
         let threads = self.inbox.threads();
         let waiting = if has_deadline { threads.all } else { threads.for_ever };
         waiting == 0 && self.links.wait_for_threads()
+    }
+
+    #[cfg(not(feature = "executor"))]
+    const fn is_owed(&self, _: bool) -> bool {
+        false
     }
 
     /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.
@@ -119,7 +125,7 @@ impl Core {
             return;
         }
         for signal in signal::take_pending() {
-            let handler = self.signal_handlers.borrow().get(&signal).cloned();
+            let handler = self.signal_handlers.borrow().get(signal).cloned();
             if let Some(SignalHandler { function, context }) = handler {
                 let call = move || function();
                 self.scheduler.push(callback_in(context, call) as Rc<dyn Run>);

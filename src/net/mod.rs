@@ -25,10 +25,13 @@
 mod address_error;
 mod buffer;
 mod byte_stream;
+#[cfg(feature = "resolver")]
 mod connect;
 mod datagram;
+#[cfg(feature = "resolver")]
 mod eyeballs;
 mod file_part;
+#[cfg(feature = "async_iter")]
 mod incoming;
 mod moving;
 mod operation;
@@ -41,11 +44,15 @@ mod unix;
 pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
 pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
+#[cfg(feature = "resolver")]
 pub(crate) use self::connect::Connecting;
+#[cfg(feature = "resolver")]
 pub use self::connect::{ConnectTo, connect};
 pub use self::datagram::{UdpSocket, UnixDatagram};
+#[cfg(feature = "resolver")]
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;
+#[cfg(feature = "async_iter")]
 pub use self::incoming::Incoming;
 use self::operation::Operation;
 pub use self::outgoing::Outgoing;

@@ -9,8 +9,10 @@ use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+#[cfg(feature = "async_iter")]
+use super::Incoming;
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Incoming, Operation};
+use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
@@ -109,6 +111,7 @@ impl TcpListener {
     /// event_loop.run_until_complete(TcpStream::connect(address))?;
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
+    #[cfg(feature = "async_iter")]
     pub const fn incoming(self) -> Incoming<Self> {
         Incoming::new(self)
     }

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Type};
 
+#[cfg(feature = "async_iter")]
+use super::Incoming;
 use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Incoming, Operation};
+use super::{AddressError, BACKLOG, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
@@ -83,6 +85,7 @@ impl UnixListener {
     }
 
     /// Its connections, one by one: see [`TcpListener::incoming`](super::TcpListener::incoming).
+    #[cfg(feature = "async_iter")]
     pub const fn incoming(self) -> Incoming<Self> {
         Incoming::new(self)
     }

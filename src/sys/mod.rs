@@ -20,11 +20,14 @@
 
 mod clock;
 pub(crate) mod descriptor;
+#[cfg(feature = "resolver")]
 pub(crate) mod names;
 mod selector;
+#[cfg(feature = "net")]
 pub(crate) mod sendfile;
 pub(crate) mod signal;
 pub(crate) mod signal_numbers;
+#[cfg(feature = "net")]
 pub(crate) mod socket;
 mod waker;
 

@@ -21,6 +21,7 @@ use std::string::String;
 use super::cancel::{Cancelling, cancel_waits};
 use super::schedule::panicked;
 use super::shared::{Kept, Produced, Shared, Status};
+use super::special::SpecialStep;
 use super::state::TaskState;
 use super::waits_for::Way;
 use super::{
@@ -114,28 +115,14 @@ where
         if self.state.is_done() {
             return;
         }
-        let (thrown, context) = self.state.take_throw_and_context();
-        self.state.status.set(if context.is_some() { Status::Special } else { Status::Pending });
-        if context.is_some() {
-            // Between two steps there is none.
-            drop(context::swap(context));
+        match self.state.begin_special_step() {
+            SpecialStep::Resume(sent) => self.step(sent, scheduler),
+            SpecialStep::NeverStarts(thrown) => {
+                self.discard();
+                self.end(Err(thrown));
+                context::clear();
+            }
         }
-        let waits_for = self.state.waits_for();
-        if let (Some(thrown), None) = (&thrown, &waits_for) {
-            // It has not started: there is no yield at which to raise that, so the body never runs.
-            let thrown = thrown.clone();
-            self.discard();
-            self.end(Err(thrown));
-            return context::clear();
-        }
-        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
-        let failed = waits_for.as_ref().and_then(Await::raised);
-        drop(waits_for);
-        let thrown = match (thrown, failed) {
-            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
-            (thrown, failed) => failed.or(thrown),
-        };
-        self.step(thrown.map_or(Ok(()), Err), scheduler);
     }
 
     /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
@@ -210,7 +197,7 @@ where
         let _former = self.state.set_way(Way::Nothing, None);
         self.kept.scheduler.remove(self.state.key.get());
         match outcome {
-            Ok(_) if !self.state.is_special() => self.shared().finish(outcome, || self.future()),
+            Ok(_) if !self.state.is_special() => self.shared().complete(Status::Finished, outcome, || self.future()),
             outcome => self.end_specially(outcome),
         }
     }
@@ -218,21 +205,21 @@ where
     /// Ends with an exception, or where one was to be thrown in.
     #[inline(never)]
     fn end_specially(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
-        match (outcome, self.state.take_throw()) {
+        // What nobody gets is dropped when all is done.
+        let _returned;
+        let (status, outcome) = match (outcome, self.state.take_throw()) {
             // Cancelled while it ran, for the last time: nothing was left in which to raise that.
-            (Ok(_), Some(cancelled)) => self.shared().finish_cancelled(cancelled, || self.future()),
-            (Err(raised), _) if raised.is_cancelled() => self.shared().finish_cancelled(raised, || self.future()),
-            (Err(raised), _) if raised.kind() == Kind::KeyboardInterrupt => self.end_all(raised),
-            (outcome, _) => self.shared().finish(outcome, || self.future()),
-        }
-    }
-
-    /// Ends with what is to end more than this task: the loop raises it, so that it counts as retrieved.
-    #[cold]
-    fn end_all(self: &Rc<Self>, raised: Exception) {
-        let will_be_raised = self.kept.scheduler.leave_with(raised.clone());
-        self.shared().finish(Err(raised), || self.future());
-        if will_be_raised {
+            (Ok(returned), Some(cancelled)) => {
+                _returned = returned;
+                (Status::Cancelled, Err(cancelled))
+            }
+            (Err(raised), _) if raised.is_cancelled() => (Status::Cancelled, Err(raised)),
+            (outcome, _) => (Status::Finished, outcome),
+        };
+        let ends_all = outcome.as_ref().is_err_and(|raised| self.kept.scheduler.is_ended_by(raised));
+        self.shared().complete(status, outcome, || self.future());
+        if ends_all {
+            // The loop raises it, so that it counts as retrieved.
             let _ = self.shared().raised();
         }
     }

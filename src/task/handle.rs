@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -125,7 +126,7 @@ pub(crate) trait Callback: Timed {
 }
 
 /// A callback for the ready queue, to be run in a copy of the context that is current now: one allocation
-/// where nothing is set in that.
+/// where nothing is set in that, as most programs use no context.
 pub(crate) fn callback<F, R>(callback: F) -> Rc<dyn Callback>
 where
     F: FnOnce() -> R + 'static,
@@ -141,62 +142,54 @@ where
     F: FnOnce() -> R + 'static,
     R: CallbackResult,
 {
-    let (callback, cancelled) = (Cell::new(Some(callback)), Cell::new(false));
     match context {
-        None => Rc::new(CallbackCell { within: (), callback, cancelled }),
-        Some(within) => Rc::new(CallbackCell { within, callback, cancelled }),
+        None => Rc::new(CallbackCell::new(callback)),
+        Some(context) => {
+            let callback: BoxedCallback = Box::new(move || callback().into_result());
+            let function = core::any::type_name::<F>();
+            Rc::new(CallbackInContext { context, function, callback: CallbackCell::new(callback) })
+        }
     }
 }
 
-/// `W` is the context in which it runs, or nothing: who uses no context has no word for it.
-struct CallbackCell<F, W> {
-    within: W,
+struct CallbackCell<F> {
     callback: Cell<Option<F>>,
     cancelled: Cell<bool>,
 }
 
-trait Within: 'static {
-    fn context(&self) -> Option<Context>;
-}
-
-impl Within for () {
+impl<F> CallbackCell<F> {
     #[inline(always)]
-    fn context(&self) -> Option<Context> {
-        None
+    const fn new(callback: F) -> Self {
+        Self { callback: Cell::new(Some(callback)), cancelled: Cell::new(false) }
     }
 }
 
-impl Within for Context {
-    fn context(&self) -> Option<Context> {
-        Some(self.clone())
+#[inline(always)]
+fn call<R: CallbackResult>(callback: impl FnOnce() -> R, function: &str, scheduler: &Scheduler) {
+    if let Err(raised) =
+        catch_unwind(AssertUnwindSafe(|| callback().into_result())).unwrap_or_else(|panic| Err(panicked(panic)))
+    {
+        scheduler.failed_callback(raised, function);
+    }
+    if context::is_set() {
+        context::clear();
     }
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Run for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult> Run for CallbackCell<F> {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.take() else { return };
-        if let Some(context) = self.within.context() {
-            // Between two callbacks there is none.
-            drop(context::swap(Some(context)));
-        }
-        if let Err(raised) =
-            catch_unwind(AssertUnwindSafe(|| callback().into_result())).unwrap_or_else(|panic| Err(panicked(panic)))
-        {
-            scheduler.failed_callback(raised, core::any::type_name::<F>());
-        }
-        if context::is_set() {
-            context::clear();
-        }
+        call(callback, core::any::type_name::<F>(), scheduler);
     }
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Timed for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult> Timed for CallbackCell<F> {
     fn cancelled(&self) -> bool {
         self.cancelled.get()
     }
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Callback for CallbackCell<F, W> {
+impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F> {
     fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
@@ -205,6 +198,42 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult, W: Within> Callback for Call
     }
 
     fn context(&self) -> Option<Context> {
-        self.within.context()
+        None
+    }
+}
+
+/// One that runs in a context. That is rare, and compiled once: to make both of every function would make most programs
+/// that schedule callbacks longer by code that never runs.
+struct CallbackInContext {
+    context: Context,
+    /// Its type, for people.
+    function: &'static str,
+    callback: CallbackCell<BoxedCallback>,
+}
+
+type BoxedCallback = Box<dyn FnOnce() -> Result<(), Exception>>;
+
+impl Run for CallbackInContext {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
+        let Some(callback) = self.callback.callback.take() else { return };
+        // Between two callbacks there is none.
+        drop(context::swap(Some(self.context.clone())));
+        call(callback, self.function, scheduler);
+    }
+}
+
+impl Timed for CallbackInContext {
+    fn cancelled(&self) -> bool {
+        self.callback.cancelled()
+    }
+}
+
+impl Callback for CallbackInContext {
+    fn cancel(&self) {
+        self.callback.cancel();
+    }
+
+    fn context(&self) -> Option<Context> {
+        Some(self.context.clone())
     }
 }

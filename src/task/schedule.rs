@@ -1,9 +1,12 @@
 //! All that a task or a future asks of an event loop.
 
 use core::cell::{Cell, RefCell};
+use core::cmp::Reverse;
 use core::fmt;
+use core::iter::from_fn;
 use std::borrow::Cow;
 use std::boxed::Box;
+use std::collections::BinaryHeap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -119,22 +122,28 @@ impl Scheduler {
         };
         // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
         while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut run_all)) {
-            let raised = panicked(panic);
-            match self.current() {
-                Some(task) => {
-                    self.leave(NOBODY);
-                    self.reporting(|| Rc::clone(&task).panicked(raised));
-                    task.state().keep_context();
-                }
-                None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
-            }
-            context::clear();
+            self.end_panicked(panicked(panic));
         }
         // What a destructor has set, after the step that it belongs to.
         if context::is_set() {
             context::clear();
         }
         count
+    }
+
+    /// Ends the task whose step has panicked, if it was one's.
+    #[cold]
+    #[inline(never)]
+    fn end_panicked(&self, raised: Exception) {
+        match self.current() {
+            Some(task) => {
+                self.leave(NOBODY);
+                self.reporting(|| Rc::clone(&task).panicked(raised));
+                task.state().keep_context();
+            }
+            None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
+        }
+        context::clear();
     }
 
     /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
@@ -154,6 +163,11 @@ impl Scheduler {
         let is_first = first.is_none();
         self.leaving.set(first.or(Some(raised)));
         is_first
+    }
+
+    /// Whether that is to end more than what has raised it, and the loop raises it now in its place.
+    pub(super) fn is_ended_by(&self, raised: &Exception) -> bool {
+        raised.kind() == Kind::KeyboardInterrupt && self.leave_with(raised.clone())
     }
 
     /// What the loop is to raise, now that it returns.
@@ -198,17 +212,29 @@ impl Scheduler {
     }
 
     /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
+    #[inline(never)]
     pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
-        for value in values {
-            self.reporting(|| drop(value));
-        }
+        let mut values = values.into_iter();
+        // One boundary for all: the rest goes on behind one that panics.
+        while !self.is_quiet(&mut || {
+            for value in values.by_ref() {
+                drop(value);
+            }
+        }) {}
     }
 
     /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
     fn reporting(&self, dropping: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
-            self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
-        }
+        let mut dropping = Some(dropping);
+        self.is_quiet(&mut || dropping.take().map_or((), |dropping| dropping()));
+    }
+
+    /// The same; whether it did not panic. It is compiled once, whatever is dropped.
+    #[inline(never)]
+    fn is_quiet(&self, dropping: &mut dyn FnMut()) -> bool {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) else { return true };
+        self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
+        false
     }
 
     /// Keeps a task alive until [`remove`](Self::remove).
@@ -229,9 +255,10 @@ impl Scheduler {
 
     /// Every task that has not ended, oldest first.
     pub(crate) fn live_tasks(&self) -> Vec<Rc<dyn Erased>> {
-        let mut tasks: Vec<_> = self.tasks.borrow().iter().map(|(_, task)| Rc::clone(task)).collect();
-        tasks.sort_by_key(|task| task.state().number());
-        tasks
+        let tasks = self.tasks.borrow();
+        // A heap in place of a sort, of which every program would carry 9 KB.
+        let mut oldest: BinaryHeap<_> = tasks.iter().map(|(key, task)| (Reverse(task.state().number()), key)).collect();
+        from_fn(|| oldest.pop()).map(|(_, key)| Rc::clone(&tasks[key])).collect()
     }
 
     /// The task whose step runs now.
@@ -298,7 +325,7 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     pub(crate) fn failed_callback(&self, raised: Exception, callback: &str) {
-        if raised.kind() == Kind::KeyboardInterrupt && self.leave_with(raised.clone()) {
+        if self.is_ended_by(&raised) {
             return;
         }
         self.report(ErrorContext::new("Exception in callback").caused_by(raised).about(callback));

@@ -264,13 +264,21 @@ impl<T: 'static> Shared<'_, T> {
     }
 
     #[inline]
-    fn complete(self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
+    pub(super) fn complete(self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         let failed = outcome.is_err();
         self.status.set(status);
         match self.kept.content.replace(Content::Outcome(outcome)) {
             Content::Waiters(Waiters::Task(task)) => self.wake(task, failed),
             Content::Waiters(Waiters::None) => {}
-            others => self.queue_all(others, failed, this),
+            others => self.queue_all(others, failed, &this),
+        }
+    }
+
+    /// Apart, and of any `this`, so that it is compiled for a result and not for each task that gives one.
+    #[inline(never)]
+    fn queue_all(self, waiters: Content<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
+        if let Content::Waiters(Waiters::Several(waiters)) = waiters {
+            waiters.into_iter().for_each(|waiter| self.queue(waiter, may_have_failed, this));
         }
     }
 
@@ -293,7 +301,7 @@ impl<T: 'static> Shared<'_, T> {
 
     pub(super) fn add(self, waiter: impl FnOnce(CallbackId) -> Waiter<T>, this: impl Fn() -> Future<T>) -> CallbackId {
         if self.done() {
-            self.queue(waiter(CallbackId::QUEUED), true, this);
+            self.queue(waiter(CallbackId::QUEUED), true, &this);
             return CallbackId::QUEUED;
         }
         self.push(self.kept.content.replace(Content::NOTHING), waiter)
@@ -355,14 +363,7 @@ impl<T: 'static> Shared<'_, T> {
         self.kept.scheduler.push(task);
     }
 
-    #[inline(never)]
-    fn queue_all(self, waiters: Content<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
-        if let Content::Waiters(Waiters::Several(waiters)) = waiters {
-            waiters.into_iter().for_each(|waiter| self.queue(waiter, may_have_failed, &this));
-        }
-    }
-
-    fn queue(self, waiter: Waiter<T>, may_have_failed: bool, this: impl Fn() -> Future<T>) {
+    fn queue(self, waiter: Waiter<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.wake(task, may_have_failed),
             Waiter::Notice(_, notice) => self.queue_callback(None, notice),

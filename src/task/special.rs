@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use super::cell::TaskCell;
 use super::schedule::panicked;
+use super::shared::Status;
 use super::state::TaskState;
-use super::{Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
+use super::{Await, Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
 use crate::context::{self, Context};
 use crate::coroutine::Exception;
 
@@ -60,9 +61,37 @@ where
     }
 }
 
+/// What a step does that is not like others.
+pub(super) enum SpecialStep {
+    Resume(Result<(), Exception>),
+    /// It has not started: there is no yield at which to raise that, so the body never runs.
+    NeverStarts(Exception),
+}
+
 impl TaskState {
+    /// Enters the context, and says what the step is to do. Here, so that it is compiled once for all tasks.
+    #[inline(never)]
+    pub(super) fn begin_special_step(&self) -> SpecialStep {
+        let (thrown, context) = self.take_throw_and_context();
+        self.status.set(if context.is_some() { Status::Special } else { Status::Pending });
+        if context.is_some() {
+            // Between two steps there is none.
+            drop(context::swap(context));
+        }
+        // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
+        let failed = match (self.waits_for(), &thrown) {
+            (None, Some(thrown)) => return SpecialStep::NeverStarts(thrown.clone()),
+            (waits_for, _) => waits_for.as_ref().and_then(Await::raised),
+        };
+        let thrown = match (thrown, failed) {
+            (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),
+            (thrown, failed) => failed.or(thrown),
+        };
+        SpecialStep::Resume(thrown.map_or(Ok(()), Err))
+    }
+
     /// Takes out what the next step is to throw in, and gives the context in which it runs.
-    pub(super) fn take_throw_and_context(&self) -> (Option<Exception>, Option<Context>) {
+    fn take_throw_and_context(&self) -> (Option<Exception>, Option<Context>) {
         let Some(mut rare) = self.rare.take() else { return (None, None) };
         let both = (rare.throw.take(), rare.context.clone());
         self.rare.set(Some(rare));

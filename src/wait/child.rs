@@ -8,6 +8,7 @@ use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
 
+#[cfg(feature = "wait")]
 use super::{Gather, Shield};
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::{LoopHandle, running};
@@ -111,12 +112,15 @@ where
     if let Some(task) = any.downcast_ref::<Task<C::Return>>() {
         return Some(Child { future: Future::clone(task), outcome: outcome_of_task::<C> });
     }
+    #[cfg(feature = "wait")]
     if let Some(shield) = any.downcast_ref::<Shield<C::Return>>() {
         return Some(Child { future: Future::clone(shield), outcome: shield.how() });
     }
-    let gather = any.downcast_ref::<Gather<C::Return>>().map(|gather| &**gather);
-    let moved = gather.or_else(|| any.downcast_ref::<Join<C::Return>>().map(Join::future));
-    moved.map(|future| Child::moving(future.clone()))
+    #[cfg(feature = "wait")]
+    if let Some(gather) = any.downcast_ref::<Gather<C::Return>>() {
+        return Some(Child::moving(Future::clone(gather)));
+    }
+    any.downcast_ref::<Join<C::Return>>().map(|join| Child::moving(join.future().clone()))
 }
 
 fn outcome_of_future<C>(future: &Future<C::Return>) -> Result<C::Return, Exception>

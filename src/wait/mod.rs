@@ -22,36 +22,60 @@
 //!
 //! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups,staggered}.py` of CPython 3.13, for the behaviour and the order of events.
 
+#[cfg(feature = "wait")]
 mod as_completed;
 mod child;
+#[cfg(feature = "wait")]
 mod exceptions;
+#[cfg(feature = "wait")]
 mod gather;
+#[cfg(feature = "wait")]
 mod group_scope;
+#[cfg(feature = "wait")]
 mod join;
 mod run;
+#[cfg(feature = "wait")]
 mod several;
+#[cfg(feature = "wait")]
 mod shield;
+#[cfg(feature = "wait")]
 mod staggered;
+#[cfg(feature = "wait")]
 mod task_group;
+#[cfg(feature = "wait")]
 mod timeout;
+#[cfg(feature = "wait")]
 mod wait_for;
 
+#[cfg(feature = "wait")]
 pub use self::as_completed::{AsCompleted, NextCompleted, NextFuture, as_completed};
+#[cfg(feature = "wait")]
 pub use self::exceptions::ExceptionGroup;
+#[cfg(feature = "wait")]
 pub use self::gather::{Gather, GatherAll, gather, gather_all};
+#[cfg(feature = "wait")]
 pub use self::group_scope::GroupScope;
+#[cfg(feature = "wait")]
 pub use self::join::{JoinTuple, join};
+#[cfg(feature = "wait")]
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
+#[cfg(feature = "wait")]
 pub use self::shield::{Shield, shield};
+#[cfg(feature = "wait")]
 pub use self::staggered::{Raced, StaggeredRace, staggered_race};
+#[cfg(feature = "wait")]
 pub use self::task_group::{GroupExit, TaskGroup, task_group};
+#[cfg(feature = "wait")]
 pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
+#[cfg(feature = "wait")]
 pub use self::wait_for::{WaitFor, wait_for};
 pub use crate::task::AnyFuture;
 
+#[cfg(feature = "wait")]
 use crate::coroutine::{Exception, Kind};
 
 /// What a coroutine raises that is resumed after its end.
+#[cfg(feature = "wait")]
 #[cold]
 fn reused() -> Exception {
     Exception::message(Kind::RuntimeError, "cannot reuse already awaited coroutine")

@@ -205,7 +205,9 @@ pub const VIEWS: &[View] = &[
         name: "footprint",
         title: "The echo server, built from nothing",
         note: "Seconds of `cargo build` and `cargo build --release` with nothing built before; crates, of which the \
-               library is one; the stripped program with `lto = \"fat\"` and one codegen unit, in bytes.",
+               library is one; the stripped program with `lto = \"fat\"` and one codegen unit, in bytes. Each \
+               program asks for the features that it uses, and nothing is built incrementally, as no library from a \
+               registry is.",
         columns: &[
             column("debug", "seconds", "debug, s"),
             column("release", "seconds", "release, s"),
