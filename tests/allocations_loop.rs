@@ -140,6 +140,20 @@ fn a_thousand_tasks_at_once_allocate_once_each() {
     assert_eq!((made, alive()), (1000, before));
 }
 
+#[test]
+fn what_a_rush_took_is_given_back_when_it_is_over() {
+    let event_loop = test_loop();
+    let turns = |count| (0..count).for_each(|_| event_loop.run_once().expect("nothing fails"));
+    let rush = || (0..100_000).for_each(|_| drop(event_loop.call_soon(|| ()).expect("the loop is open")));
+    turns(3);
+    let before = counting::bytes();
+    rush();
+    turns(1);
+    assert!(counting::bytes() - before > 1_000_000, "it may go on");
+    turns(3);
+    assert!(counting::bytes() - before < 100_000, "{}", counting::bytes() - before);
+}
+
 /// Lets the others run once.
 fn yields_once() -> impl Awaitable<Return = ()> {
     innermost::from_iter(std::iter::once(Await::NextTurn))

@@ -62,6 +62,9 @@ const NOBODY: u32 = u32::MAX;
 /// a peer that never stops sending gets 2 MiB a turn.
 const BUDGET: u32 = 32;
 
+/// For how many the ready queue keeps memory, whatever comes.
+const KEPT: usize = 1024;
+
 impl Scheduler {
     pub(crate) fn new() -> Self {
         Self {
@@ -127,6 +130,10 @@ impl Scheduler {
         // What a destructor has set, after the step that it belongs to.
         if context::is_set() {
             context::clear();
+        }
+        if batch.capacity() > KEPT && batch.capacity() / 8 > count {
+            // There was a rush, and it is over.
+            batch.shrink_to(KEPT);
         }
         count
     }
