@@ -131,9 +131,8 @@ impl Scheduler {
         if context::is_set() {
             context::clear();
         }
-        if batch.capacity() > KEPT && batch.capacity() / 8 > count {
-            // There was a rush, and it is over.
-            batch.shrink_to(KEPT);
+        if batch.capacity() > KEPT {
+            give_back(batch, count);
         }
         count
     }
@@ -351,6 +350,15 @@ impl Scheduler {
             default_handler(&context);
             default_handler(&ErrorContext::new("Unhandled error in exception handler").caused_by(panicked(panic)));
         }
+    }
+}
+
+/// Gives back what a rush took, when it is over.
+#[cold]
+#[inline(never)]
+fn give_back(batch: &mut Vec<Rc<dyn Run>>, used: usize) {
+    if batch.capacity() / 8 > used {
+        batch.shrink_to(KEPT);
     }
 }
 
