@@ -33,6 +33,7 @@ fn run() -> Result<(), Failure> {
         print!("{HELP}");
         return Ok(());
     }
+    measure::check(&options)?;
     // Cargo sets this for the runner alone: what is built and started is not to see it.
     env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     println!("{}", machine::description());

@@ -54,7 +54,7 @@ impl Options {
                 "--quick" => quick = true,
                 "--help" | "-h" => help = true,
                 "--rounds" => rounds = Some(positive(&value()?)?),
-                "--secs" => seconds = Some(positive(&value()?)?),
+                "--secs" => seconds = Some(seconds_of(&value()?)?),
                 "--peers" => peers = list(&value()?),
                 "--cases" => cases = list(&value()?),
                 option if option.starts_with('-') => return Err(format!("{option} is no option: see --help").into()),
@@ -85,6 +85,12 @@ impl Options {
 fn list(text: &str) -> Vec<String> {
     // Names of peers have commas in them, with a space after.
     text.replace(", ", "\0").split(',').map(|name| name.replace('\0', ", ")).collect()
+}
+
+/// A day at most: turns are counted.
+fn seconds_of(text: &str) -> Result<f64, Failure> {
+    let seconds = positive(text)?;
+    if seconds <= 86_400.0 { Ok(seconds) } else { Err(format!("{text:?} s are more than a day").into()) }
 }
 
 fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Result<T, Failure> {
@@ -128,6 +134,8 @@ mod tests {
             ("--rounds", "value"),
             ("--rounds 0", "above 0"),
             ("--secs x", "\"x\""),
+            ("--secs nan", "above 0"),
+            ("--secs inf", "more than a day"),
         ] {
             assert!(parse(text).unwrap_err().to_string().contains(word), "{text}");
         }

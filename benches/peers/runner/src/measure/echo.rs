@@ -12,7 +12,7 @@ use crate::process::{Dialog, Server, Words, on_core, run};
 use crate::{Failure, machine};
 
 /// Connections, and bytes a message.
-const CASES: &[(u32, u32)] =
+pub(super) const CASES: &[(u32, u32)] =
     &[(1, 64), (50, 64), (1000, 64), (8000, 64), (1, 4096), (50, 4096), (1000, 4096), (8000, 4096)];
 
 /// From so many connections on, the server's memory is told apart from noise.

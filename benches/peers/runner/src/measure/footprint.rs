@@ -13,10 +13,11 @@ use crate::process::last_words;
 use crate::results::Record;
 use crate::{Failure, peers};
 
-const SERVERS: &[(&str, &str)] = &[("innermost", "echo-innermost"), ("tokio", "echo-tokio"), ("smol", "echo-smol")];
+pub(super) const SERVERS: &[(&str, &str)] =
+    &[("innermost", "echo-innermost"), ("tokio", "echo-tokio"), ("smol", "echo-smol")];
 
 /// As Cargo builds if nobody says anything; as one builds who wants it small and fast.
-const PROFILES: &[(&str, &[&str])] = &[
+pub(super) const PROFILES: &[(&str, &[&str])] = &[
     ("debug", &[]),
     (
         "release",

@@ -10,7 +10,7 @@ use crate::results::Record;
 
 /// Those whose instructions do not depend on what time it is: no timer fires. What a program does in several parts is
 /// counted as one: a timer is set and cancelled, a task is parked and woken.
-const BENCHES: &[&str] = &[
+pub(super) const BENCHES: &[&str] = &[
     "spawn_one",
     "spawn_batch",
     "yield_one",

@@ -8,26 +8,91 @@ mod programs;
 mod syscalls;
 mod turns;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::slice;
 use std::time::Instant;
 
+use self::echo::Case;
 use crate::build::Built;
 use crate::machine;
-use crate::options::Options;
+use crate::options::{Options, WORKLOADS};
 use crate::peers::{self, Peer};
 use crate::results::{LeftOut, Line, Log, Record};
 use crate::{Failure, process};
 
-/// Measures one workload, and keeps what it gave.
-pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), Failure> {
+/// The peers of a workload, and its cases: what can be asked for.
+fn names(workload: &str) -> (Vec<&'static str>, Vec<String>) {
+    let strings = |names: &[&str]| names.iter().map(|name| (*name).to_string()).collect();
+    let cases = match workload {
+        "echo" => echo::CASES.iter().map(|&case| Case::from(case).name()).collect(),
+        "syscalls" => syscalls::CASES.iter().map(|&case| Case::from(case).name()).collect(),
+        "tasks" => strings(peers::TASK_BENCHES),
+        "instructions" => strings(instructions::BENCHES),
+        "generators" => strings(peers::GENERATOR_BENCHES),
+        _ => footprint::PROFILES.iter().map(|(name, _)| (*name).to_string()).collect(),
+    };
     let peers = match workload {
+        "footprint" => footprint::SERVERS.iter().map(|(name, _)| *name).collect(),
+        _ => peers_of(workload).iter().map(|peer| peer.name).collect(),
+    };
+    (peers, cases)
+}
+
+fn peers_of(workload: &str) -> &'static [Peer] {
+    match workload {
         "echo" | "syscalls" => peers::ECHO,
         "tasks" | "instructions" => peers::TASKS,
         "generators" => peers::GENERATORS,
         _ => &[],
+    }
+}
+
+/// Whether all that was asked for is there: a name that is mistyped would measure nothing, and put that in the place of
+/// what was measured before.
+///
+/// # Errors
+///
+/// The first name that no workload knows, and those that are known.
+pub fn check(options: &Options) -> Result<(), Failure> {
+    let (mut peers, mut cases) = (Vec::new(), Vec::new());
+    for workload in WORKLOADS {
+        let names = names(workload);
+        peers.extend(names.0.into_iter().map(String::from));
+        cases.extend(names.1);
+    }
+    let distinct = |names: &mut Vec<String>| {
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
     };
+    distinct(&mut peers);
+    distinct(&mut cases);
+    for wanted in &options.peers {
+        if !peers.iter().any(|peer| peers::is_wanted(peer, slice::from_ref(wanted))) {
+            return Err(format!("{wanted:?} is no peer; there are {}", peers.join("; ")).into());
+        }
+    }
+    match options.cases.iter().find(|wanted| !cases.contains(wanted)) {
+        Some(wanted) => Err(format!("{wanted:?} is no case; there are {}", cases.join(", ")).into()),
+        None => Ok(()),
+    }
+}
+
+/// Whether a workload has anything of what was asked for.
+fn has_any(workload: &str, options: &Options) -> bool {
+    let (peers, cases) = names(workload);
+    peers.iter().any(|peer| peers::is_wanted(peer, &options.peers)) && cases.iter().any(|case| options.wants(case))
+}
+
+/// Measures one workload, and keeps what it gave.
+pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), Failure> {
+    let peers = peers_of(workload);
     println!("\n== {workload}");
+    if !has_any(workload, options) {
+        println!("has nothing of what was asked for: what was measured before stays");
+        return Ok(());
+    }
     let wanted: Vec<_> = peers.iter().filter(|peer| peers::is_wanted(peer.name, &options.peers)).collect();
     let built = Built::new(&wanted)?;
     let quick = if options.quick { ": a quick run, of which the figures say little" } else { "" };
@@ -144,5 +209,36 @@ impl Drop for Run<'_> {
     fn drop(&mut self) {
         self.end_progress();
         println!("{}: {} measurements in {:.0} s", self.workload, self.made, self.since.elapsed().as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(text: &str) -> Options {
+        Options::parse(text.split_whitespace().map(String::from)).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_knows_is_named_with_what_there_is() {
+        for (text, wrong, known) in [
+            ("tasks --peers nope", "\"nope\" is no peer", "tokio, LocalSet; "),
+            ("--cases 50x64,nope", "\"nope\" is no case", "spawn_one, "),
+            ("--cases 50x65", "\"50x65\"", "50x64"),
+        ] {
+            let error = check(&options(text)).unwrap_err().to_string();
+            assert!(error.contains(wrong) && error.contains(known), "{error}");
+        }
+        check(&options("--peers tokio,bound,monoio --cases 50x64,depth,release_lto")).unwrap();
+        check(&options("")).unwrap();
+    }
+
+    #[test]
+    fn a_workload_without_what_was_asked_for_is_not_measured() {
+        let folder = std::env::temp_dir().join(format!("peers-nothing-{}", std::process::id()));
+        measure("generators", &options("--cases 50x64"), &folder).unwrap();
+        measure("tasks", &options("--peers corosensei"), &folder).unwrap();
+        assert!(!folder.exists(), "what was measured before was put away");
     }
 }

@@ -10,7 +10,7 @@ use super::{Run, Startable};
 use crate::Failure;
 use crate::results::Record;
 
-const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
+pub(super) const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
 /// Few messages, and many. The client ends within a message a connection of what it is told.
 const ALONE: (u64, u64) = (1_000, 3_000);
 const TOGETHER: (u64, u64) = (2_000, 12_000);
