@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,17 @@ pub fn run(words: &[String], limit: Duration) -> Result<Output, Failure> {
     Ok(output)
 }
 
+/// Has a command end when we do, though we be ended without a word, where there is something that sees to it. (Ctrl-C
+/// goes to all of us anyway.)
+fn tied(words: &[String]) -> Words {
+    static TIE: LazyLock<Words> = LazyLock::new(|| {
+        let tie: Words = ["setpriv", "--pdeathsig", "TERM"].map(String::from).into();
+        let tried = command(&[tie.as_slice(), &["true".into()]].concat()).stderr(Stdio::null()).status();
+        if tried.is_ok_and(|status| status.success()) { tie } else { Words::new() }
+    });
+    [TIE.as_slice(), words].concat()
+}
+
 /// A server that runs.
 pub struct Server {
     child: Child,
@@ -69,7 +81,7 @@ impl Server {
     /// Starts one, and waits until it says that clients may come.
     pub fn start(words: &[String]) -> Result<Self, Failure> {
         let files = Files::new();
-        let started = command(words).stdout(Stdio::piped()).stderr(File::create(&files.stderr)?).spawn();
+        let started = command(&tied(words)).stdout(Stdio::piped()).stderr(File::create(&files.stderr)?).spawn();
         let mut child = started.map_err(|error| format!("{}: {error}", words[0]))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("it is a pipe")).read_line(&mut line)?;
@@ -245,6 +257,17 @@ mod tests {
     fn a_server_that_does_not_announce_itself_has_not_started() {
         let error = Server::start(&words("echo no port >&2")).err().unwrap();
         assert!(error.to_string().ends_with("no port"), "{error}");
+    }
+
+    #[test]
+    fn a_server_does_not_outlive_who_started_it() {
+        if tied(&[]).is_empty() {
+            return; // there is nothing here that sees to it
+        }
+        // A thread stands for the runner: what a server is tied to is the thread that started it.
+        let started = thread::spawn(|| Server::start(&words("echo READY $$; exec sleep 1000"))).join();
+        let mut server = started.unwrap().unwrap();
+        assert!(!server.child.wait().unwrap().success());
     }
 
     #[test]
