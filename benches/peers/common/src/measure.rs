@@ -94,6 +94,7 @@ impl Default for Chance {
 
 impl Chance {
     #[inline]
+    #[expect(clippy::should_implement_trait, reason = "it never ends")]
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

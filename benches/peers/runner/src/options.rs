@@ -23,7 +23,7 @@ No workload: all of the first six. What is measured is kept in benches/peers/res
     --quick            a round, short, to see that everything runs: the figures say little
     --rounds N         how often each is measured (5)
     --secs S           how long an echo server is measured in a round (2), in turns of a fifth of a second
-    --peers A,B        only these: names as in the tables, or their first word (tokio, innermost, bound)
+    --peers A,B        only these: names, or their first word (tokio, innermost, bound); one that is none lists them
     --cases A,B        only these: 50x64 (connections x bytes), spawn_one, depth
     --help
 ";

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,11 +80,24 @@ pub struct Server {
 impl Server {
     /// Starts one, and waits until it says that clients may come.
     pub fn start(words: &[String]) -> Result<Self, Failure> {
+        Self::start_within(words, Duration::from_secs(60))
+    }
+
+    fn start_within(words: &[String], limit: Duration) -> Result<Self, Failure> {
         let files = Files::new();
         let started = command(&tied(words)).stdout(Stdio::piped()).stderr(File::create(&files.stderr)?).spawn();
         let mut child = started.map_err(|error| format!("{}: {error}", words[0]))?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("it is a pipe")).read_line(&mut line)?;
+        let mut from = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let (sender, heard) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            sender.send(from.read_line(&mut line).map(|_| line))
+        });
+        let Ok(line) = heard.recv_timeout(limit) else {
+            end(&mut child);
+            return Err(format!("has not said that it is ready after {} s", limit.as_secs_f32()).into());
+        };
+        let line = line?;
         let process = line.strip_prefix("READY ").and_then(|process| process.trim().parse().ok());
         let Some(process) = process else {
             end(&mut child);
@@ -257,6 +270,12 @@ mod tests {
     fn a_server_that_does_not_announce_itself_has_not_started() {
         let error = Server::start(&words("echo no port >&2")).err().unwrap();
         assert!(error.to_string().ends_with("no port"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+        let error = Server::start_within(&words("exec sleep 1000"), Duration::ZERO).err().unwrap();
+        assert_eq!(error.to_string(), "has not said that it is ready after 0 s");
     }
 
     #[test]
