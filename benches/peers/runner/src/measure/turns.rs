@@ -13,6 +13,7 @@ use crate::Failure;
 use crate::peers::{BOUND, OURS};
 use crate::process::{Dialog, Server};
 use crate::results::{DISTURBED, Record, calm};
+use crate::spread::Spread;
 
 /// Those who take turns with each other.
 pub(super) struct Group<'a> {
@@ -119,8 +120,9 @@ fn figures_of_all(slices: &[Slice], connections: u32) -> Vec<(&'static str, f64)
     figures
 }
 
+/// The median: who has two turns without a break has no time between them of which to say anything.
 fn idle_load(slices: &[Slice]) -> f64 {
-    slices.iter().map(|slice| slice.idle_load).sum::<f64>() / slices.len().max(1) as f64
+    Spread::of(slices.iter().map(|slice| slice.idle_load)).map_or(0.0, |spread| spread.median)
 }
 
 /// From such a share of its time on, a server that has nothing to do takes from those who have.
@@ -304,6 +306,13 @@ mod tests {
         assert_eq!(figure(&slices[1..2], 1, "p50_us"), Some(0.05), "where there is no other");
         assert_eq!(figure(&slices, 1, "idle_load"), Some(0.5));
         assert_eq!((figure(&slices, 1, "bytes"), figure(&slices, MANY, "bytes")), (None, Some(300.0)));
+    }
+
+    #[test]
+    fn a_server_that_has_two_turns_without_a_break_is_no_busy_one() {
+        let loads = [0.001, 4.5, 0.002].map(|idle_load| Slice { idle_load, ..Slice::default() });
+        assert_eq!(idle_load(&loads), 0.002);
+        assert_eq!(idle_load(&[]), 0.0);
     }
 
     #[test]
