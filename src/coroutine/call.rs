@@ -19,7 +19,6 @@ use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
 use super::delegate::without_stop_iteration;
-use super::frames::reused;
 use super::{Coroutine, Exception, Resumed, State, Step};
 
 /// A child to delegate to at the same cost whatever the depth.
@@ -122,7 +121,7 @@ impl<C: Coroutine + 'static> Coroutine for Call<C> {
         match self.0.outcome.take() {
             Some(outcome) => outcome.map(Step::Return),
             None if self.is_given_away() => Err(no_driver()),
-            None if self.0.coroutine.borrow().is_none() => Err(reused()),
+            None if self.0.coroutine.borrow().is_none() => Err(Exception::reused()),
             None => Ok(Step::Delegate(Frame(Rc::clone(&self.0) as Rc<_>))),
         }
     }

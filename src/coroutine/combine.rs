@@ -96,7 +96,7 @@ where
     #[inline(always)]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         let returned = yield_from!(self.child, sent)?;
-        self.f.take().map(|f| Step::Return(f(returned))).ok_or_else(super::frames::reused)
+        self.f.take().map(|f| Step::Return(f(returned))).ok_or_else(Exception::reused)
     }
 
     fn state(&self) -> State<'_> {
@@ -122,7 +122,7 @@ where
     #[inline(always)]
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         let returned = yield_from!(self.child, sent)?;
-        let f = self.f.take().ok_or_else(super::frames::reused)?;
+        let f = self.f.take().ok_or_else(Exception::reused)?;
         f(returned).map(Step::Return)
     }
 
@@ -154,7 +154,7 @@ where
             match &mut self.0 {
                 ThenState::First(first, f) => {
                     let returned = yield_from!(first, sent)?;
-                    let f = f.take().ok_or_else(super::frames::reused)?;
+                    let f = f.take().ok_or_else(Exception::reused)?;
                     self.0 = ThenState::Second(f(returned));
                 }
                 ThenState::Second(second) => return yield_from!(second, sent).map(Step::Return),
@@ -189,7 +189,7 @@ where
     fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Resumed<Self> {
         match yield_from!(self.child, sent) {
             Err(raised) if !raised.is_generator_exit() => {
-                let f = self.f.take().ok_or_else(super::frames::reused)?;
+                let f = self.f.take().ok_or_else(Exception::reused)?;
                 f(raised).map(Step::Return)
             }
             outcome => outcome.map(Step::Return),

@@ -152,6 +152,13 @@ impl Exception {
         Self::message(Kind::RuntimeError, text)
     }
 
+    /// What a coroutine raises that is resumed after its end.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn reused() -> Self {
+        Self::runtime("cannot reuse already awaited coroutine")
+    }
+
     /// The same as [`message`](Self::message), raised because of another exception: what [`cause`](Self::cause) gives.
     pub fn caused_by(kind: Kind, text: impl Into<Cow<'static, str>>, cause: Self) -> Self {
         Self::raised(kind, Payload::Message(text.into()), Some(cause))

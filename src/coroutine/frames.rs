@@ -328,12 +328,7 @@ impl<C: Coroutine> Driver<C> {
 #[cold]
 #[inline(never)]
 fn ended_before<Input>(_sent: Result<Input, Exception>) -> Exception {
-    reused()
-}
-
-#[cold]
-pub(super) fn reused() -> Exception {
-    Exception::runtime("cannot reuse already awaited coroutine")
+    Exception::reused()
 }
 
 /// Tells the compiler that the branch it stands in is not the usual one, so that a yield is a comparison and no jump

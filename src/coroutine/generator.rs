@@ -21,7 +21,6 @@ use core::fmt;
 use core::mem;
 
 use super::delegate::exit_ignored;
-use super::frames::reused;
 use super::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// Drives a coroutine by hand.
@@ -281,7 +280,7 @@ impl<C: Coroutine> Coroutine for Generator<C> {
         match resumed {
             Ok(yielded) => Ok(Step::Yield(yielded)),
             Err(Stop::Returned(returned)) => Ok(Step::Return(returned)),
-            Err(Stop::Exhausted) => Err(reused()),
+            Err(Stop::Exhausted) => Err(Exception::reused()),
             Err(Stop::Raised(raised)) => Err(raised),
         }
     }

@@ -30,7 +30,7 @@ impl<Yield, Input: Default, Return> Coroutine for Ready<Yield, Input, Return> {
 
     fn resume(&mut self, sent: Result<Input, Exception>) -> Resumed<Self> {
         sent?;
-        self.value.take().map(Step::Return).ok_or_else(super::frames::reused)
+        self.value.take().map(Step::Return).ok_or_else(Exception::reused)
     }
 }
 
@@ -76,7 +76,7 @@ where
             }
             self.made = Some(make());
         }
-        self.made.as_mut().ok_or_else(super::frames::reused)?.resume(sent)
+        self.made.as_mut().ok_or_else(Exception::reused)?.resume(sent)
     }
 
     fn state(&self) -> State<'_> {

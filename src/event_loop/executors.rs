@@ -194,7 +194,7 @@ impl<T: Send + 'static> Coroutine for ToThread<T> {
             self.0 = Phase::Called(running()?.run_in_executor(None, function)?);
         }
         let Phase::Called(call) = &mut self.0 else {
-            return Err(Exception::runtime("cannot reuse already awaited coroutine"));
+            return Err(Exception::reused());
         };
         let called = yield_from!(call, sent);
         self.0 = Phase::Over;

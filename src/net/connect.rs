@@ -182,7 +182,7 @@ impl<S: AsFd + From<Socket> + 'static> Coroutine for Connecting<S> {
                     self.0 = Phase::Over;
                     return connected.map(Step::Return);
                 }
-                Phase::Over => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
+                Phase::Over => return Err(Exception::reused()),
             }
         }
     }

@@ -151,7 +151,7 @@ where
                         None => Err(ConnectError::of(failures)),
                     };
                 }
-                Phase::Over => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
+                Phase::Over => return Err(Exception::reused()),
             }
         }
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{PutError, Queue, QueueShutDown};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::sync::{Phase, reused};
+use crate::sync::Phase;
 use crate::task::Await;
 
 /// What [`Queue::put`] makes.
@@ -68,7 +68,7 @@ impl<T> Coroutine for Put<T> {
                 return Err(raised);
             }
         }
-        let item = self.item.take().ok_or_else(reused)?;
+        let item = self.item.take().ok_or_else(Exception::reused)?;
         match self.queue.put_nowait(item) {
             Ok(()) => Ok(Step::Return(())),
             Err(PutError::Full(item)) => {

@@ -123,7 +123,7 @@ impl<T> Coroutine for Lookup<T> {
             Phase::Asked(answer) => yield_from!(answer, sent),
             _ => take_sent(&mut sent).and_then(|()| match mem::replace(&mut self.0, Phase::Over) {
                 Phase::Known(outcome) => outcome,
-                _ => Err(Exception::runtime("cannot reuse already awaited coroutine")),
+                _ => Err(Exception::reused()),
             }),
         };
         self.0 = Phase::Over;

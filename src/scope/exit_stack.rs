@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::{AsyncContextManager, Exited, Progress, reused, runtime};
+use super::{AsyncContextManager, Exited, Progress};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
 use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
@@ -125,7 +125,7 @@ impl AsyncContextManager for ExitStack {
                 leaving.raise(panic);
             }
         }
-        let left = self.leaving.take().ok_or_else(|| runtime("the stack is left already"))?;
+        let left = self.leaving.take().ok_or_else(|| Exception::runtime("the stack is left already"))?;
         match left.raised {
             Some(other) if left.replaced => Err(other),
             None if raised.is_some() => Ok(Step::Return(Exited::Suppress)),
@@ -222,9 +222,9 @@ impl<M: AsyncContextManager + 'static> Coroutine for EnterStack<M> {
     type Return = M::Value;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        let manager = self.manager.as_mut().ok_or_else(reused)?;
+        let manager = self.manager.as_mut().ok_or_else(Exception::reused)?;
         let entered = yield_from!(manager.enter(), sent);
-        let manager = self.manager.take().ok_or_else(reused)?;
+        let manager = self.manager.take().ok_or_else(Exception::reused)?;
         let value = entered?;
         self.stack.push(Box::new(Manager(manager)));
         Ok(Step::Return(value))

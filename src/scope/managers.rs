@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{AsyncContextManager, Exited, Progress, reused};
+use super::{AsyncContextManager, Exited, Progress};
 use crate::coroutine::{Coroutine, Exception, Step};
 use crate::task::Awaitable;
 use crate::wait::{GroupExit, TaskGroup, Timeout};
@@ -50,7 +50,7 @@ impl<A: Awaitable> AsyncContextManager for Holding<A> {
     type Value = ();
 
     fn resume_enter(&mut self, mut sent: Result<(), Exception>) -> Progress<()> {
-        let Stage::Acquiring(acquire) = &mut self.0 else { return Err(reused()) };
+        let Stage::Acquiring(acquire) = &mut self.0 else { return Err(Exception::reused()) };
         let acquired = yield_from!(acquire, sent);
         self.0 = Stage::Over;
         self.0 = Stage::Held(acquired?);

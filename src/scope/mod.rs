@@ -31,7 +31,7 @@
 
 use std::boxed::Box;
 
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, Step};
 use crate::task::Await;
 
 mod exit_stack;
@@ -175,15 +175,4 @@ impl<M: AsyncContextManager + ?Sized> AsyncContextManager for Box<M> {
     fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
         (**self).resume_exit(raised, sent)
     }
-}
-
-#[cold]
-fn runtime(text: &'static str) -> Exception {
-    Exception::message(Kind::RuntimeError, text)
-}
-
-/// What a coroutine raises that is resumed after its end.
-#[cold]
-fn reused() -> Exception {
-    runtime("cannot reuse already awaited coroutine")
 }

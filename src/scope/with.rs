@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem;
 
-use super::{AsyncContextManager, Exited, reused};
+use super::{AsyncContextManager, Exited};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
@@ -77,7 +77,7 @@ where
                 Phase::Entering(_) => {
                     let entered = yield_from!(self.manager.enter(), sent);
                     let Phase::Entering(body) = mem::replace(&mut self.phase, Phase::Over) else {
-                        return Err(reused());
+                        return Err(Exception::reused());
                     };
                     self.phase = Phase::Inside(body(entered?));
                 }
@@ -90,7 +90,7 @@ where
                 Phase::Leaving(outcome) => {
                     let left = yield_from!(self.manager.exit(outcome.as_ref().err()), sent);
                     let Phase::Leaving(outcome) = mem::replace(&mut self.phase, Phase::Over) else {
-                        return Err(reused());
+                        return Err(Exception::reused());
                     };
                     return match (left, outcome) {
                         (Ok(Exited::Suppress), Err(_)) => Ok(Step::Return(None)),
@@ -99,7 +99,7 @@ where
                         (Err(raised), Ok(_)) => Err(raised),
                     };
                 }
-                Phase::Over => return Err(reused()),
+                Phase::Over => return Err(Exception::reused()),
             }
         }
     }

@@ -19,7 +19,6 @@ use core::fmt;
 use core::mem;
 use std::rc::Rc;
 
-use super::wait_queue::reused;
 use super::{Acquire, Condition, ConditionWait, LockGuard};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::task::Await;
@@ -220,7 +219,7 @@ impl Coroutine for BarrierWait {
                     };
                     return self.leave(outcome);
                 }
-                Phase::Over => return Err(reused()),
+                Phase::Over => return Err(Exception::reused()),
             };
             match arrived {
                 Ok(guard) => {

@@ -20,7 +20,7 @@ use core::fmt;
 use core::mem;
 use std::rc::Rc;
 
-use super::wait_queue::{Place, WaitQueue, reused};
+use super::wait_queue::{Place, WaitQueue};
 use super::{Acquire, Lock, LockGuard};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::task::Await;
@@ -189,7 +189,7 @@ impl ConditionWait {
 
     /// Joins those who wait, and gives the lock back.
     fn begin(&mut self, sent: &mut Result<(), Exception>) -> Result<(), Exception> {
-        let guard = self.take_guard().ok_or_else(reused)?;
+        let guard = self.take_guard().ok_or_else(Exception::reused)?;
         let is_ours = guard.lock().is(self.condition.lock());
         self.phase = WaitPhase::Over(Some(guard));
         take_sent(sent)?;
@@ -244,7 +244,7 @@ impl Coroutine for ConditionWait {
                     }
                     Err(raised) => return Err(self.fail(None, raised)),
                 },
-                WaitPhase::Over(_) => return Err(reused()),
+                WaitPhase::Over(_) => return Err(Exception::reused()),
             }
         }
     }
@@ -304,10 +304,10 @@ impl<P: FnMut() -> bool> Coroutine for ConditionWaitFor<P> {
                 ForPhase::Looking(guard) => {
                     take_sent(&mut sent)?;
                     if guard.is_none() {
-                        return Err(reused());
+                        return Err(Exception::reused());
                     }
                     let is_so = (self.predicate)();
-                    let guard = guard.take().ok_or_else(reused)?;
+                    let guard = guard.take().ok_or_else(Exception::reused)?;
                     if is_so {
                         return Ok(Step::Return(guard));
                     }

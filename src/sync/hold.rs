@@ -3,7 +3,6 @@
 use core::fmt;
 use core::mem;
 
-use super::wait_queue::reused;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
@@ -70,7 +69,7 @@ where
                 Stage::Acquiring(acquire, _) => {
                     let acquired = yield_from!(acquire, sent);
                     let Stage::Acquiring(_, child) = mem::replace(&mut self.0, Stage::Over) else {
-                        return Err(reused());
+                        return Err(Exception::reused());
                     };
                     self.0 = Stage::Holding(child, acquired?);
                 }
@@ -79,7 +78,7 @@ where
                     self.0 = Stage::Over;
                     return outcome.map(Step::Return);
                 }
-                Stage::Over => return Err(reused()),
+                Stage::Over => return Err(Exception::reused()),
             }
         }
     }

@@ -9,7 +9,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Hold;
-use super::wait_queue::{Phase, Place, WaitQueue, reused};
+use super::wait_queue::{Phase, Place, WaitQueue};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::{Await, Awaitable};
 
@@ -176,7 +176,7 @@ impl Coroutine for Acquire {
         match self.lock.take() {
             Some(lock) if lock.is_free() => Ok(Step::Return(lock.into_guard())),
             Some(lock) => self.begin_to_wait(lock),
-            None => Err(reused()),
+            None => Err(Exception::reused()),
         }
     }
 
@@ -211,7 +211,7 @@ impl Acquire {
                 return Err(raised);
             }
         }
-        self.lock.take().map(|lock| Step::Return(lock.into_guard())).ok_or_else(reused)
+        self.lock.take().map(|lock| Step::Return(lock.into_guard())).ok_or_else(Exception::reused)
     }
 
     /// Leaves the queue without the lock. Where that is free, whoever is first now is to have it.

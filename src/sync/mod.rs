@@ -32,4 +32,4 @@ pub use self::event::{Event, EventWait};
 pub use self::hold::Hold;
 pub use self::lock::{Acquire, Lock, LockGuard};
 pub use self::semaphore::{AcquirePermit, BoundedSemaphore, Permit, Semaphore};
-pub(crate) use self::wait_queue::{Phase, WaitQueue, reused};
+pub(crate) use self::wait_queue::{Phase, WaitQueue};

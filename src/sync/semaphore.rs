@@ -8,7 +8,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Hold;
-use super::wait_queue::{Phase, Place, WaitQueue, reused};
+use super::wait_queue::{Phase, Place, WaitQueue};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::task::{Await, Awaitable};
 
@@ -266,7 +266,7 @@ impl Coroutine for AcquirePermit {
         if self.place.is_some() || sent.is_err() {
             return self.wait(sent);
         }
-        match self.permits.take().ok_or_else(reused)?.try_take() {
+        match self.permits.take().ok_or_else(Exception::reused)?.try_take() {
             Ok(permit) => Ok(Step::Return(permit)),
             Err(permits) => self.begin_to_wait(permits),
         }
@@ -303,7 +303,7 @@ impl AcquirePermit {
                 return Err(raised);
             }
         }
-        let permits = self.permits.take().ok_or_else(reused)?;
+        let permits = self.permits.take().ok_or_else(Exception::reused)?;
         permits.wake_allowed();
         Ok(Step::Return(Permit { of: Some(permits) }))
     }

@@ -176,7 +176,7 @@ impl Coroutine for CreateConnection {
                     self.phase = Phase::Over;
                     return opened.map(Step::Return);
                 }
-                Phase::Over => Err(Exception::runtime("cannot reuse already awaited coroutine")),
+                Phase::Over => Err(Exception::reused()),
             };
             // What has failed is closed before anybody hears of it.
             self.phase = Phase::Over;

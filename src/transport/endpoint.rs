@@ -271,7 +271,7 @@ impl Coroutine for CreateDatagramEndpoint {
                     self.phase = Phase::Over;
                     return opened.map(Step::Return);
                 }
-                Phase::Over => Err(Exception::runtime("cannot reuse already awaited coroutine")),
+                Phase::Over => Err(Exception::reused()),
             };
             self.phase = Phase::Over;
             self.phase = next?;

@@ -174,7 +174,7 @@ impl SendFile {
         }
         take_sent(&mut sent)?;
         if let Phase::Over = self.phase {
-            return Err(Exception::runtime("cannot reuse already awaited coroutine"));
+            return Err(Exception::reused());
         }
         while !self.part.is_sent() {
             let io = self.transport.0.io().filter(|_| !self.transport.is_closing());

@@ -278,7 +278,7 @@ impl Coroutine for CreateServer {
                 (Vec::from([socket]), file)
             }
             (Phase::AtSocket(socket), _) => (Vec::from([stream_socket(socket)?]), None),
-            (Phase::Over, _) => return Err(Exception::runtime("cannot reuse already awaited coroutine")),
+            (Phase::Over, _) => return Err(Exception::reused()),
         };
         self.phase = Phase::Made(self.make(sockets, file)?);
         Ok(Step::Yield(Await::NextTurn))

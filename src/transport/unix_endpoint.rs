@@ -169,7 +169,7 @@ impl Coroutine for CreateUnixDatagramEndpoint {
             self.phase = self.open()?;
         }
         let Phase::Opening(opening) = &mut self.phase else {
-            return Err(Exception::runtime("cannot reuse already awaited coroutine"));
+            return Err(Exception::reused());
         };
         let opened = yield_from!(opening, sent);
         self.phase = Phase::Over;

@@ -48,7 +48,7 @@ where
             let outcome = yield_from!(child, sent);
             self.phase = Phase::Leaving(self.group.exit(outcome));
         }
-        let Phase::Leaving(exit) = &mut self.phase else { return Err(super::reused()) };
+        let Phase::Leaving(exit) = &mut self.phase else { return Err(Exception::reused()) };
         let left = yield_from!(exit, sent);
         self.phase = Phase::Over;
         left.map(Step::Return)

@@ -70,13 +70,3 @@ pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
 #[cfg(feature = "wait")]
 pub use self::wait_for::{WaitFor, wait_for};
 pub use crate::task::AnyFuture;
-
-#[cfg(feature = "wait")]
-use crate::coroutine::{Exception, Kind};
-
-/// What a coroutine raises that is resumed after its end.
-#[cfg(feature = "wait")]
-#[cold]
-fn reused() -> Exception {
-    Exception::message(Kind::RuntimeError, "cannot reuse already awaited coroutine")
-}

@@ -151,7 +151,7 @@ impl<W: Waitable> Coroutine for Wait<W> {
                     let tasks = core::mem::take(&mut self.tasks);
                     return Ok(Step::Return(tasks.into_iter().partition(|task| task.waited_for().done())));
                 }
-                Phase::Over => return Err(super::reused()),
+                Phase::Over => return Err(Exception::reused()),
             }
         }
     }

@@ -102,7 +102,7 @@ where
                 self.0 = Phase::Running(race, scope);
             }
         }
-        let Phase::Running(race, scope) = &mut self.0 else { return Err(super::reused()) };
+        let Phase::Running(race, scope) = &mut self.0 else { return Err(Exception::reused()) };
         let ended = yield_from!(scope, sent);
         let race = Rc::clone(race);
         self.0 = Phase::Over;

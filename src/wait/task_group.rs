@@ -372,7 +372,7 @@ impl<T> GroupExit<T> {
 
     /// Every task has ended.
     fn finish(&mut self) -> Result<T, Exception> {
-        let Some(outcome) = self.outcome.take() else { return Err(super::reused()) };
+        let Some(outcome) = self.outcome.take() else { return Err(Exception::reused()) };
         let parent = self.group.parent();
         // The group's own cancel of its parent: to be taken back, and if there is no other, nobody is cancelled.
         let own = self.group.0.parent_cancel_requested.replace(false);
@@ -435,7 +435,7 @@ impl<T> Coroutine for GroupExit<T> {
                         waited => waited?,
                     }
                 }
-                ExitPhase::Over => return Err(super::reused()),
+                ExitPhase::Over => return Err(Exception::reused()),
             }
             if self.group.is_empty() {
                 self.phase = ExitPhase::Over;

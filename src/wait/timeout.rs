@@ -358,7 +358,7 @@ where
                 self.phase = ScopePhase::Inside(child);
             }
         }
-        let ScopePhase::Inside(child) = &mut self.phase else { return Err(super::reused()) };
+        let ScopePhase::Inside(child) = &mut self.phase else { return Err(Exception::reused()) };
         let outcome = yield_from!(child, sent);
         let left = self.timeout.exit(outcome);
         self.phase = ScopePhase::Over;

@@ -111,7 +111,7 @@ where
                 yield_from!(stopping.stopped, sent)?;
                 stopping.outcome().map(Step::Return)
             }
-            Phase::NoTime(_) | Phase::Over => Err(super::reused()),
+            Phase::NoTime(_) | Phase::Over => Err(Exception::reused()),
         }
     }
 

@@ -37,7 +37,7 @@ mod line;
 mod place;
 
 use self::line::Line;
-pub(crate) use self::place::{Phase, Place, reused};
+pub(crate) use self::place::{Phase, Place};
 
 /// Tasks that wait, first come first. Costs a word until the first of them comes.
 pub(crate) struct WaitQueue {

@@ -101,7 +101,7 @@ impl Phase {
                     return Ok(false);
                 }
             }
-            Self::Over => return Err(reused()),
+            Self::Over => return Err(Exception::reused()),
         }
         *self = Self::Over;
         Ok(true)
@@ -117,7 +117,7 @@ impl Phase {
     pub(crate) fn wait_on<C: Coroutine<Yield = Await>>(&self) -> Resumed<C> {
         match self {
             Self::Waiting(place) => Ok(Step::Yield(place.wanted())),
-            Self::Created | Self::Over => Err(reused()),
+            Self::Created | Self::Over => Err(Exception::reused()),
         }
     }
 
@@ -134,10 +134,4 @@ impl Phase {
             Self::Created | Self::Over => None,
         }
     }
-}
-
-/// What a coroutine raises that is resumed after its end.
-#[cold]
-pub(crate) fn reused() -> Exception {
-    Exception::runtime("cannot reuse already awaited coroutine")
 }
