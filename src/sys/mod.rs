@@ -11,6 +11,7 @@
 //! | `sendfile.rs` | from a file to a socket | `sendfile(2)` |
 //! | `descriptor.rs` | what there is to ask of any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
+//! | `fork.rs`   | which process has made an object | `pthread_atfork(3)` |
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
 //!
 //! A new platform brings a file in `selector/`, a few lines in the others, and nothing above this layer changes. What
@@ -20,6 +21,7 @@
 
 mod clock;
 pub(crate) mod descriptor;
+mod fork;
 #[cfg(feature = "resolver")]
 pub(crate) mod names;
 mod selector;
@@ -32,6 +34,7 @@ pub(crate) mod socket;
 mod waker;
 
 pub use self::clock::{Clock, MonotonicClock, Waiting};
+pub(crate) use self::fork::Process;
 pub(crate) use self::selector::interfaces;
 pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
 pub(crate) use self::waker::Waker;

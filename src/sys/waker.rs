@@ -11,39 +11,47 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use self::ends::Ends;
+use super::Process;
 
 /// Something that a selector can watch, and that any thread or signal handler can make readable.
 #[derive(Debug)]
-pub(crate) struct Waker(Ends);
+pub(crate) struct Waker {
+    ends: Ends,
+    /// A forked child has the same eventfd: to call there would be to wake the parent.
+    process: Process,
+}
 
 impl Waker {
     /// Whether it is to be drained even where edges are reported.
     pub(crate) const FILLS_UP: bool = Ends::FILL_UP;
 
     pub(crate) fn new() -> io::Result<Self> {
-        Ends::new().map(Self)
+        Ok(Self { ends: Ends::new()?, process: Process::current() })
     }
 
-    /// Makes it readable. Full is readable too, and nothing else can go wrong with a descriptor that is open.
+    /// Makes it readable. Full is readable too, and nothing else can go wrong with a descriptor that is open. Does nothing
+    /// in a forked child.
     pub(crate) fn wake(&self) {
-        let _ = self.0.writer().write(&1u64.to_ne_bytes());
+        if self.process.is_current() {
+            let _ = self.ends.writer().write(&1u64.to_ne_bytes());
+        }
     }
 
     /// Makes it unreadable. A wake-up is not lost by that: whoever drains looks for work afterwards.
     pub(crate) fn drain(&self) {
         let mut bytes = [0; 1024];
-        while self.0.reader().read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        while self.ends.reader().read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 
     /// For a signal handler, which can call nothing but `write(2)`.
     pub(crate) fn raw_fd(&self) -> RawFd {
-        self.0.writer().as_raw_fd()
+        self.ends.writer().as_raw_fd()
     }
 }
 
 impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.reader().as_fd()
+        self.ends.reader().as_fd()
     }
 }
 

@@ -1,0 +1,87 @@
+//! Forked children: how an object knows that it was made by another process.
+//!
+//! A child inherits every object of its parent, and with them the right to harm it: both share the kernel's set of
+//! descriptors, the eventfd that wakes the parent, its sockets. Threads, on the other hand, are not inherited, nor does
+//! anybody unlock what they had locked.
+//!
+//! So whatever shares something with the kernel or with a thread keeps the [`Process`] that made it, and asks whether
+//! that is still the one it runs in. The answer costs a load and a comparison: a handler of `pthread_atfork(3)` counts
+//! the forks that lie behind a process. `getpid(2)` would cost a system call each time.
+//!
+//! A child made by `vfork`, `posix_spawn` or a bare `clone` runs no such handler. All it may do is call `exec`.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// How many forks lie between this process and the first one that has asked.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the handler is registered.
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// The process that made an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    /// The process that calls this.
+    pub(crate) fn current() -> Self {
+        if !IS_WATCHED.load(Ordering::Relaxed) {
+            // A lock could be held by another thread at the moment of a fork, and never be free in the child. Two threads
+            // that both come here count each fork twice, which changes no answer.
+            watch();
+            IS_WATCHED.store(true, Ordering::Relaxed);
+        }
+        Self(FORKS.load(Ordering::Relaxed))
+    }
+
+    /// Whether it is the one that calls this. In a forked child, what its parent made is not.
+    #[inline]
+    pub(crate) fn is_current(self) -> bool {
+        self.0 == FORKS.load(Ordering::Relaxed)
+    }
+}
+
+fn watch() {
+    // SAFETY: the handler may run in the child of a process with many threads: it does only what a signal handler may. It
+    // stays valid as long as the code of this crate does.
+    let result = unsafe { libc::pthread_atfork(None, None, Some(on_fork)) };
+    assert_eq!(result, 0, "no memory is free");
+}
+
+/// Runs in each child, in the thread that has forked, before `fork` returns there. Other threads may have held any lock:
+/// nothing here may take one, or allocate.
+unsafe extern "C" fn on_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `child` gives, run in a forked child. It may do only what a signal handler may: this process has threads.
+    fn in_child(child: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child calls nothing but `child`, and leaves without running anybody's destructors.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0, "the system has room for a process");
+        if pid == 0 {
+            let status = i32::from(!child());
+            // SAFETY: it takes no pointer, and does not return.
+            unsafe { libc::_exit(status) };
+        }
+        let mut status = 0;
+        // SAFETY: the child is ours, and nobody else waits for it; `status` may be written until the call returns.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        waited == pid && status == 0
+    }
+
+    #[test]
+    fn a_child_knows_that_its_parent_made_what_it_inherits() {
+        let made_here = Process::current();
+        assert!(made_here.is_current());
+        assert!(in_child(|| {
+            let made_there = Process::current();
+            !made_here.is_current() && made_there.is_current() && in_child(|| !made_there.is_current())
+        }));
+        assert!(made_here.is_current());
+    }
+}
