@@ -36,6 +36,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_handler_of_the_users_goes_before", a_handler_of_the_users),
     ("each_run_of_a_runner_has_its_own", each_run_of_a_runner),
     ("a_run_in_another_thread_leaves_it_alone", a_run_in_another_thread),
+    ("a_server_with_an_idle_client_ends_at_the_first", a_server_with_an_idle_client),
 ];
 
 #[cfg(not(target_os = "linux"))]
@@ -217,4 +218,14 @@ fn a_run_in_another_thread() {
     let process = start("runs in another thread");
     interrupt_after(&process, &["ready"]);
     expect_killed(process);
+}
+
+// V2, Z4
+fn a_server_with_an_idle_client() {
+    let process = start("serves protocols");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &[INTERRUPTED]);
+    let process = start("serves streams");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["client: []", INTERRUPTED]);
 }

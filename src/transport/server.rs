@@ -95,9 +95,13 @@ impl Server {
         listening
     }
 
-    /// Serves until it is closed. Cancelled, it closes the server, waits for its connections, and raises the cancel.
-    /// Raises `RuntimeError` where it is closed, or somebody serves already; `CancelledError` when it is closed
-    /// meanwhile. asyncio's `serve_forever`.
+    /// Serves until it is cancelled or the server is closed. It then closes the server and its connections, as
+    /// [`close_clients`](Self::close_clients) does, waits until they are over, and raises `CancelledError`. An idle
+    /// client does not delay that. asyncio's `serve_forever`; CPython 3.13.0 still waited for idle clients.
+    ///
+    /// To let connections go on after [`close`](Self::close), await [`wait_closed`](Self::wait_closed) instead.
+    ///
+    /// Raises `RuntimeError` if the server is closed, or if another `serve_forever` is in progress.
     pub fn serve_forever(&self) -> ServeForever {
         ServeForever { server: self.clone(), phase: Phase::Created }
     }
@@ -274,6 +278,7 @@ impl Coroutine for ServeForever {
                             return Err(raised);
                         }
                         self.server.close();
+                        self.server.close_clients();
                         Phase::Closing(raised, self.server.wait_closed())
                     }
                 },

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::TcpStream;
 
-use innermost::{EventLoop, Exception, Kind, Runner, lazy, ready, run};
+use innermost::{
+    Await, Coroutine, CreateServer, EventLoop, Exception, Kind, LoopHandle, Protocol, Runner, Step, StreamReader,
+    StreamWriter, Transport, from_fn, lazy, ready, run, yield_from,
+};
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
 
@@ -28,6 +32,8 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("removes the handler in the run", removes_the_handler_in_the_run),
     ("runs again and again", runs_again_and_again),
     ("runs in another thread", runs_in_another_thread),
+    ("serves protocols", || serves(|event_loop| event_loop.create_server(|| Silent, ANY))),
+    ("serves streams", || serves(|event_loop| event_loop.start_server(reads_to_the_end, ANY))),
 ];
 
 /// Prints a line for the test.
@@ -232,6 +238,47 @@ fn runs_again_and_again() {
 fn runs_in_another_thread() {
     let elsewhere = || say_end(run(waits(|_, got| got.and_then(returns))));
     std::thread::spawn(elsewhere).join().expect("it says how it ends");
+}
+
+/// Any port of this machine.
+const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// Keeps a connection and says nothing.
+struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
+fn reads_to_the_end(
+    reader: StreamReader,
+    writer: StreamWriter,
+) -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
+    from_fn(move |mut sent| {
+        let _stays_open = &writer;
+        let read = yield_from!(reader.read_to_end(), sent)?;
+        say(format_args!("client: {read:?}"));
+        Ok(Step::Return(()))
+    })
+}
+
+/// Serves a client that never says anything.
+fn serves(make: impl Fn(&LoopHandle) -> CreateServer) {
+    let mut runner = Runner::new();
+    let event_loop = runner.handle().unwrap();
+    let server = runner.run(make(&event_loop)).unwrap();
+    let client = TcpStream::connect(server.local_addrs()[0]).unwrap();
+    let watched = server.clone();
+    let says_when_it_is_connected = body(move |_, _| {
+        if watched.clients().is_empty() {
+            return pauses();
+        }
+        say("ready");
+        returns(0)
+    });
+    event_loop.create_task(says_when_it_is_connected).unwrap();
+    say_end(runner.run(server.serve_forever()));
+    drop(client);
 }
 
 fn send_ctrl_c_to_oneself() {

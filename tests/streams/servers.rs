@@ -198,3 +198,28 @@ fn a_handler_that_starts_at_once_drains_all_the_same() {
     assert_eq!(reading.join().expect("it does not panic").expect("it ends well"), POURED);
     assert_eq!(*reports.borrow(), [""; 0]);
 }
+
+/// The handler that reads gets the end, so that its task ends too.
+#[test]
+fn serving_for_ever_ends_although_a_client_is_idle() {
+    let (event_loop, reports) = new_loop();
+    let server = serve(&event_loop, Shout);
+    let mut client = client(&server);
+    let serving = event_loop.create_task(server.serve_forever()).expect("it is open");
+    let (watched, canceller) = (server.clone(), serving.clone());
+    let cancelling = from_fn(move |sent: Result<(), Exception>| {
+        sent?;
+        if watched.clients().is_empty() {
+            return Ok(Step::<Await, (), ()>::Yield(Await::NextTurn));
+        }
+        canceller.cancel();
+        Ok(Step::Return(()))
+    });
+    run(&event_loop, cancelling).expect("the client connects");
+    for _ in 0..10 {
+        event_loop.run_once().expect("it is open");
+    }
+    assert!(serving.cancelled() && event_loop.all_tasks().is_empty());
+    assert_eq!(client.read(&mut [0]).expect("it ends well"), 0);
+    assert_eq!(reports.take(), [""; 0]);
+}

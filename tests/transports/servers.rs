@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use innermost::{AddressError, Addresses, ConnectError, EventLoop, Kind, Server};
+use innermost::{AddressError, Addresses, ConnectError, EventLoop, Kind, Server, Task};
 
 use crate::support::{Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until, taken};
 
@@ -52,6 +53,41 @@ fn who_serves_for_ever_is_cancelled_with_the_server_and_closes_it_when_cancelled
     serving.cancel();
     assert!(event_loop.run_until_complete(serving).unwrap_err().is_cancelled());
     assert!(!server.is_serving() && server.local_addrs().is_empty());
+}
+
+/// A server of each kind, and a client that is connected to it.
+fn served_clients(event_loop: &EventLoop) -> Vec<(Server, OwnedFd)> {
+    let listener = TcpListener::bind(any()).expect("a port is free");
+    let path = std::env::temp_dir().join(format!("innermost.{}.idle", std::process::id()));
+    let by_path = serving(event_loop, event_loop.create_unix_server(|| Echo, &path));
+    let by_path = (by_path, UnixStream::connect(&path).expect("it listens").into());
+    [event_loop.create_server(|| Echo, any()), event_loop.create_server_at(|| Echo, listener)]
+        .map(|making| serving(event_loop, making))
+        .map(|server| (server.clone(), TcpStream::connect(server.local_addrs()[0]).expect("it listens").into()))
+        .into_iter()
+        .chain([by_path])
+        .collect()
+}
+
+// V2, V4
+#[test]
+fn serving_for_ever_ends_although_a_client_is_idle() {
+    let ends: [fn(&Server, &Task<()>); 2] = [|_, task| assert!(task.cancel()), |server, _| server.close()];
+    for end in ends {
+        let (event_loop, events) = new_loop();
+        for (server, client) in served_clients(&event_loop) {
+            let task = event_loop.create_task(server.serve_forever()).expect("it is open");
+            let counted = server.clone();
+            run_until(&event_loop, move || counted.clients().len() == 1);
+            end(&server, &task);
+            run_turns(&event_loop, 5);
+            assert!(task.cancelled() && server.clients().is_empty(), "{server:?}");
+            let mut rest = Vec::new();
+            fs::File::from(client).read_to_end(&mut rest).expect("it ends well");
+            assert_eq!(rest, b"");
+        }
+        assert_eq!(taken(&events), [""; 0]);
+    }
 }
 
 // V3, V4
