@@ -153,6 +153,33 @@
 //! | `testing` | | [`testing`]; with it `net` |
 //! | `idna` | no | look-ups of international names, those that are not ASCII; with it `resolver` |
 
+// The loop's systems. Elsewhere this text takes the place of the crate, which could not be compiled: nothing else is said.
+#![cfg_attr(
+    not(any(
+        not(feature = "event_loop"),
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    )),
+    doc = compile_error!(
+        "the event loop of `innermost` does not support this system: it needs Linux, Android, macOS, FreeBSD, NetBSD, \
+         OpenBSD or DragonFly; without default features, coroutines alone build everywhere"
+    )
+)]
+#![cfg(any(
+    not(feature = "event_loop"),
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
 // The README's program is compiled with the documentation's.
 #![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -2,13 +2,17 @@
 //!
 //! An [`Exception`] is to a coroutine what a Python exception is to a generator. It moves along a chain of delegations
 //! at every throw, so it is two words and moves in registers; the kinds that the engine raises all the time carry
-//! nothing and cost no allocation, everything else lives behind one `Arc`.
+//! nothing and cost no allocation, everything else lives behind one `Arc`. Targets without atomic compare-and-swap have no
+//! `Arc`: an `Rc` takes its place there, and exceptions stay in their thread.
 //!
 //! Not an [`Error`] itself, so that `?` can make one from any error, as it does for `Box<dyn Error>`.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+#[cfg(not(target_has_atomic = "ptr"))]
+use alloc::rc::Rc as Arc;
 use alloc::string::{String, ToString};
+#[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
@@ -18,7 +22,7 @@ type AnyError = dyn Error + Send + Sync;
 
 /// Something raised in a coroutine: what `resume` takes as a throw and gives back as a raise.
 ///
-/// Cheap to move, `Clone`, `Send` and `Sync`. Every error that is `Send + Sync + 'static` becomes one with `?`, and
+/// Cheap to move and to clone. `Send` and `Sync`, except on targets without atomic compare-and-swap. Every error that is `Send + Sync + 'static` becomes one with `?`, and
 /// comes back by [`downcast_ref`](Self::downcast_ref).
 ///
 /// ```
@@ -280,11 +284,22 @@ impl Exception {
         match self.0 {
             Repr::Raised(shared) => match Arc::try_unwrap(shared) {
                 Ok(Raised { payload: Payload::Error(error), .. }) => error,
-                Ok(raised) => Box::new(AsError(Self(Repr::Raised(Arc::new(raised))))),
-                Err(shared) => Box::new(AsError(Self(Repr::Raised(shared)))),
+                Ok(raised) => Self(Repr::Raised(Arc::new(raised))).wrapped(),
+                Err(shared) => Self(Repr::Raised(shared)).wrapped(),
             },
-            bare => Box::new(AsError(Self(bare))),
+            bare => Self(bare).wrapped(),
         }
+    }
+
+    #[cfg(target_has_atomic = "ptr")]
+    fn wrapped(self) -> Box<AnyError> {
+        Box::new(AsError(self))
+    }
+
+    /// Only the text can go to another thread.
+    #[cfg(not(target_has_atomic = "ptr"))]
+    fn wrapped(self) -> Box<AnyError> {
+        self.to_string().into()
     }
 
     fn text(&self) -> &'static str {
@@ -352,8 +367,10 @@ impl fmt::Debug for Exception {
 }
 
 /// An exception where an [`Error`] is wanted: it says what the exception says, and its source is what lies behind that.
+#[cfg(target_has_atomic = "ptr")]
 struct AsError(Exception);
 
+#[cfg(target_has_atomic = "ptr")]
 impl Error for AsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.0 {
@@ -366,12 +383,14 @@ impl Error for AsError {
     }
 }
 
+#[cfg(target_has_atomic = "ptr")]
 impl fmt::Display for AsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
+#[cfg(target_has_atomic = "ptr")]
 impl fmt::Debug for AsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -78,19 +78,19 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// The kernel's, from `dup2(2)`.
 pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both are open, being borrowed, and stay so: what owns `fd` owns what it has become.
-    #[cfg(not(target_vendor = "apple"))]
+    #[cfg(not(any(target_vendor = "apple", target_os = "android")))]
     unsafe {
         syscall!(dup3(other.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC)).map(drop)
     }
-    // SAFETY: as above. Apple's systems have no `dup3`.
-    #[cfg(target_vendor = "apple")]
+    // SAFETY: as above. Apple's systems have no `dup3`, and `libc` does not declare Android's.
+    #[cfg(any(target_vendor = "apple", target_os = "android"))]
     unsafe {
         syscall!(dup2(other.as_raw_fd(), fd.as_raw_fd()))?;
         close_on_exec(fd)
     }
 }
 
-#[cfg(target_vendor = "apple")]
+#[cfg(any(target_vendor = "apple", target_os = "android"))]
 fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
     unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC)) }.map(drop)

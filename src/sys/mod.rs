@@ -15,7 +15,7 @@
 //! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
 //!
 //! A new platform brings a file in `selector/`, a few lines in the others, and nothing above this layer changes. What
-//! systems do differently is told apart by `cfg`, and `.ci/run` type-checks the crate for FreeBSD, NetBSD and macOS.
+//! systems do differently is told apart by `cfg`, and `.ci/run` type-checks the crate for each of them.
 
 #![allow(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! From a file to a socket without a copy through the process.
 //!
-//! `sendfile(2)` is not of POSIX: Linux, FreeBSD and Apple's systems have one each, with arguments of their own, and
-//! NetBSD has none. What cannot be done so [`is_unavailable`], and is for the caller to read and to write.
+//! `sendfile(2)` is not of POSIX: Linux, FreeBSD and Apple's systems have one each, with arguments of their own;
+//! NetBSD and OpenBSD have none, and `libc` does not declare DragonFly's. What cannot be done so [`is_unavailable`], and is for the caller to read and to write.
 //!
 //! Other sends name `MSG_NOSIGNAL`, so that a peer that is gone is an error and no `SIGPIPE`. This call takes no flags, so
 //! the signal is held back in the thread that calls, unless the process ignores it, as every program of Rust's does.
@@ -76,8 +76,8 @@ fn call(_: i32, _: i32, _: libc::off_t, _: usize) -> io::Result<usize> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
-/// Sockets are made without signals there: see [`super::socket`].
-#[cfg(target_vendor = "apple")]
+/// Apple's sockets are made without signals: see [`super::socket`]. Other systems here have no such call.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     operation()
 }
@@ -86,7 +86,7 @@ fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T>
 ///
 /// Whether it is ignored is asked each time, for a hundredth of what a chunk costs: an answer that was kept could be wrong
 /// once, and deadly.
-#[cfg(not(target_vendor = "apple"))]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     use core::mem::MaybeUninit;
     use core::ptr;

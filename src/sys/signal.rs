@@ -159,20 +159,15 @@ fn wake() {
     }
 }
 
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-use libc::___errno as errno_location;
 #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
 use libc::__errno as errno_location;
 #[cfg(not(any(
     target_vendor = "apple",
     target_os = "freebsd",
-    target_os = "dragonfly",
     target_os = "netbsd",
     target_os = "openbsd",
-    target_os = "android",
-    target_os = "illumos",
-    target_os = "solaris"
+    target_os = "android"
 )))]
 use libc::__errno_location as errno_location;
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use libc::__error as errno_location;

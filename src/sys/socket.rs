@@ -7,8 +7,10 @@
 use std::format;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
 use std::os::fd::AsFd;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
 use std::os::unix::ffi::OsStrExt;

@@ -6,8 +6,10 @@ use core::fmt;
 use core::ops::DerefMut;
 use std::io;
 use std::net::{self, UdpSocket};
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
 use std::os::fd::{AsFd, AsRawFd};
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self as unix, UnixDatagram};
 use std::rc::Rc;

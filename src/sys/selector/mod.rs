@@ -266,7 +266,8 @@ fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
 fn timespec(timeout: Duration) -> libc::timespec {
     // SAFETY: all zeros is a valid timespec: numbers, and on some systems padding.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    time.tv_sec = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    // 68 years are enough, and have room whether the type has 32 bits or 64.
+    time.tv_sec = timeout.as_secs().min(i32::MAX as u64) as _;
     // Less than a second: it has room in any type.
     time.tv_nsec = timeout.subsec_nanos() as _;
     time
