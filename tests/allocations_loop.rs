@@ -6,14 +6,16 @@
 #![cfg(feature = "std")]
 
 use std::cell::Cell;
+use std::io::Write;
+use std::mem;
 use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::selector::default_selector;
 use innermost::{
-    Await, Awaitable, Buffer, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task,
-    TcpStream, from_fn, ready, sleep, yield_from,
+    Await, Awaitable, Buffer, ByteWrite, Coroutine, EventLoop, Exception, Future, LoopHandle, Outgoing, Resumed, Sleep,
+    Step, Task, TcpStream, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "support/clock.rs"]
@@ -406,4 +408,121 @@ fn a_loop_that_is_dropped_frees_all_that_it_has_allocated() {
     event_loop.run_once().unwrap();
     drop((circle, other, event_loop, future));
     assert_eq!(alive(), before);
+}
+
+/// How a server uses its buffers: it takes the request from the first, and puts the answer into the second.
+type Answering = fn(&mut Buffer, &mut Buffer);
+
+/// All that one can do with a buffer.
+const ANSWERING: [(&str, Answering); 10] = [
+    ("consume", |request, answer| {
+        answer.write_all(request.bytes()).expect("a buffer takes all");
+        request.consume(request.len());
+    }),
+    ("consume bit by bit", |request, answer| {
+        while let Some(byte) = request.bytes().first().copied() {
+            answer.write_all(&[byte]).expect("a buffer takes all");
+            request.consume(1);
+        }
+    }),
+    ("clear", |request, answer| {
+        answer.write_all(request.bytes()).expect("a buffer takes all");
+        request.clear();
+    }),
+    ("drop", |request, answer| {
+        let taken = mem::take(request);
+        answer.write_all(taken.bytes()).expect("a buffer takes all");
+    }),
+    ("replace both", |request, answer| {
+        let taken = mem::replace(request, Buffer::with_limit(100));
+        *answer = Buffer::new();
+        answer.write_all(taken.bytes()).expect("a buffer takes all");
+    }),
+    ("swap", mem::swap),
+    ("a third", |request, answer| {
+        let mut third = Buffer::new();
+        third.write_all(request.bytes()).expect("a buffer takes all");
+        request.clear();
+        answer.write_all(third.bytes()).expect("a buffer takes all");
+    }),
+    ("a split", |request, answer| {
+        let (head, body) = request.bytes().split_at(4);
+        let mut parts = [head, body].map(|bytes| Buffer::from(bytes.to_vec()));
+        request.consume(4);
+        request.consume(100);
+        for part in &mut parts {
+            answer.write_all(part.bytes()).expect("a buffer takes all");
+            part.clear();
+        }
+    }),
+    ("a vector", |request, answer| {
+        *answer = Buffer::from(request.bytes().to_vec());
+        request.clear();
+    }),
+    ("a copy", |request, answer| {
+        std::io::copy(&mut request.bytes(), answer).expect("a buffer takes all");
+        Outgoing::consume(request, usize::MAX);
+    }),
+];
+
+/// Answers by a second buffer, in one of three ways to write.
+struct Server {
+    stream: TcpStream,
+    request: Buffer,
+    answer: Buffer,
+    answering: Answering,
+    round: usize,
+}
+
+impl Coroutine for Server {
+    type Yield = Await;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        loop {
+            if self.answer.is_empty() {
+                if yield_from!(self.stream.read(&mut self.request), sent)? == 0 {
+                    return Ok(Step::Return(()));
+                }
+                (self.answering)(&mut self.request, &mut self.answer);
+                self.round += 1;
+            }
+            match self.round % 3 {
+                0 => yield_from!(self.stream.write_all(&mut self.answer), sent)?,
+                1 => yield_from!(self.stream.send_all(&mut self.answer), sent)?,
+                _ => {
+                    let count = yield_from!(self.stream.send(self.answer.bytes()), sent)?;
+                    self.answer.consume(count);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_thousand_answers_from_a_second_buffer_take_three_pieces_of_memory_at_most() {
+    for (name, answering) in ANSWERING {
+        let before = counting::large();
+        let (client, server) = pair();
+        let event_loop = EventLoop::new().unwrap();
+        let (request, answer) = (Buffer::new(), Buffer::new());
+        let server = Server { stream: server, request, answer, answering, round: 0 };
+        let server = event_loop.create_task(server).unwrap();
+        event_loop.run_until_complete(measured(Ask { stream: client, bytes: [0; 16], come: 0, asked: false })).unwrap();
+        event_loop.run_until_complete(server).unwrap();
+        let pieces = counting::large() - before;
+        assert!(pieces <= 3, "{name}: {pieces} pieces");
+    }
+}
+
+#[test]
+fn a_message_that_is_made_without_a_loop_takes_no_piece_of_memory() {
+    let before = counting::large();
+    let mut buffer = Buffer::new();
+    for _ in 0..ROUNDS {
+        buffer.write_all(b"a message").expect("a buffer takes all");
+        buffer.clear();
+    }
+    assert_eq!(counting::large(), before);
 }

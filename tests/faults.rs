@@ -1,4 +1,4 @@
-//! What goes wrong outside: resets, peers that are slow or do not read, no descriptor, crowds, and ends of loops. Each is
+//! What goes wrong outside: resets, peers that are slow, do not read or send half a request, no descriptor, crowds, and ends of loops. Each is
 //! met by the three kinds of connections (a machine on a socket, a protocol, streams), and after each everything is as
 //! before: descriptors, allocations, and bytes.
 //!
@@ -21,6 +21,8 @@ mod exhausted;
 mod kinds;
 #[path = "support/loops.rs"]
 mod loops;
+#[path = "faults/partial.rs"]
+mod partial;
 #[path = "faults/resets.rs"]
 mod resets;
 #[path = "faults/slow.rs"]

@@ -91,7 +91,7 @@ use self::extensions::Extensions;
 pub(crate) use self::interrupt::Interrupts;
 #[cfg(feature = "executor")]
 use self::links::Links;
-pub(crate) use self::memory::{MEMORY, Memory, SpareMemory};
+pub(crate) use self::memory::{MEMORY, Memory, SpareMemory, smaller};
 use self::registry::Registry;
 pub(crate) use self::registry::{Left, Registered};
 use self::remote::{Inbox, Received};
@@ -99,7 +99,7 @@ pub use self::remote::{LoopClosed, RemoteHandle};
 pub(crate) use self::residents::Resident;
 use self::residents::Residents;
 use self::running::current;
-pub(crate) use self::running::{running, set_current};
+pub(crate) use self::running::{find_running, running, set_current};
 #[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
 use self::signals::{SignalHandler, SignalHandlers};

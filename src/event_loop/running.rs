@@ -23,7 +23,7 @@ pub(crate) fn running() -> Result<LoopHandle, Exception> {
 }
 
 /// The same; `None` where none does.
-pub(super) fn find_running() -> Option<LoopHandle> {
+pub(crate) fn find_running() -> Option<LoopHandle> {
     RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle)
 }
 

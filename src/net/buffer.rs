@@ -7,7 +7,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::Outgoing;
-use crate::event_loop::{MEMORY, SpareMemory, running};
+use crate::event_loop::{MEMORY, SpareMemory, find_running, smaller};
 
 /// Bytes that were read, or are to be written: [`read`](crate::ByteRead::read) appends, and
 /// [`write_all`](crate::ByteWrite::write_all) takes from the front what it has written. So a write that is interrupted
@@ -16,8 +16,10 @@ use crate::event_loop::{MEMORY, SpareMemory, running};
 /// What a peer can fill has a limit: a read takes nothing more where there are [`limit`](Self::with_limit) bytes, 64 KiB
 /// unless another is set. What the program itself writes to the buffer has none.
 ///
-/// A buffer holds memory only while it holds bytes. What is written to the end gives it back to the loop, and the next
-/// read, of whatever connection, finds it there, still in the cache. An idle connection costs five words.
+/// A buffer holds memory only while it holds bytes. The memory belongs to the loop: an emptied or dropped buffer gives it
+/// back, and the next read, on any connection, takes it, still in the cache. An idle connection costs five words. While a
+/// read or a write waits, its buffer keeps the bytes it has and little more: a peer that sends half a request and then
+/// nothing costs a kilobyte or two, not 64.
 ///
 /// ```
 /// use innermost::Buffer;
@@ -31,7 +33,8 @@ use crate::event_loop::{MEMORY, SpareMemory, running};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Buffer {
-    /// Empty while there are no bytes. The loop's piece as long as that suffices, which its length shows.
+    /// Empty while there are no bytes. Of the length of the loop's pieces where it is one of them; smaller while the
+    /// buffer waits for more, or was made from a vector; larger where a piece does not suffice.
     memory: Box<[u8]>,
     start: usize,
     end: usize,
@@ -82,12 +85,17 @@ impl Buffer {
 
     /// Drops `count` bytes from the front, or all if there are fewer.
     pub fn consume(&mut self, count: usize) {
-        drop(self.take_emptied(count));
+        if count < self.len() {
+            self.start += count;
+        } else {
+            self.clear();
+        }
     }
 
-    /// Drops all bytes, and the memory with them.
+    /// Drops all bytes, and gives the memory back.
     pub fn clear(&mut self) {
-        drop(self.take_emptied(self.len()));
+        (self.start, self.end) = (0, 0);
+        give_to_running(core::mem::take(&mut self.memory));
     }
 
     /// As [`consume`](Self::consume), but what memory becomes free goes to `spare`.
@@ -101,53 +109,83 @@ impl Buffer {
         }
     }
 
-    /// As [`consume`](Self::consume), but what memory becomes free goes to the loop that runs.
-    pub(super) fn consume_in_loop(&mut self, count: usize) {
-        let memory = self.take_emptied(count);
-        if !memory.is_empty()
-            && let Ok(event_loop) = running()
-        {
-            give(memory, event_loop.spare_memory());
-        }
-    }
-
-    /// Gives the memory if nothing is left in it, and otherwise an empty piece.
-    #[inline]
-    fn take_emptied(&mut self, count: usize) -> Box<[u8]> {
-        if count < self.len() {
-            self.start += count;
-            return Box::default();
-        }
-        (self.start, self.end) = (0, 0);
-        core::mem::take(&mut self.memory)
-    }
-
-    /// The room behind the bytes, for a read: never none. What it has brought is [`filled`](Self::filled) in.
+    /// Reads behind the bytes: gives `read` the room, never none, and keeps as many bytes as that says it has brought.
     ///
     /// # Errors
     ///
-    /// `StorageFull` where the limit is reached: a read of nothing would look like the end of the stream.
+    /// `StorageFull` where the limit is reached: a read of nothing would look like the end of the stream. Else what `read`
+    /// raises.
     #[inline]
-    pub(super) fn room(&mut self, spare: &SpareMemory) -> io::Result<&mut [u8]> {
+    pub(super) fn fill_by<R, E: From<io::Error>>(
+        &mut self,
+        spare: &SpareMemory,
+        read: impl FnOnce(&mut [u8]) -> (usize, Result<R, E>),
+    ) -> Result<R, E> {
         if self.memory.is_empty() && self.limit > 0 {
             self.memory = spare.take();
+        } else if self.is_compact() {
+            return self.fill_compact(spare, read);
         } else if self.end == self.memory.len() || self.len() >= self.limit {
             self.make_room(spare)?;
         }
         let allowed = self.limit - self.len();
         let room = &mut self.memory[self.end..];
         let size = room.len().min(allowed);
-        Ok(&mut room[..size])
-    }
-
-    /// Keeps so many bytes of the room. The memory goes to `spare` if there are none at all.
-    #[inline]
-    pub(super) fn filled(&mut self, count: usize, spare: &SpareMemory) {
+        let (count, result) = read(&mut room[..size]);
         // A stream of the user's may say what it likes.
-        self.end += count.min(self.memory.len() - self.end);
+        self.end += count.min(size);
         if self.is_empty() {
             self.consume_into(0, spare);
         }
+        result
+    }
+
+    /// Whether there are bytes in memory that is smaller than the loop's pieces.
+    #[inline]
+    fn is_compact(&self) -> bool {
+        self.memory.len() < MEMORY && self.len() < self.limit.min(MEMORY)
+    }
+
+    /// Reads into a piece of the loop's, behind where the bytes would stand there. Few new bytes are moved to the old ones;
+    /// for many, the old ones are moved to them.
+    #[cold]
+    fn fill_compact<R, E>(
+        &mut self,
+        spare: &SpareMemory,
+        read: impl FnOnce(&mut [u8]) -> (usize, Result<R, E>),
+    ) -> Result<R, E> {
+        let mut piece = spare.take();
+        let start = self.len();
+        let room = &mut piece[start..self.limit.min(MEMORY)];
+        let size = room.len();
+        let (count, result) = read(room);
+        let end = start + count.min(size);
+        if self.end + (end - start) <= self.memory.len() {
+            self.memory[self.end..self.end + end - start].copy_from_slice(&piece[start..end]);
+            self.end += end - start;
+            spare.give(piece);
+        } else {
+            piece[..start].copy_from_slice(self.bytes());
+            (self.memory, self.start, self.end) = (piece, 0, end);
+        }
+        result
+    }
+
+    /// Gives back what the bytes do not need, because they may have to wait for long.
+    #[inline]
+    pub(super) fn about_to_wait(&mut self) {
+        if !self.memory.is_empty() {
+            self.shrink();
+        }
+    }
+
+    #[cold]
+    fn shrink(&mut self) {
+        let Some(size) = smaller(self.memory.len(), self.len()) else { return };
+        let mut memory = vec![0; size].into_boxed_slice();
+        memory[..self.len()].copy_from_slice(self.bytes());
+        give_to_running(core::mem::replace(&mut self.memory, memory));
+        (self.start, self.end) = (0, self.len());
     }
 
     #[cold]
@@ -156,13 +194,13 @@ impl Buffer {
             let text = std::format!("the buffer has reached its limit of {} bytes: take bytes out of it", self.limit);
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
         }
-        self.reserve(1, spare);
+        self.reserve(1, Some(spare));
         Ok(())
     }
 
     /// Makes room for so many bytes more behind those that there are. Each byte is copied a few times at the most on its
     /// way, except where a full piece has little room in front and the limit forbids another: then it is moved there.
-    fn reserve(&mut self, additional: usize, spare: &SpareMemory) {
+    fn reserve(&mut self, additional: usize, spare: Option<&SpareMemory>) {
         let needed = self.len() + additional;
         if self.end + additional <= self.memory.len() {
             return;
@@ -171,17 +209,21 @@ impl Buffer {
         if needed <= self.memory.len() && gap_pays {
             self.memory.copy_within(self.start..self.end, 0);
         } else {
-            let mut larger: Box<[u8]> = match needed.max(2 * self.memory.len()) {
-                0..=MEMORY => spare.take(),
-                size => vec![0; size].into_boxed_slice(),
+            let mut larger: Box<[u8]> = match (needed.max(2 * self.memory.len()), spare) {
+                (0..=MEMORY, Some(spare)) => spare.take(),
+                // Without a loop nobody keeps a piece for the next message, so none is made for this one.
+                (size, _) => vec![0; size].into_boxed_slice(),
             };
             larger[..self.len()].copy_from_slice(self.bytes());
-            give(core::mem::replace(&mut self.memory, larger), spare);
+            let former = core::mem::replace(&mut self.memory, larger);
+            if let Some(spare) = spare {
+                give(former, spare);
+            }
         }
         (self.start, self.end) = (0, self.len());
     }
 
-    fn append(&mut self, bytes: &[u8], spare: &SpareMemory) {
+    fn append(&mut self, bytes: &[u8], spare: Option<&SpareMemory>) {
         self.reserve(bytes.len(), spare);
         self.memory[self.end..self.end + bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
@@ -193,6 +235,24 @@ impl Buffer {
 fn give(memory: Box<[u8]>, spare: &SpareMemory) {
     if let Ok(piece) = memory.try_into() {
         spare.give(piece);
+    }
+}
+
+/// Gives a piece to the loop that runs, if one does.
+fn give_to_running(memory: Box<[u8]>) {
+    if memory.len() == MEMORY
+        && let Some(event_loop) = find_running()
+    {
+        give(memory, event_loop.spare_memory());
+    }
+}
+
+impl Drop for Buffer {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.memory.is_empty() {
+            give_to_running(core::mem::take(&mut self.memory));
+        }
     }
 }
 
@@ -215,10 +275,8 @@ impl io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() {
             // In a loop, the memory is the loop's, as it is for a read.
-            match running() {
-                Ok(event_loop) => self.append(bytes, event_loop.spare_memory()),
-                Err(_) => self.append(bytes, &SpareMemory::new()),
-            }
+            let event_loop = find_running();
+            self.append(bytes, event_loop.as_ref().map(|event_loop| event_loop.spare_memory()));
         }
         Ok(bytes.len())
     }
@@ -238,7 +296,11 @@ impl Outgoing for Buffer {
     }
 
     fn consume(&mut self, count: usize) {
-        self.consume_in_loop(count);
+        self.consume(count);
+    }
+
+    fn about_to_wait(&mut self) {
+        self.about_to_wait();
     }
 }
 

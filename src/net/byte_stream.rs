@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use super::{Buffer, FilePart, Operation, Outgoing};
 use crate::coroutine::{Coroutine, Exception, Step};
-use crate::event_loop::{SpareMemory, running};
+use crate::event_loop::{SpareMemory, find_running};
 use crate::task::Await;
 
 /// What an operation that does not block comes to: `Step::Return` with what it has done, or `Step::Yield` with what to
@@ -61,16 +61,20 @@ pub trait ByteRead {
     /// As [`attempt_recv`](Self::attempt_recv); `StorageFull` where the buffer has reached its limit.
     fn attempt_read(&self, buffer: &mut Buffer) -> Attempt<usize> {
         let mut read_with = |spare: &SpareMemory| {
-            let attempt = self.attempt_recv(buffer.room(spare)?);
-            let count = if let Ok(Step::Return(count)) = &attempt { *count } else { 0 };
-            buffer.filled(count, spare);
-            attempt
+            buffer.fill_by(spare, |room| {
+                let attempt = self.attempt_recv(room);
+                (if let Ok(Step::Return(count)) = &attempt { *count } else { 0 }, attempt)
+            })
         };
-        match running() {
-            Ok(event_loop) => read_with(event_loop.spare_memory()),
+        let attempt = match find_running() {
+            Some(event_loop) => read_with(event_loop.spare_memory()),
             // Driven by hand: a stream in memory needs no loop.
-            Err(_) => read_with(&SpareMemory::new()),
+            None => read_with(&SpareMemory::new()),
+        };
+        if is_about_to_wait(&attempt) {
+            buffer.about_to_wait();
         }
+        attempt
     }
 
     /// Waits for bytes, puts them into `bytes`, and gives how many came: none at the end of the stream, or where `bytes`
@@ -205,9 +209,13 @@ pub trait ByteWrite {
     /// As [`attempt_send`](Self::attempt_send). What was not sent is in the buffer then.
     fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
         while !buffer.is_empty() {
-            match attempted!(self.attempt_send(buffer.bytes())) {
+            let attempt = self.attempt_send(buffer.bytes());
+            if is_about_to_wait(&attempt) {
+                buffer.about_to_wait();
+            }
+            match attempted!(attempt) {
                 0 => return Err(took_nothing()),
-                count => buffer.consume_in_loop(count),
+                count => buffer.consume(count),
             }
         }
         Ok(Step::Return(()))
@@ -230,9 +238,9 @@ pub trait ByteWrite {
                 });
                 Err(io::Error::from(io::ErrorKind::WouldBlock).into())
             };
-            let sent = match running() {
-                Ok(event_loop) => part.read_and_write(event_loop.spare_memory(), send),
-                Err(_) => part.read_and_write(&SpareMemory::new(), send),
+            let sent = match find_running() {
+                Some(event_loop) => part.read_and_write(event_loop.spare_memory(), send),
+                None => part.read_and_write(&SpareMemory::new(), send),
             };
             match waits {
                 Some(step) => return Ok(step),
@@ -286,6 +294,9 @@ pub trait ByteWrite {
                     [one] => self.attempt_send(one),
                     several => self.attempt_send_vectored(several),
                 };
+                if is_about_to_wait(&attempt) {
+                    bytes.about_to_wait();
+                }
                 match attempted!(attempt) {
                     0 => return Err(took_nothing()),
                     count => bytes.consume(count),
@@ -443,6 +454,11 @@ impl<R, W: ByteWrite> ByteWrite for (R, W) {
     fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
         self.1.attempt_send_file(part)
     }
+}
+
+/// Whether an attempt is to wait for its stream, and not just for the next turn.
+fn is_about_to_wait<T>(attempt: &Attempt<T>) -> bool {
+    matches!(attempt, Ok(Step::Yield(wanted)) if !matches!(wanted, Await::NextTurn))
 }
 
 #[cold]

@@ -10,6 +10,7 @@ use super::{Attempt, Buffer, FilePart};
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::{Left, Registered, SpareMemory};
 use crate::sys::Direction;
+use crate::task::Await;
 
 /// A descriptor that bytes come from. Does not block.
 pub(super) trait Source: AsFd {
@@ -33,17 +34,17 @@ pub(super) fn recv<S: Source>(registered: &Registered<S>, bytes: &mut [u8]) -> A
 
 #[inline]
 pub(super) fn read<S: Source>(registered: &Registered<S>, buffer: &mut Buffer) -> Attempt<usize> {
-    let read = |source: &S, spare: &SpareMemory| match source.recv(buffer.room(spare)?) {
-        Ok((count @ 1.., left)) => {
-            buffer.filled(count, spare);
-            Ok((count, left))
-        }
-        nothing => {
-            buffer.filled(0, spare);
-            nothing
-        }
+    let read = |source: &S, spare: &SpareMemory| {
+        buffer.fill_by(spare, |room| {
+            let received = source.recv(room);
+            (received.as_ref().map_or(0, |(count, _)| *count), received)
+        })
     };
     match registered.attempt(Direction::Read, read) {
+        Ok(Step::Yield(Await::Readable(source))) => {
+            buffer.about_to_wait();
+            Ok(Step::Yield(Await::Readable(source)))
+        }
         Err(raised) => Err(at(raised, "read", registered.get().as_fd())),
         done => done,
     }
@@ -74,7 +75,10 @@ pub(super) fn write_all<S: Sink>(registered: &Registered<S>, buffer: &mut Buffer
         match registered.attempt(Direction::Write, write) {
             Ok(Step::Return(())) => {}
             Err(raised) => return Err(at(raised, "write_all", registered.get().as_fd())),
-            wanted => return wanted,
+            wanted => {
+                buffer.about_to_wait();
+                return wanted;
+            }
         }
     }
     Ok(Step::Return(()))

@@ -55,6 +55,10 @@ pub trait Outgoing {
 
     /// Takes away so many from the front, or all if there are fewer.
     fn consume(&mut self, count: usize);
+
+    /// The next bytes may have to wait for long: gives back memory that they do not need.
+    #[doc(hidden)]
+    fn about_to_wait(&mut self) {}
 }
 
 /// The bytes behind the cursor's position.
@@ -105,6 +109,13 @@ impl<T: Outgoing> Outgoing for VecDeque<T> {
             }
             count -= there;
             self.pop_front();
+        }
+    }
+
+    /// Only the first: it alone has been sent in part, and there may be many.
+    fn about_to_wait(&mut self) {
+        if let Some(first) = self.front_mut() {
+            first.about_to_wait();
         }
     }
 }

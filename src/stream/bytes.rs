@@ -4,6 +4,7 @@ use core::mem;
 use std::vec::Vec;
 
 use super::separators::{Match, Separators, Sought, find};
+use crate::event_loop::smaller;
 
 /// Bytes that are added at the end and taken from the front. Empty, they hold no memory.
 #[derive(Default)]
@@ -52,6 +53,17 @@ impl Bytes {
             self.clear();
         }
         taken
+    }
+
+    /// Gives back what the bytes do not need, because they may have to wait for long.
+    #[inline]
+    pub(super) fn about_to_wait(&mut self) {
+        if let Some(size) = smaller(self.memory.capacity(), self.len())
+            && !self.is_empty()
+        {
+            self.memory.drain(..mem::take(&mut self.start));
+            self.memory.shrink_to(size);
+        }
     }
 
     pub(super) fn clear(&mut self) {

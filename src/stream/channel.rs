@@ -130,6 +130,7 @@ impl Channel {
             transport.flush();
         }
         self.resume_reading();
+        self.bytes.borrow_mut().about_to_wait();
         self.news.set(false);
         Ok(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>)))
     }

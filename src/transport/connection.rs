@@ -31,7 +31,7 @@ use super::server::Membership;
 use super::slot::Slot;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
-use crate::event_loop::{LoopHandle, Registered, Resident};
+use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
 use crate::sys::{Direction, Readiness};
 use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
@@ -50,6 +50,8 @@ pub(super) struct Connection {
     /// Whether `connection_made` was called.
     made: Cell<bool>,
     pub(super) is_buffered: Cell<bool>,
+    /// What a buffered protocol is told next.
+    size_hint: Cell<usize>,
     /// Whether it stands in the queue for what is gathered to be sent.
     pub(super) flush_queued: Cell<bool>,
     /// How many writes were thrown away.
@@ -108,6 +110,7 @@ impl Connection {
         let connection = Rc::new(Self {
             io: RefCell::new(Some(Rc::new(io))),
             is_buffered: Cell::new(matches!(protocol.0, Inner::Buffered(_))),
+            size_hint: Cell::new(LEAST_HINT),
             protocol: Slot::new(protocol),
             ways,
             peer,
@@ -226,7 +229,7 @@ impl Transport {
     fn read_into_protocol(&self, io: &Registered<Io>) {
         let read = self.call(io, "get_buffer", |protocol| {
             let Inner::Buffered(protocol) = &mut protocol.0 else { return Ok(None) };
-            match protocol.get_buffer(SIZE_HINT) {
+            match protocol.get_buffer(self.0.size_hint.get()) {
                 [] => Err(Exception::message(Kind::RuntimeError, "get_buffer() returned an empty buffer")),
                 buffer => io.try_now(Direction::Read, |io| io.read(buffer)).map_err(Exception::from),
             }
@@ -235,6 +238,7 @@ impl Transport {
             None | Some(Ok(None)) => {}
             Some(Ok(Some(0))) => self.read_end(io),
             Some(Ok(Some(count))) => {
+                self.0.size_hint.set(next_hint(self.0.size_hint.get(), count));
                 self.call(io, "buffer_updated", |protocol| {
                     if let Inner::Buffered(protocol) = &mut protocol.0 {
                         protocol.buffer_updated(self, count);
@@ -358,5 +362,16 @@ impl Transport {
     }
 }
 
-/// What a buffered protocol is told: as much as the loop's own memory takes.
-const SIZE_HINT: usize = crate::event_loop::MEMORY;
+/// What a buffered protocol is told once `count` bytes have come where it was told `hint`: more for a peer that sends much,
+/// less for one that sends little. A protocol that allocates as much as it is told then holds little for the rest of a
+/// request.
+fn next_hint(hint: usize, count: usize) -> usize {
+    match count {
+        _ if count >= hint => (4 * hint).min(MEMORY),
+        _ if count < hint / 4 => (hint / 2).max(LEAST_HINT),
+        _ => hint,
+    }
+}
+
+/// What a buffered protocol is told first.
+const LEAST_HINT: usize = 1024;

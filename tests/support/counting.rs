@@ -13,6 +13,14 @@ thread_local! {
     pub(crate) static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     pub(crate) static FREED: Cell<usize> = const { Cell::new(0) };
     static BYTES: Cell<usize> = const { Cell::new(0) };
+    static LARGE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// As large as the pieces that a loop has for reads.
+const PIECE: usize = 64 * 1024;
+
+fn count_large(size: usize) {
+    LARGE.set(LARGE.get() + usize::from(size >= PIECE));
 }
 
 // SAFETY: every call goes to the system's allocator as it came. Counting touches thread-locals that are initialised at
@@ -21,6 +29,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         BYTES.set(BYTES.get().wrapping_add(layout.size()));
+        count_large(layout.size());
         // SAFETY: the caller's promise about `layout` is handed on.
         unsafe { System.alloc(layout) }
     }
@@ -29,6 +38,7 @@ unsafe impl GlobalAlloc for Counting {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         FREED.set(FREED.get() + 1);
         BYTES.set(BYTES.get().wrapping_add(size).wrapping_sub(layout.size()));
+        count_large(size);
         // SAFETY: the caller's promises about all three are handed on; `pointer` came from `System`, as all do here.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -59,4 +69,9 @@ pub(crate) fn alive() -> isize {
 /// How many bytes of this thread are alive, less those of others that it has freed.
 pub(crate) fn bytes() -> usize {
     BYTES.get()
+}
+
+/// How many allocations of 64 KiB or more this thread has made.
+pub(crate) fn large() -> usize {
+    LARGE.get()
 }
