@@ -5,10 +5,15 @@
 
 #![cfg(feature = "std")]
 
+#[cfg(target_os = "linux")]
+#[path = "readiness/accepting.rs"]
+mod accepting;
 #[path = "support/clock.rs"]
 mod clock;
 #[path = "readiness/contract.rs"]
 mod contract;
+#[path = "readiness/devices.rs"]
+mod devices;
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/interfaces.rs"]

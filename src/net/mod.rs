@@ -11,6 +11,7 @@
 //! | `outgoing.rs`  | [`Outgoing`]: what is to be sent, and knows how far that has come |
 //! | `file_part.rs` | [`FilePart`]: a file on its way to a stream |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
+//! | `accept.rs`    | what both listeners accept by |
 //! | `incoming.rs`  | [`Incoming`]: a listener's connections, one by one |
 //! | `connect.rs`   | [`connect`](fn@connect): to a name |
 //! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
@@ -22,6 +23,7 @@
 //! | `moving.rs`    | what streams over descriptors have in common |
 //! | `operation.rs` | what all operations have in common |
 
+mod accept;
 mod address_error;
 mod buffer;
 mod byte_stream;

@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 #[cfg(feature = "async_iter")]
 use super::Incoming;
-use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
+use super::accept::accept;
+use super::moving::{Sink, Source, left, moves_bytes, wraps};
 use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
@@ -73,23 +74,15 @@ impl TcpListener {
 
     /// Waits for a connection, and gives it with its peer's address.
     ///
-    /// A connection that its peer has given up before it was accepted is passed over. No free descriptor (`EMFILE`,
-    /// `ENFILE`) is raised, and the connection waits on: try again when one is free.
+    /// Connections that failed before they were accepted are passed over: the peer has given up, a firewall refuses it,
+    /// the network is gone. If the system runs out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`),
+    /// this raises, and the connection stays in the backlog: try again later.
     pub fn accept(&self) -> impl Awaitable<Return = (TcpStream, SocketAddr)> + '_ {
         Operation::new("accept", || {
-            self.0
-                .attempt(Direction::Read, |listener, _| {
-                    loop {
-                        match socket::accept(listener) {
-                            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                            result => {
-                                let (stream, peer) = result?;
-                                return Ok(((TcpStream(Registered::new(stream)), peer), Left::More));
-                            }
-                        }
-                    }
-                })
-                .map_err(|raised| at(raised, "accept", self.as_fd()))
+            accept(&self.0, |listener| {
+                let (stream, peer) = socket::accept(listener)?;
+                Ok((TcpStream(Registered::new(stream)), peer))
+            })
         })
     }
 

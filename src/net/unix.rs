@@ -14,11 +14,12 @@ use socket2::{Domain, Type};
 
 #[cfg(feature = "async_iter")]
 use super::Incoming;
-use super::moving::{Sink, Source, at, left, moves_bytes, wraps};
+use super::accept::accept;
+use super::moving::{Sink, Source, left, moves_bytes, wraps};
 use super::{AddressError, BACKLOG, Operation};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
-use crate::sys::{Direction, descriptor, socket};
+use crate::sys::{descriptor, socket};
 use crate::task::Await;
 use crate::time::{Sleep, sleep};
 use crate::yield_from;
@@ -72,15 +73,15 @@ impl UnixListener {
 
     /// Waits for a connection, and gives it with its peer's address, which nearly always is unnamed.
     ///
-    /// No free descriptor (`EMFILE`, `ENFILE`) is raised, and the connection waits on: try again when one is free.
+    /// Connections that failed before they were accepted are passed over. If the system runs out of descriptors or
+    /// memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), this raises, and the connection stays in the backlog: try again
+    /// later.
     pub fn accept(&self) -> impl Coroutine<Yield = Await, Input = (), Return = (UnixStream, SocketAddr)> + '_ {
         Operation::new("accept", || {
-            self.0
-                .attempt(Direction::Read, |listener, _| {
-                    let (stream, peer) = socket::accept_unix(listener)?;
-                    Ok(((UnixStream(Registered::new(stream)), peer), Left::More))
-                })
-                .map_err(|raised| at(raised, "accept", self.as_fd()))
+            accept(&self.0, |listener| {
+                let (stream, peer) = socket::accept_unix(listener)?;
+                Ok((UnixStream(Registered::new(stream)), peer))
+            })
         })
     }
 

@@ -4,6 +4,7 @@
 //! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
 //! `EPIPE` and send no `SIGPIPE` (`SO_NOSIGPIPE`); elsewhere the standard library writes with `MSG_NOSIGNAL`.
 
+use core::ffi::c_int;
 use std::format;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
@@ -78,8 +79,12 @@ pub(crate) fn shown(path: &Path) -> String {
 /// The kernel's, from `accept4(2)`.
 pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, address) = accept_any(listener)?;
-    let address = address.as_socket().ok_or_else(|| io::Error::other("the peer has no internet address"))?;
-    Ok((socket.into(), address))
+    match address.as_socket() {
+        Some(address) => Ok((socket.into(), address)),
+        // Some systems (macOS) give a connection whose peer is gone already, and no address.
+        None if c_int::from(address.family()) == libc::AF_UNSPEC => Err(aborted()),
+        None => Err(io::Error::other("the peer has no internet address")),
+    }
 }
 
 /// The same at a Unix socket.
@@ -135,9 +140,19 @@ pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> 
 /// The kernel's, from `accept(2)`.
 #[cfg(target_vendor = "apple")]
 pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
-    let (socket, address) = SockRef::from(&listener).accept()?;
-    socket.set_nonblocking(true)?;
+    let (socket, address) = SockRef::from(&listener).accept_raw()?;
+    // Where the peer has reset the connection, the system takes no options any more.
+    let prepare = || {
+        socket.set_cloexec(true)?;
+        socket.set_nonblocking(true)?;
+        without_signals(&socket)
+    };
+    prepare().map_err(|_: io::Error| aborted())?;
     Ok((socket, address))
+}
+
+fn aborted() -> io::Error {
+    io::Error::from_raw_os_error(libc::ECONNABORTED)
 }
 
 /// For sends: a peer that is gone is an error, and no signal.
@@ -146,6 +161,35 @@ pub(crate) const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 /// Sockets are made [without signals](new) there.
 #[cfg(target_vendor = "apple")]
 pub(crate) const NO_SIGNAL: i32 = 0;
+
+/// Whether `accept(2)` reports what has happened to one connection before it was accepted: the listener is well, and
+/// the next connection may be too.
+///
+/// Linux hands on the network errors that wait on the new socket; `EPERM` is a firewall's.
+pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(libc::ENONET | libc::ENOSR) = error.raw_os_error() {
+        return true;
+    }
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNABORTED
+                | libc::ECONNRESET
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::ENETDOWN
+                | libc::ENETUNREACH
+                | libc::ENOPROTOOPT
+                | libc::EOPNOTSUPP
+                | libc::EPERM
+                | libc::EPROTO
+                | libc::EPROTONOSUPPORT
+                | libc::ESOCKTNOSUPPORT
+                | libc::ETIMEDOUT
+        )
+    )
+}
 
 /// Whether accepting has failed because no descriptor is free, or no memory: it may succeed later, and until then the
 /// listener stays ready.

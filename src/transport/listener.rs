@@ -137,8 +137,7 @@ impl Run for Listener {
             match socket.try_now(Direction::Read, |socket| Ok((socket::accept_any(socket)?, Left::More))) {
                 Ok(Some((accepted, peer))) => self.serve(&server, accepted, &peer),
                 Ok(None) => break,
-                // Its peer has given up before it was accepted.
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+                Err(error) if socket::is_of_one_connection(&error) => {}
                 Err(error) => return self.pause(&server, error),
             }
         }
