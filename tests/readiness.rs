@@ -16,6 +16,8 @@ mod contract;
 mod devices;
 #[path = "support/events.rs"]
 mod events;
+#[path = "readiness/idle.rs"]
+mod idle;
 #[path = "support/interfaces.rs"]
 mod interfaces;
 #[path = "readiness/loops.rs"]
@@ -26,5 +28,7 @@ mod machines;
 mod reporting;
 #[path = "readiness/script.rs"]
 mod script;
+#[path = "readiness/unready.rs"]
+mod unready;
 #[path = "readiness/waiting.rs"]
 mod waiting;

@@ -23,7 +23,7 @@ use slab::Slab;
 use super::memory::SpareMemory;
 use super::{WAKER, running};
 use crate::coroutine::{Exception, Kind, Step};
-use crate::sys::{Direction, Event, Readiness, Selector, Token};
+use crate::sys::{Direction, Event, Readiness, Selector, Token, readiness_now};
 use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 mod watched;
@@ -302,18 +302,29 @@ impl Source {
             self.registry.scheduler.push(run);
             return Ok(());
         }
+        self.check_free(direction)?;
+        self.waiter(direction).set(Some(run));
+        Ok(())
+    }
+
+    /// Queues `run`, which asks the descriptor itself whether it is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`queue_when_ready`](Self::queue_when_ready).
+    pub(super) fn queue_to_ask(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
+        self.check_free(direction)?;
+        self.registry.scheduler.push(run);
+        Ok(())
+    }
+
+    #[inline]
+    fn check_free(&self, direction: Direction) -> Result<(), Exception> {
         let waiter = self.waiter(direction);
-        match waiter.take() {
-            None => {
-                waiter.set(Some(run));
-                Ok(())
-            }
-            former => {
-                waiter.set(former);
-                let text = "another task is already waiting for this descriptor in the same direction";
-                Err(Exception::message(Kind::RuntimeError, text))
-            }
-        }
+        let Some(former) = waiter.take() else { return Ok(()) };
+        waiter.set(Some(former));
+        let text = "another task is already waiting for this descriptor in the same direction";
+        Err(Exception::message(Kind::RuntimeError, text))
     }
 
     /// Takes what waits at that address out again.
@@ -357,7 +368,17 @@ impl fmt::Debug for Source {
 /// Something with a descriptor, which it owns, and that descriptor's registration.
 pub(crate) struct Registered<S: AsFd> {
     source: OnceCell<Rc<Source>>,
+    first: First,
     inner: S,
+}
+
+/// How the first operation finds out whether a descriptor is ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// It tries: the system call says if it would have blocked.
+    Tries,
+    /// It asks before it tries: a result of the system call can be wrong.
+    Asks,
 }
 
 /// What an operation has found out about readiness, beside its result.
@@ -371,7 +392,13 @@ pub(crate) enum Left {
 
 impl<S: AsFd> Registered<S> {
     pub(crate) const fn new(inner: S) -> Self {
-        Self { source: OnceCell::new(), inner }
+        Self { source: OnceCell::new(), first: First::Tries, inner }
+    }
+
+    /// For a descriptor that may be anything. A FIFO that nobody has opened for writing yet is read as if it had ended, and
+    /// a socket that connects has no error yet: only the selector, or `poll(2)`, knows that they are not ready.
+    pub(crate) const fn of_any_kind(inner: S) -> Self {
+        Self { source: OnceCell::new(), first: First::Asks, inner }
     }
 
     pub(crate) const fn get(&self) -> &S {
@@ -416,6 +443,9 @@ impl<S: AsFd> Registered<S> {
     #[cold]
     fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
         let source = registry.register(self.inner.as_fd())?;
+        if self.first == First::Asks {
+            source.readiness.set(readiness_now(self.inner.as_fd()));
+        }
         Ok(self.source.get_or_init(|| source))
     }
 

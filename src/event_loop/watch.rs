@@ -66,7 +66,7 @@ impl<F: AsFd> Watched<F> {
     /// To be watched, once it is used.
     pub fn new(descriptor: F) -> Self {
         Self {
-            registered: Registered::new(Rc::new(descriptor)),
+            registered: Registered::of_any_kind(Rc::new(descriptor)),
             reader: Watchers::default(),
             writer: Watchers::default(),
             is_nonblocking: Cell::new(false),
@@ -235,7 +235,7 @@ impl LoopHandle {
         if let Some(former) = watched.watchers(direction).0.replace(Rc::downgrade(&watcher)).upgrade() {
             former.remove();
         }
-        if watcher.is_removed.get() { Ok(()) } else { watcher.wait() }
+        if watcher.is_removed.get() { Ok(()) } else { source.queue_to_ask(direction, watcher) }
     }
 }
 

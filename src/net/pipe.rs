@@ -63,7 +63,7 @@ impl TryFrom<OwnedFd> for PipeReader {
     type Error = io::Error;
 
     fn try_from(fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self(Registered::new(prepared(fd)?.into())))
+        Ok(Self(Registered::of_any_kind(prepared(fd)?.into())))
     }
 }
 

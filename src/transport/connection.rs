@@ -19,6 +19,7 @@
 
 use core::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::string::String;
@@ -32,7 +33,7 @@ use super::slot::Slot;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
-use crate::sys::{Direction, Readiness};
+use crate::sys::{Direction, Readiness, is_well_despite_errors};
 use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
 pub(super) struct Connection {
@@ -168,14 +169,14 @@ impl Run for Connection {
         }
         if connection.reading.get() == Reading::Active {
             transport.read(&io);
-        } else if connection.ways == Ways::Write {
-            transport.watch_reader(&io);
         }
         if connection.writes.has_backlog() {
             transport.write_ready();
         }
         if connection.reading.get() == Reading::Active {
             io.watch(Direction::Read, transport.0);
+        } else if connection.ways == Ways::Write {
+            transport.watch_reader(&io);
         }
     }
 }
@@ -258,22 +259,21 @@ impl Transport {
         }
     }
 
-    /// The end of a pipe that is written to is closed for reading when nobody is left to read. What there is to read, of
-    /// a terminal for example, is not for us.
+    /// Ends a pipe that is written to when nobody is left to read: when writing is closed. That a socket's peer sends no
+    /// more does not say so, nor is what there is to read, of a socket or a terminal, for us.
     fn watch_reader(&self, io: &Rc<Registered<Io>>) {
         if self.0.stage.get() >= Stage::Lost {
             return;
         }
-        if !io.is_ready(Readiness::READ_CLOSED) {
-            let _: std::io::Result<Option<()>> =
-                io.try_now(Direction::Read, |_| Err(std::io::ErrorKind::WouldBlock.into()));
-            return io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
+        if io.is_ready(Readiness::WRITE_CLOSED) {
+            if !is_well_despite_errors(io.get().as_fd()) {
+                let is_lost = !self.0.writes.is_empty();
+                return self.lose(is_lost.then(|| std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
+            }
+            io.not_closed();
         }
-        if self.0.writes.is_empty() {
-            self.lose(None);
-        } else {
-            self.lose(Some(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
-        }
+        io.ignore(Direction::Read);
+        io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
     }
 
     /// Calls the protocol, and does what had to wait for its return. `None` where there is none, or where it has

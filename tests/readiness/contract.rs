@@ -118,6 +118,44 @@ fn a_hang_up_is_reported_once_to_who_waits_for_nothing() {
 }
 
 #[test]
+fn a_hang_up_is_reported_although_nobody_has_taken_what_was_there() {
+    with_every_selector(|selector| {
+        let (ours, mut peer) = sockets();
+        peer.write_all(b"abc").expect("there is room");
+        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        assert_eq!(ready(selector), [(7, READABLE | WRITABLE)].into());
+        drop(peer);
+        assert!(ready(selector)[&7].contains(READ_CLOSED | Readiness::WRITE_CLOSED));
+        assert_eq!(ready(selector), BTreeMap::new());
+    });
+}
+
+#[test]
+fn what_is_ready_in_vain_is_not_reported_for_ever_and_news_of_it_is() {
+    with_every_selector(|selector| {
+        let (ours, mut peer) = sockets();
+        peer.write_all(b"abc").expect("there is room");
+        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        for _ in 0..3 {
+            let in_vain = (0..100).find(|_| {
+                selector.drained(Token(7), Direction::Read);
+                ready(selector).is_empty()
+            });
+            assert!(in_vain.is_some(), "it is reported again and again");
+            peer.write_all(b"abc").expect("there is room");
+            assert!(ready(selector)[&7].contains(READABLE));
+        }
+        selector.closing(ours.as_fd());
+        drop(ours);
+        assert_eq!(ready(selector), BTreeMap::new());
+        // The number is free for the next.
+        let (ours, _peer) = sockets();
+        selector.register(ours.as_fd(), Token(8)).expect("it is new");
+        assert_eq!(ready(selector), [(8, WRITABLE)].into());
+    });
+}
+
+#[test]
 fn files_are_refused() {
     with_every_selector(|selector| {
         for path in ["/etc/passwd", "/etc"] {

@@ -68,6 +68,23 @@ impl<S: AsFd> Registered<S> {
         self.source.get().is_some_and(|source| source.readiness.get().intersects(ways))
     }
 
+    /// Forgets that a direction is ready, though nobody has tried it. Who watches it next is told of what is new, above all
+    /// of a hang-up; with a selector that reports levels, of nothing else.
+    pub(crate) fn ignore(&self, direction: Direction) {
+        if let Some(source) = self.source.get() {
+            let ready = source.readiness.get();
+            source.readiness.set(ready.without(Readiness::of(direction) | Readiness::URGENT));
+        }
+    }
+
+    /// Takes back that the descriptor counts as closed for writing, and has news of that reported.
+    #[cold]
+    pub(crate) fn not_closed(&self) {
+        if let Some(source) = self.source.get() {
+            source.drained(Readiness::WRITE_CLOSED, Direction::Write);
+        }
+    }
+
     /// Queues who watches that direction, or waits for it, if anybody does, ready or not.
     pub(crate) fn release(&self, direction: Direction) {
         if let Some(source) = self.source.get()

@@ -36,6 +36,8 @@ mod epoll;
 mod kqueue;
 mod poll;
 
+pub(crate) use self::poll::{is_well_despite_errors, readiness_now};
+
 /// One selector for each interface of this system.
 pub(crate) mod interfaces {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -77,7 +79,10 @@ pub trait Selector: fmt::Debug {
     /// Whether it reports levels, and so needs [`drained`](Self::drained).
     fn reports_levels(&self) -> bool;
 
-    /// Says that an operation in `direction` would have blocked, or has taken all that there was.
+    /// Says that an operation in `direction` would have blocked, or has taken all that there was. A selector of levels
+    /// watches the direction again. A hang-up or an error it reports without that, once.
+    ///
+    /// The direction may be ready in vain, and stay so: then it is not reported for ever.
     fn drained(&mut self, token: Token, direction: Direction);
 
     /// Waits until something is ready, at most for `timeout` (`None`: for ever), never for less unless something is

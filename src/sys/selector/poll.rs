@@ -7,9 +7,15 @@
 //!
 //! Invariants:
 //!
-//! 1. `polled` and `tokens` are parallel, and the two maps name the place of each registration in them.
-//! 2. Where neither direction is wanted, the number is inverted and so negative, which the kernel passes over. It would
-//!    report a hang-up to whoever wants nothing, and a wait would never last.
+//! 1. `polled` and `registrations` are parallel, and the two maps name the place of each registration in them.
+//! 2. A hang-up and an error cannot be masked: the kernel reports them to whoever wants nothing, and no wait would last.
+//!    Once they were reported, and until a direction is wanted again, the number is inverted and so negative, which the
+//!    kernel passes over.
+//!
+//! A direction can be ready although nothing can be done: a socket's error queue that nobody reads is an error for ever, a
+//! terminal with room for one character takes no line end. Whoever tries it in vain wants it again, and is told again.
+//! Such a descriptor, which several waits in a row have reported and which is ready even now, is handed over to the
+//! system's interface of edges, where it has one; its descriptor is polled in place of all that it watches.
 //!
 //! Neither `POLLPRI` nor the end of the stream need be asked for: what a short read has left behind, an urgent byte or
 //! the end, is a level like any other, and found by the next wait.
@@ -23,6 +29,8 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::vec::Vec;
+
+use socket2::SockRef;
 
 use super::{Direction, Event, Readiness, Selector, Token, milliseconds, refuse_files};
 use crate::sys::syscall;
@@ -53,10 +61,25 @@ pub fn poll_selector() -> io::Result<Box<dyn Selector>> {
 #[derive(Default)]
 struct Poll {
     polled: Vec<libc::pollfd>,
-    tokens: Vec<Token>,
+    registrations: Vec<Registration>,
     by_fd: HashMap<RawFd, usize>,
     by_token: HashMap<Token, usize>,
+    /// How many waits there were.
+    waits: u64,
+    /// What watches descriptors that stay ready in vain, once there are any.
+    edges: Option<Box<dyn Selector>>,
 }
+
+struct Registration {
+    token: Token,
+    /// The last wait that has reported it, and how many in a row have.
+    reported: u64,
+    streak: u8,
+    is_with_edges: bool,
+}
+
+/// How many waits in a row report a descriptor before it is asked whether anything can be done.
+const STREAK: u8 = 8;
 
 impl Poll {
     /// Fills in what has happened; gives for how many descriptors there is something.
@@ -68,30 +91,74 @@ impl Poll {
         Ok(count as usize)
     }
 
+    /// The same; interrupted by a signal, it reports what has come before the signal, or with it.
+    fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        match self.wait(milliseconds(timeout)) {
+            // It may be interrupted as well, and nothing is lost by that: what holds now holds at the next wait.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.wait(0) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+                result => result,
+            },
+            result => result,
+        }
+    }
+
+    /// The same for what is watched elsewhere too: gives whether there is something to fetch from there.
+    fn wait_for_all(&mut self, timeout: Option<Duration>) -> io::Result<(usize, bool)> {
+        let Some(edges) = self.edges.as_ref().and_then(|edges| edges.as_fd()) else {
+            return Ok((self.wait_once(timeout)?, false));
+        };
+        self.polled.push(libc::pollfd { fd: edges.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+        let count = self.wait_once(timeout);
+        let happened = self.polled.pop().is_some_and(|edges| edges.revents != 0);
+        Ok((count? - usize::from(happened), happened))
+    }
+
+    /// Has edges of a descriptor reported from now on. Where that cannot be had, its level is reported as before.
+    #[cold]
+    fn hand_over(&mut self, place: usize) {
+        if self.edges.is_none() {
+            self.edges = edges().ok();
+        }
+        let Some(edges) = &mut self.edges else { return };
+        let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
+        // SAFETY: it is open: an operation on it has just been tried, and whoever closes it says so before.
+        let fd = unsafe { BorrowedFd::borrow_raw(number(polled)) };
+        if edges.register(fd, registration.token).is_ok() {
+            registration.is_with_edges = true;
+            polled.events = 0;
+            polled.fd = !fd.as_raw_fd();
+        }
+    }
+
     /// Moves the last registration to the place of the one that goes.
     fn take_out(&mut self, place: usize) {
-        let (polled, token) = (self.polled.swap_remove(place), self.tokens.swap_remove(place));
+        let (polled, registration) = (self.polled.swap_remove(place), self.registrations.swap_remove(place));
         self.by_fd.remove(&number(&polled));
-        self.by_token.remove(&token);
+        self.by_token.remove(&registration.token);
         if let Some(moved) = self.polled.get(place) {
             self.by_fd.insert(number(moved), place);
-            self.by_token.insert(self.tokens[place], place);
+            self.by_token.insert(self.registrations[place].token, place);
         }
     }
 
     /// What has happened at a place, each thing once. `None` where it is nothing.
     fn happened(&mut self, place: usize) -> Option<Event> {
-        let polled = &mut self.polled[place];
-        let readiness = readiness(mem::take(&mut polled.revents));
+        let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
+        let is_in_a_row = registration.reported + 1 == self.waits;
+        registration.streak = if is_in_a_row { registration.streak.saturating_add(1) } else { 1 };
+        registration.reported = self.waits;
+        let happened = mem::take(&mut polled.revents);
+        let readiness = readiness(happened);
         for direction in [Direction::Read, Direction::Write] {
             if readiness.intersects(Readiness::of(direction)) {
                 polled.events &= !wanted(direction);
             }
         }
-        if polled.events == 0 && polled.fd >= 0 {
+        if happened & UNMASKED != 0 && polled.fd >= 0 {
             polled.fd = !polled.fd;
         }
-        (readiness != Readiness::NONE).then(|| Event { token: self.tokens[place], readiness })
+        (readiness != Readiness::NONE).then_some(Event { token: registration.token, readiness })
     }
 }
 
@@ -105,7 +172,7 @@ impl Selector for Poll {
         let place = self.polled.len();
         let events = wanted(Direction::Read) | wanted(Direction::Write);
         self.polled.push(libc::pollfd { fd: number, events, revents: 0 });
-        self.tokens.push(token);
+        self.registrations.push(Registration { token, reported: 0, streak: 0, is_with_edges: false });
         self.by_fd.insert(number, place);
         self.by_token.insert(token, place);
         Ok(())
@@ -113,8 +180,13 @@ impl Selector for Poll {
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         let place = self.by_fd.get(&fd.as_raw_fd()).copied();
-        self.take_out(place.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?);
-        Ok(())
+        let place = place.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
+        let is_with_edges = self.registrations[place].is_with_edges;
+        self.take_out(place);
+        match &mut self.edges {
+            Some(edges) if is_with_edges => edges.deregister(fd),
+            _ => Ok(()),
+        }
     }
 
     fn closing(&mut self, fd: BorrowedFd<'_>) {
@@ -127,21 +199,21 @@ impl Selector for Poll {
 
     fn drained(&mut self, token: Token, direction: Direction) {
         let Some(&place) = self.by_token.get(&token) else { return };
-        let polled = &mut self.polled[place];
+        let (polled, registration) = (&mut self.polled[place], &self.registrations[place]);
+        if registration.is_with_edges {
+            return;
+        }
         polled.fd = number(polled);
         polled.events |= wanted(direction);
+        let is_in_a_row = registration.streak >= STREAK && registration.reported == self.waits;
+        if is_in_a_row && now(polled.fd, wanted(direction)) != 0 {
+            self.hand_over(place);
+        }
     }
 
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
-        let mut left = match self.wait(milliseconds(timeout)) {
-            // What has come before the signal, or with it, is not to be found after it. It may be interrupted as well,
-            // and nothing is lost by that: what holds now holds at the next wait.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.wait(0) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-                result => result?,
-            },
-            result => result?,
-        };
+        self.waits += 1;
+        let (mut left, edges_happened) = self.wait_for_all(timeout)?;
         let mut place = 0;
         while left > 0 && place < self.polled.len() {
             let happened = self.polled[place].revents;
@@ -156,7 +228,10 @@ impl Selector for Poll {
             }
             place += 1;
         }
-        Ok(())
+        match &mut self.edges {
+            Some(edges) if edges_happened => edges.select(events, Some(Duration::ZERO)),
+            _ => Ok(()),
+        }
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -187,6 +262,59 @@ const fn wanted(direction: Direction) -> libc::c_short {
 const PEER_CLOSED: libc::c_short = libc::POLLRDHUP;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const PEER_CLOSED: libc::c_short = 0;
+
+/// What is reported to whoever wants nothing.
+const UNMASKED: libc::c_short = libc::POLLHUP | libc::POLLERR;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::interfaces::epoll_selector as edges;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+use super::interfaces::kqueue_selector as edges;
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
+fn edges() -> io::Result<Box<dyn Selector>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// What has happened to a descriptor by now: of `events`, and of what cannot be masked.
+fn now(fd: RawFd, events: libc::c_short) -> libc::c_short {
+    let mut polled = libc::pollfd { fd, events, revents: 0 };
+    // SAFETY: `polled` is one entry, readable and writable, until the call returns. It is no precondition that the number
+    // in it is open.
+    match unsafe { libc::poll(&raw mut polled, 1, 0) } {
+        1 => polled.revents,
+        _ => 0,
+    }
+}
+
+/// How ready a descriptor is now. One that the system does not poll counts as ready: an operation finds out.
+pub(crate) fn readiness_now(fd: BorrowedFd<'_>) -> Readiness {
+    match now(fd.as_raw_fd(), wanted(Direction::Read) | wanted(Direction::Write)) {
+        happened if happened & libc::POLLNVAL != 0 => Readiness::READABLE | Readiness::WRITABLE,
+        happened => readiness(happened),
+    }
+}
+
+/// Whether all that is wrong with a descriptor is an error that is not its connection's: on Linux, what the kernel has to
+/// say of packets that were sent waits in a queue of its own (`MSG_ERRQUEUE`), and counts as an error until it is read.
+pub(crate) fn is_well_despite_errors(fd: BorrowedFd<'_>) -> bool {
+    let happened = now(fd.as_raw_fd(), 0) & UNMASKED;
+    happened == libc::POLLERR && matches!(SockRef::from(&fd).take_error(), Ok(None))
+}
 
 /// An error wakes both directions: whoever tries then gets it from the system call.
 fn readiness(happened: libc::c_short) -> Readiness {
