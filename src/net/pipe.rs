@@ -8,7 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 
 use super::moving::{Sink, Source, moves_bytes, wraps};
 use crate::event_loop::{Left, Registered};
-use crate::sys::descriptor;
+use crate::sys::{descriptor, socket};
 
 /// A pipe: what goes into the second comes out of the first.
 ///
@@ -38,13 +38,13 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a pipe from which bytes come. At its end all writers are closed.
 ///
-/// Any descriptor that can be waited for will do, by `try_from`: a FIFO, a socket, a terminal or another character
-/// device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open file.
+/// Any descriptor of bytes that can be waited for will do, by `try_from`: a FIFO, a stream socket, a terminal or another
+/// character device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open file.
 pub struct PipeReader(Registered<File>);
 
 /// The end of a pipe to which bytes go. Raises `BrokenPipe` where all readers are closed.
 ///
-/// Any descriptor that can be waited for will do, as for a [`PipeReader`].
+/// Any descriptor of bytes that can be waited for will do, as for a [`PipeReader`].
 ///
 /// Writing to a pipe that nobody reads brings the signal `SIGPIPE`, which ends a process. Rust's programs ignore it from
 /// the start; a program in another language that embeds this library has to do that itself.
@@ -57,8 +57,8 @@ moves_bytes!(write PipeWriter);
 
 /// # Errors
 ///
-/// `InvalidInput` for what cannot be waited for: a regular file, a directory, a disk. The system's, from making it
-/// non-blocking.
+/// `InvalidInput` for what cannot be waited for: a regular file, a directory, a disk. Also for a socket of packets
+/// (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries would be lost. The system's, from making it non-blocking.
 impl TryFrom<OwnedFd> for PipeReader {
     type Error = io::Error;
 
@@ -84,6 +84,9 @@ fn prepared(fd: OwnedFd) -> io::Result<OwnedFd> {
     if !(kind.is_fifo() || kind.is_socket() || kind.is_char_device()) {
         let text = format!("a pipe, a socket or a character device was expected, not {kind:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    if kind.is_socket() {
+        socket::check_is_stream(&file)?;
     }
     descriptor::set_nonblocking(file.as_fd())?;
     Ok(file.into())

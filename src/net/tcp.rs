@@ -129,7 +129,7 @@ impl TcpStream {
     }
 
     /// Connects a socket of the caller's to `address`: one that is bound to an address of this machine's, or has options
-    /// that must be set before. asyncio's `sock_connect`.
+    /// that must be set before. asyncio's `sock_connect`. Raises `InvalidInput` for a socket that is no stream.
     ///
     /// ```
     /// use innermost::{EventLoop, TcpStream};
@@ -291,6 +291,7 @@ impl<S: AsFd + From<Socket>> ConnectingTcp<S> {
     fn start(&mut self) -> io::Result<Registered<S>> {
         let socket = match self.socket.take() {
             Some(socket) => {
+                socket::check_is_stream(&socket)?;
                 let socket = Socket::from(socket);
                 socket.set_nonblocking(true)?;
                 socket

@@ -49,6 +49,24 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Refuses a socket that is no byte stream. Packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`) have boundaries, which whoever moves
+/// bytes would lose, and an empty one would be taken for the end of the stream.
+///
+/// # Errors
+///
+/// `InvalidInput`; the kernel's.
+pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
+    match SockRef::from(socket).r#type()? {
+        Type::STREAM => Ok(()),
+        kind => Err(io::Error::new(io::ErrorKind::InvalidInput, not_a_stream(kind))),
+    }
+}
+
+/// What is wrong with a socket of that type.
+pub(crate) fn not_a_stream(kind: Type) -> String {
+    format!("A Stream Socket was expected, got {kind:?}")
+}
+
 /// The address of a Unix socket at `path`. On Linux, a zero byte in front makes it a name that is no file's (`unix(7)`).
 ///
 /// # Errors

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::format;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -220,7 +219,7 @@ fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
 pub(super) fn stream_socket(socket: Socket) -> Result<Socket, Exception> {
     let kind = socket.r#type()?;
     if kind != Type::STREAM {
-        return Err(Exception::message(Kind::ValueError, format!("A Stream Socket was expected, got {kind:?}")));
+        return Err(Exception::message(Kind::ValueError, socket::not_a_stream(kind)));
     }
     socket::without_signals(&socket)?;
     socket.set_nonblocking(true)?;

@@ -227,8 +227,12 @@ pub(super) enum SocketKind {
 
 /// A socket that somebody else has made, fit for a transport of that kind.
 pub(super) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Exception> {
-    let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
-    if socket.r#type()? != Type::DGRAM || is_unix != (wanted == SocketKind::UnixDatagram) {
+    let domain = socket.local_addr()?.domain();
+    let fits = match wanted {
+        SocketKind::Udp => domain == Domain::IPV4 || domain == Domain::IPV6,
+        SocketKind::UnixDatagram => domain == Domain::UNIX,
+    };
+    if socket.r#type()? != Type::DGRAM || !fits {
         let wanted = match wanted {
             SocketKind::Udp => "UDP",
             SocketKind::UnixDatagram => "Unix datagram",

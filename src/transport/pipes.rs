@@ -9,6 +9,7 @@ use core::fmt;
 use socket2::SockRef;
 
 use super::Transport;
+use super::connect::stream_socket;
 use super::connection::Ways;
 use super::io::Io;
 use super::open::{Factory, Opening};
@@ -18,7 +19,7 @@ use crate::event_loop::{LoopHandle, Registered};
 use crate::task::Await;
 
 impl LoopHandle {
-    /// Reads from a pipe, a socket or a character device: what comes is the protocol's `data_received`. It is made
+    /// Reads from a pipe, a stream socket or a character device: what comes is the protocol's `data_received`. It is made
     /// non-blocking, for everybody who shares it. At its end the transport closes it. asyncio's `connect_read_pipe`.
     ///
     /// ```
@@ -41,7 +42,8 @@ impl LoopHandle {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// Raises `ValueError` for anything else, such as a file; the selector's error for a device that it cannot wait for, as
+    /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
+    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that it cannot wait for, as
     /// epoll cannot for `/dev/null`.
     pub fn connect_read_pipe<K, P: StreamProtocol<K>>(
         &self,
@@ -51,10 +53,11 @@ impl LoopHandle {
         ConnectPipe::new(self, Factory::new(factory), Ways::Read, pipe.into())
     }
 
-    /// Writes to a pipe, a socket or a character device. Where nobody is left to read, the transport closes it, with
+    /// Writes to a pipe, a stream socket or a character device. Where nobody is left to read, the transport closes it, with
     /// `BrokenPipe` if something waited to be written. asyncio's `connect_write_pipe`.
     ///
-    /// Raises `ValueError` for anything else, such as a file; the selector's error for a device that it cannot wait for, as
+    /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
+    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that it cannot wait for, as
     /// epoll cannot for `/dev/null`.
     pub fn connect_write_pipe<K, P: StreamProtocol<K>>(
         &self,
@@ -111,7 +114,7 @@ impl Coroutine for ConnectPipe {
 
 /// # Errors
 ///
-/// `ValueError` for what is always ready, and would never say when.
+/// `ValueError` for what is always ready, and would never say when; for sockets that keep packets apart.
 fn checked(pipe: OwnedFd) -> Result<Io, Exception> {
     let file = File::from(pipe);
     let kind = file.metadata()?.file_type();
@@ -119,9 +122,12 @@ fn checked(pipe: OwnedFd) -> Result<Io, Exception> {
         let text = "Pipe transport is for pipes/sockets/character devices only.";
         return Err(Exception::message(Kind::ValueError, text));
     }
+    if kind.is_socket() {
+        return Ok(Io::of_socket(stream_socket(OwnedFd::from(file).into())?)?);
+    }
     // It sets the flag of the descriptor, whatever that is of.
     SockRef::from(&file.as_fd()).set_nonblocking(true)?;
-    Ok(if kind.is_socket() { Io::of_socket(OwnedFd::from(file).into())? } else { Io::Pipe(file) })
+    Ok(Io::Pipe(file))
 }
 
 impl fmt::Debug for ConnectPipe {

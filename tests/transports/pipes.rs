@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::{self, Shutdown};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
 
-use innermost::Kind;
+use innermost::{Await, Coroutine, EventLoop, Exception, Kind, PipeReader, PipeWriter, TcpStream, Transport, ready};
+use socket2::{Domain, Socket, Type};
 
-use crate::support::{Recorder, new_loop, run_turns, run_until, run_until_lost, taken};
+use crate::support::{Events, Recorder, any, new_loop, run_turns, run_until, run_until_lost, taken};
 
 #[test]
 fn what_is_written_to_a_pipe_is_read_to_its_end() {
@@ -154,4 +157,149 @@ fn terminal() -> (File, OwnedFd) {
     assert_eq!(opened, 0);
     // SAFETY: the call has just made both, and nobody else owns them.
     unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
+}
+
+/// A transport that writes to it.
+fn written_to(event_loop: &EventLoop, events: &Events, pipe: impl Into<OwnedFd>) -> Transport {
+    let log = Rc::clone(events);
+    let writing = event_loop.connect_write_pipe(move || Recorder::new("", &log), pipe);
+    let transport = event_loop.run_until_complete(writing).expect("it is a pipe");
+    transport.set_write_buffer_limits(Some(10_000_000), None).expect("they are in order");
+    assert_eq!(taken(events), ["made"]);
+    transport
+}
+
+fn tcp_pair() -> (net::TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind(any()).expect("a port is free");
+    let near = net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+    (near, listener.accept().expect("it has come").0)
+}
+
+/// Reads all that comes, while the loop runs.
+fn read_all(event_loop: &EventLoop, mut far: impl Read) -> usize {
+    let (mut count, mut room) = (0, vec![0; 1 << 16]);
+    loop {
+        match far.read(&mut room) {
+            Ok(0) => return count,
+            Ok(some) => count += some,
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        run_turns(event_loop, 200);
+    }
+}
+
+#[test]
+fn a_peer_that_sends_no_more_and_goes_on_reading_gets_all_that_is_written() {
+    const SIZE: usize = 8 << 20;
+    let check = |near: OwnedFd, end_writes: &dyn Fn(), far: &dyn Fn(&EventLoop) -> usize| {
+        let (event_loop, events) = new_loop();
+        let transport = written_to(&event_loop, &events, near);
+        transport.write(&vec![b'x'; SIZE]).expect("it is open");
+        assert!(transport.write_buffer_size() > 0, "more than the kernel takes");
+        end_writes();
+        run_turns(&event_loop, 500);
+        assert!(!transport.is_closing());
+        transport.close();
+        assert_eq!(far(&event_loop), SIZE);
+        run_until_lost(&event_loop, &transport);
+        assert_eq!(taken(&events), ["lost None"]);
+    };
+    let (near, far) = UnixStream::pair().expect("descriptors are free");
+    far.set_nonblocking(true).expect("it is a socket");
+    check(near.into(), &|| far.shutdown(Shutdown::Write).expect("it is open"), &|event_loop| {
+        read_all(event_loop, &far)
+    });
+    let (near, far) = tcp_pair();
+    far.set_nonblocking(true).expect("it is a socket");
+    check(near.into(), &|| far.shutdown(Shutdown::Write).expect("it is open"), &|event_loop| {
+        read_all(event_loop, &far)
+    });
+}
+
+#[test]
+fn a_socket_whose_peer_has_sent_no_more_before_can_be_written_to() {
+    let (event_loop, events) = new_loop();
+    let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+    far.write_all(b"for nobody").expect("there is room");
+    far.shutdown(Shutdown::Write).expect("it is open");
+    let transport = written_to(&event_loop, &events, near);
+    run_turns(&event_loop, 200);
+    transport.write(b"hello").expect("it is open");
+    run_turns(&event_loop, 200);
+    assert_eq!(far.read(&mut [0; 9]).expect("it has come"), 5);
+    assert_eq!((taken(&events), transport.is_closing()), (vec![], false));
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_a_writer_of_whatever_kind() {
+    let resets = |far: net::TcpStream| {
+        socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).expect("it is a socket");
+        drop(far);
+    };
+    for count in [0, 4 << 20] {
+        let ends = |near: OwnedFd, reader: Box<dyn FnOnce()>| {
+            let (event_loop, events) = new_loop();
+            let transport = written_to(&event_loop, &events, near);
+            transport.write(&vec![b'x'; count]).expect("it is open");
+            run_turns(&event_loop, 200);
+            reader();
+            run_until_lost(&event_loop, &transport);
+            let [lost] = &taken(&events)[..] else { panic!("it is lost once") };
+            assert_eq!(lost == "lost None", count == 0, "{lost}");
+        };
+        let (near, far) = UnixStream::pair().expect("descriptors are free");
+        ends(near.into(), Box::new(move || drop(far)));
+        let (near, far) = tcp_pair();
+        ends(near.into(), Box::new(move || resets(far)));
+        let (far, near) = std::io::pipe().expect("descriptors are free");
+        ends(near.into(), Box::new(move || drop(far)));
+        let (far, near) = terminal();
+        ends(near, Box::new(move || drop(far)));
+    }
+}
+
+fn socket(domain: Domain, kind: Type) -> Socket {
+    Socket::new(domain, kind, None).expect("a descriptor is free")
+}
+
+#[test]
+fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
+    fn refused<C: Coroutine<Yield = Await, Input = ()> + 'static>(event_loop: &EventLoop, coroutine: C) {
+        let raised = event_loop.run_until_complete(coroutine).map(drop).expect_err("it moves packets");
+        assert_eq!(raised.kind(), Kind::ValueError);
+        assert!(raised.to_string().starts_with("A Stream Socket was expected, got SOCK_"), "{raised}");
+    }
+    fn invalid<T>(made: std::io::Result<T>) {
+        let error = made.map(drop).expect_err("it moves packets");
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().starts_with("A Stream Socket was expected, got SOCK_"), "{error}");
+    }
+    let (event_loop, events) = new_loop();
+    let kinds = [(Domain::UNIX, Type::SEQPACKET), (Domain::UNIX, Type::DGRAM), (Domain::IPV4, Type::DGRAM)];
+    for (domain, kind) in kinds {
+        let new = || socket(domain, kind);
+        let log = || Recorder::new("", &Events::default());
+        refused(&event_loop, event_loop.connect_read_pipe(log, new()));
+        refused(&event_loop, event_loop.connect_write_pipe(log, new()));
+        refused(&event_loop, event_loop.connect_accepted_socket(log, new()));
+        refused(&event_loop, event_loop.open_connection_at(new()));
+        refused(&event_loop, event_loop.create_server_at(log, new()));
+        refused(&event_loop, event_loop.start_server_at(|_, _| ready(()), new()));
+        invalid(PipeReader::try_from(OwnedFd::from(new())));
+        invalid(PipeWriter::try_from(OwnedFd::from(new())));
+        let raised = event_loop.run_until_complete(TcpStream::connect_from(new(), any())).map(drop);
+        invalid(raised.map_err(|raised: Exception| raised.downcast().expect("it is the system's")));
+    }
+    // What is of another domain, or no datagram at all, is no endpoint of datagrams.
+    struct Ignore;
+    impl innermost::DatagramProtocol for Ignore {
+        fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: net::SocketAddr) {}
+    }
+    for (domain, kind) in [(libc::AF_NETLINK, Type::DGRAM), (libc::AF_UNIX, Type::DGRAM), (libc::AF_INET, Type::STREAM)]
+    {
+        let opening = event_loop.create_datagram_endpoint(|| Ignore).socket(socket(domain.into(), kind));
+        let raised = event_loop.run_until_complete(opening).map(drop).expect_err("it is no UDP");
+        assert_eq!(raised.kind(), Kind::ValueError);
+    }
+    assert_eq!(taken(&events), [""; 0]);
 }
