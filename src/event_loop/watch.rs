@@ -87,8 +87,8 @@ impl<F: AsFd> Watched<F> {
 
     /// Waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and gives what it gives.
     ///
-    /// It is tried at once, and again whenever the descriptor may have become ready in that direction. Dropped or
-    /// cancelled while it waits, it has done nothing.
+    /// It is tried at once if the descriptor is ready in that direction, and again whenever it may have become so. Dropped
+    /// or cancelled while it waits, it has done nothing.
     ///
     /// asyncio's `sock_recv`, `sock_sendto`, `sock_accept` and the like, for whatever the program has. One task at a time
     /// waits for a direction.

@@ -39,7 +39,10 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// The end of a pipe from which bytes come. At its end all writers are closed.
 ///
 /// Any descriptor of bytes that can be waited for will do, by `try_from`: a FIFO, a stream socket, a terminal or another
-/// character device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open file.
+/// character device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open
+/// file.
+///
+/// A FIFO that nobody has opened for writing yet has not ended: reading waits for the first writer.
 pub struct PipeReader(Registered<File>);
 
 /// The end of a pipe to which bytes go. Raises `BrokenPipe` where all readers are closed.

@@ -56,6 +56,9 @@ impl LoopHandle {
     /// Writes to a pipe, a stream socket or a character device. Where nobody is left to read, the transport closes it, with
     /// `BrokenPipe` if something waited to be written. asyncio's `connect_write_pipe`.
     ///
+    /// The peer of a socket may end its own stream, or send something, and go on reading: the transport stays open.
+    /// (asyncio closes it.) A TCP peer that closes its socket looks the same, until something is written to it.
+    ///
     /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
     /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that it cannot wait for, as
     /// epoll cannot for `/dev/null`.
