@@ -8,11 +8,12 @@ mod programs;
 mod syscalls;
 mod turns;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::slice;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::echo::Case;
 use crate::build::Built;
@@ -136,13 +137,24 @@ struct Run<'a> {
     /// How many measurements are to be made, and how many have been.
     planned: usize,
     made: usize,
+    /// When the last line of progress was printed.
+    shown: Cell<Option<Instant>>,
     /// What has failed once, which is not tried again: a peer in a case.
     failed: Vec<(String, String)>,
 }
 
 impl<'a> Run<'a> {
     fn new(workload: &'a str, options: &'a Options, log: Log) -> Self {
-        Self { workload, options, log, since: Instant::now(), planned: 0, made: 0, failed: Vec::new() }
+        Self {
+            workload,
+            options,
+            log,
+            since: Instant::now(),
+            planned: 0,
+            made: 0,
+            shown: Cell::new(None),
+            failed: Vec::new(),
+        }
     }
 
     fn plan(&mut self, measurements: usize) {
@@ -183,8 +195,13 @@ impl<'a> Run<'a> {
         Ok(self.log.write(&Line::LeftOut(left_out))?)
     }
 
-    /// On a terminal, a line that stands where the last one stood.
+    /// On a terminal, replaces the last line of progress. Elsewhere lines stay, so one a minute is enough.
     fn progress(&self, what: &str) {
+        let is_terminal = io::stdout().is_terminal();
+        if !is_due(is_terminal, self.shown.get().map(|shown| shown.elapsed())) {
+            return;
+        }
+        self.shown.set(Some(Instant::now()));
         let left = match self.made {
             0 => String::new(),
             made => {
@@ -193,7 +210,7 @@ impl<'a> Run<'a> {
             }
         };
         self.end_progress();
-        let end = if io::stdout().is_terminal() { "" } else { "\n" };
+        let end = if is_terminal { "" } else { "\n" };
         print!("{}: {}/{}{left}   {what}{end}", self.workload, self.made, self.planned);
         let _ = io::stdout().flush();
     }
@@ -203,6 +220,11 @@ impl<'a> Run<'a> {
             print!("\r\x1b[K");
         }
     }
+}
+
+/// Whether to print a line of progress, so long after the last one.
+fn is_due(is_terminal: bool, since_last: Option<Duration>) -> bool {
+    is_terminal || since_last.is_none_or(|since| since >= Duration::from_secs(60))
 }
 
 impl Drop for Run<'_> {
@@ -232,6 +254,13 @@ mod tests {
         }
         check(&options("--peers tokio,bound,monoio --cases 50x64,depth,release_lto")).unwrap();
         check(&options("")).unwrap();
+    }
+
+    #[test]
+    fn a_terminal_shows_all_progress_and_a_pipe_gets_one_line_a_minute() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert!(is_due(true, None) && is_due(true, seconds(0)));
+        assert!(is_due(false, None) && !is_due(false, seconds(59)) && is_due(false, seconds(60)));
     }
 
     #[test]
