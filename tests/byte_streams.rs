@@ -26,5 +26,7 @@ mod progress;
 #[path = "sockets/support.rs"]
 #[allow(dead_code, reason = "not all of it is used here")]
 mod support;
+#[path = "support/tools.rs"]
+mod tools;
 #[path = "byte_streams/unix.rs"]
 mod unix;

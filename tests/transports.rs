@@ -45,6 +45,8 @@ mod reading;
 mod servers;
 #[path = "transports/support.rs"]
 mod support;
+#[path = "support/tools.rs"]
+mod tools;
 #[path = "transports/unix_datagrams.rs"]
 mod unix_datagrams;
 #[path = "transports/writing.rs"]

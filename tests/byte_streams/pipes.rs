@@ -10,9 +10,11 @@ use innermost::{Await, ByteRead, ByteWrite, Coroutine, PipeReader, PipeWriter, S
 
 use crate::machines::{Collector, Sender, bytes};
 use crate::support::{io_kind, new_loop};
+use crate::tools::needs;
 
 #[test]
 fn a_childs_pipes_are_a_stream() {
+    needs!("cat");
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let writer = PipeWriter::try_from(OwnedFd::from(child.stdin.take().unwrap())).unwrap();
     let reader = PipeReader::try_from(OwnedFd::from(child.stdout.take().unwrap())).unwrap();

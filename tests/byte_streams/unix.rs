@@ -11,6 +11,7 @@ use innermost::{ByteRead, ByteWrite, EventLoop, Step, UnixListener, UnixStream, 
 
 use crate::machines::{Collector, Sender, bytes};
 use crate::support::{io_kind, new_loop, run};
+use crate::tools::needs;
 
 /// A path that goes with the test.
 pub(crate) struct Path(pub(crate) PathBuf);
@@ -126,6 +127,7 @@ fn a_full_backlog_is_waited_for() {
 
 #[test]
 fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
+    needs!("python3");
     let event_loop = new_loop();
     let (near, far) = UnixStream::pair().unwrap();
     let mut parts = Vec::new();

@@ -30,7 +30,7 @@ impl Room {
     /// One that may have so many descriptors open.
     pub(crate) fn with_descriptors(limit: usize) -> Self {
         let script = format!("ulimit -n {limit} && exec \"$0\" 127.0.0.1:0");
-        Self::of(Command::new("sh").args(["-c", &script]).arg(example("chat_room")))
+        Self::of(Command::new("/bin/sh").args(["-c", &script]).arg(example("chat_room")))
     }
 
     fn of(command: &mut Command) -> Self {

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use crate::room::{Room, WELCOME};
-use crate::tools::{filtered, tool};
+use crate::tools::{filtered, needs, tool};
 
 #[test]
 fn what_one_says_all_others_hear_in_one_order() {
@@ -129,6 +129,7 @@ fn a_line_that_is_too_long_is_lost_alone() {
 
 #[test]
 fn nc_and_socat_are_members_as_well() {
+    needs!("nc", "socat");
     let room = Room::open();
     let mut alice = room.member("alice");
     let port = room.address.port().to_string();

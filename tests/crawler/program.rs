@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::http::PAGE;
 use crate::process::{Process, example, until};
 use crate::site::{Crawled, Reply, Site, crawl, page, raw, results_file};
-use crate::tools::tool;
+use crate::tools::{needs, tool};
 
 fn pairs(site: &Site, links: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut pairs: Vec<_> = links.iter().map(|(page, link)| (site.url(page), site.url(link))).collect();
@@ -211,6 +211,7 @@ fn check_directory(address: &str) {
 
 #[test]
 fn a_site_that_python_serves_is_crawled() {
+    needs!("python3");
     let root = directory("python");
     let mut command = tool("python3");
     command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]).arg(&root);

@@ -23,7 +23,7 @@ impl Server {
 
     /// One that may have so many descriptors open.
     pub(crate) fn with_descriptors(limit: usize) -> Self {
-        let mut command = Command::new("sh");
+        let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$1\"")]).arg(example(crate::EXAMPLE)).arg(ANY);
         Self::listening(Process::spawn(&mut command).expect("it can be started"))
     }

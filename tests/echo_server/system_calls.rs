@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
 use crate::client::connect;
 use crate::process::{Process, example};
 use crate::server::{ANY, Server};
-use crate::tools::installed;
+use crate::tools::needs;
 
 const MESSAGE: [u8; 64] = [42; 64];
 
@@ -58,10 +59,10 @@ type Counts = BTreeMap<String, Count>;
 fn count(load: Load) -> Counts {
     let name = format!("strace.{}.{}x{}", std::process::id(), load.connections, load.messages);
     let table = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let mut command = installed("strace");
+    let mut command = Command::new("strace");
     command.args(["-c", "-f", "-o"]).arg(&table);
     // The process to be signalled is the server, not strace.
-    command.args(["sh", "-c", "echo $$ && exec \"$0\" \"$1\""]).arg(example(crate::EXAMPLE)).arg(ANY);
+    command.args(["/bin/sh", "-c", "echo $$ && exec \"$0\" \"$1\""]).arg(example(crate::EXAMPLE)).arg(ANY);
     let mut process = Process::spawn(&mut command).expect("it is installed");
     let pid = process.line().and_then(|line| line.parse().ok());
     process.follow(pid.unwrap_or_else(|| panic!("strace cannot: {:?}", process.error_line())));
@@ -140,10 +141,12 @@ fn check(load: Load) {
 
 #[test]
 fn a_message_among_many_connections_costs_one_read_and_one_write() {
+    needs!("strace");
     check(Load { connections: 50, messages: 200 });
 }
 
 #[test]
 fn a_message_of_a_lone_connection_costs_one_read_one_write_and_one_wait() {
+    needs!("strace");
     check(Load { connections: 1, messages: 2000 });
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::server::{Server, Site};
-use crate::tools::tool;
+use crate::tools::{needs, tool};
 
 /// What `curl` writes to its standard output.
 fn curl(arguments: &[&str]) -> Vec<u8> {
@@ -19,6 +19,7 @@ fn large() -> Vec<u8> {
 
 #[test]
 fn curl_gets_files_heads_ranges_and_errors() {
+    needs!("curl");
     let site = Site::new();
     site.put("a.txt", "0123456789");
     site.put("dir/index.html", "index");
@@ -45,6 +46,7 @@ fn curl_gets_files_heads_ranges_and_errors() {
 
 #[test]
 fn curl_gets_a_large_file_and_resumes_one_that_has_come_in_part() {
+    needs!("curl");
     let site = Site::new();
     let content = large();
     site.put("large", &content);
@@ -90,6 +92,7 @@ fn wrk(server: &Server, connections: &str, path: &str) -> String {
 
 #[test]
 fn wrk_gets_good_answers_alone() {
+    needs!("wrk");
     let site = Site::new();
     site.put("small", "hello");
     site.put("larger", vec![7; 300_000]);

@@ -40,7 +40,7 @@ impl Site {
 
     /// One that may have so many descriptors open.
     pub(crate) fn serve_with_descriptors(&self, limit: usize) -> Server {
-        let mut command = Command::new("sh");
+        let mut command = Command::new("/bin/sh");
         let limited = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
         command.args(["-c", &limited]).arg(example("file_server")).arg(&self.0).arg("127.0.0.1:0");
         Server::listening(Process::spawn(&mut command).expect("it can be started"))

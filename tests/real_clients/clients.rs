@@ -10,10 +10,11 @@ use crate::support::{
     Collector, MIB, assert_same, bytes, exchange, exchange_by_streams, free_path, new_loop, socat_server,
     socat_tcp_server,
 };
-use crate::tools::tool;
+use crate::tools::{needs, tool};
 
 #[test]
 fn a_machine_on_a_socket_exchanges_megabytes_with_socat_and_cat() {
+    needs!("socat", "cat");
     let (_server, address) = socat_tcp_server("EXEC:cat");
     let event_loop = new_loop();
     let sent = bytes(5 * MIB);
@@ -27,6 +28,7 @@ fn a_machine_on_a_socket_exchanges_megabytes_with_socat_and_cat() {
 
 #[test]
 fn a_protocol_exchanges_megabytes_with_socat_and_cat() {
+    needs!("socat", "cat");
     let (_server, address) = socat_tcp_server("EXEC:cat");
     let event_loop = new_loop();
     let (sent, done) = (bytes(5 * MIB), event_loop.create_future());
@@ -37,6 +39,7 @@ fn a_protocol_exchanges_megabytes_with_socat_and_cat() {
 
 #[test]
 fn streams_exchange_megabytes_with_socat_and_cat() {
+    needs!("socat", "cat");
     let (_server, address) = socat_tcp_server("EXEC:cat");
     let event_loop = new_loop();
     let sent = bytes(5 * MIB);
@@ -46,6 +49,7 @@ fn streams_exchange_megabytes_with_socat_and_cat() {
 
 #[test]
 fn a_server_that_filters_answers_after_half_of_the_connection_is_closed() {
+    needs!("socat", "sort");
     // Says nothing before it has everything.
     let (_server, address) = socat_tcp_server("EXEC:sort");
     let event_loop = new_loop();
@@ -55,6 +59,7 @@ fn a_server_that_filters_answers_after_half_of_the_connection_is_closed() {
 
 #[test]
 fn over_unix_sockets_as_over_tcp() {
+    needs!("socat", "cat");
     let path = free_path("socat");
     let listening = format!("UNIX-LISTEN:{},fork", path.display());
     let (_server, _) = socat_server(&listening, "EXEC:cat");
@@ -70,9 +75,10 @@ fn over_unix_sockets_as_over_tcp() {
 
 #[test]
 fn what_nc_serves_is_read_to_its_end() {
+    needs!("nc", "seq", "timeout");
     // It cannot say which port it has: one that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port();
-    let mut command = tool("sh");
+    let mut command = tool("/bin/sh");
     command.args(["-c", "seq 1 200000 | exec timeout 60 nc -v -N -l 127.0.0.1 \"$0\"", &port.to_string()]);
     let server = Process::spawn(&mut command).expect("it is installed");
     let listening = server.error_line().expect("it says that it listens");

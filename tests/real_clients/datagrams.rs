@@ -9,7 +9,7 @@ use innermost::{
 };
 
 use crate::support::{new_loop, socat_server};
-use crate::tools::tool;
+use crate::tools::{needs, tool};
 
 /// Sends each line after the answer to the one before; gives the answers. Its clients know of no end: they are ended.
 fn answers(command: &mut Command, lines: &[&str]) -> Vec<String> {
@@ -59,6 +59,7 @@ impl DatagramProtocol for Echo {
 
 #[test]
 fn a_protocol_answers_nc_and_socat() {
+    needs!("nc", "socat");
     let event_loop = new_loop();
     let opening = event_loop.create_datagram_endpoint(|| Echo).local_addr(any());
     let transport = event_loop.run_until_complete(opening).expect("a port is free");
@@ -67,6 +68,7 @@ fn a_protocol_answers_nc_and_socat() {
 
 #[test]
 fn a_machine_answers_nc_and_socat() {
+    needs!("nc", "socat");
     let event_loop = new_loop();
     let socket = UdpSocket::bind(any()).expect("a port is free");
     let address = socket.local_addr().expect("it is bound");
@@ -90,6 +92,7 @@ fn a_machine_answers_nc_and_socat() {
 
 #[test]
 fn a_machine_is_answered_by_socat() {
+    needs!("socat", "cat");
     let (_server, address) = socat_server("UDP-LISTEN:0,bind=127.0.0.1,fork", "EXEC:cat");
     let event_loop = new_loop();
     let socket = UdpSocket::bind(any()).expect("a port is free");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::process::{Process, until};
 use crate::support::{MIB, assert_same, bytes, echo_example};
-use crate::tools::{filtered, tool};
+use crate::tools::{filtered, needs, tool};
 
 const EXAMPLES: [&str; 3] = ["echo_server", "echo_protocol", "echo_streams"];
 
@@ -30,17 +30,20 @@ fn expect_success(server: Process) {
 
 #[test]
 fn all_that_is_sent_comes_back_before_the_end() {
+    needs!("nc", "socat");
     let sent = bytes(5 * MIB);
     with_each(|client| assert_same(&filtered(client, &sent), &sent));
 }
 
 #[test]
 fn a_client_that_sends_nothing_gets_nothing() {
+    needs!("nc", "socat");
     with_each(|client| assert_eq!(filtered(client, b""), b""));
 }
 
 #[test]
 fn clients_of_both_kinds_at_once_get_each_its_own() {
+    needs!("nc", "socat");
     for example in EXAMPLES {
         let (server, address) = echo_example(example);
         std::thread::scope(|scope| {
@@ -62,6 +65,7 @@ fn clients_of_both_kinds_at_once_get_each_its_own() {
 
 #[test]
 fn nc_finds_the_end_of_a_server_that_stops() {
+    needs!("nc");
     for example in EXAMPLES {
         let (server, address) = echo_example(example);
         let before = server.descriptors().len();

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use innermost::{CoroutineExt, PipeReader, PipeWriter};
 
 use crate::support::{Collector, MIB, assert_same, bytes, exchange, new_loop};
+use crate::tools::needs;
 
 fn piped(program: &str) -> (Child, OwnedFd, OwnedFd) {
     let mut child =
@@ -17,6 +18,7 @@ fn piped(program: &str) -> (Child, OwnedFd, OwnedFd) {
 
 #[test]
 fn megabytes_go_through_cat_and_come_back() {
+    needs!("cat");
     let event_loop = new_loop();
     let (mut cat, stdin, stdout) = piped("cat");
     let writer = PipeWriter::try_from(stdin).expect("it is a pipe");
@@ -28,6 +30,7 @@ fn megabytes_go_through_cat_and_come_back() {
 
 #[test]
 fn transports_feed_sort_and_read_what_it_says_at_the_end() {
+    needs!("sort");
     let event_loop = new_loop();
     let (mut sort, stdin, stdout) = piped("sort");
     let (fed, done) = (event_loop.create_future(), event_loop.create_future());

@@ -9,7 +9,7 @@ use innermost::{
 };
 
 use crate::support::{MIB, assert_same, bytes, free_path, new_loop};
-use crate::tools::{filtered, tool};
+use crate::tools::{filtered, needs, tool};
 
 /// Each client sends, ends its stream, and must get back what it has sent. They run in a thread, since the loop serves.
 fn check_with_clients(event_loop: &EventLoop, path: &Path) {
@@ -45,6 +45,7 @@ impl Protocol for Echo {
 
 #[test]
 fn a_protocol_serves_nc_and_socat() {
+    needs!("nc", "socat");
     let (event_loop, path) = (new_loop(), free_path("protocol"));
     let serving = event_loop.create_unix_server(|| Echo, &path);
     let _server = event_loop.run_until_complete(serving).expect("nothing is there");
@@ -53,6 +54,7 @@ fn a_protocol_serves_nc_and_socat() {
 
 #[test]
 fn streams_serve_nc_and_socat() {
+    needs!("nc", "socat");
     let (event_loop, path) = (new_loop(), free_path("streams"));
     let serving = event_loop.start_unix_server(echo_by_streams, &path);
     let _server = event_loop.run_until_complete(serving).expect("nothing is there");
@@ -82,6 +84,7 @@ fn echo_by_streams(
 
 #[test]
 fn machines_serve_nc_and_socat() {
+    needs!("nc", "socat");
     let (event_loop, path) = (new_loop(), free_path("machines"));
     let listener = UnixListener::bind(&path).expect("nothing is there");
     let serve = from_fn(move |mut sent: Result<(), Exception>| {

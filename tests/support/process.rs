@@ -113,7 +113,7 @@ impl Process {
 
     /// Sends it a signal, by its name: `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.pid.to_string()]).status();
+        let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.pid.to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} was not sent");
     }
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use innermost::{UnixListener, Watched};
 
 use crate::support::{Echo, Recorder, any, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken};
+use crate::tools::needs;
 
 /// More than the kernel takes.
 const MUCH: usize = 1_000_000;
@@ -231,6 +232,7 @@ fn a_unix_server_whose_backlog_is_full_is_waited_for() {
 // As a bare socket's: `byte_streams/unix.rs`.
 #[test]
 fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
+    needs!("python3");
     let (event_loop, events) = new_loop();
     let (_transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     let program = "import socket, sys; s = socket.socket(fileno=0); socket.send_fds(s, [b'with'], [1])";
