@@ -33,6 +33,9 @@ use crate::sys::syscall;
 /// How many events one wait fetches at the most. More wait for the next: the kernel keeps them in order.
 const CAPACITY: usize = 1024;
 
+/// What an urgent byte is reported by. Miri does not know it.
+const URGENT: libc::c_int = if cfg!(miri) { 0 } else { libc::EPOLLPRI };
+
 /// A selector over `epoll(7)`: Linux and Android. asyncio's `selectors.EpollSelector`.
 ///
 /// # Errors
@@ -56,7 +59,11 @@ impl Epoll {
     fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
         let epoll = unsafe { OwnedFd::from_raw_fd(syscall!(epoll_create1(libc::EPOLL_CLOEXEC))?) };
-        Ok(Self { epoll, buffer: Vec::with_capacity(CAPACITY), precise: cfg!(target_pointer_width = "64") })
+        Ok(Self {
+            epoll,
+            buffer: Vec::with_capacity(CAPACITY),
+            precise: cfg!(all(target_pointer_width = "64", not(miri))),
+        })
     }
 
     fn control(&self, operation: libc::c_int, fd: BorrowedFd<'_>, event: *mut libc::epoll_event) -> io::Result<()> {
@@ -104,7 +111,7 @@ impl Epoll {
 
 impl Selector for Epoll {
     fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        let events = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let events = libc::EPOLLIN | URGENT | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         let mut event = libc::epoll_event { events: events as u32, u64: token.0 };
         self.control(libc::EPOLL_CTL_ADD, fd, &raw mut event)
     }
