@@ -438,3 +438,59 @@ fn an_operation_of_the_programs_own_that_does_nothing_though_it_could_lets_the_l
         assert!(*tries.borrow() > before, "what is new is told");
     });
 }
+
+#[test]
+fn a_connection_that_was_reset_while_nobody_reads_rests() {
+    with_every_loop(|state| {
+        let (near, far) = tcp_pair();
+        let transport = state.talks_by(near);
+        transport.pause_reading();
+        state.rests();
+        socket2::SockRef::from(&far).set_linger(Some(Duration::ZERO)).expect("it is a socket");
+        drop(far);
+        transport.with_fd(|fd| wait_for(&fd.expect("it is open"), 0));
+        state.rests();
+        assert_eq!(state.seen(), [""; 0]);
+        transport.resume_reading();
+        state.rests();
+        assert_eq!(state.seen(), ["lost Some(Some(ConnectionReset))"]);
+    });
+}
+
+#[test]
+fn a_write_pipe_over_a_keyboard_whose_terminal_is_gone_rests() {
+    with_every_loop(|state| {
+        let (keyboard, terminal) = terminal();
+        let transport = state.writes_to(keyboard);
+        transport.write(b"a line\n").expect("it is open");
+        state.rests();
+        drop(terminal);
+        state.rests();
+        assert_eq!(state.seen(), ["lost None"]);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn endpoints_and_listeners_that_were_shut_down_rest() {
+    with_every_loop(|state| {
+        let log = state.log.clone();
+        let serving = state.event_loop.create_server(move || Logs(log.clone()), ("127.0.0.1", 0));
+        let server = state.event_loop.run_until_complete(serving).expect("a port is free");
+        server.with_sockets(|socket| _ = socket2::SockRef::from(&socket).shutdown(Shutdown::Read));
+        state.rests();
+        let log = state.log.clone();
+        let opening = state.event_loop.create_datagram_endpoint(move || Logs(log)).local_addr(("127.0.0.1", 0));
+        let endpoint = state.event_loop.run_until_complete(opening).expect("a port is free");
+        let address = endpoint.local_addr().expect("it is bound");
+        endpoint.with_fd(|fd| {
+            let fd = fd.expect("it is open");
+            let socket = socket2::SockRef::from(&fd);
+            socket.connect(&address.into()).expect("it can be connected");
+            socket.shutdown(Shutdown::Read).expect("it is connected");
+        });
+        state.rests();
+        let seen = state.seen();
+        assert!(matches!(&seen[..], [failed] if failed.starts_with("socket.accept() failed")), "{seen:?}");
+    });
+}
