@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::LoopHandle;
 use super::signals::{SignalFunction, SignalHandler};
-use crate::sys::signal;
+use crate::sys::signal::{self, Second};
 use crate::task::CallbackResult;
 
 /// Ctrl-C is caught while this lives.
@@ -23,13 +23,13 @@ impl LoopHandle {
         if self.is_closed() || !signal::is_main_thread() || !signal::has_default_action(signal::INTERRUPT) {
             return None;
         }
-        signal::claim(self.0.inbox.waker().raw_fd()).ok()?;
+        signal::claim(self.0.inbox.waker()).ok()?;
         let handler: SignalFunction = Rc::new(move || handler().into_result());
         let in_loop = SignalHandler { function: Rc::clone(&handler), context: None };
         let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, in_loop);
         drop(former);
         let interrupts = Interrupts { event_loop: self.clone(), handler };
-        signal::catch_interrupt().is_ok().then_some(interrupts)
+        signal::catch(signal::INTERRUPT, Second::IsNotCaught).is_ok().then_some(interrupts)
     }
 }
 
@@ -48,7 +48,7 @@ impl Interrupts {
             return false;
         }
         let _handler = handlers.borrow_mut().remove(signal::INTERRUPT);
-        let unseen = signal::restore(signal::INTERRUPT).unwrap_or(false);
+        let unseen = signal::restore(self.event_loop.0.inbox.waker(), signal::INTERRUPT);
         self.event_loop.release_signals();
         unseen
     }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::LoopHandle;
 use super::running::find_running;
 use crate::coroutine::{Exception, Kind};
-use crate::sys::signal;
 use crate::task::{AnyFuture, Scheduler};
 
 /// Running.
@@ -88,11 +87,7 @@ impl LoopHandle {
         if self.is_closed() {
             return Ok(());
         }
-        let handlers = self.0.signal_handlers.take();
-        for (signal, _) in &handlers.0 {
-            let _ = signal::restore(*signal);
-        }
-        signal::release(self.0.inbox.waker().raw_fd());
+        let handlers = self.take_signal_handlers();
         let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
         scheduler.close();
@@ -102,7 +97,7 @@ impl LoopHandle {
         scheduler.drop_each(jobs);
         #[cfg(feature = "executor")]
         scheduler.drop_each(self.0.links.close());
-        scheduler.drop_each(handlers.0);
+        scheduler.drop_each(handlers);
         scheduler.drop_each(self.0.extensions.take());
         #[cfg(feature = "executor")]
         self.close_default_executor();

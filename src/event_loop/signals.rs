@@ -1,12 +1,13 @@
 //! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
 
+use std::format;
 use std::rc::Rc;
 use std::vec::Vec;
 
 use super::LoopHandle;
 use crate::context::{self, Context};
 use crate::coroutine::Exception;
-use crate::sys::signal;
+use crate::sys::signal::{self, Second};
 use crate::task::CallbackResult;
 
 pub(super) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
@@ -20,7 +21,7 @@ pub(super) struct SignalHandler {
 
 /// The handlers, in the order in which they were added: a handful, so that a list does.
 #[derive(Default)]
-pub(super) struct SignalHandlers(pub(super) Vec<(i32, SignalHandler)>);
+pub(super) struct SignalHandlers(Vec<(i32, SignalHandler)>);
 
 impl SignalHandlers {
     pub(super) fn is_empty(&self) -> bool {
@@ -49,21 +50,27 @@ impl SignalHandlers {
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop whenever `signal`, of [`mod@signal`](crate::signal), has come. One loop of the process can do that at a time.
+    /// Calls `handler` from the loop whenever `signal`, of [`mod@signal`](crate::signal), has come. One loop of the process
+    /// can do that at a time. A signal that comes again before the loop has seen it counts once; a real-time signal counts
+    /// as often as it comes. Handlers are called in the order of the signals' numbers.
+    ///
+    /// What the signal did before comes back when the handler is removed, or the loop is closed: the system's default, no
+    /// effect at all, or a handler of a host's. Where somebody else has changed it meanwhile, that stays. A forked child
+    /// starts without handlers.
     ///
     /// # Errors
     ///
     /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
-    /// `RuntimeError` where the loop is closed.
+    /// `Unsupported` in a forked child, for a loop of its parent's; `RuntimeError` where the loop is closed.
     pub fn add_signal_handler<R>(&self, signal: i32, handler: impl Fn() -> R + 'static) -> Result<(), Exception>
     where
         R: CallbackResult,
     {
         self.0.scheduler.check_open()?;
-        signal::claim(self.0.inbox.waker().raw_fd())?;
-        if let Err(error) = signal::catch(signal) {
+        signal::claim(self.0.inbox.waker())?;
+        if let Err(error) = signal::catch(signal, Second::Counts) {
             self.release_signals();
-            return Err(error.into());
+            return Err(Exception::from(error).with_note(format!("signal {signal} does not exist or cannot be caught")));
         }
         let context = if context::is_set() { context::copy_current() } else { None };
         let handler = SignalHandler { function: Rc::new(move || handler().into_result()), context };
@@ -72,19 +79,29 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// Leaves `signal` to the system's default again. `false` where it had no handler.
+    /// Has `signal` do what it did before a handler was added. `false` where it had no handler.
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
         let removed = self.0.signal_handlers.borrow_mut().remove(signal);
         if removed.is_some() {
-            let _ = signal::restore(signal);
+            signal::restore(self.0.inbox.waker(), signal);
         }
         self.release_signals();
         removed.is_some()
     }
 
+    /// Removes all handlers, and gives them, to be dropped.
+    pub(super) fn take_signal_handlers(&self) -> impl Iterator<Item = (i32, SignalHandler)> + use<> {
+        let handlers = self.0.signal_handlers.take();
+        for (signal, _) in &handlers.0 {
+            signal::restore(self.0.inbox.waker(), *signal);
+        }
+        self.release_signals();
+        handlers.0.into_iter()
+    }
+
     pub(super) fn release_signals(&self) {
         if self.0.signal_handlers.borrow().is_empty() {
-            signal::release(self.0.inbox.waker().raw_fd());
+            signal::release(self.0.inbox.waker());
         }
     }
 }

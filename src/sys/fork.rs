@@ -12,6 +12,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::{signal, waker};
+
 /// How many forks lie between this process and the first one that has asked.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
@@ -52,6 +54,8 @@ fn watch() {
 /// nothing here may take one, or allocate.
 unsafe extern "C" fn on_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    signal::on_fork();
+    waker::on_fork();
 }
 
 #[cfg(test)]

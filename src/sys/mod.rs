@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)`, `kqueue(2)`, `poll(2)` |
 //! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)`, `socketpair(2)` |
-//! | `signal.rs` | which signals have come | `sigaction(2)`, `signal-safety(7)` |
+//! | `signal.rs` | which signals have come | `signal-safety(7)` |
+//! | `signal_actions.rs` | what signals do | `sigaction(2)` |
 //! | `signal_numbers.rs` | what they are called | `signal(7)` |
 //! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
 //! | `sendfile.rs` | from a file to a socket | `sendfile(2)` |
@@ -28,6 +29,7 @@ mod selector;
 #[cfg(feature = "net")]
 pub(crate) mod sendfile;
 pub(crate) mod signal;
+mod signal_actions;
 pub(crate) mod signal_numbers;
 #[cfg(feature = "net")]
 pub(crate) mod socket;

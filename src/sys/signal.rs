@@ -1,77 +1,125 @@
 //! Which signals have come.
 //!
-//! The handler sets a bit and wakes the loop that watches signals, by `write(2)` to its waker: a handler may call hardly
+//! The handler counts, and wakes the loop that watches signals, by `write(2)` to its waker: a handler may call hardly
 //! anything else (`signal-safety(7)`). One loop of the process can watch at a time, as in CPython, where it is the main
 //! thread's.
+//!
+//! A handler may run in any thread, between any two instructions of the loop's, and be held up there for any time. So:
+//!
+//! 1. What it writes to is open as long as the process: a waker that has watched is never closed, but goes to the next
+//!    loop. Without that, a handler could write into a file that got the number of a closed waker.
+//! 2. A signal is either counted for the loop or treated as if the loop had never caught it. Both are in one atomic
+//!    number, so that no signal is lost while a handler is removed.
+//! 3. What it reads is atomic, or never changes.
+//! 4. In a forked child it does nothing for the parent. The child starts without handlers: [`on_fork`] puts back what
+//!    was there before them. A signal may come before that has run, so the handler asks in which process it is.
 
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use core::{mem, ptr};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::io;
-use std::os::fd::RawFd;
 
-use super::syscall;
+use super::Waker;
+use super::signal_actions::{Action, Handler};
 
 /// What Ctrl-C sends.
 pub(crate) const INTERRUPT: i32 = libc::SIGINT;
 
-/// A bit for each signal that has come and was not fetched yet.
-static PENDING: AtomicU64 = AtomicU64::new(0);
+/// The loop that watches: the process's number, and the descriptor of the waker. 0 while none does.
+static WATCHER: AtomicU64 = AtomicU64::new(0);
 
-/// The waker of the loop that watches, or -1.
-static WAKER: AtomicI32 = AtomicI32::new(-1);
+/// Whether a signal has come since the last [`take_pending`].
+static IS_PENDING: AtomicBool = AtomicBool::new(false);
+
+/// By number. No system has a greater one than 127.
+static SIGNALS: [Signal; 128] = [const { Signal::new() }; 128];
+
+struct Signal {
+    /// [`CAUGHT`], [`ENDS_AT_SECOND`], and how often it has come and was not fetched. 0 while it is not caught.
+    state: AtomicU32,
+    /// What it did before it was caught. Null before the first time.
+    former: AtomicPtr<Action>,
+}
+
+const CAUGHT: u32 = 1 << 31;
+const ENDS_AT_SECOND: u32 = 1 << 30;
+const COUNT: u32 = ENDS_AT_SECOND - 1;
+
+/// What happens to a signal of which the former was not fetched yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// It is counted too.
+    Counts,
+    /// It does what it did before it was caught: the loop is stuck in a step that does not return.
+    IsNotCaught,
+}
 
 /// Makes `waker` the one that signals wake.
 ///
 /// # Errors
 ///
-/// `ResourceBusy` while another loop watches.
-pub(crate) fn claim(waker: RawFd) -> io::Result<()> {
-    match WAKER.compare_exchange(-1, waker, Ordering::AcqRel, Ordering::Acquire) {
-        Err(other) if other != waker => {
-            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another event loop handles signals"))
-        }
-        _ => Ok(()),
+/// `ResourceBusy` while another loop watches; `Unsupported` in a forked child, for a loop of its parent's.
+pub(crate) fn claim(waker: &Waker) -> io::Result<()> {
+    if !waker.is_of_this_process() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "the event loop belongs to the parent process"));
+    }
+    let ours = watcher(waker);
+    let mut now = WATCHER.load(Ordering::Acquire);
+    if is_of_another_process(now) {
+        // A child that was made by other means than `fork`.
+        on_fork();
+        now = 0;
+    }
+    if now == 0 {
+        waker.keep_open();
+        now = WATCHER.compare_exchange(0, ours, Ordering::AcqRel, Ordering::Acquire).map_or_else(|now| now, |_| ours);
+    }
+    if now != ours {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another event loop handles signals"));
+    }
+    Ok(())
+}
+
+/// Gives up what [`claim`] took. Nothing may be caught any more.
+pub(crate) fn release(waker: &Waker) {
+    if WATCHER.compare_exchange(watcher(waker), 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        IS_PENDING.store(false, Ordering::Relaxed);
     }
 }
 
-/// Gives up what [`claim`] took.
-pub(crate) fn release(waker: RawFd) {
-    let _ = WAKER.compare_exchange(waker, -1, Ordering::AcqRel, Ordering::Acquire);
-}
-
-/// Catches `signal` from now on.
+/// Catches `signal` from now on. Whoever calls this has the [`claim`].
 ///
 /// # Errors
 ///
 /// `EINVAL` for a number that is no signal, or one that cannot be caught.
-pub(crate) fn catch(signal: i32) -> io::Result<()> {
-    if !(1..64).contains(&signal) {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+pub(crate) fn catch(number: i32, second: Second) -> io::Result<()> {
+    let signal = find(number).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let now = Action::of(number)?;
+    if !is_ours(now.handler()) {
+        // Somebody else's, in place of ours, is what is there next time.
+        signal.former.store(now.for_ever(), Ordering::Release);
     }
-    set_action(signal, on_signal as *const () as libc::sighandler_t)
+    let mode = if second == Second::Counts { 0 } else { ENDS_AT_SECOND };
+    // What has come for a handler that is replaced is for the next one.
+    let before = signal.state.load(Ordering::Acquire);
+    let _ = signal.update(|state| Some(CAUGHT | mode | (state & COUNT)));
+    let caught = Action::to_call(HANDLER).set(number);
+    if caught.is_err() {
+        signal.state.store(before, Ordering::Release);
+    }
+    caught
 }
 
-/// Catches [`INTERRUPT`] from now on; one that comes before the former was fetched ends the process, as by default: the
-/// loop is stuck in a step that does not return.
-pub(crate) fn catch_interrupt() -> io::Result<()> {
-    PENDING.fetch_and(!(1 << INTERRUPT), Ordering::AcqRel);
-    set_action(INTERRUPT, on_interrupt as *const () as libc::sighandler_t)
-}
-
-/// Leaves `signal` to the system's default again. One that has come and was not fetched is forgotten, and `true` given.
-pub(crate) fn restore(signal: i32) -> io::Result<bool> {
-    set_action(signal, libc::SIG_DFL)?;
-    let bit = 1 << signal;
-    Ok(PENDING.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
+/// Puts back what `signal` did before it was caught, unless somebody else has changed that meanwhile. `true` where it has
+/// come and was not fetched: that is forgotten. Does nothing where another loop has the [`claim`].
+pub(crate) fn restore(waker: &Waker, number: i32) -> bool {
+    match find(number) {
+        Some(signal) if WATCHER.load(Ordering::Acquire) == watcher(waker) => signal.restore(number),
+        _ => false,
+    }
 }
 
 /// Whether nobody has changed what `signal` does.
 pub(crate) fn has_default_action(signal: i32) -> bool {
-    // SAFETY: all zeros is a valid sigaction.
-    let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    // SAFETY: `action` is valid until the call returns, and nothing is set.
-    let asked = unsafe { syscall!(sigaction(signal, ptr::null(), &raw mut action)) };
-    asked.is_ok() && action.sa_sigaction == libc::SIG_DFL
+    Action::of(signal).is_ok_and(|action| action.handler() == libc::SIG_DFL)
 }
 
 /// Whether this is the process's first thread.
@@ -101,62 +149,161 @@ pub(crate) fn is_main_thread() -> bool {
 /// Whether a signal has come since the last [`take_pending`].
 #[inline]
 pub(crate) fn is_pending() -> bool {
-    PENDING.load(Ordering::Relaxed) != 0
+    IS_PENDING.load(Ordering::Relaxed)
 }
 
-/// The signals that have come since the last call, in the order of their numbers.
+/// The signals that have come since the last call, in the order of their numbers. One that came more than once is there
+/// once, as in the kernel's own set; a real-time signal, which the kernel queues, is there as often as it came.
 pub(crate) fn take_pending() -> impl Iterator<Item = i32> {
-    let mut pending = if is_pending() { PENDING.swap(0, Ordering::AcqRel) } else { 0 };
-    core::iter::from_fn(move || {
-        let signal = pending.trailing_zeros();
-        pending &= pending.wrapping_sub(1);
-        (signal < u64::BITS).then_some(signal as i32)
+    let any = is_pending() && IS_PENDING.swap(false, Ordering::AcqRel);
+    let signals = if any { &SIGNALS[..] } else { &[] };
+    (0..).zip(signals).flat_map(|(number, signal)| {
+        let times = match signal.take_count() {
+            times @ 2.. if !is_queued(number) => times.min(1),
+            times => times,
+        };
+        core::iter::repeat_n(number, times as usize)
     })
 }
 
-fn set_action(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
-    // SAFETY: all zeros is a valid sigaction: no flags, an empty mask.
-    let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    action.sa_sigaction = handler;
-    // Calls that a signal interrupts go on, all but the selector's wait, which never does.
-    action.sa_flags = libc::SA_RESTART;
-    // SAFETY: `action` is valid until the call returns; the handler is a function of the right type that calls only what
-    // a signal handler may, or SIG_DFL.
-    unsafe { syscall!(sigaction(signal, &raw const action, ptr::null_mut())) }.map(drop)
+/// Has a forked child start without handlers. Called before `fork` returns there, so that it may do only what a signal
+/// handler may.
+pub(super) fn on_fork() {
+    WATCHER.store(0, Ordering::Release);
+    for (number, signal) in (0..).zip(&SIGNALS) {
+        if signal.state.load(Ordering::Acquire) & CAUGHT != 0 {
+            signal.restore(number);
+        }
+    }
+    IS_PENDING.store(false, Ordering::Relaxed);
 }
 
-extern "C" fn on_interrupt(signal: libc::c_int) {
-    let bit = 1 << signal;
-    if PENDING.fetch_or(bit, Ordering::AcqRel) & bit == 0 {
-        return wake();
+impl Signal {
+    const fn new() -> Self {
+        Self { state: AtomicU32::new(0), former: AtomicPtr::new(core::ptr::null_mut()) }
     }
-    // Both may be called here (`signal-safety(7)`). The signal is blocked until this returns, and ends the process then.
-    let _ = set_action(signal, libc::SIG_DFL);
-    // SAFETY: it takes no pointer.
+
+    fn update(&self, change: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
+    }
+
+    fn restore(&self, number: i32) -> bool {
+        if let Some(former) = self.former()
+            && Action::of(number).is_ok_and(|now| is_ours(now.handler()))
+        {
+            let _ = former.set(number);
+        }
+        // After that: one that comes before is forgotten, and does not end the process.
+        self.state.swap(0, Ordering::AcqRel) & COUNT != 0
+    }
+
+    fn former(&self) -> Option<&'static Action> {
+        Action::at(self.former.load(Ordering::Acquire))
+    }
+
+    fn take_count(&self) -> u32 {
+        self.update(|state| (state & COUNT != 0).then_some(state & !COUNT)).map_or(0, |state| state & COUNT)
+    }
+}
+
+fn find(number: i32) -> Option<&'static Signal> {
+    SIGNALS.get(usize::try_from(number).ok()?).filter(|_| number != 0)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+fn is_queued(signal: i32) -> bool {
+    use super::signal_numbers::{SIGRTMAX, SIGRTMIN};
+
+    (SIGRTMIN()..=SIGRTMAX()).contains(&signal)
+}
+
+/// There are no such signals, or nobody knows their numbers.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+const fn is_queued(_: i32) -> bool {
+    false
+}
+
+/// What [`WATCHER`] is while a loop of this process watches by `waker`.
+fn watcher(waker: &Waker) -> u64 {
+    (this_process() << 32) | u64::from(waker.raw_fd().cast_unsigned())
+}
+
+fn is_of_another_process(watcher: u64) -> bool {
+    watcher != 0 && watcher >> 32 != this_process()
+}
+
+fn this_process() -> u64 {
+    // SAFETY: it takes nothing, and cannot fail.
+    u64::from(unsafe { libc::getpid() }.cast_unsigned())
+}
+
+/// The handler. In a static, because a function may have more than one address.
+static HANDLER: extern "C" fn(libc::c_int) = on_signal;
+
+fn is_ours(handler: Handler) -> bool {
+    handler == HANDLER as *const () as Handler
+}
+
+extern "C" fn on_signal(number: libc::c_int) {
+    // SAFETY: it takes nothing, and its result is valid as long as the thread lives.
+    let errno = unsafe { errno_location() };
+    // SAFETY: see above.
+    let saved = unsafe { *errno };
+    if let Some(signal) = find(number) {
+        signal.comes(number);
+    }
+    // SAFETY: see above. The interrupted code may be about to read it.
+    unsafe { *errno = saved };
+}
+
+/// For the handler.
+impl Signal {
+    fn comes(&self, number: i32) {
+        let watcher = WATCHER.load(Ordering::Acquire);
+        if watcher == 0 || is_of_another_process(watcher) {
+            return self.pass_on(number);
+        }
+        let counted = self.update(|state| match state {
+            _ if state & CAUGHT == 0 => None,
+            _ if state & ENDS_AT_SECOND != 0 && state & COUNT != 0 => None,
+            _ if state & COUNT == COUNT => Some(state),
+            _ => Some(state + 1),
+        });
+        match counted {
+            Ok(_) => {
+                IS_PENDING.store(true, Ordering::Release);
+                Waker::wake_from_handler(watcher as u32 as i32);
+            }
+            Err(state) if state & CAUGHT != 0 => self.act_as_before(number),
+            Err(_) => self.pass_on(number),
+        }
+    }
+
+    /// Leaves a signal that no loop has caught to whoever had it before.
+    fn pass_on(&self, number: i32) {
+        match Action::of(number).map(|now| now.handler()) {
+            // In a child, before `on_fork`. Or somebody who took our handler for somebody's has put it back.
+            Ok(now) if is_ours(now) => self.act_as_before(number),
+            // This call was under way when the handler was removed.
+            Ok(libc::SIG_DFL) => raise(number),
+            // Whoever replaced our handler calls it from his, and has what he needs.
+            _ => {}
+        }
+    }
+
+    fn act_as_before(&self, number: i32) {
+        if let Some(former) = self.former()
+            && former.set(number).is_ok()
+        {
+            raise(number);
+        }
+    }
+}
+
+/// Sends a signal to this thread. Where its handler runs, it is blocked until that returns.
+fn raise(signal: i32) {
+    // SAFETY: it takes no pointer, and a handler may call it (`signal-safety(7)`).
     unsafe { libc::raise(signal) };
-}
-
-extern "C" fn on_signal(signal: libc::c_int) {
-    PENDING.fetch_or(1 << signal, Ordering::AcqRel);
-    wake();
-}
-
-/// Wakes the loop that watches: for signal handlers.
-fn wake() {
-    let waker = WAKER.load(Ordering::Acquire);
-    if waker < 0 {
-        return;
-    }
-    let one = 1u64.to_ne_bytes();
-    // SAFETY: errno's location is valid on every thread. `one` lives until the call returns. The descriptor is the
-    // waker's, or was a moment ago: the loop releases its claim before it closes it. What the interrupted code would
-    // read from errno is put back.
-    unsafe {
-        let errno = errno_location();
-        let saved = *errno;
-        libc::write(waker, one.as_ptr().cast(), one.len());
-        *errno = saved;
-    }
 }
 
 #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]

@@ -35,3 +35,28 @@ numbers! {
     /// The terminal has another size.
     SIGWINCH
 }
+
+/// The numbers of real-time signals: the first, and the last.
+macro_rules! real_time {
+    ($($target:literal)* : $first:expr, $last:expr) => {
+        /// The first real-time signal that programs may use. The C library may keep some for itself, so that it tells only
+        /// when the program runs. Such signals are queued: a handler is called as often as the signal has come.
+        #[cfg(any($(target_os = $target),*))]
+        #[expect(non_snake_case, reason = "its name in C")]
+        pub fn SIGRTMIN() -> i32 {
+            $first
+        }
+
+        /// The last real-time signal.
+        #[cfg(any($(target_os = $target),*))]
+        #[expect(non_snake_case, reason = "its name in C")]
+        pub fn SIGRTMAX() -> i32 {
+            $last
+        }
+    };
+}
+
+real_time!("linux" "android": libc::SIGRTMIN(), libc::SIGRTMAX());
+// From `sys/signal.h`: `libc` does not have them.
+real_time!("freebsd": 65, 126);
+real_time!("netbsd": 33, 63);

@@ -6,7 +6,13 @@
 //!
 //! An `eventfd` need not be drained where edges are reported: each call is one, and no number of them fills it. A socket
 //! must be: once it is full, a call changes nothing, and makes no edge.
+//!
+//! Other threads share the waker, so that it is open as long as they may call. A signal handler cannot share anything:
+//! between reading a descriptor's number and writing to it, the descriptor may be closed and its number be somebody
+//! else's. So a waker that handlers know is not closed when it is dropped. It becomes a spare one, for the next loop.
 
+use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -16,17 +22,46 @@ use super::Process;
 /// Something that a selector can watch, and that any thread or signal handler can make readable.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    ends: Ends,
+    ends: ManuallyDrop<Ends>,
     /// A forked child has the same eventfd: to call there would be to wake the parent.
     process: Process,
+    /// Whether signal handlers may know it, so that it must not be closed.
+    is_kept_open: AtomicBool,
 }
+
+/// Both descriptors of wakers that were dropped and are open; [`NONE`] for no waker. Not behind a lock, which a forked
+/// child could find locked for ever. A program where more loops with signal handlers than this end before a new one
+/// begins loses descriptors.
+static SPARE: [AtomicU64; 32] = [const { AtomicU64::new(NONE) }; 32];
+
+const NONE: u64 = u64::MAX;
 
 impl Waker {
     /// Whether it is to be drained even where edges are reported.
     pub(crate) const FILLS_UP: bool = Ends::FILL_UP;
 
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { ends: Ends::new()?, process: Process::current() })
+        let process = Process::current();
+        let (ends, is_spare) = match take_spare() {
+            Some(ends) => (ends, true),
+            None => (Ends::new()?, false),
+        };
+        let this = Self { ends: ManuallyDrop::new(ends), process, is_kept_open: AtomicBool::new(is_spare) };
+        if is_spare {
+            // Its last loop has not seen everything.
+            this.drain();
+        }
+        Ok(this)
+    }
+
+    /// Leaves its descriptors open for ever, for signal handlers.
+    pub(super) fn keep_open(&self) {
+        self.is_kept_open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process has made it, and not one that was forked.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
     }
 
     /// Makes it readable. Full is readable too, and nothing else can go wrong with a descriptor that is open. Does nothing
@@ -43,9 +78,53 @@ impl Waker {
         while self.ends.reader().read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 
-    /// For a signal handler, which can call nothing but `write(2)`.
-    pub(crate) fn raw_fd(&self) -> RawFd {
+    /// For [`wake_from_handler`](Self::wake_from_handler).
+    pub(super) fn raw_fd(&self) -> RawFd {
         self.ends.writer().as_raw_fd()
+    }
+
+    /// Makes the waker with this descriptor readable, which was [kept open](Self::keep_open). A signal handler can call
+    /// it.
+    pub(super) fn wake_from_handler(fd: RawFd) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: `one` may be read until the call returns. The descriptor is open and a waker's, since that was kept
+        // open. It does not block.
+        unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        // SAFETY: nobody uses it after this.
+        let ends = unsafe { ManuallyDrop::take(&mut self.ends) };
+        if self.is_kept_open.load(Ordering::Relaxed) && self.process.is_current() {
+            put_spare(ends);
+        }
+    }
+}
+
+/// Where there is no room for it, it stays open and is of no more use.
+fn put_spare(ends: Ends) {
+    let [reader, writer] = ends.into_raw().map(|fd| u64::from(fd.cast_unsigned()));
+    let both = (reader << 32) | writer;
+    let _ = SPARE.iter().find(|spare| spare.compare_exchange(NONE, both, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+}
+
+fn take_spare() -> Option<Ends> {
+    let both = SPARE.iter().find_map(|spare| match spare.load(Ordering::Relaxed) {
+        NONE => None,
+        _ => Some(spare.swap(NONE, Ordering::AcqRel)).filter(|both| *both != NONE),
+    })?;
+    let [reader, writer] = [both >> 32, both].map(|fd| (fd as u32).cast_signed());
+    // SAFETY: `put_spare` has put them there, and they were taken out, so that nobody else has them.
+    Some(unsafe { Ends::from_raw([reader, writer]) })
+}
+
+/// Closes the spare ones that a forked child has inherited: the parent's are the same. The child's signal handlers do not
+/// know them. Does only what a signal handler may.
+pub(super) fn on_fork() {
+    while let Some(ends) = take_spare() {
+        drop(ends);
     }
 }
 
@@ -59,7 +138,7 @@ impl AsFd for Waker {
 mod ends {
     use std::fs::File;
     use std::io;
-    use std::os::fd::{FromRawFd, OwnedFd};
+    use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
     use crate::sys::syscall;
 
@@ -77,6 +156,20 @@ mod ends {
             Ok(Self(File::from(eventfd)))
         }
 
+        /// The reader and the writer.
+        pub(super) fn into_raw(self) -> [RawFd; 2] {
+            let fd = self.0.into_raw_fd();
+            [fd, fd]
+        }
+
+        /// # Safety
+        ///
+        /// They come from [`into_raw`](Self::into_raw), and nobody else has them.
+        pub(super) unsafe fn from_raw([reader, _]: [RawFd; 2]) -> Self {
+            // SAFETY: it is open, and nobody else owns it.
+            Self(unsafe { File::from_raw_fd(reader) })
+        }
+
         pub(super) fn reader(&self) -> &File {
             &self.0
         }
@@ -90,6 +183,7 @@ mod ends {
 #[cfg(not(all(not(innermost_poll), any(target_os = "linux", target_os = "android"))))]
 mod ends {
     use std::io;
+    use std::os::fd::{FromRawFd, IntoRawFd, RawFd};
     use std::os::unix::net::UnixStream;
 
     /// A pair of sockets. Both are open as long as this lives, so no write ever meets a closed end, nor its signal.
@@ -107,6 +201,20 @@ mod ends {
             reader.set_nonblocking(true)?;
             writer.set_nonblocking(true)?;
             Ok(Self { reader, writer })
+        }
+
+        /// The reader and the writer.
+        pub(super) fn into_raw(self) -> [RawFd; 2] {
+            [self.reader.into_raw_fd(), self.writer.into_raw_fd()]
+        }
+
+        /// # Safety
+        ///
+        /// They come from [`into_raw`](Self::into_raw), and nobody else has them.
+        pub(super) unsafe fn from_raw(ends: [RawFd; 2]) -> Self {
+            // SAFETY: they are open, and nobody else owns them.
+            let [reader, writer] = ends.map(|fd| unsafe { UnixStream::from_raw_fd(fd) });
+            Self { reader, writer }
         }
 
         pub(super) fn reader(&self) -> &UnixStream {
