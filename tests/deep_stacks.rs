@@ -244,8 +244,8 @@ fn a_chain_of_causes_is_printed_cloned_and_dropped_in_a_loop() {
         for _ in 0..DEPTH / 10 {
             raised = Exception::caused_by(Kind::ValueError, "again", raised);
         }
-        let length = format!("{raised:?}").len();
-        assert_eq!(length, (DEPTH / 10) as usize * r#"ValueError("again") caused by "#.len() + "TimeoutError".len());
+        let text = format!("{raised:?}");
+        assert!(text.starts_with(r#"ValueError("again") caused by "#) && text.ends_with(" caused by TimeoutError"));
         // Who holds a part of it keeps that.
         let part = raised.cause().and_then(Exception::cause).expect("it is longer").clone();
         drop(raised);

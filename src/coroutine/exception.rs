@@ -17,6 +17,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
+use core::mem;
+
+use super::deep::{Printing, drop_flat};
 
 type AnyError = dyn Error + Send + Sync;
 
@@ -57,7 +60,7 @@ struct Raised {
     payload: Payload,
     cause: Cause,
     /// Made into text when somebody reads them: most errors are handled by their kind.
-    notes: Vec<Box<dyn fmt::Display + Send + Sync>>,
+    notes: Notes,
 }
 
 /// A chain of any length, so it is dropped in a loop.
@@ -74,7 +77,39 @@ impl Drop for Cause {
 
 enum Payload {
     Message(Cow<'static, str>),
-    Error(Box<AnyError>),
+    Error(UsersError),
+}
+
+/// An error, which may hold exceptions: `None` once it is moved out.
+struct UsersError(Option<Box<AnyError>>);
+
+impl UsersError {
+    fn get(&self) -> &AnyError {
+        self.0.as_deref().expect("it is moved out with its exception")
+    }
+
+    fn into_inner(mut self) -> Box<AnyError> {
+        self.0.take().expect("it is moved out with its exception")
+    }
+}
+
+impl Drop for UsersError {
+    fn drop(&mut self) {
+        if let Some(error) = self.0.take() {
+            drop_flat(error);
+        }
+    }
+}
+
+/// Notes, which may hold exceptions too.
+struct Notes(Vec<Box<dyn fmt::Display + Send + Sync>>);
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            drop_flat(mem::take(&mut self.0));
+        }
+    }
 }
 
 /// What sort of exception it is, named as in Python.
@@ -123,7 +158,7 @@ impl Exception {
     /// assert!(bye.downcast_ref::<std::io::Error>().is_some());
     /// ```
     pub fn of(kind: Kind, error: impl Error + Send + Sync + 'static) -> Self {
-        Self::raised(kind, Payload::Error(Box::new(error)), None)
+        Self::raised(kind, Payload::Error(UsersError(Some(Box::new(error)))), None)
     }
 
     /// An exception of the given kind that carries a text.
@@ -200,7 +235,7 @@ impl Exception {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)
         {
-            raised.notes.push(Box::new(note));
+            raised.notes.0.push(Box::new(note));
         }
         self
     }
@@ -208,14 +243,14 @@ impl Exception {
     /// The notes that were added to it, first to last. Python's `__notes__`.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let notes = match &self.0 {
-            Repr::Raised(raised) => &*raised.notes,
+            Repr::Raised(raised) => &*raised.notes.0,
             _ => &[],
         };
         notes.iter().map(|note| note.to_string())
     }
 
     fn raised(kind: Kind, payload: Payload, cause: Option<Self>) -> Self {
-        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause), notes: Vec::new() })))
+        Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause), notes: Notes(Vec::new()) })))
     }
 
     /// What sort of exception it is.
@@ -251,7 +286,7 @@ impl Exception {
     pub fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
         match &self.0 {
             Repr::Raised(raised) => match &raised.payload {
-                Payload::Error(error) => error.downcast_ref(),
+                Payload::Error(error) => error.get().downcast_ref(),
                 Payload::Message(_) => None,
             },
             _ => None,
@@ -270,9 +305,10 @@ impl Exception {
         let Repr::Raised(shared) = self.0 else { unreachable!("only a raised exception carries an error") };
         match Arc::try_unwrap(shared) {
             Ok(Raised { payload: Payload::Error(error), kind, mut cause, .. }) => error
+                .into_inner()
                 .downcast()
                 .map(|error| *error)
-                .map_err(|error| Self::raised(kind, Payload::Error(error), cause.0.take())),
+                .map_err(|error| Self::raised(kind, Payload::Error(UsersError(Some(error))), cause.0.take())),
             Ok(raised) => Err(Self(Repr::Raised(Arc::new(raised)))),
             Err(shared) => Err(Self(Repr::Raised(shared))),
         }
@@ -283,7 +319,7 @@ impl Exception {
     pub fn into_error(self) -> Box<AnyError> {
         match self.0 {
             Repr::Raised(shared) => match Arc::try_unwrap(shared) {
-                Ok(Raised { payload: Payload::Error(error), .. }) => error,
+                Ok(Raised { payload: Payload::Error(error), .. }) => error.into_inner(),
                 Ok(raised) => Self(Repr::Raised(Arc::new(raised))).wrapped(),
                 Err(shared) => Self(Repr::Raised(shared)).wrapped(),
             },
@@ -336,33 +372,49 @@ impl fmt::Display for Exception {
         match &self.0 {
             Repr::Raised(raised) => match &raised.payload {
                 Payload::Message(text) => f.write_str(text),
-                Payload::Error(error) => error.fmt(f),
+                Payload::Error(error) => match Printing::begin() {
+                    Some(_printing) => fmt::Display::fmt(error.get(), f),
+                    None => f.write_str(LEFT_OUT),
+                },
             },
             _ => f.write_str(self.text()),
         }
     }
 }
 
+/// With its causes, and what these hold: not all of it where that is very much.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut next = Some(self);
-        while let Some(exception) = next {
-            match &exception.0 {
-                Repr::Raised(raised) => match &raised.payload {
-                    Payload::Message(text) => write!(f, "{:?}({text:?})", raised.kind)?,
-                    Payload::Error(error) => write!(f, "{:?}({error:?})", raised.kind)?,
-                },
-                _ => exception.kind().fmt(f)?,
-            }
-            if let Repr::Raised(raised) = &exception.0 {
-                raised.notes.iter().try_for_each(|note| write!(f, " ({note})"))?;
-            }
-            next = exception.cause();
-            if next.is_some() {
-                f.write_str(" caused by ")?;
+        let Some(_printing) = Printing::begin() else { return f.write_str(LEFT_OUT) };
+        let causes = || core::iter::successors(Some(self), |exception| exception.cause());
+        let count = causes().count();
+        for (number, exception) in causes().enumerate() {
+            let is_left_out = number >= SHOWN && number + SHOWN < count;
+            if !is_left_out {
+                f.write_str(if number == 0 { "" } else { " caused by " })?;
+                exception.write_alone(f)?;
+            } else if number == SHOWN {
+                write!(f, " caused by {LEFT_OUT} {} more {LEFT_OUT}", count - 2 * SHOWN)?;
             }
         }
         Ok(())
+    }
+}
+
+/// How many causes are shown at each end of a long chain.
+const SHOWN: usize = 20;
+
+/// Stands for what is not shown.
+const LEFT_OUT: &str = "...";
+
+impl Exception {
+    fn write_alone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Repr::Raised(raised) = &self.0 else { return write!(f, "{:?}", self.kind()) };
+        match &raised.payload {
+            Payload::Message(text) => write!(f, "{:?}({text:?})", raised.kind)?,
+            Payload::Error(error) => write!(f, "{:?}({:?})", raised.kind, error.get())?,
+        }
+        raised.notes.0.iter().try_for_each(|note| write!(f, " ({note})"))
     }
 }
 
@@ -375,7 +427,7 @@ impl Error for AsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.0 {
             Repr::Raised(raised) => match &raised.payload {
-                Payload::Error(error) => error.source(),
+                Payload::Error(error) => error.get().source(),
                 Payload::Message(_) => None,
             },
             _ => None,

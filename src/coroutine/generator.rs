@@ -21,6 +21,7 @@ use core::fmt;
 use core::mem;
 
 use super::delegate::exit_ignored;
+use super::state::Listed;
 use super::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, State, Step};
 
 /// Drives a coroutine by hand.
@@ -315,7 +316,8 @@ fn panicking() -> bool {
 
 impl<C: Coroutine> fmt::Debug for Generator<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Generator").field("state", &self.state).field("frames", &self.driver.describe()).finish()
+        let frames = self.driver.describe();
+        f.debug_struct("Generator").field("state", &self.state).field("frames", &Listed(&frames)).finish()
     }
 }
 

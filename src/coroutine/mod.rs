@@ -26,6 +26,7 @@
 //! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
 //! | `machines.rs`  | ready-made machines: from a value, a closure, an iterator |
 //! | `combine.rs`   | [`CoroutineExt`]: `map`, `try_map`, `then`, `catch` |
+//! | `deep.rs`      | to drop and to print what the user has nested, without recursion to its depth |
 //! | `state.rs`     | [`State`] and [`StackTrace`]: coroutines as people see them |
 //!
 //! Sources: PEP 342 (`send`, `throw`, `close`), PEP 380 (`yield from`), PEP 479 (`StopIteration` inside a generator).
@@ -36,6 +37,7 @@ mod call;
 mod combine;
 #[cfg(feature = "event_loop")]
 mod convert;
+mod deep;
 mod delegate;
 mod exception;
 mod frames;
@@ -48,6 +50,8 @@ pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
 #[cfg(feature = "event_loop")]
 pub(crate) use self::convert::converted;
+#[cfg(feature = "event_loop")]
+pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, without_stop_iteration};

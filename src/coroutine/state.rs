@@ -25,23 +25,23 @@ use super::Coroutine;
 pub struct State<'a> {
     name: &'a str,
     state: Option<&'a dyn fmt::Debug>,
-    child: Option<Box<State<'a>>>,
+    child: Child<'a>,
 }
 
 impl<'a> State<'a> {
     /// A machine of the given name that is in the given state.
     pub fn new(name: &'a str, state: &'a dyn fmt::Debug) -> Self {
-        Self { name, state: Some(state), child: None }
+        Self { name, state: Some(state), child: Child(None) }
     }
 
     /// A machine that has no more to tell than its type.
     pub fn of<C: Coroutine + ?Sized>() -> Self {
-        Self { name: type_name::<C>(), state: None, child: None }
+        Self { name: type_name::<C>(), state: None, child: Child(None) }
     }
 
     /// The same, suspended in a child that it drives inline.
     pub fn delegating_to(mut self, child: Self) -> Self {
-        self.child = Some(Box::new(child));
+        self.child = Child(Some(Box::new(child)));
         self
     }
 
@@ -52,25 +52,43 @@ impl<'a> State<'a> {
 
     /// The child that it drives inline, if it has said so.
     pub fn child(&self) -> Option<&Self> {
-        self.child.as_deref()
+        self.child.0.as_deref()
+    }
+
+    fn write_alone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_without_paths(self.name, f)?;
+        match self.state {
+            Some(state) => write!(f, ": {state:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A chain of any length, so it is dropped in a loop.
+struct Child<'a>(Option<Box<State<'a>>>);
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(mut state) = next {
+            next = state.child.0.take();
+        }
     }
 }
 
 impl fmt::Display for State<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_without_paths(self.name, f)?;
-        if let Some(state) = self.state {
-            write!(f, ": {state:?}")?;
-        }
-        // Iterative: a chain of inline children may be as long as its user likes.
-        let mut child = self.child();
-        while let Some(inner) = child {
-            f.write_str(" > ")?;
-            write_without_paths(inner.name, f)?;
-            if let Some(state) = inner.state {
-                write!(f, ": {state:?}")?;
+        self.write_alone(f)?;
+        // In a loop: a chain of inline children may be as long as its user likes.
+        let children = || core::iter::successors(self.child(), |inner| inner.child());
+        let count = children().count();
+        for (number, inner) in children().enumerate() {
+            if number < SHOWN || number + SHOWN >= count {
+                f.write_str(" > ")?;
+                inner.write_alone(f)?;
+            } else if number == SHOWN {
+                write!(f, " > ... {} more ...", count - 2 * SHOWN)?;
             }
-            child = inner.child();
         }
         Ok(())
     }
@@ -103,7 +121,7 @@ fn write_without_paths(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 ///     Read
 ///       yielded Readable(fd 7)
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StackTrace {
     frames: Vec<String>,
     yielded: Option<String>,
@@ -125,17 +143,59 @@ impl StackTrace {
     }
 }
 
+impl fmt::Debug for StackTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("StackTrace");
+        shown.field("frames", &Listed(&self.frames)).field("yielded", &self.yielded).finish()
+    }
+}
+
+/// Frames as a list: of many, the ends.
+pub(super) struct Listed<'a>(pub(super) &'a [String]);
+
+impl fmt::Debug for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        match self.0.len().checked_sub(2 * SHOWN) {
+            None | Some(0) => list.entries(self.0),
+            Some(left_out) => list
+                .entries(&self.0[..SHOWN])
+                .entry(&format_args!("... {left_out} more ..."))
+                .entries(&self.0[SHOWN + left_out..]),
+        };
+        list.finish()
+    }
+}
+
+/// A deep stack is shown by its ends, and indented so far at the most that it can be read.
 impl fmt::Display for StackTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.frames.len();
         for (depth, frame) in self.frames.iter().enumerate() {
+            let is_left_out = count > 2 * SHOWN && (SHOWN..count - SHOWN).contains(&depth);
+            if is_left_out && depth > SHOWN {
+                continue;
+            }
             if depth > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{:indent$}{frame}", "", indent = depth * 2)?;
+            let indent = indent(depth);
+            match is_left_out {
+                true => write!(f, "{:indent$}... {} more ...", "", count - 2 * SHOWN)?,
+                false => write!(f, "{:indent$}{frame}", "")?,
+            }
         }
         match &self.yielded {
-            Some(yielded) => write!(f, "\n{:indent$}yielded {yielded}", "", indent = self.frames.len() * 2),
+            Some(yielded) => write!(f, "\n{:indent$}yielded {yielded}", "", indent = indent(count)),
             None => Ok(()),
         }
     }
+}
+
+/// How many frames of a deep stack, and how many children of a long chain, are shown at each end.
+const SHOWN: usize = 50;
+
+/// By how many columns a frame is indented.
+fn indent(depth: usize) -> usize {
+    2 * depth.min(20)
 }

@@ -1,5 +1,6 @@
 //! Any number of managers, entered one after the other and left in reverse.
 
+use core::any::Any;
 use core::cell::RefCell;
 use core::fmt;
 use std::boxed::Box;
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use super::{AsyncContextManager, Exited, Progress};
-use crate::coroutine::{Coroutine, Exception, Resumed, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, Step, drop_flat};
 use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
 
@@ -46,6 +47,9 @@ struct Stack(RefCell<Vec<Box<dyn Leave>>>);
 
 /// How far it is left.
 struct Leaving {
+    /// Stacks that stood on this one, each on the one before. What is on them is left as if it stood on this one: a
+    /// recursion into each would overflow where they are many.
+    inner: Vec<Rc<Stack>>,
     exit: Option<Box<dyn Leave>>,
     raised: Option<Exception>,
     /// Whether that is another exception than the body's.
@@ -55,6 +59,11 @@ struct Leaving {
 /// A manager that has been entered, whatever it gave.
 trait Leave {
     fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
+
+    /// The stack that it is, if it is one, and not being left yet.
+    fn inner(&self) -> Option<&Rc<Stack>> {
+        None
+    }
 }
 
 impl ExitStack {
@@ -103,11 +112,11 @@ impl AsyncContextManager for ExitStack {
     }
 
     fn resume_exit(&mut self, raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
-        let fresh = || Leaving { exit: None, raised: raised.cloned(), replaced: false };
+        let fresh = || Leaving { inner: Vec::new(), exit: None, raised: raised.cloned(), replaced: false };
         let leaving = self.leaving.get_or_insert_with(fresh);
         loop {
             if leaving.exit.is_none() {
-                leaving.exit = self.stack.pop();
+                leaving.exit = leaving.next(&self.stack);
             }
             let Some(exit) = &mut leaving.exit else { break };
             let left = yield_from!(OneExit(&mut **exit, leaving.raised.as_ref()), sent);
@@ -135,6 +144,20 @@ impl AsyncContextManager for ExitStack {
 }
 
 impl Leaving {
+    /// What is to be left next.
+    fn next(&mut self, stack: &Stack) -> Option<Box<dyn Leave>> {
+        loop {
+            let innermost = self.inner.last().map_or(stack, |inner| inner);
+            match innermost.pop() {
+                Some(entered) => match entered.inner() {
+                    Some(inner) => self.inner.push(Rc::clone(inner)),
+                    None => return Some(entered),
+                },
+                None => drop(self.inner.pop()?),
+            }
+        }
+    }
+
     /// What is raised takes the place of what was.
     fn raise(&mut self, raised: Exception) {
         self.raised = Some(match self.raised.take() {
@@ -163,7 +186,14 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         while let Some(entered) = self.pop() {
-            drop(entered);
+            match entered.inner() {
+                // Nobody else has it: what is on it is dropped in its turn.
+                Some(inner) if Rc::strong_count(inner) == 1 => {
+                    let entered = inner.0.take();
+                    self.0.borrow_mut().extend(entered);
+                }
+                _ => drop_flat(entered),
+            }
         }
     }
 }
@@ -183,9 +213,14 @@ impl Coroutine for OneExit<'_> {
 
 struct Manager<M>(M);
 
-impl<M: AsyncContextManager> Leave for Manager<M> {
+impl<M: AsyncContextManager + 'static> Leave for Manager<M> {
     fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
         self.0.resume_exit(raised, sent)
+    }
+
+    fn inner(&self) -> Option<&Rc<Stack>> {
+        let stack = (&self.0 as &dyn Any).downcast_ref::<ExitStack>()?;
+        stack.leaving.is_none().then_some(&stack.stack)
     }
 }
 

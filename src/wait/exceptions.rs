@@ -5,7 +5,7 @@ use core::fmt;
 use std::borrow::Cow;
 use std::vec::Vec;
 
-use crate::coroutine::Exception;
+use crate::coroutine::{Exception, Printing};
 
 /// Several exceptions raised as one: what a [`TaskGroup`](super::TaskGroup) raises. Python's `ExceptionGroup`.
 ///
@@ -66,6 +66,28 @@ impl fmt::Display for ExceptionGroup {
 
 impl fmt::Debug for ExceptionGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ExceptionGroup").field(&self.message).field(&self.exceptions).finish()
+        match Printing::begin() {
+            Some(_printing) => {
+                f.debug_tuple("ExceptionGroup").field(&self.message).field(&Listed(&self.exceptions)).finish()
+            }
+            None => f.write_str("..."),
+        }
+    }
+}
+
+/// As many exceptions as may be printed.
+struct Listed<'a>(&'a [Exception]);
+
+impl fmt::Debug for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for (number, exception) in self.0.iter().enumerate() {
+            if !Printing::has_room() {
+                list.entry(&format_args!("... {} more ...", self.0.len() - number));
+                break;
+            }
+            list.entry(exception);
+        }
+        list.finish()
     }
 }

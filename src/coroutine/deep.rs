@@ -1,0 +1,132 @@
+//! What follows a structure of the user's, of any depth, on a stack that is not of any depth.
+//!
+//! An exception holds an error, which may hold exceptions, and so on: to drop or to print such a chain by recursion would
+//! overflow the stack. Who drops what is the user's does it by [`drop_flat`], who prints it by [`Printing`]: each counts,
+//! for its thread, how deep it is. From some depth on, what is dropped waits until the outermost drop is over, and what is
+//! printed is left out. Without `std` there is no place to count; there are no groups of exceptions either.
+
+#[cfg(feature = "event_loop")]
+pub(crate) use self::counted::{Printing, drop_flat};
+#[cfg(not(feature = "event_loop"))]
+pub(crate) use self::uncounted::{Printing, drop_flat};
+
+/// How deep recursion goes: little enough for a stack of 128 KiB.
+#[cfg(feature = "event_loop")]
+const DEEPEST: usize = 16;
+
+/// How many exceptions are printed as a part of one.
+#[cfg(feature = "event_loop")]
+const MOST: usize = 1000;
+
+#[cfg(feature = "event_loop")]
+mod counted {
+    use core::cell::{Cell, RefCell};
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    use super::{DEEPEST, MOST};
+
+    std::thread_local! {
+        static DROPS: Cell<usize> = const { Cell::new(0) };
+        /// What waits until the outermost drop is over.
+        static WAITING: RefCell<Vec<Box<dyn Held>>> = const { RefCell::new(Vec::new()) };
+        static PRINTS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    }
+
+    trait Held {}
+
+    impl<T> Held for T {}
+
+    /// Drops `value`, now or, far down in the drop of something else, when that is over.
+    pub(crate) fn drop_flat<T: 'static>(value: T) {
+        if DROPS.get() < DEEPEST {
+            let _dropping = Dropping::begin();
+            drop(value);
+            return;
+        }
+        let mut value = Some(value);
+        // Where the thread is about to end, nobody would drop it later: it is dropped here.
+        let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(Box::new(value.take())));
+    }
+
+    /// A drop that is going on, also while it unwinds.
+    struct Dropping;
+
+    impl Dropping {
+        fn begin() -> Self {
+            DROPS.set(DROPS.get() + 1);
+            Self
+        }
+    }
+
+    impl Drop for Dropping {
+        fn drop(&mut self) {
+            let depth = DROPS.get() - 1;
+            DROPS.set(depth);
+            if depth > 0 {
+                return;
+            }
+            while let Ok(Some(value)) = WAITING.try_with(|waiting| waiting.borrow_mut().pop()) {
+                // What it has dropped in turn is waiting as well, and comes next.
+                DROPS.set(1);
+                let _inner = Reset;
+                drop(value);
+            }
+            // The list itself is not kept either. Dropped outside of the borrow, and empty.
+            drop(WAITING.try_with(RefCell::take));
+        }
+    }
+
+    struct Reset;
+
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            DROPS.set(0);
+        }
+    }
+
+    /// An exception that is being printed, and how many others it is a part of.
+    pub(crate) struct Printing(());
+
+    impl Printing {
+        /// `None` where enough is printed already.
+        pub(crate) fn begin() -> Option<Self> {
+            let (depth, count) = PRINTS.get();
+            if depth >= DEEPEST || count >= MOST {
+                return None;
+            }
+            PRINTS.set((depth + 1, count + 1));
+            Some(Self(()))
+        }
+
+        /// Whether another would be printed.
+        pub(crate) fn has_room() -> bool {
+            let (depth, count) = PRINTS.get();
+            depth < DEEPEST && count < MOST
+        }
+    }
+
+    impl Drop for Printing {
+        fn drop(&mut self) {
+            PRINTS.set(match PRINTS.get() {
+                (1, _) => (0, 0),
+                (depth, count) => (depth - 1, count),
+            });
+        }
+    }
+}
+
+#[cfg(not(feature = "event_loop"))]
+mod uncounted {
+    pub(crate) fn drop_flat<T>(value: T) {
+        drop(value);
+    }
+
+    pub(crate) struct Printing;
+
+    impl Printing {
+        pub(crate) const fn begin() -> Option<Self> {
+            Some(Self)
+        }
+    }
+}
