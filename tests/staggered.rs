@@ -377,3 +377,22 @@ fn a_time_limit_ends_attempts_that_never_answer() {
     }
     assert_eq!(event_loop.time(), 10 * SECOND);
 }
+
+#[test]
+fn a_panic_of_an_attempt_that_was_never_started_leaks_no_result() {
+    /// Panics when it is dropped, unless that is made void.
+    struct Bomb(Rc<Cell<bool>>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0.replace(false), "on purpose");
+        }
+    }
+    let (event_loop, armed, result) = (virtual_loop().unwrap(), Rc::new(Cell::new(true)), Rc::new(()));
+    let attempts = [None, Some(Bomb(Rc::clone(&armed)))].map(|bomb| {
+        let result = Rc::clone(&result);
+        ready(()).map(move |()| (result, bomb.is_some()))
+    });
+    let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).unwrap_err();
+    assert_eq!((raised.kind(), armed.get()), (Kind::Panic, false));
+    assert_eq!(Rc::strong_count(&result), 1);
+}

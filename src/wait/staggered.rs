@@ -107,8 +107,11 @@ where
         let race = Rc::clone(race);
         self.0 = Phase::Over;
         drop(race.tasks.take());
+        let (winner, exceptions) = (race.winner.take(), race.exceptions.take());
+        // Attempts that were not started go before the result is made: a panic of their destructors would leak it.
+        drop(race);
         ended?;
-        Ok(Step::Return(Raced { winner: race.winner.take(), exceptions: race.exceptions.take() }))
+        Ok(Step::Return(Raced { winner, exceptions }))
     }
 
     fn state(&self) -> State<'_> {
