@@ -151,8 +151,8 @@ impl Steps {
     }
 
     /// Goes on to the next wait.
-    fn go_on(&mut self) -> Result<Stop, Exception> {
-        let (world, deeper) = (world(), Deeper::new());
+    fn go_on(&mut self, deeper: &Deeper) -> Result<Stop, Exception> {
+        let world = world();
         while let Some(line) = world.line(self.script, self.next) {
             if deeper.is_too_deep() || !world.burn() {
                 break;
@@ -188,11 +188,12 @@ impl Steps {
         Ok(Stop::Ends)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Deeper {
         if std::mem::replace(&mut self.ended, true) {
             fault(format!("coroutine {} is resumed after its end", self.number));
         }
         visit(0);
+        Deeper::new()
     }
 }
 
@@ -221,7 +222,7 @@ impl Body {
     }
 
     fn step(&mut self, mut sent: Sent) -> Resumed<Self> {
-        self.steps.begin();
+        let deeper = self.steps.begin();
         if self.fails {
             take_sent(&mut sent)?;
             let number = world().ledger.number();
@@ -238,7 +239,7 @@ impl Body {
                 }
                 None => take_sent(&mut sent)?,
             }
-            match self.steps.go_on()? {
+            match self.steps.go_on(&deeper)? {
                 Stop::Waits => {}
                 Stop::Gives(value) => drop(value),
                 Stop::Ends => return Ok(Step::Return(self.value.clone())),
@@ -281,7 +282,7 @@ impl Coroutine for Producing {
     type Return = ();
 
     fn resume(&mut self, mut sent: Sent) -> Resumed<Self> {
-        self.steps.begin();
+        let deeper = self.steps.begin();
         loop {
             match &mut self.steps.waiting {
                 Some(waiting) => {
@@ -292,7 +293,7 @@ impl Coroutine for Producing {
                 }
                 None => take_sent(&mut sent)?,
             }
-            match self.steps.go_on()? {
+            match self.steps.go_on(&deeper)? {
                 Stop::Waits => {}
                 Stop::Gives(value) => {
                     self.steps.ended = false;

@@ -21,7 +21,7 @@ use crate::campaign::{ON_PURPOSE, fault};
 /// So many operations, and then user code does nothing any more.
 const FUEL: u32 = 400;
 /// User code that is called from user code that is called, so often, does nothing either.
-const DEEP: u32 = 6;
+const DEEP: u32 = 10;
 
 /// Objects of a kind, from which user code may take while it is called by them.
 pub(super) struct Slots<T>(RefCell<Vec<T>>);
