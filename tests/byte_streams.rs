@@ -21,6 +21,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 #[path = "byte_streams/pipes.rs"]
 mod pipes;
+#[path = "support/process.rs"]
+mod process;
 #[path = "byte_streams/progress.rs"]
 mod progress;
 #[path = "sockets/support.rs"]

@@ -17,6 +17,8 @@ mod loops;
 mod pipes;
 #[path = "support/process.rs"]
 mod process;
+#[path = "real_clients/processes.rs"]
+mod processes;
 #[path = "real_clients/servers.rs"]
 mod servers;
 #[path = "real_clients/support.rs"]

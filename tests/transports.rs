@@ -39,6 +39,8 @@ mod order;
 #[cfg(target_os = "linux")]
 #[path = "transports/pipes.rs"]
 mod pipes;
+#[path = "support/process.rs"]
+mod process;
 #[path = "transports/reading.rs"]
 mod reading;
 #[path = "transports/servers.rs"]

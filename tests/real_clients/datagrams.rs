@@ -8,13 +8,14 @@ use innermost::{
     Await, DatagramProtocol, DatagramTransport, EventLoop, Exception, Step, UdpSocket, from_fn, to_thread, yield_from,
 };
 
+use crate::process::Contained;
 use crate::support::{new_loop, socat_server};
 use crate::tools::{needs, tool};
 
 /// Sends each line after the answer to the one before; gives the answers. Its clients know of no end: they are ended.
 fn answers(command: &mut Command, lines: &[&str]) -> Vec<String> {
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut child = child.expect("it is installed");
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Contained::spawn(command).expect("it is installed");
     let mut stdin = child.stdin.take().expect("it is piped");
     let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
     let mut answer = |line: &&str| {
@@ -24,12 +25,7 @@ fn answers(command: &mut Command, lines: &[&str]) -> Vec<String> {
         stdout.read_line(&mut answer).expect("it is text");
         answer.trim_end().to_owned()
     };
-    let answers = lines.iter().map(&mut answer).collect();
-    // By a signal to `timeout`, which passes on what can be caught.
-    let ended = Command::new("kill").arg(child.id().to_string()).status();
-    assert!(ended.is_ok_and(|status| status.success()));
-    child.wait().expect("it is our child");
-    answers
+    lines.iter().map(&mut answer).collect()
 }
 
 const LINES: [&str; 3] = ["one", "two", "three"];

@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -35,17 +36,69 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Has a program begin with the default action for Ctrl-C: what runs in the background of a shell has it ignored, and so
-/// would all that is started from there.
-fn heed_interrupts(command: &mut Command) {
-    // SAFETY: between fork and exec, `signal` may be called (signal-safety(7)); it allocates nothing and takes no lock.
+/// A child and what it has started itself, as long as that stays in its process group. All of it is killed when this is
+/// dropped. Where the test itself is killed, Linux terminates the child.
+///
+/// `timeout` and `sh -c` make it necessary: killing them alone leaves their own children running.
+pub(crate) struct Contained(Child);
+
+impl Contained {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        // SAFETY: between fork and exec, `signal` and `prctl` may be called (signal-safety(7); `prctl` is one system call
+        // without a lock); the closure allocates nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.process_group(0).pre_exec(begin)
+        };
+        command.spawn().map(Self)
+    }
+}
+
+/// What a child does first. Whoever runs in the background of a shell ignores Ctrl-C, and so would all that is started
+/// from there.
+fn begin() -> io::Result<()> {
+    // SAFETY: SIGINT has a default action; this changes nothing else in the process, which is a new one.
     #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(|| match libc::signal(libc::SIGINT, libc::SIG_DFL) {
-            libc::SIG_ERR => Err(io::Error::last_os_error()),
-            _ => Ok(()),
-        })
-    };
+    if unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    // Not SIGKILL: `timeout` passes this one on.
+    // SAFETY: PR_SET_PDEATHSIG takes a signal, and touches no memory.
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code)]
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+impl Deref for Contained {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Contained {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        // Not waited for yet, so that no other group can have its number.
+        if let (Ok(None), Ok(group)) = (self.0.try_wait(), libc::pid_t::try_from(self.0.id())) {
+            // SAFETY: it takes numbers alone; the group is that of our own child.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::kill(-group, libc::SIGKILL)
+            };
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Where cargo has put an example of this crate: beside the directory of the test that runs. `cargo test` builds it,
@@ -67,9 +120,9 @@ fn is_stale(program: &Path) -> bool {
     list.split_whitespace().skip(1).any(|source| changed(Path::new(source)) > built)
 }
 
-/// A process. It is killed when this is dropped.
+/// A process. It is killed when this is dropped, and so is what it has started.
 pub(crate) struct Process {
-    child: Child,
+    child: Contained,
     pid: u32,
     output: Lines,
     errors: Lines,
@@ -77,8 +130,8 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
-        heed_interrupts(command);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Contained::spawn(command)?;
         let output = Lines::of(child.stdout.take().expect("it is piped"));
         let errors = Lines::of(child.stderr.take().expect("it is piped"));
         Ok(Self { pid: child.id(), child, output, errors })
@@ -193,13 +246,6 @@ impl Process {
 
 /// `sysconf(_SC_CLK_TCK)`: the same on every Linux, whatever its kernel counts in.
 const TICKS_PER_SECOND: u64 = 100;
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Lines that are fetched as they come, so that whoever prints them never waits.
 struct Lines {

@@ -5,9 +5,11 @@
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each file of tests uses its part")]
 
-use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read, Write};
+use std::process::{Command, Output, Stdio};
 use std::thread;
+
+use crate::process::Contained;
 
 /// Ends the test that it stands in, at once and with success, where one of the programs is missing.
 macro_rules! needs {
@@ -70,25 +72,35 @@ pub(crate) fn tool(name: &str) -> Command {
 
 /// A program that is fed while its output is collected.
 pub(crate) struct Fed {
-    child: Child,
+    child: Contained,
 }
 
 impl Fed {
     /// Starts it, with nothing on its standard input yet.
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self { child: command.spawn().expect("it is installed") }
+        Self { child: Contained::spawn(command).expect("it is installed") }
     }
 
     /// Gives it its whole input, waits for its end, and gives what it has written.
     pub(crate) fn run(mut self, input: &[u8]) -> Output {
-        let mut stdin = self.child.stdin.take().expect("it is piped");
+        let child = &mut *self.child;
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let (mut stdout, mut stderr) =
+            (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
         thread::scope(|scope| {
             // One that ends before it has read all of it says why by its status.
             scope.spawn(move || {
                 let _ = stdin.write_all(input);
             });
-            self.child.wait_with_output().expect("it is our child")
+            let errors = scope.spawn(move || {
+                let mut errors = Vec::new();
+                stderr.read_to_end(&mut errors).map(|_| errors)
+            });
+            let mut output = Vec::new();
+            stdout.read_to_end(&mut output).expect("it can be read");
+            let errors = errors.join().expect("it does not panic").expect("they can be read");
+            Output { status: child.wait().expect("it is our child"), stdout: output, stderr: errors }
         })
     }
 }
