@@ -13,11 +13,12 @@ pub(crate) const MEMORY: usize = 64 * 1024;
 /// Memory to read into. One pointer: it moves to whoever holds the bytes, and back.
 pub(crate) type Memory<const SIZE: usize = MEMORY> = Box<[u8; SIZE]>;
 
-/// Pieces of memory that nobody needs at the moment. The first `count` places are taken.
+/// Pieces of memory that nobody needs at the moment. Who needs one at a time finds it in the first place, without a look at
+/// the others.
 #[derive(Default)]
 pub(crate) struct SpareMemory<const SIZE: usize = MEMORY> {
-    count: Cell<usize>,
-    pieces: [Cell<Option<Memory<SIZE>>>; KEPT],
+    first: Cell<Option<Memory<SIZE>>>,
+    others: [Cell<Option<Memory<SIZE>>>; KEPT - 1],
 }
 
 /// How many pieces are kept. Each is in the cache only if it was used a moment ago, so more would not be faster.
@@ -25,32 +26,37 @@ const KEPT: usize = 8;
 
 impl<const SIZE: usize> SpareMemory<SIZE> {
     pub(crate) const fn new() -> Self {
-        Self { count: Cell::new(0), pieces: [const { Cell::new(None) }; KEPT] }
+        Self { first: Cell::new(None), others: [const { Cell::new(None) }; KEPT - 1] }
     }
 
-    /// The piece that was given back last, or a new one.
+    /// A piece that was given back, or a new one.
     #[inline]
     pub(crate) fn take(&self) -> Memory<SIZE> {
-        let last = self.count.get().wrapping_sub(1);
-        match self.pieces.get(last).and_then(Cell::take) {
-            Some(memory) => {
-                self.count.set(last);
-                memory
-            }
-            None => allocate(),
-        }
+        self.first.take().unwrap_or_else(|| self.take_another())
     }
 
     /// Keeps a piece for the next read. Where there are enough, it is freed.
     #[inline]
     pub(crate) fn give(&self, memory: Memory<SIZE>) {
-        let count = self.count.get();
-        match self.pieces.get(count) {
-            Some(place) => {
-                place.set(Some(memory));
-                self.count.set(count + 1);
+        if let Some(former) = self.first.replace(Some(memory)) {
+            self.give_another(former);
+        }
+    }
+
+    #[inline(never)]
+    fn take_another(&self) -> Memory<SIZE> {
+        self.others.iter().find_map(Cell::take).unwrap_or_else(allocate)
+    }
+
+    #[inline(never)]
+    fn give_another(&self, memory: Memory<SIZE>) {
+        let mut left = Some(memory);
+        for place in &self.others {
+            // An empty place takes it, and gives nothing in exchange.
+            left = place.replace(left);
+            if left.is_none() {
+                return;
             }
-            None => drop(memory),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::vec::Vec;
 
 use super::Outgoing;
 use crate::event_loop::{MEMORY, SpareMemory, find_running, smaller};
+use crate::task::Await;
 
 /// Bytes that were read, or are to be written: [`read`](crate::ByteRead::read) appends, and
 /// [`write_all`](crate::ByteWrite::write_all) takes from the front what it has written. So a write that is interrupted
@@ -171,15 +172,15 @@ impl Buffer {
         result
     }
 
-    /// Gives back what the bytes do not need, because they may have to wait for long.
-    #[inline]
-    pub(super) fn about_to_wait(&mut self) {
-        if !self.memory.is_empty() {
+    /// Gives back what the bytes do not need where they may have to wait for long: not for the next turn.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn about_to_wait_for(&mut self, wanted: &Await) {
+        if !matches!(wanted, Await::NextTurn) {
             self.shrink();
         }
     }
 
-    #[cold]
     fn shrink(&mut self) {
         let Some(size) = smaller(self.memory.len(), self.len()) else { return };
         let mut memory = vec![0; size].into_boxed_slice();
@@ -300,7 +301,7 @@ impl Outgoing for Buffer {
     }
 
     fn about_to_wait(&mut self) {
-        self.about_to_wait();
+        self.shrink();
     }
 }
 

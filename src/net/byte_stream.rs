@@ -71,8 +71,8 @@ pub trait ByteRead {
             // Driven by hand: a stream in memory needs no loop.
             None => read_with(&SpareMemory::new()),
         };
-        if is_about_to_wait(&attempt) {
-            buffer.about_to_wait();
+        if let Ok(Step::Yield(wanted)) = &attempt {
+            buffer.about_to_wait_for(wanted);
         }
         attempt
     }
@@ -210,8 +210,8 @@ pub trait ByteWrite {
     fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
         while !buffer.is_empty() {
             let attempt = self.attempt_send(buffer.bytes());
-            if is_about_to_wait(&attempt) {
-                buffer.about_to_wait();
+            if let Ok(Step::Yield(wanted)) = &attempt {
+                buffer.about_to_wait_for(wanted);
             }
             match attempted!(attempt) {
                 0 => return Err(took_nothing()),
@@ -294,7 +294,9 @@ pub trait ByteWrite {
                     [one] => self.attempt_send(one),
                     several => self.attempt_send_vectored(several),
                 };
-                if is_about_to_wait(&attempt) {
+                if let Ok(Step::Yield(wanted)) = &attempt
+                    && !matches!(wanted, Await::NextTurn)
+                {
                     bytes.about_to_wait();
                 }
                 match attempted!(attempt) {
@@ -454,11 +456,6 @@ impl<R, W: ByteWrite> ByteWrite for (R, W) {
     fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
         self.1.attempt_send_file(part)
     }
-}
-
-/// Whether an attempt is to wait for its stream, and not just for the next turn.
-fn is_about_to_wait<T>(attempt: &Attempt<T>) -> bool {
-    matches!(attempt, Ok(Step::Yield(wanted)) if !matches!(wanted, Await::NextTurn))
 }
 
 #[cold]

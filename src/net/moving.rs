@@ -10,7 +10,6 @@ use super::{Attempt, Buffer, FilePart};
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::{Left, Registered, SpareMemory};
 use crate::sys::Direction;
-use crate::task::Await;
 
 /// A descriptor that bytes come from. Does not block.
 pub(super) trait Source: AsFd {
@@ -41,12 +40,15 @@ pub(super) fn read<S: Source>(registered: &Registered<S>, buffer: &mut Buffer) -
         })
     };
     match registered.attempt(Direction::Read, read) {
-        Ok(Step::Yield(Await::Readable(source))) => {
-            buffer.about_to_wait();
-            Ok(Step::Yield(Await::Readable(source)))
-        }
         Err(raised) => Err(at(raised, "read", registered.get().as_fd())),
-        done => done,
+        done => {
+            if let Ok(Step::Yield(wanted)) = &done
+                && !buffer.is_empty()
+            {
+                buffer.about_to_wait_for(wanted);
+            }
+            done
+        }
     }
 }
 
@@ -75,10 +77,11 @@ pub(super) fn write_all<S: Sink>(registered: &Registered<S>, buffer: &mut Buffer
         match registered.attempt(Direction::Write, write) {
             Ok(Step::Return(())) => {}
             Err(raised) => return Err(at(raised, "write_all", registered.get().as_fd())),
-            wanted => {
-                buffer.about_to_wait();
-                return wanted;
+            Ok(Step::Yield(wanted)) => {
+                buffer.about_to_wait_for(&wanted);
+                return Ok(Step::Yield(wanted));
             }
+            Ok(Step::Delegate(frame)) => return Ok(Step::Delegate(frame)),
         }
     }
     Ok(Step::Return(()))
