@@ -1,5 +1,5 @@
 //! The least that an echo server can do: an edge-triggered epoll loop, a slab of connections, one buffer for all of
-//! them. A read that comes short has found the socket empty, and what was read is written at once.
+//! them, and another for answers. A read that comes short has found the socket empty, and what was read is written at once.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +11,7 @@ use slab::Slab;
 
 use super::machine::succeeded;
 use super::poll::{Epoll, Events, Wait};
-use super::process::{Work, announce};
+use super::process::{REQUEST, Work, announce};
 
 const LISTENER: u64 = u64::MAX;
 
@@ -19,6 +19,8 @@ struct Connection {
     stream: TcpStream,
     /// What a short write has left.
     rest: Vec<u8>,
+    /// What has come of a request.
+    begun: Vec<u8>,
 }
 
 enum Fate {
@@ -37,6 +39,7 @@ pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
     let mut connections = Slab::new();
     let mut events = Events::new();
     let mut buffer = vec![0; 64 * 1024];
+    let mut answers = vec![0; 64 * 1024];
     loop {
         epoll.wait(&mut events, wait)?;
         for (token, flags) in events.iter() {
@@ -51,6 +54,7 @@ pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
             }
             let fate = match work {
                 Work::Echo | Work::Accepts => connection.ready(&mut buffer),
+                Work::Answers => connection.answer(&mut buffer, &mut answers),
                 Work::Source => connection.send(&buffer),
                 Work::Sink => connection.receive(&mut buffer, flags),
             };
@@ -71,21 +75,15 @@ fn accept_all(listener: &TcpListener, epoll: &Epoll, connections: &mut Slab<Conn
         stream.set_nodelay(true)?;
         let entry = connections.vacant_entry();
         epoll.add(&stream, entry.key() as u64)?;
-        entry.insert(Connection { stream, rest: Vec::new() });
+        entry.insert(Connection { stream, rest: Vec::new(), begun: Vec::new() });
     }
 }
 
 impl Connection {
     #[inline]
     fn ready(&mut self, buffer: &mut [u8]) -> Fate {
-        if !self.rest.is_empty() {
-            match write(self.stream.as_raw_fd(), &self.rest) {
-                Some(count) => drop(self.rest.drain(..count)),
-                None => return Fate::Closed,
-            }
-            if !self.rest.is_empty() {
-                return Fate::Open;
-            }
+        if let Some(fate) = self.write_rest() {
+            return fate;
         }
         loop {
             let count = match read(self.stream.as_raw_fd(), buffer) {
@@ -101,6 +99,54 @@ impl Connection {
                 return Fate::Open;
             }
             if count < buffer.len() {
+                return Fate::Open;
+            }
+        }
+    }
+}
+
+/// Answers.
+impl Connection {
+    /// Sends what a short write has left; `None` where nothing is left.
+    #[inline]
+    fn write_rest(&mut self) -> Option<Fate> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match write(self.stream.as_raw_fd(), &self.rest) {
+            Some(count) => drop(self.rest.drain(..count)),
+            None => return Some(Fate::Closed),
+        }
+        (!self.rest.is_empty()).then_some(Fate::Open)
+    }
+
+    #[inline]
+    fn answer(&mut self, requests: &mut [u8], answers: &mut [u8]) -> Fate {
+        if let Some(fate) = self.write_rest() {
+            return fate;
+        }
+        loop {
+            let begun = self.begun.len();
+            let count = match read(self.stream.as_raw_fd(), &mut requests[begun..]) {
+                Ok(0) => return Fate::Closed,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
+                Err(_) => return Fate::Closed,
+            };
+            requests[..begun].copy_from_slice(&self.begun);
+            let end = begun + count;
+            let whole = end - end % REQUEST;
+            for (answer, request) in answers.chunks_exact_mut(REQUEST).zip(requests[..whole].chunks_exact(REQUEST)) {
+                answer.copy_from_slice(request);
+            }
+            self.begun.clear();
+            self.begun.extend_from_slice(&requests[whole..end]);
+            let Some(written) = write(self.stream.as_raw_fd(), &answers[..whole]) else { return Fate::Closed };
+            if written < whole {
+                self.rest.extend_from_slice(&answers[written..whole]);
+                return Fate::Open;
+            }
+            if end < requests.len() {
                 return Fate::Open;
             }
         }

@@ -49,7 +49,7 @@ pub(crate) fn system_calls(options: &Options) -> io::Result<()> {
 }
 
 fn each(options: &Options, mut function: impl FnMut(usize, usize) -> io::Result<()>) -> io::Result<()> {
-    if !matches!(options.work, Work::Echo | Work::Accepts) {
+    if matches!(options.work, Work::Source | Work::Sink) {
         return Err(io::Error::other("a transfer is not counted: how much one call moves is chance"));
     }
     for &size in &options.sizes {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Failure;
 use super::machine;
 use super::poll::Wait;
-use super::process::{ECHOES, Kind, SPINNERS, Work};
+use super::process::{ANSWERERS, ECHOES, Kind, REQUEST, SPINNERS, Work};
 
 pub(crate) struct Options {
     pub(crate) mode: Mode,
@@ -56,6 +56,10 @@ impl Options {
                 "--instructions" => options.mode = Mode::Instructions,
                 "--syscalls" => options.mode = Mode::SystemCalls,
                 "--accepts" => (options.work, options.connections) = (Work::Accepts, vec![50]),
+                "--answers" => {
+                    (options.work, options.servers) = (Work::Answers, ANSWERERS.to_vec());
+                    (options.connections, options.sizes) = (vec![50], vec![REQUEST, 16 * REQUEST]);
+                }
                 "--sends" => (options.work, options.connections) = (Work::Source, vec![1]),
                 "--receives" => (options.work, options.connections) = (Work::Sink, vec![1]),
                 "--spin" => (options.servers, options.connections) = (SPINNERS.to_vec(), vec![1]),
@@ -68,6 +72,12 @@ impl Options {
                 "--mebibytes" => options.mebibytes = positive(value()?)?,
                 other => return Err(format!("{other:?} is no option: see the head of benches/echo.rs").into()),
             }
+        }
+        if options.work == Work::Answers && options.servers.iter().any(|kind| !ANSWERERS.contains(kind)) {
+            return Err("only the bare server and ours answer requests".into());
+        }
+        if options.work == Work::Answers && options.sizes.iter().any(|size| size % REQUEST != 0) {
+            return Err(format!("requests have {REQUEST} bytes: sizes are to be a multiple of that").into());
         }
         Ok(options)
     }

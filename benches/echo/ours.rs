@@ -106,7 +106,7 @@ impl Coroutine for Server {
             let (stream, _) = yield_from!(self.listener.accept(), sent)?;
             stream.set_nodelay(true)?;
             match self.work {
-                Work::Echo | Work::Accepts => {
+                Work::Echo | Work::Accepts | Work::Answers => {
                     let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading };
                     self.event_loop.create_task(echo.catch(|_| Ok(())))?;
                 }

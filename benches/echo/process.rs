@@ -33,6 +33,9 @@ pub(crate) enum Kind {
 
 pub(crate) const ECHOES: [Kind; 4] = [Kind::Bare, Kind::Ours, Kind::Protocol, Kind::Streams];
 
+/// Those that answer from a second buffer.
+pub(crate) const ANSWERERS: [Kind; 2] = [Kind::Bare, Kind::Ours];
+
 /// Those that do not sleep.
 pub(crate) const SPINNERS: [Kind; 2] = [Kind::BareSpin, Kind::Spin];
 
@@ -64,13 +67,24 @@ pub(crate) enum Work {
     Echo,
     /// Echoes, to who comes and goes.
     Accepts,
+    /// Reads requests of [`REQUEST`] bytes, and answers each from a second buffer: with the same bytes, so that the client
+    /// that echoes are compared by will do. Many requests at once are one message of that client's.
+    Answers,
     /// Sends for as long as its client reads.
     Source,
     /// Reads to the end.
     Sink,
 }
 
+/// As long as a small command of Redis.
+pub(crate) const REQUEST: usize = 40;
+
 impl Work {
+    /// Whether its client sends messages, which have a size.
+    pub(crate) fn has_messages(self) -> bool {
+        matches!(self, Self::Echo | Self::Answers)
+    }
+
     /// What that is to the server.
     pub(crate) fn of_server(self) -> Self {
         if self == Self::Accepts { Self::Echo } else { self }
@@ -81,7 +95,7 @@ impl FromStr for Work {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let mut works = [Self::Echo, Self::Accepts, Self::Source, Self::Sink].into_iter();
+        let mut works = [Self::Echo, Self::Accepts, Self::Answers, Self::Source, Self::Sink].into_iter();
         works.find(|work| format!("{work:?}") == name).ok_or_else(|| format!("no work is called {name:?}"))
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn serve(work: Work) -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     let place = (Ipv4Addr::LOCALHOST, 0);
     let serving: CreateServer = match work {
-        Work::Echo | Work::Accepts => event_loop.create_server(|| Echo, place),
+        Work::Echo | Work::Accepts | Work::Answers => event_loop.create_server(|| Echo, place),
         Work::Source => event_loop.create_server(|| Source, place),
         Work::Sink => event_loop.create_server(|| Sink, place),
     };

@@ -25,7 +25,7 @@ enum Client {
 impl Client {
     fn new(options: &Options, address: std::net::SocketAddr, connections: usize, size: usize) -> io::Result<Self> {
         Ok(match options.work {
-            Work::Echo => Self::Load(Load::connect(address, connections, size, options.wait)?),
+            Work::Echo | Work::Answers => Self::Load(Load::connect(address, connections, size, options.wait)?),
             Work::Accepts => Self::Accepts(Accepts::new(address, connections)),
             work => Self::Transfer(Transfer::new(address, work, options.mebibytes)),
         })
@@ -44,7 +44,7 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
     println!("{}", machine::description());
     println!("{} rounds of {} s; medians of the rounds (least–most)\n", options.rounds, options.seconds);
     let unit = match options.work {
-        Work::Echo => "messages",
+        Work::Echo | Work::Answers => "messages",
         Work::Accepts => "connections",
         Work::Source | Work::Sink => "MiB",
     };
@@ -55,7 +55,7 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
     println!("|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     let (mut disturbed, mut slices) = (0, 0);
     // Only messages have a size.
-    let sizes = if options.work == Work::Echo { &options.sizes[..] } else { &[1] };
+    let sizes = if options.work.has_messages() { &options.sizes[..] } else { &[1] };
     for &size in sizes {
         for &connections in &options.connections {
             for servers in groups(&options.servers, connections)? {

@@ -224,10 +224,10 @@ impl Buffer {
         (self.start, self.end) = (0, self.len());
     }
 
-    fn append(&mut self, bytes: &[u8], spare: Option<&SpareMemory>) {
-        self.reserve(bytes.len(), spare);
-        self.memory[self.end..self.end + bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
+    /// Makes room for what the program writes. In a loop, the memory is the loop's, as it is for a read.
+    fn grow(&mut self, additional: usize) {
+        let event_loop = find_running();
+        self.reserve(additional, event_loop.as_ref().map(|event_loop| event_loop.spare_memory()));
     }
 }
 
@@ -273,12 +273,13 @@ impl From<Vec<u8>> for Buffer {
 
 /// Appends all of it, always.
 impl io::Write for Buffer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !bytes.is_empty() {
-            // In a loop, the memory is the loop's, as it is for a read.
-            let event_loop = find_running();
-            self.append(bytes, event_loop.as_ref().map(|event_loop| event_loop.spare_memory()));
+        if self.memory.len() - self.end < bytes.len() {
+            self.grow(bytes.len());
         }
+        self.memory[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
         Ok(bytes.len())
     }
 
