@@ -402,3 +402,42 @@ fn a_generator_is_driven_by_hand() {
     let mut by_hand = Generator::new(produces(|_, _| item(1)).anext());
     assert!(matches!(by_hand.next(), Err(Stop::Returned(Some(1)))));
 }
+
+#[test]
+fn the_items_of_a_queue_come_until_it_is_shut_down() {
+    use innermost::async_iter::{AsyncIterator, items};
+    use innermost::queue::{Queue, Shutdown};
+    let (event_loop, queue) = (virtual_loop().unwrap(), Queue::new());
+    let all = event_loop.create_task(items(&queue).collect::<Vec<_>>()).unwrap();
+    event_loop.run_once().unwrap();
+    for number in [1, 2] {
+        assert!(queue.put_nowait(number).is_ok());
+        event_loop.run_once().unwrap();
+    }
+    queue.shutdown(Shutdown::Drain);
+    assert_eq!(event_loop.run_until_complete(all).unwrap(), [1, 2]);
+}
+
+#[test]
+fn a_loop_over_items_awaits_its_body_and_ends_where_that_raises() {
+    use innermost::async_iter::{AsyncIterator, items};
+    use innermost::queue::{Queue, Shutdown};
+    let (event_loop, queue) = (virtual_loop().unwrap(), Queue::new());
+    for number in 1..=4 {
+        assert!(queue.put_nowait(number).is_ok());
+    }
+    queue.shutdown(Shutdown::Drain);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let sees = Rc::clone(&seen);
+    let body = move |number| {
+        let sees = Rc::clone(&sees);
+        CoroutineExt::try_map(sleep(Duration::from_secs(1)), move |()| {
+            sees.borrow_mut().push(number);
+            if number < 3 { Ok(()) } else { Err(Exception::timeout()) }
+        })
+    };
+    let raised = event_loop.run_until_complete(items(&queue).for_each(body)).unwrap_err();
+    assert_eq!((raised.kind(), event_loop.time().as_secs()), (innermost::Kind::TimeoutError, 3));
+    assert_eq!(*seen.borrow(), [1, 2, 3]);
+    assert_eq!(queue.len(), 1);
+}

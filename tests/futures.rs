@@ -438,3 +438,14 @@ fn two_await_the_same_thing_if_it_is_the_same_future() {
     assert_ne!(wanted(&future), wanted(&other));
     assert_eq!(format!("{:?}", wanted(&future)), "Future(pending)");
 }
+
+#[test]
+fn a_handle_and_a_future_without_its_type_tell_what_they_are() {
+    let event_loop = innermost::testing::virtual_loop().unwrap();
+    let handle = event_loop.call_soon(|| {}).unwrap();
+    assert!(!handle.cancelled());
+    handle.cancel();
+    assert!(handle.cancelled());
+    let (one, other) = (event_loop.create_future::<()>(), event_loop.create_future::<()>());
+    assert!(one.any_future().is(&one.any_future()) && !one.any_future().is(&other.any_future()));
+}

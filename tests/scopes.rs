@@ -318,3 +318,12 @@ fn an_ended_scope_is_not_resumed_again() {
     let mut unstarted = Generator::new(with(ExitStack::new(), |_| ready(1)));
     assert!(matches!(unstarted.throw(Oops(1)), Err(Stop::Raised(_))));
 }
+
+#[test]
+fn a_scope_tells_how_far_it_is() {
+    let log = Log::default();
+    let mut scope = with(manager(&log, "a"), |_| from_fn(|_| Ok(Step::Yield(Await::NextTurn))).map(|()| 0));
+    assert_eq!(format!("{scope:?}"), "With(Created)");
+    let _ = scope.resume(Ok(()));
+    assert_eq!(format!("{scope:?}"), "With(Entering)");
+}
