@@ -238,7 +238,7 @@ impl Started {
         let left = Rc::new(Cell::new(tasks.len()));
         for task in &tasks {
             let (all_done, left) = (all_done.clone(), Rc::clone(&left));
-            task.any_future().notify(move || {
+            task.any_future().notify(move |_| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
                     all_done.set_result(()).expect("nobody else knows of it");

@@ -20,6 +20,8 @@ mod clock;
 mod dropping;
 #[path = "support/events.rs"]
 mod events;
+#[path = "async_generators/leaks.rs"]
+mod leaks;
 #[path = "async_generators/support.rs"]
 mod support;
 #[path = "async_generators/ticks.rs"]

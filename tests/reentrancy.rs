@@ -18,6 +18,8 @@ use innermost::{
 mod bombs;
 #[path = "support/clock.rs"]
 mod clock;
+#[path = "reentrancy/contexts.rs"]
+mod contexts;
 #[path = "support/events.rs"]
 mod events;
 #[path = "reentrancy/hostile.rs"]
@@ -26,8 +28,12 @@ mod hostile;
 mod loops;
 #[path = "reentrancy/meddler.rs"]
 mod meddler;
+#[path = "reentrancy/printed.rs"]
+mod printed;
 #[path = "reentrancy/printing.rs"]
 mod printing;
+#[path = "reentrancy/thread_end.rs"]
+mod thread_end;
 
 use clock::test_loop;
 use events::{Log, awaits, awaits_end, body, on_drop, pauses, pausing, returns, run};

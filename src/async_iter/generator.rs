@@ -26,9 +26,9 @@ use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};
 use crate::coroutine::{Driven, Driver, Exception, Kind, Step};
-use crate::event_loop::{LiveAsyncgen, LoopHandle, running};
+use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
-use crate::task::{AnyTask, Awaitable, ErrorContext};
+use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 
 /// A generator whose body awaits: Python's async generator.
 ///
@@ -63,8 +63,9 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 /// dropped, its loop closes it in a task of its own; [`aclosing`](super::aclosing) does it where the consumer is. What
 /// is suspended when a loop is about to end is closed by [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens).
 ///
-/// Dropped when its loop is closed, or without having been in one, it is closed on the spot: its body cleans up, but
-/// cannot await. Where a panic unwinds, nothing of it runs.
+/// When its loop is closed, a generator that is suspended is closed on the spot, whoever has a handle: its body cleans up,
+/// but cannot await. So is one that is dropped after that, or without having been in a loop. Where a panic unwinds,
+/// nothing of it runs.
 pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
 
 pub(super) struct Shared<P: Producer + 'static> {
@@ -72,10 +73,18 @@ pub(super) struct Shared<P: Producer + 'static> {
     standing: Cell<Standing>,
     /// Who began what is under way, while it is.
     consumer: RefCell<Consumer>,
-    /// The loop in which it was started, and the key by which that knows it.
-    home: RefCell<Option<(LoopHandle, Option<u64>)>>,
+    home: RefCell<Option<Home>>,
     /// Whether an `aclose` has begun: a loop closes none twice.
     closed: Cell<bool>,
+}
+
+/// The loop in which it was started. Known weakly: a generator that is kept is no reason to keep the loop.
+struct Home {
+    event_loop: WeakLoopHandle,
+    /// Takes what nobody else does, after the loop's end too.
+    scheduler: Rc<Scheduler>,
+    /// By which the loop knows it.
+    key: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +101,9 @@ pub(super) enum Consumer {
     Nobody,
     /// A [`NextItem`] or a [`Close`], which knows that itself.
     Operation,
-    /// A [`Next`](super::Next), made afresh at each resume, and so known by its task. `None` outside of one.
-    Task(Option<AnyTask>),
+    /// A [`Next`](super::Next), made afresh at each resume, and so known by its task. `None` outside of one. Weakly: the
+    /// task may hold the generator, or return it.
+    Task(Option<WeakTask>),
 }
 
 impl<P: Producer + 'static> AsyncGenerator<P> {
@@ -165,7 +175,7 @@ impl<P: Producer + 'static> AsyncIterator for AsyncGenerator<P> {
         sent?;
         let step = shared.start("anext", Ok(P::Input::default()))?;
         if let Step::Yield(_) = &step {
-            shared.set_consumer(Consumer::Task(current_task()));
+            shared.set_consumer(Consumer::Task(current_task().map(|task| task.downgrade())));
         }
         Ok(step)
     }
@@ -212,7 +222,7 @@ impl<P: Producer + 'static> Shared<P> {
     fn settle(self: &Rc<Self>) {
         if let Ok(event_loop) = running() {
             let key = event_loop.remember_asyncgen(self);
-            self.home.replace(Some((event_loop, Some(key))));
+            self.home.replace(Some(Home::new(&event_loop, Some(key))));
         }
     }
 
@@ -247,10 +257,10 @@ impl<P: Producer + 'static> Shared<P> {
         }
     }
 
-    fn leave_home(&self) -> Option<LoopHandle> {
-        let (home, key) = self.home.take()?;
-        if let Some(key) = key {
-            home.forget_asyncgen(key);
+    fn leave_home(&self) -> Option<Home> {
+        let home = self.home.take()?;
+        if let (Some(key), Some(event_loop)) = (home.key, home.event_loop.upgrade()) {
+            event_loop.forget_asyncgen(key);
         }
         Some(home)
     }
@@ -275,8 +285,22 @@ impl<P: Producer + 'static> Shared<P> {
         match &*self.consumer.borrow() {
             Consumer::Nobody | Consumer::Task(None) => true,
             Consumer::Operation => false,
-            Consumer::Task(Some(task)) => task.done() || current_task().is_some_and(|current| current.is(task)),
+            Consumer::Task(Some(task)) => match task.upgrade() {
+                Some(task) => task.done() || current_task().is_some_and(|current| current.is(&task)),
+                None => true,
+            },
         }
+    }
+}
+
+impl Home {
+    fn new(event_loop: &LoopHandle, key: Option<u64>) -> Self {
+        Self { event_loop: event_loop.downgrade(), scheduler: Rc::clone(event_loop.scheduler()), key }
+    }
+
+    /// The loop, while it is open.
+    fn open(&self) -> Option<LoopHandle> {
+        self.event_loop.upgrade().filter(|event_loop| !event_loop.is_closed())
     }
 }
 
@@ -293,6 +317,15 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
     fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>> {
         Box::new(AsyncGenerator(self).aclose())
     }
+
+    fn abandon(&self) -> Option<Exception> {
+        // One that is being printed is closed when it is dropped.
+        let driver = mem::replace(&mut *self.driver.try_borrow_mut().ok()?, Driver::ended());
+        let is_suspended = matches!(self.standing.replace(Standing::Over), Standing::AtItem | Standing::Awaiting);
+        self.set_consumer(Consumer::Nobody);
+        self.home.take();
+        is_suspended.then_some(driver)?.abandon()
+    }
 }
 
 /// Suspended, it is closed by its loop; see [`AsyncGenerator`].
@@ -304,21 +337,21 @@ impl<P: Producer + 'static> Drop for Shared<P> {
             return;
         }
         let driver = mem::replace(self.driver.get_mut(), Driver::ended());
-        match home {
-            Some(home) if !self.closed.get() && !home.is_closed() => {
+        match home.as_ref().and_then(Home::open) {
+            Some(event_loop) if !self.closed.get() => {
                 let again = AsyncGenerator(Rc::new(Self {
                     driver: RefCell::new(driver),
                     standing: Cell::new(self.standing.get()),
                     consumer: RefCell::new(Consumer::Nobody),
-                    home: RefCell::new(Some((home.clone(), None))),
+                    home: RefCell::new(Some(Home::new(&event_loop, None))),
                     closed: Cell::new(false),
                 }));
-                close_in_a_task(&home, again);
+                close_in_a_task(&event_loop, again);
             }
-            home => {
+            _ => {
                 if let (Some(raised), Some(home)) = (driver.abandon(), home) {
                     let context = ErrorContext::new("Exception ignored while closing an asynchronous generator");
-                    home.call_exception_handler(context.caused_by(raised));
+                    home.scheduler.report(context.caused_by(raised));
                 }
             }
         }
@@ -328,9 +361,13 @@ impl<P: Producer + 'static> Drop for Shared<P> {
 /// As CPython's hook does it: a callback makes the task. A loop that ends before drops the callback, and the generator
 /// with it, which is then closed on the spot.
 fn close_in_a_task<P: Producer + 'static>(home: &LoopHandle, generator: AsyncGenerator<P>) {
-    let event_loop = home.clone();
+    let close = move || {
+        if let Ok(event_loop) = running() {
+            drop(event_loop.create_task(generator.aclose()));
+        }
+    };
     // Refused by a loop that is closed, and it is not.
-    let _ = home.call_soon(move || drop(event_loop.create_task(generator.aclose())));
+    let _ = home.call_soon(close);
 }
 
 impl<P: Producer + 'static> Clone for AsyncGenerator<P> {

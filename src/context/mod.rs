@@ -41,6 +41,7 @@
 //! | `threads.rs` | [`SendContext`]: what goes to another thread of it |
 
 use core::cell::Cell;
+use core::mem::ManuallyDrop;
 
 mod object;
 mod threads;
@@ -54,7 +55,20 @@ pub use self::var::{ContextVar, Token};
 std::thread_local! {
     /// Whether there is a current context. Apart, without a destructor: to look at this is to load a byte.
     static IS_SET: Cell<bool> = const { Cell::new(false) };
-    static CURRENT: Cell<Option<Context>> = const { Cell::new(None) };
+    /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run a
+    /// loop. [`AtThreadEnd`] drops what is in it.
+    static CURRENT: ManuallyDrop<Cell<Option<Context>>> = const { ManuallyDrop::new(Cell::new(None)) };
+    static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
+}
+
+/// Drops the thread's current context when the thread ends.
+struct AtThreadEnd;
+
+impl Drop for AtThreadEnd {
+    fn drop(&mut self) {
+        // A panic here would end the process, as in every destructor of a thread-local: it is the user's.
+        drop(swap(None));
+    }
 }
 
 /// A copy of the current context: what a task that is made now would get. asyncio's `copy_context`.
@@ -87,7 +101,7 @@ pub(crate) fn copy_current() -> Option<Context> {
 
 /// The current context itself, if there is one.
 pub(crate) fn current() -> Option<Context> {
-    let look = |current: &Cell<Option<Context>>| {
+    let look = |current: &ManuallyDrop<Cell<Option<Context>>>| {
         let context = current.take();
         current.set(context.clone());
         context
@@ -100,6 +114,8 @@ fn make_current() -> Context {
     current().unwrap_or_else(|| {
         let made = Context::implicit();
         drop(swap(Some(made.clone())));
+        // In a thread that ends, a loop's run takes it out again; what is set outside of one is not dropped.
+        let _ = AT_THREAD_END.try_with(|_| ());
         made
     })
 }
@@ -114,7 +130,8 @@ pub(crate) fn make_own() -> Context {
     }
 }
 
-/// Makes `context` the current one, and gives the former. A thread whose locals are gone has none any more.
+/// Makes `context` the current one, and gives the former, whose values are the user's: to be dropped in a guard. Where
+/// thread-locals need the system's help, a thread that ends may have none any more.
 pub(crate) fn swap(context: Option<Context>) -> Option<Context> {
     let is_set = context.is_some();
     let former = CURRENT.try_with(|current| current.replace(context));
@@ -122,21 +139,14 @@ pub(crate) fn swap(context: Option<Context>) -> Option<Context> {
     former.ok().flatten()
 }
 
-/// Leaves no current context. What was the user's in it may be dropped.
-#[cold]
-#[inline(never)]
-pub(crate) fn clear() {
-    drop(swap(None));
-}
-
 /// Makes `context` the current one until what is returned is dropped, by a panic too.
-pub(crate) fn enter(context: Option<Context>) -> Entered {
-    Entered(swap(context))
+fn enter(context: &Context) -> Entered {
+    Entered(swap(Some(context.clone())))
 }
 
-/// A context that is to be the current one again.
+/// A context that is to be the current one again. Whoever has entered the other one still holds it.
 #[derive(Debug)]
-pub(crate) struct Entered(Option<Context>);
+struct Entered(Option<Context>);
 
 impl Drop for Entered {
     fn drop(&mut self) {

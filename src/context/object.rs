@@ -87,7 +87,7 @@ impl Context {
     /// Calls `function` with this as the current context: what it sets stays here. Unlike Python's, it may be entered
     /// once more while it is entered.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
-        let _outer = enter(Some(self.clone()));
+        let _outer = enter(self);
         function()
     }
 
@@ -152,9 +152,9 @@ impl Context {
         former
     }
 
-    /// Makes all be set here as it is in `other`.
-    pub(crate) fn assign(&self, other: &Self) {
-        drop(self.0.entries.replace(other.entries()));
+    /// Makes all be set here as it is in `other`. Gives what was set, to be dropped in a guard.
+    pub(crate) fn assign(&self, other: &Self) -> impl Sized + use<> {
+        self.0.entries.replace(other.entries())
     }
 }
 

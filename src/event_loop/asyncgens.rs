@@ -11,16 +11,23 @@ use std::rc::{Rc, Weak};
 use std::vec::Vec;
 
 use super::LoopHandle;
+use crate::coroutine::Exception;
 use crate::task::{Awaitable, ErrorContext};
 
 /// A suspended generator, whatever it produces.
 pub(crate) trait LiveAsyncgen: fmt::Debug {
     fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>>;
+
+    /// Its loop is closed: closes it on the spot. Gives what that raises.
+    fn abandon(&self) -> Option<Exception>;
 }
+
+/// A generator, and whether a shutdown has closed it: one that has ignored that is still suspended.
+type Known = (Weak<dyn LiveAsyncgen>, bool);
 
 #[derive(Default)]
 pub(super) struct Asyncgens {
-    live: RefCell<BTreeMap<u64, Weak<dyn LiveAsyncgen>>>,
+    live: RefCell<BTreeMap<u64, Known>>,
     next_key: Cell<u64>,
     shut_down: Cell<bool>,
 }
@@ -38,18 +45,37 @@ impl LoopHandle {
         let key = asyncgens.next_key.get();
         asyncgens.next_key.set(key + 1);
         let weak: Weak<dyn LiveAsyncgen> = Rc::downgrade(&(Rc::clone(generator) as Rc<dyn LiveAsyncgen>));
-        asyncgens.live.borrow_mut().insert(key, weak);
+        asyncgens.live.borrow_mut().insert(key, (weak, false));
         key
+    }
+
+    /// Closes those that are suspended, oldest first. One may hold itself, or be held by what it holds.
+    pub(super) fn close_asyncgens(&self) {
+        let live = self.0.asyncgens.live.take();
+        for generator in live.into_values().filter_map(|(generator, _)| generator.upgrade()) {
+            let mut raised = None;
+            self.0.scheduler.guarded(|| raised = generator.abandon());
+            if let Some(raised) = raised {
+                let context = ErrorContext::new("Exception ignored while closing an asynchronous generator");
+                self.call_exception_handler(context.caused_by(raised));
+            }
+            self.0.scheduler.drop_guarded(generator);
+        }
     }
 
     pub(crate) fn forget_asyncgen(&self, key: u64) {
         self.0.asyncgens.live.borrow_mut().remove(&key);
     }
 
-    /// Takes all that live, oldest first. Whatever is started from now on is warned about.
+    /// All that live and were not given before, oldest first. Whatever is started from now on is warned about.
     pub(crate) fn take_asyncgens(&self) -> Vec<Rc<dyn LiveAsyncgen>> {
         self.0.asyncgens.shut_down.set(true);
-        let live = self.0.asyncgens.live.take();
-        live.into_values().filter_map(|generator| generator.upgrade()).collect()
+        let mut live = self.0.asyncgens.live.borrow_mut();
+        let left = live.values_mut().filter(|(_, given)| !given);
+        left.filter_map(|(generator, given)| {
+            *given = true;
+            generator.upgrade()
+        })
+        .collect()
     }
 }

@@ -82,12 +82,17 @@ impl LoopHandle {
             Some(executor) => executor.execute(job)?,
             None => self.0.default_executor.executor()?.execute(job)?,
         }
+        // The executor may be the user's, and have closed the loop.
+        self.0.scheduler.check_open()?;
         Ok(ThreadCall(self.follow_thread(&future, take_result)))
     }
 
     /// Has functions for which no executor is named run by this one. Gives the former, which goes on with what it has;
-    /// who wants to wait for that shuts it down.
+    /// who wants to wait for that shuts it down. A closed loop takes none.
     pub fn set_default_executor(&self, executor: impl Executor + 'static) -> Option<Arc<dyn Executor>> {
+        if self.is_closed() {
+            return None;
+        }
         self.0.default_executor.executor.replace(Some(Arc::new(executor)))
     }
 

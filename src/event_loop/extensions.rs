@@ -24,8 +24,11 @@ impl LoopHandle {
         self.0.extensions.0.borrow().iter().find_map(|kept| Rc::clone(kept).downcast().ok())
     }
 
-    /// Keeps a `T` until the loop is closed; gives the former.
+    /// Keeps a `T` until the loop is closed; gives the former. A closed loop keeps none.
     pub(crate) fn set_extension<T: 'static>(&self, value: Rc<T>) -> Option<Rc<T>> {
+        if self.is_closed() {
+            return None;
+        }
         let mut extensions = self.0.extensions.0.borrow_mut();
         let place = extensions.iter().position(|kept| kept.is::<T>());
         let former = place.map(|place| extensions.swap_remove(place));

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 use super::LoopHandle;
 use super::timers::Timers;
@@ -36,12 +37,10 @@ impl LoopHandle {
         if self.is_closed() {
             return function(None);
         }
-        if self.0.fd_for_hosts.get().is_none()
-            && let Some(fd) = self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok())
-        {
-            // Nobody else has set it: nothing of the user's has run in between.
-            let _ = self.0.fd_for_hosts.set(fd);
-        }
-        function(self.0.fd_for_hosts.get().map(AsFd::as_fd))
+        let kept = self.0.fd_for_hosts.take();
+        let fd = kept.or_else(|| self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok()).map(Rc::new));
+        self.0.fd_for_hosts.set(fd.clone());
+        // Held here as well: the function may close the loop.
+        function(fd.as_deref().map(AsFd::as_fd))
     }
 }

@@ -27,6 +27,7 @@ use crate::task::{Future, panicked};
 pub(super) struct Links {
     links: RefCell<BTreeMap<u64, (From, Link)>>,
     next: Cell<u64>,
+    closed: Cell<bool>,
 }
 
 type Link = Box<dyn FnOnce()>;
@@ -42,6 +43,9 @@ impl Links {
     fn insert(&self, from: From, link: impl FnOnce() + 'static) -> u64 {
         // Never used again: a late message finds nothing.
         let number = self.next.replace(self.next.get() + 1);
+        if self.closed.get() {
+            return number;
+        }
         self.links.borrow_mut().insert(number, (from, Box::new(link)));
         number
     }
@@ -55,8 +59,9 @@ impl Links {
         self.links.borrow().values().any(|(from, _)| *from == From::Thread)
     }
 
-    /// All of them, to be dropped.
+    /// All of them, to be dropped. From now on, none is kept.
     pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
+        self.closed.set(true);
         self.links.take().into_values().map(|(_, link)| link)
     }
 }
@@ -152,9 +157,9 @@ impl LoopHandle {
                 };
             }
         });
-        let (this, followed) = (self.clone(), in_thread.clone());
+        let (weak, followed) = (self.downgrade(), in_thread.clone());
         future.add_done_callback(move |future| {
-            drop(this.0.links.take(link));
+            drop(weak.upgrade().and_then(|this| this.0.links.take(link)));
             if future.cancelled() {
                 followed.cancel();
             }
@@ -180,10 +185,10 @@ impl LoopHandle {
             led.cancel();
             drop(promise);
         });
-        let this = self.clone();
+        let weak = self.downgrade();
         future.add_done_callback(move |future| {
             let promise = kept.upgrade().and_then(|promise| promise.take());
-            drop(this.0.links.take(link));
+            drop(weak.upgrade().and_then(|this| this.0.links.take(link)));
             // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
             let Some(promise) = promise.filter(Promise::start) else { return };
             let _ = match ask(|| how(&future)) {

@@ -14,6 +14,7 @@
 //! | `mod.rs`      | [`EventLoop`] and [`LoopHandle`]: all that asyncio's loop object does |
 //! | `turn.rs`     | one turn |
 //! | `spin.rs`     | spinning before the wait |
+//! | `timekeeper.rs` | the loop's clock |
 //! | `timers.rs`   | what is to run later, by deadline |
 //! | `registry.rs` | descriptors: their readiness, and who waits for it |
 //! | `watch.rs`    | descriptors that are not ours: callbacks, and operations of the program's own |
@@ -28,6 +29,8 @@
 //! | `extensions.rs` | what rooms above keep for the loop |
 //! | `shutdown.rs` | shutting that down |
 //! | `run.rs`      | running and closing the loop |
+//! | `errors.rs`   | the exception handler |
+//! | `weak.rs`     | handles that keep nothing |
 //! | `guest.rs`    | life as a guest of another loop |
 //! | `identity.rs` | which loop a handle is of, for programs and for people |
 //! | `signals.rs`  | signal handlers |
@@ -36,7 +39,7 @@
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, RefCell};
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
@@ -49,12 +52,13 @@ use crate::context::Context;
 use crate::coroutine::Exception;
 use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
 use crate::task::{
-    AnyTask, Awaitable, Callback, CallbackResult, ErrorContext, Future, Handle, Run, Scheduler, Task, TaskBuilder,
-    TaskFactory, callback, callback_in, spawn, spawn_with,
+    AnyTask, Awaitable, Callback, CallbackResult, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
+    callback, callback_in, spawn, spawn_with,
 };
 
 #[cfg(feature = "async_iter")]
 mod asyncgens;
+mod errors;
 #[cfg(feature = "executor")]
 mod executors;
 mod extensions;
@@ -75,9 +79,11 @@ mod running;
 mod shutdown;
 mod signals;
 mod spin;
+mod timekeeper;
 mod timers;
 mod turn;
 mod watch;
+mod weak;
 
 #[cfg(feature = "async_iter")]
 use self::asyncgens::Asyncgens;
@@ -103,9 +109,11 @@ pub(crate) use self::running::{find_running, running, set_current};
 #[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
 use self::signals::{SignalHandler, SignalHandlers};
+use self::timekeeper::Timekeeper;
 use self::timers::Timers;
 pub use self::timers::{CancelOnDrop, TimerHandle};
 pub use self::watch::Watched;
+pub(crate) use self::weak::WeakLoopHandle;
 
 /// The token of the loop's own waker.
 const WAKER: Token = Token(u64::MAX);
@@ -127,7 +135,8 @@ const WAKER: Token = Token(u64::MAX);
 ///
 /// # Dropping
 ///
-/// Closes the loop, as [`close`](LoopHandle::close) does; where a callback drops it, when the run ends.
+/// Closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler; where a callback drops it, when
+/// the run ends.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 
@@ -140,7 +149,7 @@ struct Core {
     scheduler: Rc<Scheduler>,
     registry: Rc<Registry>,
     timers: RefCell<Timers>,
-    clock: Box<dyn Clock>,
+    clock: Timekeeper,
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
@@ -152,7 +161,7 @@ struct Core {
     extensions: Extensions,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
-    fd_for_hosts: OnceCell<OwnedFd>,
+    fd_for_hosts: Cell<Option<Rc<OwnedFd>>>,
     signal_handlers: RefCell<SignalHandlers>,
     #[cfg(feature = "async_iter")]
     asyncgens: Asyncgens,
@@ -201,7 +210,7 @@ impl EventLoop {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
             timers: RefCell::new(Timers::new()),
             clock_jumps,
-            clock,
+            clock: Timekeeper::new(clock),
             received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
             #[cfg(feature = "executor")]
@@ -209,7 +218,7 @@ impl EventLoop {
             #[cfg(feature = "executor")]
             default_executor: DefaultExecutor::default(),
             extensions: Extensions::default(),
-            fd_for_hosts: OnceCell::new(),
+            fd_for_hosts: Cell::default(),
             signal_handlers: RefCell::default(),
             #[cfg(feature = "async_iter")]
             asyncgens: Asyncgens::default(),
@@ -277,7 +286,9 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         self.0.0.orphaned.set(true);
         // Refused only while it runs.
-        let _ = self.close();
+        if self.close().is_ok() {
+            self.0.0.scheduler.forget_handler();
+        }
     }
 }
 
@@ -370,9 +381,10 @@ impl LoopHandle {
 
     /// A future of this loop that is finished once `delay` has passed.
     pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
+        // Read first: the clock may be the user's, and close the loop.
+        let deadline = self.time().saturating_add(delay);
         self.0.scheduler.check_open()?;
         let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
-        let deadline = self.time().saturating_add(delay);
         self.0.with_timers(|timers| timers.push(deadline, timed));
         Ok(future)
     }
@@ -414,7 +426,7 @@ impl LoopHandle {
 
     /// Has `factory` decide how each task of this loop is made: it is told what was said of the task, and may change it,
     /// or refuse the task by raising. `None` for no such function. asyncio's `set_task_factory`; since a function cannot
-    /// take coroutines of all types, it does not make the task itself.
+    /// take coroutines of all types, it does not make the task itself. Closing the loop drops it.
     ///
     /// ```
     /// use innermost::{EventLoop, ready};
@@ -455,18 +467,7 @@ impl LoopHandle {
     }
 }
 
-/// Errors.
 impl LoopHandle {
-    /// Has errors that nobody takes given to `handler`, in place of standard error.
-    pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {
-        self.0.scheduler.set_handler(Some(Rc::new(handler)));
-    }
-
-    /// Gives an error to the exception handler.
-    pub fn call_exception_handler(&self, context: ErrorContext) {
-        self.0.scheduler.report(context);
-    }
-
     /// The memory that reads go to.
     pub(crate) fn spare_memory(&self) -> &SpareMemory {
         self.0.registry.spare()

@@ -36,6 +36,7 @@ pub(super) struct Registry {
     selector: RefCell<Option<Box<dyn Selector>>>,
     slots: RefCell<Slab<Rc<Source>>>,
     generation: Cell<u32>,
+    is_closed: Cell<bool>,
     /// Whether the selector is to be told what is drained: one that reports edges is not.
     pub(super) reports_levels: bool,
 }
@@ -59,6 +60,7 @@ impl Registry {
             selector: RefCell::new(Some(selector)),
             slots: RefCell::new(Slab::new()),
             generation: Cell::new(0),
+            is_closed: Cell::new(false),
         }
     }
 
@@ -85,7 +87,14 @@ impl Registry {
     #[inline]
     fn with_selector<R>(&self, function: impl FnOnce(&mut dyn Selector) -> R) -> Option<R> {
         let mut selector = self.selector.try_borrow_mut().ok()?;
-        Some(function(selector.as_deref_mut()?))
+        let result = function(selector.as_deref_mut()?);
+        if self.is_closed.get() {
+            // By a function of the selector's own.
+            let closed = selector.take();
+            drop(selector);
+            self.scheduler.drop_guarded(closed);
+        }
+        Some(result)
     }
 
     /// Keeps what each event says, and queues who has waited for it. Gives whether the waker's was among them.
@@ -169,13 +178,16 @@ impl Registry {
     }
 
     pub(super) fn close(&self) {
+        self.is_closed.set(true);
         let sources = self.slots.take();
         for (_, source) in &sources {
-            self.scheduler.drop_each([source.reader.take(), source.writer.take()]);
+            // Whoever would wait from now on is not kept either.
+            source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
+            self.scheduler.discard_each([source.reader.take(), source.writer.take()].into_iter().flatten());
         }
-        // One that is in use goes with the loop.
+        // One that is in use goes when that is over.
         let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
-        drop(selector);
+        self.scheduler.drop_guarded(selector);
     }
 }
 

@@ -172,6 +172,10 @@ impl Received {
         if let Err(raised) = job() {
             self.scheduler.failed_callback(raised, "call_soon_threadsafe");
         }
+        // What it has set is not for the next.
+        if context::is_set() {
+            self.scheduler.clear_context();
+        }
     }
 
     /// Closes the inbox; gives what will not run, to be dropped.

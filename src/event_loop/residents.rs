@@ -38,7 +38,7 @@ impl LoopHandle {
     pub(super) fn close_residents(&self) {
         let living: Vec<_> = self.0.residents.living.take().into_iter().map(|(_, resident)| resident).collect();
         for resident in living {
-            resident.loop_closed();
+            self.0.scheduler.guarded(|| resident.loop_closed());
         }
     }
 

@@ -18,7 +18,7 @@ impl LoopHandle {
     /// raises; a task's `KeyboardInterrupt`.
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
-        let _running = self.enter();
+        let _running = self.enter()?;
         let mut scratch = self.0.scratch.take();
         let result = loop {
             let turn = self.0.turn(&mut scratch);
@@ -38,9 +38,9 @@ impl LoopHandle {
     /// As [`run_forever`](Self::run_forever), and where the loop was stopped before.
     pub(crate) fn run_until_done(&self, future: &AnyFuture) -> Result<(), Exception> {
         // Where something else stops the loop, the callback may be queued already: it is for this run alone.
-        let (this, run) = (self.clone(), self.0.runs.get());
-        let stop = future.notify(move || {
-            if this.0.runs.get() == run {
+        let (weak, run) = (self.downgrade(), self.0.runs.get());
+        let stop = future.notify(move |_| {
+            if let Some(this) = weak.upgrade().filter(|this| this.0.runs.get() == run) {
                 this.stop();
             }
         });
@@ -74,8 +74,14 @@ impl LoopHandle {
     }
 
     /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
-    /// first, each reported to the exception handler), forgets every descriptor, and shuts the default executor down without
-    /// waiting for its threads. Nothing happens the second time.
+    /// first, each reported to the exception handler) and of async generators that are suspended, forgets every
+    /// descriptor, and shuts the default executor down without waiting for its threads. Nothing happens the second time.
+    ///
+    /// A closed loop keeps nothing of the program's: no callback (even where a handle to it is kept), no signal handler, no
+    /// resolver, no executor, no task factory, no clock. The exception handler alone stays until the [`EventLoop`] itself is
+    /// dropped, and until nobody has a future that failed and was not asked since. So each of them may hold a handle to its loop.
+    ///
+    /// [`EventLoop`]: crate::EventLoop
     ///
     /// # Errors
     ///
@@ -90,17 +96,25 @@ impl LoopHandle {
         let handlers = self.take_signal_handlers();
         let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
+        // What a destructor sets is not for whoever closes the loop.
+        let _outer = scheduler.enter_context(None);
+        scheduler.guarded(|| self.0.clock.stop());
         scheduler.close();
-        scheduler.drop_each(self.0.timers.take().into_callbacks());
+        #[cfg(feature = "async_iter")]
+        self.close_asyncgens();
+        scheduler.discard_each(self.0.timers.take().into_callbacks());
         self.close_residents();
         self.0.registry.close();
+        drop(self.0.fd_for_hosts.take());
         scheduler.drop_each(jobs);
         #[cfg(feature = "executor")]
         scheduler.drop_each(self.0.links.close());
-        scheduler.drop_each(handlers);
+        self.drop_handlers(handlers.map(|(_, handler)| handler));
         scheduler.drop_each(self.0.extensions.take());
         #[cfg(feature = "executor")]
         self.close_default_executor();
+        scheduler.drop_guarded(self.0.clock.take());
+        scheduler.forget_factory();
         Ok(())
     }
 

@@ -1,15 +1,18 @@
 //! Which loop runs in this thread, and which is its current one where none does.
 
 use core::cell::RefCell;
+use core::mem::ManuallyDrop;
 use std::format;
 use std::rc::{Rc, Weak};
 
 use super::{Core, LoopHandle};
-use crate::context;
+use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
 std::thread_local! {
-    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run
+    /// a loop. It holds nothing then, as what a loop leaves is `None`.
+    static RUNNING: ManuallyDrop<RefCell<Option<Rc<Core>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
     static CURRENT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
 }
 
@@ -53,17 +56,24 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
 
 impl LoopHandle {
     /// Makes this the running loop until what is returned is dropped, by a panic too.
-    pub(super) fn enter(&self) -> Running<'_> {
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` in a thread that ends, where thread-locals need the system's help and ours are gone.
+    pub(super) fn enter(&self) -> Result<Running<'_>, Exception> {
+        if RUNNING.try_with(|running| running.replace(Some(Rc::clone(&self.0)))).is_err() {
+            let text = "no event loop can run in a thread whose thread-locals are gone";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
         self.0.scheduler.set_running(true);
-        RUNNING.set(Some(Rc::clone(&self.0)));
-        Running { event_loop: self, _context: context::enter(None) }
+        Ok(Running { event_loop: self, outer: context::swap(None) })
     }
 }
 
 pub(super) struct Running<'a> {
     event_loop: &'a LoopHandle,
     /// That of the program around the run, which is the current one again when this is dropped.
-    _context: context::Entered,
+    outer: Option<Context>,
 }
 
 impl Drop for Running<'_> {
@@ -71,10 +81,13 @@ impl Drop for Running<'_> {
         self.event_loop.0.scheduler.set_running(false);
         self.event_loop.0.scheduler.set_stopping(false);
         self.event_loop.0.runs.set(self.event_loop.0.runs.get().wrapping_add(1));
-        RUNNING.take();
+        let _ = RUNNING.try_with(|running| running.take());
         if self.event_loop.0.orphaned.get() {
             // Not refused: it does not run any more.
             let _ = self.event_loop.close();
+            self.event_loop.0.scheduler.forget_handler();
         }
+        let left = context::swap(self.outer.take());
+        self.event_loop.0.scheduler.drop_guarded(left);
     }
 }

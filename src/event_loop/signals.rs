@@ -75,7 +75,7 @@ impl LoopHandle {
         let context = if context::is_set() { context::copy_current() } else { None };
         let handler = SignalHandler { function: Rc::new(move || handler().into_result()), context };
         let former = self.0.signal_handlers.borrow_mut().insert(signal, handler);
-        drop(former);
+        self.drop_handlers(former);
         Ok(())
     }
 
@@ -86,7 +86,17 @@ impl LoopHandle {
             signal::restore(self.0.inbox.waker(), signal);
         }
         self.release_signals();
-        removed.is_some()
+        let was_there = removed.is_some();
+        self.drop_handlers(removed);
+        was_there
+    }
+
+    /// Function and context apart: where both panic, the process would end.
+    pub(super) fn drop_handlers(&self, handlers: impl IntoIterator<Item = SignalHandler>) {
+        for SignalHandler { function, context } in handlers {
+            self.0.scheduler.drop_guarded(function);
+            self.0.scheduler.drop_guarded(context);
+        }
     }
 
     /// Removes all handlers, and gives them, to be dropped.

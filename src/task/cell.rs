@@ -13,19 +13,18 @@ use core::any::type_name;
 use core::cell::RefCell;
 use core::fmt;
 use core::mem;
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::string::String;
 
 use super::cancel::{Cancelling, cancel_waits};
-use super::schedule::panicked;
+use super::report::panicked;
 use super::shared::{Kept, Produced, Shared, Status};
 use super::special::SpecialStep;
-use super::state::TaskState;
+use super::state::{Leftover, TaskState};
 use super::waits_for::Way;
 use super::{
-    Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Readied, Run, Scheduler, Task, TaskOptions,
+    Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Notice, Readied, Run, Scheduler, Task, TaskOptions,
     WaitTarget, Withdrawn, spawn_with,
 };
 use crate::context;
@@ -101,7 +100,7 @@ where
         drop(driver);
         scheduler.leave(outer);
         if context::is_set() {
-            self.state.keep_context();
+            self.state.keep_context(scheduler);
         }
         match driven {
             Driven::Yield(wanted) => self.wait_for(wanted, scheduler),
@@ -115,12 +114,12 @@ where
         if self.state.is_done() {
             return;
         }
-        match self.state.begin_special_step() {
+        match self.state.begin_special_step(scheduler) {
             SpecialStep::Resume(sent) => self.step(sent, scheduler),
             SpecialStep::NeverStarts(thrown) => {
                 self.discard();
                 self.end(Err(thrown));
-                context::clear();
+                scheduler.clear_context();
             }
         }
     }
@@ -131,7 +130,7 @@ where
         if let Err(thrown) = sent {
             self.state.set_throw(thrown);
         }
-        context::clear();
+        scheduler.clear_context();
         scheduler.push(self);
     }
 
@@ -177,11 +176,34 @@ where
     /// Drops the coroutine as it stands.
     fn discard(&self) {
         self.ignoring(|| {
-            if let Some(mut driver) = self.take_driver() {
-                driver.discard();
+            match self.take_driver() {
+                Some(mut driver) => driver.discard(),
+                None => self.state.leave_coroutine(Leftover::ToDrop),
             }
             None
         });
+    }
+
+    /// Closes the coroutine for nobody.
+    fn abandon(&self) {
+        self.ignoring(|| match self.take_driver() {
+            Some(driver) => driver.abandon(),
+            None => {
+                self.state.leave_coroutine(Leftover::ToClose);
+                None
+            }
+        });
+    }
+
+    /// The coroutine is not in use any more. Whoever has ended the task meanwhile could not end it.
+    #[cold]
+    fn end_leftover(&self) {
+        let Some(leftover) = self.state.take_leftover() else { return };
+        let _outer = self.kept.scheduler.enter_context(self.state.context());
+        match leftover {
+            Leftover::ToDrop => self.discard(),
+            Leftover::ToClose => self.abandon(),
+        }
     }
 
     /// Ends the coroutine by a call that runs its code in a place where nobody takes what that raises: it is reported.
@@ -237,15 +259,20 @@ impl<C: Coroutine> Drop for TaskCell<C> {
         if let Some(exception) = self.outcome().never_retrieved() {
             never_retrieved(exception, &self.state, &self.kept.scheduler);
         }
+        if let Some(rare) = self.state.rare.take() {
+            // Apart from the result: where both panic, the process would end.
+            self.kept.scheduler.drop_guarded(rare);
+        }
     }
 }
 
 #[cold]
 #[inline(never)]
 fn never_retrieved(exception: Exception, state: &TaskState, scheduler: &Scheduler) {
-    let _outer = context::enter(state.context());
+    let _outer = scheduler.enter_context(state.context());
     let context = ErrorContext::new("Task exception was never retrieved").caused_by(exception);
     scheduler.report(context.about(&format_args!("Task({}, failed)", state.name())));
+    scheduler.settle_failure();
 }
 
 impl<C> Run for TaskCell<C>
@@ -273,6 +300,16 @@ where
     }
 
     fn stack_trace(&self) -> StackTrace {
+        /// Stands first, and so comes last, after a panic too: what is printed is the user's, and may close the loop.
+        struct Printed<'a, C: Awaitable + 'static>(&'a TaskCell<C>);
+        impl<C: Awaitable + 'static> Drop for Printed<'_, C> {
+            fn drop(&mut self) {
+                if self.0.state.is_done() {
+                    self.0.end_leftover();
+                }
+            }
+        }
+        let _printed = Printed(self);
         match self.driver.try_borrow() {
             Ok(driver) => StackTrace::new(driver.describe(), self.state.describe_wait()),
             Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),
@@ -294,7 +331,7 @@ where
 
     fn destroy(self: Rc<Self>) {
         if self.state.has_waited() {
-            self.ignoring(|| self.take_driver().and_then(Driver::abandon));
+            self.abandon();
         } else {
             self.discard();
         }
@@ -337,8 +374,8 @@ where
         self.shared().is_cancelled()
     }
 
-    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.shared().notify(notice)
+    fn notify(self: Rc<Self>, notice: Notice) -> CallbackId {
+        self.shared().notify(notice, || self.future())
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {

@@ -8,6 +8,9 @@ use super::cancel::{self, Cancelling};
 use super::{Await, Awaited, CallbackId, Readied, Scheduler, WaitTarget};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 
+/// A callback of our own, which is given what is done.
+pub(crate) type Notice = Box<dyn FnOnce(AnyFuture)>;
+
 /// What every future is, whatever its result.
 pub(crate) trait Eventual: WaitTarget {
     /// The loop that it belongs to.
@@ -18,7 +21,7 @@ pub(crate) trait Eventual: WaitTarget {
     fn is_cancelled(&self) -> bool;
 
     /// Has `notice` called from the ready queue once it is done, in its place among the callbacks.
-    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId;
+    fn notify(self: Rc<Self>, notice: Notice) -> CallbackId;
 
     fn remove_callback(&self, id: CallbackId) -> bool;
 
@@ -83,8 +86,10 @@ impl AnyFuture {
         self.0.raised(Readied::First)
     }
 
-    pub(crate) fn notify(&self, notice: impl FnOnce() + 'static) -> CallbackId {
-        self.0.notify(Box::new(notice))
+    /// Has `notice` called with it, as soon as it is done. That is why `notice` need not capture it, and must not: a
+    /// future that is never done would keep itself.
+    pub(crate) fn notify(&self, notice: impl FnOnce(Self) + 'static) -> CallbackId {
+        Rc::clone(&self.0).notify(Box::new(notice))
     }
 
     pub(crate) fn remove_callback(&self, id: CallbackId) -> bool {
@@ -92,9 +97,9 @@ impl AnyFuture {
     }
 
     /// Removes a callback from it, if it is still about and not done.
-    pub(crate) fn callback_remover(&self, id: CallbackId) -> impl FnOnce() + 'static {
+    pub(crate) fn callback_remover(&self, id: CallbackId) -> impl FnOnce(Self) + 'static {
         let weak = Rc::downgrade(&self.0);
-        move || {
+        move |_| {
             if let Some(future) = weak.upgrade().filter(|future| !future.done()) {
                 future.remove_callback(id);
             }

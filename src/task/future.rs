@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Waiter, Whole};
 use super::{
-    AnyFuture, Await, Awaited, CallbackResult, Erased, ErrorContext, Eventual, Readied, Run, Scheduler, Timed,
+    AnyFuture, Await, Awaited, CallbackResult, Erased, ErrorContext, Eventual, Notice, Readied, Run, Scheduler, Timed,
     WaitTarget, Withdrawn,
 };
 use crate::context::Context;
@@ -76,8 +76,8 @@ impl<T: 'static> Eventual for Open<T> {
         self.0.shared().is_cancelled()
     }
 
-    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.0.shared().notify(notice)
+    fn notify(self: Rc<Self>, notice: Notice) -> CallbackId {
+        self.0.shared().notify(notice, || Future(Rc::clone(&self) as Rc<_>))
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {
@@ -143,6 +143,7 @@ impl<T> Drop for Open<T> {
         if let Some(exception) = self.0.shared().never_retrieved() {
             let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
             self.0.scheduler().report(context);
+            self.0.scheduler().settle_failure();
         }
     }
 }

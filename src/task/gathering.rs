@@ -6,14 +6,14 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::boxed::Box;
 use std::rc::Rc;
 use std::vec::Vec;
 
 use super::cancel::{Cancelling, Several};
 use super::shared::{Produced, Shared, Whole};
 use super::{
-    AnyFuture, CallbackId, Erased, ErrorContext, Eventual, Future, Readied, Run, Scheduler, WaitTarget, Withdrawn,
+    AnyFuture, CallbackId, Erased, ErrorContext, Eventual, Future, Notice, Readied, Run, Scheduler, WaitTarget,
+    Withdrawn,
 };
 use crate::coroutine::Exception;
 
@@ -44,6 +44,16 @@ impl<R: 'static> Gathering<R> {
     /// Whether it was cancelled at a time when one of the others could be.
     pub(crate) fn is_cancel_requested(&self) -> bool {
         self.cancel_requested.get()
+    }
+
+    /// The last of the others, while it is pending.
+    pub(crate) fn last_child(&self) -> Option<AnyFuture> {
+        self.children.borrow().last().cloned()
+    }
+
+    /// The others, of which nothing is left here: none can be cancelled for it any more.
+    pub(crate) fn take_children(&self) -> Vec<AnyFuture> {
+        self.children.take()
     }
 
     /// Ends it, if it has not ended.
@@ -93,8 +103,8 @@ impl<R: 'static> Eventual for Gathering<R> {
         self.shared().is_cancelled()
     }
 
-    fn notify(&self, notice: Box<dyn FnOnce()>) -> CallbackId {
-        self.shared().notify(notice)
+    fn notify(self: Rc<Self>, notice: Notice) -> CallbackId {
+        self.shared().notify(notice, || self.future())
     }
 
     fn remove_callback(&self, id: CallbackId) -> bool {
@@ -136,6 +146,7 @@ impl<R> Drop for Gathering<R> {
         if let Some(exception) = self.whole.shared().never_retrieved() {
             let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
             self.whole.scheduler().report(context);
+            self.whole.scheduler().settle_failure();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use super::schedule::panicked;
+use super::report::panicked;
 use super::{Run, Scheduler};
 use crate::context::{self, Context};
 use crate::coroutine::Exception;
@@ -147,6 +147,7 @@ where
         Some(context) => {
             let callback: BoxedCallback = Box::new(move || callback().into_result());
             let function = core::any::type_name::<F>();
+            let context = Cell::new(Some(context));
             Rc::new(CallbackInContext { context, function, callback: CallbackCell::new(callback) })
         }
     }
@@ -172,7 +173,7 @@ fn call<R: CallbackResult>(callback: impl FnOnce() -> R, function: &str, schedul
         scheduler.failed_callback(raised, function);
     }
     if context::is_set() {
-        context::clear();
+        scheduler.clear_context();
     }
 }
 
@@ -180,6 +181,10 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Run for CallbackCell<F> {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.take() else { return };
         call(callback, core::any::type_name::<F>(), scheduler);
+    }
+
+    fn discard(&self, scheduler: &Scheduler) {
+        scheduler.drop_guarded(self.callback.take());
     }
 }
 
@@ -205,7 +210,8 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F>
 /// One that runs in a context. That is rare, and compiled once: to make both of every function would make most programs
 /// that schedule callbacks longer by code that never runs.
 struct CallbackInContext {
-    context: Context,
+    /// `None` once the loop is closed.
+    context: Cell<Option<Context>>,
     /// Its type, for people.
     function: &'static str,
     callback: CallbackCell<BoxedCallback>,
@@ -216,9 +222,18 @@ type BoxedCallback = Box<dyn FnOnce() -> Result<(), Exception>>;
 impl Run for CallbackInContext {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.callback.take() else { return };
-        // Between two callbacks there is none.
-        drop(context::swap(Some(self.context.clone())));
+        // Between two callbacks there is none, unless a destructor has set something.
+        scheduler.drop_guarded(context::swap(Callback::context(&*self)));
         call(callback, self.function, scheduler);
+        // Often the last to refer to it.
+        if let Ok(this) = Rc::try_unwrap(self) {
+            scheduler.drop_guarded(this.context);
+        }
+    }
+
+    fn discard(&self, scheduler: &Scheduler) {
+        self.callback.discard(scheduler);
+        scheduler.drop_guarded(self.context.take());
     }
 }
 
@@ -234,6 +249,8 @@ impl Callback for CallbackInContext {
     }
 
     fn context(&self) -> Option<Context> {
-        Some(self.context.clone())
+        let context = self.context.take();
+        self.context.set(context.clone());
+        context
     }
 }

@@ -17,6 +17,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `schedule.rs`  | [`Scheduler`]: the queue, the live tasks, the exception handler |
+//! | `report.rs`    | [`ErrorContext`]: what the exception handler is told |
 //! | `await_on.rs`  | [`Await`], and what can be waited for |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
 //! | `shared.rs`    | what futures and tasks have in common |
@@ -42,6 +43,7 @@ mod future;
 mod gathering;
 mod handle;
 mod options;
+mod report;
 mod schedule;
 mod shared;
 mod special;
@@ -55,13 +57,15 @@ pub use self::await_on::{Await, Awaitable, Awaited};
 pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
 pub(crate) use self::cell::{Erased, spawn};
 pub use self::eventual::AnyFuture;
-pub(crate) use self::eventual::Eventual;
+pub(crate) use self::eventual::{Eventual, Notice};
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
 pub use self::handle::{CallbackResult, Handle};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
-pub use self::schedule::ErrorContext;
-pub(crate) use self::schedule::{Run, Scheduler, panicked};
+pub use self::report::ErrorContext;
+pub(crate) use self::report::panicked;
+pub(crate) use self::schedule::{Circle, Run, Scheduler};
 pub(crate) use self::special::spawn_with;
+pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};

@@ -4,18 +4,16 @@ use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::fmt;
 use core::iter::from_fn;
-use std::borrow::Cow;
-use std::boxed::Box;
 use std::collections::BinaryHeap;
-use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::vec::Vec;
 
 use slab::Slab;
 
-use super::Erased;
 use super::options::TaskFactory;
+use super::report::default_handler;
+use super::{Erased, ErrorContext, panicked};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
@@ -26,6 +24,14 @@ pub(crate) trait Run {
 
     /// What it has waited for has failed or was cancelled: its next step is to raise that. Called before it is queued.
     fn will_raise(&self) {}
+
+    /// It will never run: drops what it holds of the user's. Others may keep a handle.
+    fn discard(&self, _scheduler: &Scheduler) {}
+}
+
+/// What is kept alive by that for which it waits, and keeps that alive. When the loop is closed, it lets go.
+pub(crate) trait Circle {
+    fn break_open(&self);
 }
 
 /// Takes the errors that nobody else takes.
@@ -46,6 +52,11 @@ pub(crate) struct Scheduler {
     has_factory: Cell<bool>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
+    /// Whether it takes an exception handler: not once it has let go of its own.
+    takes_handler: Cell<bool>,
+    /// How many futures and tasks have failed, of which nobody has asked.
+    failures: Cell<usize>,
+    circles: RefCell<Slab<Weak<dyn Circle>>>,
     /// Whether the loop is to return at the end of this turn.
     stopping: Cell<bool>,
     /// What it is to raise then.
@@ -76,6 +87,9 @@ impl Scheduler {
             has_factory: Cell::new(false),
             tasks_made: Cell::new(0),
             closed: Cell::new(false),
+            takes_handler: Cell::new(true),
+            failures: Cell::new(0),
+            circles: RefCell::new(Slab::new()),
             stopping: Cell::new(false),
             leaving: Cell::new(None),
             running: Cell::new(false),
@@ -101,7 +115,7 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn refuse(&self, run: Rc<dyn Run>) {
-        self.reporting(|| drop(run));
+        self.discard_each([run]);
     }
 
     /// How much stands in the ready queue.
@@ -129,7 +143,7 @@ impl Scheduler {
         }
         // What a destructor has set, after the step that it belongs to.
         if context::is_set() {
-            context::clear();
+            self.clear_context();
         }
         if batch.capacity() > KEPT {
             give_back(batch, count);
@@ -144,12 +158,25 @@ impl Scheduler {
         match self.current() {
             Some(task) => {
                 self.leave(NOBODY);
-                self.reporting(|| Rc::clone(&task).panicked(raised));
-                task.state().keep_context();
+                self.guarded(|| Rc::clone(&task).panicked(raised));
+                task.state().keep_context(self);
+                self.drop_guarded(task);
             }
             None => self.report(ErrorContext::new("Exception in callback").caused_by(raised)),
         }
-        context::clear();
+        self.clear_context();
+    }
+
+    /// Leaves no current context. Its values are the user's.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn clear_context(&self) {
+        self.drop_guarded(context::swap(None));
+    }
+
+    /// Makes `context` the current one until what is returned is dropped, by a panic too.
+    pub(crate) fn enter_context(&self, context: Option<Context>) -> EnteredContext<'_> {
+        EnteredContext { scheduler: self, outer: context::swap(context) }
     }
 
     /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
@@ -208,13 +235,69 @@ impl Scheduler {
     /// reported.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.drop_each(self.ready.take());
+        self.discard_each(self.ready.take());
         for task in self.live_tasks() {
-            let _outer = context::enter(task.state().context());
+            let _outer = self.enter_context(task.state().context());
             self.report(ErrorContext::new("Task was destroyed but it is pending!").about(&*task));
-            self.reporting(|| task.destroy());
+            self.guarded(|| Rc::clone(&task).destroy());
+            self.drop_guarded(task);
         }
-        drop(self.tasks.take());
+        let circles = self.circles.take();
+        for (_, circle) in circles {
+            if let Some(circle) = circle.upgrade() {
+                self.guarded(|| circle.break_open());
+            }
+        }
+    }
+
+    /// Lets go of the task factory, which may hold a handle to the loop. A closed loop takes none.
+    pub(crate) fn forget_factory(&self) {
+        self.has_factory.set(false);
+        self.drop_guarded(self.factory.take());
+    }
+
+    /// The loop has no owner any more. Lets go of the exception handler, which may hold a handle to the loop, as soon as there
+    /// is nothing left of which to tell it, and takes no other.
+    pub(crate) fn forget_handler(&self) {
+        self.takes_handler.set(false);
+        if self.failures.get() == 0 {
+            self.drop_guarded(self.handler.take());
+        }
+    }
+
+    /// A future or a task has failed. Nobody has asked for that yet.
+    #[cold]
+    pub(super) fn count_failure(&self) {
+        self.failures.set(self.failures.get() + 1);
+    }
+
+    /// Somebody has asked, or it was reported.
+    #[cold]
+    pub(super) fn settle_failure(&self) {
+        self.failures.set(self.failures.get().saturating_sub(1));
+        if !self.takes_handler.get() {
+            self.forget_handler();
+        }
+    }
+
+    /// Drops what would never run, and the user's code in it even where somebody keeps a handle.
+    pub(crate) fn discard_each<R: Run + ?Sized>(&self, runs: impl IntoIterator<Item = Rc<R>>) {
+        for run in runs {
+            run.discard(self);
+            self.drop_guarded(run);
+        }
+    }
+
+    /// Has `circle` broken open when the loop, which is open, is closed, if it is still about by then. Gives the key to
+    /// [forget](Self::forget_circle) it by.
+    pub(crate) fn remember_circle(&self, circle: Weak<dyn Circle>) -> u32 {
+        let key = self.circles.borrow_mut().insert(circle);
+        u32::try_from(key).expect("fewer than 2^32 are alive: each takes memory")
+    }
+
+    pub(crate) fn forget_circle(&self, key: u32) {
+        let forgotten = self.circles.borrow_mut().try_remove(key as usize);
+        drop(forgotten);
     }
 
     /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
@@ -229,8 +312,15 @@ impl Scheduler {
         }) {}
     }
 
+    /// Drops what may be the user's. A panic goes to the exception handler, and no further.
+    pub(crate) fn drop_guarded<T>(&self, value: T) {
+        if core::mem::needs_drop::<T>() {
+            self.guarded(|| drop(value));
+        }
+    }
+
     /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
-    fn reporting(&self, dropping: impl FnOnce()) {
+    pub(crate) fn guarded(&self, dropping: impl FnOnce()) {
         let mut dropping = Some(dropping);
         self.is_quiet(&mut || dropping.take().map_or((), |dropping| dropping()));
     }
@@ -306,9 +396,12 @@ impl Scheduler {
         }
     }
 
+    /// A closed loop takes none.
     pub(crate) fn set_factory(&self, factory: Option<TaskFactory>) {
-        self.has_factory.set(factory.is_some());
-        drop(self.factory.replace(factory));
+        if !self.closed.get() {
+            self.has_factory.set(factory.is_some());
+            self.drop_guarded(self.factory.replace(factory));
+        }
     }
 
     #[inline]
@@ -323,8 +416,11 @@ impl Scheduler {
         factory
     }
 
+    /// A loop without an owner takes none.
     pub(crate) fn set_handler(&self, handler: Option<ErrorHandler>) {
-        drop(self.handler.replace(handler));
+        if self.takes_handler.get() {
+            self.drop_guarded(self.handler.replace(handler));
+        }
     }
 
     /// Takes what a callback has raised: the exception handler gets it, or the loop raises it.
@@ -342,14 +438,37 @@ impl Scheduler {
     pub(crate) fn report(&self, context: ErrorContext) {
         let handler = self.handler.take();
         self.handler.set(handler.clone());
-        let _outer = context.context.as_ref().map(|within| context::enter(Some(within.clone())));
-        let Some(handler) = handler else { return default_handler(&context) };
-        let told = &context;
-        // It goes there too: it may have set another in its place.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(move || handler(told))) {
-            default_handler(&context);
-            default_handler(&ErrorContext::new("Unhandled error in exception handler").caused_by(panicked(panic)));
+        let outer = context.context.as_ref().map(|within| self.enter_context(Some(within.clone())));
+        match handler {
+            None => default_handler(&context),
+            Some(handler) => {
+                let told = &context;
+                // It goes there too: it may have set another in its place.
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(move || handler(told))) {
+                    default_handler(&context);
+                    let text = "Unhandled error in exception handler";
+                    default_handler(&ErrorContext::new(text).caused_by(panicked(panic)));
+                }
+            }
         }
+        drop(outer);
+        // Its exception may be the user's, and so may the values of its context.
+        let ErrorContext { exception, context, .. } = context;
+        self.drop_guarded(exception);
+        self.drop_guarded(context);
+    }
+}
+
+/// A context that is to be the current one again.
+pub(crate) struct EnteredContext<'a> {
+    scheduler: &'a Scheduler,
+    outer: Option<Context>,
+}
+
+impl Drop for EnteredContext<'_> {
+    fn drop(&mut self) {
+        let left = context::swap(self.outer.take());
+        self.scheduler.drop_guarded(left);
     }
 }
 
@@ -372,87 +491,4 @@ impl fmt::Debug for Scheduler {
             .field("closed", &self.closed.get())
             .finish_non_exhaustive()
     }
-}
-
-/// A panic's payload as an exception.
-pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
-    let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
-        (Some(text), _) => Cow::Borrowed(*text),
-        (_, Some(text)) => Cow::Owned(text.clone()),
-        _ => Cow::Borrowed("a panic with a payload that is no text"),
-    };
-    // Dropping it may panic too, and so may dropping what that panics with: that is leaked.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        core::mem::forget(another);
-    }
-    Exception::message(Kind::Panic, text)
-}
-
-/// What an exception handler is told: asyncio's `context`.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ErrorContext {
-    /// What happened.
-    pub message: Cow<'static, str>,
-    /// The exception that nobody took, if there is one.
-    pub exception: Option<Exception>,
-    /// The task or future that it happened to, as it prints itself.
-    pub source: Option<Box<str>>,
-    /// The context in which the handler runs; `None` for that which is current when it is told.
-    pub context: Option<Context>,
-}
-
-impl ErrorContext {
-    /// That something happened.
-    ///
-    /// ```
-    /// use innermost::{ErrorContext, EventLoop, Exception};
-    ///
-    /// let event_loop = EventLoop::new()?;
-    /// let context = ErrorContext::new("the cache was lost").caused_by(Exception::timeout());
-    /// event_loop.call_exception_handler(context);
-    /// # Ok::<(), Exception>(())
-    /// ```
-    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), exception: None, source: None, context: None }
-    }
-
-    /// The same, because of an exception.
-    #[must_use]
-    pub fn caused_by(self, exception: Exception) -> Self {
-        Self { exception: Some(exception), ..self }
-    }
-
-    /// The same, of a task, a future, or whatever prints itself.
-    #[must_use]
-    pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
-        Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
-    }
-
-    /// The same, to be told in the context of what it happened to.
-    #[must_use]
-    pub fn in_context(self, context: Context) -> Self {
-        Self { context: Some(context), ..self }
-    }
-}
-
-impl fmt::Display for ErrorContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if let Some(source) = &self.source {
-            write!(f, "\n  source: {source}")?;
-        }
-        match &self.exception {
-            Some(exception) => write!(f, "\n  exception: {exception:?}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Writes to standard error. That being closed or full is no reason to stop, nor is an error that cannot be printed.
-fn default_handler(context: &ErrorContext) {
-    let text = catch_unwind(AssertUnwindSafe(|| std::format!("{context}")));
-    let text = text
-        .unwrap_or_else(|panic| std::format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -13,7 +13,7 @@ use std::boxed::Box;
 use std::rc::Rc;
 
 use super::waiters::{Key, WaiterList};
-use super::{CallbackId, CallbackResult, Erased, Eventual, Future, Run, Scheduler, callback_in};
+use super::{CallbackId, CallbackResult, Erased, Eventual, Future, Notice, Run, Scheduler, callback_in};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
@@ -94,8 +94,8 @@ enum Waiters<T> {
 pub(super) enum Waiter<T> {
     Task(Rc<dyn Run>),
     Callback(CallbackId, DoneCallback<T>),
-    /// A callback of our own, that knows its future, or need not.
-    Notice(CallbackId, Box<dyn FnOnce()>),
+    /// A callback of our own, for any future.
+    Notice(CallbackId, Notice),
     /// A callback that runs in a context. That is rare, and must not make the others larger.
     InContext(CallbackId, Box<(Context, DoneCallback<T>)>),
 }
@@ -148,6 +148,33 @@ impl<T> Kept<T> {
     }
 }
 
+impl<T> Drop for Kept<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Content::Waiters(Waiters::Several(_)) = self.content.get_mut() {
+            self.drop_waiters();
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    /// Nobody will complete it. One by one: each callback is the user's.
+    #[cold]
+    fn drop_waiters(&self) {
+        let Content::Waiters(Waiters::Several(waiters)) = self.content.replace(Content::NOTHING) else { return };
+        for waiter in waiters.into_iter() {
+            match waiter {
+                Waiter::InContext(_, both) => {
+                    let (context, callback) = *both;
+                    self.scheduler.drop_guarded(callback);
+                    self.scheduler.drop_guarded(context);
+                }
+                waiter => self.scheduler.drop_guarded(waiter),
+            }
+        }
+    }
+}
+
 impl<T> Whole<T> {
     pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
         Self { kept: Kept::new(scheduler), status: Cell::new(Status::Pending) }
@@ -192,12 +219,14 @@ impl<T> Shared<'_, T> {
         self.status.get() == Status::Cancelled
     }
 
-    /// Somebody asks for the outcome.
+    /// Somebody asks for the outcome. Whether that is the first time.
     #[inline]
-    fn retrieve(self) {
-        if self.status.get() == Status::Finished {
+    fn retrieve(self) -> bool {
+        let is_first = self.status.get() == Status::Finished;
+        if is_first {
             self.status.set(Status::Retrieved);
         }
+        is_first
     }
 
     /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
@@ -211,15 +240,22 @@ impl<T> Shared<'_, T> {
                 }
             }
         }
-        self.retrieve();
+        let is_first = self.retrieve();
         let outcome = PutBack(self.kept, self.kept.remove_outcome());
+        if is_first && matches!(outcome.1, Some(Err(_))) {
+            self.kept.scheduler.settle_failure();
+        }
         outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
     }
 
     /// What it has failed or was cancelled with, if it was.
     pub(super) fn raised(self) -> Option<Exception> {
-        self.retrieve();
-        self.failure()
+        let is_first = self.retrieve();
+        let failure = self.failure();
+        if is_first && failure.is_some() {
+            self.kept.scheduler.settle_failure();
+        }
+        failure
     }
 
     /// The same, for people: it does not count as retrieved.
@@ -233,7 +269,8 @@ impl<T> Shared<'_, T> {
     /// The exception that nobody has asked for.
     #[inline]
     pub(super) fn never_retrieved(self) -> Option<Exception> {
-        if self.status.get() == Status::Finished { self.kept.remove_outcome()?.err() } else { None }
+        // A result is left where it is: dropping it may panic, and what else there is goes first.
+        if self.status.get() == Status::Finished { self.failure() } else { None }
     }
 
     /// Moves the outcome out.
@@ -266,6 +303,9 @@ impl<T: 'static> Shared<'_, T> {
     #[inline]
     pub(super) fn complete(self, status: Status, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         let failed = outcome.is_err();
+        if failed && status == Status::Finished {
+            self.kept.scheduler.count_failure();
+        }
         self.status.set(status);
         match self.kept.content.replace(Content::Outcome(outcome)) {
             Content::Waiters(Waiters::Task(task)) => self.wake(task, failed),
@@ -308,9 +348,9 @@ impl<T: 'static> Shared<'_, T> {
     }
 
     /// Has `notice` called once it is done, in its place among the callbacks.
-    pub(super) fn notify(self, notice: Box<dyn FnOnce()>) -> CallbackId {
+    pub(super) fn notify(self, notice: Notice, this: impl Fn() -> Future<T>) -> CallbackId {
         if self.done() {
-            self.queue_callback(None, notice);
+            self.queue(Waiter::Notice(CallbackId::QUEUED, notice), true, &this);
             return CallbackId::QUEUED;
         }
         self.push(self.kept.content.replace(Content::NOTHING), |id| Waiter::Notice(id, notice))
@@ -366,7 +406,10 @@ impl<T: 'static> Shared<'_, T> {
     fn queue(self, waiter: Waiter<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
         match waiter {
             Waiter::Task(task) => self.wake(task, may_have_failed),
-            Waiter::Notice(_, notice) => self.queue_callback(None, notice),
+            Waiter::Notice(_, notice) => {
+                let this = this().any_future();
+                self.queue_callback(None, move || notice(this));
+            }
             Waiter::Callback(_, function) => {
                 let this = this();
                 self.queue_callback(None, move || function(this));

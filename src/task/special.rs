@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::cell::TaskCell;
-use super::schedule::panicked;
+use super::report::panicked;
 use super::shared::Status;
 use super::state::TaskState;
 use super::{Await, Awaitable, Erased, Future, Scheduler, Start, Task, TaskOptions};
@@ -52,11 +52,12 @@ where
 {
     /// Takes the first step here and now, perhaps in the middle of another task's.
     fn start_now(self: &Rc<Self>) {
-        let _outer = context::enter(self.state.context());
-        let stepped = self.kept.scheduler.amid_step(|| Rc::clone(self).step(Ok(()), &self.kept.scheduler));
+        let scheduler = &self.kept.scheduler;
+        let _outer = scheduler.enter_context(self.state.context());
+        let stepped = scheduler.amid_step(|| Rc::clone(self).step(Ok(()), scheduler));
         if let Err(panic) = stepped {
-            Rc::clone(self).panicked(panicked(panic));
-            self.state.keep_context();
+            scheduler.guarded(|| Rc::clone(self).panicked(panicked(panic)));
+            self.state.keep_context(scheduler);
         }
     }
 }
@@ -71,12 +72,12 @@ pub(super) enum SpecialStep {
 impl TaskState {
     /// Enters the context, and says what the step is to do. Here, so that it is compiled once for all tasks.
     #[inline(never)]
-    pub(super) fn begin_special_step(&self) -> SpecialStep {
+    pub(super) fn begin_special_step(&self, scheduler: &Scheduler) -> SpecialStep {
         let (thrown, context) = self.take_throw_and_context();
         self.status.set(if context.is_some() { Status::Special } else { Status::Pending });
         if context.is_some() {
-            // Between two steps there is none.
-            drop(context::swap(context));
+            // Between two steps there is none, unless a destructor has set something.
+            scheduler.drop_guarded(context::swap(context));
         }
         // What it waits for may have failed. Where that was cancelled before the task was, the first of the two is raised.
         let failed = match (self.waits_for(), &thrown) {
@@ -115,12 +116,12 @@ impl TaskState {
     /// Its step has ended, and the current context is its own: takes it away, and keeps it for the next step.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep_context(&self) {
+    pub(super) fn keep_context(&self, scheduler: &Scheduler) {
         let Some(left) = context::swap(None) else { return };
         match self.context() {
             None => self.set_context(Some(left)),
             // Asked for in a step that had none, while it was elsewhere.
-            Some(own) if !own.is(&left) => own.assign(&left),
+            Some(own) if !own.is(&left) => scheduler.drop_guarded(own.assign(&left)),
             Some(_) => {}
         }
     }

@@ -41,10 +41,19 @@ pub(super) struct Rare {
     pub(super) throw: Option<Exception>,
     /// How often its cancellation was asked for.
     cancels: u32,
+    /// What is left of it once it is done, if anything is.
+    leftover: Option<Leftover>,
     /// Whether a cancel is on its way through this task to what it waits for.
     cancelling: bool,
     /// Where it runs; `None` where nothing was ever set in that.
     pub(super) context: Option<Context>,
+}
+
+/// What becomes of a coroutine that was just being printed when its task ended.
+#[derive(Clone, Copy)]
+pub(super) enum Leftover {
+    ToDrop,
+    ToClose,
 }
 
 impl TaskState {
@@ -90,6 +99,18 @@ impl TaskState {
         let thrown = rare.throw.take();
         self.rare.set(Some(rare));
         thrown
+    }
+
+    /// Has the coroutine ended by whoever uses it now, once that is over.
+    pub(super) fn leave_coroutine(&self, leftover: Leftover) {
+        self.with_rare(|rare| rare.leftover = Some(leftover));
+    }
+
+    pub(super) fn take_leftover(&self) -> Option<Leftover> {
+        let mut rare = self.rare.take()?;
+        let leftover = rare.leftover.take();
+        self.rare.set(Some(rare));
+        leftover
     }
 
     pub(super) fn count_cancel(&self) {

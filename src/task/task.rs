@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::string::{String, ToString};
 
 use super::cancel::cancel;
@@ -69,6 +69,17 @@ pub struct Task<T>(Future<T>);
 /// cancelled meanwhile leaves the task as it is, as asyncio's `wait` does.
 #[derive(Clone)]
 pub struct AnyTask(Rc<dyn Erased>);
+
+/// A task that is not kept by this. For what the task may hold itself, or return.
+#[derive(Clone)]
+pub(crate) struct WeakTask(Weak<dyn Erased>);
+
+impl WeakTask {
+    /// `None` once the task has ended and nobody has a handle.
+    pub(crate) fn upgrade(&self) -> Option<AnyTask> {
+        self.0.upgrade().map(AnyTask)
+    }
+}
 
 impl<T: 'static> Task<T> {
     pub(crate) fn of(future: Future<T>) -> Self {
@@ -139,6 +150,10 @@ impl<T: 'static> Task<T> {
 impl AnyTask {
     pub(crate) fn new(task: Rc<dyn Erased>) -> Self {
         Self(task)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTask {
+        WeakTask(Rc::downgrade(&self.0))
     }
 
     /// As [`Task::cancel`].

@@ -81,7 +81,7 @@ where
     let race = Rc::new(Race::default());
     for (number, child) in children.into_iter().enumerate() {
         let weak = Rc::downgrade(&race);
-        let callback = child.any().notify(move || Race::with(&weak, |race| race.child_is_done(number)));
+        let callback = child.any().notify(move |_| Race::with(&weak, |race| race.child_is_done(number)));
         race.todo.borrow_mut().insert(number, (child, callback));
     }
     if let Some(timeout) = timeout.filter(|_| left > 0) {

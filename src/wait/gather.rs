@@ -14,7 +14,7 @@ use std::vec::Vec;
 
 use super::child::{Child, Home, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State};
-use crate::task::{AnyFuture, Await, Awaitable, Future, Gathering, Join};
+use crate::task::{AnyFuture, Await, Awaitable, Circle, Eventual as _, Future, Gathering, Join};
 
 /// Runs several coroutines at once, and gives their results in the order in which they were given. asyncio's `gather`.
 ///
@@ -131,12 +131,16 @@ where
 }
 
 /// What the children of a gathering share.
-struct Progress<R> {
+///
+/// The children that are not done keep it, and it keeps them until it is done: those that never will be, and it, would
+/// outlive their loop. So the loop knows of it meanwhile.
+struct Progress<R: 'static> {
     gathering: Rc<Gathering<R>>,
     failures: Failures,
     left: Cell<usize>,
-    last: AnyFuture,
     collect: Cell<Option<Collect<R>>>,
+    /// By which the loop knows it.
+    key: Cell<u32>,
 }
 
 type Collect<R> = Box<dyn FnOnce() -> Result<R, Exception>>;
@@ -148,25 +152,31 @@ impl<R: 'static> Gather<R> {
         failures: Failures,
         collect: impl FnOnce() -> Result<R, Exception> + 'static,
     ) -> Result<Self, Exception> {
-        let Some(last) = children.last().cloned() else {
+        if children.is_empty() {
             let empty = home.create_future()?;
             let _ = empty.set_result(collect()?);
             return Ok(Self(empty.join()));
-        };
+        }
         let mut seen = HashSet::new();
         let unique: Vec<_> = children.iter().filter(|child| seen.insert(child.address())).cloned().collect();
         let progress = Rc::new(Progress {
             gathering: Gathering::new(children),
             failures,
             left: Cell::new(unique.len()),
-            last,
             collect: Cell::new(Some(Box::new(collect))),
+            key: Cell::new(u32::MAX),
         });
         // Those that are done already count when the gathering is whole, and may make it done at once.
         let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(AnyFuture::done);
-        for child in pending {
-            let (this, progress) = (child.clone(), Rc::clone(&progress));
-            child.notify(move || progress.child_is_done(&this));
+        let scheduler = progress.gathering.scheduler();
+        // A closed loop would never tell it, and never have it let go of them.
+        if !pending.is_empty() && !scheduler.is_closed() {
+            let weak = Rc::downgrade(&progress);
+            progress.key.set(scheduler.remember_circle(weak));
+            for child in pending {
+                let progress = Rc::clone(&progress);
+                child.notify(move |child| progress.child_is_done(&child));
+            }
         }
         done.iter().for_each(|child| progress.child_is_done(child));
         Ok(Self(progress.gathering.future().join()))
@@ -194,12 +204,26 @@ impl<R: 'static> Progress<R> {
         let Some(collect) = self.collect.take() else { return };
         let collected = failing_on_panic(collect, |panic| self.gathering.finish(Err(panic)));
         let outcome = if self.gathering.is_cancel_requested() {
-            let own = if self.last.cancelled() { self.last.raised() } else { None };
-            Err(own.unwrap_or_else(Exception::cancelled))
+            let last = self.gathering.last_child().filter(AnyFuture::cancelled);
+            Err(last.and_then(|last| last.raised()).unwrap_or_else(Exception::cancelled))
         } else {
             collected
         };
         self.gathering.finish(outcome);
+    }
+}
+
+impl<R> Circle for Progress<R> {
+    fn break_open(&self) {
+        let scheduler = self.gathering.scheduler();
+        scheduler.drop_guarded(self.collect.take());
+        self.gathering.take_children().into_iter().for_each(|child| scheduler.drop_guarded(child));
+    }
+}
+
+impl<R> Drop for Progress<R> {
+    fn drop(&mut self) {
+        self.gathering.scheduler().forget_circle(self.key.get());
     }
 }
 

@@ -95,8 +95,8 @@ impl Waiting {
         let left = Rc::new(Cell::new(futures.len()));
         let shared_timer = Rc::new(RefCell::new(timer.clone()));
         let callbacks = futures.into_iter().map(|future| {
-            let (left, timer, over, this) = (Rc::clone(&left), Rc::clone(&shared_timer), over.clone(), future.clone());
-            let id = future.notify(move || {
+            let (left, timer, over) = (Rc::clone(&left), Rc::clone(&shared_timer), over.clone());
+            let id = future.notify(move |this| {
                 left.set(left.get() - 1);
                 let enough = match return_when {
                     ReturnWhen::FirstCompleted => true,

@@ -14,7 +14,7 @@ use std::vec::Vec;
 use super::{ExceptionGroup, GroupScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder};
+use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder, WeakTask};
 use crate::yield_from;
 
 /// Runs the coroutine that `body` makes inside a new group, and ends when that and every task of the group has ended.
@@ -100,8 +100,8 @@ where
 pub struct TaskGroup(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
-    /// The loop and the task in which it was entered.
-    entered: RefCell<Option<(LoopHandle, AnyTask)>>,
+    /// The loop and the task in which it was entered. The task weakly: it may return a handle to the group.
+    entered: RefCell<Option<(LoopHandle, WeakTask)>>,
     pub(super) exiting: Cell<bool>,
     aborting: Cell<bool>,
     pub(super) parent_cancel_requested: Cell<bool>,
@@ -148,7 +148,7 @@ impl TaskGroup {
         let parent = event_loop
             .current_task()
             .ok_or_else(|| runtime(format!("TaskGroup {self:?} cannot determine the parent task")))?;
-        self.0.entered.replace(Some((event_loop, parent)));
+        self.0.entered.replace(Some((event_loop, parent.downgrade())));
         Ok(())
     }
 
@@ -252,7 +252,7 @@ impl TaskGroup {
     }
 
     pub(super) fn parent(&self) -> Option<AnyTask> {
-        self.0.entered.borrow().as_ref().map(|(_, parent)| parent.clone())
+        self.0.entered.borrow().as_ref().and_then(|(_, parent)| parent.upgrade())
     }
 
     fn task_is_done<T: 'static>(&self, number: u64, task: &Future<T>) {
@@ -270,10 +270,13 @@ impl TaskGroup {
         self.0.errors.borrow_mut().push(raised.clone());
         let entered = self.0.entered.borrow().clone();
         let Some((event_loop, parent)) = entered else { return };
-        if parent.done() {
-            let text = format!("Task {task:?} has errored out but its parent task {parent:?} is already completed");
-            event_loop.call_exception_handler(ErrorContext::new(text).caused_by(raised).about(task));
-        } else if !self.0.aborting.get() && !self.0.parent_cancel_requested.get() {
+        let parent = parent.upgrade();
+        let Some(parent) = parent.as_ref().filter(|parent| !parent.done()) else {
+            let parent = parent.map_or_else(|| "that is gone".into(), |parent| format!("{parent:?}"));
+            let text = format!("Task {task:?} has errored out but its parent task {parent} is already completed");
+            return event_loop.call_exception_handler(ErrorContext::new(text).caused_by(raised).about(task));
+        };
+        if !self.0.aborting.get() && !self.0.parent_cancel_requested.get() {
             self.abort();
             self.0.parent_cancel_requested.set(true);
             parent.cancel();

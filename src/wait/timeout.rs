@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{AnyTask, Await, Awaitable, Handle};
+use crate::task::{Await, Awaitable, Handle, WeakTask};
 use crate::yield_from;
 
 /// Runs `child` for `delay` at the most, from its first step on; then a `TimeoutError`. asyncio's `timeout`.
@@ -73,7 +73,8 @@ where
 ///
 /// A handle: clones stand for the same deadline, so that the child may keep one and move it. [`scope`](Self::scope)
 /// enters and leaves around a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter) in a
-/// step before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way.
+/// step before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way. Dropping the last handle
+/// leaves it too: no timer stays behind, and a cancellation that it caused is taken back.
 ///
 /// ```
 /// use innermost::wait::Timeout;
@@ -116,8 +117,9 @@ pub struct Timeout(Rc<Inner>);
 struct Inner {
     deadline: Cell<Deadline>,
     phase: Cell<Phase>,
-    /// The task in which it was entered, and how often that one's cancellation had been asked for then.
-    entered: RefCell<Option<(AnyTask, u32)>>,
+    /// The task in which it was entered, and how often that one's cancellation had been asked for then. Weakly: the task
+    /// may return a handle to this.
+    entered: RefCell<Option<(WeakTask, u32)>>,
     alarm: RefCell<Option<Alarm>>,
 }
 
@@ -203,7 +205,7 @@ impl Timeout {
         let task = event_loop.current_task().ok_or_else(|| runtime("Timeout should be used inside a task"))?;
         self.0.phase.set(Phase::Active);
         let cancelling = task.cancelling();
-        self.0.entered.replace(Some((task, cancelling)));
+        self.0.entered.replace(Some((task.downgrade(), cancelling)));
         self.reschedule(match self.0.deadline.get() {
             Deadline::Never => None,
             Deadline::At(deadline) => Some(deadline),
@@ -223,7 +225,7 @@ impl Timeout {
             phase => return Err(runtime(format!("Cannot change state of {} Timeout", phase.name()))),
         }
         self.0.deadline.set(deadline.map_or(Deadline::Never, Deadline::At));
-        self.cancel_alarm();
+        self.0.cancel_alarm();
         let Some(deadline) = deadline else { return Ok(()) };
         let event_loop = running()?;
         let weak = Rc::downgrade(&self.0);
@@ -241,15 +243,6 @@ impl Timeout {
         Ok(())
     }
 
-    fn cancel_alarm(&self) {
-        let alarm = self.0.alarm.take();
-        match alarm {
-            Some(Alarm::Now(handle)) => handle.cancel(),
-            Some(Alarm::Later(timer)) => timer.cancel(),
-            None => {}
-        }
-    }
-
     /// Leaves it, given how what ran inside has ended, and gives how that ends now: a `CancelledError` that the
     /// deadline has caused is a `TimeoutError`, everything else as it was.
     ///
@@ -260,16 +253,12 @@ impl Timeout {
     ///
     /// `TimeoutError`; what was given; `RuntimeError` where it is not entered.
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> Result<T, Exception> {
-        let expiring = match self.0.phase.get() {
-            Phase::Active => false,
-            Phase::Expiring => true,
+        let own = match self.0.phase.get() {
+            Phase::Active | Phase::Expiring => self.0.leave(),
             Phase::Created => return Err(runtime("Timeout has not been entered")),
             phase => return Err(runtime(format!("Cannot change state of {} Timeout", phase.name()))),
         };
-        self.0.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
-        self.cancel_alarm();
-        let Some((task, cancelling)) = self.0.entered.take() else { return outcome };
-        if !expiring || task.uncancel() > cancelling {
+        if !own {
             return outcome;
         }
         outcome.map_err(|raised| {
@@ -283,15 +272,42 @@ impl Timeout {
 }
 
 impl Inner {
+    /// Takes the alarm back, or the cancel that it has brought. Whether nobody else has asked for one.
+    fn leave(&self) -> bool {
+        let expiring = self.phase.get() == Phase::Expiring;
+        self.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
+        self.cancel_alarm();
+        let entered = self.entered.take().and_then(|(task, cancelling)| Some((task.upgrade()?, cancelling)));
+        expiring && entered.is_some_and(|(task, cancelling)| task.uncancel() <= cancelling)
+    }
+
+    fn cancel_alarm(&self) {
+        let alarm = self.alarm.take();
+        match alarm {
+            Some(Alarm::Now(handle)) => handle.cancel(),
+            Some(Alarm::Later(timer)) => timer.cancel(),
+            None => {}
+        }
+    }
+
     fn expire(&self) {
         if self.phase.get() != Phase::Active {
             return;
         }
         self.phase.set(Phase::Expiring);
         drop(self.alarm.take());
-        let task = self.entered.borrow().as_ref().map(|(task, _)| task.clone());
+        let task = self.entered.borrow().as_ref().and_then(|(task, _)| task.upgrade());
         if let Some(task) = task {
             task.cancel();
+        }
+    }
+}
+
+/// Dropped by its last handle without having been left, it undoes what entering has done.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if matches!(self.phase.get(), Phase::Active | Phase::Expiring) {
+            self.leave();
         }
     }
 }

@@ -67,7 +67,7 @@ impl<T: 'static> Stopping<T> {
         let stopped: Future<()> = running()?.create_future();
         let release = stopped.clone();
         let future = child.any();
-        let callback = future.notify(move || release.set_result(()).unwrap_or_default());
+        let callback = future.notify(move |_| release.set_result(()).unwrap_or_default());
         child.future.cancel();
         Ok(Self { child, future, stopped, callback })
     }

@@ -1,0 +1,93 @@
+//! What an exception handler is told, and what becomes of that where there is none.
+
+use core::fmt;
+use std::borrow::Cow;
+use std::boxed::Box;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::context::Context;
+use crate::coroutine::{Exception, Kind};
+
+/// A panic's payload as an exception.
+pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
+    let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
+        (Some(text), _) => Cow::Borrowed(*text),
+        (_, Some(text)) => Cow::Owned(text.clone()),
+        _ => Cow::Borrowed("a panic with a payload that is no text"),
+    };
+    // Dropping it may panic too, and so may dropping what that panics with: that is leaked.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        core::mem::forget(another);
+    }
+    Exception::message(Kind::Panic, text)
+}
+
+/// What an exception handler is told: asyncio's `context`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ErrorContext {
+    /// What happened.
+    pub message: Cow<'static, str>,
+    /// The exception that nobody took, if there is one.
+    pub exception: Option<Exception>,
+    /// The task or future that it happened to, as it prints itself.
+    pub source: Option<Box<str>>,
+    /// The context in which the handler runs; `None` for that which is current when it is told.
+    pub context: Option<Context>,
+}
+
+impl ErrorContext {
+    /// That something happened.
+    ///
+    /// ```
+    /// use innermost::{ErrorContext, EventLoop, Exception};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let context = ErrorContext::new("the cache was lost").caused_by(Exception::timeout());
+    /// event_loop.call_exception_handler(context);
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), exception: None, source: None, context: None }
+    }
+
+    /// The same, because of an exception.
+    #[must_use]
+    pub fn caused_by(self, exception: Exception) -> Self {
+        Self { exception: Some(exception), ..self }
+    }
+
+    /// The same, of a task, a future, or whatever prints itself.
+    #[must_use]
+    pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
+        Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
+    }
+
+    /// The same, to be told in the context of what it happened to.
+    #[must_use]
+    pub fn in_context(self, context: Context) -> Self {
+        Self { context: Some(context), ..self }
+    }
+}
+
+impl fmt::Display for ErrorContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(source) = &self.source {
+            write!(f, "\n  source: {source}")?;
+        }
+        match &self.exception {
+            Some(exception) => write!(f, "\n  exception: {exception:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes to standard error. That being closed or full is no reason to stop, nor is an error that cannot be printed.
+pub(super) fn default_handler(context: &ErrorContext) {
+    let text = catch_unwind(AssertUnwindSafe(|| std::format!("{context}")));
+    let text = text
+        .unwrap_or_else(|panic| std::format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

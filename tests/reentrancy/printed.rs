@@ -1,0 +1,174 @@
+//! What ends while it is printed, from inside the `Debug` that prints it.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use innermost::async_iter::{AsyncGenerator, Produced};
+use innermost::{Call, Coroutine, EventLoop, Exception, Resumed, State, Step, Task};
+
+use crate::clock::test_loop;
+use crate::events::{Body, Log, Next, body, run, sleeps};
+use crate::{Described, Printing};
+
+/// A body that waits, and says how it ends.
+fn waits(log: &Log) -> Body {
+    let (entries, held) = (log.clone(), log.on_drop("dropped"));
+    body(move |n, got| {
+        held.keep();
+        if n == 0 {
+            return sleeps(9);
+        }
+        entries.add(got.as_ref().map_or_else(ToString::to_string, |_| "woken".into()));
+        got.map(Next::Return)
+    })
+}
+
+type Slot = Rc<RefCell<Option<EventLoop>>>;
+
+/// A task whose coroutine does something, once, to its own loop when it is printed.
+fn meddling(depth: u32, log: &Log, meddle: fn(&Slot, &Task<i32>)) -> (Slot, Task<i32>) {
+    let (slot, task) = (Slot::default(), Rc::new(RefCell::new(None)));
+    slot.replace(Some(test_loop()));
+    let (loops, itself, done) = (Rc::clone(&slot), Rc::clone(&task), Cell::new(false));
+    let describe = move || {
+        let task = Option::clone(&itself.borrow()).expect("it was set");
+        if !done.replace(true) {
+            meddle(&loops, &task);
+        }
+        "printed".to_string()
+    };
+    let mut coroutine: Body = Box::new(Printing(waits(log), Described(describe)));
+    for _ in 0..depth {
+        coroutine = Box::new(Call::new(coroutine));
+    }
+    let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+    let made = event_loop.create_task(coroutine).unwrap();
+    task.replace(Some(made.clone()));
+    (slot, made)
+}
+
+const EXIT: &str = "generator exit";
+
+#[test]
+fn a_suspended_task_that_closes_its_loop_when_it_is_printed_is_closed_and_dropped() {
+    let ways: [fn(&Slot, &Task<i32>); 4] = [
+        |slot, _| slot.borrow().as_ref().expect("it is there").close().expect("it does not run"),
+        |slot, _| drop(slot.take()),
+        |slot, task| {
+            task.cancel();
+            drop(slot.take());
+        },
+        |slot, task| {
+            // Printed again, which ends nothing yet.
+            drop(slot.take());
+            assert!(task.done() && task.any().stack_trace().to_string().contains("printed"));
+        },
+    ];
+    for depth in [0, 1, 3] {
+        for close in ways {
+            let log = Log::default();
+            let (slot, task) = meddling(depth, &log, close);
+            let handle = slot.borrow().as_ref().expect("it is there").handle();
+            run(&handle, 1);
+            let text = task.any().stack_trace().to_string();
+            assert!(text.contains("printed"), "{text}");
+            assert!(task.cancelled() && handle.is_closed());
+            let entries = log.take();
+            assert_eq!(entries.len(), 2, "{entries:?}");
+            assert!(entries[0].contains(EXIT) && entries[1] == "dropped", "{entries:?}");
+        }
+    }
+}
+
+#[test]
+fn a_task_that_has_not_started_and_is_ended_while_it_is_printed_is_dropped() {
+    let ways: [fn(&Slot, &Task<i32>); 2] = [
+        |slot, _| drop(slot.take()),
+        |slot, task| {
+            task.cancel();
+            run(slot.borrow().as_ref().expect("it is there"), 1);
+        },
+    ];
+    for end in ways {
+        let log = Log::default();
+        let (_slot, task) = meddling(0, &log, end);
+        assert_eq!(task.any().stack_trace().to_string(), "Printing: printed");
+        assert!(task.cancelled());
+        assert_eq!(log.take(), ["dropped"]);
+    }
+}
+
+#[test]
+fn a_debug_that_closes_the_loop_and_panics_leaves_a_closed_coroutine() {
+    let log = Log::default();
+    let (slot, task) = meddling(0, &log, |slot, _| {
+        drop(slot.take());
+        panic!("in Debug");
+    });
+    run(slot.borrow().as_ref().expect("it is there"), 1);
+    assert!(catch_unwind(AssertUnwindSafe(|| task.any().stack_trace())).is_err());
+    assert!(task.cancelled());
+    let entries = log.take();
+    assert!(entries[0].contains(EXIT) && entries[1] == "dropped", "{entries:?}");
+}
+
+/// A producer whose state is printed by a function.
+struct Prints<F>(Described<F>, Rc<Log>);
+
+impl<F: Fn() -> String> Coroutine for Prints<F> {
+    type Yield = Produced<i32>;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Err(raised) = sent {
+            self.1.add(&raised);
+            return Err(raised);
+        }
+        Ok(Step::Yield(Produced::Item(1)))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Prints", &self.0)
+    }
+}
+
+#[test]
+fn a_generator_that_closes_its_loop_when_it_is_printed_is_closed_when_it_is_dropped() {
+    let (log, slot) = (Rc::new(Log::default()), Slot::default());
+    slot.replace(Some(test_loop()));
+    let loops = Rc::clone(&slot);
+    let describe = move || {
+        drop(loops.take());
+        "printed".to_string()
+    };
+    let items = AsyncGenerator::new(Prints(Described(describe), Rc::clone(&log)));
+    let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+    assert_eq!(event_loop.run_until_complete(items.anext()).unwrap(), Some(1));
+    assert!(format!("{items:?}").contains("printed"));
+    assert!(event_loop.is_closed());
+    drop(items);
+    let entries = log.take();
+    assert!(entries.len() == 1 && entries[0].contains(EXIT), "{entries:?}");
+}
+
+#[test]
+fn the_clone_of_a_result_may_close_and_drop_the_loop() {
+    struct Closes(Slot);
+    impl Clone for Closes {
+        fn clone(&self) -> Self {
+            drop(self.0.take());
+            Self(Rc::clone(&self.0))
+        }
+    }
+    let slot = Slot::default();
+    slot.replace(Some(test_loop()));
+    let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+    let (log, future) = (Log::default(), event_loop.create_future());
+    let left = event_loop.create_task(waits(&log)).unwrap();
+    run(&event_loop, 1);
+    assert!(future.set_result(Closes(Rc::clone(&slot))).is_ok());
+    assert!(future.result().is_ok() && event_loop.is_closed() && left.cancelled());
+    assert_eq!(log.take().len(), 2);
+}
