@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 #[cfg(target_os = "android")]
 use std::os::android::net::SocketAddrExt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
@@ -20,6 +20,8 @@ use std::path::Path;
 use std::string::String;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use super::has_error_alone;
 
 /// A new socket: non-blocking, closed on exec, and without signals.
 ///
@@ -207,6 +209,13 @@ pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
                 | libc::ETIMEDOUT
         )
     )
+}
+
+/// Whether the connection itself has no error, although the socket reports one. On Linux, what the kernel says about
+/// packets that were sent waits in a queue of its own (`MSG_ERRQUEUE`) and counts as an error until somebody reads it.
+#[cfg(feature = "transport")]
+pub(crate) fn is_well_despite_errors(socket: BorrowedFd<'_>) -> bool {
+    has_error_alone(socket) && matches!(SockRef::from(&socket).take_error(), Ok(None))
 }
 
 /// Whether accepting has failed because no descriptor is free, or no memory: it may succeed later, and until then the

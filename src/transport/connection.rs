@@ -33,7 +33,7 @@ use super::slot::Slot;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
-use crate::sys::{Direction, Readiness, is_well_despite_errors};
+use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
 pub(super) struct Connection {
@@ -266,7 +266,7 @@ impl Transport {
             return;
         }
         if io.is_ready(Readiness::WRITE_CLOSED) {
-            if !is_well_despite_errors(io.get().as_fd()) {
+            if !socket::is_well_despite_errors(io.get().as_fd()) {
                 let is_lost = !self.0.writes.is_empty();
                 return self.lose(is_lost.then(|| std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
             }

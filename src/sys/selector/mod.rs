@@ -36,7 +36,7 @@ mod epoll;
 mod kqueue;
 mod poll;
 
-pub(crate) use self::poll::{is_well_despite_errors, readiness_now};
+pub(crate) use self::poll::{has_error_alone, readiness_now};
 
 /// One selector for each interface of this system.
 pub(crate) mod interfaces {

@@ -30,8 +30,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::vec::Vec;
 
-use socket2::SockRef;
-
 use super::{Direction, Event, Readiness, Selector, Token, milliseconds, refuse_files};
 use crate::sys::syscall;
 
@@ -309,11 +307,9 @@ pub(crate) fn readiness_now(fd: BorrowedFd<'_>) -> Readiness {
     }
 }
 
-/// Whether all that is wrong with a descriptor is an error that is not its connection's: on Linux, what the kernel has to
-/// say of packets that were sent waits in a queue of its own (`MSG_ERRQUEUE`), and counts as an error until it is read.
-pub(crate) fn is_well_despite_errors(fd: BorrowedFd<'_>) -> bool {
-    let happened = now(fd.as_raw_fd(), 0) & UNMASKED;
-    happened == libc::POLLERR && matches!(SockRef::from(&fd).take_error(), Ok(None))
+/// Whether an error is reported of a descriptor, and no hang-up.
+pub(crate) fn has_error_alone(fd: BorrowedFd<'_>) -> bool {
+    now(fd.as_raw_fd(), 0) & UNMASKED == libc::POLLERR
 }
 
 /// An error wakes both directions: whoever tries then gets it from the system call.
