@@ -1,4 +1,5 @@
-//! Descriptors of the program's: `Watched`, with asyncio's `add_reader` and its kin.
+//! Descriptors of the program's: `Watched`, with asyncio's `add_reader` and its kin. Beside them, in modules: descriptors
+//! of which there are duplicates, destructors that panic, and the limits of system calls.
 //!
 //! Cannot arise here: a descriptor's number that is closed and used again while it is watched, since a `Watched` owns
 //! what it watches (or shares it).
@@ -20,8 +21,14 @@ use innermost::{
     Await, ByteRead, Coroutine, EventLoop, Exception, Kind, Step, TcpStream, Watched, from_fn, sleep, yield_from,
 };
 
+#[path = "descriptors/duplicates.rs"]
+mod duplicates;
+#[path = "descriptors/limits.rs"]
+mod limits;
 #[path = "support/loops.rs"]
 mod loops;
+#[path = "descriptors/panics.rs"]
+mod panics;
 #[path = "sockets/support.rs"]
 #[allow(dead_code, reason = "not all of it is used here")]
 mod support;

@@ -22,7 +22,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (1, "context", &[&["coroutine"]]),
     (1, "future", &[&["coroutine"]]),
     (1, "task", &[&["coroutine", "context", "future"]]),
-    (1, "executor", &[TASKS]),
+    (1, "executor", &[TASKS, &["sys"]]),
     (2, "event_loop", &[TASKS, &["sys", "executor"]]),
     (2, "time", &[TASKS, &["event_loop"]]),
     (2, "sync", &[TASKS, &["event_loop"]]),

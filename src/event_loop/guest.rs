@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::LoopHandle;
 use super::timers::Timers;
 use crate::coroutine::Exception;
+use crate::sys::SelectorFd;
 
 impl LoopHandle {
     /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
@@ -34,11 +35,12 @@ impl LoopHandle {
 
     /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
-        if self.is_closed() {
+        if self.is_closed() || self.is_inherited() {
             return function(None);
         }
         let kept = self.0.fd_for_hosts.take();
-        let fd = kept.or_else(|| self.0.registry.with_fd(|fd| fd?.try_clone_to_owned().ok()).map(Rc::new));
+        let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().ok().map(|fd| Rc::new(SelectorFd::from(fd)));
+        let fd = kept.or_else(|| self.0.registry.with_fd(|fd| fd.and_then(copy)));
         self.0.fd_for_hosts.set(fd.clone());
         // Held here as well: the function may close the loop.
         function(fd.as_deref().map(AsFd::as_fd))

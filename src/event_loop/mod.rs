@@ -32,6 +32,7 @@
 //! | `errors.rs`   | the exception handler |
 //! | `weak.rs`     | handles that keep nothing |
 //! | `guest.rs`    | life as a guest of another loop |
+//! | `forked.rs`   | what a forked child can do with a loop: nothing but drop it |
 //! | `identity.rs` | which loop a handle is of, for programs and for people |
 //! | `signals.rs`  | signal handlers |
 //! | `running.rs`  | which loop runs in this thread, and which is its current one |
@@ -43,14 +44,14 @@ use core::cell::{Cell, RefCell};
 use core::ops::Deref;
 use core::time::Duration;
 use std::boxed::Box;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::context::Context;
 use crate::coroutine::Exception;
-use crate::sys::{Clock, Event, MonotonicClock, Selector, Token, Waiting, default_selector};
+use crate::sys::{Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, default_selector};
 use crate::task::{
     AnyTask, Awaitable, Callback, CallbackResult, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
     callback, callback_in, spawn, spawn_with,
@@ -62,6 +63,7 @@ mod errors;
 #[cfg(feature = "executor")]
 mod executors;
 mod extensions;
+mod forked;
 mod guest;
 mod identity;
 mod interrupt;
@@ -104,7 +106,6 @@ use self::remote::{Inbox, Received};
 pub use self::remote::{LoopClosed, RemoteHandle};
 pub(crate) use self::residents::Resident;
 use self::residents::Residents;
-use self::running::current;
 pub(crate) use self::running::{find_running, running, set_current};
 #[cfg(feature = "executor")]
 pub use self::shutdown::ShutdownExecutor;
@@ -137,6 +138,17 @@ const WAKER: Token = Token(u64::MAX);
 ///
 /// Closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler; where a callback drops it, when
 /// the run ends.
+///
+/// # Forked children
+///
+/// A loop belongs to the process that made it. In a forked child of that process, [`running`](Self::running) and
+/// [`current`](Self::current) find no loop, and the child can make and run loops of its own, even where it was forked in
+/// a callback. The parent's loop raises a `RuntimeError` there when it is run, or asked to watch a descriptor; what the
+/// child sends to it is refused with [`LoopClosed`]. The child may drop or close everything that it inherits, the loop
+/// included: the parent keeps its registrations and is not woken. A child that returns from the callback in which it was
+/// forked runs the rest of that turn, then the run ends with the `RuntimeError`.
+///
+/// A socket that the parent's loop watches is free for a loop of the child's after `into_std`.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 
@@ -147,6 +159,7 @@ pub struct LoopHandle(Rc<Core>);
 /// What a loop consists of.
 struct Core {
     scheduler: Rc<Scheduler>,
+    process: Process,
     registry: Rc<Registry>,
     timers: RefCell<Timers>,
     clock: Timekeeper,
@@ -161,7 +174,7 @@ struct Core {
     extensions: Extensions,
     /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
     /// selector while a function of the user's runs.
-    fd_for_hosts: Cell<Option<Rc<OwnedFd>>>,
+    fd_for_hosts: Cell<Option<Rc<SelectorFd>>>,
     signal_handlers: RefCell<SignalHandlers>,
     #[cfg(feature = "async_iter")]
     asyncgens: Asyncgens,
@@ -228,44 +241,9 @@ impl EventLoop {
             runs: Cell::new(0),
             since_select: Cell::new(0),
             spin: Cell::default(),
+            process: Process::current(),
             scheduler,
         }))))
-    }
-
-    /// The loop that runs in this thread: asyncio's `get_running_loop`.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where none does.
-    pub fn running() -> Result<LoopHandle, Exception> {
-        running()
-    }
-
-    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
-    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
-    ///
-    /// ```
-    /// use innermost::EventLoop;
-    ///
-    /// let event_loop = EventLoop::new()?;
-    /// assert!(EventLoop::current().is_err());
-    /// EventLoop::set_current(Some(event_loop.handle()));
-    /// assert_eq!(EventLoop::current()?, event_loop.handle());
-    /// drop(event_loop);
-    /// assert!(EventLoop::current().is_err());
-    /// # Ok::<(), innermost::Exception>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` where there is none.
-    pub fn current() -> Result<LoopHandle, Exception> {
-        current()
-    }
-
-    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
-    pub fn set_current(event_loop: Option<LoopHandle>) {
-        set_current(event_loop.as_ref());
     }
 
     /// A handle for callbacks and coroutines to keep.

@@ -20,10 +20,11 @@ use std::vec::Vec;
 
 use slab::Slab;
 
+use super::forked::check_process;
 use super::memory::SpareMemory;
 use super::{WAKER, running};
 use crate::coroutine::{Exception, Kind, Step};
-use crate::sys::{Direction, Event, Readiness, Selector, Token, readiness_now};
+use crate::sys::{Direction, Event, Process, Readiness, Selector, Token, readiness_now};
 use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
 mod watched;
@@ -37,6 +38,8 @@ pub(super) struct Registry {
     slots: RefCell<Slab<Rc<Source>>>,
     generation: Cell<u32>,
     is_closed: Cell<bool>,
+    /// A forked child must leave the selector alone: the kernel's part of it is the parent's.
+    process: Process,
     /// Whether the selector is to be told what is drained: one that reports edges is not.
     pub(super) reports_levels: bool,
 }
@@ -61,6 +64,7 @@ impl Registry {
             slots: RefCell::new(Slab::new()),
             generation: Cell::new(0),
             is_closed: Cell::new(false),
+            process: Process::current(),
         }
     }
 
@@ -74,6 +78,7 @@ impl Registry {
 
     pub(super) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         match self.selector.try_borrow() {
+            Ok(_) if !self.process.is_current() => function(None),
             Ok(selector) => function(selector.as_ref().and_then(|selector| selector.as_fd())),
             Err(_in_use) => function(None),
         }
@@ -83,9 +88,12 @@ impl Registry {
         self.with_selector(|selector| selector.select(events, timeout)).unwrap_or_else(|| Err(in_use()))
     }
 
-    /// `None` where it is in use, or gone.
+    /// `None` where it is in use, or gone, or the parent's.
     #[inline]
     fn with_selector<R>(&self, function: impl FnOnce(&mut dyn Selector) -> R) -> Option<R> {
+        if !self.process.is_current() {
+            return None;
+        }
         let mut selector = self.selector.try_borrow_mut().ok()?;
         let result = function(selector.as_deref_mut()?);
         if self.is_closed.get() {
@@ -124,6 +132,7 @@ impl Registry {
 
     fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
         self.scheduler.check_open()?;
+        check_process(self.process)?;
         let source = self.add(fd);
         // No slot is borrowed here: the selector may be the user's.
         let registered = self.with_selector(|selector| selector.register(fd, source.token));
@@ -165,15 +174,18 @@ impl Registry {
         Token(u64::from(self.generation.get()) << 32 | slot as u64)
     }
 
-    /// Forgets a descriptor that is about to be closed. Who waits for it is queued, and finds out.
-    fn remove(&self, source: &Source, fd: BorrowedFd<'_>) {
+    /// Forgets a descriptor, which is still open, and has the selector do so by `forget`. Who waits for it is queued, and
+    /// finds out.
+    fn remove(&self, source: &Source, forget: impl FnOnce(&mut dyn Selector)) {
         let removed = self.take_slot(source);
-        self.with_selector(|selector| selector.closing(fd));
-        drop(removed);
         // A wait that has not begun yet, or begins again, does not last either.
         source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
         for waiter in [source.reader.take(), source.writer.take()].into_iter().flatten() {
             self.scheduler.push(waiter);
+        }
+        // Only once: the number may have been registered again, by another owner of the descriptor.
+        if removed.is_some() {
+            self.with_selector(forget);
         }
     }
 
@@ -232,6 +244,10 @@ impl Source {
 
     pub(super) const fn fd(&self) -> RawFd {
         self.fd
+    }
+
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.registry.scheduler
     }
 
     fn check_loop(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
@@ -469,11 +485,13 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Stops watching it: others have the descriptor too, and it may stay open.
-    pub(crate) fn deregister(&mut self) {
-        if let Some(source) = self.source.take() {
-            source.registry.with_selector(|selector| selector.deregister(self.inner.as_fd()));
-            source.registry.remove(&source, self.inner.as_fd());
+    /// Stops watching it: its descriptor stays open, or becomes one of another file. From now on it counts as closed: no
+    /// operation waits.
+    pub(crate) fn deregister(&self) {
+        if let Some(source) = self.source.get() {
+            source.registry.remove(source, |selector| {
+                let _not_registered = selector.deregister(self.inner.as_fd());
+            });
         }
     }
 }
@@ -481,7 +499,7 @@ impl<S: AsFd> Registered<S> {
 impl<S: AsFd> Drop for Registered<S> {
     fn drop(&mut self) {
         if let Some(source) = self.source.take() {
-            source.registry.remove(&source, self.inner.as_fd());
+            source.registry.remove(&source, |selector| selector.closing(self.inner.as_fd()));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::context;
 use crate::coroutine::Exception;
 #[cfg(feature = "executor")]
 use crate::executor::{Home, Threads};
-use crate::sys::Waker;
+use crate::sys::{Process, Waker};
 use crate::task::{CallbackResult, Run, Scheduler, panicked};
 
 /// A function that another thread has sent.
@@ -31,6 +31,9 @@ pub(super) struct Inbox {
     /// first wakes the loop: one wake-up for a burst.
     notified: AtomicBool,
     waker: Waker,
+    /// The loop's. In a forked child, nobody takes what is left here, and the lock may be held by a thread that is not
+    /// there.
+    process: Process,
     /// The loop's.
     thread: ThreadId,
     /// Whether the loop's clock jumps: only then it is told of threads that wait for it.
@@ -51,6 +54,7 @@ impl Inbox {
             queue: Mutex::default(),
             notified: AtomicBool::new(false),
             waker: Waker::new()?,
+            process: Process::current(),
             thread: thread::current().id(),
             clock_jumps,
             threads: Default::default(),
@@ -67,6 +71,9 @@ impl Inbox {
     }
 
     fn push(&self, job: Job) -> Result<(), LoopClosed> {
+        if !self.process.is_current() {
+            return Err(LoopClosed);
+        }
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
@@ -113,6 +120,9 @@ impl Inbox {
 
     /// Refuses whatever comes from now on; gives what was left, to be dropped outside the lock.
     fn close(&self) -> Vec<Job> {
+        if !self.process.is_current() {
+            return Vec::new();
+        }
         let mut queue = self.lock();
         queue.closed = true;
         core::mem::take(&mut queue.jobs)
@@ -201,6 +211,9 @@ impl Run for Received {
 
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.process.is_current() {
+            return f.write_str("Inbox(of the process that forked this one)");
+        }
         // Not locked while it is printed: whoever prints it may send something.
         let queue = self.lock();
         let (jobs, closed) = (queue.jobs.len(), queue.closed);
@@ -242,7 +255,7 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] once the loop is closed; `function` is dropped then.
+    /// [`LoopClosed`] once the loop is closed, and in a forked child of the loop's process; `function` is dropped then.
     pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopClosed>
     where
         R: CallbackResult,

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::LoopHandle;
+use super::forked::check_process;
 use super::running::find_running;
 use crate::coroutine::{Exception, Kind};
 use crate::task::{AnyFuture, Scheduler};
@@ -123,6 +124,7 @@ impl LoopHandle {
     /// As [`run_forever`](Self::run_forever).
     pub(crate) fn check_can_run(&self) -> Result<(), Exception> {
         self.0.scheduler.check_open()?;
+        check_process(self.0.process)?;
         if self.is_running() {
             return Err(Exception::message(Kind::RuntimeError, "This event loop is already running"));
         }

@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 use std::format;
 use std::rc::{Rc, Weak};
 
-use super::{Core, LoopHandle};
+use super::{Core, EventLoop, LoopHandle};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
 
@@ -27,7 +27,9 @@ pub(crate) fn running() -> Result<LoopHandle, Exception> {
 
 /// The same; `None` where none does.
 pub(crate) fn find_running() -> Option<LoopHandle> {
-    RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle)
+    let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle);
+    // A child that was forked in a callback has inherited the mark.
+    running.filter(|event_loop| !event_loop.is_inherited())
 }
 
 /// The loop that runs in this thread, else its current one, where that is open.
@@ -35,8 +37,9 @@ pub(crate) fn find_running() -> Option<LoopHandle> {
 /// # Errors
 ///
 /// `RuntimeError` where there is neither.
-pub(super) fn current() -> Result<LoopHandle, Exception> {
+fn current() -> Result<LoopHandle, Exception> {
     let set = || CURRENT.try_with(|current| current.borrow().upgrade()).ok().flatten().map(LoopHandle);
+    let set = || set().filter(|event_loop| !event_loop.is_inherited());
     find_running().or_else(set).filter(|event_loop| event_loop.is_running() || !event_loop.is_closed()).ok_or_else(
         || {
             let thread = std::thread::current();
@@ -51,7 +54,46 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
     let weak = event_loop.map_or_else(Weak::new, |event_loop| Rc::downgrade(&event_loop.0));
     // A thread that ends has no current loop any more.
     let former = CURRENT.try_with(|current| current.replace(weak)).ok()?;
-    former.upgrade().map(LoopHandle)
+    former.upgrade().map(LoopHandle).filter(|event_loop| !event_loop.is_inherited())
+}
+
+/// The loop of this thread.
+impl EventLoop {
+    /// The loop that runs in this thread: asyncio's `get_running_loop`.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where none does.
+    pub fn running() -> Result<LoopHandle, Exception> {
+        running()
+    }
+
+    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
+    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// assert!(EventLoop::current().is_err());
+    /// EventLoop::set_current(Some(event_loop.handle()));
+    /// assert_eq!(EventLoop::current()?, event_loop.handle());
+    /// drop(event_loop);
+    /// assert!(EventLoop::current().is_err());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where there is none.
+    pub fn current() -> Result<LoopHandle, Exception> {
+        current()
+    }
+
+    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
+    pub fn set_current(event_loop: Option<LoopHandle>) {
+        set_current(event_loop.as_ref());
+    }
 }
 
 impl LoopHandle {

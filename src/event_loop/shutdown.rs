@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use super::{LoopHandle, TimerHandle};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::executor::{Executor, Job, Pending, Wait};
+use crate::sys::NotInherited;
 use crate::task::{Await, ErrorContext, Future};
 use crate::yield_from;
 
@@ -56,7 +57,7 @@ impl LoopHandle {
             }
             None => None,
         };
-        Ok(Joining { joined, timer, timed_out, thread: Some(thread) })
+        Ok(Joining { joined, timer, timed_out, thread: Some(thread.into()) })
     }
 }
 
@@ -77,7 +78,7 @@ struct Joining {
     joined: Future<()>,
     timer: Option<TimerHandle>,
     timed_out: Rc<Cell<bool>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<NotInherited<JoinHandle<()>>>,
 }
 
 impl Drop for Joining {
@@ -107,7 +108,7 @@ impl Coroutine for ShutdownExecutor {
             let text = format!("The executor did not finish joining its threads within {seconds} seconds.");
             self.event_loop.call_exception_handler(ErrorContext::new(text));
         } else if joined.is_ok()
-            && let Some(thread) = joining.thread.take()
+            && let Some(thread) = joining.thread.take().and_then(NotInherited::into_inner)
         {
             // It has nothing more to do, and does not panic: what it ran was a job.
             let _ = thread.join();

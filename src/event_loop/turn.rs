@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
+use super::forked::check_process;
 use super::timers::Timers;
 use super::{Core, Scratch, SignalHandler, WAKER};
 use crate::coroutine::{Exception, Kind};
@@ -23,6 +24,7 @@ const SHARE: usize = 64;
 
 impl Core {
     pub(super) fn turn(&self, scratch: &mut Scratch) -> Result<(), Exception> {
+        check_process(self.process)?;
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             self.since_select.set(0);

@@ -18,7 +18,6 @@
 
 use core::cell::Cell;
 use core::fmt;
-use core::ptr;
 use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -37,6 +36,10 @@ use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
 /// `F` is what owns the descriptor, or an `Rc` of that, or a borrow. It is registered with the loop in which it is first
 /// used, and no longer when this is dropped. For what bytes go through, [`TcpStream`](crate::TcpStream) and the like are
 /// more at hand.
+///
+/// A watch that is forgotten ([`core::mem::forget`]) goes on: the callbacks are called until the loop is closed. An owner
+/// that is forgotten with it keeps the descriptor open. A borrow does not: once its owner has closed the descriptor, the
+/// callbacks are called for whatever gets the same number next.
 ///
 /// ```
 /// use innermost::selector::Direction;
@@ -141,10 +144,11 @@ impl<F: AsFd> Watched<F> {
 
 impl<F: AsFd> Drop for Watched<F> {
     fn drop(&mut self) {
-        self.reader.remove();
-        self.writer.remove();
+        // To drop a callback is to run the user's code: nothing may be left to do after that.
+        let removed = [self.reader.take(), self.writer.take()];
         // It may stay open: others may have it too.
         self.registered.deregister();
+        drop(removed);
     }
 }
 
@@ -209,12 +213,12 @@ impl LoopHandle {
 
     /// Drops the callback that [`add_reader`](Self::add_reader) has set. `false` where there is none.
     pub fn remove_reader<F: AsFd>(&self, watched: &Watched<F>) -> bool {
-        watched.reader.remove()
+        watched.reader.take().is_some()
     }
 
     /// Drops the callback that [`add_writer`](Self::add_writer) has set. `false` where there is none.
     pub fn remove_writer<F: AsFd>(&self, watched: &Watched<F>) -> bool {
-        watched.writer.remove()
+        watched.writer.take().is_some()
     }
 
     fn add_watcher<F: AsFd>(
@@ -233,7 +237,7 @@ impl LoopHandle {
         });
         // To drop the former one's callback may be to replace this one.
         if let Some(former) = watched.watchers(direction).0.replace(Rc::downgrade(&watcher)).upgrade() {
-            former.remove();
+            drop(former.remove());
         }
         if watcher.is_removed.get() { Ok(()) } else { source.queue_to_ask(direction, watcher) }
     }
@@ -244,11 +248,8 @@ impl LoopHandle {
 struct Watchers(Cell<Weak<Watcher>>);
 
 impl Watchers {
-    fn remove(&self) -> bool {
-        match self.0.take().upgrade() {
-            Some(watcher) => watcher.remove(),
-            None => false,
-        }
+    fn take(&self) -> Option<Removed> {
+        self.0.take().upgrade()?.remove()
     }
 }
 
@@ -268,12 +269,23 @@ impl Watcher {
         source.queue_when_ready(self.direction, self)
     }
 
-    fn remove(&self) -> bool {
-        let waited = self.source.take_waiting(self.direction, ptr::from_ref(self).cast());
-        let callback = self.callback.take();
-        let was_there = !self.is_removed.replace(true);
-        drop((waited, callback));
-        was_there
+    /// Is called no more from now on. `None` where that was so before.
+    fn remove(self: Rc<Self>) -> Option<Removed> {
+        if self.is_removed.replace(true) {
+            return None;
+        }
+        drop(self.source.take_waiting(self.direction, Rc::as_ptr(&self).cast()));
+        Some(Removed(self))
+    }
+}
+
+/// A watcher that is called no more, until its callback is dropped: a panic of that is reported.
+struct Removed(Rc<Watcher>);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let callback = self.0.callback.take();
+        self.0.source.scheduler().drop_each(callback);
     }
 }
 
@@ -290,7 +302,9 @@ impl Run for Watcher {
             return;
         }
         let outcome = catch_unwind(AssertUnwindSafe(&mut callback));
-        if !self.is_removed.get() {
+        if self.is_removed.get() {
+            scheduler.drop_each([callback]);
+        } else {
             self.callback.set(Some(callback));
             scheduler.push(Rc::clone(&self) as Rc<dyn Run>);
         }

@@ -20,6 +20,7 @@ use std::vec::Vec;
 use super::future::quietly;
 use super::{Executor, Job, Pending, Wait};
 use crate::coroutine::{Exception, Kind};
+use crate::sys::{NotInherited, Process};
 
 /// Threads that run jobs, in the order in which those came. Python's `ThreadPoolExecutor`.
 ///
@@ -28,6 +29,8 @@ use crate::coroutine::{Exception, Kind};
 pub struct ThreadPool(Arc<Shared>);
 
 struct Shared {
+    /// In a forked child there are no threads, and what they had locked stays locked.
+    process: Process,
     name: String,
     limit: usize,
     inner: Mutex<Inner>,
@@ -42,7 +45,7 @@ struct Inner {
     queue: VecDeque<Job>,
     /// How long the queue may become before cancelled jobs are looked for in it.
     purge_at: usize,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<NotInherited<JoinHandle<()>>>,
     /// How many threads have not ended.
     alive: usize,
     /// How many wait for work.
@@ -75,7 +78,8 @@ impl ThreadPool {
 
     fn of(limit: usize, name: String) -> Self {
         let inner = Mutex::new(Inner { purge_at: PURGE, ..Inner::default() });
-        Self(Arc::new(Shared { name, limit, inner, work: Condvar::new(), ended: Condvar::new() }))
+        let (work, ended) = (Condvar::new(), Condvar::new());
+        Self(Arc::new(Shared { process: Process::current(), name, limit, inner, work, ended }))
     }
 }
 
@@ -87,9 +91,15 @@ impl Executor for ThreadPool {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` once it is shut down; the system's, where it gives no thread, and there is no other one.
+    /// `RuntimeError` once it is shut down, and in a forked child of the pool's process; the system's, where it gives no
+    /// thread, and there is no other one.
     fn execute(&self, job: Job) -> Result<(), Exception> {
         let shared = &self.0;
+        if !shared.process.is_current() {
+            drop(job);
+            let text = "the threads of this pool run in the process that forked this one: make a new pool here";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
         let mut inner = shared.lock();
         if inner.shut_down {
             drop(inner);
@@ -119,12 +129,15 @@ impl Executor for ThreadPool {
         Ok(())
     }
 
-    /// Takes no more jobs. Its threads end when no job is left.
+    /// Takes no more jobs. Its threads end when no job is left. Does nothing in a forked child, which has none of them.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where one of its own threads would wait for itself. It is shut down all the same.
     fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+        if !self.0.process.is_current() {
+            return Ok(());
+        }
         let mut inner = self.0.lock();
         inner.shut_down = true;
         let cancelled = match pending {
@@ -150,7 +163,7 @@ impl Shared {
         let this = Arc::clone(self);
         let name = format!("{}_{}", self.name, inner.threads.len());
         let thread = thread::Builder::new().name(name).spawn(move || this.work())?;
-        inner.threads.push(thread);
+        inner.threads.push(thread.into());
         inner.alive += 1;
         Ok(())
     }
@@ -182,7 +195,7 @@ impl Shared {
     fn join(&self) -> Result<(), Exception> {
         let mut inner = self.lock();
         let this = thread::current().id();
-        if inner.threads.iter().any(|thread| thread.thread().id() == this) {
+        if inner.threads.iter().any(|thread| thread.get().thread().id() == this) {
             return Err(Exception::message(Kind::RuntimeError, "a thread of the pool cannot wait for the pool's end"));
         }
         while inner.alive > 0 {
@@ -190,7 +203,7 @@ impl Shared {
         }
         let threads = mem::take(&mut inner.threads);
         drop(inner);
-        for thread in threads {
+        for thread in threads.into_iter().filter_map(NotInherited::into_inner) {
             // A destructor of the thread's own variables may panic; the pool is no place to tell that.
             quietly(|| drop(thread.join()));
         }
@@ -227,6 +240,9 @@ impl Default for ThreadPool {
 
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.process.is_current() {
+            return f.write_str("ThreadPool(of the process that forked this one)");
+        }
         let inner = self.0.lock();
         f.debug_struct("ThreadPool")
             .field("name", &self.0.name)

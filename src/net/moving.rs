@@ -9,7 +9,7 @@ use socket2::{SockAddr, SockRef};
 use super::{Attempt, Buffer, FilePart};
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::{Left, Registered, SpareMemory};
-use crate::sys::Direction;
+use crate::sys::{Direction, descriptor};
 
 /// A descriptor that bytes come from. Does not block.
 pub(super) trait Source: AsFd {
@@ -19,8 +19,10 @@ pub(super) trait Source: AsFd {
 /// A descriptor that bytes go to. Does not block.
 pub(super) trait Sink: AsFd {
     fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)>;
+    /// No more than fits [in one call](descriptor::in_one_call).
     fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)>;
-    fn finish(&self) -> io::Result<()>;
+    /// Says that no more will come. What takes the descriptor's file away has it deregistered first.
+    fn finish(&self, deregister: impl FnOnce()) -> io::Result<()>;
 }
 
 #[inline]
@@ -61,9 +63,12 @@ pub(super) fn send<S: Sink>(registered: &Registered<S>, bytes: &[u8]) -> Attempt
 }
 
 pub(super) fn send_vectored<S: Sink>(registered: &Registered<S>, slices: &[IoSlice<'_>]) -> Attempt<usize> {
-    registered
-        .attempt(Direction::Write, |sink, _| sink.send_vectored(slices))
-        .map_err(|raised| at(raised, "send_vectored", registered.get().as_fd()))
+    let send = |sink: &S, _: &SpareMemory| match descriptor::in_one_call(slices) {
+        [] => sink.send(&[]),
+        [one] => sink.send(one),
+        several => sink.send_vectored(several),
+    };
+    registered.attempt(Direction::Write, send).map_err(|raised| at(raised, "send_vectored", registered.get().as_fd()))
 }
 
 #[inline]
@@ -105,7 +110,8 @@ pub(super) fn send_file<S: Sink>(registered: &Registered<S>, part: &mut FilePart
 }
 
 pub(super) fn write_eof<S: Sink>(registered: &Registered<S>) -> Attempt<()> {
-    registered.get().finish().map_err(|error| at(error.into(), "write_eof", registered.get().as_fd()))?;
+    let finished = registered.get().finish(|| registered.deregister());
+    finished.map_err(|error| at(error.into(), "write_eof", registered.get().as_fd()))?;
     Ok(Step::Return(()))
 }
 
@@ -222,7 +228,7 @@ macro_rules! wraps {
             /// # Errors
             ///
             /// The system's: no descriptor is free.
-            pub fn into_std(mut self) -> std::io::Result<$inner> {
+            pub fn into_std(self) -> std::io::Result<$inner> {
                 let another = std::os::fd::AsFd::as_fd(&self).try_clone_to_owned()?;
                 self.0.deregister();
                 Ok(another.into())

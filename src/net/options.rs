@@ -80,6 +80,9 @@ impl TcpStream {
     }
 }
 
+/// The largest size that the system can be told, which takes less.
+const LARGEST: usize = i32::MAX as usize;
+
 macro_rules! has_buffers {
     ($($type:ident),*) => {$(
         impl $type {
@@ -90,7 +93,7 @@ macro_rules! has_buffers {
             ///
             /// The system's.
             pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
-                SockRef::from(self.get_ref()).set_send_buffer_size(size)
+                SockRef::from(self.get_ref()).set_send_buffer_size(size.min(LARGEST))
             }
 
             /// What it has taken.
@@ -109,7 +112,7 @@ macro_rules! has_buffers {
             ///
             /// The system's.
             pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
-                SockRef::from(self.get_ref()).set_recv_buffer_size(size)
+                SockRef::from(self.get_ref()).set_recv_buffer_size(size.min(LARGEST))
             }
 
             /// What it has taken.

@@ -118,9 +118,11 @@ impl Sink for File {
     }
 
     /// A pipe has no other way to say so than to be closed, and this one may be in use. So it becomes one that is broken.
-    fn finish(&self) -> io::Result<()> {
+    fn finish(&self, deregister: impl FnOnce()) -> io::Result<()> {
         let (reader, writer) = descriptor::pipe()?;
         drop(reader);
+        // A duplicate may keep the former file open, and nobody could take that out of the kernel's set any more.
+        deregister();
         descriptor::replace(self.as_fd(), writer.as_fd())
     }
 }

@@ -176,7 +176,7 @@ impl Sink for net::UnixStream {
         Ok((count, left(count, slices.iter().map(|slice| slice.len()).sum())))
     }
 
-    fn finish(&self) -> io::Result<()> {
+    fn finish(&self, _: impl FnOnce()) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }

@@ -2,6 +2,8 @@
 
 use core::mem::MaybeUninit;
 use std::io;
+#[cfg(feature = "net")]
+use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{Direction, syscall};
@@ -90,6 +92,30 @@ pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(
     }
 }
 
+/// As much of `slices` as one system call can write, without the empty ones in front. More would be an error, and not a
+/// short write, and empty ones alone would look as if nothing had been taken.
+///
+/// One that is too long by itself comes alone: a plain write takes as much of it as it can.
+#[cfg(feature = "net")]
+pub(crate) fn in_one_call<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    let empty = slices.iter().take_while(|slice| slice.is_empty()).count();
+    let slices = &slices[empty..];
+    let mut bytes: usize = 0;
+    let fits = |slice: &&IoSlice<'_>| {
+        bytes = bytes.saturating_add(slice.len());
+        bytes <= MOST_BYTES
+    };
+    let count = slices.iter().take(MOST_SLICES).take_while(fits).count();
+    &slices[..count.max(1).min(slices.len())]
+}
+
+/// How many slices one system call takes on Linux, the BSDs and macOS (`IOV_MAX`).
+#[cfg(feature = "net")]
+const MOST_SLICES: usize = 1024;
+
+/// How many bytes Linux moves in one system call at the most. macOS refuses 2 GiB.
+const MOST_BYTES: usize = 0x7fff_f000;
+
 #[cfg(any(target_vendor = "apple", target_os = "android"))]
 fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
@@ -103,7 +129,8 @@ fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// The kernel's, from `recvmsg(2)`.
 pub(crate) fn recv(socket: impl AsFd, bytes: &mut [u8]) -> io::Result<(usize, bool)> {
-    let mut room = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let length = bytes.len().min(MOST_BYTES);
+    let mut room = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
     // SAFETY: all zero is a valid message: no address, no memory, nothing attached. It has private fields on some systems.
     let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
     message.msg_iov = &raw mut room;

@@ -10,7 +10,9 @@
 //!
 //! A child made by `vfork`, `posix_spawn` or a bare `clone` runs no such handler. All it may do is call `exec`.
 
+use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{signal, waker};
 
@@ -40,6 +42,46 @@ impl Process {
     #[inline]
     pub(crate) fn is_current(self) -> bool {
         self.0 == FORKS.load(Ordering::Relaxed)
+    }
+}
+
+/// Something that a fork does not copy, although the child inherits what names it: a thread, or the descriptor of a
+/// `kqueue(2)`. In the child, the name may be somebody else's by now, so that it is dropped by its own process alone.
+#[derive(Debug)]
+pub(crate) struct NotInherited<T> {
+    /// `None` once it is taken.
+    inner: Option<T>,
+    process: Process,
+}
+
+impl<T> NotInherited<T> {
+    pub(crate) const fn get(&self) -> &T {
+        self.inner.as_ref().expect("it is taken by whoever owns this")
+    }
+
+    /// Gives it back; `None` in a forked child.
+    pub(crate) fn into_inner(mut self) -> Option<T> {
+        if self.process.is_current() { self.inner.take() } else { None }
+    }
+}
+
+impl<T> From<T> for NotInherited<T> {
+    fn from(inner: T) -> Self {
+        Self { inner: Some(inner), process: Process::current() }
+    }
+}
+
+impl<T: AsFd> AsFd for NotInherited<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.get().as_fd()
+    }
+}
+
+impl<T> Drop for NotInherited<T> {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            mem::forget(self.inner.take());
+        }
     }
 }
 

@@ -36,10 +36,9 @@ pub(crate) mod socket;
 mod waker;
 
 pub use self::clock::{Clock, MonotonicClock, Waiting};
-pub(crate) use self::fork::Process;
-pub(crate) use self::selector::interfaces;
+pub(crate) use self::fork::{NotInherited, Process};
 pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
-pub(crate) use self::selector::{has_error_alone, readiness_now};
+pub(crate) use self::selector::{SelectorFd, has_error_alone, interfaces, readiness_now};
 pub(crate) use self::waker::Waker;
 
 /// Calls a function of `libc` that reports failure by a negative result, and makes that an [`std::io::Error`].

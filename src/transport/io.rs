@@ -60,6 +60,10 @@ impl Io {
 
     /// Writes some of `slices`, one after the other.
     pub(super) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
+        let slices = match descriptor::in_one_call(slices) {
+            [one] => return self.write(one),
+            several => several,
+        };
         let count = match self {
             Self::Socket(socket) | Self::Unix(socket) => socket.send_vectored_with_flags(slices, NO_SIGNAL)?,
             Self::Pipe(pipe) => (&mut &*pipe).write_vectored(slices)?,

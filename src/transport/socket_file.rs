@@ -5,11 +5,15 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::sys::Process;
+
 /// A server's own file, removed when this is dropped, unless another one has taken its place.
 pub(super) struct SocketFile {
     path: PathBuf,
     /// Which file it is: the device, and the number in it.
     identity: (u64, u64),
+    /// A forked child leaves it alone: its parent still listens there.
+    process: Process,
 }
 
 impl SocketFile {
@@ -18,7 +22,7 @@ impl SocketFile {
         // Another directory may be the current one when it is to be removed.
         let path = std::path::absolute(path).ok()?;
         let identity = identity(&path)?;
-        Some(Self { path, identity })
+        Some(Self { path, identity, process: Process::current() })
     }
 
     /// Removes a socket file that another socket has left there. Nothing else is removed.
@@ -40,7 +44,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path) == Some(self.identity) {
+        if self.process.is_current() && identity(&self.path) == Some(self.identity) {
             // It is gone then, or nobody may remove it: no reason to stop.
             let _ = fs::remove_file(&self.path);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -179,6 +179,28 @@ fn a_descriptor_that_was_closed_leaves_its_number_to_the_next() {
         selector.register(ours.as_fd(), Token(8)).expect("it is new");
         assert_eq!(ready(selector), [(8, WRITABLE)].into());
         selector.drained(Token(7), Direction::Write);
+        assert_eq!(ready(selector), BTreeMap::new());
+    });
+}
+
+#[test]
+fn a_file_that_a_duplicate_keeps_open_is_free_to_be_registered_after_a_descriptor_of_it_has_gone() {
+    with_every_selector(|selector| {
+        let (ours, _peer) = sockets();
+        let number = ours.as_raw_fd();
+        let duplicate = ours.try_clone().expect("a descriptor is free");
+        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.closing(ours.as_fd());
+        drop(ours);
+        // The same number and the same file, if no other thread of the tests has taken the number.
+        let again = duplicate.try_clone().expect("a descriptor is free");
+        println!("{} after {number}", again.as_raw_fd());
+        selector.register(again.as_fd(), Token(8)).expect("it is free");
+        assert_eq!(ready(selector), [(8, WRITABLE)].into());
+        selector.closing(again.as_fd());
+        drop(again);
+        // What is gone reports nothing any more, though its file has something to say.
+        (&_peer).write_all(b"a").expect("there is room");
         assert_eq!(ready(selector), BTreeMap::new());
     });
 }

@@ -11,8 +11,9 @@
 //! - Registration is edge-triggered (`EPOLLET`) and once for both directions. A stale entry can then cause one event a
 //!   change, never a loop that spins; and no system call is spent on saying what is wanted at the moment.
 //! - The 64 bits name a slot and its generation, not the number. A stale event finds no slot, and is dropped.
-//! - A descriptor that is about to be closed is not removed by `EPOLL_CTL_DEL`: the kernel does that by itself, and where
-//!   it does not, the two points above make it harmless.
+//! - A descriptor that is about to be closed is removed by `EPOLL_CTL_DEL` first, which costs a system call. Afterwards
+//!   nobody could do it: an entry is named by its number and its file together. One that was left behind would come back
+//!   when the next duplicate of that file gets the same number: it could not be registered (`EEXIST`).
 //! - `EPOLLRDHUP` is asked for. A short read says that the buffer was empty, and would hide an end of stream that had
 //!   come before it; the event says that it has. So is `EPOLLPRI`: a read stops at an urgent byte, and is short
 //!   although the buffer is not empty.
@@ -120,7 +121,9 @@ impl Selector for Epoll {
         self.control(libc::EPOLL_CTL_DEL, fd, ptr::null_mut())
     }
 
-    fn closing(&mut self, _: BorrowedFd<'_>) {}
+    fn closing(&mut self, fd: BorrowedFd<'_>) {
+        let _not_registered = self.deregister(fd);
+    }
 
     fn reports_levels(&self) -> bool {
         false

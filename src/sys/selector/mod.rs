@@ -18,7 +18,7 @@ use core::ops::{BitOr, BitOrAssign};
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::vec::Vec;
 
 use super::syscall;
@@ -53,6 +53,13 @@ pub(crate) mod interfaces {
     pub use super::poll::poll_selector;
 }
 
+/// What owns a selector's descriptor.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) type SelectorFd = OwnedFd;
+/// What owns a selector's descriptor: a queue, of which a forked child has no copy.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) type SelectorFd = super::fork::NotInherited<OwnedFd>;
+
 /// Asks the kernel which descriptors are ready.
 ///
 /// The loop has it borrowed while one of its functions runs: what uses the loop's descriptors from there gets an error.
@@ -72,8 +79,11 @@ pub trait Selector: fmt::Debug {
     /// The kernel's: `ENOENT` for what is not registered.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Forgets `fd`, which is about to be closed, where the kernel does not do so by itself. Who has closed it without
-    /// this, or without [`deregister`](Self::deregister), may find the number taken when it is somebody else's.
+    /// Stops watching `fd`, which is about to be closed. A duplicate of it may keep the file open. What is not registered
+    /// stays so.
+    ///
+    /// A descriptor that was closed without this, or without [`deregister`](Self::deregister), may block its number: the
+    /// next descriptor that gets it cannot be registered.
     fn closing(&mut self, fd: BorrowedFd<'_>);
 
     /// Whether it reports levels, and so needs [`drained`](Self::drained).

@@ -36,7 +36,8 @@ use crate::sys::syscall;
 /// A selector over `poll(2)`, which every Unix has: for a system whose own interface is at fault, and for tests.
 /// asyncio's `selectors.PollSelector`.
 ///
-/// A wait costs time for each registered descriptor, ready or not. It has no descriptor of its own: a loop over it
+/// A wait costs time for each registered descriptor, ready or not, and fails (`EINVAL`) once more are registered than
+/// `RLIMIT_NOFILE` allows to be open, which takes a limit that was lowered meanwhile. It has no descriptor of its own: a loop over it
 /// cannot be a guest that is waited for.
 ///
 /// ```

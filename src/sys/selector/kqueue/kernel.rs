@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::vec::Vec;
 
 use super::{Entry, Kernel, Logic};
-use crate::sys::selector::{Direction, Selector, Token, timespec};
+use crate::sys::selector::{Direction, Selector, SelectorFd, Token, timespec};
 use crate::sys::syscall;
 
 /// How many entries one wait fetches at the most. More wait for the next.
@@ -37,7 +37,7 @@ pub fn kqueue_selector() -> io::Result<Box<dyn Selector>> {
 }
 
 struct Kqueue {
-    queue: OwnedFd,
+    queue: SelectorFd,
     buffer: Vec<libc::kevent>,
 }
 
@@ -45,9 +45,9 @@ impl Kqueue {
     /// An empty queue, closed on exec. No child has it: a fork does not copy it.
     fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
-        let queue = unsafe { OwnedFd::from_raw_fd(syscall!(kqueue())?) };
+        let queue = SelectorFd::from(unsafe { OwnedFd::from_raw_fd(syscall!(kqueue())?) });
         // SAFETY: takes no pointer; the descriptor is open.
-        unsafe { syscall!(fcntl(queue.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC))? };
+        unsafe { syscall!(fcntl(queue.as_fd().as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC))? };
         Ok(Self { queue, buffer: Vec::with_capacity(CAPACITY) })
     }
 }
@@ -62,7 +62,7 @@ impl Kernel for Kqueue {
             // SAFETY: one list has that many changes, and the other has room for as many receipts. They and `at_once`
             // live until the call returns.
             let result = unsafe {
-                syscall!(kevent(self.queue.as_raw_fd(), list, count as _, room, count as _, &raw const at_once))
+                syscall!(kevent(self.queue.as_fd().as_raw_fd(), list, count as _, room, count as _, &raw const at_once))
             };
             match result {
                 // To make the same changes twice is to make them once.
@@ -75,7 +75,7 @@ impl Kernel for Kqueue {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         let timeout = timeout.map(timespec);
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        let (queue, events) = (self.queue.as_raw_fd(), self.buffer.as_mut_ptr());
+        let (queue, events) = (self.queue.as_fd().as_raw_fd(), self.buffer.as_mut_ptr());
         // SAFETY: there are no changes, of which null is a list. The buffer has room for CAPACITY entries, which the
         // kernel may write until the call returns; the timeout lives as long, or is null, which is for ever.
         let count = unsafe { syscall!(kevent(queue, ptr::null(), 0, events, CAPACITY as _, timeout))? } as usize;
