@@ -9,25 +9,28 @@
 //!    generation there, and is dropped.
 //! 2. One task at a time waits for a direction. A second one gets a `RuntimeError`, and the first waits on.
 
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::vec::Vec;
 
 use slab::Slab;
 
+use super::WAKER;
 use super::forked::check_process;
 use super::memory::SpareMemory;
-use super::{WAKER, running};
-use crate::coroutine::{Exception, Kind, Step};
-use crate::sys::{Direction, Event, Process, Readiness, Selector, Token, readiness_now};
-use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::coroutine::{Exception, Kind};
+use crate::sys::{Direction, Event, Process, Readiness, Selector, Token};
+use crate::task::{Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
+mod registered;
 mod watched;
+
+pub(crate) use self::registered::{Left, Registered};
 
 pub(super) struct Registry {
     scheduler: Rc<Scheduler>,
@@ -390,122 +393,5 @@ impl WaitTarget for Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "fd {}", self.fd)
-    }
-}
-
-/// Something with a descriptor, which it owns, and that descriptor's registration.
-pub(crate) struct Registered<S: AsFd> {
-    source: OnceCell<Rc<Source>>,
-    first: First,
-    inner: S,
-}
-
-/// How the first operation finds out whether a descriptor is ready.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    /// It tries: the system call says if it would have blocked.
-    Tries,
-    /// It asks before it tries: a result of the system call can be wrong.
-    Asks,
-}
-
-/// What an operation has found out about readiness, beside its result.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
-    /// There may be more.
-    More,
-    /// It has moved less than it could have: the next one would block.
-    Nothing,
-}
-
-impl<S: AsFd> Registered<S> {
-    pub(crate) const fn new(inner: S) -> Self {
-        Self { source: OnceCell::new(), first: First::Tries, inner }
-    }
-
-    /// For a descriptor that may be anything. A FIFO that nobody has opened for writing yet is read as if it had ended, and
-    /// a socket that connects has no error yet: only the selector, or `poll(2)`, knows that they are not ready.
-    pub(crate) const fn of_any_kind(inner: S) -> Self {
-        Self { source: OnceCell::new(), first: First::Asks, inner }
-    }
-
-    pub(crate) const fn get(&self) -> &S {
-        &self.inner
-    }
-
-    /// Tries an operation that does not block, if it may succeed.
-    ///
-    /// # Errors
-    ///
-    /// The operation's own; `RuntimeError` where it is the first and no loop runs.
-    #[inline(always)]
-    pub(crate) fn attempt<T>(
-        &self,
-        direction: Direction,
-        mut operation: impl FnMut(&S, &SpareMemory) -> io::Result<(T, Left)>,
-    ) -> Result<Step<Await, (), T>, Exception> {
-        let source = match self.source.get() {
-            Some(source) => source,
-            None => self.register()?,
-        };
-        if source.readiness.get().intersects(Readiness::of(direction)) {
-            if !source.registry.scheduler.spend() && source.is_used_by_a_task() {
-                return Ok(Step::Yield(Await::NextTurn));
-            }
-            if let Some(result) = source.perform(direction, || operation(&self.inner, &source.registry.spare))? {
-                return Ok(Step::Return(result));
-            }
-        }
-        let source = Awaited::new(Rc::clone(source) as Rc<_>);
-        Ok(Step::Yield(match direction {
-            Direction::Read => Await::Readable(source),
-            Direction::Write => Await::Writable(source),
-        }))
-    }
-
-    #[cold]
-    fn register(&self) -> Result<&Rc<Source>, Exception> {
-        self.register_with(&running()?.0.registry)
-    }
-
-    #[cold]
-    fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
-        let source = registry.register(self.inner.as_fd())?;
-        if self.first == First::Asks {
-            source.readiness.set(readiness_now(self.inner.as_fd()));
-        }
-        Ok(self.source.get_or_init(|| source))
-    }
-
-    /// Its registration, which is made in that loop if there is none yet.
-    pub(super) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
-        match self.source.get() {
-            Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
-            None => self.register_with(registry),
-        }
-    }
-
-    /// Stops watching it: its descriptor stays open, or becomes one of another file. From now on it counts as closed: no
-    /// operation waits.
-    pub(crate) fn deregister(&self) {
-        if let Some(source) = self.source.get() {
-            source.registry.remove(source, |selector| {
-                let _not_registered = selector.deregister(self.inner.as_fd());
-            });
-        }
-    }
-}
-
-impl<S: AsFd> Drop for Registered<S> {
-    fn drop(&mut self) {
-        if let Some(source) = self.source.take() {
-            source.registry.remove(&source, |selector| selector.closing(self.inner.as_fd()));
-        }
-    }
-}
-
-impl<S: AsFd + fmt::Debug> fmt::Debug for Registered<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
     }
 }
