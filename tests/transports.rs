@@ -19,6 +19,8 @@
 
 #[path = "transports/circles.rs"]
 mod circles;
+#[path = "transports/closing.rs"]
+mod closing;
 #[path = "transports/datagrams.rs"]
 mod datagrams;
 #[path = "transports/edges.rs"]

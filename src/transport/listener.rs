@@ -105,7 +105,8 @@ impl Listener {
         }
     }
 
-    /// Makes a connection. Whoever waits at the other end learns of a failure by the end of the connection.
+    /// Makes a connection, unless the server is closed meanwhile: by the factory, or by a selector of the user's. The peer
+    /// of a connection that is not made finds its end.
     fn serve(&self, server: &Rc<ServerCore>, socket: Socket, peer: &SockAddr) {
         let is_unix = peer.domain() == Domain::UNIX;
         let io = Registered::new(if is_unix { Io::Unix(socket) } else { Io::Socket(socket) });
@@ -116,6 +117,7 @@ impl Listener {
             Ok(protocol)
         });
         match made {
+            Ok(unused) if server.is_closed() => server.event_loop.scheduler().drop_each([unused]),
             Ok(protocol) => {
                 let (event_loop, member) = (server.event_loop.clone(), Membership::new(server));
                 Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(member));

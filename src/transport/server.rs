@@ -4,6 +4,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 use std::boxed::Box;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -40,8 +41,10 @@ pub(super) struct ServerCore {
     is_serving: Cell<bool>,
     is_closed: Cell<bool>,
     clients: RefCell<Slab<Transport>>,
-    /// Those who wait until it is closed, and its connections are over.
-    waiters: RefCell<Vec<Future<()>>>,
+    /// Those who wait until it is closed, and its connections are over, in the order of coming. A map, so that any of them
+    /// can leave at little cost however many there are.
+    waiters: RefCell<BTreeMap<u64, Future<()>>>,
+    next_waiter: Cell<u64>,
     forever: RefCell<Option<Future<()>>>,
     resident: Cell<usize>,
 }
@@ -65,6 +68,7 @@ impl Server {
             is_closed: Cell::new(false),
             clients: RefCell::default(),
             waiters: RefCell::default(),
+            next_waiter: Cell::new(0),
             forever: RefCell::default(),
             resident: Cell::new(0),
         });
@@ -106,20 +110,22 @@ impl Server {
         ServeForever { server: self.clone(), phase: Phase::Created }
     }
 
-    /// Listens no more. Connections go on: see [`close_clients`](Self::close_clients). Who waits in the backlog is
-    /// reset by the system. No effect the second time.
+    /// Stops listening. Connections go on: see [`close_clients`](Self::close_clients). The system resets the connections
+    /// that wait in the backlog. One for which the factory is making a protocol, when that closes the server, is closed
+    /// too: its protocol is dropped and never called. No effect the second time.
     pub fn close(&self) {
         let core = &self.0;
         if core.is_closed.replace(true) {
             return;
         }
         core.is_serving.set(false);
+        // Before the sockets, which keep the number of the file from being given to another one.
+        drop(core.file.take());
         core.drop_listeners();
         let forever = core.forever.borrow().clone();
         if let Some(forever) = forever {
             forever.cancel();
         }
-        drop(core.file.take());
         // It may hold a handle to this server.
         core.event_loop.scheduler().drop_each([core.factory.take()]);
         if core.is_over() {
@@ -196,13 +202,17 @@ impl ServerCore {
         Some(made)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
     /// Whether it is closed, and the last connection is over.
     fn is_over(&self) -> bool {
         self.is_closed.get() && self.clients.borrow().is_empty()
     }
 
     fn wake(&self) {
-        for waiter in self.waiters.take() {
+        for waiter in self.waiters.take().into_values() {
             // Some are cancelled.
             let _ = waiter.set_result(());
         }
@@ -213,8 +223,8 @@ impl Resident for ServerCore {
     fn loop_closed(self: Rc<Self>) {
         self.is_closed.set(true);
         self.is_serving.set(false);
-        self.drop_listeners();
         drop(self.file.take());
+        self.drop_listeners();
         drop(self.clients.take());
         self.event_loop.scheduler().drop_each([self.factory.take()]);
     }
@@ -320,7 +330,8 @@ impl Server {
 #[must_use = "nothing waits until this is delegated to"]
 pub struct WaitClosed {
     server: Server,
-    waiter: Option<Future<()>>,
+    /// With its key among the server's.
+    waiter: Option<(u64, Future<()>)>,
 }
 
 impl Coroutine for WaitClosed {
@@ -334,11 +345,13 @@ impl Coroutine for WaitClosed {
             if self.server.0.is_over() {
                 return Ok(Step::Return(()));
             }
-            let waiter = self.server.0.event_loop.create_future();
-            self.server.0.waiters.borrow_mut().push(waiter.clone());
-            self.waiter = Some(waiter);
+            let core = &self.server.0;
+            let (key, waiter) = (core.next_waiter.get(), core.event_loop.create_future());
+            core.next_waiter.set(key + 1);
+            core.waiters.borrow_mut().insert(key, waiter.clone());
+            self.waiter = Some((key, waiter));
         }
-        let waiter = self.waiter.as_mut().expect("it was set above");
+        let (_, waiter) = self.waiter.as_mut().expect("it was set above");
         yield_from!(waiter, sent).map(Step::Return)
     }
 
@@ -349,8 +362,9 @@ impl Coroutine for WaitClosed {
 
 impl Drop for WaitClosed {
     fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.server.0.waiters.borrow_mut().retain(|other| !other.is(&waiter));
+        if let Some((key, _)) = self.waiter.take() {
+            let left = self.server.0.waiters.borrow_mut().remove(&key);
+            drop(left);
         }
     }
 }
