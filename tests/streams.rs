@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | S3 | `readexactly(-1)` | the types forbid it |
 //! | S5 | an over-long line is thrown away | it stays to be read; the error's kind is the same, and says how much |
+//! | S11 | an exception is raised whatever has come | what has come can be read before: a reset loses nothing |
 //! | S14 | a pipe that cannot pause | all transports can |
 //! | S15 | a `drain` that waits returns when the connection is closed | it raises: what it has waited for was not sent |
 //! | S20 | an unclosed writer warns | dropping it closes it, as a file or a socket of the standard library |
@@ -20,8 +21,12 @@ mod connections;
 mod costs;
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "streams/draining.rs"]
+mod draining;
 #[path = "streams/reading.rs"]
 mod reading;
+#[path = "streams/resets.rs"]
+mod resets;
 #[path = "streams/servers.rs"]
 mod servers;
 #[path = "support/turns.rs"]

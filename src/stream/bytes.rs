@@ -12,7 +12,7 @@ pub(super) struct Bytes {
     memory: Vec<u8>,
     /// Up to here it is read.
     start: usize,
-    /// Up to here, from `start`, no match of `sought` begins.
+    /// Up to here, from `start`, no match of `sought` ends.
     searched: usize,
     sought: Sought,
 }
@@ -72,7 +72,8 @@ impl Bytes {
         self.searched = 0;
     }
 
-    /// The first match, or how far there is none: there, the next search for the same begins.
+    /// The first match, or how many bytes belong to none, whatever comes. The next search for the same goes on where this
+    /// one has ended.
     pub(super) fn search<S: Separators + ?Sized>(&mut self, separators: &S) -> Result<Match, usize> {
         if !self.sought.is(separators) {
             self.sought = Sought::new(separators);
@@ -82,8 +83,8 @@ impl Bytes {
         match find(bytes, separators, self.searched) {
             Some(found) => Ok(found),
             None => {
-                self.searched = self.searched.max((bytes.len() + 1).saturating_sub(self.sought.longest));
-                Err(self.searched)
+                self.searched = bytes.len();
+                Err((bytes.len() + 1).saturating_sub(self.sought.longest))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the two ends of a stream and its transport have in common, and who waits for it.
+//! What the two ends of a stream and its transport have in common.
 //!
 //! Invariants:
 //!
@@ -7,14 +7,16 @@
 //! 2. Whoever is woken looks again: nothing is handed over by waking.
 
 use core::cell::{Cell, OnceCell, RefCell};
-use core::fmt;
+use core::{fmt, ptr};
+use std::boxed::Box;
 use std::rc::Rc;
 use std::vec::Vec;
 
 use super::LIMIT;
 use super::bytes::Bytes;
+use super::others::Others;
 use crate::coroutine::{Exception, Kind};
-use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Await, Awaited, Erased, Key, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 use crate::transport::Transport;
 
 pub(super) struct Channel {
@@ -29,18 +31,16 @@ pub(super) struct Channel {
     readers: Cell<usize>,
     /// Whether something has come since somebody began to wait.
     news: Cell<bool>,
-    /// Whether a `drain` of a closing connection has let others run.
-    pub(super) has_yielded: Cell<bool>,
     /// How the connection has ended, once it has.
     end: RefCell<Option<Option<Exception>>>,
     reader: Cell<Option<Rc<dyn Erased>>>,
-    /// Who else waits, and for what. One list: both are rare, and each would be there for every connection.
-    others: RefCell<Vec<(Readied, Rc<dyn Erased>)>>,
+    /// Who else waits, if anybody does. An idle connection holds no memory for it.
+    others: RefCell<Option<Box<Others>>>,
 }
 
 /// For what a task waits.
 const DATA: Readied = Readied::First;
-const DRAINED: Readied = Readied::Second;
+pub(super) const DRAINED: Readied = Readied::Second;
 const CLOSED: Readied = Readied::Place(0);
 
 impl Channel {
@@ -54,7 +54,6 @@ impl Channel {
             reading_paused: Cell::new(false),
             readers: Cell::new(0),
             news: Cell::new(false),
-            has_yielded: Cell::new(false),
             end: RefCell::new(None),
             reader: Cell::new(None),
             others: RefCell::default(),
@@ -117,8 +116,9 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where somebody else waits.
+    /// What was set as the reader's exception: no more comes. `RuntimeError` where somebody else waits.
     pub(super) fn wait_for_data(self: &Rc<Self>, operation: &str) -> Result<Await, Exception> {
+        self.check()?;
         if let Some(task) = self.reader.take() {
             self.reader.set(Some(task));
             let text = "() called while another coroutine is already waiting for incoming data";
@@ -133,12 +133,6 @@ impl Channel {
         self.bytes.borrow_mut().about_to_wait();
         self.news.set(false);
         Ok(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>)))
-    }
-
-    /// Whether there is nothing to read, but there may be.
-    #[inline]
-    pub(super) fn has_nothing_yet(&self) -> bool {
-        !self.has_ended.get() && self.bytes.borrow().is_empty()
     }
 
     /// Reads so many bytes, or all there are.
@@ -244,20 +238,38 @@ impl Channel {
     }
 
     fn wake_others(&self, what: Readied) {
-        while let Some(task) = self.take_other(|of, _| of == what) {
+        for task in self.with_others(|others| others.take_all(what)).into_iter().flatten() {
             task.wake();
         }
     }
 
-    fn take_other(&self, is_it: impl Fn(Readied, &Rc<dyn Erased>) -> bool) -> Option<Rc<dyn Erased>> {
+    /// Whether a `drain` of the task that runs has let others run, while the connection is being closed. Each task has a
+    /// mark of its own: one that drains again and again takes nobody else's.
+    pub(super) fn take_yielded(&self) -> bool {
+        let task = self.running_task();
+        self.with_others(|others| others.yielded.remove(&task)).unwrap_or(false)
+    }
+
+    /// Remembers that the task that runs lets others run.
+    pub(super) fn set_yielded(&self) {
+        let task = self.running_task();
+        self.others.borrow_mut().get_or_insert_default().yielded.insert(task);
+    }
+
+    /// Null where none runs: all who drive a drain by hand are the same one.
+    fn running_task(&self) -> *const () {
+        let running = self.transport.get().and_then(Transport::running_task);
+        running.map_or(ptr::null(), |task| Rc::as_ptr(&task).cast())
+    }
+
+    /// `None` where nobody waits. Gives back the memory when nobody does any more.
+    fn with_others<R>(&self, function: impl FnOnce(&mut Others) -> R) -> Option<R> {
         let mut others = self.others.borrow_mut();
-        let place = others.iter().position(|(of, task)| is_it(*of, task))?;
-        let (_, task) = others.remove(place);
-        if others.is_empty() {
-            // An idle connection holds no memory for it.
-            *others = Vec::new();
+        let result = function(others.as_mut()?);
+        if others.as_ref().is_some_and(|others| others.is_empty()) {
+            *others = None;
         }
-        Some(task)
+        Some(result)
     }
 
     pub(super) fn wait_until_drained(self: &Rc<Self>) -> Await {
@@ -294,7 +306,9 @@ impl WaitTarget for Channel {
                     return Err(Exception::message(Kind::RuntimeError, text));
                 }
             },
-            DRAINED | CLOSED | Readied::Place(_) => self.others.borrow_mut().push((what, task)),
+            DRAINED | CLOSED | Readied::Place(_) => {
+                self.others.borrow_mut().get_or_insert_default().list(what).push(|_| task);
+            }
         }
         Ok(())
     }
@@ -317,7 +331,9 @@ impl WaitTarget for Channel {
                     None
                 }
             },
-            DRAINED | CLOSED | Readied::Place(_) => self.take_other(|of, run| of == what && is_it(run)),
+            DRAINED | CLOSED | Readied::Place(_) => {
+                self.with_others(|others| others.list(what).take(Key::Task(task))).flatten()
+            }
         };
         taken.map(|run| run as Rc<_>)
     }

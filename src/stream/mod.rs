@@ -15,7 +15,8 @@
 //! |---|---|
 //! | `bytes.rs`    | what has come and is not read yet |
 //! | `separators.rs` | [`Separators`], and how they are found |
-//! | `channel.rs`  | what the two ends and the transport have in common; who waits |
+//! | `channel.rs`  | what the two ends and the transport have in common |
+//! | `others.rs`   | who waits until it is drained or closed |
 //! | `reader.rs`   | [`StreamReader`] |
 //! | `reading.rs`  | its operations |
 //! | `writer.rs`   | [`StreamWriter`] |
@@ -29,6 +30,7 @@ mod bytes;
 mod channel;
 mod error;
 mod open;
+mod others;
 mod protocol;
 mod reader;
 mod reading;

@@ -37,8 +37,10 @@ use crate::scope::Progress;
 /// ```
 pub struct StreamReader(pub(super) Input);
 
-/// Reading. Where an exception was [set](Self::set_exception), or the connection was lost by an error, all of these raise
-/// that, whatever has come before.
+/// Reading. If the connection is lost by an error, such as a reset, or an exception is [set](Self::set_exception), what has
+/// come before can still be read. An operation raises the error once it needs more than that, and takes nothing then: the
+/// rest of a line, for example, is there for [`read`](Self::read), which raises the error when nothing is left. asyncio
+/// raises it at once and loses what has come.
 impl StreamReader {
     /// Reads what has come, up to `size` bytes; waits where nothing has. Empty at the end of the stream, and where `size`
     /// is 0. asyncio's `read(n)`.
@@ -47,8 +49,8 @@ impl StreamReader {
         Read { channel: self.0.clone(), size }
     }
 
-    /// Reads all up to the end of the stream, whatever the limit. What has come before a cancel stays to be read.
-    /// asyncio's `read()`.
+    /// Reads all up to the end of the stream, whatever the limit. What has come before a cancel, or before an error that has
+    /// ended the connection, stays to be read. asyncio's `read()`.
     #[inline]
     pub fn read_to_end(&self) -> ReadToEnd {
         ReadToEnd { channel: self.0.clone() }
@@ -137,7 +139,7 @@ impl StreamReader {
         self.0.end();
     }
 
-    /// Who waits is woken and raises this, and so does every later read.
+    /// The connection is lost by this error: whoever waits is woken. Reads raise it once they need more than has come.
     pub fn set_exception(&self, raised: Exception) {
         self.0.fail(raised);
     }

@@ -51,7 +51,7 @@ impl Read {
         if self.size == 0 {
             return Ok(Step::Return(Vec::new()));
         }
-        if self.channel.has_nothing_yet() {
+        if self.channel.bytes.borrow().is_empty() && !self.channel.has_ended.get() {
             return self.channel.wait_for_data("read").map(Step::Yield);
         }
         Ok(Step::Return(self.channel.take(self.size)))
@@ -147,7 +147,9 @@ macro_rules! operation {
             #[inline]
             fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
                 sent?;
-                self.channel.check()?;
+                if self.channel.bytes.borrow().is_empty() {
+                    self.channel.check()?;
+                }
                 self.attempt()
             }
 

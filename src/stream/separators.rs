@@ -3,6 +3,7 @@
 use core::ops::Range;
 use std::vec::Vec;
 
+use memchr::{memchr, memmem};
 use smallvec::SmallVec;
 
 /// One separator, or several of which each will do: what [`StreamReader::read_until`](super::StreamReader::read_until)
@@ -73,12 +74,33 @@ pub(super) fn each<S: Separators + ?Sized>(separators: &S) -> impl Iterator<Item
 /// Where a separator stands.
 pub(super) type Match = Range<usize>;
 
-/// The match that ends first, and the shortest of those; only those that begin at `from` or behind it.
-pub(super) fn find<S: Separators + ?Sized>(bytes: &[u8], separators: &S, from: usize) -> Option<Match> {
+/// The match that ends first, and the shortest of those; only those that end behind the first `searched` bytes.
+///
+/// One separator is searched for in all of the bytes at once. Of several, one that is rare must not be searched for far
+/// behind a match of another, again for each piece: so the bytes are looked at in windows, each twice as long as the one
+/// before.
+pub(super) fn find<S: Separators + ?Sized>(bytes: &[u8], separators: &S, mut searched: usize) -> Option<Match> {
+    let mut window = if separators.separator(1).is_some() { FIRST_WINDOW } else { bytes.len() };
+    while searched < bytes.len() {
+        let end = bytes.len().min(searched.saturating_add(window));
+        if let Some(found) = find_in_window(&bytes[..end], separators, searched) {
+            return Some(found);
+        }
+        searched = end;
+        window *= 2;
+    }
+    None
+}
+
+const FIRST_WINDOW: usize = 256;
+
+fn find_in_window<S: Separators + ?Sized>(bytes: &[u8], separators: &S, searched: usize) -> Option<Match> {
     let mut first: Option<Match> = None;
     for separator in each(separators) {
         // What would end later is of no interest.
         let end = first.as_ref().map_or(bytes.len(), |first| first.end);
+        // No separator is searched for twice in the same place, however long the others are.
+        let from = (searched + 1).saturating_sub(separator.len());
         if let Some(start) = position(&bytes[..end], separator, from) {
             let found = start..start + separator.len();
             if first.as_ref().is_none_or(|first| (found.end, found.len()) < (first.end, first.len())) {
@@ -89,15 +111,14 @@ pub(super) fn find<S: Separators + ?Sized>(bytes: &[u8], separators: &S, from: u
     first
 }
 
-fn position(bytes: &[u8], separator: &[u8], mut from: usize) -> Option<usize> {
-    let (&first, rest) = separator.split_first()?;
-    loop {
-        let start = from + bytes.get(from..)?.iter().position(|&byte| byte == first)?;
-        if bytes[start + 1..].starts_with(rest) {
-            return Some(start);
-        }
-        from = start + 1;
-    }
+#[inline]
+fn position(bytes: &[u8], separator: &[u8], from: usize) -> Option<usize> {
+    let bytes = bytes.get(from..)?;
+    let found = match separator {
+        [byte] => memchr(*byte, bytes),
+        several => memmem::find(bytes, several),
+    };
+    found.map(|start| from + start)
 }
 
 /// What a search was for, so that it can go on.

@@ -151,12 +151,13 @@ impl Coroutine for Drain {
         // The loop's memory, in which small writes are gathered, is not to be held by many connections at once.
         let must_drain = self.channel.must_drain();
         if self.transport.is_closing() {
-            // A program that writes and drains in a loop is to learn that it is over.
-            let has_yielded = self.channel.has_yielded.replace(false);
+            // The end of the connection is found while others run: without that, a program that writes and drains in a
+            // loop would never learn of it.
+            let has_yielded = self.channel.take_yielded();
             sent?;
             self.channel.check()?;
             if !has_yielded {
-                self.channel.has_yielded.set(true);
+                self.channel.set_yielded();
                 return Ok(Step::Yield(Await::NextTurn));
             }
             if self.channel.how_ended().is_some() {

@@ -69,3 +69,4 @@ pub(crate) use self::schedule::{Circle, Run, Scheduler};
 pub(crate) use self::special::spawn_with;
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
+pub(crate) use self::waiters::{Key, WaiterList};

@@ -12,7 +12,7 @@ use core::cell::Cell;
 use std::boxed::Box;
 use std::rc::Rc;
 
-use super::waiters::{Key, WaiterList};
+use super::waiters::{Key, Keyed, WaiterList};
 use super::{CallbackId, CallbackResult, Erased, Eventual, Future, Notice, Run, Scheduler, callback_in};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind};
@@ -88,7 +88,7 @@ enum Waiters<T> {
     /// Also where the outcome was, when that was moved out, and while it is cloned.
     None,
     Task(Rc<dyn Run>),
-    Several(Box<WaiterList<T>>),
+    Several(Box<WaiterList<Waiter<T>>>),
 }
 
 pub(super) enum Waiter<T> {
@@ -113,8 +113,8 @@ impl<T> Waiter<T> {
     }
 }
 
-impl<T> Waiter<T> {
-    pub(super) fn key(&self) -> Key {
+impl<T> Keyed for Waiter<T> {
+    fn key(&self) -> Key {
         match self {
             Self::Task(run) => Key::Task(Rc::as_ptr(run).cast()),
             Self::Callback(id, _) | Self::Notice(id, _) | Self::InContext(id, _) => Key::Callback(*id),
@@ -364,7 +364,7 @@ impl<T: 'static> Shared<'_, T> {
     fn push(self, others: Content<T>, waiter: impl FnOnce(CallbackId) -> Waiter<T>) -> CallbackId {
         let mut list = match others {
             Content::Waiters(Waiters::Several(list)) => list,
-            Content::Waiters(Waiters::Task(task)) => Box::new(WaiterList::new(Some(task))),
+            Content::Waiters(Waiters::Task(task)) => Box::new(WaiterList::new(Some(Waiter::Task(task)))),
             Content::Waiters(Waiters::None) | Content::Outcome(_) => Box::new(WaiterList::new(None)),
         };
         let id = list.push(waiter);

@@ -1,6 +1,6 @@
-//! Who waits for one future, where that is more than one task: a list, in the order of coming.
+//! Those who wait for one future or for one stream, where they are many: a list, in the order of coming.
 //!
-//! Whoever waits may be taken out again, and a future that very many wait for may lose all of them one by one, from
+//! Whoever waits may be taken out again, and an object that very many wait for may lose all of them one by one, from
 //! either end or from anywhere. To search a list each time, and to close the gap, would take time in the square of their
 //! number. So a long list from which something is taken gets an index, made then and not before, and a gap stays open
 //! until half of the list are gaps. Short lists, and those that are only ever woken, know nothing of that.
@@ -11,15 +11,14 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::shared::Waiter;
-use super::{CallbackId, Run};
+use super::{CallbackId, Erased};
 
 /// Up to this many are searched one after the other.
 const SHORT: usize = 32;
 
-pub(super) struct WaiterList<T> {
+pub(crate) struct WaiterList<W> {
     /// Gaps are only where there is an index.
-    places: SmallVec<[Option<Waiter<T>>; 2]>,
+    places: SmallVec<[Option<W>; 2]>,
     index: Option<Box<Index>>,
     /// The list stays while the future is pending, and with it this.
     next_id: u32,
@@ -28,22 +27,33 @@ pub(super) struct WaiterList<T> {
 /// Where each stands in a long list.
 type Index = HashMap<Key, usize>;
 
-/// What tells one who waits from all others of the same future.
+/// What tells one who waits from all others in the same list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(crate) enum Key {
     /// A task, by its address: it waits for one thing at a time.
     Task(*const ()),
     Callback(CallbackId),
 }
 
-impl<T> WaiterList<T> {
+/// Whoever can wait in a list.
+pub(crate) trait Keyed {
+    fn key(&self) -> Key;
+}
+
+impl Keyed for Rc<dyn Erased> {
+    fn key(&self) -> Key {
+        Key::Task(Self::as_ptr(self).cast())
+    }
+}
+
+impl<W: Keyed> WaiterList<W> {
     /// A list of one, if there is one.
-    pub(super) fn new(first: Option<Rc<dyn Run>>) -> Self {
-        Self { places: first.map(|task| Some(Waiter::Task(task))).into_iter().collect(), index: None, next_id: 0 }
+    pub(crate) fn new(first: Option<W>) -> Self {
+        Self { places: first.map(Some).into_iter().collect(), index: None, next_id: 0 }
     }
 
     /// Adds one, which may know its id if it is a callback.
-    pub(super) fn push(&mut self, waiter: impl FnOnce(CallbackId) -> Waiter<T>) -> CallbackId {
+    pub(crate) fn push(&mut self, waiter: impl FnOnce(CallbackId) -> W) -> CallbackId {
         let id = CallbackId::new(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let waiter = waiter(id);
@@ -55,7 +65,7 @@ impl<T> WaiterList<T> {
     }
 
     /// Takes one out.
-    pub(super) fn take(&mut self, key: Key) -> Option<Waiter<T>> {
+    pub(crate) fn take(&mut self, key: Key) -> Option<W> {
         if self.index.is_none() && self.places.len() <= SHORT {
             let place = self.occupied().find(|(_, waiter)| waiter.key() == key)?.0;
             return self.places.remove(place);
@@ -69,6 +79,14 @@ impl<T> WaiterList<T> {
             self.close_gaps();
         }
         taken
+    }
+
+    #[cfg_attr(not(feature = "stream"), expect(dead_code, reason = "for streams"))]
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.index {
+            Some(index) => index.is_empty(),
+            None => self.places.is_empty(),
+        }
     }
 
     /// Closes all gaps. What is left may be short enough to do without an index.
@@ -85,14 +103,14 @@ impl<T> WaiterList<T> {
         self.index = Some(Box::new(index));
     }
 
-    fn occupied(&self) -> impl Iterator<Item = (usize, &Waiter<T>)> {
+    fn occupied(&self) -> impl Iterator<Item = (usize, &W)> {
         self.places.iter().enumerate().filter_map(|(place, waiter)| Some((place, waiter.as_ref()?)))
     }
 }
 
-impl<T> IntoIterator for WaiterList<T> {
-    type Item = Waiter<T>;
-    type IntoIter = core::iter::Flatten<smallvec::IntoIter<[Option<Waiter<T>>; 2]>>;
+impl<W> IntoIterator for WaiterList<W> {
+    type Item = W;
+    type IntoIter = core::iter::Flatten<smallvec::IntoIter<[Option<W>; 2]>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.places.into_iter().flatten()

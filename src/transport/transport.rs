@@ -15,7 +15,7 @@ use super::protocol::StreamProtocol;
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
-use crate::task::Scheduler;
+use crate::task::{Erased, Scheduler};
 
 /// A connection, or an end of a pipe, to which a protocol belongs. asyncio's `Transport`.
 ///
@@ -216,6 +216,11 @@ impl Transport {
     #[inline]
     pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
         Rc::ptr_eq(self.0.event_loop.scheduler(), scheduler)
+    }
+
+    /// The task of its loop that runs now.
+    pub(crate) fn running_task(&self) -> Option<Rc<dyn Erased>> {
+        self.0.event_loop.scheduler().current()
     }
 
     fn ask(&self, question: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>) -> io::Result<SockAddr> {

@@ -94,21 +94,63 @@ fn the_second_who_waits_is_refused_and_the_first_is_served() {
     assert_eq!(world.settled(), ["first got [1]", "first"]);
 }
 
-// S11
+// S11: asyncio raises at once, and loses what has come.
 #[test]
-fn an_exception_wakes_who_waits_and_stays_whatever_has_come() {
+fn an_exception_is_raised_once_an_operation_needs_more_than_has_come() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("waits", reader.read_line());
     assert_eq!(world.settled(), NOTHING);
-    reader.feed_data(b"a line\n").expect("it is open");
+    reader.feed_data(b"a\nb;cde").expect("it is open");
     reader.set_exception(Exception::message(Kind::ValueError, "no"));
-    assert_eq!(world.settled(), ["waits raised no"]);
-    world.spawn_showing("read", reader.read(0));
+    assert_eq!(world.settled(), ["waits got [97, 10]", "waits"]);
+    world.spawn_showing("until", reader.read_until(";"));
     world.spawn_showing("exactly", reader.read_exactly(1));
-    world.spawn_showing("until", reader.read_until("\n"));
-    let each = ["read", "exactly", "until"].map(|name| format!("{name} raised no"));
+    world.spawn_showing("none", reader.read_exactly(0));
+    assert_eq!(world.settled(), ["until got [98, 59]", "until", "exactly got [99]", "exactly", "none got []", "none"]);
+    // What cannot be given takes nothing.
+    world.spawn_showing("line", reader.read_line());
+    world.spawn_showing("until", reader.read_until(";"));
+    world.spawn_showing("exactly", reader.read_exactly(3));
+    world.spawn_showing("end", reader.read_to_end());
+    let each = ["line", "until", "exactly", "end"].map(|name| format!("{name} raised no"));
     assert_eq!(world.settled(), each);
+    world.spawn_showing("read", reader.read(9));
+    assert_eq!(world.settled(), ["read got [100, 101]", "read"]);
+    for _ in 0..2 {
+        world.spawn_showing("read", reader.read(9));
+        world.spawn_showing("none", reader.read(0));
+        world.spawn_showing("line", reader.read_line());
+        assert_eq!(world.settled(), ["read", "none", "line"].map(|name| format!("{name} raised no")));
+    }
     assert_eq!(reader.exception().map(|raised| raised.kind()), Some(Kind::ValueError));
+}
+
+// S11
+#[test]
+fn an_exception_wakes_who_waits_for_more_than_has_come() {
+    let (world, reader) = (World::new(), StreamReader::new());
+    world.spawn_showing("line", reader.read_line());
+    reader.feed_data(b"half a line").expect("it is open");
+    assert_eq!(world.settled(), NOTHING);
+    reader.set_exception(Exception::message(Kind::ValueError, "no"));
+    assert_eq!(world.settled(), ["line raised no"]);
+    assert_eq!(world.event_loop.run_until_complete(reader.read(99)).expect("it has come"), b"half a line");
+}
+
+// S11: where the stream has ended as well, no more than its end is asked for.
+#[test]
+fn after_the_end_all_that_has_come_is_read_before_an_exception() {
+    let (world, reader) = (World::new(), StreamReader::new());
+    reader.feed_data(b"one\ntwo").expect("it is open");
+    reader.feed_eof();
+    reader.set_exception(Exception::message(Kind::ValueError, "no"));
+    world.spawn_showing("one", reader.read_line());
+    world.spawn_showing("two", reader.read_line());
+    world.spawn_showing("end", reader.read_line());
+    assert_eq!(
+        world.settled(),
+        ["one got [111, 110, 101, 10]", "one", "two got [116, 119, 111]", "two", "end raised no"]
+    );
 }
 
 // S12

@@ -110,6 +110,42 @@ fn of_several_the_one_that_ends_first_counts() {
     assert_eq!(world.settled(), ["read got [97, 97, 98]", "read"]);
 }
 
+// S8: wherever it stands, and whichever of them it is.
+#[test]
+fn of_several_each_is_found_at_every_place_of_long_data() {
+    let separators: [&[u8]; 3] = [b"\r\n", b";", b"--boundary--"];
+    for separator in separators {
+        for start in (0..1100).chain([65_535, 65_536, 100_000]) {
+            let mut data = vec![b'-'; start];
+            data.extend(separator);
+            data.extend(b"\n;\r\n--boundary--");
+            let reader = holding(&data);
+            reader.set_limit(200_000).expect("it is more than 0");
+            let piece = until(&reader, separators).expect("it is there");
+            let end = start + separator.len();
+            assert_eq!(piece.len(), end, "{separator:?} at {start}");
+        }
+    }
+}
+
+// S8: of what is rare, the whole of what has come is not searched for again for each piece.
+#[test]
+fn many_short_pieces_are_read_although_another_separator_is_never_found() {
+    let reader = StreamReader::new();
+    reader.feed_data(&b"a\n".repeat(200_000)).expect("it is open");
+    let world = World::new();
+    let either: [&[u8]; 2] = [b"\r\n", b"\n"];
+    let mut left = 200_000;
+    let reading = innermost::from_fn(move |mut sent: Result<(), Exception>| {
+        while left > 0 {
+            assert_eq!(innermost::yield_from!(reader.read_until(either), sent)?, b"a\n");
+            left -= 1;
+        }
+        Ok(innermost::Step::<innermost::Await, (), ()>::Return(()))
+    });
+    world.event_loop.run_until_complete(reading).expect("they are there");
+}
+
 // S9
 #[test]
 fn no_separator_is_an_error_and_so_is_an_end_before_one() {
