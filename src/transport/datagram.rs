@@ -23,10 +23,12 @@ use super::flow::Flow;
 use super::open::Close;
 use super::protocol::DatagramProtocol;
 use super::slot::Slot;
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::Exception;
 use crate::event_loop::{Left, LoopHandle, Registered, Resident};
 use crate::sys::Direction;
 use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
+
+mod sending;
 
 /// An endpoint that sends and receives datagrams. asyncio's `DatagramTransport`.
 ///
@@ -110,78 +112,6 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         endpoint.resident.set(event_loop.add_resident(Rc::clone(&endpoint) as Rc<_>));
         event_loop.scheduler().push(Rc::clone(&endpoint) as Rc<_>);
         Self(endpoint)
-    }
-
-    /// Sends a datagram, to `to` or to the only peer; never waits. What the kernel does not take is queued. An error of
-    /// the system's goes to the protocol's `error_received`: if that is what sends, when it has returned. asyncio's
-    /// `sendto`.
-    ///
-    /// Once the endpoint is closed, what is sent is thrown away.
-    ///
-    /// # Errors
-    ///
-    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one, or where `to` is
-    /// the address of a Unix socket that has none.
-    pub fn send_to(&self, data: &[u8], to: Option<A>) -> Result<(), Exception> {
-        let to = match (&self.0.peer, to) {
-            (None, None) => {
-                let text = "the endpoint has no peer: an address to send to is needed";
-                return Err(Exception::message(Kind::ValueError, text));
-            }
-            (Some(peer), Some(to)) if !peer.is(&to) => {
-                let text = std::format!("Invalid address: must be None or {peer:?}");
-                return Err(Exception::message(Kind::ValueError, text));
-            }
-            (None, Some(to)) if !to.is_somewhere() => {
-                let text = "the receiver has no address: nobody can send to it who is not its peer";
-                return Err(Exception::message(Kind::ValueError, text));
-            }
-            (Some(_), _) => None,
-            (None, to) => to,
-        };
-        if self.0.stage.get() >= Stage::Lost {
-            return Ok(());
-        }
-        let is_first = self.0.queue.borrow().datagrams.is_empty();
-        if is_first && self.try_send(data, to.as_ref()) {
-            return Ok(());
-        }
-        let mut queue = self.0.queue.borrow_mut();
-        queue.datagrams.push_back((data.into(), to));
-        queue.size += data.len() + HEADER;
-        let size = queue.size;
-        drop(queue);
-        if self.0.flow.grown(size) {
-            self.tell_flow();
-        }
-        Ok(())
-    }
-
-    /// `false` where there is no room: what is queued will be sent when there is.
-    fn try_send(&self, data: &[u8], to: Option<&A>) -> bool {
-        let Some(socket) = self.socket() else { return true };
-        let send = |socket: &A::Socket| {
-            let sent = match to {
-                Some(to) => A::send_to(socket, data, to)?,
-                None => A::send(socket, data)?,
-            };
-            Ok((sent, Left::More))
-        };
-        match socket.try_now(Direction::Write, send) {
-            Ok(Some(_)) => true,
-            Ok(None) => {
-                self.watch(Direction::Write);
-                false
-            }
-            Err(error) if A::lacks_room(&error) => {
-                self.try_later();
-                false
-            }
-            Err(error) => {
-                self.failed(error);
-                true
-            }
-        }
     }
 
     /// Closes the endpoint: nothing more is received, what is queued is sent, then `connection_lost` is called.
@@ -281,58 +211,6 @@ impl<A: DatagramAddress> DatagramTransport<A> {
             }
         }
         self.watch(Direction::Read);
-    }
-
-    fn send_queued(&self) {
-        let mut has_room = true;
-        for _ in 0..SHARE {
-            if self.0.stage.get() >= Stage::Lost {
-                return;
-            }
-            let first = self.0.queue.borrow_mut().datagrams.pop_front();
-            let Some((data, to)) = first else { break };
-            has_room = self.try_send(&data, to.as_ref());
-            if !has_room {
-                self.0.queue.borrow_mut().datagrams.push_front((data, to));
-                break;
-            }
-            let mut queue = self.0.queue.borrow_mut();
-            queue.pause = FIRST_PAUSE;
-            queue.size = queue.size.saturating_sub(data.len() + HEADER);
-        }
-        if self.0.flow.shrunk(self.write_buffer_size()) {
-            // It may send more.
-            self.tell_flow();
-        }
-        let has_more = !self.0.queue.borrow().datagrams.is_empty();
-        if has_more {
-            if has_room {
-                self.watch(Direction::Write);
-            }
-        } else if self.0.stage.get() == Stage::Closing {
-            self.end(None);
-        }
-    }
-
-    /// Sends what is queued after a while.
-    #[cold]
-    fn try_later(&self) {
-        let mut queue = self.0.queue.borrow_mut();
-        if core::mem::replace(&mut queue.is_pausing, true) {
-            return;
-        }
-        let pause = queue.pause;
-        queue.pause = (pause * 2).min(LONGEST_PAUSE);
-        drop(queue);
-        let endpoint = Rc::downgrade(&self.0);
-        let send = move || {
-            if let Some(endpoint) = endpoint.upgrade() {
-                endpoint.queue.borrow_mut().is_pausing = false;
-                Self(endpoint).send_queued();
-            }
-        };
-        // Where the loop is closed, nobody sends any more.
-        let _ = self.0.event_loop.call_later(pause, send);
     }
 
     fn watch(&self, direction: Direction) {

@@ -60,6 +60,9 @@ pub trait Family: Clone + fmt::Debug + 'static {
 
     /// Whether `send_to` has failed with this for want of room, and the system does not tell when there is some.
     fn lacks_room(error: &io::Error) -> bool;
+
+    /// Whether sending may have failed with this because of what has come before: another try may succeed.
+    fn may_be_stale(error: &io::Error) -> bool;
 }
 
 impl Family for net::SocketAddr {
@@ -109,6 +112,12 @@ impl Family for net::SocketAddr {
     #[inline]
     fn lacks_room(_: &io::Error) -> bool {
         false
+    }
+
+    #[inline]
+    fn may_be_stale(_: &io::Error) -> bool {
+        // Whatever a router may answer, a datagram that is too long for it among that.
+        true
     }
 }
 
@@ -171,5 +180,10 @@ impl Family for unix::SocketAddr {
 
     fn lacks_room(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::ResourceBusy
+    }
+
+    fn may_be_stale(error: &io::Error) -> bool {
+        // A peer has taken another one for its peer. That a peer is gone is an error of the datagram itself.
+        error.kind() == io::ErrorKind::ConnectionReset
     }
 }

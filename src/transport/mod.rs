@@ -20,7 +20,7 @@
 //! | `socket_file.rs`  | the file of a Unix socket |
 //! | `endpoint.rs`     | `create_datagram_endpoint` |
 //! | `unix_endpoint.rs` | `create_unix_datagram_endpoint` |
-//! | `datagram.rs`     | [`DatagramTransport`] |
+//! | `datagram.rs`, `datagram/sending.rs` | [`DatagramTransport`] |
 //! | `family.rs`       | [`DatagramAddress`]: UDP or Unix |
 //!
 //! Sources: `Lib/asyncio/{selector_events,base_events,unix_events,transports}.py` of CPython 3.13, for behaviour and

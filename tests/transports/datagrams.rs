@@ -117,6 +117,98 @@ fn that_nobody_listens_at_the_peer_is_an_error_and_the_endpoint_goes_on() {
     assert_eq!(taken(&events), ["data now"]);
 }
 
+/// An endpoint whose last datagram has found nobody, which it has not been told yet, and the peer that is there by now.
+fn after_a_refusal(event_loop: &EventLoop, protocol: Recorder) -> (DatagramTransport, UdpSocket) {
+    let (transport, far) = connected(event_loop, protocol);
+    let peer = far.local_addr().expect("it is bound");
+    drop(far);
+    transport.send_to(b"anybody?", None).expect("there is a peer");
+    let far = UdpSocket::bind(peer).expect("the port is free");
+    far.set_nonblocking(true).expect("it is open");
+    (transport, far)
+}
+
+fn received(far: &UdpSocket) -> Vec<String> {
+    let mut room = [0; 100];
+    let datagrams = std::iter::from_fn(|| far.recv(&mut room).ok().map(|count| room[..count].to_vec()));
+    datagrams.map(|data| String::from_utf8(data).expect("it was sent so")).collect()
+}
+
+// X16: asyncio loses the second datagram.
+#[test]
+fn an_error_of_an_earlier_datagram_is_told_and_the_next_one_is_sent() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = after_a_refusal(&event_loop, Recorder::new(&events));
+    transport.send_to(b"one", None).expect("there is a peer");
+    transport.send_to(b"two", None).expect("there is a peer");
+    run_turns(&event_loop, 3);
+    assert_eq!(taken(&events), ["made", "error ConnectionRefused"]);
+    assert_eq!(received(&far), ["one", "two"]);
+}
+
+// X16
+#[test]
+fn what_is_sent_when_an_error_is_told_does_not_overtake_the_datagram_that_met_it() {
+    let (event_loop, events) = new_loop();
+    let mut protocol = Recorder::new(&events);
+    protocol.reaction = |transport, event| {
+        if event.starts_with("error") {
+            transport.send_to(b"then", None).expect("there is a peer");
+        }
+    };
+    let (transport, far) = after_a_refusal(&event_loop, protocol);
+    transport.send_to(b"first", None).expect("there is a peer");
+    transport.send_to(b"last", None).expect("there is a peer");
+    run_turns(&event_loop, 3);
+    assert_eq!(taken(&events), ["made", "error ConnectionRefused"]);
+    assert_eq!(received(&far), ["first", "then", "last"]);
+}
+
+// X16
+#[test]
+fn an_earlier_error_and_one_of_a_datagram_are_both_told_once() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = after_a_refusal(&event_loop, Recorder::new(&events));
+    // Its length is looked at before the network's answer is.
+    transport.send_to(&[0; 100_000], None).expect("there is a peer");
+    transport.send_to(b"short", None).expect("there is a peer");
+    run_turns(&event_loop, 3);
+    let events = taken(&events);
+    assert!(events.len() == 3 && events[1].starts_with("error "), "{events:?}");
+    assert_eq!((&*events[0], &*events[2]), ("made", "error ConnectionRefused"));
+    assert_eq!(received(&far), ["short"]);
+}
+
+// X16: as long as nobody is there, each datagram finds the answer to the one before.
+#[test]
+fn each_datagram_to_a_peer_that_is_gone_is_refused_once() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = connected(&event_loop, Recorder::new(&events));
+    drop(far);
+    for _ in 0..5 {
+        transport.send_to(b"anybody?", None).expect("there is a peer");
+    }
+    wait_for(&event_loop, &events, 6);
+    run_turns(&event_loop, 3);
+    assert_eq!(taken(&events)[1..], ["error ConnectionRefused"; 5]);
+}
+
+// X16
+#[test]
+fn an_endpoint_may_be_closed_when_an_error_is_told() {
+    let (event_loop, events) = new_loop();
+    let mut protocol = Recorder::new(&events);
+    protocol.reaction = |transport, event| {
+        if event.starts_with("error") {
+            transport.abort();
+        }
+    };
+    let (transport, _far) = after_a_refusal(&event_loop, protocol);
+    transport.send_to(b"one", None).expect("there is a peer");
+    wait_for(&event_loop, &events, 3);
+    assert_eq!(taken(&events), ["made", "error ConnectionRefused", "lost None"]);
+}
+
 // X16
 #[test]
 fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returned() {

@@ -1,0 +1,189 @@
+//! How an endpoint sends.
+
+use std::io;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use super::{DatagramTransport, FIRST_PAUSE, HEADER, LONGEST_PAUSE, SHARE, Stage};
+use crate::coroutine::{Exception, Kind};
+use crate::event_loop::Left;
+use crate::sys::Direction;
+use crate::transport::family::DatagramAddress;
+
+/// How often a datagram is tried whose socket has an error: once for one that was there before, once for one that has
+/// come meanwhile, and once for its own.
+const TRIES: usize = 3;
+
+/// What came of a try to send.
+struct Tried {
+    has_room: bool,
+    errors: Vec<io::Error>,
+}
+
+impl Tried {
+    const NO_ROOM: Self = Self { has_room: false, errors: Vec::new() };
+}
+
+impl<A: DatagramAddress> DatagramTransport<A> {
+    /// Sends a datagram, to `to` or to the only peer; never waits. What the kernel does not take is queued. An error of
+    /// the system's goes to the protocol's `error_received`: if that is what sends, when it has returned. asyncio's
+    /// `sendto`.
+    ///
+    /// An error that an earlier datagram has met, and that the system reports only now, goes to `error_received` too, and
+    /// this datagram is sent all the same. asyncio loses it.
+    ///
+    /// Once the endpoint is closed, what is sent is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one, or where `to` is
+    /// the address of a Unix socket that has none.
+    pub fn send_to(&self, data: &[u8], to: Option<A>) -> Result<(), Exception> {
+        let to = match (&self.0.peer, to) {
+            (None, None) => {
+                let text = "the endpoint has no peer: an address to send to is needed";
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (Some(peer), Some(to)) if !peer.is(&to) => {
+                let text = std::format!("Invalid address: must be None or {peer:?}");
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (None, Some(to)) if !to.is_somewhere() => {
+                let text = "the receiver has no address: nobody can send to it who is not its peer";
+                return Err(Exception::message(Kind::ValueError, text));
+            }
+            (Some(_), _) => None,
+            (None, to) => to,
+        };
+        if self.0.stage.get() >= Stage::Lost {
+            return Ok(());
+        }
+        let is_first = self.0.queue.borrow().datagrams.is_empty();
+        let tried = if is_first { self.try_send(data, to.as_ref()) } else { Tried::NO_ROOM };
+        if !tried.has_room {
+            let mut queue = self.0.queue.borrow_mut();
+            queue.datagrams.push_back((data.into(), to));
+            queue.size += data.len() + HEADER;
+            let size = queue.size;
+            drop(queue);
+            if self.0.flow.grown(size) {
+                self.tell_flow();
+            }
+        }
+        self.all_failed(tried.errors);
+        Ok(())
+    }
+
+    /// Tries to send a datagram. Where there is no room, it is to be queued: what is queued will be sent when there is.
+    ///
+    /// An error may be of an earlier datagram: the network has answered that nobody is there. The system raises it by the
+    /// next call and does not send what that was called with. So it is tried again, and only an error that stays is of this
+    /// datagram. Each of them is to be told to the protocol, once the datagram is sent or queued: who sends from there does
+    /// not overtake it.
+    fn try_send(&self, data: &[u8], to: Option<&A>) -> Tried {
+        let mut errors = Vec::new();
+        loop {
+            match self.try_once(data, to) {
+                Ok(has_room) => return Tried { has_room, errors },
+                Err(error) => {
+                    let is_last = errors.len() + 1 == TRIES || !A::may_be_stale(&error);
+                    errors.push(error);
+                    if is_last {
+                        errors.dedup_by_key(|error| error.raw_os_error());
+                        return Tried { has_room: true, errors };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives whether there was room.
+    fn try_once(&self, data: &[u8], to: Option<&A>) -> io::Result<bool> {
+        let Some(socket) = self.socket() else { return Ok(true) };
+        let send = |socket: &A::Socket| {
+            let sent = match to {
+                Some(to) => A::send_to(socket, data, to)?,
+                None => A::send(socket, data)?,
+            };
+            Ok((sent, Left::More))
+        };
+        match socket.try_now(Direction::Write, send) {
+            Ok(Some(_)) => Ok(true),
+            Ok(None) => {
+                self.watch(Direction::Write);
+                Ok(false)
+            }
+            Err(error) if A::lacks_room(&error) => {
+                self.try_later();
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn send_queued(&self) {
+        let mut has_room = true;
+        for _ in 0..SHARE {
+            if self.0.stage.get() >= Stage::Lost {
+                return;
+            }
+            let first = self.0.queue.borrow_mut().datagrams.pop_front();
+            let Some((data, to)) = first else { break };
+            let tried = self.try_send(&data, to.as_ref());
+            has_room = tried.has_room;
+            let mut queue = self.0.queue.borrow_mut();
+            if has_room {
+                queue.pause = FIRST_PAUSE;
+                queue.size = queue.size.saturating_sub(data.len() + HEADER);
+            } else {
+                queue.datagrams.push_front((data, to));
+            }
+            drop(queue);
+            self.all_failed(tried.errors);
+            if !has_room {
+                break;
+            }
+        }
+        if self.0.flow.shrunk(self.write_buffer_size()) {
+            // It may send more.
+            self.tell_flow();
+        }
+        let has_more = !self.0.queue.borrow().datagrams.is_empty();
+        if has_more {
+            if has_room {
+                self.watch(Direction::Write);
+            }
+        } else if self.0.stage.get() == Stage::Closing {
+            self.end(None);
+        }
+    }
+
+    /// Sends what is queued after a while.
+    #[cold]
+    fn try_later(&self) {
+        let mut queue = self.0.queue.borrow_mut();
+        if core::mem::replace(&mut queue.is_pausing, true) {
+            return;
+        }
+        let pause = queue.pause;
+        queue.pause = (pause * 2).min(LONGEST_PAUSE);
+        drop(queue);
+        let endpoint = Rc::downgrade(&self.0);
+        let send = move || {
+            if let Some(endpoint) = endpoint.upgrade() {
+                endpoint.queue.borrow_mut().is_pausing = false;
+                Self(endpoint).send_queued();
+            }
+        };
+        // Where the loop is closed, nobody sends any more.
+        let _ = self.0.event_loop.call_later(pause, send);
+    }
+
+    fn all_failed(&self, errors: Vec<io::Error>) {
+        for error in errors {
+            if self.0.stage.get() < Stage::Lost {
+                self.failed(error);
+            }
+        }
+    }
+}
