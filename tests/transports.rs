@@ -37,6 +37,8 @@ mod no_threads;
 mod options;
 #[path = "transports/order.rs"]
 mod order;
+#[path = "transports/paths.rs"]
+mod paths;
 // The pipes of the standard library are younger than the compiler that checks the tests for other systems.
 #[cfg(target_os = "linux")]
 #[path = "transports/pipes.rs"]

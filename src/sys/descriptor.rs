@@ -34,6 +34,16 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Locks an open file or directory for its descriptors alone, until all of them are closed. Does not wait.
+///
+/// # Errors
+///
+/// The kernel's, from `flock(2)`: `WouldBlock` where another has it.
+pub(crate) fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
+    unsafe { syscall!(flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB)) }.map(drop)
+}
+
 /// Whether an operation in that direction would not block now. Of a number that is not open: no.
 pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
     let events = match direction {

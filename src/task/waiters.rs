@@ -81,7 +81,6 @@ impl<W: Keyed> WaiterList<W> {
         taken
     }
 
-    #[cfg_attr(not(feature = "stream"), expect(dead_code, reason = "for streams"))]
     pub(crate) fn is_empty(&self) -> bool {
         match &self.index {
             Some(index) => index.is_empty(),

@@ -15,7 +15,7 @@ use socket2::{Domain, Socket, Type};
 use super::Server;
 use super::connect::stream_socket;
 use super::protocol::{AnyProtocol, StreamProtocol};
-use super::socket_file::SocketFile;
+use super::socket_file::{self, SocketFile};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::LoopHandle;
 use crate::net::AddressError;
@@ -76,11 +76,12 @@ impl LoopHandle {
     }
 
     /// Listens at a Unix socket; on Linux, a zero byte in front of `path` stands for an abstract name, without a file. A
-    /// socket file that is there already is taken to be left over, and replaced; any other file is not, and the address is
-    /// in use. Closing the server removes the file, if it is still the same. asyncio's `create_unix_server`.
+    /// socket file whose socket is closed is replaced. Closing the server removes the file, if it is still the same.
+    /// asyncio's `create_unix_server`, which also replaces the socket of a server that still runs.
     ///
-    /// Raises the system's errors, in an [`AddressError`]; `InvalidInput` for a path that is too long, or has a zero byte
-    /// in it.
+    /// Raises the system's errors, in an [`AddressError`]: `AddrInUse` if a socket of any kind is bound to the path,
+    /// listening or not, or if the path is anything but a socket; `InvalidInput` for a path that is too long, or has a zero
+    /// byte in it.
     pub fn create_unix_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
@@ -242,10 +243,8 @@ impl CreateServer {
 
     fn bind_path(&self, path: &Path) -> io::Result<(Socket, Option<SocketFile>)> {
         let bind = || {
-            let address = socket::unix_address(path)?;
             let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
-            SocketFile::clear_stale(path)?;
-            socket.bind(&address)?;
+            socket_file::bind(&socket, path)?;
             Ok(socket)
         };
         let socket = bind().map_err(AddressError::at("bind to", socket::shown(path)))?;

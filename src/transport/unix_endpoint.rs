@@ -7,13 +7,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::DatagramTransport;
 use super::endpoint::{EndpointFactory, SOCKET_AND_MORE, SocketKind, of_socket, value_error};
 use super::open::Opening;
 use super::protocol::DatagramProtocol;
-use super::socket_file::SocketFile;
+use super::socket_file;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::LoopHandle;
 use crate::net::AddressError;
@@ -105,8 +105,8 @@ enum Phase {
 }
 
 impl CreateUnixDatagramEndpoint {
-    /// Receives at this path. A socket file that is there already is taken to be left over, and replaced; any other file
-    /// is not, and the address is in use. The file stays when the endpoint is closed.
+    /// Receives at this path. A socket file whose socket is closed is replaced; if a socket is bound to the path, or the path
+    /// is anything else, the address is in use. The file stays when the endpoint is closed.
     ///
     /// On Linux, a path that begins with a zero byte is a name that no file stands for.
     pub fn local_addr(mut self, path: impl AsRef<Path>) -> Self {
@@ -148,11 +148,7 @@ fn make(local: Option<&Path>, remote: Option<&Path>) -> io::Result<Socket> {
         connected.map_err(AddressError::at("connect to", socket::shown(path)))?;
     }
     if let Some(path) = local {
-        let bind = |address: SockAddr| {
-            SocketFile::clear_stale(path)?;
-            socket.bind(&address)
-        };
-        socket::unix_address(path).and_then(bind).map_err(AddressError::at("bind to", socket::shown(path)))?;
+        socket_file::bind(&socket, path).map_err(AddressError::at("bind to", socket::shown(path)))?;
     }
     Ok(socket)
 }
