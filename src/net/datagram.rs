@@ -81,6 +81,9 @@ macro_rules! datagrams {
             }
 
             /// Sends a datagram to the address that the socket is connected to; gives its length.
+            ///
+            /// The system may report what became of an earlier datagram (`ConnectionRefused`) instead of sending this one.
+            /// The error is raised and this datagram is not sent: send it again.
             pub fn send<'a>(
                 &'a self,
                 bytes: &'a [u8],
