@@ -9,8 +9,8 @@ use crate::task::ErrorContext;
 impl LoopHandle {
     /// Has errors that nobody takes given to `handler`, in place of standard error.
     ///
-    /// Dropping the [`EventLoop`] drops the handler. One that is set after that is dropped at once, and errors go to standard
-    /// error.
+    /// Dropping the [`EventLoop`](crate::EventLoop) drops the handler. A handler that is set after that is dropped at once,
+    /// and errors go to standard error.
     pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {
         self.0.scheduler.set_handler(Some(Rc::new(handler)));
     }
