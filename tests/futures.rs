@@ -448,4 +448,5 @@ fn a_handle_and_a_future_without_its_type_tell_what_they_are() {
     assert!(handle.cancelled());
     let (one, other) = (event_loop.create_future::<()>(), event_loop.create_future::<()>());
     assert!(one.any_future().is(&one.any_future()) && !one.any_future().is(&other.any_future()));
+    assert_eq!(format!("{:?}", one.any_future()), "Future(pending)");
 }

@@ -430,3 +430,14 @@ fn a_gather_in_a_gathered_task_is_cancelled_to_its_ends() {
         "#,
     );
 }
+
+#[test]
+fn a_gathering_without_its_type_is_done_when_its_children_are() {
+    let event_loop = test_loop();
+    let child = event_loop.create_future::<i32>();
+    let all = gather([child.clone()]).unwrap().any_future();
+    assert!(!all.done());
+    child.set_result(1).unwrap();
+    event_loop.run_once().unwrap();
+    assert!(all.done());
+}

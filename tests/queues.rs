@@ -19,6 +19,8 @@ use innermost::queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue, Queu
 use innermost::{Coroutine, CoroutineExt, Kind, Step};
 use quickcheck::quickcheck;
 
+#[path = "queues/edges.rs"]
+mod edges;
 #[path = "support/turns.rs"]
 mod turns;
 
@@ -484,14 +486,4 @@ quickcheck! {
             && nothing_is_lost(&LifoQueue::bounded(maxsize), false, &actions)
             && nothing_is_lost(&PriorityQueue::bounded(maxsize), false, &actions)
     }
-}
-
-#[test]
-fn a_queue_knows_itself_and_its_refusals_say_why() {
-    let (queue, other) = (Queue::bounded(1), Queue::bounded(1));
-    assert!(queue.is(&queue.clone()) && !queue.is(&other) && queue.maxsize() == 1);
-    assert!(!queue.get_nowait().expect_err("it is empty").to_string().is_empty());
-    assert!(other.put_nowait(1).is_ok() && queue.put_nowait(1).is_ok());
-    let full = queue.put_nowait(2).expect_err("it is full");
-    assert!(!full.to_string().is_empty() && !format!("{full:?}").is_empty() && full.into_item() == 2);
 }

@@ -114,7 +114,16 @@ fn a_scope_that_is_dropped_leaves_no_deadline() {
     event_loop.run_until_complete(dropping).unwrap();
 }
 
-/// Enters a scope, drops it, and sleeps past its deadline.
+#[test]
+fn a_scope_that_is_dropped_leaves_no_deadline_though_its_timeout_is_kept() {
+    let (event_loop, _) = virtual_loop();
+    let scope = timeout(SECOND, sleep(5 * SECOND));
+    let kept = scope.timeout().clone();
+    event_loop.run_until_complete(Dropping(Some(scope)).then(|()| sleep(2 * SECOND))).unwrap();
+    assert_eq!(format!("{kept:?}"), "Timeout(finished)");
+}
+
+/// Enters a scope, drops it, and returns in the next turn.
 struct Dropping(Option<innermost::wait::TimeoutScope<innermost::Sleep>>);
 
 impl innermost::Coroutine for Dropping {

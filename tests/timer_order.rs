@@ -123,3 +123,21 @@ fn a_deadline_at_the_end_of_time_never_comes() {
     both.run(Duration::from_secs(100 * 365 * 86_400).as_nanos() as u64);
     assert_eq!(*both.fired.borrow(), [2]);
 }
+
+/// The horizon was brought by timers that are cancelled and gone, so that none of those before it says where those beyond
+/// it belong once it goes back.
+#[test]
+fn timers_beyond_the_horizon_are_not_lost_when_that_goes_back() {
+    let mut both = Both::new();
+    let start = Duration::from_secs(100);
+    (0..64).for_each(|_| both.set(start));
+    (0..64).for_each(|ago| both.cancel(ago));
+    (1..=100).for_each(|number| both.set(start + Duration::from_nanos(number)));
+    (1..=100).for_each(|number| both.set(start * 100 + Duration::from_secs(number)));
+    (0..2000).for_each(|number| both.set(Duration::from_nanos(1 + number)));
+    both.run(2 * start.as_nanos() as u64);
+    assert_eq!(*both.fired.borrow(), both.expected);
+    both.run(200 * start.as_nanos() as u64);
+    assert_eq!(both.expected.len(), 100 + 100 + 2000);
+    assert_eq!(*both.fired.borrow(), both.expected);
+}

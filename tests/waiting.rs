@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{ReturnWhen, as_completed, shield, wait};
-use innermost::{Exception, Future, Kind, sleep};
+use innermost::{EventLoop, Exception, Future, Kind, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
 
@@ -331,6 +331,28 @@ fn a_cancelled_wait_for_the_next_leaves_the_tasks_running() {
             ["returned", null]
         "#,
     );
+}
+
+// W11
+#[test]
+fn a_wait_for_the_next_that_was_woken_and_is_cancelled_lets_another_have_it() {
+    let event_loop = test_loop();
+    let child = event_loop.create_future();
+    let completed = child.clone();
+    let waits = in_task(&event_loop, move || {
+        let event_loop = EventLoop::running()?;
+        let mut race = as_completed([completed, event_loop.create_future::<i32>()], None)?;
+        let waits = [race.next(), race.next()].map(|next| event_loop.create_task(next.expect("two are left")));
+        Ok(waits.map(|wait| wait.expect("the loop is open")))
+    });
+    event_loop.run_once().unwrap();
+    child.set_result(1).unwrap();
+    // The race hears of it, and wakes the first.
+    event_loop.run_once().unwrap();
+    waits[0].cancel();
+    (0..3).for_each(|_| event_loop.run_once().unwrap());
+    assert!(waits[0].cancelled());
+    assert_eq!(waits[1].take_result().unwrap(), 1);
 }
 
 // W13

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::context::{ContextVar, copy_context};
 use innermost::{ErrorContext, EventLoop, Exception, Kind, sleep};
 
 use crate::clock::test_loop;
@@ -158,4 +159,18 @@ fn the_exception_handler_is_told_what_it_is_told() {
     assert_eq!(context.exception.as_ref().and_then(Exception::downcast_ref), Some(&Oops(1)));
     assert_eq!(context.source.as_deref(), Some("\"the thing\""));
     assert_eq!(context.to_string(), "it broke\n  source: \"the thing\"\n  exception: Error(Oops(1))");
+}
+
+#[test]
+fn the_exception_handler_runs_in_the_context_that_it_is_told() {
+    static WHERE: ContextVar<i32> = ContextVar::new("where");
+    let event_loop = test_loop();
+    let context = copy_context();
+    context.run(|| drop(WHERE.set(1)));
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let slot = Rc::clone(&seen);
+    event_loop.set_exception_handler(move |_| slot.borrow_mut().push(WHERE.get().ok()));
+    event_loop.call_exception_handler(ErrorContext::new("here"));
+    event_loop.call_exception_handler(ErrorContext::new("there").in_context(context));
+    assert_eq!(seen.take(), [None, Some(1)]);
 }

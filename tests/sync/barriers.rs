@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use innermost::Kind;
 use innermost::sync::{Barrier, BrokenBarrier};
+use innermost::{Coroutine, Kind};
 
 use crate::turns::{Droppable, World};
 
@@ -106,4 +106,12 @@ fn an_aborted_barrier_is_broken_until_it_is_reset() {
 fn a_barrier_for_nobody_is_refused() {
     let refused = Barrier::new(0).expect_err("nobody could ever pass");
     assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, "a barrier is for at least one task"));
+}
+
+#[test]
+fn a_barrier_prints_its_stage_and_how_many_wait() {
+    let barrier = Barrier::new(2).expect("for two");
+    let mut first = barrier.wait();
+    assert!(first.resume(Ok(())).is_ok());
+    assert_eq!(format!("{barrier:?}"), "Barrier(Filling, 1/2 waiting)");
 }

@@ -1,10 +1,10 @@
 //! Waiting under a lock to be notified.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use innermost::sync::{Condition, Lock};
-use innermost::{Coroutine, CoroutineExt, Kind, Task};
+use innermost::sync::{Condition, ConditionWait, Lock};
+use innermost::{Coroutine, CoroutineExt, Exception, Kind, Step, Task};
 
 use crate::turns::{Droppable, World};
 
@@ -160,8 +160,60 @@ fn closing_a_wait_takes_it_back_without_the_lock() {
     world.settle();
     let guard = condition.lock().try_acquire();
     let World { event_loop, .. } = world;
-    event_loop.set_exception_handler(|context| assert!(context.exception.is_none(), "{context}"));
+    let raised = Rc::new(RefCell::new(Vec::new()));
+    let slot = Rc::clone(&raised);
+    event_loop.set_exception_handler(move |context| slot.borrow_mut().extend(context.exception.clone()));
     drop(event_loop);
+    assert!(raised.take().is_empty());
     drop(guard);
     assert!(!condition.locked());
+}
+
+/// A wait that was begun by hand, under a lock that another holds by now.
+fn begun(condition: &Condition) -> (ConditionWait, Option<innermost::sync::LockGuard>) {
+    let mut waiting = condition.wait(condition.lock().try_acquire().expect("it is free"));
+    assert!(matches!(waiting.resume(Ok(())), Ok(Step::Yield(_))));
+    (waiting, condition.lock().try_acquire())
+}
+
+#[test]
+fn only_a_cancel_is_kept_back_while_a_wait_acquires_the_lock_again() {
+    for thrown in [Exception::generator_exit(), Exception::timeout()] {
+        let condition = Condition::new();
+        let (mut waiting, _guard) = begun(&condition);
+        condition.notify(1).expect("the lock is held");
+        assert!(matches!(waiting.resume(Ok(())), Ok(Step::Yield(_))), "another has the lock");
+        let raised = waiting.resume(Err(thrown.clone())).expect_err("it ends");
+        assert_eq!(raised.kind(), thrown.kind());
+        assert!(waiting.take_guard().is_none());
+    }
+}
+
+#[test]
+fn what_ends_the_wait_for_a_notification_is_raised_with_the_lock_held_unless_it_is_closed() {
+    let condition = Condition::new();
+    let (mut waiting, guard) = begun(&condition);
+    assert!(matches!(waiting.resume(Err(Exception::timeout())), Ok(Step::Yield(_))), "another has the lock");
+    drop(guard);
+    assert_eq!(waiting.resume(Ok(())).expect_err("it was thrown in").kind(), Kind::TimeoutError);
+    assert!(condition.locked() && waiting.take_guard().is_some());
+
+    let (mut waiting, _guard) = begun(&condition);
+    assert!(waiting.resume(Err(Exception::generator_exit())).is_err_and(|raised| raised.is_generator_exit()));
+    assert!(waiting.take_guard().is_none());
+}
+
+#[test]
+fn the_guard_of_a_wait_for_a_predicate_can_be_taken_before_it_begins_and_once_it_has_raised() {
+    let condition = Condition::new();
+    let acquire = || condition.lock().try_acquire().expect("it is free");
+    let mut waiting = condition.wait_for(acquire(), || true);
+    assert!(waiting.take_guard().is_some() && waiting.take_guard().is_none());
+    assert!(waiting.resume(Ok(())).is_err());
+
+    let mut waiting = condition.wait_for(acquire(), || false);
+    assert!(matches!(waiting.resume(Ok(())), Ok(Step::Yield(_))));
+    assert!(waiting.take_guard().is_none() && !condition.locked());
+    assert!(waiting.resume(Err(Exception::cancelled())).is_err_and(|raised| raised.is_cancelled()));
+    assert!(condition.locked() && waiting.take_guard().is_some() && !condition.locked());
 }

@@ -1,10 +1,10 @@
 //! Events and semaphores.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use innermost::sync::{BoundedSemaphore, Event, Permit, Semaphore};
-use innermost::{Coroutine, CoroutineExt, EventLoop, Kind, Step};
+use innermost::{Coroutine, CoroutineExt, EventLoop, Kind, Step, from_fn};
 
 use crate::turns::{Droppable, World};
 
@@ -194,4 +194,44 @@ fn a_bounded_semaphore_is_not_released_above_its_value() {
     semaphore.release().expect("in place of the one that is held");
     drop(permit);
     assert_eq!(semaphore.value(), 2);
+}
+
+#[test]
+fn an_acquire_tells_how_far_it_is() {
+    let semaphore = Semaphore::new(1);
+    let (mut first, mut second) = (semaphore.acquire(), semaphore.acquire());
+    assert_eq!(first.state().to_string(), "Semaphore.acquire: Created");
+    let permit = first.resume(Ok(()));
+    assert_eq!(first.state().to_string(), "Semaphore.acquire: Over");
+    assert!(second.resume(Ok(())).is_ok());
+    assert_eq!(second.state().to_string(), "Semaphore.acquire: Waiting");
+    drop(permit);
+}
+
+/// A task that waits at a place of another's, which was left and has been taken by a third.
+#[test]
+fn a_cancel_does_not_reach_who_has_come_to_the_place_of_the_one_that_is_cancelled() {
+    let world = World::new();
+    let semaphore = Semaphore::new(0);
+    world.spawn("first", semaphore.acquire());
+    let place = Rc::new(RefCell::new(Some(semaphore.acquire())));
+    let held = Rc::clone(&place);
+    let stale = world.spawn(
+        "stale",
+        from_fn(move |sent| {
+            sent?;
+            let mut held = held.borrow_mut();
+            let Some(acquire) = held.as_mut() else { return Ok(Step::Return(())) };
+            let Step::Yield(wanted) = acquire.resume(Ok(()))? else { unreachable!("there is no permit") };
+            Ok(Step::Yield(wanted))
+        }),
+    );
+    world.turn();
+    drop(place.take());
+    world.spawn("heir", semaphore.acquire().map(Permit::forget));
+    world.turn();
+    stale.cancel();
+    assert_eq!(world.settled(), [""; 0]);
+    semaphore.release();
+    assert_eq!(world.settled(), ["first", "heir"]);
 }
