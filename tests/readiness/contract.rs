@@ -15,6 +15,7 @@ use innermost::EventLoop;
 use innermost::selector::{Direction, Event, MonotonicClock, Readiness, Selector, Token};
 
 use crate::events::Log;
+use crate::idle::with_every_loop;
 use crate::interfaces::{every_selector, with_every_selector};
 use crate::machines::{READ_CLOSED, READABLE, WRITABLE, reader, spawn};
 use crate::script::pair;
@@ -308,4 +309,18 @@ fn a_loop_reads_all_that_comes_in_pieces_and_runs_all_that_a_thread_sends() {
         let numbers = log.take().into_iter().filter_map(|entry| entry.strip_prefix(&gets)?.parse::<usize>().ok());
         assert_eq!((numbers.sum::<usize>(), calls.load(Ordering::Relaxed)), (7000, 1000), "{name}");
     }
+}
+
+#[test]
+fn a_loop_that_has_run_what_a_thread_has_sent_rests() {
+    with_every_loop(|state| {
+        let (remote, calls) = (state.event_loop.remote(), Arc::new(AtomicU32::new(0)));
+        for sent in 1..=2 {
+            let (remote, counted) = (remote.clone(), Arc::clone(&calls));
+            let call = move || _ = counted.fetch_add(1, Ordering::Relaxed);
+            thread::spawn(move || remote.call_soon_threadsafe(call).expect("it is open")).join().expect("it ends");
+            state.rests();
+            assert_eq!(calls.load(Ordering::Relaxed), sent);
+        }
+    });
 }

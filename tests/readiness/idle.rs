@@ -53,16 +53,16 @@ impl Selector for Resting {
 }
 
 /// A loop, what it logs, and what is kept open meanwhile.
-struct State {
+pub(crate) struct State {
     name: &'static str,
-    event_loop: EventLoop,
+    pub(crate) event_loop: EventLoop,
     log: Log,
     asked: Rc<Cell<u32>>,
 }
 
 impl State {
     /// Runs until nothing happens any more.
-    fn rests(&self) {
+    pub(crate) fn rests(&self) {
         self.asked.set(0);
         let raised = self.event_loop.run_forever().expect_err("nobody stops it");
         assert_eq!(raised.to_string(), AT_REST, "with {}", self.name);
@@ -98,7 +98,7 @@ impl State {
 }
 
 /// Runs a test with each selector.
-fn with_every_loop(mut test: impl FnMut(&State)) {
+pub(crate) fn with_every_loop(mut test: impl FnMut(&State)) {
     for (name, inner) in every_selector() {
         println!("with {name}");
         let asked = Rc::new(Cell::new(0));
