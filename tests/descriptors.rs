@@ -267,7 +267,9 @@ fn a_regular_file_and_a_second_loop_are_refused() {
 fn a_blocking_descriptor_is_refused_where_an_operation_could_block() {
     // E20
     let event_loop = new_loop();
-    let (near, _far) = UnixStream::pair().unwrap();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    // So that the operation does not block for ever where it is not refused.
+    far.write_all(b"a").unwrap();
     let watched = Watched::new(near);
     let raised: Exception = event_loop
         .run_until_complete(from_fn(move |mut sent| {
