@@ -22,7 +22,9 @@ fn main() {
         return program();
     }
     let (flags, filters): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
-    let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let is_left_out = |name: &str| flags.iter().any(|flag| flag.strip_prefix("--skip=") == Some(name));
+    let is_named = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let is_wanted = |name: &str| is_named(name) && !is_left_out(name);
     let mut failed = Vec::new();
     for &(name, _, end) in PROGRAMS.iter().filter(|(name, ..)| is_wanted(name)) {
         if flags.iter().any(|flag| flag == "--list") {

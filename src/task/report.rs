@@ -16,11 +16,20 @@ pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
         (_, Some(text)) => Cow::Owned(text.clone()),
         _ => Cow::Borrowed("a panic with a payload that is no text"),
     };
-    // Dropping it may panic too, and so may dropping what that panics with: that is leaked.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        core::mem::forget(another);
-    }
+    discard(payload);
     Exception::message(Kind::Panic, text)
+}
+
+/// Drops a panic's payload. That may panic too, and so may dropping what it panics with, without an end: after a few of
+/// them, the next is leaked.
+fn discard(mut payload: Box<dyn core::any::Any + Send>) {
+    for _ in 0..4 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(another) => payload = another,
+        }
+    }
+    core::mem::forget(payload);
 }
 
 /// What an exception handler is told: asyncio's `context`.

@@ -201,7 +201,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     thread.join().expect("the test passes");
 }
 
-const LONG: usize = 100_000;
+const LONG: usize = if cfg!(miri) { 50 } else { 100_000 };
 
 /// Tasks each of which awaits the one before it, the first a future.
 fn long_chain(event_loop: &LoopHandle) -> (Future<u32>, Vec<Task<u32>>) {

@@ -169,6 +169,8 @@ fn while_a_result_is_cloned_the_same_thread_may_use_the_future_and_others_wait()
         assert!(promise.set_result(Clones(5, Arc::new(look))).is_ok());
         assert_eq!(future.result(None).unwrap().0, 5);
         assert_eq!(log.take(), ["InvalidStateError, done: true, cancel: false"]);
+        // The result holds the future that it lies in.
+        assert!(future.take_result(None).is_ok());
     });
     must_end(|| {
         let (promise, future) = promise::<Clones>();
