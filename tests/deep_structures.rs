@@ -13,6 +13,9 @@ use innermost::scope::{AsyncContextManager, ExitStack, Exited, with};
 use innermost::wait::ExceptionGroup;
 use innermost::{Call, Coroutine, EventLoop, Exception, Generator, Kind, Resumed, State, Step, ready, yield_from};
 
+#[path = "deep_structures/links.rs"]
+mod links;
+
 const DEPTH: usize = 100_000;
 
 /// What may be printed of one structure.

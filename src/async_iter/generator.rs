@@ -25,7 +25,7 @@ use std::format;
 use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};
-use crate::coroutine::{Driven, Driver, Exception, Kind, Step};
+use crate::coroutine::{Driven, Driver, Exception, Kind, Step, drop_flat};
 use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
 use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
@@ -332,16 +332,33 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
 impl<P: Producer + 'static> Drop for Shared<P> {
     fn drop(&mut self) {
         let home = self.leave_home();
-        let suspended = matches!(self.standing.get(), Standing::AtItem | Standing::Awaiting);
+        let driver = mem::replace(self.driver.get_mut(), Driver::ended());
+        let standing = self.standing.get();
+        // It may hold others of its kind.
+        drop_flat(Remains { driver: Some(driver), standing, home, closed: self.closed.get() });
+    }
+}
+
+/// What is left of a generator that nobody has any more.
+struct Remains<P: Producer + 'static> {
+    driver: Option<Driver<P>>,
+    standing: Standing,
+    home: Option<Home>,
+    closed: bool,
+}
+
+impl<P: Producer + 'static> Drop for Remains<P> {
+    fn drop(&mut self) {
+        let suspended = matches!(self.standing, Standing::AtItem | Standing::Awaiting);
         if !suspended || std::thread::panicking() {
             return;
         }
-        let driver = mem::replace(self.driver.get_mut(), Driver::ended());
-        match home.as_ref().and_then(Home::open) {
-            Some(event_loop) if !self.closed.get() => {
-                let again = AsyncGenerator(Rc::new(Self {
+        let Some(driver) = self.driver.take() else { return };
+        match self.home.as_ref().and_then(Home::open) {
+            Some(event_loop) if !self.closed => {
+                let again = AsyncGenerator(Rc::new(Shared {
                     driver: RefCell::new(driver),
-                    standing: Cell::new(self.standing.get()),
+                    standing: Cell::new(self.standing),
                     consumer: RefCell::new(Consumer::Nobody),
                     home: RefCell::new(Some(Home::new(&event_loop, None))),
                     closed: Cell::new(false),
@@ -349,7 +366,7 @@ impl<P: Producer + 'static> Drop for Shared<P> {
                 close_in_a_task(&event_loop, again);
             }
             _ => {
-                if let (Some(raised), Some(home)) = (driver.abandon(), home) {
+                if let (Some(raised), Some(home)) = (driver.abandon(), &self.home) {
                     let context = ErrorContext::new("Exception ignored while closing an asynchronous generator");
                     home.scheduler.report(context.caused_by(raised));
                 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::{ContextVar, enter};
+use crate::coroutine::drop_flat;
 
 /// The values of all context variables that are set somewhere. Python's `Context`.
 ///
@@ -155,6 +156,15 @@ impl Context {
     /// Makes all be set here as it is in `other`. Gives what was set, to be dropped in a guard.
     pub(crate) fn assign(&self, other: &Self) -> impl Sized + use<> {
         self.0.entries.replace(other.entries())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The values are the user's, and may hold contexts.
+        if let Some(entries) = self.entries.take().and_then(Rc::into_inner) {
+            drop_flat(entries);
+        }
     }
 }
 

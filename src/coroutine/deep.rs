@@ -1,12 +1,14 @@
 //! What follows a structure of the user's, of any depth, on a stack that is not of any depth.
 //!
-//! An exception holds an error, which may hold exceptions, and so on: to drop or to print such a chain by recursion would
-//! overflow the stack. Who drops what is the user's does it by [`drop_flat`], who prints it by [`Printing`]: each counts,
-//! for its thread, how deep it is. From some depth on, what is dropped waits until the outermost drop is over, and what is
-//! printed is left out. Without `std` there is no place to count; there are no groups of exceptions either.
+//! An exception holds an error, which may hold exceptions, and so on. A future holds callbacks, or a result, which may hold
+//! futures; a queue holds items, a context holds values. To drop such a chain by recursion would overflow the stack. So our
+//! objects that own values of the user's drop them by [`drop_flat`], and exceptions are printed in a [`Printing`]. (A
+//! `SharedGenerator`, which may borrow, and a `Call` that has not started are dropped by recursion.) Each counts, for its thread, how deep it is. From some depth on, what is dropped waits until the outermost
+//! drop is over, and what is printed is left out. Without `std` there is no place to count; there are no groups of exceptions
+//! either.
 
 #[cfg(feature = "event_loop")]
-pub(crate) use self::counted::{Printing, drop_flat};
+pub(crate) use self::counted::{Printing, drop_flat, is_deep};
 #[cfg(not(feature = "event_loop"))]
 pub(crate) use self::uncounted::{Printing, drop_flat};
 
@@ -22,6 +24,7 @@ const MOST: usize = 1000;
 mod counted {
     use core::cell::{Cell, RefCell};
     use std::boxed::Box;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::vec::Vec;
 
     use super::{DEEPEST, MOST};
@@ -37,13 +40,28 @@ mod counted {
 
     impl<T> Held for T {}
 
-    /// Drops `value`, now or, far down in the drop of something else, when that is over.
+    /// Drops `value`, now or, far down in the drop of something else, when that is over. What panics when it is dropped
+    /// later does not keep the rest from being dropped; the first panic goes on from the outermost drop.
+    #[inline]
     pub(crate) fn drop_flat<T: 'static>(value: T) {
-        if DROPS.get() < DEEPEST {
-            let _dropping = Dropping::begin();
-            drop(value);
-            return;
+        if core::mem::needs_drop::<T>() {
+            if is_deep() { postpone(value) } else { drop_counted(value) }
         }
+    }
+
+    /// Whether what is dropped now by [`drop_flat`] is dropped later.
+    pub(crate) fn is_deep() -> bool {
+        DROPS.get() >= DEEPEST
+    }
+
+    #[inline(never)]
+    fn drop_counted<T>(value: T) {
+        let _dropping = Dropping::begin();
+        drop(value);
+    }
+
+    #[cold]
+    fn postpone<T: 'static>(value: T) {
         let mut value = Some(value);
         // Where the thread is about to end, nobody would drop it later: it is dropped here.
         let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(Box::new(value.take())));
@@ -62,26 +80,30 @@ mod counted {
     impl Drop for Dropping {
         fn drop(&mut self) {
             let depth = DROPS.get() - 1;
+            if depth == 0 && WAITING.try_with(|waiting| !waiting.borrow().is_empty()).unwrap_or(false) {
+                drop_waiting();
+            }
             DROPS.set(depth);
-            if depth > 0 {
-                return;
-            }
-            while let Ok(Some(value)) = WAITING.try_with(|waiting| waiting.borrow_mut().pop()) {
-                // What it has dropped in turn is waiting as well, and comes next.
-                DROPS.set(1);
-                let _inner = Reset;
-                drop(value);
-            }
-            // The list itself is not kept either. Dropped outside of the borrow, and empty.
-            drop(WAITING.try_with(RefCell::take));
         }
     }
 
-    struct Reset;
-
-    impl Drop for Reset {
-        fn drop(&mut self) {
+    #[cold]
+    #[inline(never)]
+    fn drop_waiting() {
+        let mut first = None;
+        while let Ok(Some(value)) = WAITING.try_with(|waiting| waiting.borrow_mut().pop()) {
+            // What it drops in turn is counted from here, and may be waiting next.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                // Any other is leaked: to drop it may panic as well.
+                core::mem::forget(if first.is_none() { first.replace(panic) } else { Some(panic) });
+            }
+        }
+        // The list itself is not kept either. Dropped outside of the borrow, and empty.
+        drop(WAITING.try_with(RefCell::take));
+        if let Some(panic) = first {
             DROPS.set(0);
+            // Where one unwinds already, a second would end the process.
+            if std::thread::panicking() { core::mem::forget(panic) } else { resume_unwind(panic) }
         }
     }
 

@@ -51,6 +51,8 @@ pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
 #[cfg(feature = "event_loop")]
 pub(crate) use self::convert::converted;
 #[cfg(feature = "event_loop")]
+#[cfg(feature = "event_loop")]
+pub(crate) use self::deep::is_deep;
 pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]

@@ -218,7 +218,7 @@ impl EventLoop {
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
         let inbox = Arc::new(Inbox::new(clock_jumps)?);
         selector.register(inbox.waker().as_fd(), WAKER)?;
-        let scheduler = Rc::new(Scheduler::new());
+        let scheduler = Scheduler::new();
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
             timers: RefCell::new(Timers::new()),

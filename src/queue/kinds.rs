@@ -32,7 +32,7 @@ pub struct LifoQueue<T>(Queue<T>);
 /// ```
 pub struct PriorityQueue<T>(Queue<T>);
 
-impl<T> LifoQueue<T> {
+impl<T: 'static> LifoQueue<T> {
     /// A queue without bounds.
     pub fn new() -> Self {
         Self::bounded(0)
@@ -56,7 +56,7 @@ impl<T: Ord + 'static> PriorityQueue<T> {
     }
 }
 
-impl<T> Default for LifoQueue<T> {
+impl<T: 'static> Default for LifoQueue<T> {
     fn default() -> Self {
         Self::new()
     }

@@ -21,9 +21,10 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::mem::needs_drop;
 use std::rc::Rc;
 
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::sync::{Event, EventWait, WaitQueue};
 
 mod error;
@@ -34,7 +35,7 @@ mod put;
 
 pub use self::error::{GetError, PutError, QueueShutDown};
 pub use self::get::Get;
-use self::items::Items;
+use self::items::{Items, Taken};
 pub use self::kinds::{LifoQueue, PriorityQueue};
 pub use self::put::Put;
 
@@ -66,6 +67,8 @@ struct QueueState<T> {
     /// Set exactly while nothing is unfinished.
     finished: Event,
     shut_down: Cell<bool>,
+    /// Drops items that are left. Where the queue is made, they are known to be `'static`, and so may be dropped later.
+    drop_items: fn(Taken<T>),
 }
 
 /// What [`Queue::shutdown`] does with the items that are still in the queue.
@@ -77,7 +80,7 @@ pub enum Shutdown {
     Immediate,
 }
 
-impl<T> Queue<T> {
+impl<T: 'static> Queue<T> {
     /// A queue without bounds.
     pub fn new() -> Self {
         Self::bounded(0)
@@ -99,9 +102,12 @@ impl<T> Queue<T> {
             unfinished: Cell::new(0),
             finished,
             shut_down: Cell::new(false),
+            drop_items: drop_flat,
         }))
     }
+}
 
+impl<T> Queue<T> {
     /// Puts an item in, as soon as there is room. asyncio's `put`.
     ///
     /// # Errors
@@ -250,7 +256,9 @@ impl<T> Queue<T> {
         };
         while self.0.getters.pop_and_wake() {}
         while self.0.putters.pop_and_wake() {}
-        drop(dropped);
+        if let Some(dropped) = dropped {
+            (self.0.drop_items)(dropped);
+        }
     }
 
     /// Whether both stand for the same queue.
@@ -266,7 +274,16 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Default for Queue<T> {
+/// The items may hold queues.
+impl<T> Drop for QueueState<T> {
+    fn drop(&mut self) {
+        if needs_drop::<T>() && self.items.len() > 0 {
+            (self.drop_items)(self.items.take());
+        }
+    }
+}
+
+impl<T: 'static> Default for Queue<T> {
     fn default() -> Self {
         Self::new()
     }

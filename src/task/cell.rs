@@ -47,7 +47,7 @@ pub(crate) trait Erased: Eventual + Run {
 }
 
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
-pub(super) struct TaskCell<C: Coroutine> {
+pub(super) struct TaskCell<C: Coroutine + 'static> {
     pub(super) kept: Kept<C::Return>,
     pub(super) state: TaskState,
     driver: RefCell<Driver<C>>,
@@ -247,14 +247,14 @@ where
     }
 }
 
-impl<C: Coroutine> TaskCell<C> {
+impl<C: Coroutine + 'static> TaskCell<C> {
     #[inline]
     fn outcome(&self) -> Shared<'_, C::Return> {
         Shared { kept: &self.kept, status: &self.state.status }
     }
 }
 
-impl<C: Coroutine> Drop for TaskCell<C> {
+impl<C: Coroutine + 'static> Drop for TaskCell<C> {
     fn drop(&mut self) {
         if let Some(exception) = self.outcome().never_retrieved() {
             never_retrieved(exception, &self.state, &self.kept.scheduler);
@@ -263,6 +263,7 @@ impl<C: Coroutine> Drop for TaskCell<C> {
             // Apart from the result: where both panic, the process would end.
             self.kept.scheduler.drop_guarded(rare);
         }
+        self.kept.empty();
     }
 }
 

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use super::cancel::{self, Cancelling};
 use super::shared::{Produced, Shared, Waiter, Whole};
 use super::{
-    AnyFuture, Await, Awaited, CallbackResult, Erased, ErrorContext, Eventual, Notice, Readied, Run, Scheduler, Timed,
-    WaitTarget, Withdrawn,
+    AnyFuture, Await, Awaited, CallbackResult, Erased, Eventual, Notice, Readied, Run, Scheduler, Timed, WaitTarget,
+    Withdrawn,
 };
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
@@ -36,7 +36,7 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
 /// A future that only its owner completes.
-struct Open<T>(Whole<T>);
+struct Open<T: 'static>(Whole<T>);
 
 impl<T: 'static> Produced<T> for Open<T> {
     fn shared(&self) -> Shared<'_, T> {
@@ -140,11 +140,7 @@ impl Future<()> {
 
 impl<T> Drop for Open<T> {
     fn drop(&mut self) {
-        if let Some(exception) = self.0.shared().never_retrieved() {
-            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
-            self.0.scheduler().report(context);
-            self.0.scheduler().settle_failure();
-        }
+        self.0.end();
     }
 }
 

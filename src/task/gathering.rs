@@ -11,14 +11,11 @@ use std::vec::Vec;
 
 use super::cancel::{Cancelling, Several};
 use super::shared::{Produced, Shared, Whole};
-use super::{
-    AnyFuture, CallbackId, Erased, ErrorContext, Eventual, Future, Notice, Readied, Run, Scheduler, WaitTarget,
-    Withdrawn,
-};
+use super::{AnyFuture, CallbackId, Erased, Eventual, Future, Notice, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 use crate::coroutine::Exception;
 
 /// The future of what several others give together.
-pub(crate) struct Gathering<R> {
+pub(crate) struct Gathering<R: 'static> {
     whole: Whole<R>,
     /// In the order in which they are cancelled; one that stands here twice is cancelled twice. None once it is done.
     children: RefCell<Vec<AnyFuture>>,
@@ -143,10 +140,10 @@ impl<R: 'static> WaitTarget for Gathering<R> {
 
 impl<R> Drop for Gathering<R> {
     fn drop(&mut self) {
-        if let Some(exception) = self.whole.shared().never_retrieved() {
-            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
-            self.whole.scheduler().report(context);
-            self.whole.scheduler().settle_failure();
+        self.whole.end();
+        let children = self.children.take();
+        if !children.is_empty() {
+            self.whole.scheduler().drop_guarded(children);
         }
     }
 }

@@ -9,9 +9,9 @@ use std::rc::Rc;
 use super::report::panicked;
 use super::{Run, Scheduler};
 use crate::context::{self, Context};
-use crate::coroutine::Exception;
 #[cfg(doc)]
 use crate::coroutine::Kind;
+use crate::coroutine::{Exception, drop_flat};
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
 #[derive(Clone)]
@@ -198,7 +198,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F>
     fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
-            drop(callback);
+            drop_flat(callback);
         }
     }
 

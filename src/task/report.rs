@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::boxed::Box;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Weak;
 
+use super::Scheduler;
 use crate::context::Context;
 use crate::coroutine::{Exception, Kind};
 
@@ -99,4 +101,28 @@ pub(super) fn default_handler(context: &ErrorContext) {
     let text = text
         .unwrap_or_else(|panic| std::format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// What is dropped later, and in a guard even then.
+pub(super) struct Postponed<T> {
+    value: Option<T>,
+    scheduler: Weak<Scheduler>,
+}
+
+impl<T> Postponed<T> {
+    /// A panic goes to the exception handler of this one.
+    pub(super) fn new(value: T, scheduler: Weak<Scheduler>) -> Self {
+        Self { value: Some(value), scheduler }
+    }
+}
+
+impl<T> Drop for Postponed<T> {
+    fn drop(&mut self) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(self.value.take()))) else { return };
+        let context = ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic));
+        match self.scheduler.upgrade() {
+            Some(scheduler) => scheduler.report(context),
+            None => default_handler(&context),
+        }
+    }
 }

@@ -12,10 +12,10 @@ use std::vec::Vec;
 use slab::Slab;
 
 use super::options::TaskFactory;
-use super::report::default_handler;
+use super::report::{Postponed, default_handler};
 use super::{Erased, ErrorContext, panicked};
 use crate::context::{self, Context};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat, is_deep};
 
 /// Something in the ready queue.
 pub(crate) trait Run {
@@ -41,6 +41,7 @@ pub(crate) type ErrorHandler = Rc<dyn Fn(&ErrorContext)>;
 ///
 /// No user code runs while one of its cells is borrowed (rule 4): what is taken out of them is run, and dropped, after.
 pub(crate) struct Scheduler {
+    this: Weak<Self>,
     /// Runs in the next turn. A turn takes all of it, so that a vector does.
     ready: RefCell<Vec<Rc<dyn Run>>>,
     tasks: RefCell<Slab<Rc<dyn Erased>>>,
@@ -77,8 +78,9 @@ const BUDGET: u32 = 32;
 const KEPT: usize = 1024;
 
 impl Scheduler {
-    pub(crate) fn new() -> Self {
-        Self {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            this: this.clone(),
             ready: RefCell::new(Vec::new()),
             tasks: RefCell::new(Slab::new()),
             current: Cell::new(NOBODY),
@@ -94,7 +96,7 @@ impl Scheduler {
             leaving: Cell::new(None),
             running: Cell::new(false),
             budget: Cell::new(BUDGET),
-        }
+        })
     }
 
     /// Appends to the ready queue. A closed loop takes nothing: what would never run is dropped.
@@ -281,7 +283,7 @@ impl Scheduler {
     }
 
     /// Drops what would never run, and the user's code in it even where somebody keeps a handle.
-    pub(crate) fn discard_each<R: Run + ?Sized>(&self, runs: impl IntoIterator<Item = Rc<R>>) {
+    pub(crate) fn discard_each<R: Run + ?Sized + 'static>(&self, runs: impl IntoIterator<Item = Rc<R>>) {
         for run in runs {
             run.discard(self);
             self.drop_guarded(run);
@@ -302,20 +304,23 @@ impl Scheduler {
 
     /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
     #[inline(never)]
-    pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
+    pub(crate) fn drop_each<T: 'static>(&self, values: impl IntoIterator<Item = T>) {
         let mut values = values.into_iter();
         // One boundary for all: the rest goes on behind one that panics.
         while !self.is_quiet(&mut || {
             for value in values.by_ref() {
-                drop(value);
+                drop_flat(value);
             }
         }) {}
     }
 
-    /// Drops what may be the user's. A panic goes to the exception handler, and no further.
-    pub(crate) fn drop_guarded<T>(&self, value: T) {
-        if core::mem::needs_drop::<T>() {
-            self.guarded(|| drop(value));
+    /// Drops what may be the user's, by no recursion, however deep it is nested. A panic goes to the exception handler, and no
+    /// further.
+    pub(crate) fn drop_guarded<T: 'static>(&self, value: T) {
+        if is_deep() {
+            drop_flat(Postponed::new(value, self.this.clone()));
+        } else if core::mem::needs_drop::<T>() {
+            self.guarded(|| drop_flat(value));
         }
     }
 

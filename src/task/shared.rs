@@ -9,13 +9,14 @@
 //!    `InvalidStateError`, and everything else finds the future done.
 
 use core::cell::Cell;
+use core::mem::needs_drop;
 use std::boxed::Box;
 use std::rc::Rc;
 
 use super::waiters::{Key, Keyed, WaiterList};
-use super::{CallbackId, CallbackResult, Erased, Eventual, Future, Notice, Run, Scheduler, callback_in};
+use super::{CallbackId, CallbackResult, Erased, ErrorContext, Eventual, Future, Notice, Run, Scheduler, callback_in};
 use crate::context::{self, Context};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 
 /// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
 pub(super) trait Produced<T>: Eventual {
@@ -148,16 +149,17 @@ impl<T> Kept<T> {
     }
 }
 
-impl<T> Drop for Kept<T> {
+impl<T: 'static> Kept<T> {
+    /// Drops what it holds, which may hold others of its kind.
     #[inline]
-    fn drop(&mut self) {
-        if let Content::Waiters(Waiters::Several(_)) = self.content.get_mut() {
-            self.drop_waiters();
+    pub(super) fn empty(&mut self) {
+        match self.content.get_mut() {
+            Content::Waiters(Waiters::Several(_)) => self.drop_waiters(),
+            Content::Outcome(Ok(_)) if needs_drop::<T>() => drop_flat(self.content.replace(Content::NOTHING)),
+            Content::Waiters(Waiters::None | Waiters::Task(_)) | Content::Outcome(_) => {}
         }
     }
-}
 
-impl<T> Kept<T> {
     /// Nobody will complete it. One by one: each callback is the user's.
     #[cold]
     fn drop_waiters(&self) {
@@ -178,6 +180,19 @@ impl<T> Kept<T> {
 impl<T> Whole<T> {
     pub(super) fn new(scheduler: Rc<Scheduler>) -> Self {
         Self { kept: Kept::new(scheduler), status: Cell::new(Status::Pending) }
+    }
+
+    /// Reports a failure of which nobody has asked, and drops what it holds.
+    pub(super) fn end(&mut self)
+    where
+        T: 'static,
+    {
+        if let Some(exception) = self.shared().never_retrieved() {
+            let context = ErrorContext::new("Future exception was never retrieved").caused_by(exception);
+            self.scheduler().report(context);
+            self.scheduler().settle_failure();
+        }
+        self.kept.empty();
     }
 
     #[inline]

@@ -149,7 +149,7 @@ impl Connection {
     }
 
     /// Drops what is the user's, so that a panic goes no further.
-    pub(super) fn drop_users<T>(&self, value: T) {
+    pub(super) fn drop_users<T: 'static>(&self, value: T) {
         self.event_loop.scheduler().drop_each([value]);
     }
 }

@@ -312,7 +312,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.0.socket.borrow().clone()
     }
 
-    fn drop_users<T>(&self, value: T) {
+    fn drop_users<T: 'static>(&self, value: T) {
         self.0.event_loop.scheduler().drop_each([value]);
     }
 }
