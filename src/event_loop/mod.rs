@@ -51,7 +51,9 @@ use std::vec::Vec;
 
 use crate::context::Context;
 use crate::coroutine::Exception;
-use crate::sys::{Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, default_selector};
+use crate::sys::{
+    Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, default_selector, signal,
+};
 use crate::task::{
     AnyTask, Awaitable, Callback, CallbackResult, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
     callback, callback_in, spawn, spawn_with,
@@ -146,7 +148,8 @@ const WAKER: Token = Token(u64::MAX);
 /// a callback. The parent's loop raises a `RuntimeError` there when it is run, or asked to watch a descriptor; what the
 /// child sends to it is refused with [`LoopClosed`]. The child may drop or close everything that it inherits, the loop
 /// included: the parent keeps its registrations and is not woken. A child that returns from the callback in which it was
-/// forked runs the rest of that turn, then the run ends with the `RuntimeError`.
+/// forked runs the rest of that turn, then the run ends with the `RuntimeError`. If the child has made a loop of its own in
+/// the meantime, it first runs everything that is ready.
 ///
 /// A socket that the parent's loop watches is free for a loop of the child's after `into_std`.
 #[derive(Debug)]
@@ -214,6 +217,7 @@ impl EventLoop {
     ///
     /// As [`new`](Self::new).
     pub fn with(mut selector: Box<dyn Selector>, clock: Box<dyn Clock>) -> Result<Self, Exception> {
+        signal::forget_fork();
         // That nothing will happen before now is true at any time.
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
         let inbox = Arc::new(Inbox::new(clock_jumps)?);

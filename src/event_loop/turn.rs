@@ -24,9 +24,10 @@ const SHARE: usize = 64;
 
 impl Core {
     pub(super) fn turn(&self, scratch: &mut Scratch) -> Result<(), Exception> {
-        check_process(self.process)?;
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
+            // In a forked child, the fork counts as a signal that is pending.
+            check_process(self.process)?;
             self.since_select.set(0);
             // What has come already goes before a deadline to which the clock would jump.
             if self.clock_jumps || !self.is_idle() {

@@ -175,7 +175,17 @@ pub(super) fn on_fork() {
             signal.restore(number);
         }
     }
-    IS_PENDING.store(false, Ordering::Relaxed);
+    // A loop that runs looks at this each turn, and only then whether it belongs to another process: so that the turns of
+    // all others cost nothing more.
+    IS_PENDING.store(true, Ordering::Relaxed);
+}
+
+/// Takes back what [`on_fork`] has set, once the child has a loop of its own. Without a loop that watches signals, nothing
+/// else can be pending.
+pub(crate) fn forget_fork() {
+    if WATCHER.load(Ordering::Acquire) == 0 {
+        IS_PENDING.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Signal {
