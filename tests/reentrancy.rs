@@ -14,6 +14,8 @@ use innermost::{
     yield_from,
 };
 
+#[path = "reentrancy/at_end.rs"]
+mod at_end;
 #[path = "reentrancy/bombs.rs"]
 mod bombs;
 #[path = "support/clock.rs"]

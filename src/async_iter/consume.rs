@@ -4,7 +4,7 @@ use core::fmt;
 use core::mem;
 
 use super::AsyncIterator;
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
@@ -40,7 +40,7 @@ where
         loop {
             if let Some(running) = &mut self.running {
                 let ended = yield_from!(running, sent);
-                self.running = None;
+                replace_ended(&mut self.running, None);
                 ended?;
             }
             match yield_from!(self.items.next(), sent)? {

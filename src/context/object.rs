@@ -94,7 +94,11 @@ impl Context {
 
     /// The value that is set for `variable` here; not its default.
     pub fn get<T: Clone + 'static>(&self, variable: &ContextVar<T>) -> Option<T> {
-        self.value(variable.number())?.downcast_ref::<T>().cloned()
+        let value = self.value(variable.number())?;
+        let cloned = value.downcast_ref::<T>().cloned();
+        // Here, and not on return: the compiler leaks what is returned where a destructor panics after that.
+        drop(value);
+        cloned
     }
 
     /// Whether `variable` is set here.

@@ -95,7 +95,10 @@ impl<T: 'static> ContextVar<T> {
     /// default. `look` may set it meanwhile.
     pub fn with<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let value = if is_set() { current().and_then(|context| context.value(self.number())) } else { None };
-        look(value.as_ref().and_then(Value::downcast_ref))
+        let looked = look(value.as_ref().and_then(Value::downcast_ref));
+        // Here, and not on return: the compiler leaks what is returned where a destructor panics after that.
+        drop(value);
+        looked
     }
 
     /// Sets it in the current context. The token takes that back, and may be dropped.

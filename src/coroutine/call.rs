@@ -19,7 +19,7 @@ use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
 use super::delegate::without_stop_iteration;
-use super::{Coroutine, Exception, Resumed, State, Step};
+use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 
 /// A child to delegate to at the same cost whatever the depth.
 ///
@@ -233,7 +233,11 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
             Ok(Step::Return(returned)) => Ok(returned),
             Err(raised) => Err(without_stop_iteration(raised)),
         };
-        *slot = None;
+        if mem::needs_drop::<C>() {
+            drop_ended(|| *slot = None);
+        } else {
+            *slot = None;
+        }
         self.outcome.set(Some(outcome));
         FrameStep::ended(self.below.take())
     }

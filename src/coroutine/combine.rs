@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{Coroutine, Exception, Resumed, State, Step};
+use super::{Coroutine, Exception, Resumed, State, Step, replace_ended};
 use crate::yield_from;
 
 /// [`map`](Self::map), [`try_map`](Self::try_map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
@@ -155,7 +155,8 @@ where
                 ThenState::First(first, f) => {
                     let returned = yield_from!(first, sent)?;
                     let f = f.take().ok_or_else(Exception::reused)?;
-                    self.0 = ThenState::Second(f(returned));
+                    let second = f(returned);
+                    replace_ended(&mut self.0, ThenState::Second(second));
                 }
                 ThenState::Second(second) => return yield_from!(second, sent).map(Step::Return),
             }

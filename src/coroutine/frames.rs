@@ -24,7 +24,7 @@ use core::mem;
 
 use super::call::FrameStep;
 use super::delegate::{exit_ignored, without_stop_iteration};
-use super::{Coroutine, Exception, Frame, Step};
+use super::{Coroutine, Exception, Frame, Step, drop_ended};
 
 /// The frames above a driver's own coroutine, linked from the innermost down.
 pub(super) struct Frames<Yield, Input> {
@@ -269,7 +269,11 @@ impl<C: Coroutine> Driver<C> {
                 Err(raised) => break Err(without_stop_iteration(raised)),
             }
         };
-        self.coroutine = None;
+        match self.coroutine.take() {
+            // By value: see above.
+            Some(ended) if mem::needs_drop::<C>() => drop_ended(move || drop(ended)),
+            _ => {}
+        }
         Driven::End(outcome)
     }
 

@@ -27,6 +27,7 @@
 //! | `machines.rs`  | ready-made machines: from a value, a closure, an iterator |
 //! | `combine.rs`   | [`CoroutineExt`]: `map`, `try_map`, `then`, `catch` |
 //! | `deep.rs`      | to drop and to print what the user has nested, without recursion to its depth |
+//! | `ended.rs`     | to drop a coroutine that has ended, whose destructor may panic |
 //! | `state.rs`     | [`State`] and [`StackTrace`]: coroutines as people see them |
 //!
 //! Sources: PEP 342 (`send`, `throw`, `close`), PEP 380 (`yield from`), PEP 479 (`StopIteration` inside a generator).
@@ -39,6 +40,7 @@ mod combine;
 mod convert;
 mod deep;
 mod delegate;
+mod ended;
 mod exception;
 mod frames;
 mod generator;
@@ -57,6 +59,9 @@ pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, without_stop_iteration};
+#[cfg(feature = "event_loop")]
+pub(crate) use self::ended::{Receiver, Receiving};
+pub(crate) use self::ended::{drop_ended, replace_ended};
 pub use self::exception::{Exception, Kind};
 pub(crate) use self::frames::{Driven, Driver};
 pub use self::generator::{Generator, GeneratorState, Stop};

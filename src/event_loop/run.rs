@@ -99,6 +99,7 @@ impl LoopHandle {
         let scheduler = &self.0.scheduler;
         // What a destructor sets is not for whoever closes the loop.
         let _outer = scheduler.enter_context(None);
+        let _receiving = scheduler.receives();
         scheduler.guarded(|| self.0.clock.stop());
         scheduler.close();
         #[cfg(feature = "async_iter")]

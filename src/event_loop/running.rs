@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 
 use super::{Core, EventLoop, LoopHandle};
 use crate::context::{self, Context};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, Receiving};
 
 std::thread_local! {
     /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run
@@ -108,7 +108,7 @@ impl LoopHandle {
             return Err(Exception::message(Kind::RuntimeError, text));
         }
         self.0.scheduler.set_running(true);
-        Ok(Running { event_loop: self, outer: context::swap(None) })
+        Ok(Running { event_loop: self, outer: context::swap(None), _receiving: self.0.scheduler.receives() })
     }
 }
 
@@ -116,6 +116,7 @@ pub(super) struct Running<'a> {
     event_loop: &'a LoopHandle,
     /// That of the program around the run, which is the current one again when this is dropped.
     outer: Option<Context>,
+    _receiving: Receiving,
 }
 
 impl Drop for Running<'_> {

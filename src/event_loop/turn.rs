@@ -94,7 +94,7 @@ impl Core {
     fn deadlock(&self) -> Exception {
         let mut text = String::from("deadlock: everything waits for ever");
         for task in self.scheduler.live_tasks() {
-            let stack = task.stack_trace();
+            let stack = Rc::clone(&task).stack_trace();
             text += &format!("\n  {}: {}", task.state().name(), stack.frames().join(" > "));
             if let Some(wanted) = stack.yielded() {
                 text += &format!(" waits for {wanted}");

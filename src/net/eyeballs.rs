@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, drop_ended, take_sent};
 use crate::task::{Await, Awaitable};
 use crate::wait::{Raced, StaggeredRace, staggered_race};
 use crate::yield_from;
@@ -129,11 +129,12 @@ where
                 }
                 Phase::InTurn { attempt, .. } => {
                     let connected = yield_from!(attempt, sent);
-                    let Phase::InTurn { mut attempts, mut failures, .. } =
+                    let Phase::InTurn { attempt: ended, mut attempts, mut failures } =
                         core::mem::replace(&mut self.phase, Phase::Over)
                     else {
                         unreachable!("one is tried when the other has failed")
                     };
+                    drop_ended(move || drop(ended));
                     match connected {
                         Err(raised) if is_failure(&raised) => failures.push((attempts.latest(), raised)),
                         connected => return connected.map(Step::Return),

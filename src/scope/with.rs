@@ -4,7 +4,7 @@ use core::fmt;
 use core::mem;
 
 use super::{AsyncContextManager, Exited};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended, take_sent};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
@@ -84,8 +84,7 @@ where
                 Phase::Inside(child) => {
                     let outcome = yield_from!(child, sent);
                     // The body is dropped before its scope is left, whatever it does then.
-                    self.phase = Phase::Over;
-                    self.phase = Phase::Leaving(outcome);
+                    replace_ended(&mut self.phase, Phase::Leaving(outcome));
                 }
                 Phase::Leaving(outcome) => {
                     let left = yield_from!(self.manager.exit(outcome.as_ref().err()), sent);

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem;
 
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
@@ -75,7 +75,7 @@ where
                 }
                 Stage::Holding(child, _) => {
                     let outcome = yield_from!(child, sent);
-                    self.0 = Stage::Over;
+                    replace_ended(&mut self.0, Stage::Over);
                     return outcome.map(Step::Return);
                 }
                 Stage::Over => return Err(Exception::reused()),

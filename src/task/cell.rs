@@ -3,7 +3,8 @@
 //! Invariants:
 //!
 //! 1. A task is in the ready queue, or waits for one thing, or runs, or is done; never two of these. So it needs one
-//!    reference in the queue or in what it waits for, and no flag that says where it is.
+//!    reference in the queue or in what it waits for, and no flag that says where it is. The exception: a step that comes
+//!    up while the coroutine is being printed is put off until that is over.
 //! 2. What the next step is to throw in is all that a cancel, or a wait that was refused, leaves behind.
 //! 3. The coroutine is dropped before anybody is told of the outcome.
 //! 4. What a task has waited for is let go of last in a step: that may drop the user's, which may panic, and the task is
@@ -35,7 +36,7 @@ pub(crate) trait Erased: Eventual + Run {
     /// What it is called, what it waits for, and what is to be thrown into it.
     fn state(&self) -> &TaskState;
     /// Where its coroutine stands.
-    fn stack_trace(&self) -> StackTrace;
+    fn stack_trace(self: Rc<Self>) -> StackTrace;
     /// What it has failed with, for people: it does not count as retrieved.
     fn failure(&self) -> Option<Exception>;
     /// Queues it.
@@ -124,14 +125,25 @@ where
         }
     }
 
-    /// Takes the step in the next turn: somebody is just printing the coroutine, and runs the loop from there.
+    /// Takes the step when the printing is over: somebody is just printing the coroutine, and runs the loop from there.
     #[cold]
     fn put_off(self: Rc<Self>, sent: Result<(), Exception>, scheduler: &Scheduler) {
         if let Err(thrown) = sent {
             self.state.set_throw(thrown);
         }
+        self.state.set_put_off(true);
         scheduler.clear_context();
-        scheduler.push(self);
+    }
+
+    /// The coroutine is not printed any more, unless it is being printed around this too: takes what was left until then.
+    #[cold]
+    fn was_printed(self: &Rc<Self>) {
+        if self.state.is_done() {
+            self.end_leftover();
+        } else if self.state.is_put_off() && self.driver.try_borrow_mut().is_ok() {
+            self.state.set_put_off(false);
+            self.kept.scheduler.push(Rc::clone(self) as Rc<_>);
+        }
     }
 
     /// Sleeps until what the coroutine waits for is done.
@@ -199,7 +211,8 @@ where
     #[cold]
     fn end_leftover(&self) {
         let Some(leftover) = self.state.take_leftover() else { return };
-        let _outer = self.kept.scheduler.enter_context(self.state.context());
+        let scheduler = &self.kept.scheduler;
+        let (_outer, _receiving) = (scheduler.enter_context(self.state.context()), scheduler.receives());
         match leftover {
             Leftover::ToDrop => self.discard(),
             Leftover::ToClose => self.abandon(),
@@ -300,17 +313,15 @@ where
         &self.state
     }
 
-    fn stack_trace(&self) -> StackTrace {
-        /// Stands first, and so comes last, after a panic too: what is printed is the user's, and may close the loop.
-        struct Printed<'a, C: Awaitable + 'static>(&'a TaskCell<C>);
+    fn stack_trace(self: Rc<Self>) -> StackTrace {
+        /// Stands first, and so comes last, after a panic too: what is printed is the user's, and may run or close the loop.
+        struct Printed<'a, C: Awaitable + 'static>(&'a Rc<TaskCell<C>>);
         impl<C: Awaitable + 'static> Drop for Printed<'_, C> {
             fn drop(&mut self) {
-                if self.0.state.is_done() {
-                    self.0.end_leftover();
-                }
+                self.0.was_printed();
             }
         }
-        let _printed = Printed(self);
+        let _printed = Printed(&self);
         match self.driver.try_borrow() {
             Ok(driver) => StackTrace::new(driver.describe(), self.state.describe_wait()),
             Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),

@@ -1,18 +1,19 @@
 //! What an exception handler is told, and what becomes of that where there is none.
 
+use core::any::Any;
 use core::fmt;
 use std::borrow::Cow;
 use std::boxed::Box;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use super::Scheduler;
 use crate::context::Context;
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, Receiver, Receiving};
 
 /// A panic's payload as an exception.
-pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),
@@ -24,7 +25,7 @@ pub(crate) fn panicked(payload: Box<dyn core::any::Any + Send>) -> Exception {
 
 /// Drops a panic's payload. That may panic too, and so may dropping what it panics with, without an end: after a few of
 /// them, the next is leaked.
-fn discard(mut payload: Box<dyn core::any::Any + Send>) {
+fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..4 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             Ok(()) => return,
@@ -124,5 +125,18 @@ impl<T> Drop for Postponed<T> {
             Some(scheduler) => scheduler.report(context),
             None => default_handler(&context),
         }
+    }
+}
+
+impl Scheduler {
+    /// Takes the panics of what ends in this thread, until what is returned is dropped.
+    pub(crate) fn receives(self: &Rc<Self>) -> Receiving {
+        Receiving::by(Rc::clone(self) as Rc<_>)
+    }
+}
+
+impl Receiver for Scheduler {
+    fn receive(&self, panic: Box<dyn Any + Send>) {
+        self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
     }
 }

@@ -15,7 +15,7 @@ use super::options::TaskFactory;
 use super::report::{Postponed, default_handler};
 use super::{Erased, ErrorContext, panicked};
 use crate::context::{self, Context};
-use crate::coroutine::{Exception, Kind, drop_flat, is_deep};
+use crate::coroutine::{Exception, Kind, Receiver, drop_flat, is_deep};
 
 /// Something in the ready queue.
 pub(crate) trait Run {
@@ -334,7 +334,7 @@ impl Scheduler {
     #[inline(never)]
     fn is_quiet(&self, dropping: &mut dyn FnMut()) -> bool {
         let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) else { return true };
-        self.report(ErrorContext::new("Exception ignored in a destructor").caused_by(panicked(panic)));
+        self.receive(panic);
         false
     }
 

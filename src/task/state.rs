@@ -43,6 +43,8 @@ pub(super) struct Rare {
     cancels: u32,
     /// What is left of it once it is done, if anything is.
     leftover: Option<Leftover>,
+    /// Whether a step is to be taken once the coroutine is not printed any more.
+    put_off: bool,
     /// Whether a cancel is on its way through this task to what it waits for.
     cancelling: bool,
     /// Where it runs; `None` where nothing was ever set in that.
@@ -125,6 +127,14 @@ impl TaskState {
         });
         drop(withdrawn);
         left
+    }
+
+    pub(super) fn set_put_off(&self, put_off: bool) {
+        self.with_rare(|rare| rare.put_off = put_off);
+    }
+
+    pub(super) fn is_put_off(&self) -> bool {
+        self.look_at_rare(|rare| rare.put_off)
     }
 
     pub(super) fn is_cancelling(&self) -> bool {

@@ -247,7 +247,7 @@ impl AnyTask {
 
     /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.
     pub fn stack_trace(&self) -> StackTrace {
-        self.0.stack_trace()
+        Rc::clone(&self.0).stack_trace()
     }
 
     /// Whether both stand for the same task.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{GroupExit, TaskGroup};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended, take_sent};
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
@@ -46,7 +46,7 @@ where
         }
         if let Phase::Inside(child) = &mut self.phase {
             let outcome = yield_from!(child, sent);
-            self.phase = Phase::Leaving(self.group.exit(outcome));
+            replace_ended(&mut self.phase, Phase::Leaving(self.group.exit(outcome)));
         }
         let Phase::Leaving(exit) = &mut self.phase else { return Err(Exception::reused()) };
         let left = yield_from!(exit, sent);

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use super::{GroupScope, TaskGroup, WaitFor, wait_for};
-use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, replace_ended, take_sent};
 use crate::event_loop::running;
 use crate::task::{AnyTask, Await, Awaitable, Future};
 use crate::yield_from;
@@ -285,7 +285,7 @@ where
                     let outcome = yield_from!(coroutine, sent);
                     let (index, failed) = (*index, failed.clone());
                     // What it holds goes before anybody learns that it has ended.
-                    self.phase = AttemptPhase::Over;
+                    replace_ended(&mut self.phase, AttemptPhase::Over);
                     return self.race.ended(index, outcome, &failed).map(Step::Return);
                 }
                 AttemptPhase::Over => return Ok(Step::Return(())),

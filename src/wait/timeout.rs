@@ -15,7 +15,7 @@ use core::time::Duration;
 use std::format;
 use std::rc::Rc;
 
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{Await, Awaitable, Handle, WeakTask};
 use crate::yield_from;
@@ -377,7 +377,7 @@ where
         let ScopePhase::Inside(child) = &mut self.phase else { return Err(Exception::reused()) };
         let outcome = yield_from!(child, sent);
         let left = self.timeout.exit(outcome);
-        self.phase = ScopePhase::Over;
+        replace_ended(&mut self.phase, ScopePhase::Over);
         left.map(Step::Return)
     }
 

@@ -3,9 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use innermost::async_iter::{AsyncGenerator, Produced};
-use innermost::{Call, Coroutine, EventLoop, Exception, Resumed, State, Step, Task};
+use innermost::{Call, Coroutine, EventLoop, Exception, Resumed, State, Step, Task, sleep};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, body, run, sleeps};
@@ -96,6 +97,65 @@ fn a_task_that_has_not_started_and_is_ended_while_it_is_printed_is_dropped() {
         assert_eq!(task.any().stack_trace().to_string(), "Printing: printed");
         assert!(task.cancelled());
         assert_eq!(log.take(), ["dropped"]);
+    }
+}
+
+thread_local! {
+    static THEN: Cell<fn(&Task<i32>)> = const { Cell::new(|_| {}) };
+}
+
+/// A task whose `Debug` runs its loop for ten seconds, in which a step of the task comes up, and then does something else.
+fn runs_when_printed(depth: u32, log: &Log, then: fn(&Task<i32>)) -> (Slot, Task<i32>) {
+    THEN.set(then);
+    meddling(depth, log, |slot, task| {
+        let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+        let _timer = event_loop.call_later(Duration::from_secs(99), || {}).unwrap();
+        for _ in 0..10 {
+            run(&event_loop, 2);
+            assert!(event_loop.next_deadline() > Some(event_loop.time()), "something is always ready");
+            event_loop.run_until_complete(sleep(Duration::from_secs(1))).unwrap();
+        }
+        assert!(!task.done());
+        THEN.get()(task);
+    })
+}
+
+#[test]
+fn time_goes_on_in_a_loop_that_is_run_while_a_task_of_it_is_printed() {
+    // A `Call` that has not begun does not print its child.
+    for (depth, begun) in [(0, false), (0, true), (1, true), (3, true)] {
+        let log = Log::default();
+        let (slot, task) = runs_when_printed(depth, &log, |_| {});
+        let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+        if begun {
+            run(&event_loop, 1);
+        }
+        assert!(task.any().stack_trace().to_string().contains("printed"));
+        event_loop.run_until_complete(task.clone()).unwrap();
+        assert_eq!(log.take(), ["woken", "dropped"]);
+    }
+}
+
+#[test]
+fn a_step_that_was_put_off_by_a_debug_is_taken_though_that_panics_or_prints_or_cancels_its_task() {
+    type Way = (fn(&Task<i32>), &'static str);
+    let ways: [Way; 3] = [
+        (|_| panic!("in Debug"), "woken"),
+        (|task| drop(task.any().stack_trace()), "woken"),
+        (|task| assert!(task.cancel()), "cancelled"),
+    ];
+    for depth in [0, 2] {
+        for (then, entry) in ways {
+            let log = Log::default();
+            let (slot, task) = runs_when_printed(depth, &log, then);
+            let event_loop = slot.borrow().as_ref().expect("it is there").handle();
+            run(&event_loop, 1);
+            let _ = catch_unwind(AssertUnwindSafe(|| task.any().stack_trace()));
+            run(&event_loop, 1);
+            assert!(task.done());
+            let entries = log.take();
+            assert!(entries.len() == 2 && entries[0].contains(entry) && entries[1] == "dropped", "{entries:?}");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::bodies::{Body, Generator, Oops, Producing, Token, Value};
 use super::ledger::Call;
 use super::operations::{Line, Operation, Script};
 use super::waits::VARIABLE;
-use super::world::{PRINTS, World, visit, world};
+use super::world::{World, visit, world};
 
 /// What each exception handler does.
 pub(super) fn told(context: &ErrorContext, script: Script) {
@@ -92,8 +92,6 @@ impl World {
 
     fn run_loop(&self, event_loop: &LoopHandle, number: u8, operation: Operation) {
         match operation {
-            Operation::RunOnce | Operation::RunFor(_) | Operation::RunForever | Operation::RunScript(_)
-                if PRINTS.get() => {}
             Operation::Stop => event_loop.stop(),
             Operation::RunOnce => drop(event_loop.run_once()),
             Operation::RunFor(time) => drop(event_loop.run_until_complete(sleep(millis(time)))),

@@ -10,7 +10,7 @@ use innermost::{Await, Awaitable, Coroutine, Exception, Resumed, State, Step, ta
 
 use super::operations::{Operation, Script};
 use super::waits::{self, Sent};
-use super::world::{Deeper, PRINTS, World, visit, world};
+use super::world::{Deeper, World, visit, world};
 use crate::campaign::fault;
 
 /// A value of the user's, which runs a script whenever anything is done with it.
@@ -39,18 +39,8 @@ impl Drop for Value {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let printed = PRINTS.replace(true);
-        let _restores = Restores(printed);
         visit(self.0);
         write!(f, "Value({})", self.0)
-    }
-}
-
-struct Restores(bool);
-
-impl Drop for Restores {
-    fn drop(&mut self) {
-        PRINTS.set(self.0);
     }
 }
 

@@ -100,10 +100,6 @@ impl Ledger {
         self.owed.borrow_mut().remove(&number);
     }
 
-    pub(super) fn forgive_last(&self) {
-        self.owed.borrow_mut().pop_last();
-    }
-
     pub(super) fn waits(&self, who: u64, what: Waits) {
         self.waits.borrow_mut().insert(who, what);
     }

@@ -89,9 +89,6 @@ pub(super) struct World {
 
 thread_local! {
     static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-    /// Whether a value is printed, from where loops are not run: a task that is printed cannot take its steps, so that
-    /// the loop would never come to rest.
-    pub(super) static PRINTS: Cell<bool> = const { Cell::new(false) };
     /// How deep user code is called from user code.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
@@ -110,8 +107,6 @@ pub(super) fn visit(script: Script) {
     if let Some((panics, after)) = world.panics.get().filter(|(panics, _)| *panics == script) {
         world.panics.set(after.checked_sub(1).map(|after| (panics, after)));
         if after == 0 {
-            // The panic of a destructor may take the place of what a coroutine has just raised.
-            world.ledger.forgive_last();
             std::panic::panic_any(ON_PURPOSE);
         }
     }
