@@ -7,10 +7,11 @@ use crate::task::ErrorContext;
 
 /// Errors.
 impl LoopHandle {
-    /// Has errors that nobody takes given to `handler`, in place of standard error.
+    /// Sets the handler for errors that nobody retrieves. Without one, they are printed to standard error. asyncio's
+    /// `set_exception_handler`.
     ///
-    /// Dropping the [`EventLoop`](crate::EventLoop) drops the handler. A handler that is set after that is dropped at once,
-    /// and errors go to standard error.
+    /// The handler may hold a handle to its loop: it is dropped after the [`EventLoop`](crate::EventLoop), as soon as no
+    /// failed future is left whose error nobody has retrieved. A handler that is set after that is dropped at once.
     pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {
         self.0.scheduler.set_handler(Some(Rc::new(handler)));
     }

@@ -151,7 +151,7 @@ const WAKER: Token = Token(u64::MAX);
 /// forked runs the rest of that turn, then the run ends with the `RuntimeError`. If the child has made a loop of its own in
 /// the meantime, it first runs everything that is ready.
 ///
-/// A socket that the parent's loop watches is free for a loop of the child's after `into_std`.
+/// To use an inherited socket in a loop of its own, the child first converts it with `into_std`.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 

@@ -68,8 +68,8 @@ impl EventLoop {
         running()
     }
 
-    /// The loop that runs in this thread; where none does, the one that [`set_current`](Self::set_current) has set, as
-    /// long as it is open. asyncio's `get_event_loop`. It makes none: [`run`](fn@crate::run) and [`new`](Self::new) do.
+    /// The loop that runs in this thread. If none does, the loop set by [`set_current`](Self::set_current), while that is
+    /// open. asyncio's `get_event_loop`. This never makes a loop: use [`run`](fn@crate::run) or [`new`](Self::new).
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -90,7 +90,7 @@ impl EventLoop {
         current()
     }
 
-    /// Makes a loop this thread's current one, or leaves it without. Keeps nothing alive. asyncio's `set_event_loop`.
+    /// Sets this thread's current loop, or clears it. Does not keep the loop alive. asyncio's `set_event_loop`.
     pub fn set_current(event_loop: Option<LoopHandle>) {
         set_current(event_loop.as_ref());
     }

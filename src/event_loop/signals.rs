@@ -50,13 +50,13 @@ impl SignalHandlers {
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop whenever `signal`, of [`mod@signal`](crate::signal), has come. One loop of the process
-    /// can do that at a time. A signal that comes again before the loop has seen it counts once; a real-time signal counts
-    /// as often as it comes. Handlers are called in the order of the signals' numbers.
+    /// Calls `handler` from the loop each time `signal` arrives. The numbers are in [`mod@signal`](crate::signal). Only one
+    /// loop in the process can handle signals at a time. A signal that arrives again before the loop has seen it counts
+    /// once; a real-time signal counts each time. Handlers are called in the order of the signals' numbers.
     ///
-    /// What the signal did before comes back when the handler is removed, or the loop is closed: the system's default, no
-    /// effect at all, or a handler of a host's. Where somebody else has changed it meanwhile, that stays. A forked child
-    /// starts without handlers.
+    /// Removing the handler or closing the loop restores the signal's previous action: the default, ignored, or a handler
+    /// that the host program installed. If other code has changed the action in the meantime, that change is kept. A forked
+    /// child starts without handlers.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// Has `signal` do what it did before a handler was added. `false` where it had no handler.
+    /// Removes the handler and restores the signal's previous action. Returns `false` if there was no handler.
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
         let removed = self.0.signal_handlers.borrow_mut().remove(signal);
         if removed.is_some() {

@@ -261,8 +261,8 @@ pub trait ByteWrite {
         Operation::new("send", move || self.attempt_send(bytes))
     }
 
-    /// Sends some of the bytes of several places, in their order, in one system call; gives how many. The system limits how
-    /// many places it takes at once (1024 on most): of more, it sends the first.
+    /// Sends bytes from several slices, in order, by one system call; returns how many. Most systems accept at most 1,024
+    /// slices a call: those beyond are not sent by this call.
     fn send_vectored<'a>(
         &'a self,
         slices: &'a [IoSlice<'a>],

@@ -42,7 +42,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// character device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open
 /// file.
 ///
-/// A FIFO that nobody has opened for writing yet has not ended: reading waits for the first writer.
+/// Reading a FIFO that nobody has opened for writing yet waits for the first writer.
 pub struct PipeReader(Registered<File>);
 
 /// The end of a pipe to which bytes go. Raises `BrokenPipe` where all readers are closed.

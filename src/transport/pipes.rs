@@ -43,8 +43,8 @@ impl LoopHandle {
     /// ```
     ///
     /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
-    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that it cannot wait for, as
-    /// epoll cannot for `/dev/null`.
+    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that cannot be watched,
+    /// such as `/dev/null` with epoll.
     pub fn connect_read_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
@@ -60,8 +60,8 @@ impl LoopHandle {
     /// (asyncio closes it.) A TCP peer that closes its socket looks the same, until something is written to it.
     ///
     /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
-    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that it cannot wait for, as
-    /// epoll cannot for `/dev/null`.
+    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that cannot be watched,
+    /// such as `/dev/null` with epoll.
     pub fn connect_write_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,

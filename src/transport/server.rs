@@ -111,8 +111,8 @@ impl Server {
     }
 
     /// Stops listening. Connections go on: see [`close_clients`](Self::close_clients). The system resets the connections
-    /// that wait in the backlog. One for which the factory is making a protocol, when that closes the server, is closed
-    /// too: its protocol is dropped and never called. No effect the second time.
+    /// that wait in the backlog. If the protocol factory closes the server, the connection it was called for is closed
+    /// too, and the protocol that it returns is dropped without being called. No effect the second time.
     pub fn close(&self) {
         let core = &self.0;
         if core.is_closed.replace(true) {
