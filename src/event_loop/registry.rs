@@ -133,6 +133,13 @@ impl Registry {
         }
     }
 
+    /// Has a selector that reports levels watch a direction again that was not ready although it was reported.
+    fn in_vain(&self, token: Token, direction: Direction) {
+        if self.reports_levels {
+            self.with_selector(|selector| selector.in_vain(token, direction));
+        }
+    }
+
     fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
         self.scheduler.check_open()?;
         check_process(self.process)?;
@@ -302,7 +309,7 @@ impl Source {
                 },
             }
         }
-        self.drained(Readiness::of(direction) | Readiness::URGENT, direction);
+        self.in_vain(Readiness::of(direction) | Readiness::URGENT, direction);
         Ok(None)
     }
 
@@ -311,6 +318,13 @@ impl Source {
     pub(super) fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.drained(self.token, direction);
+    }
+
+    /// Takes back a readiness that was reported wrongly.
+    #[inline]
+    pub(super) fn in_vain(&self, what: Readiness, direction: Direction) {
+        self.readiness.set(self.readiness.get().without(what));
+        self.registry.in_vain(self.token, direction);
     }
 }
 

@@ -294,7 +294,7 @@ impl Run for Watcher {
         let Some(mut callback) = self.callback.take() else { return };
         if !descriptor::is_ready(self.source.fd(), self.direction) {
             self.callback.set(Some(callback));
-            self.source.drained(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
+            self.source.in_vain(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
             if let Err(raised) = self.wait() {
                 // A task has begun to wait for it while this was in the queue.
                 scheduler.report(ErrorContext::new("a descriptor's callback is not called any more").caused_by(raised));

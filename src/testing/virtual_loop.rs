@@ -76,6 +76,12 @@ impl Selector for NoDescriptors {
         }
     }
 
+    fn in_vain(&mut self, token: Token, direction: Direction) {
+        if let Some(selector) = &mut self.selector {
+            selector.in_vain(token, direction);
+        }
+    }
+
     fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let Some((waker, token)) = self.waker.as_ref().filter(|_| timeout != Some(Duration::ZERO)) else {
             return Ok(());

@@ -31,6 +31,10 @@ macro_rules! forwards_the_rest {
             self.inner.drained(token, direction);
         }
 
+        fn in_vain(&mut self, token: innermost::selector::Token, direction: innermost::selector::Direction) {
+            self.inner.in_vain(token, direction);
+        }
+
         fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
             self.inner.as_fd()
         }

@@ -81,7 +81,7 @@ impl<S: AsFd> Registered<S> {
     #[cold]
     pub(crate) fn not_closed(&self) {
         if let Some(source) = self.source.get() {
-            source.drained(Readiness::WRITE_CLOSED, Direction::Write);
+            source.in_vain(Readiness::WRITE_CLOSED, Direction::Write);
         }
     }
 

@@ -89,11 +89,16 @@ pub trait Selector: fmt::Debug {
     /// Whether it reports levels, and so needs [`drained`](Self::drained).
     fn reports_levels(&self) -> bool;
 
-    /// Says that an operation in `direction` would have blocked, or has taken all that there was. A selector of levels
-    /// watches the direction again. A hang-up or an error it reports without that, once.
-    ///
-    /// The direction may be ready in vain, and stay so: then it is not reported for ever.
+    /// Says that an operation in `direction` has taken everything that there was. A selector that reports levels watches
+    /// the direction again. It reports a hang-up or an error once even without that.
     fn drained(&mut self, token: Token, direction: Direction);
+
+    /// Says that an operation in `direction`, which was reported as ready, would have blocked all the same. Called instead
+    /// of [`drained`](Self::drained), which it calls unless a selector does more: a direction that is ready in vain again
+    /// and again must not be reported for ever.
+    fn in_vain(&mut self, token: Token, direction: Direction) {
+        self.drained(token, direction);
+    }
 
     /// Waits until something is ready, at most for `timeout` (`None`: for ever), never for less unless something is
     /// ready, a signal came, or a time has passed that the kernel cannot count (24 days at the least); appends what is

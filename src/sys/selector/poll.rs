@@ -14,7 +14,7 @@
 //!
 //! A direction can be ready although nothing can be done: a socket's error queue that nobody reads is an error for ever, a
 //! terminal with room for one character takes no line end. Whoever tries it in vain wants it again, and is told again.
-//! Such a descriptor, which several waits in a row have reported and which is ready even now, is handed over to the
+//! Such a descriptor, which several waits in a row have reported in vain and which is ready even now, is handed over to the
 //! system's interface of edges, where it has one; its descriptor is polled in place of all that it watches.
 //!
 //! Neither `POLLPRI` nor the end of the stream need be asked for: what a short read has left behind, an urgent byte or
@@ -71,13 +71,13 @@ struct Poll {
 
 struct Registration {
     token: Token,
-    /// The last wait that has reported it, and how many in a row have.
-    reported: u64,
+    /// The last wait that has reported it in vain, and how many in a row have.
+    last_in_vain: u64,
     streak: u8,
     is_with_edges: bool,
 }
 
-/// How many waits in a row report a descriptor before it is asked whether anything can be done.
+/// How many waits in a row report a descriptor in vain before it is asked whether it spins.
 const STREAK: u8 = 8;
 
 impl Poll {
@@ -144,9 +144,6 @@ impl Poll {
     /// What has happened at a place, each thing once. `None` where it is nothing.
     fn happened(&mut self, place: usize) -> Option<Event> {
         let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
-        let is_in_a_row = registration.reported + 1 == self.waits;
-        registration.streak = if is_in_a_row { registration.streak.saturating_add(1) } else { 1 };
-        registration.reported = self.waits;
         let happened = mem::take(&mut polled.revents);
         let readiness = readiness(happened);
         for direction in [Direction::Read, Direction::Write] {
@@ -171,7 +168,7 @@ impl Selector for Poll {
         let place = self.polled.len();
         let events = wanted(Direction::Read) | wanted(Direction::Write);
         self.polled.push(libc::pollfd { fd: number, events, revents: 0 });
-        self.registrations.push(Registration { token, reported: 0, streak: 0, is_with_edges: false });
+        self.registrations.push(Registration { token, last_in_vain: 0, streak: 0, is_with_edges: false });
         self.by_fd.insert(number, place);
         self.by_token.insert(token, place);
         Ok(())
@@ -198,16 +195,26 @@ impl Selector for Poll {
 
     fn drained(&mut self, token: Token, direction: Direction) {
         let Some(&place) = self.by_token.get(&token) else { return };
-        let (polled, registration) = (&mut self.polled[place], &self.registrations[place]);
-        if registration.is_with_edges {
-            return;
+        let polled = &mut self.polled[place];
+        if !self.registrations[place].is_with_edges {
+            polled.fd = number(polled);
+            polled.events |= wanted(direction);
         }
-        polled.fd = number(polled);
-        polled.events |= wanted(direction);
-        // Asked ever more rarely: a connection that is busy all the time would pay for it with each message.
+    }
+
+    fn in_vain(&mut self, token: Token, direction: Direction) {
+        self.drained(token, direction);
+        let Some(&place) = self.by_token.get(&token) else { return };
+        let registration = &mut self.registrations[place];
+        registration.streak = match self.waits - registration.last_in_vain {
+            0 => return,
+            1 => registration.streak.saturating_add(1),
+            _ => 1,
+        };
+        registration.last_in_vain = self.waits;
+        // Asked ever more rarely: a listener that is busy all the time would pay for it with each connection.
         let is_asked = registration.streak >= STREAK && registration.streak.is_power_of_two();
-        let is_in_a_row = is_asked && registration.reported == self.waits;
-        if is_in_a_row && now(polled.fd, wanted(direction)) != 0 {
+        if is_asked && !registration.is_with_edges && now(self.polled[place].fd, wanted(direction)) != 0 {
             self.hand_over(place);
         }
     }
