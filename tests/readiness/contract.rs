@@ -139,7 +139,7 @@ fn what_is_ready_in_vain_is_not_reported_for_ever_and_news_of_it_is() {
         selector.register(ours.as_fd(), Token(7)).expect("it is new");
         for _ in 0..3 {
             let in_vain = (0..100).find(|_| {
-                selector.drained(Token(7), Direction::Read);
+                selector.in_vain(Token(7), Direction::Read);
                 ready(selector).is_empty()
             });
             assert!(in_vain.is_some(), "it is reported again and again");

@@ -77,8 +77,12 @@ struct Registration {
     is_with_edges: bool,
 }
 
-/// How many waits in a row report a descriptor in vain before it is asked whether it spins.
-const STREAK: u8 = 8;
+/// After how many waits in a row that reported a descriptor in vain it is handed over.
+const STREAK: u8 = 64;
+
+/// When it is asked before that whether it is ready even now. A busy listener, which has accepted all that there was, may
+/// have got another connection by chance, but not each time.
+const ASKED: [u8; 4] = [8, 16, 32, STREAK];
 
 impl Poll {
     /// Fills in what has happened; gives for how many descriptors there is something.
@@ -212,9 +216,13 @@ impl Selector for Poll {
             _ => 1,
         };
         registration.last_in_vain = self.waits;
-        // Asked ever more rarely: a listener that is busy all the time would pay for it with each connection.
-        let is_asked = registration.streak >= STREAK && registration.streak.is_power_of_two();
-        if is_asked && !registration.is_with_edges && now(self.polled[place].fd, wanted(direction)) != 0 {
+        if registration.is_with_edges || !ASKED.contains(&registration.streak) {
+            return;
+        }
+        let spins = now(self.polled[place].fd, wanted(direction)) != 0;
+        if !spins {
+            registration.streak = 0;
+        } else if registration.streak >= STREAK {
             self.hand_over(place);
         }
     }
