@@ -133,17 +133,6 @@ pub(crate) fn is_main_thread() -> bool {
     #[cfg(target_os = "netbsd")]
     // SAFETY: it takes nothing, and cannot fail. The first is number 1.
     return unsafe { libc::_lwp_self() == 1 };
-    #[cfg(not(any(
-        target_os = "linux",
-        target_os = "android",
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "openbsd",
-        target_os = "dragonfly",
-        target_os = "netbsd"
-    )))]
-    // The name that the standard library gives it, and lets nobody else take.
-    return std::thread::current().name() == Some("main");
 }
 
 /// Whether a signal has come since the last [`take_pending`].

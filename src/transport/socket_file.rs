@@ -18,7 +18,7 @@ use std::thread;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::sys::{descriptor, socket};
+use crate::sys::{Process, descriptor, socket};
 
 /// Binds a socket to `path`, in place of a socket file that is left over, if there is one.
 ///
@@ -79,8 +79,6 @@ fn lock_directory(path: &Path) -> Option<File> {
 /// How often a lock is tried that another process holds, and how long the thread sleeps in between.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(1);
-
-use crate::sys::Process;
 
 /// A server's own file, removed when this is dropped, unless another one has taken its place.
 pub(super) struct SocketFile {

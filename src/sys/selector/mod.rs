@@ -25,14 +25,7 @@ use super::syscall;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
-#[cfg(any(
-    test,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod kqueue;
 mod poll;
 
@@ -42,13 +35,7 @@ pub(crate) use self::poll::{has_error_alone, readiness_now};
 pub(crate) mod interfaces {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub use super::epoll::epoll_selector;
-    #[cfg(any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly"
-    ))]
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub use super::kqueue::kqueue_selector;
     pub use super::poll::poll_selector;
 }
@@ -128,33 +115,11 @@ use self::interfaces::epoll_selector as best;
 #[cfg(all(
     not(innermost_poll),
     target_pointer_width = "64",
-    any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly"
-    )
+    not(any(target_os = "linux", target_os = "android"))
 ))]
 use self::interfaces::kqueue_selector as best;
 
-#[cfg(any(
-    innermost_poll,
-    not(any(
-        target_os = "linux",
-        target_os = "android",
-        all(
-            target_pointer_width = "64",
-            any(
-                target_vendor = "apple",
-                target_os = "freebsd",
-                target_os = "netbsd",
-                target_os = "openbsd",
-                target_os = "dragonfly"
-            )
-        )
-    ))
-))]
+#[cfg(any(innermost_poll, not(any(target_pointer_width = "64", target_os = "linux", target_os = "android"))))]
 use self::interfaces::poll_selector as best;
 
 /// What a registration calls itself: given at [`register`](Selector::register), found in its events.
@@ -274,15 +239,6 @@ fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
 }
 
 /// A timeout as the kernel's clock counts it.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
 fn timespec(timeout: Duration) -> libc::timespec {
     // SAFETY: all zeros is a valid timespec: numbers, and on some systems padding.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };

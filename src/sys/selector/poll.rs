@@ -284,27 +284,8 @@ const UNMASKED: libc::c_short = libc::POLLHUP | libc::POLLERR;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::interfaces::epoll_selector as edges;
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::interfaces::kqueue_selector as edges;
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-)))]
-fn edges() -> io::Result<Box<dyn Selector>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
 
 /// What has happened to a descriptor by now: of `events`, and of what cannot be masked.
 fn now(fd: RawFd, events: libc::c_short) -> libc::c_short {

@@ -32,24 +32,12 @@ use std::vec::Vec;
 
 use super::{Direction, Event, Readiness, Selector, Token, refuse_files};
 
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kernel;
 #[cfg(test)]
 mod tests;
 
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub use self::kernel::kqueue_selector;
 
 // The same on every system that has queues; `kernel.rs` makes the compiler compare them with the system's.
