@@ -63,9 +63,9 @@ use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 /// dropped, its loop closes it in a task of its own; [`aclosing`](super::aclosing) does it where the consumer is. What
 /// is suspended when a loop is about to end is closed by [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens).
 ///
-/// When its loop is closed, a generator that is suspended is closed on the spot, whoever has a handle: its body cleans up,
-/// but cannot await. So is one that is dropped after that, or without having been in a loop. Where a panic unwinds,
-/// nothing of it runs.
+/// When its loop closes, a suspended generator is closed at once, even if handles remain. Its body cleans up, but cannot
+/// await. The same happens to a generator that is dropped after its loop has closed, or that was never in a loop. During
+/// unwinding from a panic, its body does not run.
 pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
 
 pub(super) struct Shared<P: Producer + 'static> {

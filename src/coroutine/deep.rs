@@ -1,11 +1,12 @@
-//! What follows a structure of the user's, of any depth, on a stack that is not of any depth.
+//! Drops and prints structures that the user nests, without recursion of the same depth.
 //!
 //! An exception holds an error, which may hold exceptions, and so on. A future holds callbacks, or a result, which may hold
-//! futures; a queue holds items, a context holds values. To drop such a chain by recursion would overflow the stack. So our
-//! objects that own values of the user's drop them by [`drop_flat`], and exceptions are printed in a [`Printing`]. (A
-//! `SharedGenerator`, which may borrow, and a `Call` that has not started are dropped by recursion.) Each counts, for its thread, how deep it is. From some depth on, what is dropped waits until the outermost
-//! drop is over, and what is printed is left out. Without `std` there is no place to count; there are no groups of exceptions
-//! either.
+//! futures; a queue holds items, a context holds values. Dropping such a chain by recursion would overflow the stack. So
+//! our objects drop the user's values by [`drop_flat`], and exceptions are printed in a [`Printing`]. Each counts, for its
+//! thread, how deep it is. Beyond [`DEEPEST`], a value waits until the outermost drop is over, and a print is cut. Without
+//! the event loop's thread-locals there is no place to count, and there are no groups of exceptions either.
+//!
+//! A `SharedGenerator`, which may borrow, and a `Call` that has not started are still dropped by recursion.
 
 #[cfg(feature = "event_loop")]
 pub(crate) use self::counted::{Printing, drop_flat, is_deep};

@@ -382,7 +382,7 @@ impl fmt::Display for Exception {
     }
 }
 
-/// With its causes, and what these hold: not all of it where that is very much.
+/// Prints the exception with its causes and members. Long chains are shortened in the middle.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(_printing) = Printing::begin() else { return f.write_str(LEFT_OUT) };

@@ -18,9 +18,9 @@ use crate::task::Await;
 /// unless another is set. What the program itself writes to the buffer has none.
 ///
 /// A buffer holds memory only while it holds bytes. The memory belongs to the loop: an emptied or dropped buffer gives it
-/// back, and the next read, on any connection, takes it, still in the cache. An idle connection costs five words. While a
-/// read or a write waits, its buffer keeps the bytes it has and little more: a peer that sends half a request and then
-/// nothing costs a kilobyte or two, not 64.
+/// back, and the next read, on any connection, takes it, still in the cache. An empty buffer takes five words. While a
+/// read or a write waits, the buffer holds little more than its bytes: a peer that sends half a request and then nothing
+/// costs a kilobyte or two, not 64.
 ///
 /// ```
 /// use innermost::Buffer;

@@ -38,8 +38,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a pipe from which bytes come. At its end all writers are closed.
 ///
-/// Any descriptor of bytes that can be waited for will do, by `try_from`: a FIFO, a stream socket, a terminal or another
-/// character device, the output of a child. Where it is a parent's, that gets a non-blocking one too: it is the same open
+/// `try_from` accepts any descriptor of bytes that can be watched: a FIFO, a stream socket, a terminal or another
+/// character device, the output of a child. It is made non-blocking, also for every other process that has the same open
 /// file.
 ///
 /// Reading a FIFO that nobody has opened for writing yet waits for the first writer.

@@ -38,9 +38,9 @@ use crate::scope::Progress;
 pub struct StreamReader(pub(super) Input);
 
 /// Reading. If the connection is lost by an error, such as a reset, or an exception is [set](Self::set_exception), what has
-/// come before can still be read. An operation raises the error once it needs more than that, and takes nothing then: the
-/// rest of a line, for example, is there for [`read`](Self::read), which raises the error when nothing is left. asyncio
-/// raises it at once and loses what has come.
+/// come before can still be read. An operation that needs more than that raises the error and consumes nothing: the start
+/// of an unfinished line can still be fetched with [`read`](Self::read), which raises the error once nothing is left.
+/// asyncio raises it at once and loses what has come.
 impl StreamReader {
     /// Reads what has come, up to `size` bytes; waits where nothing has. Empty at the end of the stream, and where `size`
     /// is 0. asyncio's `read(n)`.

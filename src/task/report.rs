@@ -50,7 +50,7 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    /// That something happened.
+    /// A report with a message, and nothing else yet.
     ///
     /// ```
     /// use innermost::{ErrorContext, EventLoop, Exception};
@@ -64,19 +64,19 @@ impl ErrorContext {
         Self { message: message.into(), exception: None, source: None, context: None }
     }
 
-    /// The same, because of an exception.
+    /// Adds the exception that caused it.
     #[must_use]
     pub fn caused_by(self, exception: Exception) -> Self {
         Self { exception: Some(exception), ..self }
     }
 
-    /// The same, of a task, a future, or whatever prints itself.
+    /// Adds the task, the future or the other object that it is about, as that prints itself.
     #[must_use]
     pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
         Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
     }
 
-    /// The same, to be told in the context of what it happened to.
+    /// Has the handler called in `context`, that of the object it is about.
     #[must_use]
     pub fn in_context(self, context: Context) -> Self {
         Self { context: Some(context), ..self }

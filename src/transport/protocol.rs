@@ -106,10 +106,10 @@ pub trait BufferedProtocol: Any {
     eof_received!();
 
     /// Where the next bytes are to go. `size_hint` is how many might come: 1 KiB at first, up to 64 KiB for a peer that sends
-    /// much. The buffer may be smaller or larger, but an empty one is fatal to the connection.
+    /// much. The buffer may be smaller or larger. An empty buffer ends the connection with an error.
     ///
-    /// It is asked for when the socket may have something to read, and is the protocol's own: what it keeps while a request
-    /// is incomplete is the connection's cost.
+    /// Called when the socket may be readable. The buffer belongs to the protocol, so the memory that it holds for an
+    /// incomplete request counts for each connection.
     fn get_buffer(&mut self, size_hint: usize) -> &mut [u8];
 
     /// So many bytes have come, to the beginning of the buffer.

@@ -3,7 +3,7 @@
 //! A file stays behind when its socket is closed, and nobody can bind another socket to its path then. So it is removed,
 //! but only when no socket is bound to it any more. `connect(2)` knows: it fails with `ECONNREFUSED`. A datagram socket
 //! asks, whatever the kind of the other: where that is one for streams, the answer is `EPROTOTYPE`, whether it listens,
-//! does not listen yet, or has no room in its backlog. To connect a stream would be to bother a server with a client.
+//! does not listen yet, or has no room in its backlog. A stream that connects would show up at a server as a client.
 //!
 //! Two processes that find the same file left behind must not both replace it: the second would remove the first one's
 //! socket. So they look at it and replace it while they hold a lock of its directory, which needs no file of its own.
@@ -46,7 +46,8 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
-/// Whether a socket file has no socket any more. Where that cannot be told, because nobody may write to the file, it has.
+/// Whether a socket file has no socket any more. If that cannot be told, because the file
+/// is not writable, the file stays.
 fn is_left_over(path: &Path, address: &SockAddr) -> io::Result<bool> {
     let asking = socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let is_refused = asking.connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);

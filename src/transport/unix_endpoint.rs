@@ -105,8 +105,8 @@ enum Phase {
 }
 
 impl CreateUnixDatagramEndpoint {
-    /// Receives at this path. A socket file whose socket is closed is replaced; if a socket is bound to the path, or the path
-    /// is anything else, the address is in use. The file stays when the endpoint is closed.
+    /// Receives at this path. A stale socket file, whose socket is closed, is replaced. If a socket is bound to the path, or
+    /// the path is anything else, the address is in use. The file stays when the endpoint is closed.
     ///
     /// On Linux, a path that begins with a zero byte is a name that no file stands for.
     pub fn local_addr(mut self, path: impl AsRef<Path>) -> Self {

@@ -72,9 +72,9 @@ where
 /// A deadline: entered, perhaps moved, and left. asyncio's `Timeout`.
 ///
 /// A handle: clones stand for the same deadline, so that the child may keep one and move it. [`scope`](Self::scope)
-/// enters and leaves around a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter) in a
-/// step before what is limited, and gives [`exit`](Self::exit) how that ended, whichever way. Dropping the last handle
-/// leaves it too: no timer stays behind, and a cancellation that it caused is taken back.
+/// enters and leaves around a coroutine. A machine can instead call [`enter`](Self::enter) before the limited step, and
+/// [`exit`](Self::exit) with its outcome. Dropping the last handle exits it too: the timer is removed, and a cancellation
+/// that it caused is taken back.
 ///
 /// ```
 /// use innermost::wait::Timeout;

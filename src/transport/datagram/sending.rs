@@ -25,19 +25,19 @@ impl Tried {
 }
 
 impl<A: DatagramAddress> DatagramTransport<A> {
-    /// Sends a datagram, to `to` or to the only peer; never waits. What the kernel does not take is queued. An error of
-    /// the system's goes to the protocol's `error_received`: if that is what sends, when it has returned. asyncio's
-    /// `sendto`.
+    /// Sends a datagram, to `to` or to the only peer; never waits. Datagrams that the kernel does not take yet are queued.
+    /// A system error is passed to the protocol's `error_received`. If `error_received` itself is sending, the call is
+    /// made after it has returned. asyncio's `sendto`.
     ///
-    /// An error that an earlier datagram has met, and that the system reports only now, goes to `error_received` too, and
-    /// this datagram is sent all the same. asyncio loses it.
+    /// If the system reports what became of an earlier datagram instead, that error goes to `error_received` too, and this
+    /// datagram is still sent. asyncio loses the datagram.
     ///
     /// Once the endpoint is closed, what is sent is thrown away.
     ///
     /// # Errors
     ///
     /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one, or where `to` is
-    /// the address of a Unix socket that has none.
+    /// the address of an unnamed Unix socket.
     pub fn send_to(&self, data: &[u8], to: Option<A>) -> Result<(), Exception> {
         let to = match (&self.0.peer, to) {
             (None, None) => {
