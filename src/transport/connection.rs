@@ -18,6 +18,7 @@
 //! 3. From `Lost` on, exactly one callback is queued, which calls `connection_lost`; nothing else calls the protocol.
 
 use core::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,6 +52,8 @@ pub(super) struct Connection {
     /// Whether `connection_made` was called.
     made: Cell<bool>,
     pub(super) is_buffered: Cell<bool>,
+    /// Whether a write has failed while there may be something to read.
+    pub(super) has_rest: Cell<bool>,
     /// What a buffered protocol is told next.
     size_hint: Cell<usize>,
     /// Whether it stands in the queue for what is gathered to be sent.
@@ -110,6 +113,7 @@ impl Connection {
     ) -> Transport {
         let connection = Rc::new(Self {
             io: RefCell::new(Some(Rc::new(io))),
+            has_rest: Cell::new(false),
             is_buffered: Cell::new(matches!(protocol.0, Inner::Buffered(_))),
             size_hint: Cell::new(LEAST_HINT),
             protocol: Slot::new(protocol),
@@ -206,12 +210,37 @@ impl Transport {
 
     #[inline]
     fn read(&self, io: &Registered<Io>) {
+        match self.receive(io, |room| io.try_now(Direction::Read, |io| io.read(room))) {
+            Ok(Some(0)) => self.read_end(io),
+            Ok(_) => {}
+            Err(raised) => self.fatal("Fatal read error on transport", raised),
+        }
+    }
+
+    /// Reads what came before a write failed. The error of that is the end, so no other is told.
+    #[cold]
+    fn read_rest(&self) {
+        let Some(io) = self.0.io() else { return };
+        for _ in 0..MOST_RESTS {
+            let Ok(Some(1..)) = self.receive(&io, |room| io.get().read(room).map(|(count, _)| Some(count))) else {
+                return;
+            };
+        }
+    }
+
+    /// Gives the protocol what `read` brings, and how much that is.
+    #[inline(always)]
+    fn receive(
+        &self,
+        io: &Registered<Io>,
+        read: impl FnOnce(&mut [u8]) -> io::Result<Option<usize>>,
+    ) -> Result<Option<usize>, Exception> {
         if self.0.is_buffered.get() {
-            return self.read_into_protocol(io);
+            return self.receive_into_protocol(io, read);
         }
         let spare = self.0.event_loop.spare_memory();
         let mut memory = spare.take();
-        let read = io.try_now(Direction::Read, |io| io.read(&mut memory[..]));
+        let read = read(&mut memory[..]);
         if let Ok(Some(count @ 1..)) = read {
             self.call(io, "data_received", |protocol| {
                 if let Inner::Pushed(protocol) = &mut protocol.0 {
@@ -220,34 +249,31 @@ impl Transport {
             });
         }
         spare.give(memory);
-        match read {
-            Ok(Some(0)) => self.read_end(io),
-            Ok(_) => {}
-            Err(error) => self.fatal("Fatal read error on transport", error.into()),
-        }
+        Ok(read?)
     }
 
-    fn read_into_protocol(&self, io: &Registered<Io>) {
+    fn receive_into_protocol(
+        &self,
+        io: &Registered<Io>,
+        read: impl FnOnce(&mut [u8]) -> io::Result<Option<usize>>,
+    ) -> Result<Option<usize>, Exception> {
         let read = self.call(io, "get_buffer", |protocol| {
             let Inner::Buffered(protocol) = &mut protocol.0 else { return Ok(None) };
             match protocol.get_buffer(self.0.size_hint.get()) {
                 [] => Err(Exception::message(Kind::RuntimeError, "get_buffer() returned an empty buffer")),
-                buffer => io.try_now(Direction::Read, |io| io.read(buffer)).map_err(Exception::from),
+                buffer => read(buffer).map_err(Exception::from),
             }
         });
-        match read {
-            None | Some(Ok(None)) => {}
-            Some(Ok(Some(0))) => self.read_end(io),
-            Some(Ok(Some(count))) => {
-                self.0.size_hint.set(next_hint(self.0.size_hint.get(), count));
-                self.call(io, "buffer_updated", |protocol| {
-                    if let Inner::Buffered(protocol) = &mut protocol.0 {
-                        protocol.buffer_updated(self, count);
-                    }
-                });
-            }
-            Some(Err(raised)) => self.fatal("Fatal read error on transport", raised),
+        let read = read.unwrap_or(Ok(None))?;
+        if let Some(count @ 1..) = read {
+            self.0.size_hint.set(next_hint(self.0.size_hint.get(), count));
+            self.call(io, "buffer_updated", |protocol| {
+                if let Inner::Buffered(protocol) = &mut protocol.0 {
+                    protocol.buffer_updated(self, count);
+                }
+            });
         }
+        Ok(read)
     }
 
     /// The peer sends no more.
@@ -268,7 +294,7 @@ impl Transport {
         if io.is_ready(Readiness::WRITE_CLOSED) {
             if !socket::is_well_despite_errors(io.get().as_fd()) {
                 let is_lost = !self.0.writes.is_empty();
-                return self.lose(is_lost.then(|| std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()));
+                return self.lose(is_lost.then(|| io::Error::from(io::ErrorKind::BrokenPipe).into()));
             }
             io.not_closed();
         }
@@ -311,7 +337,7 @@ impl Transport {
     /// in the program, and reported.
     #[cold]
     pub(super) fn fatal(&self, message: &str, raised: Exception) {
-        if raised.downcast_ref::<std::io::Error>().is_none() {
+        if raised.downcast_ref::<io::Error>().is_none() {
             let context = ErrorContext::new(String::from(message)).caused_by(raised.clone());
             self.0.event_loop.call_exception_handler(context.about(self));
         }
@@ -332,7 +358,12 @@ impl Transport {
             io.unwatch();
         }
         let this = self.clone();
-        let end = callback(move || this.end(error));
+        let end = callback(move || {
+            if this.0.has_rest.take() {
+                this.read_rest();
+            }
+            this.end(error);
+        });
         connection.event_loop.scheduler().push(end as Rc<dyn Run>);
     }
 
@@ -372,6 +403,9 @@ fn next_hint(hint: usize, count: usize) -> usize {
         _ => hint,
     }
 }
+
+/// How often is read after a write has failed. A peer that has only stopped reading may send for ever.
+const MOST_RESTS: usize = 64;
 
 /// What a buffered protocol is told first.
 const LEAST_HINT: usize = 1024;

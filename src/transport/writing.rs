@@ -13,7 +13,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use super::Transport;
-use super::connection::{Stage, Ways, WriteEnd};
+use super::connection::{Reading, Stage, Ways, WriteEnd};
 use super::io::Io;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Registered;
@@ -168,7 +168,7 @@ impl Transport {
     fn sent_less(&self, io: &Registered<Io>, sent: io::Result<Option<usize>>, first: &[u8], second: &[u8]) {
         let count = match sent {
             Ok(sent) => sent.unwrap_or(0),
-            Err(error) => return self.fatal("Fatal write error on transport", error.into()),
+            Err(error) => return self.write_failed(error.into()),
         };
         let mut left = VecDeque::from(first[count.min(first.len())..].to_vec());
         left.extend(&second[count.saturating_sub(first.len())..]);
@@ -193,7 +193,7 @@ impl Transport {
                     io.watch(Direction::Write, Rc::clone(&self.0) as Rc<_>);
                 }
             }
-            Err(error) => self.fatal("Fatal write error on transport", error.into()),
+            Err(error) => self.write_failed(error.into()),
         }
     }
 
@@ -218,7 +218,7 @@ impl Transport {
         } else if self.0.write_end.get() == WriteEnd::Wanted
             && let Err(raised) = self.end_writes()
         {
-            self.fatal("Fatal write error on transport", raised);
+            self.write_failed(raised);
         }
     }
 
@@ -228,6 +228,14 @@ impl Transport {
             Some(io) => Ok(io.get().end_writes()?),
             None => Ok(()),
         }
+    }
+
+    /// Loses the connection, after what the peer has sent: a server may answer early and close while it is still written to.
+    #[cold]
+    fn write_failed(&self, raised: Exception) {
+        let was_reading = self.0.reading.get() == Reading::Active;
+        self.fatal("Fatal write error on transport", raised);
+        self.0.has_rest.set(was_reading);
     }
 
     #[cold]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use innermost::async_iter::AsyncIterator;
@@ -127,4 +128,34 @@ fn who_waits_when_the_answer_and_the_reset_come_gets_the_answer() {
     assert_eq!(run(&event_loop, answer).expect("it has come"), b"answer\n");
     assert!(is_reset(&run(&event_loop, reader.read_line()).expect_err("nothing is left")));
     assert!(is_reset(&run(&event_loop, writer.wait_closed()).expect_err("it was reset")));
+}
+
+/// A server may answer early and close, while its client still sends: the client's write meets the end first.
+#[test]
+fn a_write_that_fails_eats_no_answer() {
+    let event_loop = EventLoop::new().expect("a loop");
+    let small = b"more".to_vec();
+    for data in [small, vec![7; 1 << 20]] {
+        let (near, mut far) = UnixStream::pair().expect("a pair");
+        let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near)).expect("it is connected");
+        far.write_all(b"413 too large\nrest").expect("there is room");
+        drop(far);
+        writer.write(&data).expect("it is open");
+        assert_eq!(run(&event_loop, reader.read_line()).expect("it has come"), b"413 too large\n");
+        assert_eq!(run(&event_loop, reader.read(100)).expect("it has come"), b"rest");
+        let raised = run(&event_loop, reader.read(100)).expect_err("nothing is left");
+        assert_eq!(raised.downcast_ref::<io::Error>().map(io::Error::kind), Some(io::ErrorKind::BrokenPipe));
+    }
+}
+
+#[test]
+fn a_write_that_meets_the_reset_eats_no_answer() {
+    let event_loop = EventLoop::new().expect("a loop");
+    let (reader, writer, mut far) = connected(&event_loop);
+    far.write_all(b"answer\n").expect("there is room");
+    reset(far);
+    writer.write(b"more").expect("it is open");
+    writer.transport().flush();
+    assert_eq!(run(&event_loop, reader.read_line()).expect("it has come"), b"answer\n");
+    run(&event_loop, reader.read_line()).expect_err("nothing is left");
 }

@@ -194,3 +194,31 @@ fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
     quiet.abort();
     flooded.abort();
 }
+
+/// Writes to a peer that has answered and is gone.
+fn write_after_the_answer(event_loop: &EventLoop, transport: &Transport, mut far: UnixStream) {
+    far.write_all(b"answer").expect("there is room");
+    drop(far);
+    transport.write(b"more").expect("it is open");
+    run_until_lost(event_loop, transport);
+}
+
+#[test]
+fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = pair(&event_loop, Recorder::new("", &events));
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    let (transport, far) = buffered(&event_loop, Five::new(5, &events));
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
+}
+
+#[test]
+fn a_protocol_that_has_paused_gets_no_data_when_a_write_fails() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = pair(&event_loop, Recorder::new("", &events));
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "lost Broken pipe (os error 32)"]);
+}
