@@ -56,8 +56,9 @@ macro_rules! datagrams {
             ///
             /// # Errors
             ///
-            /// The system's, from making it non-blocking.
+            /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
             pub fn from_std(socket: $inner) -> io::Result<Self> {
+                socket::check_is_datagram(&socket)?;
                 socket.set_nonblocking(true)?;
                 Ok(Self(Registered::new(socket)))
             }
@@ -145,6 +146,9 @@ impl UdpSocket {
     }
 
     /// Sends a datagram to `address`; gives its length. asyncio's `sock_sendto`.
+    ///
+    /// With `IP_RECVERR`, the system may report what became of an earlier datagram instead of sending this one. The error
+    /// is raised and this datagram is not sent: send it again.
     pub fn send_to<'a>(
         &'a self,
         bytes: &'a [u8],

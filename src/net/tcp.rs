@@ -66,8 +66,9 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The system's, from making it non-blocking.
+    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+        socket::check_is_stream(&listener)?;
         listener.set_nonblocking(true)?;
         Ok(Self(Registered::new(listener)))
     }
@@ -156,8 +157,9 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The system's, from making it non-blocking.
+    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
     pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
+        socket::check_is_stream(&stream)?;
         socket::without_signals(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self(Registered::new(stream)))

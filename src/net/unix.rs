@@ -65,8 +65,9 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// The system's, from making it non-blocking.
+    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
     pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
+        socket::check_is_stream(&listener)?;
         listener.set_nonblocking(true)?;
         Ok(Self(Registered::new(listener)))
     }
@@ -121,8 +122,9 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// The system's, from making it non-blocking.
+    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
     pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
+        socket::check_is_stream(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self(Registered::new(stream)))
     }

@@ -64,6 +64,21 @@ pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
+/// Refuses a socket that does not move datagrams.
+///
+/// # Errors
+///
+/// `InvalidInput`; the kernel's.
+pub(crate) fn check_is_datagram(socket: &impl AsFd) -> io::Result<()> {
+    match SockRef::from(socket).r#type()? {
+        Type::DGRAM => Ok(()),
+        kind => {
+            let text = format!("A Datagram Socket was expected, got {kind:?}");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
 /// What is wrong with a socket of that type.
 pub(crate) fn not_a_stream(kind: Type) -> String {
     format!("A Stream Socket was expected, got {kind:?}")

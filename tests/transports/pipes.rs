@@ -287,8 +287,22 @@ fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
         refused(&event_loop, event_loop.start_server_at(|_, _| ready(()), new()));
         invalid(PipeReader::try_from(OwnedFd::from(new())));
         invalid(PipeWriter::try_from(OwnedFd::from(new())));
+        invalid(TcpStream::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::TcpListener::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::UnixStream::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::UnixListener::from_std(OwnedFd::from(new()).into()));
         let raised = event_loop.run_until_complete(TcpStream::connect_from(new(), any())).map(drop);
         invalid(raised.map_err(|raised: Exception| raised.downcast().expect("it is the system's")));
+    }
+    for kind in [Type::STREAM, Type::SEQPACKET] {
+        let new = || OwnedFd::from(socket(Domain::UNIX, kind));
+        for error in [
+            innermost::UnixDatagram::from_std(new().into()).map(drop),
+            innermost::UdpSocket::from_std(new().into()).map(drop),
+        ] {
+            let error = error.expect_err("it moves no datagrams");
+            assert!(error.to_string().starts_with("A Datagram Socket was expected, got SOCK_"), "{error}");
+        }
     }
     // What is of another domain, or no datagram at all, is no endpoint of datagrams.
     struct Ignore;
