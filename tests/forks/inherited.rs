@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 use std::rc::Rc;
 
@@ -262,6 +262,7 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     let event_loop = new_loop();
     let (near, mut far) = unix::UnixStream::pair().unwrap();
     let kept = near.try_clone().unwrap();
+    let number = near.as_raw_fd();
     let near = Rc::new(UnixStream::from_std(near).unwrap());
     let log = Log::default();
     let task = waits!(event_loop, log, "unix", near, near.recv(&mut [0; 8]));
@@ -279,7 +280,10 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     far.write_all(b"a").unwrap();
     event_loop.run_until_complete(task).unwrap();
     drop(near);
-    let near = Rc::new(UnixStream::from_std(kept).unwrap());
+    // The same file under the same number: what the kernel's set might still hold.
+    let again = kept.try_clone().unwrap();
+    assert_eq!(again.as_raw_fd(), number);
+    let near = Rc::new(UnixStream::from_std(again).unwrap());
     let task = waits!(event_loop, log, "again", near, near.recv(&mut [0; 8]));
     settle(&event_loop);
     far.write_all(b"bc").unwrap();

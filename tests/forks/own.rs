@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use innermost::executor::{Executor, Pending, ThreadPool, Wait};
 use innermost::{
-    ByteRead, Coroutine, EventLoop, Protocol, Step, TcpListener, TcpStream, Transport, Watched, ready, sleep,
+    ByteRead, Coroutine, EventLoop, Protocol, Step, TcpListener, TcpStream, Transport, Watched, from_fn, ready, sleep,
     to_thread, yield_from,
 };
 
@@ -159,7 +159,7 @@ pub(crate) fn socket_after_into_std(new_loop: &dyn Fn() -> EventLoop) {
         Ok(Step::Return(()))
     });
     let stream = Rc::into_inner(stream).unwrap();
-    let (told, _) = in_child_with((stream, far), |(stream, mut far)| {
+    let (told, (stream, mut far)) = in_child_with((stream, far), |(stream, mut far)| {
         let own = new_loop();
         let stream = TcpStream::from_std(stream.into_std().unwrap()).unwrap();
         own.call_soon(move || far.write_all(b"to the child").unwrap()).unwrap();
@@ -167,7 +167,14 @@ pub(crate) fn socket_after_into_std(new_loop: &dyn Fn() -> EventLoop) {
         count.to_string()
     });
     assert_eq!(told, "12");
+    // The parent's loop still watches it.
+    let receiving = from_fn(move |mut sent| yield_from!(stream.recv(&mut [0; 16]), sent).map(Step::Return));
+    let task = event_loop.create_task(receiving).unwrap();
     settle(&event_loop);
+    assert!(!task.done());
+    far.write_all(b"to the parent").unwrap();
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap(), 13);
 }
 
 struct Hello(&'static str);
