@@ -17,8 +17,6 @@ mod loops;
 mod machines;
 #[path = "byte_streams/memory.rs"]
 mod memory;
-// The pipes of the standard library are younger than the compiler that checks the tests for other systems.
-#[cfg(target_os = "linux")]
 #[path = "byte_streams/pipes.rs"]
 mod pipes;
 #[path = "support/process.rs"]

@@ -39,8 +39,6 @@ mod options;
 mod order;
 #[path = "transports/paths.rs"]
 mod paths;
-// The pipes of the standard library are younger than the compiler that checks the tests for other systems.
-#[cfg(target_os = "linux")]
 #[path = "transports/pipes.rs"]
 mod pipes;
 #[path = "support/process.rs"]

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::client::{Client, get};
 use crate::server::Site;
+use crate::tools::needs;
 
 #[test]
 fn names_are_decoded_and_typed_by_their_endings() {
@@ -128,6 +129,7 @@ fn a_directory_is_its_index_or_a_list_in_which_names_are_text() {
 
 #[test]
 fn what_is_no_file_is_nothing_and_what_may_not_be_read_is_forbidden() {
+    needs!("mkfifo");
     let site = Site::new();
     let pipe = site.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));

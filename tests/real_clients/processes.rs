@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::process::{Process, until};
+use crate::tools::needs;
 
 /// Tells [`starts_a_process`] that it is run by the test below.
 const STARTS: &str = "INNERMOST_STARTS_A_PROCESS";
@@ -26,6 +27,7 @@ fn sleeper() -> (Process, String) {
 
 #[test]
 fn a_dropped_process_takes_its_children_with_it() {
+    needs!("sleep");
     let (process, pid) = sleeper();
     drop(process);
     until("the child is gone", || !is_running(&pid));
@@ -33,6 +35,7 @@ fn a_dropped_process_takes_its_children_with_it() {
 
 #[test]
 fn a_killed_test_leaves_no_process_behind() {
+    needs!("sleep");
     let mut command = Command::new(std::env::current_exe().expect("a test knows where it lies"));
     command.args(["--exact", "processes::starts_a_process", "--nocapture"]).env(STARTS, "1");
     let process = Process::spawn(&mut command).expect("it is this program");

@@ -283,8 +283,6 @@ fn a_stream_sends_files() {
     assert!(received.starts_with(b"head ") && received.ends_with(b" tail") && received[5..][..MUCH] == pattern(MUCH));
 }
 
-// The pipes of the standard library are younger than the compiler that checks the tests for other systems.
-#[cfg(target_os = "linux")]
 #[test]
 fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
     let event_loop = new_loop();

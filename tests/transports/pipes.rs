@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{self, Shutdown};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ fn a_reader_that_is_gone_ends_the_writer_and_is_an_error_where_something_waits()
 #[test]
 fn a_file_is_refused() {
     let (event_loop, events) = new_loop();
-    let file = File::open("/proc/self/exe").expect("it is there");
+    let file = std::env::current_exe().and_then(File::open).expect("it is there");
     let refused = event_loop.connect_read_pipe(move || Recorder::new("", &events), file);
     let refused = event_loop.run_until_complete(refused).unwrap_err();
     assert_eq!(refused.to_string(), "Pipe transport is for pipes/sockets/character devices only.");
@@ -81,13 +81,15 @@ fn a_device_that_is_always_ready_is_refused_and_why_is_said() {
 }
 
 /// Has each write to a pipe read by itself: `O_DIRECT`, of `pipe(2)`.
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn in_packets(pipe: &impl AsRawFd) {
+fn in_packets(pipe: &impl std::os::fd::AsRawFd) {
     // SAFETY: takes no pointer, and the descriptor is open.
     let set = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT) };
     assert_eq!(set, 0);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once() {
     let (event_loop, events) = new_loop();
@@ -122,6 +124,7 @@ fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once(
 }
 
 // A reader is told of the arrival of bytes once, not of those that it has left.
+#[cfg(target_os = "linux")]
 #[test]
 fn packets_and_lines_that_have_come_together_are_all_read() {
     let (reader, mut writer) = std::io::pipe().expect("descriptors are free");
@@ -137,6 +140,7 @@ fn packets_and_lines_that_have_come_together_are_all_read() {
 }
 
 /// What a protocol is told of that, as far as the event of this number.
+#[cfg(target_os = "linux")]
 fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
     let (event_loop, events) = new_loop();
     let log = Rc::clone(&events);
@@ -309,8 +313,12 @@ fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
     impl innermost::DatagramProtocol for Ignore {
         fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: net::SocketAddr) {}
     }
-    for (domain, kind) in [(libc::AF_NETLINK, Type::DGRAM), (libc::AF_UNIX, Type::DGRAM), (libc::AF_INET, Type::STREAM)]
-    {
+    for (domain, kind) in [
+        #[cfg(target_os = "linux")]
+        (libc::AF_NETLINK, Type::DGRAM),
+        (libc::AF_UNIX, Type::DGRAM),
+        (libc::AF_INET, Type::STREAM),
+    ] {
         let opening = event_loop.create_datagram_endpoint(|| Ignore).socket(socket(domain.into(), kind));
         let raised = event_loop.run_until_complete(opening).map(drop).expect_err("it is no UDP");
         assert_eq!(raised.kind(), Kind::ValueError);
