@@ -442,3 +442,16 @@ fn a_gathering_without_its_type_is_done_when_its_children_are() {
     event_loop.run_once().unwrap();
     assert!(all.done());
 }
+
+// CPython's gathering is not `cancelled` either: that is the exception it ends with.
+#[test]
+fn a_gathering_that_is_cancelled_ends_with_the_exception_and_is_not_cancelled() {
+    let event_loop = test_loop();
+    let gathered = gather([event_loop.create_future::<i32>()]).unwrap();
+    let all = gathered.any_future();
+    assert!(all.cancel());
+    event_loop.run_once().unwrap();
+    event_loop.run_once().unwrap();
+    assert_eq!((all.done(), all.cancelled(), gathered.cancelled()), (true, false, false));
+    assert!(gathered.result().unwrap_err().is_cancelled());
+}

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::wait::{ReturnWhen, as_completed, shield, wait};
-use innermost::{EventLoop, Exception, Future, Kind, sleep};
+use innermost::{Coroutine, EventLoop, Exception, Future, Kind, Step, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
 
@@ -353,6 +353,32 @@ fn a_wait_for_the_next_that_was_woken_and_is_cancelled_lets_another_have_it() {
     (0..3).for_each(|_| event_loop.run_once().unwrap());
     assert!(waits[0].cancelled());
     assert_eq!(waits[1].take_result().unwrap(), 1);
+}
+
+// W11
+#[test]
+fn a_wait_for_the_next_that_was_not_woken_wakes_nobody_when_it_is_dropped() {
+    let event_loop = test_loop();
+    let child = event_loop.create_future();
+    let completed = child.clone();
+    let (mut first, second, third) = in_task(&event_loop, move || {
+        let event_loop = EventLoop::running()?;
+        let never = [event_loop.create_future::<i32>(), event_loop.create_future()];
+        let mut waits = as_completed([completed].into_iter().chain(never), None)?;
+        let mut wait = || waits.next().expect("three are left");
+        let (mut first, mut second, third) = (wait(), wait(), wait());
+        assert!(matches!(first.resume(Ok(()))?, Step::Yield(_)));
+        assert!(matches!(second.resume(Ok(()))?, Step::Yield(_)));
+        Ok((first, second, event_loop.create_task(third)?))
+    });
+    event_loop.run_once().unwrap();
+    child.set_result(1).unwrap();
+    // The race hears of it, and wakes the first, which has not taken it yet.
+    event_loop.run_once().unwrap();
+    drop(second);
+    (0..3).for_each(|_| event_loop.run_once().unwrap());
+    assert!(!third.done());
+    assert!(matches!(first.resume(Ok(())), Ok(Step::Return(1))));
 }
 
 // W13

@@ -27,6 +27,13 @@ fn a_connection_has_the_addresses_of_both_ends() {
 }
 
 #[test]
+fn a_socket_is_printed_with_its_address() {
+    let listener = listen();
+    let (text, address) = (format!("{listener:?}"), listener.local_addr().unwrap());
+    assert!(text.contains(&address.to_string()), "{text}");
+}
+
+#[test]
 fn a_port_without_a_listener_refuses() {
     let event_loop = new_loop();
     let address = net::TcpListener::bind(any()).unwrap().local_addr().unwrap();

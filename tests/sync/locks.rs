@@ -132,6 +132,7 @@ fn waiting_needs_no_loop_and_its_place_is_a_value() {
     assert_eq!(first.next().expect("it is not its turn yet"), place);
     drop(guard);
     let Err(Stop::Returned(guard)) = first.next() else { panic!("it is its turn now") };
+    assert_eq!(format!("{guard:?}"), "LockGuard(Lock(locked, 1 waiting))");
     assert!(second.next().is_ok());
     drop(guard);
     assert!(matches!(second.next(), Err(Stop::Returned(_))));

@@ -227,6 +227,23 @@ fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returne
     assert!(!transport.is_closing());
 }
 
+// X16
+#[test]
+fn an_endpoint_has_water_marks_as_a_stream_has_and_a_descriptor_until_it_is_closed() {
+    let (event_loop, events) = new_loop();
+    let (transport, _far) = connected(&event_loop, Recorder::new(&events));
+    assert_eq!(transport.write_buffer_limits(), (16 * 1024, 64 * 1024));
+    transport.set_write_buffer_limits(Some(100), None).expect("they are in order");
+    assert_eq!(transport.write_buffer_limits(), (25, 100));
+    let refused = transport.set_write_buffer_limits(Some(5), Some(6)).unwrap_err();
+    assert_eq!(refused.kind(), Kind::ValueError);
+    assert_eq!(transport.write_buffer_limits(), (25, 100));
+    assert!(transport.with_fd(|fd| fd.is_some()));
+    transport.abort();
+    wait_for(&event_loop, &events, 2);
+    assert!(transport.with_fd(|fd| fd.is_none()));
+}
+
 // X13
 #[test]
 fn a_callback_that_panics_is_fatal_to_its_endpoint_alone() {
