@@ -166,7 +166,7 @@ impl<F> CallbackCell<F> {
 }
 
 #[inline(always)]
-fn call<R: CallbackResult>(callback: impl FnOnce() -> R, function: &str, scheduler: &Scheduler) {
+fn call<R: CallbackResult>(callback: impl FnOnce() -> R, function: &str, scheduler: &Rc<Scheduler>) {
     if let Err(raised) =
         catch_unwind(AssertUnwindSafe(|| callback().into_result())).unwrap_or_else(|panic| Err(panicked(panic)))
     {

@@ -156,7 +156,7 @@ impl Scheduler {
     /// Ends the task whose step has panicked, if it was one's.
     #[cold]
     #[inline(never)]
-    fn end_panicked(&self, raised: Exception) {
+    fn end_panicked(self: &Rc<Self>, raised: Exception) {
         match self.current() {
             Some(task) => {
                 self.leave(NOBODY);

@@ -9,7 +9,7 @@
 //!    `InvalidStateError`, and everything else finds the future done.
 
 use core::cell::Cell;
-use core::mem::needs_drop;
+use core::mem::{self, needs_drop};
 use std::boxed::Box;
 use std::rc::Rc;
 
@@ -140,6 +140,31 @@ impl<T> Kept<T> {
         }
     }
 
+    /// Lets `look` see an outcome that was taken out, and then puts it back, even if `look` panics.
+    #[inline]
+    fn lend<R>(&self, outcome: Result<T, Exception>, look: impl FnOnce(&Result<T, Exception>) -> R) -> Option<R> {
+        struct Lent<'a, T>(&'a Kept<T>, Option<Result<T, Exception>>);
+        impl<T> Lent<'_, T> {
+            #[inline(always)]
+            fn put_back(&mut self) {
+                if let Some(outcome) = self.1.take() {
+                    self.0.content.set(Content::Outcome(outcome));
+                }
+            }
+        }
+        impl<T> Drop for Lent<'_, T> {
+            fn drop(&mut self) {
+                self.put_back();
+            }
+        }
+        let mut lent = Lent(self, Some(outcome));
+        let seen = lent.1.as_ref().map(look);
+        lent.put_back();
+        // It is empty. Its destructor would check that again.
+        mem::forget(lent);
+        seen
+    }
+
     /// Looks at what it holds. Nothing of the user's runs meanwhile.
     fn look<R>(&self, look: impl FnOnce(&Content<T>) -> R) -> R {
         let content = self.content.replace(Content::NOTHING);
@@ -244,31 +269,40 @@ impl<T> Shared<'_, T> {
         is_first
     }
 
+    /// Somebody asks for the outcome, and it is a failure.
+    #[cold]
+    #[inline(never)]
+    fn retrieve_failure(self) {
+        if self.retrieve() {
+            self.kept.scheduler.settle_failure();
+        }
+    }
+
     /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
     /// back however that ends.
     pub(super) fn with_outcome<R>(self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
-        struct PutBack<'a, T>(&'a Kept<T>, Option<Result<T, Exception>>);
-        impl<T> Drop for PutBack<'_, T> {
-            fn drop(&mut self) {
-                if let Some(outcome) = self.1.take() {
-                    self.0.content.set(Content::Outcome(outcome));
-                }
+        // Failures have a branch of their own: a result is then checked once for being one.
+        let seen = match self.kept.remove_outcome() {
+            Some(outcome @ Ok(_)) => {
+                self.retrieve();
+                self.kept.lend(outcome, look)
             }
-        }
-        let is_first = self.retrieve();
-        let outcome = PutBack(self.kept, self.kept.remove_outcome());
-        if is_first && matches!(outcome.1, Some(Err(_))) {
-            self.kept.scheduler.settle_failure();
-        }
-        outcome.1.as_ref().map(look).ok_or_else(|| self.no_outcome())
+            Some(outcome @ Err(_)) => {
+                self.retrieve_failure();
+                self.kept.lend(outcome, look)
+            }
+            None => None,
+        };
+        seen.ok_or_else(|| self.no_outcome())
     }
 
     /// What it has failed or was cancelled with, if it was.
     pub(super) fn raised(self) -> Option<Exception> {
-        let is_first = self.retrieve();
         let failure = self.failure();
-        if is_first && failure.is_some() {
-            self.kept.scheduler.settle_failure();
+        if failure.is_some() {
+            self.retrieve_failure();
+        } else {
+            self.retrieve();
         }
         failure
     }
@@ -295,6 +329,8 @@ impl<T> Shared<'_, T> {
     }
 
     /// What asking for the outcome raises where there is none.
+    #[cold]
+    #[inline(never)]
     fn no_outcome(self) -> Exception {
         let text = match self.status.get() {
             Status::Pending | Status::Special => "Result is not set.",

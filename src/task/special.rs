@@ -116,7 +116,7 @@ impl TaskState {
     /// Its step has ended, and the current context is its own: takes it away, and keeps it for the next step.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep_context(&self, scheduler: &Scheduler) {
+    pub(super) fn keep_context(&self, scheduler: &Rc<Scheduler>) {
         let Some(left) = context::swap(None) else { return };
         match self.context() {
             None => self.set_context(Some(left)),

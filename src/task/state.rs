@@ -1,6 +1,7 @@
 //! What a task is beside its coroutine and its outcome: what it waits for, its small things, and what few tasks have.
 
 use core::cell::Cell;
+use core::mem::ManuallyDrop;
 use std::boxed::Box;
 use std::format;
 use std::rc::Rc;
@@ -17,7 +18,8 @@ use crate::coroutine::Exception;
 pub(crate) struct TaskState {
     /// What it waits for, in parts; while it runs, what it has waited for. See `waits_for.rs`.
     pub(super) object: Cell<Option<Rc<dyn WaitTarget>>>,
-    pub(super) rare: Cell<Option<Box<Rare>>>,
+    /// The task's destructor takes it out and drops it in a guard. Nothing else needs to look whether it is there.
+    pub(super) rare: ManuallyDrop<Cell<Option<Box<Rare>>>>,
     pub(super) place: Cell<u32>,
     pub(super) key: Cell<u32>,
     /// Its number among the tasks of its loop, with the next field in 48 bits: to count so far takes a loop that does
@@ -63,7 +65,7 @@ impl TaskState {
     pub(super) fn new(number: u64) -> Self {
         Self {
             object: Cell::new(None),
-            rare: Cell::new(None),
+            rare: ManuallyDrop::new(Cell::new(None)),
             place: Cell::new(0),
             key: Cell::new(0),
             number: number as u32,
