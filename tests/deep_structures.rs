@@ -13,6 +13,8 @@ use innermost::scope::{AsyncContextManager, ExitStack, Exited, with};
 use innermost::wait::ExceptionGroup;
 use innermost::{Call, Coroutine, EventLoop, Exception, Generator, Kind, Resumed, State, Step, ready, yield_from};
 
+#[path = "deep_structures/delegates.rs"]
+mod delegates;
 #[path = "deep_structures/links.rs"]
 mod links;
 

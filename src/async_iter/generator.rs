@@ -25,7 +25,7 @@ use std::format;
 use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};
-use crate::coroutine::{Driven, Driver, Exception, Kind, Step, drop_flat};
+use crate::coroutine::{Driven, Driver, Exception, Kind, Printing, Step, drop_flat};
 use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
 use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
@@ -401,7 +401,11 @@ impl<P: Producer + 'static> fmt::Debug for AsyncGenerator<P> {
 
 impl<P: Producer + 'static> fmt::Debug for Shared<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AsyncGenerator");
+        shown.field("standing", &self.standing.get());
+        // A frame that asks another generator for its next item shows that generator, and so on.
+        let Some(_printing) = Printing::begin_quoted() else { return shown.finish_non_exhaustive() };
         let frames = self.driver.try_borrow_mut().ok().map(|driver| driver.describe());
-        f.debug_struct("AsyncGenerator").field("standing", &self.standing.get()).field("frames", &frames).finish()
+        shown.field("frames", &frames).finish()
     }
 }

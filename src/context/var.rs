@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::object::Value;
 use super::{Context, current, is_set, make_current};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 
 /// A variable with a value for each task: set in one, it has its former value in all others. Python's `ContextVar`.
 ///
@@ -105,7 +105,7 @@ impl<T: 'static> ContextVar<T> {
     pub fn set(&self, value: T) -> Token<T> {
         let context = make_current();
         let former = context.replace(self.number(), self.name, Some((self.store)(value)));
-        Token { number: self.number(), context, former, marker: PhantomData }
+        Token { number: self.number(), context, former: Former(former), marker: PhantomData }
     }
 
     /// Gives it the value that it had before the [`set`](Self::set) that gave this token, or none.
@@ -113,7 +113,7 @@ impl<T: 'static> ContextVar<T> {
     /// # Errors
     ///
     /// `ValueError` where the token is of another variable, or of another context than the current one.
-    pub fn reset(&self, token: Token<T>) -> Result<(), Exception> {
+    pub fn reset(&self, mut token: Token<T>) -> Result<(), Exception> {
         let refused = |whose| {
             let text = format!("the token was made by another {whose} than that of variable {:?}", self.name);
             Err(Exception::message(Kind::ValueError, text))
@@ -124,7 +124,7 @@ impl<T: 'static> ContextVar<T> {
         if !current().is_some_and(|context| context.is(&token.context)) {
             return refused("context");
         }
-        drop(token.context.replace(token.number, self.name, token.former));
+        drop(token.context.replace(token.number, self.name, token.former.0.take()));
         Ok(())
     }
 
@@ -158,8 +158,19 @@ impl<T> fmt::Debug for ContextVar<T> {
 pub struct Token<T> {
     number: u32,
     context: Context,
-    former: Option<Value>,
+    former: Former,
     marker: PhantomData<fn() -> T>,
+}
+
+/// A former value, which may hold the token of the one before it, and so on.
+struct Former(Option<Value>);
+
+impl Drop for Former {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            drop_flat(value);
+        }
+    }
 }
 
 impl<T: 'static> Token<T> {
@@ -168,7 +179,7 @@ impl<T: 'static> Token<T> {
     where
         T: Clone,
     {
-        self.former.as_ref()?.downcast_ref::<T>().cloned()
+        self.former.0.as_ref()?.downcast_ref::<T>().cloned()
     }
 }
 

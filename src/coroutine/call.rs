@@ -18,6 +18,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
+use super::deep::replace_flat;
 use super::delegate::without_stop_iteration;
 use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 
@@ -61,6 +62,12 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 /// assert_eq!(numbers.len(), 1000);
 /// # Ok::<(), Exception>(())
 /// ```
+///
+/// # Dropping
+///
+/// A child that has not started is dropped with its `Call`. A long chain, in which each child holds the `Call` of the next
+/// and none has started, is dropped in a loop: beyond the first few, a child is dropped once those before it are gone.
+/// This needs the `event_loop` feature. Without it each drop calls the next, and a very long chain overflows the stack.
 pub struct Call<C: Coroutine>(FrameOf<C>);
 
 type FrameOf<C> = Rc<Activation<C>>;
@@ -157,12 +164,30 @@ struct Activation<C: Coroutine> {
     below: Link<C::Yield, C::Input>,
     coroutine: RefCell<Option<C>>,
     outcome: Cell<Option<Result<C::Return, Exception>>>,
+    /// Drops a coroutine that has never started, which may hold a `Call` of another, and so on. A pointer, because only
+    /// [`Call::new`] knows that the coroutine does not borrow.
+    clear: fn(&mut Option<C>),
 }
 
-impl<C: Coroutine> Default for Activation<C> {
+impl<C: Coroutine + 'static> Default for Activation<C> {
     #[inline]
     fn default() -> Self {
-        Self { below: Cell::new(None), coroutine: RefCell::new(None), outcome: Cell::new(None) }
+        Self {
+            below: Cell::new(None),
+            coroutine: RefCell::new(None),
+            outcome: Cell::new(None),
+            clear: |coroutine| replace_flat(coroutine, None),
+        }
+    }
+}
+
+impl<C: Coroutine> Drop for Activation<C> {
+    #[inline]
+    fn drop(&mut self) {
+        let coroutine = self.coroutine.get_mut();
+        if mem::needs_drop::<C>() && coroutine.is_some() {
+            (self.clear)(coroutine);
+        }
     }
 }
 

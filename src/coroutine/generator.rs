@@ -22,7 +22,7 @@ use core::mem;
 
 use super::delegate::exit_ignored;
 use super::state::Listed;
-use super::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, State, Step};
+use super::{Coroutine, Driven, Driver, Exception, Kind, Printing, Resumed, StackTrace, State, Step};
 
 /// Drives a coroutine by hand.
 ///
@@ -46,6 +46,9 @@ use super::{Coroutine, Driven, Driver, Exception, Kind, Resumed, StackTrace, Sta
 /// that raises is dropped, as a file's error is on drop: call [`close`](Self::close) to see it. So a temporary, as in
 /// `Generator::new(machine).next()`, runs its machine twice: once for the value, once to close it. While a panic unwinds,
 /// it is dropped without running.
+///
+/// A generator that owns another through a box drops it by recursion, as a box in a box does. For a chain of any length,
+/// hold the next generator by a [`SharedGenerator`](crate::SharedGenerator), or delegate to it by a [`Call`](crate::Call).
 pub struct Generator<C: Coroutine> {
     driver: Driver<C>,
     state: GeneratorState,
@@ -85,6 +88,11 @@ impl<C: Coroutine> Generator<C> {
     /// A generator whose body has not started.
     pub const fn new(coroutine: C) -> Self {
         Self { driver: Driver::new(coroutine), state: GeneratorState::Created, trace: None }
+    }
+
+    /// A generator that has ended, and holds nothing.
+    pub(super) const fn ended() -> Self {
+        Self { driver: Driver::ended(), state: GeneratorState::Closed, trace: None }
     }
 
     /// The same, but each value that is yielded is written down for [`stack_trace`](Self::stack_trace), which costs
@@ -316,8 +324,13 @@ fn panicking() -> bool {
 
 impl<C: Coroutine> fmt::Debug for Generator<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let frames = self.driver.describe();
-        f.debug_struct("Generator").field("state", &self.state).field("frames", &Listed(&frames)).finish()
+        let mut shown = f.debug_struct("Generator");
+        shown.field("state", &self.state);
+        // A frame's state may show another generator, and so on.
+        match Printing::begin_quoted() {
+            Some(_printing) => shown.field("frames", &Listed(&self.driver.describe())).finish(),
+            None => shown.finish_non_exhaustive(),
+        }
     }
 }
 

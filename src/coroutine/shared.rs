@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use core::cell::{RefCell, RefMut};
 use core::fmt;
 
+use super::deep::replace_flat;
 use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, StackTrace, State, Stop};
 
 /// A [`Generator`] behind a handle that can be cloned, kept by the body itself, and asked while it runs.
@@ -31,16 +32,62 @@ use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Stac
 /// assert_eq!(generator.state(), GeneratorState::Suspended);
 /// # Ok::<(), Stop<()>>(())
 /// ```
-pub struct SharedGenerator<C: Coroutine>(Rc<RefCell<Generator<C>>>);
+///
+/// # Dropping
+///
+/// The generator is dropped with its last handle, and closed first if it is suspended, as every [`Generator`] is. A long
+/// chain, in which each generator holds the last handle of the next, is dropped in a loop: beyond the first few, a
+/// generator is dropped once those before it are gone. This needs the `event_loop` feature. Without it, and for generators
+/// made by [`borrowing`](Self::borrowing), each drop calls the next, and a very long chain overflows the stack.
+pub struct SharedGenerator<C: Coroutine>(Rc<Shared<C>>);
+
+struct Shared<C: Coroutine> {
+    generator: RefCell<Generator<C>>,
+    /// How the generator is dropped: whether that can wait is known only where the handle is made.
+    clear: fn(&mut Generator<C>),
+}
+
+impl<C: Coroutine> Drop for Shared<C> {
+    fn drop(&mut self) {
+        (self.clear)(self.generator.get_mut());
+    }
+}
 
 impl<C: Coroutine> SharedGenerator<C> {
     /// A generator whose body has not started.
-    pub fn new(coroutine: C) -> Self {
-        Self(Rc::new(RefCell::new(Generator::new(coroutine))))
+    pub fn new(coroutine: C) -> Self
+    where
+        C: 'static,
+    {
+        Self::cleared_by(coroutine, |generator| replace_flat(generator, Generator::ended()))
+    }
+
+    /// A generator whose body has not started and whose coroutine may borrow. A long chain of these is dropped by
+    /// recursion.
+    ///
+    /// ```
+    /// use innermost::{SharedGenerator, Stop, from_iter};
+    ///
+    /// let words = vec![String::from("one"), String::from("two")];
+    /// let generator = SharedGenerator::borrowing(from_iter(words.iter()));
+    /// let same = generator.clone();
+    /// assert_eq!(generator.next()?, "one");
+    /// assert_eq!(same.next()?, "two");
+    /// # Ok::<(), Stop<()>>(())
+    /// ```
+    pub fn borrowing(coroutine: C) -> Self {
+        Self::cleared_by(coroutine, |generator| *generator = Generator::ended())
+    }
+
+    fn cleared_by(coroutine: C, clear: fn(&mut Generator<C>)) -> Self {
+        Self(Rc::new(Shared { generator: RefCell::new(Generator::new(coroutine)), clear }))
     }
 
     fn get(&self) -> Result<RefMut<'_, Generator<C>>, Exception> {
-        self.0.try_borrow_mut().map_err(|_| Exception::message(Kind::ValueError, "generator already executing"))
+        self.0
+            .generator
+            .try_borrow_mut()
+            .map_err(|_| Exception::message(Kind::ValueError, "generator already executing"))
     }
 
     /// As [`Generator::next`].
@@ -81,12 +128,12 @@ impl<C: Coroutine> SharedGenerator<C> {
 
     /// Where it stands.
     pub fn state(&self) -> GeneratorState {
-        self.0.try_borrow().map_or(GeneratorState::Running, |generator| generator.state())
+        self.0.generator.try_borrow().map_or(GeneratorState::Running, |generator| generator.state())
     }
 
     /// As [`Generator::stack_trace`]; `None` while it runs.
     pub fn stack_trace(&self) -> Option<StackTrace> {
-        self.0.try_borrow().ok().map(|generator| generator.stack_trace())
+        self.0.generator.try_borrow().ok().map(|generator| generator.stack_trace())
     }
 }
 

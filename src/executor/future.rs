@@ -18,7 +18,7 @@ use std::time::Instant;
 use std::vec::Vec;
 
 use super::promise::{Home, Origin, Threads};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::panicked;
 
 /// A result that is not there yet, for threads: pending, running, then finished or cancelled. Python's
@@ -141,6 +141,16 @@ impl<T> Outcome<T> {
         drop(inner);
         if somebody_waits {
             self.changed.notify_all();
+        }
+    }
+}
+
+impl<T: 'static> Outcome<T> {
+    /// Drops a result that nobody has taken, which may hold futures in turn.
+    pub(super) fn drop_result(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(inner.state, State::Finished(Ok(_))) {
+            drop_flat(mem::replace(&mut inner.state, State::Taken));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ThreadFuture;
 use super::future::{Holder, Outcome};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::panicked;
 
 /// A function that is to run once, somewhere else: what an [`Executor`](super::Executor) is given. Dropping it cancels
@@ -21,7 +21,11 @@ trait Work: Send + Sync {
 }
 
 /// The function and its future, in one allocation.
-struct Function<T, F> {
+struct Function<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Exception> + Send + 'static,
+{
     outcome: Outcome<T>,
     /// Taken out when it runs or is cancelled.
     function: Mutex<Option<F>>,
@@ -91,7 +95,20 @@ where
     }
 
     fn discard(&self) {
-        drop(self.take());
+        // It may hold the next of a chain of jobs.
+        if let Some(function) = self.take() {
+            drop_flat(function);
+        }
+    }
+}
+
+impl<T, F> Drop for Function<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Exception> + Send + 'static,
+{
+    fn drop(&mut self) {
+        self.outcome.drop_result();
     }
 }
 

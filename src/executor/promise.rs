@@ -7,7 +7,7 @@ use std::thread::ThreadId;
 
 use super::ThreadFuture;
 use super::future::{Holder, Outcome};
-use crate::coroutine::{Exception, Kind};
+use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::InvalidState;
 
 /// The other end of a [`ThreadFuture`]: its owner sets the result. One that is dropped before that cancels the future,
@@ -108,8 +108,22 @@ impl<T: Send + 'static> Promise<T> {
 impl<T: Send + 'static> Drop for Promise<T> {
     fn drop(&mut self) {
         // Nothing to do where it is done, as it is nearly always.
-        match self.broken.take() {
-            Some(broken) => drop(self.future.finish(Err(broken))),
+        if !self.future.done() {
+            drop_flat(Broken { future: self.future.clone(), because: self.broken.take() });
+        }
+    }
+}
+
+/// A promise that nobody keeps. Its end runs callbacks, which may hold other promises.
+struct Broken<T: Send + 'static> {
+    future: ThreadFuture<T>,
+    because: Option<Exception>,
+}
+
+impl<T: Send + 'static> Drop for Broken<T> {
+    fn drop(&mut self) {
+        match self.because.take() {
+            Some(because) => drop(self.future.finish(Err(because))),
             None => self.future.abandon(|| Exception::message(Kind::CancelledError, "its promise was dropped")),
         }
     }
@@ -122,9 +136,15 @@ impl<T: Send + 'static> fmt::Debug for Promise<T> {
 }
 
 /// A future with nothing that is to run.
-struct Alone<T>(Outcome<T>);
+struct Alone<T: Send + 'static>(Outcome<T>);
 
-impl<T: Send> Holder<T> for Alone<T> {
+impl<T: Send + 'static> Drop for Alone<T> {
+    fn drop(&mut self) {
+        self.0.drop_result();
+    }
+}
+
+impl<T: Send + 'static> Holder<T> for Alone<T> {
     fn outcome(&self) -> &Outcome<T> {
         &self.0
     }
