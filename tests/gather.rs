@@ -10,7 +10,7 @@ mod wait_scripts;
 use wait_scripts::expect;
 
 use innermost::wait::{Gather, gather, gather_all, join, shield};
-use innermost::{CoroutineExt, Exception, Future, Kind, LoopHandle, ready};
+use innermost::{Await, CoroutineExt, Exception, Future, Kind, LoopHandle, Step, ready};
 use std::cell::Cell;
 use std::rc::Rc;
 use wait_scripts::clock::test_loop;
@@ -454,4 +454,25 @@ fn a_gathering_that_is_cancelled_ends_with_the_exception_and_is_not_cancelled() 
     event_loop.run_once().unwrap();
     assert_eq!((all.done(), all.cancelled(), gathered.cancelled()), (true, false, false));
     assert!(gathered.result().unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_gathering_that_a_stopped_run_has_waited_for_does_not_stop_the_next_run() {
+    let event_loop = test_loop();
+    let child = event_loop.create_future();
+    let gathered = gather([child.clone()]).unwrap();
+    let handle = event_loop.handle();
+    event_loop.call_soon(move || handle.stop()).unwrap();
+    let stopped = event_loop.run_until_complete(gathered.clone()).unwrap_err();
+    assert_eq!(stopped.to_string(), "Event loop stopped before Future completed.");
+    child.set_result(1).unwrap();
+    // The gathering is done in the middle of it.
+    let mut turns = 0;
+    let counting = innermost::from_fn(move |sent| {
+        sent?;
+        turns += 1;
+        Ok(if turns == 9 { Step::Return(turns) } else { Step::Yield(Await::NextTurn) })
+    });
+    assert_eq!(event_loop.run_until_complete(counting).unwrap(), 9);
+    assert_eq!(gathered.result().unwrap(), [1]);
 }

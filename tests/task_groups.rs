@@ -38,6 +38,23 @@ fn a_task_that_is_refused_is_dropped() {
     assert_eq!(Rc::strong_count(&held), 1);
 }
 
+#[test]
+fn a_group_counts_the_tasks_that_have_not_ended() {
+    let event_loop = test_loop();
+    let counting = task_group(|group| {
+        lazy(move || {
+            assert_eq!((group.len(), group.is_empty()), (0, true));
+            let (first, second) = (group.create_task(ready(()))?, group.create_task(innermost::sleep(SECOND))?);
+            assert_eq!((group.len(), group.is_empty()), (2, false));
+            Ok(first.map(move |()| {
+                assert_eq!((group.len(), group.is_empty()), (1, false));
+                second.cancel();
+            }))
+        })
+    });
+    event_loop.run_until_complete(counting).unwrap();
+}
+
 // N8
 #[test]
 fn after_a_failure_no_task_is_taken() {

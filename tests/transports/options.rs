@@ -65,6 +65,24 @@ fn idle_connections_of_a_server_are_probed_if_it_says_so() {
 }
 
 #[test]
+fn neither_end_of_a_connection_keeps_small_writes_back() {
+    let (event_loop, _) = new_loop();
+    let server = serving(&event_loop, event_loop.create_server(|| Echo, any()));
+    let address = server.local_addrs()[0];
+    let socket = std::net::TcpStream::connect(address).expect("it listens");
+    let clients = [
+        connected(event_loop.create_connection(|| Echo, address), &event_loop),
+        connected(event_loop.connect_accepted_socket(|| Echo, socket), &event_loop),
+    ];
+    let counted = server.clone();
+    run_until(&event_loop, move || counted.clients().len() == 2);
+    for transport in clients.iter().chain(&server.clients()) {
+        let is_at_once = |fd: Option<BorrowedFd<'_>>| SockRef::from(&fd.expect("it is open")).tcp_nodelay();
+        assert!(transport.with_fd(is_at_once).expect("it is open"));
+    }
+}
+
+#[test]
 fn a_backlog_of_any_size_is_taken() {
     let (event_loop, _) = new_loop();
     for backlog in [0, 1, u32::MAX] {

@@ -106,6 +106,40 @@ fn a_buffered_protocol_gets_what_fits_into_its_memory_and_then_the_rest() {
     assert_eq!(taken(&events), ["updated hello", "updated  worl", "updated d", "lost None"]);
 }
 
+/// Takes as much as it is told to take, and writes down what it is told.
+struct Obedient {
+    bytes: Vec<u8>,
+    told: Rc<RefCell<Vec<usize>>>,
+}
+
+impl BufferedProtocol for Obedient {
+    fn get_buffer(&mut self, size_hint: usize) -> &mut [u8] {
+        self.told.borrow_mut().push(size_hint);
+        self.bytes.resize(size_hint, 0);
+        &mut self.bytes
+    }
+
+    fn buffer_updated(&mut self, _: &Transport, _: usize) {}
+}
+
+#[test]
+fn a_buffered_protocol_is_told_more_where_much_comes_and_less_where_little_does() {
+    let (event_loop, _) = new_loop();
+    let told: Rc<RefCell<Vec<usize>>> = Rc::default();
+    let protocol = Obedient { bytes: Vec::new(), told: Rc::clone(&told) };
+    let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+    let _transport = connected(event_loop.connect_accepted_socket(|| protocol, near), &event_loop);
+    // All that it is told of comes: four times as much. Half as much as soon as less than a quarter of it comes.
+    let arriving = [1, 1024, 1024, 1023, 1, 1, 1];
+    let seen = arriving.map(|count| {
+        far.write_all(&vec![0; count]).expect("it is open");
+        let waited = Rc::clone(&told);
+        run_until(&event_loop, move || !waited.borrow().is_empty());
+        told.take()[0]
+    });
+    assert_eq!(seen, [1024, 1024, 4096, 4096, 2048, 1024, 1024]);
+}
+
 // X12, X15: what is no error of the connection's is reported, and ends it.
 #[test]
 fn a_buffer_without_room_is_fatal() {
