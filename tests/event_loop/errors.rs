@@ -174,3 +174,19 @@ fn the_exception_handler_runs_in_the_context_that_it_is_told() {
     event_loop.call_exception_handler(ErrorContext::new("there").in_context(context));
     assert_eq!(seen.take(), [None, Some(1)]);
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri starts no process")]
+fn without_a_handler_an_error_is_written_to_standard_error() {
+    const IS_CHILD: &str = "INNERMOST_TEST_WRITES_AN_ERROR";
+    if std::env::var_os(IS_CHILD).is_some() {
+        let context = ErrorContext::new("nobody takes this").caused_by(Exception::timeout());
+        return EventLoop::new().expect("a descriptor is free").call_exception_handler(context);
+    }
+    let this = std::env::current_exe().expect("it is a program");
+    let mut child = std::process::Command::new(this);
+    child.args(["--nocapture", "without_a_handler_an_error_is_written_to_standard_error"]).env(IS_CHILD, "1");
+    let written = child.output().expect("it can be started").stderr;
+    let written = String::from_utf8(written).expect("it is text");
+    assert!(written.contains("nobody takes this\n  exception: TimeoutError"), "{written}");
+}
