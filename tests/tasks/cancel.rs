@@ -209,9 +209,9 @@ fn a_task_that_catches_may_await_again_and_return() {
 fn each_cancel_that_is_accepted_is_counted_and_none_is_accepted_once_it_is_done() {
     let event_loop = test_loop();
     let task = event_loop.create_task(ready(1)).unwrap();
-    assert_eq!(task.any().cancelling(), 0);
+    assert_eq!((task.cancelling(), task.any().cancelling()), (0, 0));
     assert!(task.cancel() && task.any().cancel());
-    assert_eq!(task.any().cancelling(), 2);
+    assert_eq!((task.cancelling(), task.any().cancelling()), (2, 2));
     run(&event_loop, 1);
     assert!(!task.cancel() && !task.any().cancel() && !Future::cancel(&task));
     assert_eq!(task.any().cancelling(), 2);
