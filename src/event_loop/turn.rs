@@ -26,7 +26,20 @@ impl Core {
     pub(super) fn turn(&self, scratch: &mut Scratch) -> Result<(), Exception> {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
-            self.ask_selector(&mut scratch.events)?;
+            // In a forked child, the fork counts as a signal that is pending.
+            check_process(self.process)?;
+            self.since_select.set(0);
+            // What has come already goes before a deadline to which the clock would jump.
+            if self.clock_jumps || !self.is_idle() {
+                self.select(&mut scratch.events, Some(Duration::ZERO))?;
+            }
+            if self.is_idle() {
+                let timeout = self.timeout()?;
+                match self.spin.get() {
+                    Duration::ZERO => self.select(&mut scratch.events, timeout)?,
+                    _ => self.spin_and_select(&mut scratch.events, timeout)?,
+                }
+            }
         }
         if !self.timers.borrow().is_empty() {
             self.move_due_timers();
@@ -34,27 +47,6 @@ impl Core {
         // What runs now adds to the queue; that is for the next turn, after the descriptors have had their chance.
         let run = self.scheduler.run_ready(&mut scratch.batch);
         self.since_select.set(self.since_select.get() + run);
-        Ok(())
-    }
-
-    /// Takes in what has happened, and waits for something to happen if there is nothing to do. Not inlined: it would
-    /// take up the registers that a turn without it needs.
-    #[inline(never)]
-    fn ask_selector(&self, events: &mut Vec<Event>) -> Result<(), Exception> {
-        // In a forked child, the fork counts as a signal that is pending.
-        check_process(self.process)?;
-        self.since_select.set(0);
-        // What has come already goes before a deadline to which the clock would jump.
-        if self.clock_jumps || !self.is_idle() {
-            self.select(events, Some(Duration::ZERO))?;
-        }
-        if self.is_idle() {
-            let timeout = self.timeout()?;
-            match self.spin.get() {
-                Duration::ZERO => self.select(events, timeout)?,
-                _ => self.spin_and_select(events, timeout)?,
-            }
-        }
         Ok(())
     }
 
@@ -159,7 +151,8 @@ impl Core {
         result
     }
 
-    /// The one time that a turn reads the clock, and only where there are timers. Not inlined, for the same reason.
+    /// The one time that a turn reads the clock, and only where there are timers. Not inlined: it would take
+    /// up registers that a turn without timers needs.
     #[inline(never)]
     fn move_due_timers(&self) {
         let now = self.clock.now();
