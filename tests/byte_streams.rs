@@ -7,6 +7,8 @@
 
 #[path = "byte_streams/datagrams.rs"]
 mod datagrams;
+#[path = "byte_streams/earlier_errors.rs"]
+mod earlier_errors;
 #[path = "byte_streams/errors.rs"]
 mod errors;
 #[path = "byte_streams/kinds.rs"]

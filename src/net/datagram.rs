@@ -1,5 +1,6 @@
 //! Datagrams: `udp(7)`, `unix(7)`. Each operation moves one datagram, whole.
 
+use core::cell::Cell;
 use std::io;
 use std::net;
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::path::Path;
 use socket2::{Domain, SockRef, Type};
 
 use super::moving::{at, wraps};
-use super::{AddressError, Operation};
+use super::{AddressError, Attempt, Operation};
 use crate::coroutine::Coroutine;
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
@@ -18,9 +19,16 @@ use crate::task::Await;
 
 /// A UDP socket.
 ///
-/// A datagram that is longer than the bytes it is to go to is cut off. What the network says of one that was sent (there
-/// is no such port) is raised by the next operation of a socket that is [connected](Self::connect), and the socket goes
-/// on: asyncio's `error_received`.
+/// A datagram that is longer than the bytes it is to go to is cut off.
+///
+/// # Errors of earlier datagrams
+///
+/// The network may answer a datagram with an error: nobody is at that port. The system tells a socket that is
+/// [connected](Self::connect), or has `IP_RECVERR`, of such an error by its next call, and a send that gets the error does
+/// not send. Here [`send`](Self::send) and [`send_to`](Self::send_to) send nevertheless. The error is kept: the next
+/// [`recv`](Self::recv) or [`recv_from`](Self::recv_from) raises it, one that is waiting already included, or
+/// [`take_error`](Self::take_error) gives it. The socket goes on after that. Of several errors the latest is kept, as the
+/// system does. asyncio's `sock_sendto` raises the error and loses the datagram.
 ///
 /// ```
 /// use innermost::{EventLoop, Step, UdpSocket, from_fn, yield_from};
@@ -38,19 +46,35 @@ use crate::task::Await;
 /// assert_eq!(answer, (4, address));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-pub struct UdpSocket(Registered<net::UdpSocket>);
+pub struct UdpSocket(Registered<net::UdpSocket>, EarlierError);
 
 /// A Unix socket for datagrams, which arrive all, and in order.
 ///
 /// On Linux, a path that begins with a zero byte is an abstract name, which is no file's (`unix(7)`).
-pub struct UnixDatagram(Registered<unix::net::UnixDatagram>);
+pub struct UnixDatagram(Registered<unix::net::UnixDatagram>, EarlierError);
 
 wraps!(UdpSocket(net::UdpSocket));
 wraps!(UnixDatagram(unix::net::UnixDatagram));
 
+/// An error that a send has taken from the system, and that belongs to an earlier datagram.
+#[derive(Default)]
+struct EarlierError(Cell<Option<io::Error>>);
+
+impl EarlierError {
+    #[cold]
+    fn keep(&self, error: io::Error) {
+        self.0.set(Some(error));
+    }
+
+    #[inline]
+    fn take(&self) -> Option<io::Error> {
+        self.0.take()
+    }
+}
+
 /// The operations that both kinds have; they differ in their addresses.
 macro_rules! datagrams {
-    ($type:ident, $inner:ty, $address:ty) => {
+    ($type:ident, $inner:ty, $address:ty, $may_be_stale:path) => {
         impl $type {
             /// Takes over a socket.
             ///
@@ -60,7 +84,7 @@ macro_rules! datagrams {
             pub fn from_std(socket: $inner) -> io::Result<Self> {
                 socket::check_is_datagram(&socket)?;
                 socket.set_nonblocking(true)?;
-                Ok(Self(Registered::new(socket)))
+                Ok(Self(Registered::new(socket), EarlierError::default()))
             }
 
             /// This socket's address.
@@ -83,15 +107,14 @@ macro_rules! datagrams {
 
             /// Sends a datagram to the address that the socket is connected to; gives its length.
             ///
-            /// The system may report what became of an earlier datagram (`ConnectionRefused`) instead of sending this one.
-            /// The error is raised and this datagram is not sent: send it again.
+            /// An error that it raises is this datagram's own. One of an earlier datagram is kept for the next
+            /// [`recv`](Self::recv) or [`take_error`](Self::take_error), and this datagram is sent.
             pub fn send<'a>(
                 &'a self,
                 bytes: &'a [u8],
             ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
                 Operation::new("send", move || {
-                    self.0
-                        .attempt(Direction::Write, |socket, _| Ok((socket.send(bytes)?, Left::More)))
+                    self.attempt_send(|socket| Ok((socket.send(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "send", self.as_fd()))
                 })
             }
@@ -102,29 +125,59 @@ macro_rules! datagrams {
                 bytes: &'a mut [u8],
             ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
                 Operation::new("recv", move || {
-                    self.0
-                        .attempt(Direction::Read, |socket, _| Ok((socket.recv(bytes)?, Left::More)))
+                    self.attempt_recv(|socket| Ok((socket.recv(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv", self.as_fd()))
                 })
             }
 
-            /// The same, and gives the address that it has come from. asyncio's `sock_recvfrom_into`.
+            /// Waits for a datagram, puts it into `bytes`, and gives its length and the address that it has come from.
+            /// asyncio's `sock_recvfrom_into`.
             pub fn recv_from<'a>(
                 &'a self,
                 bytes: &'a mut [u8],
             ) -> impl Coroutine<Yield = Await, Input = (), Return = (usize, $address)> + 'a {
                 Operation::new("recv_from", move || {
-                    self.0
-                        .attempt(Direction::Read, |socket, _| Ok((socket.recv_from(bytes)?, Left::More)))
+                    self.attempt_recv(|socket| Ok((socket.recv_from(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv_from", self.as_fd()))
                 })
+            }
+
+            /// Takes the error of an earlier datagram, if there is one: what the next [`recv`](Self::recv) would raise.
+            ///
+            /// # Errors
+            ///
+            /// The system's, from asking for it.
+            pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+                match self.1.take() {
+                    None => self.0.get().take_error(),
+                    kept => Ok(kept),
+                }
+            }
+
+            fn attempt_send<T>(&self, mut send: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Attempt<T> {
+                self.0.attempt(Direction::Write, |socket, _| {
+                    let (result, earlier) = socket::send_despite_errors(|| send(socket), $may_be_stale);
+                    if let Some(latest) = earlier.into_iter().next_back() {
+                        self.1.keep(latest);
+                        // The system has told whoever waits to receive, but has no error for it any more.
+                        self.0.release(Direction::Read);
+                    }
+                    result
+                })
+            }
+
+            fn attempt_recv<T>(&self, mut recv: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Attempt<T> {
+                match self.1.take() {
+                    Some(error) => Err(error.into()),
+                    None => self.0.attempt(Direction::Read, |socket, _| recv(socket)),
+                }
             }
         }
     };
 }
 
-datagrams!(UdpSocket, net::UdpSocket, SocketAddr);
-datagrams!(UnixDatagram, unix::net::UnixDatagram, unix::net::SocketAddr);
+datagrams!(UdpSocket, net::UdpSocket, SocketAddr, socket::may_be_stale);
+datagrams!(UnixDatagram, unix::net::UnixDatagram, unix::net::SocketAddr, socket::may_be_stale_unix);
 
 impl UdpSocket {
     /// A socket at `address`; port 0 picks one that is free.
@@ -147,16 +200,14 @@ impl UdpSocket {
 
     /// Sends a datagram to `address`; gives its length. asyncio's `sock_sendto`.
     ///
-    /// With `IP_RECVERR`, the system may report what became of an earlier datagram instead of sending this one. The error
-    /// is raised and this datagram is not sent: send it again.
+    /// An error that it raises is this datagram's own, as with [`send`](Self::send).
     pub fn send_to<'a>(
         &'a self,
         bytes: &'a [u8],
         address: SocketAddr,
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send_to", move || {
-            self.0
-                .attempt(Direction::Write, |socket, _| Ok((socket.send_to(bytes, address)?, Left::More)))
+            self.attempt_send(|socket| Ok((socket.send_to(bytes, address)?, Left::More)))
                 .map_err(|raised| raised.with_note(std::format!("send_to: {address}")))
         })
     }
@@ -175,7 +226,7 @@ impl UnixDatagram {
         let address = socket::unix_address(path).map_err(at())?;
         let socket = socket::new(Domain::UNIX, Type::DGRAM, None)?;
         socket.bind(&address).map_err(at())?;
-        Ok(Self(Registered::new(OwnedFd::from(socket).into())))
+        Ok(Self(Registered::new(OwnedFd::from(socket).into()), EarlierError::default()))
     }
 
     /// A socket that has no address: nobody can send to it unless it is connected.
@@ -218,14 +269,13 @@ impl UnixDatagram {
         path: &'a Path,
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send_to", move || {
-            self.0
-                .attempt(Direction::Write, |socket, _| match send_to(socket, bytes, path) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
-                        Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
-                    }
-                    result => Ok((result?, Left::More)),
-                })
-                .map_err(|raised| raised.with_note(std::format!("send_to: {}", socket::shown(path))))
+            self.attempt_send(|socket| match send_to(socket, bytes, path) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
+                    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
+                }
+                result => Ok((result?, Left::More)),
+            })
+            .map_err(|raised| raised.with_note(std::format!("send_to: {}", socket::shown(path))))
         })
     }
 }

@@ -18,6 +18,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::string::String;
+#[cfg(any(feature = "net", feature = "transport"))]
+use std::vec::Vec;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
@@ -236,6 +238,52 @@ pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
 #[cfg(feature = "transport")]
 pub(crate) fn is_well_despite_errors(socket: BorrowedFd<'_>) -> bool {
     has_error_alone(socket) && matches!(SockRef::from(&socket).take_error(), Ok(None))
+}
+
+/// How often a datagram is tried whose socket has an error: once for one that was there before, once for one that has
+/// come meanwhile, and once for its own.
+#[cfg(any(feature = "net", feature = "transport"))]
+const TRIES: usize = 3;
+
+/// Sends a datagram although its socket may have an error that belongs to an earlier one: the network has answered that
+/// nobody is there. The system raises such an error by the next call and does not send what that was called with. So the
+/// datagram is tried again, and only an error that stays is its own.
+///
+/// Gives the errors that did not stay as well. `send` gives what would block as an error that is not stale, or as a value.
+#[cfg(any(feature = "net", feature = "transport"))]
+pub(crate) fn send_despite_errors<T>(
+    mut send: impl FnMut() -> io::Result<T>,
+    may_be_stale: fn(&io::Error) -> bool,
+) -> (io::Result<T>, Vec<io::Error>) {
+    let mut errors = Vec::new();
+    loop {
+        match send() {
+            Err(error) if may_be_stale(&error) => {
+                errors.push(error);
+                if errors.len() < TRIES {
+                    continue;
+                }
+                errors.dedup_by_key(|error| error.raw_os_error());
+                let own = errors.pop().expect("there are as many as tries");
+                return (Err(own), errors);
+            }
+            result => return (result, errors),
+        }
+    }
+}
+
+/// Whether sending an internet datagram may have failed with this because of an earlier one. A router may answer anything,
+/// even that the earlier one was too long.
+#[cfg(any(feature = "net", feature = "transport"))]
+pub(crate) fn may_be_stale(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Whether sending a Unix datagram may have failed with this because of what has come before: the peer has taken another
+/// socket for its peer. That a peer is gone is an error of the datagram itself.
+#[cfg(any(feature = "net", feature = "transport"))]
+pub(crate) fn may_be_stale_unix(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionReset
 }
 
 /// Whether accepting has failed because no descriptor is free, or no memory: it may succeed later, and until then the

@@ -15,6 +15,7 @@ use std::os::unix::net::{self as unix, UnixDatagram};
 use std::rc::Rc;
 
 use crate::event_loop::{LoopHandle, SpareMemory};
+use crate::sys::socket;
 
 /// Where a datagram comes from and goes to. It says of which kind the socket is: [`std::net::SocketAddr`] of UDP,
 /// [`std::os::unix::net::SocketAddr`] of a Unix socket. These two are all there are.
@@ -115,9 +116,8 @@ impl Family for net::SocketAddr {
     }
 
     #[inline]
-    fn may_be_stale(_: &io::Error) -> bool {
-        // Whatever a router may answer, a datagram that is too long for it among that.
-        true
+    fn may_be_stale(error: &io::Error) -> bool {
+        socket::may_be_stale(error)
     }
 }
 
@@ -183,7 +183,6 @@ impl Family for unix::SocketAddr {
     }
 
     fn may_be_stale(error: &io::Error) -> bool {
-        // A peer has taken another one for its peer. That a peer is gone is an error of the datagram itself.
-        error.kind() == io::ErrorKind::ConnectionReset
+        socket::may_be_stale_unix(error)
     }
 }

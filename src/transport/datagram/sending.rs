@@ -7,12 +7,8 @@ use std::vec::Vec;
 use super::{DatagramTransport, FIRST_PAUSE, HEADER, LONGEST_PAUSE, SHARE, Stage};
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Left;
-use crate::sys::Direction;
+use crate::sys::{Direction, socket};
 use crate::transport::family::DatagramAddress;
-
-/// How often a datagram is tried whose socket has an error: once for one that was there before, once for one that has
-/// come meanwhile, and once for its own.
-const TRIES: usize = 3;
 
 /// What came of a try to send.
 struct Tried {
@@ -76,25 +72,15 @@ impl<A: DatagramAddress> DatagramTransport<A> {
 
     /// Tries to send a datagram. Where there is no room, it is to be queued: what is queued will be sent when there is.
     ///
-    /// An error may be of an earlier datagram: the network has answered that nobody is there. The system raises it by the
-    /// next call and does not send what that was called with. So it is tried again, and only an error that stays is of this
-    /// datagram. Each of them is to be told to the protocol, once the datagram is sent or queued: who sends from there does
-    /// not overtake it.
+    /// Each error, also one of an earlier datagram, is to be told to the protocol once this one is sent or queued: who
+    /// sends from there does not overtake it.
     fn try_send(&self, data: &[u8], to: Option<&A>) -> Tried {
-        let mut errors = Vec::new();
-        loop {
-            match self.try_once(data, to) {
-                Ok(has_room) => return Tried { has_room, errors },
-                Err(error) => {
-                    let is_last = errors.len() + 1 == TRIES || !A::may_be_stale(&error);
-                    errors.push(error);
-                    if is_last {
-                        errors.dedup_by_key(|error| error.raw_os_error());
-                        return Tried { has_room: true, errors };
-                    }
-                }
-            }
-        }
+        let (sent, mut errors) = socket::send_despite_errors(|| self.try_once(data, to), A::may_be_stale);
+        let has_room = sent.unwrap_or_else(|own| {
+            errors.push(own);
+            true
+        });
+        Tried { has_room, errors }
     }
 
     /// Gives whether there was room.
