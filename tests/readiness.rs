@@ -16,6 +16,10 @@ mod contract;
 mod devices;
 #[path = "support/events.rs"]
 mod events;
+// Elsewhere a receiver that is full is an error.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "readiness/full.rs"]
+mod full;
 #[path = "readiness/idle.rs"]
 mod idle;
 #[path = "support/interfaces.rs"]

@@ -18,6 +18,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::time::Duration;
 use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -25,8 +26,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use super::registry::{Registered, Source};
-use super::{Left, LoopHandle};
-use crate::coroutine::{Coroutine, Exception, Kind, from_fn};
+use super::{Left, LoopHandle, running};
+use crate::coroutine::{Coroutine, Exception, Kind, Step, from_fn};
 use crate::sys::{Direction, Readiness, descriptor};
 use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
 
@@ -63,7 +64,12 @@ pub struct Watched<F: AsFd> {
     reader: Watchers,
     writer: Watchers,
     is_nonblocking: Cell<bool>,
+    /// For how long an operation pauses that no event tells when to try again.
+    pause: Cell<Duration>,
 }
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<F: AsFd> Watched<F> {
     /// To be watched, once it is used.
@@ -73,6 +79,7 @@ impl<F: AsFd> Watched<F> {
             reader: Watchers::default(),
             writer: Watchers::default(),
             is_nonblocking: Cell::new(false),
+            pause: Cell::new(FIRST_PAUSE),
         }
     }
 
@@ -93,6 +100,9 @@ impl<F: AsFd> Watched<F> {
     /// It is tried at once if the descriptor is ready in that direction, and again whenever it may have become so. Dropped
     /// or cancelled while it waits, it has done nothing.
     ///
+    /// A Unix datagram socket can always be written to unless its peer is full, even where another receiver has no room.
+    /// There the operation is tried again after 1 ms, and then less and less often, up to every 50 ms.
+    ///
     /// asyncio's `sock_recv`, `sock_sendto`, `sock_accept` and the like, for whatever the program has. One task at a time
     /// waits for a direction.
     ///
@@ -106,8 +116,34 @@ impl<F: AsFd> Watched<F> {
         from_fn(move |sent: Result<(), Exception>| {
             sent?;
             self.check_nonblocking()?;
-            self.registered.attempt(direction, |inner, _| Ok((operation(inner)?, Left::More)))
+            let step = self.registered.attempt(direction, |inner, _| match operation(inner) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_full_elsewhere(inner, direction) => {
+                    Ok((None, Left::More))
+                }
+                result => Ok((Some(result?), Left::More)),
+            })?;
+            match step {
+                Step::Return(Some(result)) => {
+                    self.pause.set(FIRST_PAUSE);
+                    Ok(Step::Return(result))
+                }
+                Step::Return(None) => self.try_later(),
+                Step::Yield(wanted) => Ok(Step::Yield(wanted)),
+                Step::Delegate(frame) => Ok(Step::Delegate(frame)),
+            }
         })
+    }
+
+    /// Waits for nothing but a pause. To wait for room would be to spin: each try in vain takes some of the sender's and
+    /// gives it back, of which the selector tells.
+    #[cold]
+    fn try_later<T>(&self) -> Result<Step<Await, (), T>, Exception> {
+        let pause = self.pause.get();
+        self.pause.set((pause * 2).min(LONGEST_PAUSE));
+        match running()?.finish_later(pause)?.resume(Ok(()))? {
+            Step::Yield(wanted) => Ok(Step::Yield(wanted)),
+            _ => Ok(Step::Yield(Await::NextTurn)),
+        }
     }
 
     /// Waits until an operation in that direction would not block.
@@ -162,6 +198,15 @@ impl<F: AsFd + fmt::Debug> fmt::Debug for Watched<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Watched").field(self.get_ref()).finish()
     }
+}
+
+/// Whether an operation lacks room although the descriptor has some: the receiver of a Unix datagram is full, and the
+/// system tells of that only the receiver's peers.
+#[cold]
+fn is_full_elsewhere<F: AsFd>(descriptor: &F, direction: Direction) -> bool {
+    direction == Direction::Write
+        && descriptor::is_unix_datagram(descriptor.as_fd())
+        && descriptor::is_ready(descriptor.as_fd().as_raw_fd(), direction)
 }
 
 /// Descriptors of the program's.

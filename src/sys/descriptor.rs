@@ -57,6 +57,24 @@ pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
     count == 1 && asked.revents & libc::POLLNVAL == 0
 }
 
+/// Whether it is a Unix socket for datagrams.
+pub(crate) fn is_unix_datagram(fd: BorrowedFd<'_>) -> bool {
+    let mut kind: libc::c_int = 0;
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    let place = (&raw mut kind).cast();
+    // SAFETY: the kernel may write a number of that size until the call returns. The descriptor is open, being borrowed.
+    let asked = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_TYPE, place, &raw mut size) };
+    if asked != 0 || kind != libc::SOCK_DGRAM {
+        return false;
+    }
+    // SAFETY: all zero is a valid address, of no family.
+    let mut address: libc::sockaddr_storage = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut size = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: there is room for any address, of which the kernel may write `size` bytes until the call returns.
+    let named = unsafe { libc::getsockname(fd.as_raw_fd(), (&raw mut address).cast(), &raw mut size) };
+    named == 0 && libc::c_int::from(address.ss_family) == libc::AF_UNIX
+}
+
 /// A pipe's two ends, of which the second is written to; closed on exec.
 ///
 /// # Errors
