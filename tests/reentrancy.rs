@@ -34,6 +34,8 @@ mod meddler;
 mod printed;
 #[path = "reentrancy/printing.rs"]
 mod printing;
+#[path = "reentrancy/removed.rs"]
+mod removed;
 #[path = "reentrancy/thread_end.rs"]
 mod thread_end;
 

@@ -302,7 +302,7 @@ impl LoopHandle {
 
     fn push(&self, callback: Rc<dyn Callback>) -> Handle {
         self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
-        Handle::new(callback)
+        Handle::new(callback, &self.0.scheduler)
     }
 
     /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
@@ -374,7 +374,7 @@ impl LoopHandle {
     fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
         let timed = Rc::clone(&callback) as Rc<_>;
         self.0.with_timers(|timers| timers.push(deadline, timed));
-        TimerHandle::new(Handle::new(callback), deadline)
+        TimerHandle::new(Handle::new(callback, &self.0.scheduler), deadline)
     }
 
     /// The time on the loop's clock, read now.

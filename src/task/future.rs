@@ -334,7 +334,8 @@ impl<T: 'static> Future<T> {
         self.shared().add(|id| Waiter::InContext(id, waiter), || self.clone())
     }
 
-    /// Takes a callback back. `false` where it was not there: it was removed before, or is queued.
+    /// Removes and drops a callback. Returns `false` if it was not there: it was removed before, or is queued. If it panics
+    /// when it is dropped, the loop's exception handler is told.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
         self.shared().remove_callback(id)
     }

@@ -4,38 +4,45 @@ use core::cell::Cell;
 use core::fmt;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::report::panicked;
 use super::{Run, Scheduler};
 use crate::context::{self, Context};
+use crate::coroutine::Exception;
 #[cfg(doc)]
 use crate::coroutine::Kind;
-use crate::coroutine::{Exception, drop_flat};
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
 #[derive(Clone)]
-pub struct Handle(Rc<dyn Callback>);
+pub struct Handle {
+    callback: Rc<dyn Callback>,
+    scheduler: Weak<Scheduler>,
+}
 
 impl Handle {
-    pub(crate) fn new(callback: Rc<dyn Callback>) -> Self {
-        Self(callback)
+    pub(crate) fn new(callback: Rc<dyn Callback>, scheduler: &Rc<Scheduler>) -> Self {
+        Self { callback, scheduler: Rc::downgrade(scheduler) }
     }
 
-    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run.
+    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run. If that
+    /// panics when it is dropped, the loop's exception handler is told.
     pub fn cancel(&self) {
-        self.0.cancel();
+        // A loop that is gone has dropped it.
+        if let Some(scheduler) = self.scheduler.upgrade() {
+            self.callback.cancel(&scheduler);
+        }
     }
 
     /// Whether it was cancelled before it ran.
     pub fn cancelled(&self) -> bool {
-        self.0.cancelled()
+        self.callback.cancelled()
     }
 
     /// The context in which it runs; an empty one where nothing was set when it was scheduled. asyncio's
     /// `Handle.get_context`.
     pub fn context(&self) -> Context {
-        self.0.context().unwrap_or_default()
+        self.callback.context().unwrap_or_default()
     }
 }
 
@@ -121,7 +128,7 @@ pub(crate) trait Timed: Run {
 
 /// What a handle can do, whatever its closure.
 pub(crate) trait Callback: Timed {
-    fn cancel(&self);
+    fn cancel(&self, scheduler: &Scheduler);
     fn context(&self) -> Option<Context>;
 }
 
@@ -195,10 +202,10 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Timed for CallbackCell<F> {
 }
 
 impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F> {
-    fn cancel(&self) {
+    fn cancel(&self, scheduler: &Scheduler) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
-            drop_flat(callback);
+            scheduler.drop_guarded(callback);
         }
     }
 
@@ -244,8 +251,8 @@ impl Timed for CallbackInContext {
 }
 
 impl Callback for CallbackInContext {
-    fn cancel(&self) {
-        self.callback.cancel();
+    fn cancel(&self, scheduler: &Scheduler) {
+        self.callback.cancel(scheduler);
     }
 
     fn context(&self) -> Option<Context> {

@@ -190,14 +190,20 @@ impl<T: 'static> Kept<T> {
     fn drop_waiters(&self) {
         let Content::Waiters(Waiters::Several(waiters)) = self.content.replace(Content::NOTHING) else { return };
         for waiter in waiters.into_iter() {
-            match waiter {
-                Waiter::InContext(_, both) => {
-                    let (context, callback) = *both;
-                    self.scheduler.drop_guarded(callback);
-                    self.scheduler.drop_guarded(context);
-                }
-                waiter => self.scheduler.drop_guarded(waiter),
+            self.drop_waiter(waiter);
+        }
+    }
+
+    /// Callback and context apart: where both panic, the process would end.
+    #[cold]
+    fn drop_waiter(&self, waiter: Waiter<T>) {
+        match waiter {
+            Waiter::InContext(_, both) => {
+                let (context, callback) = *both;
+                self.scheduler.drop_guarded(callback);
+                self.scheduler.drop_guarded(context);
             }
+            waiter => self.scheduler.drop_guarded(waiter),
         }
     }
 }
@@ -408,7 +414,8 @@ impl<T: 'static> Shared<'_, T> {
     }
 
     pub(super) fn remove_callback(self, id: CallbackId) -> bool {
-        self.take_from_list(Key::Callback(id)).is_some()
+        let removed = self.take_from_list(Key::Callback(id));
+        removed.map(|callback| self.kept.drop_waiter(callback)).is_some()
     }
 
     /// Adds to who waits, while it is pending.
