@@ -39,6 +39,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_socket_that_the_parent_watches_is_a_childs_after_into_std", own::socket_after_into_std),
     ("a_child_serves_on_an_inherited_listener_beside_its_parent", own::serves_on_an_inherited_listener),
     ("a_child_is_not_held_up_by_threads_that_it_does_not_have", own::thread_pools),
+    ("a_child_is_told_that_nobody_completes_a_future_of_its_parents_threads", own::futures_of_threads),
     ("a_child_of_a_child_is_neither", own::grandchild),
 ];
 

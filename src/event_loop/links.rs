@@ -99,9 +99,10 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` where the loop is closed, and in a forked child, for a future of its parent's that is not done.
     pub fn wrap_future<T: Clone + Send + 'static>(&self, future: &ThreadFuture<T>) -> Result<Future<T>, Exception> {
         self.0.scheduler.check_open()?;
+        future.check_process()?;
         Ok(self.follow_thread(future, |future| future.result(None)))
     }
 

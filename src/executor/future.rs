@@ -19,6 +19,7 @@ use std::vec::Vec;
 
 use super::promise::{Home, Origin, Threads};
 use crate::coroutine::{Exception, Kind, drop_flat};
+use crate::sys::Process;
 use crate::task::panicked;
 
 /// A result that is not there yet, for threads: pending, running, then finished or cancelled. Python's
@@ -42,6 +43,8 @@ pub(super) struct Outcome<T> {
     changed: Condvar,
     /// The event loop that alone can complete it, if there is one: its thread may not wait for it.
     home: Option<Arc<dyn Home>>,
+    /// A forked child does not have the threads that could complete it.
+    process: Process,
 }
 
 struct Inner<T> {
@@ -75,7 +78,7 @@ impl<T> Outcome<T> {
     pub(super) fn new(origin: Option<Origin>) -> Self {
         let (home, report) = origin.map(|origin| (origin.home, origin.report)).unzip();
         let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: Threads::default(), report };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), home }
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), home, process: Process::current() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
@@ -92,12 +95,16 @@ impl<T> Outcome<T> {
             match inner.state {
                 State::Pending | State::Running => {}
                 State::Lent(to) if to == thread::current().id() => return Err(invalid("Result is being cloned.")),
+                State::Lent(_) if !self.process.is_current() => return Err(inherited()),
                 // It is done, and back in a moment.
                 State::Lent(_) => {
                     inner = self.sleep(inner, None);
                     continue;
                 }
                 _ => return Ok(inner),
+            }
+            if !self.process.is_current() {
+                return Err(inherited());
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
@@ -214,6 +221,14 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
+    /// # Errors
+    ///
+    /// `RuntimeError` in a forked child, where it is not done: nobody there completes it.
+    pub(crate) fn check_process(&self) -> Result<(), Exception> {
+        let outcome = self.0.outcome();
+        if outcome.process.is_current() || outcome.lock().state.is_done() { Ok(()) } else { Err(inherited()) }
+    }
+
     /// The thread that alone can complete it, if there is one.
     pub(crate) fn completed_in(&self) -> Option<ThreadId> {
         self.0.outcome().completed_in()
@@ -255,7 +270,8 @@ impl<T: Send + 'static> ThreadFuture<T> {
     ///
     /// The exception that it failed with; `CancelledError`; `TimeoutError`; `InvalidStateError` where
     /// [`take_result`](Self::take_result) has been before; `RuntimeError` where this thread would wait for its own event
-    /// loop, for ever.
+    /// loop, for ever, and in a forked child, for a future of its parent's that is not done: the child does not have the
+    /// threads of its parent.
     pub fn result(&self, timeout: Option<Duration>) -> Result<T, Exception>
     where
         T: Clone,
@@ -327,6 +343,12 @@ fn check<T>(inner: &mut Inner<T>) -> Result<(), Exception> {
         State::Taken => Err(invalid("Result was taken before.")),
         State::Pending | State::Running | State::Lent(_) => unreachable!("it was waited for"),
     }
+}
+
+#[cold]
+fn inherited() -> Exception {
+    let text = "this future belongs to the process that forked this one, and so does the thread that would complete it";
+    Exception::message(Kind::RuntimeError, text)
 }
 
 fn invalid(text: &'static str) -> Exception {

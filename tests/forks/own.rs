@@ -7,10 +7,10 @@ use std::os::unix::net as unix;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ThreadPool, Wait, promise};
 use innermost::{
-    ByteRead, Coroutine, EventLoop, Protocol, Step, TcpListener, TcpStream, Transport, Watched, from_fn, ready, sleep,
-    to_thread, yield_from,
+    ByteRead, Coroutine, EventLoop, Exception, Protocol, Step, TcpListener, TcpStream, Transport, Watched, from_fn,
+    ready, sleep, to_thread, yield_from,
 };
 
 use crate::children::{Fork, end, in_child, in_child_with, run, settle, text};
@@ -240,6 +240,42 @@ pub(crate) fn thread_pools(new_loop: &dyn Fn() -> EventLoop) {
     pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
     let shutting_down = event_loop.shutdown_default_executor(None);
     event_loop.run_until_complete(shutting_down).unwrap();
+}
+
+pub(crate) fn futures_of_threads(new_loop: &dyn Fn() -> EventLoop) {
+    let (pool, done) = (ThreadPool::with(1, "worker").unwrap(), promise());
+    let (lets_go, waits) = std::sync::mpsc::channel::<()>();
+    let (begins, begun) = std::sync::mpsc::channel();
+    let job = pool.submit(move || {
+        begins.send(()).unwrap();
+        waits.recv().map_err(|_| Exception::timeout())
+    });
+    let (job, promised) = (job.unwrap(), promise::<()>());
+    begun.recv().unwrap();
+    assert!(done.0.set_result(7).is_ok());
+    let (told, (job, _)) = in_child_with((job, promised), |(job, (promise, promised))| {
+        let own = new_loop();
+        let mut all = vec![];
+        for future in [&job, &promised] {
+            all.push(text(future.result(None)));
+            all.push(text(future.take_result(Some(Duration::from_secs(3600)))));
+            all.push(text(future.exception(None).map(drop)));
+            all.push(text(own.wrap_future(future).map(drop)));
+            assert!(!future.done());
+        }
+        all.dedup();
+        // What is done can be had, and what the child completes itself.
+        assert_eq!(done.1.result(None).unwrap(), 7);
+        assert!(promise.set_result(()).is_ok());
+        promised.result(None).unwrap();
+        all.join("\n")
+    });
+    let raised =
+        "this future belongs to the process that forked this one, and so does the thread that would complete it";
+    assert_eq!(told, raised);
+    lets_go.send(()).unwrap();
+    job.result(None).unwrap();
+    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
 }
 
 pub(crate) fn grandchild(new_loop: &dyn Fn() -> EventLoop) {
