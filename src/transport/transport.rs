@@ -61,6 +61,9 @@ impl Transport {
 /// Reading.
 impl Transport {
     /// Stops calling `data_received`, until [`resume_reading`](Self::resume_reading). No effect while closing.
+    ///
+    /// If a write fails meanwhile, what the peer sent before is passed to the protocol nevertheless, before
+    /// `connection_lost`: it could not be read later. asyncio loses it.
     pub fn pause_reading(&self) {
         if self.is_reading() {
             self.0.reading.set(Reading::Paused);

@@ -231,11 +231,13 @@ impl Transport {
     }
 
     /// Loses the connection, after what the peer has sent: a server may answer early and close while it is still written to.
+    ///
+    /// A protocol that has paused reading gets that too: it could not ask for it later.
     #[cold]
     fn write_failed(&self, raised: Exception) {
-        let was_reading = self.0.reading.get() == Reading::Active;
+        let may_have_rest = self.0.reading.get() != Reading::Over;
         self.fatal("Fatal write error on transport", raised);
-        self.0.has_rest.set(was_reading);
+        self.0.has_rest.set(may_have_rest);
     }
 
     #[cold]

@@ -159,3 +159,22 @@ fn a_write_that_meets_the_reset_eats_no_answer() {
     assert_eq!(run(&event_loop, reader.read_line()).expect("it has come"), b"answer\n");
     run(&event_loop, reader.read_line()).expect_err("nothing is left");
 }
+
+/// The stream has paused reading: it holds as much as it may.
+#[test]
+fn a_write_that_fails_eats_nothing_behind_the_limit() {
+    let event_loop = EventLoop::new().expect("a loop");
+    let (near, mut far) = UnixStream::pair().expect("a pair");
+    let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near)).expect("it is connected");
+    reader.set_limit(10).expect("it is more than 0");
+    far.write_all(&[1; 100]).expect("there is room");
+    for _ in 0..5 {
+        event_loop.run_once().expect("it runs");
+    }
+    far.write_all(&[2; 100]).expect("there is room");
+    drop(far);
+    writer.write(b"more").expect("it is open");
+    writer.transport().flush();
+    let all = run(&event_loop, reader.read_exactly(200)).expect("it has come");
+    assert_eq!(all, [[1; 100], [2; 100]].concat());
+}

@@ -249,10 +249,14 @@ fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
 }
 
 #[test]
-fn a_protocol_that_has_paused_gets_no_data_when_a_write_fails() {
+fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
     let (event_loop, events) = new_loop();
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     transport.pause_reading();
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["made", "lost Broken pipe (os error 32)"]);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    let (transport, far) = buffered(&event_loop, Five::new(5, &events));
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
 }
