@@ -19,7 +19,9 @@ use std::time::Duration;
 use innermost::async_iter::{AsyncGenerator, Produced};
 use innermost::context::{Context, ContextVar};
 use innermost::resolver::{AddrInfo, Answer, NameFlags, Query, Resolve, SystemResolver};
-use innermost::selector::{Clock, Direction, Event, Selector, Token, Waiting, default_selector};
+use innermost::selector::{
+    Clock, Direction, Event, MonotonicClock, Selector, Token, Waiting, default_selector, poll_selector,
+};
 use innermost::wait::{
     ReturnWhen, TaskGroup, Timeout, as_completed, gather, gather_all, join, shield, staggered_race, wait, wait_for,
 };
@@ -320,6 +322,22 @@ fn a_loop_that_keeps_itself_is_gone_once_it_is_closed_and_dropped() {
     }
     a_closed_loop_keeps_nothing_that_it_is_given(before);
     a_selector_and_a_clock_may_hold_their_loop(before);
+    a_closed_loop_whose_handles_are_kept_has_no_descriptor(before);
+}
+
+fn a_closed_loop_whose_handles_are_kept_has_no_descriptor(before: usize) {
+    for selector in [default_selector().unwrap(), poll_selector().unwrap()] {
+        let event_loop = EventLoop::with(selector, Box::new(MonotonicClock::new())).unwrap();
+        let (handle, remote) = (event_loop.handle(), event_loop.remote());
+        event_loop.with_fd(|_| ());
+        remote.call_soon_threadsafe(|| ()).unwrap();
+        event_loop.run_once().unwrap();
+        event_loop.close().unwrap();
+        assert_eq!(descriptors(), before);
+        assert_eq!(remote.call_soon_threadsafe(|| ()).unwrap_err().to_string(), "the event loop is closed");
+        drop(event_loop);
+        assert!(handle.call_soon(|| ()).is_err() && remote.call_soon_threadsafe(|| ()).is_err());
+    }
 }
 
 fn a_closed_loop_keeps_nothing_that_it_is_given(before: usize) {

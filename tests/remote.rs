@@ -13,6 +13,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -421,4 +422,30 @@ fn a_loop_whose_only_deadline_is_the_end_of_time_can_be_woken() {
     assert!(!far.done() && far.cancel());
     event_loop.run_until_complete(pausing(1)).unwrap();
     assert!(far.cancelled());
+}
+
+#[test]
+fn threads_that_send_while_the_loop_is_closed_write_to_nobody_elses_descriptor() {
+    for _ in 0..100 {
+        let event_loop = EventLoop::new().unwrap();
+        let begin = Arc::new(Barrier::new(3));
+        let threads = [(); 2].map(|()| {
+            let (remote, begin) = (event_loop.remote(), Arc::clone(&begin));
+            thread::spawn(move || {
+                begin.wait();
+                while remote.call_soon_threadsafe(|| ()).is_ok() {}
+            })
+        });
+        begin.wait();
+        event_loop.close().unwrap();
+        // One of them may get a number that the loop had.
+        let pairs = [(); 8].map(|()| UnixStream::pair().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        for end in pairs.iter().flat_map(|(near, far)| [near, far]) {
+            end.set_nonblocking(true).unwrap();
+            assert_eq!((&mut &*end).read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+    }
 }

@@ -23,7 +23,7 @@ impl LoopHandle {
         if self.is_closed() || !signal::is_main_thread() || !signal::has_default_action(signal::INTERRUPT) {
             return None;
         }
-        signal::claim(self.0.inbox.waker()).ok()?;
+        signal::claim(self.0.waker.borrow().as_ref()?).ok()?;
         let handler: SignalFunction = Rc::new(move || handler().into_result());
         let in_loop = SignalHandler { function: Rc::clone(&handler), context: None };
         let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, in_loop);
@@ -48,7 +48,7 @@ impl Interrupts {
             return false;
         }
         let _handler = handlers.borrow_mut().remove(signal::INTERRUPT);
-        let unseen = signal::restore(self.event_loop.0.inbox.waker(), signal::INTERRUPT);
+        let unseen = self.event_loop.restore_signal(signal::INTERRUPT);
         self.event_loop.release_signals();
         unseen
     }

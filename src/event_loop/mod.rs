@@ -52,7 +52,7 @@ use std::vec::Vec;
 use crate::context::Context;
 use crate::coroutine::Exception;
 use crate::sys::{
-    Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, default_selector, signal,
+    Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, Waker, default_selector, signal,
 };
 use crate::task::{
     AnyTask, Awaitable, Callback, CallbackResult, Future, Handle, Run, Scheduler, Task, TaskBuilder, TaskFactory,
@@ -169,6 +169,8 @@ struct Core {
     /// Whether that goes to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
+    /// `None` once the loop is closed: a handle that is kept holds no descriptor.
+    waker: RefCell<Option<Arc<Waker>>>,
     received: Rc<Received>,
     #[cfg(feature = "executor")]
     links: Links,
@@ -220,8 +222,9 @@ impl EventLoop {
         signal::forget_fork();
         // That nothing will happen before now is true at any time.
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
-        let inbox = Arc::new(Inbox::new(clock_jumps)?);
-        selector.register(inbox.waker().as_fd(), WAKER)?;
+        let waker = Arc::new(Waker::new()?);
+        selector.register(waker.as_fd(), WAKER)?;
+        let inbox = Arc::new(Inbox::new(Arc::clone(&waker), clock_jumps));
         let scheduler = Scheduler::new();
         Ok(Self(LoopHandle(Rc::new(Core {
             registry: Rc::new(Registry::new(Rc::clone(&scheduler), selector)),
@@ -230,6 +233,7 @@ impl EventLoop {
             clock: Timekeeper::new(clock),
             received: Received::new(Rc::clone(&scheduler), Arc::clone(&inbox)),
             inbox,
+            waker: RefCell::new(Some(waker)),
             #[cfg(feature = "executor")]
             links: Links::default(),
             #[cfg(feature = "executor")]

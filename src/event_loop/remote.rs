@@ -5,7 +5,6 @@ use core::error::Error;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::boxed::Box;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,7 +29,6 @@ pub(super) struct Inbox {
     /// Whether the queue has something, for the loop to see without the lock, with which it is written. Whoever leaves the
     /// first wakes the loop: one wake-up for a burst.
     notified: AtomicBool,
-    waker: Waker,
     /// The loop's. In a forked child, nobody takes what is left here, and the lock may be held by a thread that is not
     /// there.
     process: Process,
@@ -42,27 +40,23 @@ pub(super) struct Inbox {
     threads: [AtomicUsize; 2],
 }
 
-#[derive(Default)]
 struct Queue {
     jobs: Vec<Job>,
-    closed: bool,
+    /// `None` once the loop is closed. Whoever calls it shares it until the call is over, so that its descriptor is open
+    /// then and nobody else's.
+    waker: Option<Arc<Waker>>,
 }
 
 impl Inbox {
-    pub(super) fn new(clock_jumps: bool) -> io::Result<Self> {
-        Ok(Self {
-            queue: Mutex::default(),
+    pub(super) fn new(waker: Arc<Waker>, clock_jumps: bool) -> Self {
+        Self {
+            queue: Mutex::new(Queue { jobs: Vec::new(), waker: Some(waker) }),
             notified: AtomicBool::new(false),
-            waker: Waker::new()?,
             process: Process::current(),
             thread: thread::current().id(),
             clock_jumps,
             threads: Default::default(),
-        })
-    }
-
-    pub(super) fn waker(&self) -> &Waker {
-        &self.waker
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -75,18 +69,19 @@ impl Inbox {
             return Err(LoopClosed);
         }
         let mut queue = self.lock();
-        if queue.closed {
+        if queue.waker.is_none() {
             drop(queue);
             return Err(LoopClosed);
         }
         queue.jobs.push(job);
         let is_first = queue.jobs.len() == 1;
+        let waker = if is_first { queue.waker.clone() } else { None };
         if is_first {
             self.notified.store(true, Ordering::Release);
         }
         drop(queue);
-        if is_first {
-            self.waker.wake();
+        if let Some(waker) = waker {
+            waker.wake();
         }
         Ok(())
     }
@@ -124,8 +119,10 @@ impl Inbox {
             return Vec::new();
         }
         let mut queue = self.lock();
-        queue.closed = true;
-        core::mem::take(&mut queue.jobs)
+        let (jobs, waker) = (core::mem::take(&mut queue.jobs), queue.waker.take());
+        drop(queue);
+        drop(waker);
+        jobs
     }
 }
 
@@ -140,7 +137,10 @@ impl Home for Inbox {
             self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
             self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
             // The loop may stand still for this very thread.
-            self.waker.wake();
+            let waker = self.lock().waker.clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 
@@ -216,7 +216,7 @@ impl fmt::Debug for Inbox {
         }
         // Not locked while it is printed: whoever prints it may send something.
         let queue = self.lock();
-        let (jobs, closed) = (queue.jobs.len(), queue.closed);
+        let (jobs, closed) = (queue.jobs.len(), queue.waker.is_none());
         drop(queue);
         f.debug_struct("Inbox").field("jobs", &jobs).field("closed", &closed).finish()
     }

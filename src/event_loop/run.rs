@@ -81,6 +81,8 @@ impl LoopHandle {
     /// A closed loop keeps nothing of the program's: no callback (even where a handle to it is kept), no signal handler, no
     /// resolver, no executor, no task factory, no clock. The exception handler alone stays until the [`EventLoop`] itself is
     /// dropped, and until nobody has a future that failed and was not asked since. So each of them may hold a handle to its loop.
+    /// Its own descriptors are closed, whatever handles to it are kept; those that other threads use in that moment, once
+    /// they have. Only what signal handlers have known stays open, for the next loop.
     ///
     /// [`EventLoop`]: crate::EventLoop
     ///
@@ -108,6 +110,7 @@ impl LoopHandle {
         self.close_residents();
         self.0.registry.close();
         drop(self.0.fd_for_hosts.take());
+        drop(self.0.waker.take());
         scheduler.drop_each(jobs);
         #[cfg(feature = "executor")]
         scheduler.drop_each(self.0.links.close());

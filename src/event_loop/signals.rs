@@ -67,7 +67,8 @@ impl LoopHandle {
         R: CallbackResult,
     {
         self.0.scheduler.check_open()?;
-        signal::claim(self.0.inbox.waker())?;
+        let waker = self.0.waker.borrow().clone().expect("the loop is open");
+        signal::claim(&waker)?;
         if let Err(error) = signal::catch(signal, Second::Counts) {
             self.release_signals();
             return Err(Exception::from(error).with_note(format!("signal {signal} does not exist or cannot be caught")));
@@ -83,7 +84,7 @@ impl LoopHandle {
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
         let removed = self.0.signal_handlers.borrow_mut().remove(signal);
         if removed.is_some() {
-            signal::restore(self.0.inbox.waker(), signal);
+            self.restore_signal(signal);
         }
         self.release_signals();
         let was_there = removed.is_some();
@@ -103,15 +104,21 @@ impl LoopHandle {
     pub(super) fn take_signal_handlers(&self) -> impl Iterator<Item = (i32, SignalHandler)> + use<> {
         let handlers = self.0.signal_handlers.take();
         for (signal, _) in &handlers.0 {
-            signal::restore(self.0.inbox.waker(), *signal);
+            self.restore_signal(*signal);
         }
         self.release_signals();
         handlers.0.into_iter()
     }
 
+    /// Restores the action that a signal had. Gives whether one has come that the loop has not taken. A closed loop has
+    /// restored all.
+    pub(super) fn restore_signal(&self, signal: i32) -> bool {
+        self.0.waker.borrow().as_ref().is_some_and(|waker| signal::restore(waker, signal))
+    }
+
     pub(super) fn release_signals(&self) {
         if self.0.signal_handlers.borrow().is_empty() {
-            signal::release(self.0.inbox.waker());
+            self.0.waker.borrow().as_ref().inspect(|waker| signal::release(waker));
         }
     }
 }

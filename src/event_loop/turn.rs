@@ -109,7 +109,7 @@ impl Core {
         let result = self.registry.select(events, timeout);
         // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
         if self.registry.deliver(events) && (self.registry.reports_levels || Waker::FILLS_UP) {
-            self.inbox.waker().drain();
+            self.waker.borrow().as_ref().inspect(|waker| waker.drain());
             self.registry.drained(WAKER, Direction::Read);
         }
         events.clear();
