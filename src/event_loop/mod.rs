@@ -306,7 +306,7 @@ impl LoopHandle {
 
     fn push(&self, callback: Rc<dyn Callback>) -> Handle {
         self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
-        Handle::new(callback, &self.0.scheduler)
+        Handle::new(callback)
     }
 
     /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
@@ -378,7 +378,7 @@ impl LoopHandle {
     fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
         let timed = Rc::clone(&callback) as Rc<_>;
         self.0.with_timers(|timers| timers.push(deadline, timed));
-        TimerHandle::new(Handle::new(callback, &self.0.scheduler), deadline)
+        TimerHandle::new(Handle::new(callback), deadline)
     }
 
     /// The time on the loop's clock, read now.

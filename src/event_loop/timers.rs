@@ -325,8 +325,7 @@ impl TimerHandle {
         Self { handle, deadline }
     }
 
-    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run. If that
-    /// panics when it is dropped, the loop's exception handler is told.
+    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run.
     pub fn cancel(&self) {
         self.handle.cancel();
     }

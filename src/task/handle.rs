@@ -4,45 +4,38 @@ use core::cell::Cell;
 use core::fmt;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use super::report::panicked;
 use super::{Run, Scheduler};
 use crate::context::{self, Context};
-use crate::coroutine::Exception;
 #[cfg(doc)]
 use crate::coroutine::Kind;
+use crate::coroutine::{Exception, drop_flat};
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
 #[derive(Clone)]
-pub struct Handle {
-    callback: Rc<dyn Callback>,
-    scheduler: Weak<Scheduler>,
-}
+pub struct Handle(Rc<dyn Callback>);
 
 impl Handle {
-    pub(crate) fn new(callback: Rc<dyn Callback>, scheduler: &Rc<Scheduler>) -> Self {
-        Self { callback, scheduler: Rc::downgrade(scheduler) }
+    pub(crate) fn new(callback: Rc<dyn Callback>) -> Self {
+        Self(callback)
     }
 
-    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run. If that
-    /// panics when it is dropped, the loop's exception handler is told.
+    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run.
     pub fn cancel(&self) {
-        // A loop that is gone has dropped it.
-        if let Some(scheduler) = self.scheduler.upgrade() {
-            self.callback.cancel(&scheduler);
-        }
+        self.0.cancel();
     }
 
     /// Whether it was cancelled before it ran.
     pub fn cancelled(&self) -> bool {
-        self.callback.cancelled()
+        self.0.cancelled()
     }
 
     /// The context in which it runs; an empty one where nothing was set when it was scheduled. asyncio's
     /// `Handle.get_context`.
     pub fn context(&self) -> Context {
-        self.callback.context().unwrap_or_default()
+        self.0.context().unwrap_or_default()
     }
 }
 
@@ -128,7 +121,7 @@ pub(crate) trait Timed: Run {
 
 /// What a handle can do, whatever its closure.
 pub(crate) trait Callback: Timed {
-    fn cancel(&self, scheduler: &Scheduler);
+    fn cancel(&self);
     fn context(&self) -> Option<Context>;
 }
 
@@ -202,10 +195,10 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Timed for CallbackCell<F> {
 }
 
 impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F> {
-    fn cancel(&self, scheduler: &Scheduler) {
+    fn cancel(&self) {
         if let Some(callback) = self.callback.take() {
             self.cancelled.set(true);
-            scheduler.drop_guarded(callback);
+            drop_flat(callback);
         }
     }
 
@@ -251,8 +244,8 @@ impl Timed for CallbackInContext {
 }
 
 impl Callback for CallbackInContext {
-    fn cancel(&self, scheduler: &Scheduler) {
-        self.callback.cancel(scheduler);
+    fn cancel(&self) {
+        self.callback.cancel();
     }
 
     fn context(&self) -> Option<Context> {
