@@ -132,26 +132,27 @@
 //!
 //! # Features
 //!
-//! All of the map is there by default. Whoever wants a build that is shorter names what it uses, a room of the map by
-//! its own name: `default-features = false, features = ["net"]` is what a server whose protocol is a machine needs, and
-//! less than half of the work for the compiler. What a feature stands on comes with it.
+//! The default is everything but `idna`. For a shorter build, turn default features off and name the modules you use; each
+//! feature enables what it depends on. A server whose protocol is a machine needs `net` alone, which is less than half of
+//! the work for the compiler: `default-features = false, features = ["net"]`.
 //!
-//! | feature | default | gives |
+//! | feature | default | enables |
 //! |---|---|---|
-//! | `std` | yes | all that follows, but for `idna` |
-//! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run): what all the others stand on |
-//! | `executor` | | [`executor`], and what has to do with threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `wait` | | [`mod@wait`]; without it that holds [`AnyFuture`] alone |
+//! | `full` | yes | everything below but `idna` |
+//! | `std` | | the standard library; without it the crate is `no_std` with `alloc`, and consists of layer 0 |
+//! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run); enables `std`. Everything below enables it |
+//! | `executor` | | [`executor`], and what uses threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `wait` | | [`mod@wait`]; without it that module holds [`AnyFuture`] alone |
 //! | `sync` | | [`sync`] |
-//! | `queue` | | [`queue`]; with it `sync` |
-//! | `scope` | | [`scope`]; with it `wait` |
-//! | `async_iter` | | [`async_iter`]; with it `queue`, `scope` |
-//! | `net` | | sockets, whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`]; with `async_iter`, [`Incoming`] |
-//! | `resolver` | | [`resolver`]; with it `executor`, `wait` |
-//! | `transport` | | protocols, transports, servers; with it `net`, `resolver` |
-//! | `stream` | | [`stream`]; with it `transport`, `async_iter` |
-//! | `testing` | | [`testing`]; with it `net` |
-//! | `idna` | no | look-ups of international names, those that are not ASCII; with it `resolver` |
+//! | `queue` | | [`queue`]; enables `sync` |
+//! | `scope` | | [`scope`]; enables `wait` |
+//! | `async_iter` | | [`async_iter`]; enables `queue`, `scope` |
+//! | `net` | | sockets whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`]; with `async_iter`, [`Incoming`] |
+//! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
+//! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
+//! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
+//! | `testing` | | [`testing`]; enables `net` |
+//! | `idna` | no | look-ups of international (non-ASCII) names; enables `resolver` |
 
 // The loop's systems. Elsewhere this text takes the place of the crate, which could not be compiled: nothing else is said.
 #![cfg_attr(
@@ -181,17 +182,17 @@
     target_os = "dragonfly"
 ))]
 // The README's program is compiled with the documentation's.
-#![cfg_attr(all(doctest, feature = "std"), doc = include_str!("../README.md"))]
+#![cfg_attr(all(doctest, feature = "full"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![no_std]
+#![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
 // Dead code: an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
-// The table of names refers to what only `std` has; and what only a module uses that was not asked for is dead.
-#![cfg_attr(not(feature = "std"), allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links))]
+// The table of names refers to every module, and some helpers are used by only one of them.
+#![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
-#[cfg(any(feature = "event_loop", test))]
+#[cfg(all(not(feature = "std"), test))]
 extern crate std;
 
 #[cfg(feature = "async_iter")]

@@ -12,7 +12,6 @@
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
-use std::boxed::Box;
 use std::rc::Rc;
 
 use crate::context::{Context, copy_context};
@@ -358,7 +357,7 @@ fn check_no_loop_runs(what: &str) -> Result<(), Exception> {
     if running().is_err() {
         return Ok(());
     }
-    let text = std::format!("{what} cannot be called from a running event loop");
+    let text = format!("{what} cannot be called from a running event loop");
     Err(Exception::message(Kind::RuntimeError, text))
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Each measurement comes after some rounds of the same, in which the loop's vectors grow to what they need.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::Cell;
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! How often locks and queues allocate: not where nobody waits, and not in a wait once a queue has been waited in twice.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use innermost::queue::{Get, Queue};
 use innermost::sync::{Lock, Semaphore};

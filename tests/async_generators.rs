@@ -12,7 +12,7 @@
 //! can (there, `aclose` raises `StopAsyncIteration`); one that is dropped when its loop is closed, or that never was in
 //! one, still cleans up, as far as it can without awaiting (there, none of its code runs).
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

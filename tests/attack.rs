@@ -11,7 +11,7 @@
 //! | `INNERMOST_ATTACK_SEED`   | the first seed; 1 without this |
 //! | `INNERMOST_ATTACK_KEEP`   | runs that seed alone, with these operations of its list: `0,4,9`, or `all` |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "attack/campaign.rs"]
 mod campaign;

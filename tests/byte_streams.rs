@@ -3,7 +3,7 @@
 //! Cannot arise here: a descriptor's number that is closed and used again while it is read from (a stream owns it), and
 //! two registrations of one descriptor (a stream makes one).
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "byte_streams/datagrams.rs"]
 mod datagrams;

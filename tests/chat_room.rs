@@ -3,7 +3,7 @@
 //! Nothing sleeps. What is to be seen to be absent is asked for behind something that comes after it: members hear
 //! everything in one order.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "chat_room/leaving.rs"]
 mod leaving;

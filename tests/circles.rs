@@ -2,7 +2,7 @@
 //!
 //! CPython overflows its stack there, so that nothing could be recorded.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

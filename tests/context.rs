@@ -8,7 +8,7 @@
 //! | a context is entered while it is entered | that does no harm here, and is allowed |
 //! | a variable's name, or a context's key, of another type | the types forbid it |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::Cell;
 use std::rc::Rc;

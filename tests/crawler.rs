@@ -1,6 +1,6 @@
 //! The link crawler: its parts by hand, and the program against servers, of which some are bad and some not ours.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "../examples/crawler/body.rs"]
 mod body;

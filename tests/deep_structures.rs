@@ -1,7 +1,7 @@
 //! What a program nests in itself, a hundred thousand times, on a thread with a stack of 128 KiB: to drop it is a loop, and
 //! to print it neither overflows nor floods the terminal.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::error::Error;

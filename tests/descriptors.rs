@@ -4,7 +4,7 @@
 //! Cannot arise here: a descriptor's number that is closed and used again while it is watched, since a `Watched` owns
 //! what it watches (or shares it).
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;

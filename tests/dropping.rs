@@ -1,6 +1,6 @@
 //! What is dropped in the middle leaves nothing in its loop: no timer, no task, no cancellation of its own.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::mem;
 use std::time::Duration;

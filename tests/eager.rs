@@ -1,6 +1,6 @@
 //! Options of tasks: eager starts, T23 to T25 and `Lib/test/test_asyncio/test_eager_task_factory.py`; names; factories.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -3,7 +3,7 @@
 //! The clients are ordinary blocking sockets, so that nothing of the crate checks itself. What a connection sends is a
 //! [`Pattern`](client::Pattern): either end can make it, and every byte that comes back is compared.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "echo_server/client.rs"]
 mod client;

@@ -1,6 +1,6 @@
 //! The echo server that is made of streams, by the tests of the one that is made of machines.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "echo_server/client.rs"]
 mod client;

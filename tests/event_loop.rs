@@ -15,7 +15,7 @@
 //! | E19 | registering twice, a closed selector | a type of the user's own; what it reports is in `readiness.rs` |
 //! | Z1 | off the main thread, or with a coroutine function | any thread may; the types forbid it |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

@@ -1,6 +1,6 @@
 //! The pipeline prints what its head says, which is what the same program prints in Python.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -4,7 +4,7 @@
 //! Each is compiled into this test as a module and runs in virtual time. Its `println!` is the one below, which keeps
 //! what is printed.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::fmt::{Arguments, Write};

@@ -5,7 +5,7 @@
 //! Descriptors are the process's, so that the tests run one at a time: see [`support::Alone`]. `net` has an end of each
 //! connection, the standard library the other.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

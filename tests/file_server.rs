@@ -3,7 +3,7 @@
 //! What it serves is made by each test, in a directory of its own. How patient it is, is tested without a process, in
 //! virtual time: a connection of the server's runs in the test, over memory.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "file_server/client.rs"]
 mod client;

@@ -11,7 +11,7 @@
 //! | F8 | a future resumed while it is pending raises | it is asked for its result each time: it yields itself again |
 //! | F10 | the exception's traceback is a fresh one each time | there are no tracebacks |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

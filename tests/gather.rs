@@ -2,7 +2,7 @@
 //!
 //! `wait_scripts` explains the programs. `join` has the same engine as `gather`, and is tested for what is its own.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/wait_scripts/mod.rs"]
 mod wait_scripts;

@@ -3,7 +3,7 @@
 //!
 //! One test in a process of its own: it counts descriptors.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

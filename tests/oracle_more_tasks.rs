@@ -7,7 +7,7 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_more_tasks` replays the recording of that name instead.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/blocks.rs"]
 mod blocks;

@@ -7,7 +7,7 @@
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle_sync` replays the recording of that name instead.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::env;

@@ -1,7 +1,7 @@
 //! What holds of futures, and of waiting for several, whatever happens in whatever order: each callback is called once
 //! and in its turn, each child ends, and nobody waits for what is over.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

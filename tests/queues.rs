@@ -9,7 +9,7 @@
 //!
 //! That every step runs in the turn in which it runs in asyncio is shown by `oracle_sync.rs`.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;

@@ -3,7 +3,7 @@
 //! The selector is a script, so that events come late, twice, for nothing, or for a socket that is no more. The sockets
 //! are real. What a selector itself has to keep is in `contract.rs`, for each that there is. A log has every wait of the loop in it: what stands between two of them has happened without asking again.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[cfg(target_os = "linux")]
 #[path = "readiness/accepting.rs"]

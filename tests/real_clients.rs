@@ -3,7 +3,7 @@
 //! `nc` and `socat` talk to the echo examples, to small servers made of the library, and serve its clients. Nothing
 //! sleeps: a server of theirs is ready when it says that it listens, or when its socket file is there.
 
-#![cfg(all(target_os = "linux", feature = "std"))]
+#![cfg(all(target_os = "linux", feature = "full"))]
 
 #[path = "real_clients/clients.rs"]
 mod clients;

@@ -1,7 +1,7 @@
 //! Code of the user's may call anything of ours at any moment: a callback, a coroutine, a destructor, a `Clone`, a
 //! `Debug`. Nothing of ours is borrowed then, so nothing of that panics, hangs or comes out of order.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! Bugs that there were: each test failed before its fix.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -7,7 +7,7 @@
 //! | Z8 | the pipe that wakes the loop is full | it is a counter; that it is closed too early is ruled out by its owners |
 //! | Z13 | the loop in a forked child | fork is not for Rust |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;

@@ -4,7 +4,7 @@
 //!
 //! These cannot arise here: a host, a port or flags of the wrong type; bytes for a host, which Rust has as text.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "resolver/connecting.rs"]
 mod connecting;

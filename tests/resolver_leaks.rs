@@ -2,7 +2,7 @@
 //!
 //! One test in a process of its own: it counts descriptors.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::fs;
 use std::net::{self, IpAddr, SocketAddr};

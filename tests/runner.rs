@@ -8,7 +8,7 @@
 //! | Z5 | closing twice; running what is closed | `close` takes the runner |
 //! | Z5 | what is no coroutine; a nested run of the same runner | the types forbid it |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

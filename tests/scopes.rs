@@ -3,7 +3,7 @@
 //! The lists of events were recorded from CPython 3.13. Exceptions have a cause here, and no context: what a manager
 //! raises in place of what the body raised has that for its cause, where it has room for one.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

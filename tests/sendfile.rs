@@ -9,7 +9,7 @@
 //! | a negative offset or count; one that is no number | the types forbid it |
 //! | a socket that blocks, or is of datagrams | a stream is neither |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/loops.rs"]
 mod loops;

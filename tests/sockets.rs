@@ -3,7 +3,7 @@
 //! Both ends of a connection are in the test: one belongs to the loop, the other is the standard library's, or the
 //! loop's as well. A test that would wait for ever fails: see [`support`].
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "sockets/buffers.rs"]
 mod buffers;

@@ -4,7 +4,7 @@
 //! consist of. Not there: a race that is cancelled, since CPython 3.13.0 leaves its attempts behind, and we wait for
 //! them, as later releases do; and an attempt that returns though it was cancelled, which fails an assertion there.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -12,7 +12,7 @@
 //!
 //! That every step runs in the turn in which it runs in asyncio is shown by `oracle_sync.rs`.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "sync/barriers.rs"]
 mod barriers;

@@ -1,6 +1,6 @@
 //! `TaskGroup`: N1 to N9 of the edge cases, against what CPython 3.13 does.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/events.rs"]
 mod events;

@@ -13,7 +13,7 @@
 //! | T21 | `_enter_task`, `_leave_task` | they are not public |
 //! | T22 | something else than a coroutine is given | the types forbid it |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "tasks/cancel.rs"]
 mod cancel;

@@ -11,7 +11,7 @@
 //!
 //! Loops here wait for real threads, but never for time: what a thread does, and when, is said by channels.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/clock.rs"]
 mod clock;

@@ -3,7 +3,7 @@
 //! Not here: negative times, which a `Duration` cannot hold. Exceptions have no context here, only a cause (O2): what
 //! is raised at the deadline gets a `TimeoutError` for its cause where it has room for one.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/events.rs"]
 mod events;

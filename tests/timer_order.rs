@@ -1,7 +1,7 @@
 //! Timers in any number and at any distance fire in the order of (deadline, setting), whatever is set, cancelled and let
 //! pass in between. The loop's own order is compared with that of a list which is searched from end to end.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

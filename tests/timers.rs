@@ -10,7 +10,7 @@
 //! | E7 | the clock's resolution | a `Duration` is exact, and the wait is as long as asked for |
 //! | E8 | how large the heap may grow | counted in `allocations_loop.rs` |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::{Cell, RefCell};
 use std::net;

@@ -15,7 +15,7 @@
 //! | V7 | `accept` without a free descriptor | `echo_protocol.rs`, in a process of its own; any other failure is here |
 //! | V8 | equal errors become one | each has its address, so that none are equal; `staggered.rs` has the text |
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "transports/circles.rs"]
 mod circles;

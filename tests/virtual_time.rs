@@ -1,6 +1,6 @@
 //! Time that does not pass by itself, and programs in which everything waits for ever.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

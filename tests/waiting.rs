@@ -2,7 +2,7 @@
 //!
 //! Not here: a coroutine given to `wait`, and a bad `return_when` (the rest of W7), which do not compile.
 
-#![cfg(feature = "std")]
+#![cfg(feature = "full")]
 
 #[path = "support/wait_scripts/mod.rs"]
 mod wait_scripts;

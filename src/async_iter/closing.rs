@@ -1,9 +1,7 @@
 //! Closing generators: where a scope ends, and where a loop does.
 
 use core::fmt;
-use std::format;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{AsyncGenerator, Close, Producer};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step, take_sent};

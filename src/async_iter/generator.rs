@@ -20,8 +20,6 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::mem;
-use std::boxed::Box;
-use std::format;
 use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};

@@ -26,8 +26,6 @@
 //!
 //! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
 
-use std::boxed::Box;
-
 use crate::coroutine::{Coroutine, Exception, Resumed};
 use crate::scope::Progress;
 use crate::task::{Await, Awaitable};

@@ -155,7 +155,7 @@ impl<P: Producer + 'static> Drop for Close<P> {
 
 #[cold]
 fn reused(operation: &str) -> Exception {
-    Exception::message(Kind::RuntimeError, std::format!("cannot reuse already awaited {operation}"))
+    Exception::message(Kind::RuntimeError, format!("cannot reuse already awaited {operation}"))
 }
 
 impl<P: Producer + 'static> fmt::Debug for NextItem<P> {

@@ -52,7 +52,7 @@ pub use self::threads::SendContext;
 pub(crate) use self::threads::current_for_thread;
 pub use self::var::{ContextVar, Token};
 
-std::thread_local! {
+thread_local! {
     /// Whether there is a current context. Apart, without a destructor: to look at this is to load a byte.
     static IS_SET: Cell<bool> = const { Cell::new(false) };
     /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run a

@@ -5,7 +5,6 @@ use core::cell::Cell;
 use core::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::vec::Vec;
 
 use super::{ContextVar, enter};
 use crate::coroutine::drop_flat;

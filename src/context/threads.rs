@@ -1,7 +1,6 @@
 //! The part of a context that goes to other threads.
 
 use std::sync::Arc;
-use std::vec::Vec;
 
 use core::any::Any;
 use core::fmt;

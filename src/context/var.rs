@@ -3,7 +3,6 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::format;
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -288,7 +288,7 @@ impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
 
 impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
     /// A frame whose outcome nobody takes.
-    #[cfg(feature = "event_loop")]
+    #[cfg(feature = "std")]
     pub(super) fn of(child: impl Coroutine<Yield = Yield, Input = Input> + 'static) -> Self {
         Self(Call::new(child).0)
     }

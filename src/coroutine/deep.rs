@@ -9,26 +9,26 @@
 //! A value that waits is kept in the thread, so it must not borrow. A `SharedGenerator` whose coroutine borrows is dropped
 //! by recursion.
 
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 pub(crate) use self::counted::{Printing, drop_flat, is_deep, replace_flat};
-#[cfg(not(feature = "event_loop"))]
+#[cfg(not(feature = "std"))]
 pub(crate) use self::uncounted::{Printing, drop_flat, replace_flat};
 
 /// How deep recursion goes: little enough for a stack of 128 KiB.
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 const DEEPEST: usize = 16;
 
 /// How many exceptions and generators are printed as a part of one.
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 const MOST: usize = 1000;
 
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 mod counted {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
     use core::cell::{Cell, RefCell};
     use core::mem;
-    use std::boxed::Box;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    use std::vec::Vec;
 
     use super::{DEEPEST, MOST};
 
@@ -168,7 +168,7 @@ mod counted {
     }
 }
 
-#[cfg(not(feature = "event_loop"))]
+#[cfg(not(feature = "std"))]
 mod uncounted {
     pub(crate) fn drop_flat<T>(value: T) {
         drop(value);

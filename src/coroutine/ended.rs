@@ -6,11 +6,11 @@
 
 use core::mem;
 
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 pub(crate) use self::guarded::{Receiver, Receiving, drop_ended};
 
 /// Calls what drops a coroutine that has ended.
-#[cfg(not(feature = "event_loop"))]
+#[cfg(not(feature = "std"))]
 #[inline(always)]
 pub(crate) fn drop_ended(dropping: impl FnOnce()) {
     dropping();
@@ -25,14 +25,14 @@ pub(crate) fn replace_ended<T>(place: &mut T, next: T) {
     }
 }
 
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 mod guarded {
+    use alloc::boxed::Box;
+    use alloc::rc::Rc;
     use core::any::Any;
     use core::cell::Cell;
     use core::mem::ManuallyDrop;
-    use std::boxed::Box;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    use std::rc::Rc;
 
     std::thread_local! {
         /// Without a destructor, so that it is there until the thread is gone. [`Receiving`] leaves nothing in it.

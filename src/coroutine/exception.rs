@@ -205,7 +205,7 @@ impl Exception {
 
     /// The same, raised on account of `context`, unless it says already why it was raised, or cannot be changed: a bare
     /// kind has no room for it, and one that is shared is not ours alone.
-    #[cfg(feature = "event_loop")]
+    #[cfg(feature = "std")]
     pub(crate) fn raised_during(mut self, context: impl FnOnce() -> Self) -> Self {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)

@@ -316,9 +316,9 @@ fn not_started() -> Exception {
 
 /// A second panic while one unwinds would abort the process: no user code is run then.
 fn panicking() -> bool {
-    #[cfg(feature = "event_loop")]
+    #[cfg(feature = "std")]
     return std::thread::panicking();
-    #[cfg(not(feature = "event_loop"))]
+    #[cfg(not(feature = "std"))]
     false
 }
 

@@ -36,7 +36,7 @@ use alloc::boxed::Box;
 
 mod call;
 mod combine;
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 mod convert;
 mod deep;
 mod delegate;
@@ -50,16 +50,15 @@ mod state;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 pub(crate) use self::convert::converted;
-#[cfg(feature = "event_loop")]
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 pub(crate) use self::deep::is_deep;
 pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, without_stop_iteration};
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "std")]
 pub(crate) use self::ended::{Receiver, Receiving};
 pub(crate) use self::ended::{drop_ended, replace_ended};
 pub use self::exception::{Exception, Kind};

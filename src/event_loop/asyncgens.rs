@@ -4,11 +4,8 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::boxed::Box;
 use std::collections::BTreeMap;
-use std::format;
 use std::rc::{Rc, Weak};
-use std::vec::Vec;
 
 use super::LoopHandle;
 use crate::coroutine::Exception;

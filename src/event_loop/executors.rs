@@ -4,7 +4,6 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::mem;
 use core::ops::Deref;
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 

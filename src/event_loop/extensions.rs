@@ -3,7 +3,6 @@
 use core::any::Any;
 use core::cell::RefCell;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::LoopHandle;
 

@@ -11,7 +11,6 @@
 //! links, so that closing it ends them: a thread that waits for the loop's future is told that the loop is gone.
 
 use core::cell::{Cell, RefCell};
-use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;

@@ -4,8 +4,6 @@
 //! enough: the second would be allocated and zeroed for each request.
 
 use core::cell::Cell;
-use std::boxed::Box;
-use std::vec;
 
 /// How much a read can bring at once.
 pub(crate) const MEMORY: usize = 64 * 1024;

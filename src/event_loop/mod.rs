@@ -43,11 +43,9 @@
 use core::cell::{Cell, RefCell};
 use core::ops::Deref;
 use core::time::Duration;
-use std::boxed::Box;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::vec::Vec;
 
 use crate::context::Context;
 use crate::coroutine::Exception;

@@ -1,6 +1,4 @@
 //! Coroutines that other threads send.
-
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{LoopClosed, RemoteHandle, running};

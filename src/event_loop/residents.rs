@@ -3,7 +3,6 @@
 
 use core::cell::RefCell;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use slab::Slab;
 

@@ -2,14 +2,13 @@
 
 use core::cell::RefCell;
 use core::mem::ManuallyDrop;
-use std::format;
 use std::rc::{Rc, Weak};
 
 use super::{Core, EventLoop, LoopHandle};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, Receiving};
 
-std::thread_local! {
+thread_local! {
     /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run
     /// a loop. It holds nothing then, as what a loop leaves is `None`.
     static RUNNING: ManuallyDrop<RefCell<Option<Rc<Core>>>> = const { ManuallyDrop::new(RefCell::new(None)) };

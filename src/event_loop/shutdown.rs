@@ -3,7 +3,6 @@
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
-use std::format;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

@@ -1,8 +1,5 @@
 //! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
-
-use std::format;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::LoopHandle;
 use crate::context::{self, Context};

@@ -10,7 +10,6 @@
 use core::hint;
 use core::time::Duration;
 use std::io;
-use std::vec::Vec;
 
 use super::{Core, LoopHandle};
 use crate::sys::Event;

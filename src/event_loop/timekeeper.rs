@@ -2,7 +2,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use std::boxed::Box;
 
 use crate::sys::{Clock, Waiting};
 

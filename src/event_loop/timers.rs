@@ -37,7 +37,6 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use crate::task::{Handle, Run, Timed};
 

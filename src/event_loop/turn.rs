@@ -6,11 +6,8 @@
 //! of `epoll_wait`; a descriptor waits for 64 callbacks more at the most. Time and order are as if it had been asked.
 
 use core::time::Duration;
-use std::format;
 use std::io;
 use std::rc::Rc;
-use std::string::String;
-use std::vec::Vec;
 
 use super::forked::check_process;
 use super::timers::Timers;

@@ -19,7 +19,6 @@
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -10,12 +10,10 @@
 use core::fmt;
 use core::mem;
 use core::time::Duration;
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
-use std::vec::Vec;
 
 use super::promise::{Home, Origin, Threads};
 use crate::coroutine::{Exception, Kind, drop_flat};

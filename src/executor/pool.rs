@@ -9,13 +9,9 @@
 
 use core::fmt;
 use core::mem;
-use std::borrow::ToOwned;
 use std::collections::VecDeque;
-use std::format;
-use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::vec::Vec;
 
 use super::future::quietly;
 use super::{Executor, Job, Pending, Wait};

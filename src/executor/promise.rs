@@ -1,7 +1,6 @@
 //! Who sets a thread's future.
 
 use core::fmt;
-use std::boxed::Box;
 use std::sync::Arc;
 use std::thread::ThreadId;
 

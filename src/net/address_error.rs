@@ -3,7 +3,6 @@
 use core::error::Error;
 use core::fmt;
 use std::io;
-use std::string::{String, ToString};
 
 /// What a socket was to do at an address, and why the system has not done that.
 ///

@@ -1,10 +1,7 @@
 //! Bytes on their way from a read to a write.
 
 use core::fmt;
-use std::boxed::Box;
 use std::io::{self, IoSlice};
-use std::vec;
-use std::vec::Vec;
 
 use super::Outgoing;
 use crate::event_loop::{MEMORY, SpareMemory, find_running, smaller};
@@ -192,7 +189,7 @@ impl Buffer {
     #[cold]
     fn make_room(&mut self, spare: &SpareMemory) -> io::Result<()> {
         if self.len() >= self.limit {
-            let text = std::format!("the buffer has reached its limit of {} bytes: take bytes out of it", self.limit);
+            let text = format!("the buffer has reached its limit of {} bytes: take bytes out of it", self.limit);
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
         }
         self.reserve(1, Some(spare));

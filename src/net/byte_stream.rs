@@ -10,8 +10,6 @@
 //!
 //! The attempts take `&self`, so one task can read while another writes, and are all that `dyn` needs: the operations,
 //! whose types nobody can name, are called on `&S`, `Rc<S>` and `Box<S>`, which are streams as well, `S` sized or not.
-
-use std::boxed::Box;
 use std::io::{self, Cursor, IoSlice};
 use std::rc::Rc;
 
@@ -461,7 +459,7 @@ impl<R, W: ByteWrite> ByteWrite for (R, W) {
 
 #[cold]
 fn ended_early(there: usize, wanted: usize) -> Exception {
-    let text = std::format!("the stream has ended after {there} of {wanted} bytes");
+    let text = format!("the stream has ended after {there} of {wanted} bytes");
     io::Error::new(io::ErrorKind::UnexpectedEof, text).into()
 }
 

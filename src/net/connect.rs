@@ -3,11 +3,9 @@
 use core::fmt;
 use core::mem;
 use core::time::Duration;
-use std::boxed::Box;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use socket2::Socket;
 

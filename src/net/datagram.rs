@@ -208,7 +208,7 @@ impl UdpSocket {
     ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
         Operation::new("send_to", move || {
             self.attempt_send(|socket| Ok((socket.send_to(bytes, address)?, Left::More)))
-                .map_err(|raised| raised.with_note(std::format!("send_to: {address}")))
+                .map_err(|raised| raised.with_note(format!("send_to: {address}")))
         })
     }
 }
@@ -275,7 +275,7 @@ impl UnixDatagram {
                 }
                 result => Ok((result?, Left::More)),
             })
-            .map_err(|raised| raised.with_note(std::format!("send_to: {}", socket::shown(path))))
+            .map_err(|raised| raised.with_note(format!("send_to: {}", socket::shown(path))))
         })
     }
 }

@@ -3,12 +3,9 @@
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
-use std::format;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::string::String;
-use std::vec::Vec;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, drop_ended, take_sent};
 use crate::task::{Await, Awaitable};

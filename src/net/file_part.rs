@@ -169,7 +169,7 @@ impl FilePart {
     /// The kernel does not send it.
     fn refused(&mut self, error: &io::Error) -> io::Result<()> {
         if self.way == Way::Kernel {
-            let text = std::format!("the kernel cannot send this file to this peer by itself: {error}");
+            let text = format!("the kernel cannot send this file to this peer by itself: {error}");
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         self.way = Way::Reading;

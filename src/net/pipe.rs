@@ -1,6 +1,4 @@
 //! Pipes: `pipe(7)`, and what is used like one: a FIFO, a terminal, a child's standard input or output.
-
-use std::format;
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,7 +1,6 @@
 //! TCP: `tcp(7)`.
 
 use core::fmt;
-use std::format;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};

@@ -3,7 +3,6 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
-use std::format;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};

@@ -6,9 +6,7 @@
 
 use core::cell::RefCell;
 use core::cmp::{Ordering, Reverse};
-use std::boxed::Box;
 use std::collections::{BinaryHeap, VecDeque};
-use std::vec::Vec;
 
 /// See the head of this file. Nothing of the user's runs while it is borrowed (rule 4).
 pub(super) struct Items<T>(RefCell<Kind<T>>);

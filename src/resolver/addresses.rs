@@ -1,11 +1,7 @@
 //! Where to connect, or to listen.
 
 use core::fmt;
-use std::borrow::ToOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::string::{String, ToString};
-use std::vec;
-use std::vec::Vec;
 
 use super::{Query, Service};
 

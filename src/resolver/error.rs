@@ -2,9 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
-use std::borrow::ToOwned;
 use std::io;
-use std::string::String;
 
 use crate::sys::names::{Failure, LookupErrorKind, error_text};
 

@@ -3,9 +3,6 @@
 use core::fmt;
 use core::mem;
 use std::net::SocketAddr;
-use std::string::ToString;
-use std::vec;
-use std::vec::Vec;
 
 use super::addresses::Place;
 use super::{Addresses, GetAddrInfo, LookupError, LookupErrorKind, LookupFlags, Protocol, Query, SocketType};
@@ -25,7 +22,7 @@ pub(crate) enum Side {
 /// Looks up what has to be looked up, one name after the other, and gives for each place its addresses: in their order,
 /// each once. Ends at once, without a turn, where there is nothing to look up.
 pub(crate) struct Find {
-    places: vec::IntoIter<Place>,
+    places: std::vec::IntoIter<Place>,
     socket_type: SocketType,
     side: Side,
     lookup: Option<(Query, GetAddrInfo)>,

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::vec::Vec;
 
 /// Addresses of both families in turn, so that one family that leads nowhere does not hold up the other: RFC 8305,
 /// section 4. The first family is that of the first address, and has `first_family_count` addresses before the other has

@@ -2,11 +2,8 @@
 
 use core::fmt;
 use core::mem;
-use std::boxed::Box;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::string::String;
-use std::vec::Vec;
 
 use super::resolve::ask_system_for_name;
 use super::{Answer, Query, Resolve, SystemResolver};

@@ -3,10 +3,7 @@
 use core::fmt;
 use std::borrow::{Cow, ToOwned};
 use std::ffi::CString;
-use std::format;
 use std::net::{IpAddr, SocketAddr};
-use std::string::{String, ToString};
-use std::vec::Vec;
 
 use super::LookupError;
 use crate::coroutine::{Exception, Kind};

@@ -1,12 +1,9 @@
 //! Who answers look-ups.
 
 use core::fmt;
-use std::boxed::Box;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::string::{String, ToString};
 use std::sync::Arc;
-use std::vec::Vec;
 
 use super::{LookupError, Query, Service};
 use crate::coroutine::{CoroutineExt, Exception, ready};

@@ -3,10 +3,8 @@
 use core::any::Any;
 use core::cell::RefCell;
 use core::fmt;
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{AsyncContextManager, Exited, Progress};
 use crate::coroutine::{Coroutine, Exception, Resumed, Step, drop_flat};

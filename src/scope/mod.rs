@@ -29,8 +29,6 @@
 //!
 //! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and what they see.
 
-use std::boxed::Box;
-
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
 use crate::task::Await;
 

@@ -1,7 +1,6 @@
 //! What has come and is not read yet.
 
 use core::mem;
-use std::vec::Vec;
 
 use super::separators::{Match, Separators, Sought, find};
 use crate::event_loop::smaller;

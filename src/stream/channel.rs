@@ -8,9 +8,7 @@
 
 use core::cell::{Cell, OnceCell, RefCell};
 use core::{fmt, ptr};
-use std::boxed::Box;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::LIMIT;
 use super::bytes::Bytes;
@@ -122,7 +120,7 @@ impl Channel {
         if let Some(task) = self.reader.take() {
             self.reader.set(Some(task));
             let text = "() called while another coroutine is already waiting for incoming data";
-            return Err(Exception::message(Kind::RuntimeError, std::format!("{operation}{text}")));
+            return Err(Exception::message(Kind::RuntimeError, format!("{operation}{text}")));
         }
         if let Some(transport) = self.transport.get() {
             // Who waits for an answer has written all of the question. Gathered until the end of the turn, the writes of

@@ -2,7 +2,6 @@
 
 use core::error::Error;
 use core::fmt;
-use std::vec::Vec;
 
 /// The stream has ended before all that was asked for had come. asyncio's `IncompleteReadError`.
 ///

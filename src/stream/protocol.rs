@@ -1,6 +1,4 @@
 //! The protocol that feeds a channel.
-
-use std::boxed::Box;
 use std::rc::Rc;
 
 use super::channel::Channel;

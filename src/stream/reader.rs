@@ -1,7 +1,6 @@
 //! [`StreamReader`].
 
 use core::fmt;
-use std::vec::Vec;
 
 use super::channel::{Channel, Input};
 use super::reading::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};

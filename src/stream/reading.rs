@@ -1,7 +1,6 @@
 //! The operations of a reader.
 
 use core::fmt;
-use std::vec::Vec;
 
 use super::channel::{Channel, Input};
 use super::error::{IncompleteReadError, LimitOverrunError};

@@ -1,7 +1,6 @@
 //! What ends a piece of a stream, and how it is found.
 
 use core::ops::Range;
-use std::vec::Vec;
 
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;

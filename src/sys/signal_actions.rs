@@ -3,7 +3,6 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
-use std::boxed::Box;
 use std::io;
 
 use super::syscall;

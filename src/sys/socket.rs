@@ -5,7 +5,6 @@
 //! `EPIPE` and send no `SIGPIPE` (`SO_NOSIGPIPE`); elsewhere the standard library writes with `MSG_NOSIGNAL`.
 
 use core::ffi::c_int;
-use std::format;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 #[cfg(target_os = "android")]
@@ -17,9 +16,6 @@ use std::os::unix;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::string::String;
-#[cfg(any(feature = "net", feature = "transport"))]
-use std::vec::Vec;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 

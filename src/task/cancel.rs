@@ -5,7 +5,6 @@
 //! order, as if each called the next.
 
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::waits_for::Way;
 use super::{AnyFuture, Erased, Eventual, Withdrawn};

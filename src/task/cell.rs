@@ -16,7 +16,6 @@ use core::fmt;
 use core::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::string::String;
 
 use super::cancel::{Cancelling, cancel_waits};
 use super::report::panicked;

@@ -1,7 +1,6 @@
 //! Futures and tasks whatever their result: what is needed to wait for several of them, and to cancel them.
 
 use core::fmt;
-use std::boxed::Box;
 use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};

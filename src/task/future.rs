@@ -3,7 +3,6 @@
 use core::error::Error;
 use core::fmt;
 use std::borrow::Cow;
-use std::boxed::Box;
 use std::rc::Rc;
 
 use super::cancel::{self, Cancelling};

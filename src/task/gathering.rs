@@ -7,7 +7,6 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::cancel::{Cancelling, Several};
 use super::shared::{Produced, Shared, Whole};

@@ -2,7 +2,6 @@
 
 use core::cell::Cell;
 use core::fmt;
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 

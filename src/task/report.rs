@@ -3,7 +3,6 @@
 use core::any::Any;
 use core::fmt;
 use std::borrow::Cow;
-use std::boxed::Box;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
@@ -14,7 +13,7 @@ use crate::coroutine::{Exception, Kind, Receiver, Receiving};
 
 /// A panic's payload as an exception.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Exception {
-    let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<std::string::String>()) {
+    let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),
         _ => Cow::Borrowed("a panic with a payload that is no text"),
@@ -73,7 +72,7 @@ impl ErrorContext {
     /// Adds the task, the future or the other object that it is about, as that prints itself.
     #[must_use]
     pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
-        Self { source: Some(std::format!("{source:?}").into_boxed_str()), ..self }
+        Self { source: Some(format!("{source:?}").into_boxed_str()), ..self }
     }
 
     /// Has the handler called in `context`, that of the object it is about.
@@ -98,9 +97,9 @@ impl fmt::Display for ErrorContext {
 
 /// Writes to standard error. That being closed or full is no reason to stop, nor is an error that cannot be printed.
 pub(super) fn default_handler(context: &ErrorContext) {
-    let text = catch_unwind(AssertUnwindSafe(|| std::format!("{context}")));
-    let text = text
-        .unwrap_or_else(|panic| std::format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
+    let text = catch_unwind(AssertUnwindSafe(|| format!("{context}")));
+    let text =
+        text.unwrap_or_else(|panic| format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

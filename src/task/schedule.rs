@@ -7,7 +7,6 @@ use core::iter::from_fn;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
-use std::vec::Vec;
 
 use slab::Slab;
 

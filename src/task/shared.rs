@@ -10,7 +10,6 @@
 
 use core::cell::Cell;
 use core::mem::{self, needs_drop};
-use std::boxed::Box;
 use std::rc::Rc;
 
 use super::waiters::{Key, Keyed, WaiterList};

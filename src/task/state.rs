@@ -2,10 +2,7 @@
 
 use core::cell::Cell;
 use core::mem::ManuallyDrop;
-use std::boxed::Box;
-use std::format;
 use std::rc::Rc;
-use std::string::String;
 
 use super::WaitTarget;
 use super::shared::{Kept, Status};

@@ -5,7 +5,6 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::io;
 use std::rc::{Rc, Weak};
-use std::string::{String, ToString};
 
 use super::cancel::cancel;
 use super::{AnyFuture, Await, Awaited, Erased, Future};

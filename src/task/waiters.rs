@@ -4,8 +4,6 @@
 //! either end or from anywhere. To search a list each time, and to close the gap, would take time in the square of their
 //! number. So a long list from which something is taken gets an index, made then and not before, and a gap stays open
 //! until half of the list are gaps. Short lists, and those that are only ever woken, know nothing of that.
-
-use std::boxed::Box;
 use std::collections::HashMap;
 use std::rc::Rc;
 

@@ -12,11 +12,9 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
-use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::EventLoop;

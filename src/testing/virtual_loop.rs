@@ -1,10 +1,8 @@
 //! An event loop in virtual time, cut off from the system.
 
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::vec::Vec;
 
 use super::VirtualClock;
 use crate::coroutine::Exception;

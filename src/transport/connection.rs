@@ -23,7 +23,6 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::string::String;
 
 use super::Transport;
 use super::flow::Flow;
@@ -324,7 +323,7 @@ impl Transport {
                 Some(result)
             }
             Err(panic) => {
-                self.fatal(&std::format!("Fatal error: protocol.{name}() call failed."), panicked(panic));
+                self.fatal(&format!("Fatal error: protocol.{name}() call failed."), panicked(panic));
                 None
             }
         }

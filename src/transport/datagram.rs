@@ -10,7 +10,6 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
-use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -244,11 +243,11 @@ impl<A: DatagramAddress> DatagramTransport<A> {
             Ok(()) => self.tell_flow(),
             // As a stream's: it can go on without having been told.
             Err(panic) if matches!(name, "pause_writing" | "resume_writing") => {
-                self.report(&std::format!("protocol.{name}() failed"), panicked(panic));
+                self.report(&format!("protocol.{name}() failed"), panicked(panic));
             }
             Err(panic) => {
                 let raised = panicked(panic);
-                self.report(&std::format!("Fatal error: protocol.{name}() call failed."), raised.clone());
+                self.report(&format!("Fatal error: protocol.{name}() call failed."), raised.clone());
                 self.lose(Some(raised));
             }
         }
@@ -304,7 +303,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
     }
 
     fn report(&self, message: &str, raised: Exception) {
-        let context = ErrorContext::new(std::string::String::from(message)).caused_by(raised);
+        let context = ErrorContext::new(String::from(message)).caused_by(raised);
         self.0.event_loop.call_exception_handler(context.about(self));
     }
 

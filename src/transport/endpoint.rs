@@ -1,12 +1,9 @@
 //! Datagram endpoints that are made: `create_datagram_endpoint`.
 
 use core::fmt;
-use std::boxed::Box;
-use std::format;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::vec::Vec;
 
 use socket2::{Domain, Socket, Type};
 

@@ -37,7 +37,7 @@ impl Flow {
         let high = high.unwrap_or_else(|| low.map_or(HIGH, |low| low.saturating_mul(4)));
         let low = low.unwrap_or(high / 4);
         if low > high {
-            let text = std::format!("high ({high}) must be >= low ({low})");
+            let text = format!("high ({high}) must be >= low ({low})");
             return Err(Exception::message(Kind::ValueError, text));
         }
         self.high.set(high);
@@ -96,7 +96,7 @@ impl Transport {
         }
         if let Err(panic) = result {
             let name = if pause { "pause_writing" } else { "resume_writing" };
-            let context = ErrorContext::new(std::format!("protocol.{name}() failed")).caused_by(panicked(panic));
+            let context = ErrorContext::new(format!("protocol.{name}() failed")).caused_by(panicked(panic));
             self.0.event_loop.call_exception_handler(context.about(self));
         }
         self.flush();

@@ -1,7 +1,6 @@
 //! What all the coroutines that make a stream transport have in common.
 
 use core::fmt;
-use std::boxed::Box;
 
 use socket2::SockRef;
 

@@ -13,7 +13,6 @@
 //! and the connection is aborted.
 
 use core::any::Any;
-use std::boxed::Box;
 use std::net::SocketAddr;
 
 use super::{DatagramAddress, DatagramTransport, Transport};

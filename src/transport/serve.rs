@@ -3,12 +3,10 @@
 use core::fmt;
 use core::mem;
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::vec::Vec;
 
 use socket2::{Domain, Socket, Type};
 

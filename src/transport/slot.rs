@@ -4,7 +4,6 @@
 //! its place waits until the function has returned (rule 4).
 
 use core::cell::{Cell, RefCell, RefMut};
-use std::boxed::Box;
 
 /// A protocol, or nothing, once the connection is over.
 pub(super) struct Slot<P> {

@@ -1,7 +1,6 @@
 //! Datagram endpoints of Unix sockets that are made: `create_unix_datagram_endpoint`.
 
 use core::fmt;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

@@ -9,7 +9,6 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::{Rc, Weak};
-use std::vec::Vec;
 
 use super::child::{Child, Home};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};

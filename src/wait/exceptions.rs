@@ -3,7 +3,6 @@
 use core::error::Error;
 use core::fmt;
 use std::borrow::Cow;
-use std::vec::Vec;
 
 use crate::coroutine::{Exception, Printing};
 

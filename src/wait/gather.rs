@@ -7,10 +7,8 @@
 use core::cell::Cell;
 use core::fmt;
 use core::ops::Deref;
-use std::boxed::Box;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::child::{Child, Home, failing_on_panic};
 use crate::coroutine::{Coroutine, Exception, Resumed, State};

@@ -1,7 +1,5 @@
 //! All results of a tuple of coroutines, which may differ in type.
 
-use std::vec::Vec;
-
 use super::Gather;
 use super::child::{Child, Home};
 use super::gather::Failures;

@@ -5,7 +5,6 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{Gather, Shield};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};

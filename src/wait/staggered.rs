@@ -17,7 +17,6 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{GroupScope, TaskGroup, WaitFor, wait_for};
 use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, replace_ended, take_sent};

@@ -7,9 +7,7 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::collections::BTreeMap;
-use std::format;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{ExceptionGroup, GroupScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};

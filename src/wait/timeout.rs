@@ -12,7 +12,6 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
-use std::format;
 use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};

@@ -4,11 +4,8 @@
 
 use core::ffi::{CStr, c_int};
 use core::ptr;
-use std::borrow::ToOwned;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::string::String;
-use std::vec::Vec;
 
 use socket2::SockAddr;
 

@@ -3,7 +3,6 @@
 use core::ffi::c_int;
 use core::ops::BitOr;
 use std::net::SocketAddr;
-use std::string::String;
 
 /// Addresses of which protocol of the internet. Python's `AF_UNSPEC`, `AF_INET`, `AF_INET6`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -23,10 +23,8 @@
 
 use core::ptr;
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::vec::Vec;
 
 use super::{Direction, Event, Readiness, Selector, Token, milliseconds, timespec};
 use crate::sys::syscall;

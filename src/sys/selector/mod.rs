@@ -16,10 +16,8 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{BitOr, BitOrAssign};
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::vec::Vec;
 
 use super::syscall;
 

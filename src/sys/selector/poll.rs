@@ -24,11 +24,9 @@
 
 use core::mem;
 use core::time::Duration;
-use std::boxed::Box;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::vec::Vec;
 
 use super::{Direction, Event, Readiness, Selector, Token, milliseconds, refuse_files};
 use crate::sys::syscall;

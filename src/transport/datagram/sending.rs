@@ -2,7 +2,6 @@
 
 use std::io;
 use std::rc::Rc;
-use std::vec::Vec;
 
 use super::{DatagramTransport, FIRST_PAUSE, HEADER, LONGEST_PAUSE, SHARE, Stage};
 use crate::coroutine::{Exception, Kind};
@@ -41,7 +40,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
                 return Err(Exception::message(Kind::ValueError, text));
             }
             (Some(peer), Some(to)) if !peer.is(&to) => {
-                let text = std::format!("Invalid address: must be None or {peer:?}");
+                let text = format!("Invalid address: must be None or {peer:?}");
                 return Err(Exception::message(Kind::ValueError, text));
             }
             (None, Some(to)) if !to.is_somewhere() => {

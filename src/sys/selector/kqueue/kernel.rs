@@ -6,10 +6,8 @@
 use core::mem;
 use core::ptr;
 use core::time::Duration;
-use std::boxed::Box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::vec::Vec;
 
 use super::{Entry, Kernel, Logic};
 use crate::sys::selector::{Direction, Selector, SelectorFd, Token, timespec};

@@ -28,7 +28,6 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::vec::Vec;
 
 use super::{Direction, Event, Readiness, Selector, Token, refuse_files};
 

@@ -1,12 +1,9 @@
 //! The logic over a kernel that is a script: it takes down what it is asked, and answers what it was told to.
 
 use std::collections::VecDeque;
-use std::format;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::string::String;
-use std::vec;
 
 use super::*;
 
