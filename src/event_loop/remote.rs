@@ -13,8 +13,6 @@ use super::LoopHandle;
 use super::running::find_running;
 use crate::context;
 use crate::coroutine::Exception;
-#[cfg(feature = "executor")]
-use crate::executor::{Home, Threads};
 use crate::sys::{Process, Waker};
 use crate::task::{CallbackResult, Run, Scheduler, panicked};
 
@@ -31,18 +29,18 @@ pub(super) struct Inbox {
     /// there.
     process: Process,
     /// The loop's.
-    thread: ThreadId,
+    pub(super) thread: ThreadId,
     /// Whether the loop's clock jumps: only then it is told of threads that wait for it.
-    clock_jumps: bool,
+    pub(super) clock_jumps: bool,
     /// How many threads wait for the loop, and how many of them for ever.
-    threads: [AtomicUsize; 2],
+    pub(super) threads: [AtomicUsize; 2],
 }
 
-struct Queue {
+pub(super) struct Queue {
     jobs: Vec<Job>,
     /// `None` once the loop is closed. Whoever calls it shares it until the call is over, so that its descriptor is open
     /// then and nobody else's.
-    waker: Option<Arc<Waker>>,
+    pub(super) waker: Option<Arc<Waker>>,
 }
 
 impl Inbox {
@@ -57,7 +55,7 @@ impl Inbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
         // A panic while it was held is a failed allocation: the queue is whole.
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -82,13 +80,6 @@ impl Inbox {
             waker.wake();
         }
         Ok(())
-    }
-
-    /// How many threads wait for what the loop is to complete. Known where the clock jumps.
-    #[cfg(feature = "executor")]
-    pub(super) fn threads(&self) -> Threads {
-        let [all, for_ever] = &self.threads;
-        Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }
     }
 
     /// Whether something was left since the last [`take`](Self::take).
@@ -121,32 +112,6 @@ impl Inbox {
         drop(queue);
         drop(waker);
         jobs
-    }
-}
-
-#[cfg(feature = "executor")]
-impl Home for Inbox {
-    fn thread(&self) -> ThreadId {
-        self.thread
-    }
-
-    fn threads_wait(&self, threads: Threads) {
-        if self.clock_jumps {
-            self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
-            self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
-            // The loop may stand still for this very thread.
-            let waker = self.lock().waker.clone();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-
-    fn threads_go_on(&self, threads: Threads) {
-        if self.clock_jumps {
-            self.threads[0].fetch_sub(threads.all, Ordering::SeqCst);
-            self.threads[1].fetch_sub(threads.for_ever, Ordering::SeqCst);
-        }
     }
 }
 
@@ -235,16 +200,11 @@ impl fmt::Debug for Inbox {
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct RemoteHandle(Arc<Inbox>);
+pub struct RemoteHandle(pub(super) Arc<Inbox>);
 
 impl RemoteHandle {
     pub(super) fn new(inbox: Arc<Inbox>) -> Self {
         Self(inbox)
-    }
-
-    #[cfg(feature = "executor")]
-    pub(super) fn home(&self) -> Arc<dyn Home> {
-        Arc::clone(&self.0) as Arc<_>
     }
 
     /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends
@@ -269,6 +229,11 @@ impl RemoteHandle {
 }
 
 impl LoopHandle {
+    /// A handle for other threads.
+    pub fn remote(&self) -> RemoteHandle {
+        RemoteHandle::new(Arc::clone(&self.0.inbox))
+    }
+
     fn is_reached_through(&self, inbox: &Arc<Inbox>) -> bool {
         Arc::ptr_eq(&self.0.inbox, inbox)
     }

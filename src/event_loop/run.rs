@@ -104,7 +104,6 @@ impl LoopHandle {
         let _receiving = scheduler.receives();
         scheduler.guarded(|| self.0.clock.stop());
         scheduler.close();
-        #[cfg(feature = "async_iter")]
         self.close_asyncgens();
         scheduler.discard_each(self.0.timers.take().into_callbacks());
         self.close_residents();
@@ -112,11 +111,9 @@ impl LoopHandle {
         drop(self.0.fd_for_hosts.take());
         drop(self.0.waker.take());
         scheduler.drop_each(jobs);
-        #[cfg(feature = "executor")]
-        scheduler.drop_each(self.0.links.close());
+        self.0.threads.close_links(scheduler);
         self.drop_handlers(handlers.map(|(_, handler)| handler));
         scheduler.drop_each(self.0.extensions.take());
-        #[cfg(feature = "executor")]
         self.close_default_executor();
         scheduler.drop_guarded(self.0.clock.take());
         scheduler.forget_factory();

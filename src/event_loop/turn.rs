@@ -10,8 +10,9 @@ use std::io;
 use std::rc::Rc;
 
 use super::forked::check_process;
+use super::signals::SignalHandler;
 use super::timers::Timers;
-use super::{Core, Scratch, SignalHandler, WAKER};
+use super::{Core, Scratch, WAKER};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, Event, Waiting, Waker, signal};
 use crate::task::{Run, callback_in};
@@ -63,7 +64,7 @@ impl Core {
     /// How long a loop that has nothing to do may sleep: until the next timer, or for ever.
     fn timeout(&self) -> Result<Option<Duration>, Exception> {
         let deadline = self.with_timers(Timers::next_deadline);
-        if self.clock_jumps && self.is_owed(deadline.is_some()) {
+        if self.clock_jumps && self.threads.is_owed(&self.inbox, deadline.is_some()) {
             return Ok(None);
         }
         match self.clock.wait_until(deadline) {
@@ -71,21 +72,6 @@ impl Core {
             Waiting::Jumped => Ok(Some(Duration::ZERO)),
             Waiting::ForNothing => Err(self.deadlock()),
         }
-    }
-
-    /// Whether the clock is to stand still until threads have given what the loop awaits. Where one of them waits for
-    /// this loop in turn, neither would go on: then it jumps. Without a deadline it has nowhere to jump; but threads that
-    /// wait with a timeout go on by themselves.
-    #[cfg(feature = "executor")]
-    fn is_owed(&self, has_deadline: bool) -> bool {
-        let threads = self.inbox.threads();
-        let waiting = if has_deadline { threads.all } else { threads.for_ever };
-        waiting == 0 && self.links.wait_for_threads()
-    }
-
-    #[cfg(not(feature = "executor"))]
-    const fn is_owed(&self, _: bool) -> bool {
-        false
     }
 
     /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.

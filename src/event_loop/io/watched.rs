@@ -24,8 +24,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
-use super::registry::{Registered, Source};
-use super::{Left, LoopHandle, running};
+use super::super::{LoopHandle, running};
+use super::registered::Registered;
+use super::registry::{Left, Registration};
 use crate::coroutine::{Coroutine, Exception, Kind, Step, from_fn};
 use crate::sys::{Direction, Readiness, descriptor};
 use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
@@ -299,7 +300,7 @@ impl Watchers {
 
 /// A callback for one direction of a descriptor.
 struct Watcher {
-    source: Rc<Source>,
+    source: Rc<Registration>,
     direction: Direction,
     /// Taken out while it runs.
     callback: Cell<Option<Box<dyn FnMut()>>>,

@@ -1,7 +1,7 @@
 //! Coroutines that other threads send.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{LoopClosed, RemoteHandle, running};
+use super::super::{LoopClosed, RemoteHandle, running};
 use crate::coroutine::{Exception, Kind};
 use crate::executor::{Origin, Promise, ThreadFuture};
 use crate::task::{Awaitable, ErrorContext, Future, panicked};

@@ -8,7 +8,8 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use super::super::LoopHandle;
-use super::{Left, Registered};
+use super::registered::Registered;
+use super::registry::Left;
 use crate::coroutine::Exception;
 use crate::sys::{Direction, Readiness};
 use crate::task::Run;

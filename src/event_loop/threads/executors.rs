@@ -7,7 +7,7 @@ use core::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{LoopHandle, running};
+use super::super::{LoopHandle, running};
 use crate::context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::executor::{Executor, Job, Pending, ThreadFuture, ThreadPool, Wait};
@@ -79,7 +79,7 @@ impl LoopHandle {
         let (job, future) = Job::new(function);
         match executor {
             Some(executor) => executor.execute(job)?,
-            None => self.0.default_executor.executor()?.execute(job)?,
+            None => self.0.threads.default_executor.executor()?.execute(job)?,
         }
         // The executor may be the user's, and have closed the loop.
         self.0.scheduler.check_open()?;
@@ -92,12 +92,12 @@ impl LoopHandle {
         if self.is_closed() {
             return None;
         }
-        self.0.default_executor.executor.replace(Some(Arc::new(executor)))
+        self.0.threads.default_executor.executor.replace(Some(Arc::new(executor)))
     }
 
-    pub(super) fn close_default_executor(&self) {
-        let Some(executor) = self.0.default_executor.refuse() else { return };
-        self.0.default_executor.executor.take();
+    pub(in crate::event_loop) fn close_default_executor(&self) {
+        let Some(executor) = self.0.threads.default_executor.refuse() else { return };
+        self.0.threads.default_executor.executor.take();
         // The user's own may do anything.
         let closing = move || executor.shutdown(Pending::Run, Wait::No);
         let closed = catch_unwind(AssertUnwindSafe(closing)).unwrap_or_else(|panic| Err(panicked(panic)));

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 
-use super::{LoopHandle, RemoteHandle, running};
+use super::super::{LoopHandle, RemoteHandle, running};
 use crate::coroutine::Exception;
 use crate::executor::{Promise, ThreadFuture};
 use crate::task::{Future, panicked};
@@ -69,7 +69,7 @@ impl RemoteHandle {
     /// Has the loop do what a link says. In a loop that is gone, nobody waits for it.
     fn follow_link(&self, number: u64) {
         let follow = move || {
-            let link = running().ok().and_then(|event_loop| event_loop.0.links.take(number));
+            let link = running().ok().and_then(|event_loop| event_loop.0.threads.links.take(number));
             if let Some(link) = link {
                 link();
             }
@@ -144,7 +144,7 @@ impl LoopHandle {
         // What this loop is to complete itself comes from no thread, although a thread could wait for it too.
         let is_own = in_thread.completed_in() == Some(thread::current().id());
         let from = if is_own { From::Loop } else { From::Thread };
-        let link = self.0.links.insert(from, move || {
+        let link = self.0.threads.links.insert(from, move || {
             if follows.done() {
                 // Completed by hand, or cancelled in the same turn.
             } else if followed.cancelled() {
@@ -159,7 +159,7 @@ impl LoopHandle {
         });
         let (weak, followed) = (self.downgrade(), in_thread.clone());
         future.add_done_callback(move |future| {
-            drop(weak.upgrade().and_then(|this| this.0.links.take(link)));
+            drop(weak.upgrade().and_then(|this| this.0.threads.links.take(link)));
             if future.cancelled() {
                 followed.cancel();
             }
@@ -180,7 +180,7 @@ impl LoopHandle {
         // The link alone owns the promise, so that closing the loop breaks that, whoever keeps the future.
         let promise = Rc::new(Cell::new(Some(promise)));
         let (led, kept) = (future.clone(), Rc::downgrade(&promise));
-        let link = self.0.links.insert(From::Loop, move || {
+        let link = self.0.threads.links.insert(From::Loop, move || {
             // The thread's was cancelled.
             led.cancel();
             drop(promise);
@@ -188,7 +188,7 @@ impl LoopHandle {
         let weak = self.downgrade();
         future.add_done_callback(move |future| {
             let promise = kept.upgrade().and_then(|promise| promise.take());
-            drop(weak.upgrade().and_then(|this| this.0.links.take(link)));
+            drop(weak.upgrade().and_then(|this| this.0.threads.links.take(link)));
             // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
             let Some(promise) = promise.filter(Promise::start) else { return };
             let _ = match ask(|| how(&future)) {

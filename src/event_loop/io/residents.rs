@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::{LoopHandle, SpareMemory};
+use super::super::LoopHandle;
+use super::memory::SpareMemory;
 
 /// Something that lives in the loop.
 pub(crate) trait Resident {
@@ -16,7 +17,7 @@ pub(crate) trait Resident {
 }
 
 #[derive(Default)]
-pub(super) struct Residents {
+pub(in crate::event_loop) struct Residents {
     living: RefCell<Slab<Rc<dyn Resident>>>,
     /// Where writes are gathered. Reads have another: both are in use at once.
     memory: SpareMemory,
@@ -34,7 +35,7 @@ impl LoopHandle {
         drop(removed);
     }
 
-    pub(super) fn close_residents(&self) {
+    pub(in crate::event_loop) fn close_residents(&self) {
         let living: Vec<_> = self.0.residents.living.take().into_iter().map(|(_, resident)| resident).collect();
         for resident in living {
             self.0.scheduler.guarded(|| resident.loop_closed());

@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use super::LoopHandle;
-use super::signals::{SignalFunction, SignalHandler};
+use super::super::LoopHandle;
+use super::{SignalFunction, SignalHandler};
 use crate::sys::signal::{self, Second};
 use crate::task::CallbackResult;
 

@@ -1,4 +1,7 @@
 //! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
+
+mod interrupt;
+
 use std::rc::Rc;
 
 use super::LoopHandle;
@@ -7,30 +10,32 @@ use crate::coroutine::Exception;
 use crate::sys::signal::{self, Second};
 use crate::task::CallbackResult;
 
-pub(super) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
+pub(crate) use self::interrupt::Interrupts;
+
+pub(in crate::event_loop) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
 
 /// What is called when a signal has come, and where.
 #[derive(Clone)]
-pub(super) struct SignalHandler {
-    pub(super) function: SignalFunction,
-    pub(super) context: Option<Context>,
+pub(in crate::event_loop) struct SignalHandler {
+    pub(in crate::event_loop) function: SignalFunction,
+    pub(in crate::event_loop) context: Option<Context>,
 }
 
 /// The handlers, in the order in which they were added: a handful, so that a list does.
 #[derive(Default)]
-pub(super) struct SignalHandlers(Vec<(i32, SignalHandler)>);
+pub(in crate::event_loop) struct SignalHandlers(Vec<(i32, SignalHandler)>);
 
 impl SignalHandlers {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::event_loop) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn get(&self, signal: i32) -> Option<&SignalHandler> {
+    pub(in crate::event_loop) fn get(&self, signal: i32) -> Option<&SignalHandler> {
         self.0.iter().find(|(number, _)| *number == signal).map(|(_, handler)| handler)
     }
 
     /// Gives the former one.
-    pub(super) fn insert(&mut self, signal: i32, handler: SignalHandler) -> Option<SignalHandler> {
+    pub(in crate::event_loop) fn insert(&mut self, signal: i32, handler: SignalHandler) -> Option<SignalHandler> {
         match self.0.iter_mut().find(|(number, _)| *number == signal) {
             Some((_, former)) => Some(core::mem::replace(former, handler)),
             None => {
@@ -40,7 +45,7 @@ impl SignalHandlers {
         }
     }
 
-    pub(super) fn remove(&mut self, signal: i32) -> Option<SignalHandler> {
+    pub(in crate::event_loop) fn remove(&mut self, signal: i32) -> Option<SignalHandler> {
         let place = self.0.iter().position(|(number, _)| *number == signal)?;
         Some(self.0.remove(place).1)
     }
@@ -90,7 +95,7 @@ impl LoopHandle {
     }
 
     /// Function and context apart: where both panic, the process would end.
-    pub(super) fn drop_handlers(&self, handlers: impl IntoIterator<Item = SignalHandler>) {
+    pub(in crate::event_loop) fn drop_handlers(&self, handlers: impl IntoIterator<Item = SignalHandler>) {
         for SignalHandler { function, context } in handlers {
             self.0.scheduler.drop_guarded(function);
             self.0.scheduler.drop_guarded(context);
@@ -98,7 +103,7 @@ impl LoopHandle {
     }
 
     /// Removes all handlers, and gives them, to be dropped.
-    pub(super) fn take_signal_handlers(&self) -> impl Iterator<Item = (i32, SignalHandler)> + use<> {
+    pub(in crate::event_loop) fn take_signal_handlers(&self) -> impl Iterator<Item = (i32, SignalHandler)> + use<> {
         let handlers = self.0.signal_handlers.take();
         for (signal, _) in &handlers.0 {
             self.restore_signal(*signal);
@@ -109,11 +114,11 @@ impl LoopHandle {
 
     /// Restores the action that a signal had. Gives whether one has come that the loop has not taken. A closed loop has
     /// restored all.
-    pub(super) fn restore_signal(&self, signal: i32) -> bool {
+    pub(in crate::event_loop) fn restore_signal(&self, signal: i32) -> bool {
         self.0.waker.borrow().as_ref().is_some_and(|waker| signal::restore(waker, signal))
     }
 
-    pub(super) fn release_signals(&self) {
+    pub(in crate::event_loop) fn release_signals(&self) {
         if self.0.signal_handlers.borrow().is_empty() {
             self.0.waker.borrow().as_ref().inspect(|waker| signal::release(waker));
         }

@@ -18,45 +18,49 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::WAKER;
-use super::forked::check_process;
+use super::super::WAKER;
+use super::super::forked::check_process;
 use super::memory::SpareMemory;
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, Event, Process, Readiness, Selector, Token};
 use crate::task::{Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
 
-mod registered;
-mod watched;
-
-pub(crate) use self::registered::{Left, Registered};
-
-pub(super) struct Registry {
-    scheduler: Rc<Scheduler>,
-    spare: SpareMemory,
+pub(in crate::event_loop) struct Registry {
+    pub(super) scheduler: Rc<Scheduler>,
+    pub(super) spare: SpareMemory,
     /// `None` once the loop is closed. Borrowed while it runs, which may be the user's code: who comes back to it from
     /// there gets an error.
     selector: RefCell<Option<Box<dyn Selector>>>,
-    slots: RefCell<Slab<Rc<Source>>>,
+    slots: RefCell<Slab<Rc<Registration>>>,
     generation: Cell<u32>,
     is_closed: Cell<bool>,
     /// A forked child must leave the selector alone: the kernel's part of it is the parent's.
     process: Process,
     /// Whether the selector is to be told what is drained: one that reports edges is not.
-    pub(super) reports_levels: bool,
+    pub(in crate::event_loop) reports_levels: bool,
 }
 
 /// A registered descriptor.
-pub(super) struct Source {
-    registry: Rc<Registry>,
-    token: Token,
+pub(in crate::event_loop) struct Registration {
+    pub(super) registry: Rc<Registry>,
+    pub(super) token: Token,
     fd: RawFd,
-    readiness: Cell<Readiness>,
-    reader: Cell<Option<Rc<dyn Run>>>,
-    writer: Cell<Option<Rc<dyn Run>>>,
+    pub(super) readiness: Cell<Readiness>,
+    pub(super) reader: Cell<Option<Rc<dyn Run>>>,
+    pub(super) writer: Cell<Option<Rc<dyn Run>>>,
+}
+
+/// What an operation has found out about readiness, beside its result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// There may be more.
+    More,
+    /// It has moved less than it could have: the next one would block.
+    Nothing,
 }
 
 impl Registry {
-    pub(super) fn new(scheduler: Rc<Scheduler>, selector: Box<dyn Selector>) -> Self {
+    pub(in crate::event_loop) fn new(scheduler: Rc<Scheduler>, selector: Box<dyn Selector>) -> Self {
         Self {
             scheduler,
             spare: SpareMemory::new(),
@@ -69,15 +73,15 @@ impl Registry {
         }
     }
 
-    pub(super) const fn spare(&self) -> &SpareMemory {
+    pub(in crate::event_loop) const fn spare(&self) -> &SpareMemory {
         &self.spare
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::event_loop) fn is_empty(&self) -> bool {
         self.slots.borrow().is_empty()
     }
 
-    pub(super) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
+    pub(in crate::event_loop) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         match self.selector.try_borrow() {
             Ok(_) if !self.process.is_current() => function(None),
             Ok(selector) => function(selector.as_ref().and_then(|selector| selector.as_fd())),
@@ -85,7 +89,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    pub(in crate::event_loop) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         self.with_selector(|selector| selector.select(events, timeout)).unwrap_or_else(|| Err(in_use()))
     }
 
@@ -108,7 +112,7 @@ impl Registry {
 
     /// Keeps what each event says, and queues who has waited for it. Gives whether the waker's was among them.
     #[inline]
-    pub(super) fn deliver(&self, events: &[Event]) -> bool {
+    pub(in crate::event_loop) fn deliver(&self, events: &[Event]) -> bool {
         let slots = self.slots.borrow();
         let mut is_woken = false;
         // Nothing of the user's runs in here, nor is dropped: the loop is open.
@@ -125,20 +129,20 @@ impl Registry {
 
     /// Has a selector that reports levels watch a direction again.
     #[inline]
-    pub(super) fn drained(&self, token: Token, direction: Direction) {
+    pub(in crate::event_loop) fn drained(&self, token: Token, direction: Direction) {
         if self.reports_levels {
             self.with_selector(|selector| selector.drained(token, direction));
         }
     }
 
     /// Has a selector that reports levels watch a direction again that was not ready although it was reported.
-    fn in_vain(&self, token: Token, direction: Direction) {
+    pub(super) fn in_vain(&self, token: Token, direction: Direction) {
         if self.reports_levels {
             self.with_selector(|selector| selector.in_vain(token, direction));
         }
     }
 
-    fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Source>, Exception> {
+    pub(super) fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Registration>, Exception> {
         self.scheduler.check_open()?;
         check_process(self.process)?;
         let source = self.add(fd);
@@ -153,10 +157,10 @@ impl Registry {
         }
     }
 
-    fn add(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Rc<Source> {
+    fn add(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Rc<Registration> {
         let mut slots = self.slots.borrow_mut();
         let entry = slots.vacant_entry();
-        let source = Rc::new(Source {
+        let source = Rc::new(Registration {
             registry: Rc::clone(self),
             token: self.new_token(entry.key()),
             fd: fd.as_raw_fd(),
@@ -170,7 +174,7 @@ impl Registry {
     }
 
     /// Takes a descriptor out of its slot. The loop may have been closed, and the slot be gone.
-    fn take_slot(&self, source: &Source) -> Option<Rc<Source>> {
+    fn take_slot(&self, source: &Registration) -> Option<Rc<Registration>> {
         let mut slots = self.slots.borrow_mut();
         let slot = slot_of(source.token);
         if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
@@ -184,7 +188,7 @@ impl Registry {
 
     /// Forgets a descriptor, which is still open, and has the selector do so by `forget`. Who waits for it is queued, and
     /// finds out.
-    fn remove(&self, source: &Source, forget: impl FnOnce(&mut dyn Selector)) {
+    pub(super) fn remove(&self, source: &Registration, forget: impl FnOnce(&mut dyn Selector)) {
         let removed = self.take_slot(source);
         // A wait that has not begun yet, or begins again, does not last either.
         source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
@@ -197,7 +201,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::event_loop) fn close(&self) {
         self.is_closed.set(true);
         let sources = self.slots.take();
         for (_, source) in &sources {
@@ -237,7 +241,7 @@ fn slot_of(token: Token) -> usize {
     token.0 as u32 as usize
 }
 
-impl Source {
+impl Registration {
     #[inline(always)]
     fn deliver(&self, readiness: Readiness, ready: &mut Vec<Rc<dyn Run>>) {
         self.readiness.set(self.readiness.get() | readiness);
@@ -250,22 +254,22 @@ impl Source {
         }
     }
 
-    pub(super) const fn fd(&self) -> RawFd {
+    pub(in crate::event_loop) const fn fd(&self) -> RawFd {
         self.fd
     }
 
-    pub(super) fn scheduler(&self) -> &Scheduler {
+    pub(in crate::event_loop) fn scheduler(&self) -> &Scheduler {
         &self.registry.scheduler
     }
 
-    fn check_loop(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
+    pub(super) fn check_loop(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
         if Rc::ptr_eq(scheduler, &self.registry.scheduler) {
             return Ok(());
         }
         Err(Exception::message(Kind::RuntimeError, "this descriptor is attached to a different event loop"))
     }
 
-    fn waiter(&self, direction: Direction) -> &Cell<Option<Rc<dyn Run>>> {
+    pub(super) fn waiter(&self, direction: Direction) -> &Cell<Option<Rc<dyn Run>>> {
         match direction {
             Direction::Read => &self.reader,
             Direction::Write => &self.writer,
@@ -276,7 +280,7 @@ impl Source {
     /// hand, in a callback or where no loop runs, nor a task of another loop, which would get no new one in the next
     /// turn.
     #[cold]
-    fn is_used_by_a_task(&self) -> bool {
+    pub(super) fn is_used_by_a_task(&self) -> bool {
         self.registry.scheduler.current().is_some()
     }
 
@@ -286,7 +290,7 @@ impl Source {
     ///
     /// The operation's own.
     #[inline(always)]
-    pub(super) fn perform<T>(
+    pub(in crate::event_loop) fn perform<T>(
         &self,
         direction: Direction,
         mut operation: impl FnMut() -> io::Result<(T, Left)>,
@@ -313,14 +317,14 @@ impl Source {
 
     /// Takes back what is known to hold no more.
     #[inline]
-    pub(super) fn drained(&self, what: Readiness, direction: Direction) {
+    pub(in crate::event_loop) fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.drained(self.token, direction);
     }
 
     /// Takes back a readiness that was reported wrongly.
     #[inline]
-    pub(super) fn in_vain(&self, what: Readiness, direction: Direction) {
+    pub(in crate::event_loop) fn in_vain(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.in_vain(self.token, direction);
     }
@@ -333,14 +337,18 @@ const fn direction(what: Readied) -> Direction {
     }
 }
 
-impl Source {
+impl Registration {
     /// Queues `run` once the direction is ready: at once, if it is.
     ///
     /// # Errors
     ///
     /// `RuntimeError` where another waits for that.
     #[inline]
-    pub(super) fn queue_when_ready(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
+    pub(in crate::event_loop) fn queue_when_ready(
+        &self,
+        direction: Direction,
+        run: Rc<dyn Run>,
+    ) -> Result<(), Exception> {
         if self.readiness.get().intersects(Readiness::of(direction)) {
             self.registry.scheduler.push(run);
             return Ok(());
@@ -355,7 +363,7 @@ impl Source {
     /// # Errors
     ///
     /// As [`queue_when_ready`](Self::queue_when_ready).
-    pub(super) fn queue_to_ask(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
+    pub(in crate::event_loop) fn queue_to_ask(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
         self.check_free(direction)?;
         self.registry.scheduler.push(run);
         Ok(())
@@ -371,7 +379,7 @@ impl Source {
     }
 
     /// Takes what waits at that address out again.
-    pub(super) fn take_waiting(&self, direction: Direction, address: *const ()) -> Option<Rc<dyn Run>> {
+    pub(in crate::event_loop) fn take_waiting(&self, direction: Direction, address: *const ()) -> Option<Rc<dyn Run>> {
         let waiter = self.waiter(direction);
         match waiter.take() {
             Some(run) if Rc::as_ptr(&run).cast::<()>() == address => Some(run),
@@ -383,7 +391,7 @@ impl Source {
     }
 }
 
-impl WaitTarget for Source {
+impl WaitTarget for Registration {
     fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.check_loop(of)?;
         self.queue_when_ready(direction(what), task)
@@ -402,7 +410,7 @@ impl WaitTarget for Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "fd {}", self.fd)
     }

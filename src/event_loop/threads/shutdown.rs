@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::{LoopHandle, TimerHandle};
+use super::super::{LoopHandle, TimerHandle};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::executor::{Executor, Job, Pending, Wait};
 use crate::sys::NotInherited;
@@ -97,7 +97,9 @@ impl Coroutine for ShutdownExecutor {
         if let Phase::Created = self.phase {
             self.phase = Phase::Over;
             core::mem::replace(&mut sent, Ok(()))?;
-            let Some(executor) = self.event_loop.0.default_executor.refuse() else { return Ok(Step::Return(())) };
+            let Some(executor) = self.event_loop.0.threads.default_executor.refuse() else {
+                return Ok(Step::Return(()));
+            };
             self.phase = Phase::Joining(self.event_loop.join_executor(executor, self.timeout)?);
         }
         let Phase::Joining(joining) = &mut self.phase else { return Ok(Step::Return(())) };

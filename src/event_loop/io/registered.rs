@@ -6,16 +6,16 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use super::{Registry, Source};
+use super::memory::SpareMemory;
+use super::registry::{Left, Registration, Registry};
 use crate::coroutine::{Exception, Step};
-use crate::event_loop::memory::SpareMemory;
 use crate::event_loop::running;
 use crate::sys::{Direction, Readiness, readiness_now};
 use crate::task::{Await, Awaited};
 
 /// Something with a descriptor, which it owns, and that descriptor's registration.
 pub(crate) struct Registered<S: AsFd> {
-    pub(super) source: OnceCell<Rc<Source>>,
+    pub(super) source: OnceCell<Rc<Registration>>,
     first: First,
     pub(super) inner: S,
 }
@@ -27,15 +27,6 @@ enum First {
     Tries,
     /// It asks before it tries: a result of the system call can be wrong.
     Asks,
-}
-
-/// What an operation has found out about readiness, beside its result.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
-    /// There may be more.
-    More,
-    /// It has moved less than it could have: the next one would block.
-    Nothing,
 }
 
 impl<S: AsFd> Registered<S> {
@@ -84,12 +75,12 @@ impl<S: AsFd> Registered<S> {
     }
 
     #[cold]
-    fn register(&self) -> Result<&Rc<Source>, Exception> {
+    fn register(&self) -> Result<&Rc<Registration>, Exception> {
         self.register_with(&running()?.0.registry)
     }
 
     #[cold]
-    pub(super) fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+    pub(super) fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Registration>, Exception> {
         let source = registry.register(self.inner.as_fd())?;
         if self.first == First::Asks {
             source.readiness.set(readiness_now(self.inner.as_fd()));
@@ -98,7 +89,7 @@ impl<S: AsFd> Registered<S> {
     }
 
     /// Its registration, which is made in that loop if there is none yet.
-    pub(in crate::event_loop) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Source>, Exception> {
+    pub(in crate::event_loop) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Registration>, Exception> {
         match self.source.get() {
             Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
             None => self.register_with(registry),

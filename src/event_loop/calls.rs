@@ -1,0 +1,124 @@
+//! Callbacks, now and later; the loop's clock and its futures.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::LoopHandle;
+use super::timers::TimerHandle;
+use crate::context::Context;
+use crate::coroutine::Exception;
+use crate::task::{Callback, CallbackResult, Future, Handle, Run, callback, callback_in};
+
+/// Scheduling.
+impl LoopHandle {
+    /// Runs `function` in the next turn, after what was queued before, in a copy of the current context.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_soon<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) -> Result<Handle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.push(callback(function)))
+    }
+
+    /// The same, but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_soon`](Self::call_soon).
+    pub fn call_soon_in<R: CallbackResult>(
+        &self,
+        context: &Context,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.push(callback_in(Some(context.clone()), function)))
+    }
+
+    fn push(&self, callback: Rc<dyn Callback>) -> Handle {
+        self.0.scheduler.push(Rc::clone(&callback) as Rc<dyn Run>);
+        Handle::new(callback)
+    }
+
+    /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.call_at(self.time().saturating_add(delay), function)
+    }
+
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn call_at<R: CallbackResult>(
+        &self,
+        deadline: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.set_timer(deadline, callback(function)))
+    }
+
+    /// As [`call_later`](Self::call_later), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_later`](Self::call_later).
+    pub fn call_later_in<R: CallbackResult>(
+        &self,
+        context: &Context,
+        delay: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.call_at_in(context, self.time().saturating_add(delay), function)
+    }
+
+    /// As [`call_at`](Self::call_at), but `function` runs in the given context itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_at`](Self::call_at).
+    pub fn call_at_in<R: CallbackResult>(
+        &self,
+        context: &Context,
+        deadline: Duration,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle, Exception> {
+        self.0.scheduler.check_open()?;
+        Ok(self.set_timer(deadline, callback_in(Some(context.clone()), function)))
+    }
+
+    /// A future of this loop that is finished once `delay` has passed.
+    pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
+        // Read first: the clock may be the user's, and close the loop.
+        let deadline = self.time().saturating_add(delay);
+        self.0.scheduler.check_open()?;
+        let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
+        self.0.with_timers(|timers| timers.push(deadline, timed));
+        Ok(future)
+    }
+
+    fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
+        let timed = Rc::clone(&callback) as Rc<_>;
+        self.0.with_timers(|timers| timers.push(deadline, timed));
+        TimerHandle::new(Handle::new(callback), deadline)
+    }
+
+    /// The time on the loop's clock, read now.
+    pub fn time(&self) -> Duration {
+        self.0.clock.now()
+    }
+
+    /// A future of this loop.
+    pub fn create_future<T: 'static>(&self) -> Future<T> {
+        Future::new(Rc::clone(&self.0.scheduler))
+    }
+}

@@ -1,0 +1,33 @@
+//! Descriptors: registered once, watched for readiness, and read into memory that the loop owns.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `registry.rs`   | every registered descriptor, its readiness, and the task or callback that waits for it |
+//! | `registered.rs` | [`Registered`]: a descriptor and its registration, which ends with it; operations of machines |
+//! | `watcher.rs`    | operations of transports, which are watchers in the ready queue instead of tasks |
+//! | `watched.rs`    | [`Watched`]: a descriptor of the program's own; asyncio's `add_reader` and `sock_*` |
+//! | `memory.rs`     | the memory that reads go to |
+//! | `residents.rs`  | connections and servers, which the loop keeps alive until they end |
+
+mod memory;
+mod registered;
+mod registry;
+mod residents;
+mod watched;
+mod watcher;
+
+pub(crate) use self::memory::{MEMORY, Memory, SpareMemory, smaller};
+pub(crate) use self::registered::Registered;
+pub(crate) use self::registry::Left;
+pub(super) use self::registry::Registry;
+pub(crate) use self::residents::Resident;
+pub(super) use self::residents::Residents;
+pub use self::watched::Watched;
+use super::LoopHandle;
+
+impl LoopHandle {
+    /// The memory that reads go to.
+    pub(crate) fn spare_memory(&self) -> &SpareMemory {
+        self.0.registry.spare()
+    }
+}

@@ -1,0 +1,87 @@
+//! Tasks of the loop: making them, and asking for them.
+
+use super::LoopHandle;
+use crate::coroutine::Exception;
+use crate::task::{AnyTask, Awaitable, Task, TaskBuilder, TaskFactory, spawn, spawn_with};
+
+/// Tasks.
+impl LoopHandle {
+    /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,
+    /// whether or not anybody keeps the handle.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` where the loop is closed.
+    pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        spawn(&self.0.scheduler, coroutine)
+    }
+
+    /// A task that is about to be made, to be given a name, a context, or an eager start:
+    /// `event_loop.task().name("reader").spawn(coroutine)`.
+    pub fn task(&self) -> TaskBuilder<'_, Self> {
+        TaskBuilder::new(self)
+    }
+
+    /// Has `factory` decide how each task of this loop is made: it is told what was said of the task, and may change it,
+    /// or refuse the task by raising. `None` for no such function. asyncio's `set_task_factory`; since a function cannot
+    /// take coroutines of all types, it does not make the task itself. Closing the loop drops it.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    /// use std::rc::Rc;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// event_loop.set_task_factory(Some(Rc::new(|options| {
+    ///     options.name.get_or_insert("anonymous".into());
+    ///     Ok(())
+    /// })));
+    /// let task = event_loop.create_task(ready(()))?;
+    /// assert_eq!(task.name(), "anonymous");
+    /// # event_loop.run_until_complete(task)?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn set_task_factory(&self, factory: Option<TaskFactory>) {
+        self.0.scheduler.set_factory(factory);
+    }
+
+    /// What was set by [`set_task_factory`](Self::set_task_factory). asyncio's `get_task_factory`.
+    pub fn task_factory(&self) -> Option<TaskFactory> {
+        self.0.scheduler.factory()
+    }
+
+    /// Every task that has not ended, oldest first.
+    pub fn all_tasks(&self) -> Vec<AnyTask> {
+        self.0.scheduler.live_tasks().into_iter().map(AnyTask::new).collect()
+    }
+
+    /// The task whose coroutine runs now, if one does.
+    pub fn current_task(&self) -> Option<AnyTask> {
+        self.0.scheduler.current().map(AnyTask::new)
+    }
+}
+
+impl LoopHandle {
+    /// Counts an operation that was ready at once; `false` when the running task has had its share of the turn.
+    pub(crate) fn spend(&self) -> bool {
+        self.0.scheduler.spend() || self.0.scheduler.current().is_none()
+    }
+}
+
+impl TaskBuilder<'_, LoopHandle> {
+    /// Makes the task.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopHandle::create_task`]; what the [task factory](LoopHandle::set_task_factory) raises. What the coroutine
+    /// raises in an eager step is the task's.
+    pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        let Self { spawner, options } = self;
+        spawn_with(&spawner.0.scheduler, coroutine, options)
+    }
+}

@@ -1,0 +1,22 @@
+//! Stands for the threads' part of a loop where the feature `executor` is off.
+
+use std::rc::Rc;
+
+use super::LoopHandle;
+use super::remote::Inbox;
+use crate::task::Scheduler;
+
+#[derive(Default)]
+pub(super) struct Threads(());
+
+impl Threads {
+    pub(super) const fn is_owed(&self, _: &Inbox, _: bool) -> bool {
+        false
+    }
+
+    pub(super) const fn close_links(&self, _: &Rc<Scheduler>) {}
+}
+
+impl LoopHandle {
+    pub(super) const fn close_default_executor(&self) {}
+}

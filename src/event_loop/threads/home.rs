@@ -1,0 +1,48 @@
+//! What a thread's future knows of the loop that completes it.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::thread::ThreadId;
+
+use super::super::RemoteHandle;
+use super::super::remote::Inbox;
+use crate::executor::{Home, Threads};
+
+impl Home for Inbox {
+    fn thread(&self) -> ThreadId {
+        self.thread
+    }
+
+    fn threads_wait(&self, threads: Threads) {
+        if self.clock_jumps {
+            self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
+            self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
+            // The loop may stand still for this very thread.
+            let waker = self.lock().waker.clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn threads_go_on(&self, threads: Threads) {
+        if self.clock_jumps {
+            self.threads[0].fetch_sub(threads.all, Ordering::SeqCst);
+            self.threads[1].fetch_sub(threads.for_ever, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Inbox {
+    /// How many threads wait for what the loop is to complete. Known where the clock jumps.
+    pub(super) fn threads(&self) -> Threads {
+        let [all, for_ever] = &self.threads;
+        Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }
+    }
+}
+
+impl RemoteHandle {
+    pub(super) fn home(&self) -> Arc<dyn Home> {
+        Arc::clone(&self.0) as Arc<_>
+    }
+}
