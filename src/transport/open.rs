@@ -5,9 +5,9 @@ use core::fmt;
 use socket2::SockRef;
 
 use super::Transport;
-use super::connection::{Connection, Ways};
-use super::io::Io;
 use super::protocol::{AnyProtocol, StreamProtocol};
+use super::stream::connection::{Connection, Ways};
+use super::stream::io::Io;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::sys::Readiness;

@@ -3,11 +3,11 @@
 use std::io;
 use std::rc::Rc;
 
-use super::{DatagramTransport, FIRST_PAUSE, HEADER, LONGEST_PAUSE, SHARE, Stage};
+use super::family::DatagramAddress;
+use super::handle::{DatagramTransport, FIRST_PAUSE, HEADER, LONGEST_PAUSE, SHARE, Stage};
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Left;
 use crate::sys::{Direction, socket};
-use crate::transport::family::DatagramAddress;
 
 /// What came of a try to send.
 struct Tried {
@@ -106,7 +106,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
     }
 
-    pub(super) fn send_queued(&self) {
+    pub(in crate::transport) fn send_queued(&self) {
         let mut has_room = true;
         for _ in 0..SHARE {
             if self.0.stage.get() >= Stage::Lost {

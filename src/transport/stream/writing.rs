@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use super::Transport;
 use super::connection::{Reading, Stage, Ways, WriteEnd};
+use super::handle::Transport;
 use super::io::Io;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Registered;
@@ -132,7 +132,7 @@ impl Transport {
 
     /// Tries to write what is gathered.
     #[inline(always)]
-    pub(super) fn flush_to(&self, io: &Registered<Io>) {
+    pub(in crate::transport) fn flush_to(&self, io: &Registered<Io>) {
         let Some((memory, len)) = self.0.writes.take_gathered() else { return };
         if self.0.writes.has_backlog() {
             self.0.writes.append(&memory[..len]);
@@ -199,7 +199,7 @@ impl Transport {
 
     /// The kernel takes more.
     #[cold]
-    pub(super) fn write_ready(&self) {
+    pub(in crate::transport) fn write_ready(&self) {
         self.send_backlog();
         if self.0.stage.get() >= Stage::Lost {
             return;
@@ -250,7 +250,7 @@ impl Transport {
     }
 
     #[cold]
-    pub(super) fn cannot_write(&self) -> Exception {
+    pub(in crate::transport) fn cannot_write(&self) -> Exception {
         Exception::message(
             Kind::RuntimeError,
             match self.0.ways {

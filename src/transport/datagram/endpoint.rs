@@ -7,10 +7,10 @@ use std::os::fd::OwnedFd;
 
 use socket2::{Domain, Socket, Type};
 
-use super::DatagramTransport;
+use super::super::open::Opening;
+use super::super::protocol::DatagramProtocol;
 use super::family::DatagramAddress;
-use super::open::Opening;
-use super::protocol::DatagramProtocol;
+use super::handle::DatagramTransport;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::net::AddressError;
@@ -67,17 +67,17 @@ impl LoopHandle {
 }
 
 /// Makes a protocol for datagrams.
-pub(super) struct EndpointFactory<A: DatagramAddress>(Option<Make<A>>);
+pub(in crate::transport) struct EndpointFactory<A: DatagramAddress>(Option<Make<A>>);
 
 type Make<A> = Box<dyn FnOnce() -> Box<dyn DatagramProtocol<A>>>;
 
 impl<A: DatagramAddress> EndpointFactory<A> {
-    pub(super) fn new<P: DatagramProtocol<A>>(factory: impl FnOnce() -> P + 'static) -> Self {
+    pub(in crate::transport) fn new<P: DatagramProtocol<A>>(factory: impl FnOnce() -> P + 'static) -> Self {
         Self(Some(Box::new(move || Box::new(factory()))))
     }
 
     /// Makes the protocol, once, and the transport of it.
-    pub(super) fn open(
+    pub(in crate::transport) fn open(
         &mut self,
         event_loop: &LoopHandle,
         socket: A::Socket,
@@ -199,7 +199,8 @@ impl CreateDatagramEndpoint {
     }
 }
 
-pub(super) const SOCKET_AND_MORE: &str = "socket modifier keyword arguments can not be used when sock is specified";
+pub(in crate::transport) const SOCKET_AND_MORE: &str =
+    "socket modifier keyword arguments can not be used when sock is specified";
 const NO_ADDRESS: &str = "an endpoint needs an address, its own or a peer's";
 const NO_PAIR: &str = "there is no address, or the endpoint's own and its peer's are of different families";
 
@@ -217,13 +218,13 @@ fn pairs(local: &[SocketAddr], remote: &[SocketAddr]) -> Vec<Pair> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum SocketKind {
+pub(in crate::transport) enum SocketKind {
     Udp,
     UnixDatagram,
 }
 
 /// A socket that somebody else has made, fit for a transport of that kind.
-pub(super) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Exception> {
+pub(in crate::transport) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Exception> {
     let domain = socket.local_addr()?.domain();
     let fits = match wanted {
         SocketKind::Udp => domain == Domain::IPV4 || domain == Domain::IPV6,
@@ -240,7 +241,7 @@ pub(super) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Ex
     Ok(socket)
 }
 
-pub(super) fn value_error(text: &'static str) -> Exception {
+pub(in crate::transport) fn value_error(text: &'static str) -> Exception {
     Exception::message(Kind::ValueError, text)
 }
 

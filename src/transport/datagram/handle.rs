@@ -17,24 +17,22 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::super::flow::Flow;
+use super::super::open::Close;
+use super::super::protocol::DatagramProtocol;
+use super::super::slot::Slot;
 use super::family::DatagramAddress;
-use super::flow::Flow;
-use super::open::Close;
-use super::protocol::DatagramProtocol;
-use super::slot::Slot;
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, LoopHandle, Registered, Resident};
 use crate::sys::Direction;
 use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
-
-mod sending;
 
 /// An endpoint that sends and receives datagrams. asyncio's `DatagramTransport`.
 ///
 /// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close) or [`abort`](Self::abort).
 ///
 /// Without `A` it is one of UDP; of Unix sockets it is a `DatagramTransport<std::os::unix::net::SocketAddr>`.
-pub struct DatagramTransport<A: DatagramAddress = SocketAddr>(Rc<Endpoint<A>>);
+pub struct DatagramTransport<A: DatagramAddress = SocketAddr>(pub(super) Rc<Endpoint<A>>);
 
 impl<A: DatagramAddress> Clone for DatagramTransport<A> {
     fn clone(&self) -> Self {
@@ -42,22 +40,22 @@ impl<A: DatagramAddress> Clone for DatagramTransport<A> {
     }
 }
 
-struct Endpoint<A: DatagramAddress> {
-    event_loop: LoopHandle,
+pub(super) struct Endpoint<A: DatagramAddress> {
+    pub(super) event_loop: LoopHandle,
     /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
-    socket: RefCell<Option<Rc<Registered<A::Socket>>>>,
-    protocol: Slot<Box<dyn DatagramProtocol<A>>>,
+    pub(super) socket: RefCell<Option<Rc<Registered<A::Socket>>>>,
+    pub(super) protocol: Slot<Box<dyn DatagramProtocol<A>>>,
     /// The only peer, where the socket is connected.
-    peer: Option<A>,
-    queue: RefCell<Queue<A>>,
-    flow: Flow,
-    stage: Cell<Stage>,
-    made: Cell<bool>,
-    resident: Cell<usize>,
+    pub(super) peer: Option<A>,
+    pub(super) queue: RefCell<Queue<A>>,
+    pub(super) flow: Flow,
+    pub(super) stage: Cell<Stage>,
+    pub(super) made: Cell<bool>,
+    pub(super) resident: Cell<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+pub(super) enum Stage {
     Open,
     Closing,
     Lost,
@@ -65,13 +63,13 @@ enum Stage {
 }
 
 /// What waits to be sent.
-struct Queue<A> {
-    datagrams: VecDeque<(Box<[u8]>, Option<A>)>,
-    size: usize,
+pub(super) struct Queue<A> {
+    pub(super) datagrams: VecDeque<(Box<[u8]>, Option<A>)>,
+    pub(super) size: usize,
     /// How long to wait before the next try, where nothing tells when there is room.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// Whether that wait goes on.
-    is_pausing: bool,
+    pub(super) is_pausing: bool,
 }
 
 impl<A> Default for Queue<A> {
@@ -80,18 +78,18 @@ impl<A> Default for Queue<A> {
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a queued datagram counts beside its bytes: empty ones take memory too.
-const HEADER: usize = 8;
+pub(super) const HEADER: usize = 8;
 
 /// How many datagrams are received or sent in one turn: others are to have theirs.
-const SHARE: usize = 32;
+pub(super) const SHARE: usize = 32;
 
 impl<A: DatagramAddress> DatagramTransport<A> {
     /// Makes one of a registered socket. Its protocol is told in the next turn.
-    pub(super) fn start(
+    pub(in crate::transport) fn start(
         event_loop: &LoopHandle,
         socket: Registered<A::Socket>,
         protocol: Box<dyn DatagramProtocol<A>>,
@@ -212,14 +210,14 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.watch(Direction::Read);
     }
 
-    fn watch(&self, direction: Direction) {
+    pub(super) fn watch(&self, direction: Direction) {
         if let Some(socket) = self.socket() {
             socket.watch(direction, Rc::clone(&self.0) as Rc<_>);
         }
     }
 
     /// Tells the protocol what the system says; when it is what is being called, in the next turn.
-    fn failed(&self, error: io::Error) {
+    pub(super) fn failed(&self, error: io::Error) {
         if self.0.protocol.is_lent() {
             let this = self.clone();
             self.queue(move || {
@@ -254,7 +252,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
     }
 
     /// As a stream's.
-    fn tell_flow(&self) {
+    pub(super) fn tell_flow(&self) {
         while !self.0.protocol.is_lent()
             && let Some(pause) = self.0.flow.news()
         {
@@ -282,7 +280,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.queue(move || this.end(error));
     }
 
-    fn end(&self, error: Option<Exception>) {
+    pub(super) fn end(&self, error: Option<Exception>) {
         if self.0.stage.replace(Stage::Over) == Stage::Over {
             return;
         }
@@ -307,7 +305,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.0.event_loop.call_exception_handler(context.about(self));
     }
 
-    fn socket(&self) -> Option<Rc<Registered<A::Socket>>> {
+    pub(super) fn socket(&self) -> Option<Rc<Registered<A::Socket>>> {
         self.0.socket.borrow().clone()
     }
 

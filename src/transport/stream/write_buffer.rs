@@ -13,7 +13,7 @@ use crate::event_loop::{MEMORY, Memory, SpareMemory};
 ///
 /// Either is taken out to be written, and what is left put back: nothing is borrowed meanwhile.
 #[derive(Default)]
-pub(super) struct WriteBuffer {
+pub(in crate::transport) struct WriteBuffer {
     gathered: Cell<Option<Memory>>,
     gathered_len: Cell<usize>,
     backlog: Cell<VecDeque<u8>>,
@@ -22,28 +22,28 @@ pub(super) struct WriteBuffer {
 
 impl WriteBuffer {
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::transport) fn len(&self) -> usize {
         self.backlog_len.get() + self.gathered_len.get()
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::transport) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     #[inline]
-    pub(super) fn has_backlog(&self) -> bool {
+    pub(in crate::transport) fn has_backlog(&self) -> bool {
         self.backlog_len.get() > 0
     }
 
     #[inline]
-    pub(super) fn has_gathered(&self) -> bool {
+    pub(in crate::transport) fn has_gathered(&self) -> bool {
         self.gathered_len.get() > 0
     }
 
     /// Adds to what is gathered; `false` where there is no room for that.
     #[inline]
-    pub(super) fn gather(&self, data: &[u8], spare: &SpareMemory) -> bool {
+    pub(in crate::transport) fn gather(&self, data: &[u8], spare: &SpareMemory) -> bool {
         let start = self.gathered_len.get();
         let end = start + data.len();
         if end > MEMORY {
@@ -58,31 +58,31 @@ impl WriteBuffer {
 
     /// What is gathered, in the first bytes of the memory: how many they are.
     #[inline]
-    pub(super) fn take_gathered(&self) -> Option<(Memory, usize)> {
+    pub(in crate::transport) fn take_gathered(&self) -> Option<(Memory, usize)> {
         Some((self.gathered.take()?, self.gathered_len.take()))
     }
 
     /// Adds to the backlog.
-    pub(super) fn append(&self, data: &[u8]) {
+    pub(in crate::transport) fn append(&self, data: &[u8]) {
         let mut backlog = self.take_backlog();
         backlog.extend(data);
         self.put_backlog(backlog);
     }
 
-    pub(super) fn take_backlog(&self) -> VecDeque<u8> {
+    pub(in crate::transport) fn take_backlog(&self) -> VecDeque<u8> {
         self.backlog_len.set(0);
         self.backlog.take()
     }
 
     /// What was written while it was out, by a selector of the user's, is behind it. A backlog is rare: its memory does not
     /// wait for the next.
-    pub(super) fn put_backlog(&self, mut backlog: VecDeque<u8>) {
+    pub(in crate::transport) fn put_backlog(&self, mut backlog: VecDeque<u8>) {
         backlog.extend(self.backlog.take());
         self.backlog_len.set(backlog.len());
         self.backlog.set(if backlog.is_empty() { VecDeque::new() } else { backlog });
     }
 
-    pub(super) fn clear(&self) {
+    pub(in crate::transport) fn clear(&self) {
         drop((self.take_gathered(), self.take_backlog()));
     }
 }

@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use socket2::{Domain, SockAddr, SockRef};
 
+use super::super::protocol::StreamProtocol;
 use super::connection::{Connection, Reading, Stage, Ways};
-use super::protocol::StreamProtocol;
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
@@ -22,7 +22,7 @@ use crate::task::{Erased, Scheduler};
 /// Clones are handles to the same one. The loop owns it: dropping handles changes nothing, it ends by
 /// [`close`](Self::close), [`abort`](Self::abort), or what the peer does.
 #[derive(Clone)]
-pub struct Transport(pub(super) Rc<Connection>);
+pub struct Transport(pub(in crate::transport) Rc<Connection>);
 
 /// Its end.
 impl Transport {

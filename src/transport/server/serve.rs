@@ -10,10 +10,10 @@ use std::path::Path;
 
 use socket2::{Domain, Socket, Type};
 
-use super::Server;
-use super::connect::stream_socket;
-use super::protocol::{AnyProtocol, StreamProtocol};
-use super::socket_file::{self, SocketFile};
+use super::super::protocol::{AnyProtocol, StreamProtocol};
+use super::super::socket_file::{self, SocketFile};
+use super::super::stream::connect::stream_socket;
+use super::handle::Server;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::LoopHandle;
 use crate::net::AddressError;

@@ -24,57 +24,57 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use super::Transport;
-use super::flow::Flow;
+use super::super::flow::Flow;
+use super::super::protocol::{AfterEof, AnyProtocol, Inner};
+use super::super::server::handle::Membership;
+use super::super::slot::Slot;
+use super::handle::Transport;
 use super::io::Io;
-use super::protocol::{AfterEof, AnyProtocol, Inner};
-use super::server::Membership;
-use super::slot::Slot;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
 use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
-pub(super) struct Connection {
-    pub(super) event_loop: LoopHandle,
+pub(in crate::transport) struct Connection {
+    pub(in crate::transport) event_loop: LoopHandle,
     /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
-    pub(super) io: RefCell<Option<Rc<Registered<Io>>>>,
-    pub(super) protocol: Slot<AnyProtocol>,
-    pub(super) ways: Ways,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) writes: WriteBuffer,
-    pub(super) flow: Flow,
-    pub(super) stage: Cell<Stage>,
-    pub(super) reading: Cell<Reading>,
-    pub(super) write_end: Cell<WriteEnd>,
+    pub(in crate::transport) io: RefCell<Option<Rc<Registered<Io>>>>,
+    pub(in crate::transport) protocol: Slot<AnyProtocol>,
+    pub(in crate::transport) ways: Ways,
+    pub(in crate::transport) peer: Option<SocketAddr>,
+    pub(in crate::transport) writes: WriteBuffer,
+    pub(in crate::transport) flow: Flow,
+    pub(in crate::transport) stage: Cell<Stage>,
+    pub(in crate::transport) reading: Cell<Reading>,
+    pub(in crate::transport) write_end: Cell<WriteEnd>,
     /// Whether `connection_made` was called.
     made: Cell<bool>,
-    pub(super) is_buffered: Cell<bool>,
+    pub(in crate::transport) is_buffered: Cell<bool>,
     /// Whether a write has failed while there may be something to read.
-    pub(super) has_rest: Cell<bool>,
+    pub(in crate::transport) has_rest: Cell<bool>,
     /// What a buffered protocol is told next.
     size_hint: Cell<usize>,
     /// Whether it stands in the queue for what is gathered to be sent.
-    pub(super) flush_queued: Cell<bool>,
+    pub(in crate::transport) flush_queued: Cell<bool>,
     /// How many writes were thrown away.
-    pub(super) discarded: Cell<u32>,
+    pub(in crate::transport) discarded: Cell<u32>,
     resident: Cell<usize>,
     server: Cell<Option<Membership>>,
     /// While a file waits for its turn: done when all that was written before is sent, or never will be.
-    pub(super) emptied: RefCell<Option<Future<()>>>,
+    pub(in crate::transport) emptied: RefCell<Option<Future<()>>>,
 }
 
 /// In which ways bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ways {
+pub(in crate::transport) enum Ways {
     Both,
     Read,
     Write,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(in crate::transport) enum Stage {
     Open,
     /// Nothing is read any more; what was written is still sent.
     Closing,
@@ -83,7 +83,7 @@ pub(super) enum Stage {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(in crate::transport) enum Reading {
     Active,
     Paused,
     /// There is no more, or it is not wanted.
@@ -91,7 +91,7 @@ pub(super) enum Reading {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WriteEnd {
+pub(in crate::transport) enum WriteEnd {
     Open,
     /// Nobody else writes: a file is being sent.
     Lent,
@@ -102,7 +102,7 @@ pub(super) enum WriteEnd {
 
 impl Connection {
     /// Makes a connection of a registered descriptor. Its protocol is told in the next turn.
-    pub(super) fn start(
+    pub(in crate::transport) fn start(
         event_loop: LoopHandle,
         io: Registered<Io>,
         protocol: AnyProtocol,
@@ -142,17 +142,17 @@ impl Connection {
     }
 
     #[inline]
-    pub(super) fn io(&self) -> Option<Rc<Registered<Io>>> {
+    pub(in crate::transport) fn io(&self) -> Option<Rc<Registered<Io>>> {
         self.io.borrow().clone()
     }
 
     #[inline]
-    pub(super) fn is_closing(&self) -> bool {
+    pub(in crate::transport) fn is_closing(&self) -> bool {
         self.stage.get() >= Stage::Closing
     }
 
     /// Drops what is the user's, so that a panic goes no further.
-    pub(super) fn drop_users<T: 'static>(&self, value: T) {
+    pub(in crate::transport) fn drop_users<T: 'static>(&self, value: T) {
         self.event_loop.scheduler().drop_each([value]);
     }
 }
@@ -304,7 +304,7 @@ impl Transport {
     /// Calls the protocol, and does what had to wait for its return. `None` where there is none, or where it has
     /// panicked.
     #[inline]
-    pub(super) fn call<R>(
+    pub(in crate::transport) fn call<R>(
         &self,
         io: &Registered<Io>,
         name: &str,
@@ -335,7 +335,7 @@ impl Transport {
     /// The connection cannot go on. What the system says about it is for `connection_lost`; anything else is an error
     /// in the program, and reported.
     #[cold]
-    pub(super) fn fatal(&self, message: &str, raised: Exception) {
+    pub(in crate::transport) fn fatal(&self, message: &str, raised: Exception) {
         if raised.downcast_ref::<io::Error>().is_none() {
             let context = ErrorContext::new(String::from(message)).caused_by(raised.clone());
             self.0.event_loop.call_exception_handler(context.about(self));
@@ -344,7 +344,7 @@ impl Transport {
     }
 
     /// Drops what is not written yet, and has `connection_lost` called in the next turn.
-    pub(super) fn lose(&self, error: Option<Exception>) {
+    pub(in crate::transport) fn lose(&self, error: Option<Exception>) {
         let connection = &self.0;
         if connection.stage.get() >= Stage::Lost {
             return;
@@ -367,7 +367,7 @@ impl Transport {
     }
 
     /// Calls `connection_lost`, and closes the descriptor.
-    pub(super) fn end(&self, error: Option<Exception>) {
+    pub(in crate::transport) fn end(&self, error: Option<Exception>) {
         let connection = &self.0;
         if connection.stage.replace(Stage::Over) == Stage::Over {
             return;

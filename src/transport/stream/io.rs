@@ -13,7 +13,7 @@ use crate::net::FilePart;
 use crate::sys::descriptor;
 use crate::sys::socket::NO_SIGNAL;
 
-pub(super) enum Io {
+pub(in crate::transport) enum Io {
     Socket(Socket),
     /// A Unix socket. A read of one stops behind what its sender has attached descriptors to.
     Unix(Socket),
@@ -28,13 +28,13 @@ impl Io {
     /// # Errors
     ///
     /// The system's.
-    pub(super) fn of_socket(socket: Socket) -> io::Result<Self> {
+    pub(in crate::transport) fn of_socket(socket: Socket) -> io::Result<Self> {
         let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
         Ok(if is_unix { Self::Unix(socket) } else { Self::Socket(socket) })
     }
 
     #[inline]
-    pub(super) fn read(&self, room: &mut [u8]) -> io::Result<(usize, Left)> {
+    pub(in crate::transport) fn read(&self, room: &mut [u8]) -> io::Result<(usize, Left)> {
         match self {
             Self::Socket(socket) => {
                 let count = (&mut &*socket).read(room)?;
@@ -50,7 +50,7 @@ impl Io {
 
     /// Writes some of it.
     #[inline]
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
+    pub(in crate::transport) fn write(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
         let count = match self {
             Self::Socket(socket) | Self::Unix(socket) => socket.send_with_flags(bytes, NO_SIGNAL)?,
             Self::Pipe(pipe) => (&mut &*pipe).write(bytes)?,
@@ -59,7 +59,7 @@ impl Io {
     }
 
     /// Writes some of `slices`, one after the other.
-    pub(super) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
+    pub(in crate::transport) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
         let slices = match descriptor::in_one_call(slices) {
             [one] => return self.write(one),
             several => several,
@@ -72,12 +72,12 @@ impl Io {
     }
 
     /// Sends the next chunk of a file.
-    pub(super) fn send_file(&self, part: &mut FilePart, spare: &SpareMemory) -> io::Result<()> {
+    pub(in crate::transport) fn send_file(&self, part: &mut FilePart, spare: &SpareMemory) -> io::Result<()> {
         part.send_to(self.as_fd(), spare, |bytes| Ok(self.write(bytes)?.0))
     }
 
     /// Says that no more will be written. A pipe is closed for that, by its transport.
-    pub(super) fn end_writes(&self) -> io::Result<()> {
+    pub(in crate::transport) fn end_writes(&self) -> io::Result<()> {
         match self {
             Self::Socket(socket) | Self::Unix(socket) => socket.shutdown(Shutdown::Write),
             Self::Pipe(_) => Ok(()),

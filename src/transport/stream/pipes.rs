@@ -8,12 +8,12 @@ use core::fmt;
 
 use socket2::SockRef;
 
-use super::Transport;
+use super::super::open::{Factory, Opening};
+use super::super::protocol::StreamProtocol;
 use super::connect::stream_socket;
 use super::connection::Ways;
+use super::handle::Transport;
 use super::io::Io;
-use super::open::{Factory, Opening};
-use super::protocol::StreamProtocol;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::task::Await;

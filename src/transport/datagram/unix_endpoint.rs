@@ -8,11 +8,11 @@ use std::path::Path;
 
 use socket2::{Domain, Socket, Type};
 
-use super::DatagramTransport;
+use super::super::open::Opening;
+use super::super::protocol::DatagramProtocol;
+use super::super::socket_file;
 use super::endpoint::{EndpointFactory, SOCKET_AND_MORE, SocketKind, of_socket, value_error};
-use super::open::Opening;
-use super::protocol::DatagramProtocol;
-use super::socket_file;
+use super::handle::DatagramTransport;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::LoopHandle;
 use crate::net::AddressError;

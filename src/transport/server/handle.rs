@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::Transport;
+use super::super::Transport;
+use super::super::protocol::AnyProtocol;
+use super::super::socket_file::SocketFile;
 use super::listener::Listener;
-use super::protocol::AnyProtocol;
-use super::socket_file::SocketFile;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{LoopHandle, Resident};
 use crate::task::{Await, Future, panicked};
@@ -23,15 +23,15 @@ use crate::yield_from;
 ///
 /// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close), not by being dropped.
 #[derive(Clone)]
-pub struct Server(pub(super) Rc<ServerCore>);
+pub struct Server(pub(in crate::transport) Rc<ServerCore>);
 
-pub(super) struct ServerCore {
-    pub(super) event_loop: LoopHandle,
+pub(in crate::transport) struct ServerCore {
+    pub(in crate::transport) event_loop: LoopHandle,
     /// `None` while it is called (rule 4).
     factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
-    pub(super) backlog: i32,
+    pub(in crate::transport) backlog: i32,
     /// How long accepting pauses where it has failed.
-    pub(super) accept_pause: Duration,
+    pub(in crate::transport) accept_pause: Duration,
     /// Empty once it is closed.
     listeners: RefCell<Vec<Rc<Listener>>>,
     /// Removed when it is closed.
@@ -48,7 +48,7 @@ pub(super) struct ServerCore {
 }
 
 impl Server {
-    pub(super) fn new(
+    pub(in crate::transport) fn new(
         event_loop: &LoopHandle,
         factory: Box<dyn FnMut() -> AnyProtocol>,
         (backlog, accept_pause): (i32, Duration),
@@ -189,7 +189,7 @@ impl ServerCore {
     }
 
     /// Makes a protocol. `None` once it is closed.
-    pub(super) fn make_protocol(&self) -> Option<Result<AnyProtocol, Exception>> {
+    pub(in crate::transport) fn make_protocol(&self) -> Option<Result<AnyProtocol, Exception>> {
         let mut factory = self.factory.take()?;
         let made = catch_unwind(AssertUnwindSafe(&mut factory)).map_err(panicked);
         if self.is_closed.get() {
@@ -200,7 +200,7 @@ impl ServerCore {
         Some(made)
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::transport) fn is_closed(&self) -> bool {
         self.is_closed.get()
     }
 
@@ -229,21 +229,21 @@ impl Resident for ServerCore {
 }
 
 /// A connection's place among a server's.
-pub(super) struct Membership {
+pub(in crate::transport) struct Membership {
     server: Rc<ServerCore>,
     key: Cell<usize>,
 }
 
 impl Membership {
-    pub(super) fn new(server: &Rc<ServerCore>) -> Self {
+    pub(in crate::transport) fn new(server: &Rc<ServerCore>) -> Self {
         Self { server: Rc::clone(server), key: Cell::new(0) }
     }
 
-    pub(super) fn enter(&self, transport: &Transport) {
+    pub(in crate::transport) fn enter(&self, transport: &Transport) {
         self.key.set(self.server.clients.borrow_mut().insert(transport.clone()));
     }
 
-    pub(super) fn leave(self) {
+    pub(in crate::transport) fn leave(self) {
         let client = self.server.clients.borrow_mut().try_remove(self.key.get());
         drop(client);
         if self.server.is_over() {

@@ -7,17 +7,17 @@ use std::rc::{Rc, Weak};
 
 use socket2::{Domain, SockAddr, Socket};
 
-use super::connect::without_delay;
-use super::connection::{Connection, Ways};
-use super::io::Io;
-use super::server::{Membership, ServerCore};
+use super::super::stream::connect::without_delay;
+use super::super::stream::connection::{Connection, Ways};
+use super::super::stream::io::Io;
+use super::handle::{Membership, ServerCore};
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, Registered, TimerHandle};
 use crate::net::AddressError;
 use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Run, Scheduler};
 
-pub(super) struct Listener {
+pub(in crate::transport) struct Listener {
     server: Weak<ServerCore>,
     /// `None` once it is closed. Shared, so that nothing is borrowed while a selector of the user's runs.
     socket: RefCell<Option<Rc<Registered<Socket>>>>,
@@ -29,7 +29,7 @@ pub(super) struct Listener {
 const SHARE: usize = 64;
 
 impl Listener {
-    pub(super) fn new(server: &Rc<ServerCore>, socket: Socket) -> Self {
+    pub(in crate::transport) fn new(server: &Rc<ServerCore>, socket: Socket) -> Self {
         let socket = RefCell::new(Some(Rc::new(Registered::new(socket))));
         Self { server: Rc::downgrade(server), socket, retry: Cell::new(None) }
     }
@@ -43,7 +43,7 @@ impl Listener {
     /// # Errors
     ///
     /// The system's.
-    pub(super) fn listen(self: &Rc<Self>) -> Result<(), Exception> {
+    pub(in crate::transport) fn listen(self: &Rc<Self>) -> Result<(), Exception> {
         let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return Ok(()) };
         // Before it is registered: a socket that does not listen counts as hung up.
         socket.get().listen(server.backlog).map_err(|error| match self.local_addr() {
@@ -59,7 +59,7 @@ impl Listener {
         socket.watch(Direction::Read, Rc::clone(self) as Rc<_>);
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::transport) fn close(&self) {
         if let Some(retry) = self.retry.take() {
             retry.cancel();
         }
@@ -69,11 +69,11 @@ impl Listener {
         }
     }
 
-    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+    pub(in crate::transport) fn local_addr(&self) -> Option<SocketAddr> {
         self.socket()?.get().local_addr().ok()?.as_socket()
     }
 
-    pub(super) fn with_fd(&self, function: impl FnOnce(BorrowedFd<'_>)) {
+    pub(in crate::transport) fn with_fd(&self, function: impl FnOnce(BorrowedFd<'_>)) {
         if let Some(socket) = self.socket() {
             function(socket.get().as_fd());
         }

@@ -12,8 +12,8 @@
 use core::fmt;
 use std::io;
 
-use super::Transport;
 use super::connection::{Ways, WriteEnd};
+use super::handle::Transport;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::Left;
 use crate::net::FilePart;
@@ -100,7 +100,7 @@ impl Transport {
 
     /// All that was written before the file is sent, or never will be.
     #[cold]
-    pub(super) fn tell_emptied(&self) {
+    pub(in crate::transport) fn tell_emptied(&self) {
         let emptied = self.0.emptied.take();
         if let Some(emptied) = emptied {
             // Cancelled, it is for nobody.
@@ -110,7 +110,7 @@ impl Transport {
 
     /// The connection is lost: who sends a file by it is to find out.
     #[inline]
-    pub(super) fn release_file(&self) {
+    pub(in crate::transport) fn release_file(&self) {
         if self.0.write_end.get() == WriteEnd::Lent {
             self.tell_emptied();
             if let Some(io) = self.0.io() {

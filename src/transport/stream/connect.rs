@@ -8,11 +8,11 @@ use std::path::Path;
 
 use socket2::{Socket, Type};
 
-use super::Transport;
+use super::super::open::{Factory, Opening};
+use super::super::protocol::StreamProtocol;
 use super::connection::Ways;
+use super::handle::Transport;
 use super::io::Io;
-use super::open::{Factory, Opening};
-use super::protocol::StreamProtocol;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::net::{AddressError, Connecting, ConnectingUnix};
@@ -203,7 +203,7 @@ fn not_connected(raised: Exception, path: &Path) -> Exception {
 
 /// Small writes are gathered here already: they are not to wait in the kernel as well. As asyncio does. What is no TCP
 /// socket has no such delay.
-pub(super) fn without_delay(socket: &Registered<Io>) {
+pub(in crate::transport) fn without_delay(socket: &Registered<Io>) {
     if let Io::Socket(socket) = socket.get() {
         let _ = socket.set_tcp_nodelay(true);
     }
@@ -216,7 +216,7 @@ fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
 }
 
 /// A socket that somebody else has made, fit for a transport or a server.
-pub(super) fn stream_socket(socket: Socket) -> Result<Socket, Exception> {
+pub(in crate::transport) fn stream_socket(socket: Socket) -> Result<Socket, Exception> {
     let kind = socket.r#type()?;
     if kind != Type::STREAM {
         return Err(Exception::message(Kind::ValueError, socket::not_a_stream(kind)));
