@@ -104,6 +104,6 @@ impl Coroutine for NextTurn {
         if std::mem::replace(&mut self.0, true) {
             return Ok(Step::Return(()));
         }
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 }

@@ -332,7 +332,7 @@ impl Coroutine for Yields {
             return Ok(Step::Return(()));
         }
         self.0 -= 1;
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 }
 
@@ -404,7 +404,7 @@ impl Coroutine for CallsSoon {
             };
             self.event_loop.call_soon(callback)?;
         }
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 }
 
@@ -457,6 +457,6 @@ impl Coroutine for Setter {
             self.0.stamps.start();
             future.set_result(()).expect("nobody else sets it");
         }
-        Ok(if self.0.over.get() { Step::Return(()) } else { Step::Yield(Await::NextTurn) })
+        Ok(if self.0.over.get() { Step::Return(()) } else { Step::Yield(Await::next_turn()) })
     }
 }

@@ -57,7 +57,7 @@ impl Coroutine for Echo {
                         Phase::Writing
                     }
                     // There may be more, but now it is others' turn.
-                    Step::Yield(Await::NextTurn) => return Ok(Step::Yield(Await::NextTurn)),
+                    Step::Yield(wait) if wait.is_next_turn() => return Ok(Step::Yield(wait)),
                     _ => {
                         self.stream.shutdown(Shutdown::Write)?;
                         sent = Ok(());

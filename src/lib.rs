@@ -271,8 +271,8 @@ pub use self::stream::{StreamReader, StreamWriter};
 pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
 #[cfg(feature = "event_loop")]
 pub use self::task::{
-    AnyTask, Await, Awaitable, Awaited, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join,
-    Start, Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
+    AnyTask, Await, Awaitable, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join, Start,
+    Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
 };
 #[cfg(feature = "event_loop")]
 pub use self::time::{Sleep, sleep};

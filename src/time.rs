@@ -49,7 +49,7 @@ impl Coroutine for Sleep {
                 Phase::Created if self.delay.is_zero() => {
                     sent?;
                     self.phase = Phase::LettingOthersRun;
-                    return Ok(Step::Yield(Await::NextTurn));
+                    return Ok(Step::Yield(Await::next_turn()));
                 }
                 Phase::Created => {
                     take_sent(&mut sent)?;

@@ -107,7 +107,7 @@ fn a_spawn_allocates_once_whatever_the_coroutine_holds() {
         let coroutine = from_fn(move |sent: Result<(), Exception>| {
             sent?;
             large[0] += 1;
-            Ok(if large[0] < 4 { Step::Yield(Await::NextTurn) } else { Step::Return(large.iter().sum::<u64>()) })
+            Ok(if large[0] < 4 { Step::Yield(Await::next_turn()) } else { Step::Return(large.iter().sum::<u64>()) })
         });
         drop(event_loop.create_task(coroutine).expect("the loop is open"));
         (0..4).for_each(|_| event_loop.run_once().expect("nothing fails"));
@@ -158,7 +158,7 @@ fn what_a_rush_took_is_given_back_when_it_is_over() {
 
 /// Lets the others run once.
 fn yields_once() -> impl Awaitable<Return = ()> {
-    innermost::from_iter(std::iter::once(Await::NextTurn))
+    innermost::from_iter(std::iter::once(Await::next_turn()))
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_wake_by_a_future_does_not_allocate() {
             set.expect("nobody else sets it");
             counted.set((counted.get().0 + made, counted.get().1 + 1));
         }
-        Ok(Step::<_, _, ()>::Yield(Await::NextTurn))
+        Ok(Step::<_, _, ()>::Yield(Await::next_turn()))
     });
     let setting = event_loop.create_task(sets).unwrap();
     let waits = from_fn(move |mut sent| {

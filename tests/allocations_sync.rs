@@ -79,6 +79,6 @@ impl Coroutine for Stopping {
             return Ok(Step::Return(()));
         }
         self.0 -= 1;
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 }

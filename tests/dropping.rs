@@ -96,7 +96,7 @@ fn never() -> Waits {
 
 /// Waits for ever, whatever is thrown in.
 fn ignores_its_cancel() -> Waits {
-    Box::new(from_fn(|_| Ok(Step::Yield(Await::NextTurn))))
+    Box::new(from_fn(|_| Ok(Step::Yield(Await::next_turn()))))
 }
 
 /// Runs a coroutine for some turns, and drops it in the middle.
@@ -108,10 +108,10 @@ fn begun_and_dropped(coroutine: Waits) -> Waits {
         if left > 0 {
             // It is woken for nothing, as any machine may be.
             let step = inner.resume(sent)?;
-            return Ok(if let Step::Yield(_) = step { Step::Yield(Await::NextTurn) } else { step });
+            return Ok(if let Step::Yield(_) = step { Step::Yield(Await::next_turn()) } else { step });
         }
         drop(coroutine.take());
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }))
 }
 

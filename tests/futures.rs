@@ -306,7 +306,7 @@ fn a_future_that_is_resumed_while_it_is_pending_waits_on() {
     let second = future.resume(Ok(())).unwrap();
     let (Step::Yield(first), Step::Yield(second)) = (first, second) else { panic!("it is pending") };
     assert_eq!(first, second);
-    assert_ne!(first, Await::NextTurn);
+    assert_ne!(first, Await::next_turn());
     future.set_result(1).unwrap();
     assert!(matches!(future.resume(Ok(())), Ok(Step::Return(1))));
     assert!(matches!(future.resume(Ok(())), Ok(Step::Return(1))));

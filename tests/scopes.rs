@@ -155,14 +155,14 @@ fn a_manager_that_awaits_while_it_is_closed_has_ignored_the_exit() {
 #[test]
 fn a_close_leaves_a_manager_that_need_not_await() {
     let lock = Lock::new();
-    let mut by_hand = Generator::new(with(holding(lock.acquire()), |()| innermost::yield_once(Await::NextTurn)));
-    assert_eq!(by_hand.next().unwrap(), Await::NextTurn);
+    let mut by_hand = Generator::new(with(holding(lock.acquire()), |()| innermost::yield_once(Await::next_turn())));
+    assert_eq!(by_hand.next().unwrap(), Await::next_turn());
     assert!(lock.locked());
     assert!(by_hand.close().unwrap().is_none());
     assert!(!lock.locked());
     drop(by_hand);
-    let mut scope = with(holding(lock.acquire()), |()| innermost::yield_once::<_, ()>(Await::NextTurn));
-    assert!(matches!(scope.resume(Ok(())), Ok(Step::Yield(Await::NextTurn))));
+    let mut scope = with(holding(lock.acquire()), |()| innermost::yield_once::<_, ()>(Await::next_turn()));
+    assert!(matches!(scope.resume(Ok(())), Ok(Step::Yield(ref wait)) if wait.is_next_turn()));
     drop(scope);
     assert!(!lock.locked());
 }
@@ -322,7 +322,7 @@ fn an_ended_scope_is_not_resumed_again() {
 #[test]
 fn a_scope_tells_how_far_it_is() {
     let log = Log::default();
-    let mut scope = with(manager(&log, "a"), |_| from_fn(|_| Ok(Step::Yield(Await::NextTurn))).map(|()| 0));
+    let mut scope = with(manager(&log, "a"), |_| from_fn(|_| Ok(Step::Yield(Await::next_turn()))).map(|()| 0));
     assert_eq!(format!("{scope:?}"), "With(Created)");
     let _ = scope.resume(Ok(()));
     assert_eq!(format!("{scope:?}"), "With(Entering)");

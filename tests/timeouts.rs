@@ -136,7 +136,7 @@ impl innermost::Coroutine for Dropping {
         match self.0.take() {
             Some(mut scope) => {
                 innermost::Coroutine::resume(&mut scope, Ok(()))?;
-                Ok(innermost::Step::Yield(innermost::Await::NextTurn))
+                Ok(innermost::Step::Yield(innermost::Await::next_turn()))
             }
             None => Ok(innermost::Step::Return(())),
         }

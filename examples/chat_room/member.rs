@@ -95,7 +95,7 @@ impl Member {
                 },
                 Phase::OthersTurn => {
                     self.phase = Phase::Reading;
-                    return Ok(Step::Yield(Await::NextTurn));
+                    return Ok(Step::Yield(Await::next_turn()));
                 }
                 Phase::Leaving => match yield_from!(self.lines.skip(), sent)? {
                     true => Phase::Leaving,

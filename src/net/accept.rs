@@ -29,5 +29,5 @@ pub(super) fn accept<L: AsFd, T>(listener: &Registered<L>, accept: impl Fn(&L) -
             Err(raised) => return Err(at(raised, "accept", listener.get().as_fd())),
         }
     }
-    Ok(Step::Yield(Await::NextTurn))
+    Ok(Step::Yield(Await::next_turn()))
 }

@@ -173,7 +173,7 @@ impl Buffer {
     #[cold]
     #[inline(never)]
     pub(super) fn about_to_wait_for(&mut self, wanted: &Await) {
-        if !matches!(wanted, Await::NextTurn) {
+        if !wanted.is_next_turn() {
             self.shrink();
         }
     }

@@ -294,7 +294,7 @@ pub trait ByteWrite {
                     several => self.attempt_send_vectored(several),
                 };
                 if let Ok(Step::Yield(wanted)) = &attempt
-                    && !matches!(wanted, Await::NextTurn)
+                    && !wanted.is_next_turn()
                 {
                     bytes.about_to_wait();
                 }

@@ -14,7 +14,7 @@ use super::LIMIT;
 use super::bytes::Bytes;
 use super::others::Others;
 use crate::coroutine::{Exception, Kind};
-use crate::task::{Await, Awaited, Erased, Key, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Await, Key, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 use crate::transport::Transport;
 
 pub(super) struct Channel {
@@ -31,15 +31,15 @@ pub(super) struct Channel {
     news: Cell<bool>,
     /// How the connection has ended, once it has.
     end: RefCell<Option<Option<Exception>>>,
-    reader: Cell<Option<Rc<dyn Erased>>>,
+    reader: Cell<Option<Rc<dyn Waiter>>>,
     /// Who else waits, if anybody does. An idle connection holds no memory for it.
     others: RefCell<Option<Box<Others>>>,
 }
 
 /// For what a task waits.
-const DATA: Readied = Readied::First;
-pub(super) const DRAINED: Readied = Readied::Second;
-const CLOSED: Readied = Readied::Place(0);
+const DATA: Way = Way::Readable;
+pub(super) const DRAINED: Way = Way::Writable;
+const CLOSED: Way = Way::End;
 
 impl Channel {
     pub(super) fn new() -> Rc<Self> {
@@ -130,7 +130,7 @@ impl Channel {
         self.resume_reading();
         self.bytes.borrow_mut().about_to_wait();
         self.news.set(false);
-        Ok(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>)))
+        Ok(Await::on(DATA, Rc::clone(self) as Rc<_>))
     }
 
     /// Reads so many bytes, or all there are.
@@ -235,7 +235,7 @@ impl Channel {
         self.transport.get().is_some_and(Transport::is_writing_paused) && !self.is_over()
     }
 
-    fn wake_others(&self, what: Readied) {
+    fn wake_others(&self, what: Way) {
         for task in self.with_others(|others| others.take_all(what)).into_iter().flatten() {
             task.wake();
         }
@@ -271,31 +271,31 @@ impl Channel {
     }
 
     pub(super) fn wait_until_drained(self: &Rc<Self>) -> Await {
-        Await::Writable(Awaited::new(Rc::clone(self) as Rc<_>))
+        Await::on(DRAINED, Rc::clone(self) as Rc<_>)
     }
 
     pub(super) fn wait_until_closed(self: &Rc<Self>) -> Await {
-        Await::Place(Awaited::new(Rc::clone(self) as Rc<_>), 0)
+        Await::on(CLOSED, Rc::clone(self) as Rc<_>)
     }
 }
 
 impl WaitTarget for Channel {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         // A reader that is fed by hand belongs to whichever loop waits for it.
         if self.transport.get().is_some_and(|transport| !transport.is_of(of)) {
             return Err(Exception::message(Kind::RuntimeError, "this stream is attached to a different event loop"));
         }
-        let is_done = match what {
+        let is_done = match way {
             DATA => self.news.get(),
             DRAINED => !self.must_drain(),
-            CLOSED | Readied::Place(_) => self.is_over(),
+            _ => self.is_over(),
         };
         if is_done {
-            task.wake();
+            waiter.wake();
             return Ok(());
         }
-        match what {
-            DATA => match self.reader.replace(Some(task)) {
+        match way {
+            DATA => match self.reader.replace(Some(waiter)) {
                 None => {}
                 former => {
                     let refused = self.reader.replace(former);
@@ -304,36 +304,25 @@ impl WaitTarget for Channel {
                     return Err(Exception::message(Kind::RuntimeError, text));
                 }
             },
-            DRAINED | CLOSED | Readied::Place(_) => {
-                self.others.borrow_mut().get_or_insert_default().list(what).push(|_| task);
+            _ => {
+                self.others.borrow_mut().get_or_insert_default().list(way).push(|_| waiter);
             }
         }
         Ok(())
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
-        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-    }
-
-    fn raised(&self, _: Readied) -> Option<Exception> {
-        None
-    }
-
-    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        let is_it = |run: &Rc<dyn Erased>| Rc::as_ptr(run).cast::<()>() == task;
-        let taken = match what {
+    fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        let taken = match way {
             DATA => match self.reader.take() {
-                Some(run) if is_it(&run) => Some(run),
+                Some(reader) if Rc::as_ptr(&reader).cast::<()>() == waiter => Some(reader),
                 another => {
                     self.reader.set(another);
                     None
                 }
             },
-            DRAINED | CLOSED | Readied::Place(_) => {
-                self.with_others(|others| others.list(what).take(Key::Task(task))).flatten()
-            }
+            _ => self.with_others(|others| others.list(way).take(Key::Task(waiter))).flatten(),
         };
-        taken.map(|run| run as Rc<_>)
+        Withdrawn::new(taken.map(|waiter| waiter as Rc<_>))
     }
 }
 

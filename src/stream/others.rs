@@ -7,24 +7,23 @@ use core::mem;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::channel::DRAINED;
-use crate::task::{Erased, Readied, WaiterList};
+use crate::task::{Waiter, WaiterList, Way};
 
 pub(super) struct Others {
-    drained: WaiterList<Rc<dyn Erased>>,
-    closed: WaiterList<Rc<dyn Erased>>,
+    drained: WaiterList<Rc<dyn Waiter>>,
+    closed: WaiterList<Rc<dyn Waiter>>,
     /// The tasks that let others run in a `drain` of a connection that is being closed, by their addresses. A task that is
     /// dropped just then leaves its own behind: whoever gets the same address does not yield once.
     pub(super) yielded: HashSet<*const ()>,
 }
 
 impl Others {
-    pub(super) fn list(&mut self, what: Readied) -> &mut WaiterList<Rc<dyn Erased>> {
-        if what == DRAINED { &mut self.drained } else { &mut self.closed }
+    pub(super) fn list(&mut self, way: Way) -> &mut WaiterList<Rc<dyn Waiter>> {
+        if way == Way::Writable { &mut self.drained } else { &mut self.closed }
     }
 
-    pub(super) fn take_all(&mut self, what: Readied) -> WaiterList<Rc<dyn Erased>> {
-        mem::replace(self.list(what), WaiterList::new(None))
+    pub(super) fn take_all(&mut self, way: Way) -> WaiterList<Rc<dyn Waiter>> {
+        mem::replace(self.list(way), WaiterList::new(None))
     }
 
     pub(super) fn is_empty(&self) -> bool {

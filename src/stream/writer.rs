@@ -158,7 +158,7 @@ impl Coroutine for Drain {
             self.channel.check()?;
             if !has_yielded {
                 self.channel.set_yielded();
-                return Ok(Step::Yield(Await::NextTurn));
+                return Ok(Step::Yield(Await::next_turn()));
             }
             if self.channel.how_ended().is_some() {
                 return Err(io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost").into());

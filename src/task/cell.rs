@@ -17,62 +17,21 @@ use core::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use super::cancel::{Cancelling, cancel_waits};
+use super::cancel::cancel_wait;
+use super::contracts::{ErasedTask, Eventual, Met, Notice, Run, WaitTarget, Waiter, Way, Withdrawn};
 use super::report::panicked;
 use super::shared::{Kept, Produced, Shared, Status};
-use super::special::SpecialStep;
 use super::state::{Leftover, TaskState};
-use super::waits_for::Way;
-use super::{
-    Await, Awaitable, CallbackId, ErrorContext, Eventual, Future, Notice, Readied, Run, Scheduler, Task, TaskOptions,
-    WaitTarget, Withdrawn, spawn_with,
-};
+use super::waiting::{Await, Awaitable};
+use super::{CallbackId, ErrorContext, Future, Scheduler};
 use crate::context;
 use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
-
-/// A task whatever its coroutine.
-pub(crate) trait Erased: Eventual + Run {
-    /// What it is called, what it waits for, and what is to be thrown into it.
-    fn state(&self) -> &TaskState;
-    /// Where its coroutine stands.
-    fn stack_trace(self: Rc<Self>) -> StackTrace;
-    /// What it has failed with, for people: it does not count as retrieved.
-    fn failure(&self) -> Option<Exception>;
-    /// Queues it.
-    fn wake(self: Rc<Self>);
-    /// Its step has panicked: ends with this.
-    fn panicked(self: Rc<Self>, panic: Exception);
-    /// Closes the coroutine, and ends cancelled.
-    fn destroy(self: Rc<Self>);
-}
 
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
 pub(super) struct TaskCell<C: Coroutine + 'static> {
     pub(super) kept: Kept<C::Return>,
     pub(super) state: TaskState,
     driver: RefCell<Driver<C>>,
-}
-
-/// Makes a task and queues its first step, if no task factory says otherwise.
-///
-/// # Errors
-///
-/// `RuntimeError` where the loop is closed; what a task factory raises.
-pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
-where
-    C: Awaitable + 'static,
-{
-    scheduler.check_open()?;
-    if scheduler.has_factory() {
-        return spawn_with(scheduler, coroutine, TaskOptions::default());
-    }
-    let task = TaskCell::new(scheduler, coroutine);
-    if context::is_set() {
-        task.state.set_context(context::copy_current());
-    }
-    task.state.key.set(scheduler.insert(Rc::clone(&task) as Rc<_>));
-    scheduler.push(Rc::clone(&task) as Rc<_>);
-    Ok(Task::of(Future::of(task as Rc<_>)))
 }
 
 impl<C> TaskCell<C>
@@ -108,15 +67,17 @@ where
         }
     }
 
-    /// A step that may have something to throw in.
+    /// A step that may have something to throw in, or runs in a context.
     #[inline(never)]
     fn special_step(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         if self.state.is_done() {
             return;
         }
         match self.state.begin_special_step(scheduler) {
-            SpecialStep::Resume(sent) => self.step(sent, scheduler),
-            SpecialStep::NeverStarts(thrown) => {
+            None => self.step(Ok(()), scheduler),
+            Some(thrown) if self.state.has_waited() => self.step(Err(thrown), scheduler),
+            Some(thrown) => {
+                // It has not started: there is no yield at which to raise that, so the body never runs.
                 self.discard();
                 self.end(Err(thrown));
                 scheduler.clear_context();
@@ -148,15 +109,15 @@ where
     /// Sleeps until what the coroutine waits for is done.
     #[inline(always)]
     fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
-        let Some((way, place, object)) = wanted.into_parts() else {
-            let _former = self.state.set_way(Way::NextTurn, None);
+        let (way, place, Some(object)) = wanted.into_parts() else {
+            let _former = self.state.set_wait(Some(Way::NextTurn), None);
             return scheduler.push(self);
         };
-        if let Err(refused) = object.wake_when_done(way.readied(place), Rc::clone(&self) as Rc<_>, scheduler) {
+        if let Err(refused) = object.register(way, place, Rc::clone(&self) as Rc<_>, scheduler) {
             return self.raise_next(refused, scheduler);
         }
         self.state.place.set(place);
-        let _former = self.state.set_way(way, Some(object));
+        let _former = self.state.set_wait(Some(way), Some(object));
         if self.state.is_special() {
             self.waits_specially();
         }
@@ -166,7 +127,7 @@ where
     #[cold]
     #[inline(never)]
     fn raise_next(self: Rc<Self>, refused: Exception, scheduler: &Scheduler) {
-        let _former = self.state.set_way(Way::NextTurn, None);
+        let _former = self.state.set_wait(Some(Way::NextTurn), None);
         self.state.set_throw_unless_cancelled(refused);
         scheduler.push(self);
     }
@@ -175,7 +136,7 @@ where
     #[cold]
     fn waits_specially(self: Rc<Self>) {
         if let Some(cancelled) = self.state.take_throw() {
-            cancel_waits(self, cancelled);
+            cancel_wait(self, cancelled);
         }
     }
 
@@ -228,7 +189,7 @@ where
     }
 
     fn end(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
-        let _former = self.state.set_way(Way::Nothing, None);
+        let _former = self.state.set_wait(None, None);
         self.kept.scheduler.remove(self.state.key.get());
         match outcome {
             Ok(_) if !self.state.is_special() => self.shared().complete(Status::Finished, outcome, || self.future()),
@@ -304,7 +265,16 @@ where
     }
 }
 
-impl<C> Erased for TaskCell<C>
+impl<C> Waiter for TaskCell<C>
+where
+    C: Awaitable + 'static,
+{
+    fn wake(self: Rc<Self>) {
+        Rc::clone(&self.kept.scheduler).push(self);
+    }
+}
+
+impl<C> ErasedTask for TaskCell<C>
 where
     C: Awaitable + 'static,
 {
@@ -329,10 +299,6 @@ where
 
     fn failure(&self) -> Option<Exception> {
         self.shared().failure()
-    }
-
-    fn wake(self: Rc<Self>) {
-        Rc::clone(&self.kept.scheduler).push(self);
     }
 
     fn panicked(self: Rc<Self>, panic: Exception) {
@@ -364,7 +330,7 @@ where
         false
     }
 
-    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+    fn task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>> {
         Some(self)
     }
 }
@@ -393,8 +359,8 @@ where
         self.shared().remove_callback(id)
     }
 
-    fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
-        if self.state.is_done() { Cancelling::Over(false) } else { Cancelling::Task(self) }
+    fn cancel_once(self: Rc<Self>, _: &Exception) -> Met {
+        if self.state.is_done() { Met::TooLate } else { Met::Task(self) }
     }
 }
 
@@ -402,30 +368,27 @@ impl<C> WaitTarget for TaskCell<C>
 where
     C: Awaitable + 'static,
 {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        if core::ptr::addr_eq(Rc::as_ptr(&task), self) {
+    fn register(&self, _: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        if core::ptr::addr_eq(Rc::as_ptr(&waiter), self) {
             return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
         }
-        self.shared().wake_when_done(task, of)
+        self.shared().register(waiter, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
-        match what {
-            _ if self.state.is_done() => Withdrawn::TooLate,
-            Readied::First => Withdrawn::Task(self),
-            // Who waits for the end alone does not bring it about.
-            Readied::Second | Readied::Place(_) => {
-                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-            }
+    fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        self.shared().withdraw(waiter)
+    }
+
+    fn cancel_wait(self: Rc<Self>, way: Way, place: u32, waiter: *const (), _: &Exception) -> Met {
+        match way {
+            _ if self.state.is_done() => Met::TooLate,
+            Way::Outcome => Met::Task(self),
+            _ => self.withdraw(way, place, waiter).into(),
         }
     }
 
-    fn raised(&self, _: Readied) -> Option<Exception> {
+    fn raised(&self, _: u32) -> Option<Exception> {
         self.shared().raised()
-    }
-
-    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.shared().take_waiter(task)
     }
 }
 

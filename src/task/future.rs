@@ -5,12 +5,10 @@ use core::fmt;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::cancel::{self, Cancelling};
-use super::shared::{Produced, Shared, Waiter, Whole};
-use super::{
-    AnyFuture, Await, Awaited, CallbackResult, Erased, Eventual, Notice, Readied, Run, Scheduler, Timed, WaitTarget,
-    Withdrawn,
-};
+use super::cancel;
+use super::contracts::{ErasedTask, Eventual, Met, Notice, WaitTarget, Waiter, Way, Withdrawn};
+use super::shared::{self, Produced, Shared, Whole};
+use super::{AnyFuture, Await, CallbackResult, Scheduler};
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
@@ -35,7 +33,7 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
 /// A future that only its owner completes.
-struct Open<T: 'static>(Whole<T>);
+pub(super) struct Open<T: 'static>(pub(super) Whole<T>);
 
 impl<T: 'static> Produced<T> for Open<T> {
     fn shared(&self) -> Shared<'_, T> {
@@ -46,7 +44,7 @@ impl<T: 'static> Produced<T> for Open<T> {
         true
     }
 
-    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+    fn task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>> {
         None
     }
 }
@@ -83,57 +81,29 @@ impl<T: 'static> Eventual for Open<T> {
         self.0.shared().remove_callback(id)
     }
 
-    fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Cancelling {
-        Cancelling::Over(self.cancel(cancelled))
+    fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Met {
+        if self.cancel(cancelled) { Met::Cancelled } else { Met::TooLate }
     }
 }
 
 impl<T: 'static> WaitTarget for Open<T> {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        self.0.shared().wake_when_done(task, of)
+    fn register(&self, _: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.0.shared().register(waiter, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {
-        match what {
-            Readied::First if self.cancel(cancelled) => Withdrawn::Cancelled,
-            Readied::First => Withdrawn::TooLate,
-            // Who waits for the end alone does not bring it about.
-            Readied::Second | Readied::Place(_) => {
-                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-            }
+    fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        self.0.shared().withdraw(waiter)
+    }
+
+    fn cancel_wait(self: Rc<Self>, way: Way, place: u32, waiter: *const (), cancelled: &Exception) -> Met {
+        match way {
+            Way::Outcome => self.cancel_once(cancelled),
+            _ => self.withdraw(way, place, waiter).into(),
         }
     }
 
-    fn raised(&self, _: Readied) -> Option<Exception> {
+    fn raised(&self, _: u32) -> Option<Exception> {
         self.0.shared().raised()
-    }
-
-    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.0.shared().take_waiter(task)
-    }
-}
-
-/// As what a timer runs: it is finished then. So a sleep needs no callback beside its future.
-impl Run for Open<()> {
-    fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
-        // Cancelled in the same turn: then there is nothing to tell.
-        if !self.0.shared().done() {
-            self.0.shared().finish(Ok(()), || Future(Rc::clone(&self) as Rc<_>));
-        }
-    }
-}
-
-impl Timed for Open<()> {
-    fn cancelled(&self) -> bool {
-        self.0.shared().done()
-    }
-}
-
-impl Future<()> {
-    /// A future, and the same for a timer that is to finish it.
-    pub(crate) fn timed(scheduler: Rc<Scheduler>) -> (Self, Rc<dyn Timed>) {
-        let open = Rc::new(Open(Whole::new(scheduler)));
-        (Self(Rc::clone(&open) as Rc<_>), open)
     }
 }
 
@@ -242,7 +212,7 @@ impl<T: 'static> Future<T> {
         cancel::cancel(Rc::clone(&self.0) as Rc<_>, cancelled)
     }
 
-    pub(super) fn task(&self) -> Option<Rc<dyn Erased>> {
+    pub(super) fn task(&self) -> Option<Rc<dyn ErasedTask>> {
         Rc::clone(&self.0).task()
     }
 
@@ -263,7 +233,7 @@ impl<T: 'static> Future<T> {
 
     /// What a coroutine yields that waits for it.
     pub(crate) fn wanted(&self) -> Await {
-        Await::Future(Awaited::new(Rc::clone(&self.0) as Rc<_>))
+        Await::on(Way::Outcome, Rc::clone(&self.0) as Rc<_>)
     }
 
     /// Whether it is finished or cancelled.
@@ -320,7 +290,7 @@ impl<T: 'static> Future<T> {
         R: CallbackResult,
     {
         let callback = Box::new(move |future| callback(future).into_result());
-        self.shared().add(|id| Waiter::callback(id, callback), || self.clone())
+        self.shared().add(|id| shared::Waiter::callback(id, callback), || self.clone())
     }
 
     /// The same, but `callback` runs in the given context itself.
@@ -330,7 +300,7 @@ impl<T: 'static> Future<T> {
     {
         let callback = Box::new(move |future| callback(future).into_result());
         let waiter = Box::new((context.clone(), callback as Box<_>));
-        self.shared().add(|id| Waiter::InContext(id, waiter), || self.clone())
+        self.shared().add(|id| shared::Waiter::InContext(id, waiter), || self.clone())
     }
 
     /// Removes and drops a callback. Returns `false` if it was not there: it was removed before, or is queued. If it panics

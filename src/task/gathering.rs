@@ -8,9 +8,9 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::rc::Rc;
 
-use super::cancel::{Cancelling, Several};
+use super::contracts::{ErasedTask, Eventual, Met, Notice, Parent, WaitTarget, Waiter, Way, Withdrawn};
 use super::shared::{Produced, Shared, Whole};
-use super::{AnyFuture, CallbackId, Erased, Eventual, Future, Notice, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use super::{AnyFuture, CallbackId, Future, Scheduler};
 use crate::coroutine::Exception;
 
 /// The future of what several others give together.
@@ -62,7 +62,7 @@ impl<R: 'static> Gathering<R> {
     }
 }
 
-impl<R> Several for Gathering<R> {
+impl<R> Parent for Gathering<R> {
     fn child(&self, index: usize) -> Option<AnyFuture> {
         self.children.borrow().get(index).cloned()
     }
@@ -81,7 +81,7 @@ impl<R: 'static> Produced<R> for Gathering<R> {
         false
     }
 
-    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>> {
+    fn task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>> {
         None
     }
 }
@@ -107,33 +107,30 @@ impl<R: 'static> Eventual for Gathering<R> {
         self.shared().remove_callback(id)
     }
 
-    fn cancel_once(self: Rc<Self>, _: &Exception) -> Cancelling {
-        if self.shared().done() { Cancelling::Over(false) } else { Cancelling::Several(self) }
+    fn cancel_once(self: Rc<Self>, _: &Exception) -> Met {
+        if self.shared().done() { Met::TooLate } else { Met::Parent(self) }
     }
 }
 
 impl<R: 'static> WaitTarget for Gathering<R> {
-    fn wake_when_done(&self, _: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        self.shared().wake_when_done(task, of)
+    fn register(&self, _: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.shared().register(waiter, of)
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
-        match what {
-            _ if self.shared().done() => Withdrawn::TooLate,
-            Readied::First => Withdrawn::Several(self),
-            // Who waits for the end alone does not bring it about.
-            Readied::Second | Readied::Place(_) => {
-                self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-            }
+    fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        self.shared().withdraw(waiter)
+    }
+
+    fn cancel_wait(self: Rc<Self>, way: Way, place: u32, waiter: *const (), _: &Exception) -> Met {
+        match way {
+            _ if self.shared().done() => Met::TooLate,
+            Way::Outcome => Met::Parent(self),
+            _ => self.withdraw(way, place, waiter).into(),
         }
     }
 
-    fn raised(&self, _: Readied) -> Option<Exception> {
+    fn raised(&self, _: u32) -> Option<Exception> {
         self.shared().raised()
-    }
-
-    fn take_waiter(&self, _: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.shared().take_waiter(task)
     }
 }
 

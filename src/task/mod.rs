@@ -16,29 +16,31 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `contracts.rs` | the traits that all of this shares: what runs, what waits, what can be waited for, what can be cancelled |
 //! | `schedule.rs`  | [`Scheduler`]: the queue, the live tasks, the exception handler |
 //! | `report.rs`    | [`ErrorContext`]: what the exception handler is told |
-//! | `await_on.rs`  | [`Await`], and what can be waited for |
+//! | `waiting.rs`   | [`Await`]: what a coroutine yields to its task |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
-//! | `shared.rs`    | what futures and tasks have in common |
-//! | `waiters.rs`   | who waits for one future, where many do |
-//! | `waits_for.rs` | what a task waits for |
-//! | `state.rs`     | the rest of what does not depend on the task's coroutine |
-//! | `task.rs`      | [`Task`]: a future that a coroutine produces |
-//! | `eventual.rs`  | [`AnyFuture`]: futures and tasks whatever their result |
-//! | `gathering.rs` | a future that others make done, and whose cancel is theirs |
-//! | `cell.rs`      | what a task is, and how it takes a step |
-//! | `cancel.rs`    | how a cancel finds its way |
-//! | `special.rs`   | tasks of which more is said: a context, a name, an eager start |
+//! | `timer_future.rs` | the future of a `sleep`, which is its own timer |
+//! | `gathering.rs` | a future that others complete, and whose cancel is theirs |
+//! | `any_future.rs` | [`AnyFuture`]: futures and tasks whatever their result |
+//! | `shared.rs`    | what they have in common: an outcome, and who waits for it |
+//! | `waiters.rs`   | a long list of waiters |
+//! | `task.rs`      | [`Task`], [`AnyTask`]: the handles |
+//! | `spawning.rs`  | making a task |
+//! | `options.rs`   | [`TaskOptions`]: its name, its context, its start |
+//! | `cell.rs`      | a task from within, and how it takes a step |
+//! | `special.rs`   | steps that throw something in, or enter a context |
+//! | `state.rs`     | the part of a task that does not depend on its coroutine |
+//! | `cancel.rs`    | how a cancellation propagates |
 //! | `handle.rs`    | [`Handle`]: a callback in the queue |
-//! | `options.rs`   | [`TaskOptions`]: what can be said of a task before it is made |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
-mod await_on;
+mod any_future;
 mod cancel;
 mod cell;
-mod eventual;
+mod contracts;
 mod future;
 mod gathering;
 mod handle;
@@ -46,18 +48,17 @@ mod options;
 mod report;
 mod schedule;
 mod shared;
+mod spawning;
 mod special;
 mod state;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
+mod timer_future;
 mod waiters;
-mod waits_for;
+mod waiting;
 
-pub use self::await_on::{Await, Awaitable, Awaited};
-pub(crate) use self::await_on::{Readied, WaitTarget, Withdrawn};
-pub(crate) use self::cell::{Erased, spawn};
-pub use self::eventual::AnyFuture;
-pub(crate) use self::eventual::{Eventual, Notice};
+pub use self::any_future::AnyFuture;
+pub(crate) use self::contracts::{Circle, ErasedTask, Eventual, Met, Run, WaitTarget, Waiter, Way, Withdrawn};
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
@@ -65,8 +66,10 @@ pub use self::handle::{CallbackResult, Handle};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
 pub use self::report::ErrorContext;
 pub(crate) use self::report::panicked;
-pub(crate) use self::schedule::{Circle, Run, Scheduler};
-pub(crate) use self::special::spawn_with;
+pub(crate) use self::schedule::Scheduler;
+pub(crate) use self::spawning::{spawn, spawn_with};
+use self::state::TaskState;
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
 pub(crate) use self::waiters::{Key, WaiterList};
+pub use self::waiting::{Await, Awaitable};

@@ -10,28 +10,12 @@ use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
+use super::contracts::{Circle, ErasedTask, Run};
 use super::options::TaskFactory;
 use super::report::{Postponed, default_handler};
-use super::{Erased, ErrorContext, panicked};
+use super::{ErrorContext, panicked};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, Receiver, drop_flat, is_deep};
-
-/// Something in the ready queue.
-pub(crate) trait Run {
-    /// Runs in a turn of the loop that this is the scheduler of.
-    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>);
-
-    /// What it has waited for has failed or was cancelled: its next step is to raise that. Called before it is queued.
-    fn will_raise(&self) {}
-
-    /// It will never run: drops what it holds of the user's. Others may keep a handle.
-    fn discard(&self, _scheduler: &Scheduler) {}
-}
-
-/// What is kept alive by that for which it waits, and keeps that alive. When the loop is closed, it lets go.
-pub(crate) trait Circle {
-    fn break_open(&self);
-}
 
 /// Takes the errors that nobody else takes.
 pub(crate) type ErrorHandler = Rc<dyn Fn(&ErrorContext)>;
@@ -43,7 +27,7 @@ pub(crate) struct Scheduler {
     this: Weak<Self>,
     /// Runs in the next turn. A turn takes all of it, so that a vector does.
     ready: RefCell<Vec<Rc<dyn Run>>>,
-    tasks: RefCell<Slab<Rc<dyn Erased>>>,
+    tasks: RefCell<Slab<Rc<dyn ErasedTask>>>,
     /// The key of the task whose step runs, or [`NOBODY`].
     current: Cell<u32>,
     handler: Cell<Option<ErrorHandler>>,
@@ -338,7 +322,7 @@ impl Scheduler {
     }
 
     /// Keeps a task alive until [`remove`](Self::remove).
-    pub(crate) fn insert(&self, task: Rc<dyn Erased>) -> u32 {
+    pub(crate) fn insert(&self, task: Rc<dyn ErasedTask>) -> u32 {
         u32::try_from(self.tasks.borrow_mut().insert(task)).expect("fewer than 2^32 tasks are alive: each takes memory")
     }
 
@@ -354,7 +338,7 @@ impl Scheduler {
     }
 
     /// Every task that has not ended, oldest first.
-    pub(crate) fn live_tasks(&self) -> Vec<Rc<dyn Erased>> {
+    pub(crate) fn live_tasks(&self) -> Vec<Rc<dyn ErasedTask>> {
         let tasks = self.tasks.borrow();
         // A heap in place of a sort, of which every program would carry 9 KB.
         let mut oldest: BinaryHeap<_> = tasks.iter().map(|(key, task)| (Reverse(task.state().number()), key)).collect();
@@ -362,7 +346,7 @@ impl Scheduler {
     }
 
     /// The task whose step runs now.
-    pub(crate) fn current(&self) -> Option<Rc<dyn Erased>> {
+    pub(crate) fn current(&self) -> Option<Rc<dyn ErasedTask>> {
         self.tasks.borrow().get(self.current.get() as usize).cloned()
     }
 

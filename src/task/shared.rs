@@ -12,8 +12,9 @@ use core::cell::Cell;
 use core::mem::{self, needs_drop};
 use std::rc::Rc;
 
+use super::contracts::{ErasedTask, Eventual, Notice, Run, Withdrawn};
 use super::waiters::{Key, Keyed, WaiterList};
-use super::{CallbackId, CallbackResult, Erased, ErrorContext, Eventual, Future, Notice, Run, Scheduler, callback_in};
+use super::{CallbackId, CallbackResult, ErrorContext, Future, Scheduler, callback_in};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, drop_flat};
 
@@ -25,7 +26,7 @@ pub(super) trait Produced<T>: Eventual {
     fn is_open(&self) -> bool;
 
     /// The task that it is, if it is one.
-    fn task(self: Rc<Self>) -> Option<Rc<dyn Erased>>;
+    fn task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>>;
 }
 
 /// What futures and tasks have in common, wherever it lies: the status of a task lies among other small things, where
@@ -378,7 +379,7 @@ impl<T: 'static> Shared<'_, T> {
         }
     }
 
-    pub(super) fn wake_when_done(self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    pub(super) fn register(self, task: Rc<dyn Run>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         if !Rc::ptr_eq(of, &self.kept.scheduler) {
             return Err(Exception::message(Kind::RuntimeError, "this future is attached to a different event loop"));
         }
@@ -429,15 +430,17 @@ impl<T: 'static> Shared<'_, T> {
         id
     }
 
-    /// Takes a task that waits out again.
-    pub(super) fn take_waiter(self, task: *const ()) -> Option<Rc<dyn Run>> {
+    /// Takes the waiter at that address out again.
+    pub(super) fn withdraw(self, waiter: *const ()) -> Withdrawn {
         match self.kept.content.replace(Content::NOTHING) {
-            Content::Waiters(Waiters::Task(run)) if Rc::as_ptr(&run).cast::<()>() == task => return Some(run),
+            Content::Waiters(Waiters::Task(run)) if Rc::as_ptr(&run).cast::<()>() == waiter => {
+                return Withdrawn::Waiting(run);
+            }
             others => self.kept.content.set(others),
         }
-        match self.take_from_list(Key::Task(task))? {
-            Waiter::Task(run) => Some(run),
-            Waiter::Callback(..) | Waiter::Notice(..) | Waiter::InContext(..) => None,
+        match self.take_from_list(Key::Task(waiter)) {
+            Some(Waiter::Task(run)) => Withdrawn::Waiting(run),
+            _ => Withdrawn::Queued,
         }
     }
 

@@ -7,7 +7,8 @@ use std::io;
 use std::rc::{Rc, Weak};
 
 use super::cancel::cancel;
-use super::{AnyFuture, Await, Awaited, Erased, Future};
+use super::contracts::{ErasedTask, Way};
+use super::{AnyFuture, Await, Future};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
@@ -67,11 +68,11 @@ pub struct Task<T>(Future<T>);
 /// A task whatever it returns. Awaiting it gives nothing, and raises nothing of the task's: it waits for the end. Who is
 /// cancelled meanwhile leaves the task as it is, as asyncio's `wait` does.
 #[derive(Clone)]
-pub struct AnyTask(Rc<dyn Erased>);
+pub struct AnyTask(Rc<dyn ErasedTask>);
 
 /// A task that is not kept by this. For what the task may hold itself, or return.
 #[derive(Clone)]
-pub(crate) struct WeakTask(Weak<dyn Erased>);
+pub(crate) struct WeakTask(Weak<dyn ErasedTask>);
 
 impl WeakTask {
     /// `None` once the task has ended and nobody has a handle.
@@ -147,7 +148,7 @@ impl<T: 'static> Task<T> {
 }
 
 impl AnyTask {
-    pub(crate) fn new(task: Rc<dyn Erased>) -> Self {
+    pub(crate) fn new(task: Rc<dyn ErasedTask>) -> Self {
         Self(task)
     }
 
@@ -307,7 +308,7 @@ impl Coroutine for AnyTask {
         if self.done() {
             return Ok(Step::Return(()));
         }
-        Ok(Step::Yield(Await::End(Awaited::new(Rc::clone(&self.0) as Rc<_>))))
+        Ok(Step::Yield(Await::on(Way::End, Rc::clone(&self.0) as Rc<_>)))
     }
 
     fn state(&self) -> State<'_> {

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::{CallbackId, Erased};
+use super::CallbackId;
+use super::contracts::Waiter;
 
 /// Up to this many are searched one after the other.
 const SHORT: usize = 32;
@@ -38,7 +39,7 @@ pub(crate) trait Keyed {
     fn key(&self) -> Key;
 }
 
-impl Keyed for Rc<dyn Erased> {
+impl Keyed for Rc<dyn Waiter> {
     fn key(&self) -> Key {
         Key::Task(Self::as_ptr(self).cast())
     }

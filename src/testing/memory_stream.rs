@@ -19,7 +19,7 @@ use std::rc::Rc;
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::EventLoop;
 use crate::net::{Attempt, ByteRead, ByteWrite};
-use crate::task::{Await, Awaited, Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Await, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
 /// Two ends of a connection in memory, which carries everything at once: [`MemoryPair`] makes worse ones.
 ///
@@ -213,8 +213,8 @@ struct Channel {
     stage: Cell<Stage>,
     /// Whether the end of the stream has arrived as well.
     has_ended: Cell<bool>,
-    reader: Cell<Option<Rc<dyn Erased>>>,
-    writer: Cell<Option<Rc<dyn Erased>>>,
+    reader: Cell<Option<Rc<dyn Waiter>>>,
+    writer: Cell<Option<Rc<dyn Waiter>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -249,13 +249,13 @@ impl Channel {
         if possible == 0 {
             return Ok(match bytes.is_empty() || self.has_ended() {
                 true => Step::Return(0),
-                false => Step::Yield(Await::Readable(Awaited::new(Rc::clone(self) as Rc<_>))),
+                false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
             });
         }
         // The user's function may have read some, too.
         let count = self.share(possible).min(self.arrived.borrow().len());
         if count == 0 {
-            return Ok(Step::Yield(Await::NextTurn));
+            return Ok(Step::Yield(Await::next_turn()));
         }
         for (to, from) in bytes.iter_mut().zip(self.arrived.borrow_mut().drain(..count)) {
             *to = from;
@@ -270,12 +270,12 @@ impl Channel {
         if possible == 0 {
             return Ok(match bytes.is_empty() {
                 true => Step::Return(0),
-                false => Step::Yield(Await::Writable(Awaited::new(Rc::clone(self) as Rc<_>))),
+                false => Step::Yield(Await::on(Way::Writable, Rc::clone(self) as Rc<_>)),
             });
         }
         let count = self.share(possible).min(self.room()).min(self.behaviour.until_reset.get());
         if count == 0 {
-            return Ok(Step::Yield(Await::NextTurn));
+            return Ok(Step::Yield(Await::next_turn()));
         }
         let left = self.behaviour.until_reset.get();
         self.behaviour.until_reset.set(left - count);
@@ -381,58 +381,50 @@ impl Channel {
         .into()
     }
 
-    fn is_ready(&self, what: Readied) -> bool {
-        match what {
-            Readied::First => self.stage.get() == Stage::Reset || self.has_ended() || !self.arrived.borrow().is_empty(),
-            Readied::Second | Readied::Place(_) => self.stage.get() != Stage::Open || self.room() > 0,
+    fn is_ready(&self, way: Way) -> bool {
+        match way {
+            Way::Readable => self.stage.get() == Stage::Reset || self.has_ended() || !self.arrived.borrow().is_empty(),
+            _ => self.stage.get() != Stage::Open || self.room() > 0,
         }
     }
 
-    const fn waiter(&self, what: Readied) -> &Cell<Option<Rc<dyn Erased>>> {
-        match what {
-            Readied::First => &self.reader,
-            Readied::Second | Readied::Place(_) => &self.writer,
+    const fn waiter(&self, way: Way) -> &Cell<Option<Rc<dyn Waiter>>> {
+        match way {
+            Way::Readable => &self.reader,
+            _ => &self.writer,
         }
     }
 }
 
-fn wake(waiter: &Cell<Option<Rc<dyn Erased>>>) {
+fn wake(waiter: &Cell<Option<Rc<dyn Waiter>>>) {
     if let Some(task) = waiter.take() {
         task.wake();
     }
 }
 
 impl WaitTarget for Channel {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
-        if self.is_ready(what) {
-            task.wake();
+    fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        if self.is_ready(way) {
+            waiter.wake();
             return Ok(());
         }
-        let waiter = self.waiter(what);
-        if let Some(former) = waiter.take() {
-            waiter.set(Some(former));
+        let place = self.waiter(way);
+        if let Some(former) = place.take() {
+            place.set(Some(former));
             let text = "another task is already waiting for this stream in the same direction";
             return Err(Exception::message(Kind::RuntimeError, text));
         }
-        waiter.set(Some(task));
+        place.set(Some(waiter));
         Ok(())
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
-        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-    }
-
-    fn raised(&self, _: Readied) -> Option<Exception> {
-        None
-    }
-
-    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        let waiter = self.waiter(what);
-        match waiter.take() {
-            Some(run) if Rc::as_ptr(&run).cast::<()>() == task => Some(run as Rc<_>),
+    fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        let place = self.waiter(way);
+        match place.take() {
+            Some(run) if Rc::as_ptr(&run).cast::<()>() == waiter => Withdrawn::Waiting(run as Rc<_>),
             another => {
-                waiter.set(another);
-                None
+                place.set(another);
+                Withdrawn::Queued
             }
         }
     }

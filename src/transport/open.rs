@@ -75,7 +75,7 @@ impl<T: Close> Coroutine for Opening<T> {
         match self.turns.checked_sub(1) {
             Some(left) => {
                 self.turns = left;
-                Ok(Step::Yield(Await::NextTurn))
+                Ok(Step::Yield(Await::next_turn()))
             }
             None => Ok(Step::Return(self.transport.take().expect("it has not ended yet"))),
         }

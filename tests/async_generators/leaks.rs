@@ -157,7 +157,7 @@ impl Program {
                     if !std::mem::replace(&mut begun, true)
                         && let Ok(Step::Yield(_)) = items.next().resume(Ok(()))
                     {
-                        return Ok(Step::Yield(Await::NextTurn));
+                        return Ok(Step::Yield(Await::next_turn()));
                     }
                     Ok(Step::Return(Some(items.clone())))
                 }))

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, Step, UdpSocket, UnixDatagram, from_fn, yield_from};
+use innermost::{Coroutine, Step, UdpSocket, UnixDatagram, from_fn, yield_from};
 
 use crate::support::{any, io_kind, new_loop, run};
 use crate::unix::Path;
@@ -141,7 +141,7 @@ fn a_receiver_without_room_is_said_where_nothing_can_be_waited_for() {
     let used = Rc::clone(&receiver);
     run(&event_loop, move |mut sent| {
         let step = sender.send(b"abc").resume(std::mem::replace(&mut sent, Ok(())))?;
-        if matches!(step, Step::Yield(Await::Writable(_))) {
+        if matches!(step, Step::Yield(ref wait) if wait.is_writable()) {
             for _ in 0..count {
                 used.get_ref().recv_from(&mut [0; 8])?;
             }

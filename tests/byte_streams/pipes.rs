@@ -74,7 +74,7 @@ fn a_writer_that_waits_learns_that_its_reader_is_gone() {
             loop {
                 let step = writer.send(&full).resume(std::mem::replace(&mut sent, Ok(())))?;
                 if let Step::Yield(wait) = step {
-                    if matches!(wait, Await::Writable(_)) {
+                    if wait.is_writable() {
                         drop(reader.take());
                     }
                     return Ok(Step::<Await, (), ()>::Yield(wait));

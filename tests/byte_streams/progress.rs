@@ -175,7 +175,7 @@ fn a_stream_that_lies_about_how_much_it_has_moved_breaks_nothing() {
             Ok(Step::Return(0))
         }
         fn attempt_write_eof(&self) -> Attempt<()> {
-            Ok(Step::Yield(Await::NextTurn))
+            Ok(Step::Yield(Await::next_turn()))
         }
     }
     let mut buffer = Buffer::new();

@@ -161,7 +161,7 @@ fn holds<T: 'static>(held: T) -> impl Coroutine<Yield = Await, Input = (), Retur
     from_fn(move |sent: Result<(), Exception>| {
         let _held = &held;
         sent?;
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     })
 }
 

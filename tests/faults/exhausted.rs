@@ -140,7 +140,7 @@ fn a_machine_that_accepts_without_a_free_descriptor_is_told_and_may_try_again() 
                 Err(raised) => {
                     assert_eq!(io_error(&raised).raw_os_error(), EMFILE);
                     count.set(count.get() + 1);
-                    Ok(Step::Yield(Await::NextTurn))
+                    Ok(Step::Yield(Await::next_turn()))
                 }
             });
         let task = event_loop.create_task(accepting).expect("it is open");

@@ -142,7 +142,7 @@ pub(crate) fn transports(new_loop: &dyn Fn() -> EventLoop) {
     run(event_loop, move |sent| {
         sent?;
         let is_all = seen.0.borrow().len() == 4;
-        Ok(if is_all { Step::Return(()) } else { Step::Yield(innermost::Await::NextTurn) })
+        Ok(if is_all { Step::Return(()) } else { Step::Yield(innermost::Await::next_turn()) })
     });
     assert_eq!(log.take(), ["reader", "server", "stream", "udp"]);
     // Nobody has ended the connection, which both processes had.
@@ -219,7 +219,7 @@ pub(crate) fn socket_file(new_loop: &dyn Fn() -> EventLoop) {
     run(&event_loop, move |sent| {
         sent?;
         let is_empty = seen.0.borrow().is_empty();
-        Ok(if is_empty { Step::Yield(innermost::Await::NextTurn) } else { Step::Return(()) })
+        Ok(if is_empty { Step::Yield(innermost::Await::next_turn()) } else { Step::Return(()) })
     });
     assert_eq!(log.take(), ["hello"]);
     server.close();

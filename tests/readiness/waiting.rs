@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, Kind, Step, from_fn, yield_from};
+use innermost::{Coroutine, Kind, Step, from_fn, yield_from};
 
 use crate::events::Log;
 use crate::machines::{READABLE, fill, read_now, reader, soon, spawn};
@@ -139,7 +139,7 @@ fn a_wait_that_outlives_its_stream_ends_at_once() {
             let Some(stream) = stream.take() else { return Ok(Step::Return(())) };
             // Waits for what it closes itself, at the end of this.
             let step = stream.recv(&mut [0; 4]).resume(Ok(()))?;
-            assert!(matches!(step, Step::Yield(Await::Readable(_))));
+            assert!(matches!(step, Step::Yield(ref wait) if wait.is_readable()));
             let Step::Yield(wait) = step else { unreachable!("see above") };
             Ok(Step::Yield(wait))
         }),

@@ -99,7 +99,7 @@ impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Watched<C> {
         let now = (self.progress)(&self.child);
         let former = self.seen.sent.replace(now);
         self.seen.most.set(self.seen.most.get().max(now - former));
-        self.seen.is_blocked.set(matches!(step, Ok(Step::Yield(Await::Writable(_)))));
+        self.seen.is_blocked.set(matches!(step, Ok(Step::Yield(ref wait)) if wait.is_writable()));
         step
     }
 }

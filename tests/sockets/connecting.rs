@@ -6,7 +6,7 @@ use std::net;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, EventLoop, Kind, Step, TcpListener, TcpStream, from_fn, yield_from};
+use innermost::{Coroutine, EventLoop, Kind, Step, TcpListener, TcpStream, from_fn, yield_from};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::{any, io_kind, listen, new_loop, pair, run};
@@ -89,7 +89,7 @@ fn a_connection_that_takes_time_is_waited_for() {
             if let Step::Yield(wait) = &step
                 && !waited.replace(true)
             {
-                assert!(matches!(wait, Await::Writable(_)), "{wait:?}");
+                assert!(wait.is_writable(), "{wait:?}");
                 // Makes room for another one.
                 listener.accept()?;
             }

@@ -348,7 +348,7 @@ fn what_comes_before_the_streams_are_taken_is_there() {
             0 => opening.resume(sent).inspect(|_| turns = 1),
             1..100 => {
                 turns += 1;
-                Ok(Step::Yield(Await::NextTurn))
+                Ok(Step::Yield(Await::next_turn()))
             }
             _ => opening.resume(sent),
         }),

@@ -43,7 +43,7 @@ fn run_until_lost(event_loop: &EventLoop, writer: &StreamWriter) {
     let waiting = from_fn(move |sent: Result<(), Exception>| {
         sent?;
         let is_over = transport.with_fd(|fd| fd.is_none());
-        Ok(if is_over { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
+        Ok(if is_over { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::next_turn()) })
     });
     run(event_loop, waiting).expect("it is reset");
 }

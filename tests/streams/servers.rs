@@ -51,7 +51,7 @@ fn run_until_served(event_loop: &EventLoop, server: &Server) {
         sent?;
         had |= !watched.clients().is_empty();
         let over = had && watched.clients().is_empty();
-        Ok(if over { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
+        Ok(if over { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::next_turn()) })
     });
     run(event_loop, polling).expect("it comes to that");
 }
@@ -210,7 +210,7 @@ fn serving_for_ever_ends_although_a_client_is_idle() {
     let cancelling = from_fn(move |sent: Result<(), Exception>| {
         sent?;
         if watched.clients().is_empty() {
-            return Ok(Step::<Await, (), ()>::Yield(Await::NextTurn));
+            return Ok(Step::<Await, (), ()>::Yield(Await::next_turn()));
         }
         canceller.cancel();
         Ok(Step::Return(()))

@@ -22,7 +22,7 @@ pub(crate) fn new_loop() -> EventLoop {
 pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool + 'static) {
     let polling = from_fn(move |sent: Result<(), Exception>| {
         sent?;
-        Ok(if done() { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::NextTurn) })
+        Ok(if done() { Step::Return(()) } else { Step::<Await, (), ()>::Yield(Await::next_turn()) })
     });
     event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }

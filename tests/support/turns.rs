@@ -116,7 +116,7 @@ impl Coroutine for Turns {
         match self.0.checked_sub(1) {
             Some(left) => {
                 self.0 = left;
-                Ok(Step::Yield(Await::NextTurn))
+                Ok(Step::Yield(Await::next_turn()))
             }
             None => Ok(Step::Return(())),
         }

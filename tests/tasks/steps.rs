@@ -165,7 +165,7 @@ fn a_task_that_yields_nothing_to_wait_for_is_resumed_in_the_next_turn() {
         sent?;
         entries.note(yields);
         yields += 1;
-        Ok(if yields < 4 { Step::Yield(Await::NextTurn) } else { Step::Return(()) })
+        Ok(if yields < 4 { Step::Yield(Await::next_turn()) } else { Step::Return(()) })
     });
     event_loop.run_until_complete(task).unwrap();
     assert_eq!(log.take(), ["1 0", "2 1", "3 2", "4 3"]);

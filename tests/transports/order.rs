@@ -62,7 +62,7 @@ impl Scenario {
             }
             sent?;
             left -= 1;
-            Ok(if left > 0 { Step::<Await, (), ()>::Yield(Await::NextTurn) } else { Step::Return(()) })
+            Ok(if left > 0 { Step::<Await, (), ()>::Yield(Await::next_turn()) } else { Step::Return(()) })
         };
         event_loop.run_until_complete(from_fn(main)).expect("it comes to its end");
         timed.take()

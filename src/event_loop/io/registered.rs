@@ -11,7 +11,7 @@ use super::registry::{Left, Registration, Registry};
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::running;
 use crate::sys::{Direction, Readiness, readiness_now};
-use crate::task::{Await, Awaited};
+use crate::task::{Await, Way};
 
 /// Something with a descriptor, which it owns, and that descriptor's registration.
 pub(crate) struct Registered<S: AsFd> {
@@ -61,17 +61,17 @@ impl<S: AsFd> Registered<S> {
         };
         if source.readiness.get().intersects(Readiness::of(direction)) {
             if !source.registry.scheduler.spend() && source.is_used_by_a_task() {
-                return Ok(Step::Yield(Await::NextTurn));
+                return Ok(Step::Yield(Await::next_turn()));
             }
             if let Some(result) = source.perform(direction, || operation(&self.inner, &source.registry.spare))? {
                 return Ok(Step::Return(result));
             }
         }
-        let source = Awaited::new(Rc::clone(source) as Rc<_>);
-        Ok(Step::Yield(match direction {
-            Direction::Read => Await::Readable(source),
-            Direction::Write => Await::Writable(source),
-        }))
+        let way = match direction {
+            Direction::Read => Way::Readable,
+            Direction::Write => Way::Writable,
+        };
+        Ok(Step::Yield(Await::on(way, Rc::clone(source) as Rc<_>)))
     }
 
     #[cold]

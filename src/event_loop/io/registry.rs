@@ -23,7 +23,7 @@ use super::super::forked::check_process;
 use super::memory::SpareMemory;
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, Event, Process, Readiness, Selector, Token};
-use crate::task::{Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Run, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
 pub(in crate::event_loop) struct Registry {
     pub(super) scheduler: Rc<Scheduler>,
@@ -330,11 +330,8 @@ impl Registration {
     }
 }
 
-const fn direction(what: Readied) -> Direction {
-    match what {
-        Readied::First => Direction::Read,
-        Readied::Second | Readied::Place(_) => Direction::Write,
-    }
+const fn direction(way: Way) -> Direction {
+    if matches!(way, Way::Readable) { Direction::Read } else { Direction::Write }
 }
 
 impl Registration {
@@ -392,21 +389,13 @@ impl Registration {
 }
 
 impl WaitTarget for Registration {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.check_loop(of)?;
-        self.queue_when_ready(direction(what), task)
+        self.queue_when_ready(direction(way), waiter)
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), _: &Exception) -> Withdrawn {
-        self.take_waiter(what, task).map_or(Withdrawn::TooLate, Withdrawn::Waiting)
-    }
-
-    fn raised(&self, _: Readied) -> Option<Exception> {
-        None
-    }
-
-    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.take_waiting(direction(what), task)
+    fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        Withdrawn::new(self.take_waiting(direction(way), waiter))
     }
 }
 

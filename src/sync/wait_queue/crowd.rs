@@ -10,7 +10,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::coroutine::Exception;
-use crate::task::Erased;
+use crate::task;
 
 /// An index of no waiter.
 const NONE: u32 = u32::MAX;
@@ -38,7 +38,7 @@ struct Waiter {
 pub(super) enum Stage {
     /// No task waits at it yet.
     Joined,
-    Waiting(Rc<dyn Erased>),
+    Waiting(Rc<dyn task::Waiter>),
     Woken,
     Cancelled(Exception),
 }
@@ -203,7 +203,7 @@ impl Crowd {
     /// # Errors
     ///
     /// `RuntimeError` where another waits there.
-    pub(super) fn accept(&self, index: u32, task: Rc<dyn Erased>) -> Result<(), Exception> {
+    pub(super) fn accept(&self, index: u32, task: Rc<dyn task::Waiter>) -> Result<(), Exception> {
         let mut waiters = self.waiters.borrow_mut();
         match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
             Some(stage @ Stage::Joined) => *stage = Stage::Waiting(task),
@@ -218,7 +218,7 @@ impl Crowd {
     }
 
     /// Takes the task at that address out of its place, which is in this stage from now on.
-    pub(super) fn take_task(&self, index: u32, task: *const (), then: Stage) -> Option<Rc<dyn Erased>> {
+    pub(super) fn take_task(&self, index: u32, task: *const (), then: Stage) -> Option<Rc<dyn task::Waiter>> {
         let mut waiters = self.waiters.borrow_mut();
         let stage = &mut waiters.get_mut(index as usize)?.stage;
         match stage {

@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use super::crowd::{Crowd, Stage, taken};
 use crate::coroutine::Exception;
-use crate::task::{Erased, Readied, Run, Scheduler, WaitTarget, Withdrawn};
+use crate::task::{Met, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
 /// The index of who stands alone, or did; none in the crowd's slab.
 const ALONE: u32 = u32::MAX;
@@ -24,7 +24,7 @@ pub(crate) struct Line {
     name: &'static str,
     alone: Cell<Alone>,
     /// That of who stands alone and is `Waiting`.
-    task: Cell<Option<Rc<dyn Erased>>>,
+    task: Cell<Option<Rc<dyn Waiter>>>,
     /// The index of who has `Moved`.
     moved_to: Cell<u32>,
     crowd: Crowd,
@@ -194,7 +194,7 @@ impl Line {
     /// Has a task wait where it is not the first to come to who stands alone.
     #[cold]
     #[inline(never)]
-    fn accept(&self, index: u32, task: Rc<dyn Erased>) -> Result<(), Exception> {
+    fn accept(&self, index: u32, task: Rc<dyn Waiter>) -> Result<(), Exception> {
         if index == ALONE && self.alone.get() == Alone::Waiting {
             return Err(taken());
         }
@@ -202,42 +202,37 @@ impl Line {
     }
 
     /// Takes the task at that address out of its place, which is in this stage from now on.
-    fn take_task(&self, what: Readied, task: *const (), then: Stage) -> Option<Rc<dyn Erased>> {
-        let Readied::Place(index) = what else { return None };
+    fn take_task(&self, index: u32, task: *const (), then: Stage) -> Option<Rc<dyn Waiter>> {
         self.make_crowd();
         self.crowd.take_task(self.in_crowd(index), task, then)
     }
 }
 
 impl WaitTarget for Line {
-    fn wake_when_done(&self, what: Readied, task: Rc<dyn Erased>, _: &Rc<Scheduler>) -> Result<(), Exception> {
-        let Readied::Place(index) = what else { return Ok(()) };
-        if index == ALONE && self.alone.get() == Alone::Joined {
+    fn register(&self, _: Way, place: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        if place == ALONE && self.alone.get() == Alone::Joined {
             self.alone.set(Alone::Waiting);
-            self.task.set(Some(task));
+            self.task.set(Some(waiter));
             return Ok(());
         }
-        self.accept(index, task)
+        self.accept(place, waiter)
     }
 
-    fn cancel_wait(self: Rc<Self>, what: Readied, task: *const (), cancelled: &Exception) -> Withdrawn {
-        match self.take_task(what, task, Stage::Cancelled(cancelled.clone())) {
-            Some(task) => {
-                task.will_raise();
-                task.wake();
-                Withdrawn::Cancelled
-            }
-            None => Withdrawn::TooLate,
-        }
+    fn withdraw(&self, _: Way, place: u32, waiter: *const ()) -> Withdrawn {
+        Withdrawn::new(self.take_task(place, waiter, Stage::Joined).map(|task| task as Rc<_>))
     }
 
-    fn raised(&self, what: Readied) -> Option<Exception> {
-        let Readied::Place(index) = what else { return None };
-        self.is_woken(index).err()
+    fn cancel_wait(self: Rc<Self>, _: Way, place: u32, waiter: *const (), cancelled: &Exception) -> Met {
+        let Some(task) = self.take_task(place, waiter, Stage::Cancelled(cancelled.clone())) else {
+            return Met::TooLate;
+        };
+        task.will_raise();
+        task.wake();
+        Met::Cancelled
     }
 
-    fn take_waiter(&self, what: Readied, task: *const ()) -> Option<Rc<dyn Run>> {
-        self.take_task(what, task, Stage::Joined).map(|task| task as Rc<_>)
+    fn raised(&self, place: u32) -> Option<Exception> {
+        self.is_woken(place).err()
     }
 }
 

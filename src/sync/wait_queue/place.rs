@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::line::Line;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::task::{Await, Awaited};
+use crate::task::Await;
 
 /// A place in a queue, to be waited at. Whoever holds it [leaves](Self::leave), whichever way the wait ends.
 pub(crate) struct Place {
@@ -24,7 +24,7 @@ impl Place {
     /// What is yielded to wait there.
     #[inline]
     pub(crate) fn wanted(&self) -> Await {
-        Await::Place(Awaited::new(Rc::clone(&self.line) as Rc<_>), self.index)
+        Await::at_place(self.index, Rc::clone(&self.line) as Rc<_>)
     }
 
     /// Resumes the wait. Whether it was woken, and has left: the place is to be forgotten then.
@@ -83,7 +83,7 @@ impl Phase {
         // Put together last: it would be kept in memory meanwhile, and copied.
         let (line, index) = (Rc::clone(&place.line), place.index);
         *self = Self::Waiting(place);
-        Await::Place(Awaited::new(line as Rc<_>), index)
+        Await::at_place(index, line as Rc<_>)
     }
 
     /// Begins, or goes on waiting. Whether what it waits for is to be looked at now: it is over then, unless it begins to

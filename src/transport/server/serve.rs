@@ -278,7 +278,7 @@ impl Coroutine for CreateServer {
             (Phase::Over, _) => return Err(Exception::reused()),
         };
         self.phase = Phase::Made(self.make(sockets, file)?);
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 
     fn state(&self) -> State<'_> {

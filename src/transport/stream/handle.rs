@@ -15,7 +15,7 @@ use super::connection::{Connection, Reading, Stage, Ways};
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
-use crate::task::{Erased, Scheduler};
+use crate::task::{ErasedTask, Scheduler};
 
 /// A connection, or an end of a pipe, to which a protocol belongs. asyncio's `Transport`.
 ///
@@ -222,7 +222,7 @@ impl Transport {
     }
 
     /// The task of its loop that runs now.
-    pub(crate) fn running_task(&self) -> Option<Rc<dyn Erased>> {
+    pub(crate) fn running_task(&self) -> Option<Rc<dyn ErasedTask>> {
         self.0.event_loop.scheduler().current()
     }
 

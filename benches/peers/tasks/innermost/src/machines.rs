@@ -101,7 +101,7 @@ impl Coroutine for Yields {
             return Ok(Step::Return(()));
         }
         self.0 -= 1;
-        Ok(Step::Yield(Await::NextTurn))
+        Ok(Step::Yield(Await::next_turn()))
     }
 }
 
@@ -195,7 +195,7 @@ impl Coroutine for Setter {
             self.0.set_at.set(ticks());
             future.set_result(()).expect("nobody else sets it");
         }
-        Ok(if self.0.over.get() { Step::Return(()) } else { Step::Yield(Await::NextTurn) })
+        Ok(if self.0.over.get() { Step::Return(()) } else { Step::Yield(Await::next_turn()) })
     }
 }
 

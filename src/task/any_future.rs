@@ -1,32 +1,12 @@
-//! Futures and tasks whatever their result: what is needed to wait for several of them, and to cancel them.
+//! [`AnyFuture`]: a future or a task, whatever its result.
 
 use core::fmt;
 use std::rc::Rc;
 
-use super::cancel::{self, Cancelling};
-use super::{Await, Awaited, CallbackId, Readied, Scheduler, WaitTarget};
+use super::cancel;
+use super::contracts::{Eventual, Met, Way};
+use super::{Await, CallbackId, Scheduler};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-
-/// A callback of our own, which is given what is done.
-pub(crate) type Notice = Box<dyn FnOnce(AnyFuture)>;
-
-/// What every future is, whatever its result.
-pub(crate) trait Eventual: WaitTarget {
-    /// The loop that it belongs to.
-    fn scheduler(&self) -> &Rc<Scheduler>;
-
-    fn done(&self) -> bool;
-
-    fn is_cancelled(&self) -> bool;
-
-    /// Has `notice` called from the ready queue once it is done, in its place among the callbacks.
-    fn notify(self: Rc<Self>, notice: Notice) -> CallbackId;
-
-    fn remove_callback(&self, id: CallbackId) -> bool;
-
-    /// Cancels it, or says what is to be cancelled for that.
-    fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Cancelling;
-}
 
 /// A future or a task whatever its result. Awaiting it gives nothing, and raises nothing of the future's: it waits for
 /// the end. Who is cancelled meanwhile leaves the future as it is, as asyncio's `wait` does.
@@ -82,7 +62,7 @@ impl AnyFuture {
 
     /// What it failed with, or was cancelled with; it counts as retrieved then.
     pub(crate) fn raised(&self) -> Option<Exception> {
-        self.0.raised(Readied::First)
+        self.0.raised(0)
     }
 
     /// Has `notice` called with it, as soon as it is done. That is why `notice` need not capture it, and must not: a
@@ -105,7 +85,7 @@ impl AnyFuture {
         }
     }
 
-    pub(super) fn cancel_once(&self, cancelled: &Exception) -> Cancelling {
+    pub(super) fn cancel_once(&self, cancelled: &Exception) -> Met {
         Rc::clone(&self.0).cancel_once(cancelled)
     }
 }
@@ -127,7 +107,7 @@ impl Coroutine for AnyFuture {
         if self.done() {
             return Ok(Step::Return(()));
         }
-        Ok(Step::Yield(Await::End(Awaited::new(Rc::clone(&self.0) as Rc<_>))))
+        Ok(Step::Yield(Await::on(Way::End, Rc::clone(&self.0) as Rc<_>)))
     }
 
     fn state(&self) -> State<'_> {

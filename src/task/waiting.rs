@@ -1,0 +1,137 @@
+//! What a coroutine yields to the task that drives it.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::contracts::{Met, WaitTarget, Way, Withdrawn};
+use crate::coroutine::{Coroutine, Exception};
+
+/// What a coroutine is waiting for: the value it yields to its task.
+///
+/// Everything that can be awaited makes these values; a machine passes them on (by [`yield_from!`](crate::yield_from)) and
+/// need not look inside. A test that drives a machine by hand can print and compare them. Two are equal if they wait for
+/// the same event of the same object.
+#[derive(Clone)]
+pub struct Await {
+    way: Way,
+    /// The waiter's place, among those who wait for one after the other.
+    place: u32,
+    /// `None` for the next turn.
+    object: Option<Rc<dyn WaitTarget>>,
+}
+
+/// A coroutine that a task can wait for: a future, a task, a `sleep`, a socket operation, a machine of your own. asyncio's
+/// awaitable.
+///
+/// It is a short name, for bounds, for `Coroutine<Yield = Await, Input = ()>`, and is implemented for every such coroutine.
+///
+/// ```
+/// use innermost::{Awaitable, CoroutineExt, EventLoop, sleep};
+/// use std::time::Duration;
+///
+/// fn after<T>(delay: Duration, value: T) -> impl Awaitable<Return = T> {
+///     sleep(delay).map(|()| value)
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(after(Duration::from_millis(1), "done"))?, "done");
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a task can wait for",
+    label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`"
+)]
+pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
+
+impl<C: Coroutine<Yield = Await, Input = ()> + ?Sized> Awaitable for C {}
+
+impl Await {
+    /// Waits until everything that is ready now has run. What `sleep(0)` yields.
+    #[inline(always)]
+    pub const fn next_turn() -> Self {
+        Self { way: Way::NextTurn, place: 0, object: None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn on(way: Way, object: Rc<dyn WaitTarget>) -> Self {
+        Self { way, place: 0, object: Some(object) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn at_place(place: u32, object: Rc<dyn WaitTarget>) -> Self {
+        Self { way: Way::Place, place, object: Some(object) }
+    }
+
+    /// Whether it waits for nothing but the next turn.
+    pub fn is_next_turn(&self) -> bool {
+        self.object.is_none()
+    }
+
+    /// Whether it waits until a descriptor or a stream can be read.
+    pub fn is_readable(&self) -> bool {
+        self.way == Way::Readable
+    }
+
+    /// Whether it waits until a descriptor or a stream can be written.
+    pub fn is_writable(&self) -> bool {
+        self.way == Way::Writable
+    }
+
+    pub(super) fn new(way: Way, place: u32, object: Option<Rc<dyn WaitTarget>>) -> Self {
+        Self { way, place, object }
+    }
+
+    /// An object is the last part: who waits for the next turn has none.
+    #[inline(always)]
+    pub(super) fn into_parts(self) -> (Way, u32, Option<Rc<dyn WaitTarget>>) {
+        (self.way, self.place, self.object)
+    }
+
+    /// Cancels the wait of the waiter at that address.
+    pub(super) fn cancel(self, waiter: *const (), cancelled: &Exception) -> Met {
+        match self.object {
+            Some(object) => object.cancel_wait(self.way, self.place, waiter, cancelled),
+            None => Met::TooLate,
+        }
+    }
+
+    /// Takes the waiter at that address out again. One that waits for the next turn is queued.
+    pub(super) fn withdraw(&self, waiter: *const ()) -> Withdrawn {
+        match &self.object {
+            Some(object) => object.withdraw(self.way, self.place, waiter),
+            None => Withdrawn::Queued,
+        }
+    }
+
+    /// The exception to raise in the waiter, if what it waits for failed or was cancelled.
+    pub(super) fn raised(&self) -> Option<Exception> {
+        match self.way {
+            Way::Outcome | Way::Place => self.object.as_ref()?.raised(self.place),
+            Way::NextTurn | Way::End | Way::Readable | Way::Writable => None,
+        }
+    }
+}
+
+impl PartialEq for Await {
+    fn eq(&self, other: &Self) -> bool {
+        let same_object = match (&self.object, &other.object) {
+            (Some(object), Some(other)) => Rc::ptr_eq(object, other),
+            (None, None) => true,
+            _ => false,
+        };
+        self.way == other.way && self.place == other.place && same_object
+    }
+}
+
+impl Eq for Await {}
+
+impl fmt::Debug for Await {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.object, self.way) {
+            (None, _) => f.write_str("NextTurn"),
+            (Some(object), Way::Readable) => write!(f, "Readable({object:?})"),
+            (Some(object), Way::Writable) => write!(f, "Writable({object:?})"),
+            (Some(object), _) => write!(f, "{object:?}"),
+        }
+    }
+}
