@@ -145,7 +145,7 @@ impl AsyncContextManager for Sink {
 
     fn resume_exit(&mut self, _raised: Option<&Exception>, mut sent: Result<(), Exception>) -> Progress<Exited> {
         yield_from!(self.pause, sent)?;
-        let seconds = self.event_loop.time().as_secs();
+        let seconds = self.event_loop.time().since_zero().as_secs();
         (self.print)(&format_args!("sink closed at {} after {seconds} s", self.sum.get()));
         Ok(Step::Return(Exited::Propagate))
     }

@@ -165,7 +165,7 @@ impl Coroutine for Produce {
                     println!("bef {name}");
                     let item = format!("{:010x}", self.market.random.bits(40));
                     println!("after {name}");
-                    let put = self.market.queue.put((item.clone(), self.market.event_loop.time()));
+                    let put = self.market.queue.put((item.clone(), self.market.event_loop.time().since_zero()));
                     Producing::Putting { left: *left - 1, item, put }
                 }
                 Producing::Putting { left, item, put } => {
@@ -224,7 +224,7 @@ impl Coroutine for Consume {
                 }
                 Consuming::Getting(get) => {
                     let (item, put_in) = yield_from!(get, sent)?;
-                    let waited = seconds(self.market.event_loop.time() - put_in);
+                    let waited = seconds(self.market.event_loop.time().since_zero() - put_in);
                     println!("Consumer {name} got element <{item}> in {waited:.5} seconds");
                     self.market.queue.task_done()?;
                     Consuming::TopOfLoop

@@ -219,7 +219,7 @@ pub mod scope;
 pub mod selector {
     pub use crate::sys::interfaces::*;
     pub use crate::sys::{
-        Clock, Direction, Event, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
+        Clock, Direction, Event, Instant, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
     };
 }
 #[cfg(feature = "event_loop")]
@@ -235,7 +235,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "event_loop")]
-mod time;
+pub mod time;
 #[cfg(feature = "transport")]
 mod transport;
 #[cfg(feature = "event_loop")]
@@ -275,7 +275,7 @@ pub use self::task::{
     Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
 };
 #[cfg(feature = "event_loop")]
-pub use self::time::{Sleep, sleep};
+pub use self::time::{Instant, Sleep, sleep};
 #[cfg(feature = "transport")]
 pub use self::transport::{
     AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,

@@ -109,7 +109,7 @@ impl Runner {
     ///
     /// let mut runner = Runner::with_loop(virtual_loop);
     /// runner.run(sleep(Duration::from_secs(3600)))?;
-    /// assert_eq!(runner.handle()?.time(), Duration::from_secs(3600));
+    /// assert_eq!(runner.handle()?.time().since_zero(), Duration::from_secs(3600));
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     pub fn with_loop(make_loop: impl Fn() -> Result<EventLoop, Exception> + 'static) -> Self {

@@ -1,10 +1,11 @@
-//! Layer 2: waiting for time.
+//! Layer 2: waiting for time, and points in it.
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
+pub use crate::sys::Instant;
 use crate::task::{Await, Future};
 use crate::yield_from;
 

@@ -278,7 +278,7 @@ fn callbacks_that_are_given_a_context_run_in_that() {
     let adds = |by: i32| move || drop(LEVEL.set(level() + by));
     let handle = event_loop.call_soon_in(&shared, adds(1)).unwrap();
     event_loop.call_later_in(&shared, Duration::from_secs(1), adds(10)).unwrap();
-    event_loop.call_at_in(&shared, Duration::from_secs(1), adds(100)).unwrap();
+    event_loop.call_at_in(&shared, innermost::Instant::from_zero(Duration::from_secs(1)), adds(100)).unwrap();
     let done = event_loop.create_future::<()>();
     done.add_done_callback_in(&shared, move |_| adds(1000)());
     let removed = done.add_done_callback_in(&shared, |_| panic!("it was removed"));

@@ -33,7 +33,7 @@ fn waits() -> Vec<(&'static str, Make)> {
     vec![
         ("sleep", || Box::new(sleep(HOUR))),
         ("timeout", || Box::new(timeout(HOUR, never()))),
-        ("timeout_at", || Box::new(timeout_at(HOUR, never()))),
+        ("timeout_at", || Box::new(timeout_at(innermost::Instant::from_zero(HOUR), never()))),
         ("wait_for", || Box::new(wait_for(never(), Some(HOUR)))),
         ("wait_for with no time", || Box::new(wait_for(ignores_its_cancel(), Some(Duration::ZERO)))),
         ("Timeout", || {
@@ -52,8 +52,8 @@ fn waits() -> Vec<(&'static str, Make)> {
             Box::new(from_fn(move |sent: Result<(), Exception>| {
                 if !mem::replace(&mut entered, true) {
                     limit.enter()?;
-                    limit.reschedule(Some(HOUR))?;
-                    limit.reschedule(Some(2 * HOUR))?;
+                    limit.reschedule(Some(innermost::Instant::from_zero(HOUR)))?;
+                    limit.reschedule(Some(innermost::Instant::from_zero(2 * HOUR)))?;
                     drop(limit.clone());
                 }
                 wait.resume(sent)
@@ -169,7 +169,7 @@ fn a_timeout_that_is_dropped_without_exit_takes_its_cancel_back() {
 #[test]
 fn a_timeout_that_is_dropped_before_its_cancel_arrives_leaves_none() {
     let event_loop = test_loop();
-    let mut limit = Some(Timeout::at(Duration::ZERO));
+    let mut limit = Some(Timeout::at(innermost::Instant::ZERO));
     let task = body(move |n, got| {
         got?;
         if n > 0 {
@@ -201,5 +201,5 @@ fn a_clone_of_a_timeout_keeps_its_deadline() {
         limit.exit(got).map(events::Next::Return)
     });
     assert_eq!(event_loop.run_until_complete(task).unwrap_err().kind(), Kind::TimeoutError);
-    assert_eq!(event_loop.time(), Duration::from_secs(1));
+    assert_eq!(event_loop.time().since_zero(), Duration::from_secs(1));
 }

@@ -24,7 +24,7 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (1, "task", &[&["coroutine", "context", "future"]]),
     (1, "executor", &[TASKS, &["sys"]]),
     (2, "event_loop", &[TASKS, &["sys", "executor"]]),
-    (2, "time", &[TASKS, &["event_loop"]]),
+    (2, "time", &[TASKS, &["sys", "event_loop"]]),
     (2, "sync", &[TASKS, &["event_loop"]]),
     (2, "queue", &[TASKS, &["event_loop", "sync"]]),
     (2, "wait", &[TASKS, &["event_loop", "time"]]),

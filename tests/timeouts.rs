@@ -62,12 +62,15 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
     assert_eq!(text_of(limit.reschedule(None)), "Timeout has not been entered");
     let mover = limit.clone();
     let moving = lazy(move || {
-        mover.reschedule(Some(3 * SECOND)).unwrap();
+        mover.reschedule(Some(innermost::Instant::from_zero(3 * SECOND))).unwrap();
         sleep(5 * SECOND)
     });
     let raised = event_loop.run_until_complete(limit.scope(moving)).unwrap_err();
     assert!(raised.kind() == Kind::TimeoutError && limit.expired());
-    assert_eq!((limit.when(), innermost::selector::Clock::now(&clock)), (Some(3 * SECOND), 3 * SECOND));
+    assert_eq!(
+        (limit.when(), innermost::selector::Clock::now(&clock).since_zero()),
+        (Some(innermost::Instant::from_zero(3 * SECOND)), 3 * SECOND)
+    );
     assert_eq!(text_of(limit.reschedule(None)), "Cannot change state of expired Timeout");
     let limit = Timeout::after(SECOND);
     event_loop.run_until_complete(limit.scope(ready(()))).unwrap();
@@ -82,7 +85,10 @@ fn a_deadline_that_is_taken_away_does_not_come() {
     let taken = limit.clone();
     let long = ready(()).then(move |()| taken.reschedule(None).map(|()| sleep(5 * SECOND)));
     event_loop.run_until_complete(limit.scope(long)).unwrap();
-    assert_eq!((limit.expired(), limit.when(), innermost::selector::Clock::now(&clock)), (false, None, 5 * SECOND));
+    assert_eq!(
+        (limit.expired(), limit.when(), innermost::selector::Clock::now(&clock).since_zero()),
+        (false, None, 5 * SECOND)
+    );
 }
 
 // O6

@@ -52,7 +52,8 @@ impl Both {
 
     fn set(&mut self, deadline: Duration) {
         let (number, fired) = (self.timers.len(), Rc::clone(&self.fired));
-        let handle = self.event_loop.call_at(deadline, move || fired.borrow_mut().push(number));
+        let handle =
+            self.event_loop.call_at(innermost::Instant::from_zero(deadline), move || fired.borrow_mut().push(number));
         self.timers.push(Some((deadline, handle.expect("the loop is open"))));
     }
 
@@ -68,7 +69,7 @@ impl Both {
         let until = self.event_loop.time() + Duration::from_nanos(time);
         let mut due: Vec<_> =
             (0..).zip(&self.timers).filter_map(|(number, timer)| Some((timer.as_ref()?.0, number))).collect();
-        due.retain(|(deadline, _)| *deadline <= until);
+        due.retain(|(deadline, _)| *deadline <= until.since_zero());
         due.sort_unstable();
         for (_, number) in due {
             self.timers[number] = None;
@@ -85,7 +86,7 @@ fn fires_in_order(deeds: Vec<Deed>) -> bool {
     for deed in deeds.into_iter().chain([Deed::Run(u64::MAX / 2)]) {
         match deed {
             Deed::Set { count, delay, step } => {
-                let now = both.event_loop.time();
+                let now = both.event_loop.time().since_zero();
                 (0..count).for_each(|n| both.set(now + Duration::from_nanos(delay + n * step)));
             }
             Deed::Cancel(ago) => both.cancel(ago),

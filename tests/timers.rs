@@ -38,7 +38,7 @@ struct Timed(Log, LoopHandle);
 
 impl Timed {
     fn add(&self, entry: impl std::fmt::Display) {
-        self.0.add(format_args!("{} {entry}", self.1.time().as_secs()));
+        self.0.add(format_args!("{} {entry}", self.1.time().since_zero().as_secs()));
     }
 
     fn later(&self, delay: u64, entry: &'static str) -> TimerHandle {
@@ -82,10 +82,10 @@ fn timers_run_by_deadline_and_then_in_the_order_of_their_setting() {
     timed.later(2, "two");
     timed.later(1, "one");
     let entries = timed.clone();
-    event_loop.call_at(seconds(2), move || entries.add("at two")).unwrap();
+    event_loop.call_at(innermost::Instant::from_zero(seconds(2)), move || entries.add("at two")).unwrap();
     // Nothing is earlier than the clock's zero.
     let entries = timed.clone();
-    event_loop.call_at(seconds(0), move || entries.add("past")).unwrap();
+    event_loop.call_at(innermost::Instant::from_zero(seconds(0)), move || entries.add("past")).unwrap();
     timed.later(0, "zero");
     timed.soon("soon");
     let entries = timed.clone();
@@ -172,7 +172,9 @@ fn equal_deadlines_fire_in_the_order_of_setting() {
     let count = if cfg!(miri) { 100 } else { 1000 };
     for number in 0..count {
         let (fired, deadline) = (Rc::clone(&fired), seconds(number * 7919 % 5));
-        event_loop.call_at(deadline, move || fired.borrow_mut().push((deadline, number))).unwrap();
+        event_loop
+            .call_at(innermost::Instant::from_zero(deadline), move || fired.borrow_mut().push((deadline, number)))
+            .unwrap();
     }
     event_loop.run_until_complete(sleep(seconds(5))).unwrap();
     let fired = fired.take();
@@ -185,8 +187,8 @@ fn a_cancelled_timer_drops_its_callback_at_once_and_never_runs() {
     let (event_loop, timed) = timed_loop();
     let held = timed.0.on_drop("dropped");
     let timer = event_loop.call_later(seconds(1), move || held.keep()).unwrap();
-    assert_eq!((timer.when(), timer.cancelled()), (seconds(1), false));
-    assert_eq!(event_loop.next_deadline(), Some(seconds(1)));
+    assert_eq!((timer.when(), timer.cancelled()), (innermost::Instant::from_zero(seconds(1)), false));
+    assert_eq!(event_loop.next_deadline(), Some(innermost::Instant::from_zero(seconds(1))));
     timer.cancel();
     assert!(timer.cancelled());
     assert_eq!(timed.0.take(), ["dropped"]);
@@ -246,7 +248,7 @@ fn a_deadline_beyond_the_end_of_time_is_the_end_of_time() {
     let (event_loop, clock) = virtual_loop();
     clock.advance(seconds(1));
     let timer = event_loop.call_later(Duration::MAX, || {}).unwrap();
-    assert_eq!(timer.when(), Duration::MAX);
+    assert_eq!(timer.when(), innermost::Instant::from_zero(Duration::MAX));
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn a_sleep_of_no_time_lets_the_others_run_once_and_sets_no_timer() {
     let (entries, handle) = (log.clone(), event_loop.handle());
     let yields = body(move |n, _| {
         entries.note(n);
-        assert!(n == 0 || handle.next_deadline().is_some_and(|ready| ready == Duration::ZERO));
+        assert!(n == 0 || handle.next_deadline().is_some_and(|ready| ready == innermost::Instant::ZERO));
         if n < 3 { pauses() } else { returns(0) }
     });
     let reads = clock.reads();
@@ -277,7 +279,7 @@ fn a_sleep_starts_when_it_is_awaited_and_not_when_it_is_made() {
         None => returns(0),
     });
     event_loop.run_until_complete(naps).unwrap();
-    assert_eq!(clock.now(), seconds(3));
+    assert_eq!(clock.now().since_zero(), seconds(3));
 }
 
 #[test]
@@ -354,7 +356,7 @@ fn a_sleep_that_is_dropped_takes_its_timer_with_it() {
         let mut nap = nap.take().expect("it is resumed once");
         assert!(matches!(nap.resume(Ok(())), Ok(Step::Yield(_))));
         let event_loop = EventLoop::running()?;
-        assert_eq!(event_loop.next_deadline(), Some(seconds(1)));
+        assert_eq!(event_loop.next_deadline(), Some(innermost::Instant::from_zero(seconds(1))));
         drop(nap);
         assert_eq!(event_loop.next_deadline(), None);
         Ok(Step::Return(()))
@@ -414,11 +416,11 @@ fn a_million_timers_half_of_them_cancelled_fire_in_order() {
         let deadline = random >> 22;
         let fired = Rc::clone(&fired);
         let fires = move || fired.borrow_mut().push((deadline, number));
-        timers.push(event_loop.call_at(seconds(deadline.into()), fires).unwrap());
+        timers.push(event_loop.call_at(innermost::Instant::from_zero(seconds(deadline.into())), fires).unwrap());
     }
     timers.iter().step_by(2).for_each(TimerHandle::cancel);
     event_loop.run_until_complete(sleep(seconds(2000))).unwrap();
-    assert_eq!(clock.now(), seconds(2000));
+    assert_eq!(clock.now().since_zero(), seconds(2000));
     let fired = fired.take();
     assert_eq!(fired.len(), COUNT as usize / 2);
     assert!(fired.is_sorted() && fired.iter().all(|(_, number)| number % 2 == 1));
@@ -485,7 +487,7 @@ fn a_timer_that_is_bound_to_what_holds_it_goes_with_it_callback_and_all() {
     let captured = log.on_drop("dropped");
     let timer = event_loop.call_later(seconds(2), move || captured.keep()).unwrap().cancel_on_drop();
     let kept = event_loop.call_later(seconds(1), log.adds("called")).unwrap().cancel_on_drop();
-    assert_eq!((timer.when(), timer.cancelled()), (seconds(2), false));
+    assert_eq!((timer.when(), timer.cancelled()), (innermost::Instant::from_zero(seconds(2)), false));
     drop(timer);
     assert_eq!(log.take(), ["dropped"]);
     event_loop.run_until_complete(sleep(seconds(3))).unwrap();

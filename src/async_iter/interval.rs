@@ -6,7 +6,7 @@ use super::AsyncIterator;
 use crate::coroutine::{Exception, Step};
 use crate::event_loop::running;
 use crate::scope::Progress;
-use crate::time::{Sleep, sleep};
+use crate::time::{Instant, Sleep, sleep};
 use crate::yield_from;
 
 /// Ticks at `period`, twice `period`, thrice `period`, and so on after it was first asked for one: however long what is
@@ -24,7 +24,7 @@ use crate::yield_from;
 /// let (ticks, handle) = (Rc::new(RefCell::new(Vec::new())), event_loop.handle());
 /// let seen = Rc::clone(&ticks);
 /// event_loop.create_task(interval(Duration::from_secs(10)).for_each(move |tick| {
-///     seen.borrow_mut().push((tick, handle.time().as_secs()));
+///     seen.borrow_mut().push((tick, handle.time().since_zero().as_secs()));
 ///     sleep(Duration::from_secs(if tick == 1 { 25 } else { 1 }))
 /// }))?;
 /// event_loop.run_until_complete(sleep(Duration::from_secs(55)))?;
@@ -42,7 +42,7 @@ pub const fn interval(period: Duration) -> Interval {
 pub struct Interval {
     period: Duration,
     /// On the loop's clock.
-    started: Option<Duration>,
+    started: Option<Instant>,
     last: u64,
     /// Until the next tick, while somebody waits for it.
     pause: Option<Sleep>,
@@ -50,16 +50,16 @@ pub struct Interval {
 
 impl Interval {
     /// How many have passed at `now`.
-    fn passed(&self, started: Duration, now: Duration) -> u64 {
-        let elapsed = now.saturating_sub(started).as_nanos();
+    fn passed(&self, started: Instant, now: Instant) -> u64 {
+        let elapsed = (now - started).as_nanos();
         let passed = elapsed.checked_div(self.period.as_nanos()).unwrap_or(0);
         u64::try_from(passed).unwrap_or(u64::MAX)
     }
 
     /// When a tick is due.
-    fn due(&self, started: Duration, tick: u64) -> Duration {
+    fn due(&self, started: Instant, tick: u64) -> Instant {
         let nanoseconds = self.period.as_nanos().saturating_mul(u128::from(tick));
-        started.saturating_add(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX)))
+        started + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 }
 
@@ -72,7 +72,7 @@ impl AsyncIterator for Interval {
         let started = *self.started.get_or_insert(now);
         let next = self.last.saturating_add(1);
         let due = self.due(started, next);
-        let slept = yield_from!(self.pause.get_or_insert_with(|| sleep(due.saturating_sub(now))), sent);
+        let slept = yield_from!(self.pause.get_or_insert_with(|| sleep(due - now)), sent);
         // Who is cancelled may ask again.
         self.pause = None;
         slept?;

@@ -7,6 +7,7 @@ use super::LoopHandle;
 use super::timers::TimerHandle;
 use crate::context::Context;
 use crate::coroutine::Exception;
+use crate::sys::Instant;
 use crate::task::{Callback, CallbackResult, Future, Handle, Run, callback, callback_in};
 
 /// Scheduling.
@@ -50,7 +51,7 @@ impl LoopHandle {
         delay: Duration,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
-        self.call_at(self.time().saturating_add(delay), function)
+        self.call_at(self.time() + delay, function)
     }
 
     /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`.
@@ -60,7 +61,7 @@ impl LoopHandle {
     /// `RuntimeError` where the loop is closed.
     pub fn call_at<R: CallbackResult>(
         &self,
-        deadline: Duration,
+        deadline: Instant,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
@@ -78,7 +79,7 @@ impl LoopHandle {
         delay: Duration,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
-        self.call_at_in(context, self.time().saturating_add(delay), function)
+        self.call_at_in(context, self.time() + delay, function)
     }
 
     /// As [`call_at`](Self::call_at), but `function` runs in the given context itself.
@@ -89,7 +90,7 @@ impl LoopHandle {
     pub fn call_at_in<R: CallbackResult>(
         &self,
         context: &Context,
-        deadline: Duration,
+        deadline: Instant,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle, Exception> {
         self.0.scheduler.check_open()?;
@@ -99,21 +100,21 @@ impl LoopHandle {
     /// A future of this loop that is finished once `delay` has passed.
     pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
         // Read first: the clock may be the user's, and close the loop.
-        let deadline = self.time().saturating_add(delay);
+        let deadline = self.time() + delay;
         self.0.scheduler.check_open()?;
         let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
         self.0.with_timers(|timers| timers.push(deadline, timed));
         Ok(future)
     }
 
-    fn set_timer(&self, deadline: Duration, callback: Rc<dyn Callback>) -> TimerHandle {
+    fn set_timer(&self, deadline: Instant, callback: Rc<dyn Callback>) -> TimerHandle {
         let timed = Rc::clone(&callback) as Rc<_>;
         self.0.with_timers(|timers| timers.push(deadline, timed));
         TimerHandle::new(Handle::new(callback), deadline)
     }
 
     /// The time on the loop's clock, read now.
-    pub fn time(&self) -> Duration {
+    pub fn time(&self) -> Instant {
         self.0.clock.now()
     }
 

@@ -1,14 +1,13 @@
 //! A loop that is a guest of another: a host (a GUI's loop, a game's, a C program) waits in its place, and has it run one
 //! turn whenever there is something to do.
 
-use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
 use super::LoopHandle;
 use super::timers::Timers;
 use crate::coroutine::Exception;
-use crate::sys::SelectorFd;
+use crate::sys::{Instant, SelectorFd};
 
 impl LoopHandle {
     /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
@@ -26,7 +25,7 @@ impl LoopHandle {
 
     /// When the loop has something to do by itself: now, if anything is ready; `None` where only a descriptor or another
     /// thread can give it something.
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub fn next_deadline(&self) -> Option<Instant> {
         if self.0.scheduler.ready() > 0 {
             return Some(self.time());
         }

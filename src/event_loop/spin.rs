@@ -60,7 +60,7 @@ impl Core {
                 return Ok(());
             }
             hint::spin_loop();
-            let until_now = self.clock.now().saturating_sub(start);
+            let until_now = self.clock.now() - start;
             still = if until_now == spun { still + 1 } else { 0 };
             spun = until_now;
         }

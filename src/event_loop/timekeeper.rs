@@ -1,15 +1,14 @@
 //! The loop's clock. It may be the user's, and hold a handle to the loop: so a closed loop lets go of it.
 
 use core::cell::{Cell, RefCell};
-use core::time::Duration;
 
-use crate::sys::{Clock, Waiting};
+use crate::sys::{Clock, Instant, Waiting};
 
 pub(super) struct Timekeeper {
     /// `None` once the loop is closed. Borrowed while it is read, which may be the user's code.
     clock: RefCell<Option<Box<dyn Clock>>>,
     /// The time at which the loop was closed.
-    closed_at: Cell<Duration>,
+    closed_at: Cell<Instant>,
 }
 
 impl Timekeeper {
@@ -18,11 +17,11 @@ impl Timekeeper {
     }
 
     #[inline]
-    pub(super) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Instant {
         self.clock.borrow().as_deref().map_or_else(|| self.closed_at.get(), Clock::now)
     }
 
-    pub(super) fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+    pub(super) fn wait_until(&self, deadline: Option<Instant>) -> Waiting {
         self.clock.borrow().as_deref().map_or(Waiting::Sleep, |clock| clock.wait_until(deadline))
     }
 

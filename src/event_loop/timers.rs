@@ -38,6 +38,7 @@ use core::time::Duration;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
+use crate::sys::Instant;
 use crate::task::{Handle, Run, Timed};
 
 /// Below this, husks are not worth looking for.
@@ -90,7 +91,7 @@ impl Timers {
         }
     }
 
-    pub(super) fn push(&mut self, deadline: Duration, timed: Rc<dyn Timed>) {
+    pub(super) fn push(&mut self, deadline: Instant, timed: Rc<dyn Timed>) {
         if self.len >= self.rebuild_at {
             self.drop_husks();
         }
@@ -124,13 +125,13 @@ impl Timers {
     }
 
     /// The deadline of the first timer that was not cancelled.
-    pub(super) fn next_deadline(&mut self) -> Option<Duration> {
-        self.first().map(|timer| Duration::from_nanos(timer.deadline))
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        self.first().map(|timer| Instant::from_zero(Duration::from_nanos(timer.deadline)))
     }
 
     /// Takes out the timers that are due at `now`, and queues them. They are not asked whether they were cancelled: whoever
     /// runs them asks, and where many are due they have left the cache between the one and the other.
-    pub(super) fn move_due(&mut self, now: Duration, ready: &mut Vec<Rc<dyn Run>>) {
+    pub(super) fn move_due(&mut self, now: Instant, ready: &mut Vec<Rc<dyn Run>>) {
         let now = nanoseconds(now);
         loop {
             match self.near.peek() {
@@ -281,8 +282,8 @@ const fn highest_bit(bits: u64) -> usize {
 
 /// What a clock cannot reach, 584 years on, is one and the same.
 #[inline]
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+fn nanoseconds(time: Instant) -> u64 {
+    u64::try_from(time.since_zero().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Default for Timers {
@@ -316,11 +317,11 @@ impl Eq for Timer {}
 #[derive(Clone)]
 pub struct TimerHandle {
     handle: Handle,
-    deadline: Duration,
+    deadline: Instant,
 }
 
 impl TimerHandle {
-    pub(super) fn new(handle: Handle, deadline: Duration) -> Self {
+    pub(super) fn new(handle: Handle, deadline: Instant) -> Self {
         Self { handle, deadline }
     }
 
@@ -358,7 +359,7 @@ impl TimerHandle {
     }
 
     /// When it is due, on the loop's clock.
-    pub fn when(&self) -> Duration {
+    pub fn when(&self) -> Instant {
         self.deadline
     }
 }

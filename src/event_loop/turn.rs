@@ -68,7 +68,7 @@ impl Core {
             return Ok(None);
         }
         match self.clock.wait_until(deadline) {
-            Waiting::Sleep => Ok(deadline.map(|deadline| deadline.saturating_sub(self.clock.now()))),
+            Waiting::Sleep => Ok(deadline.map(|deadline| deadline - self.clock.now())),
             Waiting::Jumped => Ok(Some(Duration::ZERO)),
             Waiting::ForNothing => Err(self.deadlock()),
         }

@@ -3,16 +3,18 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
+use super::Instant;
+
 /// Where an event loop takes the time from.
 ///
 /// A clock never goes backwards. Its zero is its own affair.
 pub trait Clock: Debug {
-    /// The time now, since the clock's zero.
-    fn now(&self) -> Duration;
+    /// The time now.
+    fn now(&self) -> Instant;
 
     /// Tells the clock that nothing will happen before `deadline`, or without a deadline ever, unless it comes from
     /// outside; gives how the loop is to wait for that. The default lets the time pass.
-    fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+    fn wait_until(&self, deadline: Option<Instant>) -> Waiting {
         let _ = deadline;
         Waiting::Sleep
     }
@@ -44,14 +46,14 @@ impl MonotonicClock {
 }
 
 impl Clock for MonotonicClock {
-    /// `clock_gettime(2)` and nothing else: `Instant` adds a subtraction and its checks, a fifth of what a timer costs.
+    /// `clock_gettime(2)` and nothing else: `std::time::Instant` adds a subtraction and its checks, a fifth of what a timer costs.
     #[inline]
-    fn now(&self) -> Duration {
+    fn now(&self) -> Instant {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `time` is valid for writes for as long as the call lasts. The call fails for a clock that is not there
         // and for an address that cannot be written, and so not here.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
         // Neither is negative: the clock begins at zero.
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+        Instant::from_zero(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 }

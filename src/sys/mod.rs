@@ -13,7 +13,7 @@
 //! | `descriptor.rs` | what there is to ask of any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
 //! | `fork.rs`   | which process has made an object | `pthread_atfork(3)` |
-//! | `clock.rs`  | [`Clock`]: the time, real or not | `clock_gettime(2)` |
+//! | `clock.rs`, `instant.rs` | [`Clock`]: the time, real or not; [`Instant`]: a point on it | `clock_gettime(2)` |
 //!
 //! A new platform brings a file in `selector/`, a few lines in the others, and nothing above this layer changes. What
 //! systems do differently is told apart by `cfg`, and `.ci/run` type-checks the crate for each of them.
@@ -23,6 +23,7 @@
 mod clock;
 pub(crate) mod descriptor;
 mod fork;
+mod instant;
 #[cfg(feature = "resolver")]
 pub(crate) mod names;
 mod selector;
@@ -37,6 +38,7 @@ mod waker;
 
 pub use self::clock::{Clock, MonotonicClock, Waiting};
 pub(crate) use self::fork::{NotInherited, Process};
+pub use self::instant::Instant;
 pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
 pub(crate) use self::selector::{SelectorFd, has_error_alone, interfaces, readiness_now};
 pub(crate) use self::waker::Waker;

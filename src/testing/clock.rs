@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use crate::sys::{Clock, Waiting};
+use crate::sys::{Clock, Instant, Waiting};
 
 /// A clock that stands still while anything is ready, and jumps to the next deadline when nothing is.
 ///
@@ -51,13 +51,13 @@ impl VirtualClock {
 }
 
 impl Clock for VirtualClock {
-    fn now(&self) -> Duration {
-        self.time()
+    fn now(&self) -> Instant {
+        Instant::from_zero(self.time())
     }
 
-    fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+    fn wait_until(&self, deadline: Option<Instant>) -> Waiting {
         let Some(deadline) = deadline else { return Waiting::ForNothing };
-        self.0.set(self.0.get().max(deadline));
+        self.0.set(self.0.get().max(deadline.since_zero()));
         Waiting::Jumped
     }
 }

@@ -19,6 +19,7 @@ use std::rc::Rc;
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::EventLoop;
 use crate::net::{Attempt, ByteRead, ByteWrite};
+use crate::sys::Instant;
 use crate::task::{Await, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
 /// Two ends of a connection in memory, which carries everything at once: [`MemoryPair`] makes worse ones.
@@ -209,7 +210,7 @@ struct Channel {
     arrived: RefCell<VecDeque<u8>>,
     in_flight: Cell<usize>,
     /// When the last of these arrives: the next comes no earlier.
-    last_arrival: Cell<Duration>,
+    last_arrival: Cell<Instant>,
     stage: Cell<Stage>,
     /// Whether the end of the stream has arrived as well.
     has_ended: Cell<bool>,
@@ -233,7 +234,7 @@ impl Channel {
             behaviour,
             arrived: RefCell::default(),
             in_flight: Cell::new(0),
-            last_arrival: Cell::new(Duration::ZERO),
+            last_arrival: Cell::new(Instant::ZERO),
             stage: Cell::new(Stage::Open),
             has_ended: Cell::new(false),
             reader: Cell::new(None),
@@ -312,7 +313,7 @@ impl Channel {
         let delay = latency();
         self.behaviour.latency.set(Some(latency));
         let event_loop = EventLoop::running()?;
-        let arrival = event_loop.time().saturating_add(delay).max(self.last_arrival.get());
+        let arrival = (event_loop.time() + delay).max(self.last_arrival.get());
         let (channel, count) = (Rc::clone(self), bytes.len());
         event_loop.call_at(arrival, move || {
             if channel.stage.get() != Stage::Reset {

@@ -22,7 +22,7 @@ use crate::sys::{Direction, Event, Selector, Token, default_selector};
 ///
 /// let event_loop = virtual_loop()?;
 /// event_loop.run_until_complete(sleep(Duration::from_secs(3600)))?;
-/// assert_eq!(event_loop.time(), Duration::from_secs(3600));
+/// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(3600));
 ///
 /// let never = event_loop.create_future::<()>();
 /// let raised = event_loop.run_until_complete(event_loop.create_task(never)?).unwrap_err();

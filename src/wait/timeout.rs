@@ -17,6 +17,7 @@ use std::rc::Rc;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{Await, Awaitable, Handle, WeakTask};
+use crate::time::Instant;
 use crate::yield_from;
 
 /// Runs `child` for `delay` at the most, from its first step on; then a `TimeoutError`. asyncio's `timeout`.
@@ -61,7 +62,7 @@ where
 /// # Errors
 ///
 /// As [`timeout`].
-pub fn timeout_at<C>(deadline: Duration, child: C) -> TimeoutScope<C>
+pub fn timeout_at<C>(deadline: Instant, child: C) -> TimeoutScope<C>
 where
     C: Awaitable,
 {
@@ -125,7 +126,7 @@ struct Inner {
 #[derive(Clone, Copy)]
 enum Deadline {
     Never,
-    At(Duration),
+    At(Instant),
     /// So long after it is entered.
     After(Duration),
 }
@@ -152,7 +153,7 @@ impl Timeout {
     }
 
     /// A deadline on the loop's clock.
-    pub fn at(deadline: Duration) -> Self {
+    pub fn at(deadline: Instant) -> Self {
         Self::new(Deadline::At(deadline))
     }
 
@@ -179,7 +180,7 @@ impl Timeout {
     }
 
     /// When it is due, on the loop's clock; `None` where it is not, or counts from an entry that is still to come.
-    pub fn when(&self) -> Option<Duration> {
+    pub fn when(&self) -> Option<Instant> {
         match self.0.deadline.get() {
             Deadline::At(deadline) => Some(deadline),
             Deadline::Never | Deadline::After(_) => None,
@@ -208,7 +209,7 @@ impl Timeout {
         self.reschedule(match self.0.deadline.get() {
             Deadline::Never => None,
             Deadline::At(deadline) => Some(deadline),
-            Deadline::After(delay) => Some(event_loop.time().saturating_add(delay)),
+            Deadline::After(delay) => Some(event_loop.time() + delay),
         })
     }
 
@@ -217,7 +218,7 @@ impl Timeout {
     /// # Errors
     ///
     /// `RuntimeError` where it is not entered, or has expired.
-    pub fn reschedule(&self, deadline: Option<Duration>) -> Result<(), Exception> {
+    pub fn reschedule(&self, deadline: Option<Instant>) -> Result<(), Exception> {
         match self.0.phase.get() {
             Phase::Active => {}
             Phase::Created => return Err(runtime("Timeout has not been entered")),

@@ -112,7 +112,7 @@ fn latency_is_on_the_virtual_clock_and_nothing_overtakes() {
             let mut bytes = [0; 8];
             loop {
                 let count = yield_from!(far.recv(&mut bytes), sent)?;
-                log.borrow_mut().push((clock.time().as_secs(), bytes[..count].to_vec()));
+                log.borrow_mut().push((clock.time().since_zero().as_secs(), bytes[..count].to_vec()));
                 if count == 0 {
                     return Ok(Step::Return(()));
                 }

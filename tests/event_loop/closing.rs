@@ -36,7 +36,7 @@ fn a_closed_loop_takes_nothing_and_runs_nothing() {
     };
     assert_runtime_error(event_loop.call_soon(held("call_soon")), closed);
     assert_runtime_error(event_loop.call_later(Duration::ZERO, held("call_later")), closed);
-    assert_runtime_error(event_loop.call_at(Duration::ZERO, held("call_at")), closed);
+    assert_runtime_error(event_loop.call_at(innermost::Instant::ZERO, held("call_at")), closed);
     let coroutine = |name| {
         let held = held(name);
         body(move |_, _| {

@@ -22,9 +22,9 @@ const MICRO: Duration = Duration::from_micros(1);
 struct Ticking(Cell<u32>);
 
 impl Clock for Ticking {
-    fn now(&self) -> Duration {
+    fn now(&self) -> innermost::Instant {
         self.0.set(self.0.get() + 1);
-        MICRO * self.0.get()
+        innermost::Instant::from_zero(MICRO * self.0.get())
     }
 }
 

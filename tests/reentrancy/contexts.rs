@@ -314,11 +314,11 @@ fn a_run_ends_although_what_its_clock_has_set_panics_when_it_is_dropped() {
     #[derive(Debug)]
     struct Sets(VirtualClock, RefCell<Option<Count>>);
     impl Clock for Sets {
-        fn now(&self) -> Duration {
+        fn now(&self) -> innermost::Instant {
             self.0.now()
         }
-        fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
-            if deadline.is_some_and(|deadline| deadline > Duration::from_secs(1))
+        fn wait_until(&self, deadline: Option<innermost::Instant>) -> Waiting {
+            if deadline.is_some_and(|deadline| deadline.since_zero() > Duration::from_secs(1))
                 && let Some(count) = self.1.take()
             {
                 drop(HELD.set(Bomb(count)));

@@ -173,23 +173,26 @@ fn a_clock_that_goes_back_delays_timers_and_loses_none() {
     #[derive(Clone, Debug)]
     struct Wavering(Rc<Cell<u64>>);
     impl Clock for Wavering {
-        fn now(&self) -> Duration {
+        fn now(&self) -> innermost::Instant {
             // On by three, back by two.
             let reads = self.0.get();
             self.0.set(reads + 1);
-            Duration::from_millis(if reads.is_multiple_of(2) { reads + 3 } else { reads })
+            let milliseconds = if reads.is_multiple_of(2) { reads + 3 } else { reads };
+            innermost::Instant::from_zero(Duration::from_millis(milliseconds))
         }
-        fn wait_until(&self, _: Option<Duration>) -> Waiting {
+        fn wait_until(&self, _: Option<innermost::Instant>) -> Waiting {
             Waiting::Jumped
         }
     }
     let log = Log::default();
     let event_loop = loop_of(WatchedSelector::new(Wait::Waits), Wavering(Rc::default()));
     for millis in [30, 10, 20, 10] {
-        event_loop.call_at(Duration::from_millis(millis), log.adds(&millis.to_string())).unwrap();
+        event_loop
+            .call_at(innermost::Instant::from_zero(Duration::from_millis(millis)), log.adds(&millis.to_string()))
+            .unwrap();
     }
     let handle = event_loop.handle();
-    event_loop.call_at(Duration::from_millis(40), move || handle.stop()).unwrap();
+    event_loop.call_at(innermost::Instant::from_zero(Duration::from_millis(40)), move || handle.stop()).unwrap();
     event_loop.run_forever().unwrap();
     assert_eq!(log.take(), ["10", "10", "20", "30"]);
 }

@@ -60,10 +60,10 @@ fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
     #[derive(Debug)]
     struct Injecting(VirtualClock, Rc<RefCell<Option<(LoopHandle, Log)>>>);
     impl Clock for Injecting {
-        fn now(&self) -> Duration {
+        fn now(&self) -> innermost::Instant {
             self.0.now()
         }
-        fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+        fn wait_until(&self, deadline: Option<innermost::Instant>) -> Waiting {
             if let Some((event_loop, log)) = self.1.take() {
                 event_loop.call_soon(log.adds("injected")).expect("the loop is open");
                 drop(event_loop.call_later(Duration::ZERO, log.adds("due at once")));

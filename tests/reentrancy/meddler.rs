@@ -55,7 +55,7 @@ impl Meddler {
             handle.cancel();
         }
         drop(event_loop.call_later(Duration::ZERO, || {}));
-        drop(event_loop.call_at(Duration::from_secs(1), || {}));
+        drop(event_loop.call_at(innermost::Instant::from_zero(Duration::from_secs(1)), || {}));
         drop(event_loop.create_task(pausing(1)));
         drop(event_loop.ensure_future(ready(())));
         let _ = event_loop.remote().call_soon_threadsafe(|| {});

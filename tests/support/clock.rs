@@ -68,15 +68,15 @@ impl VirtualClock {
 }
 
 impl Clock for VirtualClock {
-    fn now(&self) -> Duration {
+    fn now(&self) -> innermost::Instant {
         self.reads.set(self.reads.get() + 1);
-        self.now.get()
+        innermost::Instant::from_zero(self.now.get())
     }
 
-    fn wait_until(&self, deadline: Option<Duration>) -> Waiting {
+    fn wait_until(&self, deadline: Option<innermost::Instant>) -> Waiting {
         match deadline {
             Some(deadline) if !self.stays => {
-                self.now.set(self.now.get().max(deadline));
+                self.now.set(self.now.get().max(deadline.since_zero()));
                 Waiting::Jumped
             }
             _ => Waiting::Sleep,

@@ -65,7 +65,7 @@ impl World {
             }
             Operation::CallLater(time, script) => {
                 let deadline = event_loop.time() + millis(time);
-                let token = Token(self.ledger.expect(Call::At(number, deadline)));
+                let token = Token(self.ledger.expect(Call::At(number, deadline.since_zero())));
                 let id = token.0;
                 if let Ok(timer) = event_loop.call_at(deadline, callback(token, script)) {
                     self.timers.push((id, timer));

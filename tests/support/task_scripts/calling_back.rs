@@ -72,7 +72,7 @@ impl Me {
                 Rc::new(move || timer.cancel())
             }
             Moment::At(time) => {
-                let timer = event_loop.call_at(*time, act)?;
+                let timer = event_loop.call_at(innermost::Instant::from_zero(*time), act)?;
                 Rc::new(move || timer.cancel())
             }
         };

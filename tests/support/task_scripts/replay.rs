@@ -80,7 +80,9 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
     let timers = [(20, World::release as fn(&World)), (40, World::cancel_all), (60, World::cancel_all)];
     let timers = timers.map(|(time, action)| {
         let world = Rc::clone(world);
-        event_loop.call_at(Duration::from_secs(time), move || action(&world)).expect("the loop is open")
+        event_loop
+            .call_at(innermost::Instant::from_zero(Duration::from_secs(time)), move || action(&world))
+            .expect("the loop is open")
     });
     let main = world.task(0).expect("the loop is open");
     let end = match run_until_complete(world, &main)? {

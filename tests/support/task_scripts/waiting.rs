@@ -63,7 +63,7 @@ impl Me {
             Statement::Limited { number, limit, body } => {
                 let timeout = match limit {
                     Limit::After(delay) => Timeout::after(*delay),
-                    Limit::At(deadline) => Timeout::at(*deadline),
+                    Limit::At(deadline) => Timeout::at(innermost::Instant::from_zero(*deadline)),
                     Limit::Never => Timeout::never(),
                 };
                 world.timeouts.borrow_mut().insert(*number, timeout.clone());
@@ -71,16 +71,16 @@ impl Me {
             }
             Statement::Reschedule(number, delay) => match world.timeout(*number) {
                 Some(timeout) => {
-                    let now = world.event_loop.time().as_secs();
+                    let now = world.event_loop.time().since_zero().as_secs();
                     let deadline = delay.map(|delay| Duration::from_secs(now.saturating_add_signed(delay)));
-                    timeout.reschedule(deadline)?;
+                    timeout.reschedule(deadline.map(innermost::Instant::from_zero))?;
                     self.done(&json!(["moved"]))
                 }
                 None => self.done(&json!(["empty"])),
             },
             Statement::TimeoutState(number) => match world.timeout(*number) {
                 Some(timeout) => {
-                    let when = timeout.when().map(|when| when.as_secs());
+                    let when = timeout.when().map(|when| when.since_zero().as_secs());
                     self.done(&json!(["timeout", timeout.expired(), when]))
                 }
                 None => self.done(&json!(["empty"])),

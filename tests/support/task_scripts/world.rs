@@ -69,7 +69,7 @@ impl World {
 
     /// Logs that this has happened to `who`.
     pub(super) fn note(&self, who: &str, what: &Value) {
-        let entry = [json!(self.event_loop.time().as_secs()), json!(who)];
+        let entry = [json!(self.event_loop.time().since_zero().as_secs()), json!(who)];
         let entry = entry.into_iter().chain(what.as_array().expect("an entry is a list").iter().cloned());
         self.log.borrow_mut().push(entry.collect());
     }

@@ -97,7 +97,7 @@ impl Program {
     fn run(self: &Rc<Self>, event_loop: &EventLoop) -> Result<Value, Exception> {
         let at = |seconds, run: fn(&Self)| {
             let this = Rc::clone(self);
-            event_loop.call_at(Duration::from_secs(seconds), move || run(&this))
+            event_loop.call_at(innermost::Instant::from_zero(Duration::from_secs(seconds)), move || run(&this))
         };
         let timers = [at(20, Self::release)?, at(40, Self::cancel_all)?, at(60, Self::cancel_all)?];
         let main = self.spawn_all(&json!([0]))?.remove(0);
@@ -133,7 +133,7 @@ impl Program {
     }
 
     fn note(&self, who: &str, entry: &[Value]) {
-        let mut noted = vec![json!(self.event_loop.time().as_secs()), json!(who)];
+        let mut noted = vec![json!(self.event_loop.time().since_zero().as_secs()), json!(who)];
         noted.extend_from_slice(entry);
         self.log.borrow_mut().push(Value::Array(noted));
     }
