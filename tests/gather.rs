@@ -471,7 +471,7 @@ fn a_gathering_that_a_stopped_run_has_waited_for_does_not_stop_the_next_run() {
     let counting = innermost::from_fn(move |sent| {
         sent?;
         turns += 1;
-        Ok(if turns == 9 { Step::Return(turns) } else { Step::Yield(Await::NextTurn) })
+        Ok(if turns == 9 { Step::Return(turns) } else { Step::Yield(Await::next_turn()) })
     });
     assert_eq!(event_loop.run_until_complete(counting).unwrap(), 9);
     assert_eq!(gathered.result().unwrap(), [1]);

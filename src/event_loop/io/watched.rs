@@ -142,7 +142,7 @@ impl<F: AsFd> Watched<F> {
         self.pause.set((pause * 2).min(LONGEST_PAUSE));
         match running()?.finish_later(pause)?.resume(Ok(()))? {
             Step::Yield(wanted) => Ok(Step::Yield(wanted)),
-            _ => Ok(Step::Yield(Await::NextTurn)),
+            _ => Ok(Step::Yield(Await::next_turn())),
         }
     }
 
