@@ -260,3 +260,17 @@ fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
     write_after_the_answer(&event_loop, &transport, far);
     assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
 }
+
+#[test]
+fn a_protocol_that_answers_the_rest_after_a_failed_write_is_not_warned() {
+    let (event_loop, events) = new_loop();
+    let answering = Recorder::new("", &events).reacting(|transport, event| {
+        if event == "data answer" {
+            (0..9).for_each(|_| transport.write(b"reply").expect("it is lost"));
+        }
+    });
+    let (transport, far) = pair(&event_loop, answering);
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+}

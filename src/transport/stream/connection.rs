@@ -57,7 +57,7 @@ pub(in crate::transport) struct Connection {
     size_hint: Cell<usize>,
     /// Whether it stands in the queue for what is gathered to be sent.
     pub(in crate::transport) flush_queued: Cell<bool>,
-    /// How many writes were thrown away.
+    /// How many writes were thrown away, or [`NOT_COUNTED`].
     pub(in crate::transport) discarded: Cell<u32>,
     resident: Cell<usize>,
     server: Cell<Option<Membership>>,
@@ -359,7 +359,10 @@ impl Transport {
         let this = self.clone();
         let end = callback(move || {
             if this.0.has_rest.take() {
+                // The protocol cannot know yet that its answers to the rest go nowhere.
+                let discarded = this.0.discarded.replace(NOT_COUNTED);
                 this.read_rest();
+                this.0.discarded.set(discarded);
             }
             this.end(error);
         });
@@ -405,6 +408,9 @@ fn next_hint(hint: usize, count: usize) -> usize {
 
 /// How often is read after a write has failed. A peer that has only stopped reading may send for ever.
 const MOST_RESTS: usize = 64;
+
+/// In place of the number of discarded writes, while none is warned about.
+pub(in crate::transport) const NOT_COUNTED: u32 = u32::MAX;
 
 /// What a buffered protocol is told first.
 const LEAST_HINT: usize = 1024;

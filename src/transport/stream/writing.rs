@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use super::connection::{Reading, Stage, Ways, WriteEnd};
+use super::connection::{NOT_COUNTED, Reading, Stage, Ways, WriteEnd};
 use super::handle::Transport;
 use super::io::Io;
 use crate::coroutine::{Exception, Kind};
@@ -242,7 +242,11 @@ impl Transport {
 
     #[cold]
     fn discard(&self) {
-        self.0.discarded.set(self.0.discarded.get().saturating_add(1));
+        let discarded = self.0.discarded.get();
+        if discarded == NOT_COUNTED {
+            return;
+        }
+        self.0.discarded.set((discarded + 1).min(DISCARDS));
         if self.0.discarded.get() >= DISCARDS {
             let context = ErrorContext::new("written to a connection that is lost: the data is thrown away");
             self.0.event_loop.call_exception_handler(context.about(self));
