@@ -16,7 +16,7 @@ use std::time::Duration;
 use innermost::signal::{SIGINT, SIGTERM};
 use innermost::{
     AnyTask, Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State, Step, TcpListener,
-    TcpStream, sleep, yield_from,
+    TcpStream, sleep, spawn, yield_from,
 };
 
 /// One connection. What was read and is not written yet stands in the buffer, so the phase is only where it waits.
@@ -178,7 +178,7 @@ fn serve(stream: TcpStream) -> Result<(), Exception> {
     stream.set_nodelay(true)?;
     let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading, stopping: false };
     // A connection that its peer has reset is nobody else's concern.
-    EventLoop::running()?.create_task(echo.catch(|_| Ok(())))?;
+    spawn(echo.catch(|_| Ok(())))?;
     Ok(())
 }
 

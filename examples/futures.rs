@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, lazy, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, lazy, sleep, spawn};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ fn set_and_look() -> impl Awaitable<Return = ()> {
         let future = event_loop.create_future();
         future.add_done_callback(|future| println!("callback: {}", future.result().expect("it was set")));
         println!("{}", if future.done() { "done" } else { "pending" });
-        let setter = event_loop.create_task(my_future(future.clone()))?;
+        let setter = spawn(my_future(future.clone()))?;
         Ok(setter.map(move |()| println!("main: {}", future.result().expect("it was set"))))
     })
 }
@@ -60,7 +60,7 @@ fn wait_for_it() -> impl Awaitable<Return = ()> {
     lazy(|| {
         let event_loop = EventLoop::running()?;
         let future = event_loop.create_future();
-        event_loop.create_task(my_future(future.clone()))?;
+        spawn(my_future(future.clone()))?;
         Ok(future.map(|result| println!("awaited: {result}")))
     })
 }

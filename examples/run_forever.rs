@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use innermost::signal::SIGINT;
-use innermost::{CoroutineExt, EventLoop, Exception, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Exception, ready, sleep, spawn};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ fn say_every_second(text: &'static str) -> Result<(), Exception> {
         println!("{text}");
         say_every_second(text).map(ready)
     });
-    EventLoop::running()?.create_task(say)?;
+    spawn(say)?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use innermost::{
     AnyTask, Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, Task, ready, sleep,
-    yield_from,
+    spawn, yield_from,
 };
 
 /// Short, so that nobody has to wait.
@@ -101,9 +101,8 @@ impl Coroutine for MyGenerator {
         loop {
             *self = match self {
                 Self::Start => {
-                    let event_loop = EventLoop::running()?;
                     for n in 0..5 {
-                        event_loop.create_task(my_task(n))?; // its handle may go: the loop keeps the task
+                        spawn(my_task(n))?; // its handle may go: the loop keeps the task
                     }
                     println!("Complete Tasks");
                     Self::Pausing(sleep(2 * SECOND))

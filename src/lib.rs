@@ -80,6 +80,7 @@
 //! | **futures and tasks** | |
 //! | an awaitable | [`Awaitable`] |
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
+//! | `asyncio.create_task` | [`spawn`](fn@spawn) |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
 //! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
 //! | `task.get_stack`, `print_stack` | [`Task::stack_trace`], [`print_stack`](Task::print_stack) |
@@ -247,7 +248,9 @@ pub use self::coroutine::{
     lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "event_loop")]
-pub use self::event_loop::{CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, TimerHandle, Watched};
+pub use self::event_loop::{
+    CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, TimerHandle, Watched, spawn,
+};
 #[cfg(feature = "executor")]
 pub use self::event_loop::{ShutdownExecutor, ThreadCall, ToThread, to_thread};
 #[cfg(all(feature = "net", feature = "async_iter"))]

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use innermost::context::{Context, ContextVar, copy_context};
-use innermost::{EventLoop, Kind, LoopHandle, Task, lazy, ready, to_thread};
+use innermost::{EventLoop, Kind, LoopHandle, Task, lazy, ready, spawn, to_thread};
 
 #[path = "support/clock.rs"]
 mod clock;
@@ -178,7 +178,7 @@ fn what_a_task_sets_is_seen_by_what_it_starts_and_not_by_who_started_it() {
         match n {
             0 => {
                 LEVEL.set(1);
-                let inner = EventLoop::running()?.create_task(sets(&entries, "inner", 2))?;
+                let inner = spawn(sets(&entries, "inner", 2))?;
                 LEVEL.set(3);
                 awaits(inner)
             }

@@ -23,7 +23,7 @@ use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced};
 use innermost::context::ContextVar;
 use innermost::testing::virtual_loop;
 use innermost::{
-    CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Runner, Step, from_fn, ready, run, sleep, yield_from,
+    CoroutineExt, EventLoop, Exception, Kind, LoopHandle, Runner, Step, from_fn, ready, run, sleep, spawn, yield_from,
 };
 
 fn is_runtime_error<T: std::fmt::Debug>(result: Result<T, Exception>, text: &str) {
@@ -287,7 +287,7 @@ fn a_task_made_while_closing_is_closed_with_the_loop() {
     let entries = log.clone();
     let late = left_behind(&log, "left", move |_| {
         let late = left_behind(&entries, "late", |_| cancelled());
-        EventLoop::running()?.create_task(late)?;
+        spawn(late)?;
         cancelled()
     });
     event_loop.create_task(late).unwrap();

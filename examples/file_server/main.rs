@@ -46,7 +46,7 @@ use innermost::signal::{SIGINT, SIGTERM};
 use innermost::sync::{AcquirePermit, Permit};
 use innermost::{
     AnyTask, Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Semaphore, Sleep, State, Step, TcpListener,
-    TcpStream, sleep, yield_from,
+    TcpStream, sleep, spawn, yield_from,
 };
 
 use crate::connection::Connection;
@@ -156,7 +156,7 @@ fn serve(stream: TcpStream, root: &Arc<Path>, permit: Option<Permit>) -> Result<
     stream.set_nodelay(true)?;
     let connection = Connection::new(stream, Arc::clone(root));
     // A connection that its peer has reset is nobody else's concern. The permit is given back when its task ends.
-    EventLoop::running()?.create_task(connection.catch(|_| Ok(())).map(move |()| drop(permit)))?;
+    spawn(connection.catch(|_| Ok(())).map(move |()| drop(permit)))?;
     Ok(())
 }
 

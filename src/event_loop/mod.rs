@@ -77,6 +77,7 @@ pub use self::remote::{LoopClosed, RemoteHandle};
 pub(crate) use self::running::{find_running, running, set_current};
 pub(crate) use self::signals::Interrupts;
 use self::signals::SignalHandlers;
+pub use self::tasks::spawn;
 use self::threads::Threads;
 #[cfg(feature = "executor")]
 pub use self::threads::{ShutdownExecutor, ThreadCall, ToThread, to_thread};

@@ -1,8 +1,39 @@
 //! Tasks of the loop: making them, and asking for them.
 
-use super::LoopHandle;
+use super::{LoopHandle, running};
 use crate::coroutine::Exception;
-use crate::task::{AnyTask, Awaitable, Task, TaskBuilder, TaskFactory, spawn, spawn_with};
+use crate::task::{self, AnyTask, Awaitable, Task, TaskBuilder, TaskFactory, spawn_with};
+
+/// Runs a coroutine as a task of the running loop. The task takes its first step in the next turn.
+///
+/// The loop keeps the task until it has ended, whether or not anybody keeps the handle. Where no loop runs in this thread,
+/// or for a task with a name, a context or an eager start, use [`LoopHandle::create_task`] and [`LoopHandle::task`].
+///
+/// asyncio's `create_task`.
+///
+/// ```
+/// use innermost::{Awaitable, CoroutineExt, Exception, lazy, ready, run, sleep, spawn};
+/// use std::time::Duration;
+///
+/// /// Starts a second task and waits for it.
+/// fn main_task() -> impl Awaitable<Return = u32> {
+///     lazy(|| spawn(sleep(Duration::from_millis(1)).map(|()| 7)).expect("the loop runs").join())
+/// }
+///
+/// assert_eq!(run(main_task())?, 7);
+/// assert!(spawn(ready(())).is_err());
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Errors
+///
+/// `RuntimeError` if no loop runs in this thread. What the [task factory](LoopHandle::set_task_factory) raises.
+pub fn spawn<C>(coroutine: C) -> Result<Task<C::Return>, Exception>
+where
+    C: Awaitable + 'static,
+{
+    running()?.create_task(coroutine)
+}
 
 /// Tasks.
 impl LoopHandle {
@@ -16,7 +47,7 @@ impl LoopHandle {
     where
         C: Awaitable + 'static,
     {
-        spawn(&self.0.scheduler, coroutine)
+        task::spawn(&self.0.scheduler, coroutine)
     }
 
     /// A task that is about to be made, to be given a name, a context, or an eager start:

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use innermost::stream::{StreamReader, StreamWriter};
 use innermost::{
     Await, Buffer, Coroutine, EventLoop, Exception, LoopHandle, Protocol, Resumed, Server, Step, Task, TcpListener,
-    TcpStream, Transport, from_fn, yield_from,
+    TcpStream, Transport, from_fn, spawn, yield_from,
 };
 
 use crate::support::{any, run_until, without_io_errors};
@@ -191,7 +191,7 @@ pub(crate) fn accepting(
         loop {
             let (stream, _) = yield_from!(listener.accept(), sent)?;
             let echo = without_io_errors(EchoMachine::new(stream, Rc::clone(&mark)));
-            EventLoop::running()?.create_task(echo)?;
+            spawn(echo)?;
         }
     })
 }

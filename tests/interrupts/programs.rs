@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use innermost::{
     Await, Coroutine, CreateServer, EventLoop, Exception, Kind, LoopHandle, Protocol, Runner, Step, StreamReader,
-    StreamWriter, Transport, from_fn, lazy, ready, run, yield_from,
+    StreamWriter, Transport, from_fn, lazy, ready, run, spawn, yield_from,
 };
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
@@ -101,7 +101,7 @@ fn leaves_one_that_ignores_every_cancel() {
     };
     say_end(run(waits(move |n, _| {
         if n == 1 {
-            EventLoop::running()?.create_task(left())?;
+            spawn(left())?;
             return pauses();
         }
         raises(Exception::cancelled())

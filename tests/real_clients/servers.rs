@@ -5,7 +5,7 @@ use std::process::Command;
 
 use innermost::{
     AfterEof, Await, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Protocol, Step, StreamReader,
-    StreamWriter, Transport, UnixListener, UnixStream, from_fn, to_thread, yield_from,
+    StreamWriter, Transport, UnixListener, UnixStream, from_fn, spawn, to_thread, yield_from,
 };
 
 use crate::support::{MIB, assert_same, bytes, free_path, new_loop};
@@ -90,7 +90,7 @@ fn machines_serve_nc_and_socat() {
     let serve = from_fn(move |mut sent: Result<(), Exception>| {
         loop {
             let (stream, _) = yield_from!(listener.accept(), sent)?;
-            EventLoop::running()?.create_task(echo_by_machine(stream))?;
+            spawn(echo_by_machine(stream))?;
         }
         #[allow(unreachable_code, reason = "it never ends; its type has to come from somewhere")]
         Ok(Step::<Await, (), ()>::Return(()))

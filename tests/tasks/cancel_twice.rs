@@ -1,6 +1,6 @@
 //! T4, T6, T13: cancels that meet, and tasks that cancel themselves.
 
-use innermost::{EventLoop, Exception, Task};
+use innermost::{EventLoop, Exception, Task, spawn};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, Oops, awaits, body, pauses, raises, returns, run};
@@ -119,7 +119,7 @@ fn a_task_that_cancels_itself_is_cancelled_at_its_next_suspension_or_at_its_end(
             entries.note(format_args!("{name} {} {}", task.cancelled(), got.unwrap_err()));
         }
         let Some((name, body)) = tasks.next() else { return returns(0) };
-        let task = EventLoop::running()?.create_task(body)?;
+        let task = spawn(body)?;
         last = Some((name, task.clone()));
         awaits(task)
     });
@@ -196,7 +196,7 @@ fn at_child(log: &Log) -> Body {
     body(move |n, got| {
         if n == 0 {
             let starts = log.notes("child starts");
-            let task = EventLoop::running()?.create_task(body(move |_, _| {
+            let task = spawn(body(move |_, _| {
                 starts();
                 pauses()
             }))?;

@@ -30,7 +30,7 @@ impl Transport {
     /// for [`ByteWrite::send_file`](crate::ByteWrite::send_file).
     ///
     /// ```
-    /// use innermost::{EventLoop, FilePart, Protocol, Transport, to_thread};
+    /// use innermost::{EventLoop, FilePart, Protocol, Transport, spawn, to_thread};
     /// use std::fs::File;
     /// use std::io::Read;
     /// use std::net::TcpStream;
@@ -43,7 +43,7 @@ impl Transport {
     ///         let send = || {
     ///             transport.write(b"here it is: ")?;
     ///             let sending = transport.send_file(FilePart::new(File::open("Cargo.toml")?));
-    ///             EventLoop::running()?.create_task(sending)
+    ///             spawn(sending)
     ///         };
     ///         let sent = send().expect("the file is there");
     ///         let transport = transport.clone();
