@@ -27,6 +27,7 @@
 //! | `shared.rs`    | what they have in common: an outcome, and who waits for it |
 //! | `waiters.rs`   | a long list of waiters |
 //! | `task.rs`      | [`Task`], [`AnyTask`]: the handles |
+//! | `view.rs`      | the methods of a handle to a future that somebody else completes |
 //! | `spawning.rs`  | making a task |
 //! | `options.rs`   | [`TaskOptions`]: its name, its context, its start |
 //! | `cell.rs`      | a task from within, and how it takes a step |
@@ -54,6 +55,7 @@ mod state;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 mod timer_future;
+mod view;
 mod waiters;
 mod waiting;
 
@@ -71,5 +73,6 @@ pub(crate) use self::spawning::{spawn, spawn_with};
 use self::state::TaskState;
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
+pub(crate) use self::view::view_of_future;
 pub(crate) use self::waiters::{Key, WaiterList};
 pub use self::waiting::{Await, Awaitable};

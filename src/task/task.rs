@@ -1,14 +1,14 @@
 //! The handles to a task.
 
 use core::fmt;
-use core::ops::Deref;
 use std::borrow::Cow;
 use std::io;
 use std::rc::{Rc, Weak};
 
 use super::cancel::cancel;
 use super::contracts::{ErasedTask, Way};
-use super::{AnyFuture, Await, Future};
+use super::view::view_of_future;
+use super::{AnyFuture, Await, CallbackId, CallbackResult, Future, Join};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
@@ -63,6 +63,26 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, S
 /// assert!(worker.cancelled());
 /// # Ok::<(), Exception>(())
 /// ```
+///
+/// # Its result
+///
+/// The coroutine alone decides the result, so a task has the methods of a [`Future`] that look at the result, and none
+/// that set it:
+///
+/// ```compile_fail
+/// # let event_loop = innermost::EventLoop::new()?;
+/// let task = event_loop.create_task(innermost::ready(1))?;
+/// task.set_result(2);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
+/// ```
+/// # let event_loop = innermost::EventLoop::new()?;
+/// let task = event_loop.create_task(innermost::ready(1))?;
+/// event_loop.run_until_complete(task.clone())?;
+/// assert_eq!(task.result()?, 1);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 pub struct Task<T>(Future<T>);
 
 /// A task whatever it returns. Awaiting it gives nothing, and raises nothing of the task's: it waits for the end. Who is
@@ -81,9 +101,22 @@ impl WeakTask {
     }
 }
 
+view_of_future!(Task);
+
 impl<T: 'static> Task<T> {
     pub(crate) fn of(future: Future<T>) -> Self {
         Self(future)
+    }
+
+    /// The future of its result. Public methods give it to nobody: setting it always fails.
+    pub(crate) fn future(&self) -> &Future<T> {
+        &self.0
+    }
+
+    /// Waits for the task and moves its result out, for results that are not `Clone`. A waiter that is cancelled
+    /// cancels the task, as one that awaits the task itself does.
+    pub fn join(&self) -> Join<T> {
+        self.0.join()
     }
 
     /// Has a `CancelledError` thrown in where the coroutine waits, at its next step: it may catch that, clean up, wait
@@ -253,14 +286,6 @@ impl AnyTask {
     /// Whether both stand for the same task.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl<T> Deref for Task<T> {
-    type Target = Future<T>;
-
-    fn deref(&self) -> &Future<T> {
-        &self.0
     }
 }
 

@@ -35,7 +35,7 @@ impl<T: 'static> Child<T> {
     {
         match as_future(&coroutine) {
             Some(child) => home.admit(&child.future).map(|()| child),
-            None => Ok(Self::moving(Future::clone(&*spawn(home.scheduler()?, coroutine)?))),
+            None => Ok(Self::moving(spawn(home.scheduler()?, coroutine)?.future().clone())),
         }
     }
 
@@ -110,7 +110,7 @@ where
         return Some(Child { future: future.clone(), outcome: outcome_of_future::<C> });
     }
     if let Some(task) = any.downcast_ref::<Task<C::Return>>() {
-        return Some(Child { future: Future::clone(task), outcome: outcome_of_task::<C> });
+        return Some(Child { future: task.future().clone(), outcome: outcome_of_task::<C> });
     }
     #[cfg(feature = "wait")]
     if let Some(shield) = any.downcast_ref::<Shield<C::Return>>() {

@@ -253,7 +253,7 @@ impl TaskGroup {
         self.0.entered.borrow().as_ref().and_then(|(_, parent)| parent.upgrade())
     }
 
-    fn task_is_done<T: 'static>(&self, number: u64, task: &Future<T>) {
+    fn task_is_done<T: 'static>(&self, number: u64, task: &Task<T>) {
         let ended = self.0.tasks.borrow_mut().remove(&number);
         if self.is_empty() {
             let all_done = self.0.all_done.borrow().clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use innermost::{Exception, Future, Step, from_fn, ready, sleep};
+use innermost::{Exception, Step, from_fn, ready, sleep};
 
 use crate::clock::test_loop;
 use crate::events::{Log, Next, awaits, body, pauses, returns, run};
@@ -213,7 +213,7 @@ fn each_cancel_that_is_accepted_is_counted_and_none_is_accepted_once_it_is_done(
     assert!(task.cancel() && task.any().cancel());
     assert_eq!((task.cancelling(), task.any().cancelling()), (2, 2));
     run(&event_loop, 1);
-    assert!(!task.cancel() && !task.any().cancel() && !Future::cancel(&task));
+    assert!(!task.cancel() && !task.any().cancel() && !task.any_future().cancel());
     assert_eq!(task.any().cancelling(), 2);
 }
 

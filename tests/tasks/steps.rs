@@ -1,6 +1,6 @@
 //! T1, T14 to T17: how a task starts, steps and ends.
 
-use innermost::{Await, Call, CoroutineExt, EventLoop, Exception, Kind, Step, from_fn, ready};
+use innermost::{Await, Call, CoroutineExt, Exception, Kind, Step, from_fn, ready, spawn};
 
 use crate::clock::test_loop;
 use crate::events::{Body, Log, Next, Oops, awaits, awaits_end, body, pauses, pausing, raises, returns, run};
@@ -77,7 +77,7 @@ fn a_yield_takes_a_turn_and_what_is_done_takes_none() {
                     note();
                     returns(0)
                 });
-                let d = EventLoop::running()?.create_task(d)?;
+                let d = spawn(d)?;
                 entries.note("c 2");
                 awaits(d)
             }
@@ -238,17 +238,59 @@ fn a_run_for_a_future_of_another_loop_is_refused() {
     }
 }
 
+#[test]
+fn spawn_makes_a_task_of_the_running_loop() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let (outer, inner) = (log.clone(), log.clone());
+    let main = body(move |n, got| {
+        if n == 0 {
+            let inner = inner.clone();
+            outer.add("spawns");
+            let task = spawn(body(move |_, _| {
+                inner.add("runs");
+                returns(7)
+            }))?;
+            outer.add("spawned");
+            return awaits(task);
+        }
+        got.map(Next::Return)
+    });
+    assert_eq!(event_loop.run_until_complete(main).unwrap(), 7);
+    assert_eq!(log.take(), ["spawns", "spawned", "runs"]);
+}
+
+#[test]
+fn spawn_is_refused_where_no_loop_runs() {
+    let _current = test_loop();
+    let raised = spawn(ready(1)).unwrap_err();
+    assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::RuntimeError, "no running event loop"));
+}
+
+#[test]
+fn a_callback_of_a_task_gets_that_task() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let task = event_loop.create_task(ready(1)).unwrap();
+    let (expected, entries) = (task.clone(), log.clone());
+    task.add_done_callback(move |done| entries.note(format_args!("{} {:?}", done.is(&expected), done.result())));
+    let removed = task.add_done_callback(|_| panic!("it was removed"));
+    assert!(task.remove_done_callback(removed) && !task.remove_done_callback(removed));
+    event_loop.run_until_complete(task).unwrap();
+    event_loop.run_once().unwrap();
+    assert_eq!(log.take(), ["0 true Ok(1)"]);
+}
+
 // T17
 #[test]
 fn the_result_of_a_task_cannot_be_set() {
     let event_loop = test_loop();
     let task = event_loop.create_task(ready(1)).unwrap();
-    assert_eq!(task.set_result(2).unwrap_err().0, 2);
-    let refused = task.set_exception(Oops(2)).unwrap_err();
+    let future = event_loop.ensure_future(task.clone()).unwrap();
+    assert_eq!(future.set_result(2).unwrap_err().0, 2);
+    let refused = future.set_exception(Oops(2)).unwrap_err();
     assert_eq!(refused.0.downcast_ref(), Some(&Oops(2)));
     assert!(!task.done());
     assert_eq!(event_loop.run_until_complete(task.clone()).unwrap(), 1);
-    assert_eq!(task.set_result(2).unwrap_err().0, 2);
+    assert_eq!(future.set_result(2).unwrap_err().0, 2);
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::mem;
-use core::ops::Deref;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::super::{LoopHandle, running};
-use crate::context;
+use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::executor::{Executor, Job, Pending, ThreadFuture, ThreadPool, Wait};
-use crate::task::{Await, ErrorContext, Future, panicked};
+use crate::task::{AnyFuture, Await, CallbackId, CallbackResult, ErrorContext, Future, panicked, view_of_future};
 use crate::yield_from;
 
 /// What runs functions where no executor is named.
@@ -117,11 +117,18 @@ fn take_result<T: Send + 'static>(future: &ThreadFuture<T>) -> Result<T, Excepti
 /// moves the result out; so it is awaited once. Dropping it changes nothing.
 pub struct ThreadCall<T>(Future<T>);
 
-impl<T> Deref for ThreadCall<T> {
-    type Target = Future<T>;
+view_of_future!(ThreadCall);
 
-    fn deref(&self) -> &Future<T> {
-        &self.0
+impl<T: 'static> ThreadCall<T> {
+    /// Cancels the call. A function that has not begun never runs. One that has begun runs on, and its result is
+    /// dropped. Returns `false` if the call is done.
+    pub fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    /// Cancels the call with a message for whoever sees the `CancelledError`. Returns `false` if the call is done.
+    pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
+        self.0.cancel_message(message)
     }
 }
 

@@ -112,7 +112,7 @@ where
     });
     match started {
         Ok((event_loop, task)) => {
-            event_loop.lead_thread(&task, promise, in_thread, Future::take_result);
+            event_loop.lead_thread(task.future(), promise, in_thread, Future::take_result);
             Ok(())
         }
         Err(raised) => {

@@ -115,12 +115,12 @@ impl Me {
     fn one(&self, form: &Form) -> Result<Future<Number>, Exception> {
         let world = &self.world;
         Ok(match form {
-            Form::Task(script) => Future::clone(&*world.task(*script)?),
+            Form::Task(script) => world.event_loop.ensure_future(world.task(*script)?)?,
             Form::Slot(slot) => {
                 let current = world.event_loop.current_task();
                 let task = world.slot(*slot).map(|slot| slot.task);
                 let other = task.filter(|task| current.is_none_or(|current| !current.is(&task.any())));
-                other.map_or_else(|| world.future(*slot), |task| Future::clone(&*task))
+                other.map_or_else(|| Ok(world.future(*slot)), |task| world.event_loop.ensure_future(task))?
             }
             Form::Future(future) => world.future(*future),
             Form::Shield(inner) => match &**inner {

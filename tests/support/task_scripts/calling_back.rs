@@ -26,7 +26,7 @@ impl Me {
                 drop(world.event_loop.call_later(*delay, world.callback(json!(["callback", k])))?);
             }
             Statement::OnTaskDone { slot, callback, action } => match world.slot(*slot) {
-                Some(slot) => self.on_done(*callback, &slot.task, action),
+                Some(slot) => self.on_done(*callback, &world.event_loop.ensure_future(slot.task)?, action),
                 None => self.note(&json!(["empty"])),
             },
             Statement::OnFutureDone { future, callback, action } => {

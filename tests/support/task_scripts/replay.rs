@@ -84,7 +84,7 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
             .call_at(innermost::Instant::from_zero(Duration::from_secs(time)), move || action(&world))
             .expect("the loop is open")
     });
-    let main = world.task(0).expect("the loop is open");
+    let main = world.task(0).and_then(|main| event_loop.ensure_future(main)).expect("the loop is open");
     let end = match run_until_complete(world, &main)? {
         Ok(value) => json!(["returned", value]),
         Err(raised) => json!(["raised", describe(&raised)]),

@@ -1,0 +1,93 @@
+//! The methods of a handle to a future that somebody else completes: [`Task`](super::Task) and
+//! [`ThreadCall`](crate::ThreadCall).
+//!
+//! Dereferencing to [`Future`](super::Future) would offer `set_result` and `set_exception` too, which always fail there.
+
+/// Writes the methods of [`Future`](super::Future) that look at the outcome, for a tuple struct around a future.
+macro_rules! view_of_future {
+    ($handle:ident) => {
+        impl<T: 'static> $handle<T> {
+            /// Returns `true` once there is an outcome: a result, an exception or a cancellation.
+            #[inline]
+            pub fn done(&self) -> bool {
+                self.0.done()
+            }
+
+            /// Returns `true` if it was cancelled.
+            pub fn cancelled(&self) -> bool {
+                self.0.cancelled()
+            }
+
+            /// Returns a clone of the result.
+            ///
+            /// # Errors
+            ///
+            /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still
+            /// pending, or if the result was moved out.
+            pub fn result(&self) -> Result<T, Exception>
+            where
+                T: Clone,
+            {
+                self.0.result()
+            }
+
+            /// Moves the result out. An exception stays and is cloned.
+            ///
+            /// # Errors
+            ///
+            /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still
+            /// pending, or if the result was moved out.
+            pub fn take_result(&self) -> Result<T, Exception> {
+                self.0.take_result()
+            }
+
+            /// Returns the exception it failed with, or `None` if it has a result.
+            ///
+            /// # Errors
+            ///
+            /// `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or if the result was
+            /// moved out.
+            pub fn exception(&self) -> Result<Option<Exception>, Exception> {
+                self.0.exception()
+            }
+
+            /// Calls `callback` with this handle once it is done. Callbacks run from the ready queue, in the order they
+            /// were added. This one runs in a copy of the current context.
+            pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
+            where
+                R: CallbackResult,
+            {
+                self.0.add_done_callback(move |future| callback(Self(future)))
+            }
+
+            /// Calls `callback` with this handle once it is done. It runs in `context` itself rather than in a copy.
+            pub fn add_done_callback_in<R>(
+                &self,
+                context: &Context,
+                callback: impl FnOnce(Self) -> R + 'static,
+            ) -> CallbackId
+            where
+                R: CallbackResult,
+            {
+                self.0.add_done_callback_in(context, move |future| callback(Self(future)))
+            }
+
+            /// Removes and drops a callback. Returns `false` if it is not there: it was removed before, or is queued.
+            /// If dropping the callback panics, the loop's exception handler is told.
+            pub fn remove_done_callback(&self, id: CallbackId) -> bool {
+                self.0.remove_done_callback(id)
+            }
+
+            /// Returns a handle without the type of the result.
+            pub fn any_future(&self) -> AnyFuture {
+                self.0.any_future()
+            }
+
+            /// Returns `true` if both handles stand for the same future.
+            pub fn is(&self, other: &Self) -> bool {
+                self.0.is(&other.0)
+            }
+        }
+    };
+}
+pub(crate) use view_of_future;
