@@ -19,7 +19,7 @@ use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
 use super::deep::replace_flat;
-use super::delegate::without_stop_iteration;
+use super::rules::without_stop_iteration;
 use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 
 /// A child to delegate to at the same cost whatever the depth.

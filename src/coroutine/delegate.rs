@@ -7,7 +7,8 @@
 use core::mem;
 
 use super::frames::{Frames, Progress};
-use super::{Coroutine, Exception, Kind, Resumed, Step};
+use super::rules::exit_ignored;
+use super::{Coroutine, Exception, Resumed, Step};
 
 /// Suspends in a child until it has ended, and is the child's `Result<Return, Exception>` then: Python's `yield from`.
 ///
@@ -135,21 +136,5 @@ fn close<C: Coroutine + ?Sized>(child: &mut C, exit: Exception) -> Resumed<C> {
                 }
             }
         }
-    }
-}
-
-/// What a coroutine gets whose child yields when it is closed.
-#[cold]
-pub(super) fn exit_ignored() -> Exception {
-    Exception::message(Kind::RuntimeError, "generator ignored GeneratorExit")
-}
-
-/// What comes out of a coroutine that raises `raised`: a `StopIteration` would pass for its end (PEP 479).
-#[doc(hidden)]
-#[cold]
-pub fn without_stop_iteration(raised: Exception) -> Exception {
-    match raised.kind() {
-        Kind::StopIteration => Exception::caused_by(Kind::RuntimeError, "generator raised StopIteration", raised),
-        _ => raised,
     }
 }

@@ -20,7 +20,7 @@ use core::any::type_name;
 use core::fmt;
 use core::mem;
 
-use super::delegate::exit_ignored;
+use super::rules::exit_ignored;
 use super::state::Listed;
 use super::{Coroutine, Driven, Driver, Exception, Kind, Printing, Resumed, StackTrace, State, Step};
 

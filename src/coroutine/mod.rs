@@ -21,7 +21,9 @@
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
 //! | `convert.rs`   | a frame in the stack of a driver that is yielded something else |
-//! | `frames.rs`    | the driver's stack of frames, shared by generators and tasks |
+//! | `driver.rs`    | a coroutine with the frames it has delegated to: shared by generators and tasks |
+//! | `frames.rs`    | the driver's stack of frames |
+//! | `rules.rs`     | the exceptions that report a broken rule |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
 //! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
 //! | `machines.rs`  | ready-made machines: from a value, a closure, an iterator |
@@ -40,11 +42,13 @@ mod combine;
 mod convert;
 mod deep;
 mod delegate;
+mod driver;
 mod ended;
 mod exception;
 mod frames;
 mod generator;
 mod machines;
+mod rules;
 mod shared;
 mod state;
 
@@ -55,16 +59,19 @@ pub(crate) use self::convert::converted;
 #[cfg(feature = "std")]
 pub(crate) use self::deep::is_deep;
 pub(crate) use self::deep::{Printing, drop_flat};
-pub use self::delegate::take_sent;
 #[doc(hidden)]
-pub use self::delegate::{Delegate, without_stop_iteration};
+pub use self::delegate::Delegate;
+pub use self::delegate::take_sent;
+pub(crate) use self::driver::{Driven, Driver};
 #[cfg(feature = "std")]
 pub(crate) use self::ended::{Receiver, Receiving};
 pub(crate) use self::ended::{drop_ended, replace_ended};
 pub use self::exception::{Exception, Kind};
-pub(crate) use self::frames::{Driven, Driver};
+
 pub use self::generator::{Generator, GeneratorState, Stop};
 pub use self::machines::{FromFn, FromIter, Lazy, Ready, YieldOnce, from_fn, from_iter, lazy, ready, yield_once};
+#[doc(hidden)]
+pub use self::rules::without_stop_iteration;
 pub use self::shared::SharedGenerator;
 pub use self::state::{StackTrace, State};
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use super::promise::{Home, Origin, Threads};
+use super::home::{Home, Origin, Threads};
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::sys::Process;
 use crate::task::panicked;

@@ -12,6 +12,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `future.rs`  | [`ThreadFuture`]: a result for threads |
+//! | `home.rs`    | the event loop that will complete a future |
 //! | `promise.rs` | [`Promise`]: who sets that |
 //! | `job.rs`     | [`Job`]: a function that is to run, and its future, in one allocation |
 //! | `pool.rs`    | [`ThreadPool`] |
@@ -35,14 +36,15 @@ use std::sync::Arc;
 use crate::coroutine::Exception;
 
 mod future;
+mod home;
 mod job;
 mod pool;
 mod promise;
 
 pub use self::future::ThreadFuture;
+pub(crate) use self::home::{Home, Origin, Threads};
 pub use self::job::Job;
 pub use self::pool::ThreadPool;
-pub(crate) use self::promise::{Home, Origin, Threads};
 pub use self::promise::{Promise, promise};
 
 /// Runs jobs somewhere else. Python's `concurrent.futures.Executor`.
