@@ -26,9 +26,10 @@
 
 use std::time::Duration;
 
+use innermost::wait::Gather;
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Gather, Resumed, Sleep, Step, gather, join, lazy,
-    ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, gather, join, lazy, ready,
+    sleep, yield_from,
 };
 
 /// Short, so that nobody has to wait.

@@ -14,7 +14,8 @@
 
 use std::time::Duration;
 
-use innermost::{Awaitable, BoundedSemaphore, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
+use innermost::sync::BoundedSemaphore;
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);

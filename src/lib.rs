@@ -74,7 +74,7 @@
 //! | `selectors`, the loop's clock | [`selector`] |
 //! | **callbacks** | |
 //! | `loop.call_soon`, `call_later`, `call_at`, `time` | [`LoopHandle::call_soon`], [`call_later`](LoopHandle::call_later), [`call_at`](LoopHandle::call_at), [`time`](LoopHandle::time) |
-//! | `Handle`, `TimerHandle` | [`Handle`], [`TimerHandle`], [`CancelOnDrop`] |
+//! | `Handle`, `TimerHandle` | [`Handle`](task::Handle), [`TimerHandle`], [`CancelOnDrop`](event_loop::CancelOnDrop) |
 //! | `loop.add_signal_handler`, `signal.SIGINT` | [`LoopHandle::add_signal_handler`], [`mod@signal`] |
 //! | `loop.set_exception_handler`, `call_exception_handler` | [`LoopHandle::set_exception_handler`], [`call_exception_handler`](LoopHandle::call_exception_handler) |
 //! | **futures and tasks** | |
@@ -90,14 +90,14 @@
 //! | **waiting** | |
 //! | `asyncio.sleep` | [`sleep`](fn@sleep) |
 //! | `gather`, `wait`, `wait_for`, `as_completed`, `shield` | [`gather`](fn@gather), [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`as_completed`](fn@as_completed), [`shield`](fn@shield); [`mod@wait`] |
-//! | `timeout`, `timeout_at`, `TaskGroup` | [`timeout`](fn@timeout), [`timeout_at`](fn@timeout_at), [`task_group`](fn@task_group), [`TaskGroup`] |
+//! | `timeout`, `timeout_at`, `TaskGroup` | [`timeout`](fn@timeout), [`timeout_at`](wait::timeout_at), [`task_group`](fn@task_group), [`TaskGroup`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier` | [`sync`] |
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`queue`] |
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
 //! | `loop.getaddrinfo`, `loop.getnameinfo` | [`LoopHandle::getaddrinfo`], [`getnameinfo`](LoopHandle::getnameinfo), [`resolver`] |
-//! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`] |
-//! | `host` and `port`, of who connects or listens | [`Addresses`]: names, or what is an address already |
+//! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`](net::happy_eyeballs) |
+//! | `host` and `port`, of who connects or listens | [`Addresses`](resolver::Addresses): names, or what is an address already |
 //! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | **threads** | |
@@ -108,10 +108,10 @@
 //! | `wrap_future` | [`LoopHandle::wrap_future`], [`thread_future`](LoopHandle::thread_future) |
 //! | `concurrent.futures` | [`executor`] |
 //! | **network** | |
-//! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`] |
+//! | `Protocol`, `BufferedProtocol`, `DatagramProtocol` | [`Protocol`], [`BufferedProtocol`](transport::BufferedProtocol), [`DatagramProtocol`] |
 //! | `Transport`, `ReadTransport`, `WriteTransport`, `DatagramTransport` | [`Transport`], [`DatagramTransport`] |
 //! | `loop.create_connection`, `create_unix_connection` | [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection) |
-//! | `create_connection(.., happy_eyeballs_delay, interleave, local_addr, all_errors)` | [`CreateConnection`], [`ConnectError::failures`] |
+//! | `create_connection(.., happy_eyeballs_delay, interleave, local_addr, all_errors)` | [`CreateConnection`](transport::CreateConnection), [`ConnectError::failures`](net::ConnectError::failures) |
 //! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
 //! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
 //! | `asyncio.Server` | [`Server`] |
@@ -120,10 +120,10 @@
 //! | `open_connection`, `open_unix_connection`, `open_connection(sock=…)` | [`LoopHandle::open_connection`], [`open_unix_connection`](LoopHandle::open_unix_connection), [`open_connection_at`](LoopHandle::open_connection_at) |
 //! | `start_server`, `start_unix_server`, `start_server(sock=…)` | [`LoopHandle::start_server`], [`start_unix_server`](LoopHandle::start_unix_server), [`start_server_at`](LoopHandle::start_server_at) |
 //! | `StreamReader`, `StreamWriter`, `IncompleteReadError`, `LimitOverrunError` | [`stream`] |
-//! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`] |
+//! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`](net::pipe) |
 //! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
 //! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
-//! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`] |
+//! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`](net::FilePart) |
 //! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
 //! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
@@ -143,12 +143,12 @@
 //! | `std` | | the standard library; without it the crate is `no_std` with `alloc`, and consists of layer 0 |
 //! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run); enables `std`. Everything below enables it |
 //! | `executor` | | [`executor`], and what uses threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `wait` | | [`mod@wait`]; without it that module holds [`AnyFuture`] alone |
+//! | `wait` | | [`mod@wait`]; without it that module holds [`AnyFuture`](wait::AnyFuture) alone |
 //! | `sync` | | [`sync`] |
 //! | `queue` | | [`queue`]; enables `sync` |
 //! | `scope` | | [`scope`]; enables `wait` |
 //! | `async_iter` | | [`async_iter`]; enables `queue`, `scope` |
-//! | `net` | | sockets whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`]; with `async_iter`, [`Incoming`] |
+//! | `net` | | sockets whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`](net::happy_eyeballs); with `async_iter`, [`Incoming`](net::Incoming) |
 //! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
 //! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
@@ -202,11 +202,11 @@ pub mod async_iter;
 pub mod context;
 pub mod coroutine;
 #[cfg(feature = "event_loop")]
-mod event_loop;
+pub mod event_loop;
 #[cfg(feature = "executor")]
 pub mod executor;
 #[cfg(feature = "net")]
-mod net;
+pub mod net;
 #[cfg(feature = "queue")]
 pub mod queue;
 #[cfg(feature = "resolver")]
@@ -232,61 +232,43 @@ pub mod sync;
 #[cfg(feature = "event_loop")]
 mod sys;
 #[cfg(feature = "event_loop")]
-mod task;
+pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "event_loop")]
 pub mod time;
 #[cfg(feature = "transport")]
-mod transport;
+pub mod transport;
 #[cfg(feature = "event_loop")]
 pub mod wait;
 
 pub use self::coroutine::{
-    Call, Catch, Coroutine, CoroutineExt, Exception, Frame, FromFn, FromIter, Generator, GeneratorState, Kind, Lazy,
-    Map, Ready, Resumed, SharedGenerator, StackTrace, State, Step, Stop, Then, TryMap, YieldOnce, from_fn, from_iter,
-    lazy, ready, take_sent, yield_once,
-};
-#[cfg(feature = "event_loop")]
-pub use self::event_loop::{
-    CancelOnDrop, EventLoop, LoopClosed, LoopHandle, RemoteHandle, TimerHandle, Watched, spawn,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, SharedGenerator, State, Step, Stop, from_fn,
+    from_iter, lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "executor")]
-pub use self::event_loop::{ShutdownExecutor, ThreadCall, ToThread, to_thread};
-#[cfg(all(feature = "net", feature = "async_iter"))]
-pub use self::net::Incoming;
+pub use self::event_loop::to_thread;
+#[cfg(feature = "event_loop")]
+pub use self::event_loop::{EventLoop, LoopHandle, RemoteHandle, TimerHandle, Watched, spawn};
+#[cfg(all(feature = "net", feature = "resolver"))]
+pub use self::net::connect;
 #[cfg(feature = "net")]
 pub use self::net::{
-    AddressError, Attempt, Buffer, ByteRead, ByteStream, ByteWrite, Connect, ConnectUnix, FilePart, Outgoing,
-    PipeReader, PipeWriter, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, pipe,
+    Buffer, ByteRead, ByteStream, ByteWrite, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
 };
-#[cfg(all(feature = "net", feature = "resolver"))]
-pub use self::net::{ConnectError, ConnectTo, HappyEyeballs, connect, happy_eyeballs};
 #[cfg(feature = "queue")]
-pub use self::queue::{LifoQueue, PriorityQueue, Queue};
-#[cfg(feature = "resolver")]
-pub use self::resolver::Addresses;
+pub use self::queue::Queue;
 #[cfg(feature = "event_loop")]
 pub use self::runner::{Runner, run};
 #[cfg(feature = "stream")]
 pub use self::stream::{StreamReader, StreamWriter};
 #[cfg(feature = "sync")]
-pub use self::sync::{Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore};
+pub use self::sync::{Event, Lock, Semaphore};
 #[cfg(feature = "event_loop")]
-pub use self::task::{
-    AnyTask, Await, Awaitable, CallbackId, CallbackResult, ErrorContext, Future, Handle, InvalidState, Join, Start,
-    Task, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory,
-};
+pub use self::task::{AnyTask, Await, Awaitable, Future, Task};
 #[cfg(feature = "event_loop")]
 pub use self::time::{Instant, Sleep, sleep};
 #[cfg(feature = "transport")]
-pub use self::transport::{
-    AfterEof, Buffered, BufferedProtocol, ConnectPipe, CreateConnection, CreateDatagramEndpoint, CreateServer,
-    CreateUnixDatagramEndpoint, DatagramAddress, DatagramProtocol, DatagramTransport, Protocol, Pushed, SendFile,
-    ServeForever, Server, StreamProtocol, Transport, WaitClosed,
-};
+pub use self::transport::{DatagramProtocol, DatagramTransport, Protocol, Server, Transport};
 #[cfg(feature = "wait")]
-pub use self::wait::{
-    AnyFuture, AsCompleted, ExceptionGroup, Gather, GatherAll, ReturnWhen, Shield, TaskGroup, Timeout, Wait, WaitFor,
-    as_completed, gather, gather_all, join, shield, task_group, timeout, timeout_at, wait, wait_for,
-};
+pub use self::wait::{ReturnWhen, TaskGroup, as_completed, gather, join, shield, task_group, timeout, wait, wait_for};

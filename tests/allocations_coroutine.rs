@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use innermost::coroutine::FromIter;
 use innermost::{
-    Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, Resumed, Step, Stop, from_fn, from_iter, yield_from,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Resumed, Step, Stop, from_fn, from_iter, yield_from,
 };
 
 #[path = "support/counting.rs"]

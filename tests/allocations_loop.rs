@@ -12,10 +12,11 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::net::Outgoing;
 use innermost::selector::default_selector;
 use innermost::{
-    Await, Awaitable, Buffer, ByteWrite, Coroutine, EventLoop, Exception, Future, LoopHandle, Outgoing, Resumed, Sleep,
-    Step, Task, TcpStream, from_fn, ready, sleep, yield_from,
+    Await, Awaitable, Buffer, ByteWrite, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step,
+    Task, TcpStream, from_fn, ready, sleep, yield_from,
 };
 
 #[path = "support/clock.rs"]

@@ -8,7 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
 
-use innermost::{Call, Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Step, Stop, yield_from};
+use innermost::coroutine::GeneratorState;
+use innermost::{Call, Coroutine, Exception, Generator, Kind, Resumed, Step, Stop, yield_from};
 
 const DEPTH: u32 = 1_000_000;
 

@@ -6,12 +6,13 @@ use std::mem;
 use std::time::Duration;
 
 use innermost::async_iter::{AsyncIterator, interval};
+use innermost::net::happy_eyeballs;
 use innermost::wait::{
     ReturnWhen, Timeout, as_completed, shield, staggered_race, task_group, timeout, timeout_at, wait, wait_for,
 };
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Future, Kind, Step, from_fn, happy_eyeballs, lazy,
-    sleep, to_thread,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Future, Kind, Step, from_fn, lazy, sleep,
+    to_thread,
 };
 
 #[path = "support/clock.rs"]

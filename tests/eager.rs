@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use innermost::context::ContextVar;
+use innermost::task::{Start, TaskOptions, eager_task_factory};
 use innermost::wait::task_group;
-use innermost::{EventLoop, Exception, Kind, LoopHandle, Start, Task, TaskOptions, eager_task_factory, lazy};
+use innermost::{EventLoop, Exception, Kind, LoopHandle, Task, lazy};
 
 #[path = "support/clock.rs"]
 mod clock;

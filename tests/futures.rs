@@ -16,7 +16,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, CoroutineExt, Exception, Future, InvalidState, Kind, Step, ready};
+use innermost::task::InvalidState;
+use innermost::{Await, Coroutine, CoroutineExt, Exception, Future, Kind, Step, ready};
 
 #[path = "support/clock.rs"]
 mod clock;

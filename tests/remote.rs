@@ -20,8 +20,9 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use innermost::event_loop::LoopClosed;
 use innermost::selector::{Event, Selector, Token, default_selector};
-use innermost::{EventLoop, LoopClosed, RemoteHandle, sleep};
+use innermost::{EventLoop, RemoteHandle, sleep};
 
 #[path = "support/clock.rs"]
 mod clock;

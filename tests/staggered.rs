@@ -12,11 +12,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::net::{ConnectError, happy_eyeballs};
 use innermost::testing::virtual_loop;
 use innermost::wait::{ExceptionGroup, Raced, staggered_race, timeout};
 use innermost::{
-    Await, Awaitable, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, from_fn,
-    happy_eyeballs, ready, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Resumed, Sleep, Step, from_fn, ready, sleep,
+    yield_from,
 };
 use serde_json::{Value, json};
 
@@ -281,7 +282,7 @@ fn addresses<const N: usize>(texts: [&str; N]) -> [SocketAddr; N] {
 
 /// Refuses, with an error of the system.
 fn refuse(after: Duration, kind: io::ErrorKind) -> impl Awaitable<Return = SocketAddr> {
-    sleep(after).then(move |()| Err::<innermost::Ready<_, _, _>, _>(io::Error::from(kind).into()))
+    sleep(after).then(move |()| Err::<innermost::coroutine::Ready<_, _, _>, _>(io::Error::from(kind).into()))
 }
 
 // V8

@@ -3,7 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use innermost::{CreateServer, EventLoop, Exception, Protocol, Transport};
+use innermost::transport::CreateServer;
+use innermost::{EventLoop, Exception, Protocol, Transport};
 
 use super::process::{Work, announce};
 use super::transfer::PIECE;

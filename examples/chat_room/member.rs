@@ -14,10 +14,11 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::event_loop::CancelOnDrop;
 use innermost::queue::{Get, QueueShutDown};
 use innermost::{
-    Await, CancelOnDrop, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter,
-    TaskGroup, TimerHandle, yield_from,
+    Await, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
+    TimerHandle, yield_from,
 };
 use socket2::SockRef;
 

@@ -17,12 +17,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use innermost::event_loop::ToThread;
 use innermost::queue::{Get, QueueShutDown, Shutdown};
 use innermost::sync::EventWait;
 use innermost::wait::TimeoutScope;
 use innermost::{
-    Await, Awaitable, Coroutine, Exception, Kind, Queue, Resumed, State, Step, TaskGroup, ToThread, task_group,
-    timeout, to_thread, yield_from,
+    Await, Awaitable, Coroutine, Exception, Kind, Queue, Resumed, State, Step, TaskGroup, task_group, timeout,
+    to_thread, yield_from,
 };
 
 use super::http::{Answer, fetch};

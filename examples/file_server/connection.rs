@@ -16,9 +16,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use innermost::event_loop::ToThread;
 use innermost::wait::Timeout;
 use innermost::{
-    Await, Buffer, ByteStream, Coroutine, EventLoop, Exception, Kind, Resumed, Step, ToThread, to_thread, yield_from,
+    Await, Buffer, ByteStream, Coroutine, EventLoop, Exception, Kind, Resumed, Step, to_thread, yield_from,
 };
 
 use crate::request::{self, Method, Request};

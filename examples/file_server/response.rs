@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::SystemTime;
 
-use innermost::{Buffer, FilePart};
+use innermost::Buffer;
+use innermost::net::FilePart;
 
 use crate::date::HttpDate;
 use crate::request::{Method, Request};

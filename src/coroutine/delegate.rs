@@ -21,7 +21,8 @@ use super::{Coroutine, Exception, Resumed, Step};
 /// one afresh at each resume, where it keeps nothing of its own between two resumes. `sent` is a mutable variable.
 ///
 /// ```
-/// use innermost::{Call, Coroutine, Exception, FromIter, Generator, Resumed, Step, from_iter, yield_from};
+/// use innermost::coroutine::FromIter;
+/// use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, from_iter, yield_from};
 ///
 /// /// Yields 1, 2, 3 from a child inline, then 4, 5 from a child that becomes a frame of the driver.
 /// struct Five {

@@ -14,7 +14,8 @@ use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Stac
 /// detour, raises instead of hanging.
 ///
 /// ```
-/// use innermost::{Exception, GeneratorState, SharedGenerator, Step, Stop, from_fn};
+/// use innermost::coroutine::GeneratorState;
+/// use innermost::{Exception, SharedGenerator, Step, Stop, from_fn};
 /// use std::cell::OnceCell;
 /// use std::rc::Rc;
 ///

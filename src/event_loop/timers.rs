@@ -338,7 +338,7 @@ impl TimerHandle {
     ///
     /// /// A visitor, who is reminded to go, unless it has gone by itself.
     /// struct Visitor {
-    ///     _reminder: innermost::CancelOnDrop,
+    ///     _reminder: innermost::event_loop::CancelOnDrop,
     /// }
     ///
     /// let event_loop = EventLoop::new()?;

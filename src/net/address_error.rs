@@ -10,7 +10,8 @@ use std::io;
 /// finds it there.
 ///
 /// ```
-/// use innermost::{AddressError, TcpListener};
+/// use innermost::net::AddressError;
+/// use innermost::TcpListener;
 /// use std::io::ErrorKind;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;

@@ -21,7 +21,8 @@ use crate::yield_from;
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
-/// use innermost::{CoroutineExt, happy_eyeballs, sleep};
+/// use innermost::net::happy_eyeballs;
+/// use innermost::{CoroutineExt, sleep};
 /// use std::net::SocketAddr;
 /// use std::time::Duration;
 ///

@@ -25,7 +25,8 @@ use crate::sys::sendfile;
 /// pipe or a terminal.
 ///
 /// ```
-/// use innermost::{ByteWrite, EventLoop, FilePart, Step, UnixStream, from_fn, yield_from};
+/// use innermost::net::FilePart;
+/// use innermost::{ByteWrite, EventLoop, Step, UnixStream, from_fn, yield_from};
 /// use std::fs::File;
 /// use std::io::Read;
 ///

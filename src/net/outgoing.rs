@@ -11,7 +11,7 @@ use std::io::{Cursor, IoSlice};
 /// a `&'static [u8]`), or a [`VecDeque`] of such, which leave together in one system call.
 ///
 /// ```
-/// use innermost::Outgoing;
+/// use innermost::net::Outgoing;
 /// use std::collections::VecDeque;
 /// use std::io::{Cursor, IoSlice};
 ///

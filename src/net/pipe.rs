@@ -11,7 +11,8 @@ use crate::sys::{descriptor, socket};
 /// A pipe: what goes into the second comes out of the first.
 ///
 /// ```
-/// use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, from_fn, pipe, yield_from};
+/// use innermost::net::pipe;
+/// use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, from_fn, yield_from};
 ///
 /// let (reader, writer) = pipe()?;
 /// let (mut buffer, mut is_sent) = (Buffer::new(), false);

@@ -14,7 +14,7 @@ use super::{Query, Service};
 /// To listen, an empty host is every address of this machine.
 ///
 /// ```
-/// use innermost::Addresses;
+/// use innermost::resolver::Addresses;
 /// use innermost::resolver::{Family, Query};
 /// use std::net::SocketAddr;
 ///

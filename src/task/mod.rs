@@ -1,4 +1,4 @@
-//! Layer 1: futures, and tasks that drive coroutines. Knows of the event loop only what [`Scheduler`] says: a queue of
+//! Layer 1: futures, and tasks that drive coroutines. Knows of the event loop only what `Scheduler` says: a queue of
 //! what is to run next, and a place for errors that nobody else takes.
 //!
 //! A task resumes its coroutine until that yields an [`Await`], a value that says what the coroutine waits for. The task
@@ -17,7 +17,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `contracts.rs` | the traits that all of this shares: what runs, what waits, what can be waited for, what can be cancelled |
-//! | `schedule.rs`  | [`Scheduler`]: the queue, the live tasks, the exception handler |
+//! | `schedule.rs`  | `Scheduler`: the queue, the live tasks, the exception handler |
 //! | `report.rs`    | [`ErrorContext`]: what the exception handler is told |
 //! | `waiting.rs`   | [`Await`]: what a coroutine yields to its task |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |

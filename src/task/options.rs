@@ -36,7 +36,8 @@ pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 /// soon. asyncio's `eager_task_factory`.
 ///
 /// ```
-/// use innermost::{EventLoop, eager_task_factory, lazy, ready};
+/// use innermost::task::eager_task_factory;
+/// use innermost::{EventLoop, lazy, ready};
 /// use std::rc::Rc;
 ///
 /// let event_loop = EventLoop::new()?;

@@ -52,7 +52,8 @@ impl ErrorContext {
     /// A report with a message, and nothing else yet.
     ///
     /// ```
-    /// use innermost::{ErrorContext, EventLoop, Exception};
+    /// use innermost::task::ErrorContext;
+    /// use innermost::{EventLoop, Exception};
     ///
     /// let event_loop = EventLoop::new()?;
     /// let context = ErrorContext::new("the cache was lost").caused_by(Exception::timeout());

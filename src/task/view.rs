@@ -1,5 +1,5 @@
 //! The methods of a handle to a future that somebody else completes: [`Task`](super::Task) and
-//! [`ThreadCall`](crate::ThreadCall).
+//! [`ThreadCall`](crate::event_loop::ThreadCall).
 //!
 //! Dereferencing to [`Future`](super::Future) would offer `set_result` and `set_exception` too, which always fail there.
 

@@ -24,7 +24,8 @@ use crate::yield_from;
 ///
 /// ```
 /// use innermost::wait::{AsCompleted, NextCompleted, as_completed};
-/// use innermost::{Await, Coroutine, EventLoop, Exception, Map, Resumed, Sleep, Step, yield_from};
+/// use innermost::coroutine::Map;
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, yield_from};
 /// use innermost::{CoroutineExt, sleep};
 /// use std::time::Duration;
 ///

@@ -8,7 +8,7 @@ use crate::task::{Awaitable, Future};
 
 impl LoopHandle {
     /// Runs until a coroutine has ended, and gives what it returned. What is a future of this loop ([`Future`],
-    /// [`Task`](crate::Task), [`Join`](crate::Join), [`Gather`](super::Gather), [`Shield`](super::Shield)) is waited
+    /// [`Task`](crate::Task), [`Join`](crate::task::Join), [`Gather`](super::Gather), [`Shield`](super::Shield)) is waited
     /// for; anything else is made a task.
     ///
     /// # Errors

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use innermost::net::{PipeReader, PipeWriter, pipe};
 use innermost::testing::{MemoryPair, MemoryStream, memory_pair, virtual_loop};
-use innermost::{ByteStream, EventLoop, PipeReader, PipeWriter, TcpStream, UnixStream, pipe};
+use innermost::{ByteStream, EventLoop, TcpStream, UnixStream};
 use std::time::Duration;
 
 use crate::machines::{Collector, Echo, Sender, bytes};

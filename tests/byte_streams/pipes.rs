@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use innermost::{Await, ByteRead, ByteWrite, Coroutine, PipeReader, PipeWriter, Step, from_fn, pipe, yield_from};
+use innermost::net::{PipeReader, PipeWriter, pipe};
+use innermost::{Await, ByteRead, ByteWrite, Coroutine, Step, from_fn, yield_from};
 
 use crate::machines::{Collector, Sender, bytes};
 use crate::support::{io_kind, new_loop};

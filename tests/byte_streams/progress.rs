@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use std::io::{Cursor, ErrorKind, Write};
 use std::rc::Rc;
 
+use innermost::net::{Attempt, Outgoing};
 use innermost::testing::{MemoryPair, MemoryStream, memory_pair, virtual_loop};
-use innermost::{
-    Attempt, Await, Buffer, ByteRead, ByteWrite, Coroutine, Exception, Outgoing, Step, from_fn, sleep, yield_from,
-};
+use innermost::{Await, Buffer, ByteRead, ByteWrite, Coroutine, Exception, Step, from_fn, sleep, yield_from};
 use std::time::Duration;
 
 use crate::machines::{Collector, bytes};

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use innermost::async_iter::{AsyncGenerator, Produced};
 use innermost::context::{ContextVar, Token};
+use innermost::coroutine::GeneratorState;
 use innermost::executor::{Job, Promise, ThreadFuture, promise};
 use innermost::{
-    Call, Coroutine, CoroutineExt, EventLoop, Exception, Generator, GeneratorState, Resumed, SharedGenerator, State,
-    Step, ready,
+    Call, Coroutine, CoroutineExt, EventLoop, Exception, Generator, Resumed, SharedGenerator, State, Step, ready,
 };
 
 use super::{DEPTH, READABLE, on_a_small_stack};

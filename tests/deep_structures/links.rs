@@ -9,11 +9,10 @@ use std::time::Duration;
 use innermost::async_iter::{AsyncGenerator, Produced};
 use innermost::context::{Context, ContextVar};
 use innermost::queue::{LifoQueue, PriorityQueue, Queue, Shutdown};
+use innermost::task::{ErrorContext, Handle};
+use innermost::wait::AnyFuture;
 use innermost::wait::{gather, shield, wait_for};
-use innermost::{
-    AnyFuture, Await, Coroutine, ErrorContext, EventLoop, Exception, Future, Handle, Resumed, Step, Task, TimerHandle,
-    from_fn, ready,
-};
+use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, Step, Task, TimerHandle, from_fn, ready};
 
 use super::{DEPTH, on_a_small_stack};
 

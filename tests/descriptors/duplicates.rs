@@ -11,11 +11,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 use std::rc::Rc;
 
+use innermost::net::{PipeReader, PipeWriter};
 use innermost::selector::Direction;
 use innermost::{
-    Await, ByteRead, ByteWrite, Coroutine, DatagramProtocol, DatagramTransport, EventLoop, LoopHandle, PipeReader,
-    PipeWriter, Protocol, Step, TcpListener, TcpStream, Transport, UdpSocket, UnixDatagram, UnixListener, UnixStream,
-    Watched,
+    Await, ByteRead, ByteWrite, Coroutine, DatagramProtocol, DatagramTransport, EventLoop, LoopHandle, Protocol, Step,
+    TcpListener, TcpStream, Transport, UdpSocket, UnixDatagram, UnixListener, UnixStream, Watched,
 };
 
 use crate::loops::run_until;
@@ -191,7 +191,7 @@ impl Protocol for Log {
     }
 }
 
-impl<A: innermost::DatagramAddress> DatagramProtocol<A> for Log {
+impl<A: innermost::transport::DatagramAddress> DatagramProtocol<A> for Log {
     fn datagram_received(&mut self, _: &DatagramTransport<A>, data: &[u8], _: A) {
         self.add(String::from_utf8_lossy(data));
     }

@@ -4,7 +4,8 @@ use std::io::{IoSlice, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net as unix;
 
-use innermost::{ByteWrite, PipeWriter, Step, TcpStream, UnixStream, yield_from};
+use innermost::net::PipeWriter;
+use innermost::{ByteWrite, Step, TcpStream, UnixStream, yield_from};
 
 use crate::support::{new_loop, pair, run};
 

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::context::{ContextVar, copy_context};
-use innermost::{ErrorContext, EventLoop, Exception, Kind, sleep};
+use innermost::task::ErrorContext;
+use innermost::{EventLoop, Exception, Kind, sleep};
 
 use crate::clock::test_loop;
 use crate::events::{Log, Oops, body, on_drop, raises, run};

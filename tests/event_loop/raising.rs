@@ -65,7 +65,7 @@ fn an_interrupt_that_a_callback_raises_ends_the_run() {
 fn the_type_of_what_a_callback_returns_needs_no_words() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
-    let run = |result: Result<innermost::Handle, Exception>| drop(result.unwrap());
+    let run = |result: Result<innermost::task::Handle, Exception>| drop(result.unwrap());
     run(event_loop.call_soon(|| ()));
     run(event_loop.call_soon(|| {}));
     run(event_loop.call_soon(|| drop(vec![7])));

@@ -138,7 +138,7 @@ fn a_handle_cancelled_by_a_callback_of_the_same_turn_does_not_run() {
     let (entries, this, cancels) = (log.clone(), event_loop.handle(), Rc::clone(&handles));
     let first = move || {
         entries.note("first");
-        cancels.borrow().iter().for_each(innermost::Handle::cancel);
+        cancels.borrow().iter().for_each(innermost::task::Handle::cancel);
         this.call_soon(entries.notes("next turn")).expect("the loop is open");
     };
     event_loop.call_soon(first).unwrap();

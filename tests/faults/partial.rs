@@ -4,9 +4,9 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use innermost::transport::BufferedProtocol;
 use innermost::{
-    Buffer, BufferedProtocol, ByteRead, ByteWrite, EventLoop, Protocol, Step, StreamReader, TcpStream, Transport,
-    from_fn, yield_from,
+    Buffer, ByteRead, ByteWrite, EventLoop, Protocol, Step, StreamReader, TcpStream, Transport, from_fn, yield_from,
 };
 
 use crate::counting;

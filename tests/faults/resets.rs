@@ -5,8 +5,9 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 
+use innermost::transport::AfterEof;
 use innermost::{
-    AfterEof, Await, Buffer, ByteRead, EventLoop, Exception, Protocol, Step, TcpStream, Transport, from_fn, yield_from,
+    Await, Buffer, ByteRead, EventLoop, Exception, Protocol, Step, TcpStream, Transport, from_fn, yield_from,
 };
 
 use crate::kinds::{Echo, KINDS, Kind};

@@ -6,9 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{
-    Await, ByteWrite, EventLoop, Exception, Outgoing, Protocol, Step, TcpStream, Transport, from_fn, yield_from,
-};
+use innermost::net::Outgoing;
+use innermost::{Await, ByteWrite, EventLoop, Exception, Protocol, Step, TcpStream, Transport, from_fn, yield_from};
 
 use crate::counting;
 use crate::kinds::{KINDS, Kind, Mark, echo_pair};

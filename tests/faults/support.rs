@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use innermost::{Await, ConnectError, Coroutine, EventLoop, Exception, LoopHandle};
+use innermost::net::ConnectError;
+use innermost::{Await, Coroutine, EventLoop, Exception, LoopHandle};
 use socket2::SockRef;
 
 use crate::clock;

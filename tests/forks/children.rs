@@ -117,9 +117,9 @@ pub(crate) fn text<T>(result: Result<T, Exception>) -> String {
 }
 
 /// A pipe, of which the writer is full.
-pub(crate) fn full_pipe() -> (std::io::PipeReader, innermost::PipeWriter) {
+pub(crate) fn full_pipe() -> (std::io::PipeReader, innermost::net::PipeWriter) {
     let (reader, writer) = std::io::pipe().expect("a descriptor is free");
-    let writer = innermost::PipeWriter::try_from(OwnedFd::from(writer)).expect("it is a pipe");
+    let writer = innermost::net::PipeWriter::try_from(OwnedFd::from(writer)).expect("it is a pipe");
     while writer.get_ref().write(&[0; 4096]).is_ok() {}
     (reader, writer)
 }

@@ -8,9 +8,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 use std::rc::Rc;
 
+use innermost::net::PipeReader;
 use innermost::{
-    ByteRead, ByteWrite, DatagramProtocol, DatagramTransport, EventLoop, PipeReader, Protocol, Runner, Step,
-    TcpListener, TcpStream, Transport, UdpSocket, UnixDatagram, UnixStream, Watched, ready, sleep, yield_from,
+    ByteRead, ByteWrite, DatagramProtocol, DatagramTransport, EventLoop, Protocol, Runner, Step, TcpListener,
+    TcpStream, Transport, UdpSocket, UnixDatagram, UnixStream, Watched, ready, sleep, yield_from,
 };
 
 use crate::children::{Fork, dropped_in_child, end, full_pipe, in_child, in_child_with, run, settle};

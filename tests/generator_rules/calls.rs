@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use innermost::coroutine::{FromIter, GeneratorState};
 use innermost::{
-    Call, Coroutine, Exception, FromIter, Generator, GeneratorState, Kind, Resumed, Step, Stop, from_fn, from_iter,
-    ready, yield_from,
+    Call, Coroutine, Exception, Generator, Kind, Resumed, Step, Stop, from_fn, from_iter, ready, yield_from,
 };
 
 use crate::support::{
@@ -29,7 +29,7 @@ fn what_has_ended_and_is_delegated_to_again_is_a_runtime_error() {
 
     let mut value = ready::<(), (), _>(7);
     assert!(value.resume(Ok(())).is_ok());
-    assert_reused::<innermost::Ready<(), (), i32>>(value.resume(Ok(())));
+    assert_reused::<innermost::coroutine::Ready<(), (), i32>>(value.resume(Ok(())));
 
     let mut call = Call::new(from_iter(0..0));
     assert!(Generator::new(&mut call).next().is_err());

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use innermost::coroutine::FromIter;
 use innermost::{
-    Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, Kind, Resumed, State, Step, Stop, from_fn,
-    from_iter, lazy, ready, yield_once,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, State, Step, Stop, from_fn, from_iter, lazy,
+    ready, yield_once,
 };
 
 use crate::support::{Log, Oops, for_every_way_to_hold, lets_out, machine, returns, yields};

@@ -3,9 +3,10 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use innermost::coroutine::{FromIter, GeneratorState};
 use innermost::{
-    Call, Coroutine, CoroutineExt, Exception, FromIter, Generator, GeneratorState, Kind, Resumed, SharedGenerator,
-    Step, Stop, from_iter, lazy, ready, yield_from, yield_once,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, SharedGenerator, Step, Stop, from_iter, lazy,
+    ready, yield_from, yield_once,
 };
 
 use crate::support::{

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use innermost::{Call, Exception, FromIter, Generator, GeneratorState, Kind, SharedGenerator, Stop, from_iter, ready};
+use innermost::coroutine::{FromIter, GeneratorState};
+use innermost::{Call, Exception, Generator, Kind, SharedGenerator, Stop, from_iter, ready};
 
 use crate::support::{Log, Machine, Oops, lets_out, machine, raises, returns, yields};
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::TcpStream;
 
+use innermost::transport::CreateServer;
 use innermost::{
-    Await, Coroutine, CreateServer, EventLoop, Exception, Kind, LoopHandle, Protocol, Runner, Step, StreamReader,
-    StreamWriter, Transport, from_fn, lazy, ready, run, spawn, yield_from,
+    Await, Coroutine, EventLoop, Exception, Kind, LoopHandle, Protocol, Runner, Step, StreamReader, StreamWriter,
+    Transport, from_fn, lazy, ready, run, spawn, yield_from,
 };
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};

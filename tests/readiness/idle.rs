@@ -9,10 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::net::{PipeReader, PipeWriter};
 use innermost::selector::{Event, MonotonicClock, Selector, Token};
+use innermost::transport::AfterEof;
 use innermost::{
-    AfterEof, Awaitable, DatagramProtocol, DatagramTransport, EventLoop, Exception, PipeReader, PipeWriter, Protocol,
-    Step, TcpStream, Transport, Watched, from_fn, yield_from,
+    Awaitable, DatagramProtocol, DatagramTransport, EventLoop, Exception, Protocol, Step, TcpStream, Transport,
+    Watched, from_fn, yield_from,
 };
 
 use crate::clock::forwards_the_rest;

@@ -6,10 +6,12 @@ use std::io::{self, Cursor, Read, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
+use innermost::net::PipeReader;
 use innermost::selector::{Direction, MonotonicClock};
+use innermost::transport::{AfterEof, BufferedProtocol};
 use innermost::{
-    AfterEof, Awaitable, Buffer, BufferedProtocol, ByteRead, Coroutine, EventLoop, Exception, PipeReader, Protocol,
-    Step, Transport, Watched, from_fn, yield_from,
+    Awaitable, Buffer, ByteRead, Coroutine, EventLoop, Exception, Protocol, Step, Transport, Watched, from_fn,
+    yield_from,
 };
 
 use crate::devices::{Fifo, turns, wait_for};

@@ -3,7 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
-use innermost::{CoroutineExt, PipeReader, PipeWriter};
+use innermost::CoroutineExt;
+use innermost::net::{PipeReader, PipeWriter};
 
 use crate::support::{Collector, MIB, assert_same, bytes, exchange, new_loop};
 use crate::tools::needs;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use innermost::transport::AfterEof;
 use innermost::{
-    AfterEof, Await, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Protocol, Step, StreamReader,
-    StreamWriter, Transport, UnixListener, UnixStream, from_fn, spawn, to_thread, yield_from,
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Protocol, Step, StreamReader, StreamWriter,
+    Transport, UnixListener, UnixStream, from_fn, spawn, to_thread, yield_from,
 };
 
 use crate::support::{MIB, assert_same, bytes, free_path, new_loop};

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
 use innermost::context::{Context, ContextVar};
+use innermost::coroutine::GeneratorState;
 use innermost::scope::{ExitStack, with};
+use innermost::task::Start;
 use innermost::wait::staggered_race;
 use innermost::{
-    Call, Coroutine, CoroutineExt, Exception, Generator, GeneratorState, Lock, Resumed, Semaphore, SharedGenerator,
-    Start, State, Stop, from_iter, lazy, ready, task_group, timeout, wait_for,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Lock, Resumed, Semaphore, SharedGenerator, State, Stop,
+    from_iter, lazy, ready, task_group, timeout, wait_for,
 };
 
 use crate::clock::test_loop;

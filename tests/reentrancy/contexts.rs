@@ -144,7 +144,9 @@ const RUNNING: &[Situation] = &[
     ("an error's context", |event_loop, count| {
         let (handle, context) = (event_loop.clone(), armed(count));
         event_loop
-            .call_soon(move || handle.call_exception_handler(innermost::ErrorContext::new("told").in_context(context)))
+            .call_soon(move || {
+                handle.call_exception_handler(innermost::task::ErrorContext::new("told").in_context(context))
+            })
             .unwrap();
     }),
 ];

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use innermost::context::{Context, ContextVar};
 use innermost::selector::{Clock, Waiting};
-use innermost::{ErrorContext, EventLoop, Kind, LoopHandle, Step, from_fn, sleep};
+use innermost::task::ErrorContext;
+use innermost::{EventLoop, Kind, LoopHandle, Step, from_fn, sleep};
 
 use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::{Log, body, on_drop, pauses, pausing, run};

@@ -6,7 +6,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Coroutine, ErrorContext, EventLoop, Exception, Future, LoopHandle, Task, TimerHandle, ready};
+use innermost::task::ErrorContext;
+use innermost::{Coroutine, EventLoop, Exception, Future, LoopHandle, Task, TimerHandle, ready};
 
 use crate::clock::test_loop;
 use crate::events::{Log, OnDrop, on_drop, pausing, run};

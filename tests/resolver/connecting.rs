@@ -4,8 +4,9 @@ use std::io;
 use std::net::{self, IpAddr, SocketAddr};
 use std::time::Duration;
 
+use innermost::net::ConnectError;
 use innermost::resolver::{LookupError, Query, StaticResolver};
-use innermost::{ConnectError, EventLoop, TcpStream, connect};
+use innermost::{EventLoop, TcpStream, connect};
 
 /// No test waits as long as this.
 const LONG: Duration = Duration::from_secs(3600);

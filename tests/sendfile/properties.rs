@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use innermost::net::FilePart;
 use innermost::testing::{MemoryPair, virtual_loop};
-use innermost::{Buffer, ByteRead, FilePart, Step, from_fn, yield_from};
+use innermost::{Buffer, ByteRead, Step, from_fn, yield_from};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 
 use crate::support::{CHUNK, Sender, file_of, new_loop, pair, pattern, reading, run_until};

@@ -6,7 +6,8 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{FilePart, TcpStream, sleep};
+use innermost::net::FilePart;
+use innermost::{TcpStream, sleep};
 use socket2::SockRef;
 
 use crate::support::{

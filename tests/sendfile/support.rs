@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use innermost::{
-    Await, ByteWrite, Coroutine, EventLoop, Exception, FilePart, Resumed, Step, UnixStream, from_fn, yield_from,
-};
+use innermost::net::FilePart;
+use innermost::{Await, ByteWrite, Coroutine, EventLoop, Exception, Resumed, Step, UnixStream, from_fn, yield_from};
 
 pub(crate) use crate::loops::new_loop;
 

@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{AfterEof, EventLoop, Exception, FilePart, Kind, Protocol, SendFile, Transport};
+use innermost::net::FilePart;
+use innermost::transport::{AfterEof, SendFile};
+use innermost::{EventLoop, Exception, Kind, Protocol, Transport};
 
 use crate::support::{KIB, MIB, Progress, Watched, file_of, io_error, new_loop, pattern, read_now, reading, run_until};
 

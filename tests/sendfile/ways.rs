@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use innermost::net::{Attempt, FilePart, pipe};
 use innermost::testing::memory_pair;
-use innermost::{Attempt, ByteWrite, Coroutine, FilePart, Step, pipe};
+use innermost::{ByteWrite, Coroutine, Step};
 
 use crate::support::{CHUNK, Sender, file_of, io_error, new_loop, pair, pattern, send};
 #[cfg(target_os = "linux")]

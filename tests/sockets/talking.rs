@@ -5,9 +5,8 @@ use std::net::{self, Shutdown};
 use std::rc::Rc;
 
 use innermost::async_iter::AsyncIterator;
-use innermost::{
-    Await, Buffer, Connect, Coroutine, Exception, Kind, Resumed, Step, TcpListener, TcpStream, yield_from,
-};
+use innermost::net::Connect;
+use innermost::{Await, Buffer, Coroutine, Exception, Kind, Resumed, Step, TcpListener, TcpStream, yield_from};
 use socket2::SockRef;
 
 use crate::support::{any, io_kind, listen, new_loop, pair, run};

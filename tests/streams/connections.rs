@@ -5,10 +5,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use innermost::net::{AddressError, ConnectError};
 use innermost::resolver::StaticResolver;
 use innermost::{
-    AddressError, Await, Awaitable, ConnectError, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Protocol, Step,
-    StreamReader, StreamWriter, Transport, from_fn, ready, wait_for,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Kind, Protocol, Step, StreamReader, StreamWriter,
+    Transport, from_fn, ready, wait_for,
 };
 
 use crate::turns::World;

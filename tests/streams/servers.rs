@@ -187,7 +187,7 @@ const POURED: usize = 4 << 20;
 #[test]
 fn a_handler_that_starts_at_once_drains_all_the_same() {
     let (event_loop, reports) = new_loop();
-    event_loop.set_task_factory(Some(Rc::new(innermost::eager_task_factory)));
+    event_loop.set_task_factory(Some(Rc::new(innermost::task::eager_task_factory)));
     let server = serve(&event_loop, |_reader, writer| Pour { writer, written: false });
     let mut far = client(&server);
     let reading = std::thread::spawn(move || {

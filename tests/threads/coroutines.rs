@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use innermost::{CoroutineExt, EventLoop, Exception, Kind, LoopClosed, ready, sleep};
+use innermost::event_loop::LoopClosed;
+use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
 
 use crate::clock::test_loop;
 use crate::events::{self, Log, Oops, awaits_end, body, pausing, raises, returns, run};

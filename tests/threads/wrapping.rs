@@ -2,8 +2,9 @@
 
 use std::thread;
 
+use innermost::event_loop::LoopClosed;
 use innermost::executor::promise;
-use innermost::{EventLoop, Kind, LoopClosed};
+use innermost::{EventLoop, Kind};
 
 use crate::clock::test_loop;
 use crate::events::{Log, Oops, run};

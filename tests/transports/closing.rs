@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use innermost::{CreateServer, EventLoop, LoopHandle, Server};
+use innermost::transport::CreateServer;
+use innermost::{EventLoop, LoopHandle, Server};
 
 use crate::support::{Events, Recorder, any, new_loop, run_turns, run_until, taken};
 

@@ -4,10 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use innermost::net::{AddressError, ConnectError};
+use innermost::resolver::Addresses;
 use innermost::resolver::{AddrInfo, Answer, Family, LookupError, NameFlags, Query, Resolve, StaticResolver};
 use innermost::{
-    AddressError, Addresses, Await, Awaitable, ConnectError, Coroutine, CoroutineExt, DatagramProtocol, EventLoop,
-    Exception, Kind, Server, Step, from_fn, sleep, timeout, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, DatagramProtocol, EventLoop, Exception, Kind, Server, Step, from_fn,
+    sleep, timeout, yield_from,
 };
 
 use crate::no_threads::NoThreads;
@@ -208,7 +210,7 @@ fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
 fn families_take_turns_where_there_is_a_delay_or_it_is_said() {
     let (event_loop, _) = loop_that_knows(&["127.0.8.1", "127.0.8.2", "::1"]);
     let port = free_port("127.0.8.1");
-    let tried = |change: fn(innermost::CreateConnection) -> innermost::CreateConnection| {
+    let tried = |change: fn(innermost::transport::CreateConnection) -> innermost::transport::CreateConnection| {
         let connecting = change(event_loop.create_connection(|| Echo, ("host", port)));
         let raised = event_loop.run_until_complete(connecting).unwrap_err().downcast::<ConnectError>();
         let failures: Vec<_> =

@@ -3,7 +3,9 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
 
-use innermost::{AddressError, CreateServer, DatagramProtocol, DatagramTransport, EventLoop, Server};
+use innermost::net::AddressError;
+use innermost::transport::CreateServer;
+use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Server};
 use socket2::{SockRef, Socket};
 
 use crate::support::{Echo, any, connected, new_loop, run_until};

@@ -8,7 +8,8 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{Await, CreateConnection, Exception, LoopHandle, Step, Transport, from_fn, yield_from};
+use innermost::transport::CreateConnection;
+use innermost::{Await, Exception, LoopHandle, Step, Transport, from_fn, yield_from};
 
 use crate::support::{Events, Recorder, new_loop};
 

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
 
-use innermost::{AddressError, DatagramProtocol, DatagramTransport, EventLoop, Exception};
+use innermost::net::AddressError;
+use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::{Echo, new_loop};

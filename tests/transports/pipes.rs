@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
 
-use innermost::{Await, Coroutine, EventLoop, Exception, Kind, PipeReader, PipeWriter, TcpStream, Transport, ready};
+use innermost::net::{PipeReader, PipeWriter};
+use innermost::{Await, Coroutine, EventLoop, Exception, Kind, TcpStream, Transport, ready};
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{Events, Recorder, any, new_loop, run_turns, run_until, run_until_lost, taken};

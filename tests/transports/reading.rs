@@ -5,7 +5,8 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use innermost::{BufferedProtocol, EventLoop, Exception, Transport};
+use innermost::transport::BufferedProtocol;
+use innermost::{EventLoop, Exception, Transport};
 
 use crate::support::{Events, Recorder, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken};
 

@@ -8,11 +8,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use innermost::{AddressError, Addresses, ConnectError, EventLoop, Kind, Server, Task};
+use innermost::net::{AddressError, ConnectError};
+use innermost::resolver::Addresses;
+use innermost::{EventLoop, Kind, Server, Task};
 
 use crate::support::{Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until, taken};
 
-fn serving(event_loop: &EventLoop, making: innermost::CreateServer) -> Server {
+fn serving(event_loop: &EventLoop, making: innermost::transport::CreateServer) -> Server {
     event_loop.run_until_complete(making).expect("it can listen")
 }
 

@@ -5,7 +5,8 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{AfterEof, CreateConnection, EventLoop, Exception, LoopHandle, Protocol, Server, Transport};
+use innermost::transport::{AfterEof, CreateConnection};
+use innermost::{EventLoop, Exception, LoopHandle, Protocol, Server, Transport};
 
 pub(crate) use crate::loops::{any, run_until};
 

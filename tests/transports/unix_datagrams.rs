@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::net::AddressError;
 use innermost::selector::default_selector;
 use innermost::testing::VirtualClock;
-use innermost::{
-    AddressError, CreateUnixDatagramEndpoint, DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind, sleep,
-};
+use innermost::transport::CreateUnixDatagramEndpoint;
+use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind, sleep};
 
 use socket2::SockRef;
 

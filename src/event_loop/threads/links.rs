@@ -106,8 +106,8 @@ impl LoopHandle {
     }
 
     /// A future for threads that follows one of this loop: it gets the result, cloned, or the exception. Cancelling one
-    /// cancels the other. Where the loop is closed before that, it fails with [`LoopClosed`](crate::LoopClosed). The loop's
-    /// own thread cannot wait for it.
+    /// cancels the other. If the loop is closed first, it fails with [`LoopClosed`](crate::event_loop::LoopClosed). The
+    /// loop's own thread cannot wait for it.
     ///
     /// ```
     /// use innermost::EventLoop;

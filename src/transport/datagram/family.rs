@@ -23,7 +23,8 @@ use crate::sys::socket;
 /// A protocol that does the same over both says so by being generic:
 ///
 /// ```
-/// use innermost::{DatagramAddress, DatagramProtocol, DatagramTransport};
+/// use innermost::transport::DatagramAddress;
+/// use innermost::{DatagramProtocol, DatagramTransport};
 ///
 /// struct Echo;
 ///

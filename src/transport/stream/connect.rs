@@ -54,8 +54,8 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; a [`ConnectError`](crate::ConnectError) that
-    /// has each address and the system's error for it; `ValueError` where there is no address.
+    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; a [`ConnectError`](crate::net::ConnectError)
+    /// with each address and the system's error for it; `ValueError` where there is no address.
     pub fn create_connection<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,

@@ -30,7 +30,8 @@ impl Transport {
     /// for [`ByteWrite::send_file`](crate::ByteWrite::send_file).
     ///
     /// ```
-    /// use innermost::{EventLoop, FilePart, Protocol, Transport, spawn, to_thread};
+    /// use innermost::net::FilePart;
+    /// use innermost::{EventLoop, Protocol, Transport, spawn, to_thread};
     /// use std::fs::File;
     /// use std::io::Read;
     /// use std::net::TcpStream;

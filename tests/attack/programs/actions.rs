@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use innermost::context::copy_context;
 use innermost::queue::Shutdown;
-use innermost::{ErrorContext, Exception, LoopHandle, Start, eager_task_factory, sleep};
+use innermost::task::{ErrorContext, Start, eager_task_factory};
+use innermost::{Exception, LoopHandle, sleep};
 
 use super::bodies::{Body, Generator, Oops, Producing, Token, Value};
 use super::ledger::Call;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use innermost::context::Context;
 use innermost::queue::{LifoQueue, PriorityQueue, Queue};
 use innermost::sync::{Barrier, Condition, Event, Lock, LockGuard, Permit, Semaphore};
+use innermost::task::{CallbackId, Handle};
 use innermost::testing::virtual_loop;
-use innermost::{CallbackId, EventLoop, Future, Handle, LoopHandle, Task, TimerHandle};
+use innermost::{EventLoop, Future, LoopHandle, Task, TimerHandle};
 
 use super::actions::told;
 use super::bodies::{Generator, Value};

@@ -15,7 +15,8 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
 
-use innermost::{Call, Coroutine, Exception, FromIter, Generator, Kind, Resumed, Step, Stop, from_iter, yield_from};
+use innermost::coroutine::FromIter;
+use innermost::{Call, Coroutine, Exception, Generator, Kind, Resumed, Step, Stop, from_iter, yield_from};
 
 #[link(name = "c")]
 unsafe extern "C" {

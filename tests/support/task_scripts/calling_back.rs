@@ -4,7 +4,8 @@
 
 use std::rc::Rc;
 
-use innermost::{Exception, Future, TaskFactory, eager_task_factory};
+use innermost::task::{TaskFactory, eager_task_factory};
+use innermost::{Exception, Future};
 use serde_json::json;
 
 use super::activation::Does;

@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use innermost::coroutine::Map;
 use innermost::wait::{TaskGroup, Timeout};
-use innermost::{AnyTask, CoroutineExt, Exception, Future, LoopHandle, Map, Task};
+use innermost::{AnyTask, CoroutineExt, Exception, Future, LoopHandle, Task};
 use serde_json::{Value, json};
 
 use super::activation::Activation;
