@@ -1,7 +1,7 @@
-//! A tour of generators in four programs: `next`, `send`, `throw`, return values, `yield from`.
+//! A tour of generators in five programs: `next`, `send`, `throw`, return values, `yield from`, `close`.
 //!
-//! Each program stands first as Python has it, then as a machine, an enum whose variants are the places where it can be
-//! suspended, and then as what drives it. They print:
+//! Each program appears first in Python, then as a machine: a type that remembers where it is suspended. A function
+//! drives the machine as the Python program drives its generator. They print:
 //!
 //! ```text
 //! <class 'generator'>
@@ -20,6 +20,9 @@
 //! inner abc
 //! other 3
 //! 4
+//! 1
+//! finally
+//! StopIteration
 //! ```
 
 use std::any::type_name_of_val;
@@ -35,12 +38,13 @@ fn main() -> Result<(), Exception> {
     run(&|line| println!("{line}"))
 }
 
-/// Runs the four programs.
+/// Runs the five programs.
 pub(crate) fn run(print: Print<'_>) -> Result<(), Exception> {
     stepping(print)?;
     communicating(print)?;
     returning(print)?;
-    delegating(print)
+    delegating(print)?;
+    closing(print)
 }
 
 // ---- 1. A machine is resumed, and suspends ----------------------------------------------------------------------------
@@ -82,7 +86,10 @@ impl Coroutine for Numbers {
 /// print(type(gen))
 /// print(next(gen))
 /// print(next(gen))
-/// print(next(gen))
+/// try:
+///     print(next(gen))
+/// except StopIteration:
+///     print('StopIteration')
 /// ```
 fn stepping(print: Print<'_>) -> Result<(), Exception> {
     let mut generator = Generator::new(Numbers::Start);
@@ -90,19 +97,19 @@ fn stepping(print: Print<'_>) -> Result<(), Exception> {
     print(&generator.next()?);
     print(&generator.next()?);
     if let Err(stop) = generator.next() {
-        // In a coroutine, `?` would raise this.
+        // Inside a coroutine, `?` would raise this exception.
         print(&format_args!("{:?}", Exception::from(stop)));
     }
     Ok(())
 }
 
-/// The name of a value's type as Python would write it: without path and parameters, in lower case.
+/// The name of a value's type as Python prints it: in lower case, without path and parameters.
 fn class_of<T>(value: &T) -> String {
     let name = type_name_of_val(value).split('<').next().unwrap_or_default();
     format!("<class '{}'>", name.rsplit("::").next().unwrap_or_default().to_lowercase())
 }
 
-// ---- 2. What is sent is the value of the yield, what is thrown is raised there ----------------------------------------
+// ---- 2. `send` gives the `yield` a value, `throw` raises an exception there -------------------------------------------
 
 /// ```python
 /// def test():
@@ -122,7 +129,7 @@ impl Coroutine for Conversation<'_> {
     type Return = ();
 
     fn resume(&mut self, sent: Result<Option<&'static str>, Exception>) -> Resumed<Self> {
-        // The question mark is where an exception goes on that is thrown in.
+        // An exception that is thrown in propagates from here.
         let value = sent?;
         if self.yielded == 1 {
             (self.print)(&value.unwrap_or("None"));
@@ -137,7 +144,10 @@ impl Coroutine for Conversation<'_> {
 /// print(next(gen))
 /// print(gen.send('abc'))
 /// print(next(gen))
-/// print(gen.throw(Exception('!')))
+/// try:
+///     gen.throw(Exception('!'))
+/// except Exception as error:
+///     print('Exception:', error)
 /// ```
 fn communicating(print: Print<'_>) -> Result<(), Exception> {
     let mut generator = Generator::new(Conversation { print, yielded: 0 });
@@ -147,7 +157,7 @@ fn communicating(print: Print<'_>) -> Result<(), Exception> {
     if let Err(Stop::Raised(raised)) = generator.throw(Exception::message(Kind::Error, "!")) {
         print(&format_args!("Exception: {raised}"));
     }
-    // It has raised, and so has ended: to close it does nothing.
+    // The generator ended when it raised. Closing it has no effect.
     assert!(generator.close()?.is_none());
     Ok(())
 }
@@ -256,10 +266,10 @@ impl Coroutine for Outer<'_> {
                 }
                 At::YieldedOne => {
                     sent?;
-                    sent = Ok(None); // what starts the inner machine
+                    sent = Ok(None); // starts the inner machine
                     self.at = At::InInner(Inner { print: self.print, has_yielded: false });
                 }
-                // Sends and throws go to the inner machine until it has ended; this is its return value then.
+                // Values and exceptions go to the inner machine until it ends; `value` is what it returned.
                 At::InInner(inner) => {
                     let value = yield_from!(inner, sent)?;
                     (self.print)(&format_args!("other {value}"));
@@ -283,5 +293,63 @@ fn delegating(print: Print<'_>) -> Result<(), Exception> {
     print(&generator.next()?);
     print(&generator.next()?);
     print(&generator.send(Some("abc"))?);
+    Ok(())
+}
+
+// ---- 5. Closing a suspended machine runs its cleanup ------------------------------------------------------------------
+
+/// ```python
+/// def test():
+///     try:
+///         yield 1
+///         yield 2
+///     finally:
+///         print('finally')
+/// ```
+struct Careful<'a> {
+    print: Print<'a>,
+    yielded: i32,
+}
+
+impl Coroutine for Careful<'_> {
+    type Yield = i32;
+    type Input = ();
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        let resumed = self.resume_block(sent);
+        // `finally`: the block returned, or raised. `close` raises GeneratorExit in it.
+        if matches!(resumed, Ok(Step::Return(())) | Err(_)) {
+            (self.print)(&"finally");
+        }
+        resumed
+    }
+}
+
+impl Careful<'_> {
+    /// The block after `try`.
+    fn resume_block(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        sent?;
+        self.yielded += 1;
+        Ok(if self.yielded <= 2 { Step::Yield(self.yielded) } else { Step::Return(()) })
+    }
+}
+
+/// ```python
+/// gen = test()
+/// print(next(gen))
+/// gen.close()
+/// try:
+///     print(next(gen))
+/// except StopIteration:
+///     print('StopIteration')
+/// ```
+fn closing(print: Print<'_>) -> Result<(), Exception> {
+    let mut generator = Generator::new(Careful { print, yielded: 0 });
+    print(&generator.next()?);
+    generator.close()?;
+    if let Err(stop) = generator.next() {
+        print(&format_args!("{:?}", Exception::from(stop)));
+    }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Concurrent name look-ups with a common time limit: gevent's program, which has a thread for nothing but that.
+//! Looks up several names at once, and gives up on those that take longer than two seconds.
 //!
-//! Names that are not known in time have no value. The names are looked up in a table here, which says how long each
-//! takes, so that the program needs no network: `cargo run --example lookups NAME ...` asks the system for other ones.
+//! The program needs no network: a table holds the addresses, and how long each look-up takes. With arguments, `cargo run
+//! --example lookups NAME ...` asks the system instead.
 //!
 //! ```text
-//! [Some(192.0.2.1), None, Some(192.0.2.3), None]
+//! 192.0.2.1, None, 192.0.2.3, None
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,12 +14,20 @@ use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, NameFlags, Query, Resolve, SocketType, StaticResolver,
 };
 use innermost::wait::{ReturnWhen, wait};
-use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, ready, sleep};
+use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, Task, ready, sleep};
 
 /// Short, so that nobody has to wait.
 const SECOND: Duration = Duration::from_millis(100);
 
-/// The table: an address for each name, and after how many seconds it is there.
+/// ```python
+/// names = {
+///     'www.google.example': ('192.0.2.1', 1),
+///     'www.slow.example': ('192.0.2.2', 3),
+///     'www.python.example': ('192.0.2.3', 0),
+/// }
+/// ```
+///
+/// Each name, its address, and how many seconds its look-up takes.
 const NAMES: [(&str, [u8; 4], u32); 3] = [
     ("www.google.example", [192, 0, 2, 1], 1),
     ("www.slow.example", [192, 0, 2, 2], 3),
@@ -38,7 +46,12 @@ pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
 }
 
 /// ```python
-/// socket.gethostbyname(url)
+/// async def gethostbyname(name):
+///     address, seconds = names.get(name, (None, 0))
+///     await asyncio.sleep(seconds)
+///     if address is None:
+///         raise OSError('unknown name')
+///     return address
 /// ```
 fn gethostbyname(event_loop: &LoopHandle, name: String) -> impl Awaitable<Return = IpAddr> + use<> {
     let query = Query::new(name.clone(), 0).family(Family::V4).socket_type(SocketType::Stream);
@@ -49,11 +62,18 @@ fn gethostbyname(event_loop: &LoopHandle, name: String) -> impl Awaitable<Return
 }
 
 /// ```python
-/// def main():
-///     urls = ['www.google.com', 'www.example.com', 'www.python.org']
-///     jobs = [gevent.spawn(socket.gethostbyname, url) for url in urls]
-///     gevent.joinall(jobs, timeout=2)
-///     print([job.value for job in jobs])
+/// def value(job):
+///     return 'None' if job.cancelled() or job.exception() else job.result()
+///
+/// async def main():
+///     jobs = [asyncio.create_task(gethostbyname(name)) for name in [*names, 'www.unknown.example']]
+///     await asyncio.wait(jobs, timeout=2)
+///     for job in jobs:
+///         job.cancel()
+///     await asyncio.wait(jobs)
+///     print(', '.join(map(value, jobs)))
+///
+/// asyncio.run(main())
 /// ```
 fn print_all(
     event_loop: &EventLoop,
@@ -64,16 +84,21 @@ fn print_all(
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
     let all_done = |limit| wait(jobs.clone(), limit, ReturnWhen::AllCompleted);
     event_loop.run_until_complete(all_done(Some(limit)))?;
-    // What is late ends at once: its thread may go on, and nobody waits for that.
+    // Ends the late look-ups at once. The system's resolver may go on in its thread, which nothing waits for.
     for job in &jobs {
         job.cancel();
     }
     event_loop.run_until_complete(all_done(None))?;
-    println!("{:?}", jobs.iter().map(|job| job.result().ok()).collect::<Vec<_>>());
+    let addresses: Vec<_> = jobs.iter().map(value).collect();
+    println!("{}", addresses.join(", "));
     Ok(())
 }
 
-/// Answers from the table, in its time.
+fn value(job: &Task<IpAddr>) -> String {
+    job.result().map_or_else(|_| "None".into(), |address| address.to_string())
+}
+
+/// A resolver that answers from the table, after the time that the table gives.
 struct Slow(StaticResolver);
 
 impl Slow {

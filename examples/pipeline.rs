@@ -1,31 +1,5 @@
-//! A ticker, a parser and a consumer, each an asynchronous iterator or its reader, and a sink that is left by awaiting.
-//!
-//! In Python:
-//!
-//! ```python
-//! async def ticker(lines):
-//!     try:
-//!         for line in lines:
-//!             await asyncio.sleep(1)
-//!             yield line
-//!     finally:
-//!         print("ticker closed")
-//!
-//! async def parsed(lines):
-//!     async with aclosing(lines):
-//!         async for line in lines:
-//!             if line.isdigit():
-//!                 yield int(line)
-//!
-//! async def main():
-//!     async with Sink() as sink, aclosing(parsed(ticker(["1", "x", "20", "300", "4000"]))) as numbers:
-//!         async for number in numbers:
-//!             sink.put(number)
-//!             if sink.sum > 300:
-//!                 break
-//! ```
-//!
-//! It prints:
+//! A pipeline of asynchronous generators: a ticker, a parser, and a consumer that stops early. When the consumer stops, both
+//! generators are closed, and closing may await.
 //!
 //! ```text
 //! sink opened
@@ -50,6 +24,18 @@ type Print = Rc<dyn Fn(&dyn Display)>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// ```python
+/// import contextlib
+///
+/// async def ticker(lines):
+///     try:
+///         for line in lines:
+///             await asyncio.sleep(1)
+///             yield line
+///     finally:
+///         print('ticker closed')
+/// ```
+///
 /// Yields a line a second.
 struct Ticker {
     lines: std::vec::IntoIter<&'static str>,
@@ -88,7 +74,15 @@ impl Ticker {
     }
 }
 
-/// Yields the lines that are numbers, and closes where they come from, whichever way it ends.
+/// ```python
+/// async def parsed(lines):
+///     async with contextlib.aclosing(lines):
+///         async for line in lines:
+///             if line.isdigit():
+///                 yield int(line)
+/// ```
+///
+/// Yields the lines that are numbers. However it ends, it closes the generator that it reads from.
 struct Parsed {
     lines: AsyncGenerator<Ticker>,
     closing: Option<(Close<Ticker>, Option<Exception>)>,
@@ -106,7 +100,7 @@ impl Coroutine for Parsed {
                 return raised.take().map_or(Ok(Step::Return(())), Err);
             }
             let next = match take_sent(&mut sent) {
-                // Thrown in at an item, or at a wait for one: either way, that is where it goes.
+                // `aclose`. It may come while this is suspended at an item, or while it waits for one.
                 Err(exit) if exit.is_generator_exit() => Err(exit),
                 other => {
                     sent = other;
@@ -126,7 +120,21 @@ impl Coroutine for Parsed {
     }
 }
 
-/// Adds up what is put in. Closing takes a second.
+/// ```python
+/// class Sink:
+///     sum = 0
+///
+///     async def __aenter__(self):
+///         print('sink opened')
+///         return self
+///
+///     async def __aexit__(self, *raised):
+///         await asyncio.sleep(1)
+///         seconds = int(asyncio.get_running_loop().time())
+///         print(f'sink closed at {self.sum} after {seconds} s')
+/// ```
+///
+/// Adds up numbers. Closing it takes a second.
 struct Sink {
     event_loop: LoopHandle,
     sum: Rc<std::cell::Cell<u32>>,
@@ -151,7 +159,16 @@ impl AsyncContextManager for Sink {
     }
 }
 
-/// Puts numbers into the sink until it holds enough.
+/// ```python
+/// async def fill(sink, numbers):
+///     async for number in numbers:
+///         print('put', number)
+///         sink.sum += number
+///         if sink.sum > 300:
+///             break
+/// ```
+///
+/// Puts numbers into the sink until their sum exceeds 300.
 struct Fill {
     numbers: AsyncGenerator<Parsed>,
     sum: Rc<std::cell::Cell<u32>>,
@@ -175,11 +192,20 @@ impl Coroutine for Fill {
     }
 }
 
-/// Runs it in virtual time.
+/// ```python
+/// async def main():
+///     lines = ticker(['1', 'x', '20', '300', '4000'])
+///     async with Sink() as sink, contextlib.aclosing(parsed(lines)) as numbers:
+///         await fill(sink, numbers)
+///
+/// asyncio.run(main())
+/// ```
+///
+/// Runs the pipeline in virtual time.
 ///
 /// # Errors
 ///
-/// None: what the pipeline raises would be one.
+/// An exception that the pipeline raises. There is none.
 pub fn run(print: Print) -> Result<(), Exception> {
     let event_loop = virtual_loop()?;
     let lines = vec!["1", "x", "20", "300", "4000"].into_iter();

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 #[allow(dead_code)]
 mod generators;
 
-/// What the four programs print in Python.
-const PRINTED: [&str; 16] = [
+/// What the five programs print in Python.
+const PRINTED: [&str; 19] = [
     "<class 'generator'>",
     "1",
     "2",
@@ -24,6 +24,9 @@ const PRINTED: [&str; 16] = [
     "inner abc",
     "other 3",
     "4",
+    "1",
+    "finally",
+    "StopIteration",
 ];
 
 #[test]
