@@ -1,33 +1,35 @@
-//! Generator-style coroutines as explicit state machines, and an event loop shaped like asyncio's that resumes the
-//! innermost one when what it awaits is done. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
+//! Generator-style coroutines as explicit state machines, and an event loop shaped like asyncio's that resumes the innermost
+//! coroutine when the thing it awaits is ready. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
 //!
 //! ```text
-//!  L4   stream                    a connection as a reader and a writer whose operations are awaited
+//!  L4   stream                    a connection as a reader and a writer with awaitable operations
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
-//!       transport                 protocols, their transports, servers
-//!       runner       signal       run, Ctrl-C; the signals' names
+//!       transport                 protocols with callbacks, their transports, servers
+//!       runner       signal       run, Ctrl-C; names of signals
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
 //!       wait                      gather, wait, timeouts, task groups
 //!       scope        async_iter   async context managers; async iterators and generators
-//!  L1   task         sys          futures and tasks; the system (the one place with `unsafe`)
-//!       executor                  threads, and what they wait for
-//!       context                   variables whose value is a task's own
+//!  L1   task         sys          futures and tasks; the operating system (all `unsafe` code)
+//!       executor                  thread pools and futures for threads
+//!       context                   context variables
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
-//! Imports point downwards only; [`testing`] stands above them all, for programs' tests: time that does not pass by
-//! itself. Without any [feature](#features), layer 0 alone is there.
+//! A module imports only from the layers below it. [`testing`] is above all of them: it gives tests a loop with virtual time.
+//! Without any [feature](#features), the crate is layer 0 alone.
+//!
+//! The root has the names that most programs import. Every other public name is in its module.
 //!
 //! # A first program
 //!
-//! Two tasks that take turns:
+//! Two tasks take turns:
 //!
 //! ```
 //! use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, gather, lazy, run, sleep, yield_from};
 //! use std::time::Duration;
 //!
-//! /// Says its name `left` times, and lets the other one speak in between.
+//! /// Prints its name `left` times, and lets the other task run in between.
 //! struct Speaker {
 //!     name: &'static str,
 //!     left: u32,
@@ -56,6 +58,31 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
+//! # What a machine stores
+//!
+//! A machine keeps whatever it is waiting for in a field or in a variant of its enum. These are the types of such fields.
+//! Operations of sockets, such as [`TcpStream::read`], keep no state: make them afresh at each resume and store nothing.
+//!
+//! | made by | the type to store |
+//! |---|---|
+//! | [`sleep`](fn@sleep) | [`Sleep`] |
+//! | [`spawn`], [`LoopHandle::create_future`] | [`Task`], [`Future`] |
+//! | [`Call::new`] | [`Call`] |
+//! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |
+//! | [`ready`], [`lazy`], [`from_fn`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn) |
+//! | [`Queue::get`], [`put`](Queue::put) | [`queue::Get`], [`queue::Put`] |
+//! | [`Lock::acquire`]; once it is acquired | [`sync::Acquire`]; [`sync::LockGuard`] |
+//! | [`Semaphore::acquire`]; once it is acquired | [`sync::AcquirePermit`]; [`sync::Permit`] |
+//! | [`Event::wait`], [`Condition::wait`](sync::Condition::wait), [`Barrier::wait`](sync::Barrier::wait) | [`sync::EventWait`], [`sync::ConditionWait`], [`sync::BarrierWait`] |
+//! | [`gather`](fn@gather), [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`shield`](fn@shield) | [`wait::Gather`], [`wait::Wait`], [`wait::WaitFor`], [`wait::Shield`] |
+//! | [`as_completed`](fn@as_completed); its next result | [`wait::AsCompleted`]; [`wait::NextCompleted`] |
+//! | [`timeout`](fn@timeout) | [`wait::TimeoutScope`] |
+//! | [`connect`](fn@connect), [`TcpStream::connect`] | [`net::ConnectTo`], [`net::Connect`] |
+//! | [`LoopHandle::getaddrinfo`] | [`resolver::GetAddrInfo`] |
+//! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`StreamWriter::drain`] | [`stream::Read`], [`stream::ReadLine`], [`stream::Drain`] |
+//! | [`to_thread`] | [`event_loop::ToThread`] |
+//! | any other coroutine, or one of a type that cannot be named | `Box<dyn Coroutine<..>>` |
+//!
 //! # asyncio's names, and ours
 //!
 //! | Python | here |
@@ -82,7 +109,7 @@
 //! | `asyncio.Future`, `asyncio.Task` | [`Future`], [`Task`] |
 //! | `asyncio.create_task` | [`spawn`](fn@spawn) |
 //! | `loop.create_task`, `create_future`, `ensure_future` | [`LoopHandle::create_task`], [`create_future`](LoopHandle::create_future), [`ensure_future`](LoopHandle::ensure_future) |
-//! | `create_task(.., name, context, eager_start)`, `set_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory) |
+//! | `create_task(.., name, context, eager_start)`, `set_task_factory`, `eager_task_factory` | [`LoopHandle::task`], [`set_task_factory`](LoopHandle::set_task_factory), [`eager_task_factory`](task::eager_task_factory) |
 //! | `task.get_stack`, `print_stack` | [`Task::stack_trace`], [`print_stack`](Task::print_stack) |
 //! | `all_tasks`, `current_task` | [`LoopHandle::all_tasks`], [`current_task`](LoopHandle::current_task) |
 //! | `CancelledError`, `InvalidStateError`, … | [`Kind`] of an [`Exception`] |
@@ -96,8 +123,8 @@
 //! | `async with`, `__aenter__`, `__aexit__`, `AsyncExitStack` | [`scope`] |
 //! | `async for`, `__anext__`, async generators, `aclosing` | [`async_iter`] |
 //! | `loop.getaddrinfo`, `loop.getnameinfo` | [`LoopHandle::getaddrinfo`], [`getnameinfo`](LoopHandle::getnameinfo), [`resolver`] |
-//! | connecting, as `create_connection` does it | [`connect`](fn@connect), [`happy_eyeballs`](net::happy_eyeballs) |
-//! | `host` and `port`, of who connects or listens | [`Addresses`](resolver::Addresses): names, or what is an address already |
+//! | the connecting part of `create_connection` | [`connect`](fn@connect), [`happy_eyeballs`](net::happy_eyeballs) |
+//! | `host` and `port` arguments | [`Addresses`](resolver::Addresses): names or addresses |
 //! | `staggered.staggered_race` | [`wait::staggered_race`] |
 //! | `loop.shutdown_asyncgens` | [`LoopHandle::shutdown_asyncgens`] |
 //! | **threads** | |
@@ -115,7 +142,7 @@
 //! | `loop.connect_accepted_socket`, `create_connection(sock=…)` | [`LoopHandle::connect_accepted_socket`] |
 //! | `loop.create_server`, `create_unix_server`, `create_server(sock=…)` | [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server), [`create_server_at`](LoopHandle::create_server_at) |
 //! | `asyncio.Server` | [`Server`] |
-//! | `loop.create_datagram_endpoint`, the same with `family=AF_UNIX` | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) |
+//! | `loop.create_datagram_endpoint`, also with `family=AF_UNIX` | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) |
 //! | `loop.connect_read_pipe`, `connect_write_pipe` | [`LoopHandle::connect_read_pipe`], [`connect_write_pipe`](LoopHandle::connect_write_pipe) |
 //! | `open_connection`, `open_unix_connection`, `open_connection(sock=…)` | [`LoopHandle::open_connection`], [`open_unix_connection`](LoopHandle::open_unix_connection), [`open_connection_at`](LoopHandle::open_connection_at) |
 //! | `start_server`, `start_unix_server`, `start_server(sock=…)` | [`LoopHandle::start_server`], [`start_unix_server`](LoopHandle::start_unix_server), [`start_server_at`](LoopHandle::start_server_at) |
@@ -123,27 +150,45 @@
 //! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`](net::pipe) |
 //! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
 //! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
-//! | `loop.sock_sendfile` | [`ByteWrite::send_file`], of a [`FilePart`](net::FilePart) |
+//! | `loop.sock_sendfile` | [`ByteWrite::send_file`] with a [`FilePart`](net::FilePart) |
 //! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
 //! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
-//! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | the same of [`LoopHandle`], on a [`Watched`] |
+//! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | [`LoopHandle::add_reader`], [`remove_reader`](LoopHandle::remove_reader), [`add_writer`](LoopHandle::add_writer), [`remove_writer`](LoopHandle::remove_writer), for a [`Watched`] |
 //! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
+//!
+//! ## Names that are not here
+//!
+//! | Python | why not |
+//! |---|---|
+//! | event loop policies | a program makes its loop itself: [`EventLoop::new`], or [`EventLoop::with`] for another selector or clock |
+//! | `transport.get_extra_info`, `server.sockets` | each fact has a typed method: [`Transport::peer_addr`], [`local_addr`](Transport::local_addr), [`Server::local_addrs`]; [`Transport::with_fd`] lends the descriptor |
+//! | `transport.get_protocol` | the transport owns its protocol and calls it by `&mut`; [`set_protocol`](Transport::set_protocol) replaces it |
+//! | `task.get_coro`, `get_loop` | the task owns its coroutine, and a machine shows its state: [`Task::stack_trace`]. The loop of running code is [`EventLoop::running`] |
+//! | `iscoroutine`, `iscoroutinefunction`, `isfuture` | the compiler checks types: [`Awaitable`] is the bound |
+//! | `StreamReaderProtocol`, `reader.set_transport` | internals of streams: [`LoopHandle::open_connection`] and [`start_server`](LoopHandle::start_server) make streams |
+//! | `SendfileNotAvailableError`, `fallback` | sending a file falls back to reading and writing by itself |
+//! | `loop.default_exception_handler`, `get_exception_handler` | [`LoopHandle::set_exception_handler`] replaces the handler; without one, errors are written to standard error |
+//! | `AbstractEventLoop`, `AbstractServer`, `BaseProtocol`, `BaseTransport` | there is one type of loop and of server, and protocols are traits |
+//! | `set_debug`, `get_debug`, `slow_callback_duration` | missing so far |
+//! | TLS: `ssl`, `start_tls`, `sslproto` | missing so far |
+//! | `create_subprocess_exec`, `create_subprocess_shell`, `subprocess_exec`, child watchers | missing so far; child watchers have no use without them, and Python 3.14 has removed them |
+//! | `ProactorEventLoop` and other names for Windows | the loop does not support Windows |
 //!
 //! # Features
 //!
-//! The default is everything but `idna`. For a shorter build, turn default features off and name the modules you use; each
-//! feature enables what it depends on. A server whose protocol is a machine needs `net` alone, which is less than half of
-//! the work for the compiler: `default-features = false, features = ["net"]`.
+//! The default is everything but `idna`. For a shorter build, turn default features off and name the modules you use. Each
+//! feature enables what it depends on. A server whose protocol is a machine needs only `net`, which takes the compiler less
+//! than half of the work: `default-features = false, features = ["net"]`.
 //!
 //! | feature | default | enables |
 //! |---|---|---|
 //! | `full` | yes | everything below but `idna` |
-//! | `std` | | the standard library; without it the crate is `no_std` with `alloc`, and consists of layer 0 |
+//! | `std` | | the standard library. Without it, the crate is `no_std` with `alloc`, and consists of layer 0 |
 //! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run); enables `std`. Everything below enables it |
-//! | `executor` | | [`executor`], and what uses threads' futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `wait` | | [`mod@wait`]; without it that module holds [`AnyFuture`](wait::AnyFuture) alone |
+//! | `executor` | | [`executor`], and the functions that use thread futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
+//! | `wait` | | [`mod@wait`]. Without it, that module has only [`AnyFuture`](wait::AnyFuture) |
 //! | `sync` | | [`sync`] |
 //! | `queue` | | [`queue`]; enables `sync` |
 //! | `scope` | | [`scope`]; enables `wait` |
@@ -155,7 +200,7 @@
 //! | `testing` | | [`testing`]; enables `net` |
 //! | `idna` | no | look-ups of international (non-ASCII) names; enables `resolver` |
 
-// The loop's systems. Elsewhere this text takes the place of the crate, which could not be compiled: nothing else is said.
+// The systems that the loop supports. On any other system, this message is the only error: the crate itself is left out.
 #![cfg_attr(
     not(any(
         not(feature = "event_loop"),
@@ -182,12 +227,12 @@
     target_os = "openbsd",
     target_os = "dragonfly"
 ))]
-// The README's program is compiled with the documentation's.
+// Compiles the README's program together with the documentation's.
 #![cfg_attr(all(doctest, feature = "full"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
-// Dead code: an example may show a machine without the program around it.
+// Allows dead code, because an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
 // The table of names refers to every module, and some helpers are used by only one of them.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links))]
@@ -215,7 +260,7 @@ pub mod resolver;
 mod runner;
 #[cfg(feature = "scope")]
 pub mod scope;
-/// What a loop asks for descriptors and for the time: for [`EventLoop::with`], and for selectors and clocks of one's own.
+/// Selectors and clocks: the traits to implement your own for [`EventLoop::with`], and the ones that the library has.
 #[cfg(feature = "event_loop")]
 pub mod selector {
     pub use crate::sys::interfaces::*;
