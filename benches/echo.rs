@@ -16,17 +16,18 @@
 //!   --mebibytes 1024     how much is transferred
 //! ```
 //!
-//! Each server is this program, started again, on a core of its own; the client has the next one, and does not sleep.
-//! A round starts all and connects to all; then they take turns, a fifth of a second each, so that what else the
-//! machine does hits the one as it hits the others. A turn in which somebody else had one of the two cores for more than
-//! 2 % of the time is disturbed: some are taken again, the rest is left out. Where a round has no others, the best of
-//! them is all that counts.
+//! A server is this program, started again on a core of its own. The client has the next core, and does not sleep. A round
+//! starts all servers and connects to all of them. Then they take turns of a fifth of a second, so that whatever else the
+//! machine does affects all alike. A turn is disturbed if other programs used one of the two cores for more than 2 % of the
+//! time. Some disturbed turns are repeated, the others are discarded. If all turns of a round are disturbed, only the calmest
+//! counts.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `echo/ours.rs`    | the server on the library, by machines |
-//! | `echo/protocol.rs` | the same by callbacks |
-//! | `echo/streams.rs` | the same by streams |
+//! | `echo/harness.rs` | the program, shared with `answers.rs` |
+//! | `echo/ours.rs`    | the server on the library, with machines |
+//! | `echo/protocol.rs` | the server on the library, with callbacks |
+//! | `echo/streams.rs` | the server on the library, with streams |
 //! | `echo/bare.rs`    | the bound: a bare epoll loop |
 //! | `echo/load.rs`    | the client |
 //! | `echo/accepts.rs` | the client that comes and goes |
@@ -38,77 +39,24 @@
 //! | `echo/poll.rs`    | epoll |
 //! | `echo/machine.rs` | cores, clocks, what the machine is called |
 
-use std::error::Error;
 use std::process::ExitCode;
 
-#[path = "echo/accepts.rs"]
-mod accepts;
-#[path = "echo/bare.rs"]
-mod bare;
-#[path = "echo/counts.rs"]
-mod counts;
-#[path = "echo/load.rs"]
-mod load;
-#[path = "echo/machine.rs"]
-mod machine;
-#[path = "echo/options.rs"]
-mod options;
+#[path = "echo/harness.rs"]
+mod harness;
 #[path = "echo/ours.rs"]
 mod ours;
-#[path = "echo/poll.rs"]
-mod poll;
-#[path = "echo/process.rs"]
-mod process;
-#[path = "echo/protocol.rs"]
-mod protocol;
-#[path = "echo/streams.rs"]
-mod streams;
-#[path = "echo/table.rs"]
-mod table;
-#[path = "echo/transfer.rs"]
-mod transfer;
 
-use self::load::Load;
-use self::options::{Mode, Options};
-use self::poll::Wait;
-use self::process::{ECHOES, SPINNERS, Server, Work};
-
-type Failure = Box<dyn Error + Send + Sync>;
+use self::harness::load::Load;
+use self::harness::options::Options;
+use self::harness::poll::Wait;
+use self::harness::process::{self, ECHOES, SPINNERS, Server, Work};
+use self::harness::{Failure, table, transfer};
 
 fn main() -> ExitCode {
-    match run(std::env::args().skip(1).collect()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    harness::main("echo", &[], smoke)
 }
 
-fn run(arguments: Vec<String>) -> Result<(), Failure> {
-    if let [server, kind, work, core @ ..] = &arguments[..]
-        && server == process::SERVER
-    {
-        return process::serve(kind, work, core.first().map(String::as_str));
-    }
-    process::raise_descriptor_limit()?;
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // `cargo bench` says `--bench`, `cargo test` does not; and `--test` asks for a trial whoever starts it.
-    if !has("--bench") || has("--test") {
-        return smoke();
-    }
-    let options = Options::parse(&arguments)?;
-    if let [_, client, ..] = *machine::cores() {
-        machine::pin(client)?;
-    }
-    match options.mode {
-        Mode::Times => table::compare(&options),
-        Mode::Instructions => Ok(counts::instructions(&options)?),
-        Mode::SystemCalls => Ok(counts::system_calls(&options)?),
-    }
-}
-
-/// That each server does its work, a little of it.
+/// Checks that each server works, with a few messages.
 fn smoke() -> Result<(), Failure> {
     for kind in ECHOES.into_iter().chain(SPINNERS) {
         for size in [1, 64, 300_000] {
