@@ -1,4 +1,4 @@
-//! `as_completed`: results in the order in which they come, not in that in which they were asked for.
+//! `as_completed`: results in the order in which the coroutines end, not in the order in which they were given.
 //!
 //! ```text
 //! 1
@@ -13,7 +13,7 @@ use innermost::{
     Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, lazy, sleep, yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
@@ -38,7 +38,7 @@ fn job(seconds: u32) -> impl Awaitable<Return = u32> {
 /// asyncio.run(main())
 /// ```
 ///
-/// What comes next is a coroutine of its own: it is kept until it has ended.
+/// The next result is a coroutine of its own, so the machine keeps it in a field until it has ended.
 struct PrintAll {
     results: AsCompleted<u32>,
     next: Option<NextCompleted<u32>>,
@@ -60,7 +60,7 @@ impl Coroutine for PrintAll {
 }
 
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
-    // In a closure, since the jobs become tasks at once, and for that the loop must run.
+    // `lazy`, because `as_completed` starts its tasks at once and needs a running loop.
     event_loop.run_until_complete(lazy(|| {
         let mut results = as_completed([job(3), job(1), job(2)], None)?;
         Ok(PrintAll { next: results.next(), results })

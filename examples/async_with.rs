@@ -1,8 +1,8 @@
 //! `async with`: a scope is a coroutine around a coroutine.
 //!
-//! Python runs `__aenter__`, the block, and `__aexit__` in one frame. Here the scope is a machine that has the block
-//! inside: it enters, drives that to its end, and leaves, whether the block has returned, raised or was cancelled. So
-//! nobody can forget to leave. `Lock::hold`, `timeout` and `task_group` are such scopes.
+//! Python runs `__aenter__`, the block and `__aexit__` in one frame. Here, the scope is a machine that contains the block. It
+//! enters, runs the block to its end, and leaves, whether the block returns, raises or is cancelled. So a program cannot
+//! forget to leave. `Lock::hold`, `timeout` and `task_group` are scopes of this kind.
 //!
 //! ```text
 //! 3
@@ -18,7 +18,7 @@ use innermost::{
     yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
@@ -48,12 +48,12 @@ struct AsyncAdd<F, C: Coroutine> {
 enum At<F, C: Coroutine> {
     Entering(Sleep, Option<F>),
     Inside(C),
-    /// How the block has ended is kept while it leaves.
+    /// Keeps the outcome of the block while leaving.
     Leaving(Sleep, Option<Result<C::Return, Exception>>),
 }
 
 impl<F, C: Coroutine> AsyncAdd<F, C> {
-    /// Runs the coroutine that `block` makes of the sum.
+    /// Runs the coroutine that `block` makes from the sum.
     fn new(a: i32, b: i32, block: F) -> Self
     where
         F: FnOnce(i32) -> C,
@@ -76,16 +76,16 @@ where
             self.at = match &mut self.at {
                 At::Entering(pause, block) => {
                     yield_from!(pause, sent)?;
-                    let block = block.take().expect("it is entered once");
+                    let block = block.take().expect("the scope is entered once");
                     At::Inside(block(self.a + self.b))
                 }
                 At::Inside(block) => {
-                    let outcome = yield_from!(block, sent); // no `?`: it leaves in any case
+                    let outcome = yield_from!(block, sent); // no `?`: the scope leaves in any case
                     At::Leaving(sleep(SECOND), Some(outcome))
                 }
                 At::Leaving(pause, outcome) => {
                     yield_from!(pause, sent)?;
-                    let outcome = outcome.take().expect("it is left once");
+                    let outcome = outcome.take().expect("the scope is left once");
                     match &outcome {
                         Ok(_) => println!("leaving: None"),
                         Err(raised) => println!("leaving: {:?}", raised.kind()),

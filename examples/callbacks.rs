@@ -1,7 +1,7 @@
 //! Callbacks and coroutines side by side in one loop: `call_soon`, `call_later`, `ensure_future`, `stop`.
 //!
-//! A callback is a closure that is called once: to be called again, it sets the next timer itself. A coroutine is a
-//! value that keeps its place: it sleeps in the middle of its loop, and goes on from there. One callback cannot wait for a
+//! The loop calls a callback once. A callback that should run again sets the next timer itself. A coroutine remembers where
+//! it is suspended: it sleeps in the middle of its own loop, and continues from there. A callback cannot wait for a
 //! coroutine, but it can start one.
 //!
 //! ```text
@@ -44,11 +44,11 @@ use std::time::Duration;
 
 use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, sleep, yield_from};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
-    // Two coroutines are still asleep when the loop is dropped, which it reports, as Python does.
+    // Two coroutines are still asleep when the loop is dropped. The loop reports them, as Python does.
     run(&EventLoop::new()?)
 }
 
@@ -110,9 +110,9 @@ impl Coroutine for PrintEverySecond {
 /// ```
 fn print_every_second_callback(i: u32) {
     println!("{i} s (callback)");
-    // A callback has nobody to raise to. Its panic goes to the loop's exception handler.
+    // A callback has no caller to raise to. If it panics, the loop's exception handler is told.
     let event_loop = EventLoop::running().expect("a callback runs in a loop");
-    event_loop.call_later(SECOND, move || print_every_second_callback(i + 1)).expect("that is open");
+    event_loop.call_later(SECOND, move || print_every_second_callback(i + 1)).expect("the loop is open");
 }
 
 /// ```python
@@ -121,7 +121,7 @@ fn print_every_second_callback(i: u32) {
 /// ```
 fn callback_to_coroutine() {
     let event_loop = EventLoop::running().expect("a callback runs in a loop");
-    event_loop.create_task(PrintEverySecond::new('8')).expect("that is open");
+    event_loop.create_task(PrintEverySecond::new('8')).expect("the loop is open");
 }
 
 /// ```python

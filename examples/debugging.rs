@@ -1,8 +1,7 @@
-//! What a program can tell of itself: names, states, stacks, errors that nobody takes, and who waits for what in a
-//! deadlock.
+//! What a program reports about itself: names, states, stacks, unhandled errors, and which task waits for what in a deadlock.
 //!
-//! A coroutine is a value, so where it stands can be printed: by [`Coroutine::state`], for which a machine gives its name
-//! and its state. A task knows the frames of its coroutine, and what the innermost waits for.
+//! A coroutine is a value, so it can be printed. A machine gives its name and its state in [`Coroutine::state`]. A task knows
+//! the frames of its coroutine, and what the innermost frame waits for.
 //!
 //! ```text
 //! Session: Connecting
@@ -31,16 +30,16 @@ fn main() -> Result<(), Exception> {
     run()
 }
 
-/// In virtual time, in which nothing waits and a deadlock is an error.
+/// Runs in virtual time, which does not really wait, and in which a deadlock is an error.
 pub(crate) fn run() -> Result<(), Exception> {
     names_and_stacks(&virtual_loop()?)?;
-    errors_that_nobody_takes(&virtual_loop()?)?;
+    unhandled_errors(&virtual_loop()?)?;
     deadlocks(&virtual_loop()?)
 }
 
 // ---- 1. Names, states, stacks -----------------------------------------------------------------------------------------
 
-/// Logs in, as a frame of its own.
+/// Delegates to `Login`, which is a frame of its own.
 struct Session {
     phase: Phase,
 }
@@ -70,7 +69,7 @@ impl Coroutine for Session {
     }
 }
 
-/// Tries twice, and waits before each.
+/// Tries twice, and waits before each attempt.
 struct Login {
     attempt: u32,
     pause: Sleep,
@@ -110,16 +109,16 @@ fn names_and_stacks(event_loop: &EventLoop) -> Result<(), Exception> {
     event_loop.run_until_complete(task)
 }
 
-// ---- 2. Errors that nobody takes --------------------------------------------------------------------------------------
+// ---- 2. Unhandled errors ----------------------------------------------------------------------------------------------
 
-fn errors_that_nobody_takes(event_loop: &EventLoop) -> Result<(), Exception> {
+fn unhandled_errors(event_loop: &EventLoop) -> Result<(), Exception> {
     event_loop.set_exception_handler(|context| {
         println!("{}", context.message);
         if let (Some(exception), Some(source)) = (&context.exception, &context.source) {
             println!("  {exception:?} in {source}");
         }
     });
-    // Nobody keeps the task, so nobody will ever ask for its result.
+    // The task's handle is dropped, so its exception can never be retrieved.
     let failing = lazy(|| Err::<Sleep, _>(Exception::message(Kind::ValueError, "no such user")));
     event_loop.create_task(failing)?.set_name("bob");
     event_loop.run_until_complete(sleep(SECOND))
@@ -127,14 +126,14 @@ fn errors_that_nobody_takes(event_loop: &EventLoop) -> Result<(), Exception> {
 
 // ---- 3. Deadlocks -----------------------------------------------------------------------------------------------------
 
-/// Takes one lock, and then the other.
+/// Takes one lock, and then the other while it holds the first.
 fn take_both(first: &Lock, second: &Lock) -> impl Awaitable<Return = ()> + use<> {
     let second = second.clone();
     first.hold(sleep(SECOND).then(move |()| second.hold(sleep(SECOND))))
 }
 
 fn deadlocks(event_loop: &EventLoop) -> Result<(), Exception> {
-    event_loop.set_exception_handler(|_| ()); // both are pending when the loop is dropped
+    event_loop.set_exception_handler(|_| ()); // both tasks are pending when the loop is dropped
     let (left, right) = (Lock::new(), Lock::new());
     event_loop.create_task(take_both(&left, &right))?.set_name("carol");
     let other = event_loop.create_task(take_both(&right, &left))?;

@@ -1,7 +1,7 @@
-//! Futures: a result that is not there yet, who sets it, and who learns of it.
+//! Futures: setting a result, and waiting for one.
 //!
-//! A future is pending until somebody sets its result or an exception, or cancels it. Then its callbacks are queued, and
-//! whoever awaits it is resumed. A coroutine that waits for anything waits for a future in the end.
+//! A future is pending until its result or an exception is set, or until it is cancelled. Then its callbacks are queued, and
+//! the tasks that await it are resumed.
 //!
 //! ```text
 //! pending
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, lazy, sleep, spawn};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
@@ -28,7 +28,7 @@ fn main() -> Result<(), Exception> {
 ///     future.set_result('My Future Has Completed')
 /// ```
 fn my_future(future: Future<&'static str>) -> impl Awaitable<Return = ()> {
-    sleep(SECOND).map(move |()| future.set_result("My Future Has Completed").expect("nobody else sets it"))
+    sleep(SECOND).map(move |()| future.set_result("My Future Has Completed").expect("only this task sets it"))
 }
 
 /// ```python

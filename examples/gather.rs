@@ -1,7 +1,7 @@
-//! `gather`: several coroutines at once, up to gathers inside gathers, step by step.
+//! `gather`: several coroutines at once, and gathers inside a gather, step by step.
 //!
-//! `gather` makes each of its coroutines a task, and is itself a coroutine: to await it gives all results, in the order
-//! in which they were given. All that sleep do so at the same time.
+//! `gather` makes a task of each coroutine. Awaiting the gather gives all results, in the order in which the coroutines were
+//! given. Coroutines that sleep do so at the same time.
 //!
 //! ```text
 //! My Coroutine 1
@@ -32,7 +32,7 @@ use innermost::{
     sleep, yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
@@ -64,7 +64,7 @@ fn one_two() -> impl Awaitable<Return = ()> {
 
 // ---- 2. Gathers inside a gather ---------------------------------------------------------------------------------------
 //
-// The numbers tell the order in which it happens.
+// The numbers in the comments give the order of events.
 
 /// ```python
 /// async def count(i):
@@ -86,13 +86,13 @@ impl Coroutine for Count {
         loop {
             *self = match self {
                 Self::Start(i) => {
-                    // 6., 7., 8. Each prints its number, sets a timer, and yields what it waits for.
+                    // 6., 7., 8. Each count prints its number, sets a timer, and waits for it.
                     println!("{i}");
                     Self::Sleeping(*i, sleep(*i * SECOND))
                 }
                 Self::Sleeping(i, pause) => {
-                    // 9., 11., 12. Its timer is due: the loop has completed the future behind `sleep`, which has queued
-                    // this task. That is how the loop knows that a sleep is over.
+                    // 9., 11., 12. The timer is due. The loop completed the future behind `sleep`, and that queued this
+                    // task.
                     yield_from!(pause, sent)?;
                     println!("{i}");
                     return Ok(Step::Return(()));
@@ -119,7 +119,7 @@ impl Coroutine for Main1 {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
             *self = match self {
-                // 4. The first task runs: it queues a task for each count, and waits for all of them.
+                // 4. The first task runs. It queues a task for each count, and waits for all of them.
                 Self::Start => Self::Gathering(gather((1..=3).map(Count::Start))?),
                 Self::Gathering(counts) => {
                     yield_from!(counts, sent)?;
@@ -139,9 +139,9 @@ impl Coroutine for Main1 {
 /// ```
 fn main2() -> impl Awaitable<Return = ()> {
     lazy(|| {
-        // 5. The second task runs: the counts stand in the queue behind it.
+        // 5. The second task runs. The counts are behind it in the queue.
         println!("main2 start");
-        // 10. Its timer was set before that of the second count, and so comes first.
+        // 10. Its timer was set before the timer of the second count, so it fires first.
         sleep(2 * SECOND).map(|()| println!("main2 end"))
     })
 }
@@ -152,8 +152,8 @@ fn main2() -> impl Awaitable<Return = ()> {
 /// ```
 fn main_of_main() -> impl Awaitable<Return = ()> {
     // 2. It runs, queues two tasks, and waits for both. `join` gathers coroutines of different types.
-    // 3. The queue comes to the first of them.
-    // 14. Both have ended, and so does this.
+    // 3. The loop takes the first of them from the queue.
+    // 14. Both have ended, so this ends too.
     lazy(|| join((Main1::Start, main2()))).map(|((), ())| ())
 }
 
@@ -181,9 +181,9 @@ pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
 
     let start = event_loop.time();
-    // 1. It is made a task, and the loop begins to turn.
+    // 1. The loop makes it a task, and starts running.
     event_loop.run_until_complete(main_of_main())?;
-    // 15. The loop stands still again.
+    // 15. The loop has stopped.
     println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
     Ok(())
 }

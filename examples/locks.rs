@@ -1,4 +1,4 @@
-//! `Lock`: one at a time, in the order in which they came; by a scope, and by hand.
+//! `Lock`: one task at a time, in the order in which they asked for it. One task uses a scope, the other a guard.
 //!
 //! ```text
 //! 1 has attained the lock, modifying variable: locked
@@ -15,7 +15,7 @@ use innermost::{
     wait, yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
@@ -45,7 +45,7 @@ fn state(lock: &Lock) -> &'static str {
 ///     print(worker, 'has released the lock:', state(lock))
 /// ```
 ///
-/// The scope: `hold` acquires, runs the coroutine that it is given, and releases however that ends.
+/// Uses a scope: `hold` acquires the lock, runs the coroutine, and releases the lock however the coroutine ends.
 fn my_worker(worker: u32, lock: Lock) -> impl Awaitable<Return = ()> {
     let held = lock.clone();
     let work = lazy(move || {
@@ -55,7 +55,8 @@ fn my_worker(worker: u32, lock: Lock) -> impl Awaitable<Return = ()> {
     lock.hold(work).map(move |()| released(worker, &lock))
 }
 
-/// The same by hand, in a machine: the lock is held as long as the guard is there. To leave the state is to release.
+/// Uses a guard: the machine holds the lock as long as it keeps the guard. Leaving the state drops the guard, which releases
+/// the lock.
 enum MyWorker {
     Acquiring(u32, Acquire),
     Working(u32, LockGuard, Sleep),

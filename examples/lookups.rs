@@ -16,7 +16,7 @@ use innermost::resolver::{
 use innermost::wait::{ReturnWhen, wait};
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, Task, ready, sleep};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 /// ```python

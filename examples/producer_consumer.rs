@@ -1,11 +1,11 @@
-//! Producers and consumers, some of each, over one queue: `create_task`, `gather`, `Queue.join`, `task_done`, `cancel`.
+//! Several producers and consumers on one queue: `create_task`, `gather`, `Queue.join`, `task_done`, `cancel`.
 //!
 //! ```text
-//! cargo run --example producer_consumer -- [-p PRODUCERS] [-c CONSUMERS]      (5 and 10, if nothing is said)
+//! cargo run --example producer_consumer -- [-p PRODUCERS] [-c CONSUMERS]      (default: 5 and 10)
 //! ```
 //!
-//! The main coroutine waits until all producers have ended, then until everything that they put in is dealt with, and
-//! then cancels the consumers, which would wait for ever. With `-p 2 -c 1`:
+//! The main coroutine waits until all producers have ended, and then until the consumers have processed every item. Then it
+//! cancels the consumers, which would wait for ever. With `-p 2 -c 1`:
 //!
 //! ```text
 //! bef 0
@@ -48,7 +48,7 @@ use innermost::{
     sleep, yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many there are of each.
+/// The number of producers and of consumers.
 pub(crate) struct Options {
     pub(crate) producers: u32,
     pub(crate) consumers: u32,
@@ -99,7 +99,7 @@ impl Options {
 /// random = Random(444)
 /// ```
 ///
-/// A generator of our own, so that Python draws the same numbers.
+/// A random number generator that Python and Rust can both compute, so that they draw the same numbers.
 struct Random(Cell<u64>);
 
 impl Random {
@@ -113,7 +113,7 @@ impl Random {
     }
 }
 
-/// What all share.
+/// What all producers and consumers share.
 #[derive(Clone)]
 struct Market {
     queue: Queue<Item>,
@@ -121,7 +121,7 @@ struct Market {
     event_loop: LoopHandle,
 }
 
-/// Its name, and when it was put in.
+/// An item's name, and when it was put into the queue.
 type Item = (String, Duration);
 
 /// ```python

@@ -1,7 +1,7 @@
-//! `Queue`: a producer and a consumer that know nothing of each other, until Ctrl-C.
+//! `Queue`: a producer and a consumer that know only the queue. They run until Ctrl-C.
 //!
-//! Both are endless loops with one place to wait, or two. Such a machine need not be a type: `from_fn` makes a coroutine
-//! of a closure, and what the closure captures is the state.
+//! Both are endless loops that wait in one or two places. Such a machine does not need a type of its own: `from_fn` makes a
+//! coroutine from a closure, and the captured variables are its state.
 //!
 //! ```text
 //! News Reader Consumed News Article 1
@@ -17,7 +17,7 @@ use innermost::queue::{Put, Queue};
 use innermost::signal::SIGINT;
 use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

@@ -1,4 +1,4 @@
-//! `run_forever` until Ctrl-C: two tasks, each of which starts the next one of its kind.
+//! `run_forever` until Ctrl-C: two tasks, each of which starts its successor.
 //!
 //! ```text
 //! step: run_forever()
@@ -16,12 +16,12 @@ use std::time::Duration;
 use innermost::signal::SIGINT;
 use innermost::{CoroutineExt, EventLoop, Exception, ready, sleep, spawn};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
-    // Python's KeyboardInterrupt: here a signal is a callback of the loop.
+    // Python raises KeyboardInterrupt. Here, the handler of a signal is a callback of the loop.
     let handle = event_loop.handle();
     event_loop.add_signal_handler(SIGINT, move || handle.stop())?;
     run(&event_loop)
@@ -39,7 +39,8 @@ fn main() -> Result<(), Exception> {
 ///     asyncio.ensure_future(good_evening())
 /// ```
 ///
-/// One function for both: a sleep, and what comes after it. What that raises is the task's exception.
+/// One function serves for both: it starts a task that sleeps, prints, and starts the next one. An error becomes the task's
+/// exception.
 fn say_every_second(text: &'static str) -> Result<(), Exception> {
     let say = sleep(SECOND).then(move |()| {
         println!("{text}");

@@ -1,4 +1,4 @@
-//! `Semaphore` and `BoundedSemaphore`: so many at a time.
+//! `Semaphore` and `BoundedSemaphore`: at most so many tasks at a time.
 //!
 //! ```text
 //! 0 begins
@@ -17,7 +17,7 @@ use std::time::Duration;
 use innermost::sync::BoundedSemaphore;
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

@@ -1,7 +1,7 @@
 //! Tasks: `run_until_complete`, `create_task`, `ensure_future`, `all_tasks`, `current_task`, `close`.
 //!
-//! A coroutine does nothing until somebody resumes it. `create_task` has the loop do that, beside whatever else runs,
-//! from the next turn on. A task has a name, and can be asked where its coroutine stands.
+//! A coroutine does nothing until it is resumed. `create_task` tells the loop to run it, starting in the next turn, beside
+//! all other tasks. A task has a name, and reports where its coroutine is suspended.
 //!
 //! ```text
 //! Starting Work
@@ -27,14 +27,14 @@ use innermost::{
     spawn, yield_from,
 };
 
-/// Short, so that nobody has to wait.
+/// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {
     run(&EventLoop::new()?)
 }
 
-// ---- 1. Two states, and one pause between them ------------------------------------------------------------------------
+// ---- 1. Two states with a pause between them --------------------------------------------------------------------------
 
 /// ```python
 /// async def my_work():
@@ -102,7 +102,7 @@ impl Coroutine for MyGenerator {
             *self = match self {
                 Self::Start => {
                     for n in 0..5 {
-                        spawn(my_task(n))?; // its handle may go: the loop keeps the task
+                        spawn(my_task(n))?; // the loop keeps the task, so its handle can be dropped
                     }
                     println!("Complete Tasks");
                     Self::Pausing(sleep(2 * SECOND))
@@ -113,7 +113,7 @@ impl Coroutine for MyGenerator {
     }
 }
 
-// ---- 3. Which tasks there are, and which of them runs -----------------------------------------------------------------
+// ---- 3. Listing all tasks, and the one that is running ----------------------------------------------------------------
 
 /// ```python
 /// async def my_coroutine():
