@@ -1,38 +1,39 @@
-//! Sends back whatever it is sent, to thousands of clients at once: a protocol a connection, and no task. What
-//! `echo_server.rs` does with machines.
+//! An echo server for thousands of clients, with callbacks: each connection has a protocol, and no task. `echo_server.rs` does
+//! the same with machines.
 //!
 //! ```text
 //! cargo run --release --example echo_protocol [ADDR]    (127.0.0.1:7007; port 0 picks a free one)
 //! nc 127.0.0.1 7007                                     (type something)
 //! ```
 //!
-//! Ctrl-C and SIGTERM stop it: nobody new is accepted, what has been received is still sent back, and when all clients
-//! have closed it exits with 0. A second one, or five seconds, cut that short.
+//! Ctrl-C or SIGTERM stops the server. It accepts no new connections, sends back what it has received, and exits with 0 when
+//! all clients have closed. A second signal, or five seconds, cut that short.
+
+#[allow(dead_code, reason = "each server uses a part")]
+mod support;
 
 use std::cell::Cell;
-use std::io::Write;
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
 
 use innermost::{EventLoop, Exception, Protocol, Server, Transport};
-use socket2::SockRef;
+
+use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code, has_more, on_stop};
 
 struct Echo {
-    /// Whether the server stops.
+    /// Whether the server is stopping.
     stopping: Rc<Cell<bool>>,
 }
 
 impl Protocol for Echo {
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        // Refused once the stream was ended: nobody wants that any more.
+        // An error means that the stream has ended, so the peer no longer wants the answer.
         let _ = transport.write(data);
         self.end_if_stopping(transport);
     }
 
-    // A peer that does not read is not read from either.
+    // Stops reading from a peer that does not read.
     fn pause_writing(&mut self, transport: &Transport) {
         transport.pause_reading();
     }
@@ -51,90 +52,46 @@ impl Echo {
     }
 }
 
-/// Ends the stream if nothing has come that is not read yet, and waits for the peer to close too. Closed by us alone,
-/// with bytes on their way that nobody will read, the connection would be reset, and the peer lose what it has not read
-/// yet.
+/// Ends the stream if everything that arrived has been read, and then waits for the peer to close too. If the server closed
+/// alone while more bytes arrived, the connection would be reset, and the peer would lose what it has not read yet.
 fn end_when_all_is_read(transport: &Transport) {
     if transport.is_reading() && !has_more(transport) {
-        // Where the peer has reset it, that is found by reading.
+        // An error means that the peer has reset the connection. Reading reports that.
         let _ = transport.write_eof();
     }
 }
 
-/// Whether reading would bring something: bytes, the end of the stream, or an error.
-fn has_more(transport: &Transport) -> bool {
-    transport.with_fd(|fd| {
-        fd.is_some_and(|fd| match SockRef::from(&fd).peek(&mut [MaybeUninit::uninit()]) {
-            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
-            Ok(_) => true,
-        })
-    })
-}
-
-/// How long accepting pauses when it fails.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// How long a peer may take to read the rest when the server stops.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The first time, asks every connection for an end in good order; the second time, for any.
-fn stop(server: &Server, stopping: &Cell<bool>) {
+/// The first call asks every connection for an orderly end. The second call aborts all connections.
+fn stop(server: &Server, stopping: &Cell<bool>) -> Result<(), Exception> {
     if stopping.replace(true) {
-        return server.abort_clients();
+        server.abort_clients();
+        return Ok(());
     }
     server.close();
     for connection in server.clients() {
         end_when_all_is_read(&connection);
     }
     let (cut_short, event_loop) = (server.clone(), server.event_loop());
-    if let Err(error) = event_loop.call_later(GRACE, move || cut_short.abort_clients()) {
-        complain(format_args!("{error}"));
-    }
-}
-
-/// Standard error being closed is no reason to stop.
-fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{message}");
+    event_loop.call_later(GRACE, move || cut_short.abort_clients())?;
+    Ok(())
 }
 
 fn main() -> ExitCode {
-    let address = match std::env::args_os().nth(1).map(std::ffi::OsString::into_string) {
-        None => "127.0.0.1:7007".into(),
-        Some(Ok(address)) => address,
-        Some(Err(address)) => address.to_string_lossy().into_owned(),
-    };
-    match run(&address) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("echo_protocol {address}: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    let address = argument(1, "127.0.0.1:7007");
+    exit_code(format_args!("echo_protocol {address}"), run(&address))
 }
 
 fn run(address: &str) -> Result<(), Exception> {
     let address = address.parse::<SocketAddr>()?;
     let event_loop = EventLoop::new()?;
-    let has_complained = Cell::new(false);
-    event_loop.set_exception_handler(move |context| match &context.exception {
-        // Once is enough: it tries again until it succeeds.
-        Some(error) if !has_complained.replace(true) => {
-            complain(format_args!("cannot accept, trying again: {error}"));
-        }
-        _ => {}
-    });
+    complain_once_about_accepting(&event_loop);
     let stopping = Rc::new(Cell::new(false));
     let for_protocols = Rc::clone(&stopping);
     let factory = move || Echo { stopping: Rc::clone(&for_protocols) };
     let serving = event_loop.create_server(factory, address).accept_pause(PAUSE).backlog(4096);
     let server = event_loop.run_until_complete(serving)?;
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        let (server, stopping) = (server.clone(), Rc::clone(&stopping));
-        event_loop.add_signal_handler(signal, move || stop(&server, &stopping))?;
-    }
-    // Whoever reads this may send a signal: it is handled once the loop runs.
-    for address in server.local_addrs() {
-        writeln!(std::io::stdout(), "listening on {address}")?;
-    }
+    let for_signals = server.clone();
+    on_stop(&event_loop, move || stop(&for_signals, &stopping))?;
+    announce(server.local_addrs())?;
     event_loop.run_until_complete(server.wait_closed())
 }

@@ -1,5 +1,5 @@
-//! A chat room over lines of text, for a thousand members at once: whoever connects gives a name, and what one says all
-//! others hear.
+//! A chat room over lines of text, for a thousand members. A member connects and gives a name. Every line that a member sends
+//! goes to all other members.
 //!
 //! ```text
 //! cargo run --release --example chat_room [ADDR [SECONDS]]      (127.0.0.1:7008; port 0 picks a free one)
@@ -9,50 +9,41 @@
 //! | file | holds |
 //! |---|---|
 //! | `main.rs`   | the server, and how it stops |
-//! | `member.rs` | a member: a machine that reads what it says, beside one that writes what it hears |
-//! | `lines.rs`  | lines of a limited length, out of a stream |
-//! | `room.rs`   | who is there, what they are called, who is told what |
+//! | `member.rs` | a member: one machine reads its lines, another writes the lines for it |
+//! | `lines.rs`  | reading lines of limited length from a stream |
+//! | `room.rs`   | the members, their names, and their outboxes |
 //!
-//! A member is a task group. Its body reads, its one task writes what is in the member's outbox; whichever way the body
-//! ends, the group waits for the writer, and where one is cancelled the other is as well. Nobody waits for a member that
-//! does not read: its outbox is bounded, and who lets it fill up is dropped.
+//! A member is a task group. Its body reads, and its one task writes the lines in the member's outbox. When the body ends, the
+//! group waits for the writer. If one of them is cancelled, so is the other. A member that does not read delays no other: its
+//! outbox is bounded, and the room drops a member whose outbox is full.
 //!
-//! Who gives no name within a minute, or so many seconds, is dropped as well.
+//! A connection that gives no name within a minute, or within SECONDS, is dropped too.
 //!
-//! Ctrl-C and SIGTERM stop it: nobody new is let in, everybody is told, and it exits with 0 when all have closed. A
-//! second one, or five seconds, cut that short.
+//! Ctrl-C or SIGTERM stops the server. It lets no new members in, tells all members, and exits with 0 when all have closed. A
+//! second signal, or five seconds, cut that short.
 
 mod lines;
 mod member;
 mod room;
+#[allow(dead_code, reason = "each server uses a part")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::cell::Cell;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::signal::{SIGINT, SIGTERM};
 use innermost::{EventLoop, Exception, Server, StreamReader, StreamWriter, task_group};
 
 use self::member::Member;
 use self::room::Room;
-
-/// How long accepting pauses when it fails: no descriptor is free, or the like.
-const PAUSE: Duration = Duration::from_millis(50);
+use self::support::{PAUSE, announce, argument, complain, exit_code, on_stop};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:7008".into());
-    let patience = arguments.next().unwrap_or_else(|| "60".into());
-    match run(&address, &patience) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("chat_room {address} {patience}: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    let (address, patience) = (argument(1, "127.0.0.1:7008"), argument(2, "60"));
+    exit_code(format_args!("chat_room {address} {patience}"), run(&address, &patience))
 }
 
 fn run(address: &str, patience: &str) -> Result<(), Exception> {
@@ -61,7 +52,7 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     let has_complained = Cell::new(false);
     event_loop.set_exception_handler(move |context| match &context.exception {
-        // Once is enough: it tries again until it succeeds.
+        // One complaint is enough: the server tries again until it succeeds.
         Some(error) if error.downcast_ref::<std::io::Error>().is_some() => {
             if !has_complained.replace(true) {
                 complain(format_args!("cannot accept, trying again: {error}"));
@@ -76,35 +67,25 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
     let member = move |reader: StreamReader, writer: StreamWriter| {
         task_group(|group| Member::new(group, reader, writer, Rc::clone(&members_room)))
     };
-    // A member that is gone without a word is found out by the kernel's probes.
+    // The kernel's probes find members that have disappeared without closing.
     let serving = event_loop.start_server(member, address).accept_pause(PAUSE).backlog(4096).keep_alive(true);
     let server = event_loop.run_until_complete(serving)?;
-    for signal in [SIGINT, SIGTERM] {
-        let (server, room) = (server.clone(), Rc::clone(&room));
-        event_loop.add_signal_handler(signal, move || stop(&server, &room))?;
-    }
-    // Whoever reads this may send a signal: it is handled once the loop runs.
-    for address in server.local_addrs() {
-        writeln!(std::io::stdout(), "listening on {address}")?;
-    }
+    let for_signals = server.clone();
+    on_stop(&event_loop, move || stop(&for_signals, &room))?;
+    announce(server.local_addrs())?;
     event_loop.run_until_complete(server.wait_closed())?;
-    // All connections are over; their tasks have yet to find that out.
+    // All connections have ended. Their tasks have yet to notice.
     for member in event_loop.all_tasks() {
         event_loop.run_until_complete(member)?;
     }
     Ok(())
 }
 
-/// The first time, asks everybody to leave; the second time, nobody.
+/// The first call asks all members to leave. The second call aborts their connections.
 fn stop(server: &Server, room: &Room) {
     if !server.is_serving() {
         return server.abort_clients();
     }
     server.close();
     room.close();
-}
-
-/// Standard error being closed is no reason to stop.
-fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{message}");
 }

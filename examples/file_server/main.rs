@@ -1,4 +1,4 @@
-//! Serves the files below a directory over HTTP/1.1: one task a connection, each an explicit state machine.
+//! Serves the files below a directory over HTTP/1.1. Each connection is a task, and an explicit state machine.
 //!
 //! ```text
 //! cargo run --release --example file_server [DIRECTORY [ADDR]]      (. and 127.0.0.1:8888; port 0 picks a free one)
@@ -19,30 +19,30 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `main.rs`       | the server: who may connect, and how it ends |
+//! | `main.rs`       | the server: it limits the number of connections, and stops them |
 //! | `connection.rs` | one connection: the protocol |
-//! | `request.rs`    | what is asked for: from bytes to a request |
-//! | `resource.rs`   | what there is: from a path to a file or a directory |
-//! | `response.rs`   | what is answered |
-//! | `date.rs`       | times as HTTP writes them |
+//! | `request.rs`    | from bytes to a request |
+//! | `resource.rs`   | from a path to a file or a directory |
+//! | `response.rs`   | the answer |
+//! | `date.rs`       | dates in HTTP |
 //!
-//! Ctrl-C and SIGTERM stop it: nobody new is accepted, what has been asked for is still sent, and it exits with 0. A second
-//! one, or five seconds, cut that short.
+//! Ctrl-C or SIGTERM stops the server. It accepts no new connections, answers the requests it has, and exits with 0. A second
+//! signal, or five seconds, cut that short.
 
 mod connection;
 mod date;
 mod request;
 mod resource;
 mod response;
+#[allow(dead_code, reason = "each server uses a part")]
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use innermost::signal::{SIGINT, SIGTERM};
 use innermost::sync::{AcquirePermit, Permit};
 use innermost::{
     AnyTask, Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Semaphore, Sleep, State, Step, TcpListener,
@@ -50,29 +50,26 @@ use innermost::{
 };
 
 use crate::connection::Connection;
+use crate::support::{
+    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code, on_stop,
+};
 
-/// How many connections there are at a time. More of them wait in the kernel.
+/// The number of connections that are served at a time. Further ones wait in the kernel.
 const CONNECTIONS: usize = 512;
 
-/// How long accepting pauses when it fails: no descriptor is free, or the like.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// How long what has been asked for may take when the server stops.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// Accepts connections until it is cancelled, then waits for those that are left.
+/// Accepts connections until it is cancelled. Then it waits for the connections to end.
 struct Server {
     root: Arc<Path>,
-    /// `None` once it stops.
+    /// `None` while stopping.
     listener: Option<TcpListener>,
     permits: Semaphore,
     phase: Phase,
-    /// Whether accepting has failed since it last succeeded.
+    /// Whether the last attempt to accept failed.
     failing: bool,
 }
 
 enum Phase {
-    /// Waits until there are few enough connections.
+    /// Waits until another connection is allowed.
     Admitting(AcquirePermit),
     Accepting(Option<Permit>),
     Pausing(Sleep),
@@ -85,7 +82,7 @@ impl Coroutine for Server {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks every connection for an end in good order; the second is passed on as it is.
+        // The first cancel asks every connection for an orderly end. Each further one cancels them again.
         if sent.as_ref().is_err_and(Exception::is_cancelled) {
             self.stop()?;
             sent = Ok(());
@@ -121,7 +118,7 @@ impl Coroutine for Server {
 }
 
 impl Server {
-    /// Goes on; pauses where accepting has failed, and says so the first time.
+    /// The phase after an attempt to accept. A failure leads to a pause, and the first failure to a complaint.
     fn went(&mut self, accepted: Result<(), Exception>) -> Phase {
         let was_failing = std::mem::replace(&mut self.failing, accepted.is_err());
         match accepted {
@@ -136,18 +133,10 @@ impl Server {
     }
 
     fn stop(&mut self) -> Result<(), Exception> {
-        let event_loop = EventLoop::running()?;
-        let mut tasks = event_loop.all_tasks();
-        if let Some(server) = event_loop.current_task() {
-            tasks.retain(|task| !task.is(&server));
-        }
         if self.listener.take().is_some() {
-            event_loop.call_later(GRACE, cancel_server)?;
+            EventLoop::running()?.call_later(GRACE, cancel_server)?;
         }
-        for connection in &tasks {
-            connection.cancel();
-        }
-        self.phase = Phase::Stopping(tasks);
+        self.phase = Phase::Stopping(cancel_connections()?);
         Ok(())
     }
 }
@@ -155,51 +144,25 @@ impl Server {
 fn serve(stream: TcpStream, root: &Arc<Path>, permit: Option<Permit>) -> Result<(), Exception> {
     stream.set_nodelay(true)?;
     let connection = Connection::new(stream, Arc::clone(root));
-    // A connection that its peer has reset is nobody else's concern. The permit is given back when its task ends.
+    // If the peer resets its connection, only that connection's task ends. The end of the task releases the permit.
     spawn(connection.catch(|_| Ok(())).map(move |()| drop(permit)))?;
     Ok(())
 }
 
-/// The server is the oldest task. Connections are cancelled by its next step, not at once: one that was accepted in this
-/// turn has not started yet, and what is cancelled before it has started never runs.
-fn cancel_server() {
-    if let Ok(event_loop) = EventLoop::running()
-        && let Some(server) = event_loop.all_tasks().first()
-    {
-        server.cancel();
-    }
-}
-
-/// Standard error being closed is no reason to stop.
-fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{message}");
-}
-
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    let directory = arguments.next().unwrap_or_else(|| ".".into());
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8888".into());
-    let (directory, address) = (Path::new(&directory), address.to_string_lossy());
-    match run(directory, &address) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("file_server {} {address}: {error}", directory.display()));
-            ExitCode::FAILURE
-        }
-    }
+    let directory = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
+    let (directory, address) = (Path::new(&directory), argument(2, "127.0.0.1:8888"));
+    exit_code(format_args!("file_server {} {address}", directory.display()), run(directory, &address))
 }
 
 fn run(directory: &Path, address: &str) -> Result<(), Exception> {
-    // Whether a file lies below it can be told of real paths alone.
+    // Only a real path can tell whether a file is below it.
     let root = directory.canonicalize()?;
     std::fs::read_dir(&root)?;
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
     let event_loop = EventLoop::new()?;
-    for signal in [SIGINT, SIGTERM] {
-        event_loop.add_signal_handler(signal, cancel_server)?;
-    }
-    // Whoever reads this may send a signal: it is handled once the loop runs.
-    writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
+    on_stop(&event_loop, cancel_server)?;
+    announce([listener.local_addr()?])?;
     let permits = Semaphore::new(CONNECTIONS);
     let phase = Phase::Admitting(permits.acquire());
     event_loop.run_until_complete(Server {
