@@ -62,7 +62,7 @@ impl Coroutine for PrintAll {
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     // `lazy`, because `as_completed` starts its tasks at once and needs a running loop.
     event_loop.run_until_complete(lazy(|| {
-        let mut results = as_completed([job(3), job(1), job(2)], None)?;
+        let mut results = as_completed([job(3), job(1), job(2)]);
         Ok(PrintAll { next: results.next(), results })
     }))
 }

@@ -120,7 +120,7 @@ impl Coroutine for Main1 {
         loop {
             *self = match self {
                 // 4. The first task runs. It queues a task for each count, and waits for all of them.
-                Self::Start => Self::Gathering(gather((1..=3).map(Count::Start))?),
+                Self::Start => Self::Gathering(gather((1..=3).map(Count::Start))),
                 Self::Gathering(counts) => {
                     yield_from!(counts, sent)?;
                     // 13. The last count has ended.
@@ -154,7 +154,7 @@ fn main_of_main() -> impl Awaitable<Return = ()> {
     // 2. It runs, queues two tasks, and waits for both. `join` gathers coroutines of different types.
     // 3. The loop takes the first of them from the queue.
     // 14. Both have ended, so this ends too.
-    lazy(|| join((Main1::Start, main2()))).map(|((), ())| ())
+    join((Main1::Start, main2())).map(|((), ())| ())
 }
 
 /// ```python
@@ -174,10 +174,10 @@ fn main_of_main() -> impl Awaitable<Return = ()> {
 /// loop.close()
 /// ```
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
-    event_loop.run_until_complete(lazy(|| gather([my_coroutine(1), my_coroutine(2)])))?;
+    event_loop.run_until_complete(gather([my_coroutine(1), my_coroutine(2)]))?;
 
     let start = event_loop.time();
-    event_loop.run_until_complete(lazy(|| gather([one_two(), one_two(), one_two()])))?;
+    event_loop.run_until_complete(gather([one_two(), one_two(), one_two()]))?;
     println!("executed in {:.2} seconds.", seconds(event_loop.time() - start));
 
     let start = event_loop.time();

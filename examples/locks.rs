@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use innermost::sync::{Acquire, Lock, LockGuard};
 use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, ReturnWhen, Sleep, Step, lazy, sleep,
-    wait, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, Step, lazy, sleep, wait,
+    yield_from,
 };
 
 /// A second of the program is shorter here, so that it ends soon.
@@ -98,6 +98,6 @@ pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     let lock = Lock::new();
     let first = event_loop.create_task(my_worker(1, lock.clone()))?;
     let second = event_loop.create_task(MyWorker::Acquiring(2, lock.acquire()))?;
-    event_loop.run_until_complete(wait([first, second], None, ReturnWhen::AllCompleted))?;
+    event_loop.run_until_complete(wait([first, second]))?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, NameFlags, Query, Resolve, SocketType, StaticResolver,
 };
-use innermost::wait::{ReturnWhen, wait};
+use innermost::wait::wait;
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, Task, ready, sleep};
 
 /// A second of the program is shorter here, so that it ends soon.
@@ -82,7 +82,7 @@ fn print_all(
 ) -> Result<(), Exception> {
     let jobs = names.into_iter().map(|name| event_loop.create_task(gethostbyname(event_loop, name)));
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
-    let all_done = |limit| wait(jobs.clone(), limit, ReturnWhen::AllCompleted);
+    let all_done = |limit| wait(jobs.clone()).timeout(limit);
     event_loop.run_until_complete(all_done(Some(limit)))?;
     // Ends the late look-ups at once. The system's resolver may go on in its thread, which nothing waits for.
     for job in &jobs {

@@ -251,7 +251,7 @@ fn market(options: Options) -> impl Awaitable<Return = ()> {
         let market = Market { queue: queue.clone(), random, event_loop: event_loop.clone() };
         let produce = |name| Produce { name, market: market.clone(), at: Producing::Start };
         let consume = |name| Consume { name, market: market.clone(), at: Consuming::TopOfLoop };
-        let everything_is_put = gather((0..producers).map(produce))?;
+        let everything_is_put = gather((0..producers).map(produce));
         let consumers: Result<Vec<_>, _> = (0..consumers).map(|name| event_loop.create_task(consume(name))).collect();
         let consumers = consumers?;
         Ok(everything_is_put.then(move |_| queue.join()).map(move |()| {

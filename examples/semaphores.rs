@@ -53,8 +53,7 @@ fn work(n: u32, semaphore: &Semaphore) -> impl Awaitable<Return = ()> + use<> {
 /// ```
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
     let semaphore = Semaphore::new(2);
-    let all = lazy(move || gather((0..4).map(|n| work(n, &semaphore))));
-    event_loop.run_until_complete(all)?;
+    event_loop.run_until_complete(gather((0..4).map(|n| work(n, &semaphore))))?;
 
     let bounded = BoundedSemaphore::new(4);
     if let Err(error) = bounded.release() {

@@ -26,7 +26,7 @@
 //! Two tasks take turns:
 //!
 //! ```
-//! use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, gather, lazy, run, sleep, yield_from};
+//! use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, gather, run, sleep, yield_from};
 //! use std::time::Duration;
 //!
 //! /// Prints its name `left` times, and lets the other task run in between.
@@ -53,7 +53,7 @@
 //! }
 //!
 //! let speaker = |name| Speaker { name, left: 3, pause: sleep(Duration::ZERO) };
-//! let said = run(lazy(move || gather([speaker("ping"), speaker("pong")])))?;
+//! let said = run(gather([speaker("ping"), speaker("pong")]))?;
 //! assert_eq!(said, ["ping", "pong"]);
 //! # Ok::<(), Exception>(())
 //! ```
@@ -188,7 +188,7 @@
 //! | `std` | | the standard library. Without it, the crate is `no_std` with `alloc`, and consists of layer 0 |
 //! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run); enables `std`. Everything below enables it |
 //! | `executor` | | [`executor`], and the functions that use thread futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
-//! | `wait` | | [`mod@wait`]. Without it, that module has only [`AnyFuture`](wait::AnyFuture) |
+//! | `wait` | | [`mod@wait`] |
 //! | `sync` | | [`sync`] |
 //! | `queue` | | [`queue`]; enables `sync` |
 //! | `scope` | | [`scope`]; enables `wait` |
@@ -235,7 +235,7 @@
 // Allows dead code, because an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
 // The table of names refers to every module, and some helpers are used by only one of them.
-#![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports, rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
 #[cfg(all(not(feature = "std"), test))]
@@ -284,7 +284,7 @@ pub mod testing;
 pub mod time;
 #[cfg(feature = "transport")]
 pub mod transport;
-#[cfg(feature = "event_loop")]
+#[cfg(feature = "wait")]
 pub mod wait;
 
 pub use self::coroutine::{

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use innermost::async_iter::{AsyncIterator, interval};
 use innermost::net::happy_eyeballs;
-use innermost::wait::{
-    ReturnWhen, Timeout, as_completed, shield, staggered_race, task_group, timeout, timeout_at, wait, wait_for,
-};
+use innermost::wait::{Timeout, as_completed, shield, staggered_race, task_group, timeout, timeout_at, wait, wait_for};
 use innermost::{
     Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Future, Kind, Step, from_fn, lazy, sleep,
     to_thread,
@@ -33,10 +31,10 @@ type Make = fn() -> Waits;
 fn waits() -> Vec<(&'static str, Make)> {
     vec![
         ("sleep", || Box::new(sleep(HOUR))),
-        ("timeout", || Box::new(timeout(HOUR, never()))),
-        ("timeout_at", || Box::new(timeout_at(innermost::Instant::from_zero(HOUR), never()))),
-        ("wait_for", || Box::new(wait_for(never(), Some(HOUR)))),
-        ("wait_for with no time", || Box::new(wait_for(ignores_its_cancel(), Some(Duration::ZERO)))),
+        ("timeout", || Box::new(timeout(never(), HOUR))),
+        ("timeout_at", || Box::new(timeout_at(never(), innermost::Instant::from_zero(HOUR)))),
+        ("wait_for", || Box::new(wait_for(never(), HOUR))),
+        ("wait_for with no time", || Box::new(wait_for(ignores_its_cancel(), Duration::ZERO))),
         ("Timeout", || {
             let limit = Timeout::after(HOUR);
             let mut entered = false;
@@ -60,16 +58,16 @@ fn waits() -> Vec<(&'static str, Make)> {
                 wait.resume(sent)
             }))
         }),
-        ("wait", || Box::new(lazy(|| wait([future()], Some(HOUR), ReturnWhen::AllCompleted).map(drop)))),
+        ("wait", || Box::new(lazy(|| wait([future()]).timeout(HOUR).map(drop)))),
         ("as_completed", || {
             Box::new(lazy(|| {
-                let mut race = as_completed([future()], Some(HOUR)).expect("the loop runs");
+                let mut race = as_completed([future()]).timeout(HOUR);
                 race.next().expect("there is one").map(move |()| drop(race))
             }))
         }),
-        ("shield", || Box::new(lazy(|| shield(future()).expect("the loop runs")))),
+        ("shield", || Box::new(lazy(|| shield(future())))),
         ("task_group", || Box::new(task_group(|_| sleep(HOUR)))),
-        ("staggered_race", || Box::new(staggered_race([never(), never()], Some(HOUR)).map(drop))),
+        ("staggered_race", || Box::new(staggered_race([never(), never()]).delay(HOUR).map(drop))),
         ("for_each", || Box::new(interval(HOUR).for_each(|_| never()))),
         ("happy_eyeballs", || {
             let addresses = ["127.0.0.1:1", "127.0.0.2:1"].map(|address| address.parse().expect("an address"));

@@ -23,7 +23,7 @@ use innermost::selector::{
     Clock, Direction, Event, MonotonicClock, Selector, Token, Waiting, default_selector, poll_selector,
 };
 use innermost::wait::{
-    ReturnWhen, TaskGroup, Timeout, as_completed, gather, gather_all, join, shield, staggered_race, wait, wait_for,
+    TaskGroup, Timeout, as_completed, gather, gather_all, join, shield, staggered_race, wait, wait_for,
 };
 use innermost::{CoroutineExt, EventLoop, Exception, Future, LoopHandle, Step, Watched, from_fn, sleep, to_thread};
 
@@ -183,36 +183,36 @@ const WAITS: &[Way] = &[
     }),
     ("gather_all", |bench| bench.start(lazily([bench.never()], gather_all))),
     ("gather in gather", |bench| {
-        bench.start(lazily([bench.never()], |futures| gather([gather(futures)?])));
+        bench.start(lazily([bench.never()], |futures| gather([gather(futures)])));
     }),
     ("gather that failed", |bench| {
         let failed = bench.event_loop.create_future();
         failed.set_exception(Exception::timeout()).unwrap();
-        let gathered = gather([bench.never(), failed]).unwrap();
+        let gathered = gather([bench.never(), failed]);
         let held = bench.held();
-        gathered.add_done_callback(move |gathered| drop((held.keep(), gathered.exception())));
+        gathered.future().unwrap().add_done_callback(move |gathered| drop((held.keep(), gathered.exception())));
         bench.turns();
     }),
     ("gather that nobody awaits", |bench| {
-        let (held, gathered) = (bench.held(), gather([bench.never()]).unwrap());
-        gathered.add_done_callback(move |_| held.keep());
+        let (held, gathered) = (bench.held(), gather([bench.never()]));
+        gathered.future().unwrap().add_done_callback(move |_| held.keep());
     }),
     ("join", |bench| {
         let (first, second) = (bench.never(), bench.never());
-        bench.start(innermost::lazy(move || join((first, second)).expect("the loop runs")));
+        bench.start(join((first, second)));
     }),
     ("wait", |bench| {
-        bench.start(wait([bench.never(), bench.never()], Some(HOUR), ReturnWhen::AllCompleted).map(drop));
+        bench.start(wait([bench.never(), bench.never()]).timeout(HOUR).map(drop));
     }),
     ("shield", |bench| bench.start(lazily([bench.never()], |[future]| shield(future)))),
     ("as_completed", |bench| {
         let (first, second) = (bench.never(), bench.never());
         bench.start(innermost::lazy(move || {
-            let mut race = as_completed([first, second], Some(HOUR)).expect("the loop runs");
+            let mut race = as_completed([first, second]).timeout(HOUR);
             race.next().expect("there are two").map(move |()| drop(race))
         }));
     }),
-    ("wait_for", |bench| bench.start(wait_for(bench.never(), Some(HOUR)))),
+    ("wait_for", |bench| bench.start(wait_for(bench.never(), HOUR))),
     ("task group", |bench| {
         let group = TaskGroup::new();
         let (kept, never, inner) = (group.clone(), bench.never(), group.clone());
@@ -242,7 +242,7 @@ const WAITS: &[Way] = &[
     }),
     ("staggered_race", |bench| {
         let attempts = [bench.never(), bench.never(), bench.never()];
-        bench.start(staggered_race(attempts, Some(Duration::ZERO)).map(drop));
+        bench.start(staggered_race(attempts).delay(Duration::ZERO).map(drop));
     }),
     ("generator that holds itself", |bench| {
         let (slot, held) = (Rc::new(RefCell::new(None::<Box<dyn Any>>)), bench.held());
@@ -265,12 +265,12 @@ static KEPT: ContextVar<Rc<dyn Any>> = ContextVar::new("kept");
 /// Waits, inside a task, for what `make` makes of futures.
 fn lazily<const N: usize, C>(
     futures: [Future<()>; N],
-    make: impl FnOnce([Future<()>; N]) -> Result<C, Exception> + 'static,
+    make: impl FnOnce([Future<()>; N]) -> C + 'static,
 ) -> impl innermost::Awaitable<Return = ()> + 'static
 where
     C: innermost::Awaitable + 'static,
 {
-    innermost::lazy(move || make(futures).expect("the loop runs")).map(drop)
+    innermost::lazy(move || make(futures)).map(drop)
 }
 
 struct Resolver(Held, SystemResolver);
@@ -357,8 +357,8 @@ fn a_closed_loop_keeps_nothing_that_it_is_given(before: usize) {
     let (near, _far) = UnixStream::pair().unwrap();
     let (watched, reader) = (Watched::new(near), held());
     assert!(handle.add_reader(&watched, move || reader.keep()).is_err());
-    let (done, gathered) = (held(), gather([bench.never()]).unwrap());
-    gathered.add_done_callback(move |_| done.keep());
+    let (done, gathered) = (held(), gather([bench.never()]));
+    gathered.future().unwrap().add_done_callback(move |_| done.keep());
     assert_eq!(bench.live.get(), 2, "only what the gathering has, and the exception handler");
     let (live, handle) = (Rc::clone(&bench.live), bench.event_loop.handle());
     drop((gathered, watched, _far, bench));

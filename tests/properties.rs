@@ -148,7 +148,7 @@ quickcheck! {
         let children = children.into_iter().enumerate().map(|(number, how)| world.event_loop.create_task(child(number, how)));
         let tasks: Vec<_> = children.map(|task| task.expect("the loop is open")).collect();
         let gathered = tasks.clone();
-        let all = lazy(move || gather_all(gathered).expect("a loop runs"));
+        let all = gather_all(gathered);
         let all = world.event_loop.create_task(all).expect("the loop is open");
         disturb(&world, &tasks, &cancels);
         let kind = |result: &Result<usize, Exception>| result.as_ref().map_err(Exception::kind).copied();
@@ -166,7 +166,7 @@ quickcheck! {
         let timeout = (when >= 128).then_some(Duration::from_nanos(1));
         let counted = Rc::new(Cell::new(None));
         let count = Rc::clone(&counted);
-        let told = wait(tasks.clone(), timeout, return_when).map(move |(done, pending)| {
+        let told = wait(tasks.clone()).timeout(timeout).return_when(return_when).map(move |(done, pending)| {
             let is_so = done.iter().all(|task| task.done()) && pending.iter().all(|task| !task.done());
             count.set(Some((is_so, done.len(), done.len() + pending.len())));
         });

@@ -67,7 +67,7 @@ impl Protocol for Quiet {
 }
 
 fn times_out(event_loop: &EventLoop, connecting: Connecting) {
-    let raised = event_loop.run_until_complete(timeout(SHORT, connecting)).unwrap_err();
+    let raised = event_loop.run_until_complete(timeout(connecting, SHORT)).unwrap_err();
     assert_eq!(raised.kind(), Kind::TimeoutError);
 }
 

@@ -113,7 +113,7 @@ impl Coroutine for Attempt {
 fn replay(attempts: &[Value], delay: Option<Duration>) -> (Vec<Value>, Raced<usize>) {
     let log = Log::default();
     let made = attempts.iter().enumerate().map(|(index, described)| Attempt::new(index, described, &log));
-    let race = staggered_race(made.collect::<Vec<_>>(), delay);
+    let race = staggered_race(made.collect::<Vec<_>>()).delay(delay);
     let event_loop = virtual_loop().expect("a descriptor is free");
     let raced = event_loop.run_until_complete(race).expect("it has an end");
     assert!(event_loop.all_tasks().is_empty());
@@ -149,7 +149,7 @@ fn cancelled_after(delay: Duration, attempts: Value) -> Vec<Value> {
     let made: Vec<_> =
         list(&attempts).iter().enumerate().map(|(index, described)| Attempt::new(index, described, &log)).collect();
     let event_loop = virtual_loop().unwrap();
-    let race = event_loop.create_task(staggered_race(made, Some(SECOND))).unwrap();
+    let race = event_loop.create_task(staggered_race(made).delay(SECOND)).unwrap();
     let racing = race.clone();
     event_loop.call_later(delay, move || assert!(racing.cancel())).unwrap();
     let raised = event_loop.run_until_complete(race.join()).unwrap_err();
@@ -188,7 +188,7 @@ fn a_cancel_before_the_first_step_starts_nothing() {
         count.set(count.get() + 1);
         sleep(SECOND)
     });
-    let race = event_loop.create_task(staggered_race(attempts, None)).unwrap();
+    let race = event_loop.create_task(staggered_race(attempts)).unwrap();
     race.cancel();
     assert!(event_loop.run_until_complete(race.join()).unwrap_err().is_cancelled());
     assert_eq!(started.get(), 0);
@@ -207,7 +207,7 @@ fn an_attempt_that_returns_although_it_was_cancelled_is_too_late() {
         sleep(SECOND).map(move |()| kept)
     };
     let attempts: [Box<dyn Awaitable<Return = Rc<()>>>; 2] = [Box::new(stubborn), Box::new(quick)];
-    let raced = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).unwrap();
+    let raced = event_loop.run_until_complete(staggered_race(attempts).delay(SECOND)).unwrap();
     assert_eq!(raced.winner.as_ref().map(|(index, _)| *index), Some(1));
     assert!(raced.exceptions[0].as_ref().is_some_and(Exception::is_cancelled));
     assert!(raced.exceptions[1].is_none());
@@ -222,10 +222,10 @@ fn a_panic_of_an_attempt_or_of_the_iterator_ends_the_race() {
     let event_loop = virtual_loop().unwrap();
     let attempts: [Box<dyn Awaitable<Return = ()>>; 2] =
         [Box::new(sleep(9 * SECOND)), Box::new(from_fn(|_| panic!("an attempt")))];
-    let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).map(drop).unwrap_err();
+    let raised = event_loop.run_until_complete(staggered_race(attempts).delay(SECOND)).map(drop).unwrap_err();
     let from_attempt = raised.downcast::<ExceptionGroup>().unwrap();
     let attempts = (0..2).map(|n| if n == 0 { sleep(9 * SECOND) } else { panic!("the iterator") });
-    let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).map(drop).unwrap_err();
+    let raised = event_loop.run_until_complete(staggered_race(attempts).delay(SECOND)).map(drop).unwrap_err();
     let from_iterator = raised.downcast::<ExceptionGroup>().unwrap();
     std::panic::set_hook(quiet);
     assert_eq!(from_attempt.exceptions()[0].kind(), Kind::Panic);
@@ -239,7 +239,7 @@ fn a_race_that_is_dropped_cancels_its_attempts() {
     let event_loop = virtual_loop().unwrap();
     let log = Log::default();
     let made: Vec<_> = (0..3).map(|index| Attempt::new(index, &json!([9, "ok", null]), &log)).collect();
-    let mut race = Some(staggered_race(made, Some(SECOND)));
+    let mut race = Some(staggered_race(made).delay(SECOND));
     // Takes its first step, lets it be for a second and a half, and then lets go of it.
     let mut nap = sleep(3 * SECOND / 2);
     let let_go = from_fn(move |mut sent| {
@@ -260,7 +260,7 @@ fn a_race_that_is_dropped_cancels_its_attempts() {
 #[test]
 fn a_machine_that_is_over_says_so() {
     let event_loop = virtual_loop().unwrap();
-    let mut race = staggered_race([ready(())], None);
+    let mut race = staggered_race([ready(())]);
     assert_eq!(format!("{race:?}"), "StaggeredRace(created)");
     let raised = event_loop
         .run_until_complete(from_fn(move |sent| {
@@ -372,7 +372,7 @@ fn a_time_limit_ends_attempts_that_never_answer() {
     for tried in [vec!["127.0.0.1:1"], vec!["127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"]] {
         let tried = tried.into_iter().map(|text| text.parse().unwrap());
         let connecting = happy_eyeballs(tried, Some(SECOND), |_| sleep(3600 * SECOND));
-        let raised = event_loop.run_until_complete(timeout(5 * SECOND, connecting)).unwrap_err();
+        let raised = event_loop.run_until_complete(timeout(connecting, 5 * SECOND)).unwrap_err();
         assert_eq!(raised.kind(), Kind::TimeoutError);
         assert!(event_loop.all_tasks().is_empty());
     }
@@ -393,7 +393,7 @@ fn a_panic_of_an_attempt_that_was_never_started_leaks_no_result() {
         let result = Rc::clone(&result);
         ready(()).map(move |()| (result, bomb.is_some()))
     });
-    let raised = event_loop.run_until_complete(staggered_race(attempts, Some(SECOND))).unwrap_err();
+    let raised = event_loop.run_until_complete(staggered_race(attempts).delay(SECOND)).unwrap_err();
     assert_eq!((raised.kind(), armed.get()), (Kind::Panic, false));
     assert_eq!(Rc::strong_count(&result), 1);
 }

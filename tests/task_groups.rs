@@ -63,7 +63,7 @@ fn after_a_failure_no_task_is_taken() {
         lazy(move || {
             let future = group.create_task(ready(())).unwrap();
             lazy(move || future).then(move |()| {
-                let failing = lazy(|| innermost::wait::wait_for(innermost::sleep(SECOND), Some(SECOND / 2)));
+                let failing = lazy(|| innermost::wait::wait_for(innermost::sleep(SECOND), SECOND / 2));
                 let failing = group.create_task(failing).unwrap();
                 failing.any_future().map(move |()| group).then(|group| {
                     innermost::sleep(SECOND).catch(move |cancelled| {

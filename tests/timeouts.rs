@@ -35,14 +35,14 @@ fn with_no_time_a_future_that_is_done_gives_its_result() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     future.set_result(1).unwrap();
-    assert_eq!(event_loop.run_until_complete(wait_for(future.clone(), Some(Duration::ZERO))).unwrap(), 1);
+    assert_eq!(event_loop.run_until_complete(wait_for(future.clone(), Duration::ZERO)).unwrap(), 1);
     assert_eq!(future.result().unwrap(), 1);
 }
 
 // O1
 #[test]
 fn the_timeout_error_is_caused_by_the_cancel() {
-    let raised = test_loop().run_until_complete(timeout(SECOND, sleep(2 * SECOND))).unwrap_err();
+    let raised = test_loop().run_until_complete(timeout(sleep(2 * SECOND), SECOND)).unwrap_err();
     assert!(raised.kind() == Kind::TimeoutError && raised.cause().unwrap().is_cancelled());
 }
 
@@ -50,7 +50,7 @@ fn the_timeout_error_is_caused_by_the_cancel() {
 #[test]
 fn what_is_raised_at_the_deadline_is_caused_by_it() {
     let angry = sleep(2 * SECOND).catch(|_| Err(Exception::message(Kind::ValueError, "no")));
-    let raised = test_loop().run_until_complete(timeout(SECOND, angry)).unwrap_err();
+    let raised = test_loop().run_until_complete(timeout(angry, SECOND)).unwrap_err();
     assert!(raised.kind() == Kind::ValueError && raised.cause().unwrap().kind() == Kind::TimeoutError);
 }
 
@@ -116,14 +116,14 @@ fn it_is_entered_once_and_in_a_task() {
 #[test]
 fn a_scope_that_is_dropped_leaves_no_deadline() {
     let (event_loop, _) = virtual_loop();
-    let dropping = Dropping(Some(timeout(SECOND, sleep(5 * SECOND))));
+    let dropping = Dropping(Some(timeout(sleep(5 * SECOND), SECOND)));
     event_loop.run_until_complete(dropping).unwrap();
 }
 
 #[test]
 fn a_scope_that_is_dropped_leaves_no_deadline_though_its_timeout_is_kept() {
     let (event_loop, _) = virtual_loop();
-    let scope = timeout(SECOND, sleep(5 * SECOND));
+    let scope = timeout(sleep(5 * SECOND), SECOND);
     let kept = scope.timeout().clone();
     event_loop.run_until_complete(Dropping(Some(scope)).then(|()| sleep(2 * SECOND))).unwrap();
     assert_eq!(format!("{kept:?}"), "Timeout(finished)");
@@ -458,7 +458,7 @@ fn nested_blocks_tell_their_own_cancels_from_others_by_their_count() {
         Ok::<(), Exception>(())
     };
     let nested = body(move |n, got| match n {
-        0 => awaits_end(timeout(SECOND, sleep(5 * SECOND))),
+        0 => awaits_end(timeout(sleep(5 * SECOND), SECOND)),
         1 => {
             note(got)?;
             EventLoop::running()?.current_task().expect("a task runs").cancel();
@@ -466,7 +466,7 @@ fn nested_blocks_tell_their_own_cancels_from_others_by_their_count() {
         }
         2 => {
             note(got)?;
-            awaits_end(timeout(SECOND, sleep(5 * SECOND)))
+            awaits_end(timeout(sleep(5 * SECOND), SECOND))
         }
         3 => {
             note(got)?;

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::wait::{ReturnWhen, as_completed, shield, wait};
+use innermost::wait::{as_completed, shield, wait};
 use innermost::{Coroutine, EventLoop, Exception, Future, Kind, Step, sleep};
 use wait_scripts::clock::{test_loop, virtual_loop};
 use wait_scripts::in_task;
@@ -21,7 +21,7 @@ use wait_scripts::in_task;
 // W7
 #[test]
 fn to_wait_for_nothing_is_a_value_error() {
-    let nothing = wait(Vec::<Future<()>>::new(), None, ReturnWhen::AllCompleted);
+    let nothing = wait(Vec::<Future<()>>::new());
     assert_eq!(test_loop().run_until_complete(nothing).unwrap_err().kind(), Kind::ValueError);
 }
 
@@ -30,7 +30,7 @@ fn a_future_that_is_waited_for_twice_is_there_once() {
     let event_loop = test_loop();
     let future = event_loop.create_future::<()>();
     future.set_result(()).unwrap();
-    let both = wait([future.clone(), future], None, ReturnWhen::AllCompleted);
+    let both = wait([future.clone(), future]);
     assert_eq!(event_loop.run_until_complete(both).unwrap().0.len(), 1);
 }
 
@@ -42,7 +42,7 @@ fn after_the_timeout_each_that_is_left_is_a_timeout_error_and_none_is_cancelled(
     futures[1].set_result(1).unwrap();
     let mut race = in_task(&event_loop, {
         let futures = futures.clone();
-        move || as_completed(futures, Some(Duration::from_secs(3)))
+        move || Ok(as_completed(futures).timeout(Duration::from_secs(3)))
     });
     assert_eq!(event_loop.run_until_complete(race.next().unwrap()).unwrap(), 1);
     for next in race.by_ref() {
@@ -60,7 +60,7 @@ fn the_futures_that_are_completed_are_those_that_were_given() {
     futures.iter().rev().for_each(|future| future.set_result(1).unwrap());
     let mut race = in_task(&event_loop, {
         let futures = futures.clone();
-        move || as_completed(futures, None)
+        move || Ok(as_completed(futures))
     });
     for future in &futures {
         let next = event_loop.run_until_complete(race.next_future().unwrap()).unwrap();
@@ -91,7 +91,7 @@ fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_neve
     let reported = Rc::clone(&reports);
     event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
     let inner = event_loop.create_future::<i32>();
-    let outer = shield(inner.clone()).unwrap();
+    let outer = shield(inner.clone());
     assert!(outer.cancel());
     event_loop.run_once().unwrap();
     assert!(!inner.done());
@@ -109,9 +109,9 @@ fn what_is_done_already_keeps_its_result_when_shielded() {
     future.set_result(1).unwrap();
     let shielded = in_task(&event_loop, {
         let future = future.clone();
-        move || shield(future)
+        move || Ok(shield(future))
     });
-    assert!(shielded.is(&future));
+    assert!(shielded.future().unwrap().is(&future));
     assert_eq!(event_loop.run_until_complete(shielded).unwrap(), 1);
     assert_eq!(future.result().unwrap(), 1);
 }
@@ -341,7 +341,7 @@ fn a_wait_for_the_next_that_was_woken_and_is_cancelled_lets_another_have_it() {
     let completed = child.clone();
     let waits = in_task(&event_loop, move || {
         let event_loop = EventLoop::running()?;
-        let mut race = as_completed([completed, event_loop.create_future::<i32>()], None)?;
+        let mut race = as_completed([completed, event_loop.create_future::<i32>()]);
         let waits = [race.next(), race.next()].map(|next| event_loop.create_task(next.expect("two are left")));
         Ok(waits.map(|wait| wait.expect("the loop is open")))
     });
@@ -364,7 +364,7 @@ fn a_wait_for_the_next_that_was_not_woken_wakes_nobody_when_it_is_dropped() {
     let (mut first, second, third) = in_task(&event_loop, move || {
         let event_loop = EventLoop::running()?;
         let never = [event_loop.create_future::<i32>(), event_loop.create_future()];
-        let mut waits = as_completed([completed].into_iter().chain(never), None)?;
+        let mut waits = as_completed([completed].into_iter().chain(never));
         let mut wait = || waits.next().expect("three are left");
         let (mut first, mut second, third) = (wait(), wait(), wait());
         assert!(matches!(first.resume(Ok(()))?, Step::Yield(_)));

@@ -240,7 +240,7 @@ impl Coroutine for Worker {
                 Phase::Waiting(get) => match yield_from!(get, sent) {
                     Ok(job) => {
                         let fetching: Box<Fetching> = Box::new(fetch(&job.url));
-                        Phase::Fetching(job, timeout(self.crawl.options.limit, fetching))
+                        Phase::Fetching(job, timeout(fetching, self.crawl.options.limit))
                     }
                     Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => return Ok(Step::Return(())),
                     Err(raised) => return Err(raised),

@@ -105,7 +105,7 @@ impl Coroutine for ShutdownAsyncgens {
                     return Ok(Step::Return(()));
                 }
                 let closed = gather_all(generators.iter().map(|generator| Rc::clone(generator).aclose()));
-                self.closing.insert((generators, closed?))
+                self.closing.insert((generators, closed))
             }
         };
         let outcomes = yield_from!(closed, sent)?;

@@ -6,7 +6,7 @@ use super::LoopHandle;
 use super::forked::check_process;
 use super::running::find_running;
 use crate::coroutine::{Exception, Kind};
-use crate::task::{AnyFuture, Scheduler};
+use crate::task::{AnyFuture, Awaitable, Child, Scheduler};
 
 /// Running.
 impl LoopHandle {
@@ -30,6 +30,33 @@ impl LoopHandle {
         self.0.scratch.set(scratch);
         result?;
         self.0.scheduler.take_leaving().map_or(Ok(()), Err)
+    }
+
+    /// Runs the loop until an awaitable is done, and returns its result.
+    ///
+    /// A future of this loop ([`Future`](crate::Future), [`Task`](crate::Task), [`Join`](crate::task::Join),
+    /// [`Gather`](crate::wait::Gather), [`Shield`](crate::wait::Shield)) is waited for. Any other coroutine becomes a task. A gather or a
+    /// shield starts in this loop if it has not started.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Exception, ready};
+    ///
+    /// assert_eq!(EventLoop::new()?.run_until_complete(ready(7))?, 7);
+    /// # Ok::<(), Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the awaitable raises; what [`run_forever`](Self::run_forever) raises; `RuntimeError` if the loop is stopped
+    /// before the awaitable is done; `ValueError` for a future of another loop.
+    pub fn run_until_complete<C>(&self, awaitable: C) -> Result<C::Return, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        self.check_can_run()?;
+        let child = Child::start(&self.0.scheduler, awaitable)?;
+        self.run_until_done(&child.any())?;
+        child.outcome()
     }
 
     /// Runs until `future`, which is one of this loop, is done.

@@ -2,7 +2,7 @@
 
 use super::{LoopHandle, running};
 use crate::coroutine::Exception;
-use crate::task::{self, AnyTask, Awaitable, Task, TaskBuilder, TaskFactory, spawn_with};
+use crate::task::{self, AnyTask, Awaitable, Child, Future, Task, TaskBuilder, TaskFactory, spawn_with};
 
 /// Runs a coroutine as a task of the running loop. The task takes its first step in the next turn.
 ///
@@ -48,6 +48,20 @@ impl LoopHandle {
         C: Awaitable + 'static,
     {
         task::spawn(&self.0.scheduler, coroutine)
+    }
+
+    /// Makes a future of an awaitable: a [`Future`], a [`Task`](crate::Task), a [`Join`](crate::task::Join), a
+    /// [`Gather`](crate::wait::Gather) or a [`Shield`](crate::wait::Shield) is a future already, and any other coroutine becomes a task
+    /// of this loop. A gather or a shield starts in this loop if it has not started.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` if the loop is closed; `ValueError` for a future of another loop.
+    pub fn ensure_future<C>(&self, awaitable: C) -> Result<Future<C::Return>, Exception>
+    where
+        C: Awaitable + 'static,
+    {
+        Ok(Child::start(&self.0.scheduler, awaitable)?.future)
     }
 
     /// A task that is about to be made, to be given a name, a context, or an eager start:

@@ -33,7 +33,7 @@ use crate::yield_from;
 /// let event_loop = EventLoop::new()?;
 /// let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
 /// let address = listener.local_addr()?;
-/// let connecting = timeout(Duration::from_secs(5), connect(("localhost", address.port())));
+/// let connecting = timeout(connect(("localhost", address.port())), Duration::from_secs(5));
 /// let stream = event_loop.run_until_complete(connecting)?;
 /// assert_eq!(stream.peer_addr()?, address);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

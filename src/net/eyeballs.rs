@@ -173,7 +173,7 @@ where
     fn start(&self, delay: Option<Duration>, connector: F) -> Result<Phase<F, C>, Exception> {
         let mut attempts = Attempts { addresses: Rc::clone(&self.addresses), next: 0, connector };
         if delay.is_some() && self.addresses.len() > 1 {
-            return Ok(Phase::Racing(staggered_race(attempts, delay)));
+            return Ok(Phase::Racing(staggered_race(attempts).delay(delay)));
         }
         let none = || Exception::message(Kind::ValueError, "there is no address to connect to");
         let attempt = attempts.next().ok_or_else(none)?;

@@ -208,7 +208,7 @@ impl<T: 'static> Future<T> {
         self.cancel_with(Exception::message(Kind::CancelledError, message))
     }
 
-    fn cancel_with(&self, cancelled: Exception) -> bool {
+    pub(super) fn cancel_with(&self, cancelled: Exception) -> bool {
         cancel::cancel(Rc::clone(&self.0) as Rc<_>, cancelled)
     }
 

@@ -23,6 +23,9 @@
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
 //! | `timer_future.rs` | the future of a `sleep`, which is its own timer |
 //! | `gathering.rs` | a future that others complete, and whose cancel is theirs |
+//! | `deferred.rs`  | [`Gather`], [`Shield`]: a future that is made when its loop is known |
+//! | `child.rs`     | a future that somebody waits for, and how its result comes back |
+//! | `starting.rs`  | making a future of an awaitable |
 //! | `any_future.rs` | [`AnyFuture`]: futures and tasks whatever their result |
 //! | `shared.rs`    | what they have in common: an outcome, and who waits for it |
 //! | `waiters.rs`   | a long list of waiters |
@@ -41,7 +44,9 @@
 mod any_future;
 mod cancel;
 mod cell;
+mod child;
 mod contracts;
+pub(crate) mod deferred;
 mod future;
 mod gathering;
 mod handle;
@@ -51,6 +56,7 @@ mod schedule;
 mod shared;
 mod spawning;
 mod special;
+mod starting;
 mod state;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
@@ -60,7 +66,9 @@ mod waiters;
 mod waiting;
 
 pub use self::any_future::AnyFuture;
+pub(crate) use self::child::{Child, Outcome, failing_on_panic};
 pub(crate) use self::contracts::{Circle, ErasedTask, Eventual, Met, Run, WaitTarget, Waiter, Way, Withdrawn};
+pub(crate) use self::deferred::{Deferred, Gather, Shield};
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
@@ -70,6 +78,7 @@ pub use self::report::ErrorContext;
 pub(crate) use self::report::panicked;
 pub(crate) use self::schedule::Scheduler;
 pub(crate) use self::spawning::{spawn, spawn_with};
+pub(crate) use self::starting::Known;
 use self::state::TaskState;
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};

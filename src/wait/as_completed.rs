@@ -1,31 +1,33 @@
-//! Results in the order in which they come.
+//! Results in the order in which they arrive.
 //!
-//! What is done goes into a queue, and each wait takes one out; a `None` in it stands for a child that was not done in
-//! time. Who waits for the queue is woken by a future of its own, as with asyncio's queues: a turn after the child's
-//! callback.
+//! Children that are done go into a queue, and each wait takes one out. A `None` in the queue stands for a child that was
+//! not done in time. A future of its own wakes each waiter, as in asyncio's queues: a turn after the child's callback.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::iter::FusedIterator;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::{Rc, Weak};
 
-use super::child::{Child, Home};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
-use crate::event_loop::{TimerHandle, running};
-use crate::task::{Await, Awaitable, CallbackId, Future};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, drop_flat, take_sent};
+use crate::event_loop::{LoopHandle, TimerHandle, find_running, running};
+use crate::task::{Await, Awaitable, CallbackId, Child, Future, Known, Scheduler};
 use crate::yield_from;
 
-/// Runs several coroutines at once, and gives their results as they come. asyncio's `as_completed`.
+/// Runs several coroutines at once, and gives their results in the order in which they arrive. The equivalent of
+/// asyncio's `as_completed`.
 ///
-/// They are made tasks now, in order; futures and tasks are taken as they are, each once. Each
-/// [`next`](AsCompleted::next) is a coroutine that waits for the next result. After `timeout`, each that is left raises
-/// `TimeoutError`; none is cancelled.
+/// Coroutines become tasks, in order. Futures and tasks are used as they are; one that is given twice is waited for once.
+/// Each [`next`](AsCompleted::next) is a coroutine that waits for the next result. [`timeout`](AsCompleted::timeout) limits
+/// the time for all of them together.
+///
+/// If an event loop runs, the children start at once; otherwise when the first `next` is awaited.
 ///
 /// ```
 /// use innermost::wait::{AsCompleted, NextCompleted, as_completed};
 /// use innermost::coroutine::Map;
-/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, yield_from};
+/// use innermost::{Await, Coroutine, Exception, Resumed, Sleep, Step, run, yield_from};
 /// use innermost::{CoroutineExt, sleep};
 /// use std::time::Duration;
 ///
@@ -51,66 +53,65 @@ use crate::yield_from;
 ///     }
 /// }
 ///
-/// let event_loop = EventLoop::new()?;
-/// let main = innermost::lazy(|| {
-///     let slow: Runner = sleep(Duration::from_millis(2)).map(|()| "tortoise");
-///     let fast: Runner = sleep(Duration::ZERO).map(|()| "hare");
-///     let mut race = as_completed([slow, fast], None).expect("the loop runs");
-///     Finish { next: race.next(), race }
-/// });
-/// event_loop.run_until_complete(main)?;
+/// let slow: Runner = sleep(Duration::from_millis(2)).map(|()| "tortoise");
+/// let fast: Runner = sleep(Duration::ZERO).map(|()| "hare");
+/// let mut race = as_completed([slow, fast]);
+/// run(Finish { next: race.next(), race })?;
 /// # Ok::<(), Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// `RuntimeError` where no loop runs or it is closed; `ValueError` for a future of another one.
-pub fn as_completed<C>(
-    coroutines: impl IntoIterator<Item = C>,
-    timeout: Option<Duration>,
-) -> Result<AsCompleted<C::Return>, Exception>
+/// When a result is awaited: what its child raises; `TimeoutError`; `ValueError` for a future of another loop;
+/// `RuntimeError` if no loop runs.
+pub fn as_completed<C>(coroutines: impl IntoIterator<Item = C>) -> AsCompleted<C::Return>
 where
     C: Awaitable + 'static,
 {
-    let event_loop = running()?;
-    let (mut home, mut seen) = (Home::of(&event_loop), HashSet::new());
-    let children = coroutines.into_iter().map(|coroutine| Child::start(&mut home, coroutine));
-    let mut children: Vec<_> = children.collect::<Result<_, _>>()?;
-    children.retain(|child| seen.insert(child.any().address()));
-    let left = children.len();
-    let race = Rc::new(Race::default());
-    for (number, child) in children.into_iter().enumerate() {
-        let weak = Rc::downgrade(&race);
-        let callback = child.any().notify(move |_| Race::with(&weak, |race| race.child_is_done(number)));
-        race.todo.borrow_mut().insert(number, (child, callback));
+    let mut seen = HashSet::new();
+    let mut is_new = |coroutine: &C| Known::of(coroutine).address.is_none_or(|address| seen.insert(address));
+    let all: Vec<_> = coroutines.into_iter().filter(|coroutine| is_new(coroutine)).collect();
+    let left = all.len();
+    let start = move |home: &_| all.into_iter().map(|coroutine| Child::start(home, coroutine)).collect();
+    let race = Rc::new(Race::new(Box::new(start)));
+    if let Some(event_loop) = find_running() {
+        race.start(&event_loop);
     }
-    if let Some(timeout) = timeout.filter(|_| left > 0) {
-        let weak = Rc::downgrade(&race);
-        let timer = event_loop.call_later(timeout, move || Race::with(&weak, Race::time_is_up))?;
-        race.timer.replace(Some(timer));
-    }
-    Ok(AsCompleted { race, left })
+    AsCompleted { race, left }
 }
 
-/// What [`as_completed`] makes: the results that are still to come.
+/// What [`as_completed`] returns: an iterator of coroutines, each of which waits for the next result.
 ///
-/// An iterator of coroutines, each for the next result, whatever the order in which they are awaited.
-/// [`next_future`](Self::next_future) gives the future that is done in place of its result.
+/// The first result goes to the coroutine that is awaited first. [`next_future`](Self::next_future) gives the future that
+/// is done in place of its result.
+#[must_use = "the results are lost, and where no loop runs, the coroutines never start"]
 pub struct AsCompleted<T: 'static> {
     race: Rc<Race<T>>,
     left: usize,
 }
 
 impl<T: 'static> AsCompleted<T> {
-    /// The next future that is done: that which was given, or the task that was made. `None` after the last. asyncio's
-    /// `async for` over `as_completed`.
+    /// Raises `TimeoutError` in place of each result that has not arrived after this time. The children go on.
+    ///
+    /// The time counts from now, or from the moment when the children start, whichever is later. `None` removes the limit.
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.race.cancel_timer();
+        self.race.timeout.set(timeout.into());
+        if let Some(event_loop) = find_running() {
+            self.race.set_timer(&event_loop);
+        }
+        self
+    }
+
+    /// A coroutine that returns the next future that is done: the one that was passed in, or the task that was made.
+    /// `None` after the last. The equivalent of `async for` over asyncio's `as_completed`.
     pub fn next_future(&mut self) -> Option<NextFuture<T>> {
         self.left = self.left.checked_sub(1)?;
         Some(NextFuture { race: Rc::clone(&self.race), getter: None })
     }
 }
 
-/// The next result; `None` after the last.
+/// Gives a coroutine for each result; `None` after the last.
 impl<T: 'static> Iterator for AsCompleted<T> {
     type Item = NextCompleted<T>;
 
@@ -123,15 +124,93 @@ impl<T: 'static> Iterator for AsCompleted<T> {
     }
 }
 
+impl<T: 'static> ExactSizeIterator for AsCompleted<T> {}
+
+impl<T: 'static> FusedIterator for AsCompleted<T> {}
+
 struct Race<T: 'static> {
+    /// Starts the children. `None` once they have been started.
+    start: Cell<Option<Start<T>>>,
+    /// Why they could not be started.
+    failed: RefCell<Option<Exception>>,
     todo: RefCell<BTreeMap<usize, (Child<T>, CallbackId)>>,
-    /// `None` where one was not done in time.
+    /// `None` for a child that was not done in time.
     done: RefCell<VecDeque<Option<Child<T>>>>,
     getters: RefCell<VecDeque<Future<()>>>,
+    /// The time limit, until its timer is set.
+    timeout: Cell<Option<Duration>>,
     timer: RefCell<Option<TimerHandle>>,
 }
 
+type Start<T> = Box<dyn FnOnce(&Rc<Scheduler>) -> Result<Vec<Child<T>>, Exception>>;
+
 impl<T: 'static> Race<T> {
+    fn new(start: Start<T>) -> Self {
+        Self {
+            start: Cell::new(Some(start)),
+            failed: RefCell::default(),
+            todo: RefCell::default(),
+            done: RefCell::default(),
+            getters: RefCell::default(),
+            timeout: Cell::default(),
+            timer: RefCell::default(),
+        }
+    }
+
+    /// Starts the children and the timer, unless that was done before.
+    fn start(self: &Rc<Self>, event_loop: &LoopHandle) {
+        if let Some(start) = self.start.take() {
+            match start(event_loop.scheduler()) {
+                Ok(children) => self.watch(children),
+                Err(raised) => self.fail(raised),
+            }
+        }
+        self.set_timer(event_loop);
+    }
+
+    /// # Errors
+    ///
+    /// `RuntimeError` if the children have not started and no loop runs.
+    fn ensure_started(self: &Rc<Self>) -> Result<(), Exception> {
+        let start = self.start.take();
+        let is_started = start.is_none() && self.timeout.get().is_none();
+        self.start.set(start);
+        if !is_started {
+            self.start(&running()?);
+        }
+        Ok(())
+    }
+
+    fn watch(self: &Rc<Self>, children: Vec<Child<T>>) {
+        for (number, child) in children.into_iter().enumerate() {
+            let weak = Rc::downgrade(self);
+            let callback = child.any().notify(move |_| Self::with(&weak, |race| race.child_is_done(number)));
+            self.todo.borrow_mut().insert(number, (child, callback));
+        }
+    }
+
+    fn set_timer(self: &Rc<Self>, event_loop: &LoopHandle) {
+        if self.timeout.get().is_none() || self.todo.borrow().is_empty() {
+            return;
+        }
+        let Some(timeout) = self.timeout.take() else { return };
+        let weak = Rc::downgrade(self);
+        match event_loop.call_later(timeout, move || Self::with(&weak, Self::time_is_up)) {
+            Ok(timer) => drop(self.timer.replace(Some(timer))),
+            Err(raised) => self.fail(raised),
+        }
+    }
+
+    /// Raises this in everybody who waits, now or later.
+    fn fail(&self, raised: Exception) {
+        self.failed.replace(Some(raised));
+        let getters = self.getters.take();
+        for getter in getters {
+            // Refused for a waiter that was cancelled.
+            let _ = getter.set_result(());
+        }
+    }
+
     fn with(race: &Weak<Self>, run: impl FnOnce(&Self)) {
         if let Some(race) = race.upgrade() {
             run(&race);
@@ -140,7 +219,7 @@ impl<T: 'static> Race<T> {
 
     fn child_is_done(&self, number: usize) {
         let child = self.todo.borrow_mut().remove(&number);
-        // The time was up before.
+        // It was too late.
         let Some((child, _)) = child else { return };
         self.put(Some(child));
         if self.todo.borrow().is_empty() {
@@ -161,7 +240,7 @@ impl<T: 'static> Race<T> {
         self.wake_next();
     }
 
-    /// Wakes the first that waits and was not cancelled.
+    /// Wakes the first waiter that was not cancelled.
     fn wake_next(&self) {
         loop {
             let getter = self.getters.borrow_mut().pop_front();
@@ -171,7 +250,7 @@ impl<T: 'static> Race<T> {
         }
     }
 
-    /// One that waits was cancelled, or dropped. What it was woken for goes to the next.
+    /// A waiter was cancelled or dropped. If it had been woken, wakes the next in its place.
     fn give_up(&self, getter: &Future<()>) {
         let woken = getter.done() && !getter.cancelled();
         getter.cancel();
@@ -181,6 +260,7 @@ impl<T: 'static> Race<T> {
     }
 
     fn cancel_timer(&self) {
+        self.timeout.set(None);
         let timer = self.timer.take();
         if let Some(timer) = timer {
             timer.cancel();
@@ -188,19 +268,9 @@ impl<T: 'static> Race<T> {
     }
 }
 
-impl<T: 'static> Default for Race<T> {
-    fn default() -> Self {
-        Self {
-            todo: RefCell::default(),
-            done: RefCell::default(),
-            getters: RefCell::default(),
-            timer: RefCell::default(),
-        }
-    }
-}
-
 impl<T: 'static> Drop for Race<T> {
     fn drop(&mut self) {
+        drop_flat(self.start.take());
         self.cancel_timer();
         for (child, callback) in self.todo.take().into_values() {
             child.future.remove_done_callback(callback);
@@ -208,17 +278,19 @@ impl<T: 'static> Drop for Race<T> {
     }
 }
 
-/// What [`AsCompleted::next`] makes: waiting for the next result, moved out where nobody else has its future.
+/// What [`AsCompleted::next`] returns: waits for the next result. Moves it out of a task that was made for it.
+#[must_use = "a coroutine does nothing until it is awaited"]
 pub struct NextCompleted<T: 'static>(NextFuture<T>);
 
-/// What [`AsCompleted::next_future`] makes: waiting for the next future that is done.
+/// What [`AsCompleted::next_future`] returns: waits for the next future that is done.
+#[must_use = "a coroutine does nothing until it is awaited"]
 pub struct NextFuture<T: 'static> {
     race: Rc<Race<T>>,
     getter: Option<Future<()>>,
 }
 
 impl<T: 'static> NextFuture<T> {
-    /// The wait for a child; it suspends with what to wait for.
+    /// Waits for the next child that is done.
     fn wait(&mut self, mut sent: Result<(), Exception>) -> Result<Step<Await, (), Child<T>>, Exception> {
         loop {
             if let Some(getter) = &mut self.getter {
@@ -230,11 +302,14 @@ impl<T: 'static> NextFuture<T> {
                 }
             }
             take_sent(&mut sent)?;
+            self.race.ensure_started()?;
             let next = self.race.done.borrow_mut().pop_front();
             match next {
                 Some(Some(child)) => return Ok(Step::Return(child)),
                 Some(None) => return Err(Exception::timeout()),
                 None => {
+                    let failed = self.race.failed.borrow().clone();
+                    failed.map_or(Ok(()), Err)?;
                     let getter = running()?.create_future();
                     self.race.getters.borrow_mut().push_back(getter.clone());
                     self.getter = Some(getter);
@@ -290,9 +365,15 @@ impl<T: 'static> Coroutine for NextCompleted<T> {
 
 impl<T> fmt::Debug for Race<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // First, since nothing is borrowed while the user's sink is written to.
+        // Counted first: nothing may be borrowed while the user's sink is written to.
+        let start = self.start.take();
+        let is_started = start.is_none();
+        self.start.set(start);
         let (todo, done) = (self.todo.borrow().len(), self.done.borrow().len());
-        write!(f, "todo: {todo}, done: {done}")
+        match is_started {
+            true => write!(f, "todo: {todo}, done: {done}"),
+            false => f.write_str("unstarted"),
+        }
     }
 }
 

@@ -1,88 +1,66 @@
 //! All results of several coroutines, in order.
 //!
-//! Every child tells the gathering when it is done, from the ready queue; the last one, or the first that fails, makes
-//! the gathering done, which queues who waits for it. So a result comes two turns after the last child's, as in
-//! asyncio.
+//! Each child notifies the gathering from the ready queue when it is done. The last child, or the first that fails, ends
+//! the gathering, which queues its waiters. So a result arrives two turns after the last child's, as in asyncio.
 
 use core::cell::Cell;
-use core::fmt;
-use core::ops::Deref;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::child::{Child, Home, failing_on_panic};
-use crate::coroutine::{Coroutine, Exception, Resumed, State};
-use crate::task::{AnyFuture, Await, Awaitable, Circle, Eventual as _, Future, Gathering, Join};
+use super::deferred::home_of;
+use crate::coroutine::Exception;
+use crate::task::{
+    AnyFuture, Awaitable, Child, Circle, Deferred, Eventual as _, Future, Gather, Gathering, Known, Scheduler,
+    failing_on_panic,
+};
 
-/// Runs several coroutines at once, and gives their results in the order in which they were given. asyncio's `gather`.
+/// Runs several coroutines at once, and returns their results in the order of the arguments. The equivalent of asyncio's
+/// `gather`.
 ///
-/// They are made tasks now, in order; futures and tasks are taken as they are, each once if it comes twice. The first
-/// failure, or the first child that is cancelled, fails the gathering at once. The others go on; what they fail with
-/// later counts as retrieved. Cancelling the gathering, or a task that waits for it, cancels every child that is not
-/// done.
+/// Coroutines become tasks, in order. Futures and tasks are used as they are; one that is given twice is waited for once,
+/// and its result appears twice. If a child raises an exception or is cancelled, the gather raises that exception at once.
+/// The other children go on, and their exceptions count as retrieved. Cancelling the gather, or a task that waits for it,
+/// cancels every child that is not done.
+///
+/// Needs no running loop: see [`Gather`] for when the children start.
 ///
 /// ```
-/// use innermost::wait::{Gather, gather};
-/// use innermost::{Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, sleep, yield_from};
+/// use innermost::wait::gather;
+/// use innermost::{CoroutineExt, Exception, run, sleep};
 /// use std::time::Duration;
 ///
-/// enum Race {
-///     Start,
-///     Running(Gather<Vec<u32>>),
-/// }
-///
-/// impl Coroutine for Race {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = Vec<u32>;
-///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         loop {
-///             match self {
-///                 Self::Start => {
-///                     let runner = |n: u32| sleep(Duration::from_micros((50 - n).into())).map(move |()| n);
-///                     *self = Self::Running(gather([runner(10), runner(20)])?);
-///                 }
-///                 Self::Running(all) => return Ok(Step::Return(yield_from!(all, sent)?)),
-///             }
-///         }
-///     }
-/// }
-///
-/// assert_eq!(EventLoop::new()?.run_until_complete(Race::Start)?, [10, 20]);
+/// let runner = |n: u64| sleep(Duration::from_micros(50 - n)).map(move |()| n);
+/// assert_eq!(run(gather([runner(10), runner(20)]))?, [10, 20]);
 /// # Ok::<(), Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// `RuntimeError` where the loop is closed; `ValueError` for futures of different loops. The loop is that of the first
-/// future; where no future comes first, the one that runs, and `RuntimeError` where none does.
-pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Result<Gather<Vec<C::Return>>, Exception>
+/// When awaited: the first exception of a child; `ValueError` for futures of different loops; `RuntimeError` if no loop
+/// runs, or the loop is closed.
+pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Gather<Vec<C::Return>>
 where
     C: Awaitable + 'static,
 {
-    let mut home = Home::default();
-    let children = start(&mut home, coroutines)?;
-    let futures = children.iter().map(Child::any).collect();
-    let collect = move || children.iter().map(Child::outcome).collect();
-    Gather::new(home, futures, Failures::Raised, collect)
+    gather_with(coroutines, Failures::Raised, |children| children.iter().map(Child::outcome).collect())
 }
 
-/// The same, but failures are results too: none ends it early. asyncio's `gather` with `return_exceptions=True`.
+/// Runs several coroutines at once, and returns all outcomes, exceptions included, in the order of the arguments. The
+/// equivalent of asyncio's `gather` with `return_exceptions=True`.
 ///
-/// A child's `CancelledError` is in the list as well. A cancel of the gathering itself ends in a `CancelledError`.
+/// A child's exception does not end the gather early, and neither does its cancellation, which gives a `CancelledError` in
+/// the list. Cancelling the gather itself cancels all children, and the gather raises `CancelledError`.
 ///
 /// ```
 /// use innermost::wait::gather_all;
-/// use innermost::{EventLoop, Exception, Kind, lazy};
+/// use innermost::{EventLoop, Exception, Kind};
 ///
 /// let event_loop = EventLoop::new()?;
 /// let good = event_loop.create_future();
 /// let bad = event_loop.create_future();
 /// good.set_result(1).expect("it is pending");
 /// bad.set_exception(Exception::timeout()).expect("it is pending");
-/// let main = lazy(move || gather_all([good, bad]).expect("the loop runs"));
-/// let results = event_loop.run_until_complete(main)?;
+/// let results = event_loop.run_until_complete(gather_all([good, bad]))?;
 /// assert_eq!(results[0].as_ref().ok(), Some(&1));
 /// assert_eq!(results[1].as_ref().map_err(Exception::kind), Err(Kind::TimeoutError));
 /// # Ok::<(), Exception>(())
@@ -90,108 +68,132 @@ where
 ///
 /// # Errors
 ///
-/// As [`gather`].
-pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> Result<GatherAll<C::Return>, Exception>
+/// When awaited: `CancelledError` if the gather was cancelled; `ValueError` for futures of different loops;
+/// `RuntimeError` if no loop runs, or the loop is closed.
+pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> GatherAll<C::Return>
 where
     C: Awaitable + 'static,
 {
-    let mut home = Home::default();
-    let children = start(&mut home, coroutines)?;
-    let futures = children.iter().map(Child::any).collect();
-    let collect = move || Ok(children.iter().map(Child::outcome).collect());
-    Gather::new(home, futures, Failures::Kept, collect)
+    gather_with(coroutines, Failures::Kept, |children| Ok(children.iter().map(Child::outcome).collect()))
 }
 
-/// What [`gather`], [`gather_all`] and [`join`](fn@super::join) make: the future of all results together.
-///
-/// A handle to a [`Future`] that only its children make done. To wait for it moves the results out, so that it is
-/// awaited once. It is `cancelled` never: its cancel is that of its children, and `false` where none could be
-/// cancelled.
-pub struct Gather<R>(Join<R>);
-
-/// What [`gather_all`] makes.
+/// What [`gather_all`] returns.
 pub type GatherAll<T> = Gather<Vec<Result<T, Exception>>>;
 
-/// What becomes of a child's failure.
+/// What a child's failure does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failures {
     /// The first fails the gathering.
     Raised,
-    /// They are results.
+    /// It is a result.
     Kept,
 }
 
-fn start<C>(home: &mut Home, coroutines: impl IntoIterator<Item = C>) -> Result<Vec<Child<C::Return>>, Exception>
+fn gather_with<C, R>(
+    coroutines: impl IntoIterator<Item = C>,
+    failures: Failures,
+    collect: impl FnOnce(&[Child<C::Return>]) -> Result<R, Exception> + 'static,
+) -> Gather<R>
 where
     C: Awaitable + 'static,
+    R: 'static,
 {
-    coroutines.into_iter().map(|coroutine| Child::start(home, coroutine)).collect()
+    let mut coroutines = coroutines.into_iter();
+    let first = coroutines.next();
+    let home = home_of(first.as_ref().and_then(|first| Known::of(first).home));
+    let all = first.into_iter().chain(coroutines);
+    Gather(match home {
+        Some(home) => Deferred::now(&home, |home| start(home, all, failures, collect)),
+        None => {
+            let all: Vec<_> = all.collect();
+            Deferred::later(Vec::new(), move |home| start(home, all, failures, collect))
+        }
+    })
+}
+
+fn start<C, R>(
+    home: &Rc<Scheduler>,
+    coroutines: impl IntoIterator<Item = C>,
+    failures: Failures,
+    collect: impl FnOnce(&[Child<C::Return>]) -> Result<R, Exception> + 'static,
+) -> Result<Child<R>, Exception>
+where
+    C: Awaitable + 'static,
+    R: 'static,
+{
+    let children = coroutines.into_iter().map(|coroutine| Child::start(home, coroutine));
+    let children: Vec<_> = children.collect::<Result<_, _>>()?;
+    let futures = children.iter().map(Child::any).collect();
+    gather_futures(home, futures, failures, move || collect(&children))
 }
 
 /// What the children of a gathering share.
 ///
-/// The children that are not done keep it, and it keeps them until it is done: those that never will be, and it, would
-/// outlive their loop. So the loop knows of it meanwhile.
+/// Children that are not done keep this alive, and it keeps them alive until the gathering is done. Children that never
+/// end would keep the circle for ever, so the loop knows of it and breaks it open when it closes.
 struct Progress<R: 'static> {
     gathering: Rc<Gathering<R>>,
     failures: Failures,
     left: Cell<usize>,
     collect: Cell<Option<Collect<R>>>,
-    /// By which the loop knows it.
+    /// The loop's key for it.
     key: Cell<u32>,
 }
 
 type Collect<R> = Box<dyn FnOnce() -> Result<R, Exception>>;
 
-impl<R: 'static> Gather<R> {
-    pub(super) fn new(
-        mut home: Home,
-        children: Vec<AnyFuture>,
-        failures: Failures,
-        collect: impl FnOnce() -> Result<R, Exception> + 'static,
-    ) -> Result<Self, Exception> {
-        if children.is_empty() {
-            let empty = home.create_future()?;
-            let _ = empty.set_result(collect()?);
-            return Ok(Self(empty.join()));
-        }
-        let mut seen = HashSet::new();
-        let unique: Vec<_> = children.iter().filter(|child| seen.insert(child.address())).cloned().collect();
-        let progress = Rc::new(Progress {
-            gathering: Gathering::new(children),
-            failures,
-            left: Cell::new(unique.len()),
-            collect: Cell::new(Some(Box::new(collect))),
-            key: Cell::new(u32::MAX),
-        });
-        // Those that are done already count when the gathering is whole, and may make it done at once.
-        let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(AnyFuture::done);
-        let scheduler = progress.gathering.scheduler();
-        // A closed loop would never tell it, and never have it let go of them.
-        if !pending.is_empty() && !scheduler.is_closed() {
-            let weak = Rc::downgrade(&progress);
-            progress.key.set(scheduler.remember_circle(weak));
-            for child in pending {
-                let progress = Rc::clone(&progress);
-                child.notify(move |child| progress.child_is_done(&child));
-            }
-        }
-        done.iter().for_each(|child| progress.child_is_done(child));
-        Ok(Self(progress.gathering.future().join()))
+/// Gathers futures of one loop. `collect` takes their results.
+///
+/// # Errors
+///
+/// What `collect` raises, if there are no futures.
+pub(super) fn gather_futures<R: 'static>(
+    home: &Rc<Scheduler>,
+    children: Vec<AnyFuture>,
+    failures: Failures,
+    collect: impl FnOnce() -> Result<R, Exception> + 'static,
+) -> Result<Child<R>, Exception> {
+    if children.is_empty() {
+        let empty = Future::new(Rc::clone(home));
+        let _ = empty.set_result(collect()?);
+        return Ok(Child::moving(empty));
     }
+    let mut seen = HashSet::new();
+    let unique: Vec<_> = children.iter().filter(|child| seen.insert(child.address())).cloned().collect();
+    let progress = Rc::new(Progress {
+        gathering: Gathering::new(children),
+        failures,
+        left: Cell::new(unique.len()),
+        collect: Cell::new(Some(Box::new(collect))),
+        key: Cell::new(u32::MAX),
+    });
+    // Children that are done already count once the gathering is whole, and may end it at once.
+    let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(AnyFuture::done);
+    let scheduler = progress.gathering.scheduler();
+    // A closed loop would never notify it, and never break the circle open.
+    if !pending.is_empty() && !scheduler.is_closed() {
+        let weak = Rc::downgrade(&progress);
+        progress.key.set(scheduler.remember_circle(weak));
+        for child in pending {
+            let progress = Rc::clone(&progress);
+            child.notify(move |child| progress.child_is_done(&child));
+        }
+    }
+    done.iter().for_each(|child| progress.child_is_done(child));
+    Ok(Child::moving(progress.gathering.future()))
 }
 
 impl<R: 'static> Progress<R> {
     fn child_is_done(&self, child: &AnyFuture) {
         self.left.set(self.left.get() - 1);
         if self.gathering.is_done() {
-            // Too late for anybody to see what it failed with, which is no reason to report it.
+            // Nobody can see this failure any more, and it is not reported.
             drop(child.raised());
         } else if self.failures == Failures::Raised
             && let Some(raised) = child.raised()
         {
             self.gathering.finish(Err(raised));
-            // After that: results are dropped with it.
+            // Afterwards, because this drops results.
             drop(self.collect.take());
         } else if self.left.get() == 0 {
             self.finish();
@@ -222,40 +224,5 @@ impl<R> Circle for Progress<R> {
 impl<R> Drop for Progress<R> {
     fn drop(&mut self) {
         self.gathering.scheduler().forget_circle(self.key.get());
-    }
-}
-
-impl<R> Deref for Gather<R> {
-    type Target = Future<R>;
-
-    fn deref(&self) -> &Future<R> {
-        self.0.future()
-    }
-}
-
-impl<R: 'static> Clone for Gather<R> {
-    fn clone(&self) -> Self {
-        Self(self.join())
-    }
-}
-
-impl<R> fmt::Debug for Gather<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.future().fmt(f)
-    }
-}
-
-/// Waiting for it: the results, moved out.
-impl<R: 'static> Coroutine for Gather<R> {
-    type Yield = Await;
-    type Input = ();
-    type Return = R;
-
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        self.0.resume(sent)
-    }
-
-    fn state(&self) -> State<'_> {
-        State::new("gather", self)
     }
 }

@@ -1,55 +1,44 @@
 //! All results of a tuple of coroutines, which may differ in type.
 
-use super::Gather;
-use super::child::{Child, Home};
-use super::gather::Failures;
-use crate::coroutine::Exception;
-use crate::task::{AnyFuture, Awaitable};
+use std::rc::Rc;
 
-/// Runs the coroutines of a tuple at once, and gives the tuple of their results. asyncio's `gather`.
+use super::deferred::home_of;
+use super::gather::{Failures, gather_futures};
+use crate::task::{AnyFuture, Awaitable, Child, Deferred, Gather, Known, Scheduler};
+
+/// Runs the coroutines of a tuple at once, and returns the tuple of their results. The equivalent of asyncio's `gather` for
+/// up to eight awaitables of different types.
 ///
-/// As [`gather`](fn@super::gather), for up to eight coroutines of different types.
+/// Coroutines become tasks, in order. If a child raises an exception or is cancelled, the join raises that exception at
+/// once, and the other children go on. Cancelling the join cancels every child that is not done.
+///
+/// Needs no running loop: see [`Gather`] for when the children start.
 ///
 /// ```
-/// use innermost::wait::{Gather, join};
-/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, ready, sleep, yield_from};
+/// use innermost::wait::join;
+/// use innermost::{Exception, ready, run, sleep};
 /// use std::time::Duration;
 ///
-/// struct Both(Option<Gather<((), &'static str)>>);
-///
-/// impl Coroutine for Both {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = &'static str;
-///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         if self.0.is_none() {
-///             self.0 = Some(join((sleep(Duration::ZERO), ready("slept")))?);
-///         }
-///         let both = self.0.as_mut().expect("it was just made");
-///         let ((), text) = yield_from!(both, sent)?;
-///         Ok(Step::Return(text))
-///     }
-/// }
-///
-/// assert_eq!(EventLoop::new()?.run_until_complete(Both(None))?, "slept");
+/// let ((), text) = run(join((sleep(Duration::ZERO), ready("slept"))))?;
+/// assert_eq!(text, "slept");
 /// # Ok::<(), Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// As [`gather`](fn@super::gather).
-pub fn join<J: JoinTuple>(coroutines: J) -> Result<Gather<J::Returns>, Exception> {
-    coroutines.start()
+/// When awaited: the first exception of a child; `ValueError` for futures of different loops; `RuntimeError` if no loop
+/// runs, or the loop is closed.
+pub fn join<J: JoinTuple>(coroutines: J) -> Gather<J::Returns> {
+    coroutines.gather()
 }
 
-/// A tuple of coroutines for [`join`]. Sealed: the tuples of one to eight are all there are.
+/// A tuple of coroutines for [`join`]. Sealed: implemented for tuples of one to eight.
 pub trait JoinTuple: sealed::Sealed {
-    /// The tuple of what they return.
-    type Returns;
+    /// The tuple of their results.
+    type Returns: 'static;
 
     #[doc(hidden)]
-    fn start(self) -> Result<Gather<Self::Returns>, Exception>;
+    fn gather(self) -> Gather<Self::Returns>;
 }
 
 mod sealed {
@@ -66,12 +55,21 @@ macro_rules! tuples {
         {
             type Returns = ($($coroutine::Return,)+);
 
-            fn start(self) -> Result<Gather<Self::Returns>, Exception> {
-                let mut home = Home::default();
+            fn gather(self) -> Gather<Self::Returns> {
                 let ($($child,)+) = self;
-                $(let $child = Child::start(&mut home, $child)?;)+
-                let futures: Vec<AnyFuture> = [$($child.any()),+].into();
-                Gather::new(home, futures, Failures::Raised, move || Ok(($($child.outcome()?,)+)))
+                let start = move |home: &Rc<Scheduler>, ($($child,)+): ($($coroutine,)+)| {
+                    $(let $child = Child::start(home, $child)?;)+
+                    let futures: Vec<AnyFuture> = [$($child.any()),+].into();
+                    gather_futures(home, futures, Failures::Raised, move || Ok(($($child.outcome()?,)+)))
+                };
+                let known = [$(Known::of(&$child)),+];
+                Gather(match home_of(known[0].home.clone()) {
+                    Some(home) => Deferred::now(&home, |home| start(home, ($($child,)+))),
+                    None => {
+                        let inner = known.into_iter().filter_map(|known| known.unstarted).collect();
+                        Deferred::later(inner, move |home| start(home, ($($child,)+)))
+                    }
+                })
             }
         }
     };

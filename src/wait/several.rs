@@ -6,16 +6,17 @@ use core::time::Duration;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::{Gather, Shield};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{AnyFuture, AnyTask, Await, CallbackId, Future, Task};
+use crate::task::{AnyFuture, AnyTask, Await, CallbackId, Future, Gather, Shield, Task};
 use crate::yield_from;
 
-/// Waits until some of these are done, or `timeout` has passed, and gives those that are done and those that are not,
-/// each in the order in which they were given. asyncio's `wait`.
+/// Waits for several tasks or futures, and returns those that are done and those that are pending. The equivalent of
+/// asyncio's `wait`.
 ///
-/// Nothing is cancelled, and nothing that they fail with is raised: not on a timeout, nor when the wait is cancelled.
+/// Waits for all of them, unless [`return_when`](Wait::return_when) or [`timeout`](Wait::timeout) says otherwise. Both
+/// lists are in the order of the arguments; a task that is given twice appears once. The tasks are never cancelled, and
+/// their exceptions are not raised.
 ///
 /// ```
 /// use innermost::wait::{ReturnWhen, wait};
@@ -25,7 +26,7 @@ use crate::yield_from;
 /// let event_loop = EventLoop::new()?;
 /// let quick = event_loop.create_task(sleep(Duration::ZERO))?;
 /// let slow = event_loop.create_task(sleep(Duration::from_secs(3600)))?;
-/// let first = wait([quick.clone(), slow.clone()], None, ReturnWhen::FirstCompleted);
+/// let first = wait([quick.clone(), slow.clone()]).return_when(ReturnWhen::FirstCompleted);
 /// let (done, pending) = event_loop.run_until_complete(first)?;
 /// assert!(done[0].is(&quick) && pending[0].is(&slow));
 /// # event_loop.set_exception_handler(|_| ());
@@ -34,33 +35,27 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// When it is resumed: `ValueError` where there is nothing to wait for; `RuntimeError` where no loop runs.
-pub fn wait<W: Waitable>(
-    tasks: impl IntoIterator<Item = W>,
-    timeout: Option<Duration>,
-    return_when: ReturnWhen,
-) -> Wait<W> {
+/// When awaited: `ValueError` for an empty list, and `RuntimeError` if no loop runs.
+pub fn wait<W: Waitable>(tasks: impl IntoIterator<Item = W>) -> Wait<W> {
     let mut seen = HashSet::new();
-    let tasks = tasks.into_iter().filter(|task| seen.insert(task.waited_for().address())).collect();
-    Wait { tasks, timeout, return_when, phase: Phase::Created }
+    let tasks = tasks.into_iter().filter(|task| seen.insert(task.address())).collect();
+    Wait { tasks, timeout: None, return_when: ReturnWhen::default(), phase: Phase::Created }
 }
 
-/// When [`wait`](fn@wait) is over, its timeout aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The condition that ends a [`wait`](fn@wait).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReturnWhen {
-    /// One is done.
+    /// One task is done.
     FirstCompleted,
-    /// One has failed, where being cancelled is no failure; or all are done.
+    /// One task has failed, or all are done. A cancelled task has not failed.
     FirstException,
-    /// All are done.
+    /// All tasks are done.
+    #[default]
     AllCompleted,
 }
 
-/// What [`wait`](fn@wait) takes: a [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] or [`Shield`]. Sealed.
-pub trait Waitable: Clone + fmt::Debug + sealed::Sealed {
-    /// The future, without its type.
-    fn waited_for(&self) -> AnyFuture;
-}
+/// What [`wait`](fn@wait) accepts: [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] and [`Shield`]. Sealed.
+pub trait Waitable: Clone + fmt::Debug + sealed::Sealed {}
 
 /// What [`wait`](fn@wait) makes.
 pub struct Wait<W> {
@@ -68,6 +63,20 @@ pub struct Wait<W> {
     timeout: Option<Duration>,
     return_when: ReturnWhen,
     phase: Phase,
+}
+
+impl<W> Wait<W> {
+    /// Ends the wait after this time, which counts from the first step. `None` is no limit, the default.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Ends the wait on this condition. The default is [`ReturnWhen::AllCompleted`].
+    pub const fn return_when(mut self, return_when: ReturnWhen) -> Self {
+        self.return_when = return_when;
+        self
+    }
 }
 
 enum Phase {
@@ -140,7 +149,7 @@ impl<W: Waitable> Coroutine for Wait<W> {
                     if self.tasks.is_empty() {
                         return Err(Exception::message(Kind::ValueError, "Set of Tasks/Futures is empty."));
                     }
-                    let futures = self.tasks.iter().map(Waitable::waited_for).collect();
+                    let futures = self.tasks.iter().map(W::start).collect::<Result<_, _>>()?;
                     self.phase = Phase::Waiting(Waiting::start(futures, self.timeout, self.return_when)?);
                 }
                 Phase::Waiting(waiting) => {
@@ -148,7 +157,7 @@ impl<W: Waitable> Coroutine for Wait<W> {
                     self.phase = Phase::Over;
                     over?;
                     let tasks = core::mem::take(&mut self.tasks);
-                    return Ok(Step::Return(tasks.into_iter().partition(|task| task.waited_for().done())));
+                    return Ok(Step::Return(tasks.into_iter().partition(W::is_done)));
                 }
                 Phase::Over => return Err(Exception::reused()),
             }
@@ -167,33 +176,45 @@ impl<W: fmt::Debug> fmt::Debug for Wait<W> {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    use super::{AnyFuture, Exception};
+
+    pub trait Sealed {
+        /// What tells it from all others while it lives.
+        fn address(&self) -> *const ();
+
+        fn start(&self) -> Result<AnyFuture, Exception>;
+
+        fn is_done(&self) -> bool;
+    }
 }
 
 macro_rules! waitable {
-    ($([$($param:ident)?] $future:ty;)+) => {$(
-        impl$(<$param: 'static>)? sealed::Sealed for $future {}
+    ($([$($param:ident)?] $future:ty: $this:ident => $address:expr, $start:expr;)+) => {$(
+        impl$(<$param: 'static>)? sealed::Sealed for $future {
+            fn address(&self) -> *const () {
+                let $this = self;
+                $address
+            }
 
-        impl$(<$param: 'static>)? Waitable for $future {
-            fn waited_for(&self) -> AnyFuture {
-                self.any_future()
+            fn start(&self) -> Result<AnyFuture, Exception> {
+                let $this = self;
+                $start
+            }
+
+            fn is_done(&self) -> bool {
+                self.done()
             }
         }
+
+        impl$(<$param: 'static>)? Waitable for $future {}
     )+};
 }
 
 waitable! {
-    [T] Future<T>;
-    [T] Task<T>;
-    [T] Gather<T>;
-    [T] Shield<T>;
-    [] AnyTask;
-}
-
-impl sealed::Sealed for AnyFuture {}
-
-impl Waitable for AnyFuture {
-    fn waited_for(&self) -> AnyFuture {
-        self.clone()
-    }
+    [T] Future<T>: this => this.any_future().address(), Ok(this.any_future());
+    [T] Task<T>: this => this.any_future().address(), Ok(this.any_future());
+    [T] Gather<T>: this => this.0.address(), Ok(this.future()?.any_future());
+    [T] Shield<T>: this => this.0.address(), Ok(this.future()?.any_future());
+    [] AnyTask: this => this.any_future().address(), Ok(this.any_future());
+    [] AnyFuture: this => AnyFuture::address(this), Ok(this.clone());
 }

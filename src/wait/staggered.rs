@@ -24,13 +24,16 @@ use crate::event_loop::running;
 use crate::task::{AnyTask, Await, Awaitable, Future};
 use crate::yield_from;
 
-/// Starts `attempts` one after the other, each as soon as the one before has failed, or `delay` after that was started;
-/// `None` waits for the failure. The first that returns wins: the others are cancelled, and waited for. asyncio's
+/// Starts attempts one after the other until one of them returns a value. The equivalent of asyncio's
 /// `staggered.staggered_race`.
 ///
-/// The iterator is asked for an attempt when that is to start. A cancel of the race cancels every attempt, and is raised
-/// when all of them have ended. An attempt that returns although it was cancelled, because another has won, is too late:
-/// what it returned is dropped.
+/// Each attempt starts when the one before it has failed, or when the [`delay`](StaggeredRace::delay) has passed since
+/// that one started. The first attempt that returns a value wins. The race then cancels the others, and waits until they
+/// have ended.
+///
+/// Each attempt is taken from the iterator when it starts. Cancelling the race cancels every attempt; the race raises the
+/// `CancelledError` when all of them have ended. If a second attempt returns a value although it was cancelled, the value
+/// is dropped.
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
@@ -39,7 +42,7 @@ use crate::yield_from;
 /// use std::time::Duration;
 ///
 /// let attempts = [50, 1, 20].map(|seconds| sleep(Duration::from_secs(seconds)).map(move |()| seconds));
-/// let race = staggered_race(attempts, Some(Duration::from_secs(2)));
+/// let race = staggered_race(attempts).delay(Duration::from_secs(2));
 /// let raced = virtual_loop()?.run_until_complete(race)?;
 /// assert_eq!(raced.winner, Some((1, 1)));
 /// assert!(raced.exceptions[0].as_ref().is_some_and(Exception::is_cancelled));
@@ -49,14 +52,14 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// When it is resumed: `CancelledError`; a `KeyboardInterrupt` of an attempt; an [`ExceptionGroup`](super::ExceptionGroup)
-/// of panics of attempts or of the iterator; `RuntimeError` where it does not run in a task. That every attempt fails is
-/// no error: there is no winner then.
-pub fn staggered_race<I>(attempts: I, delay: Option<Duration>) -> StaggeredRace<I::IntoIter>
+/// When awaited: `CancelledError`, an attempt's `KeyboardInterrupt`, an [`ExceptionGroup`](super::ExceptionGroup) of panics
+/// of attempts or of the iterator, and `RuntimeError` outside of a task. If every attempt fails, the race has no winner,
+/// which is not an error.
+pub fn staggered_race<I>(attempts: I) -> StaggeredRace<I::IntoIter>
 where
     I: IntoIterator<Item: Awaitable + 'static, IntoIter: 'static>,
 {
-    StaggeredRace(Phase::Created(attempts.into_iter(), delay))
+    StaggeredRace(Phase::Created(attempts.into_iter(), None))
 }
 
 /// How a race has ended: what [`staggered_race`] returns.
@@ -82,6 +85,20 @@ where
     Created(I, Option<Duration>),
     Running(Rc<Race<I>>, GroupScope<First<I>>),
     Over,
+}
+
+impl<I> StaggeredRace<I>
+where
+    I: Iterator<Item: Awaitable + 'static> + 'static,
+{
+    /// Starts the next attempt after this time, even if the one before it is still running. With `None`, the default, the
+    /// next attempt waits for a failure. Has no effect on a race that has started.
+    pub fn delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
+        if let Phase::Created(_, set) = &mut self.0 {
+            *set = delay.into();
+        }
+        self
+    }
 }
 
 impl<I> Coroutine for StaggeredRace<I>

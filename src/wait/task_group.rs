@@ -82,7 +82,7 @@ where
 ///
 ///     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
 ///         sent?;
-///         self.0.create_task(timeout(Duration::ZERO, sleep(Duration::from_secs(3600))))?; // fails
+///         self.0.create_task(timeout(sleep(Duration::from_secs(3600)), Duration::ZERO))?; // fails
 ///         self.0.create_task(sleep(Duration::from_secs(3600)))?; // is cancelled
 ///         Ok(Step::Return(()))
 ///     }

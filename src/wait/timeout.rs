@@ -20,10 +20,11 @@ use crate::task::{Await, Awaitable, Handle, WeakTask};
 use crate::time::Instant;
 use crate::yield_from;
 
-/// Runs `child` for `delay` at the most, from its first step on; then a `TimeoutError`. asyncio's `timeout`.
+/// Runs `child`, and cancels it if it has not ended after `delay`. The equivalent of asyncio's `timeout`.
 ///
-/// The child is cancelled where it waits, and may clean up for as long as it likes. If it catches the cancel and
-/// returns, that is what it returned.
+/// The delay counts from the first step; with `None` there is no limit. At the deadline, a `CancelledError` is thrown in
+/// where the child is waiting. The child may take as long as it likes to clean up. If it catches the exception and
+/// returns a value, the timeout returns that value.
 ///
 /// ```
 /// use innermost::wait::timeout;
@@ -31,22 +32,26 @@ use crate::yield_from;
 /// use std::time::Duration;
 ///
 /// let event_loop = EventLoop::new()?;
-/// let long = timeout(Duration::from_millis(1), sleep(Duration::from_secs(3600)));
+/// let long = timeout(sleep(Duration::from_secs(3600)), Duration::from_millis(1));
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
-pub fn timeout<C>(delay: Duration, child: C) -> TimeoutScope<C>
+/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+pub fn timeout<C>(child: C, delay: impl Into<Option<Duration>>) -> TimeoutScope<C>
 where
     C: Awaitable,
 {
-    Timeout::after(delay).scope(child)
+    delay.into().map_or_else(Timeout::never, Timeout::after).scope(child)
 }
 
-/// The same, until the loop's [`time`](crate::LoopHandle::time) has reached `deadline`. asyncio's `timeout_at`.
+/// Runs `child`, and cancels it if it has not ended at `deadline`, a point on the loop's
+/// [clock](crate::LoopHandle::time). The equivalent of asyncio's `timeout_at`.
+///
+/// With `None` there is no limit. A deadline that has passed cancels the child at its first suspension.
 ///
 /// ```
 /// use innermost::wait::timeout_at;
@@ -54,19 +59,20 @@ where
 /// use std::time::Duration;
 ///
 /// let event_loop = EventLoop::new()?;
-/// let late = timeout_at(event_loop.time(), sleep(Duration::from_secs(3600)));
+/// let late = timeout_at(sleep(Duration::from_secs(3600)), event_loop.time());
 /// assert_eq!(event_loop.run_until_complete(late).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// As [`timeout`].
-pub fn timeout_at<C>(deadline: Instant, child: C) -> TimeoutScope<C>
+/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+pub fn timeout_at<C>(child: C, deadline: impl Into<Option<Instant>>) -> TimeoutScope<C>
 where
     C: Awaitable,
 {
-    Timeout::at(deadline).scope(child)
+    deadline.into().map_or_else(Timeout::never, Timeout::at).scope(child)
 }
 
 /// A deadline: entered, perhaps moved, and left. asyncio's `Timeout`.

@@ -3,18 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::child::{Child, Home};
-use super::{Timeout, TimeoutScope};
+use super::{TimeoutScope, timeout};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
-use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Future};
+use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Child, Future};
 use crate::yield_from;
 
-/// Waits for `child`, for `timeout` at the most. asyncio's `wait_for`.
+/// Waits for `child`, for no longer than `delay`. The equivalent of asyncio's `wait_for`.
 ///
-/// At the deadline the child is cancelled, and what it cleans up is waited for: if it raises something else then, or
-/// returns after all, that is how this ends. The child runs in the same task. With no time at all, a coroutine is not
-/// started, and a future that is done already gives its result.
+/// With `None` there is no limit. The child runs in the same task. At the deadline it is cancelled, and `wait_for` waits
+/// until it has cleaned up: if it raises another exception then, or returns a value, that is the outcome. With a delay of
+/// zero, a future that is done gives its result, and a coroutine is not started.
 ///
 /// ```
 /// use innermost::wait::wait_for;
@@ -22,23 +21,23 @@ use crate::yield_from;
 /// use std::time::Duration;
 ///
 /// let event_loop = EventLoop::new()?;
-/// assert_eq!(event_loop.run_until_complete(wait_for(ready(7), None))?, 7);
-/// let long = wait_for(sleep(Duration::from_secs(3600)), Some(Duration::from_millis(1)));
+/// assert_eq!(event_loop.run_until_complete(wait_for(ready(7), Duration::from_secs(1)))?, 7);
+/// let long = wait_for(sleep(Duration::from_secs(3600)), Duration::from_millis(1));
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
 /// # Errors
 ///
-/// When it is resumed: `TimeoutError`; what `child` raises; `RuntimeError` where it does not run in a task.
-pub fn wait_for<C>(child: C, timeout: Option<Duration>) -> WaitFor<C>
+/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+pub fn wait_for<C>(child: C, delay: impl Into<Option<Duration>>) -> WaitFor<C>
 where
     C: Awaitable + 'static,
 {
-    WaitFor(match timeout {
+    WaitFor(match delay.into() {
         Some(Duration::ZERO) => Phase::NoTime(child),
-        Some(timeout) => Phase::Limited(Timeout::after(timeout).scope(child)),
-        None => Phase::Limited(Timeout::never().scope(child)),
+        delay => Phase::Limited(timeout(child, delay)),
     })
 }
 
@@ -98,7 +97,7 @@ where
         if let Phase::NoTime(_) = self.0 {
             take_sent(&mut sent)?;
             if let Phase::NoTime(child) = core::mem::replace(&mut self.0, Phase::Over) {
-                let child = Child::start(&mut Home::of(&running()?), child)?;
+                let child = Child::start(running()?.scheduler(), child)?;
                 if child.future.done() {
                     return child.outcome().map(Step::Return);
                 }

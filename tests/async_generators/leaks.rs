@@ -146,7 +146,7 @@ impl Program {
             4 => Box::new(items.for_each(|_| sleep(Duration::from_secs(1))).map(move |()| (counted, None).1)),
             5 => Box::new(items.anext().map(move |_| (counted, Some(returned)).1)),
             6 => Box::new(
-                innermost::wait::timeout(Duration::from_secs(1), items.anext()).map(move |_| (counted, None).1),
+                innermost::wait::timeout(items.anext(), Duration::from_secs(1)).map(move |_| (counted, None).1),
             ),
             _ => {
                 // A `next` that is begun and abandoned: its task returns the generator.

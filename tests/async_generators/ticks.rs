@@ -79,7 +79,7 @@ fn no_period_ticks_once_a_turn_and_an_endless_one_never() {
             yield_from!(ticks.next(), sent)?;
             Ok(Step::<Await, (), ()>::Return(()))
         }),
-        Some(seconds(1_000_000)),
+        seconds(1_000_000),
     );
     assert_eq!(event_loop.run_until_complete(waiting).unwrap_err().kind(), Kind::TimeoutError);
 }

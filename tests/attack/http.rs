@@ -134,10 +134,10 @@ fn answers(root: &Path, pieces: Vec<Vec<u8>>) -> Vec<u8> {
     let far = Rc::new(far);
     let server = event_loop.create_task(Connection::new(near, root.into())).expect("the loop is open");
     drop(event_loop.create_task(sends(Rc::clone(&far), pieces)).expect("the loop is open"));
-    let received = timeout(Duration::from_secs(3600), receives(Rc::clone(&far)));
+    let received = timeout(receives(Rc::clone(&far)), Duration::from_secs(3600));
     let received = event_loop.run_until_complete(received).expect("the server ends the connection");
     drop(far);
-    let ended = event_loop.run_until_complete(timeout(Duration::from_secs(3600), server));
+    let ended = event_loop.run_until_complete(timeout(server, Duration::from_secs(3600)));
     assert!(
         ended.as_ref().is_ok_and(|()| true)
             || ended.as_ref().is_err_and(|raised| raised.kind() != Kind::Panic && raised.kind() != Kind::TimeoutError),

@@ -1,9 +1,7 @@
 //! Its parts, by hand: addresses, links, bodies, and the machine that fetches, on a connection in memory.
 
 use innermost::testing::MemoryPair;
-use innermost::{
-    Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, lazy, yield_from,
-};
+use innermost::{Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, yield_from};
 
 use crate::body::{Body, BodyError, Chunk, Length};
 use crate::http::{Answer, Exchange, PAGE};
@@ -175,7 +173,7 @@ fn fetched(answer: &str, piece: usize) -> Result<Answer, String> {
     });
     // Who has the answer closes, and takes no more.
     let server = server.catch(|_| Ok(()));
-    let both = lazy(move || join((server, Exchange::new(far, "/", "a"))));
+    let both = join((server, Exchange::new(far, "/", "a")));
     let event_loop = EventLoop::new().expect("a descriptor is free");
     event_loop.run_until_complete(both).map(|((), answer)| answer).map_err(|raised| raised.to_string())
 }

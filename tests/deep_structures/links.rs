@@ -237,14 +237,14 @@ fn in_every_way(wrap: fn(&EventLoop, Task<()>) -> Task<()>) {
 #[test]
 fn gathers_of_gathers_end_in_a_loop() {
     in_every_way(|event_loop, inner| {
-        let all = gather([inner]).unwrap();
+        let all = gather([inner]);
         event_loop.create_task(innermost::CoroutineExt::map(all, |_| ())).unwrap()
     });
 }
 
 #[test]
 fn waits_for_waits_end_in_a_loop() {
-    in_every_way(|event_loop, inner| event_loop.create_task(wait_for(inner, Some(Duration::from_secs(1000)))).unwrap());
+    in_every_way(|event_loop, inner| event_loop.create_task(wait_for(inner, Duration::from_secs(1000))).unwrap());
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn shields_of_shields_end_in_a_loop() {
         for is_done in [false, true] {
             let event_loop = EventLoop::new().unwrap();
             let leaf = event_loop.create_future::<()>();
-            let outermost = (0..DEPTH).fold(shield(leaf.clone()).unwrap(), |inner, _| shield(inner).unwrap());
+            let outermost = (0..DEPTH).fold(shield(leaf.clone()), |inner, _| shield(inner));
             if is_done {
                 leaf.set_result(()).unwrap();
                 event_loop.run_until_complete(outermost).unwrap();
@@ -262,6 +262,20 @@ fn shields_of_shields_end_in_a_loop() {
                 drop(leaf);
             }
         }
+    });
+}
+
+#[test]
+fn unstarted_shields_of_shields_start_and_are_dropped_in_a_loop() {
+    on_a_small_stack(|| {
+        let nested = || (0..DEPTH).fold(shield(ready(1)), |inner, _| shield(inner));
+        drop(nested());
+        let cancelled = nested();
+        assert!(cancelled.cancel());
+        drop(cancelled);
+        let event_loop = EventLoop::new().unwrap();
+        assert_eq!(event_loop.run_until_complete(nested()).unwrap(), 1);
+        assert_eq!(innermost::run(nested()).unwrap(), 1);
     });
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use innermost::{
     Await, Awaitable, Buffer, ByteRead, ByteWrite, EventLoop, Exception, Future, Protocol, Step, StreamReader,
-    StreamWriter, Transport, from_fn, join, lazy, yield_from,
+    StreamWriter, Transport, from_fn, join, yield_from,
 };
 
 pub(crate) use crate::loops::new_loop;
@@ -143,5 +143,5 @@ impl Protocol for Collector {
 
 /// Runs both at once.
 fn both<A: Awaitable + 'static, B: Awaitable + 'static>(a: A, b: B) -> impl Awaitable<Return = (A::Return, B::Return)> {
-    lazy(move || join((a, b)))
+    join((a, b))
 }

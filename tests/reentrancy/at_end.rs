@@ -77,11 +77,11 @@ const WAYS: &[Way] = &[
     ("with", |child| Box::new(with(ExitStack::new(), |_| child).map(|got| got.expect("nothing is suppressed")))),
     ("a lock", |child| Box::new(Lock::new().hold(child))),
     ("a semaphore", |child| Box::new(Semaphore::new(1).hold(child))),
-    ("timeout", |child| Box::new(timeout(Duration::from_secs(9), child))),
-    ("wait_for", |child| Box::new(wait_for(child, Some(Duration::from_secs(9))))),
+    ("timeout", |child| Box::new(timeout(child, Duration::from_secs(9)))),
+    ("wait_for", |child| Box::new(wait_for(child, Duration::from_secs(9)))),
     ("task_group", |child| Box::new(task_group(|_| child))),
     ("staggered_race", |child| {
-        Box::new(staggered_race([child], None).try_map(|raced| match raced.winner {
+        Box::new(staggered_race([child]).try_map(|raced| match raced.winner {
             Some((_, value)) => Ok(value),
             None => Err(raced.exceptions[0].clone().expect("it has lost")),
         }))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use innermost::selector::{Clock, Waiting};
 use innermost::wait::{gather, shield};
-use innermost::{CoroutineExt, EventLoop, Kind, LoopHandle, Task, lazy, ready, sleep};
+use innermost::{CoroutineExt, EventLoop, Kind, LoopHandle, Task, ready, sleep};
 
 use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::events::{Answer, Log, Next, awaits_end, body, on_drop, pauses, returns, run, sleeps};
@@ -144,7 +144,7 @@ fn a_clone_that_panics_ends_the_shield_and_the_gathering_that_have_asked_for_it(
     let event_loop = test_loop();
     let future = event_loop.create_future();
     let awaited = future.clone();
-    let both = lazy(move || gather([shield(awaited).expect("a loop runs")]).expect("a loop runs"));
+    let both = gather([shield(awaited)]);
     let task = event_loop.create_task(both.map(drop)).unwrap();
     run(&event_loop, 1);
     future.set_result(Panics).unwrap();
@@ -159,7 +159,8 @@ fn a_gathering_that_fails_ends_although_the_results_that_it_has_got_panic_when_t
     let failing = event_loop.create_future::<Bomb>();
     let gathered = failing.clone();
     let with_a_bomb = event_loop.create_task(ready(()).map(|()| Bomb { armed: true })).unwrap();
-    let main = lazy(move || gather([with_a_bomb.join(), gathered.join()]).expect("a loop runs"));
+    let main = gather([with_a_bomb.join(), gathered.join()]);
+    drop((with_a_bomb, gathered));
     let task = event_loop.create_task(main.map(drop)).unwrap();
     run(&event_loop, 2);
     failing.set_exception(innermost::Exception::timeout()).unwrap();

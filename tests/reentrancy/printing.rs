@@ -102,7 +102,7 @@ fn whoever_prints_a_group_or_a_race_may_use_it_from_the_sink() {
             drop((group.len(), handle.create_task(pausing(1))));
         };
         print(&group, &meddle);
-        let race = RefCell::new(as_completed([ready(1), ready(2)], None)?);
+        let race = RefCell::new(as_completed([ready(1), ready(2)]));
         let nexts = RefCell::new(Vec::new());
         let asks = || {
             if let Ok(mut race) = race.try_borrow_mut() {

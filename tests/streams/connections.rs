@@ -20,7 +20,7 @@ const NOTHING: [&str; 0] = [];
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {
-    event_loop.run_until_complete(wait_for(coroutine, Some(DEADLINE)))
+    event_loop.run_until_complete(wait_for(coroutine, DEADLINE))
 }
 
 /// A stream, and the far end of its connection.

@@ -12,7 +12,7 @@ use innermost::{Await, Awaitable, EventLoop, Exception, Step, StreamReader, Stre
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {
-    event_loop.run_until_complete(wait_for(coroutine, Some(DEADLINE)))
+    event_loop.run_until_complete(wait_for(coroutine, DEADLINE))
 }
 
 fn connected(event_loop: &EventLoop) -> (StreamReader, StreamWriter, TcpStream) {

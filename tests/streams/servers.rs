@@ -27,7 +27,7 @@ fn new_loop() -> (EventLoop, Reports) {
 }
 
 fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {
-    event_loop.run_until_complete(wait_for(coroutine, Some(DEADLINE)))
+    event_loop.run_until_complete(wait_for(coroutine, DEADLINE))
 }
 
 fn serve<C: Awaitable<Return = ()> + 'static>(

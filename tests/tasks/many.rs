@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use innermost::wait::{ReturnWhen, shield, wait};
+use innermost::wait::{shield, wait};
 use innermost::{Awaitable, CoroutineExt, EventLoop, Task};
 
 use crate::clock::test_loop;
@@ -73,12 +73,12 @@ fn waits_and_shields_of_one_future_are_cancelled_in_any_order() {
     for order in [oldest_first, newest_first, scattered] {
         let event_loop = test_loop();
         let future = event_loop.create_future::<i32>();
-        let waits = |_| wait([future.clone()], None, ReturnWhen::AllCompleted);
+        let waits = |_| wait([future.clone()]);
         cancels_in_order(order, waits, &event_loop, || future.set_result(1).expect("it is pending"));
         let future = event_loop.create_future::<i32>();
         let shields = |_| {
             let future = future.clone();
-            innermost::lazy(move || shield(future).expect("a loop runs"))
+            shield(future)
         };
         cancels_in_order(order, shields, &event_loop, || future.set_result(1).expect("it is pending"));
     }

@@ -122,7 +122,7 @@ fn a_function_that_outlives_its_timeout_does_not_hold_the_task_up() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let (gate, pass) = gate();
-        let raised = event_loop.run_until_complete(wait_for(to_thread(pass), Some(Duration::from_millis(1))));
+        let raised = event_loop.run_until_complete(wait_for(to_thread(pass), Duration::from_millis(1)));
         assert_eq!(raised.unwrap_err().kind(), Kind::TimeoutError);
         gate.open();
     });

@@ -37,7 +37,7 @@ fn a_job_takes_no_time_however_long_it_takes() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         open_later(gate);
-        event_loop.run_until_complete(wait_for(to_thread(pass), Some(HOUR))).unwrap();
+        event_loop.run_until_complete(wait_for(to_thread(pass), HOUR)).unwrap();
         assert_eq!(event_loop.time().since_zero(), Duration::ZERO);
         // With nothing to wait for, it jumps again, and reports a deadlock.
         event_loop.run_until_complete(sleep(HOUR)).unwrap();
@@ -57,7 +57,7 @@ fn a_future_that_a_thread_has_promised_is_waited_for() {
             promise.set_result(5).unwrap();
         });
         let wrapped = event_loop.wrap_future(&future).unwrap();
-        assert_eq!(event_loop.run_until_complete(wait_for(wrapped, Some(HOUR))).unwrap(), 5);
+        assert_eq!(event_loop.run_until_complete(wait_for(wrapped, HOUR)).unwrap(), 5);
         assert_eq!(event_loop.time().since_zero(), Duration::ZERO);
         thread.join().unwrap();
     });
@@ -74,7 +74,7 @@ fn a_job_that_waits_for_the_loop_lets_its_time_pass_until_the_answer() {
             // Answered, it holds the time again, whether or not it has woken up already.
             pass()
         };
-        event_loop.run_until_complete(wait_for(to_thread(job), Some(DAY))).unwrap();
+        event_loop.run_until_complete(wait_for(to_thread(job), DAY)).unwrap();
         assert_eq!(event_loop.time().since_zero(), HOUR);
     });
 }
@@ -91,7 +91,7 @@ fn a_job_that_has_stopped_waiting_for_the_loop_holds_the_time_again() {
             let raised = never.result(Some(Duration::from_millis(1))).unwrap_err();
             assert_eq!(raised.kind(), Kind::TimeoutError);
             never.cancel();
-            remote.run_coroutine_threadsafe_with(|| wait_for(sleep(Duration::ZERO), Some(HOUR)))?;
+            remote.run_coroutine_threadsafe_with(|| wait_for(sleep(Duration::ZERO), HOUR))?;
             pass()
         };
         event_loop.run_until_complete(to_thread(job)).unwrap();

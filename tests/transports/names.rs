@@ -325,7 +325,7 @@ fn who_waits_for_a_look_up_is_cancelled_or_timed_out_at_once() {
         assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
     }
     for waiting in waiting(&event_loop) {
-        let raised = event_loop.run_until_complete(timeout(Duration::ZERO, waiting)).unwrap_err();
+        let raised = event_loop.run_until_complete(timeout(waiting, Duration::ZERO)).unwrap_err();
         assert_eq!(raised.kind(), Kind::TimeoutError);
     }
     assert_eq!(taken(&events), [""; 0]);

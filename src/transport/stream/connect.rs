@@ -47,7 +47,7 @@ impl LoopHandle {
     /// let connecting = event_loop
     ///     .create_connection(|| Client, ("localhost", port))
     ///     .happy_eyeballs_delay(Some(Duration::from_millis(250)));
-    /// let transport = event_loop.run_until_complete(timeout(Duration::from_secs(5), connecting))?;
+    /// let transport = event_loop.run_until_complete(timeout(connecting, Duration::from_secs(5)))?;
     /// assert_eq!(transport.peer_addr()?.port(), port);
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```

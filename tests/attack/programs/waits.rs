@@ -113,8 +113,8 @@ fn combined(world: &World, event_loop: &LoopHandle, wanted: Wait) -> Result<Wait
         }
         Wait::Barrier => holding(world.barrier.wait()),
         Wait::Call(script) => holding(Call::new(body(script))),
-        Wait::Limited(script, time) => holding(wait_for(body(script), Some(millis(time)))),
-        Wait::Timeout(script, time) => holding(timeout(millis(time), body(script))),
+        Wait::Limited(script, time) => holding(wait_for(body(script), millis(time))),
+        Wait::Timeout(script, time) => holding(timeout(body(script), millis(time))),
         Wait::Group(one, other) => holding(task_group(move |group: TaskGroup| {
             let started = lazy({
                 let group = group.clone();
@@ -122,7 +122,7 @@ fn combined(world: &World, event_loop: &LoopHandle, wanted: Wait) -> Result<Wait
             });
             started.then(move |_| body(other))
         })),
-        Wait::Race(one, other) => holding(staggered_race([body(one), body(other)], Some(millis(one)))),
+        Wait::Race(one, other) => holding(staggered_race([body(one), body(other)]).delay(millis(one))),
         Wait::Stack(one, other) => {
             let value = Value::new(one);
             holding(with(ExitStack::new(), move |stack| {
@@ -152,22 +152,22 @@ fn generated(world: &World, wanted: Wait) -> Waiting {
 fn gathered(world: &World, wanted: Wait) -> Result<Waiting, Exception> {
     let futures = |one, other| [world.futures.pick(one), world.futures.pick(other)].into_iter().flatten();
     Ok(match wanted {
-        Wait::Gather(one, other) => holding(gather([body(one), body(other)])?),
+        Wait::Gather(one, other) => holding(gather([body(one), body(other)])),
         Wait::GatherAll(script, which) => match world.tasks.pick(which) {
             Some((_, task)) => {
                 let child: Box<dyn Awaitable<Return = Value>> = Box::new(body(script));
-                holding(gather_all([child, Box::new(task)])?)
+                holding(gather_all([child, Box::new(task)]))
             }
-            None => holding(gather_all([body(script)])?),
+            None => holding(gather_all([body(script)])),
         },
-        Wait::GatherFutures(one, other) => holding(gather(futures(one, other).map(|(_, future)| future))?),
-        Wait::Shield(script) => holding(shield(body(script))?),
+        Wait::GatherFutures(one, other) => holding(gather(futures(one, other).map(|(_, future)| future))),
+        Wait::Shield(script) => holding(shield(body(script))),
         Wait::ShieldFuture(which) => match world.futures.pick(which) {
-            Some((_, future)) => holding(shield(future)?),
+            Some((_, future)) => holding(shield(future)),
             None => holding(sleep(Duration::ZERO)),
         },
         Wait::AsCompleted(script, time) => {
-            let mut completed = as_completed([body(script), body(0)], Some(millis(time)))?;
+            let mut completed = as_completed([body(script), body(0)]).timeout(millis(time));
             match completed.next() {
                 Some(next) => holding(next.map(move |value| (value, completed))),
                 None => holding(sleep(Duration::ZERO)),
@@ -177,7 +177,7 @@ fn gathered(world: &World, wanted: Wait) -> Result<Waiting, Exception> {
             let when = [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted];
             let limit = (how % 2 == 0).then(|| millis(how));
             let futures = futures(one, other).map(|(_, future)| future.any_future());
-            holding(wait(futures, limit, when[usize::from(how % 3)]))
+            holding(wait(futures).timeout(limit).return_when(when[usize::from(how % 3)]))
         }
         _ => holding(sleep(Duration::ZERO)),
     })

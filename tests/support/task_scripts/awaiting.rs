@@ -30,7 +30,7 @@ impl Me {
         when: ReturnWhen,
     ) -> Result<Does, Exception> {
         let futures = self.each_once(forms.iter().map(|form| Ok(self.future(form)?.any())))?;
-        Ok(self.notes(wait(futures.clone(), timeout, when), move |(done, _)| {
+        Ok(self.notes(wait(futures.clone()).timeout(timeout).return_when(when), move |(done, _)| {
             let is_done = futures.iter().map(|future| done.iter().any(|done| done.is(future)));
             json!(["waited", is_done.collect::<Vec<_>>()])
         }))
@@ -38,7 +38,7 @@ impl Me {
 
     pub(super) fn complete(&self, forms: &[Form], timeout: Option<Duration>) -> Result<Does, Exception> {
         let futures = forms.iter().map(|form| self.one(form)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.completing(as_completed(futures.into_iter().filter(|future| !future.done()), timeout)?))
+        Ok(self.completing(as_completed(futures.into_iter().filter(|future| !future.done())).timeout(timeout)))
     }
 
     fn each_once(
@@ -73,9 +73,9 @@ impl Me {
             Form::Shield(inner) if inner.is_gather() => self.future(inner)?.shield()?,
             Form::Gather { children, keep_exceptions } => match (children[0].is_gather(), keep_exceptions) {
                 (false, false) => Box::new(self.several(children)?),
-                (false, true) => Box::new(Future::clone(&*gather_all(self.children(children)?)?)),
-                (true, false) => Box::new(Future::clone(&*gather(self.gatherings(children)?)?)),
-                (true, true) => Box::new(Future::clone(&*gather_all(self.gatherings(children)?)?)),
+                (false, true) => Box::new(gather_all(self.children(children)?).future()?),
+                (true, false) => Box::new(gather(self.gatherings(children)?).future()?),
+                (true, true) => Box::new(gather_all(self.gatherings(children)?).future()?),
             },
             one => Box::new(self.one(one)?),
         })
@@ -90,7 +90,7 @@ impl Me {
     }
 
     fn several(&self, children: &[Form]) -> Result<Future<Vec<Number>>, Exception> {
-        Ok(Future::clone(&*gather(self.children(children)?)?))
+        gather(self.children(children)?).future()
     }
 
     /// The futures of what is gathered. Scripts are made tasks once all has been evaluated.
@@ -124,8 +124,8 @@ impl Me {
             }
             Form::Future(future) => world.future(*future),
             Form::Shield(inner) => match &**inner {
-                Form::Script(script) => Future::clone(&*shield(self.run(*script))?),
-                inner => Future::clone(&*shield(self.one(inner)?)?),
+                Form::Script(script) => shield(self.run(*script)).future()?,
+                inner => shield(self.one(inner)?).future()?,
             },
             _ => panic!("the recorder puts nothing else here"),
         })
@@ -156,7 +156,7 @@ impl<T: Shown + Clone + 'static> Typed for Future<T> {
     }
 
     fn shield(&self) -> Result<Box<dyn Typed>, Exception> {
-        Ok(Box::new(Future::clone(&*shield(self.clone())?)))
+        Ok(Box::new(shield(self.clone()).future()?))
     }
 
     fn run(&self) -> InSameTask {

@@ -27,25 +27,25 @@ impl Me {
         Ok(match statement {
             Statement::Shield(slot) => match self.world.slot(*slot) {
                 // A shield of what is done is that itself.
-                Some(slot) if slot.task.done() => self.logs("shielded", slot.gives(shield(slot.task.clone())?)),
-                Some(slot) => self.logs("shielded", shield(slot.task)?),
+                Some(slot) if slot.task.done() => self.logs("shielded", slot.gives(shield(slot.task.clone()))),
+                Some(slot) => self.logs("shielded", shield(slot.task)),
                 None => self.done(&json!(["empty"])),
             },
             Statement::Gather { scripts, keep_exceptions } => {
                 let tasks = self.tasks(scripts)?;
                 self.world.gathers(&tasks);
                 if *keep_exceptions {
-                    self.notes(gather_all(tasks)?, |all| {
+                    self.notes(gather_all(tasks), |all| {
                         json!(["gathered", all.iter().map(outcome).collect::<Vec<_>>()])
                     })
                 } else {
-                    self.notes(gather(tasks)?, |all| json!(["gathered", all]))
+                    self.notes(gather(tasks), |all| json!(["gathered", all]))
                 }
             }
             Statement::Wait { slots, timeout, when } => self.wait_for_slots(slots, *timeout, *when),
-            Statement::WaitFor(time, script) => self.logs("got", wait_for(self.run(*script), Some(*time))),
+            Statement::WaitFor(time, script) => self.logs("got", wait_for(self.run(*script), *time)),
             Statement::AsCompleted(scripts) => {
-                let race = as_completed(self.tasks(scripts)?, None)?;
+                let race = as_completed(self.tasks(scripts)?);
                 self.completing(race)
             }
             Statement::Await(form) => self.awaits(form)?,
@@ -59,7 +59,7 @@ impl Me {
     fn in_scope(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
         let world = &self.world;
         Ok(match statement {
-            Statement::Timeout(time, body) => awaits(timeout(*time, Activation::new(self.clone(), body, handled))),
+            Statement::Timeout(time, body) => awaits(timeout(Activation::new(self.clone(), body, handled), *time)),
             Statement::Limited { number, limit, body } => {
                 let timeout = match limit {
                     Limit::After(delay) => Timeout::after(*delay),
@@ -107,7 +107,7 @@ impl Me {
             return self.done(&json!(["empty"]));
         }
         let world = Rc::clone(&self.world);
-        self.notes(wait(tasks, timeout, when), move |(done, pending)| {
+        self.notes(wait(tasks).timeout(timeout).return_when(when), move |(done, pending)| {
             json!(["waited", world.names_in_order(&done), world.names_in_order(&pending)])
         })
     }

@@ -76,7 +76,7 @@ fn task(place: &Place, statement: &Value) -> Result<Machine, Exception> {
     let Some(task) = program.in_slot(&statement[1]) else { return Ok(noted(place, &[json!("empty")])) };
     Ok(match name {
         "join" => place.noting(task, |value| vec![json!("joined"), value]),
-        "shield" => place.noting(shield(task)?, |value| vec![json!("shielded"), value]),
+        "shield" => place.noting(shield(task), |value| vec![json!("shielded"), value]),
         _ => noted(place, &[json!("cancel"), json!(task.cancel())]),
     })
 }
@@ -86,25 +86,25 @@ fn several(place: &Place, statement: &Value) -> Result<Machine, Exception> {
     let operand = |at: usize| &statement[at];
     Ok(match statement[0].as_str().unwrap_or_default() {
         "gather" if operand(2) == &json!(true) => {
-            let all = gather_all(program.spawn_all(operand(1))?)?;
+            let all = gather_all(program.spawn_all(operand(1))?);
             place.noting(all, |results| {
                 let result = |result: Result<Value, _>| result.unwrap_or_else(|raised| describe(&raised));
                 vec![json!("gathered"), results.into_iter().map(result).collect()]
             })
         }
         "gather" => {
-            let all = gather(program.spawn_all(operand(1))?)?;
+            let all = gather(program.spawn_all(operand(1))?);
             place.noting(all, |results| vec![json!("gathered"), Value::Array(results)])
         }
         "wait" => waiting(place, statement),
         "wait_for" => {
-            let limited = wait_for(program.script(number(operand(2)), &place.me), Some(seconds(operand(1))));
+            let limited = wait_for(program.script(number(operand(2)), &place.me), seconds(operand(1)));
             place.noting(limited, |value| vec![json!("got"), value])
         }
-        "timeout" => Box::new(timeout(seconds(operand(1)), place.block(operand(2)))),
+        "timeout" => Box::new(timeout(place.block(operand(2)), seconds(operand(1)))),
         "group" => group(place, operand(1).clone(), operand(2).clone()),
         "as_completed" => {
-            let mut race = as_completed(program.spawn_all(operand(1))?, None)?;
+            let mut race = as_completed(program.spawn_all(operand(1))?);
             Box::new(Race { place: place.clone(), next: race.next(), race })
         }
         _ => panic!("{statement} is no statement"),
@@ -125,7 +125,7 @@ fn waiting(place: &Place, statement: &Value) -> Machine {
     };
     let limit = Some(&statement[2]).filter(|limit| !limit.is_null()).map(seconds);
     let program = Rc::clone(&place.program);
-    place.noting(wait(tasks, limit, until), move |(done, pending)| {
+    place.noting(wait(tasks).timeout(limit).return_when(until), move |(done, pending)| {
         let names = |tasks: Vec<Task<Value>>| tasks.iter().map(|task| program.name_of(task)).collect::<Value>();
         vec![json!("waited"), names(done), names(pending)]
     })

@@ -1,0 +1,156 @@
+//! [`Gather`] and [`Shield`] as coroutines, and as handles to their futures.
+
+use core::fmt;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
+use crate::event_loop::{find_running, running};
+use crate::task::{Await, Future, Gather, Scheduler, Shield};
+
+/// The loop in which to start: that of a future, or else the loop that runs.
+pub(super) fn home_of(future: Option<Rc<Scheduler>>) -> Option<Rc<Scheduler>> {
+    future.or_else(|| find_running().map(|event_loop| Rc::clone(event_loop.scheduler())))
+}
+
+/// # Errors
+///
+/// `RuntimeError` if no loop runs.
+fn running_home() -> Result<Rc<Scheduler>, Exception> {
+    running().map(|event_loop| Rc::clone(event_loop.scheduler()))
+}
+
+macro_rules! handle_to_a_future {
+    ($name:ident, $called:literal, $cancel:literal) => {
+        impl<T: 'static> $name<T> {
+            /// The future of the outcome: for callbacks, and for everything else that a [`Future`] can do. Starts the
+            /// children in the loop that runs, if they have not started.
+            ///
+            /// A failure at starting is the future's exception.
+            ///
+            /// # Errors
+            ///
+            /// `RuntimeError` if the children have not started and no loop runs.
+            pub fn future(&self) -> Result<Future<T>, Exception> {
+                Ok(self.0.start(running_home)?.future)
+            }
+
+            #[doc = $cancel]
+            ///
+            /// If the children have not started, they are dropped, and awaiting this raises `CancelledError`.
+            pub fn cancel(&self) -> bool {
+                self.0.cancel(Exception::cancelled())
+            }
+
+            /// Does what [`cancel`](Self::cancel) does, with a message in the `CancelledError`.
+            pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
+                self.0.cancel(Exception::message(Kind::CancelledError, message))
+            }
+
+            /// Whether the outcome is there: a result, an exception or a cancellation.
+            pub fn done(&self) -> bool {
+                self.0.done()
+            }
+
+            /// Whether it was cancelled.
+            pub fn cancelled(&self) -> bool {
+                self.0.cancelled()
+            }
+
+            /// The result, cloned.
+            ///
+            /// # Errors
+            ///
+            /// The exception it ended with; `InvalidStateError` while it is not done, and once the result was moved out.
+            pub fn result(&self) -> Result<T, Exception>
+            where
+                T: Clone,
+            {
+                self.ended().and_then(|future| future.result())
+            }
+
+            /// The result, moved out. An exception is cloned.
+            ///
+            /// # Errors
+            ///
+            /// The exception it ended with; `InvalidStateError` while it is not done, and once the result was moved out.
+            pub fn take_result(&self) -> Result<T, Exception> {
+                self.ended().and_then(|future| future.take_result())
+            }
+
+            /// The exception it ended with; `None` if it has a result.
+            ///
+            /// # Errors
+            ///
+            /// `CancelledError` if it was cancelled; `InvalidStateError` while it is not done, and once the result was
+            /// moved out.
+            pub fn exception(&self) -> Result<Option<Exception>, Exception> {
+                self.ended().and_then(|future| future.exception())
+            }
+
+            /// The future, to be asked for its outcome.
+            fn ended(&self) -> Result<Future<T>, Exception> {
+                self.0.check_not_cancelled()?;
+                let not_done = || Exception::message(Kind::InvalidStateError, "Result is not set.");
+                self.0.started().map(|child| child.future).ok_or_else(not_done)
+            }
+
+            /// Whether the children have started.
+            pub fn started(&self) -> bool {
+                self.0.started().is_some()
+            }
+        }
+
+        impl<T: 'static> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                Self(self.0.clone())
+            }
+        }
+
+        impl<T: 'static> Coroutine for $name<T> {
+            type Yield = Await;
+            type Input = ();
+            type Return = T;
+
+            fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+                self.0.resume(sent, running_home)
+            }
+
+            fn state(&self) -> State<'_> {
+                State::new($called, self)
+            }
+        }
+    };
+}
+
+impl<R: 'static> fmt::Debug for Gather<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.started() {
+            Some(child) => child.fmt(f),
+            None if self.0.cancelled() => f.write_str("Gather(cancelled)"),
+            None => f.write_str("Gather(unstarted)"),
+        }
+    }
+}
+
+impl<T: 'static> fmt::Debug for Shield<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.started() {
+            Some(child) => write!(f, "Shield({child:?})"),
+            None if self.0.cancelled() => f.write_str("Shield(cancelled)"),
+            None => f.write_str("Shield(unstarted)"),
+        }
+    }
+}
+
+handle_to_a_future!(
+    Gather,
+    "gather",
+    "Cancels every child that is not done. Returns `false` if there is none. The gather itself ends when its children have \
+     ended; it then raises `CancelledError`, but [`cancelled`](Self::cancelled) is `false`, as in asyncio."
+);
+handle_to_a_future!(
+    Shield,
+    "shield",
+    "Cancels the shield, and leaves its child alone. Returns `false` if the shield is done."
+);
