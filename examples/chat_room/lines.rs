@@ -1,24 +1,24 @@
-//! Lines of a limited length, out of a stream.
+//! Reading lines of limited length from a stream.
 
 use innermost::stream::LimitOverrunError;
 use innermost::{Await, Coroutine, Exception, Resumed, Step, StreamReader, yield_from};
 
-/// How long a line may be, in bytes.
+/// The longest line, in bytes.
 pub(crate) const LENGTH: usize = 1024;
 
-/// Reads line after line. One that is too long is read away as it comes: it takes no more memory than any other, and
-/// the next one is whole.
+/// Reads one line after the other. Discards a line that is too long as it arrives, so that it takes no more memory than other
+/// lines. The next line is complete.
 pub(crate) struct Lines {
     reader: StreamReader,
-    /// Whether what comes is the rest of a line that is too long.
+    /// Whether the next bytes belong to a line that is too long.
     skipping: bool,
 }
 
 pub(crate) enum Line {
-    /// Without what ends it.
+    /// A line, without its line end.
     Whole(String),
     TooLong,
-    /// The end of the stream: there are no more.
+    /// The end of the stream.
     End,
 }
 
@@ -28,18 +28,18 @@ impl Lines {
         Self { reader, skipping: false }
     }
 
-    /// Waits for the next line. What has come of a line stays where it is when this is cancelled.
+    /// Waits for the next line. If this is cancelled, the stream keeps the part of the line that has arrived.
     pub(crate) fn next(&mut self) -> NextLine<'_> {
         NextLine(self)
     }
 
-    /// Waits for whatever comes, and throws it away; gives whether something has come, and not the end.
+    /// Waits for bytes and discards them. Returns false at the end of the stream.
     pub(crate) fn skip(&mut self) -> Skip<'_> {
         Skip(self)
     }
 }
 
-/// What [`Lines::next`] makes. It keeps nothing of its own, so it can be made afresh at each resume.
+/// The coroutine of [`Lines::next`]. It keeps no state, so it can be made afresh at each resume.
 pub(crate) struct NextLine<'a>(&'a mut Lines);
 
 impl Coroutine for NextLine<'_> {
@@ -58,13 +58,13 @@ impl Coroutine for NextLine<'_> {
             };
             let Some(&LimitOverrunError { consumed, .. }) = raised.downcast_ref() else { return Err(raised) };
             *skipping = true;
-            // They have come: this does not wait.
+            // These bytes have arrived, so this does not wait.
             yield_from!(reader.read_exactly(consumed), sent)?;
         }
     }
 }
 
-/// What [`Lines::skip`] makes.
+/// The coroutine of [`Lines::skip`].
 pub(crate) struct Skip<'a>(&'a mut Lines);
 
 impl Coroutine for Skip<'_> {
@@ -78,7 +78,7 @@ impl Coroutine for Skip<'_> {
     }
 }
 
-/// The text of a line. Whoever prints it has a terminal, which obeys control characters: they are left out.
+/// The text of a line, without control characters: the terminal that prints it would obey them.
 fn printable(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let spaced = text.trim().chars().map(|letter| if letter == '\t' { ' ' } else { letter });

@@ -1,4 +1,4 @@
-//! A member: a machine that reads what it says, beside one that writes what it hears.
+//! A member: one machine reads its lines, and another writes the lines for it.
 //!
 //! ```text
 //!                   a line
@@ -25,22 +25,22 @@ use socket2::SockRef;
 use crate::lines::{LENGTH, Line, Lines};
 use crate::room::{Outbox, Room, Visit};
 
-/// How long one who leaves may take to read the rest, and to close.
+/// How long a leaving member may take to read the rest, and to close.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How much the kernel, and the transport beside it, hold for a member that does not read. Left alone, the kernel would
-/// hold megabytes, and a member be slow for long before anybody knows.
+/// How many bytes the kernel, and the transport too, hold for a member that does not read. The kernel's default is megabytes:
+/// a member could be slow for a long time before the room noticed.
 const UNREAD: usize = 64 * 1024;
 
-/// Reads what a member says, from its arrival to its end.
+/// Reads a member's lines, from its arrival to its end.
 pub(crate) struct Member {
     group: TaskGroup,
     lines: Lines,
     writer: Rc<StreamWriter>,
     room: Rc<Room>,
-    /// While it has a seat.
+    /// `None` when the member has no seat.
     visit: Option<Visit>,
-    /// While it has no name.
+    /// Aborts the connection if the member gives no name in time. `None` once it has a name.
     alarm: Option<CancelOnDrop>,
     phase: Phase,
 }
@@ -49,10 +49,10 @@ pub(crate) struct Member {
 enum Phase {
     Arriving,
     Reading,
-    /// A line a turn: however much one says, in between everybody's outbox is written.
+    /// Lets other tasks run. A member says at most one line a turn, so that all outboxes are written in between.
     OthersTurn,
-    /// Waits for the peer to close. Closed by us alone, with bytes on their way that nobody will read, the connection
-    /// would be reset, and the peer lose what it has not read yet.
+    /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be reset,
+    /// and the peer would lose what it has not read yet.
     Leaving,
 }
 
@@ -63,7 +63,7 @@ impl Coroutine for Member {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match self.step(sent) {
-            // A connection that its peer has reset is nobody else's concern. The seat is free once this is dropped.
+            // If the peer resets its connection, only this member ends. Dropping the machine frees the seat.
             Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
             stepped => stepped,
         }
@@ -81,7 +81,7 @@ impl Member {
     }
 
     fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // So the room closes: what it says of that is in the outbox already. Any other cancel is propagated below.
+        // The room is closing, and its last line is already in the outbox. Any other cancellation is propagated below.
         if self.room.is_closing() && self.visit.is_some() && sent.as_ref().is_err_and(Exception::is_cancelled) {
             self.phase = self.leave()?;
             sent = Ok(());
@@ -90,7 +90,7 @@ impl Member {
             self.phase = match self.phase {
                 Phase::Arriving => self.arrive()?,
                 Phase::Reading => match yield_from!(self.lines.next(), sent)? {
-                    // It may have closed its half alone, and read on.
+                    // The peer may have closed only its half, and may still read.
                     Line::End => self.leave()?,
                     line => self.heard(line)?,
                 },
@@ -124,7 +124,7 @@ impl Member {
         Ok(Phase::Reading)
     }
 
-    /// Does what a line says.
+    /// Obeys a command, or passes a line on to the others.
     fn heard(&mut self, line: Line) -> Result<Phase, Exception> {
         let Some(visit) = &self.visit else { return self.leave() };
         match (line, visit.name()) {
@@ -145,21 +145,21 @@ impl Member {
         Ok(Phase::OthersTurn)
     }
 
-    /// Gives up the seat. What is in the outbox is still written, while the peer takes it.
+    /// Gives up the seat. The lines in the outbox are still written, as long as the peer reads them.
     fn leave(&mut self) -> Result<Phase, Exception> {
         (self.visit, self.alarm) = (None, None);
         self.abort_after(GRACE)?;
         Ok(Phase::Leaving)
     }
 
-    /// Ends the connection when the time is over: who waits for it finds its end.
+    /// Aborts the connection after `time`. The machines that wait for it find its end.
     fn abort_after(&self, time: Duration) -> Result<TimerHandle, Exception> {
         let transport = self.writer.transport().clone();
         EventLoop::running()?.call_later(time, move || transport.abort())
     }
 }
 
-/// Writes what is put into an outbox, until that is shut down and empty; then it ends the stream.
+/// Writes the lines of an outbox. Ends the stream when the outbox is shut down and empty.
 struct Scribe {
     outbox: Outbox,
     writer: Rc<StreamWriter>,
@@ -187,8 +187,8 @@ impl Scribe {
                         }
                         line => Some(line?),
                     };
-                    // Many lines leave in one system call, but no more is written than the connection takes: none, once
-                    // it is lost.
+                    // Writes many lines in one system call, but no more than the connection accepts. A lost connection
+                    // accepts none.
                     while let Some(line) = next {
                         self.writer.write(line.as_bytes())?;
                         let takes_more = !self.writer.transport().is_writing_paused() && !self.writer.is_closing();
@@ -212,14 +212,14 @@ impl Coroutine for Scribe {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match self.step(sent) {
-            // The reader finds that as well.
+            // The reader gets this error too.
             Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
             stepped => stepped,
         }
     }
 }
 
-/// Whether it is the connection that has failed, and not the program.
+/// Whether the connection failed, rather than the program.
 fn is_connections(raised: &Exception) -> bool {
     raised.downcast_ref::<io::Error>().is_some()
 }

@@ -1,4 +1,4 @@
-//! Who is there, what they are called, and who is told what.
+//! The room: its members, their names, and their outboxes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,37 +8,37 @@ use std::time::Duration;
 use innermost::queue::{PutError, Queue, Shutdown};
 use innermost::{AnyTask, Transport};
 
-/// How many connections there may be, named or not.
+/// The most connections, with or without a name.
 const PLACES: usize = 1000;
 
-/// How many lines wait for a member that does not read. Everybody says a line a turn at the most, and in each turn what
-/// waits is written: so nobody is dropped whose connection takes what comes, however much is said at once.
+/// The most lines that wait for a member. Each member says at most one line a turn, and outboxes are written in every turn. So
+/// the room never drops a member whose connection keeps up.
 const OUTBOX: usize = 2 * PLACES;
 
-/// How long a name may be, in letters.
+/// The longest name, in letters.
 const NAME: usize = 20;
 
-/// What a member is to be told: lines, each shared by all who hear it.
+/// The lines for a member. Members share the text of a line.
 pub(crate) type Outbox = Queue<Rc<str>>;
 
 pub(crate) struct Room {
-    /// How long somebody may take to give a name.
+    /// How long a new connection may take to give a name.
     patience: Duration,
-    /// By number, in the order in which they came.
+    /// By number, in order of arrival.
     seats: RefCell<BTreeMap<u64, Seat>>,
-    /// The line that says who is here, until that changes. It is long, and shared by all who ask and do not read it.
+    /// The answer to `/who`, until a name changes. It is long, so all members that ask share it.
     who: RefCell<Option<Rc<str>>>,
     last: Cell<u64>,
     closing: Cell<bool>,
 }
 
 struct Seat {
-    /// `None` until one is given.
+    /// `None` until the member gives one.
     name: Option<Rc<str>>,
     outbox: Outbox,
     transport: Transport,
     task: AnyTask,
-    /// Whether it is being dropped.
+    /// Whether the room is dropping the member.
     is_slow: bool,
 }
 
@@ -57,8 +57,7 @@ impl Room {
         self.patience
     }
 
-    /// Gives a seat, with its outbox, to `task`, whose connection that is; `None` where there is none, or the room
-    /// closes.
+    /// Gives a seat and its outbox to the task of a connection. `None` if the room is full or closing.
     pub(crate) fn enter(self: &Rc<Self>, task: AnyTask, transport: &Transport) -> Option<(Visit, Outbox)> {
         if self.is_closing() || self.seats.borrow().len() >= PLACES {
             return None;
@@ -70,13 +69,13 @@ impl Room {
         Some((Visit { room: Rc::clone(self), number }, outbox))
     }
 
-    /// Whether everybody is to leave.
+    /// Whether the room is closing.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.get()
     }
 
-    /// Tells everybody that the room closes, and cancels them: who is cancelled while the room closes leaves in good
-    /// order. Who comes later sees it for themselves.
+    /// Tells all members that the room closes, and cancels their tasks. A task that is cancelled while the room closes leaves
+    /// in an orderly way. Later arrivals check `is_closing`.
     pub(crate) fn close(&self) {
         self.closing.set(true);
         let tasks: Vec<_> = self.seats.borrow().values().map(|seat| seat.task.clone()).collect();
@@ -86,8 +85,8 @@ impl Room {
         }
     }
 
-    /// Puts a line into the outbox of each seat that is `meant`. A member whose outbox is full does not read, and is
-    /// dropped: it finds the end of its connection, and its seat is free when it has left.
+    /// Puts a line into the outbox of each seat for which `meant` is true. If an outbox is full, its member does not read:
+    /// aborts its connection. The seat is free when the member has noticed.
     fn tell(&self, meant: impl Fn(u64, &Seat) -> bool, line: Rc<str>) {
         for (number, seat) in &mut *self.seats.borrow_mut() {
             if !seat.is_slow
@@ -95,7 +94,7 @@ impl Room {
                 && let Err(PutError::Full(_)) = seat.outbox.put_nowait(Rc::clone(&line))
             {
                 seat.is_slow = true;
-                // Not `close`, which waits until all is sent.
+                // `close` would wait until everything is sent.
                 seat.transport.abort();
             }
         }
@@ -112,7 +111,7 @@ impl Room {
     }
 }
 
-/// A seat in the room. However this comes to be dropped, the seat is free then, and the others are told.
+/// A seat in the room. Dropping it frees the seat and tells the others.
 pub(crate) struct Visit {
     room: Rc<Room>,
     number: u64,
@@ -123,7 +122,7 @@ impl Visit {
     ///
     /// # Errors
     ///
-    /// Why it cannot be had, for who wants it.
+    /// The reason, for the member, why it cannot have the name.
     pub(crate) fn take_name(&self, name: &str) -> Result<(), &'static str> {
         let allowed = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
         if !(1..=NAME).contains(&name.chars().count()) || !name.chars().all(allowed) {
@@ -143,23 +142,23 @@ impl Visit {
         Ok(())
     }
 
-    /// `None` until a name was taken.
+    /// The member's name. `None` until it takes one.
     pub(crate) fn name(&self) -> Option<Rc<str>> {
         self.room.seats.borrow().get(&self.number)?.name.clone()
     }
 
-    /// Tells this one who has a name, in the order in which they came.
+    /// Tells this member the names of all members, in order of arrival.
     pub(crate) fn hear_who(&self) {
         let line = self.room.who.borrow_mut().get_or_insert_with(|| self.room.say_who()).clone();
         self.room.tell(|number, _| number == self.number, line);
     }
 
-    /// Says something to all others.
+    /// Tells all other members what this one says.
     pub(crate) fn say(&self, name: &str, text: &str) {
         self.room.tell_members_but(self.number, format!("{name}: {text}\n").into());
     }
 
-    /// Tells this one a line.
+    /// Tells this member a line.
     pub(crate) fn hear(&self, line: &str) {
         self.room.tell(|number, _| number == self.number, format!("* {line}\n").into());
     }
@@ -167,7 +166,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        // Not in the condition: the borrow would last for all of it.
+        // In the condition below, the borrow would last until the end of the block.
         let seat = self.room.seats.borrow_mut().remove(&self.number);
         let Some(Seat { name, outbox, is_slow, .. }) = seat else { return };
         // What is in it is written to the end.

@@ -1,34 +1,34 @@
-//! The body of an answer, put together as it comes: RFC 9112, sections 6 and 7.
+//! The body of an answer, assembled as it arrives: RFC 9112, sections 6 and 7.
 
 use httparse::Status;
 
 use super::http::PAGE;
 
-/// A body of which some may have come.
+/// A body, or the part of it that has arrived.
 #[derive(Debug)]
 pub(crate) struct Body {
     length: Length,
     come: Vec<u8>,
 }
 
-/// How it is known where a body ends.
+/// How a body says where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// Behind so many bytes more.
+    /// After this many more bytes.
     Known(u64),
     Chunked(Chunk),
-    /// Where the connection ends.
+    /// At the end of the connection.
     UntilClosed,
 }
 
-/// What comes next.
+/// The next part of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
     Size,
-    /// So many bytes more of this chunk.
+    /// This many more bytes of the chunk.
     Data(u64),
     LineEnd,
-    /// Nothing: what may follow the last chunk is of no interest.
+    /// The last chunk has arrived. Anything after it is ignored.
     Last,
 }
 
@@ -41,7 +41,7 @@ pub(crate) enum BodyError {
 impl Body {
     /// # Errors
     ///
-    /// `TooLarge`, where that is known already.
+    /// `TooLarge`, if the length says so.
     pub(crate) fn new(length: Length) -> Result<Self, BodyError> {
         match length {
             Length::Known(count) if count > PAGE as u64 => Err(BodyError::TooLarge),
@@ -49,11 +49,12 @@ impl Body {
         }
     }
 
-    /// Takes what it can of `bytes`, and gives how many these are: all, unless the size of a chunk is cut in two.
+    /// Takes bytes from the front of `bytes`, and returns their number. Takes all of them unless the size of a chunk is
+    /// incomplete.
     ///
     /// # Errors
     ///
-    /// `TooLarge`; `Malformed` for chunks that are none.
+    /// `TooLarge`, or `Malformed` for a chunk without a valid size.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<usize, BodyError> {
         let mut used = 0;
         while let Some(count) = self.take_piece(&bytes[used..])? {
@@ -62,7 +63,7 @@ impl Body {
         Ok(used)
     }
 
-    /// Takes a piece; `None` where there is none, or nothing more is wanted.
+    /// Takes one piece. `None` if no piece is complete, or if the body is.
     fn take_piece(&mut self, bytes: &[u8]) -> Result<Option<usize>, BodyError> {
         if bytes.is_empty() {
             return Ok(None);
@@ -95,7 +96,7 @@ impl Body {
         Ok(Some(count))
     }
 
-    /// Keeps up to `most` bytes, and gives how many.
+    /// Keeps up to `most` bytes, and returns their number.
     fn keep(&mut self, bytes: &[u8], most: u64) -> Result<usize, BodyError> {
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len());
         if self.come.len() + count > PAGE {
@@ -105,7 +106,7 @@ impl Body {
         Ok(count)
     }
 
-    /// The text, once all of it has come; what is no UTF-8 in it is replaced.
+    /// The text, once it is complete. Replaces bytes that are not UTF-8.
     pub(crate) fn whole(&self, connection_has_ended: bool) -> Option<String> {
         let is_whole = match self.length {
             Length::Known(left) => left == 0,

@@ -1,4 +1,4 @@
-//! From one page to the others: a queue of pages, and a few workers that take from it and put into it.
+//! Following links: a queue of pages, and a few workers that take pages from it and put linked pages into it.
 //!
 //! ```text
 //!            +------------------ links ------------------+
@@ -6,8 +6,8 @@
 //!        [ queue ] --get--> Waiting -> Fetching -> Writing --task_done
 //! ```
 //!
-//! A page is put into the queue before the one that leads to it is done. So once nothing is unfinished there is nothing
-//! left to find, and `Queue::join` ends: who waits for that shuts the queue down, and the workers end.
+//! A worker puts linked pages into the queue before it marks its own page as done. So once no page is unfinished, there is
+//! nothing left to find. Then `Queue::join` ends, the crawler shuts the queue down, and the workers end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -30,26 +30,26 @@ use super::http::{Answer, fetch};
 use super::links::links;
 use super::url::Url;
 
-/// What is crawled, and how far.
+/// Where a crawl starts, and its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) start: Url,
-    /// How many links lead from the start to the last page that is fetched.
+    /// The most links from the start to a page.
     pub(crate) depth: usize,
-    /// How many pages are fetched at the most.
+    /// The most pages that are fetched.
     pub(crate) pages: usize,
-    /// How many pages are fetched at once.
+    /// The number of pages that are fetched at once.
     pub(crate) workers: usize,
     /// How long a page may take.
     pub(crate) limit: Duration,
-    /// Whether links lead to other servers as well.
+    /// Whether to follow links to other servers.
     pub(crate) any_host: bool,
 }
 
-/// How often a page may have moved.
+/// The most redirects from one page.
 const MOVES: usize = 10;
 
-/// What a crawl has come to.
+/// The result of a crawl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) pages: usize,
@@ -57,8 +57,8 @@ pub(crate) struct Count {
     pub(crate) failures: usize,
 }
 
-/// Crawls from the start on. A line of `results` is a page, a tab, and a link on it; `report` is told of each page that
-/// fails, and why.
+/// Crawls from the start. A line of `results` is a page, a tab, and a link on it. `report` is called for each page that fails,
+/// with the reason.
 pub(crate) fn crawl(
     options: Options,
     results: File,
@@ -76,36 +76,36 @@ pub(crate) fn crawl(
     task_group(move |group| Crawler { crawl, group, all_done: None })
 }
 
-/// What the workers share.
+/// The state that the workers share.
 struct Crawl {
     options: Options,
     queue: Queue<Job>,
-    /// All pages that were ever put into the queue.
+    /// All pages that have been in the queue.
     seen: RefCell<HashSet<Url>>,
     count: Cell<Count>,
-    /// Written to by threads: a disk may take its time.
+    /// Threads write to it, because a disk may be slow.
     results: Arc<Mutex<File>>,
     report: Box<Report>,
 }
 
-/// Told of a page that has failed, and why.
+/// Receives a page that failed, and the reason.
 type Report = dyn Fn(&Url, &str);
 
 #[derive(Debug)]
 struct Job {
     url: Url,
     depth: usize,
-    /// What has moved here.
+    /// The pages that redirected here.
     moved: Vec<Url>,
 }
 
 impl Crawl {
-    /// Puts a page into the queue, unless it is none of ours or has been there before.
+    /// Puts a page into the queue, unless the options exclude it or it has been there before.
     fn add(&self, job: Job) {
         let mut seen = self.seen.borrow_mut();
         let is_wanted = self.is_ours(&job.url) && job.depth <= self.options.depth && seen.len() < self.options.pages;
         if is_wanted && seen.insert(job.url.clone()) {
-            // It has no bounds, and is open until all is done.
+            // This cannot fail: the queue has no bound, and is open until all pages are done.
             let _ = self.queue.put_nowait(job);
         }
     }
@@ -125,7 +125,7 @@ impl Crawl {
         (self.report)(url, why);
     }
 
-    /// Follows the links of a page, and gives the lines of the results.
+    /// Follows the links of a page. Returns their number, and their lines of the results.
     fn read(&self, job: &Job, page: &str) -> (usize, String) {
         let (mut on_page, mut lines) = (HashSet::new(), String::new());
         for link in links(page) {
@@ -141,7 +141,7 @@ impl Crawl {
         (on_page.len(), lines)
     }
 
-    /// Fetches a page in place of one that has moved.
+    /// Follows a redirect.
     fn follow(&self, job: &Job, to: &str) {
         let Some(url) = job.url.join(to) else { return self.failed(&job.url, "it has moved to what is no page") };
         if !self.is_ours(&url) {
@@ -155,7 +155,7 @@ impl Crawl {
     }
 }
 
-/// Starts the workers, and ends them when there is nothing left to do.
+/// Starts the workers, and ends them when no work is left.
 struct Crawler {
     crawl: Rc<Crawl>,
     group: TaskGroup,
@@ -179,7 +179,7 @@ impl Coroutine for Crawler {
     }
 }
 
-/// Fetches a page after the other.
+/// Fetches one page after the other.
 struct Worker {
     crawl: Rc<Crawl>,
     phase: Phase,
@@ -188,11 +188,11 @@ struct Worker {
 enum Phase {
     Waiting(Get<Job>),
     Fetching(Job, TimeoutScope<Box<Fetching>>),
-    /// So many links.
+    /// The number of links in the lines.
     Writing(usize, ToThread<()>),
 }
 
-/// What [`fetch`] gives has a type that cannot be named in a field.
+/// The type of [`fetch`]'s coroutine has no name, so the field needs a trait object.
 type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
 
 impl Worker {
@@ -212,7 +212,7 @@ impl Worker {
             }
             Ok(Answer::Moved(to)) => self.crawl.follow(job, &to),
             Ok(Answer::NoPage) => {}
-            // Not this page's concern, but that of all.
+            // Ends the worker, not just this page.
             Err(raised) if raised.is_cancelled() || raised.is_generator_exit() => return Err(raised),
             Err(raised) if raised.kind() == Kind::TimeoutError => {
                 self.crawl.failed(&job.url, &format!("not there after {:?}", self.crawl.options.limit));
@@ -222,7 +222,7 @@ impl Worker {
         self.next()
     }
 
-    /// Done with this page: on to the next.
+    /// Marks this page as done, and waits for the next one.
     fn next(&self) -> Result<Phase, Exception> {
         self.crawl.queue.task_done()?;
         Ok(Phase::Waiting(self.crawl.queue.get()))

@@ -7,7 +7,7 @@
 //!                          +-----> raises: no success, no HTTP
 //! ```
 //!
-//! A connection is for one page: closing it says that nothing more is wanted, also in the middle of a page.
+//! A connection serves for one page. Closing it tells the server that nothing more is wanted, even in the middle of a page.
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (messages: section 6 for the length of a body, 7 for chunks).
 
@@ -21,23 +21,23 @@ use innermost::{
 use super::body::{Body, BodyError, Chunk, Length};
 use super::url::Url;
 
-/// How many bytes a page may have. What has more is no page.
+/// The most bytes of a page.
 pub(crate) const PAGE: usize = 4 << 20;
 
-/// How many fields the head of an answer may have; as many bytes as a buffer takes.
+/// The most fields in the head of an answer. The buffer limits its bytes.
 const FIELDS: usize = 100;
 
-/// What a server has answered, where that is a success.
+/// A successful answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Page(String),
-    /// It is somewhere else: there, as it is written.
+    /// A redirect, with its target as the server wrote it.
     Moved(String),
-    /// A picture or the like, which was not read.
+    /// Something other than a page, such as a picture. Its body was not read.
     NoPage,
 }
 
-/// Why there is no page.
+/// Why a page could not be fetched.
 #[derive(Debug)]
 pub(crate) enum HttpError {
     Status(u16, String),
@@ -68,7 +68,7 @@ impl From<BodyError> for HttpError {
     }
 }
 
-/// Fetches one page. Dropped or cancelled at any point, it closes the connection.
+/// Fetches one page. Dropping or cancelling the coroutine closes the connection.
 pub(crate) fn fetch(url: &Url) -> impl Awaitable<Return = Answer> + use<> {
     let (target, authority) = (url.target().to_owned(), url.authority());
     connect((url.host(), url.port())).then(move |stream| Exchange::new(stream, &target, &authority))
@@ -77,7 +77,7 @@ pub(crate) fn fetch(url: &Url) -> impl Awaitable<Return = Answer> + use<> {
 /// Asks for a page on a connection, and reads the answer.
 pub(crate) struct Exchange<S> {
     stream: S,
-    /// What goes out, and then what has come in and is not understood yet.
+    /// The request; later the bytes that have arrived and are not parsed yet.
     buffer: Buffer,
     phase: Phase,
 }
@@ -141,16 +141,16 @@ impl<S: ByteStream> Coroutine for Exchange<S> {
     }
 }
 
-/// What the head of an answer says.
+/// The result of parsing the head of an answer.
 enum Head {
-    /// It has not come to its end.
+    /// The head is incomplete.
     Partial,
-    /// That there is no need to read on.
+    /// There is no need to read the body.
     Done(Answer),
     Page(Body),
 }
 
-/// Reads a head, and takes it out of the buffer.
+/// Parses a head, and removes it from the buffer.
 fn head(buffer: &mut Buffer) -> Result<Head, HttpError> {
     loop {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS];
@@ -164,7 +164,7 @@ fn head(buffer: &mut Buffer) -> Result<Head, HttpError> {
             Err(_) => return Err(HttpError::Malformed("a malformed head")),
         };
         let code = response.code.unwrap_or_default();
-        // What comes before the answer. That to a request for another protocol, which nobody has made, is none.
+        // An interim answer: the real one follows. 101 would switch to another protocol, which this client never asks for.
         if (100..200).contains(&code) && code != 101 {
             buffer.consume(size);
             continue;
@@ -192,7 +192,7 @@ fn understand(code: u16, reason: &str, fields: &[Header<'_>]) -> Result<Head, Ht
     }
 }
 
-/// How long the body is. What two servers on the way could understand in two ways is refused.
+/// How the body says where it ends. Refuses fields that two servers could understand in two ways.
 fn length(fields: &[Header<'_>]) -> Result<Length, HttpError> {
     if let Some(coding) = text(fields, "transfer-encoding") {
         return match coding.eq_ignore_ascii_case("chunked") {
@@ -209,7 +209,7 @@ fn length(fields: &[Header<'_>]) -> Result<Length, HttpError> {
     }
 }
 
-/// The text of a field, where it is there.
+/// The text of a field, if it is there.
 fn text(fields: &[Header<'_>], name: &str) -> Option<String> {
     let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
     Some(String::from_utf8_lossy(field.value).trim().to_owned())

@@ -1,18 +1,18 @@
-//! The links of a page: a scan for tags and their attributes that is content with any bytes. It does not parse: what a
-//! browser would put together out of broken markup is its own affair.
+//! Finding the links of a page. This scans for tags and their attributes, and accepts any text. It does not parse HTML, so it
+//! does not repair broken markup as a browser does.
 
-/// A link, as it is written on the page.
+/// A link, as the page has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) text: String,
-    /// Whether it leads to a page, and not to a part of this one: a picture, a script.
+    /// Whether it leads to another page, rather than to a part of this one, such as a picture or a script.
     pub(crate) leads_on: bool,
 }
 
-/// How many links of a page are of interest. What has more is no page that anybody has written.
+/// The most links that are taken from a page. No page written by a person has more.
 pub(crate) const LINKS: usize = 10_000;
 
-/// Each `href` and `src`, in the order of the page, up to [`LINKS`].
+/// Returns each `href` and `src`, in the order of the page, up to [`LINKS`].
 pub(crate) fn links(page: &str) -> Vec<Link> {
     let (mut links, mut rest) = (Vec::new(), page);
     while let Some(start) = rest.find('<').filter(|_| links.len() < LINKS) {
@@ -37,7 +37,7 @@ pub(crate) fn links(page: &str) -> Vec<Link> {
             }
             links.push(Link { text: unescaped(value), leads_on });
         });
-        // What looks like a tag in there is text.
+        // The content is not markup, even if it looks like a tag.
         if matches!(name.as_str(), "script" | "style") {
             rest = behind_end_of(&name, rest);
         }
@@ -45,7 +45,7 @@ pub(crate) fn links(page: &str) -> Vec<Link> {
     links
 }
 
-/// Calls `found` for each attribute of a tag, with its name in small letters; gives what is behind the tag.
+/// Calls `found` for each attribute of a tag, with its name in lower case. Returns the text after the tag.
 fn attributes(mut rest: &str, mut found: impl FnMut(&str, &str)) -> &str {
     loop {
         rest = rest.trim_start_matches(|letter: char| letter.is_ascii_whitespace() || matches!(letter, '/' | '='));
@@ -72,7 +72,7 @@ fn attributes(mut rest: &str, mut found: impl FnMut(&str, &str)) -> &str {
     }
 }
 
-/// What is behind `</name`; nothing where that does not come.
+/// The text after `</name`. Empty if there is none.
 fn behind_end_of<'a>(name: &str, mut rest: &'a str) -> &'a str {
     while let Some(start) = rest.find("</") {
         rest = &rest[start + 2..];
@@ -83,7 +83,7 @@ fn behind_end_of<'a>(name: &str, mut rest: &'a str) -> &'a str {
     ""
 }
 
-/// The characters that a link cannot hold as they are.
+/// Replaces the character references that links use.
 fn unescaped(value: &str) -> String {
     let known = [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#38;", "&"), ("&amp;", "&")];
     known.iter().fold(value.to_owned(), |value, (name, letter)| value.replace(name, letter))

@@ -1,13 +1,13 @@
-//! Finds the links of a web site: from one page on, to all that it leads to, a few at once.
+//! Finds the links of a web site. Starts at one page, follows its links, and fetches a few pages at once.
 //!
 //! ```text
 //! cargo run --release --example crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N]
 //!                                           [--any-host]
 //! ```
 //!
-//! A line of the results, which go to `links.tsv`, is a page, a tab, and a link on it. A page that fails is reported on
-//! standard error, and the rest go on. Each page is fetched once, within the start's server unless told otherwise; pages
-//! of `https` are named and not fetched.
+//! The results go to `links.tsv`. Each line is a page, a tab, and a link on the page. A page that fails is reported on standard
+//! error, and the crawl goes on. Each page is fetched once. Without `--any-host`, only pages of the first page's server are
+//! fetched. Links to `https` pages are listed, but not followed.
 //!
 //! ```python
 //! async def write_one(file: IO, url: str, **kwargs) -> None:
@@ -27,13 +27,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `main.rs`  | the command line |
-//! | `crawl.rs` | the queue of pages, and the workers: a machine each |
-//! | `http.rs`  | fetching a page: a machine on a connection, whatever carries that |
-//! | `body.rs`  | its body, as it comes: of a known length, in chunks, up to the end |
-//! | `links.rs` | the links in it |
-//! | `url.rs`   | what they lead to |
+//! | `crawl.rs` | the queue of pages, and the workers, which are machines |
+//! | `http.rs`  | fetching a page: a machine over any byte stream |
+//! | `body.rs`  | assembling a body: of known length, in chunks, or up to the end of the connection |
+//! | `links.rs` | finding the links of a page |
+//! | `url.rs`   | addresses |
 //!
-//! Ctrl-C ends it: every worker is cancelled where it waits, and what was found is in the file.
+//! Ctrl-C ends the crawl. Every worker is cancelled where it waits, and the file has the results so far.
 
 mod body;
 mod crawl;
@@ -107,7 +107,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Options, String
     Ok((Options { start, depth, pages, workers, limit, any_host }, results))
 }
 
-/// Says what has ended the crawl: of a group, what is in it.
+/// Prints why the crawl ended. Prints each member of a group.
 fn explain(raised: &Exception) {
     match raised.downcast_ref::<ExceptionGroup>() {
         Some(group) => group.exceptions().iter().for_each(explain),
@@ -115,7 +115,7 @@ fn explain(raised: &Exception) {
     }
 }
 
-/// Standard error being closed is no reason to stop.
+/// Prints a line to standard error. A closed standard error is no reason to stop.
 fn complain(message: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }

@@ -1,33 +1,33 @@
-//! Addresses of pages: as much of RFC 3986 as a crawler of `http` needs.
+//! Addresses of pages: the part of RFC 3986 that a crawler of `http` needs.
 //!
-//! Deliberately absent: user names and passwords, which are refused; names that are not ASCII (`idna`); percent-encoding
-//! that is equal but written differently, which makes two pages of one.
+//! Deliberately absent: user names and passwords, which are refused; names that are not ASCII (`idna`); and normalizing
+//! percent-encoding, so that two spellings of an address are two pages.
 
 use std::fmt;
 
-/// How long an address may be: each link of a page is kept with those of the page and of what it leads to.
+/// The longest address. A limit is needed because the crawler keeps every address that it has seen.
 const LONGEST: usize = 2048;
 
-/// Where a page is. Two that are equal are the same page.
+/// The address of a page. Equal addresses are the same page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Url {
     secure: bool,
-    /// In small letters; an IPv6 address without its brackets.
+    /// In lower case. An IPv6 address has no brackets here.
     host: String,
     port: u16,
-    /// Begins with a `/`; with what follows a `?`, without what follows a `#`.
+    /// The path, which begins with a `/`, and the query. The fragment is left out.
     target: String,
 }
 
 impl Url {
-    /// Reads an absolute address.
+    /// Parses an absolute address.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = clean(text)?;
         let (scheme, rest) = split_scheme(&text)?;
         Self::with_authority(scheme, rest.strip_prefix("//")?)
     }
 
-    /// What a link on this page leads to; `None` where that is no page (`mailto:`, `javascript:`) or makes no sense.
+    /// The target of a link on this page. `None` if that is not a page (`mailto:`, `javascript:`) or is malformed.
     pub(crate) fn join(&self, link: &str) -> Option<Self> {
         let link = clean(link)?;
         if let Some((scheme, rest)) = split_scheme(&link) {
@@ -42,7 +42,7 @@ impl Url {
             None => return Some(self.clone()),
             Some('/') => link.to_owned(),
             Some('?') => format!("{path}{link}"),
-            // Beside this page.
+            // Relative to this page.
             Some(_) => format!("{}{link}", &path[..=path.rfind('/').unwrap_or(0)]),
         };
         let target = normal(&target);
@@ -85,12 +85,12 @@ impl Url {
         Some(Self { secure, host: host.to_ascii_lowercase(), port, target: normal(&format!("{slash}{target}")) })
     }
 
-    /// Whether it is served over TLS.
+    /// Whether the page is served over TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// Whether the same server has both.
+    /// Whether both pages are on the same server.
     pub(crate) fn is_beside(&self, other: &Self) -> bool {
         (self.secure, &self.host, self.port) == (other.secure, &other.host, other.port)
     }
@@ -103,12 +103,12 @@ impl Url {
         self.port
     }
 
-    /// What a server is asked for.
+    /// The path and the query, for the request.
     pub(crate) fn target(&self) -> &str {
         &self.target
     }
 
-    /// The host and, where it is not the usual one, the port: what the field `Host` says.
+    /// The host, and the port if it is not the default: the value of the field `Host`.
     pub(crate) fn authority(&self) -> String {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         match (self.secure, self.port) {
@@ -125,8 +125,8 @@ impl fmt::Display for Url {
     }
 }
 
-/// Leaves out what browsers leave out, and writes with `%` what must not stand in a request: a line break from a page
-/// would begin another field of it. `None` for what is too long.
+/// Removes the characters that browsers remove, and encodes those that are not allowed in a request: a line break would begin
+/// another field. `None` if the text is too long.
 fn clean(text: &str) -> Option<String> {
     if text.len() > LONGEST {
         return None;
@@ -145,7 +145,7 @@ fn clean(text: &str) -> Option<String> {
     Some(cleaned)
 }
 
-/// The scheme, without its colon, and the rest.
+/// Splits off the scheme. Leaves out its colon.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -153,7 +153,7 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
-/// Follows `.` and `..` in a path (RFC 3986, section 5.2.4), and leaves what is behind a `?` alone.
+/// Resolves `.` and `..` in a path (RFC 3986, section 5.2.4). Leaves the query as it is.
 fn normal(target: &str) -> String {
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
     let mut kept: Vec<&str> = Vec::new();
@@ -170,7 +170,7 @@ fn normal(target: &str) -> String {
                 continue;
             }
         }
-        // A directory.
+        // The path names a directory.
         if is_last {
             kept.push("");
         }

@@ -7,8 +7,8 @@
 //!      +--- it is no request, or too long, or too late ------+   +-- was the last --> Ending --> Closing
 //! ```
 //!
-//! A peer may send its next request before it has the answer to the last one: that waits in the buffer. What it may not
-//! is to keep the server waiting: each state but one (a disk is no peer) has its limit.
+//! A peer may send its next request before it has the answer to the last one. That request waits in the buffer. A peer must not
+//! keep the server waiting: every state that waits for it has a time limit.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -26,30 +26,30 @@ use crate::request::{self, Method, Request};
 use crate::resource::{self, Resource};
 use crate::response::{Body, Manner, Response, Status};
 
-/// How long the head of a request may be. Behind it, the next requests may have come already.
+/// The longest head of a request, in bytes. The buffer may hold further requests after it.
 const HEAD: usize = 16 * 1024;
 
-/// How long a peer may take for a request, from the moment at which the server waits for it.
+/// How long a peer may take to send a request, from when the server waits for it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a peer may take nothing of what it is sent.
+/// How long a peer may go without reading any of its answer.
 const STALL: Duration = Duration::from_secs(30);
 
-/// How long a peer may take to close, once it has been sent the last answer.
+/// How long a peer may take to close after its last answer.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A connection, over whatever carries bytes: TCP, or in a test memory and virtual time.
+/// A connection over any byte stream: TCP, or memory and virtual time in a test.
 pub(crate) struct Connection<S> {
     stream: S,
     root: Arc<Path>,
-    /// What has come and is not looked at yet.
+    /// Bytes that have arrived and are not parsed yet.
     incoming: Buffer,
-    /// Of an answer, what does not stand in a file.
+    /// The answer, except for the content of a file.
     outgoing: Buffer,
     state: State,
-    /// Until when the peer has to do what the state waits for.
+    /// The time limit for the peer in the current state.
     limit: Timeout,
-    /// Whether the answer that is sent, or will be sent next, is the last.
+    /// Whether the current answer, or the next one, is the last.
     is_last: bool,
     is_stopping: bool,
 }
@@ -59,14 +59,14 @@ enum State {
     Accepted,
     /// Waits for the head of a request.
     Receiving,
-    /// A thread looks for what was asked for.
+    /// A thread looks for the file.
     LookingUp(Request, ToThread<Resource>),
-    /// Sends the answer: the buffer, and then the file.
+    /// Sends the answer: first the buffer, then the file.
     Sending(Option<Body>),
-    /// Says that there will be no more.
+    /// Ends the stream.
     Ending,
-    /// Waits for the peer to close too. Closed by us alone, with bytes on their way that nobody will read, the connection
-    /// would be reset, and the peer lose what it has not read yet.
+    /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be reset,
+    /// and the peer would lose what it has not read yet.
     Closing,
 }
 
@@ -111,7 +111,7 @@ impl<S: ByteStream> Coroutine for Connection<S> {
                     if let Some(Body { part, length }) = body
                         && yield_from!(self.stream.send_file(part), sent)? < *length
                     {
-                        // The file has become shorter. All that is left is to let the peer see that there is no more.
+                        // The file has become shorter. Closing the connection tells the peer that no more will come.
                         return Ok(Step::Return(()));
                     }
                     self.answered()?
@@ -150,14 +150,14 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// What the state is to make of why it is resumed.
+    /// Looks at why the machine is resumed, and returns what the current state should see.
     fn notice(&mut self, sent: Result<(), Exception>) -> Result<(), Exception> {
         match sent {
-            // The peer has taken something.
+            // The peer has read something.
             Ok(()) if matches!(self.state, State::Sending(_)) => self.allow(STALL),
-            // By the limit: a `TimeoutError`.
+            // The time limit raised it: turn it into a `TimeoutError`.
             Err(raised) if self.limit.expired() => self.limit.exit(Err(raised)),
-            // The first cancel asks for an end in good order. A second one goes on its way.
+            // The first cancel asks for an orderly end. A second one is propagated.
             Err(raised) if raised.is_cancelled() && !self.is_stopping => self.stop(),
             sent => sent,
         }
@@ -170,13 +170,13 @@ impl<S: ByteStream> Connection<S> {
             task.uncancel();
         }
         if let State::LookingUp(request, found) = &mut self.state {
-            // That was cancelled with us.
+            // The cancellation has also cancelled the look-up, so start it again.
             *found = find(&self.root, request);
         }
         Ok(())
     }
 
-    /// From now on, the peer has so much time.
+    /// Gives the peer this much time, starting now.
     fn allow(&mut self, time: Duration) -> Result<(), Exception> {
         if self.limit.expired() {
             self.limit = Timeout::after(time);
@@ -186,7 +186,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     fn look_up(&mut self, request: Request) -> Result<State, Exception> {
-        // A disk is no peer.
+        // The disk may take any time.
         self.limit.reschedule(None)?;
         let found = find(&self.root, &request);
         Ok(State::LookingUp(request, found))
@@ -197,14 +197,14 @@ impl<S: ByteStream> Connection<S> {
         Ok(State::Sending(response.write(manner, &mut self.outgoing)))
     }
 
-    /// Answers what is no request, or not one for this server. Where the next one would begin, nobody knows.
+    /// Refuses a request, and closes the connection: where the next request begins is unknown.
     fn refuse(&mut self, status: Status) -> Result<State, Exception> {
         self.is_last = true;
         let without_body = self.incoming.bytes().starts_with(b"HEAD ");
         self.send(Response::about(status), Manner { is_last: true, is_http_10: false, without_body })
     }
 
-    /// The same, where no request has come.
+    /// Refuses a request that has not arrived in full, because it is too long or too late.
     fn refuse_for(&mut self, raised: Exception) -> Result<State, Exception> {
         let is_full = |error: &std::io::Error| error.kind() == ErrorKind::StorageFull;
         if raised.downcast_ref().is_some_and(is_full) {
@@ -216,7 +216,7 @@ impl<S: ByteStream> Connection<S> {
         Err(raised)
     }
 
-    /// All of an answer is sent.
+    /// An answer has been sent in full.
     fn answered(&mut self) -> Result<State, Exception> {
         if !self.is_last {
             self.allow(PATIENCE)?;
@@ -227,8 +227,8 @@ impl<S: ByteStream> Connection<S> {
     }
 }
 
-/// Looks for what is asked for, in a thread: that costs ten microseconds more than to look here, and all connections
-/// would wait for a disk that is slow.
+/// Looks for the file in a thread. That costs ten microseconds more than looking here, but a slow disk would delay all
+/// connections.
 fn find(root: &Arc<Path>, request: &Request) -> ToThread<Resource> {
     let (root, path, as_directory) = (Arc::clone(root), request.path.clone(), request.as_directory);
     to_thread(move || Ok(resource::find(&root, path.as_deref(), as_directory)))

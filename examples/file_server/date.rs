@@ -1,4 +1,4 @@
-//! Times as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+//! Dates in HTTP: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY: u64 = 24 * 60 * 60;
 
-/// A time, in whole seconds, that prints itself so. What was before 1970 is 1970.
+/// A time in whole seconds, which prints as an HTTP date. Times before 1970 become 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HttpDate(u64);
 
@@ -28,7 +28,7 @@ impl fmt::Display for HttpDate {
 }
 
 impl HttpDate {
-    /// Reads one; `None` for what is none. The two older ways to write it are none: nobody has sent them since 1999.
+    /// Parses a date. `None` if it is malformed, or in one of the two obsolete formats: clients have not sent those since 1999.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.strip_suffix(" GMT")?.get(5..)?.split([' ', ':']).collect();
         let [day, month, year, hour, minute, second] = words[..] else { return None };
@@ -41,7 +41,8 @@ impl HttpDate {
     }
 }
 
-/// Year, month and day, so many days after 1970-01-01. A year begins in March here, so that its last day is the odd one.
+/// The year, month and day that is this many days after 1970-01-01. Years begin in March here, so that a leap day is the last
+/// day of its year.
 fn date_of(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468; // since 0000-03-01
     let (era, day) = (days / 146_097, days % 146_097);
@@ -53,7 +54,7 @@ fn date_of(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + after, month, day)
 }
 
-/// The other way round.
+/// The number of days from 1970-01-01 to a date.
 fn days_to(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, year) = (year / 400, year % 400);

@@ -1,4 +1,4 @@
-//! What is asked for: from bytes to a request.
+//! Parsing a request.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -7,32 +7,32 @@ use std::path::PathBuf;
 use crate::date::HttpDate;
 use crate::response::Status;
 
-/// How many fields the head of a request may have.
+/// The most fields in the head of a request.
 const FIELDS: usize = 64;
 
-/// Longer names, and longer paths, no file has.
+/// No file has a longer name or a longer path.
 const LONGEST_NAME: usize = 255;
 const LONGEST_PATH: usize = 2048;
 
-/// What this server knows; the others have been refused.
+/// The methods that this server supports. Others are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
     Head,
 }
 
-/// A request, as far as it matters to files.
+/// The parts of a request that matter for files.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Below the root: it is not absolute, and has no `..` in it. `None` for what no file can be called.
+    /// Relative to the root, without `..`. `None` if no file can have this path.
     pub(crate) path: Option<PathBuf>,
-    /// Whether it was asked for with a slash behind it.
+    /// Whether the requested path ends with a slash.
     pub(crate) as_directory: bool,
-    /// What stands behind the path, with its question mark: no file depends on it, but whoever is sent elsewhere takes it along.
+    /// The query, with its question mark. Files do not depend on it, but a redirect keeps it.
     pub(crate) query: String,
     pub(crate) is_http_10: bool,
-    /// Whether the connection is to stay open behind the answer.
+    /// Whether to keep the connection open after the answer.
     pub(crate) keep_alive: bool,
     pub(crate) range: Option<String>,
     pub(crate) if_range: Option<String>,
@@ -40,11 +40,12 @@ pub(crate) struct Request {
     pub(crate) if_modified_since: Option<HttpDate>,
 }
 
-/// Reads the head of the first request in `bytes`, and gives it with its length; `None` where it has not come in full.
+/// Parses the head of the first request in `bytes`. Returns the request and the head's length, or `None` if the head is
+/// incomplete.
 ///
 /// # Errors
 ///
-/// With which status it is refused. What follows it cannot be told from it then: the connection must be closed.
+/// The status with which to refuse it. The connection must then be closed, because the end of the request is unknown.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut head = httparse::Request::new(&mut fields);
@@ -85,7 +86,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
 }
 
 impl Request {
-    /// Gives whether the connection is to be closed, whatever the other fields say.
+    /// Returns whether this field asks to close the connection.
     fn take_field(&mut self, name: &str, value: &[u8]) -> Result<bool, Status> {
         let value = std::str::from_utf8(value).unwrap_or_default().trim();
         let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -94,8 +95,7 @@ impl Request {
             self.keep_alive |= has("keep-alive");
             return Ok(has("close"));
         } else if is("content-length") {
-            // Nothing here takes a body, and to read what nobody wants would be a service to nobody.
-            // Rust would take a sign as well.
+            // No request needs a body here, and reading one would only waste time. `parse` alone would also accept a sign.
             match value.parse::<u64>().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit())) {
                 Some(0) => {}
                 Some(_) => return Err(Status::CONTENT_TOO_LARGE),
@@ -125,7 +125,7 @@ fn method(name: &str) -> Result<Method, Status> {
     }
 }
 
-/// From `/a%20b/c`, or `http://host/a%20b/c`, the path `a b/c`, and whether there is a slash behind it.
+/// Turns `/a%20b/c` or `http://host/a%20b/c` into the path `a b/c`. Also returns whether the target ends with a slash.
 fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
     let target = match target.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
@@ -136,7 +136,7 @@ fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
     let segments = target.strip_prefix('/').ok_or(Status::BAD_REQUEST)?.split('/');
     let mut path = Some(PathBuf::new());
     for segment in segments {
-        // Decoded one by one: a slash that was encoded is no separator, and no file has one in its name.
+        // Decodes each segment by itself, because an encoded slash does not separate segments. No file has one in its name.
         match decoded(segment).ok_or(Status::BAD_REQUEST)? {
             name if name.contains(&0) => return Err(Status::BAD_REQUEST),
             name if name.contains(&b'/') || name == b".." || name.len() > LONGEST_NAME => path = None,
@@ -148,7 +148,7 @@ fn target(target: &str) -> Result<(Option<PathBuf>, bool), Status> {
     Ok((path, target.ends_with('/')))
 }
 
-/// Without its `%20`s; `None` where one of them is none.
+/// Decodes percent-encoding. `None` if it is malformed.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = text.bytes();
     let mut result = Vec::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! What there is: from a path to a file or a directory. All of it may wait for a disk, so it runs in a thread.
+//! Finding the file or directory for a path. Everything here may wait for a disk, so it runs in a thread.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use crate::response::Status;
 
-/// What a path leads to.
+/// The result of looking up a path.
 #[derive(Debug)]
 pub(crate) enum Resource {
     File {
@@ -19,14 +19,14 @@ pub(crate) enum Resource {
         modified: SystemTime,
         media_type: &'static str,
     },
-    /// A directory without an index, as a page.
+    /// A page that lists a directory without an index.
     Listing(String),
-    /// A directory, which has a slash behind it here: the links in it are relative to that.
+    /// A directory that was requested without a slash. A redirect adds it, because the links in a listing need it.
     Moved(String),
     Nothing(Status),
 }
 
-/// What stands for a directory, if it is there.
+/// The file that represents its directory.
 const INDEX: &str = "index.html";
 
 /// Looks for `path` below `root`, which is a real path.
@@ -36,7 +36,7 @@ pub(crate) fn find(root: &Path, path: Option<&Path>, as_directory: bool) -> Reso
         Resource::Nothing(match error.kind() {
             io::ErrorKind::PermissionDenied => Status::FORBIDDEN,
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Status::NOT_FOUND,
-            // A circle of links. The standard library has no stable name for that.
+            // A circle of symbolic links. The standard library has no stable name for this error.
             _ if error.raw_os_error() == Some(libc::ELOOP) => Status::NOT_FOUND,
             _ => Status::INTERNAL_SERVER_ERROR,
         })
@@ -44,8 +44,8 @@ pub(crate) fn find(root: &Path, path: Option<&Path>, as_directory: bool) -> Reso
 }
 
 fn find_below(root: &Path, path: &Path, as_directory: bool) -> io::Result<Resource> {
-    // A link may lead anywhere, so the question is where it has led. (Who can change what is below the root while this
-    // runs can have it lead elsewhere after that; they could as well put the file there.)
+    // A symbolic link may lead anywhere, so check the real path. (Someone who can change the directory while this runs could
+    // redirect a link after the check. They could as well put the file there.)
     let real = root.join(path).canonicalize()?;
     if !real.starts_with(root) {
         return Ok(Resource::Nothing(Status::NOT_FOUND));
@@ -60,7 +60,7 @@ fn find_below(root: &Path, path: &Path, as_directory: bool) -> io::Result<Resour
             _ => Ok(Resource::Listing(listing(&real, path)?)),
         };
     }
-    // To open anything else, a pipe for example, might take for ever.
+    // Opening anything else, such as a pipe, might block for ever.
     if !metadata.is_file() || as_directory {
         return Ok(Resource::Nothing(Status::NOT_FOUND));
     }
@@ -70,7 +70,7 @@ fn find_below(root: &Path, path: &Path, as_directory: bool) -> io::Result<Resour
     Ok(Resource::File { length: metadata.len(), modified: metadata.modified()?, file, media_type })
 }
 
-/// A page with the names in a directory.
+/// A page that lists a directory.
 fn listing(directory: &Path, path: &Path) -> io::Result<String> {
     let mut names: Vec<(OsString, bool)> = fs::read_dir(directory)?
         .map(|entry| entry.map(|entry| (entry.file_name(), entry.path().is_dir())))
@@ -91,12 +91,12 @@ fn listing(directory: &Path, path: &Path) -> io::Result<String> {
     Ok(page)
 }
 
-/// As text of HTML.
+/// Escapes text for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// As path of a URL, with slashes left as they are.
+/// Percent-encodes a path for a URL. Keeps slashes.
 fn encoded(path: &OsStr) -> String {
     let mut result = String::new();
     for byte in path.as_bytes() {
@@ -110,7 +110,7 @@ fn encoded(path: &OsStr) -> String {
     result
 }
 
-/// What a file is, as far as its name says.
+/// The media type that a file's name suggests.
 fn media_type(path: &Path) -> &'static str {
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {

@@ -1,4 +1,4 @@
-//! What is answered.
+//! Answers.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::date::HttpDate;
 use crate::request::{Method, Request};
 use crate::resource::Resource;
 
-/// How it went, as a number and in words.
+/// A status code and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status(u16, &'static str);
 
@@ -41,10 +41,10 @@ impl fmt::Display for Status {
     }
 }
 
-/// What is answered: a status, what is said about it, and perhaps something to read.
+/// An answer: a status, header fields, and perhaps content.
 pub(crate) struct Response {
     status: Status,
-    /// Lines, each with its end.
+    /// Complete lines.
     fields: String,
     content: Content,
 }
@@ -55,26 +55,26 @@ enum Content {
     File { file: File, range: Range<u64>, media_type: &'static str },
 }
 
-/// How the connection stands in which it is sent.
+/// How to send an answer on this connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
-    /// Whether the connection is closed behind it.
+    /// Whether the connection is closed after this answer.
     pub(crate) is_last: bool,
-    /// Whether the peer, an old one, has to be told that it is not.
+    /// Whether the peer uses HTTP/1.0, and so must be told that the connection stays open.
     pub(crate) is_http_10: bool,
-    /// Whether only the head is sent.
+    /// Whether to send only the head.
     pub(crate) without_body: bool,
 }
 
-/// The part of a file that is sent behind the buffer.
+/// The part of a file that is sent after the buffer.
 pub(crate) struct Body {
     pub(crate) part: FilePart,
-    /// How many bytes were promised.
+    /// The number of bytes that the head promises.
     pub(crate) length: u64,
 }
 
 impl Response {
-    /// What is answered to a request for what was found.
+    /// The answer to a request, given what was found.
     pub(crate) fn to(request: &Request, found: Resource) -> Self {
         match found {
             Resource::File { file, length, modified, media_type } => {
@@ -86,7 +86,7 @@ impl Response {
         }
     }
 
-    /// A page that says no more than the status.
+    /// A page that says only the status.
     pub(crate) fn about(status: Status) -> Self {
         let page = format!("<!DOCTYPE html>\n<title>{status}</title>\n<h1>{status}</h1>\n");
         let response = Self::new(status, Content::Page(page));
@@ -123,7 +123,7 @@ impl Response {
         self
     }
 
-    /// Writes it to `buffer`, but for what stands in a file: that it gives.
+    /// Writes the answer to `buffer`, except for the content of a file, which it returns.
     pub(crate) fn write(mut self, manner: Manner, buffer: &mut Buffer) -> Option<Body> {
         self = self.with("Date", HttpDate::from(SystemTime::now()));
         if manner.is_last {
@@ -153,7 +153,7 @@ impl Response {
     }
 }
 
-/// By what a file of one moment is told from the same file at another.
+/// Distinguishes versions of a file.
 struct Version {
     tag: String,
     modified: HttpDate,
@@ -165,11 +165,11 @@ impl Version {
         Self { tag: format!("\"{:x}-{length:x}\"", since.as_nanos()), modified: modified.into() }
     }
 
-    /// Whether the peer has it already.
+    /// Whether the peer already has this version.
     fn is_known_to(&self, request: &Request) -> bool {
         match (&request.if_none_match, request.if_modified_since) {
             (Some(tags), _) => tags.split(',').map(str::trim).any(|tag| {
-                // Weak or strong is the same here: nothing is changed on its way.
+                // Weak and strong tags mean the same here, because this server never transforms content.
                 tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.tag
             }),
             (None, Some(date)) => self.modified <= date,
@@ -177,28 +177,28 @@ impl Version {
         }
     }
 
-    /// Whether the peer has a part of this one, and not of another.
+    /// Whether the peer wants a part of this version, not of another one.
     fn goes_on(&self, request: &Request) -> bool {
         request.if_range.as_ref().is_none_or(|text| *text == self.tag || *text == self.modified.to_string())
     }
 }
 
-/// What of a file is to be sent.
+/// The part of a file to send.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     All,
     Part(Range<u64>),
-    /// A part that is not there.
+    /// The requested part does not exist.
     Nothing,
 }
 
-/// What is no range, or more than one, is ignored: to send all is always right.
+/// The part that the request asks for. Ignores a malformed range, and several ranges: sending everything is always allowed.
 fn wanted(request: &Request, length: u64, version: &Version) -> Wanted {
     let range = request.range.as_deref().filter(|_| request.method == Method::Get && version.goes_on(request));
     range.and_then(|range| part(range, length)).unwrap_or(Wanted::All)
 }
 
-/// Reads `bytes=1-2`, `bytes=1-` or `bytes=-2`.
+/// Parses `bytes=1-2`, `bytes=1-` or `bytes=-2`.
 fn part(range: &str, length: u64) -> Option<Wanted> {
     let (unit, range) = range.split_once('=')?;
     let (first, last) = range.split_once('-')?;
@@ -214,7 +214,7 @@ fn part(range: &str, length: u64) -> Option<Wanted> {
     Some(if start < end { Wanted::Part(start..end) } else { Wanted::Nothing })
 }
 
-/// No number where there is no digit; one that is too large is the largest. Anything else is `None`.
+/// Parses digits. `Some(None)` if there are none, and the largest number if it is too large. `None` for anything else.
 fn number(digits: &str) -> Option<Option<u64>> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
