@@ -9,9 +9,7 @@
 use std::time::Duration;
 
 use innermost::wait::{AsCompleted, NextCompleted, as_completed};
-use innermost::{
-    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, lazy, sleep, yield_from,
-};
+use innermost::{Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, sleep, yield_from};
 
 /// A second of the program is shorter here, so that it ends soon.
 const SECOND: Duration = Duration::from_millis(100);
@@ -60,9 +58,7 @@ impl Coroutine for PrintAll {
 }
 
 pub(crate) fn run(event_loop: &EventLoop) -> Result<(), Exception> {
-    // `lazy`, because `as_completed` starts its tasks at once and needs a running loop.
-    event_loop.run_until_complete(lazy(|| {
-        let mut results = as_completed([job(3), job(1), job(2)]);
-        Ok(PrintAll { next: results.next(), results })
-    }))
+    // No loop runs yet, so the jobs start when the machine first waits for a result.
+    let mut results = as_completed([job(3), job(1), job(2)]);
+    event_loop.run_until_complete(PrintAll { next: results.next(), results })
 }
