@@ -10,7 +10,7 @@
 //!   Login: 2 > sleep: 1s
 //!     yielded Future(pending)
 //! Task exception was never retrieved
-//!   ValueError("no such user") in Task(bob, failed)
+//!   ValueError: no such user in Task(bob, failed)
 //! deadlock: everything waits for ever
 //!   carol: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)
 //!   dave: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)

@@ -304,7 +304,7 @@ pub use self::net::{
 #[cfg(feature = "queue")]
 pub use self::queue::Queue;
 #[cfg(feature = "event_loop")]
-pub use self::runner::{Runner, run};
+pub use self::runner::{Runner, exit_code, run};
 #[cfg(feature = "stream")]
 pub use self::stream::{StreamReader, StreamWriter};
 #[cfg(feature = "sync")]

@@ -12,6 +12,8 @@
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 use std::rc::Rc;
 
 use crate::context::{Context, copy_context};
@@ -50,6 +52,41 @@ where
         }),
     }
 }
+
+/// Reports how a program ended, for `main` to return.
+///
+/// - A result: success.
+/// - [`KeyboardInterrupt`](Kind::KeyboardInterrupt): 130, the shell's code for Ctrl-C. Nothing is printed, unless another
+///   exception caused it.
+/// - Any other exception: 1. The exception is printed to standard error, with its notes and causes.
+///
+/// A `main` that returns `Result<(), Exception>` works too. It prints a line and ends with 1 even after Ctrl-C.
+///
+/// ```
+/// use innermost::{Exception, exit_code, run, sleep};
+/// use std::process::ExitCode;
+/// use std::time::Duration;
+///
+/// fn main() -> ExitCode {
+///     exit_code(rest())
+/// }
+///
+/// fn rest() -> Result<(), Exception> {
+///     run(sleep(Duration::from_millis(1)))
+/// }
+/// ```
+pub fn exit_code<T>(outcome: Result<T, Exception>) -> ExitCode {
+    let Err(raised) = outcome else { return ExitCode::SUCCESS };
+    let is_interrupt = raised.kind() == Kind::KeyboardInterrupt;
+    if !is_interrupt || raised.cause().is_some() {
+        // Where standard error is closed, nobody can be told.
+        let _ = writeln!(io::stderr().lock(), "{raised:?}");
+    }
+    if is_interrupt { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
+}
+
+/// What a shell reports for a program that Ctrl-C has ended: 128 and the number of `SIGINT`.
+const INTERRUPTED: u8 = 130;
 
 /// Runs coroutines one after the other in one event loop, which it makes when it is first needed. asyncio's `Runner`.
 ///

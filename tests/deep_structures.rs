@@ -106,7 +106,7 @@ fn a_group_of_very_many_says_how_many_are_not_shown() {
     assert!(text.len() < READABLE, "{} bytes", text.len());
     assert!(text.ends_with(" more ...])"), "{text}");
     // What was left out of one is not left out of the next.
-    assert_eq!(format!("{:?}", caused(Exception::timeout())), r#"ValueError("again") caused by TimeoutError"#);
+    assert_eq!(format!("{:?}", caused(Exception::timeout())), "ValueError: again\n  caused by TimeoutError");
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn a_long_chain_of_causes_is_shown_by_its_ends() {
         Exception::caused_by(Kind::ValueError, number.to_string(), cause)
     });
     let text = format!("{raised:?}");
-    assert!(text.starts_with(r#"ValueError("99") caused by ValueError("98")"#), "{text}");
-    assert!(text.contains(r#"ValueError("80") caused by ... 61 more ... caused by ValueError("18")"#), "{text}");
-    assert!(text.ends_with(r#"ValueError("0") caused by TimeoutError"#), "{text}");
+    assert!(text.starts_with("ValueError: 99\n  caused by ValueError: 98"), "{text}");
+    assert!(text.contains("ValueError: 80\n  caused by ... 61 more ...\n  caused by ValueError: 18"), "{text}");
+    assert!(text.ends_with("ValueError: 0\n  caused by TimeoutError"), "{text}");
 }
 
 /// Delegates to another of its kind by `Call`.
@@ -264,6 +264,6 @@ fn what_an_inner_stack_raises_or_suppresses_the_outer_one_sees() {
     assert_eq!(run([None, Some("outer")]).unwrap(), None);
     assert_eq!(run([Some("inner"), None]).unwrap(), None);
     let raised = run([Some("inner"), Some("outer")]).unwrap_err();
-    let text = r#"ValueError("outer") caused by ValueError("inner") caused by TimeoutError"#;
+    let text = "ValueError: outer\n  caused by ValueError: inner\n  caused by TimeoutError";
     assert_eq!(format!("{raised:?}"), text);
 }

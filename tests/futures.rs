@@ -380,7 +380,7 @@ fn the_first_of_two_that_join_gets_the_result_and_the_second_an_invalid_state() 
     }
     event_loop.call_soon(move || future.set_result(Only(1)).expect("nobody else sets it")).unwrap();
     run(&event_loop, 2);
-    assert_eq!(log.take(), ["first: Ok(1)", "second: Err(InvalidStateError(\"Result was taken before.\"))"]);
+    assert_eq!(log.take(), ["first: Ok(1)", "second: Err(InvalidStateError: Result was taken before.)"]);
 }
 
 #[test]

@@ -15,10 +15,10 @@ mod process;
 mod programs;
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use process::{Process, until};
-use programs::PROGRAMS;
+use programs::{MAINS, PROGRAMS};
 
 /// The variable that makes this a program.
 const PROGRAM: &str = "INNERMOST_INTERRUPTED_PROGRAM";
@@ -37,16 +37,22 @@ const TESTS: &[(&str, fn())] = &[
     ("each_run_of_a_runner_has_its_own", each_run_of_a_runner),
     ("a_run_in_another_thread_leaves_it_alone", a_run_in_another_thread),
     ("a_server_with_an_idle_client_ends_at_the_first", a_server_with_an_idle_client),
+    ("a_program_that_returns_exit_code_ends_as_a_python_program_does", a_program_that_returns_exit_code),
+    ("a_program_that_returns_the_exception_prints_a_report", a_program_that_returns_the_exception),
 ];
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}
 
 #[cfg(target_os = "linux")]
-fn main() {
+fn main() -> ExitCode {
     if let Ok(name) = std::env::var(PROGRAM) {
+        if let Some((_, program)) = MAINS.iter().find(|(known, _)| *known == name) {
+            return program();
+        }
         let (_, program) = PROGRAMS.iter().find(|(known, _)| *known == name).expect("it is one of them");
-        return program();
+        program();
+        return ExitCode::SUCCESS;
     }
     let (flags, filters): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
@@ -59,6 +65,7 @@ fn main() {
         test();
         println!("test {name} ... ok");
     }
+    ExitCode::SUCCESS
 }
 
 /// How a run ends that Ctrl-C has ended.
@@ -66,7 +73,8 @@ const INTERRUPTED: &str = "raised KeyboardInterrupt: interrupted by Ctrl-C";
 
 /// Starts a program.
 fn start(program: &str) -> Process {
-    assert!(PROGRAMS.iter().any(|(known, _)| *known == program), "{program} is none of them");
+    let mut known = PROGRAMS.iter().map(|(known, _)| known).chain(MAINS.iter().map(|(known, _)| known));
+    assert!(known.any(|known| *known == program), "{program} is none of them");
     let this = std::env::current_exe().expect("a test knows where it lies");
     Process::spawn(Command::new(this).env(PROGRAM, program)).expect("it can be started")
 }
@@ -168,7 +176,7 @@ fn send_until_it_ends(process: &mut Process) {
 fn one_that_comes_when_all_is_over() {
     expect_rest(start("gets one in its last step"), &[INTERRUPTED]);
     expect_rest(start("gets one in the last turn"), &[INTERRUPTED]);
-    expect_rest(start("gets one in the last turn and fails"), &[INTERRUPTED, "because of Error(Oops(1))"]);
+    expect_rest(start("gets one in the last turn and fails"), &[INTERRUPTED, "because of oops 1"]);
     expect_rest(start("gets one in the last turn of closing"), &[INTERRUPTED]);
 }
 
@@ -228,4 +236,28 @@ fn a_server_with_an_idle_client() {
     let process = start("serves streams");
     interrupt_after(&process, &["ready"]);
     expect_rest(process, &["client: []", INTERRUPTED]);
+}
+
+fn expect_end(process: Process, code: i32, errors: &[&str]) {
+    let (status, output, written) = process.finish();
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!((status.code(), written, output), (Some(code), errors, vec!["CancelledError".to_string()]));
+}
+
+fn a_program_that_returns_exit_code() {
+    let process = start("ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 130, &[]);
+    let process = start("raises and ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 1, &["RuntimeError: no luck", "  note: in vain", "  caused by oops 1"]);
+    let process = start("returns and ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 0, &[]);
+}
+
+fn a_program_that_returns_the_exception() {
+    let process = start("ends with the exception");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 1, &["Error: KeyboardInterrupt: interrupted by Ctrl-C"]);
 }

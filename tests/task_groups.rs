@@ -104,7 +104,7 @@ fn a_group_prints_what_is_in_it() {
     let inner = Exception::new(ExceptionGroup::new("inner", [Exception::timeout()]));
     let group = ExceptionGroup::new("outer", [inner, Exception::cancelled()]);
     assert_eq!((group.message(), group.to_string().as_str()), ("outer", "outer (2 sub-exceptions)"));
-    let text = r#"ExceptionGroup("outer", [Error(ExceptionGroup("inner", [TimeoutError])), CancelledError])"#;
+    let text = r#"ExceptionGroup("outer", [inner (1 sub-exception): [TimeoutError], CancelledError])"#;
     assert_eq!(format!("{group:?}"), text);
 }
 

@@ -78,6 +78,8 @@ impl Drop for Cause {
 enum Payload {
     Message(Cow<'static, str>),
     Error(UsersError),
+    /// That of another exception, which stands in `cause`: this is that exception with more notes.
+    Shared,
 }
 
 /// An error, which may hold exceptions: `None` once it is moved out.
@@ -101,8 +103,8 @@ impl Drop for UsersError {
     }
 }
 
-/// Notes, which may hold exceptions too.
-struct Notes(Vec<Box<dyn fmt::Display + Send + Sync>>);
+/// Notes, which may hold exceptions too. Shared by an exception and by what was made from it by adding another note.
+struct Notes(Vec<Arc<dyn fmt::Display + Send + Sync>>);
 
 impl Drop for Notes {
     fn drop(&mut self) {
@@ -216,10 +218,11 @@ impl Exception {
         self
     }
 
-    /// The same, with a note of the circumstances, which `Debug` prints: what was done, and where. Python's `add_note`.
+    /// Adds a note about the circumstances: what the program was doing, and where. `Debug` prints the notes. Python's
+    /// `add_note`.
     ///
-    /// What it was made from stays as it is. The note is made into text when it is read, and each time. A bare kind has
-    /// no room for a note, and one of which clones are about is not ours alone: these stay without.
+    /// Everything else stays as it is. Clones that were made before do not get the note. A note is formatted each time
+    /// it is read, and never if nobody reads it.
     ///
     /// ```
     /// use innermost::Exception;
@@ -235,9 +238,28 @@ impl Exception {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)
         {
-            raised.notes.0.push(Box::new(note));
+            raised.notes.0.push(Arc::new(note));
+            return self;
         }
-        self
+        let mut notes = match &self.0 {
+            Repr::Raised(shared) => shared.notes.0.clone(),
+            _ => Vec::new(),
+        };
+        notes.push(Arc::new(note));
+        // What it shares is always the original, so that many notes make no long chain.
+        let cause = Cause(Some(self.original().clone()));
+        Self(Repr::Raised(Arc::new(Raised { kind: self.kind(), payload: Payload::Shared, cause, notes: Notes(notes) })))
+    }
+
+    /// The exception that holds the payload and the cause: this one, or the one it was made from by adding a note.
+    fn original(&self) -> &Self {
+        match &self.0 {
+            Repr::Raised(raised) => match &**raised {
+                Raised { payload: Payload::Shared, cause: Cause(Some(original)), .. } => original,
+                _ => self,
+            },
+            _ => self,
+        }
     }
 
     /// The notes that were added to it, first to last. Python's `__notes__`.
@@ -276,7 +298,7 @@ impl Exception {
 
     /// The exception because of which this one was raised, if there is one.
     pub fn cause(&self) -> Option<&Self> {
-        match &self.0 {
+        match &self.original().0 {
             Repr::Raised(raised) => raised.cause.0.as_ref(),
             _ => None,
         }
@@ -284,10 +306,15 @@ impl Exception {
 
     /// The error that it was made from, if it was made from a `T`.
     pub fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
-        match &self.0 {
+        self.error()?.downcast_ref()
+    }
+
+    /// The error that it was made from.
+    fn error(&self) -> Option<&AnyError> {
+        match &self.original().0 {
             Repr::Raised(raised) => match &raised.payload {
-                Payload::Error(error) => error.get().downcast_ref(),
-                Payload::Message(_) => None,
+                Payload::Error(error) => Some(error.get()),
+                Payload::Message(_) | Payload::Shared => None,
             },
             _ => None,
         }
@@ -309,7 +336,13 @@ impl Exception {
                 .downcast()
                 .map(|error| *error)
                 .map_err(|error| Self::raised(kind, Payload::Error(UsersError(Some(error))), cause.0.take())),
-            Ok(raised) => Err(Self(Repr::Raised(Arc::new(raised)))),
+            Ok(Raised { kind, mut cause, notes, .. }) => {
+                let original = cause.0.take().expect("only one with notes of its own carries the error of another");
+                original.downcast().map_err(|original| {
+                    let cause = Cause(Some(original));
+                    Self(Repr::Raised(Arc::new(Raised { kind, payload: Payload::Shared, cause, notes })))
+                })
+            }
             Err(shared) => Err(Self(Repr::Raised(shared))),
         }
     }
@@ -369,20 +402,22 @@ impl From<Exception> for Box<dyn Error> {
 
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.original().0 {
             Repr::Raised(raised) => match &raised.payload {
                 Payload::Message(text) => f.write_str(text),
                 Payload::Error(error) => match Printing::begin() {
                     Some(_printing) => fmt::Display::fmt(error.get(), f),
                     None => f.write_str(LEFT_OUT),
                 },
+                Payload::Shared => unreachable!("an original has a payload of its own"),
             },
             _ => f.write_str(self.text()),
         }
     }
 }
 
-/// Prints the exception with its causes and members. Long chains are shortened in the middle.
+/// Prints a report for people: the kind and the text, the notes, then each cause on a line of its own. `main` prints this
+/// when it returns an exception. Long chains are shortened in the middle.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(_printing) = Printing::begin() else { return f.write_str(LEFT_OUT) };
@@ -391,10 +426,10 @@ impl fmt::Debug for Exception {
         for (number, exception) in causes().enumerate() {
             let is_left_out = number >= SHOWN && number + SHOWN < count;
             if !is_left_out {
-                f.write_str(if number == 0 { "" } else { " caused by " })?;
+                f.write_str(if number == 0 { "" } else { CAUSED_BY })?;
                 exception.write_alone(f)?;
             } else if number == SHOWN {
-                write!(f, " caused by {LEFT_OUT} {} more {LEFT_OUT}", count - 2 * SHOWN)?;
+                write!(f, "{CAUSED_BY}{LEFT_OUT} {} more {LEFT_OUT}", count - 2 * SHOWN)?;
             }
         }
         Ok(())
@@ -404,17 +439,26 @@ impl fmt::Debug for Exception {
 /// How many causes are shown at each end of a long chain.
 const SHOWN: usize = 20;
 
+const CAUSED_BY: &str = "\n  caused by ";
+
 /// Stands for what is not shown.
 const LEFT_OUT: &str = "...";
 
 impl Exception {
     fn write_alone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr::Raised(raised) = &self.0 else { return write!(f, "{:?}", self.kind()) };
-        match &raised.payload {
-            Payload::Message(text) => write!(f, "{:?}({text:?})", raised.kind)?,
-            Payload::Error(error) => write!(f, "{:?}({:?})", raised.kind, error.get())?,
+        let original = self.original();
+        // That it is an error goes without saying.
+        if self.kind() != Kind::Error {
+            write!(f, "{:?}", self.kind())?;
+            f.write_str(if matches!(original.0, Repr::Raised(_)) { ": " } else { "" })?;
         }
-        raised.notes.0.iter().try_for_each(|note| write!(f, " ({note})"))
+        match (original.error(), &original.0) {
+            // A group of exceptions prints its members in the alternate form.
+            (Some(error), _) => write!(f, "{error:#}")?,
+            (None, Repr::Raised(_)) => write!(f, "{original}")?,
+            (None, _) => {}
+        }
+        self.notes().try_for_each(|note| write!(f, "\n  note: {note}"))
     }
 }
 
@@ -425,13 +469,7 @@ struct AsError(Exception);
 #[cfg(target_has_atomic = "ptr")]
 impl Error for AsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.0 {
-            Repr::Raised(raised) => match &raised.payload {
-                Payload::Error(error) => error.get().source(),
-                Payload::Message(_) => None,
-            },
-            _ => None,
-        }
+        self.0.error()?.source()
     }
 }
 

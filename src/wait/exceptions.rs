@@ -19,6 +19,7 @@ use crate::coroutine::{Exception, Printing};
 /// let group = raised.downcast_ref::<ExceptionGroup>().expect("it was made from one");
 /// assert_eq!(group.exceptions()[0].kind(), Kind::TimeoutError);
 /// assert_eq!(raised.to_string(), "two of three (2 sub-exceptions)");
+/// assert_eq!(format!("{raised:?}"), "two of three (2 sub-exceptions): [TimeoutError, invalid digit found in string]");
 /// ```
 #[derive(Clone)]
 pub struct ExceptionGroup {
@@ -59,7 +60,8 @@ impl Error for ExceptionGroup {}
 impl fmt::Display for ExceptionGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.exceptions.len() == 1 { "" } else { "s" };
-        write!(f, "{} ({} sub-exception{plural})", self.message, self.exceptions.len())
+        write!(f, "{} ({} sub-exception{plural})", self.message, self.exceptions.len())?;
+        if f.alternate() { write!(f, ": {:?}", Listed(&self.exceptions)) } else { Ok(()) }
     }
 }
 

@@ -159,7 +159,7 @@ fn the_exception_handler_is_told_what_it_is_told() {
     assert_eq!(context.message, "it broke");
     assert_eq!(context.exception.as_ref().and_then(Exception::downcast_ref), Some(&Oops(1)));
     assert_eq!(context.source.as_deref(), Some("\"the thing\""));
-    assert_eq!(context.to_string(), "it broke\n  source: \"the thing\"\n  exception: Error(Oops(1))");
+    assert_eq!(context.to_string(), "it broke\n  source: \"the thing\"\n  exception: oops 1");
 }
 
 #[test]

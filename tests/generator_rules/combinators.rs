@@ -31,7 +31,7 @@ fn a_result_is_the_coroutine_that_was_made_or_raises_why_there_is_none() {
     assert_eq!(made.next().unwrap(), "how many?");
     assert!(matches!(made.send(42), Err(Stop::Returned(42))));
     let mut failed = Generator::new(Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1))));
-    assert_eq!(failed.stack_trace().frames(), ["not made: Error(Oops(1))"]);
+    assert_eq!(failed.stack_trace().frames(), ["not made: oops 1"]);
     assert!(matches!(failed.next(), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
     // What is thrown in is raised, as it is where nothing has started.
     let mut failed = Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1)));

@@ -57,10 +57,10 @@ fn the_kinds_that_carry_nothing_are_made_by_name() {
 #[test]
 fn display_is_the_error_itself_and_debug_adds_kind_and_cause() {
     let oops = Exception::of(Kind::ValueError, Oops(4));
-    assert_eq!((oops.to_string(), format!("{oops:?}")), ("oops 4".into(), "ValueError(Oops(4))".into()));
+    assert_eq!((oops.to_string(), format!("{oops:?}")), ("oops 4".into(), "ValueError: oops 4".into()));
     let caused = Exception::caused_by(Kind::RuntimeError, "no luck", oops);
     assert_eq!(caused.to_string(), "no luck");
-    assert_eq!(format!("{caused:?}"), r#"RuntimeError("no luck") caused by ValueError(Oops(4))"#);
+    assert_eq!(format!("{caused:?}"), "RuntimeError: no luck\n  caused by ValueError: oops 4");
     assert_eq!(format!("{:?}", Exception::cancelled()), "CancelledError");
 }
 
@@ -121,4 +121,55 @@ fn what_is_thrown_and_let_out_is_the_very_exception() {
     generator.next().unwrap();
     let Err(Stop::Raised(raised)) = generator.throw(Oops(10)) else { panic!("it is let out") };
     assert_eq!(raised.downcast::<Oops>().unwrap(), Oops(10));
+}
+
+#[test]
+fn a_note_is_kept_whatever_it_is_added_to() {
+    let bare = Exception::timeout().with_note("page 7");
+    assert_eq!(
+        (bare.kind(), bare.to_string(), format!("{bare:?}")),
+        noted(Kind::TimeoutError, "timed out", "TimeoutError")
+    );
+    assert!(bare.cause().is_none());
+    let original = Exception::of(Kind::ValueError, Oops(4));
+    let copy = original.clone().with_note("page 7");
+    assert_eq!(
+        (copy.kind(), copy.to_string(), format!("{copy:?}")),
+        noted(Kind::ValueError, "oops 4", "ValueError: oops 4")
+    );
+    assert_eq!((original.notes().count(), copy.downcast_ref::<Oops>()), (0, Some(&Oops(4))));
+    let caused = Exception::caused_by(Kind::RuntimeError, "no luck", original);
+    let copy = caused.clone().with_note("page 7");
+    assert_eq!(copy.cause().and_then(|cause| cause.downcast_ref()), Some(&Oops(4)));
+}
+
+fn noted(kind: Kind, text: &str, report: &str) -> (Kind, String, String) {
+    (kind, text.into(), format!("{report}\n  note: page 7"))
+}
+
+#[test]
+fn notes_of_a_shared_exception_are_its_own_and_all_that_came_before() {
+    let first = Exception::new(Oops(4)).with_note("first");
+    let second = first.clone().with_note("second");
+    let third = second.clone().with_note("third").with_note("fourth");
+    assert!(first.notes().eq(["first"]) && second.notes().eq(["first", "second"]));
+    assert!(third.notes().eq(["first", "second", "third", "fourth"]));
+    assert_eq!(third.cause().map(ToString::to_string), None);
+    // The error is moved out once nobody else has it.
+    let third = third.downcast::<Oops>().unwrap_err();
+    assert!(third.notes().eq(["first", "second", "third", "fourth"]));
+    drop((first, second));
+    assert_eq!(third.downcast::<Oops>().unwrap(), Oops(4));
+}
+
+#[test]
+fn many_notes_on_shared_exceptions_make_no_chain() {
+    let mut raised = Exception::new(Oops(4));
+    let mut kept = Vec::new();
+    for _ in 0..1000 {
+        kept.push(raised.clone());
+        raised = raised.with_note("again");
+    }
+    drop(kept);
+    assert_eq!((raised.notes().count(), raised.downcast::<Oops>().unwrap()), (1000, Oops(4)));
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::process::{ExitCode, Termination};
 
 use innermost::transport::CreateServer;
 use innermost::{
     Await, Coroutine, EventLoop, Exception, Kind, LoopHandle, Protocol, Runner, Step, StreamReader, StreamWriter,
-    Transport, from_fn, lazy, ready, run, spawn, yield_from,
+    Transport, exit_code, from_fn, lazy, ready, run, spawn, yield_from,
 };
 
 use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
@@ -36,6 +37,20 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("serves protocols", || serves(|event_loop| event_loop.create_server(|| Silent, ANY))),
     ("serves streams", || serves(|event_loop| event_loop.start_server(reads_to_the_end, ANY))),
 ];
+
+/// What `main` returns after a Ctrl-C.
+pub(crate) const MAINS: &[(&str, Main)] = &[
+    ("ends with exit_code", || exit_code(run(waits(|_, got| got.and_then(returns))))),
+    ("raises and ends with exit_code", || exit_code(run(waits(|_, _| raises(no_luck()))))),
+    ("returns and ends with exit_code", || exit_code(run(waits(|_, _| returns(7))))),
+    ("ends with the exception", || run(waits(|_, got| got.and_then(returns))).map(drop).report()),
+];
+
+type Main = fn() -> ExitCode;
+
+fn no_luck() -> Exception {
+    Exception::caused_by(Kind::RuntimeError, "no luck", Oops(1).into()).with_note("in vain")
+}
 
 /// Prints a line for the test.
 fn say(line: impl fmt::Display) {
