@@ -27,6 +27,7 @@ pub const fn sleep(delay: Duration) -> Sleep {
 }
 
 /// What [`sleep`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Sleep {
     delay: Duration,
     phase: Phase,

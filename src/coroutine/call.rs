@@ -68,6 +68,7 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 /// A child that has not started is dropped with its `Call`. A long chain, in which each child holds the `Call` of the next
 /// and none has started, is dropped in a loop: beyond the first few, a child is dropped once those before it are gone.
 /// This needs the `event_loop` feature. Without it each drop calls the next, and a very long chain overflows the stack.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Call<C: Coroutine>(FrameOf<C>);
 
 type FrameOf<C> = Rc<Activation<C>>;

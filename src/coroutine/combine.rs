@@ -79,6 +79,7 @@ pub trait CoroutineExt: Coroutine + Sized {
 impl<C: Coroutine> CoroutineExt for C {}
 
 /// What [`CoroutineExt::map`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Map<C, F> {
     child: C,
     f: Option<F>,
@@ -105,6 +106,7 @@ where
 }
 
 /// What [`CoroutineExt::try_map`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TryMap<C, F> {
     child: C,
     f: Option<F>,
@@ -132,6 +134,7 @@ where
 }
 
 /// What [`CoroutineExt::then`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Then<C, F, D>(ThenState<C, F, D>);
 
 enum ThenState<C, F, D> {
@@ -172,6 +175,7 @@ where
 }
 
 /// What [`CoroutineExt::catch`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Catch<C, F> {
     child: C,
     f: Option<F>,

@@ -8,7 +8,7 @@ use core::mem;
 
 use super::frames::{Frames, Progress};
 use super::rules::exit_ignored;
-use super::{Coroutine, Exception, Resumed, Step};
+use super::{Coroutine, Exception, Frame, Resumed, Step};
 
 /// Suspends in a child until it has ended, and is the child's `Result<Return, Exception>` then: Python's `yield from`.
 ///
@@ -62,7 +62,7 @@ macro_rules! yield_from {
             use $crate::coroutine::Delegate as _;
             // Two matches of the same arms: what `send_in` gives then stays in registers, where one match of both
             // would make it meet what `throw_in` gives in memory.
-            match $crate::coroutine::take_sent(&mut $sent) {
+            match $crate::coroutine::take_in(&mut $sent) {
                 Ok(value) => $crate::yield_from!(@ $child.send_in(value)),
                 Err(thrown) => $crate::yield_from!(@ $child.throw_in(thrown)),
             }
@@ -70,8 +70,8 @@ macro_rules! yield_from {
     };
     (@ $resumed:expr) => {
         match $resumed {
-            Ok($crate::Step::Yield(yielded)) => return Ok($crate::Step::Yield(yielded)),
-            Ok($crate::Step::Delegate(frame)) => return Ok($crate::Step::Delegate(frame)),
+            Ok($crate::Step::Yield(yielded)) => return $crate::coroutine::Suspended::by_yield(yielded),
+            Ok($crate::Step::Delegate(frame)) => return $crate::coroutine::Suspended::by_delegate(frame),
             Ok($crate::Step::Return(returned)) => Ok(returned),
             Err(raised) => Err($crate::coroutine::without_stop_iteration(raised)),
         }
@@ -95,6 +95,74 @@ macro_rules! yield_from {
 #[inline(always)]
 pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<Input, Exception> {
     mem::replace(sent, Ok(Input::default()))
+}
+
+/// Takes what was sent, for [`yield_from!`](crate::yield_from).
+#[doc(hidden)]
+#[inline(always)]
+pub fn take_in<S: Sent>(sent: &mut S) -> Result<S::Input, Exception> {
+    take_sent(sent.as_result())
+}
+
+/// The type of `sent` in [`yield_from!`](crate::yield_from). It is a trait for the sake of its message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`yield_from!(child, sent)` needs a variable `sent` of type `Result<_, Exception>`, not `{Self}`",
+    label = "`sent` is a `{Self}`",
+    note = "it is what the enclosing coroutine was resumed with: the argument of `resume`"
+)]
+pub trait Sent {
+    type Input: Default;
+    fn as_result(&mut self) -> &mut Result<Self::Input, Exception>;
+}
+
+impl<Input: Default> Sent for Result<Input, Exception> {
+    type Input = Input;
+
+    #[inline(always)]
+    fn as_result(&mut self) -> &mut Self {
+        self
+    }
+}
+
+/// In a function that `resume` calls, and that goes on with what it was sent.
+impl<S: Sent> Sent for &mut S {
+    type Input = S::Input;
+
+    #[inline(always)]
+    fn as_result(&mut self) -> &mut Result<Self::Input, Exception> {
+        (**self).as_result()
+    }
+}
+
+/// The return type of a function that contains [`yield_from!`](crate::yield_from). It is a trait for the sake of its
+/// message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`yield_from!` works only in a function that returns `Resumed`, not `{Self}`",
+    label = "returns from the enclosing function each time the child suspends",
+    note = "the enclosing function must return `Resumed<Self>`, which is a `Result<Step<_, _, _>, Exception>`"
+)]
+pub trait Suspended {
+    type Yield;
+    type Input;
+    fn by_yield(yielded: Self::Yield) -> Self;
+    fn by_delegate(frame: Frame<Self::Yield, Self::Input>) -> Self;
+}
+
+impl<Yield, Input, Return> Suspended for Result<Step<Yield, Input, Return>, Exception> {
+    type Yield = Yield;
+    type Input = Input;
+
+    #[inline(always)]
+    fn by_yield(yielded: Yield) -> Self {
+        Ok(Step::Yield(yielded))
+    }
+
+    #[inline(always)]
+    fn by_delegate(frame: Frame<Yield, Input>) -> Self {
+        Ok(Step::Delegate(frame))
+    }
 }
 
 /// What [`yield_from!`](crate::yield_from) expands to. Methods, so that they borrow the child whether it is a place, a

@@ -49,6 +49,7 @@ use super::{Coroutine, Driven, Driver, Exception, Kind, Printing, Resumed, Stack
 ///
 /// A generator that owns another through a box drops it by recursion, as a box in a box does. For a chain of any length,
 /// hold the next generator by a [`SharedGenerator`](crate::SharedGenerator), or delegate to it by a [`Call`](crate::Call).
+#[must_use = "a generator does nothing until it is driven"]
 pub struct Generator<C: Coroutine> {
     driver: Driver<C>,
     state: GeneratorState,

@@ -18,6 +18,7 @@ pub const fn ready<Yield, Input, Return>(value: Return) -> Ready<Yield, Input, R
 }
 
 /// What [`ready`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Ready<Yield, Input, Return> {
     value: Option<Return>,
     marker: PhantomData<fn(Input) -> Yield>,
@@ -54,6 +55,7 @@ where
 }
 
 /// What [`lazy`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Lazy<F, C> {
     make: Option<F>,
     made: Option<C>,
@@ -102,6 +104,7 @@ pub const fn yield_once<Yield, Input>(value: Yield) -> YieldOnce<Yield, Input> {
 }
 
 /// What [`yield_once`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct YieldOnce<Yield, Input> {
     value: Option<Yield>,
     marker: PhantomData<fn(Input)>,
@@ -135,6 +138,7 @@ pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter> {
 
 /// What [`from_iter`] makes.
 #[derive(Clone, Debug)]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromIter<I>(I);
 
 impl<I: Iterator> Coroutine for FromIter<I> {
@@ -163,6 +167,23 @@ impl<I: Iterator> Coroutine for FromIter<I> {
 /// assert_eq!(Generator::new(countdown).collect::<Result<Vec<_>, _>>()?, [2, 1]);
 /// # Ok::<(), Exception>(())
 /// ```
+///
+/// # A closure that never returns
+///
+/// The compiler cannot infer the return type of a coroutine that yields for ever. Name it: `from_fn::<_, _, _, ()>`.
+///
+/// ```
+/// use innermost::{Exception, Generator, Step, from_fn};
+///
+/// let mut number = 0;
+/// let mut numbers = Generator::new(from_fn::<_, _, _, ()>(move |sent: Result<(), Exception>| {
+///     sent?;
+///     number += 1;
+///     Ok(Step::Yield(number))
+/// }));
+/// assert_eq!((numbers.next()?, numbers.next()?), (1, 2));
+/// # Ok::<(), innermost::Stop<()>>(())
+/// ```
 pub const fn from_fn<F, Yield, Input, Return>(resume: F) -> FromFn<F, Yield, Input, Return>
 where
     F: FnMut(Result<Input, Exception>) -> Result<Step<Yield, Input, Return>, Exception>,
@@ -171,6 +192,7 @@ where
 }
 
 /// What [`from_fn`] makes.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromFn<F, Yield, Input, Return> {
     resume: F,
     marker: PhantomData<fn(Input) -> (Yield, Return)>,

@@ -59,9 +59,9 @@ pub(crate) use self::convert::converted;
 #[cfg(feature = "std")]
 pub(crate) use self::deep::is_deep;
 pub(crate) use self::deep::{Printing, drop_flat};
-#[doc(hidden)]
-pub use self::delegate::Delegate;
 pub use self::delegate::take_sent;
+#[doc(hidden)]
+pub use self::delegate::{Delegate, Sent, Suspended, take_in};
 pub(crate) use self::driver::{Driven, Driver};
 #[cfg(feature = "std")]
 pub(crate) use self::ended::{Receiver, Receiving};
@@ -109,6 +109,13 @@ pub use self::state::{StackTrace, State};
 /// assert!(mean.close()?.is_none());
 /// # Ok::<(), Stop<()>>(())
 /// ```
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a coroutine",
+    label = "not a coroutine",
+    note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`",
+    note = "a future or a task is one if its result is `Clone`; otherwise await its `.join()`, which moves the result out"
+)]
 pub trait Coroutine {
     /// What it hands to its driver when it suspends.
     type Yield;

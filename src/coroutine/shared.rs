@@ -40,6 +40,7 @@ use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Stac
 /// chain, in which each generator holds the last handle of the next, is dropped in a loop: beyond the first few, a
 /// generator is dropped once those before it are gone. This needs the `event_loop` feature. Without it, and for generators
 /// made by [`borrowing`](Self::borrowing), each drop calls the next, and a very long chain overflows the stack.
+#[must_use = "a generator does nothing until it is driven"]
 pub struct SharedGenerator<C: Coroutine>(Rc<Shared<C>>);
 
 struct Shared<C: Coroutine> {

@@ -39,7 +39,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 use crate::sys::Instant;
-use crate::task::{Handle, Run, Timed};
+use crate::task::{Handle, Run, Timed, dropped};
 
 /// Below this, husks are not worth looking for.
 const SMALL: usize = 128;
@@ -363,6 +363,8 @@ impl TimerHandle {
         self.deadline
     }
 }
+
+dropped!(TimerHandle);
 
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::cancel;
 use super::contracts::{ErasedTask, Eventual, Met, Notice, WaitTarget, Waiter, Way, Withdrawn};
 use super::shared::{self, Produced, Shared, Whole};
+use super::waiting::Shareable;
 use super::{AnyFuture, Await, CallbackResult, Scheduler};
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
@@ -122,6 +123,8 @@ impl<T> fmt::Debug for Open<T> {
 /// What [`Future::add_done_callback`] gives, to remove the callback by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackId(u32);
+
+super::dropped!(CallbackId);
 
 impl CallbackId {
     /// That of every callback that is queued at once, and so cannot be removed.
@@ -338,7 +341,7 @@ impl<T> fmt::Debug for Future<T> {
 }
 
 /// Waiting for it: the result, cloned.
-impl<T: Clone + 'static> Coroutine for Future<T> {
+impl<T: Shareable + 'static> Coroutine for Future<T> {
     type Yield = Await;
     type Input = ();
     type Return = T;
@@ -359,6 +362,7 @@ impl<T: Clone + 'static> Coroutine for Future<T> {
 
 /// What [`Future::join`] makes.
 #[derive(Debug)]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Join<T>(Future<T>);
 
 impl<T> Join<T> {

@@ -5,11 +5,10 @@ use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::callback_result::{CallbackResult, dropped};
 use super::report::panicked;
 use super::{Run, Scheduler};
 use crate::context::{self, Context};
-#[cfg(doc)]
-use crate::coroutine::Kind;
 use crate::coroutine::{Exception, drop_flat};
 
 /// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
@@ -38,78 +37,12 @@ impl Handle {
     }
 }
 
+dropped!(Handle);
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("cancelled", &self.cancelled()).finish()
     }
-}
-
-/// What a callback may return: nothing; or `Result<(), Exception>`, so that `?` can be used in it. What it raises goes to
-/// the exception handler, as asyncio has it; a [`KeyboardInterrupt`](Kind::KeyboardInterrupt) ends the run of the loop.
-///
-/// ```
-/// use innermost::EventLoop;
-/// use std::time::Duration;
-///
-/// let event_loop = EventLoop::new()?;
-/// event_loop.call_soon(|| {
-///     let event_loop = EventLoop::running()?;
-///     let stopper = event_loop.clone();
-///     event_loop.call_later(Duration::from_millis(1), move || stopper.stop())?;
-///     Ok(())
-/// })?;
-/// event_loop.run_forever()?;
-/// # Ok::<(), innermost::Exception>(())
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "a callback returns `()` or `Result<(), Exception>`, not `{Self}`",
-    note = "end it with a semicolon, or with `Ok(())`"
-)]
-pub trait CallbackResult: sealed::Sealed {
-    #[doc(hidden)]
-    fn into_result(self) -> Result<(), Exception>;
-}
-
-impl CallbackResult for () {
-    #[inline(always)]
-    fn into_result(self) -> Result<(), Exception> {
-        Ok(())
-    }
-}
-
-impl CallbackResult for Result<(), Exception> {
-    #[inline(always)]
-    fn into_result(self) -> Result<(), Exception> {
-        self
-    }
-}
-
-/// What always panics, or ends the process.
-impl CallbackResult for sealed::Never {
-    fn into_result(self) -> Result<(), Exception> {
-        self
-    }
-}
-
-mod sealed {
-    use crate::coroutine::Exception;
-
-    pub trait Sealed {}
-
-    impl Sealed for () {}
-    impl Sealed for Result<(), Exception> {}
-    impl Sealed for Never {}
-
-    pub trait Returns {
-        type Returned;
-    }
-
-    impl<R> Returns for fn() -> R {
-        type Returned = R;
-    }
-
-    /// The type `!`, which has no name of its own in stable Rust.
-    pub(super) type Never = <fn() -> ! as Returns>::Returned;
 }
 
 /// Something that is to run later, if it is not cancelled until then.

@@ -37,11 +37,13 @@
 //! | `special.rs`   | steps that throw something in, or enter a context |
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
 //! | `cancel.rs`    | how a cancellation propagates |
+//! | `callback_result.rs` | [`CallbackResult`]: what a callback may return |
 //! | `handle.rs`    | [`Handle`]: a callback in the queue |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
 mod any_future;
+mod callback_result;
 mod cancel;
 mod cell;
 mod child;
@@ -66,13 +68,16 @@ mod waiters;
 mod waiting;
 
 pub use self::any_future::AnyFuture;
+pub use self::callback_result::CallbackResult;
+pub(crate) use self::callback_result::dropped;
+pub(crate) use self::callback_result::sealed::Sealed;
 pub(crate) use self::child::{Child, Outcome, failing_on_panic};
 pub(crate) use self::contracts::{Circle, ErasedTask, Eventual, Met, Run, WaitTarget, Waiter, Way, Withdrawn};
 pub(crate) use self::deferred::{Deferred, Gather, Shield};
 pub use self::future::{CallbackId, Future, InvalidState, Join};
 pub(crate) use self::gathering::Gathering;
+pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
-pub use self::handle::{CallbackResult, Handle};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
 pub use self::report::ErrorContext;
 pub(crate) use self::report::panicked;

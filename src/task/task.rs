@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use super::cancel::cancel;
 use super::contracts::{ErasedTask, Way};
 use super::view::view_of_future;
+use super::waiting::Shareable;
 use super::{AnyFuture, Await, CallbackId, CallbackResult, Future, Join};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
@@ -102,6 +103,8 @@ impl WeakTask {
 }
 
 view_of_future!(Task);
+super::dropped!(Task<T>, T);
+super::dropped!(AnyTask);
 
 impl<T: 'static> Task<T> {
     pub(crate) fn of(future: Future<T>) -> Self {
@@ -308,7 +311,7 @@ impl fmt::Debug for AnyTask {
 }
 
 /// Waiting for it: the result, cloned.
-impl<T: Clone + 'static> Coroutine for Task<T> {
+impl<T: Shareable + 'static> Coroutine for Task<T> {
     type Yield = Await;
     type Input = ();
     type Return = T;

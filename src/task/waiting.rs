@@ -37,13 +37,27 @@ pub struct Await {
 /// assert_eq!(event_loop.run_until_complete(after(Duration::from_millis(1), "done"))?, "done");
 /// # Ok::<(), innermost::Exception>(())
 /// ```
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is nothing that a task can wait for",
-    label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`"
+    message = "`{Self}` is not a coroutine that a task can run or wait for",
+    label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`",
+    note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`"
 )]
 pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
 
 impl<C: Coroutine<Yield = Await, Input = ()> + ?Sized> Awaitable for C {}
+
+/// A result that several waiters can each get: `Clone`, with an error that says what to await otherwise.
+#[diagnostic::on_unimplemented(
+    message = "a future or a task whose result is `{Self}` can be awaited only by `.join()`",
+    label = "the result `{Self}` is not `Clone`",
+    note = "awaiting a future or a task clones the result, since others may await it too",
+    note = "`.join()` moves the result out instead"
+)]
+pub trait Shareable: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Shareable for T {}
 
 impl Await {
     /// Waits until everything that is ready now has run. What `sleep(0)` yields.

@@ -181,6 +181,7 @@ where
 }
 
 /// What [`to_thread`] makes. Raises `RuntimeError` where no loop runs, or its default executor was shut down.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ToThread<T>(Phase<T>);
 
 enum Phase<T> {

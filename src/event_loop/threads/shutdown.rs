@@ -61,6 +61,7 @@ impl LoopHandle {
 }
 
 /// What [`LoopHandle::shutdown_default_executor`] makes. Raises what the executor raises when it is shut down.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ShutdownExecutor {
     event_loop: LoopHandle,
     timeout: Option<Duration>,

@@ -1,0 +1,11 @@
+//! The twin of `not_resumed.rs`: a function that returns what `resume` does.
+
+#![allow(dead_code)]
+
+use innermost::{Exception, Resumed, Sleep, yield_from};
+
+fn rest(sleep: &mut Sleep, mut sent: Result<(), Exception>) -> Resumed<Sleep> {
+    yield_from!(sleep, sent).map(innermost::Step::Return)
+}
+
+fn main() {}
