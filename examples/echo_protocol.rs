@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use innermost::{EventLoop, Exception, Protocol, Server, Transport};
 
-use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code, has_more, on_stop};
+use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code_of, has_more, on_stop};
 
 struct Echo {
     /// Whether the server is stopping.
@@ -78,7 +78,7 @@ fn stop(server: &Server, stopping: &Cell<bool>) -> Result<(), Exception> {
 
 fn main() -> ExitCode {
     let address = argument(1, "127.0.0.1:7007");
-    exit_code(format_args!("echo_protocol {address}"), run(&address))
+    exit_code_of(format_args!("echo_protocol {address}"), run(&address))
 }
 
 fn run(address: &str) -> Result<(), Exception> {

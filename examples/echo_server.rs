@@ -20,7 +20,7 @@ use innermost::{
 };
 
 use self::support::{
-    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code, on_stop,
+    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code_of, on_stop,
 };
 
 /// One connection. The buffer has the bytes that were read and not yet written. The phase says what the machine waits for.
@@ -174,7 +174,7 @@ fn serve(stream: TcpStream) -> Result<(), Exception> {
 
 fn main() -> ExitCode {
     let address = argument(1, "127.0.0.1:7007");
-    exit_code(format_args!("echo_server {address}"), run(&address))
+    exit_code_of(format_args!("echo_server {address}"), run(&address))
 }
 
 fn run(address: &str) -> Result<(), Exception> {

@@ -20,7 +20,7 @@ use innermost::{
     take_sent, yield_from,
 };
 
-use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code, has_more, on_stop};
+use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code_of, has_more, on_stop};
 
 /// One connection.
 struct Echo {
@@ -131,7 +131,7 @@ fn cancel_connections(event_loop: &LoopHandle) {
 
 fn main() -> ExitCode {
     let address = argument(1, "127.0.0.1:7007");
-    exit_code(format_args!("echo_streams {address}"), run(&address))
+    exit_code_of(format_args!("echo_streams {address}"), run(&address))
 }
 
 fn run(address: &str) -> Result<(), Exception> {

@@ -94,7 +94,7 @@
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
 //! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
 //! | **running** | |
-//! | `asyncio.run`, `Runner` | [`run`](fn@run), [`Runner`] |
+//! | `asyncio.run`, `Runner` | [`run`](fn@run), [`exit_code`], [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
 //! | `get_event_loop`, `set_event_loop` | [`EventLoop::current`], [`EventLoop::set_current`] |
 //! | `loop.run_until_complete`, `run_forever`, `stop`, `close` | [`LoopHandle::run_until_complete`], [`run_forever`](LoopHandle::run_forever), [`stop`](LoopHandle::stop), [`close`](LoopHandle::close) |

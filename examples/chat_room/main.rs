@@ -39,11 +39,11 @@ use innermost::{EventLoop, Exception, Server, StreamReader, StreamWriter, task_g
 
 use self::member::Member;
 use self::room::Room;
-use self::support::{PAUSE, announce, argument, complain, exit_code, on_stop};
+use self::support::{PAUSE, announce, argument, complain, exit_code_of, on_stop};
 
 fn main() -> ExitCode {
     let (address, patience) = (argument(1, "127.0.0.1:7008"), argument(2, "60"));
-    exit_code(format_args!("chat_room {address} {patience}"), run(&address, &patience))
+    exit_code_of(format_args!("chat_room {address} {patience}"), run(&address, &patience))
 }
 
 fn run(address: &str, patience: &str) -> Result<(), Exception> {

@@ -51,7 +51,7 @@ use innermost::{
 
 use crate::connection::Connection;
 use crate::support::{
-    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code, on_stop,
+    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code_of, on_stop,
 };
 
 /// The number of connections that are served at a time. Further ones wait in the kernel.
@@ -152,7 +152,7 @@ fn serve(stream: TcpStream, root: &Arc<Path>, permit: Option<Permit>) -> Result<
 fn main() -> ExitCode {
     let directory = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
     let (directory, address) = (Path::new(&directory), argument(2, "127.0.0.1:8888"));
-    exit_code(format_args!("file_server {} {address}", directory.display()), run(directory, &address))
+    exit_code_of(format_args!("file_server {} {address}", directory.display()), run(directory, &address))
 }
 
 fn run(directory: &Path, address: &str) -> Result<(), Exception> {

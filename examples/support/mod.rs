@@ -25,7 +25,7 @@ pub(crate) fn argument(index: usize, default: &str) -> String {
 }
 
 /// The exit code of a program that has run. Prints what it raised.
-pub(crate) fn exit_code(program: impl Display, ran: Result<(), Exception>) -> ExitCode {
+pub(crate) fn exit_code_of(program: impl Display, ran: Result<(), Exception>) -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
