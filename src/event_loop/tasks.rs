@@ -50,7 +50,7 @@ impl LoopHandle {
         task::spawn(&self.0.scheduler, coroutine)
     }
 
-    /// Makes a future of an awaitable: a [`Future`], a [`Task`](crate::Task), a [`Join`](crate::task::Join), a
+    /// Makes a future of an awaitable: a [`Future`], a [`Task`], a [`Join`](crate::task::Join), a
     /// [`Gather`](crate::wait::Gather) or a [`Shield`](crate::wait::Shield) is a future already, and any other coroutine becomes a task
     /// of this loop. A gather or a shield starts in this loop if it has not started.
     ///
