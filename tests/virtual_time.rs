@@ -16,7 +16,7 @@ use innermost::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Waits for a child that is a frame of its own.
-struct Waiting<C: Coroutine>(Call<C>);
+struct Waiting<C: Coroutine + 'static>(Call<C>);
 
 impl<C: Awaitable + 'static> Coroutine for Waiting<C> {
     type Yield = Await;

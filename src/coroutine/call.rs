@@ -69,7 +69,7 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 /// and none has started, is dropped in a loop: beyond the first few, a child is dropped once those before it are gone.
 /// This needs the `event_loop` feature. Without it each drop calls the next, and a very long chain overflows the stack.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
-pub struct Call<C: Coroutine>(FrameOf<C>);
+pub struct Call<C: Coroutine + 'static>(FrameOf<C>);
 
 type FrameOf<C> = Rc<Activation<C>>;
 
@@ -144,7 +144,7 @@ fn no_driver() -> Exception {
     Exception::runtime("a Call was resumed before its frame had ended: its Step::Delegate did not reach a driver")
 }
 
-impl<C: Coroutine> fmt::Debug for Call<C> {
+impl<C: Coroutine + 'static> fmt::Debug for Call<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0.coroutine.try_borrow().as_deref() {
             Ok(None) => "over",
@@ -160,34 +160,27 @@ pub struct Frame<Yield, Input>(Rc<dyn Body<Yield, Input>>);
 type Link<Yield, Input> = Cell<Option<Frame<Yield, Input>>>;
 
 /// What a frame holds: its coroutine until that has ended, and then its outcome until the parent takes it.
-struct Activation<C: Coroutine> {
+struct Activation<C: Coroutine + 'static> {
     /// The frame on which it stands while it is on a stack.
     below: Link<C::Yield, C::Input>,
     coroutine: RefCell<Option<C>>,
     outcome: Cell<Option<Result<C::Return, Exception>>>,
-    /// Drops a coroutine that has never started, which may hold a `Call` of another, and so on. A pointer, because only
-    /// [`Call::new`] knows that the coroutine does not borrow.
-    clear: fn(&mut Option<C>),
 }
 
 impl<C: Coroutine + 'static> Default for Activation<C> {
     #[inline]
     fn default() -> Self {
-        Self {
-            below: Cell::new(None),
-            coroutine: RefCell::new(None),
-            outcome: Cell::new(None),
-            clear: |coroutine| replace_flat(coroutine, None),
-        }
+        Self { below: Cell::new(None), coroutine: RefCell::new(None), outcome: Cell::new(None) }
     }
 }
 
-impl<C: Coroutine> Drop for Activation<C> {
+/// A coroutine that has never started may hold a `Call` of another one, and so on: a chain of any length.
+impl<C: Coroutine + 'static> Drop for Activation<C> {
     #[inline]
     fn drop(&mut self) {
         let coroutine = self.coroutine.get_mut();
         if mem::needs_drop::<C>() && coroutine.is_some() {
-            (self.clear)(coroutine);
+            replace_flat(coroutine, None);
         }
     }
 }
@@ -224,7 +217,7 @@ trait Body<Yield, Input> {
     fn below(&self) -> &Link<Yield, Input>;
 }
 
-impl<C: Coroutine> Activation<C> {
+impl<C: Coroutine + 'static> Activation<C> {
     /// Takes the coroutine out. One that runs now, and so has brought this about itself, is dropped with its frame.
     fn take_suspended(&self) -> Option<C> {
         self.coroutine.try_borrow_mut().ok()?.take()
@@ -239,7 +232,7 @@ impl<C: Coroutine> Activation<C> {
     }
 }
 
-impl<C: Coroutine> Body<C::Yield, C::Input> for Activation<C> {
+impl<C: Coroutine + 'static> Body<C::Yield, C::Input> for Activation<C> {
     fn start(&self, below: Option<Frame<C::Yield, C::Input>>) -> FrameStep<C::Yield, C::Input> {
         // The former link is `None`: the frame is on no stack yet. Forgetting it spares a check of memory just written.
         mem::forget(self.below.replace(below));
