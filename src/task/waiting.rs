@@ -11,7 +11,10 @@ use crate::coroutine::{Coroutine, Exception};
 /// Everything that can be awaited makes these values; a machine passes them on (by [`yield_from!`](crate::yield_from)) and
 /// need not look inside. A test that drives a machine by hand can print and compare them. Two are equal if they wait for
 /// the same event of the same object.
+// The way first: what tells a yield from an end is then at the front of a `Step`, and compilers follow it through a machine.
+// In Rust's own order it came last, and an item handed to and fro by two tasks took 34 instructions more.
 #[derive(Clone)]
+#[repr(C)]
 pub struct Await {
     way: Way,
     /// The waiter's place, among those who wait for one after the other.
