@@ -21,6 +21,8 @@ mod calls;
 mod combinators;
 #[path = "generator_rules/delegation.rs"]
 mod delegation;
+#[path = "generator_rules/driver.rs"]
+mod driver;
 #[path = "generator_rules/exceptions.rs"]
 mod exceptions;
 #[path = "generator_rules/generators.rs"]

@@ -23,7 +23,7 @@ use core::mem;
 use std::rc::Rc;
 
 use super::{AsyncIterator, Close, NextItem, Produced, Producer};
-use crate::coroutine::{Driven, Driver, Exception, Kind, Printing, Step, drop_flat};
+use crate::coroutine::{Driven, Exception, Kind, Printing, Stack, Step, drop_flat};
 use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
 use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
@@ -67,7 +67,7 @@ use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
 
 pub(super) struct Shared<P: Producer + 'static> {
-    driver: RefCell<Driver<P>>,
+    driver: RefCell<Stack<P>>,
     standing: Cell<Standing>,
     /// Who began what is under way, while it is.
     consumer: RefCell<Consumer>,
@@ -108,7 +108,7 @@ impl<P: Producer + 'static> AsyncGenerator<P> {
     /// A generator whose body has not started.
     pub fn new(producer: P) -> Self {
         Self(Rc::new(Shared {
-            driver: RefCell::new(Driver::new(producer)),
+            driver: RefCell::new(Stack::new(producer)),
             standing: Cell::new(Standing::Created),
             consumer: RefCell::new(Consumer::Nobody),
             home: RefCell::new(None),
@@ -227,7 +227,7 @@ impl<P: Producer + 'static> Shared<P> {
     /// Ends one whose body has not started.
     pub(super) fn end_unstarted(&self) {
         self.standing.set(Standing::Over);
-        let driver = self.driver.replace(Driver::ended());
+        let driver = self.driver.replace(Stack::ended());
         drop(driver);
     }
 
@@ -318,7 +318,7 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
 
     fn abandon(&self) -> Option<Exception> {
         // One that is being printed is closed when it is dropped.
-        let driver = mem::replace(&mut *self.driver.try_borrow_mut().ok()?, Driver::ended());
+        let driver = mem::replace(&mut *self.driver.try_borrow_mut().ok()?, Stack::ended());
         let is_suspended = matches!(self.standing.replace(Standing::Over), Standing::AtItem | Standing::Awaiting);
         self.set_consumer(Consumer::Nobody);
         self.home.take();
@@ -330,7 +330,7 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
 impl<P: Producer + 'static> Drop for Shared<P> {
     fn drop(&mut self) {
         let home = self.leave_home();
-        let driver = mem::replace(self.driver.get_mut(), Driver::ended());
+        let driver = mem::replace(self.driver.get_mut(), Stack::ended());
         let standing = self.standing.get();
         // It may hold others of its kind.
         drop_flat(Remains { driver: Some(driver), standing, home, closed: self.closed.get() });
@@ -339,7 +339,7 @@ impl<P: Producer + 'static> Drop for Shared<P> {
 
 /// What is left of a generator that nobody has any more.
 struct Remains<P: Producer + 'static> {
-    driver: Option<Driver<P>>,
+    driver: Option<Stack<P>>,
     standing: Standing,
     home: Option<Home>,
     closed: bool,

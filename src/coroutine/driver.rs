@@ -1,127 +1,177 @@
-//! A coroutine together with the frames it has delegated to.
+//! Driving a coroutine frame by frame, for a loop of your own.
+//!
+//! A driver adds none of the rules of Python's generators to the stack of frames: those of `next`, `send` and `close` are
+//! in `generator.rs`.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use core::fmt;
 use core::mem;
 
-use super::frames::{Frames, Progress, rarely};
-use super::rules::{exit_ignored, without_stop_iteration};
-use super::{Coroutine, Exception, Step, drop_ended};
+use super::rules::exit_ignored;
+use super::{Coroutine, Driven, Exception, Stack, StackTrace, drop_unwinding};
 
-/// A coroutine with the frames that it has delegated to: what a generator and a task have in common.
-pub(crate) struct Driver<C: Coroutine> {
-    coroutine: Option<C>,
-    frames: Frames<C::Yield, C::Input>,
-}
-
-/// What driving a coroutine gives.
-pub(crate) enum Driven<Yield, Return> {
-    Yield(Yield),
-    /// It has ended, and is dropped.
-    End(Result<Return, Exception>),
-}
+/// Drives a coroutine and the frames it has delegated to. The building block for a loop of your own.
+///
+/// Each [`resume`](Self::resume) runs the innermost frame to its next yield and gives you what was yielded. What that
+/// value means is up to your loop: a descriptor to poll, a time to sleep until, a frame of an animation. Resuming costs
+/// the same at any depth of [`Call`](super::Call)s, and does not allocate.
+///
+/// A `Driver` does not know whether its coroutine has started. If you drive a coroutine by hand and want the rules of
+/// Python's generators, use a [`Generator`](super::Generator), which keeps track of that and closes what it drops.
+///
+/// # Examples
+///
+/// A loop that runs several coroutines in turn, each up to its next yield, until all have ended:
+///
+/// ```
+/// use innermost::coroutine::{Driven, Driver};
+/// use innermost::{Exception, from_iter};
+/// use std::collections::VecDeque;
+///
+/// let mut ready = VecDeque::from([Driver::new(from_iter(1..4)), Driver::new(from_iter(10..12))]);
+/// let mut yielded = Vec::new();
+/// while let Some(mut driver) = ready.pop_front() {
+///     match driver.resume(Ok(())) {
+///         Driven::Yield(number) => {
+///             yielded.push(number);
+///             ready.push_back(driver); // behind the others
+///         }
+///         Driven::End(outcome) => outcome?,
+///     }
+/// }
+/// assert_eq!(yielded, [1, 10, 2, 11, 3]);
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// # Dropping
+///
+/// Dropping a driver does not close its coroutine. The frames and the coroutine are dropped as they are, innermost first,
+/// and only their destructors run. Call [`close`](Self::close) first if the coroutine should clean up.
+#[must_use = "a driver does nothing until it is resumed"]
+pub struct Driver<C: Coroutine>(Stack<C>);
 
 impl<C: Coroutine> Driver<C> {
+    /// Creates a driver for `coroutine`, which does not start until it is first resumed.
     #[inline]
-    pub(crate) const fn new(coroutine: C) -> Self {
-        Self { coroutine: Some(coroutine), frames: Frames::new() }
+    pub const fn new(coroutine: C) -> Self {
+        Self(Stack::new(coroutine))
     }
 
-    /// Resumes the innermost coroutine, and those below it as they end, up to a yield or to the end of the outermost.
-    #[inline(always)]
-    pub(crate) fn resume(&mut self, mut sent: Result<C::Input, Exception>) -> Driven<C::Yield, C::Return> {
-        if !self.frames.is_empty() {
-            sent = match sent {
-                Err(exit) if exit.is_generator_exit() => {
-                    mem::replace(&mut self.frames, Frames::new()).close();
-                    Err(exit)
-                }
-                sent => match self.frames.resume(sent) {
-                    Progress::Yield(yielded) => return Driven::Yield(yielded),
-                    Progress::Ended => Ok(C::Input::default()),
-                },
-            }
-        }
-        let Some(coroutine) = &mut self.coroutine else { return Driven::End(Err(ended_before(sent))) };
-        let mut step = coroutine.resume(sent);
-        // Apart from the loop, in which the frames change: so they need not be written back where it yields.
-        if let Ok(Step::Yield(yielded)) = step {
-            return Driven::Yield(yielded);
-        }
-        rarely();
-        let outcome = loop {
-            match step {
-                Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
-                Ok(Step::Delegate(frame)) => match self.frames.call(frame) {
-                    Progress::Yield(yielded) => return Driven::Yield(yielded),
-                    Progress::Ended => step = coroutine.resume(Ok(C::Input::default())),
-                },
-                Ok(Step::Return(returned)) => break Ok(returned),
-                Err(raised) => break Err(without_stop_iteration(raised)),
-            }
-        };
-        match self.coroutine.take() {
-            // By value: see above.
-            Some(ended) if mem::needs_drop::<C>() => drop_ended(move || drop(ended)),
-            _ => {}
-        }
-        Driven::End(outcome)
-    }
-
-    /// Closes it for nobody, as CPython does when the last reference to a generator goes; gives what CPython's hook for
-    /// unraisable exceptions would get.
-    #[inline(always)]
-    pub(crate) fn abandon(self) -> Option<Exception> {
-        Self::abandon_parts(self.coroutine, self.frames)
-    }
-
-    /// By value: see above. In parts, which are passed in registers where they fit.
-    #[inline(never)]
-    fn abandon_parts(coroutine: Option<C>, frames: Frames<C::Yield, C::Input>) -> Option<Exception> {
-        let mut driver = Self { coroutine, frames };
-        match driver.resume(Err(Exception::generator_exit())) {
-            Driven::Yield(_) => {
-                driver.coroutine = None;
-                driver.frames.abandon_all();
-                Some(exit_ignored())
-            }
-            Driven::End(outcome) => {
-                // It is empty: forgetting it spares asking.
-                mem::forget(driver);
-                outcome.err().filter(|raised| !raised.is_generator_exit())
-            }
-        }
-    }
-
-    /// What is left of a driver whose coroutine was taken away.
+    /// Resumes the innermost frame and runs to the next yield or to the end of the coroutine.
+    ///
+    /// `Ok(value)` sends: the yield at which the frame is suspended evaluates to `value`. The first resume starts the
+    /// body, which ignores the value. `Err(exception)` throws: the exception is raised at that yield. Throwing a
+    /// `GeneratorExit` closes every frame in turn, innermost first; see [`close`](Self::close).
+    ///
+    /// When a frame ends, its parent takes the outcome and runs on within the same call. The end of the outermost
+    /// coroutine is [`Driven::End`]. Resuming a driver after that gives a `RuntimeError`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the coroutine panics. The driver has then ended, and has dropped the coroutine and its frames.
     #[inline]
-    pub(crate) const fn ended() -> Self {
-        Self { coroutine: None, frames: Frames::new() }
+    pub fn resume(&mut self, sent: Result<C::Input, Exception>) -> Driven<C::Yield, C::Return> {
+        let unwinding = Unwinding(&mut self.0);
+        let driven = unwinding.0.resume(sent);
+        mem::forget(unwinding);
+        driven
     }
 
-    /// Drops the coroutine without running it, its frames before it.
-    pub(crate) fn discard(&mut self) {
-        self.frames = Frames::new();
-        self.coroutine = None;
+    /// Closes the coroutine, innermost frame first, and returns the value it returned in response, if any.
+    ///
+    /// Throws `GeneratorExit` into each frame in turn, and into the outermost coroutine last. Closing a driver that has
+    /// ended does nothing and returns `None`. A coroutine that has never been resumed is thrown into as well: drop its
+    /// driver instead if none of its code should run.
+    ///
+    /// ```
+    /// use innermost::coroutine::{Driven, Driver};
+    /// use innermost::{Call, from_iter};
+    ///
+    /// let mut driver = Driver::new(Call::new(from_iter(0..3)));
+    /// assert!(matches!(driver.resume(Ok(())), Driven::Yield(0)));
+    /// assert!(driver.close()?.is_none());
+    /// assert!(driver.has_ended());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The exception that the coroutine raised instead of ending quietly. `RuntimeError` ("generator ignored
+    /// GeneratorExit") if it yielded: it is then still suspended at that yield, and can be resumed, closed again or
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the coroutine panics. The driver has then ended.
+    pub fn close(&mut self) -> Result<Option<C::Return>, Exception> {
+        if self.has_ended() {
+            return Ok(None);
+        }
+        match self.resume(Err(Exception::generator_exit())) {
+            Driven::Yield(_) => Err(exit_ignored()),
+            Driven::End(Ok(returned)) => Ok(Some(returned)),
+            Driven::End(Err(raised)) if raised.is_generator_exit() => Ok(None),
+            Driven::End(Err(raised)) => Err(raised),
+        }
     }
 
-    /// Name and state of each frame, outermost first.
-    pub(crate) fn describe(&self) -> Vec<String> {
-        let mut frames: Vec<_> = self.frames.iter().map(|frame| frame.describe()).collect();
-        frames.extend(self.coroutine.as_ref().map(|coroutine| coroutine.state().to_string()));
-        frames.reverse();
-        frames
+    /// Returns `true` if the coroutine has returned, raised or panicked.
+    pub const fn has_ended(&self) -> bool {
+        self.0.has_ended()
     }
 
-    /// Whether it is suspended inside a `Call`.
-    pub(crate) fn has_frames(&self) -> bool {
-        !self.frames.is_empty()
+    /// Returns `true` if the coroutine is suspended inside a [`Call`](super::Call). Python's `gi_yieldfrom is not None`.
+    pub fn is_delegating(&self) -> bool {
+        self.0.is_delegating()
+    }
+
+    /// Describes the coroutine and its frames, outermost first. Empty if the coroutine has ended.
+    ///
+    /// A driver does not keep what was yielded. To show it as well, add it by
+    /// [`StackTrace::with_yielded`](super::StackTrace::with_yielded).
+    ///
+    /// ```
+    /// use innermost::coroutine::{Driven, Driver};
+    /// use innermost::{Call, from_iter};
+    ///
+    /// let mut driver = Driver::new(Call::new(from_iter(7..9)));
+    /// let Driven::Yield(number) = driver.resume(Ok(())) else { unreachable!("it yields first") };
+    /// assert_eq!(
+    ///     driver.stack_trace().with_yielded(number).to_string(),
+    ///     "Call<FromIter<Range<i32>>>: delegated\n  FromIter<Range<i32>>\n    yielded 7",
+    /// );
+    /// ```
+    pub fn stack_trace(&self) -> StackTrace {
+        StackTrace::new(self.0.describe(), None)
     }
 }
 
-/// Apart, so that what was sent is dropped here and costs the others nothing.
-#[cold]
-#[inline(never)]
-fn ended_before<Input>(_sent: Result<Input, Exception>) -> Exception {
-    Exception::reused()
+impl<C: Coroutine> From<C> for Driver<C> {
+    fn from(coroutine: C) -> Self {
+        Self::new(coroutine)
+    }
+}
+
+impl<C: Coroutine> fmt::Debug for Driver<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show_frames(&mut f.debug_struct("Driver"))
+    }
+}
+
+impl<C: Coroutine> Drop for Driver<C> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.discard();
+    }
+}
+
+/// Dropped only when a resume panics: ends the driver.
+struct Unwinding<'a, C: Coroutine>(&'a mut Stack<C>);
+
+impl<C: Coroutine> Drop for Unwinding<'_, C> {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        let mut stack = mem::replace(self.0, Stack::ended());
+        drop_unwinding(move || stack.discard());
+    }
 }

@@ -7,12 +7,21 @@
 use core::mem;
 
 #[cfg(feature = "std")]
+pub(super) use self::guarded::drop_unwinding;
+#[cfg(feature = "std")]
 pub(crate) use self::guarded::{Receiver, Receiving, drop_ended};
 
 /// Calls what drops a coroutine that has ended.
 #[cfg(not(feature = "std"))]
 #[inline(always)]
 pub(crate) fn drop_ended(dropping: impl FnOnce()) {
+    dropping();
+}
+
+/// Runs `dropping`. Where the standard library is missing, nothing can catch a second panic.
+#[cfg(not(feature = "std"))]
+#[inline(always)]
+pub(super) fn drop_unwinding(dropping: impl FnOnce()) {
     dropping();
 }
 
@@ -31,7 +40,7 @@ mod guarded {
     use alloc::rc::Rc;
     use core::any::Any;
     use core::cell::Cell;
-    use core::mem::ManuallyDrop;
+    use core::mem::{self, ManuallyDrop};
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
     std::thread_local! {
@@ -69,6 +78,22 @@ mod guarded {
     pub(crate) fn drop_ended(dropping: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {
             received(panic);
+        }
+    }
+
+    /// Runs `dropping`, which may run user code. If a panic is unwinding already, a second one is caught and ignored: a
+    /// destructor that lets it out would abort the process.
+    #[inline(always)]
+    pub(in crate::coroutine) fn drop_unwinding(dropping: impl FnOnce()) {
+        if std::thread::panicking() { drop_caught(dropping) } else { dropping() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_caught(dropping: impl FnOnce()) {
+        if let Err(second) = catch_unwind(AssertUnwindSafe(dropping)) {
+            // Leaked, since dropping it may panic as well.
+            mem::forget(second);
         }
     }
 

@@ -21,8 +21,7 @@ use core::fmt;
 use core::mem;
 
 use super::rules::exit_ignored;
-use super::state::Listed;
-use super::{Coroutine, Driven, Driver, Exception, Kind, Printing, Resumed, StackTrace, State, Step};
+use super::{Coroutine, Driven, Exception, Kind, Resumed, Stack, StackTrace, State, Step, drop_unwinding};
 
 /// Drives a coroutine by hand.
 ///
@@ -42,16 +41,19 @@ use super::{Coroutine, Driven, Driver, Exception, Kind, Printing, Resumed, Stack
 ///
 /// # Dropping
 ///
-/// A suspended generator that is dropped is closed first, as in CPython, so that the machine's own clean-up runs; what
-/// that raises is dropped, as a file's error is on drop: call [`close`](Self::close) to see it. So a temporary, as in
-/// `Generator::new(machine).next()`, runs its machine twice: once for the value, once to close it. While a panic unwinds,
-/// it is dropped without running.
+/// Dropping a suspended generator closes it, as in CPython, so that the machine can clean up. An exception that it raises
+/// in response is dropped: call [`close`](Self::close) to see it. A temporary is dropped at the end of its statement, so
+/// `Generator::new(machine).next()` resumes the machine twice: once for the value, and once to close it.
 ///
-/// A generator that owns another through a box drops it by recursion, as a box in a box does. For a chain of any length,
-/// hold the next generator by a [`SharedGenerator`](crate::SharedGenerator), or delegate to it by a [`Call`](crate::Call).
+/// A generator that is dropped while a panic unwinds is closed too. With the `std` feature, a second panic out of that is
+/// caught and ignored. Without it, the second panic aborts the program, as it does in any destructor.
+///
+/// A generator that owns another one through a box drops it by recursion, as nested boxes do. For a chain of any length,
+/// hold the next generator in a [`SharedGenerator`](crate::SharedGenerator) or delegate to it with a
+/// [`Call`](crate::Call).
 #[must_use = "a generator does nothing until it is driven"]
 pub struct Generator<C: Coroutine> {
-    driver: Driver<C>,
+    driver: Stack<C>,
     state: GeneratorState,
     trace: Option<Box<Trace<C::Yield>>>,
 }
@@ -88,12 +90,12 @@ struct Trace<Yield> {
 impl<C: Coroutine> Generator<C> {
     /// A generator whose body has not started.
     pub const fn new(coroutine: C) -> Self {
-        Self { driver: Driver::new(coroutine), state: GeneratorState::Created, trace: None }
+        Self { driver: Stack::new(coroutine), state: GeneratorState::Created, trace: None }
     }
 
     /// A generator that has ended, and holds nothing.
     pub(super) const fn ended() -> Self {
-        Self { driver: Driver::ended(), state: GeneratorState::Closed, trace: None }
+        Self { driver: Stack::ended(), state: GeneratorState::Closed, trace: None }
     }
 
     /// The same, but each value that is yielded is written down for [`stack_trace`](Self::stack_trace), which costs
@@ -103,7 +105,7 @@ impl<C: Coroutine> Generator<C> {
         C::Yield: fmt::Debug,
     {
         let trace = Trace { format: |yielded| format!("{yielded:?}"), last: None };
-        Self { driver: Driver::new(coroutine), state: GeneratorState::Created, trace: Some(Box::new(trace)) }
+        Self { driver: Stack::new(coroutine), state: GeneratorState::Created, trace: Some(Box::new(trace)) }
     }
 
     /// Resumes it: the yield at which it stands evaluates to the default.
@@ -183,7 +185,7 @@ impl<C: Coroutine> Generator<C> {
     /// Whether it is suspended in a child that became a frame of its own ([`Call`](crate::Call)): Python's
     /// `gi_yieldfrom is not None`.
     pub fn is_delegating(&self) -> bool {
-        self.driver.has_frames()
+        self.driver.is_delegating()
     }
 
     /// Its frames, outermost first, and what the innermost yielded last if it is [`traced`](Self::traced).
@@ -303,9 +305,10 @@ impl<C: Coroutine> Coroutine for Generator<C> {
 impl<C: Coroutine> Drop for Generator<C> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.state == GeneratorState::Suspended && !panicking() {
+        if self.state == GeneratorState::Suspended {
             self.state = GeneratorState::Closed;
-            drop(mem::replace(&mut self.driver, Driver::ended()).abandon());
+            let driver = mem::replace(&mut self.driver, Stack::ended());
+            drop_unwinding(move || drop(driver.abandon()));
         }
     }
 }
@@ -315,23 +318,11 @@ fn not_started() -> Exception {
     Exception::message(Kind::TypeError, "can't send non-None value to a just-started generator")
 }
 
-/// A second panic while one unwinds would abort the process: no user code is run then.
-fn panicking() -> bool {
-    #[cfg(feature = "std")]
-    return std::thread::panicking();
-    #[cfg(not(feature = "std"))]
-    false
-}
-
 impl<C: Coroutine> fmt::Debug for Generator<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Generator");
         shown.field("state", &self.state);
-        // A frame's state may show another generator, and so on.
-        match Printing::begin_quoted() {
-            Some(_printing) => shown.field("frames", &Listed(&self.driver.describe())).finish(),
-            None => shown.finish_non_exhaustive(),
-        }
+        self.driver.show_frames(&mut shown)
     }
 }
 

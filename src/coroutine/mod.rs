@@ -21,8 +21,9 @@
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
 //! | `convert.rs`   | a frame in the stack of a driver that is yielded something else |
-//! | `driver.rs`    | a coroutine with the frames it has delegated to: shared by generators and tasks |
-//! | `frames.rs`    | the driver's stack of frames |
+//! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
+//! | `stack.rs`     | a coroutine with its frames: what all drivers share |
+//! | `driver.rs`    | [`Driver`]: for a loop of your own |
 //! | `rules.rs`     | the exceptions that report a broken rule |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
 //! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
@@ -50,6 +51,7 @@ mod generator;
 mod machines;
 mod rules;
 mod shared;
+mod stack;
 mod state;
 
 pub use self::call::{Call, Frame};
@@ -62,7 +64,8 @@ pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, Sent, Suspended, take_in};
-pub(crate) use self::driver::{Driven, Driver};
+pub use self::driver::Driver;
+use self::ended::drop_unwinding;
 #[cfg(feature = "std")]
 pub(crate) use self::ended::{Receiver, Receiving};
 pub(crate) use self::ended::{drop_ended, replace_ended};
@@ -73,6 +76,8 @@ pub use self::machines::{FromFn, FromIter, Lazy, Ready, YieldOnce, from_fn, from
 #[doc(hidden)]
 pub use self::rules::without_stop_iteration;
 pub use self::shared::SharedGenerator;
+pub use self::stack::Driven;
+pub(crate) use self::stack::Stack;
 pub use self::state::{StackTrace, State};
 
 /// A computation that suspends and is resumed: an explicit state machine.

@@ -1,6 +1,7 @@
 //! Coroutines as people see them: a name, a state, and what stands inside.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::type_name;
@@ -130,6 +131,14 @@ pub struct StackTrace {
 impl StackTrace {
     pub(crate) fn new(frames: Vec<String>, yielded: Option<String>) -> Self {
         Self { frames, yielded }
+    }
+
+    /// Adds the value that the innermost frame yielded last, in its `Debug` form. A driver that keeps what was yielded can
+    /// show it this way.
+    #[must_use]
+    pub fn with_yielded(mut self, yielded: impl fmt::Debug) -> Self {
+        self.yielded = Some(format!("{yielded:?}"));
+        self
     }
 
     /// Type and state of each frame, outermost first. Empty where the driver has ended.

@@ -25,13 +25,13 @@ use super::state::{Leftover, TaskState};
 use super::waiting::{Await, Awaitable};
 use super::{CallbackId, ErrorContext, Future, Scheduler};
 use crate::context;
-use crate::coroutine::{Coroutine, Driven, Driver, Exception, Kind, StackTrace};
+use crate::coroutine::{Coroutine, Driven, Exception, Kind, Stack, StackTrace};
 
 /// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
 pub(super) struct TaskCell<C: Coroutine + 'static> {
     pub(super) kept: Kept<C::Return>,
     pub(super) state: TaskState,
-    driver: RefCell<Driver<C>>,
+    driver: RefCell<Stack<C>>,
 }
 
 impl<C> TaskCell<C>
@@ -42,7 +42,7 @@ where
         Rc::new(Self {
             kept: Kept::new(Rc::clone(scheduler)),
             state: TaskState::new(scheduler.next_number()),
-            driver: RefCell::new(Driver::new(coroutine)),
+            driver: RefCell::new(Stack::new(coroutine)),
         })
     }
 
@@ -141,8 +141,8 @@ where
     }
 
     /// Takes the coroutine out. `None` while it is in use.
-    fn take_driver(&self) -> Option<Driver<C>> {
-        self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Driver::ended())).ok()
+    fn take_driver(&self) -> Option<Stack<C>> {
+        self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Stack::ended())).ok()
     }
 
     /// Drops the coroutine as it stands.

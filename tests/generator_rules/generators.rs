@@ -1,6 +1,6 @@
 //! G1 to G25: a generator driven by hand.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 use innermost::coroutine::{FromIter, GeneratorState};
 use innermost::{Call, Exception, Generator, Kind, SharedGenerator, Stop, from_iter, ready};
 
-use crate::support::{Log, Machine, Oops, lets_out, machine, raises, returns, yields};
+use crate::support::{Answer, Log, Machine, Oops, Sent, lets_out, machine, raises, returns, yields};
 
 /// Yields 0, 1, 2 and so on, whatever it is sent.
 fn counter() -> Generator<Machine> {
@@ -354,20 +354,47 @@ fn a_panic_leaves_a_shared_generator_closed_and_not_running() {
     assert!(matches!(generator.next(), Err(Stop::Exhausted)));
 }
 
-#[test]
-fn a_suspended_generator_that_a_panic_drops_runs_no_code() {
-    let resumes = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&resumes);
-    let panicked = catch_unwind(AssertUnwindSafe(move || {
-        let mut generator = Generator::new(machine(move |_, _| {
-            counted.set(counted.get() + 1);
-            yields(0)
-        }));
+/// Drops a suspended generator while a panic unwinds; gives that panic.
+fn dropped_by_a_panic(body: impl FnMut(u32, Sent) -> Answer + 'static) -> Box<dyn std::any::Any + Send> {
+    let dropping = move || {
+        let mut generator = Generator::new(machine(body));
         generator.next().unwrap();
         resume_unwind(Box::new("elsewhere"))
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(resumes.get(), 1);
+    };
+    let Err(panic) = catch_unwind(AssertUnwindSafe(dropping));
+    panic
+}
+
+#[test]
+fn a_suspended_generator_that_a_panic_drops_is_closed() {
+    let log = Log::default();
+    for answer in [|| raises(Exception::generator_exit()), || raises(Oops(1)), || returns(1), || yields(1)] {
+        let (seen, held) = (log.clone(), log.on_drop("dropped"));
+        let panic = dropped_by_a_panic(move |n, sent| {
+            let _held = &held;
+            if n == 0 {
+                return yields(0);
+            }
+            seen.add(sent.unwrap_err());
+            answer()
+        });
+        assert_eq!(log.take(), ["generator exit", "dropped"]);
+        assert_eq!(panic.downcast_ref(), Some(&"elsewhere"));
+    }
+}
+
+// Without the standard library nothing can catch the second panic, which then aborts, as every such destructor's does.
+#[cfg(feature = "std")]
+#[test]
+fn a_panic_out_of_that_closing_is_caught() {
+    let panic = dropped_by_a_panic(|n, _| if n == 0 { yields(0) } else { resume_unwind(Box::new("second")) });
+    assert_eq!(panic.downcast_ref(), Some(&"elsewhere"));
+    let bomb = super::support::Bomb;
+    let panic = dropped_by_a_panic(move |n, sent| {
+        let _bomb = &bomb;
+        if n == 0 { yields(0) } else { lets_out(sent) }
+    });
+    assert_eq!(panic.downcast_ref(), Some(&"elsewhere"));
 }
 
 #[test]

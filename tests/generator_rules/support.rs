@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
+#[cfg(feature = "std")]
+use std::panic::resume_unwind;
 use std::rc::Rc;
 
 use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, from_fn, yield_from};
@@ -104,5 +106,16 @@ pub(crate) struct OnDrop(Log, &'static str);
 impl Drop for OnDrop {
     fn drop(&mut self) {
         self.0.add(self.1);
+    }
+}
+
+/// Panics when it is dropped.
+#[cfg(feature = "std")]
+pub(crate) struct Bomb;
+
+#[cfg(feature = "std")]
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("bomb"));
     }
 }
