@@ -22,9 +22,9 @@ use innermost::{
     Await, Buffer, ByteStream, Coroutine, EventLoop, Exception, Kind, Resumed, Step, to_thread, yield_from,
 };
 
-use crate::request::{self, Method, Request};
-use crate::resource::{self, Resource};
-use crate::response::{Body, Manner, Response, Status};
+use super::request::{self, Method, Request};
+use super::resource::{self, Resource};
+use super::response::{Body, Manner, Response, Status};
 
 /// The longest head of a request, in bytes. The buffer may hold further requests after it.
 const HEAD: usize = 16 * 1024;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use crate::date::HttpDate;
-use crate::response::Status;
+use super::date::HttpDate;
+use super::response::Status;
 
 /// The most fields in the head of a request.
 const FIELDS: usize = 64;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::response::Status;
+use super::response::Status;
 
 /// The result of looking up a path.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use innermost::Buffer;
 use innermost::net::FilePart;
 
-use crate::date::HttpDate;
-use crate::request::{Method, Request};
-use crate::resource::Resource;
+use super::date::HttpDate;
+use super::request::{Method, Request};
+use super::resource::Resource;
 
 /// A status code and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-"""Records what asyncio's locks and queues do, turn by turn, as JSON lines: what `tests/oracle_sync.rs` compares with.
+"""Records what asyncio's locks and queues do, turn by turn, as JSON lines: what `tests/oracle/sync.rs` compares with.
 
     python3.13 sync.py COUNT SEED > sync.jsonl
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::clock::test_loop;
-use crate::events::{Log, body, pauses, returns, run};
-use crate::support::assert_runtime_error;
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, body, pauses, returns, run};
+use crate::support::raised::assert_runtime_error;
 
 // E5
 #[test]

@@ -8,8 +8,8 @@ use innermost::context::{ContextVar, copy_context};
 use innermost::task::ErrorContext;
 use innermost::{EventLoop, Exception, Kind, sleep};
 
-use crate::clock::test_loop;
-use crate::events::{Log, Oops, body, on_drop, raises, run};
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, Oops, body, on_drop, raises, run};
 
 // E10
 /// ```python

@@ -6,8 +6,8 @@ use std::time::Duration;
 use innermost::selector::{Event, Token, default_selector};
 use innermost::{Coroutine, CoroutineExt, EventLoop, Task, TcpStream, from_fn, sleep};
 
-use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
-use crate::events::{Log, awaits, awaits_end, body, returns};
+use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
+use crate::support::events::{Log, awaits, awaits_end, body, returns};
 
 /// A host that waits in place of the loop, and drives it turn by turn until `task` is done. It calls `meanwhile` before it
 /// waits for the loop's descriptor. Gives what it has waited for.

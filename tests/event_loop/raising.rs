@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use innermost::{EventLoop, Exception, Kind};
 
-use crate::clock::test_loop;
-use crate::events::{Log, Oops};
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, Oops};
 
 fn fails(number: i32) -> Result<(), Exception> {
     Err(Oops(number).into())

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use innermost::{Coroutine, CoroutineExt, EventLoop, Future, Kind, ready, sleep};
 
-use crate::clock::test_loop;
-use crate::events::{Log, Oops, body, pauses, pausing, raises, returns, run};
-use crate::support::assert_runtime_error;
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, Oops, body, pauses, pausing, raises, returns, run};
+use crate::support::raised::assert_runtime_error;
 
 // E2
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use innermost::selector::{Direction, Readiness, Token};
 
-use crate::interfaces::with_every_selector;
+use crate::support::interfaces::with_every_selector;
 
 // E19
 #[test]

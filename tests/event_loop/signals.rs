@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use innermost::context::{Context, ContextVar};
 
-use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
-use crate::events::Log;
+use crate::support::alone;
+use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
+use crate::support::events::Log;
 
 /// Sends a signal to this thread.
 pub(crate) fn raise(signal: i32) {
@@ -20,6 +21,7 @@ pub(crate) fn raise(signal: i32) {
 // Z1, Z2, Z3
 #[test]
 fn signals_are_handled_by_one_loop_at_a_time() {
+    let _alone = alone::signals();
     a_signal_calls_its_handler_in_the_loop();
     a_signal_ends_a_wait();
     crate::spinning::a_signal_ends_a_spin();

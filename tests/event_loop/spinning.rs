@@ -13,8 +13,8 @@ use innermost::selector::{Clock, Event, Selector, Token, default_selector};
 use innermost::testing::virtual_loop;
 use innermost::{EventLoop, Watched, signal};
 
-use crate::clock::{VirtualClock, forwards_the_rest};
 use crate::signals::raise;
+use crate::support::clock::{VirtualClock, forwards_the_rest};
 
 const MICRO: Duration = Duration::from_micros(1);
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use innermost::{Coroutine, CoroutineExt, EventLoop, LoopHandle, TcpStream, from_fn, sleep};
 
-use crate::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop, virtual_loop};
-use crate::events::{Log, run};
+use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop, virtual_loop};
+use crate::support::events::{Log, run};
 
 // E1
 #[test]

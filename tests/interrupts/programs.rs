@@ -11,7 +11,7 @@ use innermost::{
     Transport, exit_code, from_fn, lazy, ready, run, spawn, yield_from,
 };
 
-use crate::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
+use crate::support::events::{Answer, Body, Oops, awaits, body, pauses, raises, returns, sleeps};
 
 pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("lets the cancel pass", || say_end(run(waits(|_, got| got.and_then(returns))))),

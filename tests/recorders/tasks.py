@@ -1,9 +1,9 @@
-"""Records what asyncio does, event by event, as JSON lines: what `tests/oracle_more_tasks.rs` compares with. Time is
+"""Records what asyncio does, event by event, as JSON lines: what `tests/oracle/more_tasks.rs` compares with. Time is
 virtual, so a record holds the exact order of events and nothing of the machine; the same seed makes the same records.
 
     python3.13 tests/recorders/tasks.py COUNT SEED > more_tasks.jsonl
 
-Each line is one program: {"scripts": [...], "log": [...], "end": ...}. `tests/support/task_scripts/program.rs` explains
+Each line is one program: {"scripts": [...], "log": [...], "end": ...}. `tests/oracle/task_scripts/program.rs` explains
 all statements. Each program is about a few families of them, so that its tasks meet.
 
 Four things are CPython's alone, and programs that come to them are left out:

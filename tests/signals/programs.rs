@@ -1,16 +1,10 @@
 //! What the processes do, and how they end.
 
-#[path = "catching.rs"]
 mod catching;
-#[path = "forks.rs"]
 mod forks;
-#[path = "host.rs"]
 mod host;
-#[path = "queued.rs"]
 mod queued;
-#[path = "restoring.rs"]
 mod restoring;
-#[path = "threads.rs"]
 mod threads;
 
 /// How a program ends.

@@ -1,7 +1,5 @@
 //! Loops for tests: their time is virtual, and they do not wait for what never comes.
 
-#![allow(dead_code, unused_imports, unused_macros, reason = "each file of tests uses its part")]
-
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;

@@ -2,7 +2,7 @@
 //! see each other. To stand there it must be `unsafe`; it hands on what it is given.
 
 #![allow(unsafe_code)]
-#![allow(dead_code, reason = "each file of tests uses its part")]
+#![allow(dead_code, reason = "each program of tests uses its part")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,7 +1,5 @@
 //! What has happened, in order, and small coroutines for tasks, written where they are used.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,5 @@
 //! Loops that do not wait for ever.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::net::SocketAddr;
 use std::time::Duration;
 

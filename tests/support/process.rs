@@ -5,8 +5,6 @@
 //!
 //! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};

@@ -3,19 +3,17 @@
 //! A test says with [`needs`] which programs it runs. Where one is missing, the test is left out and says so in a line on
 //! standard error; with `INNERMOST_REQUIRE_TOOLS` set, as `.ci/run` sets it, it fails instead.
 
-#![allow(dead_code, unused_imports, unused_macros, reason = "each file of tests uses its part")]
-
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use crate::process::Contained;
+use crate::support::process::Contained;
 
 /// Ends the test that it stands in, at once and with success, where one of the programs is missing.
 macro_rules! needs {
     ($($program:literal),+ $(,)?) => {
         fn here() {}
-        if !$crate::tools::are_installed(core::any::type_name_of_val(&here), &[$($program),+]) {
+        if !$crate::support::tools::are_installed(core::any::type_name_of_val(&here), &[$($program),+]) {
             return;
         }
     };

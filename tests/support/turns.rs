@@ -1,7 +1,5 @@
 //! Tasks that write down what becomes of them, in a loop that is run turn by turn.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::rc::Rc;

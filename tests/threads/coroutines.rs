@@ -8,9 +8,9 @@ use std::time::Duration;
 use innermost::event_loop::LoopClosed;
 use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
 
-use crate::clock::test_loop;
-use crate::events::{self, Log, Oops, awaits_end, body, pausing, raises, returns, run};
-use crate::support::{LoopThread, SharedLog, must_end};
+use crate::jobs::{LoopThread, SharedLog, must_end};
+use crate::support::clock::test_loop;
+use crate::support::events::{self, Log, Oops, awaits_end, body, pausing, raises, returns, run};
 
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(3600);

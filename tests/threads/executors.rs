@@ -7,9 +7,9 @@ use innermost::executor::{Executor, Pending, ThreadPool, Wait};
 use innermost::wait::wait_for;
 use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
 
-use crate::clock::test_loop;
-use crate::events::{self, Log, Oops, run};
-use crate::support::{ByHand, SharedLog, gate, must_end};
+use crate::jobs::{ByHand, SharedLog, gate, must_end};
+use crate::support::clock::test_loop;
+use crate::support::events::{self, Log, Oops, run};
 
 #[test]
 fn a_function_runs_in_a_thread_and_its_result_is_moved_out() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use innermost::Kind;
 use innermost::executor::{Promise, ThreadFuture, promise};
 
-use crate::events::Oops;
-use crate::support::{SharedLog, must_end};
+use crate::jobs::{SharedLog, must_end};
+use crate::support::events::Oops;
 
 #[test]
 fn it_may_go_anywhere() {

@@ -9,8 +9,8 @@ use std::thread;
 use innermost::executor::{Executor, Job, Pending, ThreadPool, Wait};
 use innermost::{EventLoop, Exception, Kind};
 
-use crate::events::{self, Oops};
-use crate::support::{SharedLog, gate, must_end};
+use crate::jobs::{SharedLog, gate, must_end};
+use crate::support::events::{self, Oops};
 
 fn name() -> Result<String, Exception> {
     Ok(thread::current().name().unwrap_or_default().to_owned())

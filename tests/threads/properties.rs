@@ -8,8 +8,8 @@ use innermost::EventLoop;
 use innermost::executor::{Executor, Pending, ThreadFuture, ThreadPool, Wait};
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
-use crate::events::run;
-use crate::support::must_end;
+use crate::jobs::must_end;
+use crate::support::events::run;
 
 #[derive(Clone, Copy, Debug)]
 enum Move {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use innermost::executor::{Executor, Job, Pending, Wait};
 use innermost::{EventLoop, Exception, Kind, to_thread};
 
-use crate::clock::test_loop;
-use crate::events::{Log, Oops, run};
-use crate::support::{ByHand, SharedLog, gate, must_end};
+use crate::jobs::{ByHand, SharedLog, gate, must_end};
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, Oops, run};
 
 // Z5, Z12
 #[test]

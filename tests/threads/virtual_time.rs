@@ -8,8 +8,8 @@ use innermost::testing::virtual_loop;
 use innermost::wait::wait_for;
 use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
 
-use crate::events::run;
-use crate::support::{Gate, gate, must_end};
+use crate::jobs::{Gate, gate, must_end};
+use crate::support::events::run;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -6,9 +6,9 @@ use innermost::event_loop::LoopClosed;
 use innermost::executor::promise;
 use innermost::{EventLoop, Kind};
 
-use crate::clock::test_loop;
-use crate::events::{Log, Oops, run};
-use crate::support::must_end;
+use crate::jobs::must_end;
+use crate::support::clock::test_loop;
+use crate::support::events::{Log, Oops, run};
 
 #[test]
 fn a_threads_result_and_its_exception_come_to_the_loop() {

@@ -1,0 +1,8 @@
+//! Coroutines without a loop: the rules of generators, delegation, depth.
+
+mod deep_stacks;
+#[cfg(feature = "full")]
+mod deep_structures;
+mod delegation;
+mod delegation_trees;
+mod generator_rules;

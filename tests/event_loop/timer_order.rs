@@ -1,0 +1,142 @@
+//! Timers in any number and at any distance fire in the order of (deadline, setting), whatever is set, cancelled and let
+//! pass in between. The loop's own order is compared with that of a list which is searched from end to end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::testing::virtual_loop;
+use innermost::{EventLoop, TimerHandle};
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+
+/// What a program does with timers, one after the other.
+#[derive(Clone, Debug)]
+enum Deed {
+    /// So many, at so many nanoseconds from now, and each later than the one before by so many.
+    Set { count: u64, delay: u64, step: u64 },
+    /// The one that was set so far ago.
+    Cancel(usize),
+    /// Until this much of time is over.
+    Run(u64),
+}
+
+impl Arbitrary for Deed {
+    fn arbitrary(g: &mut Gen) -> Self {
+        // Nanoseconds as well as years: every power of two is as likely.
+        let distance = |g: &mut Gen| u64::arbitrary(g) >> (u8::arbitrary(g) % 64).max(8);
+        match u8::arbitrary(g) % 8 {
+            0..3 => Self::Set { count: u64::arbitrary(g) % 8, delay: distance(g), step: distance(g) % 1000 },
+            3 => Self::Set { count: u64::arbitrary(g) % 2000, delay: distance(g), step: distance(g) % 3 },
+            4..6 => Self::Cancel(usize::arbitrary(g) % 1000),
+            _ => Self::Run(distance(g)),
+        }
+    }
+}
+
+/// The loop, and beside it what it is to do.
+struct Both {
+    event_loop: EventLoop,
+    fired: Rc<RefCell<Vec<usize>>>,
+    /// Deadline, handle; `None` once it is cancelled or is to have fired.
+    timers: Vec<Option<(Duration, TimerHandle)>>,
+    expected: Vec<usize>,
+}
+
+impl Both {
+    fn new() -> Self {
+        let event_loop = virtual_loop().expect("there is a descriptor for it");
+        Self { event_loop, fired: Rc::default(), timers: Vec::new(), expected: Vec::new() }
+    }
+
+    fn set(&mut self, deadline: Duration) {
+        let (number, fired) = (self.timers.len(), Rc::clone(&self.fired));
+        let handle =
+            self.event_loop.call_at(innermost::Instant::from_zero(deadline), move || fired.borrow_mut().push(number));
+        self.timers.push(Some((deadline, handle.expect("the loop is open"))));
+    }
+
+    fn cancel(&mut self, ago: usize) {
+        if let Some(index) = self.timers.len().checked_sub(1 + ago)
+            && let Some((_, handle)) = self.timers[index].take()
+        {
+            handle.cancel();
+        }
+    }
+
+    fn run(&mut self, time: u64) {
+        let until = self.event_loop.time() + Duration::from_nanos(time);
+        let mut due: Vec<_> =
+            (0..).zip(&self.timers).filter_map(|(number, timer)| Some((timer.as_ref()?.0, number))).collect();
+        due.retain(|(deadline, _)| *deadline <= until.since_zero());
+        due.sort_unstable();
+        for (_, number) in due {
+            self.timers[number] = None;
+            self.expected.push(number);
+        }
+        let handle = self.event_loop.handle();
+        self.event_loop.call_at(until, move || handle.stop()).expect("the loop is open");
+        self.event_loop.run_forever().expect("it is stopped");
+    }
+}
+
+fn fires_in_order(deeds: Vec<Deed>) -> bool {
+    let mut both = Both::new();
+    for deed in deeds.into_iter().chain([Deed::Run(u64::MAX / 2)]) {
+        match deed {
+            Deed::Set { count, delay, step } => {
+                let now = both.event_loop.time().since_zero();
+                (0..count).for_each(|n| both.set(now + Duration::from_nanos(delay + n * step)));
+            }
+            Deed::Cancel(ago) => both.cancel(ago),
+            Deed::Run(time) => both.run(time.min(u64::MAX / 64)),
+        }
+    }
+    *both.fired.borrow() == both.expected
+}
+
+#[test]
+fn timers_fire_in_order_whatever_is_set_cancelled_and_let_pass_in_between() {
+    QuickCheck::new().tests(100).quickcheck(fires_in_order as fn(Vec<Deed>) -> bool);
+}
+
+/// Deadlines that fall, so that each is before all that were there: the horizon goes back again and again.
+#[test]
+fn timers_that_are_each_set_before_the_one_before_fire_backwards() {
+    let mut both = Both::new();
+    both.set(Duration::from_secs(3600));
+    both.run(1);
+    for number in (0..10_000).rev() {
+        both.set(Duration::from_micros(1 + number));
+    }
+    both.run(Duration::from_secs(1).as_nanos() as u64);
+    assert_eq!(*both.fired.borrow(), (1..=10_000).rev().collect::<Vec<_>>());
+}
+
+/// What no clock reaches does not wrap round and fire at once.
+#[test]
+fn a_deadline_at_the_end_of_time_never_comes() {
+    let mut both = Both::new();
+    both.set(Duration::MAX);
+    both.set(Duration::from_nanos(u64::MAX) + Duration::from_nanos(1));
+    both.set(Duration::from_secs(1));
+    both.run(Duration::from_secs(100 * 365 * 86_400).as_nanos() as u64);
+    assert_eq!(*both.fired.borrow(), [2]);
+}
+
+/// The horizon was brought by timers that are cancelled and gone, so that none of those before it says where those beyond
+/// it belong once it goes back.
+#[test]
+fn timers_beyond_the_horizon_are_not_lost_when_that_goes_back() {
+    let mut both = Both::new();
+    let start = Duration::from_secs(100);
+    (0..64).for_each(|_| both.set(start));
+    (0..64).for_each(|ago| both.cancel(ago));
+    (1..=100).for_each(|number| both.set(start + Duration::from_nanos(number)));
+    (1..=100).for_each(|number| both.set(start * 100 + Duration::from_secs(number)));
+    (0..2000).for_each(|number| both.set(Duration::from_nanos(1 + number)));
+    both.run(2 * start.as_nanos() as u64);
+    assert_eq!(*both.fired.borrow(), both.expected);
+    both.run(200 * start.as_nanos() as u64);
+    assert_eq!(both.expected.len(), 100 + 100 + 2000);
+    assert_eq!(*both.fired.borrow(), both.expected);
+}

@@ -1,0 +1,15 @@
+//! The link crawler: its parts by hand, and the program against servers, of which some are bad and some not ours.
+
+#[path = "../../examples/crawler/body.rs"]
+mod body;
+#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../../examples/crawler/http.rs"]
+mod http;
+#[path = "../../examples/crawler/links.rs"]
+mod links;
+mod parts;
+mod program;
+mod site;
+#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../../examples/crawler/url.rs"]
+mod url;

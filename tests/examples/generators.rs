@@ -1,0 +1,44 @@
+//! The tour of generators prints what its head says, which is what the same programs print in Python.
+
+use std::cell::RefCell;
+
+#[path = "../../examples/generators.rs"]
+#[allow(dead_code)]
+mod example;
+
+/// What the five programs print in Python.
+const PRINTED: [&str; 19] = [
+    "<class 'generator'>",
+    "1",
+    "2",
+    "StopIteration",
+    "1",
+    "abc",
+    "2",
+    "3",
+    "Exception: !",
+    "1",
+    "abc",
+    "1",
+    "2",
+    "inner abc",
+    "other 3",
+    "4",
+    "1",
+    "finally",
+    "StopIteration",
+];
+
+#[test]
+fn the_tour_prints_what_python_prints() {
+    let lines = RefCell::new(Vec::new());
+    example::run(&|line| lines.borrow_mut().push(line.to_string())).expect("nothing is raised out of it");
+    assert_eq!(lines.into_inner(), PRINTED);
+}
+
+#[test]
+fn the_head_of_the_tour_shows_what_it_prints() {
+    let head = include_str!("../../examples/generators.rs").lines().map_while(|line| line.strip_prefix("//!"));
+    let shown: Vec<_> = head.map(str::trim).skip_while(|line| *line != "```text").skip(1).collect();
+    assert_eq!(shown.strip_suffix(&["```"]), Some(&PRINTED[..]));
+}

@@ -1,0 +1,21 @@
+//! The programs in `examples/`, run as their users run them, and the figures of the benchmarks.
+
+#![cfg(feature = "full")]
+
+#[cfg(target_os = "linux")]
+mod chat_room;
+#[cfg(target_os = "linux")]
+mod crawler;
+#[cfg(target_os = "linux")]
+mod echo;
+#[cfg(target_os = "linux")]
+mod file_server;
+mod generators;
+mod instruction_figures;
+mod pipeline;
+mod printed;
+#[cfg(target_os = "linux")]
+mod real_clients;
+#[cfg(target_os = "linux")]
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,260 @@
+//! Z4: Ctrl-C, in processes of their own.
+//!
+//! A test starts this very program again, with the name of one of [`PROGRAMS`] in its environment. That one runs in the
+//! main thread, which is what takes Ctrl-C over, and which the usual harness keeps for itself: so there is no harness,
+//! and `main` calls the tests one by one. A program says `ready` when it waits for the signal, or a line of its own; the
+//! test reads that, and sends it. Nothing depends on when it arrives.
+
+#![cfg_attr(not(target_os = "linux"), allow(unused))]
+
+mod programs;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitCode};
+
+use crate::support::process::{Process, until};
+use programs::{MAINS, PROGRAMS};
+
+/// The variable that makes this a program.
+const PROGRAM: &str = "INNERMOST_INTERRUPTED_PROGRAM";
+
+const TESTS: &[(&str, fn())] = &[
+    ("a_main_task_that_lets_the_cancel_pass_ends_in_an_interrupt", a_main_task_that_lets_the_cancel_pass),
+    ("a_main_task_that_catches_the_cancel_gives_its_value_or_its_own_error", a_main_task_that_catches_the_cancel),
+    ("a_main_task_that_another_cancels_too_ends_cancelled", a_main_task_that_another_cancels_too),
+    ("the_second_ends_the_run_and_waits_for_nobody", the_second_ends_the_run),
+    ("one_while_the_runner_waits_for_what_is_left_ends_that", one_while_the_runner_closes),
+    ("a_step_that_never_returns_is_ended_as_by_default", a_step_that_never_returns),
+    ("one_that_comes_when_all_is_over_is_not_lost", one_that_comes_when_all_is_over),
+    ("after_the_run_it_ends_the_process_as_by_default", after_the_run),
+    ("one_that_is_ignored_stays_ignored", one_that_is_ignored),
+    ("a_handler_of_the_users_goes_before", a_handler_of_the_users),
+    ("each_run_of_a_runner_has_its_own", each_run_of_a_runner),
+    ("a_run_in_another_thread_leaves_it_alone", a_run_in_another_thread),
+    ("a_server_with_an_idle_client_ends_at_the_first", a_server_with_an_idle_client),
+    ("a_program_that_returns_exit_code_ends_as_a_python_program_does", a_program_that_returns_exit_code),
+    ("a_program_that_returns_the_exception_prints_a_report", a_program_that_returns_the_exception),
+];
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var(PROGRAM) {
+        if let Some((_, program)) = MAINS.iter().find(|(known, _)| *known == name) {
+            return program();
+        }
+        let (_, program) = PROGRAMS.iter().find(|(known, _)| *known == name).expect("it is one of them");
+        program();
+        return ExitCode::SUCCESS;
+    }
+    let (flags, filters): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    for (name, test) in TESTS.iter().filter(|(name, _)| is_wanted(name)) {
+        if flags.iter().any(|flag| flag == "--list") {
+            println!("{name}: test");
+            continue;
+        }
+        // The first that fails ends it, by a panic.
+        test();
+        println!("test {name} ... ok");
+    }
+    ExitCode::SUCCESS
+}
+
+/// How a run ends that Ctrl-C has ended.
+const INTERRUPTED: &str = "raised KeyboardInterrupt: interrupted by Ctrl-C";
+
+/// Starts a program.
+fn start(program: &str) -> Process {
+    let mut known = PROGRAMS.iter().map(|(known, _)| known).chain(MAINS.iter().map(|(known, _)| known));
+    assert!(known.any(|known| *known == program), "{program} is none of them");
+    let this = std::env::current_exe().expect("a test knows where it lies");
+    Process::spawn(Command::new(this).env(PROGRAM, program)).expect("it can be started")
+}
+
+/// Sends a Ctrl-C after each of these lines.
+fn interrupt_after(process: &Process, lines: &[&str]) {
+    for line in lines {
+        expect_line(process, line);
+        process.signal("INT");
+    }
+}
+
+fn expect_line(process: &Process, line: &str) {
+    assert_eq!(process.line().as_deref(), Some(line), "{:?}", process.error_lines());
+}
+
+/// What else it says before its end, which is a good one.
+fn expect_rest(process: Process, lines: &[&str]) {
+    let (status, output, errors) = process.finish();
+    let lines = lines.iter().map(ToString::to_string).collect();
+    assert_eq!((output, errors, status.code()), (lines, vec![], Some(0)));
+}
+
+/// It ends as it would without a handler.
+fn expect_killed(process: Process) {
+    let (status, output, _) = process.finish();
+    assert_eq!((status.signal(), output), (Some(libc::SIGINT), vec![]));
+}
+
+// Z4
+fn a_main_task_that_lets_the_cancel_pass() {
+    let process = start("lets the cancel pass");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["CancelledError", INTERRUPTED]);
+}
+
+// Z4
+fn a_main_task_that_catches_the_cancel() {
+    let process = start("catches the cancel and returns");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["CancelledError", "returned 7"]);
+    let process = start("catches the cancel and raises");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["CancelledError", "raised Error: oops 1"]);
+}
+
+// Z4
+fn a_main_task_that_another_cancels_too() {
+    let process = start("is cancelled by another too");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["CancelledError", "CancelledError", "raised CancelledError: cancelled"]);
+}
+
+// Z4
+fn the_second_ends_the_run() {
+    let process = start("ignores every cancel");
+    interrupt_after(&process, &["ready", "CancelledError"]);
+    expect_rest(process, &["Task was destroyed but it is pending!", "GeneratorExit", INTERRUPTED]);
+}
+
+// Z4, Z5
+fn one_while_the_runner_closes() {
+    let process = start("leaves one that ignores every cancel");
+    // The first is for the main task, the second for the runner, which waits for the one that is left.
+    interrupt_after(&process, &["ready"]);
+    expect_line(&process, "CancelledError");
+    interrupt_after(&process, &["left: CancelledError"]);
+    expect_rest(process, &["Task was destroyed but it is pending!", "left: GeneratorExit", INTERRUPTED]);
+    expect_rest(start("gets one in closing as a task raises another"), &[INTERRUPTED]);
+}
+
+// Z4
+fn a_step_that_never_returns() {
+    let mut process = start("is stuck");
+    expect_line(&process, "ready");
+    send_until_it_ends(&mut process);
+    expect_killed(process);
+
+    let mut process = start("is stuck after the cancel");
+    interrupt_after(&process, &["ready"]);
+    expect_line(&process, "CancelledError");
+    expect_line(&process, "stuck");
+    send_until_it_ends(&mut process);
+    expect_killed(process);
+}
+
+/// More than one: the system makes two that come at once one.
+fn send_until_it_ends(process: &mut Process) {
+    until("Ctrl-C ends it", || {
+        let is_running = process.is_running();
+        if is_running {
+            process.signal("INT");
+        }
+        !is_running
+    });
+}
+
+// Z4
+fn one_that_comes_when_all_is_over() {
+    expect_rest(start("gets one in its last step"), &[INTERRUPTED]);
+    expect_rest(start("gets one in the last turn"), &[INTERRUPTED]);
+    expect_rest(start("gets one in the last turn and fails"), &[INTERRUPTED, "because of oops 1"]);
+    expect_rest(start("gets one in the last turn of closing"), &[INTERRUPTED]);
+}
+
+// Z4
+fn after_the_run() {
+    let process = start("has run");
+    interrupt_after(&process, &["ready"]);
+    expect_killed(process);
+}
+
+// Z4
+fn one_that_is_ignored() {
+    expect_rest(start("ignores Ctrl-C from the start"), &["returned 1"]);
+}
+
+// Z3, Z4
+fn a_handler_of_the_users() {
+    let process = start("has a handler before the run");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["returned 3"]);
+    let process = start("sets a handler in the run");
+    interrupt_after(&process, &["ready"]);
+    expect_line(&process, "returned 4");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["returned 5"]);
+    let process = start("removes the handler in the run");
+    interrupt_after(&process, &["ready"]);
+    expect_killed(process);
+}
+
+// Z4
+fn each_run_of_a_runner() {
+    let process = start("runs again and again");
+    for _ in 0..2 {
+        interrupt_after(&process, &["ready"]);
+        expect_line(&process, "CancelledError");
+        expect_line(&process, INTERRUPTED);
+    }
+    // One that was ended the hard way leaves its task to the others.
+    interrupt_after(&process, &["ready", "CancelledError"]);
+    expect_line(&process, INTERRUPTED);
+    expect_rest(process, &["returned 9", "CancelledError", "returned ()"]);
+}
+
+// Z4
+fn a_run_in_another_thread() {
+    let process = start("runs in another thread");
+    interrupt_after(&process, &["ready"]);
+    expect_killed(process);
+}
+
+// V2, Z4
+fn a_server_with_an_idle_client() {
+    let process = start("serves protocols");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &[INTERRUPTED]);
+    let process = start("serves streams");
+    interrupt_after(&process, &["ready"]);
+    expect_rest(process, &["client: []", INTERRUPTED]);
+}
+
+fn expect_end(process: Process, code: i32, errors: &[&str]) {
+    let (status, output, written) = process.finish();
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!((status.code(), written, output), (Some(code), errors, vec!["CancelledError".to_string()]));
+}
+
+fn a_program_that_returns_exit_code() {
+    let process = start("ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 130, &[]);
+    let process = start("raises and ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 1, &["RuntimeError: no luck", "  note: in vain", "  caused by oops 1"]);
+    let process = start("returns and ends with exit_code");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 0, &[]);
+}
+
+fn a_program_that_returns_the_exception() {
+    let process = start("ends with the exception");
+    interrupt_after(&process, &["ready"]);
+    expect_end(process, 1, &["Error: KeyboardInterrupt: interrupted by Ctrl-C"]);
+}

@@ -1,0 +1,149 @@
+//! Callbacks of a `Watched` whose destructors panic: the watch ends all the same, and the panic is reported.
+
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+
+use innermost::{EventLoop, Kind, Watched};
+
+use crate::descriptors::{Log, settle, watched};
+use crate::support::connections::new_loop;
+
+/// Something that a callback owns, and that panics when it is dropped.
+struct Bomb(Log, &'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(format!("{} is dropped", self.1));
+        panic!("the destructor of {}", self.1);
+    }
+}
+
+/// A callback that writes down that it is called, and owns a bomb.
+fn armed(log: &Log, name: &'static str) -> impl FnMut() + use<> + 'static {
+    let bomb = Bomb(Rc::clone(log), name);
+    move || bomb.0.borrow_mut().push(format!("{} is called", bomb.1))
+}
+
+/// A loop that writes down what is reported to it.
+fn reporting_loop() -> (EventLoop, Log) {
+    let (event_loop, log) = (new_loop(), Log::default());
+    let reports = Rc::clone(&log);
+    event_loop.set_exception_handler(move |context| {
+        let raised = context.exception.as_ref().expect("it is a panic");
+        assert_eq!(raised.kind(), Kind::Panic);
+        reports.borrow_mut().push(format!("reported {raised}"));
+    });
+    (event_loop, log)
+}
+
+fn reported(name: &str) -> [String; 2] {
+    [format!("{name} is dropped"), format!("reported the destructor of {name}")]
+}
+
+#[test]
+fn a_watch_whose_callbacks_panic_when_dropped_ends_for_both_directions() {
+    let (event_loop, log) = reporting_loop();
+    let (near, _far) = UnixStream::pair().unwrap();
+    let watched = Watched::new(&near);
+    event_loop.add_reader(&watched, armed(&log, "the reader")).unwrap();
+    event_loop.add_writer(&watched, armed(&log, "the writer")).unwrap();
+    drop(watched);
+    assert_eq!(log.take(), [reported("the reader"), reported("the writer")].concat());
+    settle(&event_loop);
+    assert!(log.take().is_empty(), "nobody calls them");
+    // The descriptor is free for another watch.
+    let again = Watched::new(&near);
+    let called = Rc::clone(&log);
+    event_loop.add_writer(&again, move || called.borrow_mut().push("called".into())).unwrap();
+    settle(&event_loop);
+    assert_eq!(log.take().first().map(String::as_str), Some("called"));
+}
+
+#[test]
+fn a_callback_that_panics_when_dropped_is_removed_and_replaced_like_any_other() {
+    let (event_loop, log) = reporting_loop();
+    let (watched, near, mut far) = watched();
+    event_loop.add_reader(&watched, armed(&log, "the first")).unwrap();
+    event_loop.add_reader(&watched, armed(&log, "the second")).unwrap();
+    assert_eq!(log.take(), reported("the first"));
+    settle(&event_loop);
+    far.write_all(b"a").unwrap();
+    event_loop.run_once().unwrap();
+    event_loop.run_once().unwrap();
+    assert_eq!(log.borrow().first().map(String::as_str), Some("the second is called"));
+    log.take();
+    assert!(event_loop.remove_reader(&watched));
+    assert_eq!(log.take(), reported("the second"));
+    assert!(!event_loop.remove_reader(&watched));
+    assert_eq!((&*near).read(&mut [0; 8]).unwrap(), 1);
+    event_loop.add_writer(&watched, armed(&log, "the writer")).unwrap();
+    assert!(event_loop.remove_writer(&watched));
+    assert_eq!(log.take(), reported("the writer"));
+}
+
+#[test]
+fn a_callback_that_ends_its_own_watch_and_panics_when_dropped_is_reported_once() {
+    let (event_loop, log) = reporting_loop();
+    let (watched, near, mut far) = watched();
+    let own = Rc::new(Cell::new(None));
+    let (ends, bomb) = (Rc::clone(&own), Bomb(Rc::clone(&log), "the reader"));
+    event_loop
+        .add_reader(&watched, move || {
+            let _ = &bomb;
+            drop(ends.take());
+        })
+        .unwrap();
+    event_loop.add_writer(&watched, armed(&log, "the writer")).unwrap();
+    settle(&event_loop);
+    assert!(event_loop.remove_writer(&watched));
+    log.take();
+    own.set(Some(watched));
+    far.write_all(b"a").unwrap();
+    settle(&event_loop);
+    assert_eq!(log.take(), reported("the reader"));
+    assert_eq!(Rc::strong_count(&near), 1);
+}
+
+#[test]
+fn what_a_destructor_watches_in_place_of_what_ends_is_watched() {
+    struct Replaces(Option<Box<dyn FnOnce()>>);
+
+    impl Drop for Replaces {
+        fn drop(&mut self) {
+            self.0.take().expect("it is dropped once")();
+        }
+    }
+
+    let (event_loop, log) = reporting_loop();
+    let (watched, near, _far) = watched();
+    let second = Rc::new(Cell::new(None));
+    let (handle, kept, called) = (event_loop.handle(), Rc::clone(&second), Rc::clone(&log));
+    let replaces = Replaces(Some(Box::new(move || {
+        // The same number, while the former watch is on its way out.
+        let second = Watched::new(near);
+        handle.add_writer(&second, move || called.borrow_mut().push("called".into())).expect("it is free");
+        kept.set(Some(second));
+    })));
+    event_loop.add_reader(&watched, move || _ = &replaces).unwrap();
+    drop(watched);
+    settle(&event_loop);
+    assert_eq!(log.take().first().map(String::as_str), Some("called"));
+}
+
+#[test]
+fn a_forgotten_watch_goes_on_until_the_loop_is_closed() {
+    let (event_loop, log) = reporting_loop();
+    let (watched, near, mut far) = watched();
+    event_loop.add_reader(&watched, crate::descriptors::reads_a_byte("forgotten", &near, &log)).unwrap();
+    std::mem::forget(watched);
+    settle(&event_loop);
+    far.write_all(b"a").unwrap();
+    settle(&event_loop);
+    assert_eq!(log.take(), ["forgotten a"]);
+    // What was forgotten keeps the descriptor, and its number, for ever; the callback goes with the loop.
+    assert_eq!(Rc::strong_count(&near), 3);
+    drop(event_loop);
+    assert_eq!(Rc::strong_count(&near), 2);
+}

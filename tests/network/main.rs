@@ -1,0 +1,17 @@
+//! Sockets, streams, transports, the resolver, and what the system reports of descriptors.
+
+#![cfg(feature = "full")]
+
+mod byte_streams;
+#[path = "../support/counting.rs"]
+mod counting;
+mod descriptors;
+mod no_threads;
+mod readiness;
+mod resolver;
+mod sendfile;
+mod sockets;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod transports;

@@ -1,0 +1,328 @@
+//! Pipes.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{self, Shutdown};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::ptr;
+use std::rc::Rc;
+
+use innermost::net::{PipeReader, PipeWriter};
+use innermost::{Await, Coroutine, EventLoop, Exception, Kind, TcpStream, Transport, ready};
+use socket2::{Domain, Socket, Type};
+
+use crate::transports::protocols::{Events, Recorder, any, new_loop, run_turns, run_until, run_until_lost, taken};
+
+#[test]
+fn what_is_written_to_a_pipe_is_read_to_its_end() {
+    let (event_loop, events) = new_loop();
+    let (reader, writer) = std::io::pipe().expect("descriptors are free");
+    let (log, other) = (Rc::clone(&events), Rc::clone(&events));
+    let reading = event_loop.connect_read_pipe(move || Recorder::new("reader", &log).keeping_open(), reader);
+    let reading = event_loop.run_until_complete(reading).expect("it is a pipe");
+    let writing = event_loop.connect_write_pipe(move || Recorder::new("writer", &other), writer);
+    let writing = event_loop.run_until_complete(writing).expect("it is a pipe");
+    assert_eq!(reading.write(b"x").unwrap_err().kind(), Kind::RuntimeError);
+    assert!(!writing.is_reading() && writing.can_write_eof() && !reading.can_write_eof());
+    writing.write(b"hello").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 3);
+    writing.write_eof().expect("it is open");
+    run_until_lost(&event_loop, &reading);
+    let expected =
+        ["reader made", "writer made", "reader data hello", "writer lost None", "reader eof", "reader lost None"];
+    assert_eq!(taken(&events), expected);
+}
+
+// X17
+#[test]
+fn a_reader_that_is_gone_ends_the_writer_and_is_an_error_where_something_waits() {
+    for (count, error) in [(1, "None"), (1_000_000, "broken pipe")] {
+        let (event_loop, events) = new_loop();
+        let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
+        let log = Rc::clone(&events);
+        let writing = event_loop.connect_write_pipe(move || Recorder::new("", &log), writer);
+        let writing = event_loop.run_until_complete(writing).expect("it is a pipe");
+        writing.set_write_buffer_limits(Some(10_000_000), None).expect("they are in order");
+        writing.write(&vec![b'x'; count]).expect("it is open");
+        run_turns(&event_loop, 200);
+        reader.read_exact(&mut [0]).expect("it has come");
+        drop(reader);
+        run_until_lost(&event_loop, &writing);
+        let events = taken(&events);
+        assert_eq!(events[0], "made");
+        let lost = events[1].to_lowercase();
+        assert!(events.len() == 2 && lost.starts_with(&format!("lost {}", error.to_lowercase())), "{events:?}");
+    }
+}
+
+// X17
+#[test]
+fn a_file_is_refused() {
+    let (event_loop, events) = new_loop();
+    let file = std::env::current_exe().and_then(File::open).expect("it is there");
+    let refused = event_loop.connect_read_pipe(move || Recorder::new("", &events), file);
+    let refused = event_loop.run_until_complete(refused).unwrap_err();
+    assert_eq!(refused.to_string(), "Pipe transport is for pipes/sockets/character devices only.");
+}
+
+// Standard input is that where nobody types. `poll` holds it to be ready.
+#[cfg(not(innermost_poll))]
+#[test]
+fn a_device_that_is_always_ready_is_refused_and_why_is_said() {
+    let (event_loop, events) = new_loop();
+    let null = File::open("/dev/null").expect("it is there");
+    let refused = event_loop.connect_read_pipe(move || Recorder::new("", &events), null);
+    let refused = event_loop.run_until_complete(refused).unwrap_err();
+    assert!(
+        refused.notes().any(|note| note.contains("a device such as /dev/null cannot be waited for")),
+        "{refused:?}"
+    );
+}
+
+/// Has each write to a pipe read by itself: `O_DIRECT`, of `pipe(2)`.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn in_packets(pipe: &impl std::os::fd::AsRawFd) {
+    // SAFETY: takes no pointer, and the descriptor is open.
+    let set = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT) };
+    assert_eq!(set, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once() {
+    let (event_loop, events) = new_loop();
+    let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
+    in_packets(&writer);
+    let log = Rc::clone(&events);
+    let protocol = Recorder::new("", &log).reacting(|transport, event| {
+        if event == "made" {
+            transport.writelines(["in ", "one ", "callback"]).expect("it is open");
+        }
+    });
+    let transport = event_loop.run_until_complete(event_loop.connect_write_pipe(move || protocol, writer));
+    let transport = transport.expect("it is a pipe");
+    let mut packet = move || {
+        let mut room = [0; 10_000];
+        let count = reader.read(&mut room).expect("it has come");
+        String::from_utf8_lossy(&room[..count]).into_owned()
+    };
+    assert_eq!(packet(), "in one callback");
+    for word in ["in ", "one ", "turn"] {
+        let transport = transport.clone();
+        event_loop.call_soon(move || transport.write(word.as_bytes()).expect("it is open")).expect("it is open");
+    }
+    run_turns(&event_loop, 3);
+    assert_eq!(packet(), "in one turn");
+    transport.write(b"small").expect("it is open");
+    transport.flush();
+    assert_eq!(packet(), "small");
+    let large = "x".repeat(4096);
+    transport.write(large.as_bytes()).expect("it is open");
+    assert_eq!(packet(), large);
+}
+
+// A reader is told of the arrival of bytes once, not of those that it has left.
+#[cfg(target_os = "linux")]
+#[test]
+fn packets_and_lines_that_have_come_together_are_all_read() {
+    let (reader, mut writer) = std::io::pipe().expect("descriptors are free");
+    in_packets(&writer);
+    for packet in ["a", "b", "c"] {
+        writer.write_all(packet.as_bytes()).expect("there is room");
+    }
+    assert_eq!(read_from(reader, 4), ["made", "data a", "data b", "data c"]);
+
+    let (mut keyboard, terminal) = terminal();
+    keyboard.write_all(b"a\nb\nc\n").expect("there is room");
+    assert_eq!(read_from(terminal, 4), ["made", "data a\n", "data b\n", "data c\n"]);
+}
+
+/// What a protocol is told of that, as far as the event of this number.
+#[cfg(target_os = "linux")]
+fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
+    let (event_loop, events) = new_loop();
+    let log = Rc::clone(&events);
+    let reading = event_loop.connect_read_pipe(move || Recorder::new("", &log), pipe);
+    event_loop.run_until_complete(reading).expect("it can be waited for");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == count);
+    taken(&events)
+}
+
+/// What types, and what a program reads from: a pseudo-terminal's two ends.
+#[allow(unsafe_code)]
+fn terminal() -> (File, OwnedFd) {
+    let (mut keyboard, mut terminal) = (0, 0);
+    // SAFETY: both numbers may be written until the call returns; it takes no name, and the usual settings.
+    let opened =
+        unsafe { libc::openpty(&mut keyboard, &mut terminal, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) };
+    assert_eq!(opened, 0);
+    // SAFETY: the call has just made both, and nobody else owns them.
+    unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
+}
+
+/// A transport that writes to it.
+fn written_to(event_loop: &EventLoop, events: &Events, pipe: impl Into<OwnedFd>) -> Transport {
+    let log = Rc::clone(events);
+    let writing = event_loop.connect_write_pipe(move || Recorder::new("", &log), pipe);
+    let transport = event_loop.run_until_complete(writing).expect("it is a pipe");
+    transport.set_write_buffer_limits(Some(10_000_000), None).expect("they are in order");
+    assert_eq!(taken(events), ["made"]);
+    transport
+}
+
+fn tcp_pair() -> (net::TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind(any()).expect("a port is free");
+    let near = net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+    (near, listener.accept().expect("it has come").0)
+}
+
+/// Reads all that comes, while the loop runs.
+fn read_all(event_loop: &EventLoop, mut far: impl Read) -> usize {
+    let (mut count, mut room) = (0, vec![0; 1 << 16]);
+    loop {
+        match far.read(&mut room) {
+            Ok(0) => return count,
+            Ok(some) => count += some,
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        run_turns(event_loop, 200);
+    }
+}
+
+#[test]
+fn a_peer_that_sends_no_more_and_goes_on_reading_gets_all_that_is_written() {
+    const SIZE: usize = 8 << 20;
+    let check = |near: OwnedFd, end_writes: &dyn Fn(), far: &dyn Fn(&EventLoop) -> usize| {
+        let (event_loop, events) = new_loop();
+        let transport = written_to(&event_loop, &events, near);
+        transport.write(&vec![b'x'; SIZE]).expect("it is open");
+        assert!(transport.write_buffer_size() > 0, "more than the kernel takes");
+        end_writes();
+        run_turns(&event_loop, 500);
+        assert!(!transport.is_closing());
+        transport.close();
+        assert_eq!(far(&event_loop), SIZE);
+        run_until_lost(&event_loop, &transport);
+        assert_eq!(taken(&events), ["lost None"]);
+    };
+    let (near, far) = UnixStream::pair().expect("descriptors are free");
+    far.set_nonblocking(true).expect("it is a socket");
+    check(near.into(), &|| far.shutdown(Shutdown::Write).expect("it is open"), &|event_loop| {
+        read_all(event_loop, &far)
+    });
+    let (near, far) = tcp_pair();
+    far.set_nonblocking(true).expect("it is a socket");
+    check(near.into(), &|| far.shutdown(Shutdown::Write).expect("it is open"), &|event_loop| {
+        read_all(event_loop, &far)
+    });
+}
+
+#[test]
+fn a_socket_whose_peer_has_sent_no_more_before_can_be_written_to() {
+    let (event_loop, events) = new_loop();
+    let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+    far.write_all(b"for nobody").expect("there is room");
+    far.shutdown(Shutdown::Write).expect("it is open");
+    let transport = written_to(&event_loop, &events, near);
+    run_turns(&event_loop, 200);
+    transport.write(b"hello").expect("it is open");
+    run_turns(&event_loop, 200);
+    assert_eq!(far.read(&mut [0; 9]).expect("it has come"), 5);
+    assert_eq!((taken(&events), transport.is_closing()), (vec![], false));
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_a_writer_of_whatever_kind() {
+    let resets = |far: net::TcpStream| {
+        socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).expect("it is a socket");
+        drop(far);
+    };
+    for count in [0, 4 << 20] {
+        let ends = |near: OwnedFd, reader: Box<dyn FnOnce()>| {
+            let (event_loop, events) = new_loop();
+            let transport = written_to(&event_loop, &events, near);
+            transport.write(&vec![b'x'; count]).expect("it is open");
+            run_turns(&event_loop, 200);
+            reader();
+            run_until_lost(&event_loop, &transport);
+            let [lost] = &taken(&events)[..] else { panic!("it is lost once") };
+            assert_eq!(lost == "lost None", count == 0, "{lost}");
+        };
+        let (near, far) = UnixStream::pair().expect("descriptors are free");
+        ends(near.into(), Box::new(move || drop(far)));
+        let (near, far) = tcp_pair();
+        ends(near.into(), Box::new(move || resets(far)));
+        let (far, near) = std::io::pipe().expect("descriptors are free");
+        ends(near.into(), Box::new(move || drop(far)));
+        let (far, near) = terminal();
+        ends(near, Box::new(move || drop(far)));
+    }
+}
+
+fn socket(domain: Domain, kind: Type) -> Socket {
+    Socket::new(domain, kind, None).expect("a descriptor is free")
+}
+
+#[test]
+fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
+    fn refused<C: Coroutine<Yield = Await, Input = ()> + 'static>(event_loop: &EventLoop, coroutine: C) {
+        let raised = event_loop.run_until_complete(coroutine).map(drop).expect_err("it moves packets");
+        assert_eq!(raised.kind(), Kind::ValueError);
+        assert!(raised.to_string().starts_with("A Stream Socket was expected, got SOCK_"), "{raised}");
+    }
+    fn invalid<T>(made: std::io::Result<T>) {
+        let error = made.map(drop).expect_err("it moves packets");
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().starts_with("A Stream Socket was expected, got SOCK_"), "{error}");
+    }
+    let (event_loop, events) = new_loop();
+    let kinds = [(Domain::UNIX, Type::SEQPACKET), (Domain::UNIX, Type::DGRAM), (Domain::IPV4, Type::DGRAM)];
+    for (domain, kind) in kinds {
+        let new = || socket(domain, kind);
+        let log = || Recorder::new("", &Events::default());
+        refused(&event_loop, event_loop.connect_read_pipe(log, new()));
+        refused(&event_loop, event_loop.connect_write_pipe(log, new()));
+        refused(&event_loop, event_loop.connect_accepted_socket(log, new()));
+        refused(&event_loop, event_loop.open_connection_at(new()));
+        refused(&event_loop, event_loop.create_server_at(log, new()));
+        refused(&event_loop, event_loop.start_server_at(|_, _| ready(()), new()));
+        invalid(PipeReader::try_from(OwnedFd::from(new())));
+        invalid(PipeWriter::try_from(OwnedFd::from(new())));
+        invalid(TcpStream::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::TcpListener::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::UnixStream::from_std(OwnedFd::from(new()).into()));
+        invalid(innermost::UnixListener::from_std(OwnedFd::from(new()).into()));
+        let raised = event_loop.run_until_complete(TcpStream::connect_from(new(), any())).map(drop);
+        invalid(raised.map_err(|raised: Exception| raised.downcast().expect("it is the system's")));
+    }
+    for kind in [Type::STREAM, Type::SEQPACKET] {
+        let new = || OwnedFd::from(socket(Domain::UNIX, kind));
+        for error in [
+            innermost::UnixDatagram::from_std(new().into()).map(drop),
+            innermost::UdpSocket::from_std(new().into()).map(drop),
+        ] {
+            let error = error.expect_err("it moves no datagrams");
+            assert!(error.to_string().starts_with("A Datagram Socket was expected, got SOCK_"), "{error}");
+        }
+    }
+    // What is of another domain, or no datagram at all, is no endpoint of datagrams.
+    struct Ignore;
+    impl innermost::DatagramProtocol for Ignore {
+        fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: net::SocketAddr) {}
+    }
+    for (domain, kind) in [
+        #[cfg(target_os = "linux")]
+        (libc::AF_NETLINK, Type::DGRAM),
+        (libc::AF_UNIX, Type::DGRAM),
+        (libc::AF_INET, Type::STREAM),
+    ] {
+        let opening = event_loop.create_datagram_endpoint(|| Ignore).socket(socket(domain.into(), kind));
+        let raised = event_loop.run_until_complete(opening).map(drop).expect_err("it is no UDP");
+        assert_eq!(raised.kind(), Kind::ValueError);
+    }
+    assert_eq!(taken(&events), [""; 0]);
+}

@@ -1,0 +1,279 @@
+//! Reading: pauses, memory of the protocol's own, protocols that take each other's place.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+
+use innermost::transport::BufferedProtocol;
+use innermost::{EventLoop, Exception, Transport};
+
+use crate::transports::protocols::{
+    Events, Recorder, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken,
+};
+
+// X2
+#[test]
+fn nothing_is_read_between_a_pause_and_a_resume() {
+    let (event_loop, events) = new_loop();
+    let protocol = Recorder::new("", &events).reacting(|transport, event| {
+        if event == "made" {
+            transport.pause_reading();
+            transport.pause_reading();
+        }
+    });
+    let (transport, mut far) = pair(&event_loop, protocol);
+    far.write_all(b"early").expect("it is open");
+    run_turns(&event_loop, 200);
+    assert!(!transport.is_reading());
+    assert_eq!(taken(&events), ["made"]);
+    transport.resume_reading();
+    transport.resume_reading();
+    assert!(transport.is_reading());
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || !seen.borrow().is_empty());
+    assert_eq!(taken(&events), ["data early"]);
+    transport.close();
+    transport.pause_reading();
+    transport.resume_reading();
+    assert!(!transport.is_reading());
+    far.write_all(b"late").expect("it is open");
+    run_until_lost(&event_loop, &transport);
+    assert_eq!(taken(&events), ["lost None"]);
+}
+
+// X2
+#[test]
+fn a_pause_in_a_callback_holds_back_what_has_come_already() {
+    let (event_loop, events) = new_loop();
+    let protocol = Recorder::new("", &events).reacting(|transport, event| {
+        if event.starts_with("data") {
+            transport.pause_reading();
+        }
+    });
+    let (transport, mut far) = pair(&event_loop, protocol);
+    far.write_all(b"one").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 2);
+    far.write_all(b"two").expect("it is open");
+    run_turns(&event_loop, 200);
+    assert_eq!(taken(&events), ["made", "data one"]);
+    transport.resume_reading();
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || !seen.borrow().is_empty());
+    assert_eq!(taken(&events), ["data two"]);
+}
+
+/// Reads into five bytes of its own, or into none.
+struct Five {
+    bytes: Vec<u8>,
+    events: Events,
+    panics: bool,
+}
+
+impl Five {
+    fn new(room: usize, events: &Events) -> Self {
+        Self { bytes: vec![0; room], events: Rc::clone(events), panics: false }
+    }
+}
+
+impl BufferedProtocol for Five {
+    fn get_buffer(&mut self, size_hint: usize) -> &mut [u8] {
+        assert!(size_hint > 0);
+        &mut self.bytes
+    }
+
+    fn buffer_updated(&mut self, _: &Transport, count: usize) {
+        assert!(!self.panics, "buffer_updated panics");
+        let text = String::from_utf8_lossy(&self.bytes[..count]).into_owned();
+        self.events.borrow_mut().push(format!("updated {text}"));
+    }
+
+    fn connection_lost(&mut self, _: &Transport, error: Option<Exception>) {
+        self.events.borrow_mut().push(format!("lost {}", error.map_or("None".into(), |error| error.to_string())));
+    }
+}
+
+fn buffered(event_loop: &EventLoop, protocol: Five) -> (Transport, UnixStream) {
+    let (near, far) = UnixStream::pair().expect("descriptors are free");
+    (connected(event_loop.connect_accepted_socket(|| protocol, near), event_loop), far)
+}
+
+#[test]
+fn a_buffered_protocol_gets_what_fits_into_its_memory_and_then_the_rest() {
+    let (event_loop, events) = new_loop();
+    let (transport, mut far) = buffered(&event_loop, Five::new(5, &events));
+    far.write_all(b"hello world").expect("it is open");
+    drop(far);
+    run_until_lost(&event_loop, &transport);
+    assert_eq!(taken(&events), ["updated hello", "updated  worl", "updated d", "lost None"]);
+}
+
+/// Takes as much as it is told to take, and writes down what it is told.
+struct Obedient {
+    bytes: Vec<u8>,
+    told: Rc<RefCell<Vec<usize>>>,
+}
+
+impl BufferedProtocol for Obedient {
+    fn get_buffer(&mut self, size_hint: usize) -> &mut [u8] {
+        self.told.borrow_mut().push(size_hint);
+        self.bytes.resize(size_hint, 0);
+        &mut self.bytes
+    }
+
+    fn buffer_updated(&mut self, _: &Transport, _: usize) {}
+}
+
+#[test]
+fn a_buffered_protocol_is_told_more_where_much_comes_and_less_where_little_does() {
+    let (event_loop, _) = new_loop();
+    let told: Rc<RefCell<Vec<usize>>> = Rc::default();
+    let protocol = Obedient { bytes: Vec::new(), told: Rc::clone(&told) };
+    let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+    let _transport = connected(event_loop.connect_accepted_socket(|| protocol, near), &event_loop);
+    // All that it is told of comes: four times as much. Half as much as soon as less than a quarter of it comes.
+    let arriving = [1, 1024, 1024, 1023, 1, 1, 1];
+    let seen = arriving.map(|count| {
+        far.write_all(&vec![0; count]).expect("it is open");
+        let waited = Rc::clone(&told);
+        run_until(&event_loop, move || !waited.borrow().is_empty());
+        told.take()[0]
+    });
+    assert_eq!(seen, [1024, 1024, 4096, 4096, 2048, 1024, 1024]);
+}
+
+// X12, X15: what is no error of the connection's is reported, and ends it.
+#[test]
+fn a_buffer_without_room_is_fatal() {
+    let (event_loop, events) = new_loop();
+    let (transport, mut far) = buffered(&event_loop, Five::new(0, &events));
+    far.write_all(b"hello").expect("it is open");
+    run_until_lost(&event_loop, &transport);
+    let why = "get_buffer() returned an empty buffer";
+    let report = format!("reported Fatal read error on transport: {why}");
+    assert_eq!(taken(&events), [report, format!("lost {why}")]);
+}
+
+// X13
+#[test]
+fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
+    let (event_loop, events) = new_loop();
+    let (transport, mut far) = buffered(&event_loop, Five { panics: true, ..Five::new(5, &events) });
+    far.write_all(b"hello").expect("it is open");
+    run_until_lost(&event_loop, &transport);
+    let report = "reported Fatal error: protocol.buffer_updated() call failed.: buffer_updated panics";
+    assert_eq!(taken(&events), [report, "lost buffer_updated panics"]);
+
+    for name in ["made", "data x", "eof"] {
+        let protocol = Recorder::new("", &events).reacting(move |_, event| assert!(event != name, "panics"));
+        let (near, mut far) = UnixStream::pair().expect("descriptors are free");
+        far.write_all(b"x").expect("it is open");
+        drop(far);
+        let transport = connected(event_loop.connect_accepted_socket(|| protocol, near), &event_loop);
+        run_until_lost(&event_loop, &transport);
+        let events = taken(&events);
+        let position = events.iter().position(|event| event == name).expect("it comes to that");
+        let callback = [("made", "connection_made"), ("data x", "data_received"), ("eof", "eof_received")]
+            .into_iter()
+            .find_map(|(event, callback)| (event == name).then_some(callback))
+            .expect("it is one of them");
+        let report = format!("reported Fatal error: protocol.{callback}() call failed.: panics");
+        assert_eq!(events[position + 1..], [report, "lost panics".to_owned()]);
+    }
+}
+
+// X15
+#[test]
+fn a_protocol_of_the_other_kind_takes_the_place_of_one_in_the_middle_of_its_callback() {
+    let (event_loop, events) = new_loop();
+    let log = Rc::clone(&events);
+    let protocol = Recorder::new("first", &events).reacting(move |transport, event| {
+        if event == "data one" {
+            transport.set_protocol(Five::new(5, &log));
+            assert_eq!(transport.with_protocol(|five: &mut Five| five.bytes.len()), Some(5));
+            assert_eq!(transport.with_protocol(|_: &mut Recorder| ()), None);
+        }
+    });
+    let (transport, mut far) = pair(&event_loop, protocol);
+    far.write_all(b"one").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 2);
+    far.write_all(b"two").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 3);
+    transport.set_protocol(Recorder::new("third", &events));
+    drop(far);
+    run_until_lost(&event_loop, &transport);
+    let expected = ["first made", "first data one", "updated two", "third eof", "third lost None"];
+    assert_eq!(taken(&events), expected);
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
+    let (event_loop, events) = new_loop();
+    let (flooded, flood) = UnixStream::pair().expect("descriptors are free");
+    flood.set_nonblocking(true).expect("it is open");
+    let received = Rc::new(RefCell::new(0));
+    let (count, refill) = (Rc::clone(&received), RefCell::new(flood));
+    let never_ends = Recorder::new("", &Events::default()).reacting(move |_, event| {
+        *count.borrow_mut() += event.len();
+        while refill.borrow_mut().write(&[b'x'; 65536]).is_ok() {}
+    });
+    let flooded = connected(event_loop.connect_accepted_socket(|| never_ends, flooded), &event_loop);
+    let (quiet, mut far) = pair(&event_loop, Recorder::new("", &events));
+    let until_flooded = Rc::clone(&received);
+    run_until(&event_loop, move || *until_flooded.borrow() > 1_000_000 || *until_flooded.borrow() == 4);
+    far.write_all(b"me too").expect("it is open");
+    let seen = Rc::clone(&events);
+    run_until(&event_loop, move || seen.borrow().len() == 2);
+    assert_eq!(taken(&events), ["made", "data me too"]);
+    quiet.abort();
+    flooded.abort();
+}
+
+/// Writes to a peer that has answered and is gone.
+fn write_after_the_answer(event_loop: &EventLoop, transport: &Transport, mut far: UnixStream) {
+    far.write_all(b"answer").expect("there is room");
+    drop(far);
+    transport.write(b"more").expect("it is open");
+    run_until_lost(event_loop, transport);
+}
+
+#[test]
+fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = pair(&event_loop, Recorder::new("", &events));
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    let (transport, far) = buffered(&event_loop, Five::new(5, &events));
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
+}
+
+#[test]
+fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
+    let (event_loop, events) = new_loop();
+    let (transport, far) = pair(&event_loop, Recorder::new("", &events));
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    let (transport, far) = buffered(&event_loop, Five::new(5, &events));
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
+}
+
+#[test]
+fn a_protocol_that_answers_the_rest_after_a_failed_write_is_not_warned() {
+    let (event_loop, events) = new_loop();
+    let answering = Recorder::new("", &events).reacting(|transport, event| {
+        if event == "data answer" {
+            (0..9).for_each(|_| transport.write(b"reply").expect("it is lost"));
+        }
+    });
+    let (transport, far) = pair(&event_loop, answering);
+    transport.pause_reading();
+    write_after_the_answer(&event_loop, &transport, far);
+    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+}

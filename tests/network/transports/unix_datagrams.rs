@@ -1,0 +1,480 @@
+//! Datagram endpoints of Unix sockets. Their queues fill on one machine, so that what waits is tested here for UDP too.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::net::AddressError;
+use innermost::selector::default_selector;
+use innermost::testing::VirtualClock;
+use innermost::transport::CreateUnixDatagramEndpoint;
+use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind, sleep};
+
+use socket2::SockRef;
+
+use crate::transports::protocols::{Events, new_loop, run_turns, run_until, taken};
+
+type Transport = DatagramTransport<SocketAddr>;
+
+struct Recorder(Events);
+
+impl Recorder {
+    fn record(&self, event: String) {
+        self.0.borrow_mut().push(event);
+    }
+}
+
+impl DatagramProtocol<SocketAddr> for Recorder {
+    fn connection_made(&mut self, _: &Transport) {
+        self.record("made".to_owned());
+    }
+
+    fn datagram_received(&mut self, _: &Transport, data: &[u8], from: SocketAddr) {
+        let from = from.as_pathname().and_then(Path::extension).map_or("nobody".into(), |name| name.to_string_lossy());
+        self.record(format!("{} from {from}", String::from_utf8_lossy(data)));
+    }
+
+    fn error_received(&mut self, _: &Transport, error: io::Error) {
+        self.record(format!("error {:?}", error.kind()));
+    }
+
+    fn connection_lost(&mut self, _: &Transport, error: Option<Exception>) {
+        self.record(format!("lost {error:?}"));
+    }
+
+    fn pause_writing(&mut self, _: &Transport) {
+        self.record("pause".to_owned());
+    }
+
+    fn resume_writing(&mut self, _: &Transport) {
+        self.record("resume".to_owned());
+    }
+}
+
+/// Sends back what comes.
+struct Echo;
+
+impl DatagramProtocol<SocketAddr> for Echo {
+    fn datagram_received(&mut self, transport: &Transport, data: &[u8], from: SocketAddr) {
+        transport.send_to(data, Some(from)).expect("it has an address, or is the peer");
+    }
+}
+
+/// A path for one test, with nothing there before and after it.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("innermost.{}.{name}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    fn bind(&self) -> UnixDatagram {
+        let socket = UnixDatagram::bind(&self.0).expect("nothing is there");
+        socket.set_nonblocking(true).expect("it is open");
+        socket
+    }
+
+    fn addr(&self) -> SocketAddr {
+        SocketAddr::from_pathname(&self.0).expect("it is short enough")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn recorded(event_loop: &EventLoop, events: &Events) -> CreateUnixDatagramEndpoint {
+    let events = Rc::clone(events);
+    event_loop.create_unix_datagram_endpoint(move || Recorder(events))
+}
+
+fn open(event_loop: &EventLoop, endpoint: CreateUnixDatagramEndpoint) -> Transport {
+    event_loop.run_until_complete(endpoint).expect("it can be opened")
+}
+
+/// Runs until so much was recorded, and takes it.
+fn next(event_loop: &EventLoop, events: &Events, count: usize) -> Vec<String> {
+    let seen = Rc::clone(events);
+    run_until(event_loop, move || seen.borrow().len() >= count);
+    taken(events)
+}
+
+/// Everything that waits at a socket.
+fn drain(socket: &UnixDatagram) -> Vec<String> {
+    let mut bytes = [0; 100];
+    let received = std::iter::from_fn(|| socket.recv(&mut bytes).ok().map(|count| bytes[..count].to_vec()));
+    received.map(|data| String::from_utf8(data).expect("it was sent so")).collect()
+}
+
+/// Receives until `done` holds, and then what is left; gives all of it.
+fn receive_until(event_loop: &EventLoop, far: UnixDatagram, mut done: impl FnMut() -> bool + 'static) -> Vec<String> {
+    let received = Rc::new(RefCell::new(Vec::new()));
+    let far = Rc::new(far);
+    let (from, to) = (Rc::clone(&far), Rc::clone(&received));
+    run_until(event_loop, move || {
+        to.borrow_mut().extend(drain(&from));
+        done()
+    });
+    let mut received = received.take();
+    received.extend(drain(&far));
+    received
+}
+
+/// Sends numbers until some of them wait in the endpoint; gives how many it has sent.
+fn overfill(transport: &Transport, to: Option<&SocketAddr>) -> usize {
+    let mut count = 0;
+    while transport.write_buffer_size() < 100 {
+        transport.send_to(count.to_string().as_bytes(), to.cloned()).expect("somebody is there");
+        count += 1;
+        assert!(count < 100_000, "the receiver is never full");
+    }
+    count
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+// X1, X16
+#[test]
+fn datagrams_go_both_ways_with_the_path_of_their_sender_and_empty_ones_too() {
+    let (event_loop, events) = new_loop();
+    let (server, client) = (Place::new("server"), Place::new("client"));
+    let echo = open(&event_loop, event_loop.create_unix_datagram_endpoint(|| Echo).local_addr(&server.0));
+    assert_eq!(echo.local_addr().expect("it is open").as_pathname(), Some(&*server.0));
+    assert!(echo.peer_addr().is_none());
+    let endpoint = recorded(&event_loop, &events).local_addr(&client.0).remote_addr(&server.0);
+    let transport = open(&event_loop, endpoint);
+    assert_eq!(transport.peer_addr().expect("it has one").as_pathname(), Some(&*server.0));
+    for data in [&b"one"[..], b"", b"three"] {
+        transport.send_to(data, None).expect("there is a peer");
+    }
+    assert_eq!(next(&event_loop, &events, 4), ["made", "one from server", " from server", "three from server"]);
+    transport.send_to(b"again", Some(server.addr())).expect("it is the peer");
+    assert_eq!(next(&event_loop, &events, 1), ["again from server"]);
+    transport.close();
+    assert_eq!(next(&event_loop, &events, 1), ["lost None"]);
+    assert!(transport.local_addr().is_err());
+    transport.send_to(b"late", None).expect("that is thrown away");
+}
+
+// X16
+#[test]
+fn closing_sends_what_is_queued_first_and_receives_nothing_more() {
+    let (event_loop, events) = new_loop();
+    let (here, there) = (Place::new("flushing"), Place::new("flushed"));
+    let far = there.bind();
+    let transport = open(&event_loop, recorded(&event_loop, &events).local_addr(&here.0).remote_addr(&there.0));
+    let count = overfill(&transport, None);
+    far.send_to(b"unheard", &here.0).expect("there is room");
+    transport.close();
+    assert!(transport.is_closing());
+    run_turns(&event_loop, 10);
+    assert_eq!(taken(&events), ["made"]);
+    let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
+    assert_eq!(received, numbers(count));
+    assert_eq!(taken(&events), ["lost None"]);
+}
+
+// X10
+#[test]
+fn aborting_throws_away_what_is_queued() {
+    let (event_loop, events) = new_loop();
+    let place = Place::new("aborted");
+    let far = place.bind();
+    for peer in [true, false] {
+        let endpoint = recorded(&event_loop, &events);
+        let transport = open(&event_loop, if peer { endpoint.remote_addr(&place.0) } else { endpoint });
+        let to = place.addr();
+        let count = overfill(&transport, (!peer).then_some(&to));
+        transport.abort();
+        assert_eq!((taken(&events), transport.write_buffer_size()), (vec!["made".to_owned()], 0));
+        assert_eq!(next(&event_loop, &events, 1), ["lost None"]);
+        let received = drain(&far);
+        assert!(received.len() < count);
+        assert_eq!(received, numbers(received.len()));
+    }
+}
+
+// X6
+#[test]
+fn writing_pauses_while_the_peer_is_full_and_resumes_when_it_reads() {
+    let (event_loop, events) = new_loop();
+    let place = Place::new("pausing");
+    let far = place.bind();
+    let transport = open(&event_loop, recorded(&event_loop, &events).remote_addr(&place.0));
+    transport.set_write_buffer_limits(Some(99), Some(0)).expect("one is below the other");
+    // Until 100 bytes wait.
+    let count = overfill(&transport, None);
+    assert_eq!(taken(&events), ["made", "pause"]);
+    run_turns(&event_loop, 10);
+    assert_eq!(taken(&events), [""; 0]);
+    let seen = Rc::clone(&events);
+    let received = receive_until(&event_loop, far, move || !seen.borrow().is_empty());
+    assert_eq!(taken(&events), ["resume"]);
+    assert_eq!((received, transport.write_buffer_size()), (numbers(count), 0));
+}
+
+// X16
+#[test]
+fn without_a_peer_a_receiver_that_others_have_filled_gets_its_datagrams_all_the_same() {
+    let (event_loop, events) = new_loop();
+    let place = Place::new("filled");
+    let far = place.bind();
+    let other = UnixDatagram::unbound().expect("a descriptor is free");
+    other.set_nonblocking(true).expect("it is open");
+    while other.send_to(b"other", &place.0).is_ok() {}
+    let transport = open(&event_loop, recorded(&event_loop, &events));
+    let count = overfill(&transport, Some(&place.addr()));
+    transport.close();
+    let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
+    let own: Vec<_> = received.into_iter().skip_while(|data| data == "other").collect();
+    assert_eq!(own, numbers(count));
+    assert_eq!(taken(&events), ["made", "lost None"]);
+}
+
+// X16
+#[test]
+fn without_a_peer_one_receiver_that_reads_nothing_holds_up_no_other_that_does() {
+    let (event_loop, events) = new_loop();
+    let (idle, full) = (Place::new("idle"), Place::new("full"));
+    let (_unread, far) = (idle.bind(), full.bind());
+    let transport = open(&event_loop, recorded(&event_loop, &events));
+    // So much that the sender is not writable until that is read.
+    let size = transport.with_fd(|fd| SockRef::from(&fd.expect("it is open")).send_buffer_size()).expect("it is open");
+    transport.send_to(&vec![0; size / 2], Some(idle.addr())).expect("somebody is there");
+    let other = UnixDatagram::unbound().expect("a descriptor is free");
+    other.set_nonblocking(true).expect("it is open");
+    while other.send_to(b"other", &full.0).is_ok() {}
+    transport.send_to(b"own", Some(full.addr())).expect("somebody is there");
+    assert!(transport.write_buffer_size() > 0);
+    transport.close();
+    let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
+    assert_eq!(received.last().map(String::as_str), Some("own"));
+    assert_eq!(taken(&events), ["made", "lost None"]);
+}
+
+#[test]
+fn what_a_full_receiver_cannot_take_is_tried_less_and_less_often_and_costs_no_turns_between() {
+    let selector = default_selector().expect("a descriptor is free");
+    let event_loop = EventLoop::with(selector, Box::new(VirtualClock::new())).expect("a descriptor is free");
+    let events = Events::default();
+    let place = Place::new("tried");
+    let far = place.bind();
+    let transport = open(&event_loop, recorded(&event_loop, &events));
+    let count = overfill(&transport, Some(&place.addr()));
+    // At 1, 3, 7, 15, 31, 63, 113 ms, and every 50 ms from there.
+    let deadline = || event_loop.next_deadline().expect("it tries again");
+    let mut tries = Vec::new();
+    while tries.len() < 8 {
+        if tries.last() != Some(&deadline()) && deadline() > event_loop.time() {
+            tries.push(deadline());
+        }
+        event_loop.run_until_complete(sleep(deadline() - event_loop.time())).expect("it is open");
+    }
+    assert_eq!(
+        tries,
+        [1, 3, 7, 15, 31, 63, 113, 163].map(|at| innermost::Instant::from_zero(Duration::from_millis(at)))
+    );
+    let mut received = drain(&far);
+    while received.len() < count {
+        event_loop.run_until_complete(sleep(Duration::from_millis(50))).expect("it is open");
+        received.extend(drain(&far));
+    }
+    assert_eq!((received, transport.write_buffer_size()), (numbers(count), 0));
+}
+
+#[test]
+fn a_datagram_longer_than_any_of_udp_comes_whole() {
+    let (event_loop, events) = new_loop();
+    let (near, far) = UnixDatagram::pair().expect("descriptors are free");
+    open(&event_loop, recorded(&event_loop, &events).socket(near));
+    let data = "x".repeat(150_000);
+    far.send(data.as_bytes()).expect("the buffer is larger");
+    assert_eq!(next(&event_loop, &events, 2), ["made".to_owned(), format!("{data} from nobody")]);
+}
+
+// X16
+#[test]
+fn who_has_no_address_is_answered_by_its_peer_alone() {
+    let (event_loop, events) = new_loop();
+    // Neither of a pair has an address, and each is the other's peer.
+    let (near, far) = UnixDatagram::pair().expect("descriptors are free");
+    let echo = open(&event_loop, event_loop.create_unix_datagram_endpoint(|| Echo).socket(near));
+    let transport = open(&event_loop, recorded(&event_loop, &events).socket(far));
+    transport.send_to(b"hello", None).expect("there is a peer");
+    assert_eq!(next(&event_loop, &events, 2), ["made", "hello from nobody"]);
+    assert!(echo.peer_addr().expect("it has one").is_unnamed());
+    let place = Place::new("another");
+    let refused = echo.send_to(b"x", Some(place.addr())).unwrap_err();
+    assert_eq!(refused.to_string(), "Invalid address: must be None or (unnamed)");
+
+    let free = open(&event_loop, recorded(&event_loop, &events));
+    let nowhere = UnixDatagram::unbound().and_then(|socket| socket.local_addr()).expect("it has none");
+    for (to, text) in [
+        (None, "the endpoint has no peer: an address to send to is needed"),
+        (Some(nowhere), "the receiver has no address: nobody can send to it who is not its peer"),
+    ] {
+        let refused = free.send_to(b"x", to).unwrap_err();
+        assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, text));
+    }
+}
+
+// X16
+#[test]
+fn that_the_receiver_is_gone_is_an_error_and_the_endpoint_goes_on() {
+    let (event_loop, events) = new_loop();
+    let (here, there) = (Place::new("left"), Place::new("gone"));
+    let far = there.bind();
+    let transport = open(&event_loop, recorded(&event_loop, &events).local_addr(&here.0).remote_addr(&there.0));
+    let free = open(&event_loop, recorded(&event_loop, &events));
+    taken(&events);
+    drop(far);
+    for _ in 0..2 {
+        transport.send_to(b"anybody?", None).expect("it had a peer");
+    }
+    free.send_to(b"anybody?", Some(there.addr())).expect("it is an address");
+    std::fs::remove_file(&there.0).expect("it is there");
+    free.send_to(b"anybody?", Some(there.addr())).expect("it is an address");
+    let refused = "error ConnectionRefused";
+    assert_eq!(taken(&events), [refused, "error NotConnected", refused, "error NotFound"]);
+    let back = there.bind();
+    back.send_to(b"back", &here.0).expect("somebody is there");
+    free.send_to(b"found", Some(there.addr())).expect("it is an address");
+    assert_eq!(next(&event_loop, &events, 1), ["back from gone"]);
+    assert_eq!(drain(&back), ["found"]);
+}
+
+// V6, of datagrams.
+#[test]
+fn a_socket_file_that_is_left_over_is_replaced_and_nothing_else_is() {
+    let (event_loop, events) = new_loop();
+    let place = Place::new("stale");
+    drop(place.bind());
+    let transport = open(&event_loop, recorded(&event_loop, &events).local_addr(&place.0));
+    UnixDatagram::unbound().and_then(|socket| socket.send_to(b"x", &place.0)).expect("it is new");
+    assert_eq!(next(&event_loop, &events, 2), ["made", "x from nobody"]);
+    transport.close();
+    next(&event_loop, &events, 1);
+    assert!(place.0.exists(), "as in Python, it stays");
+
+    std::fs::remove_file(&place.0).expect("it is there");
+    std::fs::write(&place.0, "not a socket").expect("nothing is there");
+    let raised = event_loop.run_until_complete(recorded(&event_loop, &events).local_addr(&place.0)).unwrap_err();
+    assert_eq!(system_error(&raised).0, ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read(&place.0).expect("it is there"), b"not a socket");
+}
+
+/// Its kind, and what it says.
+fn system_error(raised: &Exception) -> (ErrorKind, String) {
+    let error = raised.downcast_ref::<io::Error>().expect("it is the system's");
+    assert!(AddressError::of(error).is_some(), "it says where");
+    (error.kind(), error.to_string())
+}
+
+// V8, of datagrams.
+#[test]
+fn a_path_where_nobody_can_be_or_is_raises_what_it_was_to_be() {
+    let (event_loop, _) = new_loop();
+    let endpoint = || event_loop.create_unix_datagram_endpoint(|| -> Echo { panic!("it is not open") });
+    let failed =
+        |endpoint: CreateUnixDatagramEndpoint| system_error(&event_loop.run_until_complete(endpoint).unwrap_err());
+    let long = "x".repeat(200);
+    for path in ["", "zero\0byte", &*long] {
+        for (endpoint, operation) in
+            [(endpoint().local_addr(path), "bind to"), (endpoint().remote_addr(path), "connect to")]
+        {
+            let (kind, text) = failed(endpoint);
+            assert_eq!(kind, ErrorKind::InvalidInput);
+            assert!(text.starts_with(&format!("cannot {operation} {}: ", path.replace('\0', "\\0"))), "{text}");
+        }
+    }
+    let (here, there) = (Place::new("unmade"), Place::new("empty"));
+    let connecting = || endpoint().local_addr(&here.0).remote_addr(&there.0);
+    assert_eq!(failed(connecting()).0, ErrorKind::NotFound);
+    drop(there.bind());
+    assert_eq!(failed(connecting()).0, ErrorKind::ConnectionRefused);
+    std::fs::remove_file(&there.0).expect("it is there");
+    let _streams = UnixListener::bind(&there.0).expect("nothing is there");
+    let text = failed(connecting()).1;
+    assert!(text.starts_with(&format!("cannot connect to {}: ", there.0.display())), "{text}");
+    assert!(!here.0.exists(), "what cannot be connected is not bound");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_no_file_stands_for_is_an_address_too() {
+    use std::os::linux::net::SocketAddrExt;
+
+    let (event_loop, events) = new_loop();
+    let name = |which: &str| format!("innermost.{}.{which}", std::process::id());
+    let (server, client) = (name("server\0"), name("client"));
+    let abstractly = |name: &str| format!("\0{name}");
+    let echo = event_loop.create_unix_datagram_endpoint(|| Echo).local_addr(abstractly(&server));
+    let echo = open(&event_loop, echo);
+    assert_eq!(echo.local_addr().expect("it is open").as_abstract_name(), Some(server.as_bytes()));
+    let taken = event_loop.create_unix_datagram_endpoint(|| Echo).local_addr(abstractly(&server));
+    let (kind, text) = system_error(&event_loop.run_until_complete(taken).unwrap_err());
+    assert_eq!(kind, ErrorKind::AddrInUse);
+    assert!(text.starts_with("cannot bind to \\0innermost."), "{text}");
+    let endpoint = recorded(&event_loop, &events).local_addr(abstractly(&client)).remote_addr(abstractly(&server));
+    let transport = open(&event_loop, endpoint);
+    let to = |name: &str| SocketAddr::from_abstract_name(name).expect("it is short enough");
+    transport.send_to(b"hello", Some(to(&server))).expect("it is the peer");
+    assert!(transport.send_to(b"hello", Some(to(&client))).is_err());
+    assert_eq!(next(&event_loop, &events, 2), ["made", "hello from nobody"]);
+}
+
+#[test]
+fn a_ready_made_endpoint_takes_no_options_and_is_a_unix_socket_for_datagrams() {
+    let (event_loop, _) = new_loop();
+    let make = || event_loop.create_unix_datagram_endpoint(|| -> Echo { panic!("it is not open") });
+    let socket = || UnixDatagram::unbound().expect("a descriptor is free");
+    let (stream, _far) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let options = "socket modifier keyword arguments can not be used when sock is specified";
+    for (endpoint, text) in [
+        (make().socket(socket()).local_addr("x"), options),
+        (make().socket(socket()).remote_addr("x"), options),
+        (make().socket(stream), "a Unix datagram socket was expected, got "),
+        (make().socket(udp), "a Unix datagram socket was expected, got "),
+    ] {
+        let raised = event_loop.run_until_complete(endpoint).unwrap_err();
+        assert_eq!(raised.kind(), Kind::ValueError);
+        assert!(raised.to_string().starts_with(text), "{raised}");
+    }
+    let raised =
+        event_loop.run_until_complete(event_loop.create_datagram_endpoint(|| NoUdp).socket(socket())).unwrap_err();
+    assert!(raised.to_string().starts_with("a UDP socket was expected, got "), "{raised}");
+}
+
+struct NoUdp;
+
+impl DatagramProtocol for NoUdp {
+    fn datagram_received(&mut self, _: &DatagramTransport, _: &[u8], _: std::net::SocketAddr) {}
+}
+
+#[test]
+fn a_loop_that_goes_while_datagrams_wait_takes_them_with_it() {
+    let place = Place::new("outlived");
+    let far = place.bind();
+    for peer in [true, false] {
+        let (event_loop, events) = new_loop();
+        let endpoint = recorded(&event_loop, &events);
+        let transport = open(&event_loop, if peer { endpoint.remote_addr(&place.0) } else { endpoint });
+        overfill(&transport, (!peer).then(|| place.addr()).as_ref());
+        drop(event_loop);
+        assert_eq!(transport.write_buffer_size(), 0);
+        transport.send_to(b"late", Some(place.addr())).expect("that is thrown away");
+        drop(transport);
+        assert_eq!(Rc::strong_count(&events), 1);
+        drain(&far);
+    }
+}

@@ -1,0 +1,64 @@
+//! Replays generators recorded from CPython 3.13 and compares every log entry.
+//!
+//! `tests/data/generators.jsonl` holds 2000 random programs: generator functions that yield, delegate, catch, clean up
+//! and raise, what was done to them by `next`, `send`, `throw` and `close`, and what they did. Here a coroutine that
+//! interprets the functions is put in their place; the log must come out the same, entry by entry.
+//!
+//! Each program runs once for every way in which a function can hold the one that it delegates to:
+//!
+//! | children | exact |
+//! |---|---|
+//! | frames of the driver, `Call` | yes |
+//! | generators inline | yes |
+//! | the two by turns | yes |
+//! | bare machines inline and frames by turns | but for a machine that ignores `GeneratorExit` |
+//!
+//! CPython closes a generator once more when its last reference goes. The driver does so with a frame that has ignored
+//! its exit, and a [`Generator`](innermost::Generator) with its machine when it is dropped. A bare machine is a value like
+//! any other: it is dropped where it stands. So in the last way a program is let off if that has happened to one.
+//!
+//! `ORACLE_FILE=path cargo test --release --test oracle generators::` replays the recording of that name instead.
+
+use crate::recorded;
+use std::rc::Rc;
+
+use crate::generator_scripts::{Children, Program, Replay, replay};
+
+/// Replays the recording up to the first program that differs; gives how many there were, and how many were let off.
+fn replay_all(children: Children) -> (usize, usize) {
+    let (path, lines) = recorded::programs("generators.jsonl");
+    let (mut programs, mut let_off) = (0, 0);
+    for line in lines {
+        programs += 1;
+        match replay(&Rc::new(Program::parse(&line)), children) {
+            Replay::Same => {}
+            Replay::LostOne(_) if matches!(children, Children::MachinesAndCalls) => let_off += 1,
+            Replay::LostOne(difference) | Replay::Differs(difference) => {
+                panic!("program {programs} of {path}, {children:?}\n{line}\n{difference}")
+            }
+        }
+    }
+    println!("{programs} programs, {let_off} let off");
+    (programs, let_off)
+}
+
+#[test]
+fn with_calls_every_program_does_what_it_did_in_cpython() {
+    replay_all(Children::Calls);
+}
+
+#[test]
+fn with_generators_inline_every_program_does_what_it_did_in_cpython() {
+    replay_all(Children::Generators);
+}
+
+#[test]
+fn with_generators_and_calls_by_turns_every_program_does_what_it_did_in_cpython() {
+    replay_all(Children::GeneratorsAndCalls);
+}
+
+#[test]
+fn with_machines_and_calls_by_turns_every_program_does_what_it_did_in_cpython() {
+    let (programs, let_off) = replay_all(Children::MachinesAndCalls);
+    assert!(let_off <= 1 + programs / 50, "{let_off} of {programs} programs let off");
+}

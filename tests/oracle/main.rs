@@ -1,0 +1,15 @@
+//! Programs that were recorded from CPython, replayed: each log must come out the same, entry by entry.
+//!
+//! `ORACLE_FILE=path cargo test --release --test oracle SUITE::` replays another recording of one suite.
+
+#![cfg(feature = "full")]
+
+mod blocks;
+mod generator_scripts;
+mod generators;
+mod more_tasks;
+mod recorded;
+mod staggered;
+mod sync;
+mod task_scripts;
+mod tasks;
