@@ -10,7 +10,7 @@ use std::thread;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use innermost::executor::{Executor, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool};
 use innermost::{EventLoop, ready};
 
 #[global_allocator]
@@ -89,7 +89,7 @@ fn submit_many(bencher: Bencher) {
     bencher.counter(ItemsCount::new(SENT)).bench_local(|| {
         let pool = ThreadPool::with(2, "bench").expect("two threads");
         (0..SENT).for_each(|n| drop(pool.submit(move || Ok(black_box(n))).expect("there are threads")));
-        pool.shutdown(Pending::Run, Wait::ForThreads).expect("it is not one of the pool's threads");
+        pool.shutdown(Pending::Run, ShutdownWait::ForThreads).expect("it is not one of the pool's threads");
     });
 }
 

@@ -265,7 +265,8 @@ pub mod scope;
 pub mod selector {
     pub use crate::sys::interfaces::*;
     pub use crate::sys::{
-        Clock, Direction, Event, Instant, MonotonicClock, Readiness, Selector, Token, Waiting, default_selector,
+        Clock, Direction, Instant, MonotonicClock, Readiness, Selector, SelectorEvent, SelectorToken, Waiting,
+        default_selector,
     };
 }
 #[cfg(feature = "event_loop")]

@@ -41,7 +41,8 @@ use std::sync::Arc;
 
 use crate::coroutine::Exception;
 use crate::sys::{
-    Clock, Event, MonotonicClock, Process, Selector, SelectorFd, Token, Waiting, Waker, default_selector, signal,
+    Clock, MonotonicClock, Process, Selector, SelectorEvent, SelectorFd, SelectorToken, Waiting, Waker,
+    default_selector, signal,
 };
 use crate::task::{Run, Scheduler};
 
@@ -86,7 +87,7 @@ use self::timers::Timers;
 pub use self::timers::{CancelOnDrop, TimerHandle};
 
 /// The token of the loop's own waker.
-const WAKER: Token = Token(u64::MAX);
+const WAKER: SelectorToken = SelectorToken(u64::MAX);
 
 /// An event loop: runs callbacks and tasks in one thread, and waits for time and descriptors. asyncio's `EventLoop`.
 ///
@@ -162,7 +163,7 @@ struct Core {
 /// Vectors that are empty between two turns, kept for their memory.
 #[derive(Default)]
 struct Scratch {
-    events: Vec<Event>,
+    events: Vec<SelectorEvent>,
     batch: Vec<Rc<dyn Run>>,
 }
 

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::io;
 
 use super::{Core, LoopHandle};
-use crate::sys::Event;
+use crate::sys::SelectorEvent;
 
 /// After how many times that it was read without having moved a clock is taken to stand still.
 const STILL: u32 = 1000;
@@ -47,7 +47,7 @@ impl LoopHandle {
 impl Core {
     /// Spins, and sleeps after that if nothing has come: both together for `timeout`, or for ever.
     #[cold]
-    pub(super) fn spin_and_select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn spin_and_select(&self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let limit = timeout.map_or(self.spin.get(), |timeout| timeout.min(self.spin.get()));
         if self.clock_jumps || limit.is_zero() {
             return self.select(events, timeout);

@@ -14,7 +14,7 @@ use super::signals::SignalHandler;
 use super::timers::Timers;
 use super::{Core, Scratch, WAKER};
 use crate::coroutine::{Exception, Kind};
-use crate::sys::{Direction, Event, Waiting, Waker, signal};
+use crate::sys::{Direction, SelectorEvent, Waiting, Waker, signal};
 use crate::task::{Run, callback_in};
 
 /// How many callbacks may run before the selector is asked again.
@@ -88,7 +88,7 @@ impl Core {
         Exception::message(Kind::RuntimeError, text)
     }
 
-    pub(super) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn select(&self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.registry.select(events, timeout);
         // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
         if self.registry.deliver(events) && (self.registry.reports_levels || Waker::FILLS_UP) {

@@ -18,12 +18,12 @@
 //! | `pool.rs`    | [`ThreadPool`] |
 //!
 //! ```
-//! use innermost::executor::{Executor, Pending, ThreadPool, Wait};
+//! use innermost::executor::{Executor, Pending, ThreadPool, ShutdownWait};
 //!
 //! let pool = ThreadPool::new();
 //! let sum = pool.submit(|| Ok((1..=100).sum::<u32>()))?;
 //! assert_eq!(sum.result(None)?, 5050);
-//! pool.shutdown(Pending::Run, Wait::ForThreads)?;
+//! pool.shutdown(Pending::Run, ShutdownWait::ForThreads)?;
 //! # Ok::<(), innermost::Exception>(())
 //! ```
 //!
@@ -52,7 +52,7 @@ pub use self::promise::{Promise, promise};
 /// One of the user's own decides where; that a job runs once or is cancelled, [`Job`] sees to:
 ///
 /// ```
-/// use innermost::executor::{Executor, Job, Pending, Wait};
+/// use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 /// use innermost::{EventLoop, Exception};
 ///
 /// /// Runs each job at once, where it is submitted: for tests, whose order is then always the same.
@@ -64,7 +64,7 @@ pub use self::promise::{Promise, promise};
 ///         Ok(())
 ///     }
 ///
-///     fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
+///     fn shutdown(&self, _: Pending, _: ShutdownWait) -> Result<(), Exception> {
 ///         Ok(())
 ///     }
 /// }
@@ -87,7 +87,7 @@ pub trait Executor: Send + Sync {
     /// # Errors
     ///
     /// Why it cannot be waited for.
-    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception>;
+    fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception>;
 
     /// Has `function` run, and gives the future of what it returns. A panic of its becomes an exception of the kind
     /// [`Panic`](crate::Kind::Panic).
@@ -112,7 +112,7 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
         (**self).execute(job)
     }
 
-    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         (**self).shutdown(pending, wait)
     }
 }
@@ -128,7 +128,7 @@ pub enum Pending {
 
 /// Whether to wait when an executor is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub enum ShutdownWait {
     /// Until the last job has ended, and the threads.
     ForThreads,
     /// Not at all.

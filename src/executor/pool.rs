@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::future::quietly;
-use super::{Executor, Job, Pending, Wait};
+use super::{Executor, Job, Pending, ShutdownWait};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{NotInherited, Process};
 
@@ -130,7 +130,7 @@ impl Executor for ThreadPool {
     /// # Errors
     ///
     /// `RuntimeError` where one of its own threads would wait for itself. It is shut down all the same.
-    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         if !self.0.process.is_current() {
             return Ok(());
         }
@@ -144,8 +144,8 @@ impl Executor for ThreadPool {
         self.0.work.notify_all();
         cancelled.into_iter().for_each(|job| quietly(|| drop(job)));
         match wait {
-            Wait::No => Ok(()),
-            Wait::ForThreads => self.0.join(),
+            ShutdownWait::No => Ok(()),
+            ShutdownWait::ForThreads => self.0.join(),
         }
     }
 }
@@ -224,7 +224,7 @@ impl Inner {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         // Refused only where it would wait.
-        let _ = self.shutdown(Pending::Run, Wait::No);
+        let _ = self.shutdown(Pending::Run, ShutdownWait::No);
     }
 }
 

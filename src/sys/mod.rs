@@ -39,7 +39,7 @@ mod waker;
 pub use self::clock::{Clock, MonotonicClock, Waiting};
 pub(crate) use self::fork::{NotInherited, Process};
 pub use self::instant::Instant;
-pub use self::selector::{Direction, Event, Readiness, Selector, Token, default_selector};
+pub use self::selector::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, default_selector};
 pub(crate) use self::selector::{SelectorFd, has_error_alone, interfaces, readiness_now};
 pub(crate) use self::waker::Waker;
 

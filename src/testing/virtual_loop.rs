@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::VirtualClock;
 use crate::coroutine::Exception;
 use crate::event_loop::EventLoop;
-use crate::sys::{Direction, Event, Selector, Token, default_selector};
+use crate::sys::{Direction, Selector, SelectorEvent, SelectorToken, default_selector};
 
 /// An event loop whose time is virtual: it jumps to the next deadline when nothing is ready.
 ///
@@ -42,14 +42,14 @@ pub fn virtual_loop() -> Result<EventLoop, Exception> {
 /// Watches nothing but the loop's waker.
 #[derive(Debug, Default)]
 struct NoDescriptors {
-    waker: Option<(OwnedFd, Token)>,
+    waker: Option<(OwnedFd, SelectorToken)>,
     /// What waits for that, made when the loop first waits for a thread.
     selector: Option<Box<dyn Selector>>,
 }
 
 impl Selector for NoDescriptors {
     /// The first is the waker.
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         if self.waker.is_some() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "a virtual loop has no descriptors"));
         }
@@ -68,19 +68,19 @@ impl Selector for NoDescriptors {
         true
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         if let Some(selector) = &mut self.selector {
             selector.drained(token, direction);
         }
     }
 
-    fn in_vain(&mut self, token: Token, direction: Direction) {
+    fn in_vain(&mut self, token: SelectorToken, direction: Direction) {
         if let Some(selector) = &mut self.selector {
             selector.in_vain(token, direction);
         }
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let Some((waker, token)) = self.waker.as_ref().filter(|_| timeout != Some(Duration::ZERO)) else {
             return Ok(());
         };

@@ -3,7 +3,7 @@
 use std::net;
 use std::time::Duration;
 
-use innermost::selector::{Event, Token, default_selector};
+use innermost::selector::{SelectorEvent, SelectorToken, default_selector};
 use innermost::{Coroutine, CoroutineExt, EventLoop, Task, TcpStream, from_fn, sleep};
 
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
@@ -13,7 +13,7 @@ use crate::support::events::{Log, awaits, awaits_end, body, returns};
 /// waits for the loop's descriptor. Gives what it has waited for.
 fn host(guest: &EventLoop, clock: &VirtualClock, task: &Task<i32>, mut meanwhile: impl FnMut()) -> Vec<&'static str> {
     let mut selector = default_selector().unwrap();
-    guest.with_fd(|fd| selector.register(fd.expect("the system's own selector has one"), Token(7)).unwrap());
+    guest.with_fd(|fd| selector.register(fd.expect("the system's own selector has one"), SelectorToken(7)).unwrap());
     let (mut waits, mut events) = (Vec::new(), Vec::new());
     while !task.done() {
         match guest.next_deadline() {
@@ -26,7 +26,7 @@ fn host(guest: &EventLoop, clock: &VirtualClock, task: &Task<i32>, mut meanwhile
                 waits.push("descriptor");
                 meanwhile();
                 selector.select(&mut events, None).unwrap();
-                assert!(events.drain(..).all(|Event { token, .. }| token == Token(7)));
+                assert!(events.drain(..).all(|SelectorEvent { token, .. }| token == SelectorToken(7)));
             }
         }
         guest.run_once().unwrap();
@@ -69,7 +69,8 @@ fn a_guest_is_driven_by_its_deadlines_its_descriptor_and_what_is_ready() {
 fn the_descriptor_of_a_guest_is_readable_each_time_that_a_thread_has_sent_something() {
     let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
     let mut selector = default_selector().unwrap();
-    event_loop.with_fd(|fd| selector.register(fd.expect("the system's own selector has one"), Token(7)).unwrap());
+    event_loop
+        .with_fd(|fd| selector.register(fd.expect("the system's own selector has one"), SelectorToken(7)).unwrap());
     let mut events = Vec::new();
     for round in 0..3 {
         let remote = event_loop.remote();

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use innermost::selector::{Direction, Readiness, Token};
+use innermost::selector::{Direction, Readiness, SelectorToken};
 
 use crate::support::interfaces::with_every_selector;
 
@@ -15,15 +15,15 @@ use crate::support::interfaces::with_every_selector;
 fn a_descriptor_is_registered_once_and_taken_out_once() {
     with_every_selector(|selector| {
         let (stream, _peer) = UnixStream::pair().unwrap();
-        selector.register(stream.as_fd(), Token(1)).unwrap();
-        let twice = selector.register(stream.as_fd(), Token(2)).unwrap_err();
+        selector.register(stream.as_fd(), SelectorToken(1)).unwrap();
+        let twice = selector.register(stream.as_fd(), SelectorToken(2)).unwrap_err();
         assert_eq!(twice.kind(), io::ErrorKind::AlreadyExists);
         selector.deregister(stream.as_fd()).unwrap();
         assert_eq!(selector.deregister(stream.as_fd()).unwrap_err().kind(), io::ErrorKind::NotFound);
-        selector.register(stream.as_fd(), Token(3)).unwrap();
+        selector.register(stream.as_fd(), SelectorToken(3)).unwrap();
         let mut events = Vec::new();
         selector.select(&mut events, Some(Duration::ZERO)).unwrap();
-        assert_eq!(events.iter().map(|event| event.token).collect::<Vec<_>>(), [Token(3)]);
+        assert_eq!(events.iter().map(|event| event.token).collect::<Vec<_>>(), [SelectorToken(3)]);
     });
 }
 
@@ -32,7 +32,7 @@ fn a_descriptor_is_registered_once_and_taken_out_once() {
 fn a_hangup_wakes_both_directions() {
     with_every_selector(|selector| {
         let (stream, peer) = UnixStream::pair().unwrap();
-        selector.register(stream.as_fd(), Token(1)).unwrap();
+        selector.register(stream.as_fd(), SelectorToken(1)).unwrap();
         let mut events = Vec::new();
         selector.select(&mut events, Some(Duration::ZERO)).unwrap();
         events.clear();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use innermost::selector::{Clock, Event, Selector, Token, default_selector};
+use innermost::selector::{Clock, Selector, SelectorEvent, SelectorToken, default_selector};
 use innermost::testing::virtual_loop;
 use innermost::{EventLoop, Watched, signal};
 
@@ -54,11 +54,11 @@ impl fmt::Debug for Counted {
 impl Selector for Counted {
     forwards_the_rest!();
 
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.inner.register(fd, token)
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         if timeout != Some(Duration::ZERO) {
             self.asked.waits.borrow_mut().push(timeout);
             return Err(io::Error::other("it would sleep"));

@@ -7,7 +7,7 @@ use std::os::unix::net as unix;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Pending, ThreadPool, Wait, promise};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool, promise};
 use innermost::{
     ByteRead, Coroutine, EventLoop, Exception, Protocol, Step, TcpListener, TcpStream, Transport, Watched, from_fn,
     ready, sleep, to_thread, yield_from,
@@ -225,11 +225,11 @@ pub(crate) fn thread_pools(new_loop: &dyn Fn() -> EventLoop) {
     assert_eq!(event_loop.run_until_complete(to_thread(|| Ok(2))).unwrap(), 2);
     let ended = ThreadPool::with(1, "ended").unwrap();
     ended.submit(|| Ok(())).unwrap().result(None).unwrap();
-    ended.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    ended.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     let inherited = (event_loop, pool, ended);
     let (told, (event_loop, pool, _)) = in_child_with(inherited, |(event_loop, pool, ended)| {
         let raised = text(pool.submit(|| Ok(1)).map(drop));
-        pool.shutdown(Pending::Cancel, Wait::ForThreads).unwrap();
+        pool.shutdown(Pending::Cancel, ShutdownWait::ForThreads).unwrap();
         let printed = format!("{pool:?}");
         drop((pool, ended, event_loop));
         format!("{raised}\n{printed}\n{}", works(new_loop))
@@ -237,7 +237,7 @@ pub(crate) fn thread_pools(new_loop: &dyn Fn() -> EventLoop) {
     let raised = "the threads of this pool run in the process that forked this one: make a new pool here";
     assert_eq!(told, format!("{raised}\nThreadPool(of the process that forked this one)\n{WORKED}"));
     assert_eq!(pool.submit(|| Ok(3)).unwrap().result(None).unwrap(), 3);
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     let shutting_down = event_loop.shutdown_default_executor(None);
     event_loop.run_until_complete(shutting_down).unwrap();
 }
@@ -275,7 +275,7 @@ pub(crate) fn futures_of_threads(new_loop: &dyn Fn() -> EventLoop) {
     assert_eq!(told, raised);
     lets_go.send(()).unwrap();
     job.result(None).unwrap();
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
 }
 
 pub(crate) fn grandchild(new_loop: &dyn Fn() -> EventLoop) {

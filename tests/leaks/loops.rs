@@ -19,7 +19,7 @@ use innermost::async_iter::{AsyncGenerator, Produced};
 use innermost::context::{Context, ContextVar};
 use innermost::resolver::{AddrInfo, Answer, NameFlags, Query, Resolve, SystemResolver};
 use innermost::selector::{
-    Clock, Direction, Event, MonotonicClock, Selector, Token, Waiting, default_selector, poll_selector,
+    Clock, Direction, MonotonicClock, Selector, SelectorEvent, SelectorToken, Waiting, default_selector, poll_selector,
 };
 use innermost::wait::{
     TaskGroup, Timeout, as_completed, gather, gather_all, join, shield, staggered_race, wait, wait_for,
@@ -411,7 +411,7 @@ impl Clock for Own {
 }
 
 impl Selector for Own {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         if let Some(held) = &*self.held.borrow() {
             held.event_loop.close().expect("it does not run");
         }
@@ -430,11 +430,11 @@ impl Selector for Own {
         self.selector.borrow().reports_levels()
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         self.selector.get_mut().drained(token, direction);
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.selector.get_mut().select(events, timeout)
     }
 

@@ -2,7 +2,7 @@
 
 use innermost::Exception;
 use innermost::Kind;
-use innermost::executor::{Executor, Job, Pending, Wait};
+use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 
 /// Takes no job: what needs a thread fails.
 pub(crate) struct NoThreads;
@@ -12,7 +12,7 @@ impl Executor for NoThreads {
         Err(Exception::message(Kind::RuntimeError, "no thread"))
     }
 
-    fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, _: Pending, _: ShutdownWait) -> Result<(), Exception> {
         Ok(())
     }
 }

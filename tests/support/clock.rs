@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::EventLoop;
-use innermost::selector::{Clock, Event, Selector, Token, Waiting, default_selector};
+use innermost::selector::{Clock, Selector, SelectorEvent, SelectorToken, Waiting, default_selector};
 
 /// What a selector that has another one, `inner`, leaves to that: all but `register` and `select`.
 macro_rules! forwards_the_rest {
@@ -25,11 +25,11 @@ macro_rules! forwards_the_rest {
             self.inner.reports_levels()
         }
 
-        fn drained(&mut self, token: innermost::selector::Token, direction: innermost::selector::Direction) {
+        fn drained(&mut self, token: innermost::selector::SelectorToken, direction: innermost::selector::Direction) {
             self.inner.drained(token, direction);
         }
 
-        fn in_vain(&mut self, token: innermost::selector::Token, direction: innermost::selector::Direction) {
+        fn in_vain(&mut self, token: innermost::selector::SelectorToken, direction: innermost::selector::Direction) {
             self.inner.in_vain(token, direction);
         }
 
@@ -134,11 +134,11 @@ impl WatchedSelector {
 impl Selector for WatchedSelector {
     forwards_the_rest!();
 
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.inner.register(fd, token)
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.timeouts.0.borrow_mut().push(timeout);
         match (&self.wait, timeout) {
             (Wait::Waits | Wait::Moves(_), None) => Err(io::Error::other("nothing will ever come")),

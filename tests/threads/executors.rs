@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool};
 use innermost::wait::wait_for;
 use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
 
@@ -61,7 +61,7 @@ fn the_executor_that_is_named_is_used_and_one_that_refuses_raises() {
     by_hand.run_next();
     assert_eq!(event_loop.run_until_complete(call).unwrap(), 5);
     let pool = ThreadPool::new();
-    pool.shutdown(Pending::Run, Wait::No).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::No).unwrap();
     let refused = event_loop.run_in_executor(Some(&pool), || Ok(())).unwrap_err();
     assert_eq!(refused.to_string(), "cannot schedule new futures after shutdown");
 }

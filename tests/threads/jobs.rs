@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Job, Pending, Wait};
+use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 use innermost::{EventLoop, Exception, RemoteHandle};
 
 /// What has happened in any thread, in order.
@@ -136,7 +136,7 @@ impl Executor for ByHand {
         Ok(())
     }
 
-    fn shutdown(&self, pending: Pending, wait: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         self.log.add(format_args!("shutdown({pending:?}, {wait:?})"));
         Ok(())
     }

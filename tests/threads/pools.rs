@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use innermost::executor::{Executor, Job, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Job, Pending, ShutdownWait, ThreadPool};
 use innermost::{EventLoop, Exception, Kind};
 
 use crate::jobs::{SharedLog, gate, must_end};
@@ -77,7 +77,7 @@ fn jobs_of_one_thread_run_in_order() {
         let log = log.clone();
         pool.submit(move || log.note(n)).unwrap();
     }
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     assert!(log.take().into_iter().eq((0..100).map(|n| n.to_string())));
 }
 
@@ -119,16 +119,16 @@ fn after_the_shutdown_nothing_is_taken_and_what_was_taken_has_run() {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         let (runs, waits) = (pool.submit(pass).unwrap(), pool.submit(|| Ok(5)).unwrap());
         gate.wait_until_entered();
-        pool.shutdown(Pending::Run, Wait::No).unwrap();
+        pool.shutdown(Pending::Run, ShutdownWait::No).unwrap();
         let refused = pool.submit(|| Ok(())).unwrap_err();
         assert_eq!(refused.kind(), Kind::RuntimeError);
         assert_eq!(refused.to_string(), "cannot schedule new futures after shutdown");
         gate.open();
-        pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+        pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
         assert!(runs.done());
         assert_eq!(waits.result(None).unwrap(), 5);
         // As often as one likes.
-        pool.shutdown(Pending::Cancel, Wait::ForThreads).unwrap();
+        pool.shutdown(Pending::Cancel, ShutdownWait::ForThreads).unwrap();
         assert!(format!("{pool:?}").contains("threads: 0"));
     });
 }
@@ -147,7 +147,7 @@ fn a_shutdown_can_cancel_what_has_not_begun() {
             })
             .unwrap();
         gate.wait_until_entered();
-        pool.shutdown(Pending::Cancel, Wait::No).unwrap();
+        pool.shutdown(Pending::Cancel, ShutdownWait::No).unwrap();
         assert!(waits.cancelled() && waits.result(None).unwrap_err().is_cancelled());
         assert_eq!(log.take(), ["dropped"]);
         assert!(runs.running());
@@ -175,11 +175,11 @@ fn a_thread_of_the_pool_cannot_wait_for_the_pools_end() {
         let (own, (gate, pass)) = (Arc::clone(&pool), gate());
         let waits = pool.submit(move || {
             pass()?;
-            own.shutdown(Pending::Run, Wait::ForThreads)
+            own.shutdown(Pending::Run, ShutdownWait::ForThreads)
         });
         gate.open();
         assert_eq!(waits.unwrap().result(None).unwrap_err().kind(), Kind::RuntimeError);
-        pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+        pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     });
 }
 
@@ -192,7 +192,7 @@ fn a_job_may_submit_cancel_and_shut_down() {
             let inner = own.submit(|| Ok(1))?.result(None)?;
             let later = own.submit(|| Ok(2))?;
             later.cancel();
-            own.shutdown(Pending::Cancel, Wait::No)?;
+            own.shutdown(Pending::Cancel, ShutdownWait::No)?;
             Ok(inner)
         });
         assert_eq!(outer.unwrap().result(None).unwrap(), 1);
@@ -249,7 +249,7 @@ fn a_thread_that_cannot_be_started_is_an_error_for_the_job() {
     let event_loop = EventLoop::new().unwrap();
     assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
     assert!(event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).is_err());
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     println!("refused twice");
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use innermost::EventLoop;
-use innermost::executor::{Executor, Pending, ThreadFuture, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadFuture, ThreadPool};
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
 use crate::jobs::must_end;
@@ -80,13 +80,13 @@ fn play(threads: usize, moves: Vec<Move>) -> bool {
             Move::Shutdown { cancel } => {
                 shut_down = true;
                 may_cancel |= cancel;
-                pool.shutdown(if cancel { Pending::Cancel } else { Pending::Run }, Wait::No).unwrap();
+                pool.shutdown(if cancel { Pending::Cancel } else { Pending::Run }, ShutdownWait::No).unwrap();
             }
             _ => thread::yield_now(),
         }
     }
     jobs.iter_mut().for_each(|job| job.hold = None);
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     jobs.iter().enumerate().all(|(number, job)| match job.runs.load(Ordering::Relaxed) {
         // Only what was cancelled does not run, and what was cancelled never does.
         0 => job.future.cancelled() && (job.cancelled || may_cancel),

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use innermost::event_loop::LoopClosed;
-use innermost::selector::{Event, Selector, Token, default_selector};
+use innermost::selector::{Selector, SelectorEvent, SelectorToken, default_selector};
 use innermost::{EventLoop, RemoteHandle, sleep};
 
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, forwards_the_rest, loop_of, test_loop};
@@ -106,12 +106,12 @@ struct WakerKeeper {
 impl Selector for WakerKeeper {
     forwards_the_rest!();
 
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.waker.set(fd.try_clone_to_owned()?.into()).expect("nothing else is registered");
         self.inner.register(fd, token)
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.inner.select(events, timeout)
     }
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Job, Pending, Wait};
+use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 use innermost::{EventLoop, Exception, Kind, to_thread};
 
 use crate::jobs::{ByHand, SharedLog, gate, must_end};
@@ -119,10 +119,10 @@ impl Executor for Stubborn {
         Ok(())
     }
 
-    fn shutdown(&self, _: Pending, wait: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, _: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         match wait {
-            Wait::No => Ok(()),
-            Wait::ForThreads => Err(Oops(9).into()),
+            ShutdownWait::No => Ok(()),
+            ShutdownWait::ForThreads => Err(Oops(9).into()),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Executor for Panicky {
         Ok(())
     }
 
-    fn shutdown(&self, _: Pending, _: Wait) -> Result<(), Exception> {
+    fn shutdown(&self, _: Pending, _: ShutdownWait) -> Result<(), Exception> {
         panic!("on purpose")
     }
 }
@@ -167,7 +167,7 @@ fn the_former_default_executor_is_given_back() {
     assert!(event_loop.set_default_executor(first.clone()).is_none());
     let call = event_loop.run_in_executor(None, || Ok(1)).unwrap();
     let former = event_loop.set_default_executor(ByHand::default()).unwrap();
-    former.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    former.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     assert_eq!(first.log.take(), ["shutdown(Run, ForThreads)"]);
     first.run_next();
     assert_eq!(event_loop.run_until_complete(call).unwrap(), 1);

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Pending, ThreadPool, Wait, promise};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool, promise};
 use innermost::testing::virtual_loop;
 use innermost::wait::wait_for;
 use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
@@ -164,7 +164,7 @@ fn two_jobs_of_which_one_waits_for_the_other_end() {
         event_loop.run_until_complete(outer).unwrap();
         event_loop.run_until_complete(inner).unwrap();
         assert_eq!(event_loop.time().since_zero(), HOUR);
-        pool.shutdown(Pending::Run, Wait::ForThreads)?;
+        pool.shutdown(Pending::Run, ShutdownWait::ForThreads)?;
         Ok::<(), Exception>(())
     })
     .unwrap();

@@ -22,7 +22,7 @@ use super::super::WAKER;
 use super::super::forked::check_process;
 use super::memory::SpareMemory;
 use crate::coroutine::{Exception, Kind};
-use crate::sys::{Direction, Event, Process, Readiness, Selector, Token};
+use crate::sys::{Direction, Process, Readiness, Selector, SelectorEvent, SelectorToken};
 use crate::task::{Run, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
 pub(in crate::event_loop) struct Registry {
@@ -43,7 +43,7 @@ pub(in crate::event_loop) struct Registry {
 /// A registered descriptor.
 pub(in crate::event_loop) struct Registration {
     pub(super) registry: Rc<Registry>,
-    pub(super) token: Token,
+    pub(super) token: SelectorToken,
     fd: RawFd,
     pub(super) readiness: Cell<Readiness>,
     pub(super) reader: Cell<Option<Rc<dyn Run>>>,
@@ -89,7 +89,11 @@ impl Registry {
         }
     }
 
-    pub(in crate::event_loop) fn select(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    pub(in crate::event_loop) fn select(
+        &self,
+        events: &mut Vec<SelectorEvent>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         self.with_selector(|selector| selector.select(events, timeout)).unwrap_or_else(|| Err(in_use()))
     }
 
@@ -112,7 +116,7 @@ impl Registry {
 
     /// Keeps what each event says, and queues who has waited for it. Gives whether the waker's was among them.
     #[inline]
-    pub(in crate::event_loop) fn deliver(&self, events: &[Event]) -> bool {
+    pub(in crate::event_loop) fn deliver(&self, events: &[SelectorEvent]) -> bool {
         let slots = self.slots.borrow();
         let mut is_woken = false;
         // Nothing of the user's runs in here, nor is dropped: the loop is open.
@@ -129,14 +133,14 @@ impl Registry {
 
     /// Has a selector that reports levels watch a direction again.
     #[inline]
-    pub(in crate::event_loop) fn drained(&self, token: Token, direction: Direction) {
+    pub(in crate::event_loop) fn drained(&self, token: SelectorToken, direction: Direction) {
         if self.reports_levels {
             self.with_selector(|selector| selector.drained(token, direction));
         }
     }
 
     /// Has a selector that reports levels watch a direction again that was not ready although it was reported.
-    pub(super) fn in_vain(&self, token: Token, direction: Direction) {
+    pub(super) fn in_vain(&self, token: SelectorToken, direction: Direction) {
         if self.reports_levels {
             self.with_selector(|selector| selector.in_vain(token, direction));
         }
@@ -180,10 +184,10 @@ impl Registry {
         if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
     }
 
-    fn new_token(&self, slot: usize) -> Token {
+    fn new_token(&self, slot: usize) -> SelectorToken {
         // Never the waker's, which is all ones: a slot is less than 2^32 - 1, a descriptor being an `i32`.
         self.generation.set(self.generation.get().wrapping_add(1));
-        Token(u64::from(self.generation.get()) << 32 | slot as u64)
+        SelectorToken(u64::from(self.generation.get()) << 32 | slot as u64)
     }
 
     /// Forgets a descriptor, which is still open, and has the selector do so by `forget`. Who waits for it is queued, and
@@ -237,7 +241,7 @@ fn not_registered(error: io::Error) -> Exception {
     Exception::from(error).with_note(note)
 }
 
-fn slot_of(token: Token) -> usize {
+fn slot_of(token: SelectorToken) -> usize {
     token.0 as u32 as usize
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::super::{LoopHandle, running};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
-use crate::executor::{Executor, Job, Pending, ThreadFuture, ThreadPool, Wait};
+use crate::executor::{Executor, Job, Pending, ShutdownWait, ThreadFuture, ThreadPool};
 use crate::task::{AnyFuture, Await, CallbackId, CallbackResult, ErrorContext, Future, panicked, view_of_future};
 use crate::yield_from;
 
@@ -99,7 +99,7 @@ impl LoopHandle {
         let Some(executor) = self.0.threads.default_executor.refuse() else { return };
         self.0.threads.default_executor.executor.take();
         // The user's own may do anything.
-        let closing = move || executor.shutdown(Pending::Run, Wait::No);
+        let closing = move || executor.shutdown(Pending::Run, ShutdownWait::No);
         let closed = catch_unwind(AssertUnwindSafe(closing)).unwrap_or_else(|panic| Err(panicked(panic)));
         if let Err(raised) = closed {
             let context = ErrorContext::new("Exception ignored while the default executor was shut down");

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use super::super::{LoopHandle, TimerHandle};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
-use crate::executor::{Executor, Job, Pending, Wait};
+use crate::executor::{Executor, Job, Pending, ShutdownWait};
 use crate::sys::NotInherited;
 use crate::task::{Await, ErrorContext, Future};
 use crate::yield_from;
@@ -43,8 +43,8 @@ impl LoopHandle {
     fn join_executor(&self, executor: Arc<dyn Executor>, timeout: Option<Duration>) -> Result<Joining, Exception> {
         self.0.scheduler.check_open()?;
         // Here, so that it is shut down whatever becomes of the thread.
-        executor.shutdown(Pending::Run, Wait::No)?;
-        let (job, future) = Job::new(move || executor.shutdown(Pending::Run, Wait::ForThreads));
+        executor.shutdown(Pending::Run, ShutdownWait::No)?;
+        let (job, future) = Job::new(move || executor.shutdown(Pending::Run, ShutdownWait::ForThreads));
         let thread = thread::Builder::new().name("innermost_shutdown".into()).spawn(move || job.run())?;
         let joined = self.follow_thread(&future, |future| future.result(None));
         let timed_out = Rc::new(Cell::new(false));

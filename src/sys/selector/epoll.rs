@@ -26,7 +26,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::{Direction, Event, Readiness, Selector, Token, milliseconds, timespec};
+use super::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, milliseconds, timespec};
 use crate::sys::syscall;
 
 /// How many events one wait fetches at the most. More wait for the next: the kernel keeps them in order.
@@ -109,7 +109,7 @@ impl Epoll {
 }
 
 impl Selector for Epoll {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         let events = libc::EPOLLIN | URGENT | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         let mut event = libc::epoll_event { events: events as u32, u64: token.0 };
         self.control(libc::EPOLL_CTL_ADD, fd, &raw mut event)
@@ -127,9 +127,9 @@ impl Selector for Epoll {
         false
     }
 
-    fn drained(&mut self, _: Token, _: Direction) {}
+    fn drained(&mut self, _: SelectorToken, _: Direction) {}
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let count = match self.wait(timeout) {
             // What has come before the signal, or with it, is not to be found after it.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(Some(Duration::ZERO))?,
@@ -138,7 +138,9 @@ impl Selector for Epoll {
         // SAFETY: the kernel has written that many events, and no more than the capacity.
         unsafe { self.buffer.set_len(count) };
         events.extend(
-            self.buffer.iter().map(|event| Event { token: Token(event.u64), readiness: readiness(event.events) }),
+            self.buffer
+                .iter()
+                .map(|event| SelectorEvent { token: SelectorToken(event.u64), readiness: readiness(event.events) }),
         );
         Ok(())
     }

@@ -55,7 +55,7 @@ pub trait Selector: fmt::Debug {
     /// # Errors
     ///
     /// The kernel's: `EPERM` for what is always ready (regular files, directories), `EEXIST` for what is registered.
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()>;
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()>;
 
     /// Stops watching `fd`, which stays open.
     ///
@@ -76,12 +76,12 @@ pub trait Selector: fmt::Debug {
 
     /// Says that an operation in `direction` has taken everything that there was. A selector that reports levels watches
     /// the direction again. It reports a hang-up or an error once even without that.
-    fn drained(&mut self, token: Token, direction: Direction);
+    fn drained(&mut self, token: SelectorToken, direction: Direction);
 
     /// Says that an operation in `direction`, which was reported as ready, would have blocked all the same. Called instead
     /// of [`drained`](Self::drained), which it calls unless a selector does more: a direction that is ready in vain again
     /// and again must not be reported for ever.
-    fn in_vain(&mut self, token: Token, direction: Direction) {
+    fn in_vain(&mut self, token: SelectorToken, direction: Direction) {
         self.drained(token, direction);
     }
 
@@ -92,7 +92,7 @@ pub trait Selector: fmt::Debug {
     /// # Errors
     ///
     /// The kernel's. A signal is none: the wait ends.
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()>;
 
     /// The descriptor that is readable when [`select`](Self::select) would report something, where there is one.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
@@ -122,7 +122,7 @@ use self::interfaces::poll_selector as best;
 
 /// What a registration calls itself: given at [`register`](Selector::register), found in its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(pub u64);
+pub struct SelectorToken(pub u64);
 
 /// A direction in which a descriptor can be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,9 +146,9 @@ impl Direction {
 
 /// That a descriptor may have become ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct SelectorEvent {
     /// Whose event it is.
-    pub token: Token,
+    pub token: SelectorToken,
     /// In what way it is ready.
     pub readiness: Readiness,
 }

@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use super::{Direction, Event, Readiness, Selector, Token, milliseconds, refuse_files};
+use super::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, milliseconds, refuse_files};
 use crate::sys::syscall;
 
 /// A selector over `poll(2)`, which every Unix has: for a system whose own interface is at fault, and for tests.
@@ -60,7 +60,7 @@ struct Poll {
     polled: Vec<libc::pollfd>,
     registrations: Vec<Registration>,
     by_fd: HashMap<RawFd, usize>,
-    by_token: HashMap<Token, usize>,
+    by_token: HashMap<SelectorToken, usize>,
     /// How many waits there were.
     waits: u64,
     /// What watches descriptors that stay ready in vain, once there are any.
@@ -68,7 +68,7 @@ struct Poll {
 }
 
 struct Registration {
-    token: Token,
+    token: SelectorToken,
     /// The last wait that has reported it in vain, and how many in a row have.
     last_in_vain: u64,
     streak: u8,
@@ -144,7 +144,7 @@ impl Poll {
     }
 
     /// What has happened at a place, each thing once. `None` where it is nothing.
-    fn happened(&mut self, place: usize) -> Option<Event> {
+    fn happened(&mut self, place: usize) -> Option<SelectorEvent> {
         let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
         let happened = mem::take(&mut polled.revents);
         let readiness = readiness(happened);
@@ -156,12 +156,12 @@ impl Poll {
         if happened & UNMASKED != 0 && polled.fd >= 0 {
             polled.fd = !polled.fd;
         }
-        (readiness != Readiness::NONE).then_some(Event { token: registration.token, readiness })
+        (readiness != Readiness::NONE).then_some(SelectorEvent { token: registration.token, readiness })
     }
 }
 
 impl Selector for Poll {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         let number = fd.as_raw_fd();
         if self.by_fd.contains_key(&number) || self.by_token.contains_key(&token) {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
@@ -195,7 +195,7 @@ impl Selector for Poll {
         true
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         let Some(&place) = self.by_token.get(&token) else { return };
         let polled = &mut self.polled[place];
         if !self.registrations[place].is_with_edges {
@@ -204,7 +204,7 @@ impl Selector for Poll {
         }
     }
 
-    fn in_vain(&mut self, token: Token, direction: Direction) {
+    fn in_vain(&mut self, token: SelectorToken, direction: Direction) {
         self.drained(token, direction);
         let Some(&place) = self.by_token.get(&token) else { return };
         let registration = &mut self.registrations[place];
@@ -225,7 +225,7 @@ impl Selector for Poll {
         }
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.waits += 1;
         let (mut left, edges_happened) = self.wait_for_all(timeout)?;
         let mut place = 0;

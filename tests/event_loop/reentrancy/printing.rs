@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{PriorityQueue, Queue};
-use innermost::selector::{Direction, Event, Selector, Token, default_selector};
+use innermost::selector::{Direction, Selector, SelectorEvent, SelectorToken, default_selector};
 use innermost::sync::{Barrier, Condition, Event as Flag, Lock, Semaphore};
 use innermost::wait::{TaskGroup, as_completed};
 use innermost::{Coroutine, EventLoop, Exception, LoopHandle, TcpListener, from_fn, ready, sleep};
@@ -164,7 +164,7 @@ impl Selfish {
 }
 
 impl Selector for Selfish {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.meddle();
         self.inner.register(fd, token)
     }
@@ -183,12 +183,12 @@ impl Selector for Selfish {
         self.inner.reports_levels()
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         self.meddle();
         self.inner.drained(token, direction);
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.meddle();
         self.inner.select(events, timeout)
     }

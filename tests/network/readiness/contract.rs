@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use innermost::EventLoop;
-use innermost::selector::{Direction, Event, MonotonicClock, Readiness, Selector, Token};
+use innermost::selector::{Direction, MonotonicClock, Readiness, Selector, SelectorEvent, SelectorToken};
 
 use crate::readiness::idle::with_every_loop;
 use crate::readiness::machines::{READ_CLOSED, READABLE, WRITABLE, reader, spawn};
@@ -25,7 +25,7 @@ fn ready(selector: &mut dyn Selector) -> BTreeMap<u64, Readiness> {
     let mut events = Vec::new();
     selector.select(&mut events, Some(Duration::ZERO)).expect("it can be asked");
     let mut all = BTreeMap::new();
-    for Event { token, readiness } in events {
+    for SelectorEvent { token, readiness } in events {
         *all.entry(token.0).or_default() |= readiness;
     }
     all
@@ -42,7 +42,7 @@ fn what_is_ready_is_reported_once() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         assert_eq!(ready(selector), [(7, READABLE | WRITABLE)].into());
         assert_eq!(ready(selector), BTreeMap::new());
     });
@@ -52,7 +52,7 @@ fn what_is_ready_is_reported_once() {
 fn what_comes_after_a_direction_was_drained_is_reported_and_the_other_direction_is_not() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         assert_eq!(ready(selector), [(7, WRITABLE)].into());
         for _ in 0..3 {
             peer.write_all(b"abc").expect("there is room");
@@ -60,7 +60,7 @@ fn what_comes_after_a_direction_was_drained_is_reported_and_the_other_direction_
             assert!(ready(selector)[&7].contains(READABLE));
             assert_eq!(ready(selector), BTreeMap::new());
             assert_eq!(ours.read(&mut [0; 9]).expect("it is there"), 3);
-            selector.drained(Token(7), Direction::Read);
+            selector.drained(SelectorToken(7), Direction::Read);
             assert_eq!(ready(selector), BTreeMap::new());
         }
     });
@@ -71,10 +71,10 @@ fn room_is_reported_to_who_has_found_none() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
         peer.set_nonblocking(true).expect("it is a socket");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         assert_eq!(ready(selector), [(7, WRITABLE)].into());
         while ours.write(&[0; 4096]).is_ok() {}
-        selector.drained(Token(7), Direction::Write);
+        selector.drained(SelectorToken(7), Direction::Write);
         assert_eq!(ready(selector), BTreeMap::new());
         while peer.read(&mut [0; 65536]).is_ok() {}
         assert_eq!(ready(selector), [(7, WRITABLE)].into());
@@ -86,7 +86,7 @@ fn room_is_reported_to_who_has_found_none() {
 fn what_a_short_read_has_hidden_is_reported_all_the_same() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         ready(selector);
         peer.write_all(b"abc").expect("there is room");
         peer.shutdown(Shutdown::Write).expect("it is open");
@@ -94,7 +94,7 @@ fn what_a_short_read_has_hidden_is_reported_all_the_same() {
         assert!(reported.contains(READABLE));
         assert!(!reported.contains(Readiness::WRITE_CLOSED));
         assert_eq!(ours.read(&mut [0; 9]).expect("it is there"), 3);
-        selector.drained(Token(7), Direction::Read);
+        selector.drained(SelectorToken(7), Direction::Read);
         // With the bytes, or by itself.
         let later = ready(selector).get(&7).copied().unwrap_or_default();
         assert!((reported | later).contains(READ_CLOSED));
@@ -106,13 +106,13 @@ fn a_hang_up_is_reported_once_to_who_waits_for_nothing() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         assert_eq!(ready(selector), [(7, READABLE | WRITABLE)].into());
         drop(peer);
         let _edges_say_it_at_once = ready(selector);
         assert_eq!(ready(selector), BTreeMap::new());
-        selector.drained(Token(7), Direction::Read);
-        selector.drained(Token(7), Direction::Write);
+        selector.drained(SelectorToken(7), Direction::Read);
+        selector.drained(SelectorToken(7), Direction::Write);
         let _levels_say_it_now = ready(selector);
         assert_eq!(ready(selector), BTreeMap::new());
     });
@@ -123,7 +123,7 @@ fn a_hang_up_is_reported_although_nobody_has_taken_what_was_there() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         assert_eq!(ready(selector), [(7, READABLE | WRITABLE)].into());
         drop(peer);
         assert!(ready(selector)[&7].contains(READ_CLOSED | Readiness::WRITE_CLOSED));
@@ -136,10 +136,10 @@ fn what_is_ready_in_vain_is_not_reported_for_ever_and_news_of_it_is() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         for _ in 0..3 {
             let in_vain = (0..100).find(|_| {
-                selector.in_vain(Token(7), Direction::Read);
+                selector.in_vain(SelectorToken(7), Direction::Read);
                 ready(selector).is_empty()
             });
             assert!(in_vain.is_some(), "it is reported again and again");
@@ -151,7 +151,7 @@ fn what_is_ready_in_vain_is_not_reported_for_ever_and_news_of_it_is() {
         assert_eq!(ready(selector), BTreeMap::new());
         // The number is free for the next.
         let (ours, _peer) = sockets();
-        selector.register(ours.as_fd(), Token(8)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(8)).expect("it is new");
         assert_eq!(ready(selector), [(8, WRITABLE)].into());
     });
 }
@@ -161,7 +161,7 @@ fn files_are_refused() {
     with_every_selector(|selector| {
         for path in ["/etc/passwd", "/etc"] {
             let file = File::open(path).expect("every Unix has it");
-            let refused = selector.register(file.as_fd(), Token(7)).expect_err("it is always ready");
+            let refused = selector.register(file.as_fd(), SelectorToken(7)).expect_err("it is always ready");
             assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         }
         assert_eq!(ready(selector), BTreeMap::new());
@@ -172,14 +172,14 @@ fn files_are_refused() {
 fn a_descriptor_that_was_closed_leaves_its_number_to_the_next() {
     with_every_selector(|selector| {
         let (ours, peer) = sockets();
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         selector.closing(ours.as_fd());
         drop((ours, peer));
         // The same number, if no other thread of the tests has taken it.
         let (ours, _peer) = sockets();
-        selector.register(ours.as_fd(), Token(8)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(8)).expect("it is new");
         assert_eq!(ready(selector), [(8, WRITABLE)].into());
-        selector.drained(Token(7), Direction::Write);
+        selector.drained(SelectorToken(7), Direction::Write);
         assert_eq!(ready(selector), BTreeMap::new());
     });
 }
@@ -190,13 +190,13 @@ fn a_file_that_a_duplicate_keeps_open_is_free_to_be_registered_after_a_descripto
         let (ours, _peer) = sockets();
         let number = ours.as_raw_fd();
         let duplicate = ours.try_clone().expect("a descriptor is free");
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
         selector.closing(ours.as_fd());
         drop(ours);
         // The same number and the same file, if no other thread of the tests has taken the number.
         let again = duplicate.try_clone().expect("a descriptor is free");
         println!("{} after {number}", again.as_raw_fd());
-        selector.register(again.as_fd(), Token(8)).expect("it is free");
+        selector.register(again.as_fd(), SelectorToken(8)).expect("it is free");
         assert_eq!(ready(selector), [(8, WRITABLE)].into());
         selector.closing(again.as_fd());
         drop(again);
@@ -211,8 +211,8 @@ fn a_descriptor_that_was_closed_without_a_word_is_no_error_and_ends_no_wait_twic
     with_every_selector(|selector| {
         let (ours, _peer) = sockets();
         let (other, _other_peer) = sockets();
-        selector.register(ours.as_fd(), Token(7)).expect("it is new");
-        selector.register(other.as_fd(), Token(8)).expect("it is new");
+        selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
+        selector.register(other.as_fd(), SelectorToken(8)).expect("it is new");
         drop(ours);
         // Another thread may have the number by now, and be reported in its place.
         assert_eq!(ready(selector).get(&8), Some(&WRITABLE));
@@ -225,7 +225,7 @@ fn those_that_stay_are_found_when_others_go_in_any_order() {
     with_every_selector(|selector| {
         let mut pairs: BTreeMap<u64, _> = (0..64).map(|number| (number, sockets())).collect();
         for (number, (ours, _)) in &pairs {
-            selector.register(ours.as_fd(), Token(*number)).expect("it is new");
+            selector.register(ours.as_fd(), SelectorToken(*number)).expect("it is new");
         }
         assert_eq!(ready(selector).len(), 64);
         // 29 has no divisor in common with 64: every number comes once.
@@ -240,7 +240,7 @@ fn those_that_stay_are_found_when_others_go_in_any_order() {
             assert!(reported.keys().eq(pairs.keys()), "after {step}");
             for (number, (ours, _)) in &mut pairs {
                 assert_eq!(ours.read(&mut [0; 9]).expect("it is there"), 1);
-                selector.drained(Token(*number), Direction::Read);
+                selector.drained(SelectorToken(*number), Direction::Read);
             }
         }
     });

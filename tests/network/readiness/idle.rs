@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::net::{PipeReader, PipeWriter};
-use innermost::selector::{Event, MonotonicClock, Selector, Token};
+use innermost::selector::{MonotonicClock, Selector, SelectorEvent, SelectorToken};
 use innermost::transport::AfterEof;
 use innermost::{
     Awaitable, DatagramProtocol, DatagramTransport, EventLoop, Exception, Protocol, Step, TcpStream, Transport,
@@ -39,11 +39,11 @@ const AT_REST: &str = "it is at rest";
 impl Selector for Resting {
     forwards_the_rest!();
 
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.inner.register(fd, token)
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() > MANY {
             return Err(io::Error::other("it never rests"));

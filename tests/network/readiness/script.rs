@@ -9,7 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::selector::{Direction, Event, MonotonicClock, Readiness, Selector, Token, default_selector};
+use innermost::selector::{
+    Direction, MonotonicClock, Readiness, Selector, SelectorEvent, SelectorToken, default_selector,
+};
 use innermost::{EventLoop, Exception, TcpStream};
 
 use crate::support::clock::forwards_the_rest;
@@ -24,7 +26,7 @@ pub(crate) struct Script(Rc<RefCell<State>>);
 
 struct State {
     waits: VecDeque<Box<dyn FnOnce() -> Reported>>,
-    tokens: Vec<Token>,
+    tokens: Vec<SelectorToken>,
     log: Log,
     levels: bool,
     refuses: bool,
@@ -85,7 +87,7 @@ impl Script {
         self.0.borrow_mut().refuses = true;
     }
 
-    pub(crate) fn token(&self, registration: usize) -> Token {
+    pub(crate) fn token(&self, registration: usize) -> SelectorToken {
         self.0.borrow().tokens[registration]
     }
 
@@ -98,7 +100,7 @@ impl Script {
 }
 
 impl Selector for Script {
-    fn register(&mut self, _: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, _: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
         if std::mem::take(&mut state.refuses) {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
@@ -119,13 +121,13 @@ impl Selector for Script {
         self.0.borrow().levels
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         let state = self.0.borrow();
         let registration = state.tokens.iter().position(|other| *other == token).expect("it was registered");
         state.log.add(format_args!("{registration} is drained: {direction:?}"));
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let wait = {
             let mut state = self.0.borrow_mut();
             state.log.add("wait");
@@ -136,7 +138,7 @@ impl Selector for Script {
             return Err(io::Error::other(OVER));
         };
         let reported = wait()?;
-        let event = |(registration, readiness)| Event { token: self.token(registration), readiness };
+        let event = |(registration, readiness)| SelectorEvent { token: self.token(registration), readiness };
         events.extend(reported.into_iter().map(event));
         Ok(())
     }
@@ -156,7 +158,7 @@ impl fmt::Debug for Script {
 #[derive(Debug)]
 pub(crate) struct Watched {
     inner: Box<dyn Selector>,
-    tokens: Vec<Token>,
+    tokens: Vec<SelectorToken>,
     log: Log,
 }
 
@@ -172,12 +174,12 @@ impl Watched {
 impl Selector for Watched {
     forwards_the_rest!();
 
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.tokens.push(token);
         self.inner.register(fd, token)
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let before = events.len();
         self.inner.select(events, timeout)?;
         for event in &events[before..] {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use innermost::executor::{Executor, Pending, ThreadPool, Wait};
+use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool};
 use innermost::resolver::{
     AddrInfo, Answer, Family, LookupError, LookupErrorKind, LookupFlags, NameFlags, Protocol, Query, Resolve,
     SocketType, StaticResolver, SystemResolver,
@@ -137,7 +137,7 @@ fn a_cancelled_look_up_goes_on_at_once_and_its_answer_is_dropped() {
     assert!(event_loop.run_until_complete(waiting.join()).unwrap_err().is_cancelled());
     open.send(()).unwrap();
     held.result(None).unwrap();
-    pool.shutdown(Pending::Run, Wait::ForThreads).unwrap();
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     event_loop.run_until_complete(sleep(Duration::ZERO)).unwrap();
     assert!(event_loop.all_tasks().is_empty());
 }

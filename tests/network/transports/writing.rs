@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::selector::{Direction, Event, MonotonicClock, Selector, Token, poll_selector};
+use innermost::selector::{Direction, MonotonicClock, Selector, SelectorEvent, SelectorToken, poll_selector};
 use innermost::{EventLoop, Transport};
 
 use crate::transports::protocols::{Events, Recorder, new_loop, pair, run_turns, run_until, run_until_lost, taken};
@@ -264,7 +264,7 @@ struct Writing {
 }
 
 impl Selector for Writing {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         self.inner.register(fd, token)
     }
 
@@ -280,7 +280,7 @@ impl Selector for Writing {
         self.inner.reports_levels()
     }
 
-    fn drained(&mut self, token: Token, direction: Direction) {
+    fn drained(&mut self, token: SelectorToken, direction: Direction) {
         self.inner.drained(token, direction);
         let transport = self.transport.borrow().clone();
         if let (Direction::Write, Some(transport)) = (direction, transport)
@@ -290,7 +290,7 @@ impl Selector for Writing {
         }
     }
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.inner.select(events, timeout)
     }
 

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{Entry, Kernel, Logic};
-use crate::sys::selector::{Direction, Selector, SelectorFd, Token, timespec};
+use crate::sys::selector::{Direction, Selector, SelectorFd, SelectorToken, timespec};
 use crate::sys::syscall;
 
 /// How many entries one wait fetches at the most. More wait for the next.
@@ -28,7 +28,7 @@ const _: () = {
 ///
 /// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`; `Unsupported` where pointers have fewer than 64 bits.
 pub fn kqueue_selector() -> io::Result<Box<dyn Selector>> {
-    if size_of::<*mut libc::c_void>() < size_of::<Token>() {
+    if size_of::<*mut libc::c_void>() < size_of::<SelectorToken>() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "an entry of the queue has no room for a token"));
     }
     Ok(Box::new(Logic::new(Kqueue::new()?)))
@@ -114,6 +114,6 @@ fn from_kernel(kevent: &libc::kevent) -> Entry {
         flags: kevent.flags as u32,
         fflags: kevent.fflags as u32,
         data: kevent.data as i64,
-        token: Token(udata.addr() as u64),
+        token: SelectorToken(udata.addr() as u64),
     }
 }

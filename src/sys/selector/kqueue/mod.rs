@@ -29,7 +29,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use super::{Direction, Event, Readiness, Selector, Token, refuse_files};
+use super::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, refuse_files};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kernel;
@@ -61,7 +61,7 @@ struct Entry {
     fflags: u32,
     /// Of a receipt: the number of its error, or 0.
     data: i64,
-    token: Token,
+    token: SelectorToken,
 }
 
 /// The two system calls.
@@ -80,9 +80,9 @@ trait Kernel {
 
 struct Logic<K> {
     kernel: K,
-    registered: HashMap<RawFd, Token>,
+    registered: HashMap<RawFd, SelectorToken>,
     /// What no filter will report: for the next wait.
-    known: Vec<Event>,
+    known: Vec<SelectorEvent>,
 }
 
 impl<K: Kernel> Logic<K> {
@@ -90,7 +90,7 @@ impl<K: Kernel> Logic<K> {
         Self { kernel, registered: HashMap::new(), known: Vec::new() }
     }
 
-    fn change(&mut self, fd: RawFd, flags: u32, token: Token) -> io::Result<[Answer; 2]> {
+    fn change(&mut self, fd: RawFd, flags: u32, token: SelectorToken) -> io::Result<[Answer; 2]> {
         let change = |filter| Entry { fd, filter, flags: flags | EV_RECEIPT, fflags: 0, data: 0, token };
         let receipts = self.kernel.change([change(Direction::Read), change(Direction::Write)])?;
         Ok(receipts.map(|receipt| answer(&receipt)))
@@ -105,7 +105,7 @@ impl<K: Kernel> Logic<K> {
 }
 
 impl<K: Kernel> Selector for Logic<K> {
-    fn register(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         let number = fd.as_raw_fd();
         if self.registered.contains_key(&number) {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
@@ -120,7 +120,7 @@ impl<K: Kernel> Selector for Logic<K> {
         self.registered.insert(number, token);
         for (direction, answer) in [Direction::Read, Direction::Write].into_iter().zip(answers) {
             if matches!(answer, Answer::Closed) {
-                self.known.push(Event { token, readiness: closed(direction) });
+                self.known.push(SelectorEvent { token, readiness: closed(direction) });
             }
         }
         Ok(())
@@ -131,7 +131,7 @@ impl<K: Kernel> Selector for Logic<K> {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
         // A filter that was refused is not there. Nothing else can be wrong with the removal of what is.
-        self.change(fd.as_raw_fd(), EV_DELETE, Token(0)).map(drop)
+        self.change(fd.as_raw_fd(), EV_DELETE, SelectorToken(0)).map(drop)
     }
 
     fn closing(&mut self, fd: BorrowedFd<'_>) {
@@ -142,9 +142,9 @@ impl<K: Kernel> Selector for Logic<K> {
         false
     }
 
-    fn drained(&mut self, _: Token, _: Direction) {}
+    fn drained(&mut self, _: SelectorToken, _: Direction) {}
 
-    fn select(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let timeout = if self.known.is_empty() { timeout } else { Some(Duration::ZERO) };
         let count = match self.kernel.wait(timeout.map(|timeout| timeout.min(LONGEST))) {
             // What has come before the signal, or with it, is not to be found after it. What an interrupted wait would
@@ -213,7 +213,7 @@ const fn closed(direction: Direction) -> Readiness {
     }
 }
 
-fn event(entry: &Entry) -> Event {
+fn event(entry: &Entry) -> SelectorEvent {
     let has = |flag: u32| entry.flags & flag != 0;
     let mut readiness = entry.filter.ready();
     if has(EV_EOF) {
@@ -223,5 +223,5 @@ fn event(entry: &Entry) -> Event {
     if has(EV_ERROR) || (has(EV_EOF) && entry.fflags != 0) {
         readiness |= Readiness::READ_CLOSED | Readiness::WRITE_CLOSED;
     }
-    Event { token: entry.token, readiness }
+    SelectorEvent { token: entry.token, readiness }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 
-const TOKEN: Token = Token(7 << 32 | 5);
+const TOKEN: SelectorToken = SelectorToken(7 << 32 | 5);
 
 /// The lists that come from the kernel, and a log of those that go there.
 struct Script {
@@ -75,7 +75,7 @@ impl Logic<Script> {
         (stream, result)
     }
 
-    fn selected(&mut self, timeout: Option<Duration>) -> io::Result<Vec<Event>> {
+    fn selected(&mut self, timeout: Option<Duration>) -> io::Result<Vec<SelectorEvent>> {
         let mut events = vec![];
         self.select(&mut events, timeout).map(|()| events)
     }
@@ -114,7 +114,7 @@ fn what_is_registered_is_refused_until_it_is_taken_out_or_closed() {
     let (stream, result) = queue.registered([0, 0]);
     result.expect("both are accepted");
     queue.log();
-    assert_eq!(number(queue.register(stream.as_fd(), Token(1))), Some(libc::EEXIST));
+    assert_eq!(number(queue.register(stream.as_fd(), SelectorToken(1))), Some(libc::EEXIST));
     // The kernel was not asked: it would have taken the other token.
     assert_eq!(queue.log(), [""; 0]);
 
@@ -155,8 +155,8 @@ fn a_pipe_whose_other_end_is_gone_is_reported_as_closed_by_the_next_wait() {
         let (stream, result) = queue.registered([0, error]);
         result.expect("it is no failure");
         queue.kernel.waits.push_back(Ok(vec![entry(Direction::Read, 0, 0)]));
-        let closed = Event { token: TOKEN, readiness: Readiness::WRITE_CLOSED };
-        let readable = Event { token: TOKEN, readiness: Readiness::READABLE };
+        let closed = SelectorEvent { token: TOKEN, readiness: Readiness::WRITE_CLOSED };
+        let readable = SelectorEvent { token: TOKEN, readiness: Readiness::READABLE };
         assert_eq!(queue.selected(None).expect("it waits"), [closed, readable]);
         // Once.
         assert_eq!(queue.selected(None).expect("it waits"), []);
@@ -217,14 +217,14 @@ fn each_entry_says_what_holds_for_its_direction() {
     ];
     let mut queue = Logic::of_script();
     queue.kernel.waits.push_back(Ok(cases.iter().map(|(entry, _)| *entry).collect()));
-    let expected: Vec<_> = cases.iter().map(|&(_, readiness)| Event { token: TOKEN, readiness }).collect();
+    let expected: Vec<_> = cases.iter().map(|&(_, readiness)| SelectorEvent { token: TOKEN, readiness }).collect();
     assert_eq!(queue.selected(None).expect("it waits"), expected);
 }
 
 #[test]
 fn a_late_entry_keeps_the_generation_that_it_was_registered_with() {
     let mut queue = Logic::of_script();
-    let tokens = [Token(1 << 32 | 5), Token(2 << 32 | 5), Token(u64::MAX)];
+    let tokens = [SelectorToken(1 << 32 | 5), SelectorToken(2 << 32 | 5), SelectorToken(u64::MAX)];
     let late = tokens.map(|token| Entry { token, ..entry(Direction::Read, 0, 0) });
     queue.kernel.waits.push_back(Ok(late.to_vec()));
     let events = queue.selected(None).expect("it waits");
