@@ -1,4 +1,4 @@
-//! Layer 2: waiting for time, and points in it.
+//! Layer 2: sleeping, and points on the loop's clock.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,9 +9,10 @@ pub use crate::sys::Instant;
 use crate::task::{Await, Future};
 use crate::yield_from;
 
-/// Waits for `delay`. No time lets everything that is ready now run once. asyncio's `sleep`.
+/// Waits for `delay`, or longer. The equivalent of asyncio's `sleep`.
 ///
-/// The time starts to run when the coroutine does. Never shorter than asked for.
+/// The delay counts from the first step. With a delay of zero, everything that is ready now runs once before the coroutine
+/// goes on.
 ///
 /// ```
 /// use innermost::{EventLoop, sleep};
@@ -22,11 +23,15 @@ use crate::yield_from;
 /// assert!(started.elapsed() >= Duration::from_millis(2));
 /// # Ok::<(), innermost::Exception>(())
 /// ```
+///
+/// # Errors
+///
+/// When awaited: `CancelledError`, and `RuntimeError` if no loop runs.
 pub const fn sleep(delay: Duration) -> Sleep {
     Sleep { delay, phase: Phase::Created }
 }
 
-/// What [`sleep`] makes.
+/// What [`sleep`] returns.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Sleep {
     delay: Duration,
@@ -80,7 +85,7 @@ impl Coroutine for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Phase::Sleeping(over) = &self.phase {
-            // The timer's.
+            // Removes the timer.
             over.cancel();
         }
     }

@@ -1,4 +1,4 @@
-//! Closing generators: where a scope ends, and where a loop does.
+//! Closing generators: at the end of a scope, and at the end of a loop.
 
 use core::fmt;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use crate::task::{Await, ErrorContext};
 use crate::wait::{GatherAll, gather_all};
 use crate::yield_from;
 
-/// A scope that closes a generator when it is left: `contextlib.aclosing`. The body is given a handle.
+/// A manager that closes a generator on exit. The body gets a handle to the generator. The equivalent of
+/// `contextlib.aclosing`.
 ///
-/// A generator that is only dropped is closed by its loop, some turns later; this one is closed before whatever comes
-/// after the scope.
+/// The loop closes a dropped generator some turns later. This manager closes it before the code after the scope runs.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, Produced, aclosing};
@@ -35,8 +35,9 @@ pub const fn aclosing<P: Producer + 'static>(generator: AsyncGenerator<P>) -> Ac
     Aclosing { generator, close: None }
 }
 
-/// What [`aclosing`] makes.
+/// What [`aclosing`] returns.
 #[derive(Debug)]
+#[must_use = "the generator is not closed unless this is entered"]
 pub struct Aclosing<P: Producer + 'static> {
     generator: AsyncGenerator<P>,
     close: Option<Close<P>>,
@@ -58,10 +59,10 @@ impl<P: Producer + 'static> AsyncContextManager for Aclosing<P> {
 }
 
 impl LoopHandle {
-    /// Closes every async generator that was started in this loop and is suspended, all of them at the same time. What
-    /// closing raises goes to the exception handler; so does a warning for each that is started after this.
+    /// Closes every suspended async generator of this loop, all at the same time. The equivalent of asyncio's
+    /// `shutdown_asyncgens`: await it last, before the loop is closed.
     ///
-    /// asyncio's `shutdown_asyncgens`: to be awaited as the last thing before the loop is closed.
+    /// Exceptions of the generators go to the exception handler. So does a warning for each generator that starts later.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -74,20 +75,20 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// When it is resumed: `RuntimeError` where the loop is closed, or does not run.
+    /// When awaited: `RuntimeError` if the loop is closed, or not running.
     pub fn shutdown_asyncgens(&self) -> ShutdownAsyncgens {
         ShutdownAsyncgens { event_loop: self.clone(), closing: None }
     }
 }
 
-/// What [`LoopHandle::shutdown_asyncgens`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`LoopHandle::shutdown_asyncgens`] returns.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ShutdownAsyncgens {
     event_loop: LoopHandle,
     closing: Option<Closing>,
 }
 
-/// What is closed, and the outcomes to come, in the same order.
+/// The generators that are being closed, and their outcomes in the same order.
 type Closing = (Vec<Rc<dyn LiveAsyncgen>>, GatherAll<()>);
 
 impl Coroutine for ShutdownAsyncgens {
@@ -111,7 +112,7 @@ impl Coroutine for ShutdownAsyncgens {
         let outcomes = yield_from!(closed, sent)?;
         let Some((generators, _)) = self.closing.take() else { return Ok(Step::Return(())) };
         for (generator, outcome) in generators.into_iter().zip(outcomes) {
-            // As in CPython, a cancel is no error.
+            // A cancellation is not reported, as in CPython.
             if let Some(raised) = outcome.err().filter(|raised| !raised.is_cancelled()) {
                 let text = format!("an error occurred during closing of asynchronous generator {generator:?}");
                 let context = ErrorContext::new(text).about(&*generator).caused_by(raised);

@@ -1,4 +1,4 @@
-//! Consumers that save a type: a body for each item, and all items in a collection.
+//! Ready-made consumers: a body for each item, and all items in a collection.
 
 use core::fmt;
 use core::mem;
@@ -8,13 +8,13 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// What [`AsyncIterator::for_each`] makes.
+/// What [`AsyncIterator::for_each`] returns.
 ///
-/// Where the body raises, that is raised, and the iterator dropped with this coroutine: for a generator that may clean
-/// up by awaiting, see [`aclosing`](super::aclosing).
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// If the body raises an exception, this coroutine raises it, and drops the iterator when it is dropped. For a generator
+/// that awaits while it cleans up, use [`aclosing`](super::aclosing).
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ForEach<I, F, C> {
-    /// Stands first: what uses an item is dropped before where it comes from.
+    /// The first field, so that the user of an item is dropped before its source.
     running: Option<C>,
     items: I,
     body: F,
@@ -58,8 +58,8 @@ where
     }
 }
 
-/// What [`AsyncIterator::collect`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`AsyncIterator::collect`] returns.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Collect<I, B> {
     items: I,
     collected: B,

@@ -1,4 +1,4 @@
-//! An async generator: a producer, driven item by item, and closed with the loop in which it was started.
+//! An async generator drives a producer item by item, and is closed with the loop in which it has started.
 //!
 //! ```text
 //!             a next begins              yields Await
@@ -12,10 +12,10 @@
 //!
 //! Invariants:
 //!
-//! 1. While the producer runs, it is borrowed, and the generator counts as over: a panic leaves it so.
-//! 2. One operation at a time is under way. Whoever else begins one gets a `RuntimeError`, unless the first was
-//!    abandoned: dropped, or begun by a task that does other things now.
-//! 3. The loop knows it from its first step until it is over or dropped.
+//! 1. While the producer runs, it is borrowed, and the generator counts as over. A panic leaves it over.
+//! 2. One operation at a time is under way. A second one raises `RuntimeError`, unless the first was abandoned: its
+//!    coroutine was dropped, or its task has gone on to something else.
+//! 3. The loop knows the generator from its first step until it is over or dropped.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -28,14 +28,14 @@ use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
 use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 
-/// A generator whose body awaits: Python's async generator.
+/// A generator whose body awaits. The equivalent of Python's async generator.
 ///
-/// Its body is a coroutine that yields [`Produced`]: items for the consumer, waits for the task. In it, anything that can
-/// be awaited is delegated to through [`awaiting`](super::awaiting); another producer of the same items, directly.
+/// The body is a coroutine that yields [`Produced`]: items for the consumer, and waits for the task. It awaits through
+/// [`awaiting`](super::awaiting), and delegates directly to other producers of the same items.
 ///
-/// A handle: clones stand for the same generator. One consumer at a time: while a [`next`](AsyncIterator::next) of one
-/// task is under way, another task gets the `RuntimeError` "anext(): asynchronous generator is already running". (Driven
-/// by hand, outside of any task, consumers cannot be told apart.)
+/// Clones share the same generator, which serves one consumer at a time. While one task waits for
+/// [`next`](AsyncIterator::next), a second task gets the `RuntimeError` "anext(): asynchronous generator is already
+/// running". Outside of tasks, consumers cannot be told apart.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced};
@@ -56,32 +56,32 @@ use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 ///
 /// # Closing and dropping
 ///
-/// [`aclose`](Self::aclose) throws `GeneratorExit` into the body, which may clean up by awaiting; nested coroutines that
-/// it awaits, and producers that it delegates to, may not (PEP 380). Where the last handle of a suspended generator is
-/// dropped, its loop closes it in a task of its own; [`aclosing`](super::aclosing) does it where the consumer is. What
-/// is suspended when a loop is about to end is closed by [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens).
+/// [`aclose`](Self::aclose) throws `GeneratorExit` into the body. The body may await while it cleans up; the coroutines that
+/// it awaits, and the producers that it delegates to, may not (PEP 380). When the last handle of a suspended generator is
+/// dropped, its loop closes it in a new task. [`aclosing`](super::aclosing) closes it in the consumer's task instead.
+/// [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens) closes all that are suspended, before the loop ends.
 ///
 /// When its loop closes, a suspended generator is closed at once, even if handles remain. Its body cleans up, but cannot
-/// await. The same happens to a generator that is dropped after its loop has closed, or that was never in a loop. During
+/// await. This also happens to a generator that is dropped after its loop has closed, or that was never in a loop. During
 /// unwinding from a panic, its body does not run.
 pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
 
 pub(super) struct Shared<P: Producer + 'static> {
     driver: RefCell<Stack<P>>,
     standing: Cell<Standing>,
-    /// Who began what is under way, while it is.
+    /// Who began the operation that is under way.
     consumer: RefCell<Consumer>,
     home: RefCell<Option<Home>>,
-    /// Whether an `aclose` has begun: a loop closes none twice.
+    /// Whether an `aclose` has begun. A loop closes no generator twice.
     closed: Cell<bool>,
 }
 
-/// The loop in which it was started. Known weakly: a generator that is kept is no reason to keep the loop.
+/// The loop in which it has started. A weak handle, so that a generator does not keep its loop alive.
 struct Home {
     event_loop: WeakLoopHandle,
-    /// Takes what nobody else does, after the loop's end too.
+    /// Reports exceptions, even after the loop's end.
     scheduler: Rc<Scheduler>,
-    /// By which the loop knows it.
+    /// The loop's key for it.
     key: Option<u64>,
 }
 
@@ -93,19 +93,19 @@ pub(super) enum Standing {
     Over,
 }
 
-/// Who began what is under way.
+/// Who began the operation that is under way.
 pub(super) enum Consumer {
-    /// Nobody who still goes on with it.
+    /// Nobody who is still interested.
     Nobody,
-    /// A [`NextItem`] or a [`Close`], which knows that itself.
+    /// A [`NextItem`] or a [`Close`], which keeps track itself.
     Operation,
-    /// A [`Next`](super::Next), made afresh at each resume, and so known by its task. `None` outside of one. Weakly: the
-    /// task may hold the generator, or return it.
+    /// A [`Next`](super::Next). It is made again at each resume, so its task stands for it; `None` outside of a task. A weak
+    /// handle, because the task may hold or return the generator.
     Task(Option<WeakTask>),
 }
 
 impl<P: Producer + 'static> AsyncGenerator<P> {
-    /// A generator whose body has not started.
+    /// Makes a generator. Its body starts with the first operation.
     pub fn new(producer: P) -> Self {
         Self(Rc::new(Shared {
             driver: RefCell::new(Stack::new(producer)),
@@ -116,43 +116,44 @@ impl<P: Producer + 'static> AsyncGenerator<P> {
         }))
     }
 
-    /// The next item, as a coroutine that can be kept, or run as a task: `anext`. It is awaited once. A machine that has
-    /// the generator uses [`next`](AsyncIterator::next).
+    /// Waits for the next item. The equivalent of `anext`. Returns a coroutine that can be stored, or run as a task, and is
+    /// awaited once. A machine that holds the generator uses [`next`](AsyncIterator::next).
     ///
     /// # Errors
     ///
-    /// When it is resumed: what the body raises; `RuntimeError` while another consumer's operation is under way, and where
-    /// it was awaited before.
+    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice.
     pub fn anext(&self) -> NextItem<P> {
         NextItem::anext(self.clone())
     }
 
-    /// The next item; the yield at which the body stands evaluates to `value`.
+    /// Sends `value` to the body and waits for the next item. The yield at which the body is suspended evaluates to `value`.
     ///
     /// # Errors
     ///
-    /// As [`anext`](Self::anext); `TypeError` where the body has not started, since there is no yield to take the value.
-    /// (A value of a type that has only one, such as `()`, starts it.)
+    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice;
+    /// `TypeError` if the body has not started, because there is no yield to take the value. A value without content, such
+    /// as `()`, starts the body.
     pub fn asend(&self, value: P::Input) -> NextItem<P> {
         NextItem::asend(self.clone(), value)
     }
 
-    /// The next item; `exception` is raised at the yield at which the body stands. `None` where the generator is over.
+    /// Throws `exception` into the body and waits for the next item. Gives `None` if the generator is over.
     ///
     /// # Errors
     ///
-    /// As [`anext`](Self::anext); `exception` itself where the body has not started: it never does then.
+    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice;
+    /// `exception` itself if the body has not started. The body never starts then.
     pub fn athrow(&self, exception: impl Into<Exception>) -> NextItem<P> {
         NextItem::athrow(self.clone(), exception.into())
     }
 
-    /// Closes it: throws `GeneratorExit` in, and awaits what the body does in answer. Nothing where it is over.
+    /// Closes the generator: throws `GeneratorExit` into the body, and waits until the body has ended. Has no effect if the
+    /// generator is over.
     ///
     /// # Errors
     ///
-    /// When it is resumed: what the body raises instead of ending quietly; `RuntimeError` "async generator ignored
-    /// GeneratorExit" where it yields an item, and remains suspended there; `RuntimeError` while another operation is
-    /// under way.
+    /// When awaited: any other exception that the body raises; `RuntimeError` "async generator ignored GeneratorExit" if the
+    /// body yields an item, in which case it stays suspended there; `RuntimeError` while another operation is under way.
     pub fn aclose(&self) -> Close<P> {
         Close::new(self.clone())
     }
@@ -169,7 +170,7 @@ impl<P: Producer + 'static> AsyncIterator for AsyncGenerator<P> {
             }
             return shared.resume(sent.map(|()| P::Input::default()));
         }
-        // Nothing is under way: what is thrown is the consumer's.
+        // Nothing is under way, so an exception is the consumer's own.
         sent?;
         let step = shared.start("anext", Ok(P::Input::default()))?;
         if let Step::Yield(_) = &step {
@@ -186,7 +187,7 @@ impl<P: Producer + 'static> Shared<P> {
 
     /// # Errors
     ///
-    /// `RuntimeError` where another operation is under way. `operation` is the one that is to begin.
+    /// `RuntimeError` if another operation is under way. `operation` names the new one.
     pub(super) fn check_idle(&self, operation: &str) -> Result<(), Exception> {
         let runs = self.driver.try_borrow_mut().is_err();
         if runs || (self.standing.get() == Standing::Awaiting && !self.is_abandoned()) {
@@ -195,7 +196,7 @@ impl<P: Producer + 'static> Shared<P> {
         Ok(())
     }
 
-    /// Begins an operation: resumes the body with this, if it is not over.
+    /// Begins an operation: resumes the body with `sent`, if the generator is not over.
     pub(super) fn start(
         self: &Rc<Self>,
         operation: &str,
@@ -216,7 +217,7 @@ impl<P: Producer + 'static> Shared<P> {
         self.resume(sent)
     }
 
-    /// Tells the running loop of it, if there is one.
+    /// Makes the generator known to the running loop, if there is one.
     fn settle(self: &Rc<Self>) {
         if let Ok(event_loop) = running() {
             let key = event_loop.remember_asyncgen(self);
@@ -224,14 +225,14 @@ impl<P: Producer + 'static> Shared<P> {
         }
     }
 
-    /// Ends one whose body has not started.
+    /// Ends a generator whose body has not started.
     pub(super) fn end_unstarted(&self) {
         self.standing.set(Standing::Over);
         let driver = self.driver.replace(Stack::ended());
         drop(driver);
     }
 
-    /// Resumes the body to its next yield, or to its end, which is `None`.
+    /// Resumes the body to its next yield, or to its end, which gives `None`.
     pub(super) fn resume(&self, sent: Result<P::Input, Exception>) -> Progress<Option<P::Item>> {
         let Ok(mut driver) = self.driver.try_borrow_mut() else { return Err(already_running("anext")) };
         self.standing.set(Standing::Over);
@@ -272,13 +273,14 @@ impl<P: Producer + 'static> Shared<P> {
         self.closed.set(true);
     }
 
-    /// Whether what is under way was begun by a [`Next`](super::Next) of this task, or by nobody.
+    /// Whether a [`Next`](super::Next) of this task, or nobody, began the operation that is under way.
     fn is_consumed_here(&self) -> bool {
         let operation = matches!(*self.consumer.borrow(), Consumer::Operation);
         !operation && self.is_abandoned()
     }
 
-    /// Whether nobody goes on with what is under way: a task does one thing at a time, and this one does another.
+    /// Whether nobody will finish the operation that is under way. A task does one thing at a time: if the current task began
+    /// it, and now begins another one, it has abandoned the first.
     fn is_abandoned(&self) -> bool {
         match &*self.consumer.borrow() {
             Consumer::Nobody | Consumer::Task(None) => true,
@@ -317,7 +319,7 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
     }
 
     fn abandon(&self) -> Option<Exception> {
-        // One that is being printed is closed when it is dropped.
+        // If it is being printed, it is closed when it is dropped.
         let driver = mem::replace(&mut *self.driver.try_borrow_mut().ok()?, Stack::ended());
         let is_suspended = matches!(self.standing.replace(Standing::Over), Standing::AtItem | Standing::Awaiting);
         self.set_consumer(Consumer::Nobody);
@@ -326,18 +328,18 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
     }
 }
 
-/// Suspended, it is closed by its loop; see [`AsyncGenerator`].
+/// If it is suspended, its loop closes it; see [`AsyncGenerator`].
 impl<P: Producer + 'static> Drop for Shared<P> {
     fn drop(&mut self) {
         let home = self.leave_home();
         let driver = mem::replace(self.driver.get_mut(), Stack::ended());
         let standing = self.standing.get();
-        // It may hold others of its kind.
+        // It may hold other generators.
         drop_flat(Remains { driver: Some(driver), standing, home, closed: self.closed.get() });
     }
 }
 
-/// What is left of a generator that nobody has any more.
+/// The parts of a generator whose last handle was dropped.
 struct Remains<P: Producer + 'static> {
     driver: Option<Stack<P>>,
     standing: Standing,
@@ -373,15 +375,15 @@ impl<P: Producer + 'static> Drop for Remains<P> {
     }
 }
 
-/// As CPython's hook does it: a callback makes the task. A loop that ends before drops the callback, and the generator
-/// with it, which is then closed on the spot.
+/// Queues a callback that makes the task, as CPython's hook does. If the loop ends first, it drops the callback and the
+/// generator, which is then closed on the spot.
 fn close_in_a_task<P: Producer + 'static>(home: &LoopHandle, generator: AsyncGenerator<P>) {
     let close = move || {
         if let Ok(event_loop) = running() {
             drop(event_loop.create_task(generator.aclose()));
         }
     };
-    // Refused by a loop that is closed, and it is not.
+    // Not refused: the loop is open.
     let _ = home.call_soon(close);
 }
 

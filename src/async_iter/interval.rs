@@ -1,4 +1,4 @@
-//! Ticks.
+//! Ticks at regular times.
 
 use core::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::scope::Progress;
 use crate::time::{Instant, Sleep, sleep};
 use crate::yield_from;
 
-/// Ticks at `period`, twice `period`, thrice `period`, and so on after it was first asked for one: however long what is
-/// done at each takes, they do not drift. Gives which tick it is, from 1, for ever.
+/// Ticks at `period`, twice `period`, and so on, counted from the moment when the first tick is awaited. The items are the
+/// numbers of the ticks, from 1; it never ends.
 ///
-/// Ticks that have passed while nobody waited are not made up for: the last of them comes at once, the others never. The
-/// numbers tell how many those were. A period of zero ticks once a turn of the loop.
+/// Ticks do not drift, however long the consumer takes. If the consumer misses ticks, the last of them comes at once, and
+/// the others are skipped; the gap in the numbers shows how many. With a period of zero, it ticks once a turn of the loop.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncIterator, interval};
@@ -36,20 +36,20 @@ pub const fn interval(period: Duration) -> Interval {
     Interval { period, started: None, last: 0, pause: None }
 }
 
-/// What [`interval`] makes.
+/// What [`interval`] returns.
 #[derive(Debug)]
-#[must_use = "it does not tick until it is asked"]
+#[must_use = "an async iterator does nothing until its items are awaited"]
 pub struct Interval {
     period: Duration,
-    /// On the loop's clock.
+    /// When the first tick was awaited.
     started: Option<Instant>,
     last: u64,
-    /// Until the next tick, while somebody waits for it.
+    /// Sleeps until the next tick, while somebody waits for it.
     pause: Option<Sleep>,
 }
 
 impl Interval {
-    /// How many have passed at `now`.
+    /// How many ticks have passed at `now`.
     fn passed(&self, started: Instant, now: Instant) -> u64 {
         let elapsed = (now - started).as_nanos();
         let passed = elapsed.checked_div(self.period.as_nanos()).unwrap_or(0);
@@ -73,7 +73,7 @@ impl AsyncIterator for Interval {
         let next = self.last.saturating_add(1);
         let due = self.due(started, next);
         let slept = yield_from!(self.pause.get_or_insert_with(|| sleep(due - now)), sent);
-        // Who is cancelled may ask again.
+        // A consumer that was cancelled may ask again.
         self.pause = None;
         slept?;
         self.last = next.max(self.passed(started, event_loop.time()));

@@ -6,7 +6,7 @@ use crate::queue::{Get, Queue, QueueShutDown};
 use crate::scope::Progress;
 use crate::yield_from;
 
-/// The items of a queue, until it is shut down and empty.
+/// Iterates over the items of a queue. Ends when the queue is shut down and empty.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncIterator, items};
@@ -27,8 +27,9 @@ pub fn items<T>(queue: &Queue<T>) -> Items<T> {
     Items { queue: queue.clone(), get: None }
 }
 
-/// What [`items`] makes.
+/// What [`items`] returns.
 #[derive(Debug)]
+#[must_use = "an async iterator does nothing until its items are awaited"]
 pub struct Items<T> {
     queue: Queue<T>,
     get: Option<Get<T>>,

@@ -1,9 +1,9 @@
-//! Layer 2: items that come one by one, each of them awaited.
+//! Layer 2: async iterators, whose items are awaited one by one.
 //!
-//! An [`AsyncIterator`] gives its next item to whoever awaits it: Python's `__anext__`. Machines consume it by
-//! `yield_from!(items.next(), sent)?`, which is an `Option` of an item: `None` is the end (`StopAsyncIteration`).
+//! A machine awaits the next item of an [`AsyncIterator`] with `yield_from!(items.next(), sent)?`. The result is an
+//! `Option`, and `None` is the end: Python's `StopAsyncIteration`.
 //!
-//! An [`AsyncGenerator`] is one whose body is a coroutine that yields items *and* awaits:
+//! An [`AsyncGenerator`] is an async iterator whose body is a coroutine that both yields items and awaits:
 //!
 //! ```text
 //!              resume                          resume
@@ -18,10 +18,10 @@
 //! | `mod.rs`        | [`AsyncIterator`]; [`Next`] | `__anext__`, `anext` |
 //! | `consume.rs`    | `for_each`, `collect` | `async for`, `[x async for x in ..]` |
 //! | `produced.rs`   | [`Produced`], [`Producer`], [`awaiting`]: the body of a generator | an async generator function |
-//! | `generator.rs`  | [`AsyncGenerator`], and what becomes of one that is dropped | an async generator |
+//! | `generator.rs`  | [`AsyncGenerator`], and how a dropped one is closed | an async generator |
 //! | `operations.rs` | [`NextItem`], [`Close`] | `asend`, `athrow`, `aclose` |
-//! | `closing.rs`    | [`aclosing`]; closing all with the loop | `contextlib.aclosing`, `shutdown_asyncgens` |
-//! | `items.rs`      | [`items`](fn@items): those of a queue, until it is shut down | |
+//! | `closing.rs`    | [`aclosing`]; closing all generators of a loop | `contextlib.aclosing`, `shutdown_asyncgens` |
+//! | `items.rs`      | [`items`](fn@items): the items of a queue, until it is shut down | |
 //! | `interval.rs`   | [`interval`](fn@interval): ticks | |
 //!
 //! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
@@ -46,9 +46,9 @@ pub use self::items::{Items, items};
 pub use self::operations::{Close, NextItem};
 pub use self::produced::{Awaiting, Produced, Producer, awaiting};
 
-/// Items that come one by one, each of them awaited: Python's asynchronous iterator.
+/// Items that are awaited one by one. The equivalent of Python's asynchronous iterator.
 ///
-/// What a hand-written one waits for is kept in itself, between two resumes:
+/// The iterator itself keeps its state between two resumes, such as what it is waiting for:
 ///
 /// ```
 /// use innermost::async_iter::AsyncIterator;
@@ -82,27 +82,27 @@ pub use self::produced::{Awaiting, Produced, Producer, awaiting};
 /// # Ok::<(), Exception>(())
 /// ```
 pub trait AsyncIterator {
-    /// What comes.
+    /// The type of the items.
     type Item;
 
-    /// Goes on towards the next item, up to the next wait or the item, or to `None`, which is the end.
+    /// Runs to the next wait, the next item, or the end, which is `None`.
     ///
-    /// Where a wait was cut short (the consumer was cancelled, and did not pass the cancel on), the next call goes on from
-    /// there.
+    /// If the consumer was cancelled while it waited, and caught the exception, the next call goes on from there.
     ///
     /// # Errors
     ///
-    /// What is raised in place of an item.
+    /// An exception in place of an item.
     fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<Self::Item>>;
 
-    /// The next item, or `None` at the end: a coroutine, made afresh at each resume. Python's `anext`.
+    /// Waits for the next item; `None` at the end. Returns a stateless coroutine, which can be made again at each resume. The
+    /// equivalent of Python's `anext`.
     ///
     /// ```
     /// use innermost::async_iter::{AsyncIterator, items};
     /// use innermost::queue::{Queue, Shutdown};
     /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
     ///
-    /// /// The sum of all that comes.
+    /// /// Adds up all items.
     /// struct Sum<I> {
     ///     numbers: I,
     ///     sum: u32,
@@ -134,7 +134,7 @@ pub trait AsyncIterator {
         Next(self)
     }
 
-    /// Runs a coroutine for each item, one after the other: Python's `async for`.
+    /// Runs a coroutine for each item, one after the other. The equivalent of Python's `async for`.
     ///
     /// ```
     /// use innermost::async_iter::{AsyncIterator, items};
@@ -158,7 +158,7 @@ pub trait AsyncIterator {
         ForEach::new(self, body)
     }
 
-    /// All items: Python's `[item async for item in items]`.
+    /// Collects all items. The equivalent of Python's `[item async for item in items]`.
     fn collect<B>(self) -> Collect<Self, B>
     where
         Self: Sized,
@@ -168,9 +168,9 @@ pub trait AsyncIterator {
     }
 }
 
-/// What [`AsyncIterator::next`] makes.
+/// What [`AsyncIterator::next`] returns.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Next<'a, I: ?Sized>(&'a mut I);
 
 impl<I: AsyncIterator + ?Sized> Coroutine for Next<'_, I> {

@@ -1,4 +1,4 @@
-//! What is asked of an async generator: coroutines that can be kept, and that are awaited once.
+//! The operations of an async generator: coroutines that can be stored, and that are awaited once.
 
 use core::fmt;
 use core::mem;
@@ -9,11 +9,11 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, Step, take_sent};
 use crate::scope::Progress;
 use crate::task::Await;
 
-/// What [`anext`](AsyncGenerator::anext), [`asend`](AsyncGenerator::asend) and [`athrow`](AsyncGenerator::athrow) make:
-/// the generator's next item, or `None` at its end.
+/// What [`anext`](AsyncGenerator::anext), [`asend`](AsyncGenerator::asend) and [`athrow`](AsyncGenerator::athrow) return: a
+/// coroutine that gives the next item, or `None` at the end.
 ///
-/// Dropped on its way, it leaves the generator where it stands, and the next operation goes on from there.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// If it is dropped while it waits, the generator stays where it is, and the next operation goes on from there.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextItem<P: Producer + 'static> {
     generator: AsyncGenerator<P>,
     phase: Phase<Begin<P::Input>>,
@@ -90,8 +90,8 @@ impl<P: Producer + 'static> Drop for NextItem<P> {
     }
 }
 
-/// What [`AsyncGenerator::aclose`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`AsyncGenerator::aclose`] returns.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Close<P: Producer + 'static> {
     generator: AsyncGenerator<P>,
     phase: Phase<()>,

@@ -6,12 +6,14 @@ use core::marker::PhantomData;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, converted};
 use crate::task::{Await, Awaitable};
 
-/// What the body of an async generator yields: an item for its consumer, or what it waits for, for the task.
+/// What the body of an async generator yields: an item for its consumer, or a wait for the task.
+///
+/// These two are all there is, so a `match` on them is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Produced<T> {
-    /// An item. What the consumer sends is what this yield evaluates to.
+    /// An item. The yield evaluates to what the consumer sends.
     Item(T),
-    /// What the task is to wait for. [`awaiting`] yields these.
+    /// What the task waits for. [`awaiting`] yields these.
     Await(Await),
 }
 
@@ -21,10 +23,10 @@ impl<T> From<Await> for Produced<T> {
     }
 }
 
-/// A coroutine that can be the body of an [`AsyncGenerator`](super::AsyncGenerator): one that yields [`Produced`], and
-/// returns nothing. Every such coroutine is one; there is nothing to implement.
+/// A coroutine that can be the body of an [`AsyncGenerator`](super::AsyncGenerator): it yields [`Produced`] and returns
+/// `()`. Implemented for every such coroutine.
 pub trait Producer: Coroutine<Yield = Produced<<Self as Producer>::Item>, Return = ()> {
-    /// What it produces.
+    /// The type of the items.
     type Item;
 }
 
@@ -35,10 +37,10 @@ where
     type Item = T;
 }
 
-/// Lets the body of an async generator await: `yield_from!(awaiting(&mut self.pause), sent)?`.
+/// Awaits in the body of an async generator: `yield_from!(awaiting(&mut self.pause), sent)?`.
 ///
-/// Keeps nothing between two resumes, so that it is made afresh at each; it costs nothing then. A
-/// [`Call`](crate::Call) inside `child` is one allocation more than elsewhere, whatever the depth that it leads to.
+/// It is stateless, so it can be made again at each resume, at no cost. A [`Call`](crate::Call) inside `child` costs one
+/// allocation more than elsewhere, whatever its depth.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
@@ -81,8 +83,8 @@ where
     Awaiting { child, produces: PhantomData }
 }
 
-/// What [`awaiting`] makes: a coroutine of the task's, in a producer of `T` that is sent `S`.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`awaiting`] returns: an awaitable inside a producer of `T` that is sent `S`.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Awaiting<C, T, S> {
     child: C,
     produces: PhantomData<fn(S) -> T>,

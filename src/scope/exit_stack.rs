@@ -1,4 +1,4 @@
-//! Any number of managers, entered one after the other and left in reverse.
+//! Any number of managers, entered one after the other and exited in reverse.
 
 use core::any::Any;
 use core::cell::RefCell;
@@ -11,14 +11,15 @@ use crate::coroutine::{Coroutine, Exception, Resumed, Step, drop_flat};
 use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
 
-/// Managers that are entered as the body goes on, and left in reverse when it ends: `contextlib.AsyncExitStack`.
+/// Managers that the body enters one by one, and that exit in reverse when it ends. The equivalent of
+/// `contextlib.AsyncExitStack`.
 ///
-/// Each sees what was raised before it: what the body has raised, or what a later manager raised in its place, or
-/// nothing where one has suppressed that. All are left, whatever the others raise; a panic of one is raised as well, as
+/// Each exit sees the current exception: the body's, or the one that a previous exit raised in its place, or none if a
+/// previous exit suppressed it. Every manager exits, whatever the others raise. A panic in an exit is raised as
 /// [`Kind::Panic`](crate::Kind::Panic).
 ///
-/// A handle: clones stand for the same stack, so that the body may keep one. It is a manager itself, which gives that
-/// handle to its body. Dropped without being left, it drops what it holds, the last one first.
+/// The stack is a manager itself. Clones share the same stack, and the body gets a clone. If the stack is dropped without
+/// an exit, it drops its managers, the last one first.
 ///
 /// ```
 /// use innermost::scope::{ExitStack, holding, with};
@@ -37,35 +38,35 @@ use crate::yield_from;
 /// ```
 pub struct ExitStack {
     stack: Rc<Stack>,
-    /// Of the handle that is left.
+    /// Set while this handle exits.
     leaving: Option<Leaving>,
 }
 
 struct Stack(RefCell<Vec<Box<dyn Leave>>>);
 
-/// How far it is left.
+/// An exit under way.
 struct Leaving {
-    /// Stacks that stood on this one, each on the one before. What is on them is left as if it stood on this one: a
-    /// recursion into each would overflow where they are many.
+    /// Stacks that were pushed on this one, each on the one before. Their managers exit as if they were on this stack,
+    /// because recursion would overflow if the stacks are nested deeply.
     inner: Vec<Rc<Stack>>,
     exit: Option<Box<dyn Leave>>,
     raised: Option<Exception>,
-    /// Whether that is another exception than the body's.
+    /// Whether `raised` is not the body's exception.
     replaced: bool,
 }
 
-/// A manager that has been entered, whatever it gave.
+/// A manager that has been entered, whatever its type.
 trait Leave {
     fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
 
-    /// The stack that it is, if it is one, and not being left yet.
+    /// Itself, if it is a stack that has not begun to exit.
     fn inner(&self) -> Option<&Rc<Stack>> {
         None
     }
 }
 
 impl ExitStack {
-    /// A stack of nothing.
+    /// An empty stack.
     pub fn new() -> Self {
         Self::of(Vec::new())
     }
@@ -74,29 +75,34 @@ impl ExitStack {
         Self { stack: Rc::new(Stack(RefCell::new(entered))), leaving: None }
     }
 
-    /// Enters a manager, and puts it on the stack once it is entered: `enter_async_context`. A coroutine that returns what
-    /// the manager gives, and raises what entering raises.
+    /// Enters a manager, and then puts it on the stack. Returns a coroutine that gives the manager's value. The equivalent of
+    /// `enter_async_context`.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: what entering raises. The manager is not put on the stack then.
     pub fn enter<M: AsyncContextManager + 'static>(&self, manager: M) -> EnterStack<M> {
         EnterStack { stack: Rc::clone(&self.stack), manager: Some(manager) }
     }
 
-    /// Puts on the stack a manager that has been entered already: `push_async_exit`.
+    /// Puts a manager on the stack that has been entered already. The equivalent of `push_async_exit`.
     pub fn push<M: AsyncContextManager + 'static>(&self, entered: M) {
         self.stack.push(Box::new(Manager(entered)));
     }
 
-    /// Has `function` called in its turn. What it raises goes on as what a manager raises when it is left.
+    /// Puts a function on the stack, which is called in its turn on exit. An exception that it returns counts as one that a
+    /// manager's exit raised.
     pub fn callback<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) {
         self.stack.push(Box::new(Callback(Some(function))));
     }
 
-    /// Has `cleanup` run to its end in its turn: `push_async_callback`.
+    /// Puts a coroutine on the stack, which runs in its turn on exit. The equivalent of `push_async_callback`.
     pub fn async_callback(&self, cleanup: impl Awaitable + 'static) {
         self.stack.push(Box::new(AsyncCallback(cleanup)));
     }
 
-    /// Another stack with all that is on this one, which is left with nothing.
-    #[must_use = "what it holds is dropped with it, and not left"]
+    /// Moves everything to a new stack. This one is empty then.
+    #[must_use = "dropping the new stack drops its managers without an exit"]
     pub fn pop_all(&self) -> Self {
         Self::of(self.stack.0.take())
     }
@@ -132,7 +138,7 @@ impl AsyncContextManager for ExitStack {
                 leaving.raise(panic);
             }
         }
-        let left = self.leaving.take().ok_or_else(|| Exception::runtime("the stack is left already"))?;
+        let left = self.leaving.take().ok_or_else(|| Exception::runtime("the stack has exited already"))?;
         match left.raised {
             Some(other) if left.replaced => Err(other),
             None if raised.is_some() => Ok(Step::Return(Exited::Suppress)),
@@ -142,7 +148,7 @@ impl AsyncContextManager for ExitStack {
 }
 
 impl Leaving {
-    /// What is to be left next.
+    /// The manager that exits next.
     fn next(&mut self, stack: &Stack) -> Option<Box<dyn Leave>> {
         loop {
             let innermost = self.inner.last().map_or(stack, |inner| inner);
@@ -156,7 +162,7 @@ impl Leaving {
         }
     }
 
-    /// What is raised takes the place of what was.
+    /// Replaces the current exception.
     fn raise(&mut self, raised: Exception) {
         self.raised = Some(match self.raised.take() {
             Some(former) => raised.raised_during(|| former),
@@ -166,7 +172,7 @@ impl Leaving {
     }
 }
 
-/// One that panics must not keep the others from being left.
+/// Turns a panic into an exception, so that the other managers still exit.
 fn caught<T>(leave: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
     catch_unwind(AssertUnwindSafe(leave)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
@@ -185,7 +191,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         while let Some(entered) = self.pop() {
             match entered.inner() {
-                // Nobody else has it: what is on it is dropped in its turn.
+                // The last handle: its managers are dropped in their turn.
                 Some(inner) if Rc::strong_count(inner) == 1 => {
                     let entered = inner.0.take();
                     self.0.borrow_mut().extend(entered);
@@ -196,7 +202,7 @@ impl Drop for Stack {
     }
 }
 
-/// The exit of one of them, as a coroutine.
+/// The exit of one manager, as a coroutine.
 struct OneExit<'a>(&'a mut dyn Leave, Option<&'a Exception>);
 
 impl Coroutine for OneExit<'_> {
@@ -242,8 +248,8 @@ impl<C: Awaitable> Leave for AsyncCallback<C> {
     }
 }
 
-/// What [`ExitStack::enter`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`ExitStack::enter`] returns.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct EnterStack<M> {
     stack: Rc<Stack>,
     manager: Option<M>,

@@ -1,4 +1,4 @@
-//! What the crate has that can be entered and left, as managers: for [`with`](fn@super::with), and for
+//! Locks, semaphores, timeouts and task groups as managers, for [`with`](fn@super::with) and
 //! [`ExitStack`](super::ExitStack).
 
 use core::fmt;
@@ -9,8 +9,8 @@ use crate::task::Awaitable;
 use crate::wait::{GroupExit, TaskGroup, Timeout};
 use crate::yield_from;
 
-/// Holds what `acquire` returns from entering to leaving: a lock, a semaphore's permit, whatever gives back when it is
-/// dropped.
+/// A manager that awaits `acquire` on entry, and drops the result on exit. For guards: a lock's, a semaphore's permit, and
+/// everything else that is given back when it is dropped.
 ///
 /// ```
 /// use innermost::scope::{ExitStack, holding, with};
@@ -34,14 +34,14 @@ where
     Holding(Stage::Acquiring(acquire))
 }
 
-/// What [`holding`] makes.
+/// What [`holding`] returns.
 #[derive(Debug)]
+#[must_use = "nothing is acquired until this is entered"]
 pub struct Holding<A: Coroutine>(Stage<A, A::Return>);
 
 #[derive(Debug)]
 enum Stage<A, G> {
     Acquiring(A),
-    /// Kept to be dropped.
     Held(#[allow(dead_code, reason = "kept to be dropped")] G),
     Over,
 }
@@ -63,7 +63,7 @@ impl<A: Awaitable> AsyncContextManager for Holding<A> {
     }
 }
 
-/// The deadline cancels the task in which it was entered. It gives the body a handle, to move it.
+/// Cancels the task in which it was entered at the deadline. The body gets a handle to move the deadline.
 impl AsyncContextManager for Timeout {
     type Value = Self;
 
@@ -74,13 +74,13 @@ impl AsyncContextManager for Timeout {
     }
 
     fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
-        // Whatever is raised here is raised in place of what was, be it the same.
+        // Raises the outcome even if that is `raised` itself. It then replaces itself.
         let left = Self::exit(self, raised.cloned().map_or(Ok(()), Err));
         sent.and(left).map(|()| Step::Return(Exited::Propagate))
     }
 }
 
-/// A task group as a manager: left when all of its tasks have ended. It gives the body a handle, to create them.
+/// A manager around a task group. It exits when all tasks have ended. The body gets a handle to create tasks.
 ///
 /// ```
 /// use innermost::scope::{grouped, with};
@@ -102,7 +102,8 @@ pub const fn grouped(group: TaskGroup) -> Grouped {
     Grouped { group, exit: None }
 }
 
-/// What [`grouped`] makes.
+/// What [`grouped`] returns.
+#[must_use = "a group accepts no tasks until it is entered"]
 pub struct Grouped {
     group: TaskGroup,
     exit: Option<GroupExit<()>>,

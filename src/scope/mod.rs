@@ -1,13 +1,13 @@
-//! Layer 2: what is entered and left by awaiting.
+//! Layer 2: async context managers, which await to enter and to exit.
 //!
-//! An [`AsyncContextManager`] is acquired, runs a body, and is left however the body ends: by value, exception, cancel
-//! or close. [`with`](fn@with) is `async with`: a coroutine around a coroutine, so that no machine has to remember to leave. Where
-//! one would rather do so by hand, both halves are coroutines: [`enter`](AsyncContextManager::enter) and
-//! [`exit`](AsyncContextManager::exit).
+//! [`with`](fn@with) is `async with`: it enters an [`AsyncContextManager`], runs a body, and exits however the body ends,
+//! whether with a value, an exception, a cancellation or a close. It is a coroutine around a coroutine, so a machine cannot
+//! forget to exit. For machines that do both by hand, [`enter`](AsyncContextManager::enter) and
+//! [`exit`](AsyncContextManager::exit) are coroutines too.
 //!
 //! ```text
-//!  created --enter--> inside: the body runs --the body has ended--> leaving: exit --> over
-//!     \--enter raises: exit is not called                           what exit raises replaces what the body raised
+//!  created --enter--> inside: the body runs --the body has ended--> exiting --> over
+//!     \--enter raises: exit is not called               an exception of exit replaces the body's
 //! ```
 //!
 //! | file | holds | Python's |
@@ -18,16 +18,15 @@
 //! | `managers.rs`   | [`holding`], [`grouped`]: locks, semaphores, timeouts and task groups as managers | |
 //!
 //! [`Lock::hold`](crate::sync::Lock::hold), [`timeout`](fn@crate::wait::timeout) and
-//! [`task_group`](fn@crate::wait::task_group) are scopes of their own, and shorter where one of them is all that is
-//! wanted.
+//! [`task_group`](fn@crate::wait::task_group) are scopes of their own, and shorter for a single one of them.
 //!
 //! # Closing
 //!
-//! While a scope is closed (`GeneratorExit` passes through it), nothing can be awaited. A manager whose exit awaits
-//! nevertheless has ignored the exit: whoever closes gets the `RuntimeError` "generator ignored GeneratorExit", as in
-//! CPython. A scope that is dropped without being closed runs no exit; what its manager holds is dropped with it.
+//! Nothing can be awaited while a scope is being closed, that is, while `GeneratorExit` passes through it. If a manager's
+//! exit awaits then, `close` raises the `RuntimeError` "generator ignored GeneratorExit", as in CPython. Dropping a scope
+//! without closing it runs no exit; the manager is dropped with everything it holds.
 //!
-//! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and what they see.
+//! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and the exceptions they see.
 
 use crate::coroutine::{Coroutine, Exception, Resumed, Step};
 use crate::task::Await;
@@ -40,13 +39,13 @@ pub use self::exit_stack::{EnterStack, ExitStack};
 pub use self::managers::{Grouped, Holding, grouped, holding};
 pub use self::with::{With, with};
 
-/// How far something that awaits came: what a coroutine's `resume` gives that runs in a task and returns an `R`.
+/// The result of one step of something that awaits: what `resume` returns for a coroutine in a task that returns an `R`.
 pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
 
-/// Something that is entered and left by awaiting: Python's `__aenter__` and `__aexit__`.
+/// Something that awaits to enter and to exit. The equivalent of Python's `__aenter__` and `__aexit__`.
 ///
-/// The manager keeps what it needs between two resumes, as a coroutine does; [`enter`](Self::enter) and
-/// [`exit`](Self::exit) are made afresh each time. It is entered once.
+/// The manager itself keeps its state between two resumes. The coroutines of [`enter`](Self::enter) and
+/// [`exit`](Self::exit) keep nothing, so they can be made again at each resume. A manager is entered once.
 ///
 /// ```
 /// use innermost::scope::{AsyncContextManager, Exited, Progress, with};
@@ -78,50 +77,51 @@ pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
 /// # Ok::<(), Exception>(())
 /// ```
 pub trait AsyncContextManager {
-    /// What it gives to the body: what `as` binds.
+    /// The value that the body gets: the one that `as` binds in Python.
     type Value;
 
-    /// Goes on entering, up to the next wait or the end.
+    /// Enters, up to the next wait or the end.
     ///
     /// # Errors
     ///
-    /// What entering raises. It is not left then.
+    /// What entering raises. There is no exit then.
     fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<Self::Value>;
 
-    /// Goes on leaving, up to the next wait or the end. `raised` is what the body has raised, the same at each resume of
-    /// one exit.
+    /// Exits, up to the next wait or the end. `raised` is the body's exception, the same at each resume of one exit.
     ///
-    /// The first resume is never given an exception. A cancel that comes while it leaves is thrown in where it waits.
+    /// In the first resume, `sent` is `Ok`. If the task is cancelled during the exit, the `CancelledError` is thrown in where
+    /// the exit is waiting.
     ///
     /// # Errors
     ///
-    /// What is to be raised in place of `raised`, which becomes its [`cause`](Exception::cause), unless it has one.
+    /// An exception to raise in place of `raised`, which becomes its [`cause`](Exception::cause), unless it has one.
     fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
 
-    /// Enters: a coroutine, made afresh at each resume.
+    /// Enters. Returns a stateless coroutine, which can be made again at each resume.
     fn enter(&mut self) -> Enter<'_, Self> {
         Enter(self)
     }
 
-    /// Leaves, given what the body has raised, if it has: a coroutine, made afresh at each resume.
+    /// Exits, given the exception that the body has raised, if any. Returns a stateless coroutine, which can be made again at
+    /// each resume.
     fn exit<'a>(&'a mut self, raised: Option<&'a Exception>) -> Exit<'a, Self> {
         Exit(self, raised)
     }
 }
 
-/// What becomes of that which the body has raised: what `__aexit__` returns.
+/// Whether an exit suppresses the body's exception: the result of `__aexit__`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Exited {
-    /// It goes on. All the same where the body has raised nothing.
+    /// The exception goes on. Has no effect if the body raised none.
     #[default]
     Propagate,
-    /// It ends here.
+    /// The exception ends here.
     Suppress,
 }
 
-/// What [`AsyncContextManager::enter`] makes.
+/// What [`AsyncContextManager::enter`] returns.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Enter<'a, M: ?Sized>(&'a mut M);
 
 impl<M: AsyncContextManager + ?Sized> Coroutine for Enter<'_, M> {
@@ -135,9 +135,9 @@ impl<M: AsyncContextManager + ?Sized> Coroutine for Enter<'_, M> {
     }
 }
 
-/// What [`AsyncContextManager::exit`] makes.
+/// What [`AsyncContextManager::exit`] returns.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Exit<'a, M: ?Sized>(&'a mut M, Option<&'a Exception>);
 
 impl<M: AsyncContextManager + ?Sized> Coroutine for Exit<'_, M> {

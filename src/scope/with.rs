@@ -8,10 +8,11 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// Enters `manager`, runs the body that `body` makes of what it gives, and leaves it however the body ends: Python's
+/// Enters `manager`, runs a body, and exits however the body ends. The equivalent of Python's
 /// `async with manager as value`.
 ///
-/// Returns what the body returned; `None` where the manager has suppressed what it raised.
+/// `body` gets the manager's value and makes the coroutine to run. The scope returns what that coroutine returns, or `None`
+/// if the manager suppressed its exception.
 ///
 /// ```
 /// use innermost::scope::{holding, with};
@@ -28,8 +29,8 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// When it is resumed: what entering raises; what the body raises, unless the manager suppresses it; what leaving raises
-/// in its place.
+/// When awaited: what entering raises; what the body raises, unless the manager suppresses it; what exiting raises in its
+/// place.
 pub fn with<M, F, C>(manager: M, body: F) -> With<M, F, C>
 where
     M: AsyncContextManager,
@@ -39,10 +40,10 @@ where
     With { phase: Phase::Created(body), manager }
 }
 
-/// What [`with`] makes: a manager around a body.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// What [`with`] returns: a manager around a body.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct With<M, F, C: Coroutine> {
-    /// Stands first: the body is dropped before what it runs in.
+    /// The first field, so that the body is dropped before the manager.
     phase: Phase<F, C>,
     manager: M,
 }
@@ -83,7 +84,7 @@ where
                 }
                 Phase::Inside(child) => {
                     let outcome = yield_from!(child, sent);
-                    // The body is dropped before its scope is left, whatever it does then.
+                    // Drops the body before the scope exits, even if its destructor panics.
                     replace_ended(&mut self.phase, Phase::Leaving(outcome));
                 }
                 Phase::Leaving(outcome) => {

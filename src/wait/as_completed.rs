@@ -279,11 +279,11 @@ impl<T: 'static> Drop for Race<T> {
 }
 
 /// What [`AsCompleted::next`] returns: waits for the next result. Moves it out of a task that was made for it.
-#[must_use = "a coroutine does nothing until it is awaited"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextCompleted<T: 'static>(NextFuture<T>);
 
 /// What [`AsCompleted::next_future`] returns: waits for the next future that is done.
-#[must_use = "a coroutine does nothing until it is awaited"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextFuture<T: 'static> {
     race: Rc<Race<T>>,
     getter: Option<Future<()>>,

@@ -1,4 +1,4 @@
-//! Several failures as one.
+//! Several exceptions as one.
 
 use core::error::Error;
 use core::fmt;
@@ -6,10 +6,11 @@ use std::borrow::Cow;
 
 use crate::coroutine::{Exception, Printing};
 
-/// Several exceptions raised as one: what a [`TaskGroup`](super::TaskGroup) raises. Python's `ExceptionGroup`.
+/// Several exceptions raised as one. A [`TaskGroup`](super::TaskGroup) raises it. The equivalent of Python's
+/// `ExceptionGroup`.
 ///
-/// It is an error like any other, and raised as one: an [`Exception`] gives it back by
-/// [`downcast_ref`](Exception::downcast_ref). Groups may stand in groups.
+/// [`Exception::new`] raises it like any other error, and [`Exception::downcast_ref`] gives it back. Groups can contain
+/// groups.
 ///
 /// ```
 /// use innermost::{Exception, Kind, wait::ExceptionGroup};
@@ -32,19 +33,19 @@ impl ExceptionGroup {
     ///
     /// # Panics
     ///
-    /// Where there are none: a group stands for at least one failure.
+    /// If there are no exceptions.
     pub fn new(message: impl Into<Cow<'static, str>>, exceptions: impl IntoIterator<Item = Exception>) -> Self {
         let exceptions: Vec<_> = exceptions.into_iter().collect();
-        assert!(!exceptions.is_empty(), "an ExceptionGroup holds at least one exception");
+        assert!(!exceptions.is_empty(), "an ExceptionGroup needs at least one exception");
         Self { message: message.into(), exceptions }
     }
 
-    /// What is common to them.
+    /// The message that describes the group.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The exceptions, in the order in which they were raised.
+    /// The exceptions, in order.
     pub fn exceptions(&self) -> &[Exception] {
         &self.exceptions
     }
@@ -76,7 +77,7 @@ impl fmt::Debug for ExceptionGroup {
     }
 }
 
-/// As many exceptions as may be printed.
+/// As many exceptions as there is room to print.
 struct Listed<'a>(&'a [Exception]);
 
 impl fmt::Debug for Listed<'_> {

@@ -1,4 +1,4 @@
-//! The group around the coroutine that runs inside it.
+//! A task group around the coroutine that runs inside it.
 
 use core::fmt;
 
@@ -7,9 +7,10 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// What [`task_group`](fn@super::task_group) and [`TaskGroup::scope`] make: the group around a child.
+/// What [`task_group`](fn@super::task_group) and [`TaskGroup::scope`] return: a group around a child.
 ///
-/// Dropped in the middle, it cancels the tasks that are left, and cannot wait for them.
+/// Dropping it while it runs cancels the remaining tasks, without waiting for them.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct GroupScope<C: Coroutine> {
     group: TaskGroup,
     phase: Phase<C>,

@@ -1,4 +1,4 @@
-//! Which of several futures are done, and which are not.
+//! Waits for several futures, and tells the done from the pending.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{AnyFuture, AnyTask, Await, CallbackId, Future, Gather, Shield, Task};
 use crate::yield_from;
@@ -44,6 +44,7 @@ pub fn wait<W: Waitable>(tasks: impl IntoIterator<Item = W>) -> Wait<W> {
 
 /// The condition that ends a [`wait`](fn@wait).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ReturnWhen {
     /// One task is done.
     FirstCompleted,
@@ -57,7 +58,8 @@ pub enum ReturnWhen {
 /// What [`wait`](fn@wait) accepts: [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] and [`Shield`]. Sealed.
 pub trait Waitable: Clone + fmt::Debug + sealed::Sealed {}
 
-/// What [`wait`](fn@wait) makes.
+/// What [`wait`](fn@wait) returns: a coroutine that returns the done and the pending.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Wait<W> {
     tasks: Vec<W>,
     timeout: Option<Duration>,
@@ -85,7 +87,7 @@ enum Phase {
     Over,
 }
 
-/// The waiting itself. Nothing of it is left behind when it is dropped.
+/// A wait that has started. Dropping it removes the timer and all callbacks.
 struct Waiting {
     over: Future<()>,
     timer: Option<TimerHandle>,
@@ -97,7 +99,7 @@ impl Waiting {
         let event_loop = running()?;
         let over: Future<()> = event_loop.create_future();
         let release = over.clone();
-        // Done already: somebody else was first.
+        // Refused if a task ended in the same turn.
         let on_time = move || release.set_result(()).unwrap_or_default();
         let timer = timeout.map(|timeout| event_loop.call_later(timeout, on_time)).transpose()?;
         let left = Rc::new(Cell::new(futures.len()));
@@ -115,7 +117,7 @@ impl Waiting {
                     if let Some(timer) = timer.take() {
                         timer.cancel();
                     }
-                    // Done already: somebody else was first.
+                    // Refused if another task or the timer was first.
                     let _ = over.set_result(());
                 }
             });
@@ -145,7 +147,7 @@ impl<W: Waitable> Coroutine for Wait<W> {
         loop {
             match &mut self.phase {
                 Phase::Created => {
-                    crate::coroutine::take_sent(&mut sent)?;
+                    take_sent(&mut sent)?;
                     if self.tasks.is_empty() {
                         return Err(Exception::message(Kind::ValueError, "Set of Tasks/Futures is empty."));
                     }

@@ -1,8 +1,7 @@
-//! A race whose runners start one after the other.
+//! A race of attempts that start one after the other.
 //!
-//! Each attempt is a task. Before it begins it makes the task of its successor, which waits until the attempt has failed
-//! or the delay has passed, whichever is first. So there is always one task that waits to start, until the attempts are
-//! used up or one has won:
+//! Each attempt is a task. When it starts, it creates the task of the next attempt, which waits until this one has failed
+//! or the delay has passed. So one task is always waiting to start, until there are no attempts left or one has won:
 //!
 //! ```text
 //!  attempt 0   |-------------- fails
@@ -10,8 +9,8 @@
 //!  attempt 2             :      | at once  |---- wins
 //! ```
 //!
-//! The tasks are those of a group, whose rules do the rest: the race ends when the last of them has, and a cancel of the
-//! race is one of all of them.
+//! The tasks form a group, whose rules do the rest: the race ends when all tasks have ended, and cancelling the race
+//! cancels all of them.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -62,18 +61,19 @@ where
     StaggeredRace(Phase::Created(attempts.into_iter(), None))
 }
 
-/// How a race has ended: what [`staggered_race`] returns.
+/// The outcome of a [`staggered_race`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Raced<T> {
-    /// The place of the attempt that has won, counted from zero, and what it returned. `None` where all have failed, or
-    /// there was none.
+    /// The index of the attempt that won, and what it returned. `None` if all attempts have failed, or there were none.
     pub winner: Option<(usize, T)>,
-    /// What each attempt that was started has raised, in their order: a `CancelledError` for those that were too slow,
+    /// The exceptions of the attempts that have started, in order: a `CancelledError` for each that was too slow, and
     /// `None` for the winner.
     pub exceptions: Vec<Option<Exception>>,
 }
 
-/// What [`staggered_race`] makes. Dropped in the middle, it cancels its attempts, and cannot wait for them.
+/// What [`staggered_race`] returns. Dropping it while it runs cancels the attempts, without waiting for them.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct StaggeredRace<I>(Phase<I>)
 where
     I: Iterator<Item: Awaitable + 'static> + 'static;
@@ -124,7 +124,7 @@ where
         self.0 = Phase::Over;
         drop(race.tasks.take());
         let (winner, exceptions) = (race.winner.take(), race.exceptions.take());
-        // Attempts that were not started go before the result is made: a panic of their destructors would leak it.
+        // Drops the attempts that were not started first: if a destructor panics, no result is lost.
         drop(race);
         ended?;
         Ok(Step::Return(Raced { winner, exceptions }))
@@ -153,11 +153,11 @@ struct Race<I>
 where
     I: Iterator<Item: Awaitable + 'static> + 'static,
 {
-    /// Taken out while it is asked: it is the user's. `None` once it has no more.
+    /// Taken out while it runs, because it is the user's code. `None` once it is exhausted.
     attempts: Cell<Option<I>>,
     delay: Option<Duration>,
     group: TaskGroup,
-    /// The task of each attempt, and of the one that is to start next.
+    /// The tasks of all attempts that have started, and of the next one.
     tasks: RefCell<Vec<AnyTask>>,
     winner: Cell<Option<(usize, Returned<I>)>>,
     exceptions: RefCell<Vec<Option<Exception>>>,
@@ -186,7 +186,7 @@ where
         Ok(())
     }
 
-    /// The next attempt, and its successor's task, which waits.
+    /// Starts the next attempt, and creates the task of the one after it.
     fn start(self: &Rc<Self>) -> Result<AttemptPhase<I::Item>, Exception> {
         let Some(mut attempts) = self.attempts.take() else { return Ok(AttemptPhase::Over) };
         let Some(coroutine) = attempts.next() else { return Ok(AttemptPhase::Over) };
@@ -201,7 +201,7 @@ where
 
     /// # Errors
     ///
-    /// What ends the whole race.
+    /// The attempt's `KeyboardInterrupt`, which ends the whole race.
     fn ended(
         &self,
         index: usize,
@@ -212,7 +212,7 @@ where
             Err(raised) if raised.kind() == Kind::KeyboardInterrupt => return Err(raised),
             Err(raised) => {
                 self.exceptions.borrow_mut()[index] = Some(raised);
-                // Cancelled where the delay has passed: then nobody waits.
+                // Refused if the delay has passed: the next attempt does not wait any more.
                 let _ = failed.set_result(());
             }
             Ok(returned) => self.won(index, returned),
@@ -235,7 +235,7 @@ where
     }
 }
 
-/// The body of the race's group: makes the first task.
+/// The body of the race's group: creates the first task.
 struct First<I>(Rc<Race<I>>)
 where
     I: Iterator<Item: Awaitable + 'static> + 'static;
@@ -262,8 +262,8 @@ where
     phase: AttemptPhase<I::Item>,
 }
 
-/// The wait for the attempt before to fail. As a coroutine rather than a future: with no delay at all, that takes the turns
-/// that it takes in asyncio.
+/// Waits until the previous attempt fails. A coroutine rather than a future, because a delay of zero then takes as many
+/// turns as in asyncio.
 type Failed = Map<Future<()>, fn(())>;
 
 enum AttemptPhase<C> {
@@ -272,7 +272,7 @@ enum AttemptPhase<C> {
     Running {
         coroutine: C,
         index: usize,
-        /// Tells the successor.
+        /// Notifies the next attempt.
         failed: Future<()>,
     },
     Over,
@@ -300,7 +300,7 @@ where
                 AttemptPhase::Running { coroutine, index, failed } => {
                     let outcome = yield_from!(coroutine, sent);
                     let (index, failed) = (*index, failed.clone());
-                    // What it holds goes before anybody learns that it has ended.
+                    // Dropped before the next attempt learns that this one has ended.
                     replace_ended(&mut self.phase, AttemptPhase::Over);
                     return self.race.ended(index, outcome, &failed).map(Step::Return);
                 }

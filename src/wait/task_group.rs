@@ -1,8 +1,8 @@
 //! Tasks that end before the scope that has started them.
 //!
-//! Leaving the group waits for every task. When one fails, or the body does, the others are cancelled, the task that
-//! runs the body as well if it is still inside, and all failures are raised together at the end. That one cancel of the
-//! parent is the group's own and taken back on leaving; a cancel from elsewhere goes on.
+//! Exiting the group waits for every task. If a task or the body fails, the group cancels the other tasks, and also its
+//! parent, the task that runs the body, if the body is still running. At the end it raises all failures together. The
+//! group takes back its own cancellation of the parent; a cancellation from elsewhere goes on.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -15,13 +15,12 @@ use crate::event_loop::{LoopHandle, running};
 use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder, WeakTask};
 use crate::yield_from;
 
-/// Runs the coroutine that `body` makes inside a new group, and ends when that and every task of the group has ended.
-/// asyncio's `async with TaskGroup()`.
+/// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended. The
+/// equivalent of asyncio's `async with TaskGroup()`.
 ///
-/// `body` is called now. The group that it gets is entered when the scope is first resumed, so that tasks are made by
-/// what it returns. To make them in the closure itself, write
-/// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`: that is called
-/// inside.
+/// Calls `body` at once to make the coroutine. The group is entered only when it is awaited, so the coroutine can create
+/// tasks, but the closure cannot. To create tasks in the closure, write
+/// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`.
 ///
 /// ```
 /// use innermost::wait::{TaskGroup, task_group};
@@ -52,8 +51,7 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// When it is resumed: an [`ExceptionGroup`] of what failed; `CancelledError`; `RuntimeError` where it does not run in
-/// a task.
+/// When awaited: an [`ExceptionGroup`] of all failures, `CancelledError`, and `RuntimeError` outside of a task.
 pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
 where
     C: Awaitable,
@@ -62,11 +60,11 @@ where
     group.scope(body(group.clone()))
 }
 
-/// Tasks that end before the scope that has started them. asyncio's `TaskGroup`.
+/// Tasks that end before the scope that has started them. The equivalent of asyncio's `TaskGroup`.
 ///
-/// A handle: clones stand for the same group, and tasks may add to it. [`scope`](Self::scope) enters and leaves around
-/// a coroutine; a machine that would rather do so by hand calls [`enter`](Self::enter), and gives [`exit`](Self::exit)
-/// how what ran inside has ended, whichever way, and waits for what that makes.
+/// Clones share the same group, and the group's own tasks can create more. [`scope`](Self::scope) enters and exits around
+/// a coroutine. A machine can instead call [`enter`](Self::enter), and at the end await [`exit`](Self::exit) with the
+/// outcome of its own code.
 ///
 /// ```
 /// use innermost::wait::{ExceptionGroup, TaskGroup, timeout};
@@ -98,12 +96,12 @@ where
 pub struct TaskGroup(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
-    /// The loop and the task in which it was entered. The task weakly: it may return a handle to the group.
+    /// The loop and the task in which it was entered. A weak handle to the task, because the task may return the group.
     entered: RefCell<Option<(LoopHandle, WeakTask)>>,
     pub(super) exiting: Cell<bool>,
     aborting: Cell<bool>,
     pub(super) parent_cancel_requested: Cell<bool>,
-    /// Those that are not done, in the order in which they were made.
+    /// The pending tasks, in the order of their creation.
     tasks: RefCell<BTreeMap<u64, AnyTask>>,
     made: Cell<u64>,
     errors: RefCell<Vec<Exception>>,
@@ -111,7 +109,7 @@ pub(super) struct Inner {
 }
 
 impl TaskGroup {
-    /// A group without tasks, to be entered.
+    /// An empty group that has not been entered.
     pub fn new() -> Self {
         Self(Rc::new(Inner {
             entered: RefCell::new(None),
@@ -125,7 +123,7 @@ impl TaskGroup {
         }))
     }
 
-    /// Enters it, runs `child`, and leaves it when that has ended.
+    /// Enters the group, runs `child`, and exits when the child has ended.
     pub fn scope<C>(&self, child: C) -> GroupScope<C>
     where
         C: Awaitable,
@@ -133,11 +131,11 @@ impl TaskGroup {
         GroupScope::new(self.clone(), child)
     }
 
-    /// Enters it: the task that runs now is cancelled when one of the group's fails.
+    /// Enters the group. The task that is running now becomes the parent: it is cancelled when a task of the group fails.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where it has been entered before, or no task runs.
+    /// `RuntimeError` if the group has been entered before, or outside of a task.
     pub fn enter(&self) -> Result<(), Exception> {
         if self.0.entered.borrow().is_some() {
             return Err(runtime(format!("TaskGroup {self:?} has already been entered")));
@@ -150,12 +148,12 @@ impl TaskGroup {
         Ok(())
     }
 
-    /// Runs a coroutine as a task of the group. What it returns is for whoever keeps the handle.
+    /// Runs a coroutine as a task of the group.
     ///
     /// # Errors
     ///
-    /// `RuntimeError`, and the coroutine is dropped, where the group is not entered, is cancelling its tasks since
-    /// something has failed, or has ended; where the loop is closed.
+    /// `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has ended, and if the
+    /// loop is closed. The coroutine is dropped then.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -163,8 +161,8 @@ impl TaskGroup {
         self.start(|event_loop| event_loop.create_task(coroutine))
     }
 
-    /// A task of the group that is about to be made, to be given a name, a context, or an eager start. One that ends
-    /// in its eager step, and fails, has the others cancelled at once.
+    /// A builder for a task of the group with a name, a context, or an eager start. A task that fails in its eager step
+    /// cancels the others at once.
     ///
     /// ```
     /// use innermost::wait::task_group;
@@ -185,7 +183,7 @@ impl TaskGroup {
 
     /// # Errors
     ///
-    /// As [`create_task`](Self::create_task).
+    /// `RuntimeError` if the group accepts no tasks; what `make` raises.
     fn start<T: 'static>(
         &self,
         make: impl FnOnce(&LoopHandle) -> Result<Task<T>, Exception>,
@@ -210,23 +208,23 @@ impl TaskGroup {
         let group = self.clone();
         task.add_done_callback(move |task| group.task_is_done(number, &task));
         if self.0.aborting.get() {
-            // Since its eager step: too early for it to be cancelled with the others.
+            // Its eager step has aborted the group, before it was among the tasks.
             task.cancel();
         }
         Ok(task)
     }
 
-    /// How many of its tasks have not ended.
+    /// The number of pending tasks.
     pub fn len(&self) -> usize {
         self.0.tasks.borrow().len()
     }
 
-    /// Whether all of its tasks have ended.
+    /// Whether all tasks have ended.
     pub fn is_empty(&self) -> bool {
         self.0.tasks.borrow().is_empty()
     }
 
-    /// Leaves it, given how what ran inside has ended: a coroutine that waits for every task.
+    /// Exits the group. Takes the outcome of the code that ran inside, and returns a coroutine that waits for every task.
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> GroupExit<T> {
         GroupExit { group: self.clone(), phase: ExitPhase::Created, outcome: Some(outcome), cancelled: None }
     }
@@ -239,8 +237,8 @@ impl TaskGroup {
         }
     }
 
-    /// The first `KeyboardInterrupt` of the body or a task. It is raised alone; what else has failed is reported when the
-    /// group is dropped.
+    /// The first `KeyboardInterrupt` of the body or a task. It is raised alone. Other failures are reported when the group
+    /// is dropped.
     fn take_interrupt(&self, body: Option<&Exception>) -> Option<Exception> {
         let is_interrupt = |raised: &Exception| raised.kind() == Kind::KeyboardInterrupt;
         let mut errors = self.0.errors.borrow_mut();
@@ -257,7 +255,7 @@ impl TaskGroup {
         let ended = self.0.tasks.borrow_mut().remove(&number);
         if self.is_empty() {
             let all_done = self.0.all_done.borrow().clone();
-            // Cancelled: the one that waits knows.
+            // Refused if the waiter was cancelled, which then looks by itself.
             let _ = all_done.map(|all_done| all_done.set_result(()));
         }
         if task.cancelled() {
@@ -283,11 +281,12 @@ impl TaskGroup {
 }
 
 impl TaskBuilder<'_, TaskGroup> {
-    /// Makes the task.
+    /// Creates the task.
     ///
     /// # Errors
     ///
-    /// As [`TaskGroup::create_task`]; what the task factory raises.
+    /// `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has ended, and if the
+    /// loop is closed. What the task factory raises.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -297,7 +296,7 @@ impl TaskBuilder<'_, TaskGroup> {
     }
 }
 
-/// Failures that came after the scope was dropped are nobody's to raise.
+/// Reports the failures that nobody can raise any more, because the scope was dropped.
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some((event_loop, _)) = self.entered.take() {
@@ -338,16 +337,17 @@ fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
     Exception::message(Kind::RuntimeError, text)
 }
 
-/// What [`TaskGroup::exit`] makes: waiting for every task of the group, and how its scope ends then.
+/// What [`TaskGroup::exit`] returns: a coroutine that waits for every task of the group.
 ///
-/// It returns what was given. It raises an [`ExceptionGroup`] of all failures, the body's last; or the `CancelledError`
-/// that came from elsewhere. `GeneratorExit`, which closes the body, is raised as it is, and so is a `KeyboardInterrupt`
-/// of the body or of a task.
+/// It returns the value of the outcome it was given. If anything failed, it raises an [`ExceptionGroup`] of all failures,
+/// the body's last. If the parent was cancelled from elsewhere and nothing failed, it raises the `CancelledError`. It raises
+/// a `GeneratorExit` of the body, and a `KeyboardInterrupt` of the body or a task, unchanged.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct GroupExit<T> {
     group: TaskGroup,
     phase: ExitPhase,
     outcome: Option<Result<T, Exception>>,
-    /// The cancel that is to go on.
+    /// The `CancelledError` that is raised at the end.
     cancelled: Option<Exception>,
 }
 
@@ -375,7 +375,7 @@ impl<T> GroupExit<T> {
     fn finish(&mut self) -> Result<T, Exception> {
         let Some(outcome) = self.outcome.take() else { return Err(Exception::reused()) };
         let parent = self.group.parent();
-        // The group's own cancel of its parent: to be taken back, and if there is no other, nobody is cancelled.
+        // Takes back the group's own cancellation of its parent. Without another one, the parent is not cancelled.
         let own = self.group.0.parent_cancel_requested.replace(false);
         if own && parent.as_ref().is_some_and(|parent| parent.uncancel() == 0) {
             self.cancelled = None;
@@ -402,7 +402,7 @@ impl<T> GroupExit<T> {
         match outcome {
             Some(outcome) if errors.is_empty() => outcome,
             _ => {
-                // Failures go first. A cancel from elsewhere is delivered at the parent's next suspension.
+                // Failures take precedence. A cancellation from elsewhere is delivered at the parent's next suspension.
                 if let Some(parent) = parent.filter(|parent| parent.cancelling() > 0) {
                     parent.uncancel();
                     parent.cancel();

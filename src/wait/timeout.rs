@@ -1,8 +1,8 @@
 //! A deadline for a coroutine.
 //!
-//! At its deadline a timeout cancels the task in which it was entered, and remembers that it did. A `CancelledError`
-//! that comes out then is its own if no more cancels of the task are asked for than when it was entered, its own taken
-//! back: that becomes a `TimeoutError`, and all others pass.
+//! At its deadline, a timeout cancels the task that entered it. On exit it takes that request back with `uncancel`. If no
+//! more requests remain than when it was entered, nobody else cancelled the task: the `CancelledError` becomes a
+//! `TimeoutError`. Otherwise the `CancelledError` passes through.
 //!
 //! ```text
 //!  created --enter--> active --deadline--> expiring --exit--> expired
@@ -75,12 +75,13 @@ where
     deadline.into().map_or_else(Timeout::never, Timeout::at).scope(child)
 }
 
-/// A deadline: entered, perhaps moved, and left. asyncio's `Timeout`.
+/// A deadline that can be moved while it is running. The equivalent of asyncio's `Timeout`.
 ///
-/// A handle: clones stand for the same deadline, so that the child may keep one and move it. [`scope`](Self::scope)
-/// enters and leaves around a coroutine. A machine can instead call [`enter`](Self::enter) before the limited step, and
-/// [`exit`](Self::exit) with its outcome. Dropping the last handle exits it too: the timer is removed, and a cancellation
-/// that it caused is taken back.
+/// Clones share the same deadline, so a child can keep one and call [`reschedule`](Self::reschedule).
+///
+/// [`scope`](Self::scope) enters and leaves around a coroutine. A machine can instead call [`enter`](Self::enter) before
+/// the limited step, and [`exit`](Self::exit) with its outcome. Dropping the last handle exits it too: this removes the
+/// timer, and takes back a cancellation that the timeout has requested.
 ///
 /// ```
 /// use innermost::wait::Timeout;
@@ -123,8 +124,8 @@ pub struct Timeout(Rc<Inner>);
 struct Inner {
     deadline: Cell<Deadline>,
     phase: Cell<Phase>,
-    /// The task in which it was entered, and how often that one's cancellation had been asked for then. Weakly: the task
-    /// may return a handle to this.
+    /// The task that entered it, and how many cancellation requests the task had then. A weak handle, because the task may
+    /// return a handle to this.
     entered: RefCell<Option<(WeakTask, u32)>>,
     alarm: RefCell<Option<Alarm>>,
 }
@@ -133,7 +134,7 @@ struct Inner {
 enum Deadline {
     Never,
     At(Instant),
-    /// So long after it is entered.
+    /// This long after it is entered.
     After(Duration),
 }
 
@@ -146,24 +147,24 @@ enum Phase {
     Finished,
 }
 
-/// What will run when the deadline has come.
+/// The callback that runs at the deadline.
 enum Alarm {
     Now(Handle),
     Later(TimerHandle),
 }
 
 impl Timeout {
-    /// A deadline `delay` after it is entered.
+    /// A deadline `delay` after the timeout is entered.
     pub fn after(delay: Duration) -> Self {
         Self::new(Deadline::After(delay))
     }
 
-    /// A deadline on the loop's clock.
+    /// A deadline at a point on the loop's clock.
     pub fn at(deadline: Instant) -> Self {
         Self::new(Deadline::At(deadline))
     }
 
-    /// None, until one is set by [`reschedule`](Self::reschedule).
+    /// No deadline, until [`reschedule`](Self::reschedule) sets one.
     pub fn never() -> Self {
         Self::new(Deadline::Never)
     }
@@ -177,7 +178,7 @@ impl Timeout {
         }))
     }
 
-    /// Enters it, runs `child`, and leaves it when that has ended.
+    /// Enters the timeout, runs `child`, and exits when the child has ended.
     pub fn scope<C>(&self, child: C) -> TimeoutScope<C>
     where
         C: Awaitable,
@@ -185,7 +186,8 @@ impl Timeout {
         TimeoutScope { timeout: self.clone(), phase: ScopePhase::Created(child) }
     }
 
-    /// When it is due, on the loop's clock; `None` where it is not, or counts from an entry that is still to come.
+    /// The deadline on the loop's clock. `None` if there is no deadline, or if it counts from an entry that has not happened
+    /// yet.
     pub fn when(&self) -> Option<Instant> {
         match self.0.deadline.get() {
             Deadline::At(deadline) => Some(deadline),
@@ -193,16 +195,16 @@ impl Timeout {
         }
     }
 
-    /// Whether the deadline has come while it was entered.
+    /// Whether the deadline passed before the timeout was exited.
     pub fn expired(&self) -> bool {
         matches!(self.0.phase.get(), Phase::Expiring | Phase::Expired)
     }
 
-    /// Enters it: from now on, the deadline cancels the task that runs.
+    /// Starts the timeout: at the deadline, it cancels the task that is running now.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where it has been entered before, no task runs, or the loop is closed.
+    /// `RuntimeError` if the timeout has been entered before, or outside of a task.
     pub fn enter(&self) -> Result<(), Exception> {
         if self.0.phase.get() != Phase::Created {
             return Err(runtime("Timeout has already been entered"));
@@ -219,11 +221,11 @@ impl Timeout {
         })
     }
 
-    /// Moves the deadline; `None` for never. One that has passed already comes in the next turn.
+    /// Moves the deadline, or removes it with `None`. A deadline that has passed expires in the next turn.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where it is not entered, or has expired.
+    /// `RuntimeError` if the timeout has not been entered, has expired, or has been exited.
     pub fn reschedule(&self, deadline: Option<Instant>) -> Result<(), Exception> {
         match self.0.phase.get() {
             Phase::Active => {}
@@ -249,15 +251,15 @@ impl Timeout {
         Ok(())
     }
 
-    /// Leaves it, given how what ran inside has ended, and gives how that ends now: a `CancelledError` that the
-    /// deadline has caused is a `TimeoutError`, everything else as it was.
+    /// Stops the timeout. Takes the outcome of the code that ran inside, and returns the outcome of the timeout: a
+    /// `CancelledError` that the deadline has caused becomes a `TimeoutError`, and everything else stays as it is.
     ///
-    /// Another exception that is raised because of that cancel has a `TimeoutError` for its
-    /// [`cause`](Exception::cause), unless it has one already or is shared.
+    /// If the code raised a different exception after the deadline, that exception gets a `TimeoutError` as its
+    /// [`cause`](Exception::cause), unless it has a cause already or is shared.
     ///
     /// # Errors
     ///
-    /// `TimeoutError`; what was given; `RuntimeError` where it is not entered.
+    /// `TimeoutError`; the exception in `outcome`; `RuntimeError` if the timeout is not entered.
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> Result<T, Exception> {
         let own = match self.0.phase.get() {
             Phase::Active | Phase::Expiring => self.0.leave(),
@@ -278,7 +280,8 @@ impl Timeout {
 }
 
 impl Inner {
-    /// Takes the alarm back, or the cancel that it has brought. Whether nobody else has asked for one.
+    /// Removes the alarm, or takes back the cancellation that it has requested. Returns whether the timeout was the only one
+    /// to request it.
     fn leave(&self) -> bool {
         let expiring = self.phase.get() == Phase::Expiring;
         self.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
@@ -309,7 +312,7 @@ impl Inner {
     }
 }
 
-/// Dropped by its last handle without having been left, it undoes what entering has done.
+/// Undoes the entry, if it was never exited.
 impl Drop for Inner {
     fn drop(&mut self) {
         if matches!(self.phase.get(), Phase::Active | Phase::Expiring) {
@@ -345,7 +348,8 @@ fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
     Exception::message(Kind::RuntimeError, text)
 }
 
-/// What [`timeout`], [`timeout_at`] and [`Timeout::scope`] make: the deadline around a child.
+/// What [`timeout`], [`timeout_at`] and [`Timeout::scope`] return: a deadline around a child.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TimeoutScope<C> {
     timeout: Timeout,
     phase: ScopePhase<C>,
@@ -358,7 +362,7 @@ enum ScopePhase<C> {
 }
 
 impl<C> TimeoutScope<C> {
-    /// The deadline, to be moved or asked.
+    /// The deadline: to move it, or to ask whether it has expired.
     pub fn timeout(&self) -> &Timeout {
         &self.timeout
     }
@@ -399,7 +403,7 @@ where
 impl<C> Drop for TimeoutScope<C> {
     fn drop(&mut self) {
         if let ScopePhase::Inside(_) = self.phase {
-            // Dropped in the middle. Left before already where the child's own end has panicked.
+            // Refused if it was exited before the child's destructor panicked.
             let _ = self.timeout.exit(Ok(()));
         }
     }

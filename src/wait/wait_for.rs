@@ -1,4 +1,4 @@
-//! One result, for a limited time.
+//! Waits for one result for a limited time.
 
 use core::fmt;
 use core::time::Duration;
@@ -41,19 +41,20 @@ where
     })
 }
 
-/// What [`wait_for`] makes.
+/// What [`wait_for`] returns.
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct WaitFor<C: Coroutine>(Phase<C>);
 
 enum Phase<C: Coroutine> {
     Limited(TimeoutScope<C>),
-    /// Not started, and not to be.
+    /// A delay of zero: a coroutine is not started.
     NoTime(C),
     Stopping(Stopping<C::Return>),
     Over,
 }
 
-/// A wait for a future that was cancelled. By a future of its own, so that it can be cancelled even where that one
-/// takes no notice.
+/// Waits until a future that was cancelled has ended. Uses a second future, so that this wait can be cancelled even if the
+/// first one ignores its cancellation.
 struct Stopping<T> {
     child: Child<T>,
     future: AnyFuture,

@@ -13,13 +13,26 @@ use crate::support::events::{Next, awaits_end, body, sleeps};
 
 use crate::support::clock::{test_loop, virtual_loop};
 use crate::wait_scripts::in_task;
-use innermost::wait::{Timeout, timeout, wait_for};
+use innermost::wait::{Timeout, timeout, timeout_at, wait, wait_for};
 use innermost::{CoroutineExt, EventLoop, Exception, Kind, lazy, ready, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn text_of<T: std::fmt::Debug>(result: Result<T, Exception>) -> String {
     result.unwrap_err().to_string()
+}
+
+#[test]
+fn a_limit_of_none_is_no_limit() {
+    let (event_loop, _) = virtual_loop();
+    let naps = [
+        event_loop.create_task(timeout(sleep(9 * SECOND), None)).unwrap(),
+        event_loop.create_task(timeout_at(sleep(9 * SECOND), None)).unwrap(),
+        event_loop.create_task(wait_for(sleep(9 * SECOND), None)).unwrap(),
+    ];
+    let all = wait(naps).timeout(SECOND).timeout(None);
+    assert_eq!(event_loop.run_until_complete(all).unwrap().0.len(), 3);
+    assert_eq!(event_loop.time().since_zero(), 9 * SECOND);
 }
 
 // W15
