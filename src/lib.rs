@@ -92,7 +92,7 @@
 //! | `x = yield y` | return [`Step::Yield`]`(y)`; the next `sent` is `x` |
 //! | `return v`, `raise e` | `Ok(`[`Step::Return`]`(v))`, `Err(e)` |
 //! | `yield from child`, `await child` | [`yield_from!`]`(child, sent)?` |
-//! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`] |
+//! | a generator object: `next`, `send`, `throw`, `close` | [`Generator`], [`SharedGenerator`]; [`coroutine::Driver`] for a loop of your own |
 //! | **running** | |
 //! | `asyncio.run`, `Runner` | [`run`](fn@run), [`exit_code`], [`Runner`] |
 //! | `new_event_loop`, `get_running_loop` | [`EventLoop::new`], [`EventLoop::running`] |
