@@ -140,7 +140,9 @@ impl Member {
             (Line::Whole(text), Some(_)) if text == "/who" => visit.hear_who(),
             (Line::Whole(text), Some(_)) if text.starts_with('/') => visit.hear("there are /who and /quit"),
             (Line::Whole(text), Some(name)) => visit.say(&name, &text),
-            (Line::TooLong | Line::End, _) => visit.hear(&format!("nobody heard that: a line has {LENGTH} bytes")),
+            (Line::TooLong | Line::End, _) => {
+                visit.hear(&format!("that line was too long: the limit is {LENGTH} bytes"))
+            }
         }
         Ok(Phase::OthersTurn)
     }

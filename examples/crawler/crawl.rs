@@ -143,9 +143,11 @@ impl Crawl {
 
     /// Follows a redirect.
     fn follow(&self, job: &Job, to: &str) {
-        let Some(url) = job.url.join(to) else { return self.failed(&job.url, "it has moved to what is no page") };
+        let Some(url) = job.url.join(to) else {
+            return self.failed(&job.url, "it has moved to something that is not a page");
+        };
         if !self.is_ours(&url) {
-            return self.failed(&job.url, &format!("it has moved to {url}, which is not asked"));
+            return self.failed(&job.url, &format!("it has moved to {url}, outside the crawl"));
         }
         let moved: Vec<_> = job.moved.iter().chain([&job.url]).cloned().collect();
         if moved.contains(&url) || moved.len() > MOVES {

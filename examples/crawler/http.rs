@@ -50,7 +50,7 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(code, reason) => write!(f, "{code} {reason}"),
-            Self::Malformed(what) => write!(f, "no HTTP: {what}"),
+            Self::Malformed(what) => write!(f, "malformed HTTP: {what}"),
             Self::TooLarge => write!(f, "larger than {PAGE} bytes"),
             Self::EndsEarly => f.write_str("the connection ends before the answer does"),
         }
@@ -161,7 +161,7 @@ fn head(buffer: &mut Buffer) -> Result<Head, HttpError> {
                 return Err(HttpError::Malformed("a head without end"));
             }
             Ok(Status::Partial) => return Ok(Head::Partial),
-            Err(_) => return Err(HttpError::Malformed("a malformed head")),
+            Err(_) => return Err(HttpError::Malformed("an unreadable head")),
         };
         let code = response.code.unwrap_or_default();
         // An interim answer: the real one follows. 101 would switch to another protocol, which this client never asks for.
@@ -205,7 +205,7 @@ fn length(fields: &[Header<'_>]) -> Result<Length, HttpError> {
     let number = std::str::from_utf8(first.value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match number.and_then(|text| text.parse().ok()) {
         Some(length) if lengths.all(|other| other.value == first.value) => Ok(Length::Known(length)),
-        _ => Err(HttpError::Malformed("a length that is none")),
+        _ => Err(HttpError::Malformed("an invalid length")),
     }
 }
 

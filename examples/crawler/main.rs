@@ -96,14 +96,16 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Options, String
             "--seconds" => seconds = number(value()?)?,
             "--any-host" => any_host = true,
             option if option.starts_with('-') => return Err(format!("{option}: no such option")),
-            url => start = Some(Url::parse(url).filter(|url| !url.is_secure()).ok_or(format!("{url}: no http://…"))?),
+            url => {
+                start = Some(Url::parse(url).filter(|url| !url.is_secure()).ok_or(format!("{url}: expected http://…"))?)
+            }
         }
     }
     if workers == 0 {
         return Err("--workers: at least one is needed".to_owned());
     }
     let limit = Duration::from_secs(seconds as u64);
-    let start = start.ok_or("where to begin?")?;
+    let start = start.ok_or("expected a URL to start from")?;
     Ok((Options { start, depth, pages, workers, limit, any_host }, results))
 }
 

@@ -201,11 +201,14 @@ fn an_answer_is_understood_in_whatever_pieces_it_comes() {
         ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-            Err("no HTTP: a length that is none".to_owned()),
+            Err("malformed HTTP: an invalid length".to_owned()),
         ),
-        ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", Err("no HTTP: a length that is none".to_owned())),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", Err("no HTTP: an unknown transfer coding".to_owned())),
-        ("SSH-2.0-OpenSSH_9.2\r\n", Err("no HTTP: a malformed head".to_owned())),
+        ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", Err("malformed HTTP: an invalid length".to_owned())),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            Err("malformed HTTP: an unknown transfer coding".to_owned()),
+        ),
+        ("SSH-2.0-OpenSSH_9.2\r\n", Err("malformed HTTP: an unreadable head".to_owned())),
     ];
     for (answer, expected) in answers {
         for piece in [1, 2, 7, 1000] {
@@ -218,7 +221,7 @@ fn an_answer_is_understood_in_whatever_pieces_it_comes() {
 fn a_head_without_end_is_given_up() {
     let fields = "X: y\r\n".repeat(20_000);
     let refused = fetched(&format!("HTTP/1.1 200 OK\r\n{fields}"), 10_000);
-    assert!(refused.as_ref().is_err_and(|why| why.starts_with("no HTTP: ")), "{refused:?}");
+    assert!(refused.as_ref().is_err_and(|why| why.starts_with("malformed HTTP: ")), "{refused:?}");
     let refused = fetched(&format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(100_000)), 10_000);
-    assert_eq!(refused, Err("no HTTP: a head without end".to_owned()));
+    assert_eq!(refused, Err("malformed HTTP: a head without end".to_owned()));
 }

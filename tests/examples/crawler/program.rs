@@ -61,8 +61,8 @@ fn pages_that_fail_are_reported_and_the_rest_go_on() {
         ("/slow", "not there after 3s"),
         ("/round", "it has moved too often"),
         ("/circle/2", "it has moved too often"),
-        ("/bad", "no HTTP: a malformed head"),
-        ("/chunks", "no HTTP: a chunk without its size"),
+        ("/bad", "malformed HTTP: an unreadable head"),
+        ("/chunks", "malformed HTTP: a chunk without its size"),
         ("/early", "the connection ends before the answer does"),
         ("/nothing", "the connection ends before the answer does"),
         ("/big", &large),
@@ -107,7 +107,7 @@ fn other_servers_are_named_and_asked_only_where_that_is_wanted() {
 fn what_has_moved_to_another_server_is_reported() {
     let site = Site::of([("/", raw("HTTP/1.1 301 Moved\r\nLocation: https://secure.example/\r\n\r\n"))]);
     let Crawled { code, errors, .. } = crawl(&site.url("/"), &["--any-host"]);
-    let expected = format!("{}: it has moved to https://secure.example/, which is not asked", site.url("/"));
+    let expected = format!("{}: it has moved to https://secure.example/, outside the crawl", site.url("/"));
     assert_eq!((code, errors), (Some(1), vec![expected]));
 }
 
@@ -136,8 +136,8 @@ fn a_start_that_fails_is_a_failure() {
 #[test]
 fn a_command_line_that_makes_no_sense_is_answered_by_another() {
     let lines: [(&[&str], &str); 6] = [
-        (&[], "where to begin?"),
-        (&["ftp://a/"], "ftp://a/: no http://…"),
+        (&[], "expected a URL to start from"),
+        (&["ftp://a/"], "ftp://a/: expected http://…"),
         (&["http://a/", "--depth"], "--depth: expected a value after it"),
         (&["http://a/", "--depth", "-1"], "--depth: expected a number, not -1"),
         (&["http://a/", "--workers", "0"], "--workers: at least one is needed"),
