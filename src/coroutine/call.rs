@@ -1,15 +1,15 @@
 //! Delegation through the driver: a child that becomes a frame on the driver's own stack.
 //!
-//! The frame is one `Rc`, held by the driver, which resumes it, and by the parent's [`Call`], which takes the typed
-//! result once the child has ended. That is all they share: the driver knows nothing of the result, and the `Call`
-//! never resumes the child. The same allocation links the frame to the one below, so a driver's stack is one pointer.
+//! A frame is one `Rc` with two owners: the driver, which resumes it, and the parent's [`Call`], which takes the typed
+//! result once the child has ended. The driver does not know the type of the result, and the `Call` never resumes the
+//! child. The same allocation links the frame to the one below it, so a driver's stack is a single pointer.
 //!
 //! Invariants:
 //!
 //! 1. A frame's coroutine is dropped the moment it ends, whoever still holds the frame.
-//! 2. A frame on a stack and the `Call` in the frame below it refer to each other. Whoever takes a frame off the stack
-//!    takes its link (`below`) out, and so breaks the cycle.
-//! 3. A coroutine runs while it is borrowed. So nobody else here takes a borrow for granted.
+//! 2. A frame on a stack and the `Call` in the frame below refer to each other. Taking a frame off the stack takes its
+//!    link (`below`) out, which breaks the cycle.
+//! 3. A coroutine is borrowed while it runs, so no other borrow here may assume that it succeeds.
 
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -22,19 +22,20 @@ use super::deep::replace_flat;
 use super::rules::without_stop_iteration;
 use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 
-/// A child to delegate to at the same cost whatever the depth.
+/// Delegates to a child at a cost that does not depend on the depth.
 ///
-/// Resumed for the first time, it gives the child to the driver as a frame of its own ([`Step::Delegate`]). From then on
-/// the driver resumes only the child, and the parents not at all, until the child has ended. So a machine may delegate
-/// to itself: a `Call` is one pointer, whatever it calls.
+/// The first resume passes the child to the driver as a frame of its own ([`Step::Delegate`]). From then on the driver
+/// resumes only the child, and none of its parents, until the child has ended. A `Call` is one pointer, whatever it calls,
+/// so a machine can delegate to itself.
 ///
-/// One allocation a `Call`. What drives the outermost coroutine must be a driver that knows frames: a
-/// [`Generator`](crate::Generator), a task, or one that hands [`Step::Delegate`] on to such a driver.
+/// Each `Call` takes one allocation. The outermost coroutine must be run by a driver that handles frames: a
+/// [`Generator`](crate::Generator), a task, a [`Driver`](super::Driver), or a machine that passes [`Step::Delegate`] on to
+/// one of these.
 ///
 /// ```
 /// use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from};
 ///
-/// /// Counts down from `n`, each number in a frame of its own, and returns how many there were.
+/// /// Counts down from `n`, each number in a frame of its own, and returns the number of frames.
 /// enum Countdown {
 ///     At(u32),
 ///     In(Call<Countdown>),
@@ -67,26 +68,25 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 ///
 /// A child that has not started is dropped with its `Call`. A long chain, in which each child holds the `Call` of the next
 /// and none has started, is dropped in a loop: beyond the first few, a child is dropped once those before it are gone.
-/// This needs the `event_loop` feature. Without it each drop calls the next, and a very long chain overflows the stack.
+/// This needs the `std` feature. Without it, each drop calls the next one, and a very long chain overflows the stack.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Call<C: Coroutine + 'static>(FrameOf<C>);
 
 type FrameOf<C> = Rc<Activation<C>>;
 
 impl<C: Coroutine + 'static> Call<C> {
-    /// Prepares to delegate to `child`.
+    /// Creates a call of `child`, which does not start until the call is first resumed.
     #[inline]
     pub fn new(child: C) -> Self {
-        // Written where it is to stay. What may have to be dropped because there is no memory would be laid out on the
-        // stack first, and copied; so the child would be leaked then, in a program that is about to end.
+        // `ManuallyDrop`, so that the child is written straight into the allocation. If it had to be dropped when the
+        // allocation fails, it would be laid out on the stack first, and copied. A failure leaks it instead.
         let child = ManuallyDrop::new(child);
         let frame = FrameOf::<C>::default();
         mem::forget(frame.coroutine.replace(Some(ManuallyDrop::into_inner(child))));
         Self(frame)
     }
 
-    /// Prepares to delegate to another child. Where the former one has ended, or never started, its allocation is used
-    /// again.
+    /// Replaces the child by another one. If the former child has ended or never started, its allocation is used again.
     #[inline]
     pub fn restart(&mut self, child: C) {
         if self.is_given_away() {
@@ -98,8 +98,9 @@ impl<C: Coroutine + 'static> Call<C> {
         }
     }
 
-    /// What it raises when `thrown` comes to it. A fresh child never starts. One that was given away has been closed by
-    /// the driver, since exits alone come this way, and what it raised in answer goes before the exit.
+    /// Returns the exception to raise when `thrown` is thrown into the call. A child that has not started never will. A
+    /// child on the driver's stack has been closed already, since only exits are thrown here then. If it raised something
+    /// else in response, that is raised in place of the exit.
     #[cold]
     #[inline(never)]
     fn closed(&self, thrown: Exception) -> Exception {
@@ -110,7 +111,7 @@ impl<C: Coroutine + 'static> Call<C> {
         }
     }
 
-    /// Whether the child stands on a driver's stack: the driver then holds the frame too.
+    /// Whether the child is on a driver's stack. The driver then owns the frame too.
     fn is_given_away(&self) -> bool {
         Rc::strong_count(&self.0) > 1
     }
@@ -141,7 +142,9 @@ impl<C: Coroutine + 'static> Coroutine for Call<C> {
 
 #[cold]
 fn no_driver() -> Exception {
-    Exception::runtime("a Call was resumed before its frame had ended: its Step::Delegate did not reach a driver")
+    Exception::runtime(
+        "`Call` resumed while its child is still running: the `Step::Delegate` it returned was not passed on to the driver",
+    )
 }
 
 impl<C: Coroutine + 'static> fmt::Debug for Call<C> {
@@ -154,14 +157,14 @@ impl<C: Coroutine + 'static> fmt::Debug for Call<C> {
     }
 }
 
-/// A child on its way from a [`Call`] to the driver that will resume it. Only drivers look inside.
+/// A child on its way from a [`Call`] to the driver that will resume it. Opaque to everybody else.
 pub struct Frame<Yield, Input>(Rc<dyn Body<Yield, Input>>);
 
 type Link<Yield, Input> = Cell<Option<Frame<Yield, Input>>>;
 
-/// What a frame holds: its coroutine until that has ended, and then its outcome until the parent takes it.
+/// The contents of a frame: its coroutine until that has ended, and then its outcome until the parent takes it.
 struct Activation<C: Coroutine + 'static> {
-    /// The frame on which it stands while it is on a stack.
+    /// The frame below this one while it is on a stack.
     below: Link<C::Yield, C::Input>,
     coroutine: RefCell<Option<C>>,
     outcome: Cell<Option<Result<C::Return, Exception>>>,
@@ -185,16 +188,16 @@ impl<C: Coroutine + 'static> Drop for Activation<C> {
     }
 }
 
-/// How far a frame came.
+/// How far a frame ran when it was resumed.
 pub(super) enum FrameStep<Yield, Input> {
     Yield(Yield),
     Delegate(Frame<Yield, Input>),
-    /// It is off the stack, and this is the frame below. Its outcome stays in it, for the parent's `Call` to take.
+    /// It has ended and is off the stack. This is the frame below it. The parent's `Call` takes the outcome from the frame.
     Ended(Option<Frame<Yield, Input>>),
 }
 
-/// Never inlined, so that a frame comes in two registers. Copied in place, it would be loaded as one double word just
-/// after it was stored as two words, and such a load waits until both have left the store buffer.
+/// Never inlined, so that a frame is passed in two registers. Copied in place, it would be loaded as one double word just
+/// after it was stored as two words, and such a load waits until both stores have left the store buffer.
 impl<Yield, Input> FrameStep<Yield, Input> {
     #[inline(never)]
     fn delegate(frame: Frame<Yield, Input>) -> Self {
@@ -207,8 +210,8 @@ impl<Yield, Input> FrameStep<Yield, Input> {
     }
 }
 
-/// What a driver asks of a frame, whatever its coroutine. What it does at every call is one method, since each finds its
-/// way to the frame's fields anew.
+/// A frame as drivers see it, whatever its coroutine. Starting a frame is one method, because each call through the trait
+/// has to find the fields of the frame anew.
 trait Body<Yield, Input> {
     fn start(&self, below: Option<Frame<Yield, Input>>) -> FrameStep<Yield, Input>;
     fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input>;
@@ -218,13 +221,13 @@ trait Body<Yield, Input> {
 }
 
 impl<C: Coroutine + 'static> Activation<C> {
-    /// Takes the coroutine out. One that runs now, and so has brought this about itself, is dropped with its frame.
+    /// Takes the coroutine out. If it is running, it has caused this itself, and is dropped with its frame instead.
     fn take_suspended(&self) -> Option<C> {
         self.coroutine.try_borrow_mut().ok()?.take()
     }
 
-    /// A frame that is on no stack, or resumed from inside itself. No driver does either. Apart, so that what was sent is
-    /// dropped here and costs the others nothing.
+    /// Handles a frame that is on no stack, or that is resumed from inside itself. No driver does either. A function of its
+    /// own, so that only this path drops what was sent.
     #[cold]
     #[inline(never)]
     fn not_suspended(&self, _sent: Result<C::Input, Exception>) -> FrameStep<C::Yield, C::Input> {
@@ -234,7 +237,7 @@ impl<C: Coroutine + 'static> Activation<C> {
 
 impl<C: Coroutine + 'static> Body<C::Yield, C::Input> for Activation<C> {
     fn start(&self, below: Option<Frame<C::Yield, C::Input>>) -> FrameStep<C::Yield, C::Input> {
-        // The former link is `None`: the frame is on no stack yet. Forgetting it spares a check of memory just written.
+        // The former link is `None`, since the frame is on no stack yet. Forgetting it saves a check of memory just written.
         mem::forget(self.below.replace(below));
         self.resume(Ok(C::Input::default()))
     }
@@ -281,7 +284,7 @@ impl<C: Coroutine + 'static> Body<C::Yield, C::Input> for Activation<C> {
 }
 
 impl<Yield: 'static, Input: Default + 'static> Frame<Yield, Input> {
-    /// A frame whose outcome nobody takes.
+    /// Creates a frame whose outcome nobody takes.
     #[cfg(feature = "std")]
     pub(super) fn of(child: impl Coroutine<Yield = Yield, Input = Input> + 'static) -> Self {
         Self(Call::new(child).0)
@@ -294,13 +297,13 @@ impl<Yield, Input> Frame<Yield, Input> {
         self.0.resume(sent)
     }
 
-    /// Puts it on a stack, and resumes it for the first time.
+    /// Puts the frame on a stack and resumes it for the first time.
     #[inline]
     pub(super) fn start(&self, below: Option<Self>) -> FrameStep<Yield, Input> {
         self.0.start(below)
     }
 
-    /// Drops the coroutine as it stands; the parent's `Call` will raise this.
+    /// Drops the coroutine without resuming it. The parent's `Call` will raise this.
     pub(super) fn fail(&self, raised: Exception) {
         self.0.fail(raised);
     }

@@ -1,5 +1,5 @@
-//! A few combinators that save a type where a body is one expression. They are no second language: whatever has states
-//! of its own is written as a machine.
+//! A few combinators, which save the definition of a type where a body is a single expression. A body with states of its
+//! own is better written as a machine.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use crate::yield_from;
 
 /// [`map`](Self::map), [`try_map`](Self::try_map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
 pub trait CoroutineExt: Coroutine + Sized {
-    /// Returns `f` of what this one returns.
+    /// Applies `f` to the value that this coroutine returns.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, ready};
@@ -23,7 +23,7 @@ pub trait CoroutineExt: Coroutine + Sized {
         Map { child: self, f: Some(f) }
     }
 
-    /// Returns or raises what `f` makes of what this one returns.
+    /// Applies `f`, which may raise, to the value that this coroutine returns.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, ready};
@@ -39,7 +39,7 @@ pub trait CoroutineExt: Coroutine + Sized {
         TryMap { child: self, f: Some(f) }
     }
 
-    /// Goes on as the coroutine that `f` makes of what this one returns.
+    /// Runs this coroutine and then the one that `f` makes of its return value.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Exception, Generator, from_iter};
@@ -56,9 +56,11 @@ pub trait CoroutineExt: Coroutine + Sized {
         Then(ThenState::First(self, Some(f)))
     }
 
-    /// Gives what this one raises to `f`, which returns a value in its place or raises on: Python's `except`.
+    /// Passes an exception that this coroutine raises to `f`, which returns a value instead or raises again. Python's
+    /// `except`.
     ///
-    /// `GeneratorExit` passes: whoever catches that must not go on, and closing is for a machine of its own.
+    /// Does not catch `GeneratorExit`. A coroutine that is being closed must not go on, so handling that needs a machine
+    /// of its own.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, yield_once};
@@ -78,7 +80,7 @@ pub trait CoroutineExt: Coroutine + Sized {
 
 impl<C: Coroutine> CoroutineExt for C {}
 
-/// What [`CoroutineExt::map`] makes.
+/// Created by [`CoroutineExt::map`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Map<C, F> {
     child: C,
@@ -105,7 +107,7 @@ where
     }
 }
 
-/// What [`CoroutineExt::try_map`] makes.
+/// Created by [`CoroutineExt::try_map`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TryMap<C, F> {
     child: C,
@@ -133,7 +135,7 @@ where
     }
 }
 
-/// What [`CoroutineExt::then`] makes.
+/// Created by [`CoroutineExt::then`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Then<C, F, D>(ThenState<C, F, D>);
 
@@ -174,7 +176,7 @@ where
     }
 }
 
-/// What [`CoroutineExt::catch`] makes.
+/// Created by [`CoroutineExt::catch`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Catch<C, F> {
     child: C,

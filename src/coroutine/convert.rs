@@ -1,8 +1,8 @@
-//! A frame in the stack of a driver that is yielded something else: what lets a machine that yields one thing delegate,
-//! through the driver, to one that yields another.
+//! Delegation through a driver that expects another type of yield: a machine that yields one type can call a child that
+//! yields another.
 //!
-//! The frame stands on a stack of its own, and that stack is the body of a frame of the driver's. What is called from
-//! there on goes to the stack inside, so that this costs one allocation and one indirection, whatever the depth.
+//! The child's frame is put on a stack of its own, and that stack is the body of a frame of the driver. Further calls go to
+//! the inner stack. So this costs one allocation and one indirection, whatever the depth.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -10,8 +10,8 @@ use core::mem;
 use super::frames::{Frames, Progress};
 use super::{Coroutine, Exception, Frame, Resumed, Step};
 
-/// The same child, for a driver that is yielded what `convert` makes of the child's yields, and that sends what the
-/// child does not take: the child is sent the default.
+/// Wraps a child for another driver. `convert` converts the child's yields. Values sent by the driver do not reach the
+/// child, which is sent the default value instead.
 pub(crate) fn converted<Y, I, Yield, Input>(frame: Frame<Y, I>, convert: fn(Y) -> Yield) -> Frame<Yield, Input>
 where
     Y: 'static,
@@ -43,7 +43,7 @@ impl<Y, I: Default, Yield, Input: Default> Coroutine for Converted<Y, I, Yield, 
         };
         Ok(match self.frames.resume(sent) {
             Progress::Yield(yielded) => Step::Yield((self.convert)(yielded)),
-            // The child's outcome is in its frame, where its parent looks for it.
+            // The parent finds the child's outcome in the child's frame.
             Progress::Ended => Step::Return(()),
         })
     }

@@ -1,24 +1,24 @@
-//! Drops and prints structures that the user nests, without recursion of the same depth.
+//! Dropping and printing nested structures without recursion of the same depth.
 //!
-//! An exception holds an error, which may hold exceptions, and so on. A future holds callbacks, or a result, which may hold
-//! futures; a queue holds items, a context holds values. Dropping such a chain by recursion would overflow the stack. So
-//! our objects drop the user's values by [`drop_flat`], and exceptions and generators are printed in a [`Printing`]. Each
-//! counts, for its thread, how deep it is. Beyond [`DEEPEST`], a value waits until the outermost drop is over, and a print
-//! is cut. Without the event loop's thread-locals there is no place to count, and each drop calls the next.
+//! An exception holds an error, which may hold exceptions, and so on. A future holds callbacks or a result, which may hold
+//! futures; a queue holds items; a context holds values. Dropping a long chain of these by recursion would overflow the
+//! stack. So the library drops users' values with [`drop_flat`], and prints exceptions and generators inside a
+//! [`Printing`]. Both count how deep the current thread is. Beyond [`DEEPEST`], a value waits until the outermost drop is
+//! over, and printing stops. Without `std` there are no thread-local variables to count in, and each drop calls the next.
 //!
-//! A value that waits is kept in the thread, so it must not borrow. A `SharedGenerator` whose coroutine borrows is dropped
-//! by recursion.
+//! A waiting value is kept in a thread-local variable, so it must be `'static`. A `SharedGenerator` whose coroutine borrows
+//! is dropped by recursion.
 
 #[cfg(feature = "std")]
 pub(crate) use self::counted::{Printing, drop_flat, is_deep, replace_flat};
 #[cfg(not(feature = "std"))]
 pub(crate) use self::uncounted::{Printing, drop_flat, replace_flat};
 
-/// How deep recursion goes: little enough for a stack of 128 KiB.
+/// The greatest depth of recursion: small enough for a stack of 128 KiB.
 #[cfg(feature = "std")]
 const DEEPEST: usize = 16;
 
-/// How many exceptions and generators are printed as a part of one.
+/// The greatest number of exceptions and generators printed inside one.
 #[cfg(feature = "std")]
 const MOST: usize = 1000;
 
@@ -32,13 +32,13 @@ mod counted {
 
     use super::{DEEPEST, MOST};
 
-    /// How many generators are printed one inside another. Each is quoted in the one around it, which doubles the
+    /// The greatest depth of generators printed inside each other. Each level quotes the one inside, which doubles the
     /// backslashes.
     const DEEPEST_QUOTED: usize = 4;
 
     std::thread_local! {
         static DROPS: Cell<usize> = const { Cell::new(0) };
-        /// What waits until the outermost drop is over.
+        /// The values that wait until the outermost drop is over.
         static WAITING: RefCell<Vec<Box<dyn Held>>> = const { RefCell::new(Vec::new()) };
         static PRINTS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
     }
@@ -47,8 +47,8 @@ mod counted {
 
     impl<T> Held for T {}
 
-    /// Drops `value`, now or, far down in the drop of something else, when that is over. What panics when it is dropped
-    /// later does not keep the rest from being dropped; the first panic goes on from the outermost drop.
+    /// Drops `value`, now or, deep inside another drop, when that is over. If a value that is dropped later panics, the
+    /// rest is dropped all the same, and the first panic continues from the outermost drop.
     #[inline]
     pub(crate) fn drop_flat<T: 'static>(value: T) {
         if mem::needs_drop::<T>() {
@@ -70,7 +70,7 @@ mod counted {
         }
     }
 
-    /// Whether what is dropped now by [`drop_flat`] is dropped later.
+    /// Whether [`drop_flat`] would postpone a drop now.
     pub(crate) fn is_deep() -> bool {
         DROPS.get() >= DEEPEST
     }
@@ -84,11 +84,11 @@ mod counted {
     #[cold]
     fn postpone<T: 'static>(value: T) {
         let mut value = Some(value);
-        // Where the thread is about to end, nobody would drop it later: it is dropped here.
+        // Fails only if the thread is about to end and nobody would drop the value later. It is dropped here then.
         let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(Box::new(value.take())));
     }
 
-    /// A drop that is going on, also while it unwinds.
+    /// Counts a drop in progress. A guard, so that a panic ends it too.
     struct Dropping;
 
     impl Dropping {
@@ -113,31 +113,31 @@ mod counted {
     fn drop_waiting() {
         let mut first = None;
         while let Ok(Some(value)) = WAITING.try_with(|waiting| waiting.borrow_mut().pop()) {
-            // What it drops in turn is counted from here, and may be waiting next.
+            // Values inside are counted from here, and may have to wait in turn.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                // Any other is leaked: to drop it may panic as well.
+                // All other panics are leaked, since dropping one may panic as well.
                 mem::forget(if first.is_none() { first.replace(panic) } else { Some(panic) });
             }
         }
-        // The list itself is not kept either. Dropped outside of the borrow, and empty.
+        // Frees the list, which is empty, outside of the borrow.
         drop(WAITING.try_with(RefCell::take));
         if let Some(panic) = first {
             DROPS.set(0);
-            // Where one unwinds already, a second would end the process.
+            // If a panic unwinds already, a second one would abort the process.
             if std::thread::panicking() { mem::forget(panic) } else { resume_unwind(panic) }
         }
     }
 
-    /// An exception or a generator that is being printed, and how many others it is a part of.
+    /// Counts an exception or a generator that is being printed.
     pub(crate) struct Printing(());
 
     impl Printing {
-        /// `None` where enough is printed already.
+        /// Returns `None` if enough has been printed already.
         pub(crate) fn begin() -> Option<Self> {
             Self::above(DEEPEST)
         }
 
-        /// For a generator, whose frames are printed as quoted strings. `None` where enough is printed already.
+        /// For a driver, whose frames are printed as quoted strings. Returns `None` if enough has been printed already.
         pub(crate) fn begin_quoted() -> Option<Self> {
             Self::above(DEEPEST_QUOTED)
         }
@@ -151,7 +151,7 @@ mod counted {
             Some(Self(()))
         }
 
-        /// Whether another would be printed.
+        /// Whether another one would be printed.
         pub(crate) fn has_room() -> bool {
             let (depth, count) = PRINTS.get();
             depth < DEEPEST && count < MOST

@@ -10,15 +10,16 @@ use super::frames::{Frames, Progress};
 use super::rules::exit_ignored;
 use super::{Coroutine, Exception, Frame, Resumed, Step};
 
-/// Suspends in a child until it has ended, and is the child's `Result<Return, Exception>` then: Python's `yield from`.
+/// Delegates to a child until it has ended, and evaluates to its outcome. Python's `yield from`.
 ///
-/// `yield_from!(child, sent)` stands in a function that returns [`Resumed`]. It takes what was sent, leaving `Ok` of the
-/// default, resumes the child with it, and returns the child's yield to the caller. The next resume must come to the
-/// same place again. Once the child has ended, the expression has the value `Ok` of what it returned, or `Err` of what it
-/// raised; with `?` behind it, that is raised in the parent.
+/// Use `yield_from!(child, sent)` in a function that returns [`Resumed`]. The macro takes what was sent, leaving
+/// `Ok(default)` behind, and resumes the child with it. If the child yields, the macro returns from the function with that
+/// yield, and the next resume must reach the same place again. Once the child has ended, the expression evaluates to
+/// `Ok(returned)` or `Err(raised)`. Write `?` after it to raise the child's exception in the parent.
 ///
-/// `child` is a place that holds a coroutine (a field, a variable, a [`Call`](crate::Call)), or an expression that makes
-/// one afresh at each resume, where it keeps nothing of its own between two resumes. `sent` is a mutable variable.
+/// `child` is a place that holds a coroutine: a field, a variable, a [`Call`](crate::Call). It can also be an expression
+/// that makes a coroutine anew at each resume, if that coroutine keeps nothing between two resumes. `sent` is a mutable
+/// variable.
 ///
 /// ```
 /// use innermost::coroutine::FromIter;
@@ -60,8 +61,8 @@ macro_rules! yield_from {
     ($child:expr, $sent:ident) => {
         {
             use $crate::coroutine::Delegate as _;
-            // Two matches of the same arms: what `send_in` gives then stays in registers, where one match of both
-            // would make it meet what `throw_in` gives in memory.
+            // Two matches with the same arms, so that the result of `send_in` stays in registers. In a single match it
+            // would meet the result of `throw_in` in memory.
             match $crate::coroutine::take_in(&mut $sent) {
                 Ok(value) => $crate::yield_from!(@ $child.send_in(value)),
                 Err(thrown) => $crate::yield_from!(@ $child.throw_in(thrown)),
@@ -78,7 +79,7 @@ macro_rules! yield_from {
     };
 }
 
-/// What was sent, leaving `Ok` of the default: for a machine that goes on in a loop after it has used what it was sent.
+/// Takes what was sent and leaves `Ok(default)`. For a machine that has used what it was sent and continues in a loop.
 ///
 /// ```
 /// use innermost::{Exception, take_sent};
@@ -91,7 +92,7 @@ macro_rules! yield_from {
 ///
 /// # Errors
 ///
-/// What was thrown in.
+/// The exception that was thrown in.
 #[inline(always)]
 pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<Input, Exception> {
     mem::replace(sent, Ok(Input::default()))
@@ -165,8 +166,8 @@ impl<Yield, Input, Return> Suspended for Result<Step<Yield, Input, Return>, Exce
     }
 }
 
-/// What [`yield_from!`](crate::yield_from) expands to. Methods, so that they borrow the child whether it is a place, a
-/// reference or a value just made.
+/// Used in the expansion of [`yield_from!`](crate::yield_from). These are methods so that they borrow the child, whether it
+/// is a place, a reference or a new value.
 #[doc(hidden)]
 pub trait Delegate: Coroutine {
     #[inline(always)]
@@ -183,7 +184,7 @@ pub trait Delegate: Coroutine {
 
 impl<C: Coroutine + ?Sized> Delegate for C {}
 
-/// Closes a child that is driven inline, and raises `exit` in the parent if that went well.
+/// Closes a child that is driven inline, and raises `exit` in the parent if the child ends.
 #[cold]
 fn close<C: Coroutine + ?Sized>(child: &mut C, exit: Exception) -> Resumed<C> {
     let mut step = child.resume(Err(Exception::generator_exit()));
@@ -193,7 +194,7 @@ fn close<C: Coroutine + ?Sized>(child: &mut C, exit: Exception) -> Resumed<C> {
             Ok(Step::Return(_)) => return Err(exit),
             Err(raised) if raised.is_generator_exit() => return Err(exit),
             Err(raised) => return Err(raised),
-            // The child cleans up through a `Call`. Nothing may be yielded now, so it runs to its end right here.
+            // The child cleans up through a `Call`. It must not yield now, so the frame runs to its end right here.
             Ok(Step::Delegate(frame)) => {
                 let mut frames = Frames::starting_with(frame);
                 match frames.resume(Ok(C::Input::default())) {

@@ -1,8 +1,9 @@
-//! Drops what has ended. A destructor is the user's and may panic, but the outcome is there already, and stays as it is.
+//! Dropping coroutines, whose destructors may panic.
 //!
-//! As in CPython, whose `__del__` does not change what a generator has returned or raised either. The panic goes to
-//! whoever receives such panics in this thread: the loop that runs or is being closed. Where there is none, in a
-//! generator that is driven by hand, it goes on to the caller, as the panic of every other destructor does.
+//! A coroutine that has ended has an outcome, and a panic in its destructor does not change that. Likewise, `__del__` does
+//! not change what a generator returned or raised in CPython. The panic goes to the receiver of the thread: the loop that
+//! runs or is being closed. If there is none, because a generator is driven by hand, the panic continues to the caller, as
+//! that of any other destructor does.
 
 use core::mem;
 
@@ -11,7 +12,7 @@ pub(super) use self::guarded::drop_unwinding;
 #[cfg(feature = "std")]
 pub(crate) use self::guarded::{Receiver, Receiving, drop_ended};
 
-/// Calls what drops a coroutine that has ended.
+/// Runs `dropping`, which drops a coroutine that has ended.
 #[cfg(not(feature = "std"))]
 #[inline(always)]
 pub(crate) fn drop_ended(dropping: impl FnOnce()) {
@@ -25,7 +26,7 @@ pub(super) fn drop_unwinding(dropping: impl FnOnce()) {
     dropping();
 }
 
-/// Puts `next` in the place of a coroutine that has ended, or of what holds one, and then drops that.
+/// Replaces a coroutine that has ended, or a value that holds one, by `next`, and then drops it.
 #[inline(always)]
 pub(crate) fn replace_ended<T>(place: &mut T, next: T) {
     let ended = mem::replace(place, next);
@@ -44,16 +45,16 @@ mod guarded {
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
     std::thread_local! {
-        /// Without a destructor, so that it is there until the thread is gone. [`Receiving`] leaves nothing in it.
+        /// Has no destructor, so that it exists until the thread is gone. [`Receiving`] leaves nothing in it.
         static RECEIVER: ManuallyDrop<Cell<Option<Rc<dyn Receiver>>>> = const { ManuallyDrop::new(Cell::new(None)) };
     }
 
-    /// Takes the panics of destructors that nobody else takes.
+    /// Takes panics of destructors that nobody else would handle.
     pub(crate) trait Receiver {
         fn receive(&self, panic: Box<dyn Any + Send>);
     }
 
-    /// Until this is dropped, by a panic too, a receiver is that of the thread.
+    /// Makes a receiver the thread's until this is dropped, also by a panic.
     pub(crate) struct Receiving(Option<Rc<dyn Receiver>>);
 
     impl Receiving {
@@ -69,11 +70,11 @@ mod guarded {
     }
 
     fn swap(receiver: Option<Rc<dyn Receiver>>) -> Option<Rc<dyn Receiver>> {
-        // Where thread-locals need the system's help, a thread that ends may have none any more.
+        // On some systems, a thread that is ending may have no thread-local variables any more.
         RECEIVER.try_with(|current| current.replace(receiver)).ok().flatten()
     }
 
-    /// Calls what drops a coroutine that has ended.
+    /// Runs `dropping`, which drops a coroutine that has ended.
     #[inline(always)]
     pub(crate) fn drop_ended(dropping: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) {

@@ -1,22 +1,23 @@
-//! The stack of frames that every driver has, and the rules by which it is resumed, closed and dropped.
+//! The frames that a coroutine has delegated to, and the rules by which they are resumed, closed and dropped.
 //!
-//! Only the innermost frame is resumed; when it has ended, the one below is resumed with `Ok` of the default, and its
-//! `Call` takes the outcome from the ended frame, be it a value or an exception. So a resume costs the same at any
-//! depth, and nothing here recurses: a stack of a million frames is closed and dropped in a loop.
+//! Only the innermost frame is resumed. When it has ended, the frame below is resumed with `Ok(default)`, and its `Call`
+//! takes the value or the exception from the ended frame. So a resume costs the same at any depth. Nothing here recurses: a
+//! stack of a million frames is closed and dropped in a loop.
 //!
-//! Closing is innermost first (PEP 342, PEP 380). `GeneratorExit` is thrown into each frame in turn, and comes to the
-//! `Call` that waits for the frame above:
+//! Frames are closed innermost first (PEP 342, PEP 380). `GeneratorExit` is thrown into each frame in turn. It reaches the
+//! `Call` that waits for the frame above, and what happens there depends on how that frame responded to its own exit:
 //!
-//! - that one has returned, or let its exit out: the `Call` raises the exit;
-//! - it has raised something else: the `Call` raises that in place of the exit;
-//! - it has yielded, and so ignored its exit. It is closed once more and its outcome dropped, which is what becomes of a
-//!   generator in CPython when its last reference goes; then the `Call` raises a `RuntimeError` in place of the exit.
+//! - It returned, or raised the exit: the `Call` raises the exit.
+//! - It raised another exception: the `Call` raises that instead.
+//! - It yielded, and so ignored the exit. It is closed once more and its outcome is dropped, as CPython does when the last
+//!   reference to a generator goes away. Then the `Call` raises a `RuntimeError` instead of the exit.
 //!
-//! An exit each way, so that whatever stands between the frame and its `Call`, driven inline, knows that it is closed.
+//! Each frame gets an exit of its own, so that whatever lies between a frame and the next `Call`, driven inline, is told
+//! that it is being closed.
 //!
-//! What is rare takes the frames by value and gives them back, and is never inlined. A driver that is a local variable
-//! then never has its address taken, and the compiler keeps it in registers: a `for` over a machine that makes no
-//! `Call` compiles to the loop that one would write by hand (0.34 ns a turn; 3.4 ns with `&mut self` in these places).
+//! The rare operations take the frames by value, return them, and are never inlined. So the address of a driver in a local
+//! variable is never taken, and the compiler keeps it in registers: a `for` loop over a machine that makes no `Call`
+//! compiles to the loop one would write by hand (0.34 ns a turn; 3.4 ns with `&mut self` in these places).
 
 use alloc::vec::Vec;
 use core::mem;
@@ -25,15 +26,15 @@ use super::call::FrameStep;
 use super::rules::exit_ignored;
 use super::{Exception, Frame};
 
-/// The frames above a driver's own coroutine, linked from the innermost down.
+/// The frames above the outermost coroutine, linked from the innermost down.
 pub(super) struct Frames<Yield, Input> {
     top: Option<Frame<Yield, Input>>,
 }
 
-/// How far a stack of frames came.
+/// How far the frames ran when they were resumed.
 pub(super) enum Progress<Yield> {
     Yield(Yield),
-    /// None is left: the coroutine below them is to be resumed with `Ok` of the default.
+    /// No frame is left: resume the coroutine below them with `Ok(default)`.
     Ended,
 }
 
@@ -51,14 +52,14 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         self.top.is_none()
     }
 
-    /// Puts `frame` on top, and resumes it for the first time.
+    /// Puts `frame` on top and resumes it for the first time.
     #[inline]
     fn start(&mut self, frame: Frame<Yield, Input>) -> FrameStep<Yield, Input> {
         let below = self.top.take();
         self.top.insert(frame).start(below)
     }
 
-    /// Resumes the innermost frame, and those below it as the ones above end, up to a yield.
+    /// Resumes the innermost frame, and each frame below it once the one above has ended, up to a yield.
     #[inline(always)]
     pub(super) fn resume(&mut self, sent: Result<Input, Exception>) -> Progress<Yield> {
         let Some(frame) = &self.top else { return Progress::Ended };
@@ -76,13 +77,13 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Starts a frame, and goes on as [`resume`](Self::resume) does.
+    /// Starts a frame and runs up to a yield.
     #[inline(always)]
     pub(super) fn call(&mut self, frame: Frame<Yield, Input>) -> Progress<Yield> {
         self.go_on(Some(frame))
     }
 
-    /// Goes on with the frame that the innermost has called, or with the innermost, after the one above has ended.
+    /// Continues with the frame that the innermost one has called, or with the innermost one after the one above has ended.
     #[inline(always)]
     fn go_on(&mut self, called: Option<Frame<Yield, Input>>) -> Progress<Yield> {
         let (mut frames, progress) = Self { top: self.top.take() }.run(called);
@@ -109,7 +110,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Closes every frame. The coroutine below them is to be closed next.
+    /// Closes every frame. The caller closes the coroutine below them next.
     #[cold]
     #[inline(never)]
     pub(super) fn close(mut self) {
@@ -120,8 +121,8 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Throws an exit into `frame`, the innermost, and runs it and whatever it delegates to until it has ended (and is
-    /// off the stack) or something is yielded.
+    /// Throws an exit into `frame`, the innermost one. Runs it and whatever it delegates to until it has ended, and is off
+    /// the stack, or until something is yielded.
     fn ends_when_closed(&mut self, frame: &Frame<Yield, Input>) -> bool {
         let mut step = frame.resume(Err(Exception::generator_exit()));
         loop {
@@ -141,9 +142,9 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Closes `frame`, which has ignored an exit, and all above it for nobody: its outcome is dropped, and its `Call` raises
-    /// that the exit was ignored. What yields even now is dropped as it stands, and what it had delegated to closed after
-    /// it. A frame above may ignore an exit too, and is abandoned first: a list of them, so that this is no recursion.
+    /// Closes `frame`, which has ignored an exit, and all frames above it. Its outcome is dropped, and its `Call` raises
+    /// that the exit was ignored. If it yields once more, it is dropped as it is, and the frames it had delegated to are
+    /// closed after it. A frame above may ignore an exit too, and is abandoned first. A list of these avoids recursion.
     fn abandon(&mut self, frame: &Frame<Yield, Input>) {
         let mut abandoned = Vec::from([(frame.clone(), frame.clone())]);
         while let Some((frame, base)) = abandoned.last_mut() {
@@ -165,7 +166,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Takes `base` out of the stack, and gives the frame that stood on it.
+    /// Takes `base` out of the stack and returns the frame that was on top of it.
     fn unlink(&mut self, base: &Frame<Yield, Input>) -> Option<Frame<Yield, Input>> {
         let mut above = self.top.clone()?;
         if above.is(base) {
@@ -183,7 +184,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         None
     }
 
-    /// Closes every frame for nobody.
+    /// Closes every frame and drops the outcomes.
     pub(super) fn abandon_all(&mut self) {
         while let Some(outermost) = self.iter().last() {
             self.abandon(&outermost);
@@ -205,8 +206,8 @@ impl<Yield, Input> Drop for Frames<Yield, Input> {
     }
 }
 
-/// Innermost first. Each coroutine is dropped by itself: dropping a frame alone would leave the coroutine to the `Call`
-/// in the frame below, and so drop the outermost first, by recursion. Where that panics, what is left drops the same way.
+/// Drops the coroutines innermost first, each explicitly. Dropping only the frames would leave each coroutine to the `Call`
+/// in the frame below, which would drop the outermost first, by recursion. If one panics, the rest drops the same way.
 #[cold]
 #[inline(never)]
 fn drop_frames<Yield, Input>(mut frames: Frames<Yield, Input>) {
@@ -216,8 +217,8 @@ fn drop_frames<Yield, Input>(mut frames: Frames<Yield, Input>) {
     }
 }
 
-/// Tells the compiler that the branch it stands in is not the usual one, so that a yield is a comparison and no jump
-/// through a table (3.4 ns for 4.9 a boxed resume).
+/// Marks the branch it is called in as unlikely, so that a yield is found by a comparison instead of a jump through a table
+/// (3.4 ns instead of 4.9 ns for a boxed resume).
 #[cold]
 #[inline(always)]
 pub(super) const fn rarely() {}

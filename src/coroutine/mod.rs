@@ -1,37 +1,38 @@
-//! Layer 0: coroutines as explicit state machines, and what drives them by hand. Needs `alloc`, no `std`, no `unsafe`.
+//! Layer 0: coroutines as explicit state machines, and the means to drive them by hand. Needs `alloc`, but neither `std`
+//! nor `unsafe`.
 //!
-//! A coroutine is a value with one method, [`resume`](Coroutine::resume). Each call runs it to its next suspension. What
-//! Python's generators know as `send` and `throw` are the two sides of the argument's `Result`, `yield`, `return` and
-//! `yield from` the three cases of [`Step`], and a raise is an `Err`. So `?` is propagation: `sent?` re-raises what was
-//! thrown in, and a machine that does not care about exceptions writes nothing else.
+//! A coroutine is a value with one method, [`resume`](Coroutine::resume). Each call runs it to its next suspension. The
+//! argument is a `Result`: `Ok` sends a value in, `Err` throws an exception in. The three cases of [`Step`] are Python's
+//! `yield`, `return` and `yield from`. Returning `Err` raises, so the `?` operator propagates exceptions: `sent?` raises
+//! whatever was thrown in, and a machine that does not handle exceptions needs nothing else.
 //!
-//! Delegation comes in two forms with one contract, and [`yield_from!`](crate::yield_from) writes both:
+//! There are two ways to delegate to another coroutine, and [`yield_from!`](crate::yield_from) works for both:
 //!
 //! ```text
 //!  inline: the child is a field               Call: the child is a frame of the driver
 //!
-//!  driver -> parent.resume                    driver -> parent.resume, once: gives the frame away
+//!  driver -> parent.resume                    driver -> parent.resume, once: hands over the frame
 //!               \-> child.resume              driver -> child.resume, from then on
 //!  costs a nested match                       costs one allocation, and the same at any depth
 //! ```
 //!
 //! | file | holds |
 //! |---|---|
-//! | `exception.rs` | [`Exception`], what is raised |
+//! | `exception.rs` | [`Exception`]: what coroutines raise |
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
-//! | `convert.rs`   | a frame in the stack of a driver that is yielded something else |
+//! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
 //! | `stack.rs`     | a coroutine with its frames: what all drivers share |
 //! | `driver.rs`    | [`Driver`]: for a loop of your own |
 //! | `rules.rs`     | the exceptions that report a broken rule |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
-//! | `shared.rs`    | [`SharedGenerator`]: the same through a handle that can be cloned |
+//! | `shared.rs`    | [`SharedGenerator`]: a generator behind a handle that can be cloned |
 //! | `machines.rs`  | ready-made machines: from a value, a closure, an iterator |
 //! | `combine.rs`   | [`CoroutineExt`]: `map`, `try_map`, `then`, `catch` |
-//! | `deep.rs`      | to drop and to print what the user has nested, without recursion to its depth |
-//! | `ended.rs`     | to drop a coroutine that has ended, whose destructor may panic |
-//! | `state.rs`     | [`State`] and [`StackTrace`]: coroutines as people see them |
+//! | `deep.rs`      | dropping and printing deeply nested structures without deep recursion |
+//! | `ended.rs`     | dropping coroutines whose destructors may panic |
+//! | `state.rs`     | [`State`] and [`StackTrace`]: descriptions for people |
 //!
 //! Sources: PEP 342 (`send`, `throw`, `close`), PEP 380 (`yield from`), PEP 479 (`StopIteration` inside a generator).
 
@@ -82,13 +83,13 @@ pub use self::state::{StackTrace, State};
 
 /// A computation that suspends and is resumed: an explicit state machine.
 ///
-/// The machine keeps in `self` what a Python generator keeps in its frame. There is no `Pin`: a machine holds no
-/// references into itself, it can be moved between any two resumes, printed, and driven by a test with no loop about.
+/// The machine keeps in `self` what a Python generator keeps in its frame. It needs no `Pin`, because it holds no
+/// references into itself. It can be moved between two resumes, printed, and driven by a test without an event loop.
 ///
 /// ```
 /// use innermost::{Coroutine, Exception, Generator, Resumed, Step, Stop};
 ///
-/// /// Yields the mean of what it was sent so far.
+/// /// Yields the mean of the numbers it has been sent.
 /// struct Mean {
 ///     sum: f64,
 ///     count: f64,
@@ -122,48 +123,48 @@ pub use self::state::{StackTrace, State};
     note = "a future or a task is one if its result is `Clone`; otherwise await its `.join()`, which moves the result out"
 )]
 pub trait Coroutine {
-    /// What it hands to its driver when it suspends.
+    /// The type of the values it yields to its driver.
     type Yield;
-    /// What it is sent when it is resumed. The default is what `next` sends: Python's `None`.
+    /// The type of the values it is sent. `Generator::next` sends the default value, as Python's `next` sends `None`.
     type Input: Default;
-    /// What it gives when it is done.
+    /// The type of the value it returns.
     type Return;
 
     /// Runs to the next suspension or to the end.
     ///
-    /// `Ok(value)` sends: `value` is what the yield at which the coroutine stands evaluates to; the first resume starts
-    /// the body, and its value means nothing. `Err(exception)` throws: it is raised at that yield.
+    /// `Ok(value)` sends: the yield at which the coroutine is suspended evaluates to `value`. The first resume starts the
+    /// body, which ignores the value. `Err(exception)` throws: the exception is raised at that yield.
     ///
-    /// Once it has returned or raised, a coroutine is not resumed again; drivers see to that. One that is resumed
-    /// nevertheless does as it likes, short of undefined behaviour.
+    /// Drivers do not resume a coroutine that has returned or raised. Doing so is allowed, but what happens is
+    /// unspecified.
     ///
     /// # Errors
     ///
-    /// What the coroutine raises. It has then ended.
+    /// The exception that the coroutine raises. It has then ended.
     fn resume(&mut self, sent: Result<Self::Input, Exception>) -> Resumed<Self>;
 
-    /// The machine's name and the state that it is in, for people to read in stacks, dumps and diagrams.
+    /// Describes the machine for stack traces, dumps and diagrams: its name, and its current state.
     ///
-    /// The default gives the name of the type. Show more with [`State::new`] and [`State::delegating_to`].
+    /// By default, this is the name of the type. Use [`State::new`] and [`State::delegating_to`] to show more.
     fn state(&self) -> State<'_> {
         State::of::<Self>()
     }
 }
 
-/// What a resume gives: how far `C` came, or what it raised.
+/// The result of a resume: how far `C` ran, or the exception it raised.
 pub type Resumed<C> =
     Result<Step<<C as Coroutine>::Yield, <C as Coroutine>::Input, <C as Coroutine>::Return>, Exception>;
 
-/// How far a coroutine came when it was resumed.
+/// How far a coroutine ran when it was resumed.
 ///
-/// The three cases are all that a coroutine can do short of raising, and stay so: a `match` on them is complete.
+/// A coroutine that does not raise can do only these three things, so a `match` on them is complete.
 #[derive(Debug)]
 pub enum Step<Yield, Input, Return> {
-    /// It is suspended, and hands this to whoever drives it.
+    /// It is suspended and yields this value to its driver.
     Yield(Yield),
-    /// It is done.
+    /// It has returned this value.
     Return(Return),
-    /// It is suspended until this child has ended; the child's yields go straight to the driver.
+    /// It is suspended until this child has ended. The child's yields go straight to the driver.
     Delegate(Frame<Yield, Input>),
 }
 

@@ -1,29 +1,29 @@
-//! Why something could not be put in or got.
+//! Errors of queues.
 
 use core::error::Error;
 use core::fmt;
 
-/// Why an item could not be put in at once. Gives it back. asyncio's `QueueFull` and `QueueShutDown`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The error of [`Queue::put_nowait`](super::Queue::put_nowait), with the item. asyncio's `QueueFull` and `QueueShutDown`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PutError<T> {
-    /// There is no room.
+    /// The queue is full.
     Full(T),
-    /// The queue takes nothing any more.
+    /// The queue is shut down.
     ShutDown(T),
 }
 
-/// Why no item could be got at once. asyncio's `QueueEmpty` and `QueueShutDown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The error of [`Queue::get_nowait`](super::Queue::get_nowait). asyncio's `QueueEmpty` and `QueueShutDown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GetError {
-    /// There is none.
+    /// The queue is empty.
     Empty,
-    /// There is none, and there will be none.
+    /// The queue is empty and shut down, so there will be no more items.
     ShutDown,
 }
 
-/// What putting and getting raise once the queue is shut down. asyncio's `QueueShutDown`.
+/// The error raised by [`Put`](super::Put) and [`Get`](super::Get) if the queue is shut down. asyncio's `QueueShutDown`.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -35,12 +35,12 @@ pub enum GetError {
 /// assert!(raised.downcast_ref::<QueueShutDown>().is_some());
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct QueueShutDown;
 
 impl<T> PutError<T> {
-    /// What was to be put in.
+    /// Returns the item that was not added.
     pub fn into_item(self) -> T {
         match self {
             Self::Full(item) | Self::ShutDown(item) => item,

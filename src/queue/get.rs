@@ -1,4 +1,4 @@
-//! Getting, with waiting.
+//! Taking an item out, waiting until there is one.
 
 use core::fmt;
 
@@ -7,11 +7,11 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::sync::Phase;
 use crate::task::Await;
 
-/// What [`Queue::get`] makes.
+/// Takes an item out of a [`Queue`]. Created by [`Queue::get`]: the type to name in a machine that waits for an item.
 ///
 /// # Dropping
 ///
-/// Takes nothing out. If it was its turn, it is the next one's.
+/// Leaves the queue, and no item is lost. If it was this one's turn, the next waiter has it.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Get<T> {
     queue: Queue<T>,
@@ -24,7 +24,7 @@ impl<T> Get<T> {
         Self { queue, phase: Phase::Created }
     }
 
-    /// Leaves the queue of those who wait. Where it was woken and there is an item, that is another's.
+    /// Leaves the queue of waiters. If this was woken and there is an item, another waiter is woken for it.
     #[cold]
     #[inline(never)]
     fn give_up(&mut self) {
@@ -41,7 +41,7 @@ impl<T> Coroutine for Get<T> {
     type Input = ();
     type Return = T;
 
-    /// Always inlined: to wait once takes two calls otherwise, and a copy of what is yielded, an eighth of all.
+    /// Always inlined. Otherwise, waiting once takes two calls and a copy of the yielded value: an eighth of the cost.
     #[inline(always)]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match self.phase.go_on(sent) {

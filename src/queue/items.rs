@@ -1,17 +1,17 @@
 //! The items of a queue, in the order of its kind.
 //!
-//! Comparing two items is the user's code, and so may come back to the very queue in which they are compared. Therefore
-//! a heap is taken out while it compares. What is put in meanwhile is kept beside it, and joins it at the next occasion;
-//! who asks for an item meanwhile gets one of those, or none.
+//! Comparing two items runs user code, which may use the very queue that compares them. So a heap is taken out while it
+//! compares. Items added in the meantime are kept beside it, and join it at the next operation. An item asked for in the
+//! meantime is one of these, or none.
 
 use core::cell::RefCell;
 use core::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
-/// See the head of this file. Nothing of the user's runs while it is borrowed (rule 4).
+/// The items of a queue. No user code runs while they are borrowed (rule 4).
 pub(super) struct Items<T>(RefCell<Kind<T>>);
 
-/// With a tag of its own: one that hides in a capacity costs five instructions to read.
+/// The representation gives it a tag of its own. A tag hidden in a capacity takes five instructions to read.
 #[repr(u8)]
 enum Kind<T> {
     Fifo(VecDeque<T>),
@@ -20,23 +20,23 @@ enum Kind<T> {
 }
 
 struct Priority<T> {
-    /// `None` while it compares.
+    /// `None` while the heap compares.
     heap: Option<Box<dyn Heap<T>>>,
-    /// How many items are in the heap that was taken out.
+    /// The number of items in a heap that was taken out.
     lent: usize,
     beside: Vec<T>,
-    /// Makes an empty one.
+    /// Creates an empty heap.
     make: fn() -> Box<dyn Heap<T>>,
 }
 
 trait Heap<T> {
     fn push(&mut self, item: T);
-    /// The smallest.
+    /// Takes out the smallest item.
     fn pop(&mut self) -> Option<T>;
     fn len(&self) -> usize;
 }
 
-/// Items that are to be dropped where nothing is borrowed.
+/// Items to drop where nothing is borrowed.
 pub(super) struct Taken<T>(Kind<T>);
 
 impl<T> Items<T> {
@@ -89,7 +89,7 @@ impl<T> Items<T> {
         }
     }
 
-    /// Out of line, so that what is short is inlined.
+    /// Out of line, so that the callers are small enough to be inlined.
     #[inline(never)]
     fn push_to(&self, heap: Option<Box<dyn Heap<T>>>, item: T) {
         match self.borrow(heap) {
@@ -106,7 +106,7 @@ impl<T> Items<T> {
         }
     }
 
-    /// Takes all of them out.
+    /// Takes all items out.
     pub(super) fn take(&self) -> Taken<T> {
         let mut kind = self.0.borrow_mut();
         let empty = match &*kind {
@@ -121,13 +121,13 @@ impl<T> Items<T> {
         };
         let mut taken = core::mem::replace(&mut *kind, empty);
         if let Kind::Priority(priority) = &mut taken {
-            // One that is out was not taken.
+            // The items of a heap that is out were not taken.
             priority.lent = 0;
         }
         Taken(taken)
     }
 
-    /// Makes the heap that was taken out go back when it is dropped, and what is beside it join it.
+    /// Has a heap that was taken out go back when it is dropped, and adds the items beside it.
     fn borrow(&self, heap: Option<Box<dyn Heap<T>>>) -> Option<Lent<'_, T>> {
         let mut lent = Lent { items: self, heap: Some(heap?) };
         while let Some(item) = self.pop_beside() {
@@ -177,7 +177,7 @@ impl<T> Priority<T> {
     }
 }
 
-/// A heap that is out, and goes back, after a panic too.
+/// A heap that was taken out. It goes back when this is dropped, also by a panic.
 struct Lent<'a, T> {
     items: &'a Items<T>,
     heap: Option<Box<dyn Heap<T>>>,
@@ -185,7 +185,7 @@ struct Lent<'a, T> {
 
 impl<T> Lent<'_, T> {
     fn heap(&mut self) -> &mut dyn Heap<T> {
-        &mut **self.heap.as_mut().expect("it goes back only when this is dropped")
+        &mut **self.heap.as_mut().expect("the heap goes back only when this is dropped")
     }
 }
 
@@ -198,7 +198,7 @@ impl<T> Drop for Lent<'_, T> {
     }
 }
 
-/// The smallest first, and of equals the first.
+/// Orders by size, and equal items by age.
 struct Ordered<T> {
     heap: BinaryHeap<Entry<T>>,
     pushed: u64,

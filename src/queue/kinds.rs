@@ -1,4 +1,4 @@
-//! Queues of another order.
+//! Queues that order their items differently.
 
 use core::fmt;
 use core::ops::Deref;
@@ -6,7 +6,7 @@ use core::ops::Deref;
 use super::Queue;
 use super::items::Items;
 
-/// Last in, first out. asyncio's `LifoQueue`.
+/// A last-in, first-out queue. asyncio's `LifoQueue`.
 ///
 /// ```
 /// use innermost::queue::LifoQueue;
@@ -19,7 +19,7 @@ use super::items::Items;
 /// ```
 pub struct LifoQueue<T>(Queue<T>);
 
-/// The smallest first; among equals, the one that was put in first. asyncio's `PriorityQueue`.
+/// A queue whose smallest item comes first. Equal items come in the order they were added. asyncio's `PriorityQueue`.
 ///
 /// ```
 /// use innermost::queue::PriorityQueue;
@@ -33,24 +33,24 @@ pub struct LifoQueue<T>(Queue<T>);
 pub struct PriorityQueue<T>(Queue<T>);
 
 impl<T: 'static> LifoQueue<T> {
-    /// A queue without bounds.
+    /// Creates a queue without a limit.
     pub fn new() -> Self {
         Self::bounded(0)
     }
 
-    /// A queue for so many items; without bounds where that is 0.
+    /// Creates a queue that holds up to `maxsize` items, or any number if `maxsize` is 0.
     pub fn bounded(maxsize: usize) -> Self {
         Self(Queue::of(Items::lifo(), maxsize))
     }
 }
 
 impl<T: Ord + 'static> PriorityQueue<T> {
-    /// A queue without bounds.
+    /// Creates a queue without a limit.
     pub fn new() -> Self {
         Self::bounded(0)
     }
 
-    /// A queue for so many items; without bounds where that is 0.
+    /// Creates a queue that holds up to `maxsize` items, or any number if `maxsize` is 0.
     pub fn bounded(maxsize: usize) -> Self {
         Self(Queue::of(Items::priority(), maxsize))
     }

@@ -7,15 +7,17 @@
 //!           [ items ....................................... ]
 //! ```
 //!
-//! A woken task is given no item and no room: it looks again when it runs, and may find that another was faster. So what
-//! was woken and does not run after all, because it was cancelled or dropped, wakes the next in its place.
+//! Waking a task reserves nothing for it. The task looks again when it runs, and may find that another one was faster. A
+//! task that was woken and is then cancelled or dropped wakes the next one in its place.
+//!
+//! A machine that waits at a queue stores [`Get`] or [`Put`].
 //!
 //! | asyncio | here | file |
 //! |---|---|---|
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`Queue`], [`LifoQueue`], [`PriorityQueue`] | `mod.rs`, `kinds.rs` |
 //! | `put`, `get` | [`Put`], [`Get`] | `put.rs`, `get.rs` |
 //! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`PutError`], [`GetError`], [`QueueShutDown`] | `error.rs` |
-//! | | the items, in the order of the queue's kind | `items.rs` |
+//! | | the items in the order of the queue's kind | `items.rs` |
 //!
 //! Source: `Lib/asyncio/queues.py` of CPython 3.13, for the behaviour and the order of events.
 
@@ -39,10 +41,10 @@ use self::items::{Items, Taken};
 pub use self::kinds::{LifoQueue, PriorityQueue};
 pub use self::put::Put;
 
-/// First in, first out. asyncio's `Queue`.
+/// A first-in, first-out queue. asyncio's `Queue`.
 ///
-/// A handle: clones stand for the same queue. [`LifoQueue`] and [`PriorityQueue`] are queues too, of another order, and
-/// dereference to this.
+/// Clones are handles to the same queue. [`LifoQueue`] and [`PriorityQueue`] order their items differently, and
+/// dereference to this type.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -64,29 +66,29 @@ struct QueueState<T> {
     getters: WaitQueue,
     putters: WaitQueue,
     unfinished: Cell<usize>,
-    /// Set exactly while nothing is unfinished.
+    /// Set while nothing is unfinished.
     finished: Event,
     shut_down: Cell<bool>,
-    /// Drops items that are left. Where the queue is made, they are known to be `'static`, and so may be dropped later.
+    /// Drops the items that are left, perhaps later. A pointer, because only the constructor knows that they are `'static`.
     drop_items: fn(Taken<T>),
 }
 
-/// What [`Queue::shutdown`] does with the items that are still in the queue.
+/// Decides what [`Queue::shutdown`] does with the items that are still in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
-    /// They can still be got. asyncio's `immediate=False`.
+    /// Keep the items: they can still be taken out. asyncio's `immediate=False`.
     Drain,
-    /// They are dropped, and count as done. asyncio's `immediate=True`.
+    /// Drop the items, and count them as done. asyncio's `immediate=True`.
     Immediate,
 }
 
 impl<T: 'static> Queue<T> {
-    /// A queue without bounds.
+    /// Creates a queue without a limit.
     pub fn new() -> Self {
         Self::bounded(0)
     }
 
-    /// A queue for so many items; without bounds where that is 0.
+    /// Creates a queue that holds up to `maxsize` items, or any number if `maxsize` is 0.
     pub fn bounded(maxsize: usize) -> Self {
         Self::of(Items::fifo(), maxsize)
     }
@@ -108,17 +110,17 @@ impl<T: 'static> Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Puts an item in, as soon as there is room. asyncio's `put`.
+    /// Adds an item, waiting until there is room. asyncio's `put`.
     ///
     /// # Errors
     ///
-    /// Raises [`QueueShutDown`]. The item is then still [there](Put::into_item).
+    /// Raises [`QueueShutDown`] if the queue is shut down. [`Put::into_item`] gives the item back.
     #[inline]
     pub fn put(&self, item: T) -> Put<T> {
         Put::new(self.clone(), item)
     }
 
-    /// Puts an item in, if there is room now. asyncio's `put_nowait`.
+    /// Adds an item if there is room now. asyncio's `put_nowait`.
     ///
     /// ```
     /// use innermost::queue::{PutError, Queue};
@@ -130,7 +132,7 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     ///
-    /// The item, where the queue is full or shut down.
+    /// Returns the item if the queue is full or shut down.
     #[inline]
     pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
         if self.0.shut_down.get() {
@@ -142,27 +144,26 @@ impl<T> Queue<T> {
         self.0.unfinished.set(self.0.unfinished.get() + 1);
         self.0.finished.clear();
         self.0.getters.pop_and_wake();
-        // Last: what orders the items may be the user's, and may panic.
+        // Last, because comparing items may run user code, which may panic.
         self.0.items.push(item);
         Ok(())
     }
 
-    /// Takes the next item out, as soon as there is one. asyncio's `get`.
+    /// Takes the next item out, waiting until there is one. asyncio's `get`.
     ///
     /// # Errors
     ///
-    /// Raises [`QueueShutDown`] once the queue is shut down and empty; `RuntimeError` where it must wait and no loop
-    /// runs.
+    /// Raises [`QueueShutDown`] if the queue is shut down and empty.
     #[inline]
     pub fn get(&self) -> Get<T> {
         Get::new(self.clone())
     }
 
-    /// Takes the next item out, if there is one now. asyncio's `get_nowait`.
+    /// Takes the next item out if there is one now. asyncio's `get_nowait`.
     ///
     /// # Errors
     ///
-    /// [`GetError::Empty`]; [`GetError::ShutDown`] where there will never be one again.
+    /// [`GetError::Empty`] if there is no item; [`GetError::ShutDown`] if there is none and the queue is shut down.
     #[inline]
     pub fn get_nowait(&self) -> Result<T, GetError> {
         if let Some(item) = self.0.items.pop() {
@@ -172,7 +173,7 @@ impl<T> Queue<T> {
         Err(if self.0.shut_down.get() { GetError::ShutDown } else { GetError::Empty })
     }
 
-    /// Waits until every item that was put in has been got and reported by [`task_done`](Self::task_done).
+    /// Waits until every item that was added has been taken out and reported with [`task_done`](Self::task_done).
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -193,11 +194,11 @@ impl<T> Queue<T> {
         self.0.finished.wait()
     }
 
-    /// Reports that what was got is dealt with.
+    /// Reports that an item that was taken out has been processed.
     ///
     /// # Errors
     ///
-    /// `ValueError` where that was said of everything that was ever put in.
+    /// `ValueError` if this was reported for every item already.
     #[inline]
     pub fn task_done(&self) -> Result<(), Exception> {
         let Some(left) = self.0.unfinished.get().checked_sub(1) else {
@@ -207,31 +208,31 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// How many items are in the queue. asyncio's `qsize`.
+    /// The number of items in the queue. asyncio's `qsize`.
     #[inline]
     pub fn len(&self) -> usize {
         self.0.items.len()
     }
 
-    /// Whether there are none. asyncio's `empty`.
+    /// Returns `true` if there are no items. asyncio's `empty`.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there are as many as it holds. asyncio's `full`.
+    /// Returns `true` if there is no room for another item. asyncio's `full`.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.0.maxsize > 0 && self.len() >= self.0.maxsize
     }
 
-    /// How many it holds; 0 where that has no bounds.
+    /// The number of items that the queue can hold; 0 means any number.
     pub fn maxsize(&self) -> usize {
         self.0.maxsize
     }
 
-    /// Takes no items from now on, and wakes everybody who waits: putters raise [`QueueShutDown`], and getters do where
-    /// nothing is left.
+    /// Closes the queue to new items and wakes all waiters. Tasks that wait to add an item raise [`QueueShutDown`], and so
+    /// do tasks that wait for one, once no item is left.
     ///
     /// ```
     /// use innermost::queue::{GetError, PutError, Queue, Shutdown};
@@ -261,7 +262,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether both stand for the same queue.
+    /// Returns `true` if both are handles to the same queue.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -295,7 +296,7 @@ impl<T> Clone for Queue<T> {
     }
 }
 
-/// How much is in it and who waits, not what is in it: that need not be printable.
+/// Shows the number of items and of waiters, but not the items, which need not implement `Debug`.
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = &self.0;

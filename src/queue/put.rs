@@ -1,4 +1,4 @@
-//! Putting in, with waiting.
+//! Adding an item, waiting until there is room.
 
 use core::fmt;
 
@@ -7,11 +7,11 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::sync::Phase;
 use crate::task::Await;
 
-/// What [`Queue::put`] makes.
+/// Adds an item to a [`Queue`]. Created by [`Queue::put`]: the type to name in a machine that waits for room.
 ///
 /// # Dropping
 ///
-/// Puts nothing in. If it was its turn, it is the next one's.
+/// Leaves the queue, and drops the item. If it was this one's turn, the next waiter has it.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Put<T> {
     queue: Queue<T>,
@@ -25,7 +25,7 @@ impl<T> Put<T> {
         Self { queue, item: Some(item), phase: Phase::Created }
     }
 
-    /// The item, where it was not put in: because that has not begun, waits still, or has raised.
+    /// Returns the item, unless it was added.
     ///
     /// ```
     /// use innermost::Coroutine;
@@ -41,7 +41,7 @@ impl<T> Put<T> {
         self.item.take()
     }
 
-    /// Leaves the queue of those who wait. Where it was woken and there is room, that is another's.
+    /// Leaves the queue of waiters. If this was woken and there is room, another waiter is woken for it.
     #[cold]
     #[inline(never)]
     fn give_up(&mut self) {

@@ -1,17 +1,17 @@
-//! Where tasks wait until all of them are there.
+//! Barriers: tasks wait until a given number of them has arrived.
 //!
 //! ```text
-//!            the last one is there             the last one has left
+//!            the last one arrives              the last one has left
 //!  Filling ------------------------> Draining ---------------------> Filling
 //!     |                                  newcomers wait outside
-//!     | reset, while some wait
+//!     | reset, while tasks wait
 //!     +----------------------------> Resetting --- all have left ---> Filling
 //!     | abort, from anywhere
 //!     +----------------------------> Broken ------ reset -----------> Filling, or Resetting
 //! ```
 //!
-//! Everything happens under the lock of a condition, as in asyncio, and who waits here waits for that: so each change
-//! takes the same turns as there.
+//! Every change happens with the lock of a condition held, and waiters wait for that condition, as in asyncio. So each
+//! change takes as many turns as it takes there.
 
 use core::cell::Cell;
 use core::error::Error;
@@ -24,9 +24,9 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 use crate::task::Await;
 use crate::yield_from;
 
-/// Where a fixed number of tasks wait until all of them are there. asyncio's `Barrier`.
+/// Makes a fixed number of tasks wait for each other. asyncio's `Barrier`.
 ///
-/// A handle: clones stand for the same barrier. It can be used again and again.
+/// Clones are handles to the same barrier. It can be used any number of times.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -46,7 +46,7 @@ struct BarrierState {
     condition: Condition,
     parties: usize,
     stage: Cell<Stage>,
-    /// How many are inside, and have not left.
+    /// The number of tasks that have arrived and not left.
     count: Cell<usize>,
 }
 
@@ -58,9 +58,9 @@ enum Stage {
     Broken,
 }
 
-/// The barrier was aborted, or was reset while one waited. asyncio's `BrokenBarrierError`.
+/// The error raised by a barrier that was aborted, or that was reset while tasks waited. asyncio's `BrokenBarrierError`.
 ///
-/// Raised as a `RuntimeError`:
+/// It is raised as a `RuntimeError`:
 ///
 /// ```
 /// use innermost::sync::{Barrier, BrokenBarrier};
@@ -91,54 +91,50 @@ fn broken() -> Exception {
 }
 
 impl Barrier {
-    /// A barrier for so many tasks.
+    /// Creates a barrier for `parties` tasks.
     ///
     /// # Errors
     ///
-    /// `ValueError` for no tasks at all.
+    /// `ValueError` if `parties` is zero.
     pub fn new(parties: usize) -> Result<Self, Exception> {
         if parties == 0 {
-            return Err(Exception::message(Kind::ValueError, "a barrier is for at least one task"));
+            return Err(Exception::message(Kind::ValueError, "a barrier needs at least one party"));
         }
         let (stage, count) = (Cell::new(Stage::Filling), Cell::new(0));
         Ok(Self(Rc::new(BarrierState { condition: Condition::new(), parties, stage, count })))
     }
 
-    /// Waits until all are there; gives which of them one was, from 0, in the order in which they came. Who comes while
-    /// the others still leave waits until they have.
+    /// Waits until all parties have arrived. Returns the order of arrival of this one, from 0. A task that arrives while
+    /// the previous round is still leaving waits until that is over.
     ///
     /// # Errors
     ///
-    /// Raises [`BrokenBarrier`] where the barrier is broken, or comes to be, or is reset.
+    /// Raises [`BrokenBarrier`] if the barrier is broken, or if it is aborted or reset during the wait.
     pub fn wait(&self) -> BarrierWait {
         BarrierWait { barrier: self.clone(), phase: Phase::Entering(self.0.condition.acquire()) }
     }
 
-    /// Makes the barrier as good as new. Who waits inside gets a [`BrokenBarrier`].
+    /// Empties the barrier, and mends it if it was broken. Tasks that wait in it raise [`BrokenBarrier`].
     pub fn reset(&self) -> BarrierChange {
         self.change(Change::Reset)
     }
 
-    /// Breaks the barrier, until it is reset: who waits, or comes to wait, gets a [`BrokenBarrier`].
-    ///
-    /// # Errors
-    ///
-    /// As [`reset`](Self::reset).
+    /// Breaks the barrier. Until it is reset, tasks that wait or come to wait raise [`BrokenBarrier`].
     pub fn abort(&self) -> BarrierChange {
         self.change(Change::Abort)
     }
 
-    /// For how many tasks it is.
+    /// The number of tasks that must arrive.
     pub fn parties(&self) -> usize {
         self.0.parties
     }
 
-    /// How many are inside and wait for the others.
+    /// The number of tasks that have arrived and wait for the others.
     pub fn n_waiting(&self) -> usize {
         if self.0.stage.get() == Stage::Filling { self.0.count.get() } else { 0 }
     }
 
-    /// Whether it was aborted.
+    /// Returns `true` if the barrier was aborted and not reset since.
     pub fn broken(&self) -> bool {
         self.0.stage.get() == Stage::Broken
     }
@@ -152,7 +148,7 @@ impl Barrier {
         self.0.condition.wake(usize::MAX);
     }
 
-    /// One leaves. The last one lets those in who wait outside.
+    /// Counts a task that leaves. The last one lets in the tasks that wait outside.
     fn depart(&self) {
         self.0.count.set(self.0.count.get() - 1);
         if self.0.count.get() == 0 {
@@ -170,11 +166,11 @@ impl fmt::Debug for Barrier {
     }
 }
 
-/// What [`Barrier::wait`] makes.
+/// Waits at a [`Barrier`]. Created by [`Barrier::wait`].
 ///
 /// # Dropping
 ///
-/// Leaves the barrier, which then waits for another in its place.
+/// Leaves the barrier, which then waits for another task.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct BarrierWait {
@@ -184,11 +180,11 @@ pub struct BarrierWait {
 
 #[derive(Debug)]
 enum Phase {
-    /// Waits for the lock.
+    /// Acquires the lock.
     Entering(Acquire),
-    /// Waits until the others have left.
+    /// Waits until the previous round has left.
     Outside(ConditionWait),
-    /// Waits for the others to come. Counted, with this index.
+    /// Counted, with this index. Waits for the others to arrive.
     Inside(ConditionWait, usize),
     Over,
 }
@@ -241,7 +237,7 @@ impl Coroutine for BarrierWait {
 }
 
 impl BarrierWait {
-    /// At the barrier, with the lock held. The last one to come passes at once.
+    /// Arrives, with the lock held. The last task to arrive passes at once.
     fn arrive(&mut self, guard: LockGuard) -> Result<Option<usize>, Exception> {
         let state = &self.barrier.0;
         match state.stage.get() {
@@ -265,7 +261,7 @@ impl BarrierWait {
         Ok(None)
     }
 
-    /// Leaves, and only then gives the lock back.
+    /// Leaves, and releases the lock after that.
     fn leave(&mut self, outcome: Result<(LockGuard, usize), (Option<LockGuard>, Exception)>) -> Resumed<Self> {
         let inside = mem::replace(&mut self.phase, Phase::Over);
         self.barrier.depart();
@@ -287,7 +283,7 @@ impl Drop for BarrierWait {
     }
 }
 
-/// What [`Barrier::reset`] and [`Barrier::abort`] make.
+/// Changes a [`Barrier`]. Created by [`Barrier::reset`] and [`Barrier::abort`].
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct BarrierChange {

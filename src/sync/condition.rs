@@ -1,7 +1,6 @@
-//! Waiting, under a lock, until somebody says that something has changed.
+//! Conditions: waiting, with a lock held, until another task says that something has changed.
 //!
-//! The guard is what makes waiting without the lock impossible to write: waiting takes it, and gives it back when it
-//! ends.
+//! Waiting takes the lock's guard and returns it at the end, so it is impossible to wait without the lock.
 //!
 //! ```text
 //!  wait(guard) --> release, wait for a notification --> acquire --> the guard
@@ -10,11 +9,11 @@
 //!                             +---------------------------+--+ the last one, with the guard kept here
 //! ```
 //!
-//! What ends by raising may have been notified before that: it notifies another in its place, who may find that nothing
-//! has changed. That is why whoever waits looks again.
+//! A waiter that raises may have been notified before. It then notifies another waiter, which may find that nothing has
+//! changed: every waiter has to check for itself.
 //!
-//! Deviation: to close what waits is to take the wait back at once. Acquiring the lock first might have to wait, which
-//! nobody may who is closed; and there is nobody to give the guard to.
+//! Deviation from asyncio: a waiter that is closed stops at once, without the lock. Acquiring it might have to wait, which
+//! is not allowed while closing, and nobody is left to take the guard.
 
 use core::fmt;
 use core::mem;
@@ -26,9 +25,9 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::task::Await;
 use crate::yield_from;
 
-/// Where tasks that hold a lock wait for others to change what it protects. asyncio's `Condition`.
+/// Lets tasks that hold a lock wait until another task has changed what the lock protects. asyncio's `Condition`.
 ///
-/// A handle: clones stand for the same condition.
+/// Clones are handles to the same condition.
 ///
 /// ```
 /// use innermost::sync::Condition;
@@ -60,63 +59,59 @@ struct ConditionState {
 }
 
 impl Condition {
-    /// A condition with a lock of its own.
+    /// Creates a condition with a lock of its own.
     pub fn new() -> Self {
         Self::with_lock(Lock::new())
     }
 
-    /// A condition under this lock, which others may share.
+    /// Creates a condition that uses `lock`. Several conditions can share one lock.
     pub fn with_lock(lock: Lock) -> Self {
         Self(Rc::new(ConditionState { lock, waiters: WaitQueue::new("Condition.wait") }))
     }
 
-    /// The lock under which one waits and notifies.
+    /// The lock that must be held to wait and to notify.
     pub fn lock(&self) -> &Lock {
         &self.0.lock
     }
 
-    /// Acquires the lock: as [`Lock::acquire`].
-    ///
-    /// # Errors
-    ///
-    /// Raises what that raises.
+    /// Acquires the lock, like [`Lock::acquire`].
     pub fn acquire(&self) -> Acquire {
         self.0.lock.acquire()
     }
 
-    /// Whether somebody holds the lock.
+    /// Returns `true` if the lock is held.
     pub fn locked(&self) -> bool {
         self.0.lock.locked()
     }
 
-    /// Gives the lock back, waits to be notified, and acquires it again. Now and then, it ends without anything having
-    /// changed: look again, or use [`wait_for`](Self::wait_for).
+    /// Releases the lock, waits to be notified, and acquires the lock again. A wait can end although nothing has changed:
+    /// check, and wait again if necessary, or use [`wait_for`](Self::wait_for).
     ///
-    /// It never ends without the lock. One that is cancelled acquires it too before it raises, even if it is cancelled
-    /// again meanwhile; the guard is then [kept inside](ConditionWait::take_guard).
+    /// A waiter that is cancelled acquires the lock too before it raises, even if it is cancelled again in the meantime.
+    /// The guard then [stays inside](ConditionWait::take_guard).
     ///
     /// # Errors
     ///
-    /// Raises `RuntimeError` where the guard is another lock's.
+    /// Raises `RuntimeError` if `guard` belongs to another lock.
     pub fn wait(&self, guard: LockGuard) -> ConditionWait {
         ConditionWait { condition: self.clone(), phase: WaitPhase::Created(guard) }
     }
 
-    /// Waits until `predicate` gives `true`. It is called with the lock held, at the beginning and after each
-    /// notification.
+    /// Waits until `predicate` returns `true`. The predicate is called with the lock held, first at once and then after
+    /// each notification.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
+    /// Raises `RuntimeError` if `guard` belongs to another lock.
     pub fn wait_for<P: FnMut() -> bool>(&self, guard: LockGuard, predicate: P) -> ConditionWaitFor<P> {
         ConditionWaitFor { condition: self.clone(), predicate, phase: ForPhase::Looking(Some(guard)) }
     }
 
-    /// Wakes up to `count` of those who wait. They go on when they have got the lock.
+    /// Wakes up to `count` waiters. Each goes on once it has acquired the lock.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where nobody holds the lock.
+    /// `RuntimeError` if nobody holds the lock.
     pub fn notify(&self, count: usize) -> Result<(), Exception> {
         if !self.locked() {
             return Err(Exception::runtime("cannot notify on un-acquired lock"));
@@ -125,11 +120,11 @@ impl Condition {
         Ok(())
     }
 
-    /// Wakes all who wait. They go on one after the other, as each gets the lock.
+    /// Wakes all waiters. They go on one after the other, as each acquires the lock.
     ///
     /// # Errors
     ///
-    /// As [`notify`](Self::notify).
+    /// `RuntimeError` if nobody holds the lock.
     pub fn notify_all(&self) -> Result<(), Exception> {
         self.notify(usize::MAX)
     }
@@ -152,11 +147,11 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// What [`Condition::wait`] makes.
+/// Waits for a [`Condition`]. Created by [`Condition::wait`].
 ///
 /// # Dropping
 ///
-/// Gives the lock back, or stops waiting. A notification that it was given goes to another.
+/// Releases the lock, or stops waiting. If this was notified already, another waiter is notified instead.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ConditionWait {
@@ -168,14 +163,14 @@ pub struct ConditionWait {
 enum WaitPhase {
     Created(LockGuard),
     Waiting(Place),
-    /// Holds what is to be raised once the lock is there.
+    /// With the exception to raise once the lock is acquired.
     Acquiring(Acquire, Option<Exception>),
     Over(Option<LockGuard>),
 }
 
 impl ConditionWait {
-    /// The guard, once waiting has raised, or if it has not begun: for a machine that catches what was raised and goes on
-    /// with the lock held. Where nobody takes it, the lock is given back when this is dropped.
+    /// Takes the guard out, if waiting has raised or has not begun. For a machine that catches the exception and goes on
+    /// with the lock held. A guard that nobody takes out is dropped with this, which releases the lock.
     pub fn take_guard(&mut self) -> Option<LockGuard> {
         if !matches!(self.phase, WaitPhase::Created(_) | WaitPhase::Over(Some(_))) {
             return None;
@@ -187,7 +182,7 @@ impl ConditionWait {
         }
     }
 
-    /// Joins those who wait, and gives the lock back.
+    /// Joins the queue and releases the lock.
     fn begin(&mut self, sent: &mut Result<(), Exception>) -> Result<(), Exception> {
         let guard = self.take_guard().ok_or_else(Exception::reused)?;
         let is_ours = guard.lock().is(self.condition.lock());
@@ -200,7 +195,7 @@ impl ConditionWait {
         Ok(())
     }
 
-    /// Leaves those who wait, and goes on to the lock.
+    /// Leaves the queue and begins to acquire the lock.
     fn acquire(&mut self, raised: Option<Exception>) {
         let acquiring = WaitPhase::Acquiring(self.condition.acquire(), raised);
         if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, acquiring) {
@@ -208,7 +203,7 @@ impl ConditionWait {
         }
     }
 
-    /// Ends by raising: whatever it was notified of, another must hear.
+    /// Ends by raising. It may have been notified, so another waiter is notified in its place.
     fn fail(&mut self, guard: Option<LockGuard>, raised: Exception) -> Exception {
         if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, WaitPhase::Over(guard)) {
             place.leave();
@@ -268,7 +263,7 @@ impl Drop for ConditionWait {
     }
 }
 
-/// What [`Condition::wait_for`] makes.
+/// Waits until a predicate holds. Created by [`Condition::wait_for`].
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ConditionWaitFor<P> {
     condition: Condition,
@@ -278,13 +273,13 @@ pub struct ConditionWaitFor<P> {
 
 #[derive(Debug)]
 enum ForPhase {
-    /// About to ask the predicate; without a guard, over.
+    /// About to call the predicate. Without a guard, it is over.
     Looking(Option<LockGuard>),
     Waiting(ConditionWait),
 }
 
 impl<P> ConditionWaitFor<P> {
-    /// As [`ConditionWait::take_guard`].
+    /// Takes the guard out, if waiting has raised or has not begun. See [`ConditionWait::take_guard`].
     pub fn take_guard(&mut self) -> Option<LockGuard> {
         match &mut self.phase {
             ForPhase::Looking(guard) => guard.take(),

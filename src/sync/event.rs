@@ -1,4 +1,4 @@
-//! A flag that can be waited for.
+//! Events: flags that tasks can wait for.
 
 use core::cell::Cell;
 use core::fmt;
@@ -8,9 +8,9 @@ use super::wait_queue::{Phase, WaitQueue};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
 
-/// A flag; tasks wait until it is set. asyncio's `Event`.
+/// A flag that tasks can wait for. asyncio's `Event`.
 ///
-/// A handle: clones stand for the same flag.
+/// Clones are handles to the same flag.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -32,12 +32,12 @@ struct EventState {
 }
 
 impl Event {
-    /// A flag that is not set.
+    /// Creates an event whose flag is not set.
     pub fn new() -> Self {
         Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new("Event.wait") }))
     }
 
-    /// Sets the flag, and wakes everybody who waits: for good, even if it is cleared before they run.
+    /// Sets the flag and wakes all waiters. They go on even if the flag is cleared before they run.
     #[inline]
     pub fn set(&self) {
         if !self.0.is_set.replace(true) {
@@ -45,19 +45,19 @@ impl Event {
         }
     }
 
-    /// Takes the flag back: whoever waits from now on waits for the next [`set`](Self::set).
+    /// Clears the flag. Tasks that wait after this wait for the next [`set`](Self::set).
     #[inline]
     pub fn clear(&self) {
         self.0.is_set.set(false);
     }
 
-    /// Whether the flag is set.
+    /// Returns `true` if the flag is set.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.0.is_set.get()
     }
 
-    /// Waits until the flag is set; not at all where it is.
+    /// Waits until the flag is set. Returns at once if it is set already.
     #[inline]
     pub fn wait(&self) -> EventWait {
         EventWait { event: self.clone(), phase: Phase::Created }
@@ -77,7 +77,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// What [`Event::wait`] makes.
+/// Waits for an [`Event`]. Created by [`Event::wait`].
 ///
 /// # Dropping
 ///

@@ -1,4 +1,4 @@
-//! The scope in which something is held: around a child, so that no machine has to remember to give it back.
+//! Holding something around a child, so that no machine has to remember to release it.
 
 use core::fmt;
 use core::mem;
@@ -7,8 +7,8 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// Acquires, runs a child, and gives back however the child ends: asyncio's `async with`. What [`Lock::hold`] and
-/// [`Semaphore::hold`] make.
+/// Acquires something, runs a child, and releases it however the child ends. asyncio's `async with`. Created by
+/// [`Lock::hold`] and [`Semaphore::hold`].
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -30,12 +30,12 @@ pub struct Hold<A: Coroutine, C>(Stage<A, A::Return, C>);
 
 enum Stage<A, G, C> {
     Acquiring(A, C),
-    /// The child stands first: it is dropped before the guard.
+    /// The child comes first, so that it is dropped before the guard.
     Holding(C, G),
     Over,
 }
 
-/// How it is called for people.
+/// The stage's name, for people.
 #[derive(Debug)]
 enum Standing {
     Acquiring,

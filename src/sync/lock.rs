@@ -1,22 +1,22 @@
 //! Mutual exclusion.
 //!
-//! Two things decide who may enter: whether somebody holds the lock, and whether somebody has been woken to take it. A
-//! lock that was given back is free until the first waiter runs, one turn later; what keeps newcomers out meanwhile is
-//! that waiter, who still stands in the queue.
+//! A lock that was released is free until the first waiter runs, one turn later. Newcomers do not get it in the meantime,
+//! because that waiter is still in the queue: a lock is acquired at once only if nobody holds it and nobody waits.
 
 use core::cell::Cell;
 use core::fmt;
 use std::rc::Rc;
 
 use super::Hold;
-use super::wait_queue::{Phase, Place, WaitQueue};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use super::acquire::{Entering, Gate};
+use super::wait_queue::{Place, WaitQueue};
+use crate::coroutine::{Coroutine, Exception, Resumed, State};
 use crate::task::{Await, Awaitable};
 
-/// Lets one task at a time past. asyncio's `Lock`.
+/// A mutual exclusion lock for tasks. asyncio's `Lock`.
 ///
-/// A handle: clones stand for the same lock. Fair: tasks get it in the order in which they came. Not reentrant; and
-/// whoever has the guard may give the lock back, be it another task.
+/// Clones are handles to the same lock. Tasks acquire it in the order in which they asked for it. It is not reentrant: a
+/// task that acquires it twice waits for itself. The guard can be moved to another task, which then releases the lock.
 ///
 /// ```
 /// use innermost::sync::Lock;
@@ -40,15 +40,15 @@ struct LockState {
 }
 
 impl Lock {
-    /// A lock that nobody holds.
+    /// Creates a lock that nobody holds.
     pub fn new() -> Self {
         Self(Rc::new(LockState { locked: Cell::new(false), waiters: WaitQueue::new("Lock.acquire") }))
     }
 
-    /// Waits until nobody holds the lock and nobody is before the caller; gives the guard that holds it from then on.
-    /// asyncio's `acquire`, the guard's drop being its `release`.
+    /// Waits until the lock is free and it is the caller's turn, and returns a guard that holds the lock. asyncio's
+    /// `acquire`; dropping the guard is its `release`.
     ///
-    /// A free lock is acquired without waiting, and so without a loop:
+    /// A free lock is acquired without waiting, so this works without a loop:
     ///
     /// ```
     /// use innermost::sync::Lock;
@@ -62,10 +62,10 @@ impl Lock {
     /// ```
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        Acquire { lock: Some(self.clone()), place: None }
+        Acquire(Entering::new(self.clone()))
     }
 
-    /// The guard, if it is to be had without waiting: nobody holds the lock, and nobody was woken to take it.
+    /// Acquires the lock if that is possible without waiting: nobody holds it, and nobody waits for it.
     ///
     /// ```
     /// let lock = innermost::sync::Lock::new();
@@ -74,40 +74,34 @@ impl Lock {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Option<LockGuard> {
-        self.is_free().then(|| self.clone().into_guard())
+        self.is_free().then(|| self.clone().enter())
     }
 
-    /// Whether somebody holds it. Also `false` in the turn between a release and the run of who was woken by it.
+    /// Returns `true` if the lock is held. Between a release and the turn in which the next waiter runs, it is not.
     #[inline]
     pub fn locked(&self) -> bool {
         self.0.locked.get()
     }
 
-    /// Runs `child` with the lock held: acquires it, and gives it back when the child has returned, raised or was closed.
-    /// asyncio's `async with lock`.
+    /// Acquires the lock, runs `child`, and releases the lock when the child returns, raises or is closed. asyncio's
+    /// `async with lock`.
     ///
     /// # Errors
     ///
-    /// Raises what the child raises, and what [`acquire`](Self::acquire) raises.
+    /// Raises whatever the child raises.
     pub fn hold<C: Awaitable>(&self, child: C) -> Hold<Acquire, C> {
         Hold::new(self.acquire(), child)
     }
 
-    /// Whether both stand for the same lock.
+    /// Returns `true` if both are handles to the same lock.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether nobody holds it, and nobody was woken to take it.
+    /// Whether nobody holds the lock and nobody waits for it.
     #[inline]
     fn is_free(&self) -> bool {
         !self.0.locked.get() && !self.0.waiters.has_live()
-    }
-
-    #[inline]
-    fn into_guard(self) -> LockGuard {
-        self.0.locked.set(true);
-        LockGuard(self)
     }
 }
 
@@ -124,12 +118,12 @@ impl fmt::Debug for Lock {
     }
 }
 
-/// Holds a [`Lock`] until it is dropped.
+/// Holds a [`Lock`], and releases it when dropped. A machine that holds a lock across several states stores this.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard(Lock);
 
 impl LockGuard {
-    /// The lock that it holds.
+    /// The lock that this guard holds.
     pub fn lock(&self) -> &Lock {
         &self.0
     }
@@ -149,19 +143,45 @@ impl fmt::Debug for LockGuard {
     }
 }
 
-/// What [`Lock::acquire`] makes.
+impl Gate for Lock {
+    type Guard = LockGuard;
+
+    const ACQUIRE: &'static str = "Lock.acquire";
+
+    fn waiters(&self) -> &WaitQueue {
+        &self.0.waiters
+    }
+
+    #[inline]
+    fn try_enter(self) -> Result<LockGuard, Self> {
+        if self.is_free() { Ok(self.enter()) } else { Err(self) }
+    }
+
+    #[inline]
+    fn enter(self) -> LockGuard {
+        self.0.locked.set(true);
+        LockGuard(self)
+    }
+
+    fn give_up(&self, place: Place) {
+        place.leave();
+        if !self.locked() {
+            self.0.waiters.wake_first();
+        }
+    }
+}
+
+/// Acquires a [`Lock`] and returns its guard. Created by [`Lock::acquire`] and [`Condition::acquire`]: the type to name
+/// in a machine that waits for a lock.
 ///
 /// # Dropping
 ///
-/// Leaves the queue. If it was its turn, it is the next one's.
+/// Leaves the queue. If the lock was about to be acquired, the next waiter acquires it.
+///
+/// [`Condition::acquire`]: super::Condition::acquire
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
-pub struct Acquire {
-    /// Becomes the guard's. `None` once this is over.
-    lock: Option<Lock>,
-    /// While it waits.
-    place: Option<Place>,
-}
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
+pub struct Acquire(Entering<Lock>);
 
 impl Coroutine for Acquire {
     type Yield = Await;
@@ -170,65 +190,10 @@ impl Coroutine for Acquire {
 
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        if self.place.is_some() || sent.is_err() {
-            return self.wait(sent);
-        }
-        match self.lock.take() {
-            Some(lock) if lock.is_free() => Ok(Step::Return(lock.into_guard())),
-            Some(lock) => self.begin_to_wait(lock),
-            None => Err(Exception::reused()),
-        }
+        self.0.resume(sent)
     }
 
     fn state(&self) -> State<'_> {
-        match &self.place {
-            Some(place) => State::new("Lock.acquire", place),
-            None if self.lock.is_some() => State::new("Lock.acquire", &Phase::Created),
-            None => State::new("Lock.acquire", &Phase::Over),
-        }
-    }
-}
-
-impl Acquire {
-    #[inline(never)]
-    fn begin_to_wait(&mut self, lock: Lock) -> Resumed<Self> {
-        self.place = Some(lock.0.waiters.join());
-        self.lock = Some(lock);
-        self.wait(Ok(()))
-    }
-
-    #[inline(never)]
-    fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        let passed = match &self.place {
-            Some(place) => place.pass(sent).map(|passed| (!passed).then(|| place.wanted())),
-            None => sent.map(|()| None),
-        };
-        match passed {
-            Ok(None) => self.place = None,
-            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
-            Err(raised) => {
-                self.give_up();
-                return Err(raised);
-            }
-        }
-        self.lock.take().map(|lock| Step::Return(lock.into_guard())).ok_or_else(Exception::reused)
-    }
-
-    /// Leaves the queue without the lock. Where that is free, whoever is first now is to have it.
-    fn give_up(&mut self) {
-        let (Some(lock), Some(place)) = (self.lock.take(), self.place.take()) else { return };
-        place.leave();
-        if !lock.locked() {
-            lock.0.waiters.wake_first();
-        }
-    }
-}
-
-impl Drop for Acquire {
-    #[inline]
-    fn drop(&mut self) {
-        if self.place.is_some() {
-            self.give_up();
-        }
+        self.0.state()
     }
 }

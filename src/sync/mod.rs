@@ -1,23 +1,26 @@
-//! Layer 2: what tasks of one loop wait on together. Fair: first come, first served, and nobody overtakes.
+//! Layer 2: synchronization between the tasks of a loop. All of it is fair: first come, first served.
 //!
-//! All of these are handles: a clone stands for the same lock. What is acquired comes as a guard that gives it back when
-//! it is dropped, or is held around a child ([`Lock::hold`], [`Semaphore::hold`]), so that no machine can forget. A waiter
-//! that is cancelled or dropped leaves its queue, and hands on what it was given already.
+//! Every object here is a handle, so its clones refer to the same lock, event and so on. Acquiring gives a guard that
+//! releases when it is dropped. To hold something around a whole child, use [`Lock::hold`] or [`Semaphore::hold`]. A waiter
+//! that is cancelled or dropped leaves the queue, and passes on whatever it was given already.
 //!
-//! | asyncio | here | file |
-//! |---|---|---|
-//! | `Lock`, `async with lock` | [`Lock`], [`Lock::hold`] | `lock.rs`, `hold.rs` |
-//! | `Event` | [`Event`] | `event.rs` |
-//! | `Semaphore`, `BoundedSemaphore` | [`Semaphore`], [`BoundedSemaphore`] | `semaphore.rs` |
-//! | `Condition` | [`Condition`] | `condition.rs` |
-//! | `Barrier`, `BrokenBarrierError` | [`Barrier`], [`BrokenBarrier`] | `barrier.rs` |
-//! | | who waits, in order: what all of these stand on | `wait_queue/` |
+//! | asyncio | here | to store in a machine | file |
+//! |---|---|---|---|
+//! | `Lock` | [`Lock`] | [`Acquire`] while waiting, then [`LockGuard`] | `lock.rs` |
+//! | `async with lock` | [`Lock::hold`] | [`Hold`] | `hold.rs` |
+//! | `Event` | [`Event`] | [`EventWait`] | `event.rs` |
+//! | `Semaphore`, `BoundedSemaphore` | [`Semaphore`], [`BoundedSemaphore`] | [`AcquirePermit`] while waiting, then [`Permit`] | `semaphore.rs` |
+//! | `Condition` | [`Condition`] | [`ConditionWait`], [`ConditionWaitFor`] | `condition.rs` |
+//! | `Barrier`, `BrokenBarrierError` | [`Barrier`], [`BrokenBarrier`] | [`BarrierWait`], [`BarrierChange`] | `barrier.rs` |
 //!
-//! None is bound to a loop: a waiter belongs to the loop that it waits in, and the loops of a thread run one after the
+//! Locks and semaphores wait in the same way (`acquire.rs`). All of them keep their waiters in a `wait_queue/`.
+//!
+//! None is bound to a loop. A waiter belongs to the loop in which it waits, and the loops of one thread run one after the
 //! other.
 //!
 //! Source: `Lib/asyncio/locks.py` of CPython 3.13, for the behaviour and the order of events.
 
+mod acquire;
 mod barrier;
 mod condition;
 mod event;

@@ -1,20 +1,21 @@
-//! Permits, of which there are only so many.
+//! Semaphores: a limited number of permits.
 //!
-//! A permit that is given back while somebody waits is theirs at once: it is taken off the value before they run. So
-//! who was woken and does not run after all must put it back.
+//! A permit that is released while somebody waits belongs to the first waiter at once: the value is counted down when the
+//! waiter is woken, not when it runs. A waiter that is cancelled after it was woken puts the permit back.
 
 use core::cell::Cell;
 use core::fmt;
 use std::rc::Rc;
 
 use super::Hold;
-use super::wait_queue::{Phase, Place, WaitQueue};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use super::acquire::{Entering, Gate};
+use super::wait_queue::{Place, WaitQueue};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
 use crate::task::{Await, Awaitable};
 
-/// Lets so many tasks at a time past. asyncio's `Semaphore`.
+/// Limits how many tasks do something at the same time. asyncio's `Semaphore`.
 ///
-/// A handle: clones stand for the same semaphore. Fair: nobody overtakes who came before.
+/// Clones are handles to the same semaphore. Tasks acquire permits in the order in which they asked for them.
 ///
 /// ```
 /// use innermost::sync::Semaphore;
@@ -33,7 +34,7 @@ use crate::task::{Await, Awaitable};
 #[derive(Clone)]
 pub struct Semaphore(Permits);
 
-/// A [`Semaphore`] that never has more permits than it began with. asyncio's `BoundedSemaphore`.
+/// A [`Semaphore`] that never has more permits than it was created with. asyncio's `BoundedSemaphore`.
 ///
 /// ```
 /// use innermost::sync::BoundedSemaphore;
@@ -46,7 +47,7 @@ pub struct Semaphore(Permits);
 #[derive(Clone)]
 pub struct BoundedSemaphore(Permits);
 
-/// What all handles refer to.
+/// What both kinds of semaphore are handles to.
 #[derive(Clone)]
 struct Permits(Rc<PermitsState>);
 
@@ -57,12 +58,12 @@ struct PermitsState {
 }
 
 impl Semaphore {
-    /// A semaphore with so many permits.
+    /// Creates a semaphore with `permits` permits.
     pub fn new(permits: usize) -> Self {
         Self(Permits::new(permits, usize::MAX))
     }
 
-    /// Adds a permit, which whoever waits first gets. What [`Permit`]s do when they are dropped.
+    /// Adds a permit, which goes to the first waiter. Dropping a [`Permit`] does the same.
     #[inline]
     pub fn release(&self) {
         self.0.release();
@@ -70,17 +71,17 @@ impl Semaphore {
 }
 
 impl BoundedSemaphore {
-    /// A semaphore with so many permits, and never more.
+    /// Creates a semaphore with `permits` permits, which is also the most it will ever have.
     pub fn new(permits: usize) -> Self {
         Self(Permits::new(permits, permits))
     }
 
-    /// Adds a permit in place of one that was [forgotten](Permit::forget). What [`Permit`]s do when they are dropped; a
-    /// permit in whose place one was added before adds nothing then.
+    /// Adds a permit to replace one that was [forgotten](Permit::forget). Dropping a [`Permit`] does the same, but has no
+    /// effect if a replacement was added already.
     ///
     /// # Errors
     ///
-    /// `ValueError` where that would be more than it began with.
+    /// `ValueError` if the semaphore has all its permits already.
     #[inline]
     pub fn release(&self) -> Result<(), Exception> {
         if self.0.release() {
@@ -93,34 +94,34 @@ impl BoundedSemaphore {
 macro_rules! semaphore_methods {
     ($name:ident) => {
         impl $name {
-            /// Waits until there is a permit and nobody is before the caller; gives the permit. asyncio's `acquire`.
+            /// Waits until a permit is free and it is the caller's turn, and returns the permit. asyncio's `acquire`.
             #[inline]
             pub fn acquire(&self) -> AcquirePermit {
-                AcquirePermit { permits: Some(self.0.clone()), place: None }
+                AcquirePermit(Entering::new(self.0.clone()))
             }
 
-            /// A permit, if it is to be had without waiting.
+            /// Acquires a permit if that is possible without waiting.
             #[inline]
             pub fn try_acquire(&self) -> Option<Permit> {
-                self.0.clone().try_take().ok()
+                self.0.clone().try_enter().ok()
             }
 
-            /// Whether one would have to wait: there is no permit, or others wait.
+            /// Returns `true` if [`acquire`](Self::acquire) would have to wait.
             pub fn locked(&self) -> bool {
                 self.0.locked()
             }
 
-            /// How many permits there are that nobody holds and nobody was woken to take.
+            /// The number of free permits: those that nobody holds and that no woken waiter is about to take.
             pub fn value(&self) -> usize {
                 self.0.0.value.get()
             }
 
-            /// Runs `child` with a permit held: acquires one, and gives it back when the child has returned, raised or
-            /// was closed. asyncio's `async with semaphore`.
+            /// Acquires a permit, runs `child`, and releases the permit when the child returns, raises or is closed.
+            /// asyncio's `async with semaphore`.
             ///
             /// # Errors
             ///
-            /// Raises what the child raises, and what [`acquire`](Self::acquire) raises.
+            /// Raises whatever the child raises.
             pub fn hold<C: Awaitable>(&self, child: C) -> Hold<AcquirePermit, C> {
                 Hold::new(self.acquire(), child)
             }
@@ -161,17 +162,7 @@ impl Permits {
         self.0.value.get() == 0 || self.0.waiters.has_live()
     }
 
-    /// A permit, or the handle again.
-    #[inline]
-    fn try_take(self) -> Result<Permit, Self> {
-        if self.locked() {
-            return Err(self);
-        }
-        self.0.value.set(self.0.value.get() - 1);
-        Ok(Permit { of: Some(self) })
-    }
-
-    /// `false` where there were all already.
+    /// Returns `false` if all permits are there already.
     #[inline]
     fn release(&self) -> bool {
         let value = self.0.value.get();
@@ -183,7 +174,7 @@ impl Permits {
         true
     }
 
-    /// Gives a permit to whoever is next. `false` where nobody waits.
+    /// Gives a permit to the next waiter. Returns `false` if nobody waits.
     #[inline]
     fn wake_next(&self) -> bool {
         let woken = self.0.waiters.wake_next();
@@ -193,15 +184,7 @@ impl Permits {
         woken
     }
 
-    /// Leaves the queue without a permit: one that was given is given back.
-    fn give_up(&self, place: Place) {
-        if place.leave() {
-            self.0.value.set(self.0.value.get() + 1);
-        }
-        self.wake_allowed();
-    }
-
-    /// What there is goes to those who had to queue only because others did.
+    /// Gives free permits to waiters. There are both when a waiter at the front gives up: others queued only behind it.
     fn wake_allowed(&self) {
         while self.0.value.get() > 0 && self.wake_next() {}
     }
@@ -213,15 +196,15 @@ impl fmt::Debug for Permits {
     }
 }
 
-/// A permit of a [`Semaphore`], given back when it is dropped.
+/// A permit of a [`Semaphore`], released when dropped. A machine that holds a permit across several states stores this.
 #[must_use = "the permit is given back when it is dropped"]
 pub struct Permit {
-    /// `None` once it is forgotten.
+    /// `None` once the permit is forgotten.
     of: Option<Permits>,
 }
 
 impl Permit {
-    /// Keeps the permit for good: the semaphore has one less, until somebody calls `release`.
+    /// Gives up the permit without releasing it. The semaphore has one permit less until somebody calls `release`.
     pub fn forget(mut self) {
         self.of = None;
     }
@@ -242,19 +225,47 @@ impl fmt::Debug for Permit {
     }
 }
 
-/// What [`Semaphore::acquire`] makes.
+impl Gate for Permits {
+    type Guard = Permit;
+
+    const ACQUIRE: &'static str = "Semaphore.acquire";
+
+    fn waiters(&self) -> &WaitQueue {
+        &self.0.waiters
+    }
+
+    #[inline]
+    fn try_enter(self) -> Result<Permit, Self> {
+        if self.locked() {
+            return Err(self);
+        }
+        self.0.value.set(self.0.value.get() - 1);
+        Ok(Permit { of: Some(self) })
+    }
+
+    /// The permit was taken off the value when the waiter was woken.
+    fn enter(self) -> Permit {
+        self.wake_allowed();
+        Permit { of: Some(self) }
+    }
+
+    fn give_up(&self, place: Place) {
+        if place.leave() {
+            self.0.value.set(self.0.value.get() + 1);
+        }
+        self.wake_allowed();
+    }
+}
+
+/// Acquires a permit of a [`Semaphore`] or a [`BoundedSemaphore`]. Created by their `acquire`: the type to name in a
+/// machine that waits for a permit.
 ///
 /// # Dropping
 ///
-/// Leaves the queue. A permit that was meant for it goes to the next.
+/// Leaves the queue. A permit that this was about to acquire goes to the next waiter.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
-pub struct AcquirePermit {
-    /// Become the permit's. `None` once this is over.
-    permits: Option<Permits>,
-    /// While it waits.
-    place: Option<Place>,
-}
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
+pub struct AcquirePermit(Entering<Permits>);
 
 impl Coroutine for AcquirePermit {
     type Yield = Await;
@@ -263,63 +274,10 @@ impl Coroutine for AcquirePermit {
 
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        if self.place.is_some() || sent.is_err() {
-            return self.wait(sent);
-        }
-        match self.permits.take().ok_or_else(Exception::reused)?.try_take() {
-            Ok(permit) => Ok(Step::Return(permit)),
-            Err(permits) => self.begin_to_wait(permits),
-        }
+        self.0.resume(sent)
     }
 
     fn state(&self) -> State<'_> {
-        match &self.place {
-            Some(place) => State::new("Semaphore.acquire", place),
-            None if self.permits.is_some() => State::new("Semaphore.acquire", &Phase::Created),
-            None => State::new("Semaphore.acquire", &Phase::Over),
-        }
-    }
-}
-
-impl AcquirePermit {
-    #[inline(never)]
-    fn begin_to_wait(&mut self, permits: Permits) -> Resumed<Self> {
-        self.place = Some(permits.0.waiters.join());
-        self.permits = Some(permits);
-        self.wait(Ok(()))
-    }
-
-    #[inline(never)]
-    fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        let passed = match &self.place {
-            Some(place) => place.pass(sent).map(|passed| (!passed).then(|| place.wanted())),
-            None => sent.map(|()| None),
-        };
-        match passed {
-            Ok(None) => self.place = None,
-            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
-            Err(raised) => {
-                self.give_up();
-                return Err(raised);
-            }
-        }
-        let permits = self.permits.take().ok_or_else(Exception::reused)?;
-        permits.wake_allowed();
-        Ok(Step::Return(Permit { of: Some(permits) }))
-    }
-
-    fn give_up(&mut self) {
-        if let (Some(permits), Some(place)) = (self.permits.take(), self.place.take()) {
-            permits.give_up(place);
-        }
-    }
-}
-
-impl Drop for AcquirePermit {
-    #[inline]
-    fn drop(&mut self) {
-        if self.place.is_some() {
-            self.give_up();
-        }
+        self.0.state()
     }
 }

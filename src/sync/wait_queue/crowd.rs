@@ -1,7 +1,7 @@
-//! Those who wait, where they are more than one: a doubly linked list in a slab.
+//! Several waiters: a doubly linked list in a slab.
 //!
-//! Joining, and leaving from anywhere, cost the same however many wait, and allocate nothing once the slab is large enough
-//! (rule 2). A walk to the first that still waits begins at `pending`, and never passes the same waiter twice.
+//! Joining the queue and leaving it from any place take constant time, and do not allocate once the slab is large enough
+//! (rule 2). The search for the first waiter that is still waiting begins at `pending`, and passes no waiter twice.
 
 use core::cell::{Cell, RefCell};
 use core::mem;
@@ -15,7 +15,7 @@ use crate::task;
 /// An index of no waiter.
 const NONE: u32 = u32::MAX;
 
-/// In the place of both neighbours: the waiter was taken out of the list.
+/// Stands for both neighbours of a waiter that was taken out of the list.
 const OUT: u32 = u32::MAX - 1;
 
 /// See the head of this file, and the invariants in that of `mod.rs`.
@@ -34,9 +34,9 @@ struct Waiter {
     behind: u32,
 }
 
-/// How far a waiter is.
+/// The state of a waiter.
 pub(super) enum Stage {
-    /// No task waits at it yet.
+    /// The place exists, but no task waits at it yet.
     Joined,
     Waiting(Rc<dyn task::Waiter>),
     Woken,
@@ -65,7 +65,7 @@ impl Crowd {
         self.len.get() as usize
     }
 
-    /// Whether nobody is in the list.
+    /// Whether the list is empty.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.get() == NONE
@@ -75,7 +75,7 @@ impl Crowd {
         self.woken.get() > 0 || self.first_pending() != NONE
     }
 
-    /// Gives a waiter the last place.
+    /// Adds a waiter at the end.
     pub(super) fn join(&self, stage: Stage) -> u32 {
         if let Stage::Woken = stage {
             self.woken.set(self.woken.get() + 1);
@@ -96,7 +96,7 @@ impl Crowd {
         index
     }
 
-    /// Frees a place. Gives whether the waiter was woken.
+    /// Frees a place. Returns `true` if its waiter was woken.
     pub(super) fn leave(&self, index: u32) -> bool {
         let mut waiters = self.waiters.borrow_mut();
         self.unlink(&mut waiters, index);
@@ -105,11 +105,11 @@ impl Crowd {
         left.is_some_and(|waiter| matches!(waiter.stage, Stage::Woken))
     }
 
-    /// Whether a waiter is not to wait any more: it was woken, or has left.
+    /// Whether a waiter should go on: it was woken, or has left.
     ///
     /// # Errors
     ///
-    /// What it was cancelled with.
+    /// The exception it was cancelled with.
     pub(super) fn is_woken(&self, index: u32) -> Result<bool, Exception> {
         match self.waiters.borrow().get(index as usize).map(|waiter| &waiter.stage) {
             Some(Stage::Joined | Stage::Waiting(_)) => Ok(false),
@@ -118,17 +118,17 @@ impl Crowd {
         }
     }
 
-    /// Wakes the first, unless it is done already.
+    /// Wakes the first waiter, unless it was woken or cancelled already.
     pub(super) fn wake_first(&self) {
         self.wake(self.first.get());
     }
 
-    /// Wakes the first that still waits. `false` where there is none.
+    /// Wakes the first waiter that still waits. Returns `false` if there is none.
     pub(super) fn wake_next(&self) -> bool {
         self.wake(self.first_pending())
     }
 
-    /// Wakes a waiter, if it still waits.
+    /// Wakes a waiter if it still waits.
     fn wake(&self, index: u32) -> bool {
         let Some(stage) = self.mark_woken(&mut self.waiters.borrow_mut(), index) else { return false };
         self.woken.set(self.woken.get() + 1);
@@ -155,7 +155,7 @@ impl Crowd {
         false
     }
 
-    /// Gives how far it was before; nothing where it is done or is not there.
+    /// Returns the former state; `None` if the waiter does not wait any more.
     fn mark_woken(&self, waiters: &mut Slab<Waiter>, index: u32) -> Option<Stage> {
         let waiter = waiters.get_mut(index as usize).filter(|waiter| !waiter.stage.is_done())?;
         Some(mem::replace(&mut waiter.stage, Stage::Woken))
@@ -173,7 +173,7 @@ impl Crowd {
         self.pending.get()
     }
 
-    /// Takes a waiter out of the list, if it is still in it.
+    /// Takes a waiter out of the list if it is still in it.
     fn unlink(&self, waiters: &mut Slab<Waiter>, index: u32) {
         let Some(waiter) = waiters.get_mut(index as usize) else { return };
         let before = mem::replace(&mut waiter.before, OUT);
@@ -198,11 +198,11 @@ impl Crowd {
         self.len.set(self.len.get() - 1);
     }
 
-    /// Has a task wait at a place.
+    /// Registers a task at a place.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where another waits there.
+    /// `RuntimeError` if another task waits there.
     pub(super) fn accept(&self, index: u32, task: Rc<dyn task::Waiter>) -> Result<(), Exception> {
         let mut waiters = self.waiters.borrow_mut();
         match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
@@ -217,7 +217,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Takes the task at that address out of its place, which is in this stage from now on.
+    /// Takes the task at that address out of its place, and sets the place's state.
     pub(super) fn take_task(&self, index: u32, task: *const (), then: Stage) -> Option<Rc<dyn task::Waiter>> {
         let mut waiters = self.waiters.borrow_mut();
         let stage = &mut waiters.get_mut(index as usize)?.stage;
@@ -231,7 +231,7 @@ impl Crowd {
     }
 }
 
-/// What is raised in a task that is to wait where another does.
+/// The exception for a task that waits at the place of another one.
 #[cold]
 pub(super) fn taken() -> Exception {
     Exception::runtime("another task is already waiting at this place")

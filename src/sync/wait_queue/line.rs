@@ -1,13 +1,13 @@
-//! The queue itself, which the tasks in it refer to: one who stands alone, or a crowd.
+//! The queue that waiting tasks refer to: a single waiter, or a crowd.
 //!
 //! ```text
-//!            another comes, or it is cancelled
+//!            another joins, or it is cancelled
 //!   alone ---------------------------------------> in the crowd, under an index of its own
 //! ```
 //!
-//! Whoever stands alone has no neighbours and no index to be looked up by: to come, to be woken and to leave is to set a
-//! byte. An item that is handed to and fro by two tasks costs a quarter less for it. What happens to few waiters is left to
-//! the crowd, to which that one moves first; it goes by the same index for those who know it.
+//! A single waiter has no neighbours and needs no index: joining, waking and leaving each set one byte. That saves a
+//! quarter of the cost of an item that two tasks hand to and fro. Everything rare is left to the crowd: the single waiter
+//! is moved there first, and can still be found by its old index.
 
 use core::cell::Cell;
 use core::fmt;
@@ -17,30 +17,30 @@ use super::crowd::{Crowd, Stage, taken};
 use crate::coroutine::Exception;
 use crate::task::{Met, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
-/// The index of who stands alone, or did; none in the crowd's slab.
+/// The index of the single waiter, also after it was moved. The crowd's slab never uses it.
 const ALONE: u32 = u32::MAX;
 
 pub(crate) struct Line {
     name: &'static str,
     alone: Cell<Alone>,
-    /// That of who stands alone and is `Waiting`.
+    /// The task of the single waiter while that is `Waiting`.
     task: Cell<Option<Rc<dyn Waiter>>>,
-    /// The index of who has `Moved`.
+    /// The index in the crowd of the single waiter once it has `Moved`.
     moved_to: Cell<u32>,
     crowd: Crowd,
 }
 
-/// How far that one is.
+/// The state of the single waiter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alone {
     Nobody,
-    /// No task waits at it yet.
+    /// The place exists, but no task waits at it yet.
     Joined,
     Waiting,
     Woken,
-    /// Woken, and taken out of the queue.
+    /// Woken and taken out of the queue.
     Out,
-    /// It is in the crowd now.
+    /// Moved to the crowd.
     Moved,
 }
 
@@ -59,7 +59,7 @@ impl Line {
         usize::from(self.stands_alone()) + self.crowd.len()
     }
 
-    /// Whether one is in the queue that is not in the crowd.
+    /// Whether the single waiter is in the queue and not in the crowd.
     #[inline]
     fn stands_alone(&self) -> bool {
         matches!(self.alone.get(), Alone::Joined | Alone::Waiting | Alone::Woken)
@@ -86,7 +86,7 @@ impl Line {
         self.crowd.join(Stage::Joined)
     }
 
-    /// Moves who stands alone to the crowd.
+    /// Moves the single waiter to the crowd.
     fn make_crowd(&self) {
         let stage = match self.alone.get() {
             Alone::Joined => Stage::Joined,
@@ -98,12 +98,12 @@ impl Line {
         self.alone.set(Alone::Moved);
     }
 
-    /// The index in the crowd of who is in it.
+    /// Translates an index to that in the crowd.
     fn in_crowd(&self, index: u32) -> u32 {
         if index == ALONE && self.alone.get() == Alone::Moved { self.moved_to.get() } else { index }
     }
 
-    /// Frees a place. Gives whether the waiter was woken.
+    /// Frees a place. Returns `true` if its waiter was woken.
     pub(super) fn leave(&self, index: u32) -> bool {
         let inside = self.in_crowd(index);
         let alone = if index == ALONE { self.alone.replace(Alone::Nobody) } else { Alone::Moved };
@@ -118,11 +118,11 @@ impl Line {
         }
     }
 
-    /// Whether a waiter is not to wait any more: it was woken, or has left.
+    /// Whether a waiter should go on: it was woken, or has left.
     ///
     /// # Errors
     ///
-    /// What it was cancelled with.
+    /// The exception it was cancelled with.
     pub(super) fn is_woken(&self, index: u32) -> Result<bool, Exception> {
         match self.alone.get() {
             Alone::Joined | Alone::Waiting if index == ALONE => Ok(false),
@@ -130,11 +130,11 @@ impl Line {
         }
     }
 
-    /// Frees the place of a waiter that is not to wait any more: it was woken. `false` where it waits still.
+    /// Frees the place of a waiter that was woken. Returns `false` if it still waits.
     ///
     /// # Errors
     ///
-    /// What it was cancelled with; it keeps its place then.
+    /// The exception it was cancelled with. It keeps its place then.
     #[inline]
     pub(super) fn leave_woken(&self, index: u32) -> Result<bool, Exception> {
         if index == ALONE && matches!(self.alone.get(), Alone::Woken | Alone::Out) {
@@ -171,7 +171,7 @@ impl Line {
         self.wake_alone(Alone::Out).unwrap_or_else(|| self.crowd.pop_and_wake())
     }
 
-    /// Wakes who stands alone, if it still waits. `None` where nobody stands alone.
+    /// Wakes the single waiter if it still waits. Returns `None` if there is none.
     #[inline]
     fn wake_alone(&self, then: Alone) -> Option<bool> {
         match self.alone.get() {
@@ -191,7 +191,7 @@ impl Line {
         Some(true)
     }
 
-    /// Has a task wait where it is not the first to come to who stands alone.
+    /// Registers a task, except the first one at the single waiter's place.
     #[cold]
     #[inline(never)]
     fn accept(&self, index: u32, task: Rc<dyn Waiter>) -> Result<(), Exception> {
@@ -201,7 +201,7 @@ impl Line {
         self.crowd.accept(self.in_crowd(index), task)
     }
 
-    /// Takes the task at that address out of its place, which is in this stage from now on.
+    /// Takes the task at that address out of its place, and sets the place's state.
     fn take_task(&self, index: u32, task: *const (), then: Stage) -> Option<Rc<dyn Waiter>> {
         self.make_crowd();
         self.crowd.take_task(self.in_crowd(index), task, then)

@@ -1,8 +1,7 @@
-//! Who waits, in order: what all primitives stand on.
+//! Waiting tasks in order: the queue in which every primitive keeps its waiters.
 //!
-//! A waiter stands for what is a future in asyncio: whoever wakes it marks it, and the task behind it runs in the next
-//! turn. In between, the waiter is still here, woken: that is how a primitive knows that a wake-up is on its way and must
-//! not be given twice.
+//! A waiter takes the place of asyncio's future. Waking marks the waiter, and its task runs in the next turn. In between,
+//! the woken waiter is still in the queue. So a primitive knows that a wake-up is on its way, and does not give it twice.
 //!
 //! ```text
 //!   first                    pending                  last
@@ -11,22 +10,23 @@
 //!   \____ all of them done ___/
 //! ```
 //!
-//! Nearly always one task waits, or none. Whoever comes where nobody is stands alone, in fields of the queue; only when
-//! another comes is there a crowd, which is a list.
+//! Nearly always one task waits, or none. A single waiter is kept in fields of the queue. When another one joins, both
+//! move to a list, the crowd.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `line.rs` | the queue itself: who stands alone, or the crowd |
-//! | `crowd.rs` | those who are more than one |
-//! | `place.rs` | a place in it, and how far a coroutine is that waits at one |
+//! | `line.rs` | the queue: a single waiter, or a crowd |
+//! | `crowd.rs` | several waiters |
+//! | `place.rs` | a place in the queue, and the state of a coroutine that waits at one |
 //!
 //! Invariants:
 //!
-//! 1. Everyone before `pending` is done, and who is done stays so. `pending` may be done too: it was cancelled since.
-//! 2. `woken` counts who was woken and has not left. Only this queue wakes its waiters.
+//! 1. Every waiter before `pending` is done, that is, woken or cancelled, and stays so. `pending` itself may have been
+//!    cancelled since.
+//! 2. `woken` counts the waiters that were woken and have not left. Only this queue wakes its waiters.
 //! 3. Nothing is borrowed while a task is woken or dropped.
-//! 4. A waiter keeps its index until its [`Place`] leaves, also when it was taken out of the queue before that.
-//! 5. While one stands alone in the queue, there is nobody in the list.
+//! 4. A waiter keeps its index until its [`Place`] leaves, even if it was taken out of the queue before that.
+//! 5. While there is a single waiter, the list is empty.
 
 use core::cell::OnceCell;
 use core::fmt;
@@ -39,25 +39,25 @@ mod place;
 use self::line::Line;
 pub(crate) use self::place::{Phase, Place};
 
-/// Tasks that wait, first come first. Costs a word until the first of them comes.
+/// Waiting tasks, first come, first served. Takes up one word until the first task waits.
 pub(crate) struct WaitQueue {
-    /// For people: what they wait for.
+    /// The operation that the tasks wait in, for people.
     name: &'static str,
     line: OnceCell<Rc<Line>>,
 }
 
 impl WaitQueue {
-    /// An empty queue of those who wait for what is called so.
+    /// Creates an empty queue. `name` is the operation that tasks wait in.
     pub(crate) const fn new(name: &'static str) -> Self {
         Self { name, line: OnceCell::new() }
     }
 
-    /// How many wait, or are about to run.
+    /// The number of waiters, including those about to run.
     pub(crate) fn len(&self) -> usize {
         self.line.get().map_or(0, |line| line.len())
     }
 
-    /// Whether anybody is there who was not cancelled.
+    /// Whether there is a waiter that was not cancelled.
     #[inline]
     pub(crate) fn has_live(&self) -> bool {
         self.line.get().is_some_and(|line| line.has_live())
@@ -69,7 +69,7 @@ impl WaitQueue {
         Place::join(self.line.get_or_init(|| Rc::new(Line::new(self.name))))
     }
 
-    /// Wakes the first, unless it is done already.
+    /// Wakes the first waiter, unless it was woken or cancelled already.
     #[inline]
     pub(crate) fn wake_first(&self) {
         if let Some(line) = self.line.get() {
@@ -77,13 +77,13 @@ impl WaitQueue {
         }
     }
 
-    /// Wakes the first that still waits. `false` where there is none.
+    /// Wakes the first waiter that still waits. Returns `false` if there is none.
     #[inline]
     pub(crate) fn wake_next(&self) -> bool {
         self.line.get().is_some_and(|line| line.wake_next())
     }
 
-    /// Wakes up to `count` that still wait.
+    /// Wakes up to `count` waiters that still wait.
     pub(crate) fn wake_up_to(&self, count: usize) {
         for _ in 0..count {
             if !self.wake_next() {
@@ -92,7 +92,7 @@ impl WaitQueue {
         }
     }
 
-    /// Takes waiters out from the front, up to one that still waits, and wakes that. `false` where there is none.
+    /// Takes waiters out from the front until one still waits, and wakes that one. Returns `false` if there is none.
     #[inline]
     pub(crate) fn pop_and_wake(&self) -> bool {
         self.line.get().is_some_and(|line| line.pop_and_wake())

@@ -1,4 +1,4 @@
-//! A place among those who wait, and how far a coroutine is that waits at one.
+//! A place in a queue, and the state of a coroutine that waits at one.
 
 use core::fmt;
 use core::mem;
@@ -8,37 +8,37 @@ use super::line::Line;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
 
-/// A place in a queue, to be waited at. Whoever holds it [leaves](Self::leave), whichever way the wait ends.
+/// A place in a queue. Its holder must [leave](Self::leave), however the wait ends.
 pub(crate) struct Place {
     line: Rc<Line>,
     index: u32,
 }
 
 impl Place {
-    /// The last place of a queue.
+    /// Joins a queue at its end.
     #[inline]
     pub(super) fn join(line: &Rc<Line>) -> Self {
         Self { index: line.join(), line: Rc::clone(line) }
     }
 
-    /// What is yielded to wait there.
+    /// The value to yield in order to wait here.
     #[inline]
     pub(crate) fn wanted(&self) -> Await {
         Await::at_place(self.index, Rc::clone(&self.line) as Rc<_>)
     }
 
-    /// Resumes the wait. Whether it was woken, and has left: the place is to be forgotten then.
+    /// Resumes the wait. Returns `true` if it was woken. The place has then been left, and must be forgotten.
     ///
     /// # Errors
     ///
-    /// What was sent, or it was cancelled with; it has not left then.
+    /// The exception that was thrown in, or the one that the waiter was cancelled with. The place has not been left then.
     #[inline]
     pub(crate) fn pass(&self, sent: Result<(), Exception>) -> Result<bool, Exception> {
         sent?;
         self.line.leave_woken(self.index)
     }
 
-    /// Leaves the queue, if it was not taken out before. Gives whether it was woken, rather than cancelled or nothing.
+    /// Leaves the queue. Returns `true` if the waiter was woken, rather than cancelled or still waiting.
     #[inline]
     pub(crate) fn leave(self) -> bool {
         self.line.leave(self.index)
@@ -61,14 +61,14 @@ impl Coroutine for Place {
     }
 }
 
-/// For states, which say beside it what for.
+/// Shown in states, which name the queue as well.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Waiting")
     }
 }
 
-/// How far a coroutine is that waits in a queue once.
+/// The state of a coroutine that waits in a queue once.
 #[derive(Debug)]
 pub(crate) enum Phase {
     Created,
@@ -77,21 +77,22 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// Begins to wait: to be yielded at once.
+    /// Begins to wait. The value must be yielded at once.
     #[inline]
     pub(crate) fn wait_at(&mut self, place: Place) -> Await {
-        // Put together last: it would be kept in memory meanwhile, and copied.
+        // Put together last. Otherwise it would be kept in memory in the meantime, and copied.
         let (line, index) = (Rc::clone(&place.line), place.index);
         *self = Self::Waiting(place);
         Await::at_place(index, line as Rc<_>)
     }
 
-    /// Begins, or goes on waiting. Whether what it waits for is to be looked at now: it is over then, unless it begins to
-    /// wait, once more. Else it is to [wait on](Self::wait_on).
+    /// Starts, or resumes the wait. Returns `true` if the caller should try its operation now: this is over then, unless
+    /// the caller begins to wait again. Returns `false` if the caller should [wait on](Self::wait_on).
     ///
     /// # Errors
     ///
-    /// What was sent, or the wait was cancelled with: it is to be ended; a `RuntimeError` where it was over before.
+    /// The exception that was thrown in, or the one that the wait was cancelled with; the caller must end this.
+    /// `RuntimeError` if this was over before.
     #[inline(always)]
     pub(crate) fn go_on(&mut self, sent: Result<(), Exception>) -> Result<bool, Exception> {
         match self {
@@ -107,11 +108,11 @@ impl Phase {
         Ok(true)
     }
 
-    /// What is yielded where it waits still.
+    /// Yields once more to wait at the same place.
     ///
     /// # Errors
     ///
-    /// A `RuntimeError` where it does not.
+    /// `RuntimeError` if it does not wait.
     #[cold]
     #[inline(never)]
     pub(crate) fn wait_on<C: Coroutine<Yield = Await>>(&self) -> Resumed<C> {
@@ -126,7 +127,7 @@ impl Phase {
         matches!(self, Self::Waiting(_))
     }
 
-    /// Ends, and gives the place that is to be left.
+    /// Ends, and returns the place, which the caller must leave.
     #[inline]
     pub(crate) fn end(&mut self) -> Option<Place> {
         match mem::replace(self, Self::Over) {

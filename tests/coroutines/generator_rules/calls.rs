@@ -67,7 +67,7 @@ fn a_call_resumed_with_no_driver_gives_its_frame_and_then_raises() {
     assert!(matches!(frame, Ok(Step::Delegate(_))));
     let raised = call.resume(Ok(())).unwrap_err();
     assert_eq!(raised.kind(), Kind::RuntimeError);
-    assert!(raised.to_string().contains("did not reach a driver"));
+    assert!(raised.to_string().contains("was not passed on to the driver"));
     // The frame is back once nobody holds it.
     drop(frame);
     assert!(matches!(call.resume(Ok(())), Ok(Step::Delegate(_))));

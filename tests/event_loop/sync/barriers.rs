@@ -105,7 +105,7 @@ fn an_aborted_barrier_is_broken_until_it_is_reset() {
 #[test]
 fn a_barrier_for_nobody_is_refused() {
     let refused = Barrier::new(0).expect_err("nobody could ever pass");
-    assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, "a barrier is for at least one task"));
+    assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, "a barrier needs at least one party"));
 }
 
 #[test]
