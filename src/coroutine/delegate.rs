@@ -1,8 +1,9 @@
 //! `yield from`: inline delegation, and how a child that is driven inline is closed (PEP 380).
 //!
-//! A send and a throw go straight to the child. `GeneratorExit` does not: the child is closed with one of its own, and
-//! only then is the original raised in the parent. A child that yields instead has broken the rule, and its parent is
-//! told so by a `RuntimeError`. A `StopIteration` that a child lets out is a `RuntimeError` too (PEP 479).
+//! Values and exceptions go straight to the child, except for `GeneratorExit`. To close the parent, the child is closed
+//! first, with an exit of its own, and then the original exit is raised in the parent. A child that yields instead breaks
+//! the rule, which raises a `RuntimeError` in the parent. A `StopIteration` out of a child becomes a `RuntimeError` too
+//! (PEP 479).
 
 use core::mem;
 

@@ -1,11 +1,11 @@
-//! What is raised: by a machine, by whoever throws into it, or by the engine itself.
+//! Exceptions: the values that coroutines raise and that drivers throw into them.
 //!
-//! An [`Exception`] is to a coroutine what a Python exception is to a generator. It moves along a chain of delegations
-//! at every throw, so it is two words and moves in registers; the kinds that the engine raises all the time carry
-//! nothing and cost no allocation, everything else lives behind one `Arc`. Targets without atomic compare-and-swap have no
-//! `Arc`: an `Rc` takes its place there, and exceptions stay in their thread.
+//! An [`Exception`] is to a coroutine what a Python exception is to a generator. It passes through a whole chain of
+//! delegations at every throw, so it is two words long and moves in registers. The kinds that the library raises all the
+//! time carry nothing and need no allocation. Everything else lives behind one `Arc`, or an `Rc` on targets without
+//! atomic compare-and-swap, where exceptions stay in their thread.
 //!
-//! Not an [`Error`] itself, so that `?` can make one from any error, as it does for `Box<dyn Error>`.
+//! `Exception` is not an [`Error`] itself, so that `?` can convert any error into one, as it does for `Box<dyn Error>`.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -23,10 +23,11 @@ use super::deep::{Printing, drop_flat};
 
 type AnyError = dyn Error + Send + Sync;
 
-/// Something raised in a coroutine: what `resume` takes as a throw and gives back as a raise.
+/// An exception that is thrown into a coroutine or raised by one.
 ///
-/// Cheap to move and to clone. `Send` and `Sync`, except on targets without atomic compare-and-swap. Every error that is `Send + Sync + 'static` becomes one with `?`, and
-/// comes back by [`downcast_ref`](Self::downcast_ref).
+/// The `?` operator converts any error that is `Send + Sync + 'static` into an exception. To get the error back, use
+/// [`downcast_ref`](Self::downcast_ref). Exceptions are cheap to move and to clone: clones share the error. They are
+/// `Send` and `Sync`, except on targets without atomic compare-and-swap.
 ///
 /// ```
 /// use innermost::{Exception, Kind};
@@ -43,7 +44,7 @@ type AnyError = dyn Error + Send + Sync;
 #[derive(Clone)]
 pub struct Exception(Repr);
 
-/// One tag and one pointer. `Result<(), Exception>` must stay two words: it is what every resume takes.
+/// A tag and a pointer. `Result<(), Exception>` must stay two words long, because every resume takes one.
 #[derive(Clone)]
 enum Repr {
     GeneratorExit,
@@ -59,11 +60,10 @@ struct Raised {
     kind: Kind,
     payload: Payload,
     cause: Cause,
-    /// Made into text when somebody reads them: most errors are handled by their kind.
     notes: Notes,
 }
 
-/// A chain of any length, so it is dropped in a loop.
+/// The exception that caused another one. The chain may have any length, so it is dropped in a loop.
 struct Cause(Option<Exception>);
 
 impl Drop for Cause {
@@ -78,11 +78,11 @@ impl Drop for Cause {
 enum Payload {
     Message(Cow<'static, str>),
     Error(UsersError),
-    /// That of another exception, which stands in `cause`: this is that exception with more notes.
+    /// The payload of the exception in `cause`: this is the same exception with more notes.
     Shared,
 }
 
-/// An error, which may hold exceptions: `None` once it is moved out.
+/// An error, which may hold exceptions itself. `None` once it has been moved out.
 struct UsersError(Option<Box<AnyError>>);
 
 impl UsersError {
@@ -103,7 +103,7 @@ impl Drop for UsersError {
     }
 }
 
-/// Notes, which may hold exceptions too. Shared by an exception and by what was made from it by adding another note.
+/// Notes, which may hold exceptions too. Each is shared with the exceptions that were made by adding further notes.
 struct Notes(Vec<Arc<dyn fmt::Display + Send + Sync>>);
 
 impl Drop for Notes {
@@ -114,43 +114,43 @@ impl Drop for Notes {
     }
 }
 
-/// What sort of exception it is, named as in Python.
+/// The kind of an [`Exception`], named as in Python.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Thrown in to close a coroutine.
+    /// The coroutine is being closed.
     GeneratorExit,
-    /// A generator has ended; only ever raised by asking one that has.
+    /// The generator has already ended.
     StopIteration,
-    /// A task was cancelled.
+    /// The task was cancelled.
     CancelledError,
-    /// A deadline passed.
+    /// A deadline has passed.
     TimeoutError,
     /// A rule of coroutines or of the event loop was broken.
     RuntimeError,
-    /// A value of the wrong sort was given.
+    /// A value has the wrong type.
     TypeError,
-    /// A value out of range was given, or an object is in use.
+    /// A value is out of range, or an object is already in use.
     ValueError,
-    /// A context variable was asked for that is not set.
+    /// A context variable has no value.
     LookupError,
-    /// A future was asked for, or given, a result at the wrong time.
+    /// A future was given a result it already had, or asked for one it does not have.
     InvalidStateError,
-    /// The user wants the program to end: Ctrl-C. Where a task ends with it, so does the run of its event loop.
+    /// The user pressed Ctrl-C. A task that ends with this exception ends the run of its event loop too.
     KeyboardInterrupt,
-    /// A panic, caught by the task in which it happened.
+    /// The task panicked.
     Panic,
-    /// An error of the user's own.
+    /// Any other error, converted by `?` or by [`Exception::new`].
     Error,
 }
 
 impl Exception {
-    /// Raises an error of the user's own. `?` does the same.
+    /// Creates an exception of the kind [`Kind::Error`] from an error. The `?` operator does the same.
     pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
         Self::of(Kind::Error, error)
     }
 
-    /// An exception of the given kind that carries an error of the user's own.
+    /// Creates an exception of the given kind that carries an error.
     ///
     /// ```
     /// use innermost::{Exception, Kind};
@@ -163,50 +163,49 @@ impl Exception {
         Self::raised(kind, Payload::Error(UsersError(Some(Box::new(error)))), None)
     }
 
-    /// An exception of the given kind that carries a text.
+    /// Creates an exception of the given kind with a message.
     pub fn message(kind: Kind, text: impl Into<Cow<'static, str>>) -> Self {
         Self::raised(kind, Payload::Message(text.into()), None)
     }
 
-    /// What `close` throws in.
+    /// Creates a `GeneratorExit`, which closing throws into a coroutine. Does not allocate.
     pub const fn generator_exit() -> Self {
         Self(Repr::GeneratorExit)
     }
 
-    /// What asking an ended generator raises.
+    /// Creates a `StopIteration`, which an ended generator raises. Does not allocate.
     pub const fn stop_iteration() -> Self {
         Self(Repr::StopIteration)
     }
 
-    /// What cancelling a task throws in.
+    /// Creates a `CancelledError`, which cancelling throws into a task. Does not allocate.
     pub const fn cancelled() -> Self {
         Self(Repr::CancelledError)
     }
 
-    /// What a passed deadline raises.
+    /// Creates a `TimeoutError`, which is raised once a deadline has passed. Does not allocate.
     pub const fn timeout() -> Self {
         Self(Repr::TimeoutError)
     }
 
-    /// A broken rule, with the words in which CPython reports it.
+    /// Creates a `RuntimeError` with the words in which CPython reports the broken rule.
     pub(crate) fn runtime(text: impl Into<Cow<'static, str>>) -> Self {
         Self::message(Kind::RuntimeError, text)
     }
 
-    /// What a coroutine raises that is resumed after its end.
+    /// The exception that a coroutine raises if it is resumed after its end.
     #[cold]
     #[inline(never)]
     pub(crate) fn reused() -> Self {
         Self::runtime("cannot reuse already awaited coroutine")
     }
 
-    /// The same as [`message`](Self::message), raised because of another exception: what [`cause`](Self::cause) gives.
+    /// Creates an exception with a message and a [`cause`](Self::cause). Python's `raise .. from cause`.
     pub fn caused_by(kind: Kind, text: impl Into<Cow<'static, str>>, cause: Self) -> Self {
         Self::raised(kind, Payload::Message(text.into()), Some(cause))
     }
 
-    /// The same, raised on account of `context`, unless it says already why it was raised, or cannot be changed: a bare
-    /// kind has no room for it, and one that is shared is not ours alone.
+    /// Adds `context` as the cause, if the exception has no cause yet and is neither bare nor shared.
     #[cfg(feature = "std")]
     pub(crate) fn raised_during(mut self, context: impl FnOnce() -> Self) -> Self {
         if let Repr::Raised(shared) = &mut self.0
@@ -262,7 +261,7 @@ impl Exception {
         }
     }
 
-    /// The notes that were added to it, first to last. Python's `__notes__`.
+    /// The notes that were added, first to last. Python's `__notes__`.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let notes = match &self.0 {
             Repr::Raised(raised) => &*raised.notes.0,
@@ -275,7 +274,7 @@ impl Exception {
         Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause), notes: Notes(Vec::new()) })))
     }
 
-    /// What sort of exception it is.
+    /// The kind of exception.
     pub fn kind(&self) -> Kind {
         match &self.0 {
             Repr::GeneratorExit => Kind::GeneratorExit,
@@ -286,17 +285,17 @@ impl Exception {
         }
     }
 
-    /// Whether it closes the coroutine that it is thrown into.
+    /// Returns `true` if this is a `GeneratorExit`, which closes the coroutine it is thrown into.
     pub fn is_generator_exit(&self) -> bool {
         self.kind() == Kind::GeneratorExit
     }
 
-    /// Whether it reports a cancelled task.
+    /// Returns `true` if this is a `CancelledError`, which reports a cancelled task.
     pub fn is_cancelled(&self) -> bool {
         self.kind() == Kind::CancelledError
     }
 
-    /// The exception because of which this one was raised, if there is one.
+    /// The exception that caused this one, if any. Python's `__cause__`.
     pub fn cause(&self) -> Option<&Self> {
         match &self.original().0 {
             Repr::Raised(raised) => raised.cause.0.as_ref(),
@@ -304,7 +303,7 @@ impl Exception {
         }
     }
 
-    /// The error that it was made from, if it was made from a `T`.
+    /// Returns a reference to the error that the exception was made from, if that is a `T`.
     pub fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
         self.error()?.downcast_ref()
     }
@@ -320,11 +319,11 @@ impl Exception {
         }
     }
 
-    /// The error that it was made from, moved out.
+    /// Moves out the error that the exception was made from.
     ///
     /// # Errors
     ///
-    /// The exception itself, unchanged, where it was not made from a `T` or where clones of it are still about.
+    /// Returns the exception unchanged if it was not made from a `T`, or if clones of it still exist.
     pub fn downcast<T: Error + 'static>(self) -> Result<T, Self> {
         if self.downcast_ref::<T>().is_none() {
             return Err(self);
@@ -347,8 +346,10 @@ impl Exception {
         }
     }
 
-    /// The exception as an ordinary error, for code that knows nothing of coroutines: the very error that it was made
-    /// from where no clone is about, else one that says the same.
+    /// Converts the exception into an ordinary error, for code that knows nothing of coroutines.
+    ///
+    /// Returns the original error if the exception was made from one and has no clones. Otherwise returns an error with
+    /// the same message and source.
     pub fn into_error(self) -> Box<AnyError> {
         match self.0 {
             Repr::Raised(shared) => match Arc::try_unwrap(shared) {
@@ -365,7 +366,7 @@ impl Exception {
         Box::new(AsError(self))
     }
 
-    /// Only the text can go to another thread.
+    /// Only the message can be sent to another thread.
     #[cfg(not(target_has_atomic = "ptr"))]
     fn wrapped(self) -> Box<AnyError> {
         self.to_string().into()
@@ -416,8 +417,8 @@ impl fmt::Display for Exception {
     }
 }
 
-/// Prints a report for people: the kind and the text, the notes, then each cause on a line of its own. `main` prints this
-/// when it returns an exception. Long chains are shortened in the middle.
+/// Prints a report for people: the kind and the message, the notes, then each cause on a line of its own. A program prints
+/// this if its `main` returns an exception. Long chains are shortened in the middle.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(_printing) = Printing::begin() else { return f.write_str(LEFT_OUT) };
@@ -436,12 +437,12 @@ impl fmt::Debug for Exception {
     }
 }
 
-/// How many causes are shown at each end of a long chain.
+/// The number of causes shown at each end of a long chain.
 const SHOWN: usize = 20;
 
 const CAUSED_BY: &str = "\n  caused by ";
 
-/// Stands for what is not shown.
+/// Shown in place of what is left out.
 const LEFT_OUT: &str = "...";
 
 impl Exception {
@@ -462,7 +463,7 @@ impl Exception {
     }
 }
 
-/// An exception where an [`Error`] is wanted: it says what the exception says, and its source is what lies behind that.
+/// Makes an [`Error`] of an exception: its message is the exception's, its source that of the error inside.
 #[cfg(target_has_atomic = "ptr")]
 struct AsError(Exception);
 

@@ -1,22 +1,23 @@
-//! Driving a coroutine by hand: what Python's generator object is, by its rules.
+//! Driving a coroutine by hand, by the rules of Python's generator objects.
 //!
-//! | asked for | created | suspended | closed |
+//! | operation | created | suspended | closed |
 //! |---|---|---|---|
 //! | [`next`](Generator::next)   | starts the body | resumes it | [`Stop::Exhausted`] |
 //! | [`send`](Generator::send)   | `TypeError`, stays created | resumes it with the value | [`Stop::Exhausted`] |
-//! | [`throw`](Generator::throw) | raises what is thrown, closed | raises it at the yield | raises what is thrown |
+//! | [`throw`](Generator::throw) | returns the exception, closed | raises it at the yield | returns the exception |
 //! | [`close`](Generator::close) | closed, no code runs | throws `GeneratorExit` in | nothing |
 //! | drop                        | dropped, no code runs | closes it, and drops the outcome | nothing |
 //!
-//! There is no state "running" to be seen here: whoever could ask would need the `&mut` that the driver has. Through a
-//! [`SharedGenerator`](crate::SharedGenerator) it can be seen.
+//! A generator cannot be seen running, because asking needs a reference while the run holds the only one. A
+//! [`SharedGenerator`](crate::SharedGenerator) can.
 //!
 //! Sources: PEP 342, 380, 479; `Objects/genobject.c` of CPython 3.13 for `close` giving the value of the `return`.
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::any::type_name;
+use core::error::Error;
 use core::fmt;
 use core::mem;
 
@@ -25,8 +26,8 @@ use super::{Coroutine, Driven, Exception, Kind, Resumed, Stack, StackTrace, Stat
 
 /// Drives a coroutine by hand.
 ///
-/// As an [`Iterator`] it gives what is yielded, and what is raised as the last item; for what is returned, and to send
-/// or throw, use its own methods.
+/// As an [`Iterator`], it produces each yielded value as `Ok`, and an exception as a last `Err`. To see the return value,
+/// to send or to throw, use the methods of the generator itself.
 ///
 /// ```
 /// use innermost::{Generator, Stop, from_fn};
@@ -58,27 +59,27 @@ pub struct Generator<C: Coroutine> {
     trace: Option<Box<Trace<C::Yield>>>,
 }
 
-/// Where a generator stands: `inspect.getgeneratorstate`.
+/// The state of a generator. Python's `inspect.getgeneratorstate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GeneratorState {
-    /// Its body has not started.
+    /// The body has not started.
     Created,
-    /// It is being resumed right now, further up the stack.
+    /// The body is running right now, further up the call stack.
     Running,
-    /// It stands at a yield.
+    /// The body is suspended at a yield.
     Suspended,
-    /// It has ended: by returning, by raising, by being closed, or by a panic.
+    /// The body has returned, raised or panicked, or the generator was closed.
     Closed,
 }
 
-/// Why a generator gave no value: Python's `StopIteration`, or any other exception.
+/// The reason why a generator produced no value: it has ended, or it raised an exception.
 #[derive(Clone, Debug)]
 pub enum Stop<Return> {
-    /// It returned this, just now.
+    /// The body returned this value. Python's `StopIteration` with a value.
     Returned(Return),
-    /// It had ended before.
+    /// The generator had ended before.
     Exhausted,
-    /// It raised this.
+    /// The body raised this exception.
     Raised(Exception),
 }
 
@@ -88,18 +89,18 @@ struct Trace<Yield> {
 }
 
 impl<C: Coroutine> Generator<C> {
-    /// A generator whose body has not started.
+    /// Creates a generator. The body does not start until it is first resumed.
     pub const fn new(coroutine: C) -> Self {
         Self { driver: Stack::new(coroutine), state: GeneratorState::Created, trace: None }
     }
 
-    /// A generator that has ended, and holds nothing.
+    /// Creates a generator that has ended and holds nothing.
     pub(super) const fn ended() -> Self {
         Self { driver: Stack::ended(), state: GeneratorState::Closed, trace: None }
     }
 
-    /// The same, but each value that is yielded is written down for [`stack_trace`](Self::stack_trace), which costs
-    /// a formatting and an allocation a yield.
+    /// Creates a generator that records the last yielded value for [`stack_trace`](Self::stack_trace). Each yield then
+    /// formats the value and allocates.
     pub fn traced(coroutine: C) -> Self
     where
         C::Yield: fmt::Debug,
@@ -108,11 +109,12 @@ impl<C: Coroutine> Generator<C> {
         Self { driver: Stack::new(coroutine), state: GeneratorState::Created, trace: Some(Box::new(trace)) }
     }
 
-    /// Resumes it: the yield at which it stands evaluates to the default.
+    /// Resumes the body and returns the next value it yields. The yield at which the body is suspended evaluates to the
+    /// default input.
     ///
     /// # Errors
     ///
-    /// [`Stop`], which says whether it returned, had ended before, or raised.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before.
     #[expect(clippy::should_implement_trait, reason = "Python's name; Iterator::next would lose the return value")]
     #[inline]
     pub fn next(&mut self) -> Result<C::Yield, Stop<C::Return>> {
@@ -122,12 +124,14 @@ impl<C: Coroutine> Generator<C> {
         self.resume_driver(Ok(C::Input::default()))
     }
 
-    /// Resumes it: the yield at which it stands evaluates to `value`.
+    /// Resumes the body and returns the next value it yields. The yield at which the body is suspended evaluates to
+    /// `value`.
     ///
     /// # Errors
     ///
-    /// As [`next`](Self::next); and a `TypeError` where the body has not started, since there is no yield to take the
-    /// value. It can still be started then. (A value of a type that has only one, such as `()`, starts it.)
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises a `TypeError` if the
+    /// body has not started, because no yield could take the value; the generator can still be started then. (A value
+    /// without information, such as `()`, starts the body.)
     #[inline]
     pub fn send(&mut self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
         match self.state {
@@ -137,11 +141,13 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
-    /// Raises `exception` at the yield at which it stands, innermost first; gives what it yields next.
+    /// Raises `exception` at the yield at which the innermost frame is suspended, and returns the next value that is
+    /// yielded.
     ///
     /// # Errors
     ///
-    /// As [`next`](Self::next). Where the body has not started or has ended, `exception` itself, and no code runs.
+    /// Returns a [`Stop`] if the body returns or raises. If the body has not started or has ended, no code runs, and the
+    /// `Stop` holds `exception` itself.
     pub fn throw(&mut self, exception: impl Into<Exception>) -> Result<C::Yield, Stop<C::Return>> {
         let exception = exception.into();
         match self.state {
@@ -154,12 +160,13 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
-    /// Throws `GeneratorExit` in, innermost first, and gives what the body returned in answer, if it did.
+    /// Closes the generator: raises `GeneratorExit` at the yield at which it is suspended, innermost frame first. Returns the
+    /// value that the body returned in response, if any.
     ///
     /// # Errors
     ///
-    /// What the body raises instead of ending quietly; `RuntimeError` "generator ignored GeneratorExit" where it
-    /// yields: it then remains suspended at that yield.
+    /// The exception that the body raised instead of ending quietly. `RuntimeError` ("generator ignored GeneratorExit") if
+    /// it yields; it then stays suspended at that yield.
     pub fn close(&mut self) -> Result<Option<C::Return>, Exception> {
         match self.state {
             GeneratorState::Suspended => match self.resume_driver(Err(Exception::generator_exit())) {
@@ -177,18 +184,18 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
-    /// Where it stands.
+    /// The state of the generator.
     pub const fn state(&self) -> GeneratorState {
         self.state
     }
 
-    /// Whether it is suspended in a child that became a frame of its own ([`Call`](crate::Call)): Python's
-    /// `gi_yieldfrom is not None`.
+    /// Returns `true` if the body is suspended in a child that became a frame of its own, by a [`Call`](crate::Call).
+    /// Python's `gi_yieldfrom is not None`.
     pub fn is_delegating(&self) -> bool {
         self.driver.is_delegating()
     }
 
-    /// Its frames, outermost first, and what the innermost yielded last if it is [`traced`](Self::traced).
+    /// Describes the frames, outermost first, and the last yielded value if the generator is [`traced`](Self::traced).
     ///
     /// ```
     /// use innermost::{Call, Generator, from_iter};
@@ -224,7 +231,7 @@ impl<C: Coroutine> Generator<C> {
     }
 }
 
-/// Closes a generator whose body ends, be it by a panic: it is never found half-open.
+/// Marks a generator as closed when its body ends, also by a panic, so that it is never left half-open.
 struct Closing<'a>(&'a mut GeneratorState);
 
 impl Drop for Closing<'_> {
@@ -235,7 +242,7 @@ impl Drop for Closing<'_> {
 }
 
 impl<Yield> Trace<Yield> {
-    /// By value, so that what nobody traces need not be in memory.
+    /// By value, so that an untraced value need not be in memory.
     #[cold]
     #[inline(never)]
     fn note(&mut self, yielded: Yield) -> Yield {
@@ -266,8 +273,8 @@ impl<C: Coroutine<Input = ()>> Iterator for Generator<C> {
 impl<C: Coroutine<Input = ()>> core::iter::FusedIterator for Generator<C> {}
 
 impl<C: Coroutine<Input = ()>> Generator<C> {
-    /// [`Iterator::map`]: `f` of each item. It stands here so that this is what `map` means also where
-    /// [`CoroutineExt`](crate::CoroutineExt) is imported, whose [`map`](crate::CoroutineExt::map) is of what is returned.
+    /// Applies `f` to each item, as [`Iterator::map`] does. Defined here because
+    /// [`CoroutineExt::map`](crate::CoroutineExt::map), which applies to the return value, would be ambiguous with it.
     pub fn map<F, R>(self, f: F) -> core::iter::Map<Self, F>
     where
         F: FnMut(Result<C::Yield, Exception>) -> R,
@@ -276,8 +283,8 @@ impl<C: Coroutine<Input = ()>> Generator<C> {
     }
 }
 
-/// A generator delegated to: what is left of it runs as part of the parent. Its frames remain its own, so delegating
-/// from generator to generator costs a resume a level; [`Call`](crate::Call) does not.
+/// Delegating to a generator runs the rest of it as part of the parent. The generator keeps its own frames, so each level
+/// of generators costs a resume; a [`Call`](crate::Call) does not.
 impl<C: Coroutine> Coroutine for Generator<C> {
     type Yield = C::Yield;
     type Input = C::Input;
@@ -326,13 +333,44 @@ impl<C: Coroutine> fmt::Debug for Generator<C> {
     }
 }
 
+impl<Return> fmt::Display for Stop<Return> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(_) => f.write_str("the generator has returned"),
+            Self::Exhausted => f.write_str("the generator had ended before"),
+            Self::Raised(raised) => fmt::Display::fmt(raised, f),
+        }
+    }
+}
+
+/// For `?` in a function that knows nothing of coroutines. `Stop` is not an [`Error`] itself, because `?` in a coroutine
+/// would then wrap it instead of raising what it holds.
+impl<Return> From<Stop<Return>> for Box<dyn Error> {
+    fn from(stop: Stop<Return>) -> Self {
+        match stop {
+            Stop::Raised(raised) => raised.into_error(),
+            stop => stop.to_string().into(),
+        }
+    }
+}
+
+/// For `?` in a function that knows nothing of coroutines and whose errors can be sent to other threads.
+impl<Return> From<Stop<Return>> for Box<dyn Error + Send + Sync> {
+    fn from(stop: Stop<Return>) -> Self {
+        match stop {
+            Stop::Raised(raised) => raised.into_error(),
+            stop => stop.to_string().into(),
+        }
+    }
+}
+
 impl<Return> From<Exception> for Stop<Return> {
     fn from(raised: Exception) -> Self {
         Self::Raised(raised)
     }
 }
 
-/// As in Python, where `next` on an exhausted generator raises `StopIteration`: in a coroutine, `?` makes it leak out.
+/// Converts an end into `StopIteration`, which Python's `next` raises on an exhausted generator. Used by `?` in a coroutine.
 impl<Return> From<Stop<Return>> for Exception {
     fn from(stop: Stop<Return>) -> Self {
         match stop {

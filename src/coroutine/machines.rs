@@ -1,11 +1,11 @@
-//! Ready-made machines: what has an obvious coroutine gets it.
+//! Ready-made machines: coroutines from a value, a closure, an iterator.
 
 use core::fmt;
 use core::marker::PhantomData;
 
 use super::{Coroutine, Exception, Resumed, State, Step};
 
-/// A coroutine that ends at its first resume, with `value`.
+/// Creates a coroutine that returns `value` at its first resume.
 ///
 /// ```
 /// use innermost::{Generator, Stop, ready};
@@ -17,7 +17,7 @@ pub const fn ready<Yield, Input, Return>(value: Return) -> Ready<Yield, Input, R
     Ready { value: Some(value), marker: PhantomData }
 }
 
-/// What [`ready`] makes.
+/// Created by [`ready`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Ready<Yield, Input, Return> {
     value: Option<Return>,
@@ -35,8 +35,8 @@ impl<Yield, Input: Default, Return> Coroutine for Ready<Yield, Input, Return> {
     }
 }
 
-/// Goes on as the coroutine that `make` makes when this one starts: for what can only be made then, or should not be
-/// made before. Where it may fail, it gives a `Result`: what it raises, this raises.
+/// Creates a coroutine that calls `make` when it starts, and then runs the coroutine that `make` returns. For a coroutine
+/// that cannot or should not be created earlier. `make` may return a `Result`; its error is then raised.
 ///
 /// ```
 /// use innermost::{Exception, Generator, from_iter, lazy};
@@ -54,7 +54,7 @@ where
     Lazy { make: Some(make), made: None }
 }
 
-/// What [`lazy`] makes.
+/// Created by [`lazy`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Lazy<F, C> {
     make: Option<F>,
@@ -89,7 +89,7 @@ where
     }
 }
 
-/// A coroutine that yields `value` and returns what it is sent for it: Python's `x = yield value`.
+/// Creates a coroutine that yields `value` and returns what it is sent in response. Python's `x = yield value`.
 ///
 /// ```
 /// use innermost::{Generator, Stop, yield_once};
@@ -103,7 +103,7 @@ pub const fn yield_once<Yield, Input>(value: Yield) -> YieldOnce<Yield, Input> {
     YieldOnce { value: Some(value), marker: PhantomData }
 }
 
-/// What [`yield_once`] makes.
+/// Created by [`yield_once`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct YieldOnce<Yield, Input> {
     value: Option<Yield>,
@@ -121,9 +121,9 @@ impl<Yield, Input: Default> Coroutine for YieldOnce<Yield, Input> {
     }
 }
 
-/// A coroutine that yields the items of an iterator: Python's `yield from iterable`.
+/// Creates a coroutine that yields the items of an iterator. Python's `yield from iterable`.
 ///
-/// Whatever is thrown in ends it, as it does where Python delegates to an iterator that has no `throw`.
+/// An exception that is thrown in ends it, as it does in Python for an iterator without a `throw` method.
 ///
 /// ```
 /// use innermost::{Exception, Generator, from_iter};
@@ -136,7 +136,7 @@ pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter> {
     FromIter(items.into_iter())
 }
 
-/// What [`from_iter`] makes.
+/// Created by [`from_iter`].
 #[derive(Clone, Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromIter<I>(I);
@@ -153,7 +153,7 @@ impl<I: Iterator> Coroutine for FromIter<I> {
     }
 }
 
-/// A coroutine whose `resume` is a closure; its state is what the closure has captured.
+/// Creates a coroutine from a closure, which is called at each resume. The variables that it captures are its state.
 ///
 /// ```
 /// use innermost::{Exception, Generator, Step, from_fn};
@@ -191,7 +191,7 @@ where
     FromFn { resume, marker: PhantomData }
 }
 
-/// What [`from_fn`] makes.
+/// Created by [`from_fn`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromFn<F, Yield, Input, Return> {
     resume: F,
@@ -212,8 +212,8 @@ where
     }
 }
 
-/// What could not be made raises why as soon as it is resumed. So what makes a coroutine may fail, and use `?`, where a
-/// coroutine is asked for: in a closure for [`then`](super::CoroutineExt::then), for one.
+/// A `Result` is a coroutine too: `Ok` runs the coroutine, `Err` raises the exception at the first resume. So a closure
+/// that makes a coroutine, for example for [`then`](super::CoroutineExt::then), may fail and use `?`.
 ///
 /// ```
 /// use innermost::{Coroutine, CoroutineExt, Exception, Generator, from_iter, ready};

@@ -1,4 +1,4 @@
-//! A generator that several may hold: what a reference to a generator object is in Python.
+//! A generator behind a handle that can be cloned, like a reference to a generator object in Python.
 
 use alloc::rc::Rc;
 use core::cell::{RefCell, RefMut};
@@ -7,11 +7,11 @@ use core::fmt;
 use super::deep::replace_flat;
 use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, StackTrace, State, Stop};
 
-/// A [`Generator`] behind a handle that can be cloned, kept by the body itself, and asked while it runs.
+/// A [`Generator`] behind a handle. The handle can be cloned, stored in the body itself, and used while the body runs.
 ///
-/// Only here can a generator be found running: whoever resumes, throws into or closes one that is, gets the `ValueError`
-/// "generator already executing", and the run goes on unharmed. So a generator that delegates to itself, on whatever
-/// detour, raises instead of hanging.
+/// Resuming, closing or throwing into a generator that is running raises a `ValueError` ("generator already executing").
+/// The run itself is not disturbed. So a generator that delegates to itself, directly or indirectly, raises instead of
+/// hanging.
 ///
 /// ```
 /// use innermost::coroutine::GeneratorState;
@@ -38,14 +38,14 @@ use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, Stac
 ///
 /// The generator is dropped with its last handle, and closed first if it is suspended, as every [`Generator`] is. A long
 /// chain, in which each generator holds the last handle of the next, is dropped in a loop: beyond the first few, a
-/// generator is dropped once those before it are gone. This needs the `event_loop` feature. Without it, and for generators
-/// made by [`borrowing`](Self::borrowing), each drop calls the next, and a very long chain overflows the stack.
+/// generator is dropped once those before it are gone. This needs the `std` feature. Without it, and for generators
+/// created by [`borrowing`](Self::borrowing), each drop calls the next one, and a very long chain overflows the stack.
 #[must_use = "a generator does nothing until it is driven"]
 pub struct SharedGenerator<C: Coroutine>(Rc<Shared<C>>);
 
 struct Shared<C: Coroutine> {
     generator: RefCell<Generator<C>>,
-    /// How the generator is dropped: whether that can wait is known only where the handle is made.
+    /// Drops the generator, perhaps later. A pointer, because only the constructor knows whether the coroutine borrows.
     clear: fn(&mut Generator<C>),
 }
 
@@ -56,7 +56,7 @@ impl<C: Coroutine> Drop for Shared<C> {
 }
 
 impl<C: Coroutine> SharedGenerator<C> {
-    /// A generator whose body has not started.
+    /// Creates a generator. The body does not start until it is first resumed.
     pub fn new(coroutine: C) -> Self
     where
         C: 'static,
@@ -64,8 +64,7 @@ impl<C: Coroutine> SharedGenerator<C> {
         Self::cleared_by(coroutine, |generator| replace_flat(generator, Generator::ended()))
     }
 
-    /// A generator whose body has not started and whose coroutine may borrow. A long chain of these is dropped by
-    /// recursion.
+    /// Creates a generator whose coroutine may borrow. A long chain of these is dropped by recursion.
     ///
     /// ```
     /// use innermost::{SharedGenerator, Stop, from_iter};
@@ -92,54 +91,59 @@ impl<C: Coroutine> SharedGenerator<C> {
             .map_err(|_| Exception::message(Kind::ValueError, "generator already executing"))
     }
 
-    /// As [`Generator::next`].
+    /// Resumes the body and returns the next value it yields. See [`Generator::next`].
     ///
     /// # Errors
     ///
-    /// The same, and `ValueError` while it runs.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `ValueError` if the
+    /// generator is running.
     pub fn next(&self) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.next()
     }
 
-    /// As [`Generator::send`].
+    /// Sends `value` to the yield at which the body is suspended, and returns the next value it yields. See
+    /// [`Generator::send`].
     ///
     /// # Errors
     ///
-    /// The same, and `ValueError` while it runs.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `TypeError` if the
+    /// body has not started, and `ValueError` if the generator is running.
     pub fn send(&self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.send(value)
     }
 
-    /// As [`Generator::throw`].
+    /// Raises `exception` at the yield at which the body is suspended, and returns the next value it yields. See
+    /// [`Generator::throw`].
     ///
     /// # Errors
     ///
-    /// The same, and `ValueError` while it runs.
+    /// Returns a [`Stop`] if the body returns or raises. Raises `ValueError` if the generator is running.
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.throw(exception)
     }
 
-    /// As [`Generator::close`].
+    /// Closes the generator, and returns the value that the body returned in response, if any. See [`Generator::close`].
     ///
     /// # Errors
     ///
-    /// The same, and `ValueError` while it runs.
+    /// The exception that the body raised instead of ending quietly. `RuntimeError` if it yields, and `ValueError` if the
+    /// generator is running.
     pub fn close(&self) -> Result<Option<C::Return>, Exception> {
         self.get()?.close()
     }
 
-    /// Where it stands.
+    /// The state of the generator.
     pub fn state(&self) -> GeneratorState {
         self.0.generator.try_borrow().map_or(GeneratorState::Running, |generator| generator.state())
     }
 
-    /// As [`Generator::stack_trace`]; `None` while it runs.
+    /// Describes the frames, outermost first. Returns `None` while the generator is running.
     pub fn stack_trace(&self) -> Option<StackTrace> {
         self.0.generator.try_borrow().ok().map(|generator| generator.stack_trace())
     }
 }
 
-/// Delegating to a handle: the generator goes on from where it stands, whoever resumed it before.
+/// Delegating to a handle resumes the generator from its current yield, whoever resumed it before.
 impl<C: Coroutine> Coroutine for SharedGenerator<C> {
     type Yield = C::Yield;
     type Input = C::Input;

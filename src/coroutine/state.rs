@@ -1,4 +1,4 @@
-//! Coroutines as people see them: a name, a state, and what stands inside.
+//! Descriptions of coroutines for people: a name, a state, and the child inside.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -9,7 +9,7 @@ use core::fmt;
 
 use super::Coroutine;
 
-/// A coroutine's name and the state that it is in, for people to read.
+/// A coroutine's name and current state, for people to read.
 ///
 /// ```
 /// use innermost::State;
@@ -30,17 +30,17 @@ pub struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    /// A machine of the given name that is in the given state.
+    /// Describes a machine with the given name that is in the given state.
     pub fn new(name: &'a str, state: &'a dyn fmt::Debug) -> Self {
         Self { name, state: Some(state), child: Child(None) }
     }
 
-    /// A machine that has no more to tell than its type.
+    /// Describes a machine by the name of its type alone.
     pub fn of<C: Coroutine + ?Sized>() -> Self {
         Self { name: type_name::<C>(), state: None, child: Child(None) }
     }
 
-    /// The same, suspended in a child that it drives inline.
+    /// Adds the child that the machine drives inline and is suspended in.
     pub fn delegating_to(mut self, child: Self) -> Self {
         self.child = Child(Some(Box::new(child)));
         self
@@ -51,7 +51,7 @@ impl<'a> State<'a> {
         self.name
     }
 
-    /// The child that it drives inline, if it has said so.
+    /// The child that the machine drives inline, if it was given.
     pub fn child(&self) -> Option<&Self> {
         self.child.0.as_deref()
     }
@@ -65,7 +65,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// A chain of any length, so it is dropped in a loop.
+/// An inline child. The chain may have any length, so it is dropped in a loop.
 struct Child<'a>(Option<Box<State<'a>>>);
 
 impl Drop for Child<'_> {
@@ -80,7 +80,7 @@ impl Drop for Child<'_> {
 impl fmt::Display for State<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_alone(f)?;
-        // In a loop: a chain of inline children may be as long as its user likes.
+        // In a loop, because the chain may have any length.
         let children = || core::iter::successors(self.child(), |inner| inner.child());
         let count = children().count();
         for (number, inner) in children().enumerate() {
@@ -103,18 +103,18 @@ impl fmt::Debug for State<'_> {
 
 /// `a::b::C<d::E>` as `C<E>`.
 fn write_without_paths(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    // What is not ASCII is part of a name: to know better takes Unicode's tables.
+    // Characters that are not ASCII are taken as part of a name. Anything better would need Unicode's tables.
     for part in name.split_inclusive(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_' && c != ':') {
-        // By hand: the search for a string, backwards, is 4 KB in a program that needs it for nothing else.
+        // By hand, because a backward search for a string adds 4 KB to a program that does not use it elsewhere.
         let path = part.as_bytes().windows(2).rposition(|two| two == b"::");
         f.write_str(path.map_or(part, |path| &part[path + 2..]))?;
     }
     Ok(())
 }
 
-/// Where a suspended driver stands: its frames, outermost first, and what the innermost yielded last.
+/// The frames of a suspended driver, outermost first, and the value that the innermost frame yielded last.
 ///
-/// Its `Display` is a line for each:
+/// `Display` prints each on a line of its own:
 ///
 /// ```text
 /// Session: Authenticating
@@ -122,7 +122,7 @@ fn write_without_paths(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 ///     Read
 ///       yielded Readable(fd 7)
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StackTrace {
     frames: Vec<String>,
     yielded: Option<String>,
@@ -141,12 +141,12 @@ impl StackTrace {
         self
     }
 
-    /// Type and state of each frame, outermost first. Empty where the driver has ended.
+    /// The name and state of each frame, outermost first. Empty if the driver has ended.
     pub fn frames(&self) -> &[String] {
         &self.frames
     }
 
-    /// What the innermost frame yielded last, where the driver keeps that.
+    /// The value that the innermost frame yielded last, in its `Debug` form, if the driver keeps it.
     pub fn yielded(&self) -> Option<&str> {
         self.yielded.as_deref()
     }
@@ -159,7 +159,7 @@ impl fmt::Debug for StackTrace {
     }
 }
 
-/// Frames as a list: of many, the ends.
+/// Shows frames as a list. Of a long list, it shows both ends.
 pub(super) struct Listed<'a>(pub(super) &'a [String]);
 
 impl fmt::Debug for Listed<'_> {
@@ -176,7 +176,7 @@ impl fmt::Debug for Listed<'_> {
     }
 }
 
-/// A deep stack is shown by its ends, and indented so far at the most that it can be read.
+/// Shows both ends of a deep stack, and limits the indentation.
 impl fmt::Display for StackTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.frames.len();
@@ -201,10 +201,10 @@ impl fmt::Display for StackTrace {
     }
 }
 
-/// How many frames of a deep stack, and how many children of a long chain, are shown at each end.
+/// The number of frames or children shown at each end of a long list.
 const SHOWN: usize = 50;
 
-/// By how many columns a frame is indented.
+/// The number of columns by which a frame is indented.
 fn indent(depth: usize) -> usize {
     2 * depth.min(20)
 }

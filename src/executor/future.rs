@@ -1,11 +1,10 @@
-//! A result for threads.
+//! Futures that threads can wait for.
 //!
 //! Invariants:
 //!
-//! 1. It is done once. Who waits is woken, and callbacks run, after that and with nothing locked.
-//! 2. Nothing of the user's runs or is dropped under the lock: while a result is cloned, it is lent to the thread that
-//!    does that. Other threads wait for it to be back; the same thread, from within the `Clone`, gets an
-//!    `InvalidStateError`.
+//! 1. A future is completed once. After that, with nothing locked, waiting threads are woken and callbacks run.
+//! 2. No user code runs under the lock. A result is lent to the thread that clones it. Other threads wait until it is back.
+//!    The same thread, if its `Clone` asks again, gets an `InvalidStateError`.
 
 use core::fmt;
 use core::mem;
@@ -20,37 +19,37 @@ use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::sys::Process;
 use crate::task::panicked;
 
-/// A result that is not there yet, for threads: pending, running, then finished or cancelled. Python's
+/// A result that another thread will produce. It is pending, then running, then finished or cancelled. Python's
 /// `concurrent.futures.Future`.
 ///
-/// A handle: clones stand for the same future. A thread waits for it by [`result`](Self::result); a task by what
-/// [`wrap_future`](crate::LoopHandle::wrap_future) makes of it.
+/// Clones are handles to the same future. A thread waits for it with [`result`](Self::result). A task waits for the future
+/// that [`wrap_future`](crate::LoopHandle::wrap_future) makes of it.
 pub struct ThreadFuture<T>(Arc<dyn Holder<T>>);
 
-/// Where a future's outcome lies: alone, or beside the function that it is the outcome of.
+/// The allocation that holds a future's outcome, alone or together with the function that will produce it.
 pub(super) trait Holder<T>: Send + Sync {
     fn outcome(&self) -> &Outcome<T>;
 
-    /// Drops what was to run.
+    /// Drops the function that would have run.
     fn discard(&self);
 }
 
 pub(super) struct Outcome<T> {
     inner: Mutex<Inner<T>>,
-    /// Told when it is done, and when it was lent and is back.
+    /// Notified when the future is done, and when a lent result is back.
     changed: Condvar,
-    /// The event loop that alone can complete it, if there is one: its thread may not wait for it.
+    /// The event loop that will complete the future, if there is one. The loop's own thread must not wait for it.
     home: Option<Arc<dyn Home>>,
-    /// A forked child does not have the threads that could complete it.
+    /// A forked child does not have the threads that could complete the future.
     process: Process,
 }
 
 struct Inner<T> {
     state: State<T>,
     callbacks: Vec<Callback<T>>,
-    /// How many threads wait: to wake costs a system call, whether or not there are any.
+    /// The number of waiting threads. Waking costs a system call even if there are none.
     waiting: Threads,
-    /// Told of an exception that nobody has asked for.
+    /// Called with an exception that nobody has asked for.
     report: Option<Box<dyn FnOnce(Exception) + Send>>,
 }
 
@@ -61,7 +60,7 @@ enum State<T> {
     Running,
     Finished(Result<T, Exception>),
     Cancelled(Exception),
-    /// That thread clones the result.
+    /// This thread is cloning the result.
     Lent(ThreadId),
     Taken,
 }
@@ -80,13 +79,13 @@ impl<T> Outcome<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        // Nothing of the user's runs while it is held.
+        // Cannot be poisoned, because no user code runs under the lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until it is done.
+    /// Waits until the future is done.
     fn wait(&self, timeout: Option<Duration>) -> Result<MutexGuard<'_, Inner<T>>, Exception> {
-        // A time that the clock does not reach is for ever.
+        // A timeout beyond the clock's range means no timeout.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.lock();
         loop {
@@ -94,7 +93,7 @@ impl<T> Outcome<T> {
                 State::Pending | State::Running => {}
                 State::Lent(to) if to == thread::current().id() => return Err(invalid("Result is being cloned.")),
                 State::Lent(_) if !self.process.is_current() => return Err(inherited()),
-                // It is done, and back in a moment.
+                // It is done, and will be back in a moment.
                 State::Lent(_) => {
                     inner = self.sleep(inner, None);
                     continue;
@@ -126,7 +125,7 @@ impl<T> Outcome<T> {
         self.home.as_ref().map(|home| home.thread())
     }
 
-    /// Waits for a change, or for nothing: the caller looks again.
+    /// Waits for a change. It may return without one, so the caller checks again.
     fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Inner<T>> {
         let for_ever = usize::from(at_most.is_none());
         inner.waiting.all += 1;
@@ -140,7 +139,7 @@ impl<T> Outcome<T> {
         inner
     }
 
-    /// Wakes who waits, once the lock is let go of.
+    /// Releases the lock, then wakes the waiting threads.
     fn unlock_and_wake(&self, inner: MutexGuard<'_, Inner<T>>) {
         let somebody_waits = inner.waiting.all > 0;
         drop(inner);
@@ -151,7 +150,7 @@ impl<T> Outcome<T> {
 }
 
 impl<T: 'static> Outcome<T> {
-    /// Drops a result that nobody has taken, which may hold futures in turn.
+    /// Drops a result that nobody has taken. It may hold other futures.
     pub(super) fn drop_result(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         if matches!(inner.state, State::Finished(Ok(_))) {
@@ -177,7 +176,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
         Self(holder)
     }
 
-    /// Has it say that it runs. `false` where it was cancelled before: then it is not to run.
+    /// Marks the future as running. Returns `false` if it was cancelled before and must not run.
     pub(super) fn start(&self) -> bool {
         let mut inner = self.0.outcome().lock();
         let starts = matches!(inner.state, State::Pending);
@@ -187,7 +186,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
         starts
     }
 
-    /// Finishes it; gives the outcome back where it is done already.
+    /// Finishes the future. Gives the outcome back if the future is done already.
     pub(super) fn finish(&self, outcome: Result<T, Exception>) -> Result<(), Result<T, Exception>> {
         let mut inner = self.0.outcome().lock();
         if inner.state.is_done() {
@@ -198,7 +197,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
         Ok(())
     }
 
-    /// Cancels it, though it may run.
+    /// Cancels the future even if it is running.
     pub(super) fn abandon(&self, cancelled: impl FnOnce() -> Exception) {
         let mut inner = self.0.outcome().lock();
         if !inner.state.is_done() {
@@ -208,10 +207,10 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
-    /// Wakes who waits, and runs the callbacks: it is done.
+    /// Wakes the waiting threads and runs the callbacks, once the future is done.
     fn tell(&self, mut inner: MutexGuard<'_, Inner<T>>) {
         let callbacks = mem::take(&mut inner.callbacks);
-        // Said here: it is true from now on, and not only once those threads have found the time to say so themselves.
+        // Reported here, because it is true from now on, and not only once those threads get to run.
         self.0.outcome().home.as_deref().inspect(|home| home.threads_go_on(inner.waiting));
         self.0.outcome().unlock_and_wake(inner);
         for callback in callbacks {
@@ -219,22 +218,26 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
+    /// Checks that the future can still be completed in this process.
+    ///
     /// # Errors
     ///
-    /// `RuntimeError` in a forked child, where it is not done: nobody there completes it.
+    /// `RuntimeError` in a forked child if the future is not done, because no thread there will complete it.
     pub(crate) fn check_process(&self) -> Result<(), Exception> {
         let outcome = self.0.outcome();
         if outcome.process.is_current() || outcome.lock().state.is_done() { Ok(()) } else { Err(inherited()) }
     }
 
-    /// The thread that alone can complete it, if there is one.
+    /// The only thread that can complete the future, if there is one.
     pub(crate) fn completed_in(&self) -> Option<ThreadId> {
         self.0.outcome().completed_in()
     }
 
-    /// Cancels it, if it has not begun; what was to run is dropped, here and now. `false` where it runs or is finished.
-    /// What [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) gives can be cancelled until it
-    /// is finished: then its task is cancelled.
+    /// Cancels the future if it is pending, and drops the function that would have run. Returns `false` if the function is
+    /// running or the future is finished.
+    ///
+    /// A future from [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) can be cancelled until it
+    /// is finished, which cancels its task.
     pub fn cancel(&self) -> bool {
         let mut inner = self.0.outcome().lock();
         match inner.state {
@@ -247,29 +250,33 @@ impl<T: Send + 'static> ThreadFuture<T> {
         true
     }
 
-    /// Whether it was cancelled.
+    /// Returns `true` if the future was cancelled.
     pub fn cancelled(&self) -> bool {
         matches!(self.0.outcome().lock().state, State::Cancelled(_))
     }
 
-    /// Whether it has begun, and not ended.
+    /// Returns `true` if the function has started and not ended.
     pub fn running(&self) -> bool {
         matches!(self.0.outcome().lock().state, State::Running)
     }
 
-    /// Whether it is finished or cancelled.
+    /// Returns `true` if the future is finished or cancelled.
     pub fn done(&self) -> bool {
         self.0.outcome().lock().state.is_done()
     }
 
-    /// Waits for it, no longer than `timeout`, and gives the result, cloned.
+    /// Waits until the future is done, for `timeout` at most, and returns a clone of the result. `None` waits without limit.
     ///
     /// # Errors
     ///
-    /// The exception that it failed with; `CancelledError`; `TimeoutError`; `InvalidStateError` where
-    /// [`take_result`](Self::take_result) has been before; `RuntimeError` where this thread would wait for its own event
-    /// loop, for ever, and in a forked child, for a future of its parent's that is not done: the child does not have the
-    /// threads of its parent.
+    /// The exception that the future failed with, or:
+    ///
+    /// - `CancelledError` if it was cancelled.
+    /// - `TimeoutError` if `timeout` has passed.
+    /// - `InvalidStateError` if the result was taken out by [`take_result`](Self::take_result).
+    /// - `RuntimeError` if this thread runs the event loop that would complete the future, and so would wait for ever.
+    /// - `RuntimeError` in a forked child, if the future belongs to the parent and is not done: the child does not have
+    ///   its parent's threads.
     pub fn result(&self, timeout: Option<Duration>) -> Result<T, Exception>
     where
         T: Clone,
@@ -281,29 +288,31 @@ impl<T: Send + 'static> ThreadFuture<T> {
         drop(inner);
         match &Lent(outcome, lent).1 {
             State::Finished(Ok(result)) => Ok(result.clone()),
-            _ => unreachable!("it was checked that there is a result"),
+            _ => unreachable!("`check` found a result"),
         }
     }
 
-    /// The same, but moves the result out, for what cannot be cloned. An exception stays, and is cloned.
+    /// Waits until the future is done, for `timeout` at most, and moves the result out. For results that cannot be cloned.
+    /// An exception is cloned and stays.
     ///
     /// # Errors
     ///
-    /// As [`result`](Self::result).
+    /// The exception that the future failed with, or one of the errors of [`result`](Self::result).
     pub fn take_result(&self, timeout: Option<Duration>) -> Result<T, Exception> {
         let mut inner = self.0.outcome().wait(timeout)?;
         check(&mut inner)?;
         match mem::replace(&mut inner.state, State::Taken) {
             State::Finished(result) => result,
-            _ => unreachable!("it was checked that there is a result"),
+            _ => unreachable!("`check` found a result"),
         }
     }
 
-    /// Waits for it, no longer than `timeout`, and gives the exception that it failed with; `None` if it has a result.
+    /// Waits until the future is done, for `timeout` at most, and returns the exception that it failed with. Returns `None`
+    /// if it has a result.
     ///
     /// # Errors
     ///
-    /// As [`result`](Self::result), but for that exception.
+    /// One of the errors listed for [`result`](Self::result): cancelled, timed out, taken, or impossible to wait for.
     pub fn exception(&self, timeout: Option<Duration>) -> Result<Option<Exception>, Exception> {
         let mut inner = self.0.outcome().wait(timeout)?;
         let checked = check(&mut inner);
@@ -313,9 +322,9 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
-    /// Has `callback` called once it is done, by the thread that completes or cancels it, after those that were added
-    /// before; at once, where it is done already. It is not to block, and a panic of its is ignored once the panic hook
-    /// has been told of it.
+    /// Calls `callback` once the future is done, or at once if it is done already. Callbacks run in the order they were
+    /// added, in the thread that completes or cancels the future, and must not block. A panic in a callback goes to the
+    /// panic hook and is then ignored.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + Send + 'static) {
         let mut inner = self.0.outcome().lock();
         if !inner.state.is_done() {
@@ -325,21 +334,21 @@ impl<T: Send + 'static> ThreadFuture<T> {
         quietly(|| callback(self));
     }
 
-    /// Whether both stand for the same future.
+    /// Returns `true` if both are handles to the same future.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-/// That it has a result. Whoever asks has seen the exception.
+/// Checks that there is a result. The exception counts as retrieved from now on.
 fn check<T>(inner: &mut Inner<T>) -> Result<(), Exception> {
-    // Dropped under the lock: it holds nothing of the user's.
+    // Dropped under the lock, because it runs no user code.
     inner.report = None;
     match &inner.state {
         State::Finished(Ok(_)) => Ok(()),
         State::Finished(Err(raised)) | State::Cancelled(raised) => Err(raised.clone()),
         State::Taken => Err(invalid("Result was taken before.")),
-        State::Pending | State::Running | State::Lent(_) => unreachable!("it was waited for"),
+        State::Pending | State::Running | State::Lent(_) => unreachable!("the caller has waited until it is done"),
     }
 }
 
@@ -353,7 +362,7 @@ fn invalid(text: &'static str) -> Exception {
     Exception::message(Kind::InvalidStateError, text)
 }
 
-/// A result that is being cloned; put back when this is dropped, however the `Clone` ends.
+/// A result that is being cloned. Dropping this puts it back, however the `Clone` ends.
 struct Lent<'a, T>(&'a Outcome<T>, State<T>);
 
 impl<T> Drop for Lent<'_, T> {
@@ -364,7 +373,7 @@ impl<T> Drop for Lent<'_, T> {
     }
 }
 
-/// Runs what is the user's where nobody would take its panic: the panic hook has been told.
+/// Runs user code where nobody would take its panic. The panic hook has been told of it.
 pub(super) fn quietly(function: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(function)) {
         drop(panicked(panic));

@@ -5,31 +5,31 @@ use std::thread::ThreadId;
 
 use crate::coroutine::Exception;
 
-/// Of a future that an event loop is to complete.
+/// Where a future comes from that an event loop will complete.
 pub(crate) struct Origin {
     pub(crate) home: Arc<dyn Home>,
-    /// Told of an exception that nobody has asked for.
+    /// Called with an exception that nobody has asked for.
     pub(crate) report: Box<dyn FnOnce(Exception) + Send>,
-    /// What the future fails with if the loop goes away.
+    /// The exception that the future fails with if the loop goes away.
     pub(crate) broken: Exception,
 }
 
-/// The event loop that is to complete a future, as other threads know it.
+/// An event loop that will complete a future, as other threads see it.
 pub(crate) trait Home: Send + Sync {
-    /// The thread that alone can complete it: that may not wait for it.
+    /// The thread that runs the loop. It must not wait for the future.
     fn thread(&self) -> ThreadId;
 
-    /// Threads wait for the loop from now on.
+    /// Called when threads begin to wait for the loop.
     fn threads_wait(&self, threads: Threads);
 
-    /// Those do so no more.
+    /// Called when threads stop waiting for the loop.
     fn threads_go_on(&self, threads: Threads);
 }
 
-/// How many threads wait.
+/// The number of waiting threads.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Threads {
     pub(crate) all: usize,
-    /// Those among them that wait without a timeout.
+    /// The number of those that wait without a timeout.
     pub(crate) for_ever: usize,
 }

@@ -1,4 +1,4 @@
-//! A function that is to run somewhere else, and its future.
+//! Jobs: functions to run somewhere else, with their futures.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,13 +9,12 @@ use super::future::{Holder, Outcome};
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::panicked;
 
-/// A function that is to run once, somewhere else: what an [`Executor`](super::Executor) is given. Dropping it cancels
-/// its future.
+/// A function for an [`Executor`](super::Executor) to run once. Dropping a job cancels its future.
 pub struct Job(Option<Arc<dyn Work>>);
 
 trait Work: Send + Sync {
     fn run(self: Arc<Self>);
-    /// Cancels it: nobody will run it.
+    /// Cancels the job, because nobody will run it.
     fn drop_unrun(self: Arc<Self>);
     fn is_cancelled(&self) -> bool;
 }
@@ -27,12 +26,12 @@ where
     F: FnOnce() -> Result<T, Exception> + Send + 'static,
 {
     outcome: Outcome<T>,
-    /// Taken out when it runs or is cancelled.
+    /// Taken out when the job runs or is cancelled.
     function: Mutex<Option<F>>,
 }
 
 impl Job {
-    /// A job that calls `function`, and the future of what that returns. A panic becomes an exception of the kind
+    /// Creates a job that calls `function`, together with the future of the result. A panic becomes an exception of the kind
     /// [`Panic`](Kind::Panic).
     pub fn new<T, F>(function: F) -> (Self, ThreadFuture<T>)
     where
@@ -44,14 +43,14 @@ impl Job {
         (Self(Some(work)), future)
     }
 
-    /// Runs it here and now, unless it was cancelled. Its panics stay inside.
+    /// Runs the job in the current thread, unless it was cancelled. Does not panic.
     pub fn run(mut self) {
         if let Some(work) = self.0.take() {
             work.run();
         }
     }
 
-    /// Whether it was cancelled: then it is empty, and need not be kept.
+    /// Returns `true` if the job was cancelled. It is then empty, and need not be kept.
     pub fn is_cancelled(&self) -> bool {
         self.0.as_ref().is_none_or(|work| work.is_cancelled())
     }
@@ -95,7 +94,7 @@ where
     }
 
     fn discard(&self) {
-        // It may hold the next of a chain of jobs.
+        // It may hold the next job of a long chain.
         if let Some(function) = self.take() {
             drop_flat(function);
         }
@@ -122,19 +121,19 @@ where
         if !future.start() {
             return;
         }
-        // The function is dropped before anybody is told of the outcome.
-        let function = self.take().expect("only who has started it takes it");
+        // Calling the function drops it, before anybody is told of the outcome.
+        let function = self.take().expect("a function is taken only by the thread that started it");
         let outcome = catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|panic| Err(panicked(panic)));
         let finished = future.finish(outcome);
-        debug_assert!(finished.is_ok(), "what runs cannot be cancelled");
+        debug_assert!(finished.is_ok(), "a running job cannot be cancelled");
     }
 
     fn drop_unrun(self: Arc<Self>) {
-        self.future().abandon(|| Exception::message(Kind::CancelledError, "its executor has dropped the job"));
+        self.future().abandon(|| Exception::message(Kind::CancelledError, "the executor dropped the job"));
     }
 
     fn is_cancelled(&self) -> bool {
-        // What has been started is not in a queue.
+        // A job that was started is not in a queue, and nobody asks.
         self.function.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }

@@ -1,20 +1,20 @@
-//! Layer 1: functions that block, run in threads of their own; and what a thread waits for. Knows no event loop: that
-//! makes of it [`run_in_executor`](crate::LoopHandle::run_in_executor) and
-//! [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe).
+//! Layer 1: running blocking functions in threads, and results that threads can wait for. Knows nothing of the event loop,
+//! which builds [`run_in_executor`](crate::LoopHandle::run_in_executor) and
+//! [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) on top of this.
 //!
 //! ```text
 //!            submit                a thread takes it          it returns, raises or panics
 //!  function --------> pending --------------------> running ------------------------------> finished
 //!                        |
-//!                        +-- cancel, or its executor drops it --> cancelled: it never runs
+//!                        +-- cancel, or the executor drops it --> cancelled: it never runs
 //! ```
 //!
 //! | file | holds |
 //! |---|---|
 //! | `future.rs`  | [`ThreadFuture`]: a result for threads |
 //! | `home.rs`    | the event loop that will complete a future |
-//! | `promise.rs` | [`Promise`]: who sets that |
-//! | `job.rs`     | [`Job`]: a function that is to run, and its future, in one allocation |
+//! | `promise.rs` | [`Promise`]: sets such a result |
+//! | `job.rs`     | [`Job`]: a function and its future in one allocation |
 //! | `pool.rs`    | [`ThreadPool`] |
 //!
 //! ```
@@ -27,7 +27,7 @@
 //! # Ok::<(), innermost::Exception>(())
 //! ```
 //!
-//! Deliberately absent: an initializer for threads (a `thread_local!` is one), and pools of processes.
+//! Deliberately absent: an initializer for threads (use a `thread_local!`), and pools of processes.
 //!
 //! Sources: `Lib/concurrent/futures/{_base,thread}.py` of CPython 3.13, for behaviour.
 
@@ -49,7 +49,7 @@ pub use self::promise::{Promise, promise};
 
 /// Runs jobs somewhere else. Python's `concurrent.futures.Executor`.
 ///
-/// One of the user's own decides where; that a job runs once or is cancelled, [`Job`] sees to:
+/// Implement it to decide where jobs run. [`Job`] makes sure that each one runs once or is cancelled:
 ///
 /// ```
 /// use innermost::executor::{Executor, Job, Pending, ShutdownWait};
@@ -75,26 +75,26 @@ pub use self::promise::{Promise, promise};
 /// # Ok::<(), Exception>(())
 /// ```
 pub trait Executor: Send + Sync {
-    /// Has `job` run, soon or when there is room.
+    /// Runs `job` as soon as there is room for it.
     ///
     /// # Errors
     ///
-    /// Why it will not run; it is dropped then, which cancels it.
+    /// The reason why the job will not run. The job is dropped then, which cancels it.
     fn execute(&self, job: Job) -> Result<(), Exception>;
 
-    /// Takes no more jobs. Nothing but the waiting happens the second time.
+    /// Shuts the executor down: it refuses new jobs from now on. Shutting down again only waits.
     ///
     /// # Errors
     ///
-    /// Why it cannot be waited for.
+    /// The reason why waiting is impossible.
     fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception>;
 
-    /// Has `function` run, and gives the future of what it returns. A panic of its becomes an exception of the kind
+    /// Runs `function` as a job and returns the future of its result. A panic becomes an exception of the kind
     /// [`Panic`](crate::Kind::Panic).
     ///
     /// # Errors
     ///
-    /// As [`execute`](Self::execute).
+    /// The reason why the job will not run, as given by [`execute`](Self::execute).
     fn submit<T, F>(&self, function: F) -> Result<ThreadFuture<T>, Exception>
     where
         T: Send + 'static,
@@ -117,20 +117,20 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
     }
 }
 
-/// What becomes of the jobs that have not begun when their executor is shut down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Decides what happens to queued jobs when their executor is shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pending {
-    /// They run.
+    /// Run them.
     Run,
-    /// They are cancelled.
+    /// Cancel them.
     Cancel,
 }
 
-/// Whether to wait when an executor is shut down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Decides whether shutting down an executor waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ShutdownWait {
-    /// Until the last job has ended, and the threads.
+    /// Wait until the last job and the threads have ended.
     ForThreads,
-    /// Not at all.
+    /// Do not wait.
     No,
 }

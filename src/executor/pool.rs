@@ -2,9 +2,9 @@
 //!
 //! Invariants:
 //!
-//! 1. A thread is started only where more jobs are queued than threads are idle, and no more than the limit.
-//! 2. While jobs are queued, there is a thread that will take them: a job is queued only if there is one, or one could
-//!    be started. A thread ends only once the pool is shut down and the queue is empty.
+//! 1. A thread is started only if more jobs are queued than threads are idle, and up to the limit.
+//! 2. While jobs are queued, there is a thread that will take them. A job is queued only if there is a thread or one could
+//!    be started, and a thread ends only once the pool is shut down and the queue is empty.
 //! 3. Jobs run and are dropped with nothing locked.
 
 use core::fmt;
@@ -18,49 +18,49 @@ use super::{Executor, Job, Pending, ShutdownWait};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{NotInherited, Process};
 
-/// Threads that run jobs, in the order in which those came. Python's `ThreadPoolExecutor`.
+/// A pool of threads that run jobs in the order they were added. Python's `ThreadPoolExecutor`.
 ///
-/// It starts without threads, and starts one where a job comes and no thread is idle, until there are as many as its
-/// limit. Shared in an [`Arc`]. Dropping it shuts it down without waiting: what is queued runs, unless the program ends.
+/// A pool starts without threads. Whenever a job is added and no thread is idle, it starts one, up to its limit. To share a
+/// pool, put it in an [`Arc`]. Dropping it shuts it down without waiting: queued jobs still run, unless the program ends.
 pub struct ThreadPool(Arc<Shared>);
 
 struct Shared {
-    /// In a forked child there are no threads, and what they had locked stays locked.
+    /// A forked child has none of the threads, and the locks that they held stay locked.
     process: Process,
     name: String,
     limit: usize,
     inner: Mutex<Inner>,
-    /// Told that a job was queued, or that the pool is shut down.
+    /// Notified when a job is queued and when the pool is shut down.
     work: Condvar,
-    /// Told that the last thread has ended.
+    /// Notified when the last thread has ended.
     ended: Condvar,
 }
 
 #[derive(Default)]
 struct Inner {
     queue: VecDeque<Job>,
-    /// How long the queue may become before cancelled jobs are looked for in it.
+    /// The length of the queue at which cancelled jobs are removed from it.
     purge_at: usize,
     threads: Vec<NotInherited<JoinHandle<()>>>,
-    /// How many threads have not ended.
+    /// The number of threads that have not ended.
     alive: usize,
-    /// How many wait for work.
+    /// The number of threads that wait for work.
     idle: usize,
     shut_down: bool,
 }
 
 impl ThreadPool {
-    /// A pool of at most as many threads as the machine has processors and four, but no more than 32.
+    /// Creates a pool with a limit of 32 threads, or four more than the machine has processors if that is less.
     pub fn new() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self::of((processors + 4).min(32), "innermost".to_owned())
     }
 
-    /// A pool of at most `threads` threads, named `name_0`, `name_1` and so on.
+    /// Creates a pool with a limit of `threads` threads, named `name_0`, `name_1` and so on.
     ///
     /// # Errors
     ///
-    /// `ValueError` where `threads` is zero, or the name has a zero byte, which no thread's name can have.
+    /// `ValueError` if `threads` is zero, or if the name contains a zero byte.
     pub fn with(threads: usize, name: impl Into<String>) -> Result<Self, Exception> {
         let name = name.into();
         if threads == 0 {
@@ -79,16 +79,16 @@ impl ThreadPool {
     }
 }
 
-/// How many jobs are queued before it is worth looking for cancelled ones.
+/// The length of a queue from which it is worth looking for cancelled jobs.
 const PURGE: usize = 64;
 
 impl Executor for ThreadPool {
-    /// Queues `job`, and starts a thread for it where none is idle and there may be one more.
+    /// Queues `job`, and starts a thread for it if none is idle and the limit is not reached.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` once it is shut down, and in a forked child of the pool's process; the system's, where it gives no
-    /// thread, and there is no other one.
+    /// `RuntimeError` if the pool is shut down, or if this is a forked child of the pool's process. The system's error if
+    /// it refuses to start a thread and the pool has none.
     fn execute(&self, job: Job) -> Result<(), Exception> {
         let shared = &self.0;
         if !shared.process.is_current() {
@@ -105,7 +105,7 @@ impl Executor for ThreadPool {
         let cancelled = inner.take_cancelled();
         if inner.queue.len() > inner.idle && inner.alive < shared.limit {
             let started = shared.start_thread(&mut inner);
-            // Others will take it, where there are any.
+            // If there are other threads, one of them will take the job.
             if inner.alive == 0
                 && let Err(error) = started
             {
@@ -115,7 +115,7 @@ impl Executor for ThreadPool {
                 return Err(error.into());
             }
         }
-        // To tell costs a system call, whether or not anybody listens.
+        // Notifying costs a system call even if nobody waits.
         let somebody_waits = inner.idle > 0;
         drop(inner);
         if somebody_waits {
@@ -125,11 +125,12 @@ impl Executor for ThreadPool {
         Ok(())
     }
 
-    /// Takes no more jobs. Its threads end when no job is left. Does nothing in a forked child, which has none of them.
+    /// Refuses new jobs from now on, and ends the threads when no job is left. Does nothing in a forked child, which has
+    /// none of the threads.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where one of its own threads would wait for itself. It is shut down all the same.
+    /// `RuntimeError` if one of the pool's own threads would wait for itself. The pool is shut down all the same.
     fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         if !self.0.process.is_current() {
             return Ok(());
@@ -164,13 +165,13 @@ impl Shared {
         Ok(())
     }
 
-    /// What each thread does.
+    /// The loop that each thread runs.
     fn work(&self) {
         let mut inner = self.lock();
         loop {
             if let Some(job) = inner.queue.pop_front() {
                 drop(inner);
-                // What the user's code raises stays in the job; this is for what dropping that raises.
+                // A panic of the function stays in the job. This catches a panic of its destructor.
                 quietly(|| job.run());
                 inner = self.lock();
             } else if inner.shut_down {
@@ -200,7 +201,7 @@ impl Shared {
         let threads = mem::take(&mut inner.threads);
         drop(inner);
         for thread in threads.into_iter().filter_map(NotInherited::into_inner) {
-            // A destructor of the thread's own variables may panic; the pool is no place to tell that.
+            // A destructor of a thread-local variable may panic, and there is nobody to tell here.
             quietly(|| drop(thread.join()));
         }
         Ok(())
@@ -208,8 +209,8 @@ impl Shared {
 }
 
 impl Inner {
-    /// Takes cancelled jobs out of a queue that has become long: there are never more of them than of others, or of
-    /// [`PURGE`]. For each job that comes, that costs the same on average, however many are queued.
+    /// Takes cancelled jobs out of a long queue, so that they are never more than the others, or than [`PURGE`]. The cost
+    /// for each added job is constant on average, however many are queued.
     fn take_cancelled(&mut self) -> Vec<Job> {
         if self.queue.len() < self.purge_at {
             return Vec::new();
@@ -223,7 +224,7 @@ impl Inner {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        // Refused only where it would wait.
+        // Fails only if it would have to wait.
         let _ = self.shutdown(Pending::Run, ShutdownWait::No);
     }
 }

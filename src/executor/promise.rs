@@ -1,4 +1,4 @@
-//! Who sets a thread's future.
+//! Promises: they complete futures that threads wait for.
 
 use core::fmt;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use super::home::Origin;
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::InvalidState;
 
-/// The other end of a [`ThreadFuture`]: its owner sets the result. One that is dropped before that cancels the future,
-/// so that nobody waits for ever.
+/// The other end of a [`ThreadFuture`], which sets its result. Created by [`promise`]. Dropping a promise without setting a
+/// result cancels the future, so that nobody waits for ever.
 pub struct Promise<T: Send + 'static> {
     future: ThreadFuture<T>,
-    /// What the future fails with if this is dropped; `None`: it is cancelled.
+    /// The exception that the future fails with if this is dropped. If `None`, the future is cancelled instead.
     broken: Option<Exception>,
 }
 
-/// A future that any thread can set, and what sets it.
+/// Creates a future that any thread can complete, together with the promise that completes it.
 ///
 /// ```
 /// use innermost::executor::promise;
@@ -39,13 +39,13 @@ impl<T: Send + 'static> Promise<T> {
         (Self { future: future.clone(), broken }, future)
     }
 
-    /// Has the future say that it runs: it cannot be cancelled any more. `false` where it was cancelled before; then
-    /// nobody wants the result. Python's `set_running_or_notify_cancel`.
+    /// Marks the future as running, so that it cannot be cancelled any more. Returns `false` if it was cancelled before, so
+    /// that nobody wants the result. Python's `set_running_or_notify_cancel`.
     pub fn start(&self) -> bool {
         self.future.start() || self.future.running()
     }
 
-    /// Whether the future was cancelled.
+    /// Returns `true` if the future was cancelled.
     pub fn cancelled(&self) -> bool {
         self.future.cancelled()
     }
@@ -54,22 +54,22 @@ impl<T: Send + 'static> Promise<T> {
     ///
     /// # Errors
     ///
-    /// The result, where the future was cancelled.
+    /// Returns the result if the future was cancelled.
     pub fn set_result(self, result: T) -> Result<(), InvalidState<T>> {
-        self.future.finish(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("it was to be a result")))
+        self.future.finish(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("a result was passed in")))
     }
 
     /// Finishes the future with an exception.
     ///
     /// # Errors
     ///
-    /// The exception, where the future was cancelled.
+    /// Returns the exception if the future was cancelled.
     pub fn set_exception(self, exception: impl Into<Exception>) -> Result<(), InvalidState<Exception>> {
         let exception = exception.into();
         self.future.finish(Err(exception.clone())).map_err(|_| InvalidState(exception))
     }
 
-    /// Cancels the future, though it may run.
+    /// Cancels the future even if it is running.
     pub(crate) fn cancel(self, cancelled: Exception) {
         self.future.abandon(|| cancelled);
     }
@@ -77,14 +77,14 @@ impl<T: Send + 'static> Promise<T> {
 
 impl<T: Send + 'static> Drop for Promise<T> {
     fn drop(&mut self) {
-        // Nothing to do where it is done, as it is nearly always.
+        // It nearly always is done, and nothing is left to do.
         if !self.future.done() {
             drop_flat(Broken { future: self.future.clone(), because: self.broken.take() });
         }
     }
 }
 
-/// A promise that nobody keeps. Its end runs callbacks, which may hold other promises.
+/// A promise that was dropped. Completing its future runs callbacks, which may hold other promises.
 struct Broken<T: Send + 'static> {
     future: ThreadFuture<T>,
     because: Option<Exception>,
@@ -105,7 +105,7 @@ impl<T: Send + 'static> fmt::Debug for Promise<T> {
     }
 }
 
-/// A future with nothing that is to run.
+/// A future without a function.
 struct Alone<T: Send + 'static>(Outcome<T>);
 
 impl<T: Send + 'static> Drop for Alone<T> {

@@ -419,3 +419,17 @@ fn the_debug_output_of_a_generator_names_its_state_and_frames() {
     generator.close().unwrap();
     assert_eq!(format!("{generator:?}"), "Generator { state: Closed, frames: [] }");
 }
+
+#[test]
+fn a_stop_becomes_an_ordinary_error_by_the_question_mark() {
+    fn second(mut generator: Generator<Machine>) -> Result<i32, Box<dyn std::error::Error + Send + Sync>> {
+        generator.next()?;
+        Ok(generator.next()?)
+    }
+    let after_one =
+        |answer: fn() -> Answer| Generator::new(machine(move |n, _| if n == 0 { yields(0) } else { answer() }));
+    assert_eq!(second(after_one(|| yields(1))).unwrap(), 1);
+    assert_eq!(second(after_one(|| raises(Oops(13)))).unwrap_err().downcast_ref(), Some(&Oops(13)));
+    assert_eq!(second(after_one(|| returns(2))).unwrap_err().to_string(), "the generator has returned");
+    assert_eq!(Stop::<()>::Exhausted.to_string(), "the generator had ended before");
+}
