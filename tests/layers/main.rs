@@ -1,0 +1,106 @@
+//! The house rules that a machine can check: imports point down, `unsafe` and `libc` stand in `sys` alone, long files
+//! say why, every example has a test.
+//!
+//! Nothing here compiles the crate. The sources are read as tokens, so that a comment or a string breaks no rule and a
+//! path is found wherever it stands: in a `use`, in a group, in the middle of an expression. What a macro of another
+//! crate expands to is not seen; for `unsafe` the compiler's own lint stands behind this.
+//!
+//! A rule is a function from sources to the list of what breaks it. The tests here give it the crate. The tests beside
+//! each rule give it small sources that break it and small ones that do not.
+
+mod circles;
+mod imports;
+mod rules;
+mod source;
+mod tokens;
+
+use circles::circles_between_files;
+use imports::{imports_of, imports_that_do_not_point_down};
+use rules::{examples_without_test, logic_in_the_root, long_files_without_excuse, unsafe_or_libc_outside_sys};
+use source::sources;
+
+/// The rooms of the crate, lowest first: layer, name, what it may import. A row may name only rooms of rows above it.
+///
+/// A new room (a module that `lib.rs` declares) goes here, with as few imports as it needs.
+const ROOMS: &[(u8, &str, &[&[&str]])] = &[
+    (0, "coroutine", &[]),
+    (1, "sys", &[]),
+    (1, "context", &[&["coroutine"]]),
+    (1, "future", &[&["coroutine"]]),
+    (1, "task", &[&["coroutine", "context", "future"]]),
+    (1, "executor", &[TASKS, &["sys"]]),
+    (2, "event_loop", &[TASKS, &["sys", "executor"]]),
+    (2, "time", &[TASKS, &["sys", "event_loop"]]),
+    (2, "sync", &[TASKS, &["event_loop"]]),
+    (2, "queue", &[TASKS, &["event_loop", "sync"]]),
+    (2, "wait", &[TASKS, &["event_loop", "time"]]),
+    (2, "scope", &[TASKS, &["event_loop", "wait"]]),
+    (2, "async_iter", &[TASKS, &["event_loop", "time", "queue", "wait", "scope"]]),
+    (3, "runner", &[TASKS, LOOP]),
+    (3, "resolver", &[TASKS, LOOP, &["executor", "sys"]]),
+    (3, "signal", &[TASKS, LOOP, &["sys"]]),
+    (3, "net", &[TASKS, LOOP, &["sys", "resolver"]]),
+    (3, "transport", &[TASKS, LOOP, &["sys", "resolver", "net"]]),
+    (3, "process", &[TASKS, LOOP, &["sys", "signal", "transport"]]),
+    (4, "stream", &[TASKS, LOOP, OUTSIDE]),
+    (4, "tls", &[TASKS, LOOP, OUTSIDE, &["stream"]]),
+    (4, "debug", &[TASKS, LOOP]),
+    (5, "testing", &[TASKS, LOOP, OUTSIDE, &["sys", "stream", "tls", "debug"]]),
+];
+
+const TASKS: &[&str] = &["coroutine", "context", "future", "task"];
+const LOOP: &[&str] = &["event_loop", "time", "sync", "queue", "wait", "scope", "async_iter"];
+const OUTSIDE: &[&str] = &["executor", "resolver", "signal", "net", "transport", "process"];
+
+/// Files that stand in a circle all the same, and why.
+const KNOWN_CIRCLES: &[(&str, &str)] = &[
+    ("transport/server/listener.rs", "it makes connections, which tell the server's handle when they end"),
+    ("transport/stream/connection.rs", "its protocol is given the transport, which is a handle of the connection"),
+];
+
+#[test]
+fn imports_point_down() {
+    expect_none("src", imports_that_do_not_point_down(&sources("src")));
+}
+
+#[test]
+fn files_do_not_import_each_other() {
+    expect_none("src", circles_between_files(&sources("src"), KNOWN_CIRCLES));
+}
+
+#[test]
+fn unsafe_and_libc_stand_in_sys_alone() {
+    expect_none("src", unsafe_or_libc_outside_sys(&sources("src")));
+}
+
+#[test]
+fn long_files_say_why() {
+    expect_none("src", long_files_without_excuse(&sources("src")));
+}
+
+#[test]
+fn the_root_holds_no_logic() {
+    expect_none("src", logic_in_the_root(&sources("src")));
+}
+
+#[test]
+fn every_example_has_a_test() {
+    expect_none("examples", examples_without_test(&sources("examples"), &sources("tests")));
+}
+
+#[test]
+fn the_table_itself_points_down() {
+    for (row, (layer, room, _)) in ROOMS.iter().enumerate() {
+        for import in imports_of(room) {
+            let below = ROOMS[..row].iter().find(|(_, name, _)| *name == import);
+            let (import_layer, ..) = below.unwrap_or_else(|| panic!("{room} imports {import}, no row above it"));
+            assert!(import_layer <= layer, "{room} of layer {layer} imports {import} of layer {import_layer}");
+            assert_ne!(import, "testing", "nothing imports testing");
+        }
+    }
+}
+
+fn expect_none(directory: &str, problems: Vec<String>) {
+    let problems: Vec<_> = problems.iter().map(|problem| format!("{directory}/{problem}\n")).collect();
+    assert!(problems.is_empty(), "\n{}", problems.concat());
+}

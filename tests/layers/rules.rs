@@ -1,0 +1,150 @@
+//! The other rules: `unsafe` and `libc` in `sys` alone, long files say why, the root is a map, examples are tested.
+
+use crate::source::Source;
+use crate::tokens::Token;
+
+/// A file of more lines than this says in its head why it is not two: the head has the words of [`EXCUSE`] in it.
+const LONG: usize = 500;
+const EXCUSE: &str = "One file because";
+
+pub(crate) fn unsafe_or_libc_outside_sys(sources: &[Source]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for source in sources.iter().filter(|source| source.room().as_deref() != Some("sys")) {
+        for (at, (line, token)) in source.tokens.iter().enumerate() {
+            let Token::Ident(name) = token else { continue };
+            match name.as_str() {
+                "unsafe" => problems.push(source.problem(*line, "`unsafe` outside sys (rule 1)")),
+                "libc" => problems.push(source.problem(*line, "`libc` outside sys: wrap the call there")),
+                "allow" | "expect" | "warn" if source.is(at + 1, &["("]) => {
+                    let end = source.behind_group(at + 1);
+                    let permits = (at..end).any(|at| source.ident(at) == Some("unsafe_code"));
+                    if permits && !(source.room().is_none() && stands_before_mod_sys(source, end)) {
+                        problems.push(source.problem(*line, "`unsafe_code` permitted outside sys (rule 1)"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    problems
+}
+
+/// Whether what stands at `at`, inside an attribute, is said of `mod sys`.
+fn stands_before_mod_sys(source: &Source, at: usize) -> bool {
+    let mut at = at + 1; // the `]`
+    while source.is(at, &["#"]) {
+        at = source.behind_group(at + 1);
+    }
+    if source.is(at, &["pub"]) {
+        at = if source.is(at + 1, &["("]) { source.behind_group(at + 1) } else { at + 1 };
+    }
+    source.is(at, &["mod", "sys"])
+}
+
+pub(crate) fn long_files_without_excuse(sources: &[Source]) -> Vec<String> {
+    let lines = |source: &Source| source.text.lines().count();
+    let long = sources.iter().filter(|source| lines(source) > LONG && !source.head().contains(EXCUSE));
+    long.map(|source| {
+        let lines = lines(source);
+        source.problem(lines, format!("{lines} lines: split it, or say in its head \"{EXCUSE} ..\""))
+    })
+    .collect()
+}
+
+pub(crate) fn logic_in_the_root(sources: &[Source]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for source in sources.iter().filter(|source| source.room().is_none()) {
+        for (line, token) in &source.tokens {
+            if let Token::Ident(name) = token
+                && matches!(name.as_str(), "fn" | "impl" | "struct" | "enum" | "trait" | "macro_rules")
+            {
+                problems.push(source.problem(*line, format!("`{name}` in lib.rs, which only declares and re-exports")));
+            }
+        }
+    }
+    problems
+}
+
+/// An example is run by a test, and a test that runs one names it: in a string, or as an identifier.
+pub(crate) fn examples_without_test(examples: &[Source], tests: &[Source]) -> Vec<String> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let tests: Vec<_> = tests.iter().filter(|test| !test.path.starts_with("layers")).collect();
+    let mut problems = Vec::new();
+    for example in examples {
+        // What cargo takes for an example: `name.rs`, or `name/main.rs`.
+        let name = match example.module().as_slice() {
+            [name] => name.clone(),
+            [name, main] if main == "main" => name.clone(),
+            _ => continue,
+        };
+        let named = tests.iter().flat_map(|test| &test.tokens).any(|(_, token)| match token {
+            Token::Ident(ident) => *ident == name,
+            Token::Text(text) => text.split(|c| !is_part(c)).any(|word| word == name),
+            Token::Punct(_) => false,
+        });
+        if !named {
+            problems.push(example.problem(1, format!("no test in tests/ names the example `{name}`, so none runs it")));
+        }
+    }
+    problems
+}
+
+#[test]
+fn unsafe_and_libc_are_found_outside_sys() {
+    for (path, text) in [
+        ("net/tcp.rs", "fn f() { unsafe { g() } }"),
+        ("net/tcp.rs", "unsafe impl Send for X {}"),
+        ("net/tcp.rs", "use libc::c_int;"),
+        ("net/tcp.rs", "fn f() -> ::libc::c_int { 0 }"),
+        ("net/tcp.rs", "#![allow(unsafe_code)]"),
+        ("net/mod.rs", "#[expect(clippy::all, unsafe_code, reason = \"no\")] mod sys;"),
+        ("lib.rs", "#[allow(unsafe_code)] mod net;"),
+        ("lib.rs", "#[allow(unsafe_code)] #[cfg(unix)] pub(crate) mod system; mod sys;"),
+    ] {
+        let problems = unsafe_or_libc_outside_sys(&[Source::new(path, text)]);
+        assert_eq!(problems.len(), 1, "{path}: {text}: {problems:?}");
+    }
+}
+
+#[test]
+fn unsafe_and_libc_pass_in_sys_and_where_they_are_only_spoken_of() {
+    for (path, text) in [
+        ("sys/epoll.rs", "#![allow(unsafe_code)] fn f() { unsafe { libc::close(0); } }"),
+        ("sys.rs", "fn f() { unsafe { libc::close(0); } }"),
+        ("lib.rs", "#![deny(unsafe_code)] #[allow(unsafe_code)] #[cfg(unix)] pub(crate) mod sys;"),
+        (
+            "net/tcp.rs",
+            "// unsafe, libc::close\nconst A: &str = \"unsafe libc::close\"; fn unsafe_looking(libc_like: u8) {}",
+        ),
+    ] {
+        assert_eq!(unsafe_or_libc_outside_sys(&[Source::new(path, text)]), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_long_file_passes_only_if_its_head_says_why() {
+    let body = "fn f() {}\n".repeat(LONG);
+    assert_eq!(long_files_without_excuse(&[Source::new("net/tcp.rs", &*body)]), [""; 0]);
+    let body = format!("// {EXCUSE} this is not the head\n{body}");
+    assert_eq!(long_files_without_excuse(&[Source::new("net/tcp.rs", &*body)]).len(), 1);
+    let body = format!("//! Sockets.\n//!\n//! {EXCUSE} of the table.\n{body}");
+    assert_eq!(long_files_without_excuse(&[Source::new("net/tcp.rs", &*body)]), [""; 0]);
+}
+
+#[test]
+fn logic_is_found_in_the_root_alone() {
+    assert_eq!(logic_in_the_root(&[Source::new("lib.rs", "pub fn run() {}")]).len(), 1);
+    assert_eq!(logic_in_the_root(&[Source::new("task/lib.rs", "pub fn run() {}")]), [""; 0]);
+    assert_eq!(logic_in_the_root(&[Source::new("lib.rs", "//! fn\n#![no_std] pub mod a; pub use a::B;")]), [""; 0]);
+}
+
+#[test]
+fn an_example_that_no_test_names_is_found() {
+    let examples = || [Source::new("echo.rs", ""), Source::new("chat/main.rs", ""), Source::new("chat/room.rs", "")];
+    let found = |tests: &[Source]| examples_without_test(&examples(), tests).len();
+    assert_eq!(found(&[]), 2);
+    assert_eq!(found(&[Source::new("examples.rs", "run(\"echo\"); // chat")]), 1);
+    assert_eq!(found(&[Source::new("examples.rs", "run(\"echoes\"); fn chatty() {}")]), 2);
+    assert_eq!(found(&[Source::new("examples.rs", "run(\"target/debug/examples/echo\"); fn chat() {}")]), 0);
+    assert_eq!(found(&[Source::new("layers/main.rs", "run(\"echo\"); run(\"chat\");")]), 2);
+}
