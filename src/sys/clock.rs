@@ -5,48 +5,48 @@ use core::time::Duration;
 
 use super::Instant;
 
-/// Where an event loop takes the time from.
+/// A source of time for an event loop.
 ///
-/// A clock never goes backwards. Its zero is its own affair.
+/// A clock never goes backwards. Each clock chooses its own zero.
 pub trait Clock: Debug {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Instant;
 
-    /// Tells the clock that nothing will happen before `deadline`, or without a deadline ever, unless it comes from
-    /// outside; gives how the loop is to wait for that. The default lets the time pass.
+    /// Called when the loop has nothing to do before `deadline`, or at all if there is no deadline, unless an event arrives
+    /// from outside. Decides how the loop waits. By default, it lets time pass.
     fn wait_until(&self, deadline: Option<Instant>) -> Waiting {
         let _ = deadline;
         Waiting::Sleep
     }
 }
 
-/// How a loop that has nothing to do waits: what its clock answers.
+/// How a loop with nothing to do waits. The answer of [`Clock::wait_until`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Waiting {
-    /// By sleeping in the selector: the time passes by itself, and something may come from outside.
+    /// The loop sleeps in the selector. Time passes by itself, and an event may arrive from outside.
     Sleep,
-    /// Not at all: the clock stands at the deadline now.
+    /// The loop does not wait, because the clock has moved on to the deadline.
     Jumped,
-    /// In vain: there is no deadline, and nothing comes from outside. Running the loop raises a `RuntimeError` that says
-    /// what each task waits for.
+    /// The loop would wait for ever: there is no deadline, and no event can arrive from outside. Running the loop raises a
+    /// `RuntimeError` that lists what each task waits for.
     ForNothing,
 }
 
-/// The system's monotonic clock, `CLOCK_MONOTONIC`. Its zero is the system's, on Linux when that was started.
+/// The system's monotonic clock, `CLOCK_MONOTONIC`. Its zero is chosen by the system. On Linux it is the start of the system.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct MonotonicClock;
 
 impl MonotonicClock {
-    /// The system's clock.
+    /// Creates a handle to the system's clock.
     pub const fn new() -> Self {
         Self
     }
 }
 
 impl Clock for MonotonicClock {
-    /// `clock_gettime(2)` and nothing else: `std::time::Instant` adds a subtraction and its checks, a fifth of what a timer costs.
+    /// Calls `clock_gettime(2)` directly. `std::time::Instant` adds a subtraction and its checks, a fifth of a timer's cost.
     #[inline]
     fn now(&self) -> Instant {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

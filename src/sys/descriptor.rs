@@ -1,4 +1,4 @@
-//! What there is to ask of a descriptor that may be anything.
+//! Operations on descriptors of any kind.
 
 use core::mem::MaybeUninit;
 use std::io;
@@ -8,22 +8,22 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{Direction, syscall};
 
-/// Whether operations on it return at once, whatever they find.
+/// Whether a descriptor is non-blocking.
 ///
 /// # Errors
 ///
-/// The kernel's, from `fcntl(2)`.
+/// The errors of `fcntl(2)`.
 pub(crate) fn is_nonblocking(fd: BorrowedFd<'_>) -> io::Result<bool> {
     // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
     let flags = unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_GETFL))? };
     Ok(flags & libc::O_NONBLOCK != 0)
 }
 
-/// Has operations on it return at once. That holds for all descriptors of the same open file, in whatever process.
+/// Makes a descriptor non-blocking, and with it all descriptors of the same open file, in any process.
 ///
 /// # Errors
 ///
-/// The kernel's, from `fcntl(2)`.
+/// The errors of `fcntl(2)`.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: as above.
     let flags = unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_GETFL))? };
@@ -34,17 +34,17 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks an open file or directory for its descriptors alone, until all of them are closed. Does not wait.
+/// Locks an open file or directory until all its descriptors are closed. Does not wait.
 ///
 /// # Errors
 ///
-/// The kernel's, from `flock(2)`: `WouldBlock` where another has it.
+/// The errors of `flock(2)`. `WouldBlock` if somebody else holds the lock.
 pub(crate) fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open, being borrowed; the command takes no pointer.
     unsafe { syscall!(flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB)) }.map(drop)
 }
 
-/// Whether an operation in that direction would not block now. Of a number that is not open: no.
+/// Whether an operation in that direction would not block now. `false` if the descriptor is not open.
 pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
     let events = match direction {
         Direction::Read => libc::POLLIN,
@@ -57,7 +57,7 @@ pub(crate) fn is_ready(fd: RawFd, direction: Direction) -> bool {
     count == 1 && asked.revents & libc::POLLNVAL == 0
 }
 
-/// Whether it is a Unix socket for datagrams.
+/// Whether a descriptor is a Unix datagram socket.
 pub(crate) fn is_unix_datagram(fd: BorrowedFd<'_>) -> bool {
     let mut kind: libc::c_int = 0;
     let mut size = size_of::<libc::c_int>() as libc::socklen_t;
@@ -75,11 +75,11 @@ pub(crate) fn is_unix_datagram(fd: BorrowedFd<'_>) -> bool {
     named == 0 && libc::c_int::from(address.ss_family) == libc::AF_UNIX
 }
 
-/// A pipe's two ends, of which the second is written to; closed on exec.
+/// Creates a pipe, closed on exec. The first end is read from, the second written to.
 ///
 /// # Errors
 ///
-/// The kernel's, from `pipe(2)`.
+/// The errors of `pipe(2)`.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];
     // SAFETY: `ends` has room for two numbers, until the call returns.
@@ -101,11 +101,11 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(ends)
 }
 
-/// Makes `fd` a descriptor of the file of `other`, closed on exec, and closes what it was before.
+/// Makes `fd` refer to the open file of `other`, closed on exec. Closes the file that `fd` referred to before.
 ///
 /// # Errors
 ///
-/// The kernel's, from `dup2(2)`.
+/// The errors of `dup2(2)`.
 pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both are open, being borrowed, and stay so: what owns `fd` owns what it has become.
     #[cfg(not(any(target_vendor = "apple", target_os = "android")))]
@@ -120,10 +120,10 @@ pub(crate) fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(
     }
 }
 
-/// As much of `slices` as one system call can write, without the empty ones in front. More would be an error, and not a
-/// short write, and empty ones alone would look as if nothing had been taken.
+/// The part of `slices` that one system call can write, without empty slices at the front. Passing more would be an error
+/// rather than a short write, and passing only empty slices would look as if nothing had been written.
 ///
-/// One that is too long by itself comes alone: a plain write takes as much of it as it can.
+/// A slice that is too long by itself is returned alone, since a plain write takes as much of it as it can.
 #[cfg(feature = "net")]
 pub(crate) fn in_one_call<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     let empty = slices.iter().take_while(|slice| slice.is_empty()).count();
@@ -137,11 +137,11 @@ pub(crate) fn in_one_call<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>
     &slices[..count.max(1).min(slices.len())]
 }
 
-/// How many slices one system call takes on Linux, the BSDs and macOS (`IOV_MAX`).
+/// The greatest number of slices for one system call on Linux, the BSDs and macOS (`IOV_MAX`).
 #[cfg(feature = "net")]
 const MOST_SLICES: usize = 1024;
 
-/// How many bytes Linux moves in one system call at the most. macOS refuses 2 GiB.
+/// The greatest number of bytes that Linux moves in one system call. macOS refuses 2 GiB.
 const MOST_BYTES: usize = 0x7fff_f000;
 
 #[cfg(any(target_vendor = "apple", target_os = "android"))]
@@ -150,12 +150,12 @@ fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC)) }.map(drop)
 }
 
-/// Receives from a stream socket; gives how many bytes came, and whether there may be more although they are fewer than
-/// was asked for: a read stops behind what its sender has attached descriptors to, and these are let go of here.
+/// Receives from a stream socket. Returns the number of bytes, and whether more may follow although the read was short: a
+/// read stops after data with descriptors attached. Such descriptors are closed here.
 ///
 /// # Errors
 ///
-/// The kernel's, from `recvmsg(2)`.
+/// The errors of `recvmsg(2)`.
 pub(crate) fn recv(socket: impl AsFd, bytes: &mut [u8]) -> io::Result<(usize, bool)> {
     let length = bytes.len().min(MOST_BYTES);
     let mut room = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };

@@ -1,14 +1,14 @@
-//! Forked children: how an object knows that it was made by another process.
+//! Forked children: how an object knows that another process created it.
 //!
-//! A child inherits every object of its parent, and with them the right to harm it: both share the kernel's set of
-//! descriptors, the eventfd that wakes the parent, its sockets. Threads, on the other hand, are not inherited, nor does
-//! anybody unlock what they had locked.
+//! A child inherits every object of its parent and can harm it through them, because both share the kernel's set of
+//! descriptors, the eventfd that wakes the parent, and its sockets. Threads are not inherited, and nobody releases the
+//! locks that they held.
 //!
-//! So whatever shares something with the kernel or with a thread keeps the [`Process`] that made it, and asks whether
-//! that is still the one it runs in. The answer costs a load and a comparison: a handler of `pthread_atfork(3)` counts
-//! the forks that lie behind a process. `getpid(2)` would cost a system call each time.
+//! So every object that shares something with the kernel or with a thread keeps the [`Process`] that created it, and checks
+//! whether it still runs in that process. The check costs a load and a comparison, because a handler of
+//! `pthread_atfork(3)` counts the forks. `getpid(2)` would cost a system call each time.
 //!
-//! A child made by `vfork`, `posix_spawn` or a bare `clone` runs no such handler. All it may do is call `exec`.
+//! A child created by `vfork`, `posix_spawn` or a bare `clone` runs no such handler. It may do nothing but call `exec`.
 
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,18 +16,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{signal, waker};
 
-/// How many forks lie between this process and the first one that has asked.
+/// The number of forks between this process and the first one that asked.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the handler is registered.
 static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// The process that made an object.
+/// The process that created an object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// The process that calls this.
+    /// The current process.
     pub(crate) fn current() -> Self {
         if !IS_WATCHED.load(Ordering::Relaxed) {
             // A lock could be held by another thread at the moment of a fork, and never be free in the child. Two threads
@@ -38,15 +38,15 @@ impl Process {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether it is the one that calls this. In a forked child, what its parent made is not.
+    /// Whether this is the current process. `false` in a forked child, for an object that its parent created.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
         self.0 == FORKS.load(Ordering::Relaxed)
     }
 }
 
-/// Something that a fork does not copy, although the child inherits what names it: a thread, or the descriptor of a
-/// `kqueue(2)`. In the child, the name may be somebody else's by now, so that it is dropped by its own process alone.
+/// Something that a fork does not copy, although the child inherits its name: a thread, or the descriptor of a `kqueue(2)`.
+/// In the child, the name may belong to something else by now, so only the process that created it drops it.
 #[derive(Debug)]
 pub(crate) struct NotInherited<T> {
     /// `None` once it is taken.
@@ -59,7 +59,7 @@ impl<T> NotInherited<T> {
         self.inner.as_ref().expect("it is taken by whoever owns this")
     }
 
-    /// Gives it back; `None` in a forked child.
+    /// Returns the value; `None` in a forked child.
     pub(crate) fn into_inner(mut self) -> Option<T> {
         if self.process.is_current() { self.inner.take() } else { None }
     }

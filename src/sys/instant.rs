@@ -29,7 +29,7 @@ impl Instant {
     /// The zero of the clock.
     pub const ZERO: Self = Self(Duration::ZERO);
 
-    /// The point that lies `time` after the zero of the clock.
+    /// The point `time` after the zero of the clock.
     pub const fn from_zero(time: Duration) -> Self {
         Self(time)
     }

@@ -1,22 +1,21 @@
-//! Layer 1: what the operating system gives. The only place in the crate with `unsafe`, and the only one that names
-//! `libc`.
+//! Layer 1: the operating system. The only place in the crate that contains `unsafe`, and the only one that uses `libc`.
 //!
 //! | file | holds | man pages |
 //! |---|---|---|
 //! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)`, `kqueue(2)`, `poll(2)` |
 //! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)`, `socketpair(2)` |
-//! | `signal.rs` | which signals have come | `signal-safety(7)` |
-//! | `signal_actions.rs` | what signals do | `sigaction(2)` |
-//! | `signal_numbers.rs` | what they are called | `signal(7)` |
-//! | `socket.rs` | what `std::net` and `socket2` leave out | `accept4(2)` |
-//! | `sendfile.rs` | from a file to a socket | `sendfile(2)` |
-//! | `descriptor.rs` | what there is to ask of any descriptor | `fcntl(2)`, `poll(2)` |
+//! | `signal.rs` | the signals that have arrived | `signal-safety(7)` |
+//! | `signal_actions.rs` | the action for each signal | `sigaction(2)` |
+//! | `signal_numbers.rs` | the names of signals | `signal(7)` |
+//! | `socket.rs` | socket operations missing from `std::net` and `socket2` | `accept4(2)` |
+//! | `sendfile.rs` | sending a file to a socket | `sendfile(2)` |
+//! | `descriptor.rs` | operations on any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
-//! | `fork.rs`   | which process has made an object | `pthread_atfork(3)` |
+//! | `fork.rs`   | the process that created an object | `pthread_atfork(3)` |
 //! | `clock.rs`, `instant.rs` | [`Clock`]: the time, real or not; [`Instant`]: a point on it | `clock_gettime(2)` |
 //!
-//! A new platform brings a file in `selector/`, a few lines in the others, and nothing above this layer changes. What
-//! systems do differently is told apart by `cfg`, and `.ci/run` type-checks the crate for each of them.
+//! A new platform needs a file in `selector/` and a few lines in the other files, and changes nothing above this layer.
+//! Differences between systems are selected by `cfg`, and `.ci/run` type-checks the crate for each system.
 
 #![allow(unsafe_code)]
 
@@ -43,7 +42,7 @@ pub use self::selector::{Direction, Readiness, Selector, SelectorEvent, Selector
 pub(crate) use self::selector::{SelectorFd, has_error_alone, interfaces, readiness_now};
 pub(crate) use self::waker::Waker;
 
-/// Calls a function of `libc` that reports failure by a negative result, and makes that an [`std::io::Error`].
+/// Calls a function of `libc` and converts a negative result into an [`std::io::Error`].
 macro_rules! syscall {
     ($function:ident($($argument:expr),* $(,)?)) => {{
         let result = libc::$function($($argument),*);

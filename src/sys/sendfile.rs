@@ -1,7 +1,8 @@
-//! From a file to a socket without a copy through the process.
+//! Sending a file to a socket without copying it through the process.
 //!
 //! `sendfile(2)` is not of POSIX: Linux, FreeBSD and Apple's systems have one each, with arguments of their own;
-//! NetBSD and OpenBSD have none, and `libc` does not declare DragonFly's. What cannot be done so [`is_unavailable`], and is for the caller to read and to write.
+//! NetBSD and OpenBSD have none, and `libc` does not declare DragonFly's. If [`is_unavailable`], the caller reads and
+//! writes instead.
 //!
 //! Other sends name `MSG_NOSIGNAL`, so that a peer that is gone is an error and no `SIGPIPE`. This call takes no flags, so
 //! the signal is held back in the thread that calls, unless the process ignores it, as every program of Rust's does.
@@ -10,13 +11,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Sends up to `count` bytes of `file`, from `offset` on, to a socket, and gives how many; none at the end of the file.
-/// The file's own position stays where it is. Where the socket takes none now, that is `WouldBlock`; what lies on a disk
-/// is waited for.
+/// Sends up to `count` bytes of `file`, starting at `offset`, to a socket. Returns the number of bytes sent, which is zero at
+/// the end of the file. The position of the file does not change. Reading from a disk blocks.
 ///
 /// # Errors
 ///
-/// The kernel's, from `sendfile(2)`.
+/// The errors of `sendfile(2)`. `WouldBlock` if the socket is full.
 pub(crate) fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     let Ok(offset) = libc::off_t::try_from(offset) else {
         // A system whose offsets have 32 bits; the standard library reads with 64.
@@ -25,7 +25,7 @@ pub(crate) fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, count: 
     without_signal(|| call(socket.as_raw_fd(), file.as_raw_fd(), offset, count))
 }
 
-/// Whether the kernel does not do this with such a file, or such a socket, or at all.
+/// Whether the error means that the kernel does not support this, or not for this kind of file or socket.
 pub(crate) fn is_unavailable(error: &io::Error) -> bool {
     // On some systems, two of these have the same number.
     let refusals = [libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOTSOCK, libc::EOVERFLOW];

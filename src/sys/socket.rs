@@ -1,4 +1,4 @@
-//! What `std::net` and `socket2` leave out.
+//! Socket operations that `std::net` and `socket2` do not provide.
 //!
 //! The flags that make a new socket non-blocking and closed on exec in the system call that makes it are everywhere but
 //! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
@@ -21,11 +21,11 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::has_error_alone;
 
-/// A new socket: non-blocking, closed on exec, and without signals.
+/// Creates a socket that is non-blocking, closed on exec, and sends no signals.
 ///
 /// # Errors
 ///
-/// The kernel's, from `socket(2)`.
+/// The errors of `socket(2)`.
 pub(crate) fn new(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
     #[cfg(not(target_vendor = "apple"))]
     return Socket::new(domain, kind.nonblocking(), protocol);
@@ -37,11 +37,11 @@ pub(crate) fn new(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io:
     }
 }
 
-/// Has a socket that somebody else has made send no signals, as [`new`] does.
+/// Makes a socket that was created elsewhere send no signals.
 ///
 /// # Errors
 ///
-/// The kernel's.
+/// The errors of `setsockopt(2)`.
 pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     #[cfg(target_vendor = "apple")]
     SockRef::from(socket).set_nosigpipe(true)?;
@@ -49,12 +49,12 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses a socket that is no byte stream. Packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`) have boundaries, which whoever moves
-/// bytes would lose, and an empty one would be taken for the end of the stream.
+/// Refuses a socket that is not a byte stream. Packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`) have boundaries, which would be lost,
+/// and an empty packet would look like the end of the stream.
 ///
 /// # Errors
 ///
-/// `InvalidInput`; the kernel's.
+/// `InvalidInput` if the socket is not a byte stream; the errors of `getsockopt(2)`.
 pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
     match kind(socket, Type::STREAM)? {
         Type::STREAM => Ok(()),
@@ -62,11 +62,11 @@ pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Refuses a socket that does not move datagrams.
+/// Refuses a socket that is not a datagram socket.
 ///
 /// # Errors
 ///
-/// `InvalidInput`; the kernel's.
+/// `InvalidInput` if the socket is not a datagram socket; the errors of `getsockopt(2)`.
 pub(crate) fn check_is_datagram(socket: &impl AsFd) -> io::Result<()> {
     match kind(socket, Type::DGRAM)? {
         Type::DGRAM => Ok(()),
@@ -82,7 +82,7 @@ fn kind(socket: &impl AsFd, expected: Type) -> io::Result<Type> {
     if cfg!(miri) { Ok(expected) } else { SockRef::from(socket).r#type() }
 }
 
-/// What is wrong with a socket of that type.
+/// Describes why a socket of that type is refused.
 pub(crate) fn not_a_stream(kind: Type) -> String {
     format!("A Stream Socket was expected, got {kind:?}")
 }
@@ -109,12 +109,12 @@ pub(crate) fn shown(path: &Path) -> String {
     format!("{}", path.display()).replace('\0', "\\0")
 }
 
-/// Accepts a connection, in one system call where there is one for it: non-blocking, closed on exec, and with the
-/// peer's address.
+/// Accepts a connection, non-blocking and closed on exec, with the peer's address. Takes one system call where `accept4(2)`
+/// exists.
 ///
 /// # Errors
 ///
-/// The kernel's, from `accept4(2)`.
+/// The errors of `accept4(2)`.
 pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, address) = accept_any(listener)?;
     match address.as_socket() {
@@ -125,11 +125,11 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
     }
 }
 
-/// The same at a Unix socket.
+/// Accepts a connection at a Unix socket, non-blocking and closed on exec.
 ///
 /// # Errors
 ///
-/// As [`accept`].
+/// The errors of `accept4(2)`.
 pub(crate) fn accept_unix(listener: impl AsFd) -> io::Result<(UnixStream, unix::net::SocketAddr)> {
     let (stream, address) = accept_any(listener)?;
     Ok((stream.into(), unix_name(&address)?))
@@ -148,11 +148,11 @@ pub(crate) fn unix_name(address: &SockAddr) -> io::Result<unix::net::SocketAddr>
     address.as_unix().map_or_else(|| unix::net::SocketAddr::from_pathname(""), Ok)
 }
 
-/// The same, of whatever family.
+/// Accepts a connection of any address family.
 ///
 /// # Errors
 ///
-/// The kernel's, from `accept4(2)`.
+/// The errors of `accept4(2)`.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
     use std::os::fd::{AsRawFd, FromRawFd};
@@ -171,11 +171,11 @@ pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> 
     Ok((socket, address))
 }
 
-/// The same, in several calls: Apple's systems have no `accept4`.
+/// Accepts a connection of any address family in several calls, because Apple's systems have no `accept4`.
 ///
 /// # Errors
 ///
-/// The kernel's, from `accept(2)`.
+/// The errors of `accept(2)`.
 #[cfg(target_vendor = "apple")]
 pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
     let (socket, address) = SockRef::from(&listener).accept_raw()?;
@@ -193,7 +193,7 @@ fn aborted() -> io::Error {
     io::Error::from_raw_os_error(libc::ECONNABORTED)
 }
 
-/// For sends: a peer that is gone is an error, and no signal.
+/// For sends: a peer that is gone causes an error instead of a signal.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 /// Sockets are made [without signals](new) there.
@@ -309,21 +309,21 @@ pub(crate) fn finish_connect(socket: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Sends, without the signal that a peer that is gone would bring.
+/// Sends bytes. A peer that is gone causes an error instead of a signal.
 ///
 /// # Errors
 ///
-/// The kernel's, from `send(2)`.
+/// The errors of `send(2)`.
 #[inline]
 pub(crate) fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket).send_with_flags(bytes, NO_SIGNAL)
 }
 
-/// The same from several places, in their order.
+/// Sends several slices in order. A peer that is gone causes an error instead of a signal.
 ///
 /// # Errors
 ///
-/// The kernel's, from `sendmsg(2)`.
+/// The errors of `sendmsg(2)`.
 pub(crate) fn send_vectored(socket: impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     SockRef::from(&socket).send_vectored_with_flags(slices, NO_SIGNAL)
 }

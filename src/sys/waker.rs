@@ -1,4 +1,4 @@
-//! Ends a wait from outside: a descriptor that is readable once somebody has called.
+//! Ending a selector's wait from outside, through a descriptor that becomes readable.
 //!
 //! Linux has `eventfd(2)`, an integer in the kernel that is readable while it is not zero. Other systems, and tests under
 //! `--cfg innermost_poll`, use a pair of connected sockets, as asyncio does. Either is called by a `write(2)` of eight
@@ -19,11 +19,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use self::ends::Ends;
 use super::Process;
 
-/// Something that a selector can watch, and that any thread or signal handler can make readable.
+/// A descriptor that a selector can watch, and that any thread or signal handler can make readable.
 #[derive(Debug)]
 pub(crate) struct Waker {
     ends: ManuallyDrop<Ends>,
-    /// A forked child has the same eventfd: to call there would be to wake the parent.
+    /// A forked child has the same eventfd, and would wake its parent.
     process: Process,
     /// Whether signal handlers may know it, so that it must not be closed.
     is_kept_open: AtomicBool,
@@ -37,7 +37,7 @@ static SPARE: [AtomicU64; 32] = [const { AtomicU64::new(NONE) }; 32];
 const NONE: u64 = u64::MAX;
 
 impl Waker {
-    /// Whether it is to be drained even where edges are reported.
+    /// Whether it must be drained even if the selector reports edges.
     pub(crate) const FILLS_UP: bool = Ends::FILL_UP;
 
     pub(crate) fn new() -> io::Result<Self> {
@@ -59,7 +59,7 @@ impl Waker {
         self.is_kept_open.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this process has made it, and not one that was forked.
+    /// Whether the current process created it, rather than a parent.
     pub(super) fn is_of_this_process(&self) -> bool {
         self.process.is_current()
     }
@@ -72,7 +72,7 @@ impl Waker {
         }
     }
 
-    /// Makes it unreadable. A wake-up is not lost by that: whoever drains looks for work afterwards.
+    /// Makes it unreadable. No wake-up is lost, because the caller looks for work afterwards.
     pub(crate) fn drain(&self) {
         let mut bytes = [0; 1024];
         while self.ends.reader().read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
