@@ -7,4 +7,5 @@ mod buffers;
 mod cancelling;
 mod connecting;
 mod fairness;
+mod order;
 mod talking;
