@@ -1,18 +1,18 @@
-//! Which signals have come.
+//! The signals that have arrived.
 //!
-//! The handler counts, and wakes the loop that watches signals, by `write(2)` to its waker: a handler may call hardly
-//! anything else (`signal-safety(7)`). One loop of the process can watch at a time, as in CPython, where it is the main
-//! thread's.
+//! The handler counts the signal and wakes the loop that watches signals, by a `write(2)` to its waker: a handler may call
+//! hardly anything else (`signal-safety(7)`). Only one loop of a process can watch signals at a time. In CPython it is that
+//! of the main thread.
 //!
-//! A handler may run in any thread, between any two instructions of the loop's, and be held up there for any time. So:
+//! A handler can run in any thread, between any two instructions of the loop, and can be held up there for any time. So:
 //!
-//! 1. What it writes to is open as long as the process: a waker that has watched is never closed, but goes to the next
-//!    loop. Without that, a handler could write into a file that got the number of a closed waker.
-//! 2. A signal is either counted for the loop or treated as if the loop had never caught it. Both are in one atomic
-//!    number, so that no signal is lost while a handler is removed.
-//! 3. What it reads is atomic, or never changes.
-//! 4. In a forked child it does nothing for the parent. The child starts without handlers: [`on_fork`] puts back what
-//!    was there before them. A signal may come before that has run, so the handler asks in which process it is.
+//! 1. The waker that it writes to stays open for the life of the process, and is passed on to the next loop. Otherwise a
+//!    handler could write into a file that was given the number of a closed waker.
+//! 2. A signal is either counted for the loop or treated as if the loop had never caught it. One atomic number decides, so
+//!    no signal is lost while a handler is removed.
+//! 3. Everything the handler reads is atomic or never changes.
+//! 4. In a forked child, the handler does nothing for the parent. The child starts without handlers: [`on_fork`] restores
+//!    the actions from before. A signal may arrive earlier than that, so the handler checks which process it runs in.
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::io;

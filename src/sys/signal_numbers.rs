@@ -8,31 +8,31 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// `abort` was called.
+    /// The program called `abort`.
     SIGABRT
-    /// A timer of `alarm` is due.
+    /// A timer set by `alarm` has expired.
     SIGALRM
     /// A child process has stopped or ended.
     SIGCHLD
-    /// The process goes on after it was stopped.
+    /// The process continues after it was stopped.
     SIGCONT
-    /// The terminal is gone; to many servers, to read their configuration again.
+    /// The terminal was closed. Many servers read their configuration again.
     SIGHUP
     /// Ctrl-C.
     SIGINT
-    /// A write into a pipe or a socket that nobody reads: Rust ignores it, and the write fails.
+    /// A write to a pipe or a socket that nobody reads. Rust ignores it, and the write fails instead.
     SIGPIPE
     /// Ctrl-\\.
     SIGQUIT
-    /// To end: what `kill` and service managers send.
+    /// A request to end, as sent by `kill` and by service managers.
     SIGTERM
     /// Ctrl-Z.
     SIGTSTP
-    /// What the program takes it for.
+    /// For the program's own use.
     SIGUSR1
-    /// What the program takes it for.
+    /// For the program's own use.
     SIGUSR2
-    /// The terminal has another size.
+    /// The size of the terminal has changed.
     SIGWINCH
 }
 

@@ -35,11 +35,11 @@ const CAPACITY: usize = 1024;
 /// What an urgent byte is reported by. Miri does not know it.
 const URGENT: libc::c_int = if cfg!(miri) { 0 } else { libc::EPOLLPRI };
 
-/// A selector over `epoll(7)`: Linux and Android. asyncio's `selectors.EpollSelector`.
+/// Creates a selector that uses `epoll(7)`, on Linux and Android. asyncio's `selectors.EpollSelector`.
 ///
 /// # Errors
 ///
-/// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`.
+/// The kernel's error: `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn epoll_selector() -> io::Result<Box<dyn Selector>> {
     Ok(Box::new(Epoll::new()?))
 }

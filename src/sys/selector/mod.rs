@@ -1,10 +1,10 @@
-//! Which descriptors are ready: one contract over the kernels' interfaces.
+//! Selectors: one contract for the kernels' ways to report which descriptors are ready.
 //!
-//! A descriptor is registered once, for both directions. An event says that a direction may have become ready; it is
-//! not repeated while nothing changes. So whoever is told keeps the readiness, tries the system call first, and waits
-//! again only when the call would have blocked or has moved less than was asked for. It then says so by
-//! [`drained`](Selector::drained): an interface that reports levels (`poll`) takes that as the moment to watch the
-//! direction again, one that reports edges (`epoll`, `kqueue` with `EV_CLEAR`) needs no such word.
+//! A descriptor is registered once, for both directions. An event says that a direction may have become ready, and is not
+//! repeated while nothing changes. So the loop remembers the readiness. An operation tries its system call first, and waits
+//! only if the call would have blocked or moved less than was asked for. The loop then calls
+//! [`drained`](Selector::drained). An interface that reports levels (`poll`) watches the direction again from that moment.
+//! An interface that reports edges (`epoll`, `kqueue` with `EV_CLEAR`) does not need the call.
 //!
 //! | file | interface | where |
 //! |---|---|---|
@@ -47,62 +47,63 @@ pub(crate) type SelectorFd = super::fork::NotInherited<OwnedFd>;
 
 /// Asks the kernel which descriptors are ready.
 ///
-/// The loop has it borrowed while one of its functions runs: what uses the loop's descriptors from there gets an error.
+/// The loop borrows its selector during each call. Using the loop's descriptors from inside such a call is an error.
 pub trait Selector: fmt::Debug {
-    /// Watches `fd` for both directions; its events carry `token`, which no other registration may have. What is ready
-    /// already is reported by the next [`select`](Self::select).
+    /// Watches `fd` in both directions. Its events carry `token`, which must be unique among the registrations. If the
+    /// descriptor is ready already, the next [`select`](Self::select) reports it.
     ///
     /// # Errors
     ///
-    /// The kernel's: `EPERM` for what is always ready (regular files, directories), `EEXIST` for what is registered.
+    /// The kernel's error: `EPERM` if the descriptor is always ready (a regular file or a directory), `EEXIST` if it is
+    /// registered already.
     fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()>;
 
     /// Stops watching `fd`, which stays open.
     ///
     /// # Errors
     ///
-    /// The kernel's: `ENOENT` for what is not registered.
+    /// The kernel's error: `ENOENT` if the descriptor is not registered.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Stops watching `fd`, which is about to be closed. A duplicate of it may keep the file open. What is not registered
-    /// stays so.
+    /// Stops watching `fd`, which is about to be closed. Has no effect if it is not registered.
     ///
-    /// A descriptor that was closed without this, or without [`deregister`](Self::deregister), may block its number: the
-    /// next descriptor that gets it cannot be registered.
+    /// If a descriptor is closed without this or [`deregister`](Self::deregister) while a duplicate keeps the file open,
+    /// the next descriptor with the same number may be impossible to register.
     fn closing(&mut self, fd: BorrowedFd<'_>);
 
-    /// Whether it reports levels, and so needs [`drained`](Self::drained).
+    /// Returns `true` if the selector reports levels, and so needs [`drained`](Self::drained).
     fn reports_levels(&self) -> bool;
 
-    /// Says that an operation in `direction` has taken everything that there was. A selector that reports levels watches
-    /// the direction again. It reports a hang-up or an error once even without that.
+    /// Called when an operation in `direction` has taken everything there was. A selector that reports levels watches the
+    /// direction again. It reports a hang-up or an error once even without this call.
     fn drained(&mut self, token: SelectorToken, direction: Direction);
 
-    /// Says that an operation in `direction`, which was reported as ready, would have blocked all the same. Called instead
-    /// of [`drained`](Self::drained), which it calls unless a selector does more: a direction that is ready in vain again
-    /// and again must not be reported for ever.
+    /// Called instead of [`drained`](Self::drained) when a direction was reported as ready, but the operation would have
+    /// blocked. By default, it calls `drained`. A selector can do more, so that it does not report such a direction for
+    /// ever.
     fn in_vain(&mut self, token: SelectorToken, direction: Direction) {
         self.drained(token, direction);
     }
 
-    /// Waits until something is ready, at most for `timeout` (`None`: for ever), never for less unless something is
-    /// ready, a signal came, or a time has passed that the kernel cannot count (24 days at the least); appends what is
-    /// ready to `events`. It allocates nothing itself but room in `events`.
+    /// Waits until something is ready and appends it to `events`, the only thing that may allocate.
+    ///
+    /// Waits for `timeout` at most; `None` waits without limit. Returns earlier only if something is ready, if a signal
+    /// arrived, or after the longest time that the kernel can count (at least 24 days).
     ///
     /// # Errors
     ///
-    /// The kernel's. A signal is none: the wait ends.
+    /// The kernel's error. A signal is not an error: it ends the wait.
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The descriptor that is readable when [`select`](Self::select) would report something, where there is one.
+    /// A descriptor that is readable whenever [`select`](Self::select) would report something, if the selector has one.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// The best selector that this system has. asyncio's `selectors.DefaultSelector`.
+/// Creates the best selector of this system. asyncio's `selectors.DefaultSelector`.
 ///
 /// # Errors
 ///
-/// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`.
+/// The kernel's error: `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn default_selector() -> io::Result<Box<dyn Selector>> {
     best()
 }
@@ -120,16 +121,16 @@ use self::interfaces::kqueue_selector as best;
 #[cfg(any(innermost_poll, not(any(target_pointer_width = "64", target_os = "linux", target_os = "android"))))]
 use self::interfaces::poll_selector as best;
 
-/// What a registration calls itself: given at [`register`](Selector::register), found in its events.
+/// Identifies a registration. Passed to [`register`](Selector::register) and found in the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SelectorToken(pub u64);
 
 /// A direction in which a descriptor can be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// For reading, or accepting.
+    /// Ready to read or to accept.
     Read,
-    /// For writing, or having connected.
+    /// Ready to write, or connected.
     Write,
 }
 
@@ -144,57 +145,56 @@ impl Direction {
     }
 }
 
-/// That a descriptor may have become ready.
+/// An event: a descriptor may have become ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectorEvent {
-    /// Whose event it is.
+    /// The registration that the event belongs to.
     pub token: SelectorToken,
-    /// In what way it is ready.
+    /// The ways in which the descriptor is ready.
     pub readiness: Readiness,
 }
 
-/// In what ways a descriptor is ready: a set.
+/// The set of ways in which a descriptor is ready.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Readiness(u8);
 
 impl Readiness {
-    /// In no way.
+    /// Not ready.
     pub const NONE: Self = Self(0);
     /// An operation that reads would not block.
     pub const READABLE: Self = Self(1);
     /// An operation that writes would not block.
     pub const WRITABLE: Self = Self(2);
-    /// Nothing more will come: operations that read will not block again.
+    /// No more data will arrive. Operations that read will not block again.
     pub const READ_CLOSED: Self = Self(4);
-    /// Nothing more will go: operations that write will not block again.
+    /// No more data can be sent. Operations that write will not block again.
     pub const WRITE_CLOSED: Self = Self(8);
-    /// There is an urgent byte. A read stops at it, so one that brings less than was asked for does not mean that there
-    /// is no more (`tcp(7)`).
+    /// There is an urgent byte. A read stops at it, so a short read does not mean that the buffer is empty (`tcp(7)`).
     pub const URGENT: Self = Self(16);
 
-    /// Whether it has all that `other` has.
+    /// Returns `true` if the set contains all of `other`.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether it has something that `other` has.
+    /// Returns `true` if the set contains any of `other`.
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// What either has: `|`, where that must be constant.
+    /// The union of both sets. The operator `|` as a `const fn`.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What it has and `other` has not.
+    /// The set without `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// What lets an operation in `direction` go on.
+    /// The set of all ways that let an operation in `direction` go on.
     pub const fn of(direction: Direction) -> Self {
         match direction {
             Direction::Read => Self(Self::READABLE.0 | Self::READ_CLOSED.0),
