@@ -1,4 +1,4 @@
-//! [`AnyFuture`]: a future or a task, whatever its result.
+//! [`AnyFuture`]: a future or a task without the type of its result.
 
 use core::fmt;
 use std::rc::Rc;
@@ -8,10 +8,10 @@ use super::contracts::{Eventual, Met, Way};
 use super::{Await, CallbackId, Scheduler};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 
-/// A future or a task whatever its result. Awaiting it gives nothing, and raises nothing of the future's: it waits for
-/// the end. Who is cancelled meanwhile leaves the future as it is, as asyncio's `wait` does.
+/// A future or a task without the type of its result, for lists of futures with different types.
 ///
-/// What futures of different types are put into where they stand in one list.
+/// Awaiting it waits until the future is done. It gives `()` even if the future failed. Cancelling the waiter does not
+/// cancel the future, as with asyncio's `wait`.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -31,27 +31,28 @@ impl AnyFuture {
         Self(future)
     }
 
-    /// As [`Future::cancel`](super::Future::cancel), or [`Task::cancel`](super::Task::cancel) where it is a task.
+    /// Cancels the future or the task. Returns `false` if it is done. A task gets a `CancelledError` at its next step, see
+    /// [`Task::cancel`](super::Task::cancel).
     pub fn cancel(&self) -> bool {
         cancel::cancel(Rc::clone(&self.0), Exception::cancelled())
     }
 
-    /// Whether it is finished or cancelled.
+    /// Returns `true` once there is an outcome: a result, an exception or a cancellation.
     pub fn done(&self) -> bool {
         self.0.done()
     }
 
-    /// Whether it was cancelled.
+    /// Returns `true` if it was cancelled.
     pub fn cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Whether both stand for the same future.
+    /// Returns `true` if both handles refer to the same future.
     pub fn is(&self, other: &Self) -> bool {
         self.address() == other.address()
     }
 
-    /// What tells it from all other futures while it lives.
+    /// An address that identifies the future while it is alive.
     pub(crate) fn address(&self) -> *const () {
         Rc::as_ptr(&self.0).cast()
     }
@@ -60,13 +61,13 @@ impl AnyFuture {
         self.0.scheduler()
     }
 
-    /// What it failed with, or was cancelled with; it counts as retrieved then.
+    /// The exception it failed or was cancelled with. Calling this marks the exception as retrieved.
     pub(crate) fn raised(&self) -> Option<Exception> {
         self.0.raised(0)
     }
 
-    /// Has `notice` called with it, as soon as it is done. That is why `notice` need not capture it, and must not: a
-    /// future that is never done would keep itself.
+    /// Calls `notice` with the future once it is done. `notice` must not capture the future: one that is never done would
+    /// keep itself alive.
     pub(crate) fn notify(&self, notice: impl FnOnce(Self) + 'static) -> CallbackId {
         Rc::clone(&self.0).notify(Box::new(notice))
     }
@@ -75,7 +76,7 @@ impl AnyFuture {
         self.0.remove_callback(id)
     }
 
-    /// Removes a callback from it, if it is still about and not done.
+    /// A function that removes a callback, if the future is still alive and pending.
     pub(crate) fn callback_remover(&self, id: CallbackId) -> impl FnOnce(Self) + 'static {
         let weak = Rc::downgrade(&self.0);
         move |_| {
@@ -96,7 +97,7 @@ impl fmt::Debug for AnyFuture {
     }
 }
 
-/// Waiting for its end, however it ends.
+/// Awaiting it waits until it is done, whatever its outcome.
 impl Coroutine for AnyFuture {
     type Yield = Await;
     type Input = ();

@@ -86,7 +86,7 @@ impl CallbackResult for Result<(), Exception> {
     }
 }
 
-/// What always panics, or ends the process.
+/// A callback that always panics or ends the process.
 impl CallbackResult for sealed::Never {
     fn into_result(self) -> Result<(), Exception> {
         self

@@ -1,4 +1,4 @@
-//! A result that is not there yet.
+//! [`Future`]: a result that is not there yet.
 
 use core::error::Error;
 use core::fmt;
@@ -15,8 +15,8 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
 ///
-/// A handle: clones stand for the same future. To wait for it, `yield_from!(future, sent)`: that is the result, cloned,
-/// as soon as there is one.
+/// This is a handle. Clones refer to the same future. `yield_from!(future, sent)` waits for the result and gives a clone of
+/// it; [`join`](Self::join) moves the result out.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -29,11 +29,11 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
-/// A future that failed and whose exception nobody fetched is reported to the loop's exception handler when it is
-/// dropped.
+/// If a future failed and nobody retrieved its exception, dropping the last handle reports the exception to the loop's
+/// exception handler.
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
-/// A future that only its owner completes.
+/// A future that is completed through its handles: neither a task nor a gathering.
 pub(super) struct Open<T: 'static>(pub(super) Whole<T>);
 
 impl<T: 'static> Produced<T> for Open<T> {
@@ -120,14 +120,14 @@ impl<T> fmt::Debug for Open<T> {
     }
 }
 
-/// What [`Future::add_done_callback`] gives, to remove the callback by.
+/// Identifies a callback, for [`Future::remove_done_callback`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackId(u32);
 
 super::dropped!(CallbackId);
 
 impl CallbackId {
-    /// That of every callback that is queued at once, and so cannot be removed.
+    /// The id of callbacks that were queued at once. They cannot be removed.
     pub(super) const QUEUED: Self = Self(0);
 
     pub(super) fn new(id: u32) -> Self {
@@ -135,7 +135,7 @@ impl CallbackId {
     }
 }
 
-/// A result could not be set: the future is done, or is a task's. Gives back what was to be set.
+/// The error of setting a future that is done or that belongs to a task. It holds the value that was not set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidState<T>(pub T);
 
@@ -147,7 +147,7 @@ impl<T> fmt::Debug for InvalidState<T> {
 
 impl<T> fmt::Display for InvalidState<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid state: the future is done, or its result is a task's")
+        f.write_str("invalid state: the future is done, or belongs to a task")
     }
 }
 
@@ -162,21 +162,21 @@ impl<T: 'static> Future<T> {
         Self(Rc::new(Open(Whole::new(scheduler))))
     }
 
-    /// Finishes it with a result.
+    /// Finishes the future with a result.
     ///
     /// # Errors
     ///
-    /// The result, where the future is done already, or is a task.
+    /// Gives `result` back if the future is done or belongs to a task.
     pub fn set_result(&self, result: T) -> Result<(), InvalidState<T>> {
         self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("what was to be set is a result")))
     }
 
-    /// Finishes it with an exception. A `StopIteration`, which could not be told from the end of a generator, is stored
-    /// as a `RuntimeError`.
+    /// Finishes the future with an exception. A `StopIteration` is stored as a `RuntimeError`: a waiting coroutine could
+    /// not distinguish it from the end of a generator.
     ///
     /// # Errors
     ///
-    /// The exception, where the future is done already, or is a task.
+    /// Gives the exception back if the future is done or belongs to a task.
     pub fn set_exception(&self, exception: impl Into<Exception>) -> Result<(), InvalidState<Exception>> {
         let exception = match exception.into() {
             stop if stop.kind() == Kind::StopIteration => Exception::caused_by(
@@ -200,13 +200,13 @@ impl<T: 'static> Future<T> {
         Ok(())
     }
 
-    /// Cancels it: whoever waits for it gets a `CancelledError`. `false` where it is done already. A task is cancelled
-    /// by throwing into its coroutine: see [`Task::cancel`](super::Task::cancel).
+    /// Cancels the future. Waiters get a `CancelledError`. Returns `false` if the future is done. A future that belongs to
+    /// a task cancels the task, as [`Task::cancel`](super::Task::cancel) does.
     pub fn cancel(&self) -> bool {
         self.cancel_with(Exception::cancelled())
     }
 
-    /// The same, with a message for whoever sees the `CancelledError`.
+    /// Cancels the future with a message for whoever sees the `CancelledError`. Returns `false` if the future is done.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.cancel_with(Exception::message(Kind::CancelledError, message))
     }
@@ -221,7 +221,7 @@ impl<T: 'static> Future<T> {
 
     /// # Errors
     ///
-    /// `ValueError` for a future of another loop than that to which `scheduler` belongs.
+    /// `ValueError` if the future belongs to another loop than `scheduler`.
     pub(crate) fn check_is_of(&self, scheduler: &Rc<Scheduler>) -> Result<(), Exception> {
         if !Rc::ptr_eq(&self.shared().kept.scheduler, scheduler) {
             let text = "The future belongs to a different loop than the one specified as the loop argument";
@@ -234,28 +234,28 @@ impl<T: 'static> Future<T> {
         self.0.shared()
     }
 
-    /// What a coroutine yields that waits for it.
+    /// The value that a coroutine yields to wait for this future.
     pub(crate) fn wanted(&self) -> Await {
         Await::on(Way::Outcome, Rc::clone(&self.0) as Rc<_>)
     }
 
-    /// Whether it is finished or cancelled.
+    /// Returns `true` once there is an outcome: a result, an exception or a cancellation.
     #[inline]
     pub fn done(&self) -> bool {
         self.shared().done()
     }
 
-    /// Whether it was cancelled.
+    /// Returns `true` if the future was cancelled.
     pub fn cancelled(&self) -> bool {
         self.shared().is_cancelled()
     }
 
-    /// What it finished with, cloned.
+    /// Returns a clone of the result.
     ///
     /// # Errors
     ///
-    /// The exception that it failed with; `CancelledError`; `InvalidStateError` while it is pending, or where
-    /// [`take_result`](Self::take_result) has been before.
+    /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or
+    /// if [`take_result`](Self::take_result) moved the result out.
     pub fn result(&self) -> Result<T, Exception>
     where
         T: Clone,
@@ -263,21 +263,22 @@ impl<T: 'static> Future<T> {
         self.shared().with_outcome(Clone::clone)?
     }
 
-    /// What it finished with, moved out, for what cannot be cloned. An exception stays, and is cloned.
+    /// Moves the result out, for results that are not `Clone`. An exception stays and is cloned.
     ///
     /// # Errors
     ///
-    /// As [`result`](Self::result).
+    /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or
+    /// if the result was moved out before.
     pub fn take_result(&self) -> Result<T, Exception> {
         self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?.map_or(Ok(()), Err)?;
         self.shared().take_outcome()
     }
 
-    /// The exception that it failed with; `None` if it has a result.
+    /// Returns the exception it failed with, or `None` if it has a result.
     ///
     /// # Errors
     ///
-    /// `CancelledError`; `InvalidStateError` while it is pending, or where the result was moved out.
+    /// `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or if the result was moved out.
     pub fn exception(&self) -> Result<Option<Exception>, Exception> {
         let exception = self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?;
         match exception {
@@ -286,8 +287,8 @@ impl<T: 'static> Future<T> {
         }
     }
 
-    /// Has `callback` called with the future, from the ready queue, once it is done; after those that were added
-    /// before. It runs in a copy of the context that is current now.
+    /// Calls `callback` with the future once it is done. Callbacks run from the ready queue, in the order they were added.
+    /// This one runs in a copy of the current context.
     pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
     where
         R: CallbackResult,
@@ -296,7 +297,7 @@ impl<T: 'static> Future<T> {
         self.shared().add(|id| shared::Waiter::callback(id, callback), || self.clone())
     }
 
-    /// The same, but `callback` runs in the given context itself.
+    /// Calls `callback` with the future once it is done. It runs in `context` itself rather than in a copy.
     pub fn add_done_callback_in<R>(&self, context: &Context, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
     where
         R: CallbackResult,
@@ -306,23 +307,24 @@ impl<T: 'static> Future<T> {
         self.shared().add(|id| shared::Waiter::InContext(id, waiter), || self.clone())
     }
 
-    /// Removes and drops a callback. Returns `false` if it was not there: it was removed before, or is queued. If it panics
-    /// when it is dropped, the loop's exception handler is told.
+    /// Removes and drops a callback. Returns `false` if it is not there: it was removed before, or is queued. If dropping
+    /// the callback panics, the loop's exception handler is told.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
         self.shared().remove_callback(id)
     }
 
-    /// Waits for it, as awaiting the future itself does, and moves the result out: for what cannot be cloned.
+    /// Waits for the future and moves its result out, for results that are not `Clone`. Cancelling the waiter cancels the
+    /// future, as when the future itself is awaited.
     pub fn join(&self) -> Join<T> {
         Join(self.clone())
     }
 
-    /// The future without its type.
+    /// Returns a handle without the type of the result.
     pub fn any_future(&self) -> AnyFuture {
         AnyFuture::new(Rc::clone(&self.0) as Rc<_>)
     }
 
-    /// Whether both stand for the same future.
+    /// Returns `true` if both handles refer to the same future.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -340,7 +342,7 @@ impl<T> fmt::Debug for Future<T> {
     }
 }
 
-/// Waiting for it: the result, cloned.
+/// Awaiting a future gives a clone of its result. Cancelling the waiter cancels the future.
 impl<T: Shareable + 'static> Coroutine for Future<T> {
     type Yield = Await;
     type Input = ();
@@ -360,13 +362,13 @@ impl<T: Shareable + 'static> Coroutine for Future<T> {
     }
 }
 
-/// What [`Future::join`] makes.
+/// Waits for a future and moves its result out. Made by [`Future::join`] and [`Task::join`](super::Task::join).
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Join<T>(Future<T>);
 
 impl<T> Join<T> {
-    /// What it waits for.
+    /// The future it waits for.
     pub(crate) fn future(&self) -> &Future<T> {
         &self.0
     }

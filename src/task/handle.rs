@@ -1,4 +1,4 @@
-//! A callback in the ready queue, which can be cancelled.
+//! Callbacks in the ready queue, and the handle that cancels one.
 
 use core::cell::Cell;
 use core::fmt;
@@ -11,7 +11,7 @@ use super::{Run, Scheduler};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, drop_flat};
 
-/// What `call_soon` gives: asyncio's `Handle`. Dropping it changes nothing.
+/// A callback that was scheduled by `call_soon`. asyncio's `Handle`. Dropping the handle does not cancel the callback.
 #[derive(Clone)]
 pub struct Handle(Rc<dyn Callback>);
 
@@ -20,18 +20,18 @@ impl Handle {
         Self(callback)
     }
 
-    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run.
+    /// Cancels the callback and drops it, with everything it captured. Has no effect once the callback has run.
     pub fn cancel(&self) {
         self.0.cancel();
     }
 
-    /// Whether it was cancelled before it ran.
+    /// Returns `true` if the callback was cancelled before it ran.
     pub fn cancelled(&self) -> bool {
         self.0.cancelled()
     }
 
-    /// The context in which it runs; an empty one where nothing was set when it was scheduled. asyncio's
-    /// `Handle.get_context`.
+    /// Returns the context the callback runs in. It is empty if no variable was set when the callback was scheduled.
+    /// asyncio's `Handle.get_context`.
     pub fn context(&self) -> Context {
         self.0.context().unwrap_or_default()
     }
@@ -45,20 +45,20 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Something that is to run later, if it is not cancelled until then.
+/// Something that runs later, unless it is cancelled first.
 pub(crate) trait Timed: Run {
-    /// Whether it need not run any more.
+    /// Whether it was cancelled.
     fn cancelled(&self) -> bool;
 }
 
-/// What a handle can do, whatever its closure.
+/// A callback without the type of its closure.
 pub(crate) trait Callback: Timed {
     fn cancel(&self);
     fn context(&self) -> Option<Context>;
 }
 
-/// A callback for the ready queue, to be run in a copy of the context that is current now: one allocation
-/// where nothing is set in that, as most programs use no context.
+/// Makes a callback that runs in a copy of the current context. If no variable is set, which is the rule in programs that
+/// use no contexts, this allocates once.
 pub(crate) fn callback<F, R>(callback: F) -> Rc<dyn Callback>
 where
     F: FnOnce() -> R + 'static,
@@ -68,7 +68,7 @@ where
     callback_in(context, callback)
 }
 
-/// The same, to be run in the given context, or in one in which nothing is set.
+/// Makes a callback that runs in the given context, or in an empty one.
 pub(crate) fn callback_in<F, R>(context: Option<Context>, callback: F) -> Rc<dyn Callback>
 where
     F: FnOnce() -> R + 'static,
@@ -139,12 +139,12 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F>
     }
 }
 
-/// One that runs in a context. That is rare, and compiled once: to make both of every function would make most programs
-/// that schedule callbacks longer by code that never runs.
+/// A callback that runs in a context. Most programs use no contexts, so this is compiled once for a boxed closure. Otherwise
+/// every closure would be compiled a second time, into code that never runs.
 struct CallbackInContext {
     /// `None` once the loop is closed.
     context: Cell<Option<Context>>,
-    /// Its type, for people.
+    /// The type of the closure, for error reports.
     function: &'static str,
     callback: CallbackCell<BoxedCallback>,
 }
@@ -154,10 +154,10 @@ type BoxedCallback = Box<dyn FnOnce() -> Result<(), Exception>>;
 impl Run for CallbackInContext {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.callback.take() else { return };
-        // Between two callbacks there is none, unless a destructor has set something.
+        // Between two callbacks there is no current context, unless a destructor has set a variable.
         scheduler.drop_guarded(context::swap(Callback::context(&*self)));
         call(callback, self.function, scheduler);
-        // Often the last to refer to it.
+        // This is often the last reference.
         if let Ok(this) = Rc::try_unwrap(self) {
             scheduler.drop_guarded(this.context);
         }

@@ -1,39 +1,39 @@
-//! What can be said of a task before it is made.
+//! How a task is made: its name, its context, its start.
 
 use std::rc::Rc;
 
 use crate::context::Context;
 use crate::coroutine::Exception;
 
-/// How a task is to be made: asyncio's keyword arguments of `create_task`.
+/// How a task is made. The equivalent of the keyword arguments of asyncio's `create_task`.
 ///
-/// What the builder that [`LoopHandle::task`](crate::LoopHandle::task) gives collects, and what a [`TaskFactory`] may
-/// change.
+/// [`LoopHandle::task`](crate::LoopHandle::task) fills it in by a builder. A [`TaskFactory`] can change it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TaskOptions {
-    /// What it is called; otherwise by its number.
+    /// The task's name. `None` for `Task-1`, `Task-2` and so on.
     pub name: Option<Rc<str>>,
-    /// The context in which it runs; otherwise a copy of the current one.
+    /// The context the task runs in. `None` for a copy of the current one.
     pub context: Option<Context>,
-    /// When its first step is taken, where somebody has said so.
+    /// When the task takes its first step. `None` for [`Start::Soon`], or what the task factory decides.
     pub start: Option<Start>,
 }
 
-/// When a task takes its first step.
+/// When a task takes its first step. asyncio's `eager_start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
-    /// In the next turn, after what was queued before.
+    /// In the next turn, after everything that is queued already.
     Soon,
-    /// While it is made, if the loop runs; otherwise in the first turn.
+    /// At once, inside `spawn`, if the loop is running. Otherwise in the first turn.
     Eager,
 }
 
-/// Decides how tasks are made: see [`LoopHandle::set_task_factory`](crate::LoopHandle::set_task_factory).
+/// A function that decides how each task of a loop is made. Installed by
+/// [`LoopHandle::set_task_factory`](crate::LoopHandle::set_task_factory).
 pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 
-/// A [`TaskFactory`] that has every task take its first step while it is made, unless it is said of it that it starts
-/// soon. asyncio's `eager_task_factory`.
+/// A [`TaskFactory`] that starts every task at once, unless the task was given [`Start::Soon`]. asyncio's
+/// `eager_task_factory`.
 ///
 /// ```
 /// use innermost::task::eager_task_factory;
@@ -53,14 +53,14 @@ pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 ///
 /// # Errors
 ///
-/// None.
+/// Never fails. It returns a `Result` because a task factory does.
 pub fn eager_task_factory(options: &mut TaskOptions) -> Result<(), Exception> {
     options.start.get_or_insert(Start::Eager);
     Ok(())
 }
 
-/// A task that is about to be made, in a loop or a group: what [`LoopHandle::task`](crate::LoopHandle::task) and
-/// [`TaskGroup::task`](crate::wait::TaskGroup::task) give.
+/// Sets the options of a task and then spawns it in a loop or a group. Made by
+/// [`LoopHandle::task`](crate::LoopHandle::task) and [`TaskGroup::task`](crate::wait::TaskGroup::task).
 ///
 /// ```
 /// use innermost::{EventLoop, ready};
@@ -72,7 +72,7 @@ pub fn eager_task_factory(options: &mut TaskOptions) -> Result<(), Exception> {
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is made before `spawn`"]
+#[must_use = "no task is made until `spawn` is called"]
 pub struct TaskBuilder<'a, S> {
     pub(crate) spawner: &'a S,
     pub(crate) options: TaskOptions,
@@ -83,20 +83,21 @@ impl<'a, S> TaskBuilder<'a, S> {
         Self { spawner, options: TaskOptions::default() }
     }
 
-    /// Names it.
+    /// Sets the task's name.
     pub fn name(mut self, name: impl Into<Rc<str>>) -> Self {
         self.options.name = Some(name.into());
         self
     }
 
-    /// Has it run in this very context, and not in a copy of the current one: what it sets is seen there.
+    /// Runs the task in `context` itself rather than in a copy of the current context. Values that the task sets are
+    /// visible there.
     pub fn context(mut self, context: &Context) -> Self {
         self.options.context = Some(context.clone());
         self
     }
 
-    /// Has it take its first step inside [`spawn`](TaskBuilder::spawn), if the loop runs: one that need not wait is
-    /// done when that returns. asyncio's `eager_start`.
+    /// Takes the first step inside [`spawn`](TaskBuilder::spawn), if the loop is running. A task that does not have to wait
+    /// is done when `spawn` returns. asyncio's `eager_start`.
     ///
     /// ```
     /// use innermost::{EventLoop, lazy, ready};
@@ -114,13 +115,13 @@ impl<'a, S> TaskBuilder<'a, S> {
         self.start(Start::Eager)
     }
 
-    /// Says when it takes its first step.
+    /// Sets when the task takes its first step.
     pub fn start(mut self, start: Start) -> Self {
         self.options.start = Some(start);
         self
     }
 
-    /// The same with all options at once.
+    /// Sets all options at once, in place of those set so far.
     pub fn options(mut self, options: TaskOptions) -> Self {
         self.options = options;
         self

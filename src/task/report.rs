@@ -1,4 +1,4 @@
-//! What an exception handler is told, and what becomes of that where there is none.
+//! [`ErrorContext`]: what an exception handler is told, and the default handler.
 
 use core::any::Any;
 use core::fmt;
@@ -22,8 +22,8 @@ pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Exception {
     Exception::message(Kind::Panic, text)
 }
 
-/// Drops a panic's payload. That may panic too, and so may dropping what it panics with, without an end: after a few of
-/// them, the next is leaked.
+/// Drops a panic's payload. That may panic again, with another payload, and so on without end. After a few attempts, the
+/// payload is leaked.
 fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..4 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -34,22 +34,22 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     core::mem::forget(payload);
 }
 
-/// What an exception handler is told: asyncio's `context`.
+/// What an exception handler is told about an error that nobody handled. asyncio's `context`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ErrorContext {
     /// What happened.
     pub message: Cow<'static, str>,
-    /// The exception that nobody took, if there is one.
+    /// The exception, if there is one.
     pub exception: Option<Exception>,
-    /// The task or future that it happened to, as it prints itself.
+    /// The `Debug` text of the task, the future or the other object in which it happened.
     pub source: Option<Box<str>>,
-    /// The context in which the handler runs; `None` for that which is current when it is told.
+    /// The context in which the handler runs. `None` for the context that is current when the error is reported.
     pub context: Option<Context>,
 }
 
 impl ErrorContext {
-    /// A report with a message, and nothing else yet.
+    /// Makes a report with a message and nothing else.
     ///
     /// ```
     /// use innermost::task::ErrorContext;
@@ -64,19 +64,19 @@ impl ErrorContext {
         Self { message: message.into(), exception: None, source: None, context: None }
     }
 
-    /// Adds the exception that caused it.
+    /// Sets the exception.
     #[must_use]
     pub fn caused_by(self, exception: Exception) -> Self {
         Self { exception: Some(exception), ..self }
     }
 
-    /// Adds the task, the future or the other object that it is about, as that prints itself.
+    /// Sets the source to the `Debug` text of `source`.
     #[must_use]
     pub fn about<D: fmt::Debug + ?Sized>(self, source: &D) -> Self {
         Self { source: Some(format!("{source:?}").into_boxed_str()), ..self }
     }
 
-    /// Has the handler called in `context`, that of the object it is about.
+    /// Runs the handler in `context`.
     #[must_use]
     pub fn in_context(self, context: Context) -> Self {
         Self { context: Some(context), ..self }
@@ -96,7 +96,7 @@ impl fmt::Display for ErrorContext {
     }
 }
 
-/// Writes to standard error. That being closed or full is no reason to stop, nor is an error that cannot be printed.
+/// Writes the report to standard error. If that fails, or if the report panics when it is printed, the loop goes on.
 pub(super) fn default_handler(context: &ErrorContext) {
     let text = catch_unwind(AssertUnwindSafe(|| format!("{context}")));
     let text =
@@ -104,14 +104,14 @@ pub(super) fn default_handler(context: &ErrorContext) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// What is dropped later, and in a guard even then.
+/// A value that is dropped later. A panic in its destructor is caught and reported.
 pub(super) struct Postponed<T> {
     value: Option<T>,
     scheduler: Weak<Scheduler>,
 }
 
 impl<T> Postponed<T> {
-    /// A panic goes to the exception handler of this one.
+    /// Panics are reported to the exception handler of this scheduler.
     pub(super) fn new(value: T, scheduler: Weak<Scheduler>) -> Self {
         Self { value: Some(value), scheduler }
     }
@@ -129,7 +129,7 @@ impl<T> Drop for Postponed<T> {
 }
 
 impl Scheduler {
-    /// Takes the panics of what ends in this thread, until what is returned is dropped.
+    /// Reports the panics of coroutines that are dropped in this thread, until the returned value is dropped.
     pub(crate) fn receives(self: &Rc<Self>) -> Receiving {
         Receiving::by(Rc::clone(self) as Rc<_>)
     }

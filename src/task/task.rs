@@ -1,4 +1,4 @@
-//! The handles to a task.
+//! The handles to a task: [`Task`], with the type of its result, and [`AnyTask`], without.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -13,15 +13,15 @@ use super::{AnyFuture, Await, CallbackId, CallbackResult, Future, Join};
 use crate::context::{self, Context};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
 
-/// A coroutine that runs in an event loop, and the [`Future`] of what it returns. asyncio's `Task`.
+/// A coroutine that runs in an event loop, and its result. asyncio's `Task`.
 ///
-/// A handle: clones stand for the same task, and dropping all of them lets it run on. The loop keeps every task until it
-/// has ended. It is awaited as every future is.
+/// This is a handle. Clones refer to the same task. Dropping all handles does not stop the task: the loop keeps it until
+/// it has ended. Awaiting a task gives a clone of its result; [`join`](Self::join) moves the result out.
 ///
 /// # Cancellation
 ///
-/// [`cancel`](Self::cancel) has a `CancelledError` thrown in where the coroutine waits. It may let that pass (`sent?`), or
-/// catch it, clean up, and wait while it does so:
+/// [`cancel`](Self::cancel) throws a `CancelledError` into the coroutine, at the place where it waits. The coroutine can
+/// let it pass (`sent?`), or catch it and clean up. Cleanup can await:
 ///
 /// ```
 /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
@@ -86,17 +86,19 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, S
 /// ```
 pub struct Task<T>(Future<T>);
 
-/// A task whatever it returns. Awaiting it gives nothing, and raises nothing of the task's: it waits for the end. Who is
-/// cancelled meanwhile leaves the task as it is, as asyncio's `wait` does.
+/// A task without the type of its result, for lists of tasks.
+///
+/// Awaiting it waits until the task has ended. It gives `()` even if the task failed. Cancelling the waiter does not cancel
+/// the task, as with asyncio's `wait`.
 #[derive(Clone)]
 pub struct AnyTask(Rc<dyn ErasedTask>);
 
-/// A task that is not kept by this. For what the task may hold itself, or return.
+/// A handle that does not keep the task alive, for objects that the task itself may hold or return.
 #[derive(Clone)]
 pub(crate) struct WeakTask(Weak<dyn ErasedTask>);
 
 impl WeakTask {
-    /// `None` once the task has ended and nobody has a handle.
+    /// Returns `None` once the task has ended and nobody has a handle.
     pub(crate) fn upgrade(&self) -> Option<AnyTask> {
         self.0.upgrade().map(AnyTask)
     }
@@ -122,62 +124,66 @@ impl<T: 'static> Task<T> {
         self.0.join()
     }
 
-    /// Has a `CancelledError` thrown in where the coroutine waits, at its next step: it may catch that, clean up, wait
-    /// again, or go on. What it waits for is cancelled; where that is another task, that one too. `false` where the task
-    /// is done already.
+    /// Requests cancellation: at its next step, the task gets a `CancelledError` at the place where it waits. It can
+    /// catch the exception, clean up, wait again, or go on. Returns `false` if the task is done.
     ///
-    /// A cancel that comes after what the task waits for is done, and before the task has run, goes first, as in asyncio:
-    /// the task gets the `CancelledError` and not the result. Nothing is lost by that. A future keeps its result, and
-    /// what a lock, a semaphore or a queue had given to the task goes to the next who waits.
+    /// Whatever the task waits for is cancelled too, including another task.
+    ///
+    /// If the event has already come but the task has not run yet, the cancellation wins, as in asyncio. The task gets
+    /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, and a lock, a semaphore or
+    /// a queue gives what it had given to the task to the next waiter.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }
 
-    /// The same, with a message for whoever sees the `CancelledError`.
+    /// Requests cancellation, as [`cancel`](Self::cancel) does, with a message for whoever sees the `CancelledError`.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.0.cancel_message(message)
     }
 
-    /// As [`AnyTask::name`].
+    /// Returns the task's name. A task that nobody has named is called `Task-1`, `Task-2` and so on.
     pub fn name(&self) -> String {
         self.any().name()
     }
 
-    /// As [`AnyTask::set_name`].
+    /// Sets the task's name.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         self.any().set_name(name);
     }
 
-    /// As [`AnyTask::cancelling`].
+    /// Returns the number of cancellation requests that [`uncancel`](Self::uncancel) has not taken back.
     pub fn cancelling(&self) -> u32 {
         self.any().cancelling()
     }
 
-    /// As [`AnyTask::uncancel`].
+    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that was
+    /// not delivered yet is dropped.
     pub fn uncancel(&self) -> u32 {
         self.any().uncancel()
     }
 
-    /// As [`AnyTask::context`].
+    /// Returns the context the task runs in. Values set there are visible to the task. asyncio's `get_context`.
     pub fn context(&self) -> Context {
         self.any().context()
     }
 
-    /// As [`AnyTask::stack_trace`].
+    /// Returns the coroutine's frames, outermost first, and the event that the innermost is waiting for. asyncio's
+    /// `get_stack`.
     pub fn stack_trace(&self) -> StackTrace {
         self.any().stack_trace()
     }
 
-    /// As [`AnyTask::print_stack`].
+    /// Writes the stack to `to`: a heading, then a line for each frame. For a task that failed, it writes the exception
+    /// instead of frames. asyncio's `print_stack`.
     ///
     /// # Errors
     ///
-    /// What writing raises.
+    /// Errors from writing.
     pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
         self.any().print_stack(to)
     }
 
-    /// The task without its type.
+    /// Returns a handle without the type of the result.
     pub fn any(&self) -> AnyTask {
         AnyTask(self.0.task().expect("a task's future is a task"))
     }
@@ -192,54 +198,55 @@ impl AnyTask {
         WeakTask(Rc::downgrade(&self.0))
     }
 
-    /// As [`Task::cancel`].
+    /// Requests cancellation: at its next step, the task gets a `CancelledError` at the place where it waits. Returns
+    /// `false` if the task is done. [`Task::cancel`] describes the details.
     pub fn cancel(&self) -> bool {
         cancel(Rc::clone(&self.0) as Rc<_>, Exception::cancelled())
     }
 
-    /// As [`Task::cancel_message`].
+    /// Requests cancellation with a message for whoever sees the `CancelledError`. Returns `false` if the task is done.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         cancel(Rc::clone(&self.0) as Rc<_>, Exception::message(Kind::CancelledError, message))
     }
 
-    /// How often its cancellation was asked for, less [`uncancel`](Self::uncancel).
+    /// Returns the number of cancellation requests that [`uncancel`](Self::uncancel) has not taken back.
     pub fn cancelling(&self) -> u32 {
         self.0.state().cancels()
     }
 
-    /// Takes one request for cancellation back, and gives how many are left. At none, one that was not delivered yet
-    /// will not be.
+    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that was
+    /// not delivered yet is dropped.
     pub fn uncancel(&self) -> u32 {
         self.0.state().uncancel()
     }
 
-    /// The task as one of several futures.
+    /// Returns the task as a future without a type, for lists that hold futures and tasks.
     pub fn any_future(&self) -> AnyFuture {
         AnyFuture::new(Rc::clone(&self.0) as Rc<_>)
     }
 
-    /// Whether it was cancelled.
+    /// Returns `true` if the task was cancelled.
     pub fn cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Whether it has ended.
+    /// Returns `true` once the task has ended.
     pub fn done(&self) -> bool {
         self.0.done()
     }
 
-    /// What it is called: `Task-1` and so on, if nobody has named it.
+    /// Returns the task's name. A task that nobody has named is called `Task-1`, `Task-2` and so on.
     pub fn name(&self) -> String {
         self.0.state().name()
     }
 
-    /// Names it.
+    /// Sets the task's name.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         let name = name.into();
         self.0.state().with_rare(|rare| rare.name = Some(name));
     }
 
-    /// The context in which it runs: what is set there, it sees. asyncio's `get_context`.
+    /// Returns the context the task runs in. Values set there are visible to the task. asyncio's `get_context`.
     pub fn context(&self) -> Context {
         let state = self.0.state();
         state.context().unwrap_or_else(|| {
@@ -250,8 +257,8 @@ impl AnyTask {
         })
     }
 
-    /// Writes that down: a line that says whose it is, and a line for each frame. What a task has failed with stands in
-    /// the place of the frames. asyncio's `print_stack`.
+    /// Writes the stack to `to`: a heading, then a line for each frame. For a task that failed, it writes the exception
+    /// instead of frames. asyncio's `print_stack`.
     ///
     /// ```
     /// use innermost::{EventLoop, sleep};
@@ -268,7 +275,7 @@ impl AnyTask {
     ///
     /// # Errors
     ///
-    /// What writing raises.
+    /// Errors from writing.
     pub fn print_stack(&self, to: &mut dyn io::Write) -> io::Result<()> {
         let trace = self.stack_trace();
         if !trace.frames().is_empty() {
@@ -281,12 +288,13 @@ impl AnyTask {
         }
     }
 
-    /// Its coroutine's frames, outermost first, and what the innermost waits for. asyncio's `get_stack`.
+    /// Returns the coroutine's frames, outermost first, and the event that the innermost is waiting for. asyncio's
+    /// `get_stack`.
     pub fn stack_trace(&self) -> StackTrace {
         Rc::clone(&self.0).stack_trace()
     }
 
-    /// Whether both stand for the same task.
+    /// Returns `true` if both handles refer to the same task.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -310,7 +318,7 @@ impl fmt::Debug for AnyTask {
     }
 }
 
-/// Waiting for it: the result, cloned.
+/// Awaiting a task gives a clone of its result. Cancelling the waiter cancels the task.
 impl<T: Shareable + 'static> Coroutine for Task<T> {
     type Yield = Await;
     type Input = ();
@@ -325,7 +333,7 @@ impl<T: Shareable + 'static> Coroutine for Task<T> {
     }
 }
 
-/// Waiting for its end, however it ends.
+/// Awaiting it waits until the task has ended, whatever its outcome.
 impl Coroutine for AnyTask {
     type Yield = Await;
     type Input = ();
