@@ -1,13 +1,14 @@
-//! Running a program's main coroutine: a loop made for it, Ctrl-C while it runs, and everything put away after it.
+//! Running a program's main coroutine: its loop, Ctrl-C while it runs, and the shutdown after it.
 //!
-//! What is left when the last run has ended is put away in this order ([`SHUT_DOWN`]): the tasks that are still
-//! there are cancelled, oldest first, and waited for; async generators are closed; the default executor is shut down;
-//! then the loop is closed, which closes the coroutines that are left even so. A user who presses Ctrl-C again does not
-//! want to wait for any of that: the loop is closed at once.
+//! The shutdown ([`SHUT_DOWN`]) cancels the remaining tasks, oldest first, and waits for them. Then it closes async generators
+//! and shuts the default executor down. At last it closes the loop, which closes any coroutine that is still left. After a
+//! second Ctrl-C, the loop is closed at once: the user does not want to wait.
 //!
-//! Sources: `Lib/asyncio/runners.py` of CPython 3.13, for the behaviour. Different here: Ctrl-C that comes after the
-//! main coroutine has ended, and before its run has, is not lost; one that comes while the loop is stuck in a step ends
-//! the process, since no exception can be raised in the middle of that; and after the second, nobody is waited for.
+//! Sources: `Lib/asyncio/runners.py` of CPython 3.13, for the behaviour. Three things differ:
+//!
+//! - A Ctrl-C between the end of the main coroutine and the end of its run is not lost.
+//! - A Ctrl-C while the loop is stuck in a step ends the process. No exception can be raised in the middle of a step.
+//! - After the second Ctrl-C, the runner waits for nothing.
 
 use core::cell::Cell;
 use core::fmt;
@@ -21,10 +22,10 @@ use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{EventLoop, Interrupts, LoopHandle, running, set_current};
 use crate::task::{AnyTask, Awaitable, ErrorContext};
 
-/// Runs a coroutine in an event loop made for it, and gives what it returns. asyncio's `run`.
+/// Runs a coroutine in a new event loop, and returns its result. asyncio's `run`.
 ///
-/// For a program's `main`: the rest of the program is tasks that this one starts. Those that are left when it has ended
-/// are cancelled and waited for; see [`Runner::close`]. For Ctrl-C, see [`Runner`].
+/// Call it in `main`. The rest of the program is tasks that this coroutine starts. When it ends, the remaining tasks are
+/// cancelled and waited for, see [`Runner::close`]. [`Runner`] describes what Ctrl-C does.
 ///
 /// ```
 /// use innermost::{run, sleep};
@@ -36,7 +37,7 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 ///
 /// # Errors
 ///
-/// What the coroutine raises; those of [`Runner::run`] and [`Runner::close`].
+/// What the coroutine raises. The errors of [`Runner::run`] and [`Runner::close`].
 pub fn run<C>(main: C) -> Result<C::Return, Exception>
 where
     C: Awaitable + 'static,
@@ -88,10 +89,9 @@ pub fn exit_code<T>(outcome: Result<T, Exception>) -> ExitCode {
 /// What a shell reports for a program that Ctrl-C has ended: 128 and the number of `SIGINT`.
 const INTERRUPTED: u8 = 130;
 
-/// Runs coroutines one after the other in one event loop, which it makes when it is first needed. asyncio's `Runner`.
+/// Runs coroutines one after the other in one event loop, which is made when it is first needed. asyncio's `Runner`.
 ///
-/// The loop is the thread's [current](EventLoop::current) one until the runner is closed, by [`close`](Self::close) or by
-/// being dropped.
+/// The loop is the thread's [current](EventLoop::current) loop until the runner is closed or dropped.
 ///
 /// ```
 /// use innermost::{Runner, ready, sleep};
@@ -106,38 +106,39 @@ const INTERRUPTED: u8 = 130;
 ///
 /// # Ctrl-C
 ///
-/// In the main thread, where `SIGINT` still has the system's default action and no other loop handles signals, a run
-/// takes it over until it ends:
+/// A run handles Ctrl-C if it is in the main thread, if `SIGINT` still has its default action, and if no other loop handles
+/// signals:
 ///
-/// - The first Ctrl-C cancels the main task. Where that ends cancelled, the run raises
-///   [`KeyboardInterrupt`](Kind::KeyboardInterrupt); where it catches that and returns, its value is the result.
-/// - The second ends the run with a `KeyboardInterrupt` at once. The runner then waits for nobody when it is closed.
-/// - One that comes while the former has not reached the loop, which is stuck in a step, ends the process as by default.
+/// - The first Ctrl-C cancels the main task. If the task ends cancelled, the run raises
+///   [`KeyboardInterrupt`](Kind::KeyboardInterrupt). If the task catches the `CancelledError` and returns, its value is the
+///   result.
+/// - The second ends the run with a `KeyboardInterrupt` at once. Closing the runner then waits for nothing.
+/// - A Ctrl-C that comes while the loop is stuck in a step, before it has seen the previous one, ends the process.
 ///
-/// Whoever wants it otherwise calls [`add_signal_handler`](LoopHandle::add_signal_handler), before the run or in it.
+/// To handle it differently, call [`add_signal_handler`](LoopHandle::add_signal_handler), before the run or during it.
 pub struct Runner {
     make_loop: Box<dyn Fn() -> Result<EventLoop, Exception>>,
     started: Option<Started>,
 }
 
-/// The part of a runner that has a loop.
+/// A runner's loop, once it is made.
 struct Started {
     event_loop: EventLoop,
-    /// In which the main tasks run: what one run sets is there in the next.
+    /// The context of all main tasks. Variables set in one run keep their values in the next.
     context: Context,
-    /// The thread's current loop before it.
+    /// The thread's previous current loop.
     former: Option<LoopHandle>,
-    /// Whether Ctrl-C has ended the last run before its main task had ended.
+    /// Whether Ctrl-C ended the last run before its main task.
     aborted: bool,
 }
 
 impl Runner {
-    /// A runner whose loop [`EventLoop::new`] makes.
+    /// Makes a runner whose loop is made by [`EventLoop::new`].
     pub fn new() -> Self {
         Self::with_loop(EventLoop::new)
     }
 
-    /// A runner whose loop `make_loop` makes, when it is first needed. asyncio's `loop_factory`.
+    /// Makes a runner whose loop is made by `make_loop`, when it is first needed. asyncio's `loop_factory`.
     ///
     /// ```
     /// use innermost::testing::virtual_loop;
@@ -153,23 +154,23 @@ impl Runner {
         Self { make_loop: Box::new(make_loop), started: None }
     }
 
-    /// The loop, made now if it was not yet. asyncio's `get_loop`.
+    /// Returns a handle to the loop. Makes the loop if there is none yet. asyncio's `get_loop`.
     ///
     /// # Errors
     ///
-    /// Those of whoever makes the loop; it is tried again the next time.
+    /// What making the loop raises. The next call tries again.
     pub fn handle(&mut self) -> Result<LoopHandle, Exception> {
         Ok(self.start()?.event_loop.handle())
     }
 
-    /// Runs a coroutine as a task until it has ended, and gives what it returns. Tasks that it leaves behind stand still
-    /// until the next run.
+    /// Runs a coroutine as a task until it has ended, and returns its result. Other tasks that are still pending then stand
+    /// still until the next run.
     ///
     /// # Errors
     ///
-    /// What the coroutine raises; `KeyboardInterrupt` after [Ctrl-C](Self#ctrl-c), or where a task raises it;
-    /// `RuntimeError` where a loop runs in this thread, which goes on as if nothing had happened; those of
-    /// [`handle`](Self::handle) and of [`EventLoop::run_until_complete`](LoopHandle::run_until_complete).
+    /// What the coroutine raises. `KeyboardInterrupt` after [Ctrl-C](Self#ctrl-c), or if any task raises it.
+    /// `RuntimeError` if a loop is running in this thread; that loop is not affected. The errors of
+    /// [`handle`](Self::handle) and [`run_until_complete`](LoopHandle::run_until_complete).
     pub fn run<C>(&mut self, main: C) -> Result<C::Return, Exception>
     where
         C: Awaitable + 'static,
@@ -187,7 +188,7 @@ impl Runner {
                 let failed = outcome.err().filter(|raised| task.done() && !raised.is_cancelled());
                 Err(keyboard_interrupt(failed))
             }
-            // It was cancelled by nobody else.
+            // Nobody else cancelled it.
             (Interrupted::Cancelled, Err(raised)) if raised.is_cancelled() && task.uncancel() == 0 => {
                 Err(keyboard_interrupt(None))
             }
@@ -195,15 +196,16 @@ impl Runner {
         }
     }
 
-    /// Puts everything away, if a loop was made at all: cancels the tasks that are left, oldest first, waits for them
-    /// and for the default executor (five minutes at most), and closes the loop. What one of them fails with goes to the loop's exception handler.
+    /// Shuts down, if a loop was made: cancels the remaining tasks, oldest first, waits for them and for the default
+    /// executor (five minutes at most), and closes the loop. If a remaining task fails, its exception goes to the loop's
+    /// exception handler.
     ///
-    /// To drop a runner does the same; what that raises goes to the exception handler.
+    /// Dropping a runner shuts it down too. Errors go to the exception handler then.
     ///
     /// # Errors
     ///
-    /// `KeyboardInterrupt` where Ctrl-C ends the waiting; `RuntimeError` where a loop runs in this thread, so that
-    /// nothing could be waited for; what the selector raises. The loop is closed all the same.
+    /// `KeyboardInterrupt` if Ctrl-C ends the waiting. `RuntimeError` if a loop is running in this thread, so that nothing
+    /// can be waited for. The selector's errors. The loop is closed in each case.
     pub fn close(mut self) -> Result<(), Exception> {
         self.started.take().map_or(Ok(()), |started| started.shut_down())
     }
@@ -222,7 +224,7 @@ impl Drop for Runner {
         let Some(started) = self.started.take() else { return };
         let event_loop = started.event_loop.handle();
         if let Err(raised) = started.shut_down() {
-            let context = ErrorContext::new("A runner was dropped that could not be closed in good order");
+            let context = ErrorContext::new("Exception ignored while a runner was dropped");
             event_loop.call_exception_handler(context.caused_by(raised));
         }
     }
@@ -247,7 +249,7 @@ impl Started {
         Self { event_loop, context: copy_context(), former, aborted: false }
     }
 
-    /// Takes the steps of [`SHUT_DOWN`]; then the loop is closed.
+    /// Takes the steps of [`SHUT_DOWN`], then closes the loop.
     fn shut_down(self) -> Result<(), Exception> {
         if self.aborted || self.event_loop.is_closed() {
             return Ok(());
@@ -281,7 +283,7 @@ impl Started {
                 }
             });
         }
-        // A task's interrupt leaves the loop. The others are waited for even so.
+        // A task's interrupt ends the run. The other tasks are still waited for.
         let mut interrupt = Ok(());
         let waited = loop {
             match self.event_loop.run_until_done(&all_done.any_future()) {
@@ -292,7 +294,7 @@ impl Started {
             }
         };
         for task in tasks.iter().filter(|task| task.done() && !task.cancelled()) {
-            // The loop has raised that kind.
+            // The loop has raised interrupts already.
             let raised = task.any_future().raised();
             if let Some(raised) = raised.filter(|raised| raised.kind() != Kind::KeyboardInterrupt) {
                 let context = ErrorContext::new("unhandled exception during asyncio.run() shutdown");
@@ -302,13 +304,13 @@ impl Started {
         interrupt.and(waited)
     }
 
-    /// Closes what is still suspended of the async generators.
+    /// Closes the async generators that are still suspended.
     #[cfg(feature = "async_iter")]
     fn shut_down_asyncgens(&self, _: &Watch) -> Result<(), Exception> {
         self.event_loop.run_until_complete(self.event_loop.shutdown_asyncgens())
     }
 
-    /// Waits for what runs in the default executor's threads.
+    /// Waits for the functions in the default executor's threads.
     #[cfg(feature = "executor")]
     fn shut_down_executor(&self, _: &Watch) -> Result<(), Exception> {
         self.event_loop.run_until_complete(self.event_loop.shutdown_default_executor(Some(THREADS_END_WITHIN)))
@@ -320,12 +322,12 @@ impl Drop for Started {
     fn drop(&mut self) {
         let current = set_current(None);
         let is_ours = current.as_ref().is_some_and(|current| *current == *self.event_loop);
-        // Who has set another meanwhile wants that.
+        // If the program has set another current loop, that one stays.
         set_current(if is_ours { self.former.as_ref() } else { current.as_ref() });
     }
 }
 
-/// Everything that is put away while the loop can still run, in order. A step runs the loop; one that raises is the last.
+/// The steps of the shutdown, in order. Each runs the loop. A step that fails is the last.
 const SHUT_DOWN: &[ShutDown] = &[
     Started::cancel_tasks,
     #[cfg(feature = "async_iter")]
@@ -336,29 +338,29 @@ const SHUT_DOWN: &[ShutDown] = &[
 
 type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
 
-/// How long the default executor's threads may take; then the loop is closed without them. asyncio's too.
+/// How long the shutdown waits for the default executor's threads. asyncio waits as long.
 const THREADS_END_WITHIN: Duration = Duration::from_secs(300);
 
-/// What Ctrl-C has done to a run.
+/// What Ctrl-C did to a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Interrupted {
     No,
-    /// It has cancelled the main task.
+    /// It cancelled the main task.
     Cancelled,
-    /// It has stopped the loop.
+    /// It stopped the loop.
     Aborted,
-    /// It has come when everything was over.
+    /// It came when everything was over.
     Unseen,
 }
 
-/// Watches for Ctrl-C, where that is ours to take.
+/// Watches for Ctrl-C, if this run may handle it.
 struct Watch {
     interrupted: Rc<Cell<Interrupted>>,
     interrupts: Option<Interrupts>,
 }
 
 impl Watch {
-    /// The first one cancels `main`, where there is one that has not ended; the next one stops the loop.
+    /// The first Ctrl-C cancels `main`, if that has not ended. The next one stops the loop.
     fn new(event_loop: &LoopHandle, main: Option<AnyTask>) -> Self {
         let interrupted = Rc::new(Cell::new(Interrupted::No));
         let (state, handle) = (Rc::clone(&interrupted), event_loop.clone());
@@ -389,7 +391,7 @@ impl Watch {
 
 /// # Errors
 ///
-/// `RuntimeError` where a loop runs in this thread.
+/// `RuntimeError` if a loop is running in this thread.
 fn check_no_loop_runs(what: &str) -> Result<(), Exception> {
     if running().is_err() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Layer 3: the signals that a loop can handle, by the names that they have in C and in Python's `signal`.
+//! Layer 3: the numbers of the signals that a loop can handle, by their names in C and in Python's `signal`.
 //!
 //! ```
 //! use innermost::EventLoop;

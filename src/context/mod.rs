@@ -1,9 +1,9 @@
-//! Layer 1: context variables, values that follow the work rather than the thread. PEP 567, asyncio's `contextvars`.
+//! Layer 1: context variables, whose values follow a task rather than a thread. Python's `contextvars` (PEP 567).
 //!
-//! A [`ContextVar`] has a value in each [`Context`]. Code always runs in some context: each task in its own, a copy of
-//! the one in which it was made; each callback in a copy of the one in which it was scheduled. So what a task sets is
-//! seen by what it calls, and by what it starts after that, and by nobody else: the user of this request, the number
-//! of that trace.
+//! A [`ContextVar`] has a value in each [`Context`]. Code always runs in some context. A task has its own, a copy of the
+//! context in which it was made. A callback runs in a copy of the context in which it was scheduled. So a value that a task
+//! sets is visible to the functions it calls and to the tasks it starts afterwards, and to nobody else. Typical values are the
+//! user of a request, or the number of a trace.
 //!
 //! ```
 //! use innermost::context::ContextVar;
@@ -24,21 +24,21 @@
 //!
 //! # What it costs
 //!
-//! Who sets no variable pays for a look at one byte of the thread's, for each spawn, step and callback. A copy is O(1)
-//! at first: two contexts share their values until one of them changes; then the list is copied, so that a change is
+//! A program that sets no variable pays for reading one byte of a thread-local at each spawn, step and callback. Copying a
+//! context is O(1): two contexts share their values until one of them changes. The first change copies the list, which is
 //! O(number of variables that are set).
 //!
 //! # How it works
 //!
-//! The current context is a thread-local, and not there as long as nothing is set in it. A loop takes it out while it
-//! runs, so that between two callbacks there is none; a task or a callback that has a context puts that in for the
-//! time in which it runs; and a task that had none and has set something keeps what is there after its step.
+//! The current context is a thread-local. It is absent as long as no variable is set. A loop takes it out while it runs, so
+//! between two callbacks there is none. A task or a callback that has a context makes it current while it runs. A task that had
+//! none, and sets a variable in a step, keeps the context that results.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `var.rs`     | [`ContextVar`], and the [`Token`] by which a change is taken back |
-//! | `object.rs`  | [`Context`]: the values |
-//! | `threads.rs` | [`SendContext`]: what goes to another thread of it |
+//! | `var.rs`     | [`ContextVar`], and the [`Token`] that undoes a change |
+//! | `object.rs`  | [`Context`]: the values of all variables |
+//! | `threads.rs` | [`SendContext`]: the values that go to another thread |
 
 use core::cell::Cell;
 use core::mem::ManuallyDrop;
@@ -53,10 +53,11 @@ pub(crate) use self::threads::current_for_thread;
 pub use self::var::{ContextVar, Token};
 
 thread_local! {
-    /// Whether there is a current context. Apart, without a destructor: to look at this is to load a byte.
+    /// Whether there is a current context. It is a variable of its own, without a destructor, so that reading it loads a
+    /// byte.
     static IS_SET: Cell<bool> = const { Cell::new(false) };
-    /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run a
-    /// loop. [`AtThreadEnd`] drops what is in it.
+    /// It has no destructor, so that it exists until the thread is gone: a destructor of another thread-local may run a
+    /// loop. [`AtThreadEnd`] drops its content.
     static CURRENT: ManuallyDrop<Cell<Option<Context>>> = const { ManuallyDrop::new(Cell::new(None)) };
     static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
@@ -66,12 +67,12 @@ struct AtThreadEnd;
 
 impl Drop for AtThreadEnd {
     fn drop(&mut self) {
-        // A panic here would end the process, as in every destructor of a thread-local: it is the user's.
+        // A panic here ends the process, as in every destructor of a thread-local. It would be the user's.
         drop(swap(None));
     }
 }
 
-/// A copy of the current context: what a task that is made now would get. asyncio's `copy_context`.
+/// Returns a copy of the current context, as a new task would get. Python's `copy_context`.
 ///
 /// ```
 /// use innermost::context::{ContextVar, copy_context};
@@ -87,13 +88,13 @@ pub fn copy_context() -> Context {
     copy_current().unwrap_or_default()
 }
 
-/// Whether anything may be set in the current context.
+/// Whether there is a current context. Without one, no variable is set.
 #[inline(always)]
 pub(crate) fn is_set() -> bool {
     IS_SET.get()
 }
 
-/// A copy of the current context for what is made now; `None` where nothing is set in it.
+/// A copy of the current context for a new task or callback. `None` if no variable is set.
 #[cold]
 pub(crate) fn copy_current() -> Option<Context> {
     current().filter(|context| !context.is_empty()).map(|context| context.copy())
@@ -109,19 +110,19 @@ pub(crate) fn current() -> Option<Context> {
     CURRENT.try_with(look).ok().flatten()
 }
 
-/// The current context, which is there from now on.
+/// The current context. Makes one if there is none.
 fn make_current() -> Context {
     current().unwrap_or_else(|| {
         let made = Context::implicit();
         drop(swap(Some(made.clone())));
-        // In a thread that ends, a loop's run takes it out again; what is set outside of one is not dropped.
+        // In a thread that is ending, a loop takes the context out again. Values set outside a loop are leaked.
         let _ = AT_THREAD_END.try_with(|_| ());
         made
     })
 }
 
-/// The current context, if that has come to be by a change in it, and nobody has entered it; otherwise one that is made,
-/// and entered where there was none. The task that runs had none before this step, and this is to be its own.
+/// A context for the running task, which had none before this step. This is the current context if setting a variable made
+/// it. If there is none, a new context becomes current. If somebody has entered another context, the new one does not.
 pub(crate) fn make_own() -> Context {
     match current() {
         None => make_current(),
@@ -130,8 +131,8 @@ pub(crate) fn make_own() -> Context {
     }
 }
 
-/// Makes `context` the current one, and gives the former, whose values are the user's: to be dropped in a guard. Where
-/// thread-locals need the system's help, a thread that ends may have none any more.
+/// Makes `context` the current one and returns the previous one. Its values are the user's, so the caller drops it in a guard.
+/// In a thread that is ending, the thread-local may be gone on some systems.
 pub(crate) fn swap(context: Option<Context>) -> Option<Context> {
     let is_set = context.is_some();
     let former = CURRENT.try_with(|current| current.replace(context));
@@ -139,12 +140,12 @@ pub(crate) fn swap(context: Option<Context>) -> Option<Context> {
     former.ok().flatten()
 }
 
-/// Makes `context` the current one until what is returned is dropped, by a panic too.
+/// Makes `context` the current one until the returned value is dropped, even by a panic.
 fn enter(context: &Context) -> Entered {
     Entered(swap(Some(context.clone())))
 }
 
-/// A context that is to be the current one again. Whoever has entered the other one still holds it.
+/// Makes a context current again when it is dropped. Whoever entered the other context still holds that.
 #[derive(Debug)]
 struct Entered(Option<Context>);
 

@@ -1,18 +1,19 @@
-//! The values of all variables at one place: what a task has one of.
+//! [`Context`]: the values of all variables that are set.
 
 use core::any::Any;
 use core::cell::Cell;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{ContextVar, enter};
 use crate::coroutine::drop_flat;
 
-/// The values of all context variables that are set somewhere. Python's `Context`.
+/// A set of context variables and their values. Python's `Context`.
 ///
-/// A handle: clones are the same context, which one who holds it sees change; [`copy`](Self::copy) makes another. A
-/// task that is given one explicitly runs in that, so that what it sets is seen by whoever keeps a handle.
+/// This is a handle. Clones refer to the same context and see its changes; [`copy`](Self::copy) makes an independent one. A
+/// task that is given a context explicitly runs in it, so that every holder of a handle sees the values that the task sets.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -39,11 +40,11 @@ pub struct Context(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     entries: Cell<Option<Entries>>,
-    /// Whether it has come to be by a change where there was no context; the task in which that was will keep it.
+    /// Whether it was made by setting a variable where there was no context. The running task then keeps it.
     implicit: bool,
 }
 
-/// By number of the variable. Shared by copies until one of them changes.
+/// Sorted by the number of the variable. Copies share it until one of them changes.
 type Entries = Rc<Vec<Entry>>;
 
 #[derive(Clone)]
@@ -53,7 +54,7 @@ pub(super) struct Entry {
     pub(super) value: Value,
 }
 
-/// A value that somebody has set.
+/// The value of a variable.
 #[derive(Clone)]
 pub(super) enum Value {
     Here(Rc<dyn Any>),
@@ -61,7 +62,7 @@ pub(super) enum Value {
 }
 
 impl Context {
-    /// A context in which nothing is set.
+    /// Makes a context in which no variable is set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,51 +79,51 @@ impl Context {
         Self(Rc::new(Inner { entries: Cell::new(Some(Rc::new(entries))), implicit: false }))
     }
 
-    /// Another context in which all is set as it is in this one now.
+    /// Makes an independent context with the same values.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self(Rc::new(Inner { entries: Cell::new(self.entries()), implicit: false }))
     }
 
-    /// Calls `function` with this as the current context: what it sets stays here. Unlike Python's, it may be entered
-    /// once more while it is entered.
+    /// Calls `function` with this as the current context. Values that it sets stay in this context. Unlike in Python, a
+    /// context can be entered again while it is entered.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
         let _outer = enter(self);
         function()
     }
 
-    /// The value that is set for `variable` here; not its default.
+    /// Returns the value of `variable` in this context, cloned. Returns `None` if it is not set, even if it has a default.
     pub fn get<T: Clone + 'static>(&self, variable: &ContextVar<T>) -> Option<T> {
         let value = self.value(variable.number())?;
         let cloned = value.downcast_ref::<T>().cloned();
-        // Here, and not on return: the compiler leaks what is returned where a destructor panics after that.
+        // Dropped before the return: if a destructor panics after it, the compiler leaks the returned value.
         drop(value);
         cloned
     }
 
-    /// Whether `variable` is set here.
+    /// Returns `true` if `variable` is set in this context.
     pub fn contains<T: 'static>(&self, variable: &ContextVar<T>) -> bool {
         self.value(variable.number()).is_some()
     }
 
-    /// How many variables are set here.
+    /// Returns the number of variables that are set in this context.
     pub fn len(&self) -> usize {
         self.entries().map_or(0, |entries| entries.len())
     }
 
-    /// Whether none is.
+    /// Returns `true` if no variable is set in this context.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The names of the variables that are set here now, in the order in which they were first used. What iterating
-    /// over Python's gives, as far as that has a type.
+    /// Returns the names of the variables that are set in this context, in the order in which the program first used them.
+    /// The equivalent of iterating over a context in Python.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         let entries = self.entries();
         (0..).map_while(move |index| Some(entries.as_ref()?.get(index)?.name))
     }
 
-    /// Whether both are the same context.
+    /// Returns `true` if both handles refer to the same context.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -139,7 +140,7 @@ impl Context {
         Some(entries[position].value.clone())
     }
 
-    /// Sets a value, or takes it away; gives the former. Nothing of the user's runs: copying counts references.
+    /// Sets or removes a value and returns the previous one. No user code runs: copying only counts references.
     pub(super) fn replace(&self, number: u32, name: &'static str, value: Option<Value>) -> Option<Value> {
         let mut entries = self.0.entries.take().unwrap_or_default();
         let list = Rc::make_mut(&mut entries);
@@ -156,7 +157,7 @@ impl Context {
         former
     }
 
-    /// Makes all be set here as it is in `other`. Gives what was set, to be dropped in a guard.
+    /// Replaces all values by those of `other`. Returns the previous values, to be dropped in a guard.
     pub(crate) fn assign(&self, other: &Self) -> impl Sized + use<> {
         self.0.entries.replace(other.entries())
     }
@@ -177,6 +178,21 @@ impl Value {
             Self::Here(value) => value.downcast_ref(),
             Self::Anywhere(value) => value.downcast_ref(),
         }
+    }
+}
+
+/// Two handles are equal if they refer to the same context.
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for Context {}
+
+impl Hash for Context {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
     }
 }
 

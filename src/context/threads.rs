@@ -1,4 +1,4 @@
-//! The part of a context that goes to other threads.
+//! [`SendContext`]: the part of a context that can go to other threads.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use core::fmt;
 use super::Context;
 use super::object::{Entry, Value};
 
-/// What a context holds of variables that [go to threads](super::ContextVar::sent_to_threads), to be taken there.
+/// The part of a context that can go to another thread: the variables that are
+/// [sent to threads](super::ContextVar::sent_to_threads).
 ///
 /// ```
 /// use innermost::context::{ContextVar, copy_context};
@@ -32,7 +33,7 @@ struct SendEntry {
 }
 
 impl Context {
-    /// A copy for another thread, without what must stay in this one.
+    /// Copies the variables that are sent to threads, for use in another thread.
     pub fn for_thread(&self) -> SendContext {
         let entries = self.entries();
         let entries = entries.iter().flat_map(|entries| entries.iter());
@@ -41,18 +42,18 @@ impl Context {
 }
 
 impl SendContext {
-    /// The context, in the thread to which it was taken.
+    /// Makes a context from it, in the other thread.
     pub fn into_context(self) -> Context {
         Context::of(self.0.into_iter().map(SendEntry::into_entry).collect())
     }
 
-    /// Whether nothing is set.
+    /// Returns `true` if it holds no variable.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// What a function that is sent to another thread now runs in there.
+/// The context for a function that is sent to another thread now. `None` if it would be empty.
 pub(crate) fn current_for_thread() -> Option<SendContext> {
     if !super::is_set() {
         return None;

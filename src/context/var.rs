@@ -1,4 +1,4 @@
-//! A variable whose value is that of the current context.
+//! [`ContextVar`]: a variable whose value depends on the current context.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -10,9 +10,10 @@ use super::object::Value;
 use super::{Context, current, is_set, make_current};
 use crate::coroutine::{Exception, Kind, drop_flat};
 
-/// A variable with a value for each task: set in one, it has its former value in all others. Python's `ContextVar`.
+/// A variable with a value of its own in each context. Setting it in one task does not change it in others. Python's
+/// `ContextVar`.
 ///
-/// Usually a `static`. It is known by itself, not by its name: another of the same name is another variable.
+/// It is usually a `static`. The name is for people: two variables with the same name are independent.
 ///
 /// ```
 /// use innermost::context::ContextVar;
@@ -29,12 +30,11 @@ use crate::coroutine::{Exception, Kind, drop_flat};
 ///
 /// # Values
 ///
-/// Of any type; [`get`](Self::get) clones, [`with`](Self::with) does not. They stay in their thread, and may hold an
-/// `Rc`. What threads are to see that this one starts or calls is a variable that is
-/// [sent to threads](Self::sent_to_threads).
+/// Values can be of any type. [`get`](Self::get) clones the value, [`with`](Self::with) does not. A value stays in its thread,
+/// so it may hold an `Rc`. For a variable that other threads should see, use [`sent_to_threads`](Self::sent_to_threads).
 pub struct ContextVar<T> {
     name: &'static str,
-    /// What tells it from all others, from its first use on; 0 before.
+    /// Identifies the variable from its first use on. 0 before that.
     number: AtomicU32,
     default: Option<fn() -> T>,
     store: fn(T) -> Value,
@@ -44,19 +44,19 @@ pub struct ContextVar<T> {
 static LAST_NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl<T: 'static> ContextVar<T> {
-    /// A variable that is set nowhere, and has no default. The name is for people.
+    /// Makes a variable without a default. The name appears in error messages and in [`Context::names`].
     pub const fn new(name: &'static str) -> Self {
         Self { name, number: AtomicU32::new(0), default: None, store: |value| Value::Here(Rc::new(value)) }
     }
 
-    /// The same, with a value where it is not set.
+    /// Adds a default, the value in contexts where the variable is not set.
     #[must_use]
     pub const fn with_default(self, default: fn() -> T) -> Self {
         Self { name: self.name, number: self.number, default: Some(default), store: self.store }
     }
 
-    /// The same, but its values go with what is sent to other threads: functions for a loop's
-    /// [`call_soon_threadsafe`](crate::RemoteHandle::call_soon_threadsafe), and a
+    /// Makes the variable visible in other threads: to functions sent by
+    /// [`call_soon_threadsafe`](crate::RemoteHandle::call_soon_threadsafe), and through a
     /// [`SendContext`](super::SendContext).
     #[must_use]
     pub const fn sent_to_threads(self) -> Self
@@ -71,16 +71,16 @@ impl<T: 'static> ContextVar<T> {
         }
     }
 
-    /// What it is called.
+    /// Returns the variable's name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its value in the current context, cloned, or its default.
+    /// Returns the value in the current context, cloned. If the variable is not set there, returns its default.
     ///
     /// # Errors
     ///
-    /// `LookupError` where it is not set and has no default.
+    /// `LookupError` if the variable is not set and has no default.
     pub fn get(&self) -> Result<T, Exception>
     where
         T: Clone,
@@ -90,28 +90,30 @@ impl<T: 'static> ContextVar<T> {
         })
     }
 
-    /// Calls `look` with its value in the current context; with `None` where it is not set, whether or not it has a
-    /// default. `look` may set it meanwhile.
+    /// Calls `look` with the value in the current context, or with `None` if the variable is not set there. The default does
+    /// not count. `look` may set the variable.
     pub fn with<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let value = if is_set() { current().and_then(|context| context.value(self.number())) } else { None };
         let looked = look(value.as_ref().and_then(Value::downcast_ref));
-        // Here, and not on return: the compiler leaks what is returned where a destructor panics after that.
+        // Dropped before the return: if a destructor panics after it, the compiler leaks the returned value.
         drop(value);
         looked
     }
 
-    /// Sets it in the current context. The token takes that back, and may be dropped.
+    /// Sets the variable in the current context. The returned token can [`reset`](Self::reset) it; dropping the token does
+    /// nothing.
     pub fn set(&self, value: T) -> Token<T> {
         let context = make_current();
         let former = context.replace(self.number(), self.name, Some((self.store)(value)));
         Token { number: self.number(), context, former: Former(former), marker: PhantomData }
     }
 
-    /// Gives it the value that it had before the [`set`](Self::set) that gave this token, or none.
+    /// Restores the value that the variable had before the [`set`](Self::set) that returned `token`. If it was not set, it is
+    /// unset.
     ///
     /// # Errors
     ///
-    /// `ValueError` where the token is of another variable, or of another context than the current one.
+    /// `ValueError` if the token belongs to another variable, or to another context than the current one.
     pub fn reset(&self, mut token: Token<T>) -> Result<(), Exception> {
         let refused = |whose| {
             let text = format!("the token was made by another {whose} than that of variable {:?}", self.name);
@@ -127,7 +129,7 @@ impl<T: 'static> ContextVar<T> {
         Ok(())
     }
 
-    /// What tells it from all others.
+    /// The number that identifies the variable.
     pub(super) fn number(&self) -> u32 {
         match self.number.load(Ordering::Relaxed) {
             0 => self.choose_number(),
@@ -139,7 +141,7 @@ impl<T: 'static> ContextVar<T> {
     fn choose_number(&self) -> u32 {
         let chosen = LAST_NUMBER.fetch_add(1, Ordering::Relaxed).checked_add(1);
         let chosen = chosen.expect("fewer than 2^32 variables are ever used");
-        // Another thread may have been first: then that one's choice stands.
+        // If another thread was first, its number stands.
         match self.number.compare_exchange(0, chosen, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => chosen,
             Err(first) => first,
@@ -153,7 +155,7 @@ impl<T> fmt::Debug for ContextVar<T> {
     }
 }
 
-/// What [`ContextVar::set`] gives, to take the change back by. Python's `Token`, which can be used once.
+/// Undoes a change of a [`ContextVar`], by [`ContextVar::reset`]. It can be used once. Python's `Token`.
 pub struct Token<T> {
     number: u32,
     context: Context,
@@ -161,7 +163,7 @@ pub struct Token<T> {
     marker: PhantomData<fn() -> T>,
 }
 
-/// A former value, which may hold the token of the one before it, and so on.
+/// A previous value. It may hold the token of the value before it, and so on.
 struct Former(Option<Value>);
 
 impl Drop for Former {
@@ -173,7 +175,7 @@ impl Drop for Former {
 }
 
 impl<T: 'static> Token<T> {
-    /// The value before, cloned; `None` where there was none. Python's `Token.old_value`.
+    /// Returns a clone of the value before the change, or `None` if the variable was not set. Python's `Token.old_value`.
     pub fn old_value(&self) -> Option<T>
     where
         T: Clone,

@@ -1,6 +1,7 @@
-//! The async generators that have been started in a loop and have not ended: they are to be closed with it.
+//! The async generators that have started in a loop and have not ended. They are closed with the loop.
 //!
-//! Known weakly, and in the order in which they were started. A loop in which none is started pays for an empty map.
+//! The loop holds weak references, in the order in which the generators started. A loop without generators pays for an empty
+//! map.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -15,11 +16,11 @@ use crate::task::{Awaitable, ErrorContext};
 pub(crate) trait LiveAsyncgen: fmt::Debug {
     fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>>;
 
-    /// Its loop is closed: closes it on the spot. Gives what that raises.
+    /// Closes it at once, because its loop is closed. Returns the exception that this raises.
     fn abandon(&self) -> Option<Exception>;
 }
 
-/// A generator, and whether a shutdown has closed it: one that has ignored that is still suspended.
+/// A generator, and whether a shutdown has closed it. One that ignored the shutdown is still suspended.
 type Known = (Weak<dyn LiveAsyncgen>, bool);
 
 #[derive(Default)]
@@ -30,8 +31,8 @@ pub(super) struct Asyncgens {
 }
 
 impl LoopHandle {
-    /// An async generator is about to take its first step in this loop. Gives the key by which it is
-    /// [forgotten](Self::forget_asyncgen).
+    /// Registers an async generator that is about to take its first step in this loop. Returns the key for
+    /// [`forget_asyncgen`](Self::forget_asyncgen).
     pub(crate) fn remember_asyncgen(&self, generator: &Rc<impl LiveAsyncgen + 'static>) -> u64 {
         let asyncgens = &self.0.asyncgens;
         if asyncgens.shut_down.get() {
@@ -46,7 +47,7 @@ impl LoopHandle {
         key
     }
 
-    /// Closes those that are suspended, oldest first. One may hold itself, or be held by what it holds.
+    /// Closes the suspended generators, oldest first. A generator may be part of a reference cycle.
     pub(super) fn close_asyncgens(&self) {
         let live = self.0.asyncgens.live.take();
         for generator in live.into_values().filter_map(|(generator, _)| generator.upgrade()) {
@@ -64,7 +65,8 @@ impl LoopHandle {
         self.0.asyncgens.live.borrow_mut().remove(&key);
     }
 
-    /// All that live and were not given before, oldest first. Whatever is started from now on is warned about.
+    /// Returns all live generators that were not returned before, oldest first. Generators that start from now on cause a
+    /// warning.
     pub(crate) fn take_asyncgens(&self) -> Vec<Rc<dyn LiveAsyncgen>> {
         self.0.asyncgens.shut_down.set(true);
         let mut live = self.0.asyncgens.live.borrow_mut();

@@ -1,4 +1,4 @@
-//! Callbacks, now and later; the loop's clock and its futures.
+//! Scheduling callbacks, reading the loop's clock, making futures.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -12,21 +12,21 @@ use crate::task::{Callback, CallbackResult, Future, Handle, Run, callback, callb
 
 /// Scheduling.
 impl LoopHandle {
-    /// Runs `function` in the next turn, after what was queued before, in a copy of the current context.
+    /// Runs `function` in the next turn, after everything that is queued already. It runs in a copy of the current context.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` if the loop is closed.
     pub fn call_soon<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) -> Result<Handle, Exception> {
         self.0.scheduler.check_open()?;
         Ok(self.push(callback(function)))
     }
 
-    /// The same, but `function` runs in the given context itself.
+    /// Runs `function` in the next turn, in `context` itself rather than in a copy of the current context.
     ///
     /// # Errors
     ///
-    /// As [`call_soon`](Self::call_soon).
+    /// `RuntimeError` if the loop is closed.
     pub fn call_soon_in<R: CallbackResult>(
         &self,
         context: &Context,
@@ -41,11 +41,11 @@ impl LoopHandle {
         Handle::new(callback)
     }
 
-    /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order in which they were set.
+    /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order they were set.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` if the loop is closed.
     pub fn call_later<R: CallbackResult>(
         &self,
         delay: Duration,
@@ -54,11 +54,12 @@ impl LoopHandle {
         self.call_at(self.time() + delay, function)
     }
 
-    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`.
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`. Timers with equal deadlines run in the
+    /// order they were set.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` if the loop is closed.
     pub fn call_at<R: CallbackResult>(
         &self,
         deadline: Instant,
@@ -68,11 +69,11 @@ impl LoopHandle {
         Ok(self.set_timer(deadline, callback(function)))
     }
 
-    /// As [`call_later`](Self::call_later), but `function` runs in the given context itself.
+    /// Runs `function` once `delay` has passed, in `context` itself rather than in a copy of the current context.
     ///
     /// # Errors
     ///
-    /// As [`call_later`](Self::call_later).
+    /// `RuntimeError` if the loop is closed.
     pub fn call_later_in<R: CallbackResult>(
         &self,
         context: &Context,
@@ -82,11 +83,12 @@ impl LoopHandle {
         self.call_at_in(context, self.time() + delay, function)
     }
 
-    /// As [`call_at`](Self::call_at), but `function` runs in the given context itself.
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`, in `context` itself rather than in a
+    /// copy of the current context.
     ///
     /// # Errors
     ///
-    /// As [`call_at`](Self::call_at).
+    /// `RuntimeError` if the loop is closed.
     pub fn call_at_in<R: CallbackResult>(
         &self,
         context: &Context,
@@ -97,9 +99,9 @@ impl LoopHandle {
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), function)))
     }
 
-    /// A future of this loop that is finished once `delay` has passed.
+    /// Makes a future of this loop that is finished once `delay` has passed.
     pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
-        // Read first: the clock may be the user's, and close the loop.
+        // The clock is read first: it may be the user's, and close the loop.
         let deadline = self.time() + delay;
         self.0.scheduler.check_open()?;
         let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
@@ -113,12 +115,12 @@ impl LoopHandle {
         TimerHandle::new(Handle::new(callback), deadline)
     }
 
-    /// The time on the loop's clock, read now.
+    /// Reads the loop's clock.
     pub fn time(&self) -> Instant {
         self.0.clock.now()
     }
 
-    /// A future of this loop.
+    /// Makes a pending future of this loop.
     pub fn create_future<T: 'static>(&self) -> Future<T> {
         Future::new(Rc::clone(&self.0.scheduler))
     }

@@ -1,4 +1,4 @@
-//! The exception handler: it is told of the errors that nobody takes.
+//! The exception handler, which is told about errors that nobody handled.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ impl LoopHandle {
         self.0.scheduler.set_handler(Some(Rc::new(handler)));
     }
 
-    /// Gives an error to the exception handler.
+    /// Reports an error to the exception handler. asyncio's `call_exception_handler`.
     pub fn call_exception_handler(&self, context: ErrorContext) {
         self.0.scheduler.report(context);
     }

@@ -1,4 +1,4 @@
-//! What rooms above this one keep for a loop, which knows nothing of them.
+//! Values that modules above this one attach to a loop. The loop knows nothing about them.
 
 use core::any::Any;
 use core::cell::RefCell;
@@ -6,24 +6,24 @@ use std::rc::Rc;
 
 use super::LoopHandle;
 
-/// One value of a type: there are few types, so they are searched one by one.
+/// One value for each type. There are few types, so they are searched one by one.
 #[derive(Default)]
 pub(super) struct Extensions(RefCell<Vec<Rc<dyn Any>>>);
 
 impl Extensions {
-    /// For the loop's end: they may hold what holds the loop.
+    /// Takes all values out when the loop is closed. They may hold a handle to it.
     pub(super) fn take(&self) -> Vec<Rc<dyn Any>> {
         self.0.take()
     }
 }
 
 impl LoopHandle {
-    /// The `T` that is kept for this loop.
+    /// The `T` attached to this loop.
     pub(crate) fn extension<T: 'static>(&self) -> Option<Rc<T>> {
         self.0.extensions.0.borrow().iter().find_map(|kept| Rc::clone(kept).downcast().ok())
     }
 
-    /// Keeps a `T` until the loop is closed; gives the former. A closed loop keeps none.
+    /// Attaches a `T` until the loop is closed, and returns the previous one. A closed loop takes none.
     pub(crate) fn set_extension<T: 'static>(&self, value: Rc<T>) -> Option<Rc<T>> {
         if self.is_closed() {
             return None;

@@ -1,16 +1,16 @@
 //! Loops in a forked child.
 //!
-//! A child shares with its parent what the kernel keeps for a loop: the set of descriptors, the eventfd that wakes it. To
-//! ask the one for events would steal them from the parent; to take a descriptor out of it would stop the parent from
-//! hearing of its own. So the child cannot use its parent's loop, and is told so; but it can drop whatever it inherits.
-//! What it makes itself is its own.
+//! A child shares the kernel's part of its parent's loop: the set of descriptors, and the eventfd that wakes the loop. Asking
+//! that set for events would steal them from the parent. Removing a descriptor from it would make the parent deaf to its own.
+//! So the child cannot use its parent's loop, and gets an error if it tries. It can drop whatever it inherits, and make loops
+//! of its own.
 
 use super::LoopHandle;
 use crate::coroutine::{Exception, Kind};
 use crate::sys::Process;
 
 impl LoopHandle {
-    /// Whether it is a loop of the process that has forked this one.
+    /// Whether this loop belongs to the process that forked this one.
     pub(super) fn is_inherited(&self) -> bool {
         !self.0.process.is_current()
     }
@@ -18,7 +18,7 @@ impl LoopHandle {
 
 /// # Errors
 ///
-/// `RuntimeError` in a forked child of the process that made a loop.
+/// `RuntimeError` in a forked child of the process that made the loop.
 #[inline]
 pub(super) fn check_process(made_by: Process) -> Result<(), Exception> {
     if made_by.is_current() { Ok(()) } else { Err(inherited()) }

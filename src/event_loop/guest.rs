@@ -1,5 +1,5 @@
-//! A loop that is a guest of another: a host (a GUI's loop, a game's, a C program) waits in its place, and has it run one
-//! turn whenever there is something to do.
+//! Running as a guest: a host (the loop of a GUI or a game, a C program) waits in the loop's place, and runs one turn of it
+//! whenever there is something to do.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -10,21 +10,21 @@ use crate::coroutine::Exception;
 use crate::sys::{Instant, SelectorFd};
 
 impl LoopHandle {
-    /// Runs one turn without waiting, for a loop that is a guest of another. The host waits in its place: for
-    /// [`next_deadline`](Self::next_deadline), and for the descriptor that [`with_fd`](Self::with_fd) gives to be
-    /// readable.
+    /// Runs one turn without waiting, for a host that waits in the loop's place. The host calls this at
+    /// [`next_deadline`](Self::next_deadline), and when the descriptor from [`with_fd`](Self::with_fd) becomes readable.
     ///
     /// # Errors
     ///
-    /// As [`run_forever`](Self::run_forever).
+    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors. A
+    /// task's [`KeyboardInterrupt`](crate::Kind::KeyboardInterrupt).
     pub fn run_once(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         self.stop();
         self.run_forever()
     }
 
-    /// When the loop has something to do by itself: now, if anything is ready; `None` where only a descriptor or another
-    /// thread can give it something.
+    /// Returns the time at which the loop has something to do: now, if anything is ready, or the first timer's deadline.
+    /// Returns `None` if only a descriptor or another thread can give it work.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.0.scheduler.ready() > 0 {
             return Some(self.time());
@@ -32,7 +32,8 @@ impl LoopHandle {
         self.0.with_timers(Timers::next_deadline)
     }
 
-    /// Calls `function` with the descriptor that becomes readable when the loop has something to do.
+    /// Calls `function` with the descriptor that becomes readable when a descriptor, a signal or another thread gives the
+    /// loop work. `None` if the loop is closed, or if its selector has no descriptor.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         if self.is_closed() || self.is_inherited() {
             return function(None);
@@ -41,7 +42,7 @@ impl LoopHandle {
         let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().ok().map(|fd| Rc::new(SelectorFd::from(fd)));
         let fd = kept.or_else(|| self.0.registry.with_fd(|fd| fd.and_then(copy)));
         self.0.fd_for_hosts.set(fd.clone());
-        // Held here as well: the function may close the loop.
+        // This holds the descriptor as well: the function may close the loop.
         function(fd.as_deref().map(AsFd::as_fd))
     }
 }

@@ -1,6 +1,7 @@
-//! Handles to a loop: which loop one is of, for programs and for people, and handles that keep nothing alive.
+//! Comparing and printing handles to a loop, and weak handles.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 
 use super::{Core, LoopHandle};
@@ -13,6 +14,12 @@ impl PartialEq for LoopHandle {
 
 impl Eq for LoopHandle {}
 
+impl Hash for LoopHandle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
+    }
+}
+
 impl fmt::Debug for LoopHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventLoop")
@@ -23,12 +30,12 @@ impl fmt::Debug for LoopHandle {
     }
 }
 
-/// A handle that does not keep what the loop consists of.
+/// A handle that keeps nothing of the loop alive.
 #[derive(Clone)]
 pub(crate) struct WeakLoopHandle(Weak<Core>);
 
 impl WeakLoopHandle {
-    /// `None` once the last handle is gone, and the loop with it.
+    /// Returns `None` once the last strong handle is gone.
     pub(crate) fn upgrade(&self) -> Option<LoopHandle> {
         self.0.upgrade().map(LoopHandle)
     }

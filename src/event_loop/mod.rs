@@ -91,8 +91,8 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 
 /// An event loop: runs callbacks and tasks in one thread, and waits for time and descriptors. asyncio's `EventLoop`.
 ///
-/// This is its owner. What callbacks and coroutines need of it is the [`LoopHandle`] that it dereferences to, and that
-/// [`EventLoop::running`] gives them.
+/// `EventLoop` owns the loop. Its methods are those of [`LoopHandle`], to which it dereferences. Callbacks and coroutines get
+/// a handle from [`EventLoop::running`].
 ///
 /// ```
 /// use innermost::{EventLoop, sleep};
@@ -106,8 +106,8 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 ///
 /// # Dropping
 ///
-/// Closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler; where a callback drops it, when
-/// the run ends.
+/// Dropping the `EventLoop` closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler. If a
+/// callback drops it, this happens when the run ends.
 ///
 /// # Forked children
 ///
@@ -123,7 +123,7 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 
-/// A way to an event loop, for use in its thread. Clones are handles to the same loop, and do not keep it open.
+/// A handle to an event loop, for use in the loop's thread. Clones refer to the same loop. Handles do not keep the loop open.
 #[derive(Clone)]
 pub struct LoopHandle(Rc<Core>);
 
@@ -134,33 +134,33 @@ struct Core {
     registry: Rc<Registry>,
     timers: RefCell<Timers>,
     clock: Timekeeper,
-    /// Whether that goes to the next deadline by itself.
+    /// Whether the clock jumps to the next deadline by itself.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
-    /// `None` once the loop is closed: a handle that is kept holds no descriptor.
+    /// `None` once the loop is closed, so that a handle to a closed loop holds no descriptor.
     waker: RefCell<Option<Arc<Waker>>>,
     received: Rc<Received>,
     threads: Threads,
     extensions: Extensions,
-    /// The selector's descriptor once more, for who waits in the loop's place: to lend that one would be to borrow the
-    /// selector while a function of the user's runs.
+    /// A duplicate of the selector's descriptor, for hosts that wait in the loop's place. Lending the original would borrow
+    /// the selector while a function of the user's runs.
     fd_for_hosts: Cell<Option<Rc<SelectorFd>>>,
     signal_handlers: RefCell<SignalHandlers>,
     asyncgens: Asyncgens,
     residents: Residents,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
-    /// Whether its owner was dropped while it ran: it is closed when the run ends.
+    /// Whether the owner was dropped while the loop ran. The loop is then closed when the run ends.
     orphaned: Cell<bool>,
-    /// How often the loop has run, counted at the end of each run.
+    /// The number of runs that have ended.
     runs: Cell<u64>,
-    /// How much has run since the selector was last asked.
+    /// The number of callbacks and steps since the selector was last asked.
     since_select: Cell<usize>,
-    /// For how long it spins before it sleeps.
+    /// How long the loop spins before it sleeps.
     spin: Cell<Duration>,
 }
 
-/// Vectors that are empty between two turns, kept for their memory.
+/// Vectors that are empty between turns. They are kept to reuse their memory.
 #[derive(Default)]
 struct Scratch {
     events: Vec<SelectorEvent>,
@@ -168,23 +168,23 @@ struct Scratch {
 }
 
 impl EventLoop {
-    /// A loop over the system's best selector and its monotonic clock.
+    /// Makes a loop with the system's best selector and its monotonic clock.
     ///
     /// # Errors
     ///
-    /// The system's: no descriptor is free, or no memory.
+    /// The system's error if no descriptor or no memory is free.
     pub fn new() -> Result<Self, Exception> {
         Self::with(default_selector()?, Box::new(MonotonicClock::new()))
     }
 
-    /// A loop over a selector and a clock of the caller's.
+    /// Makes a loop with the given selector and clock.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The system's error if no descriptor or no memory is free; the selector's if it cannot watch the loop's waker.
     pub fn with(mut selector: Box<dyn Selector>, clock: Box<dyn Clock>) -> Result<Self, Exception> {
         signal::forget_fork();
-        // That nothing will happen before now is true at any time.
+        // Nothing can happen before now, so waiting for it changes no clock.
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
         let waker = Arc::new(Waker::new()?);
         selector.register(waker.as_fd(), WAKER)?;
@@ -214,7 +214,7 @@ impl EventLoop {
         }))))
     }
 
-    /// A handle for callbacks and coroutines to keep.
+    /// Returns a handle, for callbacks and coroutines to keep.
     pub fn handle(&self) -> LoopHandle {
         self.0.clone()
     }
@@ -231,7 +231,7 @@ impl Deref for EventLoop {
 impl Drop for EventLoop {
     fn drop(&mut self) {
         self.0.0.orphaned.set(true);
-        // Refused only while it runs.
+        // This fails only while the loop runs.
         if self.close().is_ok() {
             self.0.0.scheduler.forget_handler();
         }

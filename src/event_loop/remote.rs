@@ -1,4 +1,4 @@
-//! The way into a loop for other threads.
+//! [`RemoteHandle`]: the way into a loop for other threads.
 
 use core::cell::RefCell;
 use core::error::Error;
@@ -185,7 +185,7 @@ impl fmt::Debug for Inbox {
     }
 }
 
-/// A way into an event loop from any thread.
+/// A handle to an event loop for other threads.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -207,13 +207,13 @@ impl RemoteHandle {
         Self(inbox)
     }
 
-    /// Has the loop run `function` in its own thread, soon, and wakes it for that if it sleeps. What one thread sends
-    /// runs in the order in which it was sent. Where the loop runs in this very thread, it is an ordinary
+    /// Runs `function` in the loop's thread, and wakes the loop if it sleeps. Functions that one thread sends run in the
+    /// order it sent them. In the thread where the loop is running, this is
     /// [`call_soon`](crate::LoopHandle::call_soon).
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] once the loop is closed, and in a forked child of the loop's process; `function` is dropped then.
+    /// [`LoopClosed`] if the loop is closed, and in a forked child of the loop's process. `function` is dropped then.
     pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopClosed>
     where
         R: CallbackResult,
@@ -229,7 +229,7 @@ impl RemoteHandle {
 }
 
 impl LoopHandle {
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     pub fn remote(&self) -> RemoteHandle {
         RemoteHandle::new(Arc::clone(&self.0.inbox))
     }
@@ -239,7 +239,7 @@ impl LoopHandle {
     }
 }
 
-/// The event loop is closed.
+/// The error of using an event loop that is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoopClosed;

@@ -1,4 +1,4 @@
-//! Running the loop, and closing it.
+//! Running a loop and closing it.
 
 use std::rc::Rc;
 
@@ -10,13 +10,13 @@ use crate::task::{AnyFuture, Awaitable, Child, Scheduler};
 
 /// Running.
 impl LoopHandle {
-    /// Runs until [`stop`](Self::stop), or until a task ends with a [`KeyboardInterrupt`](Kind::KeyboardInterrupt): that
-    /// is the task's outcome, and raised here too at the end of the turn.
+    /// Runs the loop until [`stop`](Self::stop) is called. If a task ends with a
+    /// [`KeyboardInterrupt`](Kind::KeyboardInterrupt), the run ends with it too, at the end of the turn.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed or running, or another one runs in this thread; what the selector
-    /// raises; a task's `KeyboardInterrupt`.
+    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors. A
+    /// task's `KeyboardInterrupt`.
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter()?;
@@ -59,13 +59,13 @@ impl LoopHandle {
         child.outcome()
     }
 
-    /// Runs until `future`, which is one of this loop, is done.
+    /// Runs until `future`, which belongs to this loop, is done.
     ///
     /// # Errors
     ///
-    /// As [`run_forever`](Self::run_forever), and where the loop was stopped before.
+    /// Those of [`run_forever`](Self::run_forever). `RuntimeError` if the loop was stopped first.
     pub(crate) fn run_until_done(&self, future: &AnyFuture) -> Result<(), Exception> {
-        // Where something else stops the loop, the callback may be queued already: it is for this run alone.
+        // If something else stops the loop, the callback may stay in the queue. It must not stop a later run.
         let (weak, run) = (self.downgrade(), self.0.runs.get());
         let stop = future.notify(move |_| {
             if let Some(this) = weak.upgrade().filter(|this| this.0.runs.get() == run) {
@@ -81,41 +81,48 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// The part of it that futures know.
+    /// The part of the loop that futures and tasks know.
     pub(crate) fn scheduler(&self) -> &Rc<Scheduler> {
         &self.0.scheduler
     }
 
-    /// Has the loop return at the end of this turn; if it does not run, at the end of the first one that it will.
+    /// Makes the loop return at the end of this turn. If the loop is not running, its next run ends after one turn.
     pub fn stop(&self) {
         self.0.scheduler.set_stopping(true);
     }
 
-    /// Whether the loop runs.
+    /// Returns `true` while the loop is running.
     pub fn is_running(&self) -> bool {
         self.0.scheduler.is_running()
     }
 
-    /// Whether the loop is closed.
+    /// Returns `true` if the loop is closed.
     pub fn is_closed(&self) -> bool {
         self.0.scheduler.is_closed()
     }
 
-    /// Closes the loop: drops what is queued and set, closes the coroutines of tasks that are still pending (oldest
-    /// first, each reported to the exception handler) and of async generators that are suspended, forgets every
-    /// descriptor, and shuts the default executor down without waiting for its threads. Nothing happens the second time.
+    /// Closes the loop. Closing it again has no effect.
     ///
-    /// A closed loop keeps nothing of the program's: no callback (even where a handle to it is kept), no signal handler, no
-    /// resolver, no executor, no task factory, no clock. The exception handler alone stays until the [`EventLoop`] itself is
-    /// dropped, and until nobody has a future that failed and was not asked since. So each of them may hold a handle to its loop.
-    /// Its own descriptors are closed, whatever handles to it are kept; those that other threads use in that moment, once
-    /// they have. Only what signal handlers have known stays open, for the next loop.
+    /// - Queued callbacks and timers are dropped.
+    /// - The coroutines of pending tasks are closed, oldest first. Each is reported to the exception handler.
+    /// - Suspended async generators are closed.
+    /// - Every descriptor is deregistered.
+    /// - The default executor is shut down. Its threads are not waited for.
+    ///
+    /// A closed loop holds nothing that belongs to the program: no callback (even if a handle to it is kept), no signal
+    /// handler, no resolver, no executor, no task factory, no clock. Therefore each of them may hold a handle to its loop.
+    /// The exception handler alone stays until the [`EventLoop`] is dropped and no failed future is left whose exception
+    /// nobody has retrieved.
+    ///
+    /// The loop's own descriptors are closed, even if handles to the loop are kept. A descriptor that another thread is
+    /// using at that moment is closed when that thread has finished. The descriptors that signal handlers write to stay
+    /// open, for the next loop.
     ///
     /// [`EventLoop`]: crate::EventLoop
     ///
     /// # Errors
     ///
-    /// `RuntimeError` while the loop runs.
+    /// `RuntimeError` if the loop is running.
     pub fn close(&self) -> Result<(), Exception> {
         if self.is_running() {
             return Err(Exception::message(Kind::RuntimeError, "Cannot close a running event loop"));
@@ -126,7 +133,7 @@ impl LoopHandle {
         let handlers = self.take_signal_handlers();
         let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
-        // What a destructor sets is not for whoever closes the loop.
+        // Context variables that a destructor sets must not reach the caller.
         let _outer = scheduler.enter_context(None);
         let _receiving = scheduler.receives();
         scheduler.guarded(|| self.0.clock.stop());
@@ -149,7 +156,7 @@ impl LoopHandle {
 
     /// # Errors
     ///
-    /// As [`run_forever`](Self::run_forever).
+    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread.
     pub(crate) fn check_can_run(&self) -> Result<(), Exception> {
         self.0.scheduler.check_open()?;
         check_process(self.0.process)?;

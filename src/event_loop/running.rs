@@ -1,4 +1,4 @@
-//! Which loop runs in this thread, and which is its current one where none does.
+//! The running loop of a thread, and its current loop while none is running.
 
 use core::cell::RefCell;
 use core::mem::ManuallyDrop;
@@ -9,33 +9,33 @@ use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, Receiving};
 
 thread_local! {
-    /// Without a destructor, so that it is there until the thread is gone: a destructor of another thread-local may run
-    /// a loop. It holds nothing then, as what a loop leaves is `None`.
+    /// It has no destructor, so that it exists until the thread is gone: a destructor of another thread-local may run a
+    /// loop. Between runs it is `None`, so nothing leaks.
     static RUNNING: ManuallyDrop<RefCell<Option<Rc<Core>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
     static CURRENT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
 }
 
-/// The loop that runs in this thread.
+/// The loop that is running in this thread.
 ///
 /// # Errors
 ///
-/// `RuntimeError` where none does.
+/// `RuntimeError` if none is running.
 pub(crate) fn running() -> Result<LoopHandle, Exception> {
     find_running().ok_or_else(|| Exception::message(Kind::RuntimeError, "no running event loop"))
 }
 
-/// The same; `None` where none does.
+/// The loop that is running in this thread, if there is one.
 pub(crate) fn find_running() -> Option<LoopHandle> {
     let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle);
-    // A child that was forked in a callback has inherited the mark.
+    // A child that was forked in a callback has inherited this variable.
     running.filter(|event_loop| !event_loop.is_inherited())
 }
 
-/// The loop that runs in this thread, else its current one, where that is open.
+/// The loop that is running in this thread. If none is, the thread's current loop, if that is open.
 ///
 /// # Errors
 ///
-/// `RuntimeError` where there is neither.
+/// `RuntimeError` if there is neither.
 fn current() -> Result<LoopHandle, Exception> {
     let set = || CURRENT.try_with(|current| current.borrow().upgrade()).ok().flatten().map(LoopHandle);
     let set = || set().filter(|event_loop| !event_loop.is_inherited());
@@ -48,7 +48,7 @@ fn current() -> Result<LoopHandle, Exception> {
     )
 }
 
-/// Makes a loop this thread's current one; gives the former, if it is still about.
+/// Makes a loop this thread's current one and returns the previous one, if it still exists.
 pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle> {
     let weak = event_loop.map_or_else(Weak::new, |event_loop| Rc::downgrade(&event_loop.0));
     // A thread that ends has no current loop any more.
@@ -58,16 +58,16 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
 
 /// The loop of this thread.
 impl EventLoop {
-    /// The loop that runs in this thread: asyncio's `get_running_loop`.
+    /// Returns the loop that is running in this thread. asyncio's `get_running_loop`.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where none does.
+    /// `RuntimeError` if none is running.
     pub fn running() -> Result<LoopHandle, Exception> {
         running()
     }
 
-    /// The loop that runs in this thread. If none does, the loop set by [`set_current`](Self::set_current), while that is
+    /// Returns the loop that is running in this thread. If none is, returns the loop set by [`set_current`](Self::set_current), while that is
     /// open. asyncio's `get_event_loop`. This never makes a loop: use [`run`](fn@crate::run) or [`new`](Self::new).
     ///
     /// ```
@@ -84,7 +84,7 @@ impl EventLoop {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where there is none.
+    /// `RuntimeError` if there is no such loop.
     pub fn current() -> Result<LoopHandle, Exception> {
         current()
     }
@@ -96,11 +96,11 @@ impl EventLoop {
 }
 
 impl LoopHandle {
-    /// Makes this the running loop until what is returned is dropped, by a panic too.
+    /// Makes this the running loop until the returned value is dropped, even by a panic.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` in a thread that ends, where thread-locals need the system's help and ours are gone.
+    /// `RuntimeError` in a thread that is ending, on systems where its thread-locals are gone by then.
     pub(super) fn enter(&self) -> Result<Running<'_>, Exception> {
         if RUNNING.try_with(|running| running.replace(Some(Rc::clone(&self.0)))).is_err() {
             let text = "no event loop can run in a thread whose thread-locals are gone";
@@ -113,7 +113,7 @@ impl LoopHandle {
 
 pub(super) struct Running<'a> {
     event_loop: &'a LoopHandle,
-    /// That of the program around the run, which is the current one again when this is dropped.
+    /// The context of the code around the run. It becomes current again when this is dropped.
     outer: Option<Context>,
     _receiving: Receiving,
 }
@@ -125,7 +125,7 @@ impl Drop for Running<'_> {
         self.event_loop.0.runs.set(self.event_loop.0.runs.get().wrapping_add(1));
         let _ = RUNNING.try_with(|running| running.take());
         if self.event_loop.0.orphaned.get() {
-            // Not refused: it does not run any more.
+            // This cannot fail: the loop is not running any more.
             let _ = self.event_loop.close();
             self.event_loop.0.scheduler.forget_handler();
         }

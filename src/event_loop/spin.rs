@@ -1,11 +1,10 @@
-//! Spinning before the wait: a loop whose owner would rather burn a core than have it woken.
+//! Spinning before the wait, for programs that spend a core to answer sooner.
 //!
-//! A core that sleeps takes tens of microseconds to wake up, most of the latency of a lone connection. A loop that asks
-//! the selector again and again for a while, before it sleeps in it, finds what comes meanwhile at once. For each wait
-//! that is longer than that, it has burnt that time.
+//! A sleeping core takes tens of microseconds to wake up, which is most of the latency of a single connection. A loop that
+//! polls the selector for a while before it sleeps finds new events at once. If the wait takes longer, that time is wasted.
 //!
-//! Each time that it asks is a whole one: threads' calls and signals are taken, as by any other. It does not learn: where
-//! nothing comes in time it spins in vain, again before the next wait. To guess is the owner's, who knows the traffic.
+//! Each poll also takes calls from threads and signals. The loop does not adapt: if nothing comes in time, it spins again
+//! before the next wait. The owner knows the traffic, and sets the time.
 
 use core::hint;
 use core::time::Duration;
@@ -14,16 +13,17 @@ use std::io;
 use super::{Core, LoopHandle};
 use crate::sys::SelectorEvent;
 
-/// After how many times that it was read without having moved a clock is taken to stand still.
+/// The number of readings without progress after which a clock is considered to stand still.
 const STILL: u32 = 1000;
 
 impl LoopHandle {
-    /// Has the loop ask for descriptors again and again for as long as `time` before it sleeps until something comes.
-    /// Zero, as at first, is not at all. It pays where answers are awaited that come sooner than that, and costs a core:
-    /// 50 µs is much. asyncio has no such thing.
+    /// Makes the loop poll its descriptors for up to `time` before it sleeps. The default is zero: the loop sleeps at once.
+    /// asyncio has no equivalent.
     ///
-    /// Timers, other threads and signals are as prompt as ever. A loop whose clock jumps, or stands still, or that is a
-    /// guest, never sleeps by itself, and does not spin either.
+    /// Spinning shortens the latency of answers that come within that time, and keeps a core busy. 50 µs is a long time.
+    ///
+    /// Timers, other threads and signals are served as promptly as without spinning. A loop whose clock jumps or stands
+    /// still does not spin, nor does a guest: these loops never sleep.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -38,14 +38,14 @@ impl LoopHandle {
         self.0.spin.set(time);
     }
 
-    /// How long the loop spins before it sleeps.
+    /// Returns how long the loop spins before it sleeps.
     pub fn spin(&self) -> Duration {
         self.0.spin.get()
     }
 }
 
 impl Core {
-    /// Spins, and sleeps after that if nothing has come: both together for `timeout`, or for ever.
+    /// Spins, then sleeps if nothing has come. Both together last at most `timeout`.
     #[cold]
     pub(super) fn spin_and_select(&self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let limit = timeout.map_or(self.spin.get(), |timeout| timeout.min(self.spin.get()));

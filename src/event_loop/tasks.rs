@@ -1,4 +1,4 @@
-//! Tasks of the loop: making them, and asking for them.
+//! Making tasks of a loop, and listing them.
 
 use super::{LoopHandle, running};
 use crate::coroutine::Exception;
@@ -37,12 +37,21 @@ where
 
 /// Tasks.
 impl LoopHandle {
-    /// Runs a coroutine as a task; its first step is in the next turn. The loop keeps the task until it has ended,
-    /// whether or not anybody keeps the handle.
+    /// Runs a coroutine as a task of this loop. The task takes its first step in the next turn. The loop keeps the task
+    /// until it has ended, whether or not anybody keeps the handle.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let task = event_loop.create_task(ready(7))?;
+    /// assert_eq!(event_loop.run_until_complete(task)?, 7);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed.
+    /// `RuntimeError` if the loop is closed. What the [task factory](Self::set_task_factory) raises.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -64,15 +73,17 @@ impl LoopHandle {
         Ok(Child::start(&self.0.scheduler, awaitable)?.future)
     }
 
-    /// A task that is about to be made, to be given a name, a context, or an eager start:
+    /// Returns a builder for a task with a name, a context or an eager start:
     /// `event_loop.task().name("reader").spawn(coroutine)`.
     pub fn task(&self) -> TaskBuilder<'_, Self> {
         TaskBuilder::new(self)
     }
 
-    /// Has `factory` decide how each task of this loop is made: it is told what was said of the task, and may change it,
-    /// or refuse the task by raising. `None` for no such function. asyncio's `set_task_factory`; since a function cannot
-    /// take coroutines of all types, it does not make the task itself. Closing the loop drops it.
+    /// Sets a function that decides how each task of this loop is made, or removes it. asyncio's `set_task_factory`.
+    ///
+    /// The function gets the options of each new task. It can change them, or refuse the task by returning an exception.
+    /// It does not make the task itself, because a function cannot take coroutines of every type. Closing the loop drops
+    /// the function.
     ///
     /// ```
     /// use innermost::{EventLoop, ready};
@@ -92,36 +103,35 @@ impl LoopHandle {
         self.0.scheduler.set_factory(factory);
     }
 
-    /// What was set by [`set_task_factory`](Self::set_task_factory). asyncio's `get_task_factory`.
+    /// Returns the function set by [`set_task_factory`](Self::set_task_factory). asyncio's `get_task_factory`.
     pub fn task_factory(&self) -> Option<TaskFactory> {
         self.0.scheduler.factory()
     }
 
-    /// Every task that has not ended, oldest first.
+    /// Returns every task that has not ended, oldest first.
     pub fn all_tasks(&self) -> Vec<AnyTask> {
         self.0.scheduler.live_tasks().into_iter().map(AnyTask::new).collect()
     }
 
-    /// The task whose coroutine runs now, if one does.
+    /// Returns the task that is running now. `None` outside of tasks, for example in a callback.
     pub fn current_task(&self) -> Option<AnyTask> {
         self.0.scheduler.current().map(AnyTask::new)
     }
 }
 
 impl LoopHandle {
-    /// Counts an operation that was ready at once; `false` when the running task has had its share of the turn.
+    /// Counts an operation that was ready at once. Returns `false` if the running task has used up its share of the turn.
     pub(crate) fn spend(&self) -> bool {
         self.0.scheduler.spend() || self.0.scheduler.current().is_none()
     }
 }
 
 impl TaskBuilder<'_, LoopHandle> {
-    /// Makes the task.
+    /// Makes the task. An exception that the coroutine raises in an eager first step is the task's outcome.
     ///
     /// # Errors
     ///
-    /// As [`LoopHandle::create_task`]; what the [task factory](LoopHandle::set_task_factory) raises. What the coroutine
-    /// raises in an eager step is the task's.
+    /// `RuntimeError` if the loop is closed. What the [task factory](LoopHandle::set_task_factory) raises.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,

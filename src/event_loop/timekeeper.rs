@@ -1,4 +1,4 @@
-//! The loop's clock. It may be the user's, and hold a handle to the loop: so a closed loop lets go of it.
+//! The loop's clock. It may be the user's and hold a handle to the loop, so a closed loop drops it.
 
 use core::cell::{Cell, RefCell};
 
@@ -25,12 +25,12 @@ impl Timekeeper {
         self.clock.borrow().as_deref().map_or(Waiting::Sleep, |clock| clock.wait_until(deadline))
     }
 
-    /// From now on, time stands still.
+    /// Stops the clock at the present time.
     pub(super) fn stop(&self) {
         self.closed_at.set(self.now());
     }
 
-    /// The clock, to be dropped. One that closes its own loop while it is read stays.
+    /// Takes the clock out, to be dropped. A clock that closes its own loop while it is being read stays.
     pub(super) fn take(&self) -> Option<Box<dyn Clock>> {
         self.clock.try_borrow_mut().ok()?.take()
     }

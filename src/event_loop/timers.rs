@@ -1,7 +1,7 @@
-//! What is to run later, by deadline, and among equal deadlines in the order of setting. CPython leaves that open.
+//! Timers, ordered by deadline. Timers with equal deadlines fire in the order they were set, which CPython leaves open.
 //!
-//! A heap is good for few timers. A million of them make it slow: each step down is a cache miss. So only those that
-//! come first are in a heap; the others lie unsorted, by how far behind the horizon they are:
+//! A heap works well for few timers. With a million of them it is slow: each step down is a cache miss. So only the first
+//! timers are in a heap. The others lie unsorted in vectors, by how far behind the horizon they are:
 //!
 //! ```text
 //!   near, a heap          far, by the highest bit in which the deadline differs from the horizon
@@ -313,7 +313,8 @@ impl PartialEq for Timer {
 
 impl Eq for Timer {}
 
-/// What `call_later` and `call_at` give: asyncio's `TimerHandle`. Dropping it changes nothing.
+/// A callback that was scheduled by `call_later` or `call_at`. asyncio's `TimerHandle`. Dropping the handle does not cancel
+/// the callback.
 #[derive(Clone)]
 pub struct TimerHandle {
     handle: Handle,
@@ -325,18 +326,18 @@ impl TimerHandle {
         Self { handle, deadline }
     }
 
-    /// Keeps the callback from being run, and drops it and what it has captured now. No effect once it has run.
+    /// Cancels the callback and drops it, with everything it captured. Has no effect once the callback has run.
     pub fn cancel(&self) {
         self.handle.cancel();
     }
 
-    /// Binds the timer to what this gives: it is cancelled when that is dropped.
+    /// Converts the handle into one that cancels the timer when it is dropped.
     ///
     /// ```
     /// use innermost::{EventLoop, Exception};
     /// use std::time::Duration;
     ///
-    /// /// A visitor, who is reminded to go, unless it has gone by itself.
+    /// /// A visitor, who is asked to go after ten minutes, unless it has gone by then.
     /// struct Visitor {
     ///     _reminder: innermost::event_loop::CancelOnDrop,
     /// }
@@ -353,12 +354,12 @@ impl TimerHandle {
         CancelOnDrop(self)
     }
 
-    /// Whether it was cancelled before it ran.
+    /// Returns `true` if the callback was cancelled before it ran.
     pub fn cancelled(&self) -> bool {
         self.handle.cancelled()
     }
 
-    /// When it is due, on the loop's clock.
+    /// Returns the deadline on the loop's clock.
     pub fn when(&self) -> Instant {
         self.deadline
     }
@@ -372,7 +373,7 @@ impl fmt::Debug for TimerHandle {
     }
 }
 
-/// A timer that is cancelled when this is dropped. What [`TimerHandle::cancel_on_drop`] makes.
+/// Cancels a timer when it is dropped. Made by [`TimerHandle::cancel_on_drop`].
 #[derive(Debug)]
 #[must_use = "the timer is cancelled when this is dropped"]
 pub struct CancelOnDrop(TimerHandle);

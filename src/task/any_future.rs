@@ -1,6 +1,7 @@
 //! [`AnyFuture`]: a future or a task without the type of its result.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use super::cancel;
@@ -88,6 +89,21 @@ impl AnyFuture {
 
     pub(super) fn cancel_once(&self, cancelled: &Exception) -> Met {
         Rc::clone(&self.0).cancel_once(cancelled)
+    }
+}
+
+/// Two handles are equal if they refer to the same future.
+impl PartialEq for AnyFuture {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for AnyFuture {}
+
+impl Hash for AnyFuture {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address().hash(state);
     }
 }
 

@@ -21,6 +21,7 @@ pub struct TaskOptions {
 
 /// When a task takes its first step. asyncio's `eager_start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Start {
     /// In the next turn, after everything that is queued already.
     Soon,

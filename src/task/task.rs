@@ -1,6 +1,7 @@
 //! The handles to a task: [`Task`], with the type of its result, and [`AnyTask`], without.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::borrow::Cow;
 use std::io;
 use std::rc::{Rc, Weak};
@@ -309,6 +310,21 @@ impl<T> Clone for Task<T> {
 impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Two handles are equal if they refer to the same task.
+impl PartialEq for AnyTask {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for AnyTask {}
+
+impl Hash for AnyTask {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 

@@ -1,10 +1,10 @@
-//! Descriptors that are not ours: asyncio's `add_reader` and its kin, and `sock_*` for whatever socket.
+//! [`Watched`]: descriptors that the program owns. asyncio's `add_reader` and `add_writer`, and `sock_*` for any socket.
 //!
-//! asyncio names a descriptor by its number, which may be closed and somebody else's a moment later. Here the program
-//! gives the descriptor's owner (or a share in it, or a borrow) to a [`Watched`], which keeps it open while it is watched.
+//! asyncio identifies a descriptor by its number, which may be closed and reused a moment later. Here the program gives the
+//! descriptor's owner (or a share in it, or a borrow) to a [`Watched`], which keeps it open while it is watched.
 //!
-//! A callback is to be called again and again while its descriptor is ready, but the selector tells of changes alone. So
-//! after each call, the descriptor itself is asked (`poll(2)`), and only where it is not ready the watcher waits.
+//! A callback must be called again and again while its descriptor is ready, but the selector reports only changes. So after
+//! each call, the watcher asks the descriptor itself (`poll(2)`), and waits only if it is not ready.
 //!
 //! ```text
 //!               it is ready: call
@@ -64,7 +64,7 @@ pub struct Watched<F: AsFd> {
     reader: Watchers,
     writer: Watchers,
     is_nonblocking: Cell<bool>,
-    /// For how long an operation pauses that no event tells when to try again.
+    /// How long an operation pauses if no event will tell when to try again.
     pause: Cell<Duration>,
 }
 
@@ -72,7 +72,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<F: AsFd> Watched<F> {
-    /// To be watched, once it is used.
+    /// Wraps a descriptor. It is registered with the running loop when it is first used.
     pub fn new(descriptor: F) -> Self {
         Self {
             registered: Registered::of_any_kind(Rc::new(descriptor)),
@@ -83,31 +83,30 @@ impl<F: AsFd> Watched<F> {
         }
     }
 
-    /// What has the descriptor.
+    /// Returns the wrapped descriptor.
     pub fn get_ref(&self) -> &F {
         self.registered.get()
     }
 
-    /// Ends the watch, callbacks and all, and gives the descriptor back.
+    /// Stops watching, drops the callbacks, and returns the descriptor.
     pub fn into_inner(self) -> F {
         let inner = Rc::clone(self.registered.get());
         drop(self);
         Rc::into_inner(inner).expect("only the watch has shared it")
     }
 
-    /// Waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and gives what it gives.
+    /// Waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and returns its result. asyncio's
+    /// `sock_recv`, `sock_sendto`, `sock_accept` and the like, for any descriptor.
     ///
-    /// It is tried at once if the descriptor is ready in that direction, and again whenever it may have become so. Dropped
-    /// or cancelled while it waits, it has done nothing.
+    /// The operation is tried at once if the descriptor is ready in that direction, and again whenever it may have become
+    /// ready. If it is dropped or cancelled while it waits, it has done nothing. One task at a time can wait for each
+    /// direction.
     ///
     /// A Unix datagram socket can always be written to unless its peer is full, even where another receiver has no room.
     /// There the operation is tried again after 1 ms, and then less and less often, up to every 50 ms.
     ///
-    /// asyncio's `sock_recv`, `sock_sendto`, `sock_accept` and the like, for whatever the program has. One task at a time
-    /// waits for a direction.
-    ///
-    /// Raises the operation's error; a `ValueError` where the descriptor is blocking, and would stop the whole loop; a
-    /// `RuntimeError` where the loop has it already, as a socket or a transport of its own, or where another one has it.
+    /// It raises the operation's error. It raises a `ValueError` if the descriptor is blocking, which would stop the whole
+    /// loop, and a `RuntimeError` if this loop has registered the descriptor already, or another loop has.
     pub fn attempt<'a, T: 'a>(
         &'a self,
         direction: Direction,
@@ -134,8 +133,8 @@ impl<F: AsFd> Watched<F> {
         })
     }
 
-    /// Waits for nothing but a pause. To wait for room would be to spin: each try in vain takes some of the sender's and
-    /// gives it back, of which the selector tells.
+    /// Pauses. Waiting for room would spin: each failed try takes some of the sender's room and gives it back, which the
+    /// selector reports.
     #[cold]
     fn try_later<T>(&self) -> Result<Step<Await, (), T>, Exception> {
         let pause = self.pause.get();
@@ -146,7 +145,7 @@ impl<F: AsFd> Watched<F> {
         }
     }
 
-    /// Waits until an operation in that direction would not block.
+    /// Waits until an operation in `direction` would not block.
     pub fn ready(&self, direction: Direction) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_ {
         from_fn(move |sent: Result<(), Exception>| {
             sent?;
@@ -241,27 +240,31 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where this loop has the descriptor already, as a socket or a transport of its own, or another loop
-    /// has it; where a task waits for it in that direction; where the loop is closed. The system's: it is a regular file.
+    /// `RuntimeError` if this loop has registered the descriptor already, as a socket or a transport, or if another loop
+    /// has; if a task is waiting for it in that direction; if the loop is closed. The system's error for a regular file.
     pub fn add_reader<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Read, Box::new(callback))
     }
 
-    /// As [`add_reader`](Self::add_reader), where `watched` can be written to. asyncio's `add_writer`.
+    /// Calls `callback` in each turn in which `watched` can be written to, until it is
+    /// [removed](Self::remove_writer), replaced by another, or `watched` is dropped. asyncio's `add_writer`.
+    ///
+    /// A callback that panics is reported, and called again.
     ///
     /// # Errors
     ///
-    /// As [`add_reader`](Self::add_reader).
+    /// `RuntimeError` if this loop has registered the descriptor already, as a socket or a transport, or if another loop
+    /// has; if a task is waiting for it in that direction; if the loop is closed. The system's error for a regular file.
     pub fn add_writer<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Write, Box::new(callback))
     }
 
-    /// Drops the callback that [`add_reader`](Self::add_reader) has set. `false` where there is none.
+    /// Removes the callback set by [`add_reader`](Self::add_reader). Returns `false` if there is none.
     pub fn remove_reader<F: AsFd>(&self, watched: &Watched<F>) -> bool {
         watched.reader.take().is_some()
     }
 
-    /// Drops the callback that [`add_writer`](Self::add_writer) has set. `false` where there is none.
+    /// Removes the callback set by [`add_writer`](Self::add_writer). Returns `false` if there is none.
     pub fn remove_writer<F: AsFd>(&self, watched: &Watched<F>) -> bool {
         watched.writer.take().is_some()
     }

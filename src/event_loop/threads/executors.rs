@@ -1,4 +1,4 @@
-//! Functions that run in threads, and are awaited in the loop.
+//! Functions that run in threads and are awaited in the loop: `run_in_executor` and [`to_thread`].
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -14,7 +14,7 @@ use crate::executor::{Executor, Job, Pending, ShutdownWait, ThreadFuture, Thread
 use crate::task::{AnyFuture, Await, CallbackId, CallbackResult, ErrorContext, Future, panicked, view_of_future};
 use crate::yield_from;
 
-/// What runs functions where no executor is named.
+/// The executor of functions for which none is named.
 #[derive(Default)]
 pub(super) struct DefaultExecutor {
     /// `None` before it is first used, and once the loop is closed.
@@ -34,7 +34,7 @@ impl DefaultExecutor {
         Ok(Arc::clone(executor.get_or_insert_with(|| Arc::new(ThreadPool::new()))))
     }
 
-    /// Takes no more functions from now on; gives the executor, if it was ever used or set.
+    /// Takes no more functions from now on. Returns the executor, if one was used or set.
     pub(super) fn refuse(&self) -> Option<Arc<dyn Executor>> {
         self.shut_down.set(true);
         self.executor.borrow().clone()
@@ -43,15 +43,15 @@ impl DefaultExecutor {
 
 /// Threads.
 impl LoopHandle {
-    /// Runs a function that blocks in a thread of `executor`, or of the loop's default one: a
-    /// [`ThreadPool`] that is made when it is first needed. asyncio's `run_in_executor`.
+    /// Runs a blocking function in a thread of `executor`, or of the loop's default executor: a [`ThreadPool`] that is made
+    /// when it is first needed. asyncio's `run_in_executor`.
     ///
-    /// It is submitted now, and runs whether or not it is awaited. Cancelled before it has begun, it never runs, and is
-    /// dropped; what has begun cannot be stopped, and its result is dropped. Its panic is an exception of the kind
-    /// [`Panic`](Kind::Panic).
+    /// The function is submitted at once, and runs whether or not the call is awaited. A call that is cancelled before
+    /// the function has begun drops the function. A function that has begun cannot be stopped; its result is dropped. A
+    /// panic becomes an exception of the kind [`Panic`](Kind::Panic).
     ///
-    /// Context variables do not come with it: values of this thread cannot be looked at by another. Have the function
-    /// capture what it needs.
+    /// The function does not see context variables, whose values may not leave this thread. Let it capture what it
+    /// needs, or use [`to_thread`].
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -64,7 +64,7 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed, or its default executor is to be used and was shut down; what the
+    /// `RuntimeError` if the loop is closed, or if no executor is named and the default executor was shut down. What the
     /// executor raises.
     pub fn run_in_executor<T, F>(
         &self,
@@ -86,8 +86,8 @@ impl LoopHandle {
         Ok(ThreadCall(self.follow_thread(&future, take_result)))
     }
 
-    /// Has functions for which no executor is named run by this one. Gives the former, which goes on with what it has;
-    /// who wants to wait for that shuts it down. A closed loop takes none.
+    /// Sets the executor of functions for which none is named, and returns the previous one. The previous executor still
+    /// runs what was submitted to it; to wait for that, shut it down. A closed loop drops the new executor.
     pub fn set_default_executor(&self, executor: impl Executor + 'static) -> Option<Arc<dyn Executor>> {
         if self.is_closed() {
             return None;
@@ -113,8 +113,10 @@ fn take_result<T: Send + 'static>(future: &ThreadFuture<T>) -> Result<T, Excepti
     future.take_result(None)
 }
 
-/// What [`run_in_executor`](LoopHandle::run_in_executor) makes: a handle to a [`Future`] of the loop. To wait for this
-/// moves the result out; so it is awaited once. Dropping it changes nothing.
+/// A function that runs in a thread. Made by [`run_in_executor`](LoopHandle::run_in_executor).
+///
+/// Awaiting it moves the result out, so it can be awaited once. This is a handle: clones refer to the same call, and dropping
+/// it does not cancel the call.
 pub struct ThreadCall<T>(Future<T>);
 
 view_of_future!(ThreadCall);
@@ -144,7 +146,7 @@ impl<T> fmt::Debug for ThreadCall<T> {
     }
 }
 
-/// Waiting for it: the result, moved out.
+/// Awaiting a call moves its result out.
 impl<T: 'static> Coroutine for ThreadCall<T> {
     type Yield = Await;
     type Input = ();
@@ -159,10 +161,11 @@ impl<T: 'static> Coroutine for ThreadCall<T> {
     }
 }
 
-/// Runs a function that blocks in a thread of the running loop's default executor. asyncio's `to_thread`.
+/// Runs a blocking function in a thread of the running loop's default executor. asyncio's `to_thread`.
 ///
-/// It is submitted when this is first resumed, and runs in as much of the current context as is
-/// [sent to threads](crate::context::ContextVar::sent_to_threads); the rest is as for [`LoopHandle::run_in_executor`].
+/// The function is submitted when the coroutine is first resumed. It sees the context variables that are
+/// [sent to threads](crate::context::ContextVar::sent_to_threads). A panic becomes an exception of the kind
+/// [`Panic`](Kind::Panic).
 ///
 /// ```
 /// use innermost::{EventLoop, to_thread};
@@ -180,7 +183,9 @@ where
     ToThread(Phase::Created(Box::new(function)))
 }
 
-/// What [`to_thread`] makes. Raises `RuntimeError` where no loop runs, or its default executor was shut down.
+/// Runs a function in a thread. Made by [`to_thread`].
+///
+/// It raises `RuntimeError` if no loop is running, or if the loop's default executor was shut down.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ToThread<T>(Phase<T>);
 

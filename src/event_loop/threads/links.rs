@@ -1,4 +1,4 @@
-//! A loop's future and a thread's future, of which one follows the other.
+//! Links between a loop's future and a thread's future: one follows the other.
 //!
 //! ```text
 //!   this thread                              :   any thread
@@ -80,8 +80,8 @@ impl RemoteHandle {
 
 /// Futures of threads.
 impl LoopHandle {
-    /// A future of this loop that follows a thread's: it gets the result, cloned, or the exception. Cancelling one
-    /// cancels the other; what comes after that is ignored. asyncio's `wrap_future`.
+    /// Makes a future of this loop that follows a thread's future: it gets a clone of the result, or the exception.
+    /// Cancelling either cancels the other. asyncio's `wrap_future`.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -98,15 +98,15 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed, and in a forked child, for a future of its parent's that is not done.
+    /// `RuntimeError` if the loop is closed, and in a forked child, for a pending future of its parent.
     pub fn wrap_future<T: Clone + Send + 'static>(&self, future: &ThreadFuture<T>) -> Result<Future<T>, Exception> {
         self.0.scheduler.check_open()?;
         future.check_process()?;
         Ok(self.follow_thread(future, |future| future.result(None)))
     }
 
-    /// A future for threads that follows one of this loop: it gets the result, cloned, or the exception. Cancelling one
-    /// cancels the other. If the loop is closed first, it fails with [`LoopClosed`](crate::event_loop::LoopClosed). The
+    /// Makes a future for threads that follows a future of this loop: it gets a clone of the result, or the exception.
+    /// Cancelling either cancels the other. If the loop is closed first, it fails with [`LoopClosed`](crate::event_loop::LoopClosed). The
     /// loop's own thread cannot wait for it.
     ///
     /// ```
@@ -124,7 +124,7 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed; `ValueError` for a future of another one.
+    /// `RuntimeError` if the loop is closed. `ValueError` for a future of another loop.
     pub fn thread_future<T: Clone + Send + 'static>(&self, future: &Future<T>) -> Result<ThreadFuture<T>, Exception> {
         self.0.scheduler.check_open()?;
         future.check_is_of(&self.0.scheduler)?;

@@ -1,4 +1,5 @@
-//! Coroutines that other threads send.
+//! Coroutines that other threads send to a loop: `run_coroutine_threadsafe`.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::{LoopClosed, RemoteHandle, running};
@@ -7,12 +8,12 @@ use crate::executor::{Origin, Promise, ThreadFuture};
 use crate::task::{Awaitable, ErrorContext, Future, panicked};
 
 impl RemoteHandle {
-    /// Runs a coroutine as a task of the loop, and gives a future for threads to wait for. asyncio's
-    /// `run_coroutine_threadsafe`. A coroutine that cannot be sent is made there:
+    /// Runs a coroutine as a task of the loop, and returns a future that threads can wait for. asyncio's
+    /// `run_coroutine_threadsafe`. For a coroutine that is not `Send`, use
     /// [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
     ///
-    /// Cancelling the future cancels the task, and the other way round. Where the loop is closed before the task has
-    /// ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
+    /// Cancelling the future cancels the task, and cancelling the task cancels the future. If the loop is closed before the
+    /// task has ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
     ///
     /// ```
     /// use innermost::{EventLoop, sleep};
@@ -32,7 +33,7 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] where the loop is closed already.
+    /// [`LoopClosed`] if the loop is closed.
     pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopClosed>
     where
         C: Awaitable + Send + 'static,
@@ -41,12 +42,15 @@ impl RemoteHandle {
         self.run_coroutine_threadsafe_with(move || coroutine)
     }
 
-    /// The same, for a coroutine that `make` makes in the loop's thread. Where that panics, the future fails with the
-    /// panic, and the loop's exception handler is told. Where the future is cancelled before, it is not called.
+    /// Calls `make` in the loop's thread and runs the coroutine it returns as a task. Returns a future that threads can
+    /// wait for.
+    ///
+    /// If `make` panics, the future fails with the panic, and the loop's exception handler is told. If the future is
+    /// cancelled first, `make` is not called.
     ///
     /// # Errors
     ///
-    /// As [`run_coroutine_threadsafe`](Self::run_coroutine_threadsafe).
+    /// [`LoopClosed`] if the loop is closed.
     pub fn run_coroutine_threadsafe_with<C>(
         &self,
         make: impl FnOnce() -> C + Send + 'static,

@@ -15,11 +15,10 @@ use crate::task::{Await, ErrorContext, Future};
 use crate::yield_from;
 
 impl LoopHandle {
-    /// Shuts the loop's default executor down, and waits until its functions have run and its threads have ended. After
-    /// that, [`run_in_executor`](Self::run_in_executor) without an executor is refused. asyncio's
-    /// `shutdown_default_executor`.
+    /// Shuts the loop's default executor down, and waits until its functions have run and its threads have ended. From then
+    /// on, [`run_in_executor`](Self::run_in_executor) without an executor fails. asyncio's `shutdown_default_executor`.
     ///
-    /// Once `timeout` has passed, it warns (by way of the exception handler) and is done, while the threads run on.
+    /// If `timeout` passes first, it reports a warning to the exception handler and returns. The threads run on.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -60,7 +59,9 @@ impl LoopHandle {
     }
 }
 
-/// What [`LoopHandle::shutdown_default_executor`] makes. Raises what the executor raises when it is shut down.
+/// Waits until the default executor has shut down. Made by [`LoopHandle::shutdown_default_executor`].
+///
+/// It raises what the executor raises when it is shut down.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ShutdownExecutor {
     event_loop: LoopHandle,

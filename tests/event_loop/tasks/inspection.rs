@@ -226,3 +226,17 @@ fn all_tasks_are_those_that_have_not_ended_oldest_first() {
     assert_eq!(names(), ["Task-4", "Task-5", "Task-6"]);
     assert!(event_loop.all_tasks()[0].is(&tasks[3].any()));
 }
+
+#[test]
+#[expect(clippy::mutable_key_type, reason = "compared by identity, which never changes")]
+fn handles_without_a_type_are_keys_by_identity() {
+    use std::collections::HashSet;
+    let event_loop = test_loop();
+    let tasks = [event_loop.create_task(ready(1)).unwrap(), event_loop.create_task(ready(1)).unwrap()];
+    let handles: HashSet<_> = tasks.iter().chain(&tasks).map(|task| task.any()).collect();
+    let futures: HashSet<_> = tasks.iter().chain(&tasks).map(|task| task.any_future()).collect();
+    let loops = HashSet::from([event_loop.handle(), event_loop.handle()]);
+    assert_eq!((handles.len(), futures.len(), loops.len()), (2, 2, 1));
+    let context = tasks[0].context();
+    assert!(context == tasks[0].context() && context != context.copy() && context != tasks[1].context());
+}
