@@ -18,7 +18,7 @@ fn an_error_is_the_systems_and_says_of_which_connection() {
     assert!(raised.notes().eq([format!("connect: {address}")]), "{raised:?}");
     // Kept whole.
     assert_eq!(raised.downcast_ref::<io::Error>().unwrap().raw_os_error(), Some(111));
-    assert!(format!("{raised:?}").ends_with(&format!("(connect: {address})")), "{raised:?}");
+    assert!(format!("{raised:?}").ends_with(&format!("note: connect: {address}")), "{raised:?}");
 
     let (stream, peer) = pair();
     let here = stream.local_addr().unwrap();
