@@ -16,8 +16,8 @@
 //!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
 //! ```
 //!
-//! A module imports only from the layers below it. [`testing`] is above all of them: it gives tests a loop with virtual time.
-//! Without any [feature](#features), the crate is layer 0 alone.
+//! A module imports only from its own layer or from layers below. [`testing`] is above all of them: it gives tests a
+//! loop with virtual time. Without any [feature](#features), the crate is layer 0 alone.
 //!
 //! The root has the names that most programs import. Every other public name is in its module.
 //!
@@ -179,8 +179,8 @@
 //! # Features
 //!
 //! The default is everything but `idna`. For a shorter build, turn default features off and name the modules you use. Each
-//! feature enables what it depends on. A server whose protocol is a machine needs only `net`, which takes the compiler less
-//! than half of the work: `default-features = false, features = ["net"]`.
+//! feature enables what it depends on. A server written with coroutines needs only `net`, and builds in less than half
+//! the time: `default-features = false, features = ["net"]`.
 //!
 //! | feature | default | enables |
 //! |---|---|---|

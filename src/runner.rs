@@ -24,8 +24,8 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 
 /// Runs a coroutine in a new event loop, and returns its result. asyncio's `run`.
 ///
-/// Call it in `main`. The rest of the program is tasks that this coroutine starts. When it ends, the remaining tasks are
-/// cancelled and waited for, see [`Runner::close`]. [`Runner`] describes what Ctrl-C does.
+/// Call it in `main`. All other work runs in tasks that this coroutine starts. When it ends, the remaining tasks are
+/// cancelled and awaited. See [`Runner::close`]. [`Runner`] describes what Ctrl-C does.
 ///
 /// ```
 /// use innermost::{run, sleep};
@@ -61,7 +61,8 @@ where
 ///   exception caused it.
 /// - Any other exception: 1. The exception is printed to standard error, with its notes and causes.
 ///
-/// A `main` that returns `Result<(), Exception>` works too. It prints a line and ends with 1 even after Ctrl-C.
+/// If `main` returns `Result<(), Exception>` instead, the program prints the exception and exits with 1, even after
+/// Ctrl-C.
 ///
 /// ```
 /// use innermost::{Exception, exit_code, run, sleep};
@@ -163,8 +164,8 @@ impl Runner {
         Ok(self.start()?.event_loop.handle())
     }
 
-    /// Runs a coroutine as a task until it has ended, and returns its result. Other tasks that are still pending then stand
-    /// still until the next run.
+    /// Runs a coroutine as a task until it has ended, and returns its result. Other pending tasks are
+    /// paused until the next run.
     ///
     /// # Errors
     ///
@@ -196,9 +197,9 @@ impl Runner {
         }
     }
 
-    /// Shuts down, if a loop was made: cancels the remaining tasks, oldest first, waits for them and for the default
-    /// executor (five minutes at most), and closes the loop. If a remaining task fails, its exception goes to the loop's
-    /// exception handler.
+    /// Shuts down, if a loop was made: cancels the remaining tasks, oldest first, and waits for them; closes async
+    /// generators; waits for the default executor, five minutes at most; and closes the loop. If a remaining task
+    /// fails, its exception goes to the loop's exception handler.
     ///
     /// Dropping a runner shuts it down too. Errors go to the exception handler then.
     ///

@@ -1,4 +1,4 @@
-//! A few combinators, which save the definition of a type where a body is a single expression. A body with states of its
+//! Combinators for bodies that are a single expression, so that no type has to be defined. A body with states of its
 //! own is better written as a machine.
 
 use core::fmt;

@@ -18,9 +18,9 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// yield, and the next resume must reach the same place again. Once the child has ended, the expression evaluates to
 /// `Ok(returned)` or `Err(raised)`. Write `?` after it to raise the child's exception in the parent.
 ///
-/// `child` is a place that holds a coroutine: a field, a variable, a [`Call`](crate::Call). It can also be an expression
-/// that makes a coroutine anew at each resume, if that coroutine keeps nothing between two resumes. `sent` is a mutable
-/// variable.
+/// `child` is a place that holds a coroutine: a field, a variable, a [`Call`](crate::Call). It may also be an
+/// expression that creates a new coroutine at each resume, provided the coroutine is stateless (for example
+/// `stream.read(..)`). `sent` is a mutable variable.
 ///
 /// ```
 /// use innermost::coroutine::FromIter;

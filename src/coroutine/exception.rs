@@ -134,11 +134,11 @@ pub enum Kind {
     ValueError,
     /// A context variable has no value.
     LookupError,
-    /// A future was given a result it already had, or asked for one it does not have.
+    /// A future was asked for a result it does not have.
     InvalidStateError,
     /// The user pressed Ctrl-C. A task that ends with this exception ends the run of its event loop too.
     KeyboardInterrupt,
-    /// The task panicked.
+    /// A task, a callback or the `Clone` of a result panicked.
     Panic,
     /// Any other error, converted by `?` or by [`Exception::new`].
     Error,
@@ -220,7 +220,7 @@ impl Exception {
     /// Adds a note about the circumstances: what the program was doing, and where. `Debug` prints the notes. Python's
     /// `add_note`.
     ///
-    /// Everything else stays as it is. Clones that were made before do not get the note. A note is formatted each time
+    /// Kind, message, error and cause are unchanged. Existing clones do not get the note. A note is formatted each time
     /// it is read, and never if nobody reads it.
     ///
     /// ```

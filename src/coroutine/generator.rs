@@ -8,7 +8,7 @@
 //! | [`close`](Generator::close) | closed, no code runs | throws `GeneratorExit` in | nothing |
 //! | drop                        | dropped, no code runs | closes it, and drops the outcome | nothing |
 //!
-//! A generator cannot be seen running, because asking needs a reference while the run holds the only one. A
+//! `state()` of a `Generator` never returns `Running`, because the run borrows the generator mutably. That of a
 //! [`SharedGenerator`](crate::SharedGenerator) can.
 //!
 //! Sources: PEP 342, 380, 479; `Objects/genobject.c` of CPython 3.13 for `close` giving the value of the `return`.

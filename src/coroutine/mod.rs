@@ -132,11 +132,12 @@ pub trait Coroutine {
 
     /// Runs to the next suspension or to the end.
     ///
-    /// `Ok(value)` sends: the yield at which the coroutine is suspended evaluates to `value`. The first resume starts the
-    /// body, which ignores the value. `Err(exception)` throws: the exception is raised at that yield.
+    /// `Ok(value)` sends: the yield at which the coroutine is suspended evaluates to `value`. The first resume starts
+    /// the body: by convention its value is the default, and the body ignores it. `Err(exception)` throws: the
+    /// exception is raised at that yield.
     ///
-    /// Drivers do not resume a coroutine that has returned or raised. Doing so is allowed, but what happens is
-    /// unspecified.
+    /// Drivers do not resume a coroutine that has returned or raised. Resuming one anyway is safe, but the
+    /// result is unspecified.
     ///
     /// # Errors
     ///

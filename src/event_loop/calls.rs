@@ -10,7 +10,7 @@ use crate::coroutine::Exception;
 use crate::sys::Instant;
 use crate::task::{Callback, CallbackResult, Future, Handle, Run, callback, callback_in};
 
-/// Scheduling.
+/// Methods that schedule callbacks.
 impl LoopHandle {
     /// Runs `function` in the next turn, after everything that is queued already. It runs in a copy of the current context.
     ///

@@ -15,16 +15,16 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors. A
-    /// task's [`KeyboardInterrupt`](crate::Kind::KeyboardInterrupt).
+    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors.
+    /// The [`KeyboardInterrupt`](crate::Kind::KeyboardInterrupt) of a task or a callback.
     pub fn run_once(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         self.stop();
         self.run_forever()
     }
 
-    /// Returns the time at which the loop has something to do: now, if anything is ready, or the first timer's deadline.
-    /// Returns `None` if only a descriptor or another thread can give it work.
+    /// Returns when the host should next call [`run_once`](Self::run_once): now if anything is ready, otherwise the
+    /// first timer's deadline. Returns `None` if only a descriptor or another thread can give it work.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.0.scheduler.ready() > 0 {
             return Some(self.time());
@@ -33,7 +33,8 @@ impl LoopHandle {
     }
 
     /// Calls `function` with the descriptor that becomes readable when a descriptor, a signal or another thread gives the
-    /// loop work. `None` if the loop is closed, or if its selector has no descriptor.
+    /// loop work. `None` if the loop is closed, in a forked child, if its selector has no
+    /// descriptor, or if no descriptor is free for the copy that is lent.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         if self.is_closed() || self.is_inherited() {
             return function(None);

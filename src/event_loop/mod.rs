@@ -25,7 +25,7 @@
 //! | `signals/`      | signal handlers; Ctrl-C while a main task runs |
 //! | `errors.rs`     | the exception handler |
 //! | `asyncgens.rs`  | suspended async generators, which are closed with the loop |
-//! | `extensions.rs` | what rooms above keep for the loop |
+//! | `extensions.rs` | state that higher layers keep for the loop |
 //! | `guest.rs`      | running as a guest of another loop |
 //! | `forked.rs`     | a loop in a forked child, which can only drop it |
 //! | `handle.rs`     | comparing and printing handles; weak handles |
@@ -106,20 +106,22 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 ///
 /// # Dropping
 ///
-/// Dropping the `EventLoop` closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler. If a
-/// callback drops it, this happens when the run ends.
+/// Dropping the `EventLoop` closes the loop, as [`close`](LoopHandle::close) does, and drops its exception handler once
+/// every failed future has been retrieved or reported. If a callback drops it, this happens when the run ends.
 ///
 /// # Forked children
 ///
-/// A loop belongs to the process that made it. In a forked child of that process, [`running`](Self::running) and
-/// [`current`](Self::current) find no loop, and the child can make and run loops of its own, even where it was forked in
-/// a callback. The parent's loop raises a `RuntimeError` there when it is run, or asked to watch a descriptor; what the
-/// child sends to it is refused with [`LoopClosed`]. The child may drop or close everything that it inherits, the loop
-/// included: the parent keeps its registrations and is not woken. A child that returns from the callback in which it was
-/// forked runs the rest of that turn, then the run ends with the `RuntimeError`. If the child has made a loop of its own in
-/// the meantime, it first runs everything that is ready.
+/// A loop belongs to the process that created it. In a forked child:
 ///
-/// To use an inherited socket in a loop of its own, the child first converts it with `into_std`.
+/// - [`running`](Self::running) and [`current`](Self::current) find no loop. The child can create and run its own, even if
+///   it was forked inside a callback.
+/// - Running the parent's loop, or watching a descriptor with it, raises `RuntimeError`. Sending to it through a
+///   [`RemoteHandle`] fails with [`LoopClosed`].
+/// - The child may drop or close everything it inherits, including the loop. The parent keeps its registrations and is not
+///   woken.
+/// - If the child returns from the callback in which it was forked, the rest of that turn runs, and then the run ends with
+///   `RuntimeError`. If the child has created a loop meanwhile, everything that is ready runs first.
+/// - To use an inherited socket in a loop of its own, the child first converts it with `into_std`.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 

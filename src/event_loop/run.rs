@@ -8,15 +8,15 @@ use super::running::find_running;
 use crate::coroutine::{Exception, Kind};
 use crate::task::{AnyFuture, Awaitable, Child, Scheduler};
 
-/// Running.
+/// Methods that run and close the loop.
 impl LoopHandle {
-    /// Runs the loop until [`stop`](Self::stop) is called. If a task ends with a
+    /// Runs the loop until [`stop`](Self::stop) is called. If a task or a callback ends with a
     /// [`KeyboardInterrupt`](Kind::KeyboardInterrupt), the run ends with it too, at the end of the turn.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors. A
-    /// task's `KeyboardInterrupt`.
+    /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors.
+    /// The `KeyboardInterrupt` of a task or a callback.
     pub fn run_forever(&self) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter()?;
@@ -34,9 +34,9 @@ impl LoopHandle {
 
     /// Runs the loop until an awaitable is done, and returns its result.
     ///
-    /// A future of this loop ([`Future`](crate::Future), [`Task`](crate::Task), [`Join`](crate::task::Join),
-    /// [`Gather`](crate::wait::Gather), [`Shield`](crate::wait::Shield)) is waited for. Any other coroutine becomes a task. A gather or a
-    /// shield starts in this loop if it has not started.
+    /// Waits for a future of this loop: a [`Future`](crate::Future), [`Task`](crate::Task),
+    /// [`Join`](crate::task::Join), [`Gather`](crate::wait::Gather) or [`Shield`](crate::wait::Shield). Runs any other
+    /// coroutine as a new task. A gather or a shield that has not started starts in this loop.
     ///
     /// ```
     /// use innermost::{EventLoop, Exception, ready};
@@ -86,7 +86,8 @@ impl LoopHandle {
         &self.0.scheduler
     }
 
-    /// Makes the loop return at the end of this turn. If the loop is not running, its next run ends after one turn.
+    /// Stops the loop: [`run_forever`](Self::run_forever) returns at the end of the current turn. If the loop is not
+    /// running, its next run ends after one turn.
     pub fn stop(&self) {
         self.0.scheduler.set_stopping(true);
     }
@@ -111,8 +112,8 @@ impl LoopHandle {
     ///
     /// A closed loop holds nothing that belongs to the program: no callback (even if a handle to it is kept), no signal
     /// handler, no resolver, no executor, no task factory, no clock. Therefore each of them may hold a handle to its loop.
-    /// The exception handler alone stays until the [`EventLoop`] is dropped and no failed future is left whose exception
-    /// nobody has retrieved.
+    /// Only the exception handler stays. It is dropped once the [`EventLoop`] is gone and every failed future has been
+    /// retrieved or reported.
     ///
     /// The loop's own descriptors are closed, even if handles to the loop are kept. A descriptor that another thread is
     /// using at that moment is closed when that thread has finished. The descriptors that signal handlers write to stay

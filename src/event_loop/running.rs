@@ -56,7 +56,7 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
     former.upgrade().map(LoopHandle).filter(|event_loop| !event_loop.is_inherited())
 }
 
-/// The loop of this thread.
+/// Methods that find the loop of this thread.
 impl EventLoop {
     /// Returns the loop that is running in this thread. asyncio's `get_running_loop`.
     ///

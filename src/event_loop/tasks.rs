@@ -35,7 +35,7 @@ where
     running()?.create_task(coroutine)
 }
 
-/// Tasks.
+/// Methods that make and list tasks.
 impl LoopHandle {
     /// Runs a coroutine as a task of this loop. The task takes its first step in the next turn. The loop keeps the task
     /// until it has ended, whether or not anybody keeps the handle.

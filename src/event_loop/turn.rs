@@ -3,7 +3,8 @@
 //! The selector is asked once a turn, as asyncio does, with two exceptions that spare the system call where it can
 //! change nothing: while something is ready and no descriptor is registered, and while something is ready and less than
 //! [`SHARE`] callbacks have run since it was last asked. A task that yields to the loop alone costs 12 ns and not the 300
-//! of `epoll_wait`; a descriptor waits for 64 callbacks more at the most. Time and order are as if it had been asked.
+//! of `epoll_wait`; a descriptor that becomes ready may be noticed a few turns later, after
+//! at most 63 callbacks and the turn that is about to run. Time, and the order of everything else, stay the same.
 
 use core::time::Duration;
 use std::io;

@@ -11,7 +11,7 @@ use crate::task::Await;
 ///
 /// # Dropping
 ///
-/// Leaves the queue, and no item is lost. If it was this one's turn, the next waiter has it.
+/// Leaves the line of waiters. No item is lost. If this waiter had been woken, the next one is woken instead.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Get<T> {
     queue: Queue<T>,

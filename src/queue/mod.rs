@@ -7,8 +7,8 @@
 //!           [ items ....................................... ]
 //! ```
 //!
-//! Waking a task reserves nothing for it. The task looks again when it runs, and may find that another one was faster. A
-//! task that was woken and is then cancelled or dropped wakes the next one in its place.
+//! A woken task has no claim on an item. It checks again when it runs, and waits at the end of the line if another task
+//! took the item. A task that was woken and is then cancelled or dropped wakes the next one in its place.
 //!
 //! A machine that waits at a queue stores [`Get`] or [`Put`].
 //!
@@ -231,8 +231,8 @@ impl<T> Queue<T> {
         self.0.maxsize
     }
 
-    /// Closes the queue to new items and wakes all waiters. Tasks that wait to add an item raise [`QueueShutDown`], and so
-    /// do tasks that wait for one, once no item is left.
+    /// Closes the queue to new items and wakes all waiters. A waiting [`put`](Self::put) raises [`QueueShutDown`]. A
+    /// waiting [`get`](Self::get) raises it once the queue is empty.
     ///
     /// ```
     /// use innermost::queue::{GetError, PutError, Queue, Shutdown};

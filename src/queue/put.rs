@@ -11,7 +11,7 @@ use crate::task::Await;
 ///
 /// # Dropping
 ///
-/// Leaves the queue, and drops the item. If it was this one's turn, the next waiter has it.
+/// Leaves the line of waiters, and drops the item. If this waiter had been woken, the next one is woken instead.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Put<T> {
     queue: Queue<T>,

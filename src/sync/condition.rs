@@ -87,8 +87,9 @@ impl Condition {
     /// Releases the lock, waits to be notified, and acquires the lock again. A wait can end although nothing has changed:
     /// check, and wait again if necessary, or use [`wait_for`](Self::wait_for).
     ///
-    /// A waiter that is cancelled acquires the lock too before it raises, even if it is cancelled again in the meantime.
-    /// The guard then [stays inside](ConditionWait::take_guard).
+    /// A waiter that is cancelled still reacquires the lock before it raises, even if it is cancelled again in the
+    /// meantime. The guard then stays in the [`ConditionWait`], where [`take_guard`](ConditionWait::take_guard) gets
+    /// it.
     ///
     /// # Errors
     ///
@@ -151,7 +152,8 @@ impl fmt::Debug for Condition {
 ///
 /// # Dropping
 ///
-/// Releases the lock, or stops waiting. If this was notified already, another waiter is notified instead.
+/// Releases the lock if this holds it, and leaves the line if it waits. If it had been notified, another waiter is
+/// notified instead.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ConditionWait {

@@ -77,7 +77,7 @@ impl Lock {
         self.is_free().then(|| self.clone().enter())
     }
 
-    /// Returns `true` if the lock is held. Between a release and the turn in which the next waiter runs, it is not.
+    /// Returns `true` if the lock is held. A released lock counts as unlocked until the next waiter runs.
     #[inline]
     pub fn locked(&self) -> bool {
         self.0.locked.get()

@@ -2,7 +2,7 @@
 //!
 //! Every object here is a handle, so its clones refer to the same lock, event and so on. Acquiring gives a guard that
 //! releases when it is dropped. To hold something around a whole child, use [`Lock::hold`] or [`Semaphore::hold`]. A waiter
-//! that is cancelled or dropped leaves the queue, and passes on whatever it was given already.
+//! that is cancelled or dropped leaves the line, and passes on a lock or permit that it had been granted.
 //!
 //! | asyncio | here | to store in a machine | file |
 //! |---|---|---|---|

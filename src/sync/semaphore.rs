@@ -138,14 +138,14 @@ macro_rules! semaphore_methods {
 semaphore_methods!(Semaphore);
 semaphore_methods!(BoundedSemaphore);
 
-/// One permit.
+/// Creates a semaphore with one permit.
 impl Default for Semaphore {
     fn default() -> Self {
         Self::new(1)
     }
 }
 
-/// One permit.
+/// Creates a semaphore with one permit.
 impl Default for BoundedSemaphore {
     fn default() -> Self {
         Self::new(1)

@@ -3,7 +3,8 @@
 //!
 //! The chain can be as long, and branch as often, as the program makes it, so the walk is a loop with an explicit stack
 //! rather than a recursion. Objects are visited depth first, in the order in which recursive calls would reach them:
-//! CPython's order.
+//! CPython's order. Where tasks wait for each other, the walk comes back to a task on its own path: it stops there, and
+//! the last task on the path is woken with the exception.
 
 use std::rc::Rc;
 

@@ -23,10 +23,10 @@ use crate::coroutine::{Exception, Step, drop_flat};
 /// What [`gather`](fn@crate::wait::gather), [`gather_all`](fn@crate::wait::gather_all) and [`join`](fn@crate::wait::join)
 /// return: an awaitable that gives all results together.
 ///
-/// A handle: clones stand for the same children. Awaiting it moves the results out, so it is awaited once.
+/// Clones refer to the same children. Awaiting moves the results out, so await it only once.
 ///
-/// If an event loop runs when it is made, the children start at once; the same holds where the first child is a future,
-/// which belongs to a loop. Otherwise the children start when the gather is first awaited, or passed to
+/// The children start at once if an event loop is running, or if the first child is a future or a task, which already
+/// has a loop. Otherwise the children start when the gather is first awaited, or passed to
 /// [`run_until_complete`](crate::LoopHandle::run_until_complete). If starting fails, the exception is raised when the
 /// gather is awaited.
 #[must_use = "dropping a gather discards its results, and where no loop runs, its children never start"]
@@ -35,7 +35,9 @@ pub struct Gather<R: 'static>(pub(crate) Deferred<R>);
 /// What [`shield`](fn@crate::wait::shield) returns: an awaitable that gives the result of its child, and does not pass a
 /// cancellation on to it.
 ///
-/// A handle: clones stand for the same child. It starts when a [`Gather`] would.
+/// Clones refer to the same child. The child starts at once if an event loop is running, or if it is a future or a
+/// task. Otherwise it starts when the shield is first awaited, or passed to
+/// [`run_until_complete`](crate::LoopHandle::run_until_complete).
 #[must_use = "dropping a shield discards its result, and where no loop runs, its child never starts"]
 pub struct Shield<T: 'static>(pub(crate) Deferred<T>);
 

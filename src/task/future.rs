@@ -135,7 +135,8 @@ impl CallbackId {
     }
 }
 
-/// The error of setting a future that is done or that belongs to a task. It holds the value that was not set.
+/// The error of setting a future that is done, or whose result comes from a task or a gather. It holds the value that
+/// was not set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidState<T>(pub T);
 
@@ -166,7 +167,7 @@ impl<T: 'static> Future<T> {
     ///
     /// # Errors
     ///
-    /// Gives `result` back if the future is done or belongs to a task.
+    /// Gives `result` back if the future is done, or if its result comes from a task or a gather.
     pub fn set_result(&self, result: T) -> Result<(), InvalidState<T>> {
         self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("what was to be set is a result")))
     }
@@ -176,7 +177,7 @@ impl<T: 'static> Future<T> {
     ///
     /// # Errors
     ///
-    /// Gives the exception back if the future is done or belongs to a task.
+    /// Gives the exception back if the future is done, or if its result comes from a task or a gather.
     pub fn set_exception(&self, exception: impl Into<Exception>) -> Result<(), InvalidState<Exception>> {
         let exception = match exception.into() {
             stop if stop.kind() == Kind::StopIteration => Exception::caused_by(

@@ -27,7 +27,7 @@
 //! | `child.rs`     | a future that somebody waits for, and how its result comes back |
 //! | `starting.rs`  | making a future of an awaitable |
 //! | `any_future.rs` | [`AnyFuture`]: futures and tasks whatever their result |
-//! | `shared.rs`    | what they have in common: an outcome, and who waits for it |
+//! | `shared.rs`    | what futures and tasks have in common: an outcome, and who waits for it |
 //! | `waiters.rs`   | a long list of waiters |
 //! | `task.rs`      | [`Task`], [`AnyTask`]: the handles |
 //! | `view.rs`      | the methods of a handle to a future that somebody else completes |

@@ -5,9 +5,11 @@ use std::rc::Rc;
 use crate::context::Context;
 use crate::coroutine::Exception;
 
-/// How a task is made. The equivalent of the keyword arguments of asyncio's `create_task`.
+/// Options for creating a task: its name, context and start. The equivalent of the keyword arguments of asyncio's
+/// `create_task`.
 ///
-/// [`LoopHandle::task`](crate::LoopHandle::task) fills it in by a builder. A [`TaskFactory`] can change it.
+/// [`LoopHandle::task`](crate::LoopHandle::task) returns a builder that sets these options. A [`TaskFactory`] can
+/// change them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TaskOptions {
@@ -15,7 +17,8 @@ pub struct TaskOptions {
     pub name: Option<Rc<str>>,
     /// The context the task runs in. `None` for a copy of the current one.
     pub context: Option<Context>,
-    /// When the task takes its first step. `None` for [`Start::Soon`], or what the task factory decides.
+    /// When the task takes its first step. With `None`, the task factory decides. Without a factory, it is
+    /// [`Start::Soon`].
     pub start: Option<Start>,
 }
 

@@ -126,13 +126,15 @@ impl<T: 'static> Task<T> {
     }
 
     /// Requests cancellation: at its next step, the task gets a `CancelledError` at the place where it waits. It can
-    /// catch the exception, clean up, wait again, or go on. Returns `false` if the task is done.
+    /// catch the exception, clean up, wait again, or go on. A task that has not started never runs. Returns `false` if
+    /// the task is done.
     ///
-    /// Whatever the task waits for is cancelled too, including another task.
+    /// The future or task that it waits for is cancelled too. A wait that does not pass a cancellation on, such as
+    /// [`shield`](fn@crate::wait::shield), [`wait`](fn@crate::wait::wait) or an [`AnyTask`], leaves its children alone.
     ///
     /// If the event has already come but the task has not run yet, the cancellation wins, as in asyncio. The task gets
-    /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, and a lock, a semaphore or
-    /// a queue gives what it had given to the task to the next waiter.
+    /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, and a lock or a
+    /// semaphore passes on to the next waiter what it had granted to this task, and a queue wakes its next waiter.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }

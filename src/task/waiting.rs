@@ -8,9 +8,9 @@ use crate::coroutine::{Coroutine, Exception};
 
 /// What a coroutine is waiting for: the value it yields to its task.
 ///
-/// Everything that can be awaited makes these values; a machine passes them on (by [`yield_from!`](crate::yield_from)) and
-/// need not look inside. A test that drives a machine by hand can print and compare them. Two are equal if they wait for
-/// the same event of the same object.
+/// Awaitables yield these values. A machine passes them on with [`yield_from!`](crate::yield_from), and never inspects
+/// them. A test that drives a machine by hand can print and compare them. Two are equal if they wait for the same event
+/// of the same object.
 // The way first: what tells a yield from an end is then at the front of a `Step`, and compilers follow it through a machine.
 // In Rust's own order it came last, and an item handed to and fro by two tasks took 34 instructions more.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct Await {
 /// A coroutine that a task can wait for: a future, a task, a `sleep`, a socket operation, a machine of your own. asyncio's
 /// awaitable.
 ///
-/// It is a short name, for bounds, for `Coroutine<Yield = Await, Input = ()>`, and is implemented for every such coroutine.
+/// A shorthand for the bound `Coroutine<Yield = Await, Input = ()>`. Every such coroutine implements it.
 ///
 /// ```
 /// use innermost::{Awaitable, CoroutineExt, EventLoop, sleep};
@@ -79,17 +79,17 @@ impl Await {
         Self { way: Way::Place, place, object: Some(object) }
     }
 
-    /// Whether it waits for nothing but the next turn.
+    /// Returns `true` if this waits only for the next turn.
     pub fn is_next_turn(&self) -> bool {
         self.object.is_none()
     }
 
-    /// Whether it waits until a descriptor or a stream can be read.
+    /// Returns `true` if this waits until a descriptor or a stream can be read.
     pub fn is_readable(&self) -> bool {
         self.way == Way::Readable
     }
 
-    /// Whether it waits until a descriptor or a stream can be written.
+    /// Returns `true` if this waits until a descriptor or a stream can be written.
     pub fn is_writable(&self) -> bool {
         self.way == Way::Writable
     }

@@ -82,8 +82,8 @@ where
 
 /// What [`as_completed`] returns: an iterator of coroutines, each of which waits for the next result.
 ///
-/// The first result goes to the coroutine that is awaited first. [`next_future`](Self::next_future) gives the future that
-/// is done in place of its result.
+/// The first result goes to the coroutine that is awaited first. [`next_future`](Self::next_future) returns the
+/// completed future instead of its result.
 #[must_use = "the results are lost, and where no loop runs, the coroutines never start"]
 pub struct AsCompleted<T: 'static> {
     race: Rc<Race<T>>,
@@ -91,7 +91,8 @@ pub struct AsCompleted<T: 'static> {
 }
 
 impl<T: 'static> AsCompleted<T> {
-    /// Raises `TimeoutError` in place of each result that has not arrived after this time. The children go on.
+    /// Limits the time for all children together. After `timeout`, each missing result is a `TimeoutError`. The
+    /// children keep running.
     ///
     /// The time counts from now, or from the moment when the children start, whichever is later. `None` removes the limit.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {

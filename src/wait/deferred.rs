@@ -23,10 +23,10 @@ fn running_home() -> Result<Rc<Scheduler>, Exception> {
 macro_rules! handle_to_a_future {
     ($name:ident, $called:literal, $cancel:literal) => {
         impl<T: 'static> $name<T> {
-            /// The future of the outcome: for callbacks, and for everything else that a [`Future`] can do. Starts the
-            /// children in the loop that runs, if they have not started.
+            /// Returns the future of the outcome, for example to add a callback. If the children have not started, they
+            /// start now, in the running loop.
             ///
-            /// A failure at starting is the future's exception.
+            /// If starting fails, the future holds the exception.
             ///
             /// # Errors
             ///
@@ -42,12 +42,13 @@ macro_rules! handle_to_a_future {
                 self.0.cancel(Exception::cancelled())
             }
 
-            /// Does what [`cancel`](Self::cancel) does, with a message in the `CancelledError`.
+            /// Cancels with a message for whoever sees the `CancelledError`. Returns `false` if nothing was left to
+            /// cancel.
             pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
                 self.0.cancel(Exception::message(Kind::CancelledError, message))
             }
 
-            /// Whether the outcome is there: a result, an exception or a cancellation.
+            /// Returns `true` once there is an outcome: a result, an exception or a cancellation.
             pub fn done(&self) -> bool {
                 self.0.done()
             }
@@ -146,8 +147,9 @@ impl<T: 'static> fmt::Debug for Shield<T> {
 handle_to_a_future!(
     Gather,
     "gather",
-    "Cancels every child that is not done. Returns `false` if there is none. The gather itself ends when its children have \
-     ended; it then raises `CancelledError`, but [`cancelled`](Self::cancelled) is `false`, as in asyncio."
+    "Cancels every child that is not done. Returns `false` if there is none. A gather that keeps failures as results ends \
+     when its children have ended, with `CancelledError`. Any other ends with the first child that is cancelled or fails. If \
+     the children have started, [`cancelled`](Self::cancelled) stays `false`, as in asyncio."
 );
 handle_to_a_future!(
     Shield,

@@ -1,10 +1,10 @@
 //! Layer 2: waiting for several things, for a limited time, or for everything that a scope has started.
 //!
-//! Blocks of asyncio such as `async with timeout(..)` and `async with TaskGroup()` are coroutines around a coroutine here.
-//! A scope drives its child, and leaves when the child ends, whichever way. [`Timeout`] and [`TaskGroup`] also have both
-//! halves, `enter` and `exit`, for machines that enter and leave by hand.
+//! asyncio's `async with timeout(..)` and `async with TaskGroup()` are coroutines here that wrap another coroutine. A
+//! scope runs its child, and exits when the child returns or raises. A machine can also call `enter` and `exit` of a
+//! [`Timeout`] or a [`TaskGroup`] itself.
 //!
-//! The first argument is always what is waited for. Options follow: a delay, or methods of what is returned.
+//! The first argument is the awaitable. Options are a delay, or builder methods of the returned value.
 //!
 //! | file | holds | asyncio's |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! Tasks that end before the scope that has started them.
+//! A group of tasks. Leaving its scope waits until all of them have ended.
 //!
 //! Exiting the group waits for every task. If a task or the body fails, the group cancels the other tasks, and also its
 //! parent, the task that runs the body, if the body is still running. At the end it raises all failures together. The
@@ -18,8 +18,8 @@ use crate::yield_from;
 /// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended. The
 /// equivalent of asyncio's `async with TaskGroup()`.
 ///
-/// Calls `body` at once to make the coroutine. The group is entered only when it is awaited, so the coroutine can create
-/// tasks, but the closure cannot. To create tasks in the closure, write
+/// Calls `body` at once to make the coroutine. The group is entered when the returned scope is first awaited, so the
+/// coroutine can create tasks, but `body` itself cannot. To create tasks in the closure, write
 /// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`.
 ///
 /// ```
@@ -60,7 +60,7 @@ where
     group.scope(body(group.clone()))
 }
 
-/// Tasks that end before the scope that has started them. The equivalent of asyncio's `TaskGroup`.
+/// A group of tasks. Leaving its scope waits until all of them have ended. The equivalent of asyncio's `TaskGroup`.
 ///
 /// Clones share the same group, and the group's own tasks can create more. [`scope`](Self::scope) enters and exits around
 /// a coroutine. A machine can instead call [`enter`](Self::enter), and at the end await [`exit`](Self::exit) with the

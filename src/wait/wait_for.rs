@@ -11,9 +11,10 @@ use crate::yield_from;
 
 /// Waits for `child`, for no longer than `delay`. The equivalent of asyncio's `wait_for`.
 ///
-/// With `None` there is no limit. The child runs in the same task. At the deadline it is cancelled, and `wait_for` waits
-/// until it has cleaned up: if it raises another exception then, or returns a value, that is the outcome. With a delay of
-/// zero, a future that is done gives its result, and a coroutine is not started.
+/// With `None` there is no limit. The child runs in the same task. At the deadline it is cancelled, and `wait_for`
+/// waits until it has cleaned up. If the child then returns a value or raises another exception, `wait_for` does the
+/// same. With a delay of zero, a future that is done gives its result, and any other child is cancelled before it
+/// starts.
 ///
 /// ```
 /// use innermost::wait::wait_for;

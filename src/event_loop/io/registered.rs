@@ -1,4 +1,7 @@
 //! A descriptor together with its registration, which ends when the descriptor is dropped.
+//!
+//! `registry.rs` has the waiters and wakes them. A duplicate of the descriptor is registered by itself: see the head of
+//! `sys/selector/epoll.rs`.
 
 use core::cell::OnceCell;
 use core::fmt;

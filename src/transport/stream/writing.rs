@@ -23,7 +23,7 @@ use crate::task::{ErrorContext, Run};
 /// What is smaller than that is gathered: to copy it costs less than a hundredth of a system call.
 const SMALL: usize = 4096;
 
-/// After how many writes that were thrown away it is warned about more.
+/// From which discarded write on each is reported.
 const DISCARDS: u32 = 5;
 
 impl Transport {
