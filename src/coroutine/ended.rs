@@ -92,9 +92,10 @@ mod guarded {
     #[cold]
     #[inline(never)]
     fn drop_caught(dropping: impl FnOnce()) {
-        if let Err(second) = catch_unwind(AssertUnwindSafe(dropping)) {
-            // Leaked, since dropping it may panic as well.
-            mem::forget(second);
+        let Err(second) = catch_unwind(AssertUnwindSafe(dropping)) else { return };
+        // Dropping what it panicked with may panic as well. That is leaked, as it could go on for ever.
+        if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
+            mem::forget(third);
         }
     }
 
