@@ -24,7 +24,8 @@ struct Priority<T> {
     heap: Option<Box<dyn Heap<T>>>,
     /// The number of items in a heap that was taken out.
     lent: usize,
-    beside: Vec<T>,
+    /// What was added while the heap was out, in order.
+    beside: VecDeque<T>,
     /// Creates an empty heap.
     make: fn() -> Box<dyn Heap<T>>,
 }
@@ -53,7 +54,7 @@ impl<T> Items<T> {
         T: Ord + 'static,
     {
         let make: fn() -> Box<dyn Heap<T>> = || Box::new(Ordered { heap: BinaryHeap::new(), pushed: 0 });
-        Self(RefCell::new(Kind::Priority(Priority { heap: Some(make()), lent: 0, beside: Vec::new(), make })))
+        Self(RefCell::new(Kind::Priority(Priority { heap: Some(make()), lent: 0, beside: VecDeque::new(), make })))
     }
 
     #[inline]
@@ -115,7 +116,7 @@ impl<T> Items<T> {
             Kind::Priority(Priority { heap, lent, make, .. }) => Kind::Priority(Priority {
                 heap: heap.is_some().then(make),
                 lent: *lent,
-                beside: Vec::new(),
+                beside: VecDeque::new(),
                 make: *make,
             }),
         };
@@ -138,13 +139,13 @@ impl<T> Items<T> {
 
     fn push_beside(&self, item: T) {
         if let Kind::Priority(priority) = &mut *self.0.borrow_mut() {
-            priority.beside.push(item);
+            priority.beside.push_back(item);
         }
     }
 
     fn pop_beside(&self) -> Option<T> {
         match &mut *self.0.borrow_mut() {
-            Kind::Priority(priority) => priority.beside.pop(),
+            Kind::Priority(priority) => priority.beside.pop_front(),
             Kind::Fifo(_) | Kind::Lifo(_) => None,
         }
     }

@@ -402,6 +402,28 @@ fn comparing_items_may_use_their_queue() {
 }
 
 #[test]
+fn equal_items_that_a_comparison_adds_come_in_the_order_they_were_added() {
+    let queue = PriorityQueue::new();
+    let (again, seen) = (queue.clone(), Rc::new(RefCell::new(Vec::new())));
+    let added = Rc::clone(&seen);
+    let has_compared = Cell::new(false);
+    let compare: Rc<dyn Fn()> = Rc::new(move || {
+        if !has_compared.replace(true) {
+            for name in ["first", "second", "third"] {
+                let dropped = Rc::clone(&added);
+                let item = Acting::new(9, move || dropped.borrow_mut().push(name), &nothing());
+                assert!(again.put_nowait(item).is_ok());
+            }
+        }
+    });
+    for rank in [1, 2] {
+        assert!(queue.put_nowait(Acting::new(rank, || {}, &compare)).is_ok());
+    }
+    while queue.get_nowait().is_ok() {}
+    assert_eq!(*seen.borrow(), ["first", "second", "third"]);
+}
+
+#[test]
 fn a_comparison_that_panics_leaves_the_queue_whole() {
     let queue = PriorityQueue::new();
     let panics = Rc::new(Cell::new(false));
