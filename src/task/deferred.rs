@@ -1,7 +1,8 @@
 //! A future that is made when its loop is known: at once, or when it is first awaited.
 //!
-//! `gather`, `join` and `shield` make tasks, and a task belongs to a loop. Where a loop runs, they start at once. Where
-//! none runs, what they were given is kept until a loop resumes them. Clones of one handle share that state.
+//! `gather`, `join` and `shield` make tasks, and a task belongs to a loop. If a loop runs, or a future that was passed in has
+//! one, they start at once. Otherwise they keep their arguments until they are first awaited. Clones of one handle share
+//! that state.
 //!
 //! ```text
 //!                  +--start--> starting --> started: a future
@@ -147,25 +148,11 @@ impl<T: 'static> Deferred<T> {
     }
 
     pub(crate) fn done(&self) -> bool {
-        match self {
-            Self::Started(child) => child.future.done(),
-            Self::Shared(cold) => cold.look(|state| match state {
-                State::Started(child) => child.future.done(),
-                State::Cancelled(_) => true,
-                State::Unstarted(_) | State::Starting => false,
-            }),
-        }
+        self.started().map_or_else(|| self.check_not_cancelled().is_err(), |child| child.future.done())
     }
 
     pub(crate) fn cancelled(&self) -> bool {
-        match self {
-            Self::Started(child) => child.future.cancelled(),
-            Self::Shared(cold) => cold.look(|state| match state {
-                State::Started(child) => child.future.cancelled(),
-                State::Cancelled(_) => true,
-                State::Unstarted(_) | State::Starting => false,
-            }),
-        }
+        self.started().map_or_else(|| self.check_not_cancelled().is_err(), |child| child.future.cancelled())
     }
 
     /// Cancels the future. One that is unstarted drops what it was given. `false` if it is done, or is being started.

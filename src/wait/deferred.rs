@@ -53,12 +53,12 @@ macro_rules! handle_to_a_future {
                 self.0.done()
             }
 
-            /// Whether it was cancelled.
+            /// Returns `true` if it was cancelled.
             pub fn cancelled(&self) -> bool {
                 self.0.cancelled()
             }
 
-            /// The result, cloned.
+            /// Returns a clone of the result.
             ///
             /// # Errors
             ///
@@ -70,7 +70,7 @@ macro_rules! handle_to_a_future {
                 self.ended().and_then(|future| future.result())
             }
 
-            /// The result, moved out. An exception is cloned.
+            /// Moves the result out. An exception stays and is cloned.
             ///
             /// # Errors
             ///
@@ -79,7 +79,7 @@ macro_rules! handle_to_a_future {
                 self.ended().and_then(|future| future.take_result())
             }
 
-            /// The exception it ended with; `None` if it has a result.
+            /// Returns the exception it ended with, or `None` if it has a result.
             ///
             /// # Errors
             ///
@@ -96,7 +96,7 @@ macro_rules! handle_to_a_future {
                 self.0.started().map(|child| child.future).ok_or_else(not_done)
             }
 
-            /// Whether the children have started.
+            /// Returns `true` once the children have started.
             pub fn started(&self) -> bool {
                 self.0.started().is_some()
             }
