@@ -65,6 +65,29 @@ pub(crate) fn logic_in_the_root(sources: &[Source]) -> Vec<String> {
     problems
 }
 
+/// A line such as `// W9, X10` cites cases, each of which has an entry in the list.
+pub(crate) fn cases_without_entry(tests: &[Source], list: &str) -> Vec<String> {
+    let is_case = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().is_some_and(|first| first.is_ascii_uppercase())
+            && word.len() > 1
+            && letters.all(|letter| letter.is_ascii_digit())
+    };
+    let mut problems = Vec::new();
+    for test in tests {
+        for (line, text) in (1..).zip(test.text.lines()) {
+            let Some(cited) = text.trim_start().strip_prefix("// ") else { continue };
+            let cases: Vec<_> = cited.split(", ").collect();
+            if cases.iter().all(|case| is_case(case)) {
+                let unknown = cases.iter().filter(|case| !list.contains(&format!("- **{case}** ")));
+                problems
+                    .extend(unknown.map(|case| test.problem(line, format!("no case {case} in tests/EDGE_CASES.md"))));
+            }
+        }
+    }
+    problems
+}
+
 /// An example is run by a test, and a test that runs one names it: in a string, or as an identifier.
 pub(crate) fn examples_without_test(examples: &[Source], tests: &[Source]) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -147,4 +170,12 @@ fn an_example_that_no_test_names_is_found() {
     assert_eq!(found(&[Source::new("examples.rs", "run(\"echoes\"); fn chatty() {}")]), 2);
     assert_eq!(found(&[Source::new("examples.rs", "run(\"target/debug/examples/echo\"); fn chat() {}")]), 0);
     assert_eq!(found(&[Source::new("layers/main.rs", "run(\"echo\"); run(\"chat\");")]), 2);
+}
+
+#[test]
+fn a_cited_case_without_an_entry_is_found() {
+    let found = |text: &str| cases_without_entry(&[Source::new("a.rs", text)], "- **W1** One.\n- **W10** Ten.\n").len();
+    assert_eq!(found("    // W1, W10\n// W10\n// A1B, W2 is no citation\n"), 0);
+    assert_eq!(found("// W2\n"), 1);
+    assert_eq!(found("// W1, X3, W100\n"), 2);
 }
