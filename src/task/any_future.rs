@@ -11,7 +11,7 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 
 /// A future or a task without the type of its result, for lists of futures with different types.
 ///
-/// Awaiting it waits until the future is done. It gives `()` even if the future failed. Cancelling the waiter does not
+/// Awaiting it waits until the future is done, and gives `()` even if the future failed. Cancelling the waiter does not
 /// cancel the future, as with asyncio's `wait`.
 ///
 /// ```
@@ -32,8 +32,8 @@ impl AnyFuture {
         Self(future)
     }
 
-    /// Cancels the future or the task. Returns `false` if it is done. A task gets a `CancelledError` at its next step, see
-    /// [`Task::cancel`](super::Task::cancel).
+    /// Cancels the future or the task. Returns `false` if it is already done. A task gets a `CancelledError` at its
+    /// next step; see [`Task::cancel`](super::Task::cancel).
     pub fn cancel(&self) -> bool {
         cancel::cancel(Rc::clone(&self.0), Exception::cancelled())
     }
@@ -43,7 +43,7 @@ impl AnyFuture {
         self.0.done()
     }
 
-    /// Returns `true` if it was cancelled.
+    /// Returns `true` if the future or the task was cancelled.
     pub fn cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
@@ -62,13 +62,13 @@ impl AnyFuture {
         self.0.scheduler()
     }
 
-    /// The exception it failed or was cancelled with. Calling this marks the exception as retrieved.
+    /// The exception that the future failed or was cancelled with. Calling this marks the exception as retrieved.
     pub(crate) fn raised(&self) -> Option<Exception> {
         self.0.raised(0)
     }
 
-    /// Calls `notice` with the future once it is done. `notice` must not capture the future: one that is never done would
-    /// keep itself alive.
+    /// Calls `notice` with the future once it is done. `notice` must not capture the future: a future that never
+    /// completes would keep itself alive.
     pub(crate) fn notify(&self, notice: impl FnOnce(Self) + 'static) -> CallbackId {
         Rc::clone(&self.0).notify(Box::new(notice))
     }
@@ -77,7 +77,7 @@ impl AnyFuture {
         self.0.remove_callback(id)
     }
 
-    /// A function that removes a callback, if the future is still alive and pending.
+    /// Makes a function that removes a callback, if the future is still alive and pending.
     pub(crate) fn callback_remover(&self, id: CallbackId) -> impl FnOnce(Self) + 'static {
         let weak = Rc::downgrade(&self.0);
         move |_| {
@@ -113,7 +113,7 @@ impl fmt::Debug for AnyFuture {
     }
 }
 
-/// Awaiting it waits until it is done, whatever its outcome.
+/// Awaiting an `AnyFuture` waits until it is done, whatever its outcome.
 impl Coroutine for AnyFuture {
     type Yield = Await;
     type Input = ();

@@ -1,16 +1,17 @@
-//! What a callback may return.
+//! [`CallbackResult`]: the types that a callback may return.
 
 use crate::coroutine::Exception;
 #[cfg(doc)]
 use crate::coroutine::Kind;
 
-/// The values that a callback may return.
+/// A type that a callback may return.
 ///
 /// - `()`.
-/// - `Result<(), Exception>`, so that a callback can use `?`. An exception goes to the loop's exception handler. A
-///   [`KeyboardInterrupt`](Kind::KeyboardInterrupt) ends the run of the loop.
-/// - What our own methods return, so that `move || task.cancel()` needs no semicolon: `bool`, integers, handles, tasks.
-///   These values are dropped. An `Option` counts as what is in it.
+/// - `Result<(), Exception>`, so that a callback can use `?`. An exception goes to the loop's exception handler, except
+///   that a [`KeyboardInterrupt`](Kind::KeyboardInterrupt) stops the loop, which raises it.
+/// - The types that this crate's own methods return, so that `move || task.cancel()` needs no semicolon: `bool`,
+///   integers, handles, tasks. These values are dropped.
+/// - An `Option` of any of these.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -43,7 +44,7 @@ impl CallbackResult for () {
     }
 }
 
-/// Implements [`CallbackResult`] for types whose values a callback may drop.
+/// Implements [`CallbackResult`] for a type whose values are dropped when a callback returns them.
 macro_rules! dropped {
     ($value:ty $(, $parameter:ident)?) => {
         impl $(<$parameter>)? $crate::task::Sealed for $value {}
@@ -86,7 +87,7 @@ impl CallbackResult for Result<(), Exception> {
     }
 }
 
-/// A callback that always panics or ends the process.
+/// For a callback that always panics or exits the process.
 impl CallbackResult for sealed::Never {
     fn into_result(self) -> Result<(), Exception> {
         self

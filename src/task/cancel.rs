@@ -11,19 +11,21 @@ use std::rc::Rc;
 use super::contracts::{ErasedTask, Eventual, Met, Parent, Way, Withdrawn};
 use crate::coroutine::Exception;
 
-/// An object on the way to the one that is being cancelled. It learns whether anything behind it could be cancelled.
+/// An object that the walk has entered and not yet left. When the walk comes back to it, it learns whether anything
+/// below it could be cancelled.
 enum Passed {
     Task(Rc<dyn ErasedTask>),
     Parent { object: Rc<dyn Parent>, next: usize, any: bool },
 }
 
-/// Cancels a future or a task. `false` if it is done, or nothing could be cancelled for it.
+/// Cancels a future or a task. Returns `false` if it is done, or if it is a gather of which no child could be
+/// cancelled.
 pub(super) fn cancel(future: Rc<dyn Eventual>, cancelled: Exception) -> bool {
     let first = future.cancel_once(&cancelled);
     propagate(first, Vec::new(), &cancelled)
 }
 
-/// Cancels what a task waits for. The request itself was counted before.
+/// Cancels the object that a task is waiting for. The caller has already counted the cancellation request.
 pub(super) fn cancel_wait(task: Rc<dyn ErasedTask>, cancelled: Exception) {
     let mut path = Vec::new();
     let first = enter(task, &mut path, &cancelled);
@@ -57,7 +59,8 @@ fn propagate(first: Met, mut path: Vec<Passed>, cancelled: &Exception) -> bool {
     }
 }
 
-/// Goes back along the path, to a parent that has another child to cancel, or to the start.
+/// Goes back along the path until it reaches a parent with another child to cancel. Returns `Ok` with the first object
+/// met there, or `Err` with the overall answer once the path is empty.
 fn go_back(mut could: bool, path: &mut Vec<Passed>, cancelled: &Exception) -> Result<Met, bool> {
     while let Some(last) = path.pop() {
         match last {
@@ -83,8 +86,11 @@ fn go_back(mut could: bool, path: &mut Vec<Passed>, cancelled: &Exception) -> Re
     Err(could)
 }
 
-/// Cancels what a task waits for. Where more must be cancelled for that, the task joins the path; otherwise its next step
-/// raises the exception, unless what it waits for raises it.
+/// Cancels the object that a task is waiting for.
+///
+/// If that object is a task or a parent, it must be cancelled in turn, and this task joins the path. If it was
+/// cancelled at once, it wakes this task and raises the exception there. Otherwise the next step of this task throws
+/// the exception in.
 fn enter(task: Rc<dyn ErasedTask>, path: &mut Vec<Passed>, cancelled: &Exception) -> Met {
     let state = task.state();
     match state.cancel_wait(address(&*task), cancelled) {
@@ -103,7 +109,7 @@ fn enter(task: Rc<dyn ErasedTask>, path: &mut Vec<Passed>, cancelled: &Exception
     Met::Cancelled
 }
 
-/// The path has come back to a task that is on it. The last task on the path is woken with the exception.
+/// Ends a walk that has come back to a task on its own path: wakes the last task on the path with the exception.
 fn break_circle(path: &[Passed], cancelled: &Exception) {
     let last = path.iter().rev().find_map(|passed| match passed {
         Passed::Task(task) => Some(task),

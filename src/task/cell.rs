@@ -1,14 +1,16 @@
-//! What a task is: a future, a coroutine with its frames, and what lies between the two, in one allocation.
+//! The memory of a task, and how it takes a step. The result, the bookkeeping and the coroutine with its frames are one
+//! allocation.
 //!
 //! Invariants:
 //!
-//! 1. A task is in the ready queue, or waits for one thing, or runs, or is done; never two of these. So it needs one
-//!    reference in the queue or in what it waits for, and no flag that says where it is. The exception: a step that comes
-//!    up while the coroutine is being printed is put off until that is over.
-//! 2. What the next step is to throw in is all that a cancel, or a wait that was refused, leaves behind.
-//! 3. The coroutine is dropped before anybody is told of the outcome.
-//! 4. What a task has waited for is let go of last in a step: that may drop the user's, which may panic, and the task is
-//!    in its place by then.
+//! 1. A task is in the ready queue, or waits for one object, or runs, or is done; never two of these at once. So one
+//!    reference, held by the queue or by that object, is enough, and no flag has to say where the task is. There is one
+//!    exception: if a step comes up while the coroutine is being printed, it is postponed until the printing is over.
+//! 2. A cancellation, or a wait that the object refused, leaves one thing behind: an exception for the next step to
+//!    throw in.
+//! 3. The coroutine is dropped before anybody learns the outcome.
+//! 4. A step releases the object of the previous wait last. Releasing it may drop a user's value, whose destructor may
+//!    panic; by then the task is where it belongs.
 
 use core::any::type_name;
 use core::cell::RefCell;
@@ -27,7 +29,7 @@ use super::{CallbackId, ErrorContext, Future, Scheduler};
 use crate::context;
 use crate::coroutine::{Coroutine, Driven, Exception, Kind, Stack, StackTrace};
 
-/// A task in one allocation: the result, the bookkeeping, the coroutine with its frames.
+/// A task: its result and waiters, its bookkeeping, and its coroutine with the frames.
 pub(super) struct TaskCell<C: Coroutine + 'static> {
     pub(super) kept: Kept<C::Return>,
     pub(super) state: TaskState,
@@ -50,7 +52,7 @@ where
         Future::of(Rc::clone(self) as Rc<_>)
     }
 
-    /// One step: up to the next thing to wait for, or to the end.
+    /// Takes one step: resumes the coroutine, which runs to its next wait or to its end.
     #[inline(always)]
     pub(super) fn step(self: Rc<Self>, sent: Result<(), Exception>, scheduler: &Rc<Scheduler>) {
         let Ok(mut driver) = self.driver.try_borrow_mut() else { return self.put_off(sent, scheduler) };
@@ -67,7 +69,7 @@ where
         }
     }
 
-    /// A step that may have something to throw in, or runs in a context.
+    /// Takes a step that may throw an exception in, or that runs in a context.
     #[inline(never)]
     fn special_step(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         if self.state.is_done() {
@@ -77,7 +79,8 @@ where
             None => self.step(Ok(()), scheduler),
             Some(thrown) if self.state.has_waited() => self.step(Err(thrown), scheduler),
             Some(thrown) => {
-                // It has not started: there is no yield at which to raise that, so the body never runs.
+                // The coroutine has not started. There is no yield at which to raise the exception, so the body never
+                // runs.
                 self.discard();
                 self.end(Err(thrown));
                 scheduler.clear_context();
@@ -85,7 +88,7 @@ where
         }
     }
 
-    /// Takes the step when the printing is over: somebody is just printing the coroutine, and runs the loop from there.
+    /// Postpones a step that comes up while the coroutine is being printed: a `Debug` implementation runs the loop.
     #[cold]
     fn put_off(self: Rc<Self>, sent: Result<(), Exception>, scheduler: &Scheduler) {
         if let Err(thrown) = sent {
@@ -95,7 +98,8 @@ where
         scheduler.clear_context();
     }
 
-    /// The coroutine is not printed any more, unless it is being printed around this too: takes what was left until then.
+    /// Makes up for what was postponed while the coroutine was being printed. Does nothing if an outer call is still
+    /// printing it.
     #[cold]
     fn was_printed(self: &Rc<Self>) {
         if self.state.is_done() {
@@ -106,7 +110,7 @@ where
         }
     }
 
-    /// Sleeps until what the coroutine waits for is done.
+    /// Registers the task with the object that the coroutine waits for.
     #[inline(always)]
     fn wait_for(self: Rc<Self>, wanted: Await, scheduler: &Rc<Scheduler>) {
         let (way, place, Some(object)) = wanted.into_parts() else {
@@ -123,7 +127,7 @@ where
         }
     }
 
-    /// Waits for nothing: its next step raises this.
+    /// Queues the task, and has its next step raise `refused`, because the object refused to register it.
     #[cold]
     #[inline(never)]
     fn raise_next(self: Rc<Self>, refused: Exception, scheduler: &Scheduler) {
@@ -132,7 +136,7 @@ where
         scheduler.push(self);
     }
 
-    /// It may have been cancelled while it ran: what it waits for now is cancelled at once.
+    /// Cancels the new wait at once if the task was cancelled while it ran.
     #[cold]
     fn waits_specially(self: Rc<Self>) {
         if let Some(cancelled) = self.state.take_throw() {
@@ -140,12 +144,12 @@ where
         }
     }
 
-    /// Takes the coroutine out. `None` while it is in use.
+    /// Takes the coroutine out. Returns `None` while it is in use.
     fn take_driver(&self) -> Option<Stack<C>> {
         self.driver.try_borrow_mut().map(|mut driver| mem::replace(&mut *driver, Stack::ended())).ok()
     }
 
-    /// Drops the coroutine as it stands.
+    /// Drops the coroutine without closing it.
     fn discard(&self) {
         self.ignoring(|| {
             match self.take_driver() {
@@ -156,7 +160,7 @@ where
         });
     }
 
-    /// Closes the coroutine for nobody.
+    /// Closes the coroutine. Nobody is there to take its result.
     fn abandon(&self) {
         self.ignoring(|| match self.take_driver() {
             Some(driver) => driver.abandon(),
@@ -167,7 +171,7 @@ where
         });
     }
 
-    /// The coroutine is not in use any more. Whoever has ended the task meanwhile could not end it.
+    /// Ends the coroutine of a task that ended while its coroutine was in use.
     #[cold]
     fn end_leftover(&self) {
         let Some(leftover) = self.state.take_leftover() else { return };
@@ -179,7 +183,8 @@ where
         }
     }
 
-    /// Ends the coroutine by a call that runs its code in a place where nobody takes what that raises: it is reported.
+    /// Calls `end`, which runs the coroutine's code where nobody can catch its exception. The exception, or a panic, is
+    /// reported.
     fn ignoring(&self, end: impl FnOnce() -> Option<Exception>) {
         let ended = catch_unwind(AssertUnwindSafe(end));
         if let Some(raised) = ended.unwrap_or_else(|panic| Some(panicked(panic))) {
@@ -197,13 +202,13 @@ where
         }
     }
 
-    /// Ends with an exception, or where one was to be thrown in.
+    /// Ends the task with an exception, or while an exception is waiting to be thrown in.
     #[inline(never)]
     fn end_specially(self: &Rc<Self>, outcome: Result<C::Return, Exception>) {
-        // What nobody gets is dropped when all is done.
+        // A result that nobody gets is dropped at the very end.
         let _returned;
         let (status, outcome) = match (outcome, self.state.take_throw()) {
-            // Cancelled while it ran, for the last time: nothing was left in which to raise that.
+            // Cancelled during its last step: no later step is left to raise the exception.
             (Ok(returned), Some(cancelled)) => {
                 _returned = returned;
                 (Status::Cancelled, Err(cancelled))
@@ -214,7 +219,7 @@ where
         let ends_all = outcome.as_ref().is_err_and(|raised| self.kept.scheduler.is_ended_by(raised));
         self.shared().complete(status, outcome, || self.future());
         if ends_all {
-            // The loop raises it, so that it counts as retrieved.
+            // The loop raises the exception, so it counts as retrieved.
             let _ = self.shared().raised();
         }
     }
@@ -233,7 +238,7 @@ impl<C: Coroutine + 'static> Drop for TaskCell<C> {
             never_retrieved(exception, &self.state, &self.kept.scheduler);
         }
         if let Some(rare) = self.state.rare.take() {
-            // Apart from the result: where both panic, the process would end.
+            // Drop this and the result separately. If both panicked during one unwinding, the process would abort.
             self.kept.scheduler.drop_guarded(rare);
         }
         self.kept.empty();
@@ -283,7 +288,8 @@ where
     }
 
     fn stack_trace(self: Rc<Self>) -> StackTrace {
-        /// Stands first, and so comes last, after a panic too: what is printed is the user's, and may run or close the loop.
+        /// Declared first, so it is dropped last, after a panic too. Printing calls user code, which may run or close
+        /// the loop.
         struct Printed<'a, C: Awaitable + 'static>(&'a Rc<TaskCell<C>>);
         impl<C: Awaitable + 'static> Drop for Printed<'_, C> {
             fn drop(&mut self) {
@@ -399,7 +405,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Task({}, {}", self.state.name(), self.shared().state())?;
         match f.alternate().then(|| self.state.describe_wait()).flatten() {
-            // Not in turn what that waits for: a chain may be as long as its user likes, and a circle.
+            // Only the object itself, not what that waits for in turn: such a chain has no limit, and may be a circle.
             Some(wanted) => write!(f, ", waits for {wanted})"),
             None => f.write_str(")"),
         }

@@ -1,8 +1,8 @@
-//! A future that somebody waits for, and how its result comes back.
+//! A child of `gather`, `wait_for` and the like: a future, and the way to read its result.
 //!
-//! The result of a task that was made here is moved out, since nobody else has a handle to the task. A future that the
-//! user has passed in gives its result the way awaiting it would: by a clone, or by a move for a [`Join`](super::Join). So
-//! results need not be `Clone`.
+//! If the child was started from a coroutine, its result is moved out, since nobody else has a handle to the task. If
+//! the user passed in a future, its result is read as if the future were awaited: cloned, or moved out for a
+//! [`Join`](super::Join). So a result has to be `Clone` only where the user passes in something that clones it.
 
 use core::any::Any;
 use core::fmt;
@@ -15,16 +15,16 @@ pub(crate) struct Child<T> {
     outcome: Outcome<T>,
 }
 
-/// Takes the result from a future that is done.
+/// A function that reads the result of a future that is done.
 pub(crate) type Outcome<T> = fn(&Future<T>) -> Result<T, Exception>;
 
 impl<T: 'static> Child<T> {
-    /// A future whose result is moved out.
+    /// A child whose result is moved out.
     pub(crate) fn moving(future: Future<T>) -> Self {
         Self { future, outcome: Future::take_result }
     }
 
-    /// A future that was passed in as a `C`: itself.
+    /// A child that was passed in as a `C`, where `C` is [`Future<T>`](Future).
     pub(super) fn future<C>(future: &Future<T>) -> Self
     where
         C: Awaitable<Return = T> + 'static,
@@ -32,7 +32,7 @@ impl<T: 'static> Child<T> {
         Self { future: future.clone(), outcome: outcome_of_future::<C> }
     }
 
-    /// A future that was passed in as a `C`: its task.
+    /// A child that was passed in as a `C`, where `C` is [`Task<T>`](Task).
     pub(super) fn task<C>(task: &Task<T>) -> Self
     where
         C: Awaitable<Return = T> + 'static,
@@ -49,7 +49,7 @@ impl<T: 'static> Child<T> {
         (self.outcome)(&self.future)
     }
 
-    /// How the result is taken, for a callback that is given the future.
+    /// The function that reads the result, for a callback that receives the future.
     pub(crate) fn how(&self) -> Outcome<T> {
         self.outcome
     }
@@ -69,7 +69,9 @@ where
     outcome_of::<C>(&mut Task::of(future.clone()), future)
 }
 
-/// What awaiting `same` gives, which is a `C` and done.
+/// Awaits `same`, a `C` that is done, and returns the result.
+///
+/// Only the type `C` knows whether its result is cloned or moved. So `same` comes as `dyn Any` and is resumed as a `C`.
 fn outcome_of<C>(same: &mut dyn Any, future: &Future<C::Return>) -> Result<C::Return, Exception>
 where
     C: Awaitable + 'static,
@@ -80,8 +82,8 @@ where
     }
 }
 
-/// Calls `run`, which may clone a result of the user's. If that panics, `fail` gets an exception for those who wait, so
-/// that they do not wait for ever, and the panic goes on.
+/// Calls `run`, which may clone a user's value. If the clone panics, calls `fail` with an exception to give to the
+/// waiters, so that they do not wait forever. The panic then continues.
 pub(crate) fn failing_on_panic<R>(run: impl FnOnce() -> R, fail: impl FnOnce(Exception)) -> R {
     struct Fail<F: FnOnce(Exception)>(Option<F>);
     impl<F: FnOnce(Exception)> Drop for Fail<F> {

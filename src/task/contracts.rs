@@ -1,4 +1,4 @@
-//! The traits that tasks, futures, the scheduler and everything that can be waited for share.
+//! The traits that connect tasks, futures, the scheduler, and everything a task can wait for.
 //!
 //! ```text
 //!   ready queue --run--> Run
@@ -8,7 +8,8 @@
 //!        +---------------------------------------------------------+
 //! ```
 //!
-//! A waiter registers at one target and is either still there or queued exactly once: that is what [`Withdrawn`] says.
+//! A waiter registers with one target. From then on it is either still waiting there, or it has been queued exactly
+//! once. [`WaitTarget::withdraw`] says which.
 
 use core::fmt;
 use std::rc::Rc;
@@ -16,69 +17,73 @@ use std::rc::Rc;
 use super::{AnyFuture, CallbackId, Scheduler, TaskState};
 use crate::coroutine::{Exception, StackTrace};
 
-/// Something in the ready queue.
+/// An entry of the ready queue: a task or a callback.
 pub(crate) trait Run {
-    /// Runs in a turn of the loop that this is the scheduler of.
+    /// Runs the callback, or takes the task's next step. `scheduler` is that of the loop whose turn it is.
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>);
 
-    /// What it has waited for failed or was cancelled: its next step raises that. Called before it is queued.
+    /// Tells a task that the object it was waiting for failed or was cancelled, so that its next step raises the
+    /// exception. Called before the task is queued.
     fn will_raise(&self) {}
 
-    /// It will never run: drops what it holds of the user's. Others may keep a handle.
+    /// Drops the user's values, because this will never run. Somebody may still hold a handle.
     fn discard(&self, _scheduler: &Scheduler) {}
 }
 
-/// Anything that can be woken: a task.
+/// Something that can wait and be woken: a task.
 pub(crate) trait Waiter: Run {
-    /// Queues it.
+    /// Appends the waiter to its ready queue.
     fn wake(self: Rc<Self>);
 }
 
 /// The event of an object that a waiter waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Nothing: everything that is ready now runs first. There is no object.
+    /// The next turn: everything that is ready now runs first. There is no object.
     NextTurn,
-    /// The outcome of a future or a task. A cancelled waiter cancels it.
+    /// The outcome of a future or a task. Cancelling the waiter cancels the future too.
     Outcome,
-    /// The end of a future, a task or a connection, whatever its outcome. A cancelled waiter leaves it alone.
+    /// The end of a future, a task or a connection, whatever its outcome. Cancelling the waiter leaves the object
+    /// alone.
     End,
     Readable,
     Writable,
-    /// A waiter's turn, at its place: for a lock, an item of a queue, and the like.
+    /// The waiter's turn in a line: for a lock, for an item of a queue, and so on.
     Place,
 }
 
 /// Something that a waiter can wait for. Whoever puts a waiter to sleep can take it out again (rule 7).
 ///
-/// An address tells a waiter from all others while it lives.
+/// A waiter is identified by its address, which is unique while the waiter is alive.
 pub(crate) trait WaitTarget: fmt::Debug {
-    /// Queues `waiter`, which belongs to the loop of `of`, once the event has come: at once, if it has come already.
+    /// Registers `waiter`, a waiter of the loop whose scheduler is `of`. The target queues it when the event comes, or
+    /// at once if the event has already come.
     ///
     /// # Errors
     ///
-    /// The exception to raise in the waiter instead. It is not registered then.
+    /// The exception to raise in the waiter, which is then not registered.
     fn register(&self, way: Way, place: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception>;
 
-    /// Takes the waiter at that address out again, and changes nothing else.
+    /// Removes the waiter at that address, and changes nothing else.
     fn withdraw(&self, way: Way, place: u32, waiter: *const ()) -> Withdrawn;
 
-    /// The waiter at that address was cancelled with this exception. By default, it is withdrawn.
+    /// Handles the cancellation of the waiter at that address. By default, the waiter is withdrawn.
     fn cancel_wait(self: Rc<Self>, way: Way, place: u32, waiter: *const (), _cancelled: &Exception) -> Met {
         self.withdraw(way, place, waiter).into()
     }
 
-    /// The exception that a waiter of its outcome, or at that place, is to raise. Whoever asks has retrieved it.
+    /// The exception to raise in a task that waited for the outcome, or at that place. Calling this marks the exception
+    /// as retrieved.
     fn raised(&self, _place: u32) -> Option<Exception> {
         None
     }
 }
 
-/// Whether a waiter that is taken out was still there.
+/// The answer to withdrawing a waiter: whether it was still waiting.
 pub(crate) enum Withdrawn {
-    /// It was still waiting. It is in no queue.
+    /// The waiter was still waiting, and is in no queue.
     Waiting(Rc<dyn Run>),
-    /// It has been queued, exactly once.
+    /// The waiter had already been queued, exactly once.
     Queued,
 }
 
@@ -88,17 +93,17 @@ impl Withdrawn {
     }
 }
 
-/// What a cancellation meets at one object.
+/// The answer of one object to a cancellation.
 pub(crate) enum Met {
-    /// Something that is cancelled now, and wakes whoever waits for it.
+    /// The object is now cancelled, and has queued its waiters.
     Cancelled,
-    /// Nothing to cancel: it is done, or the waiter has been queued.
+    /// There is nothing to cancel: the object is done, or the waiter has already been queued.
     TooLate,
-    /// A waiter that does not wait any more, and must be queued.
+    /// The waiter was taken out, and the caller must queue it.
     Waiting(Rc<dyn Run>),
-    /// A pending task, to be cancelled in turn.
+    /// The object is a pending task, which must be cancelled in turn.
     Task(Rc<dyn ErasedTask>),
-    /// Something pending that is cancelled by cancelling its children. It wakes whoever waits for it.
+    /// The object is pending and is cancelled by cancelling its children. It wakes its own waiters when they are done.
     Parent(Rc<dyn Parent>),
 }
 
@@ -111,50 +116,55 @@ impl From<Withdrawn> for Met {
     }
 }
 
-/// Something that is cancelled by cancelling its children.
+/// A future that is cancelled by cancelling its children.
 pub(crate) trait Parent {
     fn child(&self, index: usize) -> Option<AnyFuture>;
 
-    /// At least one child was cancelled for it.
+    /// Notes that at least one child was cancelled because this was.
     fn request_cancel(&self);
 }
 
-/// A future or a task, whatever its result.
+/// A future or a task without the type of its result.
 pub(crate) trait Eventual: WaitTarget {
-    /// That of the loop it belongs to.
+    /// The scheduler of the loop it belongs to.
     fn scheduler(&self) -> &Rc<Scheduler>;
 
     fn done(&self) -> bool;
 
     fn is_cancelled(&self) -> bool;
 
-    /// Calls `notice` from the ready queue once it is done, in its place among the callbacks.
+    /// Has `notice` called from the ready queue once the future is done. It keeps its place among the callbacks.
     fn notify(self: Rc<Self>, notice: Notice) -> CallbackId;
 
     fn remove_callback(&self, id: CallbackId) -> bool;
 
-    /// Cancels it, or says what must be cancelled for that.
+    /// Cancels the future, or returns the object that must be cancelled to do so.
     fn cancel_once(self: Rc<Self>, cancelled: &Exception) -> Met;
 }
 
-/// A callback of our own, for any future.
+/// A callback of this crate, which does not know the type of the future's result.
 pub(crate) type Notice = Box<dyn FnOnce(AnyFuture)>;
 
-/// A task, whatever its coroutine.
+/// A task without the type of its coroutine.
 pub(crate) trait ErasedTask: Eventual + Waiter {
-    /// Its name, what it waits for, and what its next step throws in.
+    /// The task's name, the event it waits for, and the exception that its next step throws in.
     fn state(&self) -> &TaskState;
-    /// Where its coroutine stands.
+
+    /// The coroutine's frames, and the event the innermost is waiting for.
     fn stack_trace(self: Rc<Self>) -> StackTrace;
-    /// The exception it failed with, for people: it does not count as retrieved.
+
+    /// The exception the task failed with, for printing. Does not mark it as retrieved.
     fn failure(&self) -> Option<Exception>;
-    /// Its step has panicked: ends with this.
+
+    /// Ends the task with this exception, because its step panicked.
     fn panicked(self: Rc<Self>, panic: Exception);
-    /// Closes the coroutine, and ends cancelled.
+
+    /// Closes the coroutine and ends the task as cancelled.
     fn destroy(self: Rc<Self>);
 }
 
-/// Something that is kept alive by what it waits for, and keeps that alive. It lets go when the loop is closed.
+/// An object in a reference cycle: it owns the object it waits for, and that object owns it. Closing the loop breaks
+/// the cycle.
 pub(crate) trait Circle {
     fn break_open(&self);
 }

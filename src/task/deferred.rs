@@ -1,8 +1,8 @@
-//! A future that is made when its loop is known: at once, or when it is first awaited.
+//! [`Gather`] and [`Shield`]: futures that are created once their loop is known, at once or when first awaited.
 //!
-//! `gather`, `join` and `shield` make tasks, and a task belongs to a loop. If a loop runs, or a future that was passed in has
-//! one, they start at once. Otherwise they keep their arguments until they are first awaited. Clones of one handle share
-//! that state.
+//! `gather`, `join` and `shield` create tasks, and a task belongs to a loop. If a loop is running, or if a future that
+//! was passed in has a loop, they start at once. Otherwise they keep their arguments until they are first awaited.
+//! Clones of one handle share that state.
 //!
 //! ```text
 //!                  +--start--> starting --> started: a future
@@ -10,8 +10,9 @@
 //!                  +--cancel-> cancelled
 //! ```
 //!
-//! One of these may hold others that are unstarted. asyncio evaluates arguments before the call, so the inner ones start
-//! first. They can be nested to any depth; so starting them is a loop with an explicit stack.
+//! An unstarted future may hold other unstarted futures as its arguments. The inner ones start first, since asyncio
+//! evaluates arguments before the call. They can be nested to any depth, so starting them is a loop with an explicit
+//! stack.
 
 use core::cell::{Cell, RefCell};
 use core::mem;
@@ -21,8 +22,8 @@ use super::child::Child;
 use super::{Await, Future, Scheduler};
 use crate::coroutine::{Exception, Step, drop_flat};
 
-/// What [`gather`](fn@crate::wait::gather), [`gather_all`](fn@crate::wait::gather_all) and [`join`](fn@crate::wait::join)
-/// return: an awaitable that gives all results together.
+/// An awaitable that gives the results of several children together. Returned by [`gather`](fn@crate::wait::gather),
+/// [`gather_all`](fn@crate::wait::gather_all) and [`join`](fn@crate::wait::join).
 ///
 /// Clones refer to the same children. Awaiting moves the results out, so await it only once.
 ///
@@ -33,8 +34,8 @@ use crate::coroutine::{Exception, Step, drop_flat};
 #[must_use = "dropping a gather discards its results, and where no loop runs, its children never start"]
 pub struct Gather<R: 'static>(pub(crate) Deferred<R>);
 
-/// What [`shield`](fn@crate::wait::shield) returns: an awaitable that gives the result of its child, and does not pass a
-/// cancellation on to it.
+/// An awaitable that gives the result of its child, and does not pass a cancellation on to it. Returned by
+/// [`shield`](fn@crate::wait::shield).
 ///
 /// Clones refer to the same child. The child starts at once if an event loop is running, or if it is a future or a
 /// task. Otherwise it starts when the shield is first awaited, or passed to
@@ -42,46 +43,46 @@ pub struct Gather<R: 'static>(pub(crate) Deferred<R>);
 #[must_use = "dropping a shield discards its result, and where no loop runs, its child never starts"]
 pub struct Shield<T: 'static>(pub(crate) Deferred<T>);
 
-/// A future that is made when its loop is known.
+/// A future that is created once its loop is known.
 pub(crate) enum Deferred<T: 'static> {
     Started(Child<T>),
-    /// It was unstarted when this handle was made.
+    /// The future had not started when this handle was made. It may have started since.
     Shared(Rc<Cold<T>>),
 }
 
-/// What the handles share that were made where no loop runs.
+/// The state shared by the clones of a handle that was made while no loop was running.
 pub(crate) struct Cold<T: 'static> {
     state: Cell<State<T>>,
-    /// What must start first.
+    /// The unstarted futures among the arguments, which must start first.
     inner: RefCell<Vec<Rc<dyn Unstarted>>>,
 }
 
 enum State<T: 'static> {
     Unstarted(Start<T>),
-    /// Being started: what starts it runs code of the user's. It stays so if that panics.
+    /// Being started. Starting calls user code; if that panics, the state stays `Starting`.
     Starting,
     Cancelled(Exception),
     Started(Child<T>),
 }
 
-/// Starts the children in this loop.
+/// A function that starts the children in a loop.
 type Start<T> = Box<dyn FnOnce(&Rc<Scheduler>) -> Result<Child<T>, Exception>>;
 
-/// A [`Cold`], whatever it gives.
+/// A [`Cold`] without the type of its result.
 pub(crate) trait Unstarted {
     fn take_inner(&self) -> Vec<Rc<dyn Unstarted>>;
 
-    /// Makes its future, if there is none. What it holds has started.
+    /// Creates the future, if there is none yet. Its unstarted arguments have been started before.
     fn start_alone(&self, home: &Rc<Scheduler>);
 }
 
 impl<T: 'static> Deferred<T> {
-    /// Starts now.
+    /// Starts the future now.
     pub(crate) fn now(home: &Rc<Scheduler>, start: impl FnOnce(&Rc<Scheduler>) -> Result<Child<T>, Exception>) -> Self {
         Self::Started(started(home, start))
     }
 
-    /// Starts `inner` and then this when it is first awaited.
+    /// Keeps `start` until the future is first awaited. Then `inner` starts first.
     pub(crate) fn later(
         inner: Vec<Rc<dyn Unstarted>>,
         start: impl FnOnce(&Rc<Scheduler>) -> Result<Child<T>, Exception> + 'static,
@@ -90,7 +91,7 @@ impl<T: 'static> Deferred<T> {
         Self::Shared(Rc::new(Cold { state, inner: RefCell::new(inner) }))
     }
 
-    /// The future and how its result is taken, if it has started.
+    /// The future and the way to read its result, or `None` if it has not started.
     pub(crate) fn started(&self) -> Option<Child<T>> {
         match self {
             Self::Started(child) => Some(child.clone()),
@@ -101,11 +102,11 @@ impl<T: 'static> Deferred<T> {
         }
     }
 
-    /// The future and how its result is taken. Starts it in the loop that `home` gives if it is unstarted.
+    /// The future and the way to read its result. Starts it in the loop that `home` returns, if it has not started.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` while it is being started, and what `home` raises.
+    /// `RuntimeError` while it is being started, and any exception of `home`.
     pub(crate) fn start(&self, home: impl FnOnce() -> Result<Rc<Scheduler>, Exception>) -> Result<Child<T>, Exception> {
         let cold = match self {
             Self::Started(child) => return Ok(child.clone()),
@@ -117,7 +118,7 @@ impl<T: 'static> Deferred<T> {
         self.started().ok_or_else(|| Exception::runtime("awaited while its children are being started"))
     }
 
-    /// Itself, where it can be the child of another and has not started.
+    /// Returns the shared state if the future has not started, for an outer future that takes this one as an argument.
     pub(crate) fn unstarted(&self) -> Option<Rc<dyn Unstarted>> {
         match self {
             Self::Shared(cold) if cold.is_unstarted() => Some(Rc::clone(cold) as Rc<_>),
@@ -125,7 +126,7 @@ impl<T: 'static> Deferred<T> {
         }
     }
 
-    /// What tells it from all others while it lives.
+    /// An address that identifies the future while it is alive.
     pub(crate) fn address(&self) -> *const () {
         match (self.started(), self) {
             (Some(child), _) => child.any().address(),
@@ -155,7 +156,8 @@ impl<T: 'static> Deferred<T> {
         self.started().map_or_else(|| self.check_not_cancelled().is_err(), |child| child.future.cancelled())
     }
 
-    /// Cancels the future. One that is unstarted drops what it was given. `false` if it is done, or is being started.
+    /// Cancels the future. If it has not started, it drops its arguments. Returns `false` if it is done, or is being
+    /// started.
     pub(crate) fn cancel(&self, cancelled: Exception) -> bool {
         if let Some(child) = self.started() {
             return child.future.cancel_with(cancelled);
@@ -170,7 +172,7 @@ impl<T: 'static> Deferred<T> {
         true
     }
 
-    /// Goes on waiting, and starts it in the loop that `home` gives if it has not started.
+    /// Awaits the future. Starts it in the loop that `home` returns, if it has not started.
     pub(crate) fn resume(
         &mut self,
         sent: Result<(), Exception>,
@@ -198,7 +200,7 @@ impl<T: 'static> Clone for Deferred<T> {
     }
 }
 
-/// Starts everything that `outermost` holds, the innermost first, and then itself.
+/// Starts all unstarted arguments of `outermost`, innermost first, and then `outermost`.
 fn start_each(outermost: Rc<dyn Unstarted>, home: &Rc<Scheduler>) {
     let mut stack = vec![(outermost, false)];
     while let Some((cold, is_next)) = stack.pop() {
@@ -212,7 +214,8 @@ fn start_each(outermost: Rc<dyn Unstarted>, home: &Rc<Scheduler>) {
     }
 }
 
-/// What fails at starting is the outcome of a future, so that it is raised when that is awaited, or else reported.
+/// Starts a future. If that fails, returns a future that failed with the exception: awaiting it raises the exception,
+/// and if nobody does, it is reported.
 fn started<T: 'static>(
     home: &Rc<Scheduler>,
     start: impl FnOnce(&Rc<Scheduler>) -> Result<Child<T>, Exception>,
@@ -225,7 +228,7 @@ fn started<T: 'static>(
 }
 
 impl<T: 'static> Cold<T> {
-    /// Looks at the state. Nothing of the user's runs meanwhile.
+    /// Looks at the state. `look` must not run user code.
     fn look<R>(&self, look: impl FnOnce(&State<T>) -> R) -> R {
         let state = self.state.replace(State::Starting);
         let seen = look(&state);
@@ -256,7 +259,7 @@ impl<T: 'static> Unstarted for Cold<T> {
     }
 }
 
-/// It may hold others of its kind.
+/// The arguments may hold other unstarted futures, nested to any depth, so they are dropped without recursion.
 impl<T: 'static> Drop for Cold<T> {
     fn drop(&mut self) {
         let state = mem::replace(self.state.get_mut(), State::Starting);

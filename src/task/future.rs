@@ -13,7 +13,7 @@ use super::{AnyFuture, Await, CallbackResult, Scheduler};
 use crate::context::Context;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
-/// A result that is not there yet: pending, then finished or cancelled. asyncio's `Future`.
+/// A result that is not there yet. A future is pending first, and then finished or cancelled. asyncio's `Future`.
 ///
 /// This is a handle. Clones refer to the same future. `yield_from!(future, sent)` waits for the result and gives a clone of
 /// it; [`join`](Self::join) moves the result out.
@@ -33,7 +33,7 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 /// exception handler.
 pub struct Future<T>(Rc<dyn Produced<T>>);
 
-/// A future that is completed through its handles: neither a task nor a gathering.
+/// A future that is completed through its handles. A task and a gathering are other kinds of futures.
 pub(super) struct Open<T: 'static>(pub(super) Whole<T>);
 
 impl<T: 'static> Produced<T> for Open<T> {
@@ -120,14 +120,14 @@ impl<T> fmt::Debug for Open<T> {
     }
 }
 
-/// Identifies a callback, for [`Future::remove_done_callback`].
+/// The identity of a callback, for [`Future::remove_done_callback`]. Returned by [`Future::add_done_callback`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackId(u32);
 
 super::dropped!(CallbackId);
 
 impl CallbackId {
-    /// The id of callbacks that were queued at once. They cannot be removed.
+    /// The id of a callback that was queued at once, because the future was done. It cannot be removed.
     pub(super) const QUEUED: Self = Self(0);
 
     pub(super) fn new(id: u32) -> Self {
@@ -135,8 +135,8 @@ impl CallbackId {
     }
 }
 
-/// The error of setting a future that is done, or whose result comes from a task or a gather. It holds the value that
-/// was not set.
+/// The error of setting a result that cannot be set: the future is done, or its result comes from a task or a gather.
+/// Holds the value that was to be set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidState<T>(pub T);
 
@@ -201,13 +201,13 @@ impl<T: 'static> Future<T> {
         Ok(())
     }
 
-    /// Cancels the future. Waiters get a `CancelledError`. Returns `false` if the future is done. A future that belongs to
-    /// a task cancels the task, as [`Task::cancel`](super::Task::cancel) does.
+    /// Cancels the future. Waiters get a `CancelledError`. Returns `false` if the future is already done. A future that
+    /// belongs to a task cancels the task, as [`Task::cancel`](super::Task::cancel) does.
     pub fn cancel(&self) -> bool {
         self.cancel_with(Exception::cancelled())
     }
 
-    /// Cancels the future with a message for whoever sees the `CancelledError`. Returns `false` if the future is done.
+    /// Cancels the future, with a message in the `CancelledError`. Returns `false` if the future is already done.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.cancel_with(Exception::message(Kind::CancelledError, message))
     }
@@ -275,7 +275,7 @@ impl<T: 'static> Future<T> {
         self.shared().take_outcome()
     }
 
-    /// Returns the exception it failed with, or `None` if it has a result.
+    /// Returns the exception the future failed with, or `None` if it has a result.
     ///
     /// # Errors
     ///
@@ -288,8 +288,10 @@ impl<T: 'static> Future<T> {
         }
     }
 
-    /// Calls `callback` with the future once it is done. Callbacks run from the ready queue, in the order they were added.
-    /// This one runs in a copy of the current context.
+    /// Calls `callback` with the future once it is done.
+    ///
+    /// Callbacks run from the ready queue, in the order they were added. If the future is already done, the callback is
+    /// queued at once. It runs in a copy of the current context.
     pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
     where
         R: CallbackResult,
@@ -298,7 +300,8 @@ impl<T: 'static> Future<T> {
         self.shared().add(|id| shared::Waiter::callback(id, callback), || self.clone())
     }
 
-    /// Calls `callback` with the future once it is done. It runs in `context` itself rather than in a copy.
+    /// Calls `callback` with the future once it is done, in `context` itself rather than in a copy of the current
+    /// context.
     pub fn add_done_callback_in<R>(&self, context: &Context, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
     where
         R: CallbackResult,
@@ -308,14 +311,36 @@ impl<T: 'static> Future<T> {
         self.shared().add(|id| shared::Waiter::InContext(id, waiter), || self.clone())
     }
 
-    /// Removes and drops a callback. Returns `false` if it is not there: it was removed before, or is queued. If dropping
-    /// the callback panics, the loop's exception handler is told.
+    /// Removes a callback and drops it. Returns `false` if the callback was removed before, or is already queued. If
+    /// dropping the callback panics, the panic goes to the loop's exception handler.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
         self.shared().remove_callback(id)
     }
 
-    /// Waits for the future and moves its result out, for results that are not `Clone`. Cancelling the waiter cancels the
-    /// future, as when the future itself is awaited.
+    /// Returns an awaitable that waits for the future and moves its result out. Results that are not `Clone` need it.
+    ///
+    /// Cancelling the waiter cancels the future, as when the future itself is awaited.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// /// Not `Clone`.
+    /// #[derive(Debug, PartialEq)]
+    /// struct Connection(u32);
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let future = event_loop.create_future();
+    /// let setter = future.clone();
+    /// event_loop.call_soon(move || setter.set_result(Connection(7)).expect("nobody else sets it"))?;
+    /// assert_eq!(event_loop.run_until_complete(future.join())?, Connection(7));
+    /// assert!(future.take_result().is_err(), "the result was moved out");
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Awaiting raises the exception the future failed with, and `CancelledError` if it was cancelled. It raises
+    /// `InvalidStateError` if the result was moved out before.
     pub fn join(&self) -> Join<T> {
         Join(self.clone())
     }
@@ -363,7 +388,8 @@ impl<T: Shareable + 'static> Coroutine for Future<T> {
     }
 }
 
-/// Waits for a future and moves its result out. Made by [`Future::join`] and [`Task::join`](super::Task::join).
+/// An awaitable that waits for a future and moves its result out. Returned by [`Future::join`] and
+/// [`Task::join`](super::Task::join).
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Join<T>(Future<T>);

@@ -1,8 +1,8 @@
-//! A future that others make done, and whose cancel is theirs: what `gather` is built on.
+//! `Gathering`: the future behind `gather` and `join`. Its children complete it, and cancelling it cancels them.
 //!
-//! Cancelling it cancels each of the others that is not done, and leaves it pending: it is done when they are, and
-//! knows then that its own cancellation was asked for. Since a cancel may pass through any number of these, they do not
-//! cancel by calling each other: see `cancel.rs`.
+//! Cancelling a gathering cancels each child that is not done. The gathering itself stays pending until its children
+//! are done, and remembers that its own cancellation was requested. Gatherings can be nested to any depth, so
+//! cancelling is not a recursive call: `cancel.rs` walks the tree.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -13,16 +13,17 @@ use super::shared::{Produced, Shared, Whole};
 use super::{AnyFuture, CallbackId, Future, Scheduler};
 use crate::coroutine::Exception;
 
-/// The future of what several others give together.
+/// A future that several children complete together.
 pub(crate) struct Gathering<R: 'static> {
     whole: Whole<R>,
-    /// In the order in which they are cancelled; one that stands here twice is cancelled twice. None once it is done.
+    /// The children, in the order of cancelling. A child that is listed twice is cancelled twice. Empty once the
+    /// gathering is done.
     children: RefCell<Vec<AnyFuture>>,
     cancel_requested: Cell<bool>,
 }
 
 impl<R: 'static> Gathering<R> {
-    /// `children` are not none, and all of one loop.
+    /// Makes a gathering of `children`, of which there is at least one. All belong to the same loop.
     pub(crate) fn new(children: Vec<AnyFuture>) -> Rc<Self> {
         let scheduler = Rc::clone(children[0].scheduler());
         let cancel_requested = Cell::new(false);
@@ -37,22 +38,22 @@ impl<R: 'static> Gathering<R> {
         self.shared().done()
     }
 
-    /// Whether it was cancelled at a time when one of the others could be.
+    /// Returns `true` if the gathering was cancelled while at least one of its children could be.
     pub(crate) fn is_cancel_requested(&self) -> bool {
         self.cancel_requested.get()
     }
 
-    /// The last of the others, while it is pending.
+    /// The last child, or `None` once the gathering is done.
     pub(crate) fn last_child(&self) -> Option<AnyFuture> {
         self.children.borrow().last().cloned()
     }
 
-    /// The others, of which nothing is left here: none can be cancelled for it any more.
+    /// Takes the children out. Cancelling the gathering has no effect from then on.
     pub(crate) fn take_children(&self) -> Vec<AnyFuture> {
         self.children.take()
     }
 
-    /// Ends it, if it has not ended.
+    /// Completes the gathering, unless it is done already.
     pub(crate) fn finish(self: &Rc<Self>, outcome: Result<R, Exception>) {
         if !self.shared().done() {
             let children = self.children.take();

@@ -1,4 +1,4 @@
-//! Callbacks in the ready queue, and the handle that cancels one.
+//! [`Handle`]: a callback in the ready queue, and the handle that cancels it.
 
 use core::cell::Cell;
 use core::fmt;
@@ -11,7 +11,19 @@ use super::{Run, Scheduler};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, drop_flat};
 
-/// A callback that was scheduled by `call_soon`. asyncio's `Handle`. Dropping the handle does not cancel the callback.
+/// A handle to a scheduled callback, returned by [`call_soon`](crate::LoopHandle::call_soon). asyncio's `Handle`.
+///
+/// Dropping the handle does not cancel the callback.
+///
+/// ```
+/// use innermost::EventLoop;
+///
+/// let event_loop = EventLoop::new()?;
+/// let handle = event_loop.call_soon(|| unreachable!("it was cancelled"))?;
+/// handle.cancel();
+/// assert!(handle.cancelled());
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle(Rc<dyn Callback>);
 
@@ -20,7 +32,7 @@ impl Handle {
         Self(callback)
     }
 
-    /// Cancels the callback and drops it, with everything it captured. Has no effect once the callback has run.
+    /// Cancels the callback and drops it, with everything it captured. Has no effect if the callback has already run.
     pub fn cancel(&self) {
         self.0.cancel();
     }
@@ -30,8 +42,8 @@ impl Handle {
         self.0.cancelled()
     }
 
-    /// Returns the context the callback runs in. It is empty if no variable was set when the callback was scheduled.
-    /// asyncio's `Handle.get_context`.
+    /// Returns the context the callback runs in. The context is empty if no variable was set when the callback was
+    /// scheduled. asyncio's `Handle.get_context`.
     pub fn context(&self) -> Context {
         self.0.context().unwrap_or_default()
     }
@@ -47,7 +59,7 @@ impl fmt::Debug for Handle {
 
 /// Something that runs later, unless it is cancelled first.
 pub(crate) trait Timed: Run {
-    /// Whether it was cancelled.
+    /// Returns `true` if it was cancelled.
     fn cancelled(&self) -> bool;
 }
 
@@ -57,8 +69,8 @@ pub(crate) trait Callback: Timed {
     fn context(&self) -> Option<Context>;
 }
 
-/// Makes a callback that runs in a copy of the current context. If no variable is set, which is the rule in programs that
-/// use no contexts, this allocates once.
+/// Makes a callback that runs in a copy of the current context. Allocates once if no variable is set, which is always
+/// so in a program without contexts.
 pub(crate) fn callback<F, R>(callback: F) -> Rc<dyn Callback>
 where
     F: FnOnce() -> R + 'static,
@@ -68,7 +80,7 @@ where
     callback_in(context, callback)
 }
 
-/// Makes a callback that runs in the given context, or in an empty one.
+/// Makes a callback that runs in `context`, or in an empty context for `None`.
 pub(crate) fn callback_in<F, R>(context: Option<Context>, callback: F) -> Rc<dyn Callback>
 where
     F: FnOnce() -> R + 'static,
@@ -139,10 +151,10 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Callback for CallbackCell<F>
     }
 }
 
-/// A callback that runs in a context. Most programs use no contexts, so this is compiled once for a boxed closure. Otherwise
-/// every closure would be compiled a second time, into code that never runs.
+/// A callback that runs in a context. Most programs use no contexts, so this is compiled once, for a boxed closure. If
+/// it were generic, every closure would be compiled a second time, into code that never runs.
 struct CallbackInContext {
-    /// `None` once the loop is closed.
+    /// `None` once the callback is discarded because the loop is closed.
     context: Cell<Option<Context>>,
     /// The type of the closure, for error reports.
     function: &'static str,
@@ -154,10 +166,10 @@ type BoxedCallback = Box<dyn FnOnce() -> Result<(), Exception>>;
 impl Run for CallbackInContext {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.callback.take() else { return };
-        // Between two callbacks there is no current context, unless a destructor has set a variable.
+        // No context is current between two callbacks, unless a destructor has set a variable.
         scheduler.drop_guarded(context::swap(Callback::context(&*self)));
         call(callback, self.function, scheduler);
-        // This is often the last reference.
+        // This is often the last reference. Then the context is dropped here, and a panic in its values is reported.
         if let Ok(this) = Rc::try_unwrap(self) {
             scheduler.drop_guarded(this.context);
         }

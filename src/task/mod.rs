@@ -1,44 +1,47 @@
-//! Layer 1: futures, and tasks that drive coroutines. Knows of the event loop only what `Scheduler` says: a queue of
-//! what is to run next, and a place for errors that nobody else takes.
+//! Futures, and tasks that drive coroutines. Layer 1.
 //!
-//! A task resumes its coroutine until that yields an [`Await`], a value that says what the coroutine waits for. The task
-//! binds itself to that, and nothing else does: when it is done, the task stands in the queue again.
+//! The only part of the event loop known here is the `Scheduler`: the ready queue, the live tasks, and the handler for
+//! errors that nobody else takes.
+//!
+//! A task resumes its coroutine until the coroutine yields an [`Await`], a value that names the object and the event it
+//! is waiting for. The task then registers with that object. When the event comes, the object puts the task back in the
+//! ready queue.
 //!
 //! ```text
-//!            create_task                 the queue comes to it
-//!  coroutine -----------> in the queue ------------------------> step: resume the coroutine
-//!                              ^                                    |            |
-//!                              |  it is done                        | yields     | ends
-//!                              +----------------- waits for it <----+ an Await   v
-//!                                                      |                     finished, cancelled
-//!                                                      +-- cancel: in the queue with a CancelledError
+//!            create_task                       its turn
+//! coroutine -----------> in the ready queue ----------> step: resume the coroutine
+//!                              ^                            |            |
+//!                              |  the event comes           | yields     | ends
+//!                              +----------------- waits <---+ an Await   v
+//!                                                   |                finished, cancelled
+//!                                                   +-- cancel: in the queue, with a CancelledError to throw in
 //! ```
 //!
 //! | file | holds |
 //! |---|---|
-//! | `contracts.rs` | the traits that all of this shares: what runs, what waits, what can be waited for, what can be cancelled |
-//! | `schedule.rs`  | `Scheduler`: the queue, the live tasks, the exception handler |
-//! | `report.rs`    | [`ErrorContext`]: what the exception handler is told |
-//! | `waiting.rs`   | [`Await`]: what a coroutine yields to its task |
+//! | `contracts.rs` | the traits shared by all of these: something that runs, waits, can be awaited, can be cancelled |
+//! | `schedule.rs`  | `Scheduler`: the ready queue, the live tasks, the exception handler |
+//! | `report.rs`    | [`ErrorContext`]: a report for the exception handler |
+//! | `waiting.rs`   | [`Await`]: the value a coroutine yields to its task |
 //! | `future.rs`    | [`Future`]: a result that is not there yet |
-//! | `timer_future.rs` | the future of a `sleep`, which is its own timer |
-//! | `gathering.rs` | a future that others complete, and whose cancel is theirs |
-//! | `deferred.rs`  | [`Gather`], [`Shield`]: a future that is made when its loop is known |
-//! | `child.rs`     | a future that somebody waits for, and how its result comes back |
-//! | `starting.rs`  | making a future of an awaitable |
-//! | `any_future.rs` | [`AnyFuture`]: futures and tasks whatever their result |
-//! | `shared.rs`    | what futures and tasks have in common: an outcome, and who waits for it |
-//! | `waiters.rs`   | a long list of waiters |
+//! | `timer_future.rs` | the future behind `sleep`, which is its own timer |
+//! | `gathering.rs` | the future behind `gather`: its children complete it, and cancelling it cancels them |
+//! | `deferred.rs`  | [`Gather`], [`Shield`]: futures that are created once their loop is known |
+//! | `child.rs`     | a future that another object awaits, and how its result is read |
+//! | `starting.rs`  | turning any awaitable into a future |
+//! | `any_future.rs` | [`AnyFuture`]: a future or a task without the type of its result |
+//! | `shared.rs`    | the state common to futures and tasks: the outcome, waiting tasks, callbacks |
+//! | `waiters.rs`   | a list of waiters from which removing is fast |
 //! | `task.rs`      | [`Task`], [`AnyTask`]: the handles |
-//! | `view.rs`      | the methods of a handle to a future that somebody else completes |
-//! | `spawning.rs`  | making a task |
-//! | `options.rs`   | [`TaskOptions`]: its name, its context, its start |
-//! | `cell.rs`      | a task from within, and how it takes a step |
-//! | `special.rs`   | steps that throw something in, or enter a context |
+//! | `view.rs`      | the read-only methods shared by `Task` and `ThreadCall` |
+//! | `spawning.rs`  | creating a task |
+//! | `options.rs`   | [`TaskOptions`]: a task's name, context and start |
+//! | `cell.rs`      | the memory of a task, and how it takes a step |
+//! | `special.rs`   | steps that throw in an exception or enter a context |
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
-//! | `cancel.rs`    | how a cancellation propagates |
-//! | `callback_result.rs` | [`CallbackResult`]: what a callback may return |
-//! | `handle.rs`    | [`Handle`]: a callback in the queue |
+//! | `cancel.rs`    | propagating a cancellation |
+//! | `callback_result.rs` | [`CallbackResult`]: the return types of callbacks |
+//! | `handle.rs`    | [`Handle`]: a callback in the ready queue |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 

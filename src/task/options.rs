@@ -1,4 +1,4 @@
-//! How a task is made: its name, its context, its start.
+//! [`TaskOptions`], [`TaskBuilder`] and [`TaskFactory`]: the name, the context and the start of a new task.
 
 use std::rc::Rc;
 
@@ -17,8 +17,8 @@ pub struct TaskOptions {
     pub name: Option<Rc<str>>,
     /// The context the task runs in. `None` for a copy of the current one.
     pub context: Option<Context>,
-    /// When the task takes its first step. With `None`, the task factory decides. Without a factory, it is
-    /// [`Start::Soon`].
+    /// When the task takes its first step. With `None`, the task factory decides; without a factory, the task starts
+    /// [soon](Start::Soon).
     pub start: Option<Start>,
 }
 
@@ -28,12 +28,13 @@ pub struct TaskOptions {
 pub enum Start {
     /// In the next turn, after everything that is queued already.
     Soon,
-    /// At once, inside `spawn`, if the loop is running. Otherwise in the first turn.
+    /// At once, inside `spawn`, if the loop is running. Otherwise in the loop's first turn.
     Eager,
 }
 
-/// A function that decides how each task of a loop is made. Installed by
-/// [`LoopHandle::set_task_factory`](crate::LoopHandle::set_task_factory).
+/// A function that may change the options of each new task of a loop. Installed by
+/// [`LoopHandle::set_task_factory`](crate::LoopHandle::set_task_factory). If it returns an exception, no task is
+/// created, and the call that was to create it fails with the exception.
 pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 
 /// A [`TaskFactory`] that starts every task at once, unless the task was given [`Start::Soon`]. asyncio's
@@ -57,13 +58,13 @@ pub type TaskFactory = Rc<dyn Fn(&mut TaskOptions) -> Result<(), Exception>>;
 ///
 /// # Errors
 ///
-/// Never fails. It returns a `Result` because a task factory does.
+/// Never fails. Returns a `Result` because every task factory does.
 pub fn eager_task_factory(options: &mut TaskOptions) -> Result<(), Exception> {
     options.start.get_or_insert(Start::Eager);
     Ok(())
 }
 
-/// Sets the options of a task and then spawns it in a loop or a group. Made by
+/// A builder that sets the options of a task and then spawns it in a loop or a group. Returned by
 /// [`LoopHandle::task`](crate::LoopHandle::task) and [`TaskGroup::task`](crate::wait::TaskGroup::task).
 ///
 /// ```
@@ -94,14 +95,14 @@ impl<'a, S> TaskBuilder<'a, S> {
     }
 
     /// Runs the task in `context` itself rather than in a copy of the current context. Values that the task sets are
-    /// visible there.
+    /// then visible in `context`.
     pub fn context(mut self, context: &Context) -> Self {
         self.options.context = Some(context.clone());
         self
     }
 
-    /// Takes the first step inside [`spawn`](TaskBuilder::spawn), if the loop is running. A task that does not have to wait
-    /// is done when `spawn` returns. asyncio's `eager_start`.
+    /// Has the task take its first step inside [`spawn`](TaskBuilder::spawn), if the loop is running. A task that does
+    /// not have to wait is then done when `spawn` returns. asyncio's `eager_start`.
     ///
     /// ```
     /// use innermost::{EventLoop, lazy, ready};
@@ -125,7 +126,7 @@ impl<'a, S> TaskBuilder<'a, S> {
         self
     }
 
-    /// Sets all options at once, in place of those set so far.
+    /// Sets all options at once, replacing those set so far.
     pub fn options(mut self, options: TaskOptions) -> Self {
         self.options = options;
         self

@@ -1,4 +1,4 @@
-//! [`ErrorContext`]: what an exception handler is told, and the default handler.
+//! [`ErrorContext`]: a report for the exception handler. Also the default handler, and panics as exceptions.
 
 use core::any::Any;
 use core::fmt;
@@ -11,19 +11,19 @@ use super::Scheduler;
 use crate::context::Context;
 use crate::coroutine::{Exception, Kind, Receiver, Receiving};
 
-/// A panic's payload as an exception.
+/// Converts a panic's payload into an exception.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Exception {
     let text = match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => Cow::Borrowed(*text),
         (_, Some(text)) => Cow::Owned(text.clone()),
-        _ => Cow::Borrowed("a panic with a payload that is no text"),
+        _ => Cow::Borrowed("a panic whose payload is not text"),
     };
     discard(payload);
     Exception::message(Kind::Panic, text)
 }
 
-/// Drops a panic's payload. That may panic again, with another payload, and so on without end. After a few attempts, the
-/// payload is leaked.
+/// Drops a panic's payload. Its destructor may panic too, with another payload, and so on without end. After a few
+/// attempts, the payload is leaked.
 fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..4 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -34,7 +34,7 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     core::mem::forget(payload);
 }
 
-/// What an exception handler is told about an error that nobody handled. asyncio's `context`.
+/// A report to a loop's exception handler, about an error that nobody handled. asyncio's `context` argument.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ErrorContext {
@@ -42,7 +42,7 @@ pub struct ErrorContext {
     pub message: Cow<'static, str>,
     /// The exception, if there is one.
     pub exception: Option<Exception>,
-    /// The `Debug` text of the task, the future or the other object in which it happened.
+    /// The `Debug` text of the task, future or other object in which it happened.
     pub source: Option<Box<str>>,
     /// The context in which the handler runs. `None` for the context that is current when the error is reported.
     pub context: Option<Context>,
@@ -96,7 +96,8 @@ impl fmt::Display for ErrorContext {
     }
 }
 
-/// Writes the report to standard error. If that fails, or if the report panics when it is printed, the loop goes on.
+/// The default exception handler: writes the report to standard error. A failure to write is ignored, and a panic while
+/// the report is formatted is caught, so that the loop goes on.
 pub(super) fn default_handler(context: &ErrorContext) {
     let text = catch_unwind(AssertUnwindSafe(|| format!("{context}")));
     let text =

@@ -1,4 +1,5 @@
-//! All that a task or a future asks of an event loop.
+//! `Scheduler`: the part of an event loop that tasks and futures use. It holds the ready queue, the live tasks, the
+//! current task, the exception handler and the task factory.
 
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
@@ -17,47 +18,49 @@ use super::{ErrorContext, panicked};
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, Receiver, drop_flat, is_deep};
 
-/// Takes the errors that nobody else takes.
+/// An exception handler: receives the errors that nobody else handles.
 pub(crate) type ErrorHandler = Rc<dyn Fn(&ErrorContext)>;
 
-/// The part of an event loop that tasks and futures know.
+/// The part of an event loop that tasks and futures use.
 ///
-/// No user code runs while one of its cells is borrowed (rule 4): what is taken out of them is run, and dropped, after.
+/// No user code runs while one of its cells is borrowed (rule 4). A value is taken out of its cell first, and then run
+/// or dropped.
 pub(crate) struct Scheduler {
     this: Weak<Self>,
-    /// Runs in the next turn. A turn takes all of it, so that a vector does.
+    /// Tasks and callbacks to run in the next turn. A turn takes all of them at once, so a vector is enough.
     ready: RefCell<Vec<Rc<dyn Run>>>,
     tasks: RefCell<Slab<Rc<dyn ErasedTask>>>,
-    /// The key of the task whose step runs, or [`NOBODY`].
+    /// The key of the task whose step is running, or [`NOBODY`].
     current: Cell<u32>,
     handler: Cell<Option<ErrorHandler>>,
     factory: Cell<Option<TaskFactory>>,
-    /// Whether there is one: to look at this is cheap.
+    /// True if `factory` is set. Reading this flag is cheaper than looking into the cell.
     has_factory: Cell<bool>,
     tasks_made: Cell<u64>,
     closed: Cell<bool>,
-    /// Whether it takes an exception handler: not once it has let go of its own.
+    /// False once [`forget_handler`](Self::forget_handler) was called: no new exception handler is accepted.
     takes_handler: Cell<bool>,
-    /// How many futures and tasks have failed, of which nobody has asked.
+    /// The number of failed futures and tasks whose exception nobody has retrieved.
     failures: Cell<usize>,
+    /// Objects in a reference cycle, which closing the loop breaks.
     circles: RefCell<Slab<Weak<dyn Circle>>>,
-    /// Whether the loop is to return at the end of this turn.
+    /// True if the loop returns at the end of this turn.
     stopping: Cell<bool>,
-    /// What it is to raise then.
+    /// The exception that the loop then raises.
     leaving: Cell<Option<Exception>>,
     running: Cell<bool>,
-    /// What the running step may still do without waiting: see [`spend`](Self::spend).
+    /// The number of operations that the running step may still do without waiting. See [`spend`](Self::spend).
     budget: Cell<u32>,
 }
 
-/// The key of no task.
+/// The key that stands for no task.
 const NOBODY: u32 = u32::MAX;
 
-/// How many operations a step may find ready one after the other before it must let others run. With buffers of 64 KiB,
-/// a peer that never stops sending gets 2 MiB a turn.
+/// The number of ready operations that one step may do before it must let other tasks run. With buffers of 64 KiB, a
+/// peer that never stops sending gets 2 MiB a turn.
 const BUDGET: u32 = 32;
 
-/// For how many the ready queue keeps memory, whatever comes.
+/// The number of entries for which the ready queue always keeps memory.
 const KEPT: usize = 1024;
 
 impl Scheduler {
@@ -82,7 +85,7 @@ impl Scheduler {
         })
     }
 
-    /// Appends to the ready queue. A closed loop takes nothing: what would never run is dropped.
+    /// Appends to the ready queue. If the loop is closed, drops `run` instead, since it would never run.
     #[inline(always)]
     pub(crate) fn push(&self, run: Rc<dyn Run>) {
         if self.closed.get() {
@@ -91,7 +94,8 @@ impl Scheduler {
         self.ready.borrow_mut().push(run);
     }
 
-    /// Has `function` append to the ready queue of a loop that is open. It may run and drop nothing of the user's.
+    /// Lets `function` append to the ready queue. The loop must be open, and `function` must neither run user code nor
+    /// drop user values.
     #[inline]
     pub(crate) fn push_all(&self, function: impl FnOnce(&mut Vec<Rc<dyn Run>>)) {
         function(&mut self.ready.borrow_mut());
@@ -103,30 +107,30 @@ impl Scheduler {
         self.discard_each([run]);
     }
 
-    /// How much stands in the ready queue.
+    /// The length of the ready queue.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
         self.ready.borrow().len()
     }
 
-    /// Runs all that is ready, and nothing that is queued by that; gives how much that was. `batch` is an empty vector,
-    /// for its memory.
+    /// Runs everything in the ready queue, but nothing that is queued meanwhile. Returns the number of entries that
+    /// ran. `batch` is an empty vector, passed in so that its memory is reused.
     pub(crate) fn run_ready(self: &Rc<Self>, batch: &mut Vec<Rc<dyn Run>>) -> usize {
         core::mem::swap(&mut *self.ready.borrow_mut(), batch);
         let count = batch.len();
-        // Taken from the end: that costs a turn less than `drain`, whose destructor moves what is left (20 of 199
-        // instructions where one task yields alone).
+        // Entries are popped from the end. That is cheaper than `drain`, whose destructor moves the remaining entries:
+        // it saves 20 of 199 instructions in a turn of a single task that yields.
         batch.reverse();
         let mut run_all = || {
             while let Some(run) = batch.pop() {
                 run.run(self);
             }
         };
-        // One boundary for all: where a task panics, it ends, and the rest of the batch goes on.
+        // One `catch_unwind` serves the whole batch. A task that panics ends, and the loop goes on with the rest.
         while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut run_all)) {
             self.end_panicked(panicked(panic));
         }
-        // What a destructor has set, after the step that it belongs to.
+        // A destructor may have set a context variable after the end of its step.
         if context::is_set() {
             self.clear_context();
         }
@@ -136,7 +140,7 @@ impl Scheduler {
         count
     }
 
-    /// Ends the task whose step has panicked, if it was one's.
+    /// Handles a panic in the ready queue: ends the task whose step panicked, or reports a callback's panic.
     #[cold]
     #[inline(never)]
     fn end_panicked(self: &Rc<Self>, raised: Exception) {
@@ -152,19 +156,19 @@ impl Scheduler {
         self.clear_context();
     }
 
-    /// Leaves no current context. Its values are the user's.
+    /// Removes the current context. Its values belong to the user, so they are dropped in a guard.
     #[cold]
     #[inline(never)]
     pub(crate) fn clear_context(&self) {
         self.drop_guarded(context::swap(None));
     }
 
-    /// Makes `context` the current one until what is returned is dropped, by a panic too.
+    /// Makes `context` the current one until the returned guard is dropped, by a panic too.
     pub(crate) fn enter_context(&self, context: Option<Context>) -> EnteredContext<'_> {
         EnteredContext { scheduler: self, outer: context::swap(context) }
     }
 
-    /// Sets whether the loop is to return at the end of this turn, or of the first one that it will run.
+    /// Sets whether the loop returns at the end of this turn, or of its first turn if it is not running yet.
     pub(crate) fn set_stopping(&self, stopping: bool) {
         self.stopping.set(stopping);
     }
@@ -174,7 +178,8 @@ impl Scheduler {
         self.stopping.get()
     }
 
-    /// Has the loop return at the end of this turn, and raise this. `false` where it is to raise another already.
+    /// Has the loop return at the end of this turn and raise `raised`. Returns `false` if another exception came first;
+    /// then that is the one the loop raises.
     pub(super) fn leave_with(&self, raised: Exception) -> bool {
         self.stopping.set(true);
         let first = self.leaving.take();
@@ -183,17 +188,18 @@ impl Scheduler {
         is_first
     }
 
-    /// Whether that is to end more than what has raised it, and the loop raises it now in its place.
+    /// If `raised` is a `KeyboardInterrupt`, stops the loop, which then raises it. Returns `true` if the loop raises
+    /// this exception, so that the task or callback is not the one to report it.
     pub(super) fn is_ended_by(&self, raised: &Exception) -> bool {
         raised.kind() == Kind::KeyboardInterrupt && self.leave_with(raised.clone())
     }
 
-    /// What the loop is to raise, now that it returns.
+    /// Takes the exception that the loop raises when it returns.
     pub(crate) fn take_leaving(&self) -> Option<Exception> {
         self.leaving.take()
     }
 
-    /// Whether the loop runs.
+    /// Returns `true` while the loop is running.
     pub(crate) fn is_running(&self) -> bool {
         self.running.get()
     }
@@ -216,8 +222,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Takes nothing from now on, and drops what is queued. Tasks that are still pending are closed, oldest first, and
-    /// reported.
+    /// Closes the scheduler: it accepts nothing more, and drops the ready queue. Tasks that are still pending are
+    /// reported and closed, oldest first.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         self.discard_each(self.ready.take());
@@ -235,14 +241,15 @@ impl Scheduler {
         }
     }
 
-    /// Lets go of the task factory, which may hold a handle to the loop. A closed loop takes none.
+    /// Drops the task factory, which may hold a handle to the loop. A closed loop does not accept another one.
     pub(crate) fn forget_factory(&self) {
         self.has_factory.set(false);
         self.drop_guarded(self.factory.take());
     }
 
-    /// The loop has no owner any more. Lets go of the exception handler, which may hold a handle to the loop, as soon as there
-    /// is nothing left of which to tell it, and takes no other.
+    /// Drops the exception handler, because the loop has no owner any more and the handler may hold a handle to the
+    /// loop. The handler stays as long as a failed future or task may still need it. No other handler is accepted from
+    /// now on.
     pub(crate) fn forget_handler(&self) {
         self.takes_handler.set(false);
         if self.failures.get() == 0 {
@@ -250,13 +257,13 @@ impl Scheduler {
         }
     }
 
-    /// A future or a task has failed. Nobody has asked for that yet.
+    /// Counts a future or a task that failed and whose exception nobody has retrieved yet.
     #[cold]
     pub(super) fn count_failure(&self) {
         self.failures.set(self.failures.get() + 1);
     }
 
-    /// Somebody has asked, or it was reported.
+    /// Takes back one [`count_failure`](Self::count_failure): the exception was retrieved or reported.
     #[cold]
     pub(super) fn settle_failure(&self) {
         self.failures.set(self.failures.get().saturating_sub(1));
@@ -265,7 +272,7 @@ impl Scheduler {
         }
     }
 
-    /// Drops what would never run, and the user's code in it even where somebody keeps a handle.
+    /// Drops entries that will never run. The user code in them is dropped even if somebody keeps a handle.
     pub(crate) fn discard_each<R: Run + ?Sized + 'static>(&self, runs: impl IntoIterator<Item = Rc<R>>) {
         for run in runs {
             run.discard(self);
@@ -273,8 +280,8 @@ impl Scheduler {
         }
     }
 
-    /// Has `circle` broken open when the loop, which is open, is closed, if it is still about by then. Gives the key to
-    /// [forget](Self::forget_circle) it by.
+    /// Registers an object in a reference cycle: if it is still alive when the loop is closed, the cycle is broken. The
+    /// loop must be open. Returns a key for [`forget_circle`](Self::forget_circle).
     pub(crate) fn remember_circle(&self, circle: Weak<dyn Circle>) -> u32 {
         let key = self.circles.borrow_mut().insert(circle);
         u32::try_from(key).expect("fewer than 2^32 are alive: each takes memory")
@@ -285,11 +292,11 @@ impl Scheduler {
         drop(forgotten);
     }
 
-    /// Drops what may be the user's, so that one that panics meanwhile is no harm to the others.
+    /// Drops values that may belong to the user. If one destructor panics, the other values are still dropped.
     #[inline(never)]
     pub(crate) fn drop_each<T: 'static>(&self, values: impl IntoIterator<Item = T>) {
         let mut values = values.into_iter();
-        // One boundary for all: the rest goes on behind one that panics.
+        // One `catch_unwind` serves all. After a panic, the loop goes on with the next value.
         while !self.is_quiet(&mut || {
             for value in values.by_ref() {
                 drop_flat(value);
@@ -297,8 +304,8 @@ impl Scheduler {
         }) {}
     }
 
-    /// Drops what may be the user's, by no recursion, however deep it is nested. A panic goes to the exception handler, and no
-    /// further.
+    /// Drops a value that may belong to the user, without recursion however deep it is nested. A panic is reported to
+    /// the exception handler and goes no further.
     pub(crate) fn drop_guarded<T: 'static>(&self, value: T) {
         if is_deep() {
             drop_flat(Postponed::new(value, self.this.clone()));
@@ -307,13 +314,14 @@ impl Scheduler {
         }
     }
 
-    /// Calls what drops something of the user's in a place where a panic must go no further: it is reported.
+    /// Calls `dropping`, which drops user values. A panic is reported to the exception handler and goes no further.
     pub(crate) fn guarded(&self, dropping: impl FnOnce()) {
         let mut dropping = Some(dropping);
         self.is_quiet(&mut || dropping.take().map_or((), |dropping| dropping()));
     }
 
-    /// The same; whether it did not panic. It is compiled once, whatever is dropped.
+    /// Calls `dropping`. Returns `true` if it did not panic; a panic is reported. Not generic, so that it is compiled
+    /// once.
     #[inline(never)]
     fn is_quiet(&self, dropping: &mut dyn FnMut()) -> bool {
         let Err(panic) = catch_unwind(AssertUnwindSafe(dropping)) else { return true };
@@ -321,7 +329,7 @@ impl Scheduler {
         false
     }
 
-    /// Keeps a task alive until [`remove`](Self::remove).
+    /// Keeps a task alive until [`remove`](Self::remove) is called with the returned key.
     pub(crate) fn insert(&self, task: Rc<dyn ErasedTask>) -> u32 {
         u32::try_from(self.tasks.borrow_mut().insert(task)).expect("fewer than 2^32 tasks are alive: each takes memory")
     }
@@ -331,7 +339,7 @@ impl Scheduler {
         drop(removed);
     }
 
-    /// The number of the next task, from 1: what an unnamed task is called by.
+    /// The number of the next task, counted from 1. An unnamed task is named after it.
     pub(crate) fn next_number(&self) -> u64 {
         self.tasks_made.set(self.tasks_made.get() + 1);
         self.tasks_made.get()
@@ -340,29 +348,32 @@ impl Scheduler {
     /// Every task that has not ended, oldest first.
     pub(crate) fn live_tasks(&self) -> Vec<Rc<dyn ErasedTask>> {
         let tasks = self.tasks.borrow();
-        // A heap in place of a sort, of which every program would carry 9 KB.
+        // A heap rather than a sort: sorting would add 9 KB of code to every program.
         let mut oldest: BinaryHeap<_> = tasks.iter().map(|(key, task)| (Reverse(task.state().number()), key)).collect();
         from_fn(|| oldest.pop()).map(|(_, key)| Rc::clone(&tasks[key])).collect()
     }
 
-    /// The task whose step runs now.
+    /// The task whose step is running.
     pub(crate) fn current(&self) -> Option<Rc<dyn ErasedTask>> {
         self.tasks.borrow().get(self.current.get() as usize).cloned()
     }
 
-    /// Makes the task with this key the current one, and gives the former, to be put back by [`leave`](Self::leave).
+    /// Makes the task with this key the current one, and gives it a full budget. Returns the key of the former current
+    /// task, for [`leave`](Self::leave).
     #[inline]
     pub(crate) fn enter(&self, key: u32) -> u32 {
         self.budget.set(BUDGET);
         self.current.replace(key)
     }
 
+    /// Makes the former task the current one again.
     #[inline]
     pub(crate) fn leave(&self, outer: u32) {
         self.current.set(outer);
     }
 
-    /// Calls `step`, which is another task's, in the middle of a step, and makes all be as it was.
+    /// Calls `step`, a step of another task, in the middle of the running step. Restores the current task and its
+    /// budget afterwards, after a panic too.
     pub(super) fn amid_step<R>(&self, step: impl FnOnce() -> R) -> std::thread::Result<R> {
         let (current, budget) = (self.current.get(), self.budget.get());
         let stepped = catch_unwind(AssertUnwindSafe(step));
@@ -371,8 +382,8 @@ impl Scheduler {
         stepped
     }
 
-    /// Counts an operation that found its descriptor ready; `false` when the step has had its share. Without that, a
-    /// task whose peer is always ready would never wait, and nobody else would run.
+    /// Counts an operation that found its descriptor ready. Returns `false` once the step has used up its budget.
+    /// Without a budget, a task whose peer is always ready would never wait, and no other task would run.
     #[inline]
     pub(crate) fn spend(&self) -> bool {
         match self.budget.get().checked_sub(1) {
@@ -384,7 +395,7 @@ impl Scheduler {
         }
     }
 
-    /// A closed loop takes none.
+    /// Sets the task factory. A closed loop ignores it.
     pub(crate) fn set_factory(&self, factory: Option<TaskFactory>) {
         if !self.closed.get() {
             self.has_factory.set(factory.is_some());
@@ -397,21 +408,22 @@ impl Scheduler {
         self.has_factory.get()
     }
 
-    /// What decides on the options of new tasks.
+    /// The task factory, which decides on the options of new tasks.
     pub(crate) fn factory(&self) -> Option<TaskFactory> {
         let factory = self.factory.take();
         self.factory.set(factory.clone());
         factory
     }
 
-    /// A loop without an owner takes none.
+    /// Sets the exception handler. A loop without an owner ignores it.
     pub(crate) fn set_handler(&self, handler: Option<ErrorHandler>) {
         if self.takes_handler.get() {
             self.drop_guarded(self.handler.replace(handler));
         }
     }
 
-    /// Takes what a callback has raised: the exception handler gets it, or the loop raises it.
+    /// Handles an exception that a callback raised: a `KeyboardInterrupt` stops the loop, any other goes to the
+    /// exception handler.
     #[cold]
     #[inline(never)]
     pub(crate) fn failed_callback(&self, raised: Exception, callback: &str) {
@@ -421,8 +433,8 @@ impl Scheduler {
         self.report(ErrorContext::new("Exception in callback").caused_by(raised).about(callback));
     }
 
-    /// Gives an error that nobody takes to the exception handler; one that panics is reported to the default handler,
-    /// along with its own panic.
+    /// Reports an error that nobody handled to the exception handler. If that handler panics, the default handler gets
+    /// both the report and the panic.
     pub(crate) fn report(&self, context: ErrorContext) {
         let handler = self.handler.take();
         self.handler.set(handler.clone());
@@ -431,7 +443,7 @@ impl Scheduler {
             None => default_handler(&context),
             Some(handler) => {
                 let told = &context;
-                // It goes there too: it may have set another in its place.
+                // The call drops the handler too, which may be its last reference: it may have installed another one.
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(move || handler(told))) {
                     default_handler(&context);
                     let text = "Unhandled error in exception handler";
@@ -440,14 +452,14 @@ impl Scheduler {
             }
         }
         drop(outer);
-        // Its exception may be the user's, and so may the values of its context.
+        // The exception and the values of the context may belong to the user.
         let ErrorContext { exception, context, .. } = context;
         self.drop_guarded(exception);
         self.drop_guarded(context);
     }
 }
 
-/// A context that is to be the current one again.
+/// A guard of [`enter_context`](Scheduler::enter_context): makes the outer context the current one again.
 pub(crate) struct EnteredContext<'a> {
     scheduler: &'a Scheduler,
     outer: Option<Context>,
@@ -460,7 +472,7 @@ impl Drop for EnteredContext<'_> {
     }
 }
 
-/// Gives back what a rush took, when it is over.
+/// Frees memory that a burst of entries took, once the queue uses less than an eighth of it.
 #[cold]
 #[inline(never)]
 fn give_back(batch: &mut Vec<Rc<dyn Run>>, used: usize) {
@@ -471,7 +483,7 @@ fn give_back(batch: &mut Vec<Rc<dyn Run>>, used: usize) {
 
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // First, since nothing is borrowed while the user's sink is written to.
+        // Read first, so that nothing is borrowed while the text goes to the user's writer.
         let tasks = self.tasks.borrow().len();
         f.debug_struct("Scheduler")
             .field("ready", &self.ready())

@@ -1,12 +1,12 @@
-//! What futures and tasks have in common: an outcome, and who waits for it.
+//! The state common to futures and tasks: the outcome, the waiting tasks and the callbacks.
 //!
 //! Invariants:
 //!
-//! 1. The outcome is set once. After that, nothing is added to the callbacks: they are queued instead.
+//! 1. The outcome is set once. From then on, new callbacks are queued at once.
 //! 2. Callbacks and waiting tasks run from the ready queue, in the order in which they came, never inside the call that
 //!    completes the future.
-//! 3. Nothing is borrowed while user code runs. While a result is cloned, it is taken out: who asks for it then gets an
-//!    `InvalidStateError`, and everything else finds the future done.
+//! 3. Nothing is borrowed while user code runs. A result is taken out while it is being cloned. Code that asks for the
+//!    result meanwhile gets an `InvalidStateError`; all other calls find the future done.
 
 use core::cell::Cell;
 use core::mem::{self, needs_drop};
@@ -18,49 +18,50 @@ use super::{CallbackId, CallbackResult, ErrorContext, Future, Scheduler, callbac
 use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, drop_flat};
 
-/// What a handle refers to: a result, and perhaps the coroutine that produces it, in one allocation.
+/// The object behind a handle: a result, and perhaps the coroutine that produces it, in one allocation.
 pub(super) trait Produced<T>: Eventual {
     fn shared(&self) -> Shared<'_, T>;
 
-    /// Whether the result may be set from outside: not a task's.
+    /// Returns `true` if the result may be set through a handle. A task's result may not.
     fn is_open(&self) -> bool;
 
-    /// The task that it is, if it is one.
+    /// The object as a task, if it is one.
     fn task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>>;
 }
 
-/// What futures and tasks have in common, wherever it lies: the status of a task lies among other small things, where
-/// it takes one byte and not eight.
+/// A reference to the common state of a future or a task.
+///
+/// The status is apart from the rest: in a task it lies among other small fields, where it takes one byte rather than
+/// eight.
 pub(super) struct Shared<'a, T> {
     pub(super) kept: &'a Kept<T>,
     pub(super) status: &'a Cell<Status>,
 }
 
-/// All of that but the status.
+/// The common state without the status.
 pub(super) struct Kept<T> {
     pub(super) scheduler: Rc<Scheduler>,
     content: Cell<Content<T>>,
 }
 
-/// All of that in one piece, for what is no task.
+/// The common state in one piece, for futures that are not tasks.
 pub(super) struct Whole<T> {
     kept: Kept<T>,
     status: Cell<Status>,
 }
 
-/// Where a future or a task stands.
+/// The state of a future or a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Pending,
-    /// Pending, and the next step of the task is not just the next step: something may be to be thrown in, or it has a
-    /// context.
+    /// Pending, and the task's next step needs extra work: an exception to throw in, or a context to enter.
     Special,
-    /// Nobody has asked for the outcome.
+    /// Done, and nobody has asked for the outcome yet.
     Finished,
-    /// Somebody has asked for the outcome, and so has seen the exception if it is one.
+    /// Done, and somebody has asked for the outcome, so its exception counts as retrieved.
     Retrieved,
     Cancelled,
-    /// Its result was moved out by `take_result`.
+    /// Done, and `take_result` has moved the result out.
     Taken,
 }
 
@@ -71,22 +72,22 @@ impl Status {
     }
 }
 
-/// Who waits for the outcome, and then the outcome: it needs room for one of the two.
+/// The waiters while the future is pending, then the outcome. There is never room needed for both.
 enum Content<T> {
     Waiters(Waiters<T>),
     Outcome(Result<T, Exception>),
 }
 
-// A million of them wait at once.
+// A program may have a million pending futures, so their size matters.
 const _: () = assert!(size_of::<Whole<()>>() == 5 * size_of::<u64>() || size_of::<usize>() != 8);
 
 impl<T> Content<T> {
     const NOTHING: Self = Self::Waiters(Waiters::None);
 }
 
-/// Who is to be told. Nearly always one task, or nobody.
+/// The tasks and callbacks that wait for the outcome: nearly always one task, or none.
 enum Waiters<T> {
-    /// Also where the outcome was, when that was moved out, and while it is cloned.
+    /// No waiters. Also stands in for an outcome that was moved out, or is being cloned.
     None,
     Task(Rc<dyn Run>),
     Several(Box<WaiterList<Waiter<T>>>),
@@ -95,16 +96,16 @@ enum Waiters<T> {
 pub(super) enum Waiter<T> {
     Task(Rc<dyn Run>),
     Callback(CallbackId, DoneCallback<T>),
-    /// A callback of our own, for any future.
+    /// A callback of this crate, which does not know the type of the result.
     Notice(CallbackId, Notice),
-    /// A callback that runs in a context. That is rare, and must not make the others larger.
+    /// A callback that runs in a context. It is rare, so it is boxed to keep the other variants small.
     InContext(CallbackId, Box<(Context, DoneCallback<T>)>),
 }
 
 pub(super) type DoneCallback<T> = Box<dyn FnOnce(Future<T>) -> Result<(), Exception>>;
 
 impl<T> Waiter<T> {
-    /// A callback for the context that is current now.
+    /// Makes a callback that runs in a copy of the current context.
     pub(super) fn callback(id: CallbackId, callback: DoneCallback<T>) -> Self {
         let context = if context::is_set() { context::copy_current() } else { None };
         match context {
@@ -129,7 +130,7 @@ impl<T> Kept<T> {
         Self { scheduler, content: Cell::new(Content::NOTHING) }
     }
 
-    /// The outcome, if it is there. Who waits, waits on.
+    /// Takes the outcome out, if there is one. Waiters stay registered.
     fn remove_outcome(&self) -> Option<Result<T, Exception>> {
         match self.content.replace(Content::NOTHING) {
             Content::Outcome(outcome) => Some(outcome),
@@ -140,7 +141,7 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Lets `look` see an outcome that was taken out, and then puts it back, even if `look` panics.
+    /// Passes `look` an outcome that was taken out, and then puts the outcome back, even if `look` panics.
     #[inline]
     fn lend<R>(&self, outcome: Result<T, Exception>, look: impl FnOnce(&Result<T, Exception>) -> R) -> Option<R> {
         struct Lent<'a, T>(&'a Kept<T>, Option<Result<T, Exception>>);
@@ -160,12 +161,12 @@ impl<T> Kept<T> {
         let mut lent = Lent(self, Some(outcome));
         let seen = lent.1.as_ref().map(look);
         lent.put_back();
-        // It is empty. Its destructor would check that again.
+        // The guard is empty now. Forgetting it saves its destructor from checking that again.
         mem::forget(lent);
         seen
     }
 
-    /// Looks at what it holds. Nothing of the user's runs meanwhile.
+    /// Looks at the content. `look` must not run user code.
     fn look<R>(&self, look: impl FnOnce(&Content<T>) -> R) -> R {
         let content = self.content.replace(Content::NOTHING);
         let seen = look(&content);
@@ -175,7 +176,7 @@ impl<T> Kept<T> {
 }
 
 impl<T: 'static> Kept<T> {
-    /// Drops what it holds, which may hold others of its kind.
+    /// Drops the content. A result may hold other futures, nested to any depth, so it is dropped without recursion.
     #[inline]
     pub(super) fn empty(&mut self) {
         match self.content.get_mut() {
@@ -185,7 +186,8 @@ impl<T: 'static> Kept<T> {
         }
     }
 
-    /// Nobody will complete it. One by one: each callback is the user's.
+    /// Drops the waiters of a future that will never complete. Each is dropped in a guard of its own, because each
+    /// callback is user code.
     #[cold]
     fn drop_waiters(&self) {
         let Content::Waiters(Waiters::Several(waiters)) = self.content.replace(Content::NOTHING) else { return };
@@ -194,7 +196,8 @@ impl<T: 'static> Kept<T> {
         }
     }
 
-    /// Callback and context apart: where both panic, the process would end.
+    /// Drops a waiter. A callback and its context are dropped separately: if both panicked during one unwinding, the
+    /// process would abort.
     #[cold]
     fn drop_waiter(&self, waiter: Waiter<T>) {
         match waiter {
@@ -213,7 +216,7 @@ impl<T> Whole<T> {
         Self { kept: Kept::new(scheduler), status: Cell::new(Status::Pending) }
     }
 
-    /// Reports a failure of which nobody has asked, and drops what it holds.
+    /// Reports an exception that nobody has retrieved, and drops the content.
     pub(super) fn end(&mut self)
     where
         T: 'static,
@@ -245,7 +248,7 @@ impl<T> Clone for Shared<'_, T> {
 impl<T> Copy for Shared<'_, T> {}
 
 impl<T> Shared<'_, T> {
-    /// For people: where it stands.
+    /// The state in words, for printing.
     pub(super) fn state(self) -> &'static str {
         let failed = self.kept.look(|content| matches!(content, Content::Outcome(Err(_))));
         match self.status.get() {
@@ -265,7 +268,7 @@ impl<T> Shared<'_, T> {
         self.status.get() == Status::Cancelled
     }
 
-    /// Somebody asks for the outcome. Whether that is the first time.
+    /// Marks the outcome as retrieved. Returns `true` the first time.
     #[inline]
     fn retrieve(self) -> bool {
         let is_first = self.status.get() == Status::Finished;
@@ -275,7 +278,7 @@ impl<T> Shared<'_, T> {
         is_first
     }
 
-    /// Somebody asks for the outcome, and it is a failure.
+    /// Marks an exception as retrieved.
     #[cold]
     #[inline(never)]
     fn retrieve_failure(self) {
@@ -284,10 +287,10 @@ impl<T> Shared<'_, T> {
         }
     }
 
-    /// Lets `look` see the outcome. It may run user code (a `Clone`), so that the outcome is taken out meanwhile, and put
-    /// back however that ends.
+    /// Passes the outcome to `look`. Since `look` may run user code (a `Clone`), the outcome is taken out meanwhile. It
+    /// is put back afterwards, after a panic too.
     pub(super) fn with_outcome<R>(self, look: impl FnOnce(&Result<T, Exception>) -> R) -> Result<R, Exception> {
-        // Failures have a branch of their own: a result is then checked once for being one.
+        // Exceptions have a branch of their own, so that a result is checked for success only once.
         let seen = match self.kept.remove_outcome() {
             Some(outcome @ Ok(_)) => {
                 self.retrieve();
@@ -302,7 +305,7 @@ impl<T> Shared<'_, T> {
         seen.ok_or_else(|| self.no_outcome())
     }
 
-    /// What it has failed or was cancelled with, if it was.
+    /// The exception that the future failed or was cancelled with. Marks it as retrieved.
     pub(super) fn raised(self) -> Option<Exception> {
         let failure = self.failure();
         if failure.is_some() {
@@ -313,7 +316,7 @@ impl<T> Shared<'_, T> {
         failure
     }
 
-    /// The same, for people: it does not count as retrieved.
+    /// The exception that the future failed or was cancelled with, for printing. Does not mark it as retrieved.
     pub(super) fn failure(self) -> Option<Exception> {
         self.kept.look(|content| match content {
             Content::Outcome(Err(raised)) => Some(raised.clone()),
@@ -321,10 +324,10 @@ impl<T> Shared<'_, T> {
         })
     }
 
-    /// The exception that nobody has asked for.
+    /// The exception, if the future failed and nobody has retrieved it.
     #[inline]
     pub(super) fn never_retrieved(self) -> Option<Exception> {
-        // A result is left where it is: dropping it may panic, and what else there is goes first.
+        // A result stays in its place: dropping it may panic, so everything else is dropped first.
         if self.status.get() == Status::Finished { self.failure() } else { None }
     }
 
@@ -334,7 +337,7 @@ impl<T> Shared<'_, T> {
         self.kept.remove_outcome().unwrap_or_else(|| Err(self.no_outcome()))
     }
 
-    /// What asking for the outcome raises where there is none.
+    /// The exception for asking for an outcome that is not there.
     #[cold]
     #[inline(never)]
     fn no_outcome(self) -> Exception {
@@ -348,7 +351,7 @@ impl<T> Shared<'_, T> {
 }
 
 impl<T: 'static> Shared<'_, T> {
-    /// Stores the outcome and queues who waits for it. `this` makes a handle to this very future.
+    /// Stores the outcome and queues the waiters. `this` makes a handle to this future.
     pub(super) fn finish(self, outcome: Result<T, Exception>, this: impl Fn() -> Future<T>) {
         self.complete(Status::Finished, outcome, this);
     }
@@ -371,7 +374,8 @@ impl<T: 'static> Shared<'_, T> {
         }
     }
 
-    /// Apart, and of any `this`, so that it is compiled for a result and not for each task that gives one.
+    /// Queues waiters that are not a single task. `this` comes as `dyn Fn`, so that this is compiled once for each type
+    /// of result rather than for each coroutine.
     #[inline(never)]
     fn queue_all(self, waiters: Content<T>, may_have_failed: bool, this: &dyn Fn() -> Future<T>) {
         if let Content::Waiters(Waiters::Several(waiters)) = waiters {
@@ -404,7 +408,7 @@ impl<T: 'static> Shared<'_, T> {
         self.push(self.kept.content.replace(Content::NOTHING), waiter)
     }
 
-    /// Has `notice` called once it is done, in its place among the callbacks.
+    /// Has `notice` called once the future is done. It keeps its place among the callbacks.
     pub(super) fn notify(self, notice: Notice, this: impl Fn() -> Future<T>) -> CallbackId {
         if self.done() {
             self.queue(Waiter::Notice(CallbackId::QUEUED, notice), true, &this);
@@ -418,7 +422,7 @@ impl<T: 'static> Shared<'_, T> {
         removed.map(|callback| self.kept.drop_waiter(callback)).is_some()
     }
 
-    /// Adds to who waits, while it is pending.
+    /// Adds a waiter to `others`, the waiters of a pending future.
     fn push(self, others: Content<T>, waiter: impl FnOnce(CallbackId) -> Waiter<T>) -> CallbackId {
         let mut list = match others {
             Content::Waiters(Waiters::Several(list)) => list,
@@ -430,7 +434,7 @@ impl<T: 'static> Shared<'_, T> {
         id
     }
 
-    /// Takes the waiter at that address out again.
+    /// Removes the waiter at that address.
     pub(super) fn withdraw(self, waiter: *const ()) -> Withdrawn {
         match self.kept.content.replace(Content::NOTHING) {
             Content::Waiters(Waiters::Task(run)) if Rc::as_ptr(&run).cast::<()>() == waiter => {
@@ -454,7 +458,7 @@ impl<T: 'static> Shared<'_, T> {
         taken
     }
 
-    /// Queues a task that waits. It looks for a failure only where there may be one.
+    /// Queues a waiting task. Only if the future may have failed, the task's next step looks for an exception.
     #[inline]
     fn wake(self, task: Rc<dyn Run>, may_have_failed: bool) {
         if may_have_failed {

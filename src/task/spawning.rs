@@ -1,4 +1,4 @@
-//! Making tasks.
+//! `spawn` and `spawn_with`: creating a task, with or without options.
 
 use std::rc::Rc;
 
@@ -9,11 +9,11 @@ use super::{Awaitable, Future, Scheduler, Start, Task, TaskOptions};
 use crate::context;
 use crate::coroutine::Exception;
 
-/// Makes a task and queues its first step, if no task factory says otherwise.
+/// Creates a task and queues its first step, unless a task factory decides otherwise.
 ///
 /// # Errors
 ///
-/// `RuntimeError` where the loop is closed; what a task factory raises.
+/// `RuntimeError` if the loop is closed, and any exception of the task factory.
 pub(crate) fn spawn<C>(scheduler: &Rc<Scheduler>, coroutine: C) -> Result<Task<C::Return>, Exception>
 where
     C: Awaitable + 'static,
@@ -31,11 +31,11 @@ where
     Ok(Task::of(Future::of(task as Rc<_>)))
 }
 
-/// Makes a task as the options say, and the task factory.
+/// Creates a task with these options, which the task factory may change.
 ///
 /// # Errors
 ///
-/// What the task factory raises; `RuntimeError` where the loop is closed.
+/// `RuntimeError` if the loop is closed, and any exception of the task factory.
 pub(crate) fn spawn_with<C>(
     scheduler: &Rc<Scheduler>,
     coroutine: C,
@@ -67,7 +67,7 @@ impl<C> TaskCell<C>
 where
     C: Awaitable + 'static,
 {
-    /// Takes the first step here and now, perhaps in the middle of another task's.
+    /// Takes the first step at once, perhaps in the middle of another task's step.
     fn start_now(self: &Rc<Self>) {
         let scheduler = &self.kept.scheduler;
         let _outer = scheduler.enter_context(self.state.context());

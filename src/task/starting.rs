@@ -1,4 +1,4 @@
-//! Making a future of an awaitable: itself, if it is one, and else a task.
+//! Turning any awaitable into a future: a future stays itself, and any other coroutine becomes a task.
 
 use core::any::Any;
 use std::rc::Rc;
@@ -9,11 +9,12 @@ use super::{Awaitable, Future, Join, Scheduler, Task, spawn};
 use crate::coroutine::Exception;
 
 impl<T: 'static> Child<T> {
-    /// Makes a task of `coroutine` if it is no future.
+    /// Makes a child of `coroutine`. A future or a task is used as it is; any other coroutine becomes a task of `home`.
     ///
     /// # Errors
     ///
-    /// `ValueError` for a future of another loop; `RuntimeError` if the loop is closed; what a task factory raises.
+    /// `ValueError` for a future of another loop. `RuntimeError` if the loop is closed. Any exception of the task
+    /// factory.
     pub(crate) fn start<C>(home: &Rc<Scheduler>, coroutine: C) -> Result<Self, Exception>
     where
         C: Awaitable<Return = T> + 'static,
@@ -28,13 +29,13 @@ impl<T: 'static> Child<T> {
     }
 }
 
-/// What is known of an awaitable before it is started.
+/// The facts known about an awaitable before it starts.
 pub(crate) struct Known {
     /// The loop it belongs to, if it has one.
     pub(crate) home: Option<Rc<Scheduler>>,
-    /// Itself, if it is one that starts later.
+    /// The awaitable itself, if it is a gather or a shield that has not started.
     pub(crate) unstarted: Option<Rc<dyn Unstarted>>,
-    /// What tells it from all other futures. A coroutine that is no future is always another one.
+    /// An address that identifies the future while it is alive. `None` for a coroutine that is not a future.
     pub(crate) address: Option<*const ()>,
 }
 

@@ -1,4 +1,5 @@
-//! What a task is beside its coroutine and its outcome: what it waits for, its small things, and what few tasks have.
+//! `TaskState`: the part of a task that does not depend on its coroutine. It holds the event that the task waits for,
+//! the status and the number, and, in a box, the things that few tasks have: a name, a context, a pending exception.
 
 use core::cell::Cell;
 use core::mem::ManuallyDrop;
@@ -10,22 +11,27 @@ use super::waiting::Await;
 use crate::context::Context;
 use crate::coroutine::Exception;
 
-/// The part of a task that depends neither on its coroutine nor on what that returns. One struct, and no others in it
-/// but of single bytes: so the small things fill two words.
+/// The part of a task that depends neither on its coroutine nor on the type of its result.
+///
+/// It is one flat struct: nested structs, other than single bytes, would have padding. So the small fields fill two
+/// words.
 pub(crate) struct TaskState {
-    /// The [`Await`] it waits for, in parts: this, `place` and `way`. While it runs, the one it last waited for.
+    /// The object of the [`Await`] that the task waits for, which is stored in parts: this, `place` and `way`. While
+    /// the task runs, this is the object of its previous wait.
     ///
-    /// An `Await` comes from the coroutine part by part, and is looked at part by part. Moving it as a whole as well would
-    /// load by sixteen bytes what was stored by four and eight just before, and a processor does not forward that: the load
-    /// waits until the stores have left for the cache. Moved in parts, a yield among a thousand tasks takes 6.5 ns instead
-    /// of 11. The parts do not lie together either, as a struct of them would have padding.
+    /// A coroutine stores an `Await` part by part, and its parts are read one by one. Moving the `Await` as a whole in
+    /// between would load sixteen bytes at once that were just stored as four and eight. A processor cannot forward
+    /// such stores: the load waits until they have reached the cache. Moving the parts one by one, a yield among a
+    /// thousand tasks takes 6.5 ns instead of 11. The parts are not together in a struct either, since that would have
+    /// padding.
     object: Cell<Option<Rc<dyn WaitTarget>>>,
-    /// The task's destructor takes it out and drops it in a guard. Nothing else needs to look whether it is there.
+    /// The parts that few tasks have. The task's destructor takes the box out and drops it in a guard. `ManuallyDrop`
+    /// saves a second check for the box afterwards.
     pub(super) rare: ManuallyDrop<Cell<Option<Box<Rare>>>>,
     pub(super) place: Cell<u32>,
     pub(super) key: Cell<u32>,
-    /// Its number among the tasks of its loop, with the next field in 48 bits: to count so far takes a loop that does
-    /// nothing but spawn five months, and one that spawns a million tasks a second nine years.
+    /// The lower bits of the task's number in its loop. With `number_above` there are 48 bits. A loop that does nothing
+    /// but spawn takes five months to count that far; a loop that spawns a million tasks a second takes nine years.
     number: u32,
     number_above: u16,
     /// `None` before the first wait, and once the task is done.
@@ -33,30 +39,30 @@ pub(crate) struct TaskState {
     pub(super) status: Cell<Status>,
 }
 
-// The allocator of glibc keeps freed pieces of up to 120 bytes at hand, in its fast bins. One that is larger costs twice
-// as much (340 instructions a spawn, and not 180). A task has 16 for the counts of its `Rc`, 72 here, and 16 for the flag
-// and the frames of its driver; which leaves 16 for a coroutine.
+// glibc's allocator keeps freed blocks of up to 120 bytes in its fast bins. A larger block makes a spawn almost twice
+// as expensive: 340 instructions instead of 180. Of the 120 bytes, the counts of the `Rc` take 16, these two structs
+// 72, and the flag and the frames of the driver 16. That leaves 16 for the coroutine.
 const _: () = assert!(size_of::<Kept<()>>() + size_of::<TaskState>() <= 72 || size_of::<usize>() != 8);
 
-/// What few tasks have, kept apart so that all others are small.
+/// The fields that few tasks use, in a box of their own so that all other tasks are small.
 #[derive(Default)]
 pub(super) struct Rare {
     pub(super) name: Option<Rc<str>>,
-    /// What the next step throws in.
+    /// The exception that the next step throws in.
     pub(super) throw: Option<Exception>,
-    /// How often its cancellation was asked for.
+    /// The number of cancellation requests that `uncancel` has not taken back.
     cancels: u32,
-    /// What is left of it once it is done, if anything is.
+    /// Set if the task ended while its coroutine was in use: how to end the coroutine afterwards.
     leftover: Option<Leftover>,
-    /// Whether a step is to be taken once the coroutine is not printed any more.
+    /// True if a step was postponed because the coroutine was being printed.
     put_off: bool,
-    /// Whether a cancel is on its way through this task to what it waits for.
+    /// True while a cancellation is passing through this task to the object it waits for.
     cancelling: bool,
-    /// Where it runs; `None` where nothing was ever set in that.
+    /// The context in which the task runs. `None` if no variable was ever set in it.
     pub(super) context: Option<Context>,
 }
 
-/// What becomes of a coroutine that was just being printed when its task ended.
+/// The way to end a coroutine that was being printed when its task ended.
 #[derive(Clone, Copy)]
 pub(super) enum Leftover {
     ToDrop,
@@ -78,31 +84,32 @@ impl TaskState {
         }
     }
 
-    /// Gives the former object, to be dropped last: that may be the user's.
+    /// Sets the event that the task waits for. Returns the previous object, which the caller drops last: it may belong
+    /// to the user.
     #[inline(always)]
     pub(super) fn set_wait(&self, way: Option<Way>, object: Option<Rc<dyn WaitTarget>>) -> Option<Rc<dyn WaitTarget>> {
         self.way.set(way);
         self.object.replace(object)
     }
 
-    /// Whether its first step has been taken, while it is not done.
+    /// Returns `true` if the task has taken its first step and is not done.
     pub(super) fn has_waited(&self) -> bool {
         self.way.get().is_some()
     }
 
-    /// What it waits for; `None` before the first wait, and once it is done.
+    /// The event that the task waits for. `None` before the first wait, and once the task is done.
     pub(super) fn waits_for(&self) -> Option<Await> {
         let object = self.object.take();
         self.object.set(object.clone());
         self.way.get().map(|way| Await::new(way, self.place.get(), object))
     }
 
-    /// Cancels its wait. `waiter` is its address.
+    /// Cancels the object that the task waits for. `waiter` is the task's address.
     pub(super) fn cancel_wait(&self, waiter: *const (), cancelled: &Exception) -> Met {
         self.waits_for().map_or(Met::TooLate, |waits_for| waits_for.cancel(waiter, cancelled))
     }
 
-    /// Makes the rare part if it is not there yet. `change` runs nothing of the user's.
+    /// Calls `change` with the rare part, which is created if need be. `change` must not run user code.
     pub(super) fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
         let mut rare = self.rare.take().unwrap_or_default();
         let result = change(&mut rare);
@@ -110,14 +117,14 @@ impl TaskState {
         result
     }
 
-    /// Has the next step throw this in.
+    /// Has the next step throw `raised` in, in place of any other exception.
     pub(super) fn set_throw(&self, raised: Exception) {
         let former = self.with_rare(|rare| rare.throw.replace(raised));
         self.make_special();
         drop(former);
     }
 
-    /// The same, but a cancel that is on its way already goes first.
+    /// Has the next step throw `raised` in, unless a cancellation is already waiting to be thrown in.
     pub(super) fn set_throw_unless_cancelled(&self, raised: Exception) {
         self.with_rare(|rare| {
             rare.throw.get_or_insert(raised);
@@ -132,7 +139,7 @@ impl TaskState {
         thrown
     }
 
-    /// Has the coroutine ended by whoever uses it now, once that is over.
+    /// Notes that the coroutine, which is in use now, has to be ended once its user is finished with it.
     pub(super) fn leave_coroutine(&self, leftover: Leftover) {
         self.with_rare(|rare| rare.leftover = Some(leftover));
     }
@@ -178,13 +185,13 @@ impl TaskState {
         self.status.get().is_done()
     }
 
-    /// Whether its next step is not just the next step, or there is none.
+    /// Returns `true` if the next step needs extra work, or if the task is done and takes no more steps.
     #[inline(always)]
     pub(super) fn is_special(&self) -> bool {
         self.status.get() != Status::Pending
     }
 
-    /// Has its next step look for something to throw in, and for a context.
+    /// Has the next step look for an exception to throw in and for a context to enter.
     #[inline(always)]
     pub(super) fn make_special(&self) {
         if self.status.get() == Status::Pending {
@@ -200,12 +207,12 @@ impl TaskState {
         u64::from(self.number_above) << 32 | u64::from(self.number)
     }
 
-    /// How often its cancellation was asked for.
+    /// The number of cancellation requests that `uncancel` has not taken back.
     pub(super) fn cancels(&self) -> u32 {
         self.look_at_rare(|rare| rare.cancels)
     }
 
-    /// What is in the rare part, or would be, if it were there.
+    /// Reads the rare part, or returns the default value if there is none.
     pub(super) fn look_at_rare<R: Default>(&self, look: impl FnOnce(&Rare) -> R) -> R {
         let rare = self.rare.take();
         let result = rare.as_deref().map(look).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The handles to a task: [`Task`], with the type of its result, and [`AnyTask`], without.
+//! The handles to a task: [`Task`], which knows the type of the result, and [`AnyTask`], which does not.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -89,8 +89,8 @@ pub struct Task<T>(Future<T>);
 
 /// A task without the type of its result, for lists of tasks.
 ///
-/// Awaiting it waits until the task has ended. It gives `()` even if the task failed. Cancelling the waiter does not cancel
-/// the task, as with asyncio's `wait`.
+/// Awaiting it waits until the task has ended, and gives `()` even if the task failed. Cancelling the waiter does not
+/// cancel the task, as with asyncio's `wait`.
 #[derive(Clone)]
 pub struct AnyTask(Rc<dyn ErasedTask>);
 
@@ -99,7 +99,7 @@ pub struct AnyTask(Rc<dyn ErasedTask>);
 pub(crate) struct WeakTask(Weak<dyn ErasedTask>);
 
 impl WeakTask {
-    /// Returns `None` once the task has ended and nobody has a handle.
+    /// A handle to the task, or `None` once the task has ended and nobody holds a handle.
     pub(crate) fn upgrade(&self) -> Option<AnyTask> {
         self.0.upgrade().map(AnyTask)
     }
@@ -114,13 +114,19 @@ impl<T: 'static> Task<T> {
         Self(future)
     }
 
-    /// The future of its result. Public methods give it to nobody: setting it always fails.
+    /// The future of the task's result. No public method returns it, because setting its result always fails.
     pub(crate) fn future(&self) -> &Future<T> {
         &self.0
     }
 
-    /// Waits for the task and moves its result out, for results that are not `Clone`. A waiter that is cancelled
-    /// cancels the task, as one that awaits the task itself does.
+    /// Returns an awaitable that waits for the task and moves its result out. Results that are not `Clone` need it.
+    ///
+    /// Cancelling the waiter cancels the task, as when the task itself is awaited. [`Future::join`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting raises the exception the task failed with, and `CancelledError` if it was cancelled. It raises
+    /// `InvalidStateError` if the result was moved out before.
     pub fn join(&self) -> Join<T> {
         self.0.join()
     }
@@ -133,13 +139,14 @@ impl<T: 'static> Task<T> {
     /// [`shield`](fn@crate::wait::shield), [`wait`](fn@crate::wait::wait) or an [`AnyTask`], leaves its children alone.
     ///
     /// If the event has already come but the task has not run yet, the cancellation wins, as in asyncio. The task gets
-    /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, and a lock or a
-    /// semaphore passes on to the next waiter what it had granted to this task, and a queue wakes its next waiter.
+    /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, a lock or a semaphore
+    /// that was granted to this task is passed on to the next waiter, and a queue wakes its next waiter.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }
 
-    /// Requests cancellation, as [`cancel`](Self::cancel) does, with a message for whoever sees the `CancelledError`.
+    /// Requests cancellation, with a message in the `CancelledError`. Returns `false` if the task is done.
+    /// [`cancel`](Self::cancel) describes the details.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.0.cancel_message(message)
     }
@@ -207,7 +214,7 @@ impl AnyTask {
         cancel(Rc::clone(&self.0) as Rc<_>, Exception::cancelled())
     }
 
-    /// Requests cancellation with a message for whoever sees the `CancelledError`. Returns `false` if the task is done.
+    /// Requests cancellation, with a message in the `CancelledError`. Returns `false` if the task is done.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         cancel(Rc::clone(&self.0) as Rc<_>, Exception::message(Kind::CancelledError, message))
     }
@@ -351,7 +358,7 @@ impl<T: Shareable + 'static> Coroutine for Task<T> {
     }
 }
 
-/// Awaiting it waits until the task has ended, whatever its outcome.
+/// Awaiting an `AnyTask` waits until the task has ended, whatever its outcome.
 impl Coroutine for AnyTask {
     type Yield = Await;
     type Input = ();

@@ -1,7 +1,7 @@
-//! The future of a `sleep`, which is its own timer.
+//! `TimerFuture`: the future behind `sleep`, which is its own timer.
 //!
-//! The heap of timers holds the future itself, and firing finishes it. So a sleep needs no callback beside its future, and
-//! its timer is over as soon as the future is done: a cancelled sleep leaves nothing to run.
+//! The heap of timers holds the future itself, and firing the timer finishes the future. So a sleep needs no callback
+//! beside its future. Cancelling the sleep finishes the future, and the timer counts as cancelled too.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use super::{Future, Scheduler, Timed};
 type TimerFuture = Open<()>;
 
 impl Future<()> {
-    /// A future, and the same object as a timer that finishes it.
+    /// Makes a future, and returns the same object again as the timer that finishes it.
     pub(crate) fn timed(scheduler: Rc<Scheduler>) -> (Self, Rc<dyn Timed>) {
         let timer: Rc<TimerFuture> = Rc::new(Open(Whole::new(scheduler)));
         (Self::of(Rc::clone(&timer) as Rc<_>), timer)
@@ -23,7 +23,7 @@ impl Future<()> {
 
 impl Run for TimerFuture {
     fn run(self: Rc<Self>, _: &Rc<Scheduler>) {
-        // Cancelled in the same turn: then there is nothing to do.
+        // If the sleep was cancelled in the same turn, there is nothing to do.
         if !self.done() {
             self.0.shared().finish(Ok(()), || Future::of(Rc::clone(&self) as Rc<_>));
         }

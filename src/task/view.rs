@@ -1,9 +1,10 @@
-//! The methods of a handle to a future that somebody else completes: [`Task`](super::Task) and
-//! [`ThreadCall`](crate::event_loop::ThreadCall).
+//! The read-only methods of a future, for handles whose result nobody but its producer can set: [`Task`](super::Task)
+//! and [`ThreadCall`](crate::event_loop::ThreadCall).
 //!
-//! Dereferencing to [`Future`](super::Future) would offer `set_result` and `set_exception` too, which always fail there.
+//! These handles do not dereference to [`Future`](super::Future), which also has `set_result` and `set_exception`:
+//! those would always fail.
 
-/// Writes the methods of [`Future`](super::Future) that look at the outcome, for a tuple struct around a future.
+/// Implements the methods of [`Future`](super::Future) that look at the outcome, for a tuple struct around a future.
 macro_rules! view_of_future {
     ($handle:ident) => {
         impl<T: 'static> $handle<T> {
@@ -13,7 +14,7 @@ macro_rules! view_of_future {
                 self.0.done()
             }
 
-            /// Returns `true` if it was cancelled.
+            /// Returns `true` if the outcome is a cancellation.
             pub fn cancelled(&self) -> bool {
                 self.0.cancelled()
             }
@@ -51,8 +52,10 @@ macro_rules! view_of_future {
                 self.0.exception()
             }
 
-            /// Calls `callback` with this handle once it is done. Callbacks run from the ready queue, in the order they
-            /// were added. This one runs in a copy of the current context.
+            /// Calls `callback` with a handle once there is an outcome.
+            ///
+            /// Callbacks run from the ready queue, in the order they were added. If there is an outcome already, the
+            /// callback is queued at once. It runs in a copy of the current context.
             pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
             where
                 R: CallbackResult,
@@ -60,7 +63,8 @@ macro_rules! view_of_future {
                 self.0.add_done_callback(move |future| callback(Self(future)))
             }
 
-            /// Calls `callback` with this handle once it is done. It runs in `context` itself rather than in a copy.
+            /// Calls `callback` with a handle once there is an outcome, in `context` itself rather than in a copy of
+            /// the current context.
             pub fn add_done_callback_in<R>(
                 &self,
                 context: &Context,
@@ -72,8 +76,8 @@ macro_rules! view_of_future {
                 self.0.add_done_callback_in(context, move |future| callback(Self(future)))
             }
 
-            /// Removes and drops a callback. Returns `false` if it is not there: it was removed before, or is queued.
-            /// If dropping the callback panics, the loop's exception handler is told.
+            /// Removes a callback and drops it. Returns `false` if the callback was removed before, or is already
+            /// queued. If dropping the callback panics, the panic goes to the loop's exception handler.
             pub fn remove_done_callback(&self, id: CallbackId) -> bool {
                 self.0.remove_done_callback(id)
             }
@@ -83,7 +87,7 @@ macro_rules! view_of_future {
                 self.0.any_future()
             }
 
-            /// Returns `true` if both handles stand for the same future.
+            /// Returns `true` if both handles refer to the same object.
             pub fn is(&self, other: &Self) -> bool {
                 self.0.is(&other.0)
             }

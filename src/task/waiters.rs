@@ -1,9 +1,9 @@
-//! Those who wait for one future or for one stream, where they are many: a list, in the order of coming.
+//! `WaiterList`: the waiters of one future or stream, in the order of arrival.
 //!
-//! Whoever waits may be taken out again, and an object that very many wait for may lose all of them one by one, from
-//! either end or from anywhere. To search a list each time, and to close the gap, would take time in the square of their
-//! number. So a long list from which something is taken gets an index, made then and not before, and a gap stays open
-//! until half of the list are gaps. Short lists, and those that are only ever woken, know nothing of that.
+//! A waiter may be removed at any time. An object with very many waiters may lose all of them one by one, in any order.
+//! Searching the list and closing the gap for each of them would take quadratic time. So a long list builds an index
+//! when the first waiter is removed, and leaves gaps open until half of the list is gaps. Short lists do without an
+//! index, and so do lists whose waiters are only ever woken.
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -12,29 +12,29 @@ use smallvec::SmallVec;
 use super::CallbackId;
 use super::contracts::Waiter;
 
-/// Up to this many are searched one after the other.
+/// A list of up to this many waiters is searched from the front, without an index.
 const SHORT: usize = 32;
 
 pub(crate) struct WaiterList<W> {
-    /// Gaps are only where there is an index.
+    /// The waiters. A `None` is a gap; there are gaps only if there is an index.
     places: SmallVec<[Option<W>; 2]>,
     index: Option<Box<Index>>,
-    /// The list stays while the future is pending, and with it this.
+    /// The id of the next callback. The list lives as long as the future is pending, so no id is used twice.
     next_id: u32,
 }
 
-/// Where each stands in a long list.
+/// The position of each waiter in a long list.
 type Index = HashMap<Key, usize>;
 
-/// What tells one who waits from all others in the same list.
+/// The identity of a waiter among the others in its list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
-    /// A task, by its address: it waits for one thing at a time.
+    /// A task, by its address. A task waits for one object at a time, so it is listed once.
     Task(*const ()),
     Callback(CallbackId),
 }
 
-/// Whoever can wait in a list.
+/// A waiter that can be found in a list.
 pub(crate) trait Keyed {
     fn key(&self) -> Key;
 }
@@ -46,12 +46,12 @@ impl Keyed for Rc<dyn Waiter> {
 }
 
 impl<W: Keyed> WaiterList<W> {
-    /// A list of one, if there is one.
+    /// A list with one waiter, or an empty list for `None`.
     pub(crate) fn new(first: Option<W>) -> Self {
         Self { places: first.map(Some).into_iter().collect(), index: None, next_id: 0 }
     }
 
-    /// Adds one, which may know its id if it is a callback.
+    /// Adds a waiter, and returns the id under which a callback is known. `waiter` receives that id.
     pub(crate) fn push(&mut self, waiter: impl FnOnce(CallbackId) -> W) -> CallbackId {
         let id = CallbackId::new(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
@@ -63,7 +63,7 @@ impl<W: Keyed> WaiterList<W> {
         id
     }
 
-    /// Takes one out.
+    /// Removes a waiter and returns it. Returns `None` if it is not in the list.
     pub(crate) fn take(&mut self, key: Key) -> Option<W> {
         if self.index.is_none() && self.places.len() <= SHORT {
             let place = self.occupied().find(|(_, waiter)| waiter.key() == key)?.0;
@@ -87,7 +87,7 @@ impl<W: Keyed> WaiterList<W> {
         }
     }
 
-    /// Closes all gaps. What is left may be short enough to do without an index.
+    /// Closes all gaps. The remaining list may be short enough to do without an index.
     fn close_gaps(&mut self) {
         self.places.retain(|waiter| waiter.is_some());
         self.index = None;

@@ -1,4 +1,4 @@
-//! What a coroutine yields to the task that drives it.
+//! [`Await`]: the value that a coroutine yields to its task, and [`Awaitable`]: a coroutine that yields such values.
 
 use core::fmt;
 use std::rc::Rc;
@@ -6,18 +6,19 @@ use std::rc::Rc;
 use super::contracts::{Met, WaitTarget, Way, Withdrawn};
 use crate::coroutine::{Coroutine, Exception};
 
-/// What a coroutine is waiting for: the value it yields to its task.
+/// The event that a coroutine is waiting for. A coroutine yields this value to its task.
 ///
 /// Awaitables yield these values. A machine passes them on with [`yield_from!`](crate::yield_from), and never inspects
-/// them. A test that drives a machine by hand can print and compare them. Two are equal if they wait for the same event
-/// of the same object.
-// The way first: what tells a yield from an end is then at the front of a `Step`, and compilers follow it through a machine.
-// In Rust's own order it came last, and an item handed to and fro by two tasks took 34 instructions more.
+/// them. A test that drives a machine by hand can print and compare them. Two values are equal if they stand for the
+/// same event of the same object.
+// `way` comes first. The bytes that distinguish a yield from an end are then at the front of a `Step`, and the compiler
+// can follow them through a machine. In the order that Rust chose they came last, and passing an item back and forth
+// between two tasks took 34 more instructions.
 #[derive(Clone)]
 #[repr(C)]
 pub struct Await {
     way: Way,
-    /// The waiter's place, among those who wait for one after the other.
+    /// The waiter's place in a line, for [`Way::Place`].
     place: u32,
     /// `None` for the next turn.
     object: Option<Rc<dyn WaitTarget>>,
@@ -26,7 +27,7 @@ pub struct Await {
 /// A coroutine that a task can wait for: a future, a task, a `sleep`, a socket operation, a machine of your own. asyncio's
 /// awaitable.
 ///
-/// A shorthand for the bound `Coroutine<Yield = Await, Input = ()>`. Every such coroutine implements it.
+/// This is shorthand for the bound `Coroutine<Yield = Await, Input = ()>`. Every such coroutine implements it.
 ///
 /// ```
 /// use innermost::{Awaitable, CoroutineExt, EventLoop, sleep};
@@ -50,7 +51,8 @@ pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
 
 impl<C: Coroutine<Yield = Await, Input = ()> + ?Sized> Awaitable for C {}
 
-/// A result that several waiters can each get: `Clone`, with an error that says what to await otherwise.
+/// A result that each of several waiters can get. The same bound as `Clone`, with a compiler error that suggests
+/// `join`.
 #[diagnostic::on_unimplemented(
     message = "a future or a task whose result is `{Self}` can be awaited only by `.join()`",
     label = "the result `{Self}` is not `Clone`",
@@ -63,7 +65,7 @@ pub trait Shareable: Clone {}
 impl<T: Clone> Shareable for T {}
 
 impl Await {
-    /// Waits until everything that is ready now has run. What `sleep(0)` yields.
+    /// Makes a value that waits until everything that is ready now has run. `sleep` yields it for a delay of zero.
     #[inline(always)]
     pub const fn next_turn() -> Self {
         Self { way: Way::NextTurn, place: 0, object: None }
@@ -79,17 +81,17 @@ impl Await {
         Self { way: Way::Place, place, object: Some(object) }
     }
 
-    /// Returns `true` if this waits only for the next turn.
+    /// Returns `true` if the coroutine waits only for the next turn.
     pub fn is_next_turn(&self) -> bool {
         self.object.is_none()
     }
 
-    /// Returns `true` if this waits until a descriptor or a stream can be read.
+    /// Returns `true` if the coroutine waits until a descriptor or a stream can be read.
     pub fn is_readable(&self) -> bool {
         self.way == Way::Readable
     }
 
-    /// Returns `true` if this waits until a descriptor or a stream can be written.
+    /// Returns `true` if the coroutine waits until a descriptor or a stream can be written.
     pub fn is_writable(&self) -> bool {
         self.way == Way::Writable
     }
@@ -98,7 +100,7 @@ impl Await {
         Self { way, place, object }
     }
 
-    /// An object is the last part: who waits for the next turn has none.
+    /// Splits the value into its event, place and object. A wait for the next turn has no object.
     #[inline(always)]
     pub(super) fn into_parts(self) -> (Way, u32, Option<Rc<dyn WaitTarget>>) {
         (self.way, self.place, self.object)
@@ -112,7 +114,7 @@ impl Await {
         }
     }
 
-    /// Takes the waiter at that address out again. One that waits for the next turn is queued.
+    /// Removes the waiter at that address. A task that waits for the next turn has already been queued.
     pub(super) fn withdraw(&self, waiter: *const ()) -> Withdrawn {
         match &self.object {
             Some(object) => object.withdraw(self.way, self.place, waiter),
@@ -120,7 +122,7 @@ impl Await {
         }
     }
 
-    /// The exception to raise in the waiter, if what it waits for failed or was cancelled.
+    /// The exception to raise in the waiter, if the object it waited for failed or was cancelled.
     pub(super) fn raised(&self) -> Option<Exception> {
         match self.way {
             Way::Outcome | Way::Place => self.object.as_ref()?.raised(self.place),

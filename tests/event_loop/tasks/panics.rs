@@ -51,7 +51,7 @@ fn a_panic_that_nobody_fetches_is_reported() {
     event_loop.create_task(body(|_, _| std::panic::panic_any(7))).unwrap();
     run(&event_loop, 1);
     let text = "Task exception was never retrieved";
-    assert_eq!(log.take(), [format!("{text}: unheard"), format!("{text}: a panic with a payload that is no text")]);
+    assert_eq!(log.take(), [format!("{text}: unheard"), format!("{text}: a panic whose payload is not text")]);
 }
 
 // T18
