@@ -1,17 +1,17 @@
-//! Where to connect, or to listen.
+//! [`Addresses`] and [`Hosts`]: where to connect or to listen.
 
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Query, Service};
 
-/// Addresses to connect to, or to listen at, in the order in which they are tried, and names, which stand for some.
+/// Addresses to connect to or to listen at, in the order in which they are tried. Names stand for their addresses.
 ///
-/// What takes them takes each of these: a socket address, several of them, a [`Query`], or a pair of [`Hosts`] and a
-/// port, or a service's name. What is an address already, as a text or otherwise, is not looked up. One that comes twice
-/// is taken once.
+/// A function that takes `impl Into<Addresses>` accepts a socket address, several of them, a [`Query`], or a pair of
+/// [`Hosts`] and a port or a service's name. Addresses are not looked up, even if they are text. An address that appears twice
+/// is used once.
 ///
-/// To listen, an empty host is every address of this machine.
+/// For listening, an empty host stands for every address of this machine.
 ///
 /// ```
 /// use innermost::resolver::Addresses;
@@ -30,23 +30,23 @@ use super::{Query, Service};
 /// assert_eq!(Addresses::from((None, 80)).to_string(), "*:80");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Addresses(pub(super) Vec<Place>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Address(SocketAddr),
     Asked(Query),
 }
 
-/// One host, or several: names, or addresses, as a text or not.
+/// One host or several: names or addresses.
 ///
 /// ```
 /// use innermost::resolver::Hosts;
 ///
 /// assert_eq!(Hosts::from([127, 0, 0, 1]), Hosts::from("127.0.0.1"));
 /// assert_eq!(Hosts::from(vec![String::from("a"), String::from("b")]), Hosts::from(["a", "b"]));
-/// assert_ne!(Hosts::from(None), Hosts::from("localhost")); // every address of this machine, or the loopback's
+/// assert_ne!(Hosts::from(None), Hosts::from("localhost")); // None: the loopback, or, for listening, every address
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hosts(Vec<Option<String>>);
@@ -100,14 +100,14 @@ impl<H: Into<Hosts>, S: Into<Service>> From<(H, S)> for Addresses {
     }
 }
 
-/// One after the other.
+/// Joins the addresses in order.
 impl<A: Into<Self>> FromIterator<A> for Addresses {
     fn from_iter<I: IntoIterator<Item = A>>(addresses: I) -> Self {
         Self(addresses.into_iter().flat_map(|some| some.into().0).collect())
     }
 }
 
-/// As people write them, one after the other.
+/// Writes the addresses as people do, separated by commas.
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, place) in self.0.iter().enumerate() {
@@ -123,7 +123,7 @@ impl fmt::Display for Addresses {
     }
 }
 
-/// What is one host.
+/// Converts types that are one host.
 macro_rules! hosts_from {
     ($($type:ty: $to_text:expr),*) => {$(
         impl From<$type> for Hosts {
@@ -144,7 +144,7 @@ hosts_from!(
     [u16; 8]: |ip| Ipv6Addr::from(ip).to_string()
 );
 
-/// `None` is the loopback's addresses to connect to, and every address of this machine to listen at.
+/// `None` stands for the loopback's addresses when connecting, and for every address of this machine when listening.
 impl From<Option<&str>> for Hosts {
     fn from(host: Option<&str>) -> Self {
         Self(vec![host.map(ToOwned::to_owned)])

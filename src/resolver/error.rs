@@ -1,4 +1,4 @@
-//! Why a look-up has failed.
+//! [`LookupError`]: the failure of a look-up.
 
 use core::error::Error;
 use core::fmt;
@@ -6,7 +6,7 @@ use std::io;
 
 use crate::sys::names::{Failure, LookupErrorKind, error_text};
 
-/// A name or an address that could not be looked up. Python's `socket.gaierror`.
+/// The error of a look-up that failed. Python's `socket.gaierror`.
 ///
 /// ```
 /// use innermost::resolver::{LookupError, LookupErrorKind};
@@ -24,8 +24,8 @@ pub struct LookupError {
 }
 
 impl LookupError {
-    /// For a [`Resolve`](super::Resolve) of the user's own: `name` is what was asked for. The text is the system's for
-    /// that kind.
+    /// Makes an error for a resolver of your own. `name` is the name that was asked for. The text is the system's text for that
+    /// kind.
     pub fn new(kind: LookupErrorKind, name: impl Into<String>) -> Self {
         let text = kind.number().map_or_else(|| "Unknown error".to_owned(), error_text);
         Self { kind, name: name.into(), text, error: None }
@@ -36,12 +36,12 @@ impl LookupError {
         Self { kind, name, text: error_text(failure.code), error: failure.error }
     }
 
-    /// What sort of failure it is.
+    /// The reason of the failure.
     pub const fn kind(&self) -> LookupErrorKind {
         self.kind
     }
 
-    /// What was asked for.
+    /// The name or address that was asked for.
     pub fn name(&self) -> &str {
         &self.name
     }

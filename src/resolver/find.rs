@@ -1,26 +1,26 @@
-//! The addresses that names stand for.
+//! [`Find`]: looks up the addresses that names stand for.
 
 use core::fmt;
 use core::mem;
 use std::net::SocketAddr;
 
 use super::addresses::Place;
-use super::{Addresses, GetAddrInfo, LookupError, LookupErrorKind, LookupFlags, Protocol, Query, SocketType};
+use super::{Addresses, GetAddrInfo, IpProtocol, LookupError, LookupErrorKind, LookupFlags, Query, SocketType};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
 use crate::task::Await;
 use crate::yield_from;
 
-/// Whose addresses are wanted.
+/// Which machine the addresses belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// This machine's: no host is every address of it.
+    /// This machine. No host stands for every address.
     Local,
     Remote,
 }
 
-/// Looks up what has to be looked up, one name after the other, and gives for each place its addresses: in their order,
-/// each once. Ends at once, without a turn, where there is nothing to look up.
+/// Looks up names, one after the other, and returns the addresses of each place, in order and without duplicates. Ends
+/// without yielding if there is nothing to look up.
 pub(crate) struct Find {
     places: std::vec::IntoIter<Place>,
     socket_type: SocketType,
@@ -30,7 +30,7 @@ pub(crate) struct Find {
 }
 
 impl Find {
-    /// For sockets of that sort, whatever a [`Query`] among them says of that.
+    /// Looks up addresses for sockets of that type, whatever type a [`Query`] among them asks for.
     pub(crate) fn new(addresses: Addresses, socket_type: SocketType, side: Side) -> Self {
         let places = addresses.0.into_iter();
         Self { places, socket_type, side, lookup: None, found: Vec::new() }
@@ -38,9 +38,9 @@ impl Find {
 
     fn look_up(&self, query: Query) -> Result<(Query, GetAddrInfo), Exception> {
         let protocol = match self.socket_type {
-            SocketType::Stream => Protocol::Tcp,
-            SocketType::Datagram => Protocol::Udp,
-            _ => Protocol::Any,
+            SocketType::Stream => IpProtocol::Tcp,
+            SocketType::Datagram => IpProtocol::Udp,
+            _ => IpProtocol::Any,
         };
         let query = query.socket_type(self.socket_type).protocol(protocol);
         let query = match self.side {

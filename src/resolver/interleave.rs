@@ -1,17 +1,19 @@
-//! In which order addresses are tried.
+//! [`interleave`](fn@interleave): the order in which addresses are tried.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-/// Addresses of both families in turn, so that one family that leads nowhere does not hold up the other: RFC 8305,
-/// section 4. The first family is that of the first address, and has `first_family_count` addresses before the other has
-/// its first; with zero, the order stays as it is. Within a family, the order stays. asyncio's `interleave`.
+/// Alternates between the addresses of both families, so that a family without a route does not delay the other: RFC 8305,
+/// section 4. asyncio's `interleave`.
+///
+/// The first address determines the first family. `first_family_count` of its addresses come before the first address of the
+/// other family; zero keeps the order. The order within a family never changes.
 ///
 /// ```
 /// use innermost::resolver::interleave;
 /// use std::net::SocketAddr;
 ///
-/// let address = |text: &str| text.parse::<SocketAddr>().expect("it is one");
+/// let address = |text: &str| text.parse::<SocketAddr>().expect("it is an address");
 /// let found = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"].map(address);
 /// let tried = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"].map(address);
 /// assert_eq!(interleave(found, 1), tried);

@@ -1,4 +1,4 @@
-//! The loop's look-ups.
+//! The loop's look-ups: `getaddrinfo`, `getnameinfo`, `set_resolver`.
 
 use core::fmt;
 use core::mem;
@@ -13,20 +13,18 @@ use crate::sys::names::{AddrInfo, NameFlags};
 use crate::task::Await;
 use crate::yield_from;
 
-/// The loop's resolver, where it is not the system's.
+/// The loop's resolver, if it is not the system's.
 struct Chosen(Box<dyn Resolve>);
 
 /// Names and addresses.
 impl LoopHandle {
-    /// Looks up the addresses of a host and a service, in the order in which they are to be tried. asyncio's
-    /// `getaddrinfo`.
+    /// Looks up the addresses of a host and a service, in the order in which they should be tried. asyncio's `getaddrinfo`.
     ///
-    /// The system does that, in a thread of the loop's default executor, unless
-    /// [`set_resolver`](Self::set_resolver) has said otherwise. What is an address already, with a port, is not looked
-    /// up, and takes no thread. A cancelled task goes on at once; the thread ends when it likes, and its answer is
-    /// dropped.
+    /// By default, the system looks them up, in a thread of the loop's default executor; [`set_resolver`](Self::set_resolver)
+    /// changes that. An address with a port is not looked up and needs no thread. If the task is cancelled, it continues at
+    /// once. The thread finishes in its own time, and its answer is dropped.
     ///
-    /// A host that is not ASCII is looked up by its international name (IDNA), with the feature `idna`.
+    /// With the feature `idna`, a host that is not ASCII is looked up by its international name (IDNA).
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -39,11 +37,9 @@ impl LoopHandle {
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// When it is resumed: a [`LookupError`](super::LookupError); `ValueError` for what cannot be a name: one that is
-    /// empty, too long or has a zero byte, or is not ASCII without that feature; `RuntimeError` where the executor was shut
-    /// down.
+    /// Raises a [`LookupError`](super::LookupError) if the look-up fails. Raises `ValueError` if the host cannot be a name: it is
+    /// empty, too long, has a zero byte, or is not ASCII and the feature is off. Raises `RuntimeError` if the executor has been
+    /// shut down.
     pub fn getaddrinfo(&self, query: impl Into<Query>) -> GetAddrInfo {
         let query = match query.into().checked() {
             Ok(query) => query,
@@ -58,9 +54,9 @@ impl LoopHandle {
         }))
     }
 
-    /// Looks up the names of an address and of its port. asyncio's `getnameinfo`.
+    /// Looks up the name of an address and of its port. asyncio's `getnameinfo`.
     ///
-    /// As for [`getaddrinfo`](Self::getaddrinfo): in a thread, unless numbers alone are wanted.
+    /// The look-up runs in a thread, unless only numbers are asked for.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -73,9 +69,7 @@ impl LoopHandle {
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// When it is resumed: a [`LookupError`](super::LookupError); `RuntimeError` where the executor was shut down.
+    /// Raises a [`LookupError`](super::LookupError) if the look-up fails, and `RuntimeError` if the executor has been shut down.
     pub fn getnameinfo(&self, address: SocketAddr, flags: NameFlags) -> GetNameInfo {
         if flags.contains(NameFlags::NUMERIC_HOST | NameFlags::NUMERIC_SERVICE) {
             return Lookup(Phase::Known(ask_system_for_name(address, flags)));
@@ -86,22 +80,21 @@ impl LoopHandle {
         }))
     }
 
-    /// Has look-ups answered by `resolver`, in place of the system or of the one before. Those that are under way go on
-    /// as they are.
+    /// Replaces the resolver that answers look-ups. Look-ups in progress keep theirs.
     pub fn set_resolver(&self, resolver: impl Resolve + 'static) {
         let former = self.set_extension(Rc::new(Chosen(Box::new(resolver))));
         drop(former);
     }
 }
 
-/// What [`getaddrinfo`](LoopHandle::getaddrinfo) makes.
+/// The coroutine returned by [`getaddrinfo`](LoopHandle::getaddrinfo).
 pub type GetAddrInfo = Lookup<Vec<AddrInfo>>;
 
-/// What [`getnameinfo`](LoopHandle::getnameinfo) makes.
+/// The coroutine returned by [`getnameinfo`](LoopHandle::getnameinfo).
 pub type GetNameInfo = Lookup<(String, String)>;
 
-/// A look-up under way.
-#[must_use = "a look-up does nothing until it is delegated to"]
+/// A look-up.
+#[must_use = "a look-up does nothing until it is awaited"]
 pub struct Lookup<T>(Phase<T>);
 
 enum Phase<T> {

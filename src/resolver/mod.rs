@@ -1,22 +1,22 @@
-//! Layer 3: names and addresses: [`getaddrinfo`](crate::LoopHandle::getaddrinfo),
-//! [`getnameinfo`](crate::LoopHandle::getnameinfo), and who answers them.
+//! Layer 3: looking up names and addresses: [`getaddrinfo`](crate::LoopHandle::getaddrinfo),
+//! [`getnameinfo`](crate::LoopHandle::getnameinfo), and the resolvers that answer.
 //!
 //! ```text
-//!  getaddrinfo(host, service) -> checked -> an address already, or no host: answered at once
-//!                                       \-> the name in ASCII -> the loop's Resolve: a thread, unless it is replaced
+//!  getaddrinfo(host, service) -> checked -> an address, or no host: answered at once
+//!                                       \-> a name, in ASCII -> the loop's Resolve: a thread by default
 //! ```
 //!
 //! | file | holds |
 //! |---|---|
-//! | `query.rs`      | [`Query`]: what is asked, checked |
-//! | `addresses.rs`  | [`Addresses`]: where to connect, or to listen, by name or not; [`Hosts`] |
-//! | `find.rs`       | the addresses that those stand for |
-//! | `lookup.rs`     | the loop's methods, and [`Lookup`]: the machine that they make |
-//! | `resolve.rs`    | [`Resolve`]: who answers; [`SystemResolver`], [`StaticResolver`] |
+//! | `query.rs`      | [`Query`]: a question, and its checks |
+//! | `addresses.rs`  | [`Addresses`], [`Hosts`]: where to connect or listen, by name or by address |
+//! | `find.rs`       | looking up the addresses that they stand for |
+//! | `lookup.rs`     | the loop's methods, and [`Lookup`]: the coroutine that they return |
+//! | `resolve.rs`    | [`Resolve`]: a resolver; [`SystemResolver`], [`StaticResolver`] |
 //! | `error.rs`      | [`LookupError`] |
-//! | `interleave.rs` | [`interleave`](fn@interleave): in which order addresses are tried |
+//! | `interleave.rs` | [`interleave`](fn@interleave): the order in which addresses are tried |
 //!
-//! Deliberately absent: a cache, and a resolver that speaks DNS itself. Both are a [`Resolve`] of the user's.
+//! Deliberately absent: a cache, and a resolver that speaks DNS itself. A program can add either as a [`Resolve`].
 //!
 //! Sources: `Lib/asyncio/base_events.py` of CPython 3.13, for behaviour; RFC 8305.
 
@@ -35,4 +35,4 @@ pub use self::interleave::interleave;
 pub use self::lookup::{GetAddrInfo, GetNameInfo, Lookup};
 pub use self::query::{Query, Service};
 pub use self::resolve::{Answer, Resolve, StaticResolver, SystemResolver};
-pub use crate::sys::names::{AddrInfo, Family, LookupErrorKind, LookupFlags, NameFlags, Protocol, SocketType};
+pub use crate::sys::names::{AddrInfo, Family, IpProtocol, LookupErrorKind, LookupFlags, NameFlags, SocketType};

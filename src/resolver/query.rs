@@ -1,4 +1,4 @@
-//! What is asked of a look-up.
+//! [`Query`]: a question for a look-up, and its checks.
 
 use core::fmt;
 use std::borrow::{Cow, ToOwned};
@@ -7,11 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::LookupError;
 use crate::coroutine::{Exception, Kind};
-use crate::sys::names::{self, AddrInfo, Family, Hints, LookupFlags, Protocol, SocketType};
+use crate::sys::names::{self, AddrInfo, Family, Hints, IpProtocol, LookupFlags, SocketType};
 
-/// What addresses to look up: a host, a service, and what they are for.
+/// A question for a look-up: a host, a service, and the kind of addresses wanted.
 ///
-/// A pair of a host and a port, or of a host and a service's name, is one, and so is a socket address.
+/// A pair of a host and a port or a service's name converts into a query, and so does a socket address.
 ///
 /// ```
 /// use innermost::resolver::{Family, Query, Service, SocketType};
@@ -26,26 +26,27 @@ pub struct Query {
     service: Service,
     family: Family,
     socket_type: SocketType,
-    protocol: Protocol,
+    protocol: IpProtocol,
     flags: LookupFlags,
 }
 
-/// A port, or what has one.
+/// A port, or the name of a service that has one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Service {
     /// A port.
     Port(u16),
-    /// A name, as `http` is one: `services(5)`.
+    /// A name such as `http`: `services(5)`.
     Name(String),
 }
 
 impl Query {
-    /// The addresses of `host`, with the port of `service`.
+    /// Asks for the addresses of `host`, with the port of `service`.
     pub fn new(host: impl Into<String>, service: impl Into<Service>) -> Self {
         Self { host: Some(host.into()), ..Self::of_this_machine(service) }
     }
 
-    /// The addresses of no host: those of the loopback, or with [`LookupFlags::PASSIVE`] those that stand for every
+    /// Asks for the addresses of no host: those of the loopback, or, with [`LookupFlags::PASSIVE`], those that stand for every
     /// address of this machine. Python's `None`.
     pub fn of_this_machine(service: impl Into<Service>) -> Self {
         Self {
@@ -53,36 +54,36 @@ impl Query {
             service: service.into(),
             family: Family::Any,
             socket_type: SocketType::Any,
-            protocol: Protocol::Any,
+            protocol: IpProtocol::Any,
             flags: LookupFlags::default(),
         }
     }
 
-    /// Asks for addresses of that family alone.
+    /// Asks only for addresses of that family.
     #[must_use]
     pub fn family(self, family: Family) -> Self {
         Self { family, ..self }
     }
 
-    /// Asks for addresses for that sort of socket alone.
+    /// Asks only for addresses for that type of socket.
     #[must_use]
     pub fn socket_type(self, socket_type: SocketType) -> Self {
         Self { socket_type, ..self }
     }
 
-    /// Asks for addresses for that protocol alone.
+    /// Asks only for addresses for that protocol.
     #[must_use]
-    pub fn protocol(self, protocol: Protocol) -> Self {
+    pub fn protocol(self, protocol: IpProtocol) -> Self {
         Self { protocol, ..self }
     }
 
-    /// Asks in that way, in addition to what was said before.
+    /// Adds flags to those already given.
     #[must_use]
     pub fn flags(self, flags: LookupFlags) -> Self {
         Self { flags: self.flags | flags, ..self }
     }
 
-    /// The host. A [`Resolve`](super::Resolve) gets it in ASCII.
+    /// The host. A [`Resolve`](super::Resolve) receives it in ASCII.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
@@ -92,32 +93,32 @@ impl Query {
         &self.service
     }
 
-    /// The family that is wanted.
+    /// The family asked for.
     pub const fn wanted_family(&self) -> Family {
         self.family
     }
 
-    /// The sort of socket that is wanted.
+    /// The type of socket asked for.
     pub const fn wanted_socket_type(&self) -> SocketType {
         self.socket_type
     }
 
-    /// The protocol that is wanted.
-    pub const fn wanted_protocol(&self) -> Protocol {
+    /// The protocol asked for.
+    pub const fn wanted_protocol(&self) -> IpProtocol {
         self.protocol
     }
 
-    /// The flags that were given.
+    /// The flags.
     pub const fn wanted_flags(&self) -> LookupFlags {
         self.flags
     }
 
-    /// The same, where an empty host is none: to listen there.
+    /// Turns an empty host into no host, for listening.
     pub(super) fn or_this_machine(self) -> Self {
         Self { host: self.host.filter(|host| !host.is_empty()), ..self }
     }
 
-    /// The same with the host in ASCII, fit to be asked for.
+    /// Checks the host and the service, and converts the host to ASCII.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl Query {
         Ok(self)
     }
 
-    /// Whether the answer is known to this machine's kernel: there is nothing to look up in files or in the network.
+    /// Whether there is nothing to look up in files or on the network.
     pub(super) fn is_numeric(&self) -> bool {
         matches!(self.service, Service::Port(_)) && self.host.as_deref().is_none_or(is_address)
     }
@@ -162,7 +163,7 @@ impl Query {
     }
 }
 
-/// Whether it is an address, perhaps with the interface by which it is reached: `fe80::1%eth0`.
+/// Whether `host` is an address, perhaps with an interface: `fe80::1%eth0`.
 fn is_address(host: &str) -> bool {
     match host.split_once('%') {
         Some((address, _)) => matches!(address.parse(), Ok(IpAddr::V6(_))),
@@ -175,9 +176,9 @@ fn check_service(service: &str) -> Result<(), Exception> {
         return Err(value_error("the service is empty: expected a port or a service's name".to_owned()));
     }
     if service.contains('\0') {
-        return Err(value_error(format!("the service {service:?} has a zero byte, which no name can have")));
+        return Err(value_error(format!("the service {service:?} has a zero byte in it")));
     }
-    // The system would take what is left of it in 16 bits.
+    // The system would silently cut it down to 16 bits.
     if service.bytes().all(|byte| byte.is_ascii_digit()) && service.parse::<u16>().is_err() {
         return Err(value_error(format!("the port {service} is too large: expected 0 to 65535")));
     }
@@ -189,24 +190,28 @@ fn checked_host(host: String) -> Result<String, Exception> {
         return Err(value_error("the host is empty: expected a name or an address".to_owned()));
     }
     if host.contains('\0') {
-        return Err(value_error(format!("the host {host:?} has a zero byte, which no name can have")));
+        return Err(value_error(format!("the host {host:?} has a zero byte in it")));
     }
     if is_address(&host) {
         return Ok(host);
     }
     let host = if host.is_ascii() { host } else { to_ascii(&host)? };
-    // The root's dot at the end is no part of any label.
+    // The dot of the root, at the end, belongs to no label.
     let labels = host.strip_suffix('.').unwrap_or(&host);
     if labels.len() > MAX_NAME {
-        let text = format!("the host has {} bytes: a name has {MAX_NAME} at the most", labels.len());
+        let text = format!("the host has {} bytes: a name has at most {MAX_NAME}", labels.len());
         return Err(value_error(text));
     }
     for label in labels.split('.') {
         match label.len() {
-            0 => return Err(value_error(format!("the host {host:?} has an empty label: two dots, or one in front"))),
+            0 => {
+                return Err(value_error(format!(
+                    "the host {host:?} has an empty label: two dots in a row, or a dot at the start"
+                )));
+            }
             1..=MAX_LABEL => {}
             bytes => {
-                let text = format!("the host {host:?} has a label of {bytes} bytes: expected {MAX_LABEL} at the most");
+                let text = format!("the host {host:?} has a label of {bytes} bytes: expected at most {MAX_LABEL}");
                 return Err(value_error(text));
             }
         }
@@ -214,13 +219,13 @@ fn checked_host(host: String) -> Result<String, Exception> {
     Ok(host)
 }
 
-/// RFC 1035, section 2.3.4; without the lengths and the root, which a name has in a message and not in a text.
+/// RFC 1035, section 2.3.4. Without the length bytes and the root, which a name has in a message but not in text.
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
 #[cfg(feature = "idna")]
 fn to_ascii(host: &str) -> Result<String, Exception> {
-    idna::domain_to_ascii(host).map_err(|error| value_error(format!("the host {host:?} is no name: {error}")))
+    idna::domain_to_ascii(host).map_err(|error| value_error(format!("the host {host:?} is not a name: {error}")))
 }
 
 #[cfg(not(feature = "idna"))]
@@ -242,14 +247,14 @@ impl From<u16> for Service {
     }
 }
 
-/// A number is a port.
+/// A text of digits is a port.
 impl From<&str> for Service {
     fn from(name: &str) -> Self {
         Self::from(Cow::Borrowed(name))
     }
 }
 
-/// A number is a port.
+/// A text of digits is a port.
 impl From<String> for Service {
     fn from(name: String) -> Self {
         Self::from(Cow::Owned(name))
@@ -258,7 +263,7 @@ impl From<String> for Service {
 
 impl From<Cow<'_, str>> for Service {
     fn from(name: Cow<'_, str>) -> Self {
-        // Rust would take a sign as well.
+        // `parse` would also accept a sign.
         let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
         match name.parse() {
             Ok(port) if is_number => Self::Port(port),
@@ -283,7 +288,7 @@ impl From<SocketAddr> for Query {
     }
 }
 
-/// Host and service as people write them: `[::1]:80`.
+/// Writes host and service as people do: `[::1]:80`.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {

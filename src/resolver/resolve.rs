@@ -1,4 +1,4 @@
-//! Who answers look-ups.
+//! [`Resolve`]: resolvers, which answer look-ups.
 
 use core::fmt;
 use std::collections::HashMap;
@@ -12,14 +12,14 @@ use crate::executor::Executor;
 use crate::sys::names::{self, AddrInfo, Family, LookupErrorKind, LookupFlags, NameFlags, SocketType};
 use crate::task::Awaitable;
 
-/// What a [`Resolve`] answers with: a coroutine that gives a `T`, or raises a [`LookupError`].
+/// The answer of a [`Resolve`]: a coroutine that returns a `T` or raises a [`LookupError`].
 pub type Answer<T> = Box<dyn Awaitable<Return = T>>;
 
-/// Looks names and addresses up: the system, a table, a cache, one that speaks DNS.
-/// [`set_resolver`](crate::LoopHandle::set_resolver) puts it in the system's place.
+/// A resolver, which looks up names and addresses: the system, a table, a cache, a DNS client.
+/// [`set_resolver`](crate::LoopHandle::set_resolver) installs it in a loop.
 ///
-/// It is asked only for what must be looked up: never for an address, nor for a name that cannot be one. Whoever waits for
-/// an answer drops its coroutine when it is cancelled.
+/// It is asked only for names that must be looked up, never for addresses or malformed names. If a task that waits for an
+/// answer is cancelled, the coroutine is dropped.
 ///
 /// ```
 /// use innermost::resolver::{AddrInfo, Answer, NameFlags, Query, Resolve, SystemResolver};
@@ -27,7 +27,7 @@ pub type Answer<T> = Box<dyn Awaitable<Return = T>>;
 /// use std::net::SocketAddr;
 /// use std::time::Duration;
 ///
-/// /// The system's answers, after a while.
+/// /// Delays the system's answers.
 /// struct Slow(SystemResolver);
 ///
 /// impl Resolve for Slow {
@@ -45,14 +45,14 @@ pub trait Resolve {
     /// Looks up the addresses of a host and a service. The host is ASCII.
     fn getaddrinfo(&self, query: Query) -> Answer<Vec<AddrInfo>>;
 
-    /// Looks up the names of an address and of its port.
+    /// Looks up the name of an address and of its port.
     fn getnameinfo(&self, address: SocketAddr, flags: NameFlags) -> Answer<(String, String)>;
 }
 
-/// The system's `getaddrinfo(3)` and `getnameinfo(3)`, in threads: what a loop has unless it is given another one.
+/// The default resolver: the system's `getaddrinfo(3)` and `getnameinfo(3)`, in threads.
 ///
-/// A look-up may take as long as the network likes, and holds its thread for so long, even when nobody waits for it any
-/// more. [`on`](Self::on) gives look-ups threads of their own, so that nothing else waits behind them.
+/// A look-up occupies its thread for as long as the network takes, even if nobody waits for it any more. [`on`](Self::on)
+/// gives look-ups threads of their own, so that nothing else has to wait behind them.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -65,17 +65,17 @@ pub trait Resolve {
 /// ```
 #[derive(Clone, Default)]
 pub struct SystemResolver {
-    /// `None` for the loop's default one.
+    /// `None` for the loop's default executor.
     executor: Option<Arc<dyn Executor>>,
 }
 
 impl SystemResolver {
-    /// One that uses the default executor of the loop that runs.
+    /// Makes a resolver that uses the default executor of the running loop.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that uses this executor.
+    /// Makes a resolver that uses this executor.
     pub fn on(executor: impl Executor + 'static) -> Self {
         Self { executor: Some(Arc::new(executor)) }
     }
@@ -113,10 +113,10 @@ impl fmt::Debug for SystemResolver {
     }
 }
 
-/// A table of names and their addresses, which knows no other: for tests, which then need no network.
+/// A resolver with a fixed table of names and addresses, for tests without a network.
 ///
-/// Names are compared without regard to case, or to a dot at the end. A service must be a port. Each address comes once,
-/// for the sort of socket that is asked for, or for streams.
+/// It ignores the case of names and a dot at their end. A service must be a port. Each address is returned once, for the type
+/// of socket asked for, or for streams.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -135,12 +135,12 @@ impl fmt::Debug for SystemResolver {
 pub struct StaticResolver(HashMap<String, Vec<IpAddr>>);
 
 impl StaticResolver {
-    /// An empty table.
+    /// Makes an empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with these addresses of a name, in the order in which they are to be given, after those that it has.
+    /// Adds addresses to a name, after those that it already has.
     #[must_use]
     pub fn with(mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.0.entry(key(name)).or_default().extend(addresses);
@@ -165,12 +165,11 @@ impl StaticResolver {
             wanted => wanted,
         };
         let found: Vec<_> = wanted
-            .map(|address| AddrInfo {
-                address: SocketAddr::new(*address, port),
-                socket_type,
-                protocol: query.wanted_protocol(),
-                // With the first one.
-                canonical_name: canonical_name.take().map(String::from),
+            .map(|address| {
+                let mut info = AddrInfo::new(SocketAddr::new(*address, port), socket_type, query.wanted_protocol());
+                // The first address carries it.
+                info.canonical_name = canonical_name.take().map(String::from);
+                info
             })
             .collect();
         if found.is_empty() { unknown(LookupErrorKind::Family) } else { Ok(found) }
@@ -178,7 +177,7 @@ impl StaticResolver {
 
     fn name_of(&self, address: SocketAddr, flags: NameFlags) -> Result<(String, String), Exception> {
         let names = self.0.iter().filter(|(_, addresses)| addresses.contains(&address.ip()));
-        // Always the same one of several.
+        // If there are several, always the same one.
         let name = names.map(|(name, _)| name).min().filter(|_| !flags.contains(NameFlags::NUMERIC_HOST));
         if name.is_none() && flags.contains(NameFlags::NAME_REQUIRED) {
             return Err(LookupError::new(LookupErrorKind::Unknown, address.to_string()).into());

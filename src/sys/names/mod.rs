@@ -11,14 +11,14 @@ use socket2::SockAddr;
 
 mod options;
 
-pub use self::options::{AddrInfo, Family, LookupErrorKind, LookupFlags, NameFlags, Protocol, SocketType};
+pub use self::options::{AddrInfo, Family, IpProtocol, LookupErrorKind, LookupFlags, NameFlags, SocketType};
 
 /// What of addresses is wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hints {
     pub(crate) family: Family,
     pub(crate) socket_type: SocketType,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: IpProtocol,
     pub(crate) flags: LookupFlags,
 }
 
@@ -98,7 +98,7 @@ fn found(entry: &libc::addrinfo) -> Option<AddrInfo> {
     Some(AddrInfo {
         address: address_of(entry)?,
         socket_type: SocketType::of_number(entry.ai_socktype),
-        protocol: Protocol::of_number(entry.ai_protocol),
+        protocol: IpProtocol::of_number(entry.ai_protocol),
         canonical_name,
     })
 }

@@ -4,8 +4,9 @@ use core::ffi::c_int;
 use core::ops::BitOr;
 use std::net::SocketAddr;
 
-/// Addresses of which protocol of the internet. Python's `AF_UNSPEC`, `AF_INET`, `AF_INET6`.
+/// A family of internet addresses. Python's `AF_UNSPEC`, `AF_INET`, `AF_INET6`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// Both.
     #[default]
@@ -26,19 +27,20 @@ impl Family {
     }
 }
 
-/// Addresses for what sort of socket. Python's `SOCK_STREAM` and so on.
+/// A type of socket. Python's `SOCK_STREAM` and so on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SocketType {
-    /// Each: every address comes once for each sort of socket.
+    /// Any type. A look-up returns every address once for each type.
     #[default]
     Any,
     /// Byte streams: TCP.
     Stream,
     /// Datagrams: UDP.
     Datagram,
-    /// Packets as they are.
+    /// Raw packets.
     Raw,
-    /// Another one, by the system's number.
+    /// Another type, by the system's number.
     Other(i32),
 }
 
@@ -64,21 +66,22 @@ impl SocketType {
     }
 }
 
-/// Addresses for which protocol. Python's `IPPROTO_TCP` and so on.
+/// A protocol over IP. Python's `IPPROTO_TCP` and so on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// Whichever the sort of socket has.
+#[non_exhaustive]
+pub enum IpProtocol {
+    /// The default protocol of the type of socket.
     #[default]
     Any,
     /// TCP.
     Tcp,
     /// UDP.
     Udp,
-    /// Another one, by its number (`protocols(5)`).
+    /// Another protocol, by its number (`protocols(5)`).
     Other(i32),
 }
 
-impl Protocol {
+impl IpProtocol {
     pub(super) const fn number(self) -> c_int {
         match self {
             Self::Any => 0,
@@ -98,29 +101,29 @@ impl Protocol {
     }
 }
 
-/// How addresses are looked up; joined by `|`. Python's `AI_*`.
+/// Flags for looking up addresses, combined with `|`. Python's `AI_*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LookupFlags(c_int);
 
 impl LookupFlags {
-    /// To listen at: no host is every address of this machine, rather than the loopback's.
+    /// The addresses are for listening. No host stands for every address of this machine, rather than the loopback's.
     pub const PASSIVE: Self = Self(libc::AI_PASSIVE);
-    /// The first address comes with the host's canonical name.
+    /// The first address carries the host's canonical name.
     pub const CANONICAL_NAME: Self = Self(libc::AI_CANONNAME);
-    /// The host is an address: anything else is an unknown name.
+    /// The host must be an address. Anything else is an unknown name.
     pub const NUMERIC_HOST: Self = Self(libc::AI_NUMERICHOST);
-    /// The service is a number: anything else is an unknown name.
+    /// The service must be a number. Anything else is an unknown name.
     pub const NUMERIC_SERVICE: Self = Self(libc::AI_NUMERICSERV);
-    /// Only addresses of families of which this machine has one itself, the loopback's aside.
+    /// Only addresses of families that this machine has an address of, other than the loopback's.
     pub const ADDRESS_CONFIG: Self = Self(libc::AI_ADDRCONFIG);
-    /// Where IPv6 is wanted and there is none, IPv4 in the shape of IPv6. Not every system has that.
+    /// If IPv6 is asked for and there is none, return IPv4 addresses mapped to IPv6. Not every system supports it.
     #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub const V4_MAPPED: Self = Self(libc::AI_V4MAPPED);
-    /// With [`V4_MAPPED`](Self::V4_MAPPED): those as well.
+    /// With [`V4_MAPPED`](Self::V4_MAPPED): return mapped addresses even if there are others.
     #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub const ALL: Self = Self(libc::AI_ALL);
 
-    /// Whether all of those are among these.
+    /// Whether all of `those` flags are set.
     pub const fn contains(self, those: Self) -> bool {
         self.0 & those.0 == those.0
     }
@@ -138,23 +141,23 @@ impl BitOr for LookupFlags {
     }
 }
 
-/// How names are looked up; joined by `|`. Python's `NI_*`.
+/// Flags for looking up names, combined with `|`. Python's `NI_*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NameFlags(c_int);
 
 impl NameFlags {
-    /// The address itself, in place of its name.
+    /// Return the address instead of a name.
     pub const NUMERIC_HOST: Self = Self(libc::NI_NUMERICHOST);
-    /// The port itself, in place of its name.
+    /// Return the port instead of a service's name.
     pub const NUMERIC_SERVICE: Self = Self(libc::NI_NUMERICSERV);
-    /// An address without a name is an error, rather than its own name.
+    /// Fail if the address has no name, instead of returning the address.
     pub const NAME_REQUIRED: Self = Self(libc::NI_NAMEREQD);
-    /// The port is one for datagrams.
+    /// The port is used by datagrams.
     pub const DATAGRAM: Self = Self(libc::NI_DGRAM);
-    /// Of hosts of this machine's own domain, the name without that.
+    /// Return the names of hosts in this machine's own domain without the domain.
     pub const NO_DOMAIN: Self = Self(libc::NI_NOFQDN);
 
-    /// Whether all of those are among these.
+    /// Whether all of `those` flags are set.
     pub const fn contains(self, those: Self) -> bool {
         self.0 & those.0 == those.0
     }
@@ -172,42 +175,50 @@ impl BitOr for NameFlags {
     }
 }
 
-/// An address that was found, and for what socket it is.
+/// A result of a look-up: an address, and the kind of socket it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct AddrInfo {
     /// The address, with its port.
     pub address: SocketAddr,
-    /// For what sort of socket.
+    /// The type of socket.
     pub socket_type: SocketType,
-    /// For which protocol.
-    pub protocol: Protocol,
-    /// The host's own name, with the first address, where it was asked for ([`LookupFlags::CANONICAL_NAME`]).
+    /// The protocol.
+    pub protocol: IpProtocol,
+    /// The host's canonical name. Only the first address has one, and only with [`LookupFlags::CANONICAL_NAME`].
     pub canonical_name: Option<String>,
 }
 
-/// Why a look-up has failed. Python's `EAI_*`.
+impl AddrInfo {
+    /// An answer for a resolver of your own. Set [`canonical_name`](Self::canonical_name) afterwards, if it was asked for.
+    pub const fn new(address: SocketAddr, socket_type: SocketType, protocol: IpProtocol) -> Self {
+        Self { address, socket_type, protocol, canonical_name: None }
+    }
+}
+
+/// The reason why a look-up failed. Python's `EAI_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LookupErrorKind {
-    /// Nobody knows that name, or it has no addresses of that sort.
+    /// The name is unknown, or has no addresses of that kind.
     Unknown,
-    /// Whoever was asked has not answered: it may later.
+    /// The server did not answer. It may answer later.
     TryAgain,
-    /// Whoever was asked refuses to answer.
+    /// The server refuses to answer.
     Failed,
     /// The name has no addresses of that family, or there is no such family.
     Family,
-    /// The service is not known for that sort of socket.
+    /// The service is unknown for that type of socket.
     Service,
-    /// There is no such sort of socket, or it does not have that protocol.
+    /// There is no such type of socket, or it does not have that protocol.
     SocketType,
     /// The flags contradict each other.
     Flags,
-    /// No memory.
+    /// There is not enough memory.
     Memory,
-    /// The system has met an error of another sort.
+    /// Another error of the system.
     System,
-    /// Something that this list does not have.
+    /// An error that is not in this list.
     Other,
 }
 
@@ -227,7 +238,7 @@ impl LookupErrorKind {
         }
     }
 
-    /// The number of which this is the usual kind, for its text.
+    /// The number that usually has this kind. Used to look up the text.
     pub(crate) const fn number(self) -> Option<c_int> {
         match self {
             Self::Unknown => Some(libc::EAI_NONAME),

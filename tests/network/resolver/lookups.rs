@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool};
 use innermost::resolver::{
-    AddrInfo, Answer, Family, LookupError, LookupErrorKind, LookupFlags, NameFlags, Protocol, Query, Resolve,
+    AddrInfo, Answer, Family, IpProtocol, LookupError, LookupErrorKind, LookupFlags, NameFlags, Query, Resolve,
     SocketType, StaticResolver, SystemResolver,
 };
 use innermost::testing::virtual_loop;
@@ -37,7 +37,7 @@ fn localhost_is_known() {
     let query = Query::new("localhost", 80).socket_type(SocketType::Stream);
     let found = look_up(query.clone().family(Family::V4)).unwrap();
     assert_eq!(addresses(&found)[0], "127.0.0.1:80");
-    assert_eq!((found[0].socket_type, found[0].protocol), (SocketType::Stream, Protocol::Tcp));
+    assert_eq!((found[0].socket_type, found[0].protocol), (SocketType::Stream, IpProtocol::Tcp));
     assert_eq!(found[0].canonical_name, None);
     let named = look_up(query.flags(LookupFlags::CANONICAL_NAME)).unwrap();
     assert_eq!(named[0].canonical_name.as_deref(), Some("localhost"));
@@ -47,14 +47,17 @@ fn localhost_is_known() {
 fn an_address_is_answered_without_a_thread_for_each_sort_of_socket() {
     let found = look_up_here(("127.0.0.1", 80)).unwrap();
     let sorts: Vec<_> = found.iter().map(|found| (found.socket_type, found.protocol)).collect();
-    let expected =
-        [(SocketType::Stream, Protocol::Tcp), (SocketType::Datagram, Protocol::Udp), (SocketType::Raw, Protocol::Any)];
+    let expected = [
+        (SocketType::Stream, IpProtocol::Tcp),
+        (SocketType::Datagram, IpProtocol::Udp),
+        (SocketType::Raw, IpProtocol::Any),
+    ];
     assert_eq!(sorts, expected);
     assert!(found.iter().all(|found| found.address == ([127, 0, 0, 1], 80).into()));
 
     let stream = |host: &str| Query::new(host, 80).socket_type(SocketType::Stream);
     assert_eq!(addresses(&look_up_here(stream("::1")).unwrap()), ["[::1]:80"]);
-    assert_eq!(addresses(&look_up_here(Query::new("::1", 80).protocol(Protocol::Udp)).unwrap()), ["[::1]:80"]);
+    assert_eq!(addresses(&look_up_here(Query::new("::1", 80).protocol(IpProtocol::Udp)).unwrap()), ["[::1]:80"]);
     assert_eq!(look_up_here(("localhost", 80)).unwrap_err().to_string(), "no thread");
 }
 
@@ -98,7 +101,7 @@ fn a_failure_has_the_system_s_text_and_the_name_that_was_asked_for() {
     assert_eq!(kind, LookupErrorKind::Unknown);
     assert!(text.starts_with("cannot look up [::1]:nosuch: "), "{text}");
 
-    let wrong = Query::new("::1", 80).socket_type(SocketType::Stream).protocol(Protocol::Udp);
+    let wrong = Query::new("::1", 80).socket_type(SocketType::Stream).protocol(IpProtocol::Udp);
     assert_eq!(kind_and_text(look_up_here(wrong).unwrap_err()).0, LookupErrorKind::SocketType);
     let wrong = Query::new("::1", 80).socket_type(SocketType::Other(99));
     assert_eq!(kind_and_text(look_up_here(wrong).unwrap_err()).0, LookupErrorKind::SocketType);

@@ -74,14 +74,14 @@ fn a_name_of_ascii_is_asked_for_as_it_is() {
 #[test]
 fn what_cannot_be_a_name_is_refused_with_what_was_expected() {
     assert_eq!(refused(("", 80)), "the host is empty: expected a name or an address");
-    assert_eq!(refused(("a\0b", 80)), "the host \"a\\0b\" has a zero byte, which no name can have");
-    assert_eq!(refused(("127.0.0.1\0", 80)), "the host \"127.0.0.1\\0\" has a zero byte, which no name can have");
-    assert_eq!(refused(("a.".repeat(200), 80)), "the host has 399 bytes: a name has 253 at the most");
+    assert_eq!(refused(("a\0b", 80)), "the host \"a\\0b\" has a zero byte in it");
+    assert_eq!(refused(("127.0.0.1\0", 80)), "the host \"127.0.0.1\\0\" has a zero byte in it");
+    assert_eq!(refused(("a.".repeat(200), 80)), "the host has 399 bytes: a name has at most 253");
     let label = "a".repeat(64);
-    let expected = format!("the host \"{label}\" has a label of 64 bytes: expected 63 at the most");
+    let expected = format!("the host \"{label}\" has a label of 64 bytes: expected at most 63");
     assert_eq!(refused((label, 80)), expected);
     for host in [".", "..", ".a", "a..b", "a.."] {
-        let expected = format!("the host {host:?} has an empty label: two dots, or one in front");
+        let expected = format!("the host {host:?} has an empty label: two dots in a row, or a dot at the start");
         assert_eq!(refused((host, 80)), expected);
     }
 }
@@ -93,7 +93,7 @@ fn a_service_is_a_port_or_a_name() {
     assert_eq!(asked(Query::new("::1", Service::Name("80".into()))).unwrap(), [""; 0]);
     assert_eq!(refused(("localhost", "")), "the service is empty: expected a port or a service's name");
     assert_eq!(refused(("localhost", "65536")), "the port 65536 is too large: expected 0 to 65535");
-    assert_eq!(refused(("localhost", "a\0")), "the service \"a\\0\" has a zero byte, which no name can have");
+    assert_eq!(refused(("localhost", "a\0")), "the service \"a\\0\" has a zero byte in it");
 }
 
 #[cfg(not(feature = "idna"))]
