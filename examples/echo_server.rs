@@ -15,8 +15,8 @@ use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 
 use innermost::{
-    AnyTask, Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State, Step, TcpListener,
-    TcpStream, sleep, spawn, yield_from,
+    AnyTask, Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State,
+    Step, TcpListener, TcpStream, sleep, spawn, yield_from,
 };
 
 use self::support::{

@@ -148,8 +148,8 @@
 //! | `start_server`, `start_unix_server`, `start_server(sock=…)` | [`LoopHandle::start_server`], [`start_unix_server`](LoopHandle::start_unix_server), [`start_server_at`](LoopHandle::start_server_at) |
 //! | `StreamReader`, `StreamWriter`, `IncompleteReadError`, `LimitOverrunError` | [`stream`] |
 //! | a socket, non-blocking | [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`UdpSocket`], [`UnixDatagram`], [`pipe`](net::pipe) |
-//! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`recv_exact`](ByteRead::recv_exact) |
-//! | `loop.sock_sendall` | [`ByteWrite::write_all`], [`send_all`](ByteWrite::send_all) |
+//! | `loop.sock_recv`, `sock_recv_into` | [`ByteRead::read`], [`recv`](ByteRead::recv), [`read_exact`](ByteRead::read_exact) |
+//! | `loop.sock_sendall` | [`ByteWrite::write_all`] |
 //! | `loop.sock_sendfile` | [`ByteWrite::send_file`] with a [`FilePart`](net::FilePart) |
 //! | `loop.sendfile` | [`Transport::send_file`], [`StreamWriter::send_file`] |
 //! | `loop.sock_recvfrom`, `sock_recvfrom_into`, `sock_sendto` | [`UdpSocket::recv_from`], [`send_to`](UdpSocket::send_to) |
@@ -168,7 +168,7 @@
 //! | `task.get_coro`, `get_loop` | the task owns its coroutine, and a machine shows its state: [`Task::stack_trace`]. The loop of running code is [`EventLoop::running`] |
 //! | `iscoroutine`, `iscoroutinefunction`, `isfuture` | the compiler checks types: [`Awaitable`] is the bound |
 //! | `StreamReaderProtocol`, `reader.set_transport` | internals of streams: [`LoopHandle::open_connection`] and [`start_server`](LoopHandle::start_server) make streams |
-//! | `SendfileNotAvailableError`, `fallback` | sending a file falls back to reading and writing by itself |
+//! | `SendfileNotAvailableError`, `fallback` | sending a file falls back to reading and writing, unless [`FilePart::without_fallback`](net::FilePart::without_fallback) forbids it |
 //! | `loop.default_exception_handler`, `get_exception_handler` | [`LoopHandle::set_exception_handler`] replaces the handler; without one, errors are written to standard error |
 //! | `AbstractEventLoop`, `AbstractServer`, `BaseProtocol`, `BaseTransport` | there is one type of loop and of server, and protocols are traits |
 //! | `set_debug`, `get_debug`, `slow_callback_duration` | missing so far |

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use innermost::{
-    Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step, TcpListener, TcpStream,
-    yield_from,
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step,
+    TcpListener, TcpStream, yield_from,
 };
 
 use super::process::{REQUEST, Work, announce};

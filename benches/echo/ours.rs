@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::{
-    Await, Buffer, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, State, Step,
-    TcpListener, TcpStream, yield_from,
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, State,
+    Step, TcpListener, TcpStream, yield_from,
 };
 
 use super::process::{Work, announce};
@@ -64,7 +64,7 @@ impl Coroutine for Source {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         loop {
-            yield_from!(self.stream.send_all(&mut self.piece), sent)?;
+            yield_from!(self.stream.write_all(&mut self.piece), sent)?;
             self.piece.set_position(0);
         }
     }

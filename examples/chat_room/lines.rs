@@ -59,7 +59,7 @@ impl Coroutine for NextLine<'_> {
             let Some(&LimitOverrunError { consumed, .. }) = raised.downcast_ref() else { return Err(raised) };
             *skipping = true;
             // These bytes have arrived, so this does not wait.
-            yield_from!(reader.read_exactly(consumed), sent)?;
+            yield_from!(reader.read_exact(consumed), sent)?;
         }
     }
 }

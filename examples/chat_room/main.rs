@@ -68,7 +68,7 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
         task_group(|group| Member::new(group, reader, writer, Rc::clone(&members_room)))
     };
     // The kernel's probes find members that have disappeared without closing.
-    let serving = event_loop.start_server(member, address).accept_pause(PAUSE).backlog(4096).keep_alive(true);
+    let serving = event_loop.start_server(member, address).accept_pause(PAUSE).backlog(4096).keepalive(true);
     let server = event_loop.run_until_complete(serving)?;
     let for_signals = server.clone();
     on_stop(&event_loop, move || stop(&for_signals, &room))?;

@@ -1,13 +1,12 @@
-//! What the system has refused, and where.
+//! [`AddressError`]: an error of the system, and the address it is about.
 
 use core::error::Error;
 use core::fmt;
 use std::io;
 
-/// What a socket was to do at an address, and why the system has not done that.
+/// An operation on an address that the system refused, and the reason.
 ///
-/// It stands inside an [`io::Error`] of the same kind, which has no place for an address of its own: [`of`](Self::of)
-/// finds it there.
+/// It is the inner error of an [`io::Error`] of the same kind, which has no field for an address. [`of`](Self::of) finds it.
 ///
 /// ```
 /// use innermost::net::AddressError;
@@ -33,22 +32,22 @@ pub struct AddressError {
 }
 
 impl AddressError {
-    /// What to `map_err` with: `operation` is what comes after "cannot", such as "bind to".
+    /// Returns a function for `map_err`. `operation` completes "cannot", for example "bind to".
     pub(crate) fn at(operation: &'static str, address: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
         move |error| io::Error::new(error.kind(), Self { operation, address: address.to_string(), error })
     }
 
-    /// The one that is inside `error`, if there is one.
+    /// The address error inside `error`, if there is one.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 
-    /// The address, or the path of a Unix socket, as a text.
+    /// The address, or the path of a Unix socket, as text.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The system's error, as it was.
+    /// The system's error.
     pub const fn error(&self) -> &io::Error {
         &self.error
     }

@@ -1,22 +1,21 @@
-//! Bytes on their way from a read to a write.
+//! [`Buffer`]: bytes between a read and a write.
 
 use core::fmt;
-use std::io::{self, IoSlice};
+use std::io;
 
-use super::Outgoing;
 use crate::event_loop::{MEMORY, SpareMemory, find_running, smaller};
 use crate::task::Await;
 
-/// Bytes that were read, or are to be written: [`read`](crate::ByteRead::read) appends, and
-/// [`write_all`](crate::ByteWrite::write_all) takes from the front what it has written. So a write that is interrupted
-/// goes on where it stopped, and nothing else has to remember how far it came.
+/// Bytes that have been read or will be written. [`read`](crate::ByteRead::read) appends bytes, and
+/// [`write_all`](crate::ByteWrite::write_all) removes them from the front as it writes. So an interrupted write continues
+/// where it stopped.
 ///
-/// What a peer can fill has a limit: a read takes nothing more where there are [`limit`](Self::with_limit) bytes, 64 KiB
-/// unless another is set. What the program itself writes to the buffer has none.
+/// Reads stop at a [limit](Self::with_limit), 64 KiB by default, so that a peer cannot fill the memory. Bytes that the
+/// program writes to the buffer itself are not limited.
 ///
-/// A buffer holds memory only while it holds bytes. The memory belongs to the loop: an emptied or dropped buffer gives it
-/// back, and the next read, on any connection, takes it, still in the cache. An empty buffer takes five words. While a
-/// read or a write waits, the buffer holds little more than its bytes: a peer that sends half a request and then nothing
+/// A buffer holds memory only while it holds bytes. The memory belongs to the loop: an emptied or dropped buffer returns it,
+/// and the next read on any connection reuses it while it is still in the cache. An empty buffer takes five words. While a
+/// read or a write waits, the buffer shrinks to little more than its bytes: a peer that sends half a request and then stops
 /// costs a kilobyte or two, not 64.
 ///
 /// ```
@@ -31,8 +30,8 @@ use crate::task::Await;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Buffer {
-    /// Empty while there are no bytes. Of the length of the loop's pieces where it is one of them; smaller while the
-    /// buffer waits for more, or was made from a vector; larger where a piece does not suffice.
+    /// Empty while there are no bytes. As long as the loop's pieces if it is one of them. Smaller while the buffer waits for
+    /// more, or if it was made from a vector. Larger if a piece does not suffice.
     memory: Box<[u8]>,
     start: usize,
     end: usize,
@@ -40,12 +39,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer, without memory, that reads fill with 64 KiB at the most.
+    /// Makes an empty buffer that holds no memory. Its limit is 64 KiB.
     pub fn new() -> Self {
         Self::with_limit(MEMORY)
     }
 
-    /// An empty buffer, without memory, that reads fill with `limit` bytes at the most.
+    /// Makes an empty buffer that holds no memory. Reads stop once it holds `limit` bytes.
     ///
     /// ```
     /// use innermost::Buffer;
@@ -58,7 +57,7 @@ impl Buffer {
         Self { memory: Box::default(), start: 0, end: 0, limit }
     }
 
-    /// How many bytes a read leaves here at the most.
+    /// The number of bytes at which reads stop.
     pub const fn limit(&self) -> usize {
         self.limit
     }
@@ -69,19 +68,19 @@ impl Buffer {
         &self.memory[self.start..self.end]
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     #[inline]
     pub const fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether there are none.
+    /// Whether the buffer holds no bytes.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Drops `count` bytes from the front, or all if there are fewer.
+    /// Removes `count` bytes from the front, or all of them if there are fewer.
     pub fn consume(&mut self, count: usize) {
         if count < self.len() {
             self.start += count;
@@ -90,13 +89,13 @@ impl Buffer {
         }
     }
 
-    /// Drops all bytes, and gives the memory back.
+    /// Removes all bytes, and returns the memory to the loop.
     pub fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
         give_to_running(core::mem::take(&mut self.memory));
     }
 
-    /// As [`consume`](Self::consume), but what memory becomes free goes to `spare`.
+    /// Removes `count` bytes from the front, and returns memory that is no longer needed to `spare`.
     #[inline]
     pub(super) fn consume_into(&mut self, count: usize, spare: &SpareMemory) {
         if count < self.len() {
@@ -107,12 +106,12 @@ impl Buffer {
         }
     }
 
-    /// Reads behind the bytes: gives `read` the room, never none, and keeps as many bytes as that says it has brought.
+    /// Appends bytes: passes the free room, which is never empty, to `read`, and keeps as many bytes as `read` says.
     ///
     /// # Errors
     ///
-    /// `StorageFull` where the limit is reached: a read of nothing would look like the end of the stream. Else what `read`
-    /// raises.
+    /// `StorageFull` if the limit is reached, because a read of 0 bytes would look like the end of the stream. Otherwise the
+    /// error of `read`.
     #[inline]
     pub(super) fn fill_by<R, E: From<io::Error>>(
         &mut self,
@@ -130,7 +129,7 @@ impl Buffer {
         let room = &mut self.memory[self.end..];
         let size = room.len().min(allowed);
         let (count, result) = read(&mut room[..size]);
-        // A stream of the user's may say what it likes.
+        // A stream that the program has implemented may return any number.
         self.end += count.min(size);
         if self.is_empty() {
             self.consume_into(0, spare);
@@ -138,14 +137,14 @@ impl Buffer {
         result
     }
 
-    /// Whether there are bytes in memory that is smaller than the loop's pieces.
+    /// Whether the memory is smaller than the loop's pieces.
     #[inline]
     fn is_compact(&self) -> bool {
         self.memory.len() < MEMORY && self.len() < self.limit.min(MEMORY)
     }
 
-    /// Reads into a piece of the loop's, behind where the bytes would stand there. Few new bytes are moved to the old ones;
-    /// for many, the old ones are moved to them.
+    /// Reads into one of the loop's pieces, leaving room in front for the bytes that are already here. A few new bytes are
+    /// then copied to the old ones; for many, the old ones are copied in front of them.
     #[cold]
     fn fill_compact<R, E>(
         &mut self,
@@ -169,7 +168,7 @@ impl Buffer {
         result
     }
 
-    /// Gives back what the bytes do not need where they may have to wait for long: not for the next turn.
+    /// Returns unused memory, unless the wait is only for the next turn.
     #[cold]
     #[inline(never)]
     pub(super) fn about_to_wait_for(&mut self, wanted: &Await) {
@@ -178,7 +177,8 @@ impl Buffer {
         }
     }
 
-    fn shrink(&mut self) {
+    /// Returns unused memory.
+    pub(super) fn shrink(&mut self) {
         let Some(size) = smaller(self.memory.len(), self.len()) else { return };
         let mut memory = vec![0; size].into_boxed_slice();
         memory[..self.len()].copy_from_slice(self.bytes());
@@ -189,15 +189,16 @@ impl Buffer {
     #[cold]
     fn make_room(&mut self, spare: &SpareMemory) -> io::Result<()> {
         if self.len() >= self.limit {
-            let text = format!("the buffer has reached its limit of {} bytes: take bytes out of it", self.limit);
+            let text =
+                format!("the buffer has reached its limit of {} bytes: remove bytes before reading more", self.limit);
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
         }
         self.reserve(1, Some(spare));
         Ok(())
     }
 
-    /// Makes room for so many bytes more behind those that there are. Each byte is copied a few times at the most on its
-    /// way, except where a full piece has little room in front and the limit forbids another: then it is moved there.
+    /// Makes room for `additional` bytes at the end. Each byte is copied at most a few times in its life. The exception is a
+    /// full piece with little room in front and a limit that forbids a larger one: its bytes move to the front.
     fn reserve(&mut self, additional: usize, spare: Option<&SpareMemory>) {
         let needed = self.len() + additional;
         if self.end + additional <= self.memory.len() {
@@ -209,7 +210,7 @@ impl Buffer {
         } else {
             let mut larger: Box<[u8]> = match (needed.max(2 * self.memory.len()), spare) {
                 (0..=MEMORY, Some(spare)) => spare.take(),
-                // Without a loop nobody keeps a piece for the next message, so none is made for this one.
+                // Without a loop nobody would keep a piece for the next message.
                 (size, _) => vec![0; size].into_boxed_slice(),
             };
             larger[..self.len()].copy_from_slice(self.bytes());
@@ -221,14 +222,14 @@ impl Buffer {
         (self.start, self.end) = (0, self.len());
     }
 
-    /// Makes room for what the program writes. In a loop, the memory is the loop's, as it is for a read.
+    /// Makes room for bytes that the program writes. In a loop, the memory belongs to the loop, as it does for a read.
     fn grow(&mut self, additional: usize) {
         let event_loop = find_running();
         self.reserve(additional, event_loop.as_ref().map(|event_loop| event_loop.spare_memory()));
     }
 }
 
-/// Keeps a piece of the loop's size for the next, and frees any other.
+/// Returns memory of the loop's size to the loop, and frees any other.
 #[inline]
 fn give(memory: Box<[u8]>, spare: &SpareMemory) {
     if let Ok(piece) = memory.try_into() {
@@ -236,7 +237,7 @@ fn give(memory: Box<[u8]>, spare: &SpareMemory) {
     }
 }
 
-/// Gives a piece to the loop that runs, if one does.
+/// Returns a piece to the running loop, if there is one.
 fn give_to_running(memory: Box<[u8]>) {
     if memory.len() == MEMORY
         && let Some(event_loop) = find_running()
@@ -254,13 +255,36 @@ impl Drop for Buffer {
     }
 }
 
+/// Copies the bytes and the limit.
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        let bytes = Box::from(self.bytes());
+        Self { start: 0, end: self.len(), limit: self.limit, memory: bytes }
+    }
+}
+
+/// Compares the bytes.
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Buffer {}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 impl Default for Buffer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Without copying them, where the vector has no room left over.
+/// Does not copy the bytes if the vector has no spare capacity.
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
         let end = bytes.len();
@@ -268,7 +292,7 @@ impl From<Vec<u8>> for Buffer {
     }
 }
 
-/// Appends all of it, always.
+/// Appends all bytes, whatever the limit.
 impl io::Write for Buffer {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -282,24 +306,6 @@ impl io::Write for Buffer {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Outgoing for Buffer {
-    fn remaining(&self) -> usize {
-        self.len()
-    }
-
-    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        super::outgoing::one(self.bytes(), slices)
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.consume(count);
-    }
-
-    fn about_to_wait(&mut self) {
-        self.shrink();
     }
 }
 

@@ -1,28 +1,26 @@
-//! What bytes can be read from and written to without blocking, whatever it is.
+//! [`ByteRead`] and [`ByteWrite`]: anything that bytes can be read from or written to without blocking.
 //!
-//! A machine is written once, against [`ByteStream`], and runs over TCP, Unix sockets, pipes, and in tests over memory.
+//! A machine is written once, against [`ByteStream`], and runs over TCP, Unix sockets, pipes, and, in tests, over memory.
 //!
-//! A stream gives *attempts*: functions that either do something now or say what to wait for. The operations, which are
-//! coroutines, are made of these, here, for all streams. An attempt is a plain call with no state behind it, so an
-//! operation is one too: it is made afresh at each resume and costs what the attempt costs. What must be remembered from
-//! one resume to the next (how much is sent, how much is filled) is in what the operation is given: a [`Buffer`], a
+//! A stream implements *attempts*: functions that either make progress now or say what to wait for. The operations, which
+//! are coroutines, are built from attempts here, once for all streams. An attempt keeps no state, so an operation keeps
+//! none either: a machine makes it afresh at each resume, at the cost of the attempt. Whatever must survive between two
+//! resumes (how much has been sent, how much has been filled) lives in the argument of the operation: a [`Buffer`], a
 //! [`Cursor`], an [`Outgoing`].
 //!
-//! The attempts take `&self`, so one task can read while another writes, and are all that `dyn` needs: the operations,
-//! whose types nobody can name, are called on `&S`, `Rc<S>` and `Box<S>`, which are streams as well, `S` sized or not.
+//! Attempts take `&self`, so one task can read while another writes, and they are all that a `dyn ByteRead` needs. The
+//! operations return types without a name, so they are called on `&S`, `Rc<S>` or `Box<S>`, which are streams too even if
+//! `S` is unsized.
+
 use std::io::{self, Cursor, IoSlice};
 use std::rc::Rc;
 
 use super::{Buffer, FilePart, Operation, Outgoing};
-use crate::coroutine::{Coroutine, Exception, Step};
+use crate::coroutine::{Exception, Step};
 use crate::event_loop::{SpareMemory, find_running};
-use crate::task::Await;
+use crate::task::{Awaitable, Progress};
 
-/// What an operation that does not block comes to: `Step::Return` with what it has done, or `Step::Yield` with what to
-/// wait for before it is tried again.
-pub type Attempt<T> = Result<Step<Await, (), T>, Exception>;
-
-/// The result of an attempt, or a return of what it waits for.
+/// Evaluates to the result of an attempt. Returns from the function if the attempt has to wait.
 macro_rules! attempted {
     ($attempt:expr) => {
         match $attempt? {
@@ -33,31 +31,34 @@ macro_rules! attempted {
     };
 }
 
-/// How many pieces of what is sent one system call takes.
+/// The number of slices that one vectored write passes to the system.
 const SLICES: usize = 32;
 
-/// What bytes come from.
+/// A source of bytes.
 ///
-/// One task at a time waits for bytes; a second one gets a `RuntimeError`, and the first waits on.
+/// One task at a time can wait for bytes. A second one gets a `RuntimeError`; the first keeps waiting.
 ///
 /// # Implementing
 ///
-/// [`attempt_recv`](Self::attempt_recv) is enough. The others have a meaning of their own only where they can be faster.
+/// [`attempt_recv`](Self::attempt_recv) is enough. Override the other methods only if the stream has a faster way.
 pub trait ByteRead {
-    /// Puts bytes into `bytes` and gives how many, or says what to wait for: never no bytes, except at the end of the
-    /// stream, which is found again and again, and where `bytes` is empty.
+    /// Reads into `bytes` and returns the number of bytes read, or says what to wait for.
+    ///
+    /// Returns 0 only at the end of the stream, where every further call returns 0 too, and if `bytes` is empty.
     ///
     /// # Errors
     ///
-    /// What the stream has met, as an [`io::Error`]; `RuntimeError` where it needs a loop and none runs.
-    fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize>;
+    /// Returns the error that the stream has met, as an [`io::Error`], or a `RuntimeError` if the stream needs an event
+    /// loop and none is running.
+    fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize>;
 
-    /// Appends bytes to `buffer`, as [`attempt_recv`](Self::attempt_recv) does.
+    /// Appends bytes to `buffer` and returns how many, or says what to wait for. Returns 0 only at the end of the stream.
     ///
     /// # Errors
     ///
-    /// As [`attempt_recv`](Self::attempt_recv); `StorageFull` where the buffer has reached its limit.
-    fn attempt_read(&self, buffer: &mut Buffer) -> Attempt<usize> {
+    /// Returns `StorageFull` if the buffer has reached its limit, and otherwise the errors of
+    /// [`attempt_recv`](Self::attempt_recv).
+    fn attempt_read(&self, buffer: &mut Buffer) -> Progress<usize> {
         let mut read_with = |spare: &SpareMemory| {
             buffer.fill_by(spare, |room| {
                 let attempt = self.attempt_recv(room);
@@ -66,7 +67,7 @@ pub trait ByteRead {
         };
         let attempt = match find_running() {
             Some(event_loop) => read_with(event_loop.spare_memory()),
-            // Driven by hand: a stream in memory needs no loop.
+            // A stream in memory can be driven by hand, without a loop.
             None => read_with(&SpareMemory::new()),
         };
         if let Ok(Step::Yield(wanted)) = &attempt {
@@ -75,36 +76,41 @@ pub trait ByteRead {
         attempt
     }
 
-    /// Waits for bytes, puts them into `bytes`, and gives how many came: none at the end of the stream, or where `bytes`
-    /// is empty. asyncio's `sock_recv_into`.
+    /// Reads into `bytes` and returns the number of bytes read. Waits if there is nothing to read. Returns 0 at the end of
+    /// the stream, and if `bytes` is empty. asyncio's `sock_recv_into`.
+    ///
+    /// Raises the [`io::Error`] that the stream has met.
     #[inline]
-    fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a
+    fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a
     where
         Self: Sized,
     {
         Operation::new("recv", move || self.attempt_recv(bytes))
     }
 
-    /// Waits for bytes, appends them to `buffer`, and gives how many came: none at the end of the stream.
+    /// Appends bytes to `buffer` and returns how many. Waits if there is nothing to read. Returns 0 at the end of the
+    /// stream. asyncio's `sock_recv`.
     ///
-    /// Raises an [`io::Error`]: what the stream has met, or `StorageFull` where the buffer has reached its limit.
+    /// Raises the [`io::Error`] that the stream has met, or one of kind `StorageFull` if the buffer has reached its limit.
     #[inline]
-    fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a
+    fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + 'a
     where
         Self: Sized,
     {
         Operation::new("read", move || self.attempt_read(buffer))
     }
 
-    /// Reads until there are `count` bytes in `buffer`, or more: what has come along stays there for what is next.
+    /// Reads until `buffer` holds at least `count` bytes. A read may bring more; the surplus stays in the buffer for the
+    /// next operation.
     ///
-    /// Raises an [`io::Error`]: `UnexpectedEof` where the stream ends before, `StorageFull` where the buffer's limit is
-    /// less, or what the stream has met. What has been read is in the buffer all the same.
+    /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, of kind `StorageFull` if the buffer's
+    /// limit is less than `count`, or the error that the stream has met. The bytes read so far are in the buffer in any
+    /// case.
     ///
     /// ```
     /// use innermost::{Await, Buffer, ByteRead, Exception, Step, yield_from};
     ///
-    /// /// A message is its length, in two bytes, and its bytes.
+    /// /// A message: its length, in two bytes, and its bytes.
     /// fn message(
     ///     stream: &impl ByteRead,
     ///     buffer: &mut Buffer,
@@ -118,11 +124,7 @@ pub trait ByteRead {
     ///     Ok(Step::Return(message))
     /// }
     /// ```
-    fn fill<'a>(
-        &'a self,
-        buffer: &'a mut Buffer,
-        count: usize,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a
+    fn fill<'a>(&'a self, buffer: &'a mut Buffer, count: usize) -> impl Awaitable<Return = ()> + 'a
     where
         Self: Sized,
     {
@@ -136,21 +138,17 @@ pub trait ByteRead {
         })
     }
 
-    /// Reads until `bytes` is full, and nothing more: from the cursor's position, which is moved, to the end. What the
-    /// standard library calls `read_exact`.
+    /// Reads exactly as many bytes as it takes to fill `bytes`, from the cursor's position to the end.
     ///
-    /// The cursor remembers how far that has come, so it is to be a part of the machine's state: one that is made in the
-    /// call begins again at each resume.
+    /// The cursor moves with every byte read, so keep it in the machine's state. A cursor made in the call would start
+    /// again at each resume.
     ///
-    /// Raises an [`io::Error`]: `UnexpectedEof` where the stream ends before, or what the stream has met.
-    fn recv_exact<'a, T: AsMut<[u8]>>(
-        &'a self,
-        bytes: &'a mut Cursor<T>,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a
+    /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, or the error that the stream has met.
+    fn read_exact<'a, T: AsMut<[u8]>>(&'a self, bytes: &'a mut Cursor<T>) -> impl Awaitable<Return = ()> + 'a
     where
         Self: Sized,
     {
-        Operation::new("recv_exact", move || {
+        Operation::new("read_exact", move || {
             loop {
                 let position = bytes.position();
                 let whole = bytes.get_mut().as_mut();
@@ -168,44 +166,46 @@ pub trait ByteRead {
     }
 }
 
-/// What bytes go to.
+/// A destination for bytes.
 ///
-/// One task at a time waits for room; a second one gets a `RuntimeError`, and the first waits on.
+/// One task at a time can wait for room. A second one gets a `RuntimeError`; the first keeps waiting.
 ///
 /// # Implementing
 ///
-/// [`attempt_send`](Self::attempt_send) and [`attempt_write_eof`](Self::attempt_write_eof) are enough.
+/// [`attempt_send`](Self::attempt_send) and [`attempt_write_eof`](Self::attempt_write_eof) are enough. Override the other
+/// methods only if the stream has a faster way.
 pub trait ByteWrite {
-    /// Takes some of `bytes` and gives how many, or says what to wait for: never none, unless there are none.
+    /// Sends some of `bytes` and returns how many, or says what to wait for. Returns 0 only if `bytes` is empty.
     ///
     /// # Errors
     ///
-    /// What the stream has met, as an [`io::Error`]: `BrokenPipe` where nobody will read it. `RuntimeError` where it
-    /// needs a loop and none runs.
-    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize>;
+    /// Returns the error that the stream has met, as an [`io::Error`]: `BrokenPipe` if nobody will read the bytes.
+    /// Returns a `RuntimeError` if the stream needs an event loop and none is running.
+    fn attempt_send(&self, bytes: &[u8]) -> Progress<usize>;
 
-    /// Says that there will be no more: the peer finds the end of the stream behind what was sent.
+    /// Ends the stream. The peer reads what was sent, and then the end.
     ///
     /// # Errors
     ///
-    /// As [`attempt_send`](Self::attempt_send).
-    fn attempt_write_eof(&self) -> Attempt<()>;
+    /// Returns the errors of [`attempt_send`](Self::attempt_send).
+    fn attempt_write_eof(&self) -> Progress<()>;
 
-    /// Takes bytes from several places, in their order, as [`attempt_send`](Self::attempt_send) does.
+    /// Sends bytes from several slices, in order, and returns how many, or says what to wait for. By default it sends
+    /// from the first slice that is not empty.
     ///
     /// # Errors
     ///
-    /// As [`attempt_send`](Self::attempt_send).
-    fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Attempt<usize> {
+    /// Returns the errors of [`attempt_send`](Self::attempt_send).
+    fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Progress<usize> {
         self.attempt_send(slices.iter().find(|slice| !slice.is_empty()).map_or(&[], |slice| slice))
     }
 
-    /// Sends what is in `buffer`, until that is empty.
+    /// Sends the bytes in `buffer` until it is empty, or says what to wait for.
     ///
     /// # Errors
     ///
-    /// As [`attempt_send`](Self::attempt_send). What was not sent is in the buffer then.
-    fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
+    /// Returns the errors of [`attempt_send`](Self::attempt_send). The bytes that were not sent stay in the buffer.
+    fn attempt_write_all(&self, buffer: &mut Buffer) -> Progress<()> {
         while !buffer.is_empty() {
             let attempt = self.attempt_send(buffer.bytes());
             if let Ok(Step::Yield(wanted)) = &attempt {
@@ -219,12 +219,13 @@ pub trait ByteWrite {
         Ok(Step::Return(()))
     }
 
-    /// Sends a file, by reading and writing in pieces; gives how many bytes were sent in all.
+    /// Sends a file by reading and writing it in pieces. Returns the total number of bytes sent, or says what to wait for.
     ///
     /// # Errors
     ///
-    /// As [`attempt_send`](Self::attempt_send); the file's; `Unsupported` where only the kernel was to do it.
-    fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+    /// Returns the errors of [`attempt_send`](Self::attempt_send), those of reading the file, and `Unsupported` if the
+    /// part does not allow a fallback.
+    fn attempt_send_file(&self, part: &mut FilePart) -> Progress<u64> {
         while !part.is_sent() {
             let mut waits = None;
             let send = |bytes: &[u8]| {
@@ -248,94 +249,71 @@ pub trait ByteWrite {
         Ok(Step::Return(part.sent()))
     }
 
-    /// Sends some of `bytes`, and gives how many: at least one, unless there are none.
+    /// Sends some of `bytes` and returns how many: at least one, unless `bytes` is empty.
     ///
-    /// For all of them, where they are part of the machine's state: [`send_all`](Self::send_all).
+    /// [`write_all`](Self::write_all) sends all of them.
+    ///
+    /// Raises the [`io::Error`] that the stream has met.
     #[inline]
-    fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a
+    fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a
     where
         Self: Sized,
     {
         Operation::new("send", move || self.attempt_send(bytes))
     }
 
-    /// Sends bytes from several slices, in order, by one system call; returns how many. Most systems accept at most 1,024
-    /// slices a call: those beyond are not sent by this call.
-    fn send_vectored<'a>(
-        &'a self,
-        slices: &'a [IoSlice<'a>],
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a
+    /// Sends bytes from several slices, in order, in one system call, and returns how many. Most systems accept at most
+    /// 1,024 slices in a call; this operation ignores the rest.
+    ///
+    /// Raises the [`io::Error`] that the stream has met.
+    fn send_vectored<'a>(&'a self, slices: &'a [IoSlice<'a>]) -> impl Awaitable<Return = usize> + 'a
     where
         Self: Sized,
     {
         Operation::new("send_vectored", move || self.attempt_send_vectored(slices))
     }
 
-    /// Sends all of `bytes`, taking away what is sent: cancelled in the midst, it leaves what is not. asyncio's
-    /// `sock_sendall`.
+    /// Sends all of `bytes`, and removes from them what has been sent: if the operation is cancelled, the rest is still
+    /// there. asyncio's `sock_sendall`.
     ///
-    /// Whatever is given remembers how far that has come, so it is to be a part of the machine's state: see [`Outgoing`].
+    /// The argument remembers how much has been sent, so keep it in the machine's state: a [`Buffer`], a [`Cursor`], or
+    /// another [`Outgoing`].
     ///
-    /// Raises an [`io::Error`]: what the stream has met.
-    fn send_all<'a, B: Outgoing>(
-        &'a self,
-        bytes: &'a mut B,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a
+    /// Raises the [`io::Error`] that the stream has met.
+    #[inline]
+    fn write_all<'a, B: Outgoing>(&'a self, bytes: &'a mut B) -> impl Awaitable<Return = ()> + 'a
     where
         Self: Sized,
     {
-        Operation::new("send_all", move || {
-            loop {
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = bytes.slices(&mut slices).min(SLICES);
-                let attempt = match &slices[..count] {
-                    [] => return Ok(Step::Return(())),
-                    [one] => self.attempt_send(one),
-                    several => self.attempt_send_vectored(several),
-                };
-                if let Ok(Step::Yield(wanted)) = &attempt
-                    && !wanted.is_next_turn()
-                {
-                    bytes.about_to_wait();
-                }
-                match attempted!(attempt) {
-                    0 => return Err(took_nothing()),
-                    count => bytes.consume(count),
-                }
-            }
+        Operation::new("write_all", move || match bytes.as_buffer() {
+            Some(buffer) => self.attempt_write_all(buffer),
+            None => write_all(self, bytes),
         })
     }
 
-    /// Writes what is in `buffer`, until that is empty.
+    /// Sends a file or a part of one, and returns the number of bytes sent: less than its [`count`](FilePart::count) if
+    /// the file ends early. asyncio's `sock_sendfile`.
     ///
-    /// Raises an [`io::Error`]: what the stream has met. What was not written is in the buffer then.
-    #[inline]
-    fn write_all<'a>(&'a self, buffer: &'a mut Buffer) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + 'a
-    where
-        Self: Sized,
-    {
-        Operation::new("write_all", move || self.attempt_write_all(buffer))
-    }
-
-    /// Sends a file, or a part of one, and gives how many bytes were sent: fewer than its
-    /// [`count`](FilePart::count) where the file ends before. asyncio's `sock_sendfile`.
+    /// On sockets and pipes the kernel sends the file without copying it, if it can; see
+    /// [`FilePart::without_fallback`]. The part remembers how much has been sent, even if the operation is cancelled, so
+    /// keep it in the machine's state.
     ///
-    /// Sockets and pipes have the kernel do it, without a copy, where it can; see [`FilePart::fallback`]. The part
-    /// remembers how far that has come, also where this is cancelled, so it is to be a part of the machine's state.
+    /// Reading from the disk blocks the loop, as in asyncio; a chunk is 128 KiB at most. For a file on a network file
+    /// system, read in threads instead: see [`to_thread`](crate::to_thread).
     ///
-    /// Waiting for the disk, or whatever the file is on, blocks the loop, as in asyncio: a chunk is 128 KiB at the most. On
-    /// a network's file system, rather read in threads: [`to_thread`](crate::to_thread).
-    ///
-    /// Raises an [`io::Error`]: what the stream has met, or the file; `Unsupported` where only the kernel was to do it.
-    fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Coroutine<Yield = Await, Input = (), Return = u64> + 'a
+    /// Raises the [`io::Error`] that the stream or the file has met, or one of kind `Unsupported` if the part does not
+    /// allow a fallback.
+    fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Awaitable<Return = u64> + 'a
     where
         Self: Sized,
     {
         Operation::new("send_file", move || self.attempt_send_file(part))
     }
 
-    /// Says that there will be no more: the peer finds the end of the stream behind what was sent. asyncio's `write_eof`.
-    fn write_eof(&self) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_
+    /// Ends the stream. The peer reads what was sent, and then the end. asyncio's `write_eof`.
+    ///
+    /// Raises the [`io::Error`] that the stream has met.
+    fn write_eof(&self) -> impl Awaitable<Return = ()> + '_
     where
         Self: Sized,
     {
@@ -343,15 +321,15 @@ pub trait ByteWrite {
     }
 }
 
-/// What bytes come from and go to: a connection, whatever carries it.
+/// A connection: bytes can be read from it and written to it.
 ///
-/// Machines are written against it, and tested over memory: see [`testing::memory_pair`](crate::testing::memory_pair).
-/// Two halves are one too, as a pair: `(reader, writer)`.
+/// Write machines against this trait, and test them over memory: see
+/// [`testing::memory_pair`](crate::testing::memory_pair). A pair of halves, `(reader, writer)`, is a byte stream too.
 ///
 /// ```
 /// use innermost::{Await, Buffer, ByteStream, Coroutine, Exception, Resumed, Step, yield_from};
 ///
-/// /// Sends back all that comes.
+/// /// Sends back everything that arrives.
 /// struct Echo<S> {
 ///     stream: S,
 ///     buffer: Buffer,
@@ -364,7 +342,7 @@ pub trait ByteWrite {
 ///
 ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
 ///         loop {
-///             // Goes on with what is left, where it has waited in here.
+///             // If the last resume ended in here, this continues with the rest.
 ///             yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
 ///             if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
 ///                 return Ok(Step::Return(()));
@@ -381,36 +359,36 @@ macro_rules! forward_to_pointee {
     ($($pointer:ty),*) => {$(
         impl<S: ByteRead + ?Sized> ByteRead for $pointer {
             #[inline]
-            fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize> {
+            fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
                 (**self).attempt_recv(bytes)
             }
 
             #[inline]
-            fn attempt_read(&self, buffer: &mut Buffer) -> Attempt<usize> {
+            fn attempt_read(&self, buffer: &mut Buffer) -> Progress<usize> {
                 (**self).attempt_read(buffer)
             }
         }
 
         impl<S: ByteWrite + ?Sized> ByteWrite for $pointer {
             #[inline]
-            fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+            fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
                 (**self).attempt_send(bytes)
             }
 
-            fn attempt_write_eof(&self) -> Attempt<()> {
+            fn attempt_write_eof(&self) -> Progress<()> {
                 (**self).attempt_write_eof()
             }
 
-            fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Attempt<usize> {
+            fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Progress<usize> {
                 (**self).attempt_send_vectored(slices)
             }
 
             #[inline]
-            fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
+            fn attempt_write_all(&self, buffer: &mut Buffer) -> Progress<()> {
                 (**self).attempt_write_all(buffer)
             }
 
-            fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+            fn attempt_send_file(&self, part: &mut FilePart) -> Progress<u64> {
                 (**self).attempt_send_file(part)
             }
         }
@@ -419,51 +397,73 @@ macro_rules! forward_to_pointee {
 
 forward_to_pointee!(&S, Box<S>, Rc<S>);
 
-/// Reads from the first.
+/// Reads from the first half.
 impl<R: ByteRead, W> ByteRead for (R, W) {
     #[inline]
-    fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize> {
+    fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
         self.0.attempt_recv(bytes)
     }
 
     #[inline]
-    fn attempt_read(&self, buffer: &mut Buffer) -> Attempt<usize> {
+    fn attempt_read(&self, buffer: &mut Buffer) -> Progress<usize> {
         self.0.attempt_read(buffer)
     }
 }
 
-/// Writes to the second.
+/// Writes to the second half.
 impl<R, W: ByteWrite> ByteWrite for (R, W) {
     #[inline]
-    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+    fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
         self.1.attempt_send(bytes)
     }
 
-    fn attempt_write_eof(&self) -> Attempt<()> {
+    fn attempt_write_eof(&self) -> Progress<()> {
         self.1.attempt_write_eof()
     }
 
-    fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Attempt<usize> {
+    fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Progress<usize> {
         self.1.attempt_send_vectored(slices)
     }
 
     #[inline]
-    fn attempt_write_all(&self, buffer: &mut Buffer) -> Attempt<()> {
+    fn attempt_write_all(&self, buffer: &mut Buffer) -> Progress<()> {
         self.1.attempt_write_all(buffer)
     }
 
-    fn attempt_send_file(&self, part: &mut FilePart) -> Attempt<u64> {
+    fn attempt_send_file(&self, part: &mut FilePart) -> Progress<u64> {
         self.1.attempt_send_file(part)
+    }
+}
+
+/// Sends bytes that are in no [`Buffer`].
+fn write_all<S: ByteWrite, B: Outgoing>(stream: &S, bytes: &mut B) -> Progress<()> {
+    loop {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = bytes.slices(&mut slices).min(SLICES);
+        let attempt = match &slices[..count] {
+            [] => return Ok(Step::Return(())),
+            [one] => stream.attempt_send(one),
+            several => stream.attempt_send_vectored(several),
+        };
+        if let Ok(Step::Yield(wanted)) = &attempt
+            && !wanted.is_next_turn()
+        {
+            bytes.about_to_wait();
+        }
+        match attempted!(attempt) {
+            0 => return Err(took_nothing()),
+            count => bytes.consume(count),
+        }
     }
 }
 
 #[cold]
 fn ended_early(there: usize, wanted: usize) -> Exception {
-    let text = format!("the stream has ended after {there} of {wanted} bytes");
+    let text = format!("the stream ended after {there} of {wanted} bytes");
     io::Error::new(io::ErrorKind::UnexpectedEof, text).into()
 }
 
 #[cold]
 fn took_nothing() -> Exception {
-    io::Error::new(io::ErrorKind::WriteZero, "the stream takes no more bytes, and does not say why").into()
+    io::Error::new(io::ErrorKind::WriteZero, "the stream accepted no bytes and reported no error").into()
 }

@@ -1,4 +1,4 @@
-//! Connecting to a name.
+//! [`connect`](fn@connect): connecting to a host by its name.
 
 use core::fmt;
 use core::mem;
@@ -10,20 +10,19 @@ use std::rc::Rc;
 use socket2::Socket;
 
 use super::tcp::ConnectingTcp;
-use super::{HappyEyeballs, TcpStream, happy_eyeballs};
+use super::{HappyEyeballs, Stream, TcpStream, happy_eyeballs};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::Registered;
 use crate::resolver::{Addresses, Find, Side, SocketType, interleave};
 use crate::task::Await;
 use crate::yield_from;
 
-/// Connects to a host and a port: looks the addresses up, and tries them as [`happy_eyeballs`](fn@happy_eyeballs) does.
-/// [`TcpStream::connect`] is for who has the address. What asyncio does in `create_connection` and `open_connection`
-/// before there is a transport.
+/// Connects to a host and a port. Looks up the addresses of the host, and tries them with
+/// [`happy_eyeballs`](fn@happy_eyeballs). If you have an address already, use [`TcpStream::connect`].
 ///
-/// Several hosts, or addresses, make a longer list. Both families take turns, and an address that has not answered after
-/// 250 ms has the next one tried beside it, as RFC 8305 recommends. An overall time limit is
-/// [`timeout`](fn@crate::wait::timeout)'s.
+/// Several hosts or addresses make a longer list. Both families take turns. If an address has not answered after 250 ms,
+/// the next one is tried beside it, as RFC 8305 recommends. To limit the total time, use
+/// [`timeout`](fn@crate::wait::timeout).
 ///
 /// ```
 /// use innermost::wait::timeout;
@@ -39,10 +38,8 @@ use crate::yield_from;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # Errors
-///
-/// When it is resumed: what [`getaddrinfo`](crate::LoopHandle::getaddrinfo) raises; a
-/// [`ConnectError`](super::ConnectError) that has each address and what it failed with; `CancelledError`.
+/// Raises the errors of [`getaddrinfo`](crate::LoopHandle::getaddrinfo); a [`ConnectError`](super::ConnectError) with each
+/// address and its error; and `ValueError` if there is no address.
 pub fn connect(to: impl Into<Addresses>) -> ConnectTo {
     ConnectTo(Connecting::new(to.into(), Some(DELAY)))
 }
@@ -50,26 +47,27 @@ pub fn connect(to: impl Into<Addresses>) -> ConnectTo {
 /// RFC 8305, section 5.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// What [`connect`](fn@connect) makes. Dropped in the middle, it closes every socket that it has begun to connect.
-#[must_use = "connecting does nothing until it is delegated to"]
+/// The coroutine returned by [`connect`](fn@connect). Its methods set options before it is awaited. If it is dropped before
+/// its end, it closes every socket that it has begun to connect.
+#[must_use = "connecting does nothing until it is awaited"]
 pub struct ConnectTo(Connecting<std::net::TcpStream>);
 
 impl ConnectTo {
-    /// After how long without an answer the next address is tried as well; `None` tries it when the one before has
-    /// failed, and not earlier: what asyncio does unless it is told otherwise. It says nothing once that is under way.
+    /// Tries the next address after `delay` without an answer, beside the ones before. With `None`, asyncio's default, the
+    /// next address is tried only once the one before has failed. Has no effect once the coroutine has started.
     pub fn happy_eyeballs_delay(mut self, delay: Option<Duration>) -> Self {
         self.0.set_delay(delay);
         self
     }
 
-    /// How many addresses of the first family are tried before the first of the other; zero leaves the order as the
-    /// look-up has given it. Without this it is one, where there is a delay, and otherwise zero.
+    /// Sets how many addresses of the first family are tried before the first address of the other family. Zero keeps the
+    /// order of the look-up. The default is one if there is a delay, and zero otherwise.
     pub fn interleave(mut self, first_family_count: usize) -> Self {
         self.0.set_interleave(first_family_count);
         self
     }
 
-    /// From which address of this machine: a host, which is looked up as well, and a port, or zero for any.
+    /// Connects from an address of this machine: a host, which is looked up, and a port, or port 0 for any.
     pub fn local_addr(mut self, local: impl Into<Addresses>) -> Self {
         self.0.set_local(local.into());
         self
@@ -83,7 +81,7 @@ impl Coroutine for ConnectTo {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         Ok(match self.0.resume(sent)? {
-            Step::Return(stream) => Step::Return(TcpStream::of(stream)),
+            Step::Return(stream) => Step::Return(Stream(stream)),
             Step::Yield(wanted) => Step::Yield(wanted),
             Step::Delegate(frame) => Step::Delegate(frame),
         })
@@ -100,7 +98,7 @@ impl fmt::Debug for ConnectTo {
     }
 }
 
-/// Looks addresses up, and connects to one of them a socket that becomes an `S`.
+/// Looks up addresses, and connects a socket, which becomes an `S`, to one of them.
 pub(crate) struct Connecting<S: AsFd + From<Socket> + 'static>(Phase<S>);
 
 enum Phase<S: AsFd + From<Socket> + 'static> {

@@ -1,34 +1,35 @@
-//! Datagrams: `udp(7)`, `unix(7)`. Each operation moves one datagram, whole.
+//! Sockets for datagrams: `udp(7)`, `unix(7)`. Each operation moves one whole datagram.
 
 use core::cell::Cell;
+use core::fmt;
 use std::io;
 use std::net;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix;
 use std::path::Path;
 
 use socket2::{Domain, SockRef, Type};
 
-use super::moving::{at, wraps};
-use super::{AddressError, Attempt, Operation};
-use crate::coroutine::Coroutine;
+use super::place::at;
+use super::unix::path_of;
+use super::{AddressError, Operation};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, descriptor, socket};
-use crate::task::Await;
+use crate::task::{Awaitable, Progress};
 
 /// A UDP socket.
 ///
-/// A datagram that is longer than the bytes it is to go to is cut off.
+/// A datagram that is longer than the receiver's bytes is cut off.
 ///
 /// # Errors of earlier datagrams
 ///
-/// The network may answer a datagram with an error: nobody is at that port. The system tells a socket that is
-/// [connected](Self::connect), or has `IP_RECVERR`, of such an error by its next call, and a send that gets the error does
-/// not send. Here [`send`](Self::send) and [`send_to`](Self::send_to) send nevertheless. The error is kept: the next
-/// [`recv`](Self::recv) or [`recv_from`](Self::recv_from) raises it, one that is waiting already included, or
-/// [`take_error`](Self::take_error) gives it. The socket goes on after that. Of several errors the latest is kept, as the
-/// system does. asyncio's `sock_sendto` raises the error and loses the datagram.
+/// The network may answer a datagram with an error: nobody listens at that port. If the socket is
+/// [connected](Self::connect) or has `IP_RECVERR`, the system reports that error at the socket's next call, and a send that
+/// gets the report does not send. [`send`](Self::send) and [`send_to`](Self::send_to) send nevertheless, and keep the
+/// error. It is raised by the next [`recv`](Self::recv) or [`recv_from`](Self::recv_from), or by one that is already
+/// waiting; [`take_error`](Self::take_error) returns it without raising. The socket stays usable. Only the latest error is
+/// kept, as in the system. asyncio's `sock_sendto` raises the error and loses the datagram.
 ///
 /// ```
 /// use innermost::{EventLoop, Step, UdpSocket, from_fn, yield_from};
@@ -48,15 +49,12 @@ use crate::task::Await;
 /// ```
 pub struct UdpSocket(Registered<net::UdpSocket>, EarlierError);
 
-/// A Unix socket for datagrams, which arrive all, and in order.
+/// A Unix socket for datagrams. No datagram is lost, and they arrive in order.
 ///
-/// On Linux, a path that begins with a zero byte is an abstract name, which is no file's (`unix(7)`).
+/// On Linux, a path that begins with a zero byte is an abstract name, which no file stands for (`unix(7)`).
 pub struct UnixDatagram(Registered<unix::net::UnixDatagram>, EarlierError);
 
-wraps!(UdpSocket(net::UdpSocket));
-wraps!(UnixDatagram(unix::net::UnixDatagram));
-
-/// An error that a send has taken from the system, and that belongs to an earlier datagram.
+/// An error that a send got from the system, and that belongs to an earlier datagram.
 #[derive(Default)]
 struct EarlierError(Cell<Option<io::Error>>);
 
@@ -72,81 +70,93 @@ impl EarlierError {
     }
 }
 
-/// The operations that both kinds have; they differ in their addresses.
+/// The operations of both kinds of socket, which differ in their addresses.
 macro_rules! datagrams {
     ($type:ident, $inner:ty, $address:ty, $may_be_stale:path) => {
         impl $type {
-            /// Takes over a socket.
+            /// Takes over a socket, and makes it non-blocking.
             ///
             /// # Errors
             ///
-            /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
+            /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the
+            /// socket cannot be made non-blocking.
             pub fn from_std(socket: $inner) -> io::Result<Self> {
                 socket::check_is_datagram(&socket)?;
+                socket::without_signals(&socket)?;
                 socket.set_nonblocking(true)?;
                 Ok(Self(Registered::new(socket), EarlierError::default()))
+            }
+
+            /// The standard library's object, for its options. Operations that would block fail with `WouldBlock` instead.
+            pub const fn get_ref(&self) -> &$inner {
+                self.0.get()
+            }
+
+            /// Ends the registration, and returns the standard library's object. It stays non-blocking, and has a new
+            /// descriptor.
+            ///
+            /// # Errors
+            ///
+            /// Returns the system's error if no descriptor is free.
+            pub fn into_std(self) -> io::Result<$inner> {
+                self.0.into_std()
             }
 
             /// This socket's address.
             ///
             /// # Errors
             ///
-            /// The system's.
+            /// Returns the system's error.
             pub fn local_addr(&self) -> io::Result<$address> {
                 self.0.get().local_addr()
             }
 
-            /// The address that it is connected to.
+            /// The address that the socket is connected to.
             ///
             /// # Errors
             ///
-            /// The system's: `NotConnected`.
+            /// Returns `NotConnected` if there is none.
             pub fn peer_addr(&self) -> io::Result<$address> {
                 self.0.get().peer_addr()
             }
 
-            /// Sends a datagram to the address that the socket is connected to; gives its length.
+            /// Sends a datagram to the address that the socket is connected to, and returns its length.
             ///
-            /// An error that it raises is this datagram's own. One of an earlier datagram is kept for the next
-            /// [`recv`](Self::recv) or [`take_error`](Self::take_error), and this datagram is sent.
-            pub fn send<'a>(
-                &'a self,
-                bytes: &'a [u8],
-            ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+            /// Raises an [`io::Error`] if this datagram cannot be sent. An error of an earlier datagram does not keep this one
+            /// from being sent: it is kept for the next [`recv`](Self::recv) or [`take_error`](Self::take_error).
+            pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a {
                 Operation::new("send", move || {
                     self.attempt_send(|socket| Ok((socket.send(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "send", self.as_fd()))
                 })
             }
 
-            /// Waits for a datagram, puts it into `bytes`, and gives its length, which may be none.
-            pub fn recv<'a>(
-                &'a self,
-                bytes: &'a mut [u8],
-            ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+            /// Waits for a datagram, stores it in `bytes`, and returns its length, which may be 0.
+            ///
+            /// Raises an [`io::Error`]: the system's, or that of an earlier datagram.
+            pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a {
                 Operation::new("recv", move || {
                     self.attempt_recv(|socket| Ok((socket.recv(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv", self.as_fd()))
                 })
             }
 
-            /// Waits for a datagram, puts it into `bytes`, and gives its length and the address that it has come from.
-            /// asyncio's `sock_recvfrom_into`.
-            pub fn recv_from<'a>(
-                &'a self,
-                bytes: &'a mut [u8],
-            ) -> impl Coroutine<Yield = Await, Input = (), Return = (usize, $address)> + 'a {
+            /// Waits for a datagram, stores it in `bytes`, and returns its length and its sender's address. asyncio's
+            /// `sock_recvfrom_into`.
+            ///
+            /// Raises an [`io::Error`]: the system's, or that of an earlier datagram.
+            pub fn recv_from<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = (usize, $address)> + 'a {
                 Operation::new("recv_from", move || {
                     self.attempt_recv(|socket| Ok((socket.recv_from(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv_from", self.as_fd()))
                 })
             }
 
-            /// Takes the error of an earlier datagram, if there is one: what the next [`recv`](Self::recv) would raise.
+            /// Takes the error of an earlier datagram, if there is one. The next [`recv`](Self::recv) would raise it.
             ///
             /// # Errors
             ///
-            /// The system's, from asking for it.
+            /// Returns the system's error if it cannot be asked.
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
                 match self.1.take() {
                     None => self.0.get().take_error(),
@@ -154,23 +164,35 @@ macro_rules! datagrams {
                 }
             }
 
-            fn attempt_send<T>(&self, mut send: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Attempt<T> {
+            fn attempt_send<T>(&self, mut send: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Progress<T> {
                 self.0.attempt(Direction::Write, |socket, _| {
                     let (result, earlier) = socket::send_despite_errors(|| send(socket), $may_be_stale);
                     if let Some(latest) = earlier.into_iter().next_back() {
                         self.1.keep(latest);
-                        // The system has told whoever waits to receive, but has no error for it any more.
+                        // The system has already woken the task that waits to receive, and has no error for it any more.
                         self.0.release(Direction::Read);
                     }
                     result
                 })
             }
 
-            fn attempt_recv<T>(&self, mut recv: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Attempt<T> {
+            fn attempt_recv<T>(&self, mut recv: impl FnMut(&$inner) -> io::Result<(T, Left)>) -> Progress<T> {
                 match self.1.take() {
                     Some(error) => Err(error.into()),
                     None => self.0.attempt(Direction::Read, |socket, _| recv(socket)),
                 }
+            }
+        }
+
+        impl AsFd for $type {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.0.get().as_fd()
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
             }
         }
     };
@@ -180,32 +202,30 @@ datagrams!(UdpSocket, net::UdpSocket, SocketAddr, socket::may_be_stale);
 datagrams!(UnixDatagram, unix::net::UnixDatagram, unix::net::SocketAddr, socket::may_be_stale_unix);
 
 impl UdpSocket {
-    /// A socket at `address`; port 0 picks one that is free.
+    /// Makes a socket that is bound to `address`. Port 0 picks a free port.
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: in use, not of this machine, not allowed.
+    /// Returns the system's error, in an [`AddressError`]: the address is in use, is not of this machine, or is not
+    /// allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         Self::from_std(net::UdpSocket::bind(address).map_err(AddressError::at("bind to", address))?)
     }
 
-    /// Makes `address` the one that [`send`](Self::send) sends to, and takes only what comes from there.
+    /// Connects the socket: [`send`](Self::send) sends to `address`, and only datagrams from there are received.
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: unreachable.
+    /// Returns the system's error, in an [`AddressError`]: the address cannot be reached.
     pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
         self.0.get().connect(address).map_err(AddressError::at("connect to", address))
     }
 
-    /// Sends a datagram to `address`; gives its length. asyncio's `sock_sendto`.
+    /// Sends a datagram to `address`, and returns its length. asyncio's `sock_sendto`.
     ///
-    /// An error that it raises is this datagram's own, as with [`send`](Self::send).
-    pub fn send_to<'a>(
-        &'a self,
-        bytes: &'a [u8],
-        address: SocketAddr,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
+    /// Raises an [`io::Error`] if this datagram cannot be sent. An error of an earlier datagram does not keep this one from
+    /// being sent: it is kept for the next [`recv_from`](Self::recv_from) or [`take_error`](Self::take_error).
+    pub fn send_to<'a>(&'a self, bytes: &'a [u8], address: SocketAddr) -> impl Awaitable<Return = usize> + 'a {
         Operation::new("send_to", move || {
             self.attempt_send(|socket| Ok((socket.send_to(bytes, address)?, Left::More)))
                 .map_err(|raised| raised.with_note(format!("send_to: {address}")))
@@ -214,12 +234,13 @@ impl UdpSocket {
 }
 
 impl UnixDatagram {
-    /// A socket at `path`, where nothing may be yet; what this makes there stays when the socket is gone.
+    /// Makes a socket that is bound to `path`, where nothing may exist yet. The file that this creates stays when the socket
+    /// is dropped.
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is empty, too
-    /// long or has a zero byte in it.
+    /// Returns `InvalidInput` for a path that no socket can have: it is empty, too long, or has a zero byte in it. Returns
+    /// the system's error otherwise: `AddrInUse` if the path exists. Both are in an [`AddressError`].
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let at = || AddressError::at("bind to", socket::shown(path));
@@ -229,54 +250,84 @@ impl UnixDatagram {
         Ok(Self(Registered::new(OwnedFd::from(socket).into()), EarlierError::default()))
     }
 
-    /// A socket that has no address: nobody can send to it unless it is connected.
+    /// Makes a socket that is bound to `address`, which may be an abstract name.
     ///
     /// # Errors
     ///
-    /// The system's: no descriptor is free.
+    /// Returns `InvalidInput` for an unnamed address, and otherwise the errors of [`bind`](Self::bind).
+    pub fn bind_addr(address: &unix::net::SocketAddr) -> io::Result<Self> {
+        Self::bind(path_of(address)?)
+    }
+
+    /// Makes a socket without an address. Others can send to it only once it is connected.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error if no descriptor is free.
     pub fn unbound() -> io::Result<Self> {
         Self::from_std(unix::net::UnixDatagram::unbound()?)
     }
 
-    /// Two sockets that are connected to each other.
+    /// Makes two sockets that are connected to each other.
     ///
     /// # Errors
     ///
-    /// The system's: no descriptor is free.
+    /// Returns the system's error if no descriptor is free.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = unix::net::UnixDatagram::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
     }
 
-    /// Makes the socket at `path` the one that [`send`](Self::send) sends to, and takes only what comes from there.
+    /// Connects the socket: [`send`](Self::send) sends to the socket at `path`, and only datagrams from there are received.
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: nobody is there.
+    /// Returns `InvalidInput` for a path that no socket can have, and otherwise the system's error: nobody listens there.
+    /// Both are in an [`AddressError`].
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let connect = |address| SockRef::from(self.0.get()).connect(&address);
         socket::unix_address(path).and_then(connect).map_err(AddressError::at("connect to", socket::shown(path)))
     }
 
-    /// Sends a datagram to the socket at `path`; gives its length.
+    /// Connects the socket to `address`, which may be an abstract name.
     ///
-    /// Where that has no room, the system offers nothing to wait for: a [`ResourceBusy`](io::ErrorKind::ResourceBusy) is
-    /// raised. To wait for room, [`connect`](Self::connect) and [`send`](Self::send).
-    pub fn send_to<'a>(
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for an unnamed address, and otherwise the errors of [`connect`](Self::connect).
+    pub fn connect_addr(&self, address: &unix::net::SocketAddr) -> io::Result<()> {
+        self.connect(path_of(address)?)
+    }
+
+    /// Sends a datagram to the socket at `path`, and returns its length.
+    ///
+    /// Raises [`ResourceBusy`](io::ErrorKind::ResourceBusy) if the receiver has no room, because the system offers nothing
+    /// to wait for. To wait for room, use [`connect`](Self::connect) and [`send`](Self::send).
+    pub fn send_to<'a>(&'a self, bytes: &'a [u8], path: &'a Path) -> impl Awaitable<Return = usize> + 'a {
+        Operation::new("send_to", move || self.attempt_send_to(bytes, path))
+    }
+
+    /// Sends a datagram to the socket at `address`, which may be an abstract name, and returns its length: an answer to
+    /// [`recv_from`](Self::recv_from).
+    ///
+    /// Raises `InvalidInput` if the address is unnamed, and [`ResourceBusy`](io::ErrorKind::ResourceBusy) if the receiver
+    /// has no room.
+    pub fn send_to_addr<'a>(
         &'a self,
         bytes: &'a [u8],
-        path: &'a Path,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = usize> + 'a {
-        Operation::new("send_to", move || {
-            self.attempt_send(|socket| match send_to(socket, bytes, path) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
-                    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
-                }
-                result => Ok((result?, Left::More)),
-            })
-            .map_err(|raised| raised.with_note(format!("send_to: {}", socket::shown(path))))
+        address: &'a unix::net::SocketAddr,
+    ) -> impl Awaitable<Return = usize> + 'a {
+        Operation::new("send_to_addr", move || self.attempt_send_to(bytes, &path_of(address)?))
+    }
+
+    fn attempt_send_to(&self, bytes: &[u8], path: &Path) -> Progress<usize> {
+        self.attempt_send(|socket| match send_to(socket, bytes, path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && can_send(socket) => {
+                Err(io::Error::new(io::ErrorKind::ResourceBusy, "the receiver has no room for a datagram"))
+            }
+            result => Ok((result?, Left::More)),
         })
+        .map_err(|raised| raised.with_note(format!("send_to: {}", socket::shown(path))))
     }
 }
 
@@ -284,7 +335,7 @@ fn send_to(from: &unix::net::UnixDatagram, bytes: &[u8], path: &Path) -> io::Res
     SockRef::from(from).send_to_with_flags(bytes, &socket::unix_address(path)?, socket::NO_SIGNAL)
 }
 
-/// Whether what a datagram lacks room for is not the sender.
+/// Whether the sender has room, so that it is the receiver that has none.
 #[cold]
 fn can_send(socket: &unix::net::UnixDatagram) -> bool {
     descriptor::is_ready(socket.as_raw_fd(), Direction::Write)

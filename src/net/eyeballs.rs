@@ -1,4 +1,4 @@
-//! Happy eyeballs: connecting to one of several addresses, without waiting for one that does not answer. RFC 8305.
+//! [`happy_eyeballs`]: connecting to one of several addresses without waiting for those that do not answer. RFC 8305.
 
 use core::error::Error;
 use core::fmt;
@@ -12,12 +12,14 @@ use crate::task::{Await, Awaitable};
 use crate::wait::{Raced, StaggeredRace, staggered_race};
 use crate::yield_from;
 
-/// Connects to the first of `addresses` that lets itself be connected to, by what `connector` makes for each. An address
-/// is tried when the one before has failed, or `delay` after that was begun; `None` waits for the failure, and takes no
-/// task. The attempts that are too slow are cancelled, and waited for.
+/// Connects to one of several addresses. For each address, `connector` makes a coroutine that connects. The first to succeed
+/// wins; the others are cancelled and awaited.
 ///
-/// This is what [`connect`](fn@crate::connect) does with the addresses that it has looked up; here for connections of
-/// other sorts. [`interleave`](crate::resolver::interleave) puts them into an order that suits this.
+/// An address is tried once the one before has failed, or `delay` after the one before was started. With `None`, only a
+/// failure starts the next one, and no task is needed.
+///
+/// [`connect`](fn@crate::connect) uses this for the addresses that it looks up; use it directly for other kinds of
+/// connections. [`interleave`](crate::resolver::interleave) puts addresses into a suitable order.
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
@@ -28,7 +30,7 @@ use crate::yield_from;
 ///
 /// let addresses: [SocketAddr; 2] = ["[2001:db8::1]:80".parse()?, "192.0.2.1:80".parse()?];
 /// let delay = Duration::from_millis(250);
-/// // What does not answer, and what does.
+/// // The first address does not answer, the second does.
 /// let connector = |address: SocketAddr| {
 ///     sleep(if address.is_ipv6() { Duration::from_secs(3600) } else { Duration::ZERO }).map(move |()| address)
 /// };
@@ -37,10 +39,7 @@ use crate::yield_from;
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
-/// # Errors
-///
-/// When it is resumed: a [`ConnectError`] that has each address and what it failed with; `ValueError` where there are no
-/// addresses; `CancelledError`.
+/// Raises a [`ConnectError`] with each address and its error, and `ValueError` if there are no addresses.
 pub fn happy_eyeballs<F, C>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     delay: Option<Duration>,
@@ -53,7 +52,8 @@ where
     HappyEyeballs { addresses: addresses.into_iter().collect(), phase: Phase::Created { delay, connector } }
 }
 
-/// What [`happy_eyeballs`] makes.
+/// The coroutine returned by [`happy_eyeballs`].
+#[must_use = "connecting does nothing until it is awaited"]
 pub struct HappyEyeballs<F, C>
 where
     F: FnMut(SocketAddr) -> C + 'static,
@@ -72,7 +72,7 @@ where
         delay: Option<Duration>,
         connector: F,
     },
-    /// One when the other has failed: no race, and no task.
+    /// Each address is tried once the one before has failed, without a race or a task.
     InTurn {
         attempt: C,
         attempts: Attempts<F>,
@@ -82,7 +82,7 @@ where
     Over,
 }
 
-/// An attempt for each address, made when it is to begin.
+/// Makes an attempt for each address when its turn comes.
 struct Attempts<F> {
     addresses: Rc<[SocketAddr]>,
     next: usize,
@@ -90,7 +90,7 @@ struct Attempts<F> {
 }
 
 impl<F> Attempts<F> {
-    /// The address of the attempt that was made last.
+    /// The address of the latest attempt.
     fn latest(&self) -> SocketAddr {
         self.addresses[self.next - 1]
     }
@@ -181,7 +181,7 @@ where
     }
 }
 
-/// Whether an attempt has failed by itself, rather than been ended from outside.
+/// Whether an attempt has failed by itself, rather than been cancelled or closed.
 fn is_failure(raised: &Exception) -> bool {
     !matches!(raised.kind(), Kind::CancelledError | Kind::GeneratorExit | Kind::KeyboardInterrupt)
 }
@@ -196,9 +196,9 @@ where
     }
 }
 
-/// No address could be connected to: each that was tried, and what that has raised.
+/// None of several addresses could be connected to. Holds each address that was tried, and its exception.
 ///
-/// Its text has all of them, and a failure that has come to all of them alike once, as in asyncio.
+/// Its text lists all of them. If all texts are the same, it appears once, as in asyncio.
 #[derive(Clone, Debug)]
 pub struct ConnectError(Vec<(SocketAddr, Exception)>);
 
@@ -207,12 +207,12 @@ impl ConnectError {
         Exception::new(Self(failures.into_iter().collect()))
     }
 
-    /// Each address that was tried and what that has raised, in the order of the attempts.
+    /// The addresses that were tried and their exceptions, in the order of the attempts.
     pub fn failures(&self) -> &[(SocketAddr, Exception)] {
         &self.0
     }
 
-    /// The sort of error of the system with which every attempt has failed; `Other` where they differ.
+    /// The kind of the system's error, if all attempts failed with the same kind; `Other` otherwise.
     pub fn kind(&self) -> io::ErrorKind {
         let mut kinds = self.0.iter().map(|(_, raised)| raised.downcast_ref().map(io::Error::kind));
         let first = kinds.next().flatten().unwrap_or(io::ErrorKind::Other);
@@ -221,7 +221,7 @@ impl ConnectError {
 }
 
 impl Error for ConnectError {
-    /// The system's error, where one address was tried.
+    /// The system's error, if only one address was tried.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.0 {
             [(_, raised)] => raised.downcast_ref::<io::Error>().map(|error| error as _),

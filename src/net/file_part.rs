@@ -1,27 +1,26 @@
-//! A file on its way to a stream.
+//! [`FilePart`]: a file to be sent.
 //!
-//! The file is what blocks here: a `sendfile(2)`, or a read, waits for the disk where the page is not in memory, and the
-//! loop with it. asyncio's does the same. So a part goes in chunks, and each counts as an operation of its task's share of
-//! the turn.
+//! Reading the file can block. `sendfile(2)` and `read(2)` wait for the disk if a page is not in memory, and the loop waits
+//! with them, as in asyncio. So a file is sent in chunks, and each chunk counts against its task's share of the turn.
 
 use core::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use crate::event_loop::SpareMemory;
 use crate::sys::sendfile;
 
-/// A file, or a part of one, that is to be sent, and how far that has come: what
-/// [`ByteWrite::send_file`](crate::ByteWrite::send_file) and [`Transport::send_file`](crate::Transport::send_file) take.
+/// A file, or a part of one, to be sent: the argument of [`ByteWrite::send_file`](crate::ByteWrite::send_file) and
+/// [`Transport::send_file`](crate::Transport::send_file).
 ///
-/// It remembers its progress, so a send that was cancelled can be asked how much it has [`sent`](Self::sent), and goes on
-/// from there when it is sent again.
+/// It remembers how many bytes have been [`sent`](Self::sent). After a cancelled send, sending it again continues from
+/// there.
 ///
-/// The file's own position is neither used nor changed, so that parts of one file can be sent to several peers at once
-/// (asyncio leaves it behind what was sent). It must have positions: a regular file, or what can be read like one, not a
+/// The position of the file itself is neither used nor changed, so parts of one file can be sent to several peers at once.
+/// (asyncio moves the position behind the bytes sent.) The file must be seekable: a regular file or a block device, not a
 /// pipe or a terminal.
 ///
 /// ```
@@ -45,9 +44,9 @@ use crate::sys::sendfile;
 #[derive(Clone)]
 pub struct FilePart {
     file: Rc<File>,
-    /// The next byte.
+    /// The position of the next byte to send.
     position: u64,
-    /// How many bytes are to be sent yet, at the most: `u64::MAX` for all.
+    /// How many bytes are still to be sent at most: `u64::MAX` for all.
     left: u64,
     sent: u64,
     way: Way,
@@ -55,48 +54,49 @@ pub struct FilePart {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// By the kernel, or else by reading.
+    /// By the kernel if it can, or by reading and writing.
     Any,
     Kernel,
     Reading,
 }
 
-/// How many bytes one system call sends at the most: a turn of 32 such is some hundred microseconds, whatever the peer.
+/// How many bytes one system call sends at most. A turn of 32 chunks takes a few hundred microseconds, whatever the peer.
 const CHUNK: u64 = 128 * 1024;
 
-/// No file has a byte behind that.
+/// No file is longer than this.
 const END: u64 = i64::MAX as u64;
 
 impl FilePart {
-    /// All of a file, from its first byte on. An `Rc<File>` may be used for something else meanwhile.
+    /// The whole of a file. An `Rc<File>` lets the program use the file for something else meanwhile.
     pub fn new(file: impl Into<Rc<File>>) -> Self {
         Self { file: file.into(), position: 0, left: u64::MAX, sent: 0, way: Way::Any }
     }
 
-    /// From this byte on. At the end of the file, or behind it, there is nothing to send.
+    /// Starts at this byte. If it is at the end of the file or beyond, nothing is sent.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
         self.position = offset;
         self
     }
 
-    /// So many bytes, or as many as there are: who has announced a length must compare. None, for 0 (asyncio refuses that).
+    /// Sends `count` bytes, or fewer if the file ends early. If the peer has been told the length, compare it with the number
+    /// sent. Zero is allowed, unlike in asyncio.
     #[must_use]
     pub fn count(mut self, count: u64) -> Self {
         self.left = count;
         self
     }
 
-    /// Whether it may be read and written in pieces where the kernel cannot send it by itself (`sendfile(2)`): it may,
-    /// without this. Where it may not, that raises [`Unsupported`](io::ErrorKind::Unsupported), asyncio's
-    /// `SendfileNotAvailableError`.
+    /// Sends the file by the kernel alone (`sendfile(2)`). If the kernel cannot, sending raises
+    /// [`Unsupported`](io::ErrorKind::Unsupported), asyncio's `SendfileNotAvailableError`. By default, the file is then read
+    /// and written in pieces. asyncio's `fallback=False`.
     #[must_use]
-    pub fn fallback(mut self, allowed: bool) -> Self {
-        self.way = if allowed { Way::Any } else { Way::Kernel };
+    pub fn without_fallback(mut self) -> Self {
+        self.way = Way::Kernel;
         self
     }
 
-    /// How many bytes were sent: taken by the system, as with every other send.
+    /// The number of bytes sent so far, that is, accepted by the system.
     pub const fn sent(&self) -> u64 {
         self.sent
     }
@@ -106,16 +106,16 @@ impl FilePart {
         &self.file
     }
 
-    /// Whether all is sent, or the file has ended.
+    /// Whether everything has been sent, or the file has ended.
     pub(crate) const fn is_sent(&self) -> bool {
         self.left == 0
     }
 
-    /// Sends the next chunk to a socket, by the kernel where it can, or else by `write`.
+    /// Sends the next chunk to a socket, by the kernel if it can, or by `write`.
     ///
     /// # Errors
     ///
-    /// The system's, `WouldBlock` among them; `Unsupported` where only the kernel was to do it, and does not.
+    /// The system's, `WouldBlock` among them; `Unsupported` if the kernel cannot and there is no fallback.
     pub(crate) fn send_to(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -139,11 +139,12 @@ impl FilePart {
         self.read_and_write(spare, write)
     }
 
-    /// Sends the next piece by reading and writing. What is not written is read again: nothing is kept meanwhile.
+    /// Sends the next chunk by reading and writing it. Bytes that could not be written are read again: nothing is kept in
+    /// between.
     ///
     /// # Errors
     ///
-    /// As [`send_to`](Self::send_to).
+    /// The errors of [`send_to`](Self::send_to).
     pub(crate) fn read_and_write<E: From<io::Error>>(
         &mut self,
         spare: &SpareMemory,
@@ -153,13 +154,13 @@ impl FilePart {
         let mut memory = spare.take();
         let size = self.next_chunk().min(memory.len());
         let read = match size {
-            // The system refuses to be asked for what no file has.
+            // The system rejects positions beyond the largest file.
             0 => Ok(0),
             size => self.file.read_at(&mut memory[..size], self.position),
         };
         let written = match read {
             Ok(0) => Ok(0),
-            // A stream of the user's may say what it likes.
+            // A stream that the program has implemented may return any number.
             Ok(count) => write(&memory[..count]).map(|written| written.min(count)),
             Err(error) => Err(error.into()),
         };
@@ -167,7 +168,7 @@ impl FilePart {
         written.map(|count| self.advance(count))
     }
 
-    /// The kernel does not send it.
+    /// The kernel cannot send this file to this peer.
     fn refused(&mut self, error: &io::Error) -> io::Result<()> {
         if self.way == Way::Kernel {
             let text = format!("the kernel cannot send this file to this peer by itself: {error}");
@@ -181,12 +182,19 @@ impl FilePart {
         self.left.min(CHUNK).min(END.saturating_sub(self.position)) as usize
     }
 
-    /// So many bytes were sent; none at the end of the file.
+    /// Records that `count` bytes were sent: 0 at the end of the file.
     fn advance(&mut self, count: usize) {
         let count = count as u64;
         self.position += count;
         self.sent += count;
         self.left = if count == 0 { 0 } else { self.left - count };
+    }
+}
+
+/// The file's descriptor.
+impl AsFd for FilePart {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

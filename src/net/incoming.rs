@@ -1,46 +1,65 @@
-//! The connections of a listener, one by one.
+//! [`Incoming`]: the connections of a listener, one by one.
 
-use std::net;
-use std::os::unix;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{TcpListener, TcpStream, UnixListener, UnixStream};
+use super::Stream;
+use super::listener::{Accept, Listener};
 use crate::async_iter::AsyncIterator;
 use crate::coroutine::{Exception, Step};
-use crate::scope::Progress;
+use crate::task::Progress;
 use crate::yield_from;
 
-/// The connections of a listener, each with its peer's address. What [`TcpListener::incoming`] and
-/// [`UnixListener::incoming`] make.
+/// The connections of a listener, each with its peer's address. Returned by [`Listener::incoming`].
 ///
-/// It never ends. What accepting raises, it raises, and it can be asked again: [`for_each`](AsyncIterator::for_each) ends
-/// with it, so a server that is to survive a lack of descriptors calls [`next`](AsyncIterator::next) itself.
+/// It never ends. If accepting fails, it raises the error and can be asked again. [`for_each`](AsyncIterator::for_each)
+/// ends with that error, so a server that must survive a lack of descriptors calls [`next`](AsyncIterator::next) itself.
 #[derive(Debug)]
-#[must_use = "it accepts nothing until it is asked"]
+#[must_use = "nothing is accepted until the iterator is asked for a connection"]
 pub struct Incoming<L>(L);
 
-impl<L> Incoming<L> {
-    pub(super) const fn new(listener: L) -> Self {
-        Self(listener)
+impl<L: AsFd> Listener<L> {
+    /// Its connections, one by one, each with its peer's address. A connection is [accepted](Self::accept) when it is asked
+    /// for.
+    ///
+    /// ```
+    /// use innermost::async_iter::AsyncIterator;
+    /// use innermost::{EventLoop, TcpListener, TcpStream, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    /// let address = listener.local_addr()?;
+    /// // `for_each` runs each coroutine to its end before it accepts the next connection.
+    /// // To serve many at once, create a task for each.
+    /// let greeting = listener.incoming().for_each(|(_stream, peer)| {
+    ///     println!("{peer} has connected");
+    ///     ready(())
+    /// });
+    /// event_loop.create_task(greeting)?;
+    /// event_loop.run_until_complete(TcpStream::connect(address))?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub const fn incoming(self) -> Incoming<Self> {
+        Incoming(self)
     }
+}
 
-    /// The listener: for its address.
+impl<L> Incoming<L> {
+    /// The listener, for example to ask for its address.
     pub const fn listener(&self) -> &L {
         &self.0
     }
 }
 
-impl AsyncIterator for Incoming<TcpListener> {
-    type Item = (TcpStream, net::SocketAddr);
+impl<L: Accept> AsyncIterator for Incoming<Listener<L>> {
+    type Item = (Stream<L::Stream>, L::Address);
 
     fn resume_next(&mut self, mut sent: Result<(), Exception>) -> Progress<Option<Self::Item>> {
         Ok(Step::Return(Some(yield_from!(self.0.accept(), sent)?)))
     }
 }
 
-impl AsyncIterator for Incoming<UnixListener> {
-    type Item = (UnixStream, unix::net::SocketAddr);
-
-    fn resume_next(&mut self, mut sent: Result<(), Exception>) -> Progress<Option<Self::Item>> {
-        Ok(Step::Return(Some(yield_from!(self.0.accept(), sent)?)))
+impl<L: AsFd> AsFd for Incoming<L> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

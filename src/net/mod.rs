@@ -1,29 +1,44 @@
 //! Layer 3: sockets whose operations are coroutines.
 //!
-//! Every operation tries its system call first and yields an [`Await`](crate::Await) only where that would block. So an
-//! operation can be made afresh at each resume, and a machine needs no state for it: `yield_from!(self.stream.read(&mut
-//! self.buffer), sent)`.
+//! Every operation tries its system call first, and yields an [`Await`](crate::Await) only if the call would block. An
+//! operation keeps no state, so a machine makes it afresh at each resume: `yield_from!(self.stream.read(&mut self.buffer),
+//! sent)`.
+//!
+//! The walk of a byte, from a machine to the socket:
+//!
+//! ```text
+//! ByteRead::read -> Operation::resume -> Stream::attempt_read -> Registered::attempt: is it ready?
+//!     no:  an Await on the Registration, which the selector's event wakes
+//!     yes: Registration::perform -> Buffer::fill_by -> Source::recv -> the system call
+//! ```
+//!
+//! # Errors
+//!
+//! What can be checked at once is checked at once. A function that takes a path or a descriptor returns `InvalidInput` if no
+//! socket can have that path, or if the descriptor is of the wrong kind. Whatever depends on a name, a peer, or the state of
+//! the system is raised when the coroutine is awaited; so is an empty list of addresses, because addresses may be names.
+//! This holds for socket types and for [`LoopHandle`](crate::LoopHandle)'s connections, servers and endpoints alike.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: what machines are written against |
+//! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: the traits that machines are written against |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
-//! | `outgoing.rs`  | [`Outgoing`]: what is to be sent, and knows how far that has come |
-//! | `file_part.rs` | [`FilePart`]: a file on its way to a stream |
+//! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
+//! | `file_part.rs` | [`FilePart`]: a file to be sent |
+//! | `stream.rs`     | [`Stream`]: a descriptor that bytes are read from or written to |
+//! | `listener.rs`   | [`Listener`]: a socket that accepts connections |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
-//! | `accept.rs`    | what both listeners accept by |
 //! | `incoming.rs`  | [`Incoming`]: a listener's connections, one by one |
-//! | `connect.rs`   | [`connect`](fn@connect): to a name |
-//! | `eyeballs.rs`  | [`happy_eyeballs`]: to one of several addresses |
-//! | `address_error.rs` | [`AddressError`]: what the system has refused, and where |
+//! | `connect.rs`   | [`connect`](fn@connect): connecting to a host by name |
+//! | `eyeballs.rs`  | [`happy_eyeballs`]: connecting to one of several addresses |
+//! | `address_error.rs` | [`AddressError`]: an error of the system and the address it is about |
 //! | `unix.rs`      | [`UnixListener`], [`UnixStream`] |
 //! | `pipe.rs`      | [`PipeReader`], [`PipeWriter`] |
 //! | `datagram.rs`  | [`UdpSocket`], [`UnixDatagram`] |
-//! | `options.rs`   | the options of all these |
-//! | `moving.rs`    | what streams over descriptors have in common |
-//! | `operation.rs` | what all operations have in common |
+//! | `options.rs`   | options of sockets |
+//! | `operation.rs` | the coroutine that all operations are |
+//! | `place.rs`      | the note that says where an error happened |
 
-mod accept;
 mod address_error;
 mod buffer;
 mod byte_stream;
@@ -35,17 +50,19 @@ mod eyeballs;
 mod file_part;
 #[cfg(feature = "async_iter")]
 mod incoming;
-mod moving;
+mod listener;
 mod operation;
 mod options;
 mod outgoing;
 mod pipe;
+mod place;
+mod stream;
 mod tcp;
 mod unix;
 
 pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
-pub use self::byte_stream::{Attempt, ByteRead, ByteStream, ByteWrite};
+pub use self::byte_stream::{ByteRead, ByteStream, ByteWrite};
 #[cfg(feature = "resolver")]
 pub(crate) use self::connect::Connecting;
 #[cfg(feature = "resolver")]
@@ -56,12 +73,14 @@ pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;
 #[cfg(feature = "async_iter")]
 pub use self::incoming::Incoming;
+pub use self::listener::Listener;
 use self::operation::Operation;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
+pub use self::stream::Stream;
 pub use self::tcp::{Connect, TcpListener, TcpStream};
 pub(crate) use self::unix::ConnectingUnix;
 pub use self::unix::{ConnectUnix, UnixListener, UnixStream};
 
-/// How many connections may wait to be accepted. The kernel lowers it to its own limit (`net.core.somaxconn`).
+/// How many connections may wait to be accepted. The kernel lowers the number to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;

@@ -1,15 +1,15 @@
-//! What all operations on descriptors have in common.
+//! [`Operation`]: the coroutine that every operation on a descriptor is.
 
 use core::fmt;
 
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
 
-/// An operation on a descriptor, to be waited for by [`yield_from!`](crate::yield_from).
+/// An operation on a descriptor, made from an attempt.
 ///
-/// It tries its system call each time that it is resumed, and keeps nothing in between: it may be made afresh at each
-/// resume, and dropped at any time.
-#[must_use = "an operation does nothing until it is delegated to"]
+/// It repeats the attempt each time it is resumed, and keeps no state in between. So it can be made afresh at each resume,
+/// and dropped at any time.
+#[must_use = "an operation does nothing until it is awaited"]
 pub(super) struct Operation<F> {
     name: &'static str,
     attempt: F,

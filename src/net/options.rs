@@ -1,6 +1,6 @@
-//! Options of sockets, as the standard library names them where it has them: `tcp(7)`, `socket(7)`.
+//! Options of sockets (`socket(7)`, `tcp(7)`), named as in the standard library.
 //!
-//! What is not here is reached by `get_ref`, or by `socket2::SockRef`, which takes whatever is `AsFd`.
+//! `get_ref` and `socket2::SockRef`, which takes anything that is `AsFd`, reach the options that are not here.
 
 use core::time::Duration;
 use std::io;
@@ -10,48 +10,30 @@ use socket2::{SockRef, TcpKeepalive};
 use super::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
 
 impl TcpStream {
-    /// Whether small writes leave at once (`TCP_NODELAY`) or wait for the peer to have acknowledged what went before.
+    /// Sets whether small writes leave at once (`TCP_NODELAY`), or wait until the peer has acknowledged earlier ones.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.get_ref().set_nodelay(nodelay)
     }
 
-    /// What [`set_nodelay`](Self::set_nodelay) has set.
+    /// Whether small writes leave at once.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.get_ref().nodelay()
     }
 
-    /// Over how many routers a packet may go (`IP_TTL`).
+    /// Sends a probe if the peer has been silent for `idle`, in whole seconds. Operations raise `TimedOut` if the peer does
+    /// not answer. `None` sends no probes (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
     ///
     /// # Errors
     ///
-    /// The system's.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.get_ref().set_ttl(ttl)
-    }
-
-    /// What [`set_ttl`](Self::set_ttl) has set.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.get_ref().ttl()
-    }
-
-    /// Asks a peer that has been silent for `idle`, in whole seconds, whether it is still there, and raises `TimedOut` if
-    /// it is not; `None` asks nothing (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
-    ///
-    /// # Errors
-    ///
-    /// The system's: less than a second, or too long.
+    /// Returns the system's error: less than a second, or too long.
     pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
         let socket = SockRef::from(self.get_ref());
         match idle {
@@ -60,66 +42,109 @@ impl TcpStream {
         }
     }
 
-    /// Whether a silent peer is asked.
+    /// Whether a silent peer is probed.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn keepalive(&self) -> io::Result<bool> {
         SockRef::from(self.get_ref()).keepalive()
     }
 
-    /// Closes the connection by a reset when it is dropped: nothing lingers, and what was not sent is lost
-    /// (`SO_LINGER` of zero).
+    /// Resets the connection when the stream is dropped: the connection does not linger, and bytes that have not been sent
+    /// are lost (`SO_LINGER` of zero).
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn reset_on_drop(&self) -> io::Result<()> {
         SockRef::from(self.get_ref()).set_linger(Some(Duration::ZERO))
     }
 }
 
-/// The largest size that the system can be told, which takes less.
-const LARGEST: usize = i32::MAX as usize;
+impl UdpSocket {
+    /// Sets whether the socket may send to broadcast addresses (`SO_BROADCAST`).
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error.
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.get_ref().set_broadcast(broadcast)
+    }
+
+    /// Whether the socket may send to broadcast addresses.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        self.get_ref().broadcast()
+    }
+}
+
+macro_rules! has_ttl {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// Sets how many routers a packet may pass (`IP_TTL`).
+            ///
+            /// # Errors
+            ///
+            /// Returns the system's error.
+            pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+                self.get_ref().set_ttl(ttl)
+            }
+
+            /// How many routers a packet may pass.
+            ///
+            /// # Errors
+            ///
+            /// Returns the system's error.
+            pub fn ttl(&self) -> io::Result<u32> {
+                self.get_ref().ttl()
+            }
+        }
+    )*};
+}
+
+has_ttl!(TcpStream, UdpSocket);
 
 macro_rules! has_buffers {
     ($($type:ident),*) => {$(
         impl $type {
-            /// How many bytes the system keeps of what is sent and has not left, at the most. The system may take
-            /// another number: Linux doubles it.
+            /// Sets how many bytes the system keeps that have been written but not yet sent. The system may choose another
+            /// number: Linux doubles it.
             ///
             /// # Errors
             ///
-            /// The system's.
+            /// Returns the system's error.
             pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
                 SockRef::from(self.get_ref()).set_send_buffer_size(size.min(LARGEST))
             }
 
-            /// What it has taken.
+            /// How many bytes the system keeps that have been written but not yet sent.
             ///
             /// # Errors
             ///
-            /// The system's.
+            /// Returns the system's error.
             pub fn send_buffer_size(&self) -> io::Result<usize> {
                 SockRef::from(self.get_ref()).send_buffer_size()
             }
 
-            /// How many bytes the system keeps of what has come and was not read, at the most. The system may take
-            /// another number: Linux doubles it.
+            /// Sets how many bytes the system keeps that have arrived but not yet been read. The system may choose another
+            /// number: Linux doubles it.
             ///
             /// # Errors
             ///
-            /// The system's.
+            /// Returns the system's error.
             pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
                 SockRef::from(self.get_ref()).set_recv_buffer_size(size.min(LARGEST))
             }
 
-            /// What it has taken.
+            /// How many bytes the system keeps that have arrived but not yet been read.
             ///
             /// # Errors
             ///
-            /// The system's.
+            /// Returns the system's error.
             pub fn recv_buffer_size(&self) -> io::Result<usize> {
                 SockRef::from(self.get_ref()).recv_buffer_size()
             }
@@ -128,3 +153,6 @@ macro_rules! has_buffers {
 }
 
 has_buffers!(TcpStream, UdpSocket, UnixStream, UnixDatagram);
+
+/// The largest size that the system accepts as an argument. It then chooses a smaller one itself.
+const LARGEST: usize = i32::MAX as usize;

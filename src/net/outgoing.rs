@@ -1,14 +1,16 @@
-//! What is to be sent, and knows how far that has come.
+//! [`Outgoing`]: bytes to be sent that remember how many have been.
 
 use std::collections::VecDeque;
 use std::io::{Cursor, IoSlice};
 
-/// Bytes that are to be sent, and know how many have been: what [`send_all`](crate::ByteWrite::send_all) takes from.
+use super::Buffer;
+
+/// Bytes to be sent that remember how many have been: the argument of [`write_all`](crate::ByteWrite::write_all).
 ///
-/// Somebody has to remember how much of a message is sent while a machine waits, for an operation is made afresh at each
-/// resume. A plain slice does not: it would be sent from its beginning again. So none is taken, but what is part of the
-/// machine's state: a [`Buffer`](crate::Buffer), a [`Cursor`] over any bytes (a `Vec<u8>`, an `Rc<[u8]>` that many share,
-/// a `&'static [u8]`), or a [`VecDeque`] of such, which leave together in one system call.
+/// An operation is made afresh at each resume, so the progress of a message must be remembered elsewhere while a machine
+/// waits. A plain slice remembers nothing and would be sent from its start again. Keep one of these in the machine's state
+/// instead: a [`Buffer`], a [`Cursor`] over any bytes (a `Vec<u8>`, a shared `Rc<[u8]>`, a `&'static [u8]`), or a
+/// [`VecDeque`] of them, which leave together in one system call.
 ///
 /// ```
 /// use innermost::net::Outgoing;
@@ -29,7 +31,7 @@ use std::io::{Cursor, IoSlice};
 ///
 /// fn resume(stream: &impl ByteWrite, mut sent: Result<(), Exception>) -> Result<Step<Await, (), ()>, Exception> {
 ///     let mut message = &b"hello"[..];
-///     yield_from!(stream.send_all(&mut message), sent).map(Step::Return)
+///     yield_from!(stream.write_all(&mut message), sent).map(Step::Return)
 /// }
 /// ```
 ///
@@ -42,26 +44,56 @@ use std::io::{Cursor, IoSlice};
 ///     message: &mut Cursor<&[u8]>,
 ///     mut sent: Result<(), Exception>,
 /// ) -> Result<Step<Await, (), ()>, Exception> {
-///     yield_from!(stream.send_all(message), sent).map(Step::Return)
+///     yield_from!(stream.write_all(message), sent).map(Step::Return)
 /// }
 /// ```
 pub trait Outgoing {
-    /// How many bytes are still to be sent.
+    /// The number of bytes still to be sent.
     fn remaining(&self) -> usize;
 
-    /// Puts the first of them into `slices`, as many as there is room for, and gives how many slices these are: none
-    /// where there are no bytes.
+    /// Fills `slices` with the bytes at the front, as far as there is room, and returns the number of slices filled: 0 if
+    /// no bytes remain.
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize;
 
-    /// Takes away so many from the front, or all if there are fewer.
+    /// Removes `count` bytes from the front, or all of them if there are fewer.
     fn consume(&mut self, count: usize);
 
-    /// The next bytes may have to wait for long: gives back memory that they do not need.
+    /// Returns unused memory, because the remaining bytes may have to wait for long.
     #[doc(hidden)]
     fn about_to_wait(&mut self) {}
+
+    /// The buffer, if it is one. Streams have a faster way for it.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn as_buffer(&mut self) -> Option<&mut Buffer> {
+        None
+    }
 }
 
-/// The bytes behind the cursor's position.
+impl Outgoing for Buffer {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        one(self.bytes(), slices)
+    }
+
+    fn consume(&mut self, count: usize) {
+        Buffer::consume(self, count);
+    }
+
+    fn about_to_wait(&mut self) {
+        self.shrink();
+    }
+
+    #[inline(always)]
+    fn as_buffer(&mut self) -> Option<&mut Buffer> {
+        Some(self)
+    }
+}
+
+/// Sends the bytes from the cursor's position on.
 impl<T: AsRef<[u8]>> Outgoing for Cursor<T> {
     fn remaining(&self) -> usize {
         rest(self).len()
@@ -83,7 +115,7 @@ fn rest<T: AsRef<[u8]>>(cursor: &Cursor<T>) -> &[u8] {
     bytes.get(start..).unwrap_or(&[])
 }
 
-/// One behind the other; each is dropped when it is sent.
+/// Sends the elements in order, and drops each once it has been sent.
 impl<T: Outgoing> Outgoing for VecDeque<T> {
     fn remaining(&self) -> usize {
         self.iter().map(Outgoing::remaining).sum()
@@ -112,7 +144,7 @@ impl<T: Outgoing> Outgoing for VecDeque<T> {
         }
     }
 
-    /// Only the first: it alone has been sent in part, and there may be many.
+    /// Shrinks only the first element: no other has been sent in part, and there may be many.
     fn about_to_wait(&mut self) {
         if let Some(first) = self.front_mut() {
             first.about_to_wait();
@@ -120,7 +152,7 @@ impl<T: Outgoing> Outgoing for VecDeque<T> {
     }
 }
 
-/// One slice, if there is something in it.
+/// Stores `bytes` in the first slice, unless they are empty.
 pub(super) fn one<'a>(bytes: &'a [u8], slices: &mut [IoSlice<'a>]) -> usize {
     match slices.first_mut() {
         Some(slice) if !bytes.is_empty() => {

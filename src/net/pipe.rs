@@ -1,14 +1,17 @@
-//! Pipes: `pipe(7)`, and what is used like one: a FIFO, a terminal, a child's standard input or output.
+//! The ends of pipes (`pipe(7)`), and descriptors that are used like one: a FIFO, a terminal, a child's standard input or
+//! output.
+
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 
-use super::moving::{Sink, Source, moves_bytes, wraps};
+use super::Stream;
+use super::stream::{Sink, Source};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{descriptor, socket};
 
-/// A pipe: what goes into the second comes out of the first.
+/// Makes a pipe. Bytes written to the second end are read from the first.
 ///
 /// ```
 /// use innermost::net::pipe;
@@ -29,38 +32,34 @@ use crate::sys::{descriptor, socket};
 ///
 /// # Errors
 ///
-/// The system's: no descriptor is free.
+/// Returns the system's error if no descriptor is free.
 pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = descriptor::pipe()?;
     Ok((reader.try_into()?, writer.try_into()?))
 }
 
-/// The end of a pipe from which bytes come. At its end all writers are closed.
+/// The end of a pipe that bytes are read from. The stream ends when all writers are closed.
 ///
 /// `try_from` accepts any descriptor of bytes that can be watched: a FIFO, a stream socket, a terminal or another
-/// character device, the output of a child. It is made non-blocking, also for every other process that has the same open
-/// file.
+/// character device, the output of a child. It makes the descriptor non-blocking, also for every other process that shares
+/// the open file.
 ///
 /// Reading a FIFO that nobody has opened for writing yet waits for the first writer.
-pub struct PipeReader(Registered<File>);
+pub type PipeReader = Stream<io::PipeReader>;
 
-/// The end of a pipe to which bytes go. Raises `BrokenPipe` where all readers are closed.
+/// The end of a pipe that bytes are written to. Writing raises `BrokenPipe` once all readers are closed.
 ///
-/// Any descriptor of bytes that can be waited for will do, as for a [`PipeReader`].
+/// `try_from` accepts the same descriptors as [`PipeReader`]'s.
 ///
-/// Writing to a pipe that nobody reads brings the signal `SIGPIPE`, which ends a process. Rust's programs ignore it from
-/// the start; a program in another language that embeds this library has to do that itself.
-pub struct PipeWriter(Registered<File>);
-
-wraps!(PipeReader(File));
-wraps!(PipeWriter(File));
-moves_bytes!(read PipeReader);
-moves_bytes!(write PipeWriter);
+/// Writing to a pipe without readers sends the signal `SIGPIPE`, which ends a process by default. Rust programs ignore it
+/// from the start; a program in another language that embeds this library must ignore it too.
+pub type PipeWriter = Stream<io::PipeWriter>;
 
 /// # Errors
 ///
-/// `InvalidInput` for what cannot be waited for: a regular file, a directory, a disk. Also for a socket of packets
-/// (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries would be lost. The system's, from making it non-blocking.
+/// Returns `InvalidInput` for a descriptor that cannot be watched, such as a regular file, a directory or a disk, and for a
+/// socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries would be lost. Returns the system's error if the
+/// descriptor cannot be made non-blocking.
 impl TryFrom<OwnedFd> for PipeReader {
     type Error = io::Error;
 
@@ -71,7 +70,9 @@ impl TryFrom<OwnedFd> for PipeReader {
 
 /// # Errors
 ///
-/// As for a [`PipeReader`].
+/// Returns `InvalidInput` for a descriptor that cannot be watched, such as a regular file, a directory or a disk, and for a
+/// socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries would be lost. Returns the system's error if the
+/// descriptor cannot be made non-blocking.
 impl TryFrom<OwnedFd> for PipeWriter {
     type Error = io::Error;
 
@@ -84,7 +85,7 @@ fn prepared(fd: OwnedFd) -> io::Result<OwnedFd> {
     let file = File::from(fd);
     let kind = file.metadata()?.file_type();
     if !(kind.is_fifo() || kind.is_socket() || kind.is_char_device()) {
-        let text = format!("a pipe, a socket or a character device was expected, not {kind:?}");
+        let text = format!("expected a pipe, a socket or a character device, got {kind:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     if kind.is_socket() {
@@ -94,17 +95,17 @@ fn prepared(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-impl Source for File {
+impl Source for io::PipeReader {
     #[inline]
     fn recv(&self, bytes: &mut [u8]) -> io::Result<(usize, Left)> {
         let mut reader = self;
-        // A short read does not say that there is no more: a terminal gives one line at a time, a pipe in packet mode
-        // (`O_DIRECT`, which the writer alone may have set) one packet.
+        // A short read does not mean that nothing is left. A terminal returns one line at a time, and a pipe in packet mode
+        // (`O_DIRECT`, which the writer may have set) one packet.
         Ok((reader.read(bytes)?, Left::More))
     }
 }
 
-impl Sink for File {
+impl Sink for io::PipeWriter {
     #[inline]
     fn send(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
         let mut writer = self;
@@ -116,11 +117,12 @@ impl Sink for File {
         Ok((writer.write_vectored(slices)?, Left::More))
     }
 
-    /// A pipe has no other way to say so than to be closed, and this one may be in use. So it becomes one that is broken.
+    /// Closing is the only way to end a pipe, and this descriptor may be in use. So it is replaced by the end of a pipe that
+    /// has no reader.
     fn finish(&self, deregister: impl FnOnce()) -> io::Result<()> {
         let (reader, writer) = descriptor::pipe()?;
         drop(reader);
-        // A duplicate may keep the former file open, and nobody could take that out of the kernel's set any more.
+        // A duplicate may keep the former file open. After the replacement nobody could remove it from the kernel's set.
         deregister();
         descriptor::replace(self.as_fd(), writer.as_fd())
     }

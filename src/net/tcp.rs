@@ -1,4 +1,4 @@
-//! TCP: `tcp(7)`.
+//! TCP streams and listeners: `tcp(7)`.
 
 use core::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -8,18 +8,16 @@ use std::rc::Rc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-#[cfg(feature = "async_iter")]
-use super::Incoming;
-use super::accept::accept;
-use super::moving::{Sink, Source, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Buffer, ByteRead, ByteWrite, Operation};
+use super::listener::Accept;
+use super::stream::{Sink, Source, left};
+use super::{AddressError, BACKLOG, Listener, Stream};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{Direction, socket};
-use crate::task::{Await, Awaitable};
+use crate::task::Await;
 use crate::yield_from;
 
-/// Listens for connections.
+/// A TCP socket that listens for connections.
 ///
 /// ```
 /// use innermost::{CoroutineExt, EventLoop, TcpListener, TcpStream};
@@ -43,15 +41,19 @@ use crate::yield_from;
 /// assert_eq!(peer.ip(), address.ip());
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-pub struct TcpListener(Registered<net::TcpListener>);
+pub type TcpListener = Listener<net::TcpListener>;
+
+/// A TCP connection.
+pub type TcpStream = Stream<net::TcpStream>;
 
 impl TcpListener {
-    /// Listens at `address`; port 0 picks one that is free. An address that was in use a moment ago can be used again
+    /// Listens at `address`. Port 0 picks a free port. An address that was in use a moment ago can be used again
     /// (`SO_REUSEADDR`).
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: in use, not of this machine, not allowed.
+    /// Returns the system's error, in an [`AddressError`]: the address is in use, is not of this machine, or is not
+    /// allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
@@ -61,75 +63,47 @@ impl TcpListener {
         Ok(Self(Registered::new(socket.into())))
     }
 
-    /// Takes over a listening socket.
+    /// Takes over a listening socket, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
+    /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the socket
+    /// cannot be made non-blocking.
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
         socket::check_is_stream(&listener)?;
         listener.set_nonblocking(true)?;
         Ok(Self(Registered::new(listener)))
     }
 
-    /// Waits for a connection, and gives it with its peer's address.
-    ///
-    /// Connections that failed before they were accepted are passed over: the peer has given up, a firewall refuses it,
-    /// the network is gone. If the system runs out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`),
-    /// this raises, and the connection stays in the backlog: try again later.
-    pub fn accept(&self) -> impl Awaitable<Return = (TcpStream, SocketAddr)> + '_ {
-        Operation::new("accept", || {
-            accept(&self.0, |listener| {
-                let (stream, peer) = socket::accept(listener)?;
-                Ok((TcpStream(Registered::new(stream)), peer))
-            })
-        })
-    }
-
-    /// Its connections, one by one, each with its peer's address: it is [`accept`](Self::accept)ed when it is asked for.
-    ///
-    /// ```
-    /// use innermost::async_iter::AsyncIterator;
-    /// use innermost::{EventLoop, TcpListener, TcpStream, ready};
-    ///
-    /// let event_loop = EventLoop::new()?;
-    /// let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
-    /// let address = listener.local_addr()?;
-    /// // What `for_each` is given runs to its end before the next one is let in: to serve many at once, make a task.
-    /// let letting_in = listener.incoming().for_each(|(_stream, peer)| {
-    ///     println!("there is {peer}");
-    ///     ready(())
-    /// });
-    /// event_loop.create_task(letting_in)?;
-    /// event_loop.run_until_complete(TcpStream::connect(address))?;
-    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
-    /// ```
-    #[cfg(feature = "async_iter")]
-    pub const fn incoming(self) -> Incoming<Self> {
-        Incoming::new(self)
-    }
-
     /// The address at which it listens.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().local_addr()
     }
 }
 
-/// A connection.
-pub struct TcpStream(Registered<net::TcpStream>);
+impl Accept for net::TcpListener {
+    type Stream = net::TcpStream;
+    type Address = SocketAddr;
+
+    fn accept(&self) -> io::Result<(net::TcpStream, SocketAddr)> {
+        socket::accept(self)
+    }
+}
 
 impl TcpStream {
-    /// Connects to `address`.
+    /// Connects to `address`. Raises the system's error. asyncio's `sock_connect`.
+    ///
+    /// To connect to a host by its name, use [`connect`](fn@crate::connect).
     pub const fn connect(address: SocketAddr) -> Connect {
         Connect(ConnectingTcp::new(address, None))
     }
 
-    /// Connects a socket of the caller's to `address`: one that is bound to an address of this machine's, or has options
-    /// that must be set before. asyncio's `sock_connect`. Raises `InvalidInput` for a socket that is no stream.
+    /// Connects a socket that the caller has made to `address`: for example one that is bound to an address of this machine,
+    /// or one whose options must be set before it connects. Makes it non-blocking. asyncio's `sock_connect`.
     ///
     /// ```
     /// use innermost::{EventLoop, TcpStream};
@@ -139,24 +113,31 @@ impl TcpStream {
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     /// socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
-    /// let connect = TcpStream::connect_from(socket, listener.local_addr()?);
+    /// let connect = TcpStream::connect_from(socket, listener.local_addr()?)?;
     /// let stream = EventLoop::new()?.run_until_complete(connect)?;
     /// assert_eq!(stream.local_addr()?.ip().to_string(), "127.0.0.2");
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
-    pub fn connect_from(socket: impl Into<OwnedFd>, address: SocketAddr) -> Connect {
-        Connect(ConnectingTcp { address, local: None, socket: Some(socket.into()), connecting: None })
-    }
-
-    pub(super) const fn of(connected: Registered<net::TcpStream>) -> Self {
-        Self(connected)
-    }
-
-    /// Takes over a connection.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
+    /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the socket
+    /// cannot be made non-blocking.
+    pub fn connect_from(socket: impl Into<OwnedFd>, address: SocketAddr) -> io::Result<Connect> {
+        let socket = socket.into();
+        socket::check_is_stream(&socket)?;
+        socket::without_signals(&socket)?;
+        let socket = Socket::from(socket);
+        socket.set_nonblocking(true)?;
+        Ok(Connect(ConnectingTcp { address, local: None, socket: Some(socket), connecting: None }))
+    }
+
+    /// Takes over a connection, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the socket
+    /// cannot be made non-blocking.
     pub fn from_std(stream: net::TcpStream) -> io::Result<Self> {
         socket::check_is_stream(&stream)?;
         socket::without_signals(&stream)?;
@@ -164,34 +145,12 @@ impl TcpStream {
         Ok(Self(Registered::new(stream)))
     }
 
-    /// As [`ByteRead::read`].
-    #[inline]
-    pub fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + 'a {
-        ByteRead::read(self, buffer)
-    }
-
-    /// As [`ByteRead::recv`].
-    pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a {
-        ByteRead::recv(self, bytes)
-    }
-
-    /// As [`ByteWrite::write_all`].
-    #[inline]
-    pub fn write_all<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = ()> + 'a {
-        ByteWrite::write_all(self, buffer)
-    }
-
-    /// As [`ByteWrite::send`].
-    pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a {
-        ByteWrite::send(self, bytes)
-    }
-
-    /// Closes one direction, or both: after [`Shutdown::Write`] the peer finds the end of the stream behind what was
-    /// written.
+    /// Closes one direction, or both. After [`Shutdown::Write`] the peer reads what was written, and then the end of the
+    /// stream.
     ///
     /// # Errors
     ///
-    /// The system's: `NotConnected` where the peer has reset the connection.
+    /// Returns the system's error: `NotConnected` if the peer has reset the connection.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.get().shutdown(how)
     }
@@ -200,7 +159,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().local_addr()
     }
@@ -209,16 +168,11 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The system's: `NotConnected` where the peer has reset the connection.
+    /// Returns the system's error: `NotConnected` if the peer has reset the connection.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().peer_addr()
     }
 }
-
-wraps!(TcpListener(net::TcpListener));
-wraps!(TcpStream(net::TcpStream));
-moves_bytes!(read TcpStream);
-moves_bytes!(write TcpStream);
 
 impl Source for net::TcpStream {
     #[inline]
@@ -247,7 +201,8 @@ impl Sink for net::TcpStream {
     }
 }
 
-/// What [`TcpStream::connect`] makes. Dropped before it has ended, it closes the socket.
+/// The coroutine returned by [`TcpStream::connect`]. If it is dropped before its end, it closes the socket.
+#[must_use = "connecting does nothing until it is awaited"]
 pub struct Connect(ConnectingTcp<net::TcpStream>);
 
 impl Coroutine for Connect {
@@ -257,7 +212,7 @@ impl Coroutine for Connect {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.0, sent) {
-            Ok(stream) => Ok(Step::Return(TcpStream(stream))),
+            Ok(stream) => Ok(Step::Return(Stream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.address))),
         }
     }
@@ -273,13 +228,13 @@ impl fmt::Debug for Connect {
     }
 }
 
-/// One attempt to connect to an address, of a socket that becomes an `S`. Raises the system's errors.
+/// Connects a socket, which becomes an `S`, to one address. Raises the system's errors.
 pub(super) struct ConnectingTcp<S: AsFd> {
     address: SocketAddr,
-    /// The addresses of this machine from which it may be, the first that can be had.
+    /// Addresses of this machine: the socket is bound to the first one that can be had.
     local: Option<Rc<[SocketAddr]>>,
-    /// The caller's own, until it begins.
-    socket: Option<OwnedFd>,
+    /// A socket that the caller has made, until it starts to connect.
+    socket: Option<Socket>,
     connecting: Option<Registered<S>>,
 }
 
@@ -288,15 +243,10 @@ impl<S: AsFd + From<Socket>> ConnectingTcp<S> {
         Self { address, local, socket: None, connecting: None }
     }
 
-    /// Starts to connect: to be gone on with when the socket is writable.
+    /// Starts to connect. The socket becomes writable when the system has an answer.
     fn start(&mut self) -> io::Result<Registered<S>> {
         let socket = match self.socket.take() {
-            Some(socket) => {
-                socket::check_is_stream(&socket)?;
-                let socket = Socket::from(socket);
-                socket.set_nonblocking(true)?;
-                socket
-            }
+            Some(socket) => socket,
             None => socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?,
         };
         if let Some(local) = self.local.as_deref() {
@@ -309,7 +259,7 @@ impl<S: AsFd + From<Socket>> ConnectingTcp<S> {
     }
 }
 
-/// To the first of the same family that can be had.
+/// Binds `socket` to the first of the `local` addresses that is of the same family as `address` and can be had.
 fn bind_to_one_of(socket: &Socket, address: SocketAddr, local: &[SocketAddr]) -> io::Result<()> {
     let text = "no local address is of the same family";
     let mut bound = Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));

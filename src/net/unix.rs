@@ -3,19 +3,25 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
 use std::os::fd::{AsFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Type};
 
-#[cfg(feature = "async_iter")]
-use super::Incoming;
-use super::accept::accept;
-use super::moving::{Sink, Source, left, moves_bytes, wraps};
-use super::{AddressError, BACKLOG, Operation};
+use super::listener::Accept;
+use super::stream::{Sink, Source, left};
+use super::{AddressError, BACKLOG, Listener, Stream};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
 use crate::sys::{descriptor, socket};
@@ -23,24 +29,21 @@ use crate::task::Await;
 use crate::time::{Sleep, sleep};
 use crate::yield_from;
 
-/// Listens for connections at a path.
-pub struct UnixListener(Registered<net::UnixListener>);
+/// A Unix socket that listens for connections at a path.
+///
+/// On Linux, a path that begins with a zero byte is an abstract name, which no file stands for (`unix(7)`).
+pub type UnixListener = Listener<net::UnixListener>;
 
-/// A connection within this machine.
-pub struct UnixStream(Registered<net::UnixStream>);
-
-wraps!(UnixListener(net::UnixListener));
-wraps!(UnixStream(net::UnixStream));
-moves_bytes!(read UnixStream);
-moves_bytes!(write UnixStream);
+/// A connection within this machine, over a Unix socket.
+pub type UnixStream = Stream<net::UnixStream>;
 
 impl UnixListener {
-    /// Listens at `path`, where nothing may be yet; what this makes there stays when the listener is gone.
+    /// Listens at `path`, where nothing may exist yet. The file that this creates stays when the listener is dropped.
     ///
     /// # Errors
     ///
-    /// The system's, in an [`AddressError`]: `AddrInUse` where there is something, not allowed, a path that is too long or
-    /// has a zero byte in it.
+    /// Returns `InvalidInput` for a path that no socket can have: it is empty, too long, or has a zero byte in it. Returns
+    /// the system's error otherwise: `AddrInUse` if the path exists. Both are in an [`AddressError`].
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let at = || AddressError::at("bind to", socket::shown(path));
@@ -51,89 +54,95 @@ impl UnixListener {
         Ok(Self(Registered::new(OwnedFd::from(socket).into())))
     }
 
-    /// Listens at an address that need not be a path.
+    /// Listens at `address`, which may be an abstract name.
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// Returns `InvalidInput` for an unnamed address, and otherwise the errors of [`bind`](Self::bind).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
-        Self::from_std(net::UnixListener::bind_addr(address)?)
+        Self::bind(path_of(address)?)
     }
 
-    /// Takes over a listening socket.
+    /// Takes over a listening socket, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
+    /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the socket
+    /// cannot be made non-blocking.
     pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
         socket::check_is_stream(&listener)?;
         listener.set_nonblocking(true)?;
         Ok(Self(Registered::new(listener)))
     }
 
-    /// Waits for a connection, and gives it with its peer's address, which nearly always is unnamed.
-    ///
-    /// Connections that failed before they were accepted are passed over. If the system runs out of descriptors or
-    /// memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), this raises, and the connection stays in the backlog: try again
-    /// later.
-    pub fn accept(&self) -> impl Coroutine<Yield = Await, Input = (), Return = (UnixStream, SocketAddr)> + '_ {
-        Operation::new("accept", || {
-            accept(&self.0, |listener| {
-                let (stream, peer) = socket::accept_unix(listener)?;
-                Ok((UnixStream(Registered::new(stream)), peer))
-            })
-        })
-    }
-
-    /// Its connections, one by one: see [`TcpListener::incoming`](super::TcpListener::incoming).
-    #[cfg(feature = "async_iter")]
-    pub const fn incoming(self) -> Incoming<Self> {
-        Incoming::new(self)
-    }
-
     /// The address at which it listens.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().local_addr()
     }
 }
 
-impl UnixStream {
-    /// Connects to `path`.
-    pub fn connect(path: impl AsRef<Path>) -> ConnectUnix {
-        ConnectUnix(ConnectingUnix::new(path.as_ref()))
-    }
+impl Accept for net::UnixListener {
+    type Stream = net::UnixStream;
+    type Address = SocketAddr;
 
-    /// Two ends that are connected to each other.
+    fn accept(&self) -> io::Result<(net::UnixStream, SocketAddr)> {
+        socket::accept_unix(self)
+    }
+}
+
+impl UnixStream {
+    /// Connects to the socket at `path`. Raises the system's error.
     ///
     /// # Errors
     ///
-    /// The system's: no descriptor is free.
+    /// Returns `InvalidInput`, in an [`AddressError`], for a path that no socket can have: it is empty, too long, or has a
+    /// zero byte in it.
+    pub fn connect(path: impl AsRef<Path>) -> io::Result<ConnectUnix> {
+        Ok(ConnectUnix(ConnectingUnix::new(path.as_ref())?))
+    }
+
+    /// Connects to the socket at `address`, which may be an abstract name. Raises the system's error.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for an unnamed address.
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<ConnectUnix> {
+        Self::connect(path_of(address)?)
+    }
+
+    /// Two streams that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error if no descriptor is free.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = net::UnixStream::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
     }
 
-    /// Takes over a connection.
+    /// Takes over a connection, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`; the system's, from making it non-blocking.
+    /// Returns `InvalidInput` for a socket of another type, such as `SOCK_SEQPACKET`, and the system's error if the socket
+    /// cannot be made non-blocking.
     pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
         socket::check_is_stream(&stream)?;
+        socket::without_signals(&stream)?;
         stream.set_nonblocking(true)?;
         Ok(Self(Registered::new(stream)))
     }
 
-    /// Closes one direction, or both: after [`Shutdown::Write`] the peer finds the end of the stream behind what was
-    /// written.
+    /// Closes one direction, or both. After [`Shutdown::Write`] the peer reads what was written, and then the end of the
+    /// stream.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.get().shutdown(how)
     }
@@ -142,7 +151,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().local_addr()
     }
@@ -151,10 +160,24 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns the system's error.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.get().peer_addr()
     }
+}
+
+/// The path of an address. An abstract name becomes a path that begins with a zero byte.
+///
+/// # Errors
+///
+/// `InvalidInput` for an unnamed address.
+pub(super) fn path_of(address: &SocketAddr) -> io::Result<PathBuf> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = address.as_abstract_name() {
+        return Ok(OsString::from_vec([&[0], name].concat()).into());
+    }
+    let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "the address is unnamed");
+    address.as_pathname().map(Path::to_path_buf).ok_or_else(unnamed)
 }
 
 impl Source for net::UnixStream {
@@ -182,10 +205,11 @@ impl Sink for net::UnixStream {
     }
 }
 
-/// What [`UnixStream::connect`] makes. Dropped before it has ended, it connects to nothing.
+/// The coroutine returned by [`UnixStream::connect`]. If it is dropped before its end, nothing is connected.
 ///
-/// A Unix socket connects at once or not at all: where a listener has as many connections in its backlog as it takes, the
-/// kernel offers nothing to wait for. So it is tried again after a while, for as long as it takes.
+/// A Unix socket connects at once or not at all. If the listener's backlog is full, the kernel offers nothing to wait for,
+/// so this tries again after a pause of 1 ms to 50 ms, until there is room.
+#[must_use = "connecting does nothing until it is awaited"]
 pub struct ConnectUnix(ConnectingUnix<net::UnixStream>);
 
 impl Coroutine for ConnectUnix {
@@ -195,7 +219,7 @@ impl Coroutine for ConnectUnix {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.0, sent) {
-            Ok(stream) => Ok(Step::Return(UnixStream(stream))),
+            Ok(stream) => Ok(Step::Return(Stream(stream))),
             Err(raised) => Err(raised.with_note(format!("connect: {}", socket::shown(&self.0.path)))),
         }
     }
@@ -223,8 +247,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<S: AsFd + From<net::UnixStream>> ConnectingUnix<S> {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), pause: FIRST_PAUSE, waiting: None, result: PhantomData }
+    /// # Errors
+    ///
+    /// `InvalidInput`, in an [`AddressError`], for a path that no socket can have.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+        socket::unix_address(path).map_err(AddressError::at("connect to", socket::shown(path)))?;
+        Ok(Self { path: path.to_path_buf(), pause: FIRST_PAUSE, waiting: None, result: PhantomData })
     }
 
     pub(crate) fn path(&self) -> &Path {

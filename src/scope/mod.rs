@@ -28,7 +28,7 @@
 //!
 //! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and the exceptions they see.
 
-use crate::coroutine::{Coroutine, Exception, Resumed, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed};
 use crate::task::Await;
 
 mod exit_stack;
@@ -38,9 +38,7 @@ mod with;
 pub use self::exit_stack::{EnterStack, ExitStack};
 pub use self::managers::{Grouped, Holding, grouped, holding};
 pub use self::with::{With, with};
-
-/// The result of one step of something that awaits: what `resume` returns for a coroutine in a task that returns an `R`.
-pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
+pub use crate::task::Progress;
 
 /// Something that awaits to enter and to exit. The equivalent of Python's `__aenter__` and `__aexit__`.
 ///

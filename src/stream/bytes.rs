@@ -1,17 +1,17 @@
-//! What has come and is not read yet.
+//! [`Bytes`]: bytes that have arrived and not been read.
 
 use core::mem;
 
 use super::separators::{Match, Separators, Sought, find};
 use crate::event_loop::smaller;
 
-/// Bytes that are added at the end and taken from the front. Empty, they hold no memory.
+/// Bytes that are added at the end and removed from the front. Holds no memory while it is empty.
 #[derive(Default)]
 pub(super) struct Bytes {
     memory: Vec<u8>,
-    /// Up to here it is read.
+    /// Everything before this has been read.
     start: usize,
-    /// Up to here, from `start`, no match of `sought` ends.
+    /// No match of `sought` ends in this many bytes after `start`.
     searched: usize,
     sought: Sought,
 }
@@ -32,14 +32,14 @@ impl Bytes {
             self.memory = data.to_vec();
             return;
         }
-        // To move what is left costs no more than it has cost to read what stood before it.
+        // Moving the rest costs no more than reading the bytes before it did.
         if self.start >= self.len() && self.memory.capacity() - self.memory.len() < data.len() {
             self.memory.drain(..mem::take(&mut self.start));
         }
         self.memory.extend_from_slice(data);
     }
 
-    /// The first `count` bytes, or all there are. All of them leave with the memory that they came to.
+    /// Removes the first `count` bytes, or all if there are fewer. All of them leave in their own memory, without a copy.
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
         self.searched = 0;
         if count >= self.len() && self.start == 0 && self.memory.len() >= self.memory.capacity() / 4 {
@@ -54,7 +54,7 @@ impl Bytes {
         taken
     }
 
-    /// Gives back what the bytes do not need, because they may have to wait for long.
+    /// Frees unused memory, because the bytes may have to wait for long.
     #[inline]
     pub(super) fn about_to_wait(&mut self) {
         if let Some(size) = smaller(self.memory.capacity(), self.len())
@@ -71,8 +71,8 @@ impl Bytes {
         self.searched = 0;
     }
 
-    /// The first match, or how many bytes belong to none, whatever comes. The next search for the same goes on where this
-    /// one has ended.
+    /// The first match, or the number of bytes that cannot belong to one, whatever arrives. The next search for the same
+    /// separators continues where this one ended.
     pub(super) fn search<S: Separators + ?Sized>(&mut self, separators: &S) -> Result<Match, usize> {
         if !self.sought.is(separators) {
             self.sought = Sought::new(separators);

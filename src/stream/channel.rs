@@ -1,10 +1,9 @@
-//! What the two ends of a stream and its transport have in common.
+//! [`Channel`]: the state that the two ends of a stream and its transport share.
 //!
 //! Invariants:
 //!
-//! 1. A task stands in one of the places to wait from the moment its yield comes to its task until it is woken or
-//!    cancelled, and no longer. Nobody else is in the reader's place.
-//! 2. Whoever is woken looks again: nothing is handed over by waking.
+//! 1. A task is registered as a waiter from its yield until it is woken or cancelled. There is at most one reader.
+//! 2. A task that is woken looks again. Waking hands nothing over.
 
 use core::cell::{Cell, OnceCell, RefCell};
 use core::{fmt, ptr};
@@ -18,25 +17,25 @@ use crate::task::{Await, Key, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 use crate::transport::Transport;
 
 pub(super) struct Channel {
-    /// Set when the connection is made. A reader that is fed by hand has none.
+    /// Set when the connection is made. `None` for a reader that is fed by hand.
     pub(super) transport: OnceCell<Transport>,
     pub(super) bytes: RefCell<Bytes>,
     pub(super) limit: Cell<usize>,
     pub(super) has_ended: Cell<bool>,
     failure: RefCell<Option<Exception>>,
     reading_paused: Cell<bool>,
-    /// How many can read: without any, what comes is thrown away.
+    /// How many objects can read. If there are none, arriving bytes are discarded.
     readers: Cell<usize>,
-    /// Whether something has come since somebody began to wait.
+    /// Whether anything has happened since the reader began to wait.
     news: Cell<bool>,
-    /// How the connection has ended, once it has.
+    /// How the connection ended, once it has.
     end: RefCell<Option<Option<Exception>>>,
     reader: Cell<Option<Rc<dyn Waiter>>>,
-    /// Who else waits, if anybody does. An idle connection holds no memory for it.
+    /// The other waiters, if there are any. An idle connection holds no memory for them.
     others: RefCell<Option<Box<Others>>>,
 }
 
-/// For what a task waits.
+/// What a task waits for.
 const DATA: Way = Way::Readable;
 pub(super) const DRAINED: Way = Way::Writable;
 const CLOSED: Way = Way::End;
@@ -59,7 +58,7 @@ impl Channel {
     }
 }
 
-/// What comes.
+/// Reading.
 impl Channel {
     #[inline]
     pub(super) fn feed(&self, data: &[u8]) {
@@ -97,7 +96,7 @@ impl Channel {
 
     /// # Errors
     ///
-    /// What was set as the reader's exception, by the connection or by hand.
+    /// The reader's exception, set by the connection or by hand.
     #[inline]
     pub(super) fn check(&self) -> Result<(), Exception> {
         self.failure().map_or(Ok(()), Err)
@@ -110,11 +109,11 @@ impl Channel {
         }
     }
 
-    /// Begins to wait for more.
+    /// Begins to wait for more bytes.
     ///
     /// # Errors
     ///
-    /// What was set as the reader's exception: no more comes. `RuntimeError` where somebody else waits.
+    /// The reader's exception, because nothing more will arrive; `RuntimeError` if another task is waiting.
     pub(super) fn wait_for_data(self: &Rc<Self>, operation: &str) -> Result<Await, Exception> {
         self.check()?;
         if let Some(task) = self.reader.take() {
@@ -123,8 +122,8 @@ impl Channel {
             return Err(Exception::message(Kind::RuntimeError, format!("{operation}{text}")));
         }
         if let Some(transport) = self.transport.get() {
-            // Who waits for an answer has written all of the question. Gathered until the end of the turn, the writes of
-            // many connections would each hold a piece of the loop's memory.
+            // A task that waits for an answer has written its question. If writes stayed gathered until the end of the
+            // turn, each of many connections would hold a piece of the loop's memory.
             transport.flush();
         }
         self.resume_reading();
@@ -133,7 +132,7 @@ impl Channel {
         Ok(Await::on(DATA, Rc::clone(self) as Rc<_>))
     }
 
-    /// Reads so many bytes, or all there are.
+    /// Reads `count` bytes, or all if there are fewer.
     #[inline]
     pub(super) fn take(&self, count: usize) -> Vec<u8> {
         let taken = self.bytes.borrow_mut().take(count);
@@ -141,7 +140,7 @@ impl Channel {
         taken
     }
 
-    /// Something was read: goes on reading if there is room.
+    /// Bytes have been read. Resumes the transport if there is room.
     #[inline]
     pub(super) fn was_read(&self) {
         if self.reading_paused.get() && self.bytes.borrow().len() <= self.limit.get() {
@@ -158,8 +157,8 @@ impl Channel {
     }
 }
 
-/// The right to read: a reader's, or one of its operations'. With the last of them, what has come is thrown away, and so
-/// is what will come, so that the end of the connection is still seen.
+/// The right to read, held by a reader and by its operations. When the last one is dropped, the bytes are discarded, and so
+/// are all that arrive later. The transport keeps reading, so the end of the connection is still noticed.
 pub(super) struct Input(Rc<Channel>);
 
 impl Input {
@@ -202,7 +201,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// What leaves.
+/// Writing, and the end.
 impl Channel {
     pub(super) fn resume_writing(&self) {
         self.wake_others(DRAINED);
@@ -220,7 +219,7 @@ impl Channel {
         self.wake_others(DRAINED);
     }
 
-    /// How the connection has ended, if it has.
+    /// How the connection ended, if it has.
     pub(super) fn how_ended(&self) -> Option<Result<(), Exception>> {
         self.end.borrow().as_ref().map(|end| end.clone().map_or(Ok(()), Err))
     }
@@ -229,7 +228,7 @@ impl Channel {
         self.end.borrow().is_some()
     }
 
-    /// Whether more waits to be sent than the water marks allow. What is gathered is sent first.
+    /// Whether more bytes wait to be sent than the water marks allow. Sends gathered bytes first.
     #[inline]
     pub(super) fn must_drain(&self) -> bool {
         self.transport.get().is_some_and(Transport::is_writing_paused) && !self.is_over()
@@ -241,26 +240,26 @@ impl Channel {
         }
     }
 
-    /// Whether a `drain` of the task that runs has let others run, while the connection is being closed. Each task has a
-    /// mark of its own: one that drains again and again takes nobody else's.
+    /// While the connection is being closed: whether a `drain` of the running task has let others run. Each task has its own
+    /// mark, so one that drains again and again does not consume another's.
     pub(super) fn take_yielded(&self) -> bool {
         let task = self.running_task();
         self.with_others(|others| others.yielded.remove(&task)).unwrap_or(false)
     }
 
-    /// Remembers that the task that runs lets others run.
+    /// Remembers that the running task has let others run.
     pub(super) fn set_yielded(&self) {
         let task = self.running_task();
         self.others.borrow_mut().get_or_insert_default().yielded.insert(task);
     }
 
-    /// Null where none runs: all who drive a drain by hand are the same one.
+    /// Null if no task is running. All drains driven by hand share one mark.
     fn running_task(&self) -> *const () {
         let running = self.transport.get().and_then(Transport::running_task);
         running.map_or(ptr::null(), |task| Rc::as_ptr(&task).cast())
     }
 
-    /// `None` where nobody waits. Gives back the memory when nobody does any more.
+    /// Calls `function` with the other waiters. `None` if there are none. Frees their memory once none are left.
     fn with_others<R>(&self, function: impl FnOnce(&mut Others) -> R) -> Option<R> {
         let mut others = self.others.borrow_mut();
         let result = function(others.as_mut()?);
@@ -281,7 +280,7 @@ impl Channel {
 
 impl WaitTarget for Channel {
     fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
-        // A reader that is fed by hand belongs to whichever loop waits for it.
+        // A reader that is fed by hand belongs to any loop that waits for it.
         if self.transport.get().is_some_and(|transport| !transport.is_of(of)) {
             return Err(Exception::message(Kind::RuntimeError, "this stream is attached to a different event loop"));
         }

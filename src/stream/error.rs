@@ -1,9 +1,9 @@
-//! Why a read has not given what was asked for.
+//! Errors of reads that could not return what was asked for.
 
 use core::error::Error;
 use core::fmt;
 
-/// The stream has ended before all that was asked for had come. asyncio's `IncompleteReadError`.
+/// The stream ended before everything asked for had arrived. asyncio's `IncompleteReadError`.
 ///
 /// ```
 /// use innermost::stream::{IncompleteReadError, StreamReader};
@@ -12,7 +12,7 @@ use core::fmt;
 /// let reader = StreamReader::new();
 /// reader.feed_data(b"abc")?;
 /// reader.feed_eof();
-/// let raised = EventLoop::new()?.run_until_complete(reader.read_exactly(5)).unwrap_err();
+/// let raised = EventLoop::new()?.run_until_complete(reader.read_exact(5)).unwrap_err();
 /// let error = raised.downcast::<IncompleteReadError>()?;
 /// assert_eq!((error.partial, error.expected), (b"abc".to_vec(), Some(5)));
 /// # Ok::<(), innermost::Exception>(())
@@ -20,9 +20,9 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IncompleteReadError {
-    /// What had come. It is read.
+    /// The bytes that had arrived. They have been read.
     pub partial: Vec<u8>,
-    /// How many bytes were asked for; `None` where they were to end with a separator.
+    /// The number of bytes asked for. `None` if a separator was asked for.
     pub expected: Option<usize>,
 }
 
@@ -31,21 +31,21 @@ impl fmt::Display for IncompleteReadError {
         let count = self.partial.len();
         match self.expected {
             Some(expected) => write!(f, "{count} bytes read on a total of {expected} expected bytes"),
-            None => write!(f, "{count} bytes read, and the stream has ended before a separator"),
+            None => write!(f, "{count} bytes read, and the stream ended before a separator"),
         }
     }
 }
 
 impl Error for IncompleteReadError {}
 
-/// No separator was found as far as the limit allows. Nothing is read: raise the limit and go on, or read on by other
-/// means. asyncio's `LimitOverrunError`.
+/// No separator was found within the limit. Nothing has been read: raise the limit and try again, or use another read.
+/// asyncio's `LimitOverrunError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitOverrunError {
-    /// How many bytes have come that belong to no separator: so many can be read away.
+    /// The number of bytes that belong to no separator. They can be read safely.
     pub consumed: usize,
-    /// Whether a separator follows these.
+    /// Whether a separator follows them.
     pub found: bool,
 }
 

@@ -1,27 +1,26 @@
-//! Layer 4: streams: a connection as two objects, one to read from and one to write to, whose operations are awaited.
+//! Layer 4: streams: a connection as two objects, one to read from and one to write to, with operations that are awaited.
 //!
 //! ```text
 //!   Transport -- data_received --> channel: bytes -- read, read_line, .. --> StreamReader
 //!   Transport <------------------- write ----------------------------------- StreamWriter
-//!             -- resume_writing -> channel: who waits <-- drain ------------ StreamWriter
+//!             -- resume_writing -> channel: waiters <--- drain ------------- StreamWriter
 //! ```
 //!
-//! Between a transport and those who await stands one object, the *channel*. It is what the transport's protocol tells,
-//! and what tasks wait for. Operations have no state of their own: one that is made afresh at each resume, as
-//! `yield_from!(reader.read_line(), sent)` makes it, goes on where the former was, since what has come and how far it was
-//! searched stands in the channel.
+//! One object, the *channel*, stands between a transport and the tasks. The transport's protocol feeds it, and tasks wait on
+//! it. Operations have no state of their own, because the channel remembers which bytes have arrived and how far they have
+//! been searched. So an operation can be made afresh at each resume, as `yield_from!(reader.read_line(), sent)` does.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `bytes.rs`    | what has come and is not read yet |
-//! | `separators.rs` | [`Separators`], and how they are found |
-//! | `channel.rs`  | what the two ends and the transport have in common |
-//! | `others.rs`   | who waits until it is drained or closed |
+//! | `bytes.rs`    | bytes that have arrived and not been read |
+//! | `separators.rs` | [`Separators`], and finding them |
+//! | `channel.rs`  | the state that the two ends and the transport share |
+//! | `others.rs`   | the tasks that wait until the stream is drained or closed |
 //! | `reader.rs`   | [`StreamReader`] |
 //! | `reading.rs`  | its operations |
 //! | `writer.rs`   | [`StreamWriter`] |
 //! | `protocol.rs` | the protocol that feeds the channel |
-//! | `open.rs`     | `open_connection`, `start_server` and their like |
+//! | `open.rs`     | `open_connection`, `start_server` and their variants |
 //! | `error.rs`    | [`IncompleteReadError`], [`LimitOverrunError`] |
 //!
 //! Source: `Lib/asyncio/streams.py` of CPython 3.13, for behaviour and order.
@@ -40,9 +39,9 @@ mod writer;
 pub use self::error::{IncompleteReadError, LimitOverrunError};
 pub use self::open::OpenConnection;
 pub use self::reader::StreamReader;
-pub use self::reading::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
+pub use self::reading::{Read, ReadExact, ReadLine, ReadToEnd, ReadUntil};
 pub use self::separators::Separators;
 pub use self::writer::{Drain, StreamWriter, WaitClosed};
 
-/// How many bytes a reader takes ahead of who reads, and how long what `read_until` finds may be: asyncio's number.
+/// The default limit: how many bytes are read ahead, and how long a line may be. asyncio's number.
 const LIMIT: usize = 64 * 1024;

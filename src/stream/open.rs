@@ -1,4 +1,4 @@
-//! Streams that are made: `open_connection`, `start_server` and their like.
+//! Opening streams: `open_connection`, `start_server` and their variants.
 
 use core::fmt;
 use core::time::Duration;
@@ -18,42 +18,50 @@ use crate::transport::{CreateConnection, CreateServer, Transport};
 
 /// Streams.
 impl LoopHandle {
-    /// Connects by TCP, and gives a reader and a writer. Names are looked up, and several addresses tried, as by
-    /// [`create_connection`](Self::create_connection), whose errors it raises. asyncio's `open_connection`.
+    /// Connects by TCP, and returns a reader and a writer. Names are looked up, and several addresses are tried. asyncio's
+    /// `open_connection`.
     ///
-    /// See [`start_server`](Self::start_server) for an example.
+    /// Raises the errors of [`create_connection`](Self::create_connection). See [`start_server`](Self::start_server) for an
+    /// example.
     pub fn open_connection(&self, addresses: impl Into<Addresses>) -> OpenConnection {
         let channel = Channel::new();
         let connecting = self.create_connection(factory(&channel), addresses);
         OpenConnection::new(connecting, &channel)
     }
 
-    /// Connects to the Unix socket at `path`. asyncio's `open_unix_connection`.
+    /// Connects to the Unix socket at `path`, and returns a reader and a writer. asyncio's `open_unix_connection`.
+    ///
+    /// Raises the system's error, in an [`AddressError`](crate::net::AddressError).
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a path that is too long, or has a zero byte in it.
+    /// Returns `InvalidInput`, in an [`AddressError`](crate::net::AddressError), for a path that no socket can have: it is empty,
+    /// too long, or has a zero byte in it.
     pub fn open_unix_connection(&self, path: impl AsRef<Path>) -> io::Result<OpenConnection> {
         let channel = Channel::new();
         let connecting = self.create_unix_connection(factory(&channel), path)?;
         Ok(OpenConnection::new(connecting, &channel))
     }
 
-    /// Makes a reader and a writer of a stream socket that is connected. asyncio's `open_connection(sock=…)`.
+    /// Takes over a connected stream socket, and returns a reader and a writer. asyncio's `open_connection(sock=…)`.
     ///
-    /// Raises `ValueError` for a socket that is no stream.
-    pub fn open_connection_at(&self, socket: impl Into<OwnedFd>) -> OpenConnection {
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket that is not a stream, and the system's error if the socket cannot be made
+    /// non-blocking. asyncio raises `ValueError`.
+    pub fn open_connection_at(&self, socket: impl Into<OwnedFd>) -> io::Result<OpenConnection> {
         let channel = Channel::new();
-        let connecting = self.connect_accepted_socket(factory(&channel), socket);
-        OpenConnection::new(connecting, &channel)
+        let connecting = self.connect_accepted_socket(factory(&channel), socket)?;
+        Ok(OpenConnection::new(connecting, &channel))
     }
 
-    /// Listens at each of `addresses`, and runs what `handler` makes as a task for each connection that comes. Gives the
-    /// [`Server`](crate::Server) when it listens; its options are those of
-    /// [`create_server`](Self::create_server). asyncio's `start_server`.
+    /// Listens at each of `addresses`. For each connection, calls `handler` and runs the coroutine that it returns as a task.
+    /// Returns the [`Server`](crate::Server) once it listens. asyncio's `start_server`.
     ///
-    /// A handler that raises is reported to the loop's exception handler, and its connection closed; one that is cancelled
-    /// has its connection closed and nothing more.
+    /// If a task raises, the exception is reported to the loop's exception handler, and the connection is closed. If a task
+    /// is cancelled, the connection is closed.
+    ///
+    /// Raises the errors of [`create_server`](Self::create_server).
     ///
     /// ```
     /// use innermost::stream::{StreamReader, StreamWriter};
@@ -112,27 +120,41 @@ impl LoopHandle {
         self.create_server(serving(self, handler), addresses)
     }
 
-    /// Listens at a Unix socket: as [`start_server`](Self::start_server) and
-    /// [`create_unix_server`](Self::create_unix_server). asyncio's `start_unix_server`.
+    /// Listens at a Unix socket. For each connection, calls `handler` and runs the coroutine that it returns as a task.
+    /// asyncio's `start_unix_server`.
+    ///
+    /// Handles failures of the tasks as [`start_server`](Self::start_server) does. Raises the errors of
+    /// [`create_unix_server`](Self::create_unix_server).
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput`, in an [`AddressError`](crate::net::AddressError), for a path that no socket can have: it is empty,
+    /// too long, or has a zero byte in it.
     pub fn start_unix_server<C>(
         &self,
         handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
         path: impl AsRef<Path>,
-    ) -> CreateServer
+    ) -> io::Result<CreateServer>
     where
         C: Awaitable<Return = ()> + 'static,
     {
         self.create_unix_server(serving(self, handler), path)
     }
 
-    /// Serves at a ready-made stream socket, which is bound. asyncio's `start_server(sock=…)`.
+    /// Takes over a stream socket that is bound to an address, and listens there. For each connection, calls `handler` and
+    /// runs the coroutine that it returns as a task. asyncio's `start_server(sock=…)`.
     ///
-    /// Raises `ValueError` for a socket that is no stream.
+    /// Handles failures of the tasks as [`start_server`](Self::start_server) does.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket that is not a stream, and the system's error if the socket cannot be made
+    /// non-blocking. asyncio raises `ValueError`.
     pub fn start_server_at<C>(
         &self,
         handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
         socket: impl Into<OwnedFd>,
-    ) -> CreateServer
+    ) -> io::Result<CreateServer>
     where
         C: Awaitable<Return = ()> + 'static,
     {
@@ -149,7 +171,7 @@ fn ends(channel: &Rc<Channel>, transport: &Transport) -> (StreamReader, StreamWr
     (StreamReader(Input::new(channel)), StreamWriter::new(channel, transport))
 }
 
-/// A factory of protocols each of which begins a task.
+/// A factory of protocols that each start a task.
 fn serving<C>(
     event_loop: &LoopHandle,
     handler: impl Fn(StreamReader, StreamWriter) -> C + 'static,
@@ -174,7 +196,7 @@ where
     }
 }
 
-/// A handler has ended: well, by an exception, or by being cancelled.
+/// Called when a handler's task has ended.
 fn ended(event_loop: &LoopHandle, transport: &Transport, outcome: Result<Option<Exception>, Exception>) {
     match outcome {
         Ok(None) => {}
@@ -187,12 +209,13 @@ fn ended(event_loop: &LoopHandle, transport: &Transport, outcome: Result<Option<
     }
 }
 
-/// What [`LoopHandle::open_connection`] and its like make: options, and then the coroutine. Dropped before it has ended,
-/// it closes what it has opened.
-#[must_use = "a connection is made by whoever delegates to this"]
+/// The coroutine returned by [`LoopHandle::open_connection`], [`open_unix_connection`](LoopHandle::open_unix_connection) and
+/// [`open_connection_at`](LoopHandle::open_connection_at). Its methods set options before it is awaited. If it is dropped
+/// before its end, it closes what it has opened.
+#[must_use = "a connection is not made until this is awaited"]
 pub struct OpenConnection {
     connecting: CreateConnection,
-    /// Until there is a reader: what comes before that is kept for it. Then it is the reader's alone.
+    /// Keeps the bytes that arrive before there is a reader. Afterwards the reader alone does.
     input: Option<Input>,
 }
 
@@ -201,19 +224,22 @@ impl OpenConnection {
         Self { connecting, input: Some(Input::new(channel)) }
     }
 
-    /// As [`CreateConnection::local_addr`].
+    /// Connects from an address of this machine: the first of `local` that can be had. Port 0 lets the system choose the
+    /// port. A name is looked up. Has no effect on Unix sockets.
     pub fn local_addr(mut self, local: impl Into<Addresses>) -> Self {
         self.connecting = self.connecting.local_addr(local);
         self
     }
 
-    /// As [`CreateConnection::happy_eyeballs_delay`].
+    /// Tries the next address after `delay` without an answer, beside the ones before. With `None`, the default, the next
+    /// address is tried only once the one before has failed. Has no effect on Unix sockets.
     pub fn happy_eyeballs_delay(mut self, delay: Option<Duration>) -> Self {
         self.connecting = self.connecting.happy_eyeballs_delay(delay);
         self
     }
 
-    /// As [`CreateConnection::interleave`].
+    /// Sets how many addresses of the first family are tried before the first address of the other family. Zero keeps the
+    /// order of the look-up. The default is one if there is a delay, and zero otherwise. Has no effect on Unix sockets.
     pub fn interleave(mut self, first_family_count: usize) -> Self {
         self.connecting = self.connecting.interleave(first_family_count);
         self

@@ -1,7 +1,7 @@
-//! Those who wait for anything but data: until a connection is drained, or closed.
+//! [`Others`]: tasks that wait for anything but data, that is, until a stream is drained or closed.
 //!
-//! Operations keep nothing between two resumes, so a place in a queue cannot be theirs, as it is an `Acquire`'s of a lock.
-//! The channel tells those who wait by their task. Very many can wait, and be taken out again in any order.
+//! Operations keep nothing between two resumes, so they cannot hold a place in a queue as the `Acquire` of a lock does. The
+//! channel identifies waiters by their task. There can be very many, and any of them can be removed cheaply.
 
 use core::mem;
 use std::collections::HashSet;
@@ -12,8 +12,8 @@ use crate::task::{Waiter, WaiterList, Way};
 pub(super) struct Others {
     drained: WaiterList<Rc<dyn Waiter>>,
     closed: WaiterList<Rc<dyn Waiter>>,
-    /// The tasks that let others run in a `drain` of a connection that is being closed, by their addresses. A task that is
-    /// dropped just then leaves its own behind: whoever gets the same address does not yield once.
+    /// The addresses of the tasks that have let others run in a `drain` while the connection is being closed. A task dropped
+    /// at that moment leaves its address behind; the next task at that address skips one yield.
     pub(super) yielded: HashSet<*const ()>,
 }
 

@@ -1,4 +1,5 @@
-//! The protocol that feeds a channel.
+//! [`Feeding`]: the protocol that feeds a channel.
+
 use std::rc::Rc;
 
 use super::channel::Channel;
@@ -8,7 +9,7 @@ use crate::transport::{AfterEof, Protocol, Transport};
 /// asyncio's `StreamReaderProtocol`.
 pub(super) struct Feeding {
     channel: Rc<Channel>,
-    /// Called when the connection is made: a server's.
+    /// Called when the connection is made. Servers have it.
     begin: Option<Box<Begin>>,
 }
 
@@ -26,7 +27,7 @@ impl Feeding {
 
 impl Protocol for Feeding {
     fn connection_made(&mut self, transport: &Transport) {
-        // Made once, since each channel has one connection.
+        // This is called once, because each channel has one connection.
         let _ = self.channel.transport.set(transport.clone());
         if let Some(begin) = self.begin.take() {
             begin(&self.channel, transport);
@@ -51,7 +52,7 @@ impl Protocol for Feeding {
     }
 }
 
-/// Another protocol has taken its place, or the loop is closed: nobody is to wait for ever.
+/// If another protocol has taken its place, or the loop is closed, this ends the stream. No task must wait for ever.
 impl Drop for Feeding {
     fn drop(&mut self) {
         if self.channel.how_ended().is_none() {

@@ -1,24 +1,24 @@
-//! [`StreamReader`].
+//! [`StreamReader`]: the reading end of a connection.
 
 use core::fmt;
 
 use super::channel::{Channel, Input};
-use super::reading::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
+use super::reading::{Read, ReadExact, ReadLine, ReadToEnd, ReadUntil};
 use super::separators::Separators;
 use crate::async_iter::AsyncIterator;
 use crate::coroutine::{Coroutine, Exception, Kind, Step};
 use crate::scope::Progress;
 
-/// What comes by a connection, to be read by whoever awaits it. asyncio's `StreamReader`.
+/// The reading end of a connection. asyncio's `StreamReader`.
 ///
-/// Its operations are coroutines that keep nothing of their own between two resumes: `yield_from!(reader.read_line(),
-/// sent)?` makes one afresh each time. One that is cancelled or dropped has taken nothing. What they give is a `Vec<u8>`
-/// of its own; where that is all that has come, it is the memory that it came to.
+/// Its operations are coroutines without state of their own, so `yield_from!(reader.read_line(), sent)?` can make one afresh
+/// at each resume. An operation that is cancelled or dropped has read nothing. Each returns a `Vec<u8>`; if that is
+/// everything that has arrived, no copy is made.
 ///
-/// It reads ahead: with more than twice the [limit](Self::set_limit) unread, the transport is paused, until no more than
-/// the limit is. Once it is dropped, and its operations are, what comes is thrown away.
+/// The reader reads ahead. If more than twice the [limit](Self::set_limit) is unread, the transport is paused until no more
+/// than the limit is. Once the reader and its operations are dropped, arriving bytes are discarded.
 ///
-/// Only one task may wait at a time. Lines can be iterated over: it is an [`AsyncIterator`].
+/// One task at a time can wait. The reader is an [`AsyncIterator`] over its lines.
 ///
 /// ```
 /// use innermost::async_iter::AsyncIterator;
@@ -36,68 +36,68 @@ use crate::scope::Progress;
 /// ```
 pub struct StreamReader(pub(super) Input);
 
-/// Reading. If the connection is lost by an error, such as a reset, or an exception is [set](Self::set_exception), what has
-/// come before can still be read. An operation that needs more than that raises the error and consumes nothing: the start
-/// of an unfinished line can still be fetched with [`read`](Self::read), which raises the error once nothing is left.
-/// asyncio raises it at once and loses what has come.
+/// Reading.
+///
+/// If the connection is lost by an error, such as a reset, or an exception is [set](Self::set_exception), the bytes that have
+/// arrived can still be read. An operation that needs more raises the error and consumes nothing. The start of an unfinished
+/// line can then be fetched with [`read`](Self::read), which raises the error once nothing is left. asyncio raises the error
+/// at once and loses those bytes.
 impl StreamReader {
-    /// Reads what has come, up to `size` bytes; waits where nothing has. Empty at the end of the stream, and where `size`
+    /// Reads up to `size` bytes. Waits if nothing has arrived. Returns an empty vector at the end of the stream, and if `size`
     /// is 0. asyncio's `read(n)`.
     #[inline]
     pub fn read(&self, size: usize) -> Read {
         Read { channel: self.0.clone(), size }
     }
 
-    /// Reads all up to the end of the stream, whatever the limit. What has come before a cancel, or before an error that has
-    /// ended the connection, stays to be read. asyncio's `read()`.
+    /// Reads everything up to the end of the stream, whatever the limit. If it is cancelled, or an error ends the connection,
+    /// the bytes that have arrived can still be read. asyncio's `read()`.
     #[inline]
     pub fn read_to_end(&self) -> ReadToEnd {
         ReadToEnd { channel: self.0.clone() }
     }
 
-    /// Reads `size` bytes, whatever the limit. asyncio's `readexactly`.
+    /// Reads exactly `size` bytes, whatever the limit. asyncio's `readexactly`.
     ///
-    /// Raises [`IncompleteReadError`](super::IncompleteReadError) where the stream ends before that: what has come is in
-    /// it, and read.
+    /// Raises [`IncompleteReadError`](super::IncompleteReadError), which contains the bytes that have arrived, if the stream
+    /// ends early.
     #[inline]
-    pub fn read_exactly(&self, size: usize) -> ReadExactly {
-        ReadExactly { channel: self.0.clone(), size }
+    pub fn read_exact(&self, size: usize) -> ReadExact {
+        ReadExact { channel: self.0.clone(), size }
     }
 
-    /// Reads up to a separator, which is the last of what it gives. Of several, the one that ends first counts. asyncio's
-    /// `readuntil`.
+    /// Reads up to and including a separator. If there are several separators, the one that ends first counts. asyncio's
+    /// `readuntil`. See [`Separators`] for an example.
     ///
-    /// Raises [`IncompleteReadError`](super::IncompleteReadError) where the stream ends before that: what has come is in
-    /// it, and read. Raises [`LimitOverrunError`](super::LimitOverrunError) where there is none in more bytes than the
-    /// limit: nothing is read. Raises `ValueError` where there is no separator, or an empty one.
-    ///
-    /// See [`Separators`] for an example.
+    /// Raises [`IncompleteReadError`](super::IncompleteReadError), which contains the bytes that have arrived, if the stream
+    /// ends early. Raises [`LimitOverrunError`](super::LimitOverrunError), and reads nothing, if there is no separator within
+    /// the limit. Raises `ValueError` if `separators` is empty or contains an empty one.
     #[inline]
     pub fn read_until<S: Separators>(&self, separators: S) -> ReadUntil<S> {
         ReadUntil { channel: self.0.clone(), separators }
     }
 
-    /// Reads a line, with its `\n`; the last one may have none. Empty at the end of the stream. asyncio's `readline`.
+    /// Reads a line, including its `\n`. The last line may lack it. Returns an empty vector at the end of the stream. asyncio's
+    /// `readline`.
     ///
-    /// Raises `ValueError` where the line is longer than the limit. The error in it is a
-    /// [`LimitOverrunError`](super::LimitOverrunError), and nothing is read: asyncio would throw away the line, or what
-    /// there is of it.
+    /// Raises `ValueError`, which contains a [`LimitOverrunError`](super::LimitOverrunError), and reads nothing, if the line is
+    /// longer than the limit. asyncio would discard the line.
     #[inline]
     pub fn read_line(&self) -> ReadLine {
         ReadLine { channel: self.0.clone() }
     }
 
-    /// Whether the stream has ended, and all is read.
+    /// Whether the stream has ended and everything has been read.
     pub fn at_eof(&self) -> bool {
         self.0.has_ended.get() && self.0.bytes.borrow().is_empty()
     }
 
-    /// Sets how long what [`read_until`](Self::read_until) and [`read_line`](Self::read_line) find may be, without the
-    /// separator, and so how much is read ahead: 64 KiB without this.
+    /// Sets the longest result of [`read_until`](Self::read_until) and [`read_line`](Self::read_line), not counting the
+    /// separator. It also determines how much is read ahead. The default is 64 KiB.
     ///
     /// # Errors
     ///
-    /// `ValueError` for 0.
+    /// Returns `ValueError` for 0.
     pub fn set_limit(&self, limit: usize) -> Result<(), Exception> {
         if limit == 0 {
             return Err(Exception::message(Kind::ValueError, "Limit cannot be <= 0"));
@@ -113,18 +113,18 @@ impl StreamReader {
     }
 }
 
-/// What a connection does, by hand: to test a machine without one.
+/// Feeding a reader by hand, to test a machine without a connection.
 impl StreamReader {
-    /// A reader that is fed by hand.
+    /// Makes a reader that is fed by hand.
     pub fn new() -> Self {
         Self(Input::new(&Channel::new()))
     }
 
-    /// Bytes come.
+    /// Adds bytes, as if they had arrived.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` after [`feed_eof`](Self::feed_eof).
+    /// Returns `RuntimeError` after [`feed_eof`](Self::feed_eof).
     pub fn feed_data(&self, data: &[u8]) -> Result<(), Exception> {
         if self.0.has_ended.get() {
             return Err(Exception::message(Kind::RuntimeError, "feed_data after feed_eof"));
@@ -133,17 +133,17 @@ impl StreamReader {
         Ok(())
     }
 
-    /// No more comes.
+    /// Ends the stream.
     pub fn feed_eof(&self) {
         self.0.end();
     }
 
-    /// The connection is lost by this error: whoever waits is woken. Reads raise it once they need more than has come.
+    /// Fails the stream, and wakes the waiting task. Reads raise the exception once they need more than has arrived.
     pub fn set_exception(&self, raised: Exception) {
         self.0.fail(raised);
     }
 
-    /// What was set, or has ended the connection.
+    /// The exception that was set or that ended the connection, if there is one.
     pub fn exception(&self) -> Option<Exception> {
         self.0.failure()
     }
@@ -155,7 +155,7 @@ impl Default for StreamReader {
     }
 }
 
-/// The lines, up to the end of the stream. asyncio's `async for line in reader`.
+/// Iterates over the lines, up to the end of the stream. asyncio's `async for line in reader`.
 impl AsyncIterator for StreamReader {
     type Item = Vec<u8>;
 

@@ -1,4 +1,4 @@
-//! The operations of a reader.
+//! The operations of a [`StreamReader`](super::StreamReader).
 
 use core::fmt;
 
@@ -6,47 +6,44 @@ use super::channel::{Channel, Input};
 use super::error::{IncompleteReadError, LimitOverrunError};
 use super::separators::{Separators, each};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
-use crate::task::Await;
+use crate::task::{Await, Progress};
 
-/// How far an operation came.
-type Attempt = Result<Step<Await, (), Vec<u8>>, Exception>;
-
-/// What [`StreamReader::read`](super::StreamReader::read) makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamReader::read`](super::StreamReader::read).
+#[must_use = "nothing is read until this is awaited"]
 pub struct Read {
     pub(super) channel: Input,
     pub(super) size: usize,
 }
 
-/// What [`StreamReader::read_to_end`](super::StreamReader::read_to_end) makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamReader::read_to_end`](super::StreamReader::read_to_end).
+#[must_use = "nothing is read until this is awaited"]
 pub struct ReadToEnd {
     pub(super) channel: Input,
 }
 
-/// What [`StreamReader::read_exactly`](super::StreamReader::read_exactly) makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
-pub struct ReadExactly {
+/// The coroutine returned by [`StreamReader::read_exact`](super::StreamReader::read_exact).
+#[must_use = "nothing is read until this is awaited"]
+pub struct ReadExact {
     pub(super) channel: Input,
     pub(super) size: usize,
 }
 
-/// What [`StreamReader::read_until`](super::StreamReader::read_until) makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamReader::read_until`](super::StreamReader::read_until).
+#[must_use = "nothing is read until this is awaited"]
 pub struct ReadUntil<S> {
     pub(super) channel: Input,
     pub(super) separators: S,
 }
 
-/// What [`StreamReader::read_line`](super::StreamReader::read_line) makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamReader::read_line`](super::StreamReader::read_line).
+#[must_use = "nothing is read until this is awaited"]
 pub struct ReadLine {
     pub(super) channel: Input,
 }
 
 impl Read {
     #[inline]
-    fn attempt(&self) -> Attempt {
+    fn attempt(&self) -> Progress<Vec<u8>> {
         if self.size == 0 {
             return Ok(Step::Return(Vec::new()));
         }
@@ -58,7 +55,7 @@ impl Read {
 }
 
 impl ReadToEnd {
-    fn attempt(&self) -> Attempt {
+    fn attempt(&self) -> Progress<Vec<u8>> {
         if !self.channel.has_ended.get() {
             return self.channel.wait_for_data("read_to_end").map(Step::Yield);
         }
@@ -66,8 +63,8 @@ impl ReadToEnd {
     }
 }
 
-impl ReadExactly {
-    fn attempt(&self) -> Attempt {
+impl ReadExact {
+    fn attempt(&self) -> Progress<Vec<u8>> {
         if self.size <= self.channel.bytes.borrow().len() {
             return Ok(Step::Return(self.channel.take(self.size)));
         }
@@ -75,12 +72,12 @@ impl ReadExactly {
             let partial = self.channel.take(usize::MAX);
             return Err(Exception::new(IncompleteReadError { partial, expected: Some(self.size) }));
         }
-        self.channel.wait_for_data("read_exactly").map(Step::Yield)
+        self.channel.wait_for_data("read_exact").map(Step::Yield)
     }
 }
 
 impl<S: Separators> ReadUntil<S> {
-    fn attempt(&self) -> Attempt {
+    fn attempt(&self) -> Progress<Vec<u8>> {
         let mut separators = each(&self.separators).peekable();
         if separators.peek().is_none() {
             return Err(Exception::message(Kind::ValueError, "Separator should contain at least one element"));
@@ -102,7 +99,7 @@ impl<S: Separators> ReadUntil<S> {
 
 impl ReadLine {
     #[inline]
-    fn attempt(&self) -> Attempt {
+    fn attempt(&self) -> Progress<Vec<u8>> {
         match Piece::next(&self.channel, b"\n") {
             Piece::Found(line) => Ok(Step::Return(line)),
             Piece::TooLong(error) => Err(Exception::of(Kind::ValueError, error)),
@@ -112,11 +109,11 @@ impl ReadLine {
     }
 }
 
-/// What there is up to a separator.
+/// The bytes up to a separator.
 enum Piece {
     Found(Vec<u8>),
     TooLong(LimitOverrunError),
-    /// The stream has ended, and there is none.
+    /// The stream has ended without one.
     Ended,
     NotYet,
 }
@@ -135,7 +132,7 @@ impl Piece {
     }
 }
 
-/// What each of them does when it is resumed.
+/// Implements `Coroutine` for the operations.
 macro_rules! operation {
     ($([$($generic:tt)*] $type:ty, $name:literal;)*) => { $(
         impl<$($generic)*> Coroutine for $type {
@@ -162,7 +159,7 @@ macro_rules! operation {
 operation! {
     [] Read, "read";
     [] ReadToEnd, "read_to_end";
-    [] ReadExactly, "read_exactly";
+    [] ReadExact, "read_exact";
     [S: Separators] ReadUntil<S>, "read_until";
     [] ReadLine, "read_line";
 }
@@ -180,7 +177,7 @@ macro_rules! debug {
 debug! {
     [] Read, "Read";
     [] ReadToEnd, "ReadToEnd";
-    [] ReadExactly, "ReadExactly";
+    [] ReadExact, "ReadExact";
     [S] ReadUntil<S>, "ReadUntil";
     [] ReadLine, "ReadLine";
 }

@@ -1,12 +1,12 @@
-//! What ends a piece of a stream, and how it is found.
+//! [`Separators`]: what ends a piece of a stream, and how it is found.
 
 use core::ops::Range;
 
 use memchr::{memchr, memmem};
 use smallvec::SmallVec;
 
-/// One separator, or several of which each will do: what [`StreamReader::read_until`](super::StreamReader::read_until)
-/// reads up to. asyncio takes `bytes`, or a tuple of them.
+/// One separator or several: the argument of [`StreamReader::read_until`](super::StreamReader::read_until). asyncio takes
+/// `bytes` or a tuple of `bytes`.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -22,19 +22,20 @@ use smallvec::SmallVec;
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 ///
-/// It is this for `str`, bytes (slices, arrays, vectors), arrays and slices of byte slices, and references to these.
+/// It is implemented for `str`; for bytes (slices, arrays, vectors); for arrays and slices of byte slices; and for references
+/// to these.
 pub trait Separators: sealed::Separators {}
 
 impl<S: sealed::Separators + ?Sized> Separators for S {}
 
 mod sealed {
     pub trait Separators {
-        /// The separator of this number, from 0 on; `None` where there are no more.
+        /// The separator with this number, counted from 0. `None` if there is none.
         fn separator(&self, number: usize) -> Option<&[u8]>;
     }
 }
 
-/// Implements it for what is one separator.
+/// Implements the trait for types that are one separator.
 macro_rules! one {
     ($([$($generic:tt)*] $type:ty),* $(,)?) => { $(
         impl<$($generic)*> sealed::Separators for $type {
@@ -70,13 +71,13 @@ pub(super) fn each<S: Separators + ?Sized>(separators: &S) -> impl Iterator<Item
     (0..).map_while(|number| separators.separator(number))
 }
 
-/// Where a separator stands.
+/// The position of a separator.
 pub(super) type Match = Range<usize>;
 
-/// The match that ends first, and the shortest of those; only those that end behind the first `searched` bytes.
+/// The match that ends first, and of those the shortest. Considers only matches that end after the first `searched` bytes.
 ///
-/// One separator is searched for in all of the bytes at once. Of several, one that is rare must not be searched for far
-/// behind a match of another, again for each piece: so the bytes are looked at in windows, each twice as long as the one
+/// A single separator is searched for in all bytes at once. With several, a rare one must not be searched for far behind the
+/// match of another, again and again for each piece. So the bytes are searched in windows, each twice as long as the one
 /// before.
 pub(super) fn find<S: Separators + ?Sized>(bytes: &[u8], separators: &S, mut searched: usize) -> Option<Match> {
     let mut window = if separators.separator(1).is_some() { FIRST_WINDOW } else { bytes.len() };
@@ -96,7 +97,7 @@ const FIRST_WINDOW: usize = 256;
 fn find_in_window<S: Separators + ?Sized>(bytes: &[u8], separators: &S, searched: usize) -> Option<Match> {
     let mut first: Option<Match> = None;
     for separator in each(separators) {
-        // What would end later is of no interest.
+        // A match that ends later does not count.
         let end = first.as_ref().map_or(bytes.len(), |first| first.end);
         // No separator is searched for twice in the same place, however long the others are.
         let from = (searched + 1).saturating_sub(separator.len());
@@ -120,10 +121,10 @@ fn position(bytes: &[u8], separator: &[u8], from: usize) -> Option<usize> {
     found.map(|start| from + start)
 }
 
-/// What a search was for, so that it can go on.
+/// The separators of the last search, so that it can continue.
 #[derive(Default)]
 pub(super) struct Sought {
-    /// Each separator, behind its length; in place where they are short.
+    /// Each separator, preceded by its length. Stored inline if they are short.
     encoded: SmallVec<[u8; 16]>,
     pub(super) longest: usize,
 }
@@ -139,7 +140,7 @@ impl Sought {
     }
 }
 
-/// No two lists of separators look the same: the length comes in digits of which only the last is below 255.
+/// Encodes a separator so that no two lists look the same: its length is written in digits, and only the last is below 255.
 fn encode(separator: &[u8]) -> impl Iterator<Item = u8> {
     let (full, last) = (separator.len() / 255, (separator.len() % 255) as u8);
     core::iter::repeat_n(255, full).chain([last]).chain(separator.iter().copied())

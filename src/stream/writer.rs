@@ -1,4 +1,4 @@
-//! [`StreamWriter`].
+//! [`StreamWriter`]: the writing end of a connection.
 
 use core::fmt;
 use std::io;
@@ -11,17 +11,18 @@ use crate::net::FilePart;
 use crate::task::Await;
 use crate::transport::{SendFile, Transport};
 
-/// What leaves by a connection. asyncio's `StreamWriter`.
+/// The writing end of a connection. asyncio's `StreamWriter`.
 ///
-/// [`write`](Self::write) never waits; [`drain`](Self::drain) does, where more waits to be sent than the transport's
-/// high-water mark. Who writes much drains after each write, or memory has no bound.
+/// [`write`](Self::write) never waits. [`drain`](Self::drain) waits if more bytes are to be sent than the transport's
+/// high-water mark. Drain after each write if you write much, or memory use has no bound.
 ///
-/// Not `Clone`, so that it is plain who closes the connection: tasks that share a writer share an `Rc<StreamWriter>`, and
-/// the last of them to go closes it. A clone of its [`transport`](Self::transport) writes as well, and closes nothing.
+/// The writer is not `Clone`, so that it is clear who closes the connection. Tasks that share a writer share an
+/// `Rc<StreamWriter>`, and the last one to drop it closes the connection. A clone of its [`transport`](Self::transport) can
+/// write too, and closes nothing.
 ///
 /// # Dropping
 ///
-/// Closes the connection, once what was written has left, as [`close`](Self::close) does.
+/// Dropping the writer closes the connection once everything written has been sent, as [`close`](Self::close) does.
 #[must_use = "a connection is closed when its writer is dropped"]
 pub struct StreamWriter {
     channel: Rc<Channel>,
@@ -33,46 +34,46 @@ impl StreamWriter {
         Self { channel: Rc::clone(channel), transport: transport.clone() }
     }
 
-    /// Writes `data`: see [`Transport::write`].
+    /// Writes `data`. Never waits: bytes that the kernel does not accept are kept and sent later.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` after [`write_eof`](Self::write_eof).
+    /// Returns `RuntimeError` after [`write_eof`](Self::write_eof).
     #[inline]
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
         self.transport.write(data)
     }
 
-    /// Writes one after the other, as one.
+    /// Writes several pieces, in order.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// Returns the errors of [`write`](Self::write).
     pub fn writelines<T: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = T>) -> Result<(), Exception> {
         self.transport.writelines(lines)
     }
 
-    /// Waits until no more waits to be sent than the low-water mark, where it was more than the high-water mark. Any
-    /// number of tasks may drain at once. What was written is tried at once, not at the end of the turn. Of a connection
-    /// that is being closed, it lets others run first.
+    /// Sends gathered writes now. If more bytes wait to be sent than the high-water mark, waits until no more than the
+    /// low-water mark do. Any number of tasks may drain at once. While the connection is being closed, this lets others run
+    /// first.
     ///
-    /// Raises what has ended the connection, also where it was found by reading; `ConnectionReset` where it was closed.
+    /// Raises the error that ended the connection, even if a read found it, and `ConnectionReset` if the connection was closed.
     #[inline]
     pub fn drain(&self) -> Drain {
         Drain { channel: Rc::clone(&self.channel), transport: self.transport.clone() }
     }
 
-    /// Sends a file, or a part of one, behind what was written, and gives how many bytes were sent: see
+    /// Sends a file or a part of one after all earlier writes, and returns the number of bytes sent. See
     /// [`Transport::send_file`].
     pub fn send_file(&self, part: FilePart) -> SendFile {
         self.transport.send_file(part)
     }
 
-    /// Ends the stream: once all is written, the peer finds its end. Reading goes on.
+    /// Ends the stream. Once everything is written, the peer reads the end. Reading continues.
     ///
     /// # Errors
     ///
-    /// As [`Transport::write_eof`].
+    /// Returns the errors of [`Transport::write_eof`].
     pub fn write_eof(&self) -> Result<(), Exception> {
         self.transport.write_eof()
     }
@@ -82,17 +83,17 @@ impl StreamWriter {
         self.transport.can_write_eof()
     }
 
-    /// Closes the connection, once what was written has left. What has come can still be read.
+    /// Closes the connection once everything written has been sent. Bytes that have arrived can still be read.
     pub fn close(&self) {
         self.transport.close();
     }
 
-    /// Whether it is closed, or is being closed.
+    /// Whether the connection is closed or is being closed.
     pub fn is_closing(&self) -> bool {
         self.transport.is_closing()
     }
 
-    /// Waits until the connection is over. Raises the error that has ended it, if any.
+    /// Waits until the connection is over. Raises the error that ended it, if there is one.
     #[inline]
     pub fn wait_closed(&self) -> WaitClosed {
         WaitClosed { channel: Rc::clone(&self.channel) }
@@ -102,7 +103,7 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// As [`Transport::peer_addr`].
+    /// Returns the errors of [`Transport::peer_addr`].
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.transport.peer_addr()
     }
@@ -111,12 +112,12 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// As [`Transport::local_addr`].
+    /// Returns the errors of [`Transport::local_addr`].
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.transport.local_addr()
     }
 
-    /// The transport: for its water marks, its socket's options, its addresses, and to abort.
+    /// The transport. It has the water marks, the socket's options, the addresses, and `abort`.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
@@ -134,8 +135,8 @@ impl fmt::Debug for StreamWriter {
     }
 }
 
-/// What [`StreamWriter::drain`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamWriter::drain`].
+#[must_use = "nothing is drained until this is awaited"]
 pub struct Drain {
     channel: Rc<Channel>,
     transport: Transport,
@@ -148,11 +149,11 @@ impl Coroutine for Drain {
 
     #[inline]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        // The loop's memory, in which small writes are gathered, is not to be held by many connections at once.
+        // Sends gathered writes: many connections must not hold the loop's memory at once.
         let must_drain = self.channel.must_drain();
         if self.transport.is_closing() {
-            // The end of the connection is found while others run: without that, a program that writes and drains in a
-            // loop would never learn of it.
+            // The end of the connection is noticed while others run. Otherwise a program that writes and drains in a loop
+            // would never learn of it.
             let has_yielded = self.channel.take_yielded();
             sent?;
             self.channel.check()?;
@@ -184,8 +185,8 @@ impl fmt::Debug for Drain {
     }
 }
 
-/// What [`StreamWriter::wait_closed`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+/// The coroutine returned by [`StreamWriter::wait_closed`].
+#[must_use = "nothing waits until this is awaited"]
 pub struct WaitClosed {
     channel: Rc<Channel>,
 }

@@ -4,7 +4,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::contracts::{Met, WaitTarget, Way, Withdrawn};
-use crate::coroutine::{Coroutine, Exception};
+use crate::coroutine::{Coroutine, Exception, Step};
 
 /// The event that a coroutine is waiting for. A coroutine yields this value to its task.
 ///
@@ -63,6 +63,10 @@ pub trait Shareable: Clone {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Shareable for T {}
+
+/// What one step of an awaitable returns: [`Step::Return`] with its result, [`Step::Yield`] with what to wait for, or the
+/// exception it raised.
+pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
 
 impl Await {
     /// Makes a value that waits until everything that is ready now has run. `sleep` yields it for a delay of zero.

@@ -1,4 +1,4 @@
-//! Time that does not pass by itself.
+//! [`VirtualClock`]: time that does not pass by itself.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -8,15 +8,17 @@ use crate::sys::{Clock, Instant, Waiting};
 
 /// A clock that stands still while anything is ready, and jumps to the next deadline when nothing is.
 ///
-/// Its time begins at zero. Clones show the same time: one goes to the loop, the other stays with the test.
+/// Its time starts at zero. Clones show the same time: give one to the loop, and keep one in the test.
 ///
-/// The loop that it is given to does not sleep. So nothing may come to that loop from outside that it has to wait for:
-/// where there is no deadline either, running it raises a `RuntimeError`. The exception is what threads owe it: while the
-/// loop awaits a thread's future ([`run_in_executor`](crate::LoopHandle::run_in_executor),
-/// [`to_thread`](crate::to_thread), [`wrap_future`](crate::LoopHandle::wrap_future), a shutdown of executors), it really
-/// waits for that, and time stands; but not where a thread waits for the loop meanwhile, by
-/// [`ThreadFuture::result`](crate::executor::ThreadFuture::result). So a thread may take as long as it likes, and ends in
-/// the same moment of the loop's time; one that waits for the loop in another way is waited for in vain.
+/// A loop with this clock never sleeps, so it cannot wait for events from outside. If nothing is ready and there is no
+/// deadline, running it raises `RuntimeError`.
+///
+/// Threads are the exception. While the loop awaits the future of a thread
+/// ([`run_in_executor`](crate::LoopHandle::run_in_executor), [`to_thread`](crate::to_thread),
+/// [`wrap_future`](crate::LoopHandle::wrap_future), a shutdown of executors), it really waits, and its time stands still. So a
+/// thread can take as long as it needs, and ends at the same moment of virtual time. The loop does not wait while a thread
+/// itself waits for the loop with [`ThreadFuture::result`](crate::executor::ThreadFuture::result). If a thread waits for the
+/// loop in another way, both wait for ever.
 ///
 /// ```
 /// use innermost::testing::VirtualClock;
@@ -34,17 +36,17 @@ use crate::sys::{Clock, Instant, Waiting};
 pub struct VirtualClock(Rc<Cell<Duration>>);
 
 impl VirtualClock {
-    /// A clock that stands at zero.
+    /// Makes a clock that shows zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The time that it shows.
+    /// The time that the clock shows.
     pub fn time(&self) -> Duration {
         self.0.get()
     }
 
-    /// Moves it on by hand, as if what runs now had taken that long.
+    /// Advances the clock by hand, as if the code that is running had taken that long.
     pub fn advance(&self, duration: Duration) {
         self.0.set(self.0.get().saturating_add(duration));
     }

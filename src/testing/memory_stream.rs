@@ -1,4 +1,4 @@
-//! Connections in memory, which do to a machine what a network can do.
+//! [`MemoryStream`]: connections in memory that can misbehave like a network.
 //!
 //! ```text
 //!                 capacity                 latency
@@ -6,8 +6,8 @@
 //!                   '---------- counted together ----------'
 //! ```
 //!
-//! Each direction is a [`Channel`]. What is sent counts against its capacity until it is read, so that a peer who does not
-//! read stops the sender. An end keeps its channels, and tells the other by them that it is gone.
+//! Each direction is a [`Channel`]. Bytes count against its capacity until they are read, so a peer that does not read stops
+//! the sender. An end holds both channels, and tells the other end through them that it is gone.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -18,11 +18,12 @@ use std::rc::Rc;
 
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::EventLoop;
-use crate::net::{Attempt, ByteRead, ByteWrite};
+use crate::net::{ByteRead, ByteWrite};
 use crate::sys::Instant;
-use crate::task::{Await, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
+use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
-/// Two ends of a connection in memory, which carries everything at once: [`MemoryPair`] makes worse ones.
+/// Makes two ends of a connection in memory that delivers everything at once. [`MemoryPair`] makes connections that behave
+/// worse.
 ///
 /// ```
 /// use innermost::testing::{memory_pair, virtual_loop};
@@ -41,7 +42,7 @@ pub fn memory_pair() -> (MemoryStream, MemoryStream) {
     MemoryPair::new().build()
 }
 
-/// How a connection in memory behaves: what [`memory_pair`] makes, with limits, delays, and faults.
+/// Builds a connection in memory with limits, delays and faults.
 ///
 /// ```
 /// use innermost::testing::MemoryPair;
@@ -56,23 +57,23 @@ pub fn memory_pair() -> (MemoryStream, MemoryStream) {
 ///     .build();
 /// # drop((near, far));
 /// ```
-#[must_use = "it is nothing until it is built"]
+#[must_use = "there is no connection until `build` is called"]
 pub struct MemoryPair(Behaviour);
 
 struct Behaviour {
     capacity: usize,
     latency: Cell<Option<Latency>>,
     moves: Cell<Option<Moves>>,
-    /// How many bytes may still be sent, in both directions, before the connection breaks.
+    /// How many more bytes can be sent, in both directions together, before the connection breaks.
     until_reset: Cell<usize>,
 }
 
-/// The user's: taken out while one of them runs.
+/// Functions of the program. Each is taken out while it runs.
 type Latency = Box<dyn FnMut() -> Duration>;
 type Moves = Box<dyn FnMut(usize) -> usize>;
 
 impl MemoryPair {
-    /// 64 KiB in each direction, no latency, whole reads and writes, no faults.
+    /// Starts with 64 KiB in each direction, no latency, complete reads and writes, and no faults.
     pub fn new() -> Self {
         Self(Behaviour {
             capacity: 64 * 1024,
@@ -82,31 +83,31 @@ impl MemoryPair {
         })
     }
 
-    /// How many bytes one end takes that the other has not read: one at least.
+    /// Sets how many bytes one end accepts that the other has not read: at least 1.
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.0.capacity = bytes.max(1);
         self
     }
 
-    /// How long everything is on its way, on the clock of the loop that runs.
+    /// Delays all bytes, on the clock of the running loop.
     pub fn latency(self, latency: Duration) -> Self {
         self.latencies(move || latency)
     }
 
-    /// How long each piece is on its way. None overtakes another.
+    /// Delays each piece by what `latency` returns. No piece overtakes another.
     pub fn latencies(self, latency: impl FnMut() -> Duration + 'static) -> Self {
         self.0.latency.set(Some(Box::new(latency)));
         self
     }
 
-    /// How many bytes each operation moves, of those that it could. None at all: it would have blocked, and is tried
-    /// again in the next turn, so never always.
+    /// Sets how many bytes each operation moves. `moves` gets the number that is possible. If it returns 0, the operation
+    /// would have blocked, and is tried again in the next turn; so it must not always return 0.
     pub fn moves(self, moves: impl FnMut(usize) -> usize + 'static) -> Self {
         self.0.moves.set(Some(Box::new(moves)));
         self
     }
 
-    /// Moves as many as comes, from few to all, and sometimes none. The same `seed` does the same again.
+    /// Moves a random number of bytes: a few, all, or sometimes none. The same `seed` repeats the same numbers.
     pub fn random_moves(self, seed: u64) -> Self {
         let mut state = seed | 1;
         self.moves(move |possible| {
@@ -123,13 +124,13 @@ impl MemoryPair {
         })
     }
 
-    /// Breaks the connection as soon as so many bytes have been sent, in both directions together.
+    /// Resets the connection once `bytes` bytes have been sent, in both directions together.
     pub fn reset_after(self, bytes: usize) -> Self {
         self.0.until_reset.set(bytes);
         self
     }
 
-    /// The two ends.
+    /// Makes the two ends.
     pub fn build(self) -> (MemoryStream, MemoryStream) {
         let behaviour = Rc::new(self.0);
         let channel = || Rc::new(Channel::new(Rc::clone(&behaviour)));
@@ -154,15 +155,15 @@ impl fmt::Debug for MemoryPair {
     }
 }
 
-/// One end of a connection in memory. Dropped, it leaves its peer what was sent, and then the end of the stream; what the
-/// peer sends from then on is a `BrokenPipe`.
+/// One end of a connection in memory. After it is dropped, the peer reads what was sent and then the end of the stream, and
+/// sending to it raises `BrokenPipe`.
 pub struct MemoryStream {
     incoming: Rc<Channel>,
     outgoing: Rc<Channel>,
 }
 
 impl MemoryStream {
-    /// Breaks the connection: what is on its way is lost, and both ends raise `ConnectionReset`.
+    /// Resets the connection. Bytes in flight are lost, and both ends raise `ConnectionReset`.
     pub fn reset(&self) {
         self.incoming.reset();
         self.outgoing.reset();
@@ -170,13 +171,13 @@ impl MemoryStream {
 }
 
 impl ByteRead for MemoryStream {
-    fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize> {
+    fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
         self.incoming.recv(bytes)
     }
 }
 
 impl ByteWrite for MemoryStream {
-    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+    fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
         let attempt = self.outgoing.send(bytes);
         if self.outgoing.behaviour.until_reset.get() == 0 {
             self.reset();
@@ -184,7 +185,7 @@ impl ByteWrite for MemoryStream {
         attempt
     }
 
-    fn attempt_write_eof(&self) -> Attempt<()> {
+    fn attempt_write_eof(&self) -> Progress<()> {
         self.outgoing.check()?;
         self.outgoing.finish();
         Ok(Step::Return(()))
@@ -204,15 +205,15 @@ impl fmt::Debug for MemoryStream {
     }
 }
 
-/// One direction. Nothing is borrowed while something of the user's runs.
+/// One direction. Nothing is borrowed while a function of the program runs.
 struct Channel {
     behaviour: Rc<Behaviour>,
     arrived: RefCell<VecDeque<u8>>,
     in_flight: Cell<usize>,
-    /// When the last of these arrives: the next comes no earlier.
+    /// When the last of these arrives. The next arrives no earlier.
     last_arrival: Cell<Instant>,
     stage: Cell<Stage>,
-    /// Whether the end of the stream has arrived as well.
+    /// Whether the end of the stream has arrived.
     has_ended: Cell<bool>,
     reader: Cell<Option<Rc<dyn Waiter>>>,
     writer: Cell<Option<Rc<dyn Waiter>>>,
@@ -221,9 +222,9 @@ struct Channel {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// No more will be sent.
+    /// The sender has ended the stream.
     Finished,
-    /// Nobody will read what is sent.
+    /// The receiver is gone.
     Abandoned,
     Reset,
 }
@@ -242,7 +243,7 @@ impl Channel {
         }
     }
 
-    fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Attempt<usize> {
+    fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
         if self.stage.get() == Stage::Reset {
             return Err(self.broken());
         }
@@ -253,7 +254,7 @@ impl Channel {
                 false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
             });
         }
-        // The user's function may have read some, too.
+        // The program's function may have read some as well.
         let count = self.share(possible).min(self.arrived.borrow().len());
         if count == 0 {
             return Ok(Step::Yield(Await::next_turn()));
@@ -265,7 +266,7 @@ impl Channel {
         Ok(Step::Return(count))
     }
 
-    fn send(self: &Rc<Self>, bytes: &[u8]) -> Attempt<usize> {
+    fn send(self: &Rc<Self>, bytes: &[u8]) -> Progress<usize> {
         self.check()?;
         let possible = bytes.len().min(self.room());
         if possible == 0 {
@@ -284,7 +285,8 @@ impl Channel {
         Ok(Step::Return(count))
     }
 
-    /// How many of so many bytes an operation moves: none where its task has had its share of the turn, as at a socket.
+    /// How many of the possible bytes an operation moves. None if its task has used up its share of the turn, as with a
+    /// socket.
     fn share(&self, possible: usize) -> usize {
         if EventLoop::running().is_ok_and(|event_loop| !event_loop.spend()) {
             return 0;
@@ -296,7 +298,7 @@ impl Channel {
     }
 
     fn has_ended(&self) -> bool {
-        // Where no loop ran when it was said, it has overtaken what is on its way.
+        // If no loop was running when the stream ended, the end has overtaken bytes in flight.
         self.has_ended.get() && self.in_flight.get() == 0
     }
 
@@ -304,7 +306,7 @@ impl Channel {
         self.behaviour.capacity - self.in_flight.get() - self.arrived.borrow().len()
     }
 
-    /// Has something arrive when its time has come: at once, where there is no latency.
+    /// Delivers something after its latency, or at once if there is none.
     fn dispatch(self: &Rc<Self>, bytes: Vec<u8>, arrive: fn(&Self, Vec<u8>)) -> Result<(), Exception> {
         let Some(mut latency) = self.behaviour.latency.take() else {
             arrive(self, bytes);
@@ -336,24 +338,24 @@ impl Channel {
         wake(&self.reader);
     }
 
-    /// No more will be sent.
+    /// Ends the stream.
     fn finish(self: &Rc<Self>) {
         if self.stage.get() == Stage::Open {
             self.stage.set(Stage::Finished);
             wake(&self.writer);
-            // Where no loop runs, nothing is on its way any more, for ever.
+            // Without a running loop, nothing in flight ever arrives.
             if self.dispatch(Vec::new(), |channel, _| channel.end()).is_err() {
                 self.end();
             }
         }
     }
 
-    /// Nobody will read any more.
+    /// The receiver is gone.
     fn abandon(&self) {
         if self.stage.get() != Stage::Reset {
             self.stage.set(Stage::Abandoned);
             drop(self.arrived.take());
-            // Who waits to read waits for an end that is gone, and may find out.
+            // Wake readers too: they find out that their end is gone.
             wake(&self.reader);
             wake(&self.writer);
         }
@@ -368,7 +370,7 @@ impl Channel {
 
     /// # Errors
     ///
-    /// Why nothing can be sent any more.
+    /// The reason why nothing can be sent any more.
     fn check(&self) -> Result<(), Exception> {
         if self.stage.get() == Stage::Open { Ok(()) } else { Err(self.broken()) }
     }

@@ -1,13 +1,14 @@
-//! For tests of programs that run in an event loop: time that does not pass by itself, and a loop on it.
+//! Tools for testing programs that run in an event loop: virtual time, and connections in memory.
 //!
-//! Nothing here waits. A test that lets a machine sleep for a year takes no time, and comes out the same each time; a
-//! program in which everything waits for ever raises instead of hanging, and says who waits for what.
+//! Nothing here waits. A test in which a machine sleeps for a year takes no time, and has the same result each time. A
+//! program in which every task waits for ever raises an error instead of hanging, and the error says what each task waits
+//! for.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `clock.rs`        | [`VirtualClock`]: time that jumps to the next deadline |
-//! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop on it, without descriptors |
-//! | `memory_stream.rs` | [`memory_pair`]: connections without a network, which do what a network can do |
+//! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
+//! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
+//! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
 
 mod clock;
 mod memory_stream;

@@ -1,4 +1,4 @@
-//! An event loop in virtual time, cut off from the system.
+//! [`virtual_loop`](fn@virtual_loop): an event loop in virtual time, without descriptors.
 
 use core::time::Duration;
 use std::io;
@@ -9,11 +9,11 @@ use crate::coroutine::Exception;
 use crate::event_loop::EventLoop;
 use crate::sys::{Direction, Selector, SelectorEvent, SelectorToken, default_selector};
 
-/// An event loop whose time is virtual: it jumps to the next deadline when nothing is ready.
+/// Makes an event loop whose time is virtual: it jumps to the next deadline when nothing is ready.
 ///
-/// Where everything waits and no deadline is left, running it raises a `RuntimeError` that says for what each task
-/// waits. It knows no descriptors: using a socket in it raises [`Unsupported`](io::ErrorKind::Unsupported). While it
-/// awaits what a thread gives, it really waits, and its time stands: see [`VirtualClock`].
+/// If every task waits and there is no deadline, running the loop raises `RuntimeError`, which says what each task waits for.
+/// The loop supports no descriptors: using a socket in it raises [`Unsupported`](io::ErrorKind::Unsupported). While it awaits
+/// a thread, it really waits, and its time stands still; see [`VirtualClock`].
 ///
 /// ```
 /// use innermost::sleep;
@@ -34,21 +34,21 @@ use crate::sys::{Direction, Selector, SelectorEvent, SelectorToken, default_sele
 ///
 /// # Errors
 ///
-/// The system's: no descriptor is free for the loop's waker.
+/// Returns the system's error if no descriptor is free for the loop's waker.
 pub fn virtual_loop() -> Result<EventLoop, Exception> {
     EventLoop::with(Box::new(NoDescriptors::default()), Box::new(VirtualClock::new()))
 }
 
-/// Watches nothing but the loop's waker.
+/// A selector that watches only the loop's waker.
 #[derive(Debug, Default)]
 struct NoDescriptors {
     waker: Option<(OwnedFd, SelectorToken)>,
-    /// What waits for that, made when the loop first waits for a thread.
+    /// The selector that waits for the waker, made when the loop first waits for a thread.
     selector: Option<Box<dyn Selector>>,
 }
 
 impl Selector for NoDescriptors {
-    /// The first is the waker.
+    /// The first descriptor is the waker. Others are refused.
     fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         if self.waker.is_some() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "a virtual loop has no descriptors"));
@@ -63,7 +63,7 @@ impl Selector for NoDescriptors {
 
     fn closing(&mut self, _: BorrowedFd<'_>) {}
 
-    /// The one that it may be made of does, or does not mind to be told.
+    /// The inner selector may report levels. If it does not, the calls that follow from this have no effect.
     fn reports_levels(&self) -> bool {
         true
     }

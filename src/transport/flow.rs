@@ -1,8 +1,8 @@
-//! The water marks: when a protocol is to write no more, and when it may again.
+//! The water marks: when a protocol should stop writing, and when it may continue.
 //!
-//! asyncio calls `pause_writing` from within `write`. Where that is called by the protocol itself, it cannot be here: the
-//! protocol is being called. It is told as soon as it has returned, and only what holds then: a backlog that has come and
-//! gone meanwhile is no news.
+//! asyncio calls `pause_writing` from within `write`. If the protocol itself calls `write`, that is impossible here, because
+//! the protocol is borrowed. It is told as soon as its callback has returned, and only what is true then: a backlog that has
+//! come and gone in between is not reported.
 
 use core::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +14,13 @@ use crate::task::{ErrorContext, panicked};
 pub(super) struct Flow {
     pub(super) low: Cell<usize>,
     pub(super) high: Cell<usize>,
-    /// Whether writing is to pause.
+    /// Whether the protocol should pause writing.
     pub(super) paused: Cell<bool>,
-    /// Whether the protocol was told so.
+    /// What the protocol was told last.
     pub(super) told: Cell<bool>,
 }
 
-/// From how many bytes of backlog on writing pauses.
+/// The default high-water mark, in bytes.
 const HIGH: usize = 64 * 1024;
 
 impl Flow {
@@ -28,11 +28,11 @@ impl Flow {
         Self { low: Cell::new(HIGH / 4), high: Cell::new(HIGH), paused: Cell::new(false), told: Cell::new(false) }
     }
 
-    /// Sets the marks; what is not given follows from the other.
+    /// Sets the marks. A mark that is not given follows from the other.
     ///
     /// # Errors
     ///
-    /// `ValueError` where the low mark is above the high one.
+    /// `ValueError` if the low mark is above the high one.
     pub(super) fn set(&self, high: Option<usize>, low: Option<usize>) -> Result<(), Exception> {
         let high = high.unwrap_or_else(|| low.map_or(HIGH, |low| low.saturating_mul(4)));
         let low = low.unwrap_or(high / 4);
@@ -45,7 +45,7 @@ impl Flow {
         Ok(())
     }
 
-    /// That so much waits now. `true` where the protocol has something to be told.
+    /// The backlog has grown to `size`. Returns whether there is news for the protocol.
     #[inline]
     pub(super) fn grown(&self, size: usize) -> bool {
         if size > self.high.get() {
@@ -54,7 +54,7 @@ impl Flow {
         self.paused.get() != self.told.get()
     }
 
-    /// The same, when it has become less.
+    /// The backlog has shrunk to `size`. Returns whether there is news for the protocol.
     #[inline]
     pub(super) fn shrunk(&self, size: usize) -> bool {
         if size <= self.low.get() {
@@ -63,7 +63,7 @@ impl Flow {
         self.paused.get() != self.told.get()
     }
 
-    /// What the protocol is to be told: whether to pause.
+    /// The news for the protocol, if any: whether to pause.
     pub(super) fn news(&self) -> Option<bool> {
         (self.paused.get() != self.told.get()).then(|| {
             self.told.set(self.paused.get());
@@ -73,7 +73,7 @@ impl Flow {
 }
 
 impl Transport {
-    /// Tells the protocol what has changed, unless it is being called: then when that returns.
+    /// Tells the protocol the news. If one of its callbacks is running, that happens when it returns.
     #[inline]
     pub(super) fn tell_flow(&self) {
         let flow = &self.0.flow;

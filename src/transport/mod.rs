@@ -1,14 +1,14 @@
-//! Layer 3: transports and protocols: connections whose events call back, without a task for each.
+//! Layer 3: transports and protocols: connections that call back for each event, without a task of their own.
 //!
 //! | place | holds |
 //! |---|---|
-//! | `protocol.rs`    | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`]: what a program implements |
+//! | `protocol.rs`    | [`Protocol`], [`BufferedProtocol`], [`DatagramProtocol`]: the traits that a program implements |
 //! | `stream/`        | [`Transport`]: streams, how they read and write, and how they are made |
 //! | `datagram/`      | [`DatagramTransport`]: datagrams, and how their endpoints are made |
 //! | `server/`        | [`Server`]: listening sockets |
-//! | `open.rs`        | what all coroutines that make a transport have in common |
+//! | `open.rs`        | the last steps of every coroutine that makes a transport |
 //! | `flow.rs`        | the water marks |
-//! | `slot.rs`        | where a transport keeps the user's protocol |
+//! | `slot.rs`        | the place in which a transport keeps its protocol |
 //! | `socket_file.rs` | the file of a Unix socket |
 //!
 //! Sources: `Lib/asyncio/{selector_events,base_events,unix_events,transports}.py` of CPython 3.13, for behaviour and
@@ -25,5 +25,5 @@ mod stream;
 
 pub use self::datagram::{CreateDatagramEndpoint, CreateUnixDatagramEndpoint, DatagramAddress, DatagramTransport};
 pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
-pub use self::server::{CreateServer, ServeForever, Server, WaitClosed};
+pub use self::server::{CreateServer, ServeForever, Server, WaitServerClosed};
 pub use self::stream::{ConnectPipe, CreateConnection, SendFile, Transport};

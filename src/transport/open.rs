@@ -1,4 +1,4 @@
-//! What all the coroutines that make a stream transport have in common.
+//! The last steps of every coroutine that makes a transport: making the protocol, and waiting for `connection_made`.
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ impl Factory {
         Self(Some(Box::new(move || factory().boxed())))
     }
 
-    /// Makes the protocol, once, and the transport of it.
+    /// Makes the protocol, once, and its transport.
     pub(super) fn open(
         &mut self,
         event_loop: &LoopHandle,
@@ -29,19 +29,19 @@ impl Factory {
         ways: Ways,
     ) -> Result<Opening<Transport>, Exception> {
         io.register_in(event_loop, Readiness::WRITABLE)?;
-        let factory = self.0.take().expect("a transport is made once: the coroutine has ended after that");
-        // Asked now: of a connection that its peer has reset, the system does not know it any more.
+        let factory = self.0.take().expect("a transport is made once, and its coroutine ends after that");
+        // Asked now, because the system forgets the peer of a connection that was reset.
         let peer = SockRef::from(io.get()).peer_addr().ok().and_then(|peer| peer.as_socket());
         let transport = Connection::start(event_loop.clone(), io, factory(), ways, peer, None);
         Ok(Opening::new(transport))
     }
 }
 
-/// How many turns pass before the transport is given: asyncio calls `connection_made` in the first, completes a future
-/// in the same, and resumes the coroutine in the second.
+/// The number of turns before the transport is returned. asyncio calls `connection_made` and completes a future in the
+/// first turn, and resumes the coroutine in the second.
 const TURNS: u8 = 2;
 
-/// Waits until `connection_made` was called, and gives the transport. It is closed if nobody takes it.
+/// Waits until `connection_made` has been called, and returns the transport. Closes the transport if nobody takes it.
 pub(super) struct Opening<T: Close> {
     transport: Option<T>,
     turns: u8,
@@ -70,7 +70,7 @@ impl<T: Close> Coroutine for Opening<T> {
     type Return = T;
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        // What was cancelled is closed by being dropped.
+        // If this is cancelled, dropping it closes the transport.
         sent?;
         match self.turns.checked_sub(1) {
             Some(left) => {

@@ -1,16 +1,16 @@
-//! What a program makes of a connection: callbacks.
+//! Protocols: the callbacks of a connection.
 //!
 //! ```text
 //!   connection_made -> ( data_received | pause_writing | resume_writing )* -> eof_received? -> connection_lost
 //! ```
 //!
-//! A transport owns its protocol and calls it from the loop. `connection_made` comes first and once, `connection_lost`
-//! last and once. A callback may do anything, with this connection or another one: while it runs, nothing of the
-//! library's is borrowed. What would call the protocol again from within its own callback (it writes more than the
-//! high-water mark) does so when that has returned.
+//! A transport owns its protocol, and the loop calls it. `connection_made` is called first, and once; `connection_lost` is
+//! called last, and once. A callback may do anything with this connection or another: while it runs, the library borrows
+//! nothing. If a callback causes another callback of its own protocol, for example by writing more than the high-water mark,
+//! that one runs after the first has returned.
 //!
-//! A callback that panics is the end of its connection, not of the loop: the panic goes to the loop's exception handler,
-//! and the connection is aborted.
+//! A callback that panics ends its connection, not the loop. The panic goes to the loop's exception handler, and the
+//! connection is aborted.
 
 use core::any::Any;
 use std::net::SocketAddr;
@@ -18,46 +18,47 @@ use std::net::SocketAddr;
 use super::{DatagramAddress, DatagramTransport, Transport};
 use crate::coroutine::Exception;
 
-/// What is to become of a connection whose peer has said that it sends no more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What to do with a connection when its peer has ended the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AfterEof {
-    /// It is closed, once what was written has left.
+    /// Close it, once everything written has been sent.
     #[default]
     Close,
-    /// It stays open for writing. A pipe is closed even so.
+    /// Keep it open for writing. A pipe is closed in any case.
     KeepOpen,
 }
 
-/// The callbacks that all protocols have. One that does not care for them leaves them out.
+/// The callbacks of all protocols. Their defaults do nothing.
 macro_rules! common_callbacks {
     ($transport:ty) => {
-        /// It is open. Comes before everything else.
+        /// The connection is open. Called before every other callback.
         fn connection_made(&mut self, transport: &$transport) {
             let _ = transport;
         }
 
-        /// It is over: because of `error`, or because it was closed or aborted here, or by the peer in good order. Comes
-        /// after everything else.
+        /// The connection is over. `error` is `None` if this end closed or aborted it, or if the peer closed it properly.
+        /// Called after every other callback.
         fn connection_lost(&mut self, transport: &$transport, error: Option<Exception>) {
             let _ = (transport, error);
         }
 
-        /// More than the high-water mark waits to be sent: write no more until [`resume_writing`](Self::resume_writing).
+        /// More bytes than the high-water mark wait to be sent. Stop writing until [`resume_writing`](Self::resume_writing).
         fn pause_writing(&mut self, transport: &$transport) {
             let _ = transport;
         }
 
-        /// No more than the low-water mark waits to be sent.
+        /// The backlog has shrunk to the low-water mark or less.
         fn resume_writing(&mut self, transport: &$transport) {
             let _ = transport;
         }
     };
 }
 
-/// The one that those of streams have besides.
+/// The callback that stream protocols have in addition.
 macro_rules! eof_received {
     () => {
-        /// The peer sends no more.
+        /// The peer has ended the stream. By default, the connection is closed.
         fn eof_received(&mut self, transport: &Transport) -> AfterEof {
             let _ = transport;
             AfterEof::Close
@@ -65,7 +66,7 @@ macro_rules! eof_received {
     };
 }
 
-/// A connection's callbacks. asyncio's `Protocol`.
+/// The callbacks of a stream connection. asyncio's `Protocol`.
 ///
 /// ```
 /// use innermost::{EventLoop, Protocol, Transport};
@@ -93,46 +94,46 @@ pub trait Protocol: Any {
     common_callbacks!(Transport);
     eof_received!();
 
-    /// Bytes have come. They are the loop's, and gone when this returns.
+    /// Bytes have arrived. They belong to the loop: copy those that you need after this returns.
     fn data_received(&mut self, transport: &Transport, data: &[u8]);
 }
 
-/// The callbacks of a connection that reads into memory of the protocol's own. asyncio's `BufferedProtocol`.
+/// The callbacks of a stream connection that reads into the protocol's own memory. asyncio's `BufferedProtocol`.
 ///
-/// What it has in common with [`Protocol`] is described there.
+/// The module's documentation describes the order of callbacks.
 pub trait BufferedProtocol: Any {
     common_callbacks!(Transport);
     eof_received!();
 
-    /// Where the next bytes are to go. `size_hint` is how many might come: 1 KiB at first, up to 64 KiB for a peer that sends
-    /// much. The buffer may be smaller or larger. An empty buffer ends the connection with an error.
+    /// Returns the buffer for the next bytes. `size_hint` says how many may arrive: 1 KiB at first, up to 64 KiB for a peer
+    /// that sends much. The buffer may be smaller or larger. An empty buffer ends the connection with an error.
     ///
-    /// Called when the socket may be readable. The buffer belongs to the protocol, so the memory that it holds for an
-    /// incomplete request counts for each connection.
+    /// Called when the socket may be readable. The buffer belongs to the protocol, so every connection that waits for the rest
+    /// of a request holds one.
     fn get_buffer(&mut self, size_hint: usize) -> &mut [u8];
 
-    /// So many bytes have come, to the beginning of the buffer.
+    /// `count` bytes have arrived at the start of the buffer.
     fn buffer_updated(&mut self, transport: &Transport, count: usize);
 }
 
 /// The callbacks of a datagram endpoint. asyncio's `DatagramProtocol`.
 ///
-/// Without `A` it is one of UDP; of Unix sockets it is a `DatagramProtocol<std::os::unix::net::SocketAddr>`.
+/// The default `A` is for UDP. The protocol of a Unix socket is a `DatagramProtocol<std::os::unix::net::SocketAddr>`.
 pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
     common_callbacks!(DatagramTransport<A>);
 
-    /// A datagram has come. The bytes are the loop's, and gone when this returns.
+    /// A datagram has arrived. The bytes belong to the loop: copy those that you need after this returns.
     fn datagram_received(&mut self, transport: &DatagramTransport<A>, data: &[u8], from: A);
 
-    /// A send or a receive has failed; the endpoint stays open. So the answers of other machines arrive: nobody listens
-    /// at a port (`ConnectionRefused`), no way leads there.
+    /// A send or a receive has failed. The endpoint stays open. Errors reported by other machines arrive here too: nobody
+    /// listens at a port (`ConnectionRefused`), or a network cannot be reached.
     fn error_received(&mut self, transport: &DatagramTransport<A>, error: std::io::Error) {
         let _ = (transport, error);
     }
 }
 
-/// A protocol of a stream, of either kind: every [`Protocol`] and every [`BufferedProtocol`] is one. `Kind` tells which,
-/// and is inferred.
+/// A stream protocol of either kind. Every [`Protocol`] and every [`BufferedProtocol`] is one. `Kind` says which, and is
+/// inferred.
 pub trait StreamProtocol<Kind>: sealed::Sealed<Kind> {
     #[doc(hidden)]
     fn boxed(self) -> AnyProtocol;
@@ -140,10 +141,12 @@ pub trait StreamProtocol<Kind>: sealed::Sealed<Kind> {
 
 /// The kind of a [`Protocol`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Pushed {}
 
 /// The kind of a [`BufferedProtocol`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Buffered {}
 
 impl<P: Protocol> StreamProtocol<Pushed> for P {
@@ -164,9 +167,9 @@ mod sealed {
     impl<P: super::BufferedProtocol> Sealed<super::Buffered> for P {}
 }
 
-/// A protocol of either kind, as its transport owns it.
+/// A protocol of either kind, as its transport stores it.
 #[doc(hidden)]
-#[expect(missing_debug_implementations, reason = "what it holds need not have one, and nobody can name it")]
+#[expect(missing_debug_implementations, reason = "its contents need not have one, and nobody can name it")]
 pub struct AnyProtocol(pub(super) Inner);
 
 pub(super) enum Inner {
@@ -174,7 +177,7 @@ pub(super) enum Inner {
     Buffered(Box<dyn BufferedProtocol>),
 }
 
-/// Calls what both kinds have.
+/// Calls a callback that both kinds have.
 macro_rules! both {
     ($protocol:expr, $callback:ident($($argument:expr),*)) => {
         match &mut $protocol.0 {

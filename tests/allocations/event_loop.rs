@@ -14,8 +14,8 @@ use std::time::Duration;
 use innermost::net::Outgoing;
 use innermost::selector::default_selector;
 use innermost::{
-    Await, Awaitable, Buffer, ByteWrite, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step,
-    Task, TcpStream, from_fn, ready, sleep, yield_from,
+    Await, Awaitable, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep,
+    Step, Task, TcpStream, from_fn, ready, sleep, yield_from,
 };
 
 use crate::counting::{ALLOCATIONS, alive, allocations};
@@ -485,7 +485,7 @@ impl Coroutine for Server {
             }
             match self.round % 3 {
                 0 => yield_from!(self.stream.write_all(&mut self.answer), sent)?,
-                1 => yield_from!(self.stream.send_all(&mut self.answer), sent)?,
+                1 => yield_from!(self.stream.write_all(&mut self.answer), sent)?,
                 _ => {
                     let count = yield_from!(self.stream.send(self.answer.bytes()), sent)?;
                     self.answer.consume(count);

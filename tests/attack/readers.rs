@@ -115,7 +115,7 @@ impl Real {
         let reader = &self.reader;
         let coroutine: Box<dyn Awaitable<Return = Vec<u8>>> = match reading {
             Reading::Some(size) => Box::new(reader.read(size)),
-            Reading::Exactly(size) => Box::new(reader.read_exactly(size)),
+            Reading::Exactly(size) => Box::new(reader.read_exact(size)),
             Reading::Until(separators) => Box::new(reader.read_until(separators)),
             Reading::Line => Box::new(reader.read_line()),
             Reading::ToEnd => Box::new(reader.read_to_end()),

@@ -4,7 +4,7 @@ use std::net;
 use std::time::Duration;
 
 use innermost::selector::{SelectorEvent, SelectorToken, default_selector};
-use innermost::{Coroutine, CoroutineExt, EventLoop, Task, TcpStream, from_fn, sleep};
+use innermost::{ByteRead, Coroutine, CoroutineExt, EventLoop, Task, TcpStream, from_fn, sleep};
 
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
 use crate::support::events::{Log, awaits, awaits_end, body, returns};

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use innermost::selector::{Clock, MonotonicClock};
-use innermost::{Coroutine, EventLoop, LoopHandle, Step, TcpStream, TimerHandle, from_fn, sleep};
+use innermost::{ByteRead, Coroutine, EventLoop, LoopHandle, Step, TcpStream, TimerHandle, from_fn, sleep};
 
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, virtual_loop};
 use crate::support::events::{Body, Log, awaits_end, body, pauses, pausing, returns, sleeps};

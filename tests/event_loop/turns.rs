@@ -5,7 +5,7 @@ use std::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Coroutine, CoroutineExt, EventLoop, LoopHandle, TcpStream, from_fn, sleep};
+use innermost::{ByteRead, Coroutine, CoroutineExt, EventLoop, LoopHandle, TcpStream, from_fn, sleep};
 
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop, virtual_loop};
 use crate::support::events::{Log, run};

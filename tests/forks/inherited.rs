@@ -118,15 +118,15 @@ pub(crate) fn transports(new_loop: &dyn Fn() -> EventLoop) {
         move || log.clone()
     };
     let (near, mut stream_far) = unix::UnixStream::pair().unwrap();
-    let stream = event_loop.run_until_complete(event_loop.connect_accepted_socket(protocol(), near)).unwrap();
+    let stream = event_loop.run_until_complete(event_loop.connect_accepted_socket(protocol(), near).unwrap()).unwrap();
     let (reader, mut reader_far) = std::io::pipe().unwrap();
-    let reader = event_loop.run_until_complete(event_loop.connect_read_pipe(protocol(), reader)).unwrap();
+    let reader = event_loop.run_until_complete(event_loop.connect_read_pipe(protocol(), reader).unwrap()).unwrap();
     let (_writer_far, writer) = std::io::pipe().unwrap();
-    let writer = event_loop.run_until_complete(event_loop.connect_write_pipe(protocol(), writer)).unwrap();
+    let writer = event_loop.run_until_complete(event_loop.connect_write_pipe(protocol(), writer).unwrap()).unwrap();
     let socket = net::UdpSocket::bind(any()).unwrap();
     let udp_address = socket.local_addr().unwrap();
     let creating = event_loop.create_datagram_endpoint(protocol()).socket(socket);
-    let datagrams = event_loop.run_until_complete(creating).unwrap();
+    let datagrams = event_loop.run_until_complete(creating.unwrap()).unwrap();
     let server = event_loop.run_until_complete(event_loop.create_server(protocol(), any())).unwrap();
     let address = server.local_addrs()[0];
     settle(&event_loop);
@@ -208,7 +208,7 @@ pub(crate) fn socket_file(new_loop: &dyn Fn() -> EventLoop) {
     let log = Log::default();
     let protocol = log.clone();
     let creating = event_loop.create_unix_server(move || protocol.clone(), &path);
-    let server = event_loop.run_until_complete(creating).unwrap();
+    let server = event_loop.run_until_complete(creating.unwrap()).unwrap();
     let (event_loop, server) = dropped_in_child((event_loop, server));
     let (_, server) = in_child_with(server, |server| {
         server.close();

@@ -195,7 +195,7 @@ pub(crate) fn serves_on_an_inherited_listener(new_loop: &dyn Fn() -> EventLoop) 
     let address = listener.local_addr().unwrap();
     let serve = |event_loop: &EventLoop, name| {
         let creating = event_loop.create_server_at(move || Hello(name), listener.try_clone().unwrap());
-        event_loop.run_until_complete(creating).unwrap()
+        event_loop.run_until_complete(creating.unwrap()).unwrap()
     };
     let hello = |event_loop: &EventLoop| {
         let mut client = net::TcpStream::connect(address).unwrap();

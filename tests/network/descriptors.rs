@@ -377,11 +377,11 @@ fn a_connect_from_a_socket_of_the_callers_keeps_its_options() {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_ttl_v4(9).unwrap();
     let connect = TcpStream::connect_from(socket, listener.local_addr().unwrap());
-    let stream = event_loop.run_until_complete(connect).unwrap();
+    let stream = event_loop.run_until_complete(connect.unwrap()).unwrap();
     assert_eq!(stream.ttl().unwrap(), 9);
     // Of another family: the system's error, with the address.
     let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).unwrap();
     let address = listener.local_addr().unwrap();
-    let raised = event_loop.run_until_complete(TcpStream::connect_from(socket, address)).unwrap_err();
+    let raised = event_loop.run_until_complete(TcpStream::connect_from(socket, address).unwrap()).unwrap_err();
     assert!(raised.notes().eq([format!("connect: {address}")]), "{raised:?}");
 }

@@ -6,7 +6,7 @@
 use core::cell::OnceCell;
 use core::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use super::memory::SpareMemory;
@@ -99,8 +99,19 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Stops watching it: its descriptor stays open, or becomes one of another file. From now on it counts as closed: no
-    /// operation waits.
+    /// Ends the registration, and returns a duplicate of the descriptor. The duplicate keeps its number for good: nobody can
+    /// mistake an event of this registration for one of the next owner's.
+    pub(crate) fn into_std(self) -> io::Result<S>
+    where
+        S: From<OwnedFd>,
+    {
+        let another = self.inner.as_fd().try_clone_to_owned()?;
+        self.deregister();
+        Ok(another.into())
+    }
+
+    /// Stops watching the descriptor, which stays open or gets another file. From now on it counts as closed: no operation
+    /// waits.
     pub(crate) fn deregister(&self) {
         if let Some(source) = self.source.get() {
             source.registry.remove(source, |selector| {

@@ -50,12 +50,12 @@ pub(in crate::event_loop) struct Registration {
     pub(super) writer: Cell<Option<Rc<dyn Run>>>,
 }
 
-/// What an operation has found out about readiness, beside its result.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
-    /// There may be more.
+/// What an operation has learned about readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The descriptor may still be ready.
     More,
-    /// It has moved less than it could have: the next one would block.
+    /// The operation moved less than it could have, so the next one would block.
     Nothing,
 }
 

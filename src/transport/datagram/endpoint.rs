@@ -1,4 +1,4 @@
-//! Datagram endpoints that are made: `create_datagram_endpoint`.
+//! UDP endpoints: `create_datagram_endpoint`.
 
 use core::fmt;
 use std::io;
@@ -20,11 +20,11 @@ use crate::task::Await;
 use crate::yield_from;
 
 impl LoopHandle {
-    /// Opens a UDP endpoint, and gives its transport when the protocol's `connection_made` was called. It needs an
-    /// address of its own, a peer, or both. Names are looked up, and what they stand for is tried in turn, each address of
-    /// this machine with each of the peer's of the same family. asyncio's `create_datagram_endpoint`.
+    /// Opens a UDP endpoint, and returns its transport after the protocol's `connection_made` has been called. An endpoint
+    /// needs an address of its own, a peer, or both. Names are looked up, and their addresses are tried in turn: each
+    /// address of this machine with each address of the peer of the same family. asyncio's `create_datagram_endpoint`.
     ///
-    /// For Unix sockets there is [`create_unix_datagram_endpoint`](Self::create_unix_datagram_endpoint).
+    /// For Unix sockets, use [`create_unix_datagram_endpoint`](Self::create_unix_datagram_endpoint).
     ///
     /// ```
     /// use innermost::{DatagramProtocol, DatagramTransport, EventLoop};
@@ -45,10 +45,8 @@ impl LoopHandle {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; the system's for what was tried first, in an
-    /// [`AddressError`]; `ValueError` where there is neither address, or one is of another family.
+    /// Raises the errors of [`getaddrinfo`](Self::getaddrinfo); the system's error for the first address tried, in an
+    /// [`AddressError`]; and `ValueError` if there is no address, or if no two addresses are of the same family.
     pub fn create_datagram_endpoint<P: DatagramProtocol>(
         &self,
         factory: impl FnOnce() -> P + 'static,
@@ -66,7 +64,7 @@ impl LoopHandle {
     }
 }
 
-/// Makes a protocol for datagrams.
+/// Makes the protocol of an endpoint.
 pub(in crate::transport) struct EndpointFactory<A: DatagramAddress>(Option<Make<A>>);
 
 type Make<A> = Box<dyn FnOnce() -> Box<dyn DatagramProtocol<A>>>;
@@ -76,7 +74,7 @@ impl<A: DatagramAddress> EndpointFactory<A> {
         Self(Some(Box::new(move || Box::new(factory()))))
     }
 
-    /// Makes the protocol, once, and the transport of it.
+    /// Makes the protocol, once, and its transport.
     pub(in crate::transport) fn open(
         &mut self,
         event_loop: &LoopHandle,
@@ -85,14 +83,14 @@ impl<A: DatagramAddress> EndpointFactory<A> {
     ) -> Result<Opening<DatagramTransport<A>>, Exception> {
         let socket = Registered::new(socket);
         socket.register_in(event_loop, Readiness::WRITABLE)?;
-        let factory = self.0.take().expect("an endpoint is opened once: the coroutine is over after that");
+        let factory = self.0.take().expect("an endpoint is opened once, and its coroutine ends after that");
         Ok(Opening::new(DatagramTransport::start(event_loop, socket, factory(), peer)))
     }
 }
 
-/// What [`LoopHandle::create_datagram_endpoint`] makes: options, and then the coroutine. Dropped before it has ended, it
-/// closes what it has opened.
-#[must_use = "an endpoint is opened by whoever delegates to this"]
+/// The coroutine returned by [`LoopHandle::create_datagram_endpoint`]. Its methods set options before it is awaited. If it is
+/// dropped before its end, it closes what it has opened.
+#[must_use = "an endpoint is not opened until this is awaited"]
 pub struct CreateDatagramEndpoint {
     event_loop: LoopHandle,
     factory: EndpointFactory<SocketAddr>,
@@ -107,54 +105,62 @@ pub struct CreateDatagramEndpoint {
 enum Phase {
     Created,
     FindingLocal(Find),
-    /// With what stands for its own address, if it is to have one.
+    /// With the endpoint's own addresses, if it is to have one.
     FindingRemote(Option<Vec<SocketAddr>>, Find),
     Opening(Opening<DatagramTransport>),
     Over,
 }
 
-/// An address of its own, and a peer.
+/// The endpoint's own address, and its peer's.
 type Pair = (Option<SocketAddr>, Option<SocketAddr>);
 
 impl CreateDatagramEndpoint {
-    /// Receives at this address, or at the first of these that can be had; port 0 picks one that is free, and an empty
-    /// host is every address of this machine.
+    /// Receives at the first of these addresses that can be had. Port 0 picks a free port. An empty host stands for every
+    /// address of this machine.
     pub fn local_addr(mut self, address: impl Into<Addresses>) -> Self {
         self.local = Some(address.into());
         self
     }
 
-    /// Has one peer only: sends to that, and receives from nobody else. What other machines answer (nobody listens
-    /// there) arrives only so.
+    /// Sets the only peer: the endpoint sends to it, and receives from nobody else. Only an endpoint with a peer is told
+    /// that nobody listens there.
     pub fn remote_addr(mut self, address: impl Into<Addresses>) -> Self {
         self.remote = Some(address.into());
         self
     }
 
-    /// Whether others may receive at the same address (`SO_REUSEPORT`); they may not, without this.
+    /// Sets whether others may receive at the same address (`SO_REUSEPORT`). The default is `false`.
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
         self
     }
 
-    /// Whether it may send to everybody in a network (`SO_BROADCAST`); it may not, without this.
+    /// Sets whether the endpoint may send to broadcast addresses (`SO_BROADCAST`). The default is `false`.
     pub fn broadcast(mut self, broadcast: bool) -> Self {
         self.broadcast = broadcast;
         self
     }
 
-    /// Takes over a UDP socket; the other options are for sockets that are made here. asyncio's `sock`.
-    pub fn socket(mut self, socket: impl Into<OwnedFd>) -> Self {
-        self.socket = Some(socket.into().into());
-        self
+    /// Takes over a UDP socket. asyncio's `sock`.
+    ///
+    /// The other options are for sockets that the endpoint makes: together with this one, they raise `ValueError` when the
+    /// endpoint is awaited.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket of another kind, and the system's error if the socket cannot be made
+    /// non-blocking. asyncio raises `ValueError`.
+    pub fn socket(mut self, socket: impl Into<OwnedFd>) -> io::Result<Self> {
+        self.socket = Some(of_socket(socket.into(), SocketKind::Udp)?);
+        Ok(self)
     }
 
-    /// The first step: a socket that is there already needs no address.
+    /// The first step. A socket that the program has made needs no address.
     fn begin(&mut self) -> Result<Phase, Exception> {
         match (self.socket.take(), self.local.take(), self.remote.take()) {
             (Some(socket), None, None) if !self.reuse_port && !self.broadcast => {
                 let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
-                self.open(of_socket(socket, SocketKind::Udp)?, peer)
+                self.open(socket, peer)
             }
             (Some(_), ..) => Err(value_error(SOCKET_AND_MORE)),
             (None, Some(local), remote) => {
@@ -166,7 +172,7 @@ impl CreateDatagramEndpoint {
         }
     }
 
-    /// Opens one of several, the first that can be had.
+    /// Opens the first of several pairs of addresses that can be had.
     fn open_first(&mut self, pairs: Vec<Pair>) -> Result<Phase, Exception> {
         let mut first = None;
         for pair in pairs {
@@ -201,14 +207,14 @@ impl CreateDatagramEndpoint {
 
 pub(in crate::transport) const SOCKET_AND_MORE: &str =
     "socket modifier keyword arguments can not be used when sock is specified";
-const NO_ADDRESS: &str = "an endpoint needs an address, its own or a peer's";
-const NO_PAIR: &str = "there is no address, or the endpoint's own and its peer's are of different families";
+const NO_ADDRESS: &str = "an endpoint needs an address of its own or a peer's";
+const NO_PAIR: &str = "there is no address, or no two addresses are of the same family";
 
 fn find_remote(local: Option<Vec<SocketAddr>>, remote: Addresses) -> Phase {
     Phase::FindingRemote(local, Find::new(remote, SocketType::Datagram, Side::Remote))
 }
 
-/// Each address of this machine with each of the peer's that is of the same family.
+/// Each address of this machine with each address of the peer that is of the same family.
 fn pairs(local: &[SocketAddr], remote: &[SocketAddr]) -> Vec<Pair> {
     let with = |local: SocketAddr| {
         let of_its_family = remote.iter().filter(move |remote| remote.is_ipv4() == local.is_ipv4());
@@ -223,8 +229,13 @@ pub(in crate::transport) enum SocketKind {
     UnixDatagram,
 }
 
-/// A socket that somebody else has made, fit for a transport of that kind.
-pub(in crate::transport) fn of_socket(socket: Socket, wanted: SocketKind) -> Result<Socket, Exception> {
+/// Prepares a socket that the program has made for an endpoint of that kind.
+///
+/// # Errors
+///
+/// `InvalidInput` for a socket of another kind; the system's.
+pub(in crate::transport) fn of_socket(socket: OwnedFd, wanted: SocketKind) -> io::Result<Socket> {
+    let socket = Socket::from(socket);
     let domain = socket.local_addr()?.domain();
     let fits = match wanted {
         SocketKind::Udp => domain == Domain::IPV4 || domain == Domain::IPV6,
@@ -235,8 +246,10 @@ pub(in crate::transport) fn of_socket(socket: Socket, wanted: SocketKind) -> Res
             SocketKind::Udp => "UDP",
             SocketKind::UnixDatagram => "Unix datagram",
         };
-        return Err(Exception::message(Kind::ValueError, format!("a {wanted} socket was expected, got {socket:?}")));
+        let text = format!("a {wanted} socket was expected, got {socket:?}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
+    socket::without_signals(&socket)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

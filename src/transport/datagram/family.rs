@@ -1,6 +1,6 @@
-//! [`DatagramAddress`]: what differs between datagrams of the internet and of Unix sockets.
+//! [`DatagramAddress`]: the differences between UDP and Unix datagrams.
 //!
-//! A transport and its protocol are the same over both; each function here is one system call, or answers a question.
+//! Transports and protocols are the same over both. Each function here makes one system call or answers a question.
 
 use core::fmt;
 use core::ops::DerefMut;
@@ -17,10 +17,10 @@ use std::rc::Rc;
 use crate::event_loop::{LoopHandle, SpareMemory};
 use crate::sys::socket;
 
-/// Where a datagram comes from and goes to. It says of which kind the socket is: [`std::net::SocketAddr`] of UDP,
-/// [`std::os::unix::net::SocketAddr`] of a Unix socket. These two are all there are.
+/// The address of a datagram, which also says the kind of socket: [`std::net::SocketAddr`] for UDP,
+/// [`std::os::unix::net::SocketAddr`] for a Unix socket. No other type implements it.
 ///
-/// A protocol that does the same over both says so by being generic:
+/// A protocol that works over both is generic:
 ///
 /// ```
 /// use innermost::transport::DatagramAddress;
@@ -39,11 +39,11 @@ pub trait DatagramAddress: Family {}
 impl DatagramAddress for net::SocketAddr {}
 impl DatagramAddress for unix::SocketAddr {}
 
-/// The sockets that have such addresses. Nobody outside can name this, and so add another.
+/// The system calls for a kind of address. Sealed: nobody else can name it.
 #[doc(hidden)]
 pub trait Family: Clone + fmt::Debug + 'static {
     type Socket: AsFd + AsRawFd;
-    /// What one datagram is read into.
+    /// The memory for one datagram.
     type Memory: DerefMut<Target: AsMut<[u8]>>;
 
     fn take_memory(event_loop: &LoopHandle) -> Self::Memory;
@@ -54,16 +54,16 @@ pub trait Family: Clone + fmt::Debug + 'static {
     fn send_to(socket: &Self::Socket, data: &[u8], to: &Self) -> io::Result<usize>;
     fn local_addr(socket: &Self::Socket) -> io::Result<Self>;
 
-    /// Whether it is the address of the same socket.
+    /// Whether both are the address of the same socket.
     fn is(&self, other: &Self) -> bool;
 
-    /// Whether somebody can be there.
+    /// Whether anybody can have this address.
     fn is_somewhere(&self) -> bool;
 
-    /// Whether `send_to` has failed with this for want of room, and the system does not tell when there is some.
+    /// Whether `send_to` failed because the receiver has no room, and no event will say when it has.
     fn lacks_room(error: &io::Error) -> bool;
 
-    /// Whether sending may have failed with this because of what has come before: another try may succeed.
+    /// Whether the error may belong to an earlier datagram, so that another try may succeed.
     fn may_be_stale(error: &io::Error) -> bool;
 }
 
@@ -107,7 +107,7 @@ impl Family for net::SocketAddr {
 
     #[inline]
     fn is_somewhere(&self) -> bool {
-        // The system knows better.
+        // Only the system knows.
         true
     }
 
@@ -122,10 +122,10 @@ impl Family for net::SocketAddr {
     }
 }
 
-/// How long a datagram of a Unix socket may be, or is cut off: asyncio's number. One of UDP has less than 64 KiB.
+/// The longest datagram of a Unix socket; longer ones are cut off. asyncio's number. A UDP datagram has less than 64 KiB.
 const LONGEST: usize = 256 * 1024;
 
-/// Where a loop keeps the memory for these: nobody pays for it who has no Unix datagrams.
+/// The loop's memory for such datagrams. A loop without Unix datagrams has none.
 fn spare_memory(event_loop: &LoopHandle) -> Rc<SpareMemory<LONGEST>> {
     event_loop.extension().unwrap_or_else(|| {
         let spare = Rc::default();
@@ -156,8 +156,8 @@ impl Family for unix::SocketAddr {
 
     fn send_to(socket: &UnixDatagram, data: &[u8], to: &Self) -> io::Result<usize> {
         socket.send_to_addr(data, to).map_err(|error| match error.kind() {
-            // Another error, so that nobody waits until this socket is writable: it is, or may become so when quite another
-            // receiver has read.
+            // Another error, so that nobody waits until this socket is writable. It may be writable now, or become so when
+            // some other receiver has read.
             io::ErrorKind::WouldBlock => io::ErrorKind::ResourceBusy.into(),
             _ => error,
         })

@@ -1,10 +1,10 @@
-//! [`DatagramTransport`]: a socket for datagrams, of UDP or a Unix socket, with a protocol.
+//! [`DatagramTransport`]: a UDP socket or a Unix socket for datagrams, with a protocol.
 //!
-//! What is said of a stream's life in `connection.rs` holds here too. Different: a datagram is sent at once or queued
-//! whole, and an error of the system's is told to the protocol, and ends nothing.
+//! Its life is that of a stream, which `connection.rs` describes, with two differences. A datagram is sent at once or queued
+//! whole. An error of the system is passed to the protocol and does not end the endpoint.
 //!
-//! What a receiver of Unix datagrams has no room for waits in the queue as well. A socket that is connected to it becomes
-//! writable when there is room; of one that is not, the system says nothing, so that it is tried again after a while.
+//! If the receiver of a Unix datagram has no room, the datagram is queued too. A socket connected to that receiver becomes
+//! writable when there is room. For one that is not connected, the system offers no event, so it tries again after a pause.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -29,9 +29,10 @@ use crate::task::{ErrorContext, Run, Scheduler, callback, panicked};
 
 /// An endpoint that sends and receives datagrams. asyncio's `DatagramTransport`.
 ///
-/// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close) or [`abort`](Self::abort).
+/// Clones are handles to the same endpoint. The loop owns the endpoint: [`close`](Self::close) and [`abort`](Self::abort)
+/// end it, and dropping handles does not.
 ///
-/// Without `A` it is one of UDP; of Unix sockets it is a `DatagramTransport<std::os::unix::net::SocketAddr>`.
+/// The default `A` is for UDP. The transport of a Unix socket is a `DatagramTransport<std::os::unix::net::SocketAddr>`.
 pub struct DatagramTransport<A: DatagramAddress = SocketAddr>(pub(super) Rc<Endpoint<A>>);
 
 impl<A: DatagramAddress> Clone for DatagramTransport<A> {
@@ -42,10 +43,10 @@ impl<A: DatagramAddress> Clone for DatagramTransport<A> {
 
 pub(super) struct Endpoint<A: DatagramAddress> {
     pub(super) event_loop: LoopHandle,
-    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
+    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the program runs.
     pub(super) socket: RefCell<Option<Rc<Registered<A::Socket>>>>,
     pub(super) protocol: Slot<Box<dyn DatagramProtocol<A>>>,
-    /// The only peer, where the socket is connected.
+    /// The only peer, if the socket is connected.
     pub(super) peer: Option<A>,
     pub(super) queue: RefCell<Queue<A>>,
     pub(super) flow: Flow,
@@ -62,13 +63,13 @@ pub(super) enum Stage {
     Over,
 }
 
-/// What waits to be sent.
+/// Datagrams that wait to be sent.
 pub(super) struct Queue<A> {
     pub(super) datagrams: VecDeque<(Box<[u8]>, Option<A>)>,
     pub(super) size: usize,
-    /// How long to wait before the next try, where nothing tells when there is room.
+    /// How long to pause before the next try, if no event says when there is room.
     pub(super) pause: Duration,
-    /// Whether that wait goes on.
+    /// Whether such a pause is in progress.
     pub(super) is_pausing: bool,
 }
 
@@ -81,14 +82,14 @@ impl<A> Default for Queue<A> {
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(1);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a queued datagram counts beside its bytes: empty ones take memory too.
+/// What a queued datagram counts in addition to its bytes, because empty ones take memory too.
 pub(super) const HEADER: usize = 8;
 
-/// How many datagrams are received or sent in one turn: others are to have theirs.
+/// How many datagrams are received or sent in one turn, so that others get their turn.
 pub(super) const SHARE: usize = 32;
 
 impl<A: DatagramAddress> DatagramTransport<A> {
-    /// Makes one of a registered socket. Its protocol is told in the next turn.
+    /// Makes an endpoint of a registered socket. `connection_made` is called in the next turn.
     pub(in crate::transport) fn start(
         event_loop: &LoopHandle,
         socket: Registered<A::Socket>,
@@ -111,7 +112,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         Self(endpoint)
     }
 
-    /// Closes the endpoint: nothing more is received, what is queued is sent, then `connection_lost` is called.
+    /// Closes the endpoint. Nothing more is received, queued datagrams are still sent, and then `connection_lost` is called.
     pub fn close(&self) {
         if self.is_closing() {
             return;
@@ -122,17 +123,17 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
     }
 
-    /// Closes the endpoint at once: what is queued is not sent.
+    /// Closes the endpoint at once. Queued datagrams are lost.
     pub fn abort(&self) {
         self.lose(None);
     }
 
-    /// Whether it is closed, or is being closed.
+    /// Whether the endpoint is closed or is being closed.
     pub fn is_closing(&self) -> bool {
         self.0.stage.get() >= Stage::Closing
     }
 
-    /// Gives it another protocol. The former is dropped, without a word to it.
+    /// Replaces the protocol. The old protocol is dropped without being called.
     pub fn set_protocol(&self, protocol: impl DatagramProtocol<A>) {
         let protocol: Box<dyn DatagramProtocol<A>> = Box::new(protocol);
         let is_over = self.0.stage.get() == Stage::Over;
@@ -140,11 +141,13 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.drop_users(unused);
     }
 
-    /// As [`Transport::set_write_buffer_limits`](crate::Transport::set_write_buffer_limits).
+    /// Sets how many bytes may be queued. Above `high`, the protocol is asked to pause writing; at `low` or below, to resume.
+    /// A limit that is not given follows from the other: `low` is a quarter of `high`. If neither is given, they are 64 KiB and
+    /// 16 KiB.
     ///
     /// # Errors
     ///
-    /// `ValueError` where `low` is above `high`.
+    /// Returns `ValueError` if `low` is above `high`.
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<(), Exception> {
         self.0.flow.set(high, low)?;
         if self.0.flow.grown(self.write_buffer_size()) {
@@ -158,12 +161,12 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         (self.0.flow.low.get(), self.0.flow.high.get())
     }
 
-    /// How many bytes are queued: those of the datagrams, and a few for each.
+    /// The number of bytes queued: those of the datagrams, and a few more for each.
     pub fn write_buffer_size(&self) -> usize {
         self.0.queue.borrow().size
     }
 
-    /// The only peer's address.
+    /// The address of the only peer, if there is one.
     pub fn peer_addr(&self) -> Option<A> {
         self.0.peer.clone()
     }
@@ -172,19 +175,19 @@ impl<A: DatagramAddress> DatagramTransport<A> {
     ///
     /// # Errors
     ///
-    /// The system's; `NotConnected` once the endpoint is closed.
+    /// Returns `NotConnected` once the endpoint is closed, and the system's error otherwise.
     pub fn local_addr(&self) -> io::Result<A> {
         A::local_addr(self.socket().ok_or(io::ErrorKind::NotConnected)?.get())
     }
 
-    /// Calls `function` with the descriptor, to ask or set options; `None` once the endpoint is closed.
+    /// Calls `function` with the descriptor, for example to set options. It gets `None` once the endpoint is closed.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         let socket = self.socket();
         function(socket.as_ref().map(|socket| socket.get().as_fd()))
     }
 }
 
-/// What the descriptor's readiness leads to.
+/// What happens when the descriptor is ready.
 impl<A: DatagramAddress> DatagramTransport<A> {
     fn receive(&self, socket: &Registered<A::Socket>) {
         for _ in 0..SHARE {
@@ -216,7 +219,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
     }
 
-    /// Tells the protocol what the system says; when it is what is being called, in the next turn.
+    /// Passes an error of the system to the protocol. If one of its callbacks is running, that happens in the next turn.
     pub(super) fn failed(&self, error: io::Error) {
         if self.0.protocol.is_lent() {
             let this = self.clone();
@@ -239,7 +242,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
         match result {
             Ok(()) => self.tell_flow(),
-            // As a stream's: it can go on without having been told.
+            // The endpoint can continue, as a stream can, although the protocol has not been told.
             Err(panic) if matches!(name, "pause_writing" | "resume_writing") => {
                 self.report(&format!("protocol.{name}() failed"), panicked(panic));
             }
@@ -251,7 +254,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
     }
 
-    /// As a stream's.
+    /// Tells the protocol whether to pause writing, if that has changed.
     pub(super) fn tell_flow(&self) {
         while !self.0.protocol.is_lent()
             && let Some(pause) = self.0.flow.news()
@@ -265,7 +268,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
     }
 }
 
-/// How it ends.
+/// The end.
 impl<A: DatagramAddress> DatagramTransport<A> {
     fn lose(&self, error: Option<Exception>) {
         if self.0.stage.get() >= Stage::Lost {
@@ -345,7 +348,7 @@ impl<A: DatagramAddress> Resident for Endpoint<A> {
     }
 }
 
-/// Whether both are handles to the same one.
+/// Whether both are handles to the same endpoint.
 impl<A: DatagramAddress> PartialEq for DatagramTransport<A> {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

@@ -2,9 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `handle.rs`        | [`DatagramTransport`]: the handle, and the endpoint from within |
-//! | `sending.rs`       | how it sends |
-//! | `family.rs`        | [`DatagramAddress`]: what differs between UDP and Unix sockets |
+//! | `handle.rs`        | [`DatagramTransport`]: an endpoint: its life, and receiving |
+//! | `sending.rs`       | sending |
+//! | `family.rs`        | [`DatagramAddress`]: the differences between UDP and Unix sockets |
 //! | `endpoint.rs`      | `create_datagram_endpoint` |
 //! | `unix_endpoint.rs` | `create_unix_datagram_endpoint` |
 

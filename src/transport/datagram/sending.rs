@@ -1,4 +1,4 @@
-//! How an endpoint sends.
+//! Sending datagrams.
 
 use std::io;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Left;
 use crate::sys::{Direction, socket};
 
-/// What came of a try to send.
+/// The outcome of an attempt to send.
 struct Tried {
     has_room: bool,
     errors: Vec<io::Error>,
@@ -20,19 +20,19 @@ impl Tried {
 }
 
 impl<A: DatagramAddress> DatagramTransport<A> {
-    /// Sends a datagram, to `to` or to the only peer; never waits. Datagrams that the kernel does not take yet are queued.
-    /// A system error is passed to the protocol's `error_received`. If `error_received` itself is sending, the call is
-    /// made after it has returned. asyncio's `sendto`.
+    /// Sends a datagram to `to`, or to the only peer. Never waits: datagrams that the kernel does not accept yet are queued.
+    /// An error of the system is passed to the protocol's `error_received`, or, if `error_received` itself is sending, after
+    /// it has returned. asyncio's `sendto`.
     ///
     /// If the system reports what became of an earlier datagram instead, that error goes to `error_received` too, and this
     /// datagram is still sent. asyncio loses the datagram.
     ///
-    /// Once the endpoint is closed, what is sent is thrown away.
+    /// Once the endpoint is closed, datagrams are discarded.
     ///
     /// # Errors
     ///
-    /// `ValueError` where there is no peer and no `to`, or where there is a peer and `to` is another one, or where `to` is
-    /// the address of an unnamed Unix socket.
+    /// Returns `ValueError` if there is neither a peer nor `to`, if `to` is not the peer, and if `to` is the address of an
+    /// unnamed Unix socket.
     pub fn send_to(&self, data: &[u8], to: Option<A>) -> Result<(), Exception> {
         let to = match (&self.0.peer, to) {
             (None, None) => {
@@ -44,7 +44,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
                 return Err(Exception::message(Kind::ValueError, text));
             }
             (None, Some(to)) if !to.is_somewhere() => {
-                let text = "the receiver has no address: nobody can send to it who is not its peer";
+                let text = "the receiver has no address: only its peer can send to it";
                 return Err(Exception::message(Kind::ValueError, text));
             }
             (Some(_), _) => None,
@@ -69,10 +69,10 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         Ok(())
     }
 
-    /// Tries to send a datagram. Where there is no room, it is to be queued: what is queued will be sent when there is.
+    /// Tries to send a datagram. If there is no room, the caller queues it, and it is sent once there is.
     ///
-    /// Each error, also one of an earlier datagram, is to be told to the protocol once this one is sent or queued: who
-    /// sends from there does not overtake it.
+    /// The caller passes the errors to the protocol, also those of earlier datagrams, after this datagram has been sent or
+    /// queued. So a datagram sent from `error_received` does not overtake it.
     fn try_send(&self, data: &[u8], to: Option<&A>) -> Tried {
         let (sent, mut errors) = socket::send_despite_errors(|| self.try_once(data, to), A::may_be_stale);
         let has_room = sent.unwrap_or_else(|own| {
@@ -82,7 +82,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         Tried { has_room, errors }
     }
 
-    /// Gives whether there was room.
+    /// Returns whether there was room.
     fn try_once(&self, data: &[u8], to: Option<&A>) -> io::Result<bool> {
         let Some(socket) = self.socket() else { return Ok(true) };
         let send = |socket: &A::Socket| {
@@ -130,7 +130,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
             }
         }
         if self.0.flow.shrunk(self.write_buffer_size()) {
-            // It may send more.
+            // The protocol may send more.
             self.tell_flow();
         }
         let has_more = !self.0.queue.borrow().datagrams.is_empty();
@@ -143,7 +143,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         }
     }
 
-    /// Sends what is queued after a while.
+    /// Sends queued datagrams after a pause.
     #[cold]
     fn try_later(&self) {
         let mut queue = self.0.queue.borrow_mut();
@@ -160,7 +160,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
                 Self(endpoint).send_queued();
             }
         };
-        // Where the loop is closed, nobody sends any more.
+        // A closed loop refuses the timer, and nothing is sent any more.
         let _ = self.0.event_loop.call_later(pause, send);
     }
 

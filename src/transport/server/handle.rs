@@ -1,54 +1,31 @@
-//! [`Server`]: listening sockets, and the connections that came by them.
+//! [`Server`]: the handle to a server.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-
-use slab::Slab;
 
 use super::super::Transport;
 use super::super::protocol::AnyProtocol;
 use super::super::socket_file::SocketFile;
+use super::core::{Listening, ServerCore};
 use super::listener::Listener;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
-use crate::event_loop::{LoopHandle, Resident};
-use crate::task::{Await, Future, panicked};
+use crate::event_loop::LoopHandle;
+use crate::task::{Await, Future};
 use crate::yield_from;
 
-/// Listening sockets that belong together. asyncio's `Server`.
+/// Listening sockets that belong together, and the connections they have accepted. asyncio's `Server`.
 ///
-/// Clones are handles to the same one. The loop owns it: it ends by [`close`](Self::close), not by being dropped.
+/// Clones are handles to the same server. The loop owns the server: [`close`](Self::close) ends it, and dropping handles does
+/// not.
 #[derive(Clone)]
-pub struct Server(pub(in crate::transport) Rc<ServerCore>);
-
-pub(in crate::transport) struct ServerCore {
-    pub(in crate::transport) event_loop: LoopHandle,
-    /// `None` while it is called (rule 4).
-    factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
-    pub(in crate::transport) backlog: i32,
-    /// How long accepting pauses where it has failed.
-    pub(in crate::transport) accept_pause: Duration,
-    /// Empty once it is closed.
-    listeners: RefCell<Vec<Rc<Listener>>>,
-    /// Removed when it is closed.
-    file: Cell<Option<SocketFile>>,
-    is_serving: Cell<bool>,
-    is_closed: Cell<bool>,
-    clients: RefCell<Slab<Transport>>,
-    /// Those who wait until it is closed, and its connections are over, in the order of coming. A map, so that any of them
-    /// can leave at little cost however many there are.
-    waiters: RefCell<BTreeMap<u64, Future<()>>>,
-    next_waiter: Cell<u64>,
-    forever: RefCell<Option<Future<()>>>,
-    resident: Cell<usize>,
-}
+pub struct Server(pub(super) Rc<ServerCore>);
 
 impl Server {
-    pub(in crate::transport) fn new(
+    pub(super) fn new(
         event_loop: &LoopHandle,
         factory: Box<dyn FnMut() -> AnyProtocol>,
         (backlog, accept_pause): (i32, Duration),
@@ -70,18 +47,19 @@ impl Server {
             forever: RefCell::default(),
             resident: Cell::new(0),
         });
-        let listeners = sockets.into_iter().map(|socket| Rc::new(Listener::new(&core, socket))).collect();
+        let listener = |socket| Rc::new(Listener::new(&core, socket)) as Rc<dyn Listening>;
+        let listeners = sockets.into_iter().map(listener).collect();
         *core.listeners.borrow_mut() = listeners;
         core.resident.set(event_loop.add_resident(Rc::clone(&core) as Rc<_>));
         Self(core)
     }
 
-    /// Starts to listen and to accept; no effect if it does already.
+    /// Starts to listen and accept. Has no effect if the server already does.
     ///
     /// # Errors
     ///
-    /// The system's: another listens there by now. The server is closed then, so that it listens everywhere or nowhere.
-    /// `RuntimeError` once it is closed.
+    /// Returns the system's error, for example if somebody else has started to listen there. The server is closed then, so
+    /// that it listens at all its addresses or at none. Returns `RuntimeError` once the server is closed.
     pub fn start_serving(&self) -> Result<(), Exception> {
         if self.0.is_closed.get() {
             return Err(Exception::message(Kind::RuntimeError, "the server is closed"));
@@ -90,7 +68,7 @@ impl Server {
             return Ok(());
         }
         let listeners = self.0.listeners.borrow().clone();
-        let listening = listeners.iter().try_for_each(|listener| listener.listen());
+        let listening = listeners.into_iter().try_for_each(Listening::listen);
         if listening.is_err() {
             self.close();
         }
@@ -108,9 +86,9 @@ impl Server {
         ServeForever { server: self.clone(), phase: Phase::Created }
     }
 
-    /// Stops listening. Connections go on: see [`close_clients`](Self::close_clients). The system resets the connections
-    /// that wait in the backlog. If the protocol factory closes the server, the connection it was called for is closed
-    /// too, and the protocol that it returns is dropped without being called. No effect the second time.
+    /// Stops listening. Existing connections stay open; [`close_clients`](Self::close_clients) closes them. The system resets
+    /// the connections in the backlog. If the protocol factory closes the server, the connection it was called for is closed
+    /// too, and the protocol it returns is dropped without being called. Has no effect the second time.
     pub fn close(&self) {
         let core = &self.0;
         if core.is_closed.replace(true) {
@@ -132,128 +110,56 @@ impl Server {
         core.event_loop.remove_resident(core.resident.get());
     }
 
-    /// Closes every connection that came by this server, in good order.
+    /// Closes every connection of this server, after sending what was written.
     pub fn close_clients(&self) {
         for client in self.clients() {
             client.close();
         }
     }
 
-    /// Aborts every connection that came by this server.
+    /// Aborts every connection of this server.
     pub fn abort_clients(&self) {
         for client in self.clients() {
             client.abort();
         }
     }
 
-    /// Every connection that came by this server and is not over.
+    /// The connections of this server that are not over.
     pub fn clients(&self) -> Vec<Transport> {
         self.0.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
 
     /// Waits until the server is closed and all of its connections are over.
-    pub fn wait_closed(&self) -> WaitClosed {
-        WaitClosed { server: self.clone(), waiter: None }
+    pub fn wait_closed(&self) -> WaitServerClosed {
+        WaitServerClosed { server: self.clone(), waiter: None }
     }
 
-    /// Whether it accepts connections.
+    /// Whether the server accepts connections.
     pub fn is_serving(&self) -> bool {
         self.0.is_serving.get()
     }
 
-    /// The internet addresses at which it listens; none once it is closed. asyncio's `sockets`, together with
-    /// [`with_sockets`](Self::with_sockets).
+    /// The internet addresses at which the server listens: none once it is closed. With
+    /// [`with_sockets`](Self::with_sockets), this replaces asyncio's `sockets`.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         let listeners = self.0.listeners.borrow();
         listeners.iter().filter_map(|listener| listener.local_addr()).collect()
     }
 
-    /// Calls `function` with each listening descriptor, to ask or set options.
+    /// Calls `function` with each listening descriptor, for example to set options.
     pub fn with_sockets(&self, mut function: impl FnMut(std::os::fd::BorrowedFd<'_>)) {
         let listeners = self.0.listeners.borrow().clone();
         listeners.iter().for_each(|listener| listener.with_fd(&mut function));
     }
 
-    /// The loop it belongs to.
+    /// The loop of this server.
     pub fn event_loop(&self) -> LoopHandle {
         self.0.event_loop.clone()
     }
 }
 
-impl ServerCore {
-    fn drop_listeners(&self) {
-        let listeners = self.listeners.take();
-        for listener in &listeners {
-            listener.close();
-        }
-    }
-
-    /// Makes a protocol. `None` once it is closed.
-    pub(in crate::transport) fn make_protocol(&self) -> Option<Result<AnyProtocol, Exception>> {
-        let mut factory = self.factory.take()?;
-        let made = catch_unwind(AssertUnwindSafe(&mut factory)).map_err(panicked);
-        if self.is_closed.get() {
-            self.event_loop.scheduler().drop_each([factory]);
-        } else {
-            self.factory.set(Some(factory));
-        }
-        Some(made)
-    }
-
-    pub(in crate::transport) fn is_closed(&self) -> bool {
-        self.is_closed.get()
-    }
-
-    /// Whether it is closed, and the last connection is over.
-    fn is_over(&self) -> bool {
-        self.is_closed.get() && self.clients.borrow().is_empty()
-    }
-
-    fn wake(&self) {
-        for waiter in self.waiters.take().into_values() {
-            // Some are cancelled.
-            let _ = waiter.set_result(());
-        }
-    }
-}
-
-impl Resident for ServerCore {
-    fn loop_closed(self: Rc<Self>) {
-        self.is_closed.set(true);
-        self.is_serving.set(false);
-        drop(self.file.take());
-        self.drop_listeners();
-        drop(self.clients.take());
-        self.event_loop.scheduler().drop_each([self.factory.take()]);
-    }
-}
-
-/// A connection's place among a server's.
-pub(in crate::transport) struct Membership {
-    server: Rc<ServerCore>,
-    key: Cell<usize>,
-}
-
-impl Membership {
-    pub(in crate::transport) fn new(server: &Rc<ServerCore>) -> Self {
-        Self { server: Rc::clone(server), key: Cell::new(0) }
-    }
-
-    pub(in crate::transport) fn enter(&self, transport: &Transport) {
-        self.key.set(self.server.clients.borrow_mut().insert(transport.clone()));
-    }
-
-    pub(in crate::transport) fn leave(self) {
-        let client = self.server.clients.borrow_mut().try_remove(self.key.get());
-        drop(client);
-        if self.server.is_over() {
-            self.server.wake();
-        }
-    }
-}
-
-/// What [`Server::serve_forever`] makes.
-#[must_use = "nothing is served until this is delegated to"]
+/// The coroutine returned by [`Server::serve_forever`].
+#[must_use = "nothing is served until this is awaited"]
 pub struct ServeForever {
     server: Server,
     phase: Phase,
@@ -263,7 +169,7 @@ enum Phase {
     Created,
     Serving(Future<()>),
     /// Cancelled.
-    Closing(Exception, WaitClosed),
+    Closing(Exception, WaitServerClosed),
 }
 
 impl Coroutine for ServeForever {
@@ -324,15 +230,15 @@ impl Server {
     }
 }
 
-/// What [`Server::wait_closed`] makes.
-#[must_use = "nothing waits until this is delegated to"]
-pub struct WaitClosed {
+/// The coroutine returned by [`Server::wait_closed`].
+#[must_use = "nothing waits until this is awaited"]
+pub struct WaitServerClosed {
     server: Server,
-    /// With its key among the server's.
+    /// With its key in the server's map.
     waiter: Option<(u64, Future<()>)>,
 }
 
-impl Coroutine for WaitClosed {
+impl Coroutine for WaitServerClosed {
     type Yield = Await;
     type Input = ();
     type Return = ();
@@ -358,7 +264,7 @@ impl Coroutine for WaitClosed {
     }
 }
 
-impl Drop for WaitClosed {
+impl Drop for WaitServerClosed {
     fn drop(&mut self) {
         if let Some((key, _)) = self.waiter.take() {
             let left = self.server.0.waiters.borrow_mut().remove(&key);
@@ -367,9 +273,25 @@ impl Drop for WaitClosed {
     }
 }
 
-impl fmt::Debug for WaitClosed {
+impl fmt::Debug for WaitServerClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wait_closed of {:?}", self.server)
+    }
+}
+
+/// Whether both are handles to the same server.
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Server {}
+
+/// Hashes the identity of the server.
+impl Hash for Server {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
     }
 }
 

@@ -8,28 +8,28 @@ use std::rc::{Rc, Weak};
 use socket2::{Domain, SockAddr, Socket};
 
 use super::super::stream::connect::without_delay;
-use super::super::stream::connection::{Connection, Ways};
+use super::super::stream::connection::{Connection, Group, Ways};
 use super::super::stream::io::Io;
-use super::handle::{Membership, ServerCore};
+use super::core::{Listening, ServerCore};
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, Registered, TimerHandle};
 use crate::net::AddressError;
 use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Run, Scheduler};
 
-pub(in crate::transport) struct Listener {
+pub(super) struct Listener {
     server: Weak<ServerCore>,
-    /// `None` once it is closed. Shared, so that nothing is borrowed while a selector of the user's runs.
+    /// `None` once it is closed. Shared, so that nothing is borrowed while a selector of the program runs.
     socket: RefCell<Option<Rc<Registered<Socket>>>>,
-    /// Set while accepting pauses.
+    /// Set while accepting is paused.
     retry: Cell<Option<TimerHandle>>,
 }
 
-/// How many connections are accepted in one turn: others are to have theirs.
+/// How many connections are accepted in one turn, so that others get their turn.
 const SHARE: usize = 64;
 
 impl Listener {
-    pub(in crate::transport) fn new(server: &Rc<ServerCore>, socket: Socket) -> Self {
+    pub(super) fn new(server: &Rc<ServerCore>, socket: Socket) -> Self {
         let socket = RefCell::new(Some(Rc::new(Registered::new(socket))));
         Self { server: Rc::downgrade(server), socket, retry: Cell::new(None) }
     }
@@ -38,48 +38,11 @@ impl Listener {
         self.socket.borrow().clone()
     }
 
-    /// Listens, and accepts from the next turn on.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub(in crate::transport) fn listen(self: &Rc<Self>) -> Result<(), Exception> {
-        let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return Ok(()) };
-        // Before it is registered: a socket that does not listen counts as hung up.
-        socket.get().listen(server.backlog).map_err(|error| match self.local_addr() {
-            Some(address) => AddressError::at("listen at", address)(error),
-            None => error,
-        })?;
-        socket.register_in(&server.event_loop, Readiness::NONE)?;
-        self.watch(&socket);
-        Ok(())
-    }
-
     fn watch(self: &Rc<Self>, socket: &Registered<Socket>) {
         socket.watch(Direction::Read, Rc::clone(self) as Rc<_>);
     }
 
-    pub(in crate::transport) fn close(&self) {
-        if let Some(retry) = self.retry.take() {
-            retry.cancel();
-        }
-        let socket = self.socket.take();
-        if let Some(socket) = &socket {
-            socket.unwatch();
-        }
-    }
-
-    pub(in crate::transport) fn local_addr(&self) -> Option<SocketAddr> {
-        self.socket()?.get().local_addr().ok()?.as_socket()
-    }
-
-    pub(in crate::transport) fn with_fd(&self, function: impl FnOnce(BorrowedFd<'_>)) {
-        if let Some(socket) = self.socket() {
-            function(socket.get().as_fd());
-        }
-    }
-
-    /// Reports why accepting has failed, and tries again later.
+    /// Reports why accepting failed, and tries again later.
     #[cold]
     fn pause(self: &Rc<Self>, server: &ServerCore, error: std::io::Error) {
         let text = match socket::is_exhausted(&error) {
@@ -105,8 +68,8 @@ impl Listener {
         }
     }
 
-    /// Makes a connection, unless the server is closed meanwhile: by the factory, or by a selector of the user's. The peer
-    /// of a connection that is not made finds its end.
+    /// Makes a connection, unless the server is closed meanwhile, by the factory or by a selector of the program. If no
+    /// connection is made, the peer reads the end of the stream.
     fn serve(&self, server: &Rc<ServerCore>, socket: Socket, peer: &SockAddr) {
         let is_unix = peer.domain() == Domain::UNIX;
         let io = Registered::new(if is_unix { Io::Unix(socket) } else { Io::Socket(socket) });
@@ -119,14 +82,48 @@ impl Listener {
         match made {
             Ok(unused) if server.is_closed() => server.event_loop.scheduler().drop_each([unused]),
             Ok(protocol) => {
-                let (event_loop, member) = (server.event_loop.clone(), Membership::new(server));
-                Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(member));
+                let (event_loop, group) = (server.event_loop.clone(), Rc::clone(server) as Rc<dyn Group>);
+                Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(group));
             }
             Err(raised) => {
                 let text = "Error on transport creation for incoming connection";
                 let context = ErrorContext::new(text).caused_by(raised);
                 server.event_loop.call_exception_handler(context.about(&peer.as_socket()));
             }
+        }
+    }
+}
+
+impl Listening for Listener {
+    fn listen(self: Rc<Self>) -> Result<(), Exception> {
+        let (Some(server), Some(socket)) = (self.server.upgrade(), self.socket()) else { return Ok(()) };
+        // Listen first: the selector reports a hang-up for a socket that does not listen.
+        socket.get().listen(server.backlog).map_err(|error| match self.local_addr() {
+            Some(address) => AddressError::at("listen at", address)(error),
+            None => error,
+        })?;
+        socket.register_in(&server.event_loop, Readiness::NONE)?;
+        self.watch(&socket);
+        Ok(())
+    }
+
+    fn close(&self) {
+        if let Some(retry) = self.retry.take() {
+            retry.cancel();
+        }
+        let socket = self.socket.take();
+        if let Some(socket) = &socket {
+            socket.unwatch();
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket()?.get().local_addr().ok()?.as_socket()
+    }
+
+    fn with_fd(&self, function: &mut dyn FnMut(BorrowedFd<'_>)) {
+        if let Some(socket) = self.socket() {
+            function(socket.get().as_fd());
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Servers: listening sockets, and the connections that came by them.
+//! Servers: listening sockets and the connections they accept.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `handle.rs`   | [`Server`] |
+//! | `handle.rs`   | [`Server`]: the handle to a server |
+//! | `core.rs`     | a server from within: its sockets and its connections |
 //! | `listener.rs` | one listening socket |
-//! | `serve.rs`    | `create_server` and its like |
+//! | `serve.rs`    | `create_server`, `create_unix_server`, `create_server_at` |
 
-pub(super) mod handle;
+mod core;
+mod handle;
 mod listener;
 mod serve;
 
-pub use self::handle::{ServeForever, Server, WaitClosed};
+pub use self::handle::{ServeForever, Server, WaitServerClosed};
 pub use self::serve::CreateServer;

@@ -1,4 +1,4 @@
-//! Servers that are made: `create_server` and `create_unix_server`.
+//! Making servers: `create_server`, `create_unix_server` and `create_server_at`.
 
 use core::fmt;
 use core::mem;
@@ -11,7 +11,7 @@ use std::path::Path;
 use socket2::{Domain, Socket, Type};
 
 use super::super::protocol::{AnyProtocol, StreamProtocol};
-use super::super::socket_file::{self, SocketFile};
+use super::super::socket_file::{BindPath, SocketFile};
 use super::super::stream::connect::stream_socket;
 use super::handle::Server;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
@@ -19,26 +19,27 @@ use crate::event_loop::LoopHandle;
 use crate::net::AddressError;
 use crate::resolver::{Addresses, Find, Side, SocketType};
 use crate::sys::socket;
-use crate::task::Await;
+use crate::task::{Await, Progress};
 use crate::yield_from;
 
-/// How many connections may wait to be accepted: asyncio's number.
+/// How many connections may wait to be accepted. asyncio's number.
 const BACKLOG: i32 = 100;
 
-/// How long accepting pauses where it has failed: asyncio's time.
+/// How long accepting pauses after a failure. asyncio's time.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 impl LoopHandle {
-    /// Listens at each of `addresses`, and has `factory` make a protocol for each connection that comes; gives the
-    /// [`Server`] when it listens. asyncio's `create_server`.
+    /// Listens at each of `addresses`, and calls `factory` to make a protocol for each connection. Returns the [`Server`]
+    /// once it listens. asyncio's `create_server`.
     ///
-    /// Names are looked up first; an empty host, or `None`, is every address of this machine. It listens everywhere or
-    /// nowhere: where one address cannot be had, there is no server. Only of what one name stands for, addresses that this
-    /// machine does not have are passed over, as long as it has another: without IPv6, `localhost` is `127.0.0.1` alone.
+    /// Names are looked up first. An empty host, or `None`, stands for every address of this machine. The server listens at
+    /// all addresses or at none: if one cannot be had, there is no server. The exception is a name with several addresses:
+    /// those that this machine does not have are skipped as long as it has another. Without IPv6, `localhost` is
+    /// `127.0.0.1` alone.
     ///
-    /// Port 0 picks one that is free, at each address another one: see [`Server::local_addrs`]. An address that was in
-    /// use a moment ago can be used again; an IPv6 address takes connections by IPv6 only, so that `0.0.0.0` and `::` can
-    /// stand side by side.
+    /// Port 0 picks a free port, a different one for each address; see [`Server::local_addrs`]. An address that was in use a
+    /// moment ago can be used again. An IPv6 address accepts connections by IPv6 only, so that `0.0.0.0` and `::` can be
+    /// used side by side.
     ///
     /// ```
     /// use innermost::{EventLoop, Protocol, Transport};
@@ -61,10 +62,8 @@ impl LoopHandle {
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; the system's, in an [`AddressError`]: in use,
-    /// not of this machine, not allowed; `ValueError` where there is no address.
+    /// Raises the errors of [`getaddrinfo`](Self::getaddrinfo); the system's error, in an [`AddressError`]: the address is in
+    /// use, is not of this machine, or is not allowed; and `ValueError` if there is no address.
     pub fn create_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
@@ -73,36 +72,48 @@ impl LoopHandle {
         CreateServer::new(self, factory, Phase::Finding(Find::new(addresses.into(), SocketType::Stream, Side::Local)))
     }
 
-    /// Listens at a Unix socket; on Linux, a zero byte in front of `path` stands for an abstract name, without a file. A
-    /// socket file whose socket is closed is replaced. Closing the server removes the file, if it is still the same.
+    /// Listens at a Unix socket. On Linux, a path that begins with a zero byte is an abstract name, without a file. A stale
+    /// socket file, whose socket is closed, is replaced. Closing the server removes the file, if it is still the same.
     /// asyncio's `create_unix_server`, which also replaces the socket of a server that still runs.
     ///
-    /// Raises the system's errors, in an [`AddressError`]: `AddrInUse` if a socket of any kind is bound to the path,
-    /// listening or not, or if the path is anything but a socket; `InvalidInput` for a path that is too long, or has a zero
-    /// byte in it.
+    /// Raises the system's error, in an [`AddressError`]: `AddrInUse` if a socket of any kind is bound to the path, listening
+    /// or not, or if the path is anything but a socket.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput`, in an [`AddressError`], for a path that no socket can have: it is empty, too long, or has a
+    /// zero byte in it.
     pub fn create_unix_server<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
         path: impl AsRef<Path>,
-    ) -> CreateServer {
-        CreateServer::new(self, factory, Phase::AtPath(path.as_ref().into()))
+    ) -> io::Result<CreateServer> {
+        let path = path.as_ref();
+        let at = || AddressError::at("bind to", socket::shown(path));
+        socket::unix_address(path).map_err(at())?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None).map_err(at())?;
+        Ok(CreateServer::new(self, factory, Phase::Binding(BindPath::new(socket, path.into()))))
     }
 
-    /// Serves at a ready-made stream socket, which is bound. asyncio's `create_server(sock=…)`.
+    /// Takes over a stream socket that is bound to an address, and listens there. asyncio's `create_server(sock=…)`.
     ///
-    /// Raises `ValueError` for a socket that is no stream.
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket that is not a stream, and the system's error if the socket cannot be made
+    /// non-blocking. asyncio raises `ValueError`.
     pub fn create_server_at<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnMut() -> P + 'static,
         socket: impl Into<OwnedFd>,
-    ) -> CreateServer {
-        CreateServer::new(self, factory, Phase::AtSocket(socket.into().into()))
+    ) -> io::Result<CreateServer> {
+        Ok(CreateServer::new(self, factory, Phase::AtSocket(stream_socket(socket.into())?)))
     }
 }
 
-/// What [`LoopHandle::create_server`] and its like make: options, and then the coroutine. Dropped before it has ended, it
-/// closes what it has opened.
-#[must_use = "a server is made by whoever delegates to this"]
+/// The coroutine returned by [`LoopHandle::create_server`], [`create_unix_server`](LoopHandle::create_unix_server) and
+/// [`create_server_at`](LoopHandle::create_server_at). Its methods set options before it is awaited. If it is dropped before
+/// its end, it closes what it has opened.
+#[must_use = "a server is not made until this is awaited"]
 pub struct CreateServer {
     event_loop: LoopHandle,
     factory: Option<Box<dyn FnMut() -> AnyProtocol>>,
@@ -111,14 +122,14 @@ pub struct CreateServer {
     accept_pause: Duration,
     reuse_address: bool,
     reuse_port: bool,
-    keep_alive: bool,
-    cleanup: bool,
-    start_serving: bool,
+    keepalive: bool,
+    keeps_file: bool,
+    starts_later: bool,
 }
 
 enum Phase {
     Finding(Find),
-    AtPath(Box<Path>),
+    Binding(BindPath),
     AtSocket(Socket),
     Made(Server),
     Over,
@@ -138,66 +149,67 @@ impl CreateServer {
             accept_pause: ACCEPT_PAUSE,
             reuse_address: true,
             reuse_port: false,
-            keep_alive: false,
-            cleanup: true,
-            start_serving: true,
+            keepalive: false,
+            keeps_file: false,
+            starts_later: false,
         }
     }
 
-    /// How many connections may wait to be accepted; 100 without this. The kernel lowers it to its own limit.
+    /// Sets how many connections may wait to be accepted. The default is 100. The kernel lowers the number to its own limit.
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         self
     }
 
-    /// How long accepting pauses where it has failed: no descriptor is free, and none will be by asking again. A second
-    /// without this.
+    /// Sets how long accepting pauses after a failure, such as a lack of descriptors. The default is a second.
     pub fn accept_pause(mut self, pause: Duration) -> Self {
         self.accept_pause = pause;
         self
     }
 
-    /// Whether an address that was in use a moment ago can be used (`SO_REUSEADDR`); it can, without this.
+    /// Sets whether an address that was in use a moment ago can be used (`SO_REUSEADDR`). The default is `true`.
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
         self
     }
 
-    /// Whether others may listen at the same address, each getting its share of the connections (`SO_REUSEPORT`); they
-    /// may not, without this.
+    /// Sets whether others may listen at the same address; each gets a share of the connections (`SO_REUSEPORT`). The default
+    /// is `false`.
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
         self
     }
 
-    /// Whether the system probes connections that are idle for long (`SO_KEEPALIVE`); it does not, without this.
-    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
-        self.keep_alive = keep_alive;
+    /// Sets whether the system probes connections that are idle for long (`SO_KEEPALIVE`). The default is `false`.
+    pub fn keepalive(mut self, keepalive: bool) -> Self {
+        self.keepalive = keepalive;
         self
     }
 
-    /// Whether closing the server removes its socket file; it does, without this. asyncio's `cleanup_socket`.
-    pub fn cleanup_socket(mut self, cleanup: bool) -> Self {
-        self.cleanup = cleanup;
+    /// Keeps the socket file when the server is closed. asyncio's `cleanup_socket=False`.
+    pub fn keep_socket_file(mut self) -> Self {
+        self.keeps_file = true;
         self
     }
 
-    /// Whether it listens at once, or not before [`Server::start_serving`] or [`Server::serve_forever`].
-    pub fn start_serving(mut self, start: bool) -> Self {
-        self.start_serving = start;
+    /// Does not listen until [`Server::start_serving`] or [`Server::serve_forever`] is called. asyncio's
+    /// `start_serving=False`.
+    pub fn start_serving_later(mut self) -> Self {
+        self.starts_later = true;
         self
     }
 
     fn make(&mut self, sockets: Vec<Socket>, file: Option<SocketFile>) -> Result<Server, Exception> {
-        let factory = self.factory.take().expect("a server is made once: the coroutine is over after that");
+        let factory = self.factory.take().expect("a server is made once, and its coroutine ends after that");
         let server = Server::new(&self.event_loop, factory, (self.backlog, self.accept_pause), sockets, file);
-        if self.start_serving {
+        if !self.starts_later {
             server.start_serving()?;
         }
         Ok(server)
     }
 
-    /// At every address, but for those of a name that this machine does not have while it has others of that name.
+    /// Binds a socket to every address. Skips the addresses of a name that this machine does not have, if it has another
+    /// address of that name.
     fn bind_all(&self, places: &[Vec<SocketAddr>]) -> Result<Vec<Socket>, Exception> {
         let mut sockets = Vec::new();
         for addresses in places {
@@ -229,7 +241,7 @@ impl CreateServer {
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        if self.keep_alive {
+        if self.keepalive {
             socket.set_keepalive(true)?;
         }
         if address.is_ipv6() {
@@ -239,15 +251,30 @@ impl CreateServer {
         Ok(socket)
     }
 
-    fn bind_path(&self, path: &Path) -> io::Result<(Socket, Option<SocketFile>)> {
-        let bind = || {
-            let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
-            socket_file::bind(&socket, path)?;
-            Ok(socket)
-        };
-        let socket = bind().map_err(AddressError::at("bind to", socket::shown(path)))?;
-        let file = if self.cleanup { SocketFile::of(path) } else { None };
-        Ok((socket, file))
+    /// The sockets that the current phase ends with, and the file that the server removes.
+    fn advance(&mut self, mut sent: Result<(), Exception>) -> Progress<(Vec<Socket>, Option<SocketFile>)> {
+        Ok(Step::Return(match &mut self.phase {
+            Phase::Finding(find) => {
+                let places = yield_from!(find, sent)?;
+                (self.bind_all(&places)?, None)
+            }
+            Phase::Binding(bind) => {
+                let socket = yield_from!(bind, sent)?;
+                let file = if self.keeps_file { None } else { SocketFile::of(bind.path()) };
+                (Vec::from([socket]), file)
+            }
+            Phase::AtSocket(_) => {
+                take_sent(&mut sent)?;
+                let Phase::AtSocket(socket) = mem::replace(&mut self.phase, Phase::Over) else {
+                    unreachable!("it is at a socket")
+                };
+                (Vec::from([socket]), None)
+            }
+            Phase::Made(_) | Phase::Over => {
+                take_sent(&mut sent)?;
+                return Err(Exception::reused());
+            }
+        }))
     }
 }
 
@@ -256,41 +283,43 @@ impl Coroutine for CreateServer {
     type Input = ();
     type Return = Server;
 
-    /// Takes a turn once it listens, as asyncio does: what was ready comes first.
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        let places = match &mut self.phase {
-            Phase::Finding(find) => yield_from!(find, sent),
-            _ => take_sent(&mut sent).map(|()| Vec::new()),
-        };
-        let (sockets, file) = match (mem::replace(&mut self.phase, Phase::Over), places) {
-            (Phase::Made(server), Ok(_)) => return Ok(Step::Return(server)),
-            (Phase::Made(server), Err(raised)) => {
-                server.close();
-                return Err(raised);
+    /// Yields for one turn once the server listens, as asyncio does: callbacks that are ready run first.
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Phase::Made(_) = self.phase {
+            let Phase::Made(server) = mem::replace(&mut self.phase, Phase::Over) else { unreachable!("it is made") };
+            return match sent {
+                Ok(()) => Ok(Step::Return(server)),
+                Err(raised) => {
+                    server.close();
+                    Err(raised)
+                }
+            };
+        }
+        let advanced = self.advance(sent);
+        if !matches!(advanced, Ok(Step::Yield(_) | Step::Delegate(_))) {
+            self.phase = Phase::Over;
+        }
+        match advanced? {
+            Step::Return((sockets, file)) => {
+                self.phase = Phase::Made(self.make(sockets, file)?);
+                Ok(Step::Yield(Await::next_turn()))
             }
-            (_, Err(raised)) => return Err(raised),
-            (Phase::Finding(_), Ok(places)) => (self.bind_all(&places)?, None),
-            (Phase::AtPath(path), _) => {
-                let (socket, file) = self.bind_path(&path)?;
-                (Vec::from([socket]), file)
-            }
-            (Phase::AtSocket(socket), _) => (Vec::from([stream_socket(socket)?]), None),
-            (Phase::Over, _) => return Err(Exception::reused()),
-        };
-        self.phase = Phase::Made(self.make(sockets, file)?);
-        Ok(Step::Yield(Await::next_turn()))
+            Step::Yield(wanted) => Ok(Step::Yield(wanted)),
+            Step::Delegate(frame) => Ok(Step::Delegate(frame)),
+        }
     }
 
     fn state(&self) -> State<'_> {
         let own = State::new("create_server", self);
         match &self.phase {
             Phase::Finding(find) => own.delegating_to(find.state()),
+            Phase::Binding(bind) => own.delegating_to(bind.state()),
             _ => own,
         }
     }
 }
 
-/// A server that nobody took is closed.
+/// Closes a server that nobody has taken.
 impl Drop for CreateServer {
     fn drop(&mut self) {
         if let Phase::Made(server) = &self.phase {
@@ -303,7 +332,7 @@ impl fmt::Debug for CreateServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.phase {
             Phase::Finding(find) => write!(f, "CreateServer({find:?})"),
-            Phase::AtPath(path) => write!(f, "CreateServer({})", socket::shown(path)),
+            Phase::Binding(bind) => write!(f, "CreateServer({bind:?})"),
             Phase::AtSocket(socket) => write!(f, "CreateServer({socket:?})"),
             Phase::Made(server) => server.fmt(f),
             Phase::Over => f.write_str("CreateServer(over)"),

@@ -1,4 +1,4 @@
-//! Connections that are made from here: `create_connection` and `create_unix_connection`.
+//! Outgoing connections: `create_connection`, `create_unix_connection` and `connect_accepted_socket`.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,14 +6,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use socket2::{Socket, Type};
+use socket2::Socket;
 
 use super::super::open::{Factory, Opening};
 use super::super::protocol::StreamProtocol;
+use super::connection::Transport;
 use super::connection::Ways;
-use super::handle::Transport;
 use super::io::Io;
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::net::{AddressError, Connecting, ConnectingUnix};
 use crate::resolver::Addresses;
@@ -22,12 +22,12 @@ use crate::task::Await;
 use crate::yield_from;
 
 impl LoopHandle {
-    /// Connects by TCP, makes a protocol by `factory` once that has succeeded, and gives the transport when the
-    /// protocol's `connection_made` was called. asyncio's `create_connection`.
+    /// Connects by TCP. Once connected, calls `factory` to make the protocol, and returns the transport after the
+    /// protocol's `connection_made` has been called. asyncio's `create_connection`.
     ///
-    /// Names are looked up first. The addresses are tried one after the other, unless
-    /// [`happy_eyeballs_delay`](CreateConnection::happy_eyeballs_delay) says otherwise; a limit to the time that all of it
-    /// takes is [`timeout`](fn@crate::timeout)'s.
+    /// Names are looked up first. The addresses are tried one after the other, or side by side with a
+    /// [`happy_eyeballs_delay`](CreateConnection::happy_eyeballs_delay). To limit the total time, use
+    /// [`timeout`](fn@crate::timeout).
     ///
     /// ```
     /// use innermost::{EventLoop, Protocol, Transport, timeout};
@@ -52,10 +52,8 @@ impl LoopHandle {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// # Errors
-    ///
-    /// When it is resumed: what [`getaddrinfo`](Self::getaddrinfo) raises; a [`ConnectError`](crate::net::ConnectError)
-    /// with each address and the system's error for it; `ValueError` where there is no address.
+    /// Raises the errors of [`getaddrinfo`](Self::getaddrinfo); a [`ConnectError`](crate::net::ConnectError) with each
+    /// address and the system's error for it; and `ValueError` if there is no address.
     pub fn create_connection<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
@@ -64,40 +62,46 @@ impl LoopHandle {
         CreateConnection::new(self, Factory::new(factory), Phase::Connecting(Connecting::new(addresses.into(), None)))
     }
 
-    /// Connects to the Unix socket at `path`; on Linux, a zero byte in front stands for an abstract name. Where that has as many connections in its backlog as it takes, it is tried
-    /// again until it has fewer. asyncio's `create_unix_connection`.
+    /// Connects to the Unix socket at `path`. On Linux, a path that begins with a zero byte is an abstract name. If the
+    /// server's backlog is full, this tries again until there is room. asyncio's `create_unix_connection`.
     ///
-    /// Raises the system's errors, in an [`AddressError`].
+    /// Raises the system's error, in an [`AddressError`].
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a path that is too long, or has a zero byte in it.
+    /// Returns `InvalidInput`, in an [`AddressError`], for a path that no socket can have: it is empty, too long, or has a
+    /// zero byte in it.
     pub fn create_unix_connection<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
         path: impl AsRef<Path>,
     ) -> io::Result<CreateConnection> {
-        let path = path.as_ref();
-        socket::unix_address(path).map_err(AddressError::at("connect to", socket::shown(path)))?;
-        Ok(CreateConnection::new(self, Factory::new(factory), Phase::ConnectingUnix(ConnectingUnix::new(path))))
+        let connecting = ConnectingUnix::new(path.as_ref())?;
+        Ok(CreateConnection::new(self, Factory::new(factory), Phase::ConnectingUnix(connecting)))
     }
 
-    /// Makes a transport of a stream socket that is connected, whoever has connected or accepted it. asyncio's
-    /// `create_connection(sock=…)` and `connect_accepted_socket`.
+    /// Takes over a connected stream socket, and returns a transport for it. asyncio's `connect_accepted_socket` and
+    /// `create_connection(sock=…)`.
     ///
-    /// Raises `ValueError` for a socket that is no stream.
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a socket that is not a stream, and the system's error if the socket cannot be made
+    /// non-blocking. asyncio raises `ValueError`.
     pub fn connect_accepted_socket<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
         socket: impl Into<OwnedFd>,
-    ) -> CreateConnection {
-        CreateConnection::new(self, Factory::new(factory), Phase::Connected(socket.into().into()))
+    ) -> io::Result<CreateConnection> {
+        let io = Registered::new(Io::of_socket(stream_socket(socket.into())?)?);
+        without_delay(&io);
+        Ok(CreateConnection::new(self, Factory::new(factory), Phase::Connected(io)))
     }
 }
 
-/// What [`LoopHandle::create_connection`] and its like make: options, and then the coroutine. Dropped before it has
-/// ended, it closes what it has opened.
-#[must_use = "a connection is made by whoever delegates to this"]
+/// The coroutine returned by [`LoopHandle::create_connection`], [`create_unix_connection`](LoopHandle::create_unix_connection)
+/// and [`connect_accepted_socket`](LoopHandle::connect_accepted_socket). Its methods set options before it is awaited. If it
+/// is dropped before its end, it closes what it has opened.
+#[must_use = "a connection is not made until this is awaited"]
 pub struct CreateConnection {
     event_loop: LoopHandle,
     factory: Factory,
@@ -107,27 +111,27 @@ pub struct CreateConnection {
 enum Phase {
     Connecting(Connecting<Io>),
     ConnectingUnix(ConnectingUnix<Io>),
-    Connected(Socket),
+    Connected(Registered<Io>),
     Opening(Opening<Transport>),
     Over,
 }
 
-/// They are for connections to the internet, and say nothing to others.
+/// Options of connections by TCP. They have no effect on others.
 impl CreateConnection {
-    /// Connects from this address of this machine, or from the first of these that can be had; port 0 leaves the port to
-    /// the system. A name is looked up. asyncio's `local_addr`.
+    /// Connects from an address of this machine: the first of `local` that can be had. Port 0 lets the system choose the
+    /// port. A name is looked up. asyncio's `local_addr`.
     pub fn local_addr(self, local: impl Into<Addresses>) -> Self {
         self.with(|connecting| connecting.set_local(local.into()))
     }
 
-    /// After how long without an answer the next address is tried as well, while the one before is still being tried;
-    /// `None`, as without this, tries it when that has failed. RFC 8305 recommends 250 ms.
+    /// Tries the next address after `delay` without an answer, beside the ones before. With `None`, the default, the next
+    /// address is tried only once the one before has failed. RFC 8305 recommends 250 ms.
     pub fn happy_eyeballs_delay(self, delay: Option<Duration>) -> Self {
         self.with(|connecting| connecting.set_delay(delay))
     }
 
-    /// How many addresses of the first family are tried before the first of the other; zero leaves the order as the
-    /// look-up has given it. Without this it is one, where there is a delay, and otherwise zero.
+    /// Sets how many addresses of the first family are tried before the first address of the other family. Zero keeps the
+    /// order of the look-up. The default is one if there is a delay, and zero otherwise.
     pub fn interleave(self, first_family_count: usize) -> Self {
         self.with(|connecting| connecting.set_interleave(first_family_count))
     }
@@ -166,7 +170,7 @@ impl Coroutine for CreateConnection {
                 },
                 Phase::Connected(_) => {
                     take_sent(&mut sent).and_then(|()| match core::mem::replace(&mut self.phase, Phase::Over) {
-                        Phase::Connected(socket) => self.open(of_socket(socket)?),
+                        Phase::Connected(io) => self.open(io),
                         _ => unreachable!("it is connected"),
                     })
                 }
@@ -177,7 +181,7 @@ impl Coroutine for CreateConnection {
                 }
                 Phase::Over => Err(Exception::reused()),
             };
-            // What has failed is closed before anybody hears of it.
+            // A failure closes its descriptors before it is raised.
             self.phase = Phase::Over;
             self.phase = next?;
         }
@@ -201,27 +205,23 @@ fn not_connected(raised: Exception, path: &Path) -> Exception {
     }
 }
 
-/// Small writes are gathered here already: they are not to wait in the kernel as well. As asyncio does. What is no TCP
-/// socket has no such delay.
+/// Sets `TCP_NODELAY`, as asyncio does. Transports gather small writes themselves, so the kernel need not. Sockets other
+/// than TCP have no such delay.
 pub(in crate::transport) fn without_delay(socket: &Registered<Io>) {
     if let Io::Socket(socket) = socket.get() {
         let _ = socket.set_tcp_nodelay(true);
     }
 }
 
-fn of_socket(socket: Socket) -> Result<Registered<Io>, Exception> {
-    let io = Registered::new(Io::of_socket(stream_socket(socket)?)?);
-    without_delay(&io);
-    Ok(io)
-}
-
-/// A socket that somebody else has made, fit for a transport or a server.
-pub(in crate::transport) fn stream_socket(socket: Socket) -> Result<Socket, Exception> {
-    let kind = socket.r#type()?;
-    if kind != Type::STREAM {
-        return Err(Exception::message(Kind::ValueError, socket::not_a_stream(kind)));
-    }
+/// Prepares a socket that the program has made for a transport or a server.
+///
+/// # Errors
+///
+/// `InvalidInput` for a socket that is not a stream; the system's.
+pub(in crate::transport) fn stream_socket(socket: OwnedFd) -> io::Result<Socket> {
+    socket::check_is_stream(&socket)?;
     socket::without_signals(&socket)?;
+    let socket = Socket::from(socket);
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -1,4 +1,4 @@
-//! A stream transport from within: its life, and what it does when its descriptor is ready.
+//! [`Transport`]: the life of a stream, and what happens when its descriptor is ready.
 //!
 //! ```text
 //!          first run           close, eof       backlog empty        in the next turn
@@ -7,15 +7,14 @@
 //!                        +-------------------+---- abort, error --+
 //! ```
 //!
-//! A connection stands in the ready queue as a task does, but is none: it is queued when its descriptor is ready, reads
-//! once, writes once, and watches again. One read a turn is all that a peer gets that never stops sending.
+//! A connection enters the ready queue like a task. When its descriptor is ready, it is queued, reads once, writes once, and
+//! watches again. A peer that never stops sending gets one read a turn.
 //!
 //! Invariants:
 //!
-//! 1. The loop owns a connection, by [`Resident`], until it is over: dropping handles changes nothing.
-//! 2. It is queued when it is made, and nobody can reach it before: so its first run is always the one that calls
-//!    `connection_made`.
-//! 3. From `Lost` on, exactly one callback is queued, which calls `connection_lost`; nothing else calls the protocol.
+//! 1. The loop owns a connection, as a [`Resident`], until it is over. Dropping handles changes nothing.
+//! 2. A connection is queued when it is made, before anybody can reach it. So its first run calls `connection_made`.
+//! 3. In the stage `Lost`, exactly one callback is queued, which calls `connection_lost`. Nothing else calls the protocol.
 
 use core::cell::{Cell, RefCell};
 use std::io;
@@ -26,9 +25,7 @@ use std::rc::Rc;
 
 use super::super::flow::Flow;
 use super::super::protocol::{AfterEof, AnyProtocol, Inner};
-use super::super::server::handle::Membership;
 use super::super::slot::Slot;
-use super::handle::Transport;
 use super::io::Io;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
@@ -36,9 +33,16 @@ use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
 use crate::sys::{Direction, Readiness, socket};
 use crate::task::{ErrorContext, Future, Run, Scheduler, callback, panicked};
 
+/// A stream with a protocol: a connection, or one end of a pipe. asyncio's `Transport`.
+///
+/// Clones are handles to the same stream. The loop owns the stream, so dropping handles changes nothing. It ends by
+/// [`close`](Self::close), by [`abort`](Self::abort), or by the peer.
+#[derive(Clone)]
+pub struct Transport(pub(in crate::transport) Rc<Connection>);
+
 pub(in crate::transport) struct Connection {
     pub(in crate::transport) event_loop: LoopHandle,
-    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the user's runs.
+    /// `None` once it is over. Shared, so that nothing is borrowed while a selector of the program runs.
     pub(in crate::transport) io: RefCell<Option<Rc<Registered<Io>>>>,
     pub(in crate::transport) protocol: Slot<AnyProtocol>,
     pub(in crate::transport) ways: Ways,
@@ -48,24 +52,39 @@ pub(in crate::transport) struct Connection {
     pub(in crate::transport) stage: Cell<Stage>,
     pub(in crate::transport) reading: Cell<Reading>,
     pub(in crate::transport) write_end: Cell<WriteEnd>,
-    /// Whether `connection_made` was called.
+    /// Whether `connection_made` has been called.
     made: Cell<bool>,
     pub(in crate::transport) is_buffered: Cell<bool>,
     /// Whether a write has failed while there may be something to read.
     pub(in crate::transport) has_rest: Cell<bool>,
-    /// What a buffered protocol is told next.
+    /// The next size hint for a buffered protocol.
     size_hint: Cell<usize>,
-    /// Whether it stands in the queue for what is gathered to be sent.
+    /// Whether the connection is queued to send gathered writes.
     pub(in crate::transport) flush_queued: Cell<bool>,
     /// How many writes were thrown away, or [`NOT_COUNTED`].
     pub(in crate::transport) discarded: Cell<u32>,
     resident: Cell<usize>,
-    server: Cell<Option<Membership>>,
-    /// While a file waits for its turn: done when all that was written before is sent, or never will be.
+    membership: Cell<Option<Membership>>,
+    /// Set while a file waits for its turn. Done once all earlier writes have been sent, or never will be.
     pub(in crate::transport) emptied: RefCell<Option<Future<()>>>,
 }
 
-/// In which ways bytes go.
+/// Several connections that belong together: a server's.
+pub(in crate::transport) trait Group {
+    /// Adds a connection, and returns its place.
+    fn enter(&self, transport: &Transport) -> usize;
+
+    /// Removes the connection at that place.
+    fn leave(&self, place: usize);
+}
+
+/// A connection's place in its group.
+struct Membership {
+    group: Rc<dyn Group>,
+    place: usize,
+}
+
+/// The directions in which bytes move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::transport) enum Ways {
     Both,
@@ -76,7 +95,7 @@ pub(in crate::transport) enum Ways {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::transport) enum Stage {
     Open,
-    /// Nothing is read any more; what was written is still sent.
+    /// Nothing is read any more. Earlier writes are still sent.
     Closing,
     Lost,
     Over,
@@ -86,29 +105,29 @@ pub(in crate::transport) enum Stage {
 pub(in crate::transport) enum Reading {
     Active,
     Paused,
-    /// There is no more, or it is not wanted.
+    /// The stream has ended, or nothing more is wanted.
     Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::transport) enum WriteEnd {
     Open,
-    /// Nobody else writes: a file is being sent.
+    /// A file is being sent, and nobody else may write.
     Lent,
-    /// To be ended when all is written.
+    /// To be ended once everything has been written.
     Wanted,
     Ended,
 }
 
 impl Connection {
-    /// Makes a connection of a registered descriptor. Its protocol is told in the next turn.
+    /// Makes a connection of a registered descriptor. `connection_made` is called in the next turn.
     pub(in crate::transport) fn start(
         event_loop: LoopHandle,
         io: Registered<Io>,
         protocol: AnyProtocol,
         ways: Ways,
         peer: Option<SocketAddr>,
-        server: Option<Membership>,
+        group: Option<Rc<dyn Group>>,
     ) -> Transport {
         let connection = Rc::new(Self {
             io: RefCell::new(Some(Rc::new(io))),
@@ -127,15 +146,15 @@ impl Connection {
             flush_queued: Cell::new(false),
             discarded: Cell::new(0),
             resident: Cell::new(0),
-            server: Cell::new(None),
+            membership: Cell::new(None),
             emptied: RefCell::new(None),
             event_loop,
         });
         connection.resident.set(connection.event_loop.add_resident(Rc::clone(&connection) as Rc<_>));
         let transport = Transport(connection);
-        if let Some(server) = server {
-            server.enter(&transport);
-            transport.0.server.set(Some(server));
+        if let Some(group) = group {
+            let place = group.enter(&transport);
+            transport.0.membership.set(Some(Membership { group, place }));
         }
         transport.0.event_loop.scheduler().push(Rc::clone(&transport.0) as Rc<_>);
         transport
@@ -151,7 +170,7 @@ impl Connection {
         self.stage.get() >= Stage::Closing
     }
 
-    /// Drops what is the user's, so that a panic goes no further.
+    /// Drops a value of the program, and reports a panic of its destructor.
     pub(in crate::transport) fn drop_users<T: 'static>(&self, value: T) {
         self.event_loop.scheduler().drop_each([value]);
     }
@@ -167,7 +186,7 @@ impl Run for Connection {
         }
         let Some(io) = connection.io() else { return };
         if connection.flush_queued.replace(false) {
-            // Queued for that; where its descriptor is ready too, it is queued once more.
+            // Queued for this alone. If the descriptor is ready too, the connection is queued once more.
             return transport.flush_to(&io);
         }
         if connection.reading.get() == Reading::Active {
@@ -185,19 +204,19 @@ impl Run for Connection {
 }
 
 impl Resident for Connection {
-    /// The protocol is not told: it is dropped.
+    /// Drops the protocol without calling it.
     fn loop_closed(self: Rc<Self>) {
         self.stage.set(Stage::Over);
         self.reading.set(Reading::Over);
         self.writes.clear();
         let io = self.io.take();
         drop(io);
-        self.server.take();
+        drop(self.membership.take());
         self.drop_users(self.protocol.set(None));
     }
 }
 
-/// What the descriptor's readiness leads to.
+/// What happens when the descriptor is ready.
 impl Transport {
     fn made(&self) {
         let Some(io) = self.0.io() else { return };
@@ -216,7 +235,7 @@ impl Transport {
         }
     }
 
-    /// Reads what came before a write failed. The error of that is the end, so no other is told.
+    /// Reads what the peer sent before a write failed. Read errors are ignored, because the write's error is reported.
     #[cold]
     fn read_rest(&self) {
         let Some(io) = self.0.io() else { return };
@@ -227,7 +246,7 @@ impl Transport {
         }
     }
 
-    /// Gives the protocol what `read` brings, and how much that is.
+    /// Passes the bytes that `read` brings to the protocol, and returns their number.
     #[inline(always)]
     fn receive(
         &self,
@@ -275,7 +294,7 @@ impl Transport {
         Ok(read)
     }
 
-    /// The peer sends no more.
+    /// The peer has ended the stream.
     #[cold]
     fn read_end(&self, io: &Registered<Io>) {
         match self.call(io, "eof_received", |protocol| protocol.eof_received(self)) {
@@ -284,8 +303,8 @@ impl Transport {
         }
     }
 
-    /// Ends a pipe that is written to when nobody is left to read: when writing is closed. That a socket's peer sends no
-    /// more does not say so, nor is what there is to read, of a socket or a terminal, for us.
+    /// Closes a write pipe once nobody is left to read, that is, once writing is closed. The end of a socket's stream does
+    /// not mean that, and bytes to read from a socket or a terminal are not for this transport.
     fn watch_reader(&self, io: &Rc<Registered<Io>>) {
         if self.0.stage.get() >= Stage::Lost {
             return;
@@ -301,8 +320,7 @@ impl Transport {
         io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
     }
 
-    /// Calls the protocol, and does what had to wait for its return. `None` where there is none, or where it has
-    /// panicked.
+    /// Calls the protocol, and then does what had to wait for its return. `None` if there is no protocol, or if it panicked.
     #[inline]
     pub(in crate::transport) fn call<R>(
         &self,
@@ -330,10 +348,10 @@ impl Transport {
     }
 }
 
-/// How it ends.
+/// The end.
 impl Transport {
-    /// The connection cannot go on. What the system says about it is for `connection_lost`; anything else is an error
-    /// in the program, and reported.
+    /// Ends a connection that cannot continue. An error of the system goes to `connection_lost`. Any other is an error of the
+    /// program, and is also reported.
     #[cold]
     pub(in crate::transport) fn fatal(&self, message: &str, raised: Exception) {
         if raised.downcast_ref::<io::Error>().is_none() {
@@ -343,7 +361,7 @@ impl Transport {
         self.lose(Some(raised));
     }
 
-    /// Drops what is not written yet, and has `connection_lost` called in the next turn.
+    /// Discards unsent writes, and calls `connection_lost` in the next turn.
     pub(in crate::transport) fn lose(&self, error: Option<Exception>) {
         let connection = &self.0;
         if connection.stage.get() >= Stage::Lost {
@@ -388,16 +406,15 @@ impl Transport {
         }
         let io = connection.io.take();
         drop(io);
-        if let Some(server) = connection.server.take() {
-            server.leave();
+        if let Some(Membership { group, place }) = connection.membership.take() {
+            group.leave(place);
         }
         connection.event_loop.remove_resident(connection.resident.get());
     }
 }
 
-/// What a buffered protocol is told once `count` bytes have come where it was told `hint`: more for a peer that sends much,
-/// less for one that sends little. A protocol that allocates as much as it is told then holds little for the rest of a
-/// request.
+/// The next size hint after `count` bytes arrived for `hint`: more for a peer that sends much, less for one that sends
+/// little. So a protocol that allocates what it is told holds little memory for the rest of a request.
 fn next_hint(hint: usize, count: usize) -> usize {
     match count {
         _ if count >= hint => (4 * hint).min(MEMORY),
@@ -406,11 +423,11 @@ fn next_hint(hint: usize, count: usize) -> usize {
     }
 }
 
-/// How often is read after a write has failed. A peer that has only stopped reading may send for ever.
+/// How many reads follow a failed write. A peer that has only stopped reading may send for ever.
 const MOST_RESTS: usize = 64;
 
 /// In place of the number of discarded writes, while none is warned about.
 pub(in crate::transport) const NOT_COUNTED: u32 = u32::MAX;
 
-/// What a buffered protocol is told first.
+/// The first size hint for a buffered protocol.
 const LEAST_HINT: usize = 1024;

@@ -1,4 +1,4 @@
-//! [`Transport`]: the handle to a stream.
+//! What a program does with a [`Transport`]: closing, pausing, limits, protocols, addresses.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -11,23 +11,16 @@ use std::rc::Rc;
 use socket2::{Domain, SockAddr, SockRef};
 
 use super::super::protocol::StreamProtocol;
-use super::connection::{Connection, Reading, Stage, Ways};
+use super::connection::{Reading, Stage, Transport, Ways};
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
 use crate::task::{ErasedTask, Scheduler};
 
-/// A connection, or an end of a pipe, to which a protocol belongs. asyncio's `Transport`.
-///
-/// Clones are handles to the same one. The loop owns it: dropping handles changes nothing, it ends by
-/// [`close`](Self::close), [`abort`](Self::abort), or what the peer does.
-#[derive(Clone)]
-pub struct Transport(pub(in crate::transport) Rc<Connection>);
-
-/// Its end.
+/// Closing.
 impl Transport {
-    /// Closes the connection: nothing more is read, what was written is sent, then `connection_lost` is called with no
-    /// error. No effect the second time.
+    /// Closes the connection. Nothing more is read, earlier writes are still sent, and then `connection_lost` is called
+    /// without an error. Has no effect the second time.
     pub fn close(&self) {
         let connection = &*self.0;
         if self.is_closing() {
@@ -35,7 +28,7 @@ impl Transport {
         }
         self.flush();
         if self.is_closing() {
-            // By what sending has met.
+            // Sending has failed.
             return;
         }
         connection.stage.set(Stage::Closing);
@@ -45,13 +38,12 @@ impl Transport {
         }
     }
 
-    /// Closes the connection at once: what was written and has not been sent is lost. `connection_lost` is called with
-    /// no error, in the next turn.
+    /// Closes the connection at once. Unsent writes are lost. `connection_lost` is called without an error in the next turn.
     pub fn abort(&self) {
         self.lose(None);
     }
 
-    /// Whether it is closed, or is being closed.
+    /// Whether the connection is closed or is being closed.
     #[inline]
     pub fn is_closing(&self) -> bool {
         self.0.is_closing()
@@ -60,17 +52,17 @@ impl Transport {
 
 /// Reading.
 impl Transport {
-    /// Stops calling `data_received`, until [`resume_reading`](Self::resume_reading). No effect while closing.
+    /// Stops calling `data_received` until [`resume_reading`](Self::resume_reading). Has no effect while closing.
     ///
-    /// If a write fails meanwhile, what the peer sent before is passed to the protocol nevertheless, before
-    /// `connection_lost`: it could not be read later. asyncio loses it.
+    /// If a write fails meanwhile, the bytes that the peer sent before are passed to the protocol nevertheless, before
+    /// `connection_lost`, because they could not be read later. asyncio loses them.
     pub fn pause_reading(&self) {
         if self.is_reading() {
             self.0.reading.set(Reading::Paused);
         }
     }
 
-    /// Goes on reading.
+    /// Continues reading.
     pub fn resume_reading(&self) {
         if self.0.reading.get() != Reading::Paused || self.is_closing() {
             return;
@@ -81,21 +73,21 @@ impl Transport {
         }
     }
 
-    /// Whether it reads: it is not paused, not closing, and the peer has not ended the stream.
+    /// Whether the transport reads: it is not paused, not closing, and the peer has not ended the stream.
     pub fn is_reading(&self) -> bool {
         self.0.reading.get() == Reading::Active && !self.is_closing()
     }
 }
 
-/// Its water marks.
+/// Water marks.
 impl Transport {
-    /// Sets how many bytes may wait to be sent: with more than `high`, the protocol is asked to pause; with no more than
-    /// `low`, to resume. What is not given follows from the other: `low` is a quarter of `high`. Without any of them, 64
-    /// KiB and 16 KiB. With a `high` of 0, whatever waits pauses it.
+    /// Sets how many bytes may wait to be sent. Above `high`, the protocol is asked to pause writing; at `low` or below, to
+    /// resume. A limit that is not given follows from the other: `low` is a quarter of `high`. If neither is given, they are
+    /// 64 KiB and 16 KiB. With a `high` of 0, any byte that has to wait pauses writing.
     ///
     /// # Errors
     ///
-    /// `ValueError` where `low` is above `high`.
+    /// Returns `ValueError` if `low` is above `high`.
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<(), Exception> {
         self.0.flow.set(high, low)?;
         let size = self.write_buffer_size();
@@ -110,29 +102,29 @@ impl Transport {
         (self.0.flow.low.get(), self.0.flow.high.get())
     }
 
-    /// How many bytes wait to be sent because the kernel takes no more.
+    /// The number of bytes that wait to be sent because the kernel accepts no more.
     pub fn write_buffer_size(&self) -> usize {
         self.flush();
         self.0.writes.len()
     }
 
-    /// Whether more waits than the protocol should have let come: from `pause_writing` to `resume_writing`, and
-    /// already within the callback that has written it.
+    /// Whether writing is paused: between `pause_writing` and `resume_writing`, and already within the callback that wrote
+    /// too much.
     pub fn is_writing_paused(&self) -> bool {
         self.flush();
         self.0.flow.paused.get()
     }
 
-    /// Whether [`write_eof`](Self::write_eof) leaves the connection open for reading: it does, but for pipes.
+    /// Whether [`write_eof`](Self::write_eof) is possible. It is not for a pipe that is only read.
     pub fn can_write_eof(&self) -> bool {
         self.0.ways != Ways::Read
     }
 }
 
-/// Its protocol.
+/// Protocols.
 impl Transport {
-    /// Gives the connection another protocol, of either kind. The former is dropped, without a word to it; when it is
-    /// the one that calls this, as soon as it has returned.
+    /// Replaces the protocol by one of either kind. The old protocol is dropped without being called. If its own callback
+    /// calls this, it is dropped once that has returned.
     pub fn set_protocol<K>(&self, protocol: impl StreamProtocol<K>) {
         let protocol = protocol.boxed();
         if self.0.stage.get() == Stage::Over {
@@ -143,8 +135,8 @@ impl Transport {
         self.0.drop_users(former);
     }
 
-    /// Calls `function` with the protocol. `None` where that is of another type, is being called, or is gone. asyncio's
-    /// `get_protocol`.
+    /// Calls `function` with the protocol. Returns `None` if the protocol is of another type, is being called, or is gone.
+    /// asyncio's `get_protocol`.
     pub fn with_protocol<P: 'static, R>(&self, function: impl FnOnce(&mut P) -> R) -> Option<R> {
         let over = Over(self);
         let result = self.0.protocol.with(|protocol| protocol.as_any().downcast_mut().map(function)).flatten();
@@ -158,7 +150,7 @@ impl Transport {
     }
 }
 
-/// A function of the user's panics with the protocol in its hands, outside of a callback: the connection is over.
+/// Aborts the connection if a function of the program panics while it uses the protocol outside of a callback.
 struct Over<'a>(&'a Transport);
 
 impl Drop for Over<'_> {
@@ -167,13 +159,14 @@ impl Drop for Over<'_> {
     }
 }
 
-/// What it is made of: asyncio's `get_extra_info`, with types.
+/// Addresses and the descriptor: asyncio's `get_extra_info`, with types.
 impl Transport {
-    /// The peer's address. It is known for as long as the transport is, also when the connection is lost.
+    /// The peer's address. It stays known after the connection is lost.
     ///
     /// # Errors
     ///
-    /// `Unsupported` for what is no internet socket; the system's: `NotConnected` for one that never was.
+    /// Returns `Unsupported` if this is not an internet socket, and the system's error: `NotConnected` for a socket that never
+    /// was connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self.0.peer {
             Some(peer) => Ok(peer),
@@ -185,43 +178,45 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// `Unsupported` for what is no internet socket; `NotConnected` once the connection is over; the system's.
+    /// Returns `Unsupported` if this is not an internet socket, `NotConnected` once the connection is over, and the system's
+    /// error otherwise.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         internet(self.ask(|socket| socket.local_addr())?)
     }
 
-    /// The peer's address, of a Unix socket: nearly every client has none, and is unnamed.
+    /// The peer's address, for a Unix socket. Nearly every client is unnamed.
     ///
     /// # Errors
     ///
-    /// `Unsupported` for what is no Unix socket; `NotConnected` once the connection is over; the system's.
+    /// Returns `Unsupported` if this is not a Unix socket, `NotConnected` once the connection is over, and the system's error
+    /// otherwise.
     pub fn peer_unix_addr(&self) -> io::Result<unix::net::SocketAddr> {
         unix(&self.ask(|socket| socket.peer_addr())?)
     }
 
-    /// This end's address, of a Unix socket.
+    /// This end's address, for a Unix socket.
     ///
     /// # Errors
     ///
-    /// As [`peer_unix_addr`](Self::peer_unix_addr).
+    /// Returns the errors of [`peer_unix_addr`](Self::peer_unix_addr).
     pub fn local_unix_addr(&self) -> io::Result<unix::net::SocketAddr> {
         unix(&self.ask(|socket| socket.local_addr())?)
     }
 
-    /// Calls `function` with the descriptor, to ask or set options; `None` once the connection is over. To read from it,
-    /// write to it or close it would confuse the transport.
+    /// Calls `function` with the descriptor, for example to set options. It gets `None` once the connection is over. Do not
+    /// read from the descriptor, write to it or close it: that would confuse the transport.
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         let io = self.0.io();
         function(io.as_ref().map(|io| io.get().as_fd()))
     }
 
-    /// Whether it lives in the loop that this is the scheduler of.
+    /// Whether the transport belongs to the loop of that scheduler.
     #[inline]
     pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
         Rc::ptr_eq(self.0.event_loop.scheduler(), scheduler)
     }
 
-    /// The task of its loop that runs now.
+    /// The task of the transport's loop that is running.
     pub(crate) fn running_task(&self) -> Option<Rc<dyn ErasedTask>> {
         self.0.event_loop.scheduler().current()
     }
@@ -232,17 +227,17 @@ impl Transport {
 }
 
 fn internet(address: SockAddr) -> io::Result<SocketAddr> {
-    address.as_socket().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "this is no internet socket"))
+    address.as_socket().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "this is not an internet socket"))
 }
 
 fn unix(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
     match address.domain() {
         Domain::UNIX => unix_name(address),
-        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "this is no Unix socket")),
+        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "this is not a Unix socket")),
     }
 }
 
-/// Whether both are handles to the same one.
+/// Whether both are handles to the same stream.
 impl PartialEq for Transport {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -251,7 +246,7 @@ impl PartialEq for Transport {
 
 impl Eq for Transport {}
 
-/// As [`PartialEq`]: by which it is, not by what it is connected to.
+/// Hashes the identity of the stream.
 impl Hash for Transport {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Rc::as_ptr(&self.0).hash(state);

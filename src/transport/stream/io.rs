@@ -1,4 +1,4 @@
-//! The descriptors under a stream transport.
+//! The descriptor of a stream transport.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
@@ -15,15 +15,15 @@ use crate::sys::socket::NO_SIGNAL;
 
 pub(in crate::transport) enum Io {
     Socket(Socket),
-    /// A Unix socket. A read of one stops behind what its sender has attached descriptors to.
+    /// A Unix socket. A read stops after bytes that carry descriptors.
     Unix(Socket),
-    /// A pipe, or a character device. A read of one may stop before all is read: a terminal gives one line at a time, a
-    /// pipe in packet mode (`O_DIRECT`, which the writer alone may have set) one packet.
+    /// A pipe or a character device. A read may stop early: a terminal returns one line at a time, and a pipe in packet mode
+    /// (`O_DIRECT`, which the writer may have set) one packet.
     Pipe(File),
 }
 
 impl Io {
-    /// A stream socket that somebody else has made.
+    /// For a stream socket that the program has made.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Io {
         }
     }
 
-    /// Writes some of it.
+    /// Writes some of `bytes`.
     #[inline]
     pub(in crate::transport) fn write(&self, bytes: &[u8]) -> io::Result<(usize, Left)> {
         let count = match self {
@@ -58,7 +58,7 @@ impl Io {
         Ok((count, left(count, bytes.len())))
     }
 
-    /// Writes some of `slices`, one after the other.
+    /// Writes some of `slices`, in order.
     pub(in crate::transport) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)> {
         let slices = match descriptor::in_one_call(slices) {
             [one] => return self.write(one),
@@ -76,7 +76,7 @@ impl Io {
         part.send_to(self.as_fd(), spare, |bytes| Ok(self.write(bytes)?.0))
     }
 
-    /// Says that no more will be written. A pipe is closed for that, by its transport.
+    /// Ends the stream. For a pipe, the transport does that by closing it.
     pub(in crate::transport) fn end_writes(&self) -> io::Result<()> {
         match self {
             Self::Socket(socket) | Self::Unix(socket) => socket.shutdown(Shutdown::Write),
@@ -85,7 +85,7 @@ impl Io {
     }
 }
 
-/// A short read or write has found the end of what there was.
+/// A short read or write means that nothing is left: the next one would block.
 const fn left(moved: usize, wanted: usize) -> Left {
     if moved < wanted { Left::Nothing } else { Left::More }
 }

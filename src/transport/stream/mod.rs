@@ -2,13 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `handle.rs`       | [`Transport`]: the handle to a stream |
-//! | `connection.rs`   | a stream from within: its life, its reads |
-//! | `writing.rs`      | how it writes |
+//! | `handle.rs`       | what a program does with a [`Transport`] |
+//! | `connection.rs`   | [`Transport`]: the life of a stream, and its reads |
+//! | `writing.rs`      | writing |
 //! | `write_buffer.rs` | bytes that wait to be written |
-//! | `send_file.rs`    | [`SendFile`]: a file, past the buffer |
-//! | `io.rs`           | the descriptors under a stream |
-//! | `connect.rs`      | `create_connection` and its like |
+//! | `send_file.rs`    | [`SendFile`]: sending a file past the buffer |
+//! | `io.rs`           | the descriptor of a stream |
+//! | `connect.rs`      | `create_connection`, `create_unix_connection`, `connect_accepted_socket` |
 //! | `pipes.rs`        | `connect_read_pipe`, `connect_write_pipe` |
 
 pub(super) mod connect;
@@ -21,6 +21,6 @@ mod write_buffer;
 mod writing;
 
 pub use self::connect::CreateConnection;
-pub use self::handle::Transport;
+pub use self::connection::Transport;
 pub use self::pipes::ConnectPipe;
 pub use self::send_file::SendFile;

@@ -1,26 +1,27 @@
 //! Transports of pipes: `connect_read_pipe` and `connect_write_pipe`.
 
+use core::fmt;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
-
-use core::fmt;
 
 use socket2::SockRef;
 
 use super::super::open::{Factory, Opening};
 use super::super::protocol::StreamProtocol;
 use super::connect::stream_socket;
+use super::connection::Transport;
 use super::connection::Ways;
-use super::handle::Transport;
 use super::io::Io;
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, take_sent};
 use crate::event_loop::{LoopHandle, Registered};
 use crate::task::Await;
 
 impl LoopHandle {
-    /// Reads from a pipe, a stream socket or a character device: what comes is the protocol's `data_received`. It is made
-    /// non-blocking, for everybody who shares it. At its end the transport closes it. asyncio's `connect_read_pipe`.
+    /// Reads from a pipe, a stream socket or a character device. The protocol's `data_received` gets the bytes. The
+    /// transport makes the descriptor non-blocking, for every process that shares the open file, and closes it at the end of
+    /// the stream. asyncio's `connect_read_pipe`.
     ///
     /// ```
     /// use innermost::{EventLoop, Protocol, Transport};
@@ -37,43 +38,51 @@ impl LoopHandle {
     /// let event_loop = EventLoop::new()?;
     /// let (reader, mut writer) = std::io::pipe()?;
     /// writer.write_all(b"hello")?;
-    /// let transport = event_loop.run_until_complete(event_loop.connect_read_pipe(|| Print, reader))?;
+    /// let transport = event_loop.run_until_complete(event_loop.connect_read_pipe(|| Print, reader)?)?;
     /// assert!(transport.is_reading());
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     ///
-    /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
-    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that cannot be watched,
-    /// such as `/dev/null` with epoll.
+    /// Raises the selector's error for a device that cannot be watched, such as `/dev/null` with epoll.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries a
+    /// stream would lose. Returns the system's error if the descriptor cannot be made non-blocking. asyncio raises
+    /// `ValueError`.
     pub fn connect_read_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
         pipe: impl Into<OwnedFd>,
-    ) -> ConnectPipe {
+    ) -> io::Result<ConnectPipe> {
         ConnectPipe::new(self, Factory::new(factory), Ways::Read, pipe.into())
     }
 
-    /// Writes to a pipe, a stream socket or a character device. Where nobody is left to read, the transport closes it, with
-    /// `BrokenPipe` if something waited to be written. asyncio's `connect_write_pipe`.
+    /// Writes to a pipe, a stream socket or a character device. Once nobody is left to read, the transport closes it; the
+    /// error is `BrokenPipe` if bytes were still waiting to be written. asyncio's `connect_write_pipe`.
     ///
-    /// The peer of a socket may end its own stream, or send something, and go on reading: the transport stays open.
-    /// (asyncio closes it.) A TCP peer that closes its socket looks the same, until something is written to it.
+    /// The peer of a socket may end its own stream, or send bytes, and keep reading. The transport stays open then, while
+    /// asyncio's closes. A TCP peer that closes its socket looks the same until something is written to it.
     ///
-    /// Raises `ValueError` for anything else: for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`),
-    /// whose boundaries a stream of bytes would lose. Raises the selector's error for a device that cannot be watched,
-    /// such as `/dev/null` with epoll.
+    /// Raises the selector's error for a device that cannot be watched, such as `/dev/null` with epoll.
+    ///
+    /// # Errors
+    ///
+    /// Returns `InvalidInput` for a file, and for a socket of packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`), whose boundaries a
+    /// stream would lose. Returns the system's error if the descriptor cannot be made non-blocking. asyncio raises
+    /// `ValueError`.
     pub fn connect_write_pipe<K, P: StreamProtocol<K>>(
         &self,
         factory: impl FnOnce() -> P + 'static,
         pipe: impl Into<OwnedFd>,
-    ) -> ConnectPipe {
+    ) -> io::Result<ConnectPipe> {
         ConnectPipe::new(self, Factory::new(factory), Ways::Write, pipe.into())
     }
 }
 
-/// What [`LoopHandle::connect_read_pipe`] and [`LoopHandle::connect_write_pipe`] make. Dropped before it has ended, it
-/// closes the pipe.
-#[must_use = "a transport is made by whoever delegates to this"]
+/// The coroutine returned by [`LoopHandle::connect_read_pipe`] and [`LoopHandle::connect_write_pipe`]. If it is dropped
+/// before its end, it closes the pipe.
+#[must_use = "a transport is not made until this is awaited"]
 pub struct ConnectPipe {
     event_loop: LoopHandle,
     factory: Factory,
@@ -82,13 +91,14 @@ pub struct ConnectPipe {
 }
 
 enum Phase {
-    Created(Option<OwnedFd>),
+    Created(Option<Io>),
     Opening(Opening<Transport>),
 }
 
 impl ConnectPipe {
-    fn new(event_loop: &LoopHandle, factory: Factory, ways: Ways, pipe: OwnedFd) -> Self {
-        Self { event_loop: event_loop.clone(), factory, ways, phase: Phase::Created(Some(pipe)) }
+    fn new(event_loop: &LoopHandle, factory: Factory, ways: Ways, pipe: OwnedFd) -> io::Result<Self> {
+        let phase = Phase::Created(Some(checked(pipe)?));
+        Ok(Self { event_loop: event_loop.clone(), factory, ways, phase })
     }
 }
 
@@ -99,9 +109,8 @@ impl Coroutine for ConnectPipe {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         if let Phase::Created(pipe) = &mut self.phase {
-            core::mem::replace(&mut sent, Ok(()))?;
-            let ended = || Exception::message(Kind::RuntimeError, "the pipe has been closed again");
-            let io = checked(pipe.take().ok_or_else(ended)?)?;
+            take_sent(&mut sent)?;
+            let io = pipe.take().ok_or_else(Exception::reused)?;
             self.phase = Phase::Opening(self.factory.open(&self.event_loop, Registered::new(io), self.ways)?);
         }
         match &mut self.phase {
@@ -117,18 +126,18 @@ impl Coroutine for ConnectPipe {
 
 /// # Errors
 ///
-/// `ValueError` for what is always ready, and would never say when; for sockets that keep packets apart.
-fn checked(pipe: OwnedFd) -> Result<Io, Exception> {
+/// `InvalidInput` for a file, which is always ready, and for a socket of packets; the system's.
+fn checked(pipe: OwnedFd) -> io::Result<Io> {
     let file = File::from(pipe);
     let kind = file.metadata()?.file_type();
     if !(kind.is_fifo() || kind.is_socket() || kind.is_char_device()) {
         let text = "Pipe transport is for pipes/sockets/character devices only.";
-        return Err(Exception::message(Kind::ValueError, text));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     if kind.is_socket() {
-        return Ok(Io::of_socket(stream_socket(OwnedFd::from(file).into())?)?);
+        return Io::of_socket(stream_socket(file.into())?);
     }
-    // It sets the flag of the descriptor, whatever that is of.
+    // This sets a flag of the descriptor, which need not be a socket.
     SockRef::from(&file.as_fd()).set_nonblocking(true)?;
     Ok(Io::Pipe(file))
 }

@@ -1,19 +1,19 @@
-//! [`SendFile`]: a file that goes straight from the kernel's pages to a transport's descriptor, past its buffer.
+//! [`SendFile`]: sends a file from the kernel's pages to a transport's descriptor, past the transport's buffer.
 //!
 //! ```text
-//!              something waits to be written            all of it is sent
+//!              earlier writes are waiting              they have been sent
 //!   Created ---------------------------------> Emptying ----------------> Sending ---> Over
-//!      \------------ nothing waits ---------------------------------------^
+//!      \------------ no writes are waiting --------------------------------^
 //! ```
 //!
-//! From its first resume until it is over, whichever way, it has the writing end for itself: nothing of the transport's
-//! waits for the descriptor to be writable then, so that its task can.
+//! From its first resume to its end, it owns the transport's writing end. The transport itself does not wait for the
+//! descriptor to become writable then, so the task can.
 
 use core::fmt;
 use std::io;
 
+use super::connection::Transport;
 use super::connection::{Ways, WriteEnd};
-use super::handle::Transport;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::Left;
 use crate::net::FilePart;
@@ -22,12 +22,12 @@ use crate::task::{Await, Future};
 use crate::yield_from;
 
 impl Transport {
-    /// Sends a file, or a part of one, behind what was written, and gives how many bytes were sent: fewer than its
-    /// [`count`](FilePart::count) where the file ends before. asyncio's `loop.sendfile`.
+    /// Sends a file or a part of one after all earlier writes, and returns the number of bytes sent: less than its
+    /// [`count`](FilePart::count) if the file ends early. asyncio's `loop.sendfile`.
     ///
-    /// Meanwhile nothing is read, and to write is an error; both are as before when it has ended, or is dropped or
-    /// cancelled. How much it had sent then, its [`part`](SendFile::part) knows. What it waits for and what blocks is as
-    /// for [`ByteWrite::send_file`](crate::ByteWrite::send_file).
+    /// Until it ends or is dropped, the transport does not read, and writing to it is an error. After a cancel, its
+    /// [`part`](SendFile::part) knows how much has been sent. Reading from the disk blocks the loop, as in
+    /// [`ByteWrite::send_file`](crate::ByteWrite::send_file).
     ///
     /// ```
     /// use innermost::net::FilePart;
@@ -66,14 +66,14 @@ impl Transport {
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     ///
-    /// Raises a `RuntimeError` where the transport is closing, has ended its writes, only reads, or sends a file already;
-    /// an [`io::Error`]: what sending or reading has met, `Unsupported` where only the kernel was to do it,
-    /// `ConnectionReset` where the transport is closed meanwhile.
+    /// Raises `RuntimeError` if the transport is closing, has ended its writes, only reads, or is already sending a file.
+    /// Raises an [`io::Error`] if sending or reading fails: of kind `Unsupported` if the part does not allow a fallback, and of
+    /// kind `ConnectionReset` if the transport is closed meanwhile.
     pub fn send_file(&self, part: FilePart) -> SendFile {
         SendFile { transport: self.clone(), part, was_reading: false, phase: Phase::Created }
     }
 
-    /// Takes the writing end for a file. Gives what is done when all that was written before is sent, where anything is.
+    /// Takes the writing end for a file. Returns a future that is done once earlier writes have been sent, if there are any.
     fn lend(&self) -> Result<Option<Future<()>>, Exception> {
         self.flush();
         if self.is_closing() {
@@ -92,19 +92,19 @@ impl Transport {
         Ok(Some(emptied))
     }
 
-    /// Gives the writing end back.
+    /// Returns the writing end.
     fn take_back(&self) {
         self.0.write_end.set(WriteEnd::Open);
         let emptied = self.0.emptied.take();
         drop(emptied);
     }
 
-    /// All that was written before the file is sent, or never will be.
+    /// All writes before the file have been sent, or never will be.
     #[cold]
     pub(in crate::transport) fn tell_emptied(&self) {
         let emptied = self.0.emptied.take();
         if let Some(emptied) = emptied {
-            // Cancelled, it is for nobody.
+            // A cancelled one takes no result.
             let _ = emptied.set_result(());
         }
     }
@@ -179,9 +179,10 @@ impl SendFile {
         }
         while !self.part.is_sent() {
             let io = self.transport.0.io().filter(|_| !self.transport.is_closing());
-            let closed = || io::Error::new(io::ErrorKind::ConnectionReset, "Connection closed while a file is sent");
+            let closed =
+                || io::Error::new(io::ErrorKind::ConnectionReset, "Connection closed while a file is being sent");
             let io = io.ok_or_else(closed)?;
-            // A chunk may be cut short by the end of the file too: whether there is more room, the next one finds out.
+            // A short count may also be the end of the file, so it does not say that there is no more room.
             match io.attempt(Direction::Write, |io, spare| Ok((io.send_file(&mut self.part, spare)?, Left::More)))? {
                 Step::Return(()) => {}
                 Step::Yield(wanted) => return Ok(Step::Yield(wanted)),
@@ -220,7 +221,7 @@ impl fmt::Debug for SendFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match self.phase {
             Phase::Created => "created",
-            Phase::Emptying(_) => "waiting for what was written before",
+            Phase::Emptying(_) => "waiting for earlier writes",
             Phase::Sending => "sending",
             Phase::Over => "over",
         };

@@ -1,4 +1,4 @@
-//! What a transport was given to write and the kernel has not taken yet.
+//! [`WriteBuffer`]: bytes that a transport has been given to write and the kernel has not accepted yet.
 
 use core::cell::Cell;
 use std::collections::VecDeque;
@@ -7,11 +7,11 @@ use crate::event_loop::{MEMORY, Memory, SpareMemory};
 
 /// Bytes to be written, in two parts.
 ///
-/// Small writes of a turn are *gathered*, in memory of the loop's, and tried together. What the kernel refuses is the
-/// *backlog*: it may stay for long, so it has memory of its own size, and the loop gets its memory back. While there is
-/// a backlog, nothing is gathered: that would only wait behind it.
+/// Small writes of a turn are *gathered* in memory of the loop, and tried together. Bytes that the kernel refuses form the
+/// *backlog*. They may stay for long, so they get memory of their own size, and the loop's memory is returned. While there
+/// is a backlog, nothing is gathered, because it would have to wait behind it.
 ///
-/// Either is taken out to be written, and what is left put back: nothing is borrowed meanwhile.
+/// To write a part, it is taken out, and the rest is put back. Nothing is borrowed in between.
 #[derive(Default)]
 pub(in crate::transport) struct WriteBuffer {
     gathered: Cell<Option<Memory>>,
@@ -41,7 +41,7 @@ impl WriteBuffer {
         self.gathered_len.get() > 0
     }
 
-    /// Adds to what is gathered; `false` where there is no room for that.
+    /// Gathers `data`. Returns `false` if there is no room.
     #[inline]
     pub(in crate::transport) fn gather(&self, data: &[u8], spare: &SpareMemory) -> bool {
         let start = self.gathered_len.get();
@@ -56,13 +56,13 @@ impl WriteBuffer {
         true
     }
 
-    /// What is gathered, in the first bytes of the memory: how many they are.
+    /// Takes out the gathered bytes: the memory that starts with them, and their number.
     #[inline]
     pub(in crate::transport) fn take_gathered(&self) -> Option<(Memory, usize)> {
         Some((self.gathered.take()?, self.gathered_len.take()))
     }
 
-    /// Adds to the backlog.
+    /// Appends `data` to the backlog.
     pub(in crate::transport) fn append(&self, data: &[u8]) {
         let mut backlog = self.take_backlog();
         backlog.extend(data);
@@ -74,8 +74,8 @@ impl WriteBuffer {
         self.backlog.take()
     }
 
-    /// What was written while it was out, by a selector of the user's, is behind it. A backlog is rare: its memory does not
-    /// wait for the next.
+    /// Puts the backlog back, in front of bytes that a selector of the program has written meanwhile. Frees its memory if it is
+    /// empty, because backlogs are rare.
     pub(in crate::transport) fn put_backlog(&self, mut backlog: VecDeque<u8>) {
         backlog.extend(self.backlog.take());
         self.backlog_len.set(backlog.len());

@@ -1,41 +1,40 @@
-//! How a stream transport writes.
+//! Writing to a stream transport.
 //!
-//! Small writes are gathered until the callback from which they come returns, or, where they come from somewhere else,
-//! until all that is ready now has run; then they leave in one system call. So a head and a body, or the answers to ten
-//! requests that came together, are one `send`. A large write is tried at once, with what was gathered before it in the
-//! same call, and is not copied unless the kernel refuses it.
+//! Small writes are gathered. If a callback of the protocol makes them, they leave when it returns; otherwise they leave
+//! after everything that is ready now has run. So a head and a body, or the answers to ten requests that arrived together,
+//! take one `send`. A large write is tried at once, in one call with the gathered bytes before it, and is copied only if the
+//! kernel refuses it.
 //!
-//! Nobody can tell the difference but by counting system calls: what is asked of a transport (how much waits, whether
-//! that is above the mark, to close) sends first what is gathered.
+//! The difference shows only in the number of system calls: questions about the backlog, and closing, send the gathered
+//! bytes first.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use super::connection::{NOT_COUNTED, Reading, Stage, Ways, WriteEnd};
-use super::handle::Transport;
+use super::connection::{NOT_COUNTED, Reading, Stage, Transport, Ways, WriteEnd};
 use super::io::Io;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Registered;
 use crate::sys::Direction;
 use crate::task::{ErrorContext, Run};
 
-/// What is smaller than that is gathered: to copy it costs less than a hundredth of a system call.
+/// Writes smaller than this are gathered. Copying them costs less than a hundredth of a system call.
 const SMALL: usize = 4096;
 
-/// From which discarded write on each is reported.
+/// The number of discarded writes from which on each is reported.
 const DISCARDS: u32 = 5;
 
 impl Transport {
-    /// Writes `data`: never waits. What the kernel does not take is kept, and sent when it does; where that is more than
-    /// the high-water mark, the protocol's `pause_writing` is called.
+    /// Writes `data`. Never waits: bytes that the kernel does not accept are kept, and sent when it does. If they exceed the
+    /// high-water mark, the protocol's `pause_writing` is called.
     ///
-    /// Once the connection is lost, what is written is thrown away; from the fifth time on, that is reported to the
-    /// loop's exception handler.
+    /// Once the connection is lost, writes are discarded. From the fifth time on, that is reported to the loop's exception
+    /// handler.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` after [`write_eof`](Self::write_eof), while a file [is being sent](Self::send_file), and where this
+    /// Returns `RuntimeError` after [`write_eof`](Self::write_eof), while a file [is being sent](Self::send_file), and if this
     /// end only reads.
     #[inline]
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
@@ -56,11 +55,11 @@ impl Transport {
         Ok(())
     }
 
-    /// Writes one after the other, as one. asyncio's `writelines`.
+    /// Writes several pieces, in order. asyncio's `writelines`.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// Returns the errors of [`write`](Self::write).
     pub fn writelines<T: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = T>) -> Result<(), Exception> {
         for line in lines {
             self.write(line.as_ref())?;
@@ -68,12 +67,12 @@ impl Transport {
         Ok(())
     }
 
-    /// Ends the stream: once all is written, the peer finds its end. Reading goes on. A pipe is closed.
+    /// Ends the stream. Once everything is written, the peer reads the end. Reading continues. A pipe is closed.
     ///
     /// # Errors
     ///
-    /// The system's: `NotConnected` where the peer has reset the connection. `RuntimeError` while a file
-    /// [is being sent](Self::send_file), and where this end only reads.
+    /// Returns the system's error: `NotConnected` if the peer has reset the connection. Returns `RuntimeError` while a file
+    /// [is being sent](Self::send_file), and if this end only reads.
     pub fn write_eof(&self) -> Result<(), Exception> {
         match self.0.ways {
             Ways::Read => return Err(self.cannot_write()),
@@ -92,8 +91,7 @@ impl Transport {
         if self.0.writes.is_empty() { self.end_writes() } else { Ok(()) }
     }
 
-    /// Sends what is gathered now, and not at the end of the turn. Nothing else has to call it: it is for who knows that
-    /// the turn will take long.
+    /// Sends the gathered writes now rather than at the end of the turn. Useful only if the turn will take long.
     #[inline]
     pub fn flush(&self) {
         if self.0.writes.has_gathered()
@@ -103,7 +101,7 @@ impl Transport {
         }
     }
 
-    /// `false` where it is to be tried at once.
+    /// Gathers `data`. Returns `false` if it must be tried at once.
     #[inline]
     fn gather(&self, data: &[u8]) -> bool {
         let connection = &*self.0;
@@ -120,7 +118,7 @@ impl Transport {
 
     fn write_now(&self, data: &[u8]) {
         if self.0.writes.has_backlog() {
-            // The kernel has refused more, and has not called back yet.
+            // The kernel has refused bytes, and is not ready for more yet.
             self.0.writes.append(data);
         } else if let Some(io) = self.0.io() {
             self.send(&io, data);
@@ -130,7 +128,7 @@ impl Transport {
         }
     }
 
-    /// Tries to write what is gathered.
+    /// Tries to write the gathered bytes.
     #[inline(always)]
     pub(in crate::transport) fn flush_to(&self, io: &Registered<Io>) {
         let Some((memory, len)) = self.0.writes.take_gathered() else { return };
@@ -146,7 +144,7 @@ impl Transport {
         self.0.event_loop.memory_for_writes().give(memory);
     }
 
-    /// Tries to write what is gathered, and `data` behind it, in one call.
+    /// Tries to write the gathered bytes and then `data`, in one call.
     fn send(&self, io: &Registered<Io>, data: &[u8]) {
         let gathered = self.0.writes.take_gathered();
         let first = gathered.as_ref().map_or(&[][..], |(memory, len)| &memory[..*len]);
@@ -163,7 +161,7 @@ impl Transport {
         }
     }
 
-    /// Keeps what the kernel has not taken of `first` and `second`.
+    /// Keeps the bytes of `first` and `second` that the kernel has not accepted.
     #[cold]
     fn sent_less(&self, io: &Registered<Io>, sent: io::Result<Option<usize>>, first: &[u8], second: &[u8]) {
         let count = match sent {
@@ -197,7 +195,7 @@ impl Transport {
         }
     }
 
-    /// The kernel takes more.
+    /// The descriptor has become writable.
     #[cold]
     pub(in crate::transport) fn write_ready(&self) {
         self.send_backlog();
@@ -205,7 +203,7 @@ impl Transport {
             return;
         }
         if self.0.flow.shrunk(self.0.writes.len()) {
-            // It may write more.
+            // The protocol may write more.
             self.tell_flow();
         }
         if !self.0.writes.is_empty() || self.0.stage.get() >= Stage::Lost {
@@ -230,9 +228,10 @@ impl Transport {
         }
     }
 
-    /// Loses the connection, after what the peer has sent: a server may answer early and close while it is still written to.
+    /// Loses the connection, after reading what the peer has sent: a server may answer early and close while the client is
+    /// still writing.
     ///
-    /// A protocol that has paused reading gets that too: it could not ask for it later.
+    /// A protocol that has paused reading gets those bytes too, because it could not ask for them later.
     #[cold]
     fn write_failed(&self, raised: Exception) {
         let may_have_rest = self.0.reading.get() != Reading::Over;
@@ -248,7 +247,7 @@ impl Transport {
         }
         self.0.discarded.set((discarded + 1).min(DISCARDS));
         if self.0.discarded.get() >= DISCARDS {
-            let context = ErrorContext::new("written to a connection that is lost: the data is thrown away");
+            let context = ErrorContext::new("write to a lost connection: the data is discarded");
             self.0.event_loop.call_exception_handler(context.about(self));
         }
     }

@@ -65,7 +65,7 @@ fn over_unix_sockets_as_over_tcp() {
     let (_server, _) = socat_server(&listening, "EXEC:cat");
     let event_loop = new_loop();
     let sent = bytes(3 * MIB);
-    let stream = Rc::new(event_loop.run_until_complete(UnixStream::connect(&path)).expect("it listens"));
+    let stream = Rc::new(event_loop.run_until_complete(UnixStream::connect(&path).unwrap()).expect("it listens"));
     assert_same(&exchange(&event_loop, Rc::clone(&stream), stream, &sent), &sent);
     let connecting = event_loop.open_unix_connection(&path).expect("it is no long path");
     let streams = event_loop.run_until_complete(connecting).expect("it listens");

@@ -36,9 +36,11 @@ fn transports_feed_sort_and_read_what_it_says_at_the_end() {
     let (mut sort, stdin, stdout) = piped("sort");
     let (fed, done) = (event_loop.create_future(), event_loop.create_future());
     let (feeding, reading) = (Collector::new(b"c\na\nb\n", &fed), Collector::reading(&done));
-    event_loop.run_until_complete(event_loop.connect_write_pipe(move || feeding, stdin)).expect("it is a pipe");
+    event_loop
+        .run_until_complete(event_loop.connect_write_pipe(move || feeding, stdin).unwrap())
+        .expect("it is a pipe");
     let reading = event_loop.connect_read_pipe(move || reading, stdout);
-    let came = event_loop.run_until_complete(reading.then(move |_| done)).expect("nothing fails");
+    let came = event_loop.run_until_complete(reading.unwrap().then(move |_| done)).expect("nothing fails");
     assert_eq!(came, b"a\nb\nc\n");
     assert!(sort.wait().expect("it is our child").success());
 }

@@ -49,7 +49,7 @@ fn a_protocol_serves_nc_and_socat() {
     needs!("nc", "socat");
     let (event_loop, path) = (new_loop(), free_path("protocol"));
     let serving = event_loop.create_unix_server(|| Echo, &path);
-    let _server = event_loop.run_until_complete(serving).expect("nothing is there");
+    let _server = event_loop.run_until_complete(serving.unwrap()).expect("nothing is there");
     check_with_clients(&event_loop, &path);
 }
 
@@ -58,7 +58,7 @@ fn streams_serve_nc_and_socat() {
     needs!("nc", "socat");
     let (event_loop, path) = (new_loop(), free_path("streams"));
     let serving = event_loop.start_unix_server(echo_by_streams, &path);
-    let _server = event_loop.run_until_complete(serving).expect("nothing is there");
+    let _server = event_loop.run_until_complete(serving.unwrap()).expect("nothing is there");
     check_with_clients(&event_loop, &path);
 }
 

@@ -8,8 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use innermost::{
-    Await, DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind as Raised, Step, TcpListener, TcpStream,
-    Transport, UdpSocket, from_fn, yield_from,
+    Await, ByteWrite, DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind as Raised, Step, TcpListener,
+    TcpStream, Transport, UdpSocket, from_fn, yield_from,
 };
 
 use crate::faults::kinds::{Echo, EchoProtocol, KINDS, Kind, Mark, echo_pair};
@@ -177,9 +177,9 @@ fn what_is_kept_when_its_loop_is_closed_holds_no_descriptor_of_a_transport_and_r
         };
         let mark = Mark::default();
         let opening = event_loop.connect_accepted_socket(move || EchoProtocol(mark), near());
-        let transport: Transport = event_loop.run_until_complete(opening).expect("it is a stream");
+        let transport: Transport = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         let opening = event_loop.open_connection_at(near());
-        let (reader, writer) = event_loop.run_until_complete(opening).expect("it is a stream");
+        let (reader, writer) = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         let stream = TcpStream::from_std(OwnedFd::from(near()).into()).expect("it is a socket");
         let listener = TcpListener::bind(any()).expect("a port is free");
         let listening = listener.local_addr().expect("it is bound");

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use innermost::stream::{StreamReader, StreamWriter};
 use innermost::{
-    Await, Buffer, Coroutine, EventLoop, Exception, LoopHandle, Protocol, Resumed, Server, Step, Task, TcpListener,
-    TcpStream, Transport, from_fn, spawn, yield_from,
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, LoopHandle, Protocol, Resumed, Server, Step,
+    Task, TcpListener, TcpStream, Transport, from_fn, spawn, yield_from,
 };
 
 use crate::held::{any, run_until, without_io_errors};
@@ -207,11 +207,11 @@ pub(crate) fn echo_pair(kind: Kind, event_loop: &EventLoop, mark: Mark) -> UnixS
         }
         Kind::Protocol => {
             let opening = event_loop.connect_accepted_socket(move || EchoProtocol(mark), near);
-            event_loop.run_until_complete(opening).expect("it is a stream");
+            event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         }
         Kind::Streams => {
             let opening = event_loop.open_connection_at(near);
-            let (reader, writer) = event_loop.run_until_complete(opening).expect("it is a stream");
+            let (reader, writer) = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
             let echo = without_io_errors(EchoStreams::new(reader, writer, mark));
             event_loop.create_task(echo).expect("it is open");
         }

@@ -108,15 +108,15 @@ fn connection(kind: Kind, event_loop: &EventLoop) -> UnixStream {
         Kind::Dynamic => read_lines(event_loop, Box::new(stream(near)) as Box<dyn ByteRead>),
         Kind::Protocol => {
             let opening = event_loop.connect_accepted_socket(Lines::default, near);
-            event_loop.run_until_complete(opening).expect("it is a stream");
+            event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         }
         Kind::Buffered => {
             let opening = event_loop.connect_accepted_socket(AsTold::default, near);
-            event_loop.run_until_complete(opening).expect("it is a stream");
+            event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         }
         Kind::Streams => {
             let opening = event_loop.open_connection_at(near);
-            let (reader, writer) = event_loop.run_until_complete(opening).expect("it is a stream");
+            let (reader, writer) = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
             std::mem::forget(writer);
             read_lines_of(event_loop, reader);
         }
@@ -217,7 +217,7 @@ fn unread_answer(event_loop: &EventLoop, by_write_all: bool) -> UnixStream {
         }
         match by_write_all {
             true => yield_from!(stream.write_all(&mut buffer), sent)?,
-            false => yield_from!(stream.send_all(&mut buffer), sent)?,
+            false => yield_from!(stream.write_all(&mut buffer), sent)?,
         }
         Ok(Step::Return(()))
     });

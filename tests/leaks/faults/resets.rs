@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use innermost::transport::AfterEof;
 use innermost::{
-    Await, Buffer, ByteRead, EventLoop, Exception, Protocol, Step, TcpStream, Transport, from_fn, yield_from,
+    Await, Buffer, ByteRead, ByteWrite, EventLoop, Exception, Protocol, Step, TcpStream, Transport, from_fn, yield_from,
 };
 
 use crate::faults::kinds::{Echo, KINDS, Kind};
@@ -130,7 +130,7 @@ fn ask(kind: Kind, event_loop: &EventLoop, address: SocketAddr) -> Outcome {
             let (reader, writer) = event_loop.run_until_complete(connecting).expect("somebody listens");
             writer.write(MESSAGE).expect("it is open");
             let waiting = from_fn(move |mut sent: Result<(), Exception>| {
-                let read = yield_from!(reader.read_exactly(MESSAGE.len()), sent);
+                let read = yield_from!(reader.read_exact(MESSAGE.len()), sent);
                 set(&kept, read.map(|bytes| assert_eq!(bytes, MESSAGE)));
                 writer.close();
                 Ok(Step::<Await, (), ()>::Return(()))

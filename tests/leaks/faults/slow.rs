@@ -47,7 +47,7 @@ fn a_frame_that_comes_byte_by_byte_is_given_when_it_is_whole() {
         let (event_loop, _) = new_loop();
         let (near, mut far) = UnixStream::pair().expect("descriptors are free");
         let opening = event_loop.open_connection_at(near);
-        let (reader, writer) = event_loop.run_until_complete(opening).expect("it is a stream");
+        let (reader, writer) = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
         let lines = Rc::new(Cell::new(0));
         let count = Rc::clone(&lines);
         let reading = from_fn(move |mut sent: Result<(), Exception>| {
@@ -92,7 +92,7 @@ fn write_for_ever(kind: Kind, event_loop: &EventLoop, near: UnixStream) -> (Rc<C
             let stream = TcpStream::from_std(OwnedFd::from(near).into()).expect("it is a socket");
             let mut piece = Endless(count);
             let writing = from_fn(move |mut sent: Result<(), Exception>| {
-                yield_from!(stream.send_all(&mut piece), sent)?;
+                yield_from!(stream.write_all(&mut piece), sent)?;
                 Ok(Step::<Await, (), ()>::Return(()))
             });
             event_loop.create_task(crate::held::without_io_errors(writing)).expect("it is open");
@@ -100,11 +100,11 @@ fn write_for_ever(kind: Kind, event_loop: &EventLoop, near: UnixStream) -> (Rc<C
         }
         Kind::Protocol => {
             let opening = event_loop.connect_accepted_socket(move || Writing { count, may_write: true }, near);
-            Some(event_loop.run_until_complete(opening).expect("it is a stream"))
+            Some(event_loop.run_until_complete(opening.unwrap()).expect("it is a stream"))
         }
         Kind::Streams => {
             let opening = event_loop.open_connection_at(near);
-            let (reader, writer) = event_loop.run_until_complete(opening).expect("it is a stream");
+            let (reader, writer) = event_loop.run_until_complete(opening.unwrap()).expect("it is a stream");
             let transport = writer.transport().clone();
             let mut is_written = false;
             let writing = from_fn(move |mut sent: Result<(), Exception>| -> Result<Step<Await, (), ()>, Exception> {

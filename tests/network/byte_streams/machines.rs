@@ -55,7 +55,7 @@ impl<S: ByteStream> Coroutine for Sender<S> {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         if !self.is_sent {
-            yield_from!(self.stream.send_all(&mut self.messages), sent)?;
+            yield_from!(self.stream.write_all(&mut self.messages), sent)?;
             self.is_sent = true;
         }
         yield_from!(self.stream.write_eof(), sent)?;

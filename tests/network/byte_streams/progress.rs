@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::io::{Cursor, ErrorKind, Write};
 use std::rc::Rc;
 
-use innermost::net::{Attempt, Outgoing};
+use innermost::net::Outgoing;
+use innermost::task::Progress;
 use innermost::testing::{MemoryPair, MemoryStream, memory_pair, virtual_loop};
 use innermost::{Await, Buffer, ByteRead, ByteWrite, Coroutine, Exception, Step, from_fn, sleep, yield_from};
 use std::time::Duration;
@@ -24,7 +25,7 @@ fn a_message_longer_than_there_is_room_for_is_sent_once() {
     let (near, far) = narrow();
     let mut message = Cursor::new(bytes(1000));
     event_loop
-        .create_task(from_fn(move |mut sent| yield_from!(near.send_all(&mut message), sent).map(Step::Return)))
+        .create_task(from_fn(move |mut sent| yield_from!(near.write_all(&mut message), sent).map(Step::Return)))
         .unwrap();
     let received = event_loop.run_until_complete(Collector::new(&*Box::leak(Box::new(far)), 7));
     // It ends when the task drops its end.
@@ -41,7 +42,7 @@ fn a_cancelled_send_leaves_what_is_not_sent() {
     let send = || {
         let (near, messages) = (Rc::clone(&near), Rc::clone(&messages));
         from_fn(move |mut sent| -> Resumed<()> {
-            yield_from!(near.send_all(&mut *messages.borrow_mut()), sent).map(Step::Return)
+            yield_from!(near.write_all(&mut *messages.borrow_mut()), sent).map(Step::Return)
         })
     };
     let task = event_loop.create_task(send()).unwrap();
@@ -62,27 +63,27 @@ fn messages_in_a_queue_leave_together() {
     #[derive(Default)]
     struct Recorder(RefCell<Vec<Vec<usize>>>);
     impl ByteWrite for Recorder {
-        fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+        fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
             self.0.borrow_mut().push(vec![bytes.len()]);
             Ok(Step::Return(bytes.len()))
         }
-        fn attempt_send_vectored(&self, slices: &[std::io::IoSlice<'_>]) -> Attempt<usize> {
+        fn attempt_send_vectored(&self, slices: &[std::io::IoSlice<'_>]) -> Progress<usize> {
             self.0.borrow_mut().push(slices.iter().map(|slice| slice.len()).collect());
             // All but the last byte, and that not at once.
             Ok(Step::Return(slices.iter().map(|slice| slice.len()).sum::<usize>() - 1))
         }
-        fn attempt_write_eof(&self) -> Attempt<()> {
+        fn attempt_write_eof(&self) -> Progress<()> {
             Ok(Step::Return(()))
         }
     }
     let recorder = Recorder::default();
     let mut messages: VecDeque<_> = [3, 0, 5].map(|count| Cursor::new(bytes(count))).into();
-    assert!(matches!(recorder.send_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
+    assert!(matches!(recorder.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
     assert_eq!(recorder.0.take(), [vec![3, 5], vec![1]]);
     assert!(messages.is_empty() || messages.remaining() == 0);
     // More pieces than one call takes.
     let mut messages: VecDeque<_> = (0..40).map(|_| Cursor::new(b"a")).collect();
-    assert!(matches!(recorder.send_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
+    assert!(matches!(recorder.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
     assert_eq!(recorder.0.take().iter().map(Vec::len).collect::<Vec<_>>(), [32, 9, 1]);
 }
 
@@ -92,12 +93,12 @@ fn exactly_so_many_bytes_are_received_whatever_the_pieces() {
     let (near, far) = MemoryPair::new().random_moves(3).latency(Duration::from_millis(1)).build();
     let mut message = Cursor::new(bytes(100));
     event_loop
-        .create_task(from_fn(move |mut sent| yield_from!(near.send_all(&mut message), sent).map(Step::Return)))
+        .create_task(from_fn(move |mut sent| yield_from!(near.write_all(&mut message), sent).map(Step::Return)))
         .unwrap();
     let (mut head, mut rest) = (Cursor::new([0; 30]), Cursor::new(vec![0; 70]));
     let received = event_loop.run_until_complete(from_fn(move |mut sent| {
-        yield_from!(far.recv_exact(&mut head), sent)?;
-        yield_from!(far.recv_exact(&mut rest), sent)?;
+        yield_from!(far.read_exact(&mut head), sent)?;
+        yield_from!(far.read_exact(&mut rest), sent)?;
         Ok(Step::Return([head.get_ref().as_slice(), rest.get_ref()].concat()))
     }));
     assert_eq!(received.unwrap(), bytes(100));
@@ -106,9 +107,7 @@ fn exactly_so_many_bytes_are_received_whatever_the_pieces() {
 #[test]
 fn a_stream_that_ends_too_early_says_how_far_it_came_and_leaves_that() {
     let event_loop = virtual_loop().unwrap();
-    for (wanted, text) in
-        [(5, "the stream has ended after 3 of 5 bytes"), (4, "the stream has ended after 3 of 4 bytes")]
-    {
+    for (wanted, text) in [(5, "the stream ended after 3 of 5 bytes"), (4, "the stream ended after 3 of 4 bytes")] {
         let (near, far) = memory_pair();
         assert!(matches!(near.attempt_send(b"abc"), Ok(Step::Return(3))));
         drop(near);
@@ -128,7 +127,7 @@ fn a_stream_that_ends_too_early_says_how_far_it_came_and_leaves_that() {
     assert!(matches!(near.attempt_send(b"abc"), Ok(Step::Return(3))));
     drop(near);
     let mut bytes = Cursor::new([0; 5]);
-    let raised = far.recv_exact(&mut bytes).resume(Ok(())).map(drop).unwrap_err();
+    let raised = far.read_exact(&mut bytes).resume(Ok(())).map(drop).unwrap_err();
     assert_eq!((io_kind(&raised), bytes.position()), (ErrorKind::UnexpectedEof, 3));
 }
 
@@ -156,8 +155,8 @@ fn a_cursor_that_stands_beyond_its_end_has_nothing_to_do() {
         assert_eq!(cursor.remaining(), 0);
         cursor.consume(1);
         assert_eq!(cursor.position(), position);
-        assert!(matches!(near.send_all(&mut cursor).resume(Ok(())), Ok(Step::Return(()))));
-        assert!(matches!(far.recv_exact(&mut cursor).resume(Ok(())), Ok(Step::Return(()))));
+        assert!(matches!(near.write_all(&mut cursor).resume(Ok(())), Ok(Step::Return(()))));
+        assert!(matches!(far.read_exact(&mut cursor).resume(Ok(())), Ok(Step::Return(()))));
     }
 }
 
@@ -165,24 +164,24 @@ fn a_cursor_that_stands_beyond_its_end_has_nothing_to_do() {
 fn a_stream_that_lies_about_how_much_it_has_moved_breaks_nothing() {
     struct Liar;
     impl ByteRead for Liar {
-        fn attempt_recv(&self, bytes: &mut [u8]) -> Attempt<usize> {
+        fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
             Ok(Step::Return(bytes.len().saturating_mul(2).max(7)))
         }
     }
     impl ByteWrite for Liar {
-        fn attempt_send(&self, _: &[u8]) -> Attempt<usize> {
+        fn attempt_send(&self, _: &[u8]) -> Progress<usize> {
             Ok(Step::Return(0))
         }
-        fn attempt_write_eof(&self) -> Attempt<()> {
+        fn attempt_write_eof(&self) -> Progress<()> {
             Ok(Step::Yield(Await::next_turn()))
         }
     }
     let mut buffer = Buffer::new();
     assert!(Liar.read(&mut buffer).resume(Ok(())).is_ok());
     assert_eq!(buffer.len(), 64 * 1024);
-    assert!(matches!(Liar.recv_exact(&mut Cursor::new([0; 3])).resume(Ok(())), Ok(Step::Return(()))));
+    assert!(matches!(Liar.read_exact(&mut Cursor::new([0; 3])).resume(Ok(())), Ok(Step::Return(()))));
     let raised: Exception = Liar.write_all(&mut buffer).resume(Ok(())).map(drop).unwrap_err();
     assert_eq!(io_kind(&raised), ErrorKind::WriteZero);
-    let raised = Liar.send_all(&mut Cursor::new("abc")).resume(Ok(())).map(drop).unwrap_err();
+    let raised = Liar.write_all(&mut Cursor::new("abc")).resume(Ok(())).map(drop).unwrap_err();
     assert_eq!(io_kind(&raised), ErrorKind::WriteZero);
 }

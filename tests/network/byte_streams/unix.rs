@@ -36,7 +36,7 @@ fn a_listener_at_a_path_accepts_who_connects_there() {
     let event_loop = new_loop();
     let listener = UnixListener::bind(&path.0).unwrap();
     assert_eq!(listener.local_addr().unwrap().as_pathname(), Some(&*path.0));
-    let connecting = event_loop.create_task(UnixStream::connect(&path.0)).unwrap();
+    let connecting = event_loop.create_task(UnixStream::connect(&path.0).unwrap()).unwrap();
     let mut incoming = listener.incoming();
     let accepting = run(&event_loop, move |mut sent| yield_from!(incoming.next(), sent).map(Step::Return));
     let (accepted, peer) = accepting.unwrap().expect("it has no end");
@@ -90,14 +90,13 @@ fn names_may_be_abstract() {
 fn what_is_there_already_is_not_replaced_and_what_is_not_there_refuses() {
     let path = Path::new("there");
     let event_loop = new_loop();
-    let raised = event_loop.run_until_complete(UnixStream::connect(&path.0)).unwrap_err();
+    let raised = event_loop.run_until_complete(UnixStream::connect(&path.0).unwrap()).unwrap_err();
     assert_eq!((io_kind(&raised), raised.notes().next()), (ErrorKind::NotFound, Some(connects_to(&path).into())));
     drop(UnixListener::bind(&path.0).unwrap());
     assert_eq!(UnixListener::bind(&path.0).unwrap_err().kind(), ErrorKind::AddrInUse);
-    let raised = event_loop.run_until_complete(UnixStream::connect(&path.0)).unwrap_err();
+    let raised = event_loop.run_until_complete(UnixStream::connect(&path.0).unwrap()).unwrap_err();
     assert_eq!(io_kind(&raised), ErrorKind::ConnectionRefused);
-    let raised = event_loop.run_until_complete(UnixStream::connect("a".repeat(200))).unwrap_err();
-    assert_eq!(io_kind(&raised), ErrorKind::InvalidInput);
+    assert_eq!(UnixStream::connect("a".repeat(200)).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 fn connects_to(path: &Path) -> std::borrow::Cow<'static, str> {
@@ -112,14 +111,14 @@ fn a_full_backlog_is_waited_for() {
     socket.listen(0).unwrap();
     let _first = net::UnixStream::connect(&path.0).unwrap();
     let event_loop = new_loop();
-    let connecting = event_loop.create_task(UnixStream::connect(&path.0)).unwrap();
+    let connecting = event_loop.create_task(UnixStream::connect(&path.0).unwrap()).unwrap();
     event_loop.run_until_complete(sleep(Duration::from_millis(2))).unwrap();
     assert!(!connecting.done());
     socket.accept().unwrap();
     event_loop.run_until_complete(connecting.join()).unwrap();
 
     // Cancelled while it waits, it connects to nothing.
-    let connecting = event_loop.create_task(UnixStream::connect(&path.0)).unwrap();
+    let connecting = event_loop.create_task(UnixStream::connect(&path.0).unwrap()).unwrap();
     event_loop.run_until_complete(sleep(Duration::ZERO)).unwrap();
     connecting.cancel();
     assert!(event_loop.run_until_complete(connecting.join()).unwrap_err().is_cancelled());

@@ -143,7 +143,7 @@ fn a_connect_that_is_given_up_leaves_no_registration_behind() {
             .find_map(|_| {
                 let socket = new_socket();
                 let duplicate = socket.try_clone().unwrap();
-                let mut connect = TcpStream::connect_from(socket, address);
+                let mut connect = TcpStream::connect_from(socket, address).unwrap();
                 match connect.resume(Ok(())).unwrap() {
                     Step::Yield(_) => Some((connect, duplicate)),
                     step => {
@@ -223,15 +223,15 @@ fn transports_of_streams_and_pipes_leave_no_registration_behind() {
     let protocol = Log::default;
     for end in [Transport::close, Transport::abort] {
         let connect = |event_loop: &EventLoop, fd| {
-            event_loop.run_until_complete(event_loop.connect_accepted_socket(protocol, fd)).unwrap()
+            event_loop.run_until_complete(event_loop.connect_accepted_socket(protocol, fd).unwrap()).unwrap()
         };
         opened_and_closed(&near, connect, end, is_over);
         let read = |event_loop: &EventLoop, fd| {
-            event_loop.run_until_complete(event_loop.connect_read_pipe(protocol, fd)).unwrap()
+            event_loop.run_until_complete(event_loop.connect_read_pipe(protocol, fd).unwrap()).unwrap()
         };
         opened_and_closed(&reader, read, end, is_over);
         let write = |event_loop: &EventLoop, fd| {
-            event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, fd)).unwrap()
+            event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, fd).unwrap()).unwrap()
         };
         opened_and_closed(&full, write, end, is_over);
     }
@@ -241,12 +241,14 @@ fn transports_of_streams_and_pipes_leave_no_registration_behind() {
 fn datagram_endpoints_leave_no_registration_behind() {
     let socket = net::UdpSocket::bind(any()).unwrap();
     let make = |event_loop: &EventLoop, fd: OwnedFd| {
-        event_loop.run_until_complete(event_loop.create_datagram_endpoint(Log::default).socket(fd)).unwrap()
+        event_loop.run_until_complete(event_loop.create_datagram_endpoint(Log::default).socket(fd).unwrap()).unwrap()
     };
     opened_and_closed(&socket, make, DatagramTransport::close, |transport| transport.with_fd(|fd| fd.is_none()));
     let (near, _far) = unix::UnixDatagram::pair().unwrap();
     let make = |event_loop: &EventLoop, fd: OwnedFd| {
-        event_loop.run_until_complete(event_loop.create_unix_datagram_endpoint(Log::default).socket(fd)).unwrap()
+        event_loop
+            .run_until_complete(event_loop.create_unix_datagram_endpoint(Log::default).socket(fd).unwrap())
+            .unwrap()
     };
     opened_and_closed(&near, make, DatagramTransport::close, |transport| transport.with_fd(|fd| fd.is_none()));
 }
@@ -260,7 +262,7 @@ fn a_server_restarts_on_an_inherited_listener_as_often_as_it_likes() {
     for round in 0..625 {
         let protocol = log.clone();
         let creating = event_loop.create_server_at(move || protocol.clone(), listener.try_clone().unwrap());
-        let server = event_loop.run_until_complete(creating).expect("it is free again");
+        let server = event_loop.run_until_complete(creating.unwrap()).expect("it is free again");
         if round % 125 == 0 {
             net::TcpStream::connect(address).unwrap().write_all(round.to_string().as_bytes()).unwrap();
             let (log, before) = (log.clone(), log.0.borrow().len());
@@ -282,15 +284,14 @@ fn what_could_not_be_made_leaves_no_registration_behind() {
     for _ in 0..3 {
         let dropped = event_loop.connect_accepted_socket(Log::default, near.try_clone().unwrap());
         in_loop(&event_loop, move || {
-            let mut dropped = dropped;
-            assert!(matches!(dropped.resume(Ok(())).unwrap(), Step::Yield(_)));
+            assert!(matches!(dropped.unwrap().resume(Ok(())).unwrap(), Step::Yield(_)));
         });
         run_until(&event_loop, || {
             EventLoop::running().is_ok_and(|this| registered(&this).is_none_or(|count| count == 0))
         });
         let failing =
             event_loop.connect_accepted_socket(|| -> Log { panic!("no protocol") }, near.try_clone().unwrap());
-        event_loop.run_until_complete(failing).unwrap_err();
+        event_loop.run_until_complete(failing.unwrap()).unwrap_err();
         expect_registered(&event_loop, 0);
     }
 }

@@ -109,7 +109,7 @@ fn ways(event_loop: &EventLoop, log: &Log, name: &str) -> Vec<Box<dyn Fn() -> Bo
 
     let ((path, connects), told) = (unix(1), log.clone());
     let serving = event_loop.create_unix_server(move || Logs(told.clone()), path);
-    event_loop.run_until_complete(serving).expect("nothing is there");
+    event_loop.run_until_complete(serving.unwrap()).expect("nothing is there");
     all.push(connects);
 
     let told = log.clone();

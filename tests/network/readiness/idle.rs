@@ -13,8 +13,8 @@ use innermost::net::{PipeReader, PipeWriter};
 use innermost::selector::{MonotonicClock, Selector, SelectorEvent, SelectorToken};
 use innermost::transport::AfterEof;
 use innermost::{
-    Awaitable, DatagramProtocol, DatagramTransport, EventLoop, Exception, Protocol, Step, TcpStream, Transport,
-    Watched, from_fn, yield_from,
+    Awaitable, ByteWrite, DatagramProtocol, DatagramTransport, EventLoop, Exception, Protocol, Step, TcpStream,
+    Transport, Watched, from_fn, yield_from,
 };
 
 use crate::readiness::devices::{Fifo, terminal, wait_for};
@@ -77,18 +77,22 @@ impl State {
     /// A transport that writes to it.
     fn writes_to(&self, pipe: impl Into<OwnedFd>) -> Transport {
         let log = self.log.clone();
-        self.event_loop.run_until_complete(self.event_loop.connect_write_pipe(move || Logs(log), pipe)).expect("a pipe")
+        self.event_loop
+            .run_until_complete(self.event_loop.connect_write_pipe(move || Logs(log), pipe).unwrap())
+            .expect("a pipe")
     }
 
     fn reads_from(&self, pipe: impl Into<OwnedFd>) -> Transport {
         let log = self.log.clone();
-        self.event_loop.run_until_complete(self.event_loop.connect_read_pipe(move || Logs(log), pipe)).expect("a pipe")
+        self.event_loop
+            .run_until_complete(self.event_loop.connect_read_pipe(move || Logs(log), pipe).unwrap())
+            .expect("a pipe")
     }
 
     fn talks_by(&self, socket: impl Into<OwnedFd>) -> Transport {
         let log = self.log.clone();
         let connecting = self.event_loop.connect_accepted_socket(move || Logs(log), socket);
-        self.event_loop.run_until_complete(connecting).expect("a socket")
+        self.event_loop.run_until_complete(connecting.unwrap()).expect("a socket")
     }
 
     /// What was logged, without how often.
@@ -238,7 +242,7 @@ fn a_write_pipe_over_a_device_that_is_always_ready_rests() {
         let null = std::fs::OpenOptions::new().write(true).read(true).open("/dev/null").expect("it is there");
         let log = state.log.clone();
         let connecting = state.event_loop.connect_write_pipe(move || Logs(log), null);
-        if let Ok(transport) = state.event_loop.run_until_complete(connecting) {
+        if let Ok(transport) = state.event_loop.run_until_complete(connecting.unwrap()) {
             transport.write(b"hello").expect("it is open");
             state.rests();
             assert_eq!(state.seen(), [""; 0]);
@@ -253,7 +257,7 @@ fn a_datagram_endpoint_with_an_error_queue_that_nobody_reads_rests_and_goes_on_r
         let (socket, log) = (with_error_queue(), state.log.clone());
         let address = socket.local_addr().expect("it is bound");
         let opening = state.event_loop.create_datagram_endpoint(move || Logs(log)).socket(socket);
-        let transport = state.event_loop.run_until_complete(opening).expect("it is UDP");
+        let transport = state.event_loop.run_until_complete(opening.unwrap()).expect("it is UDP");
         state.rests();
         let peer = net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
         for _ in 0..20 {
@@ -403,7 +407,7 @@ fn a_task_that_waits_for_room_where_nobody_reads_rests() {
         let writer = PipeWriter::try_from(terminal).expect("it can be waited for");
         state.spawn(from_fn(move |mut sent| {
             loop {
-                yield_from!(innermost::ByteWrite::send(&writer, &[b'x'; 4096]), sent)?;
+                yield_from!(writer.send(&[b'x'; 4096]), sent)?;
             }
         }));
         let (near, _far) = tcp_pair();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use innermost::{Exception, Kind, Step, from_fn, yield_from};
+use innermost::{ByteRead, ByteWrite, Exception, Kind, Step, from_fn, yield_from};
 
 use crate::readiness::machines::{READABLE, fill, read_now, reader, spawn, when_readable};
 use crate::readiness::script::{Script, pair};

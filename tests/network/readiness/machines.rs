@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use innermost::selector::Readiness;
-use innermost::{Awaitable, Coroutine, EventLoop, LoopHandle, Step, Task, TcpStream, from_fn, yield_from};
+use innermost::{
+    Awaitable, ByteRead, ByteWrite, Coroutine, EventLoop, LoopHandle, Step, Task, TcpStream, from_fn, yield_from,
+};
 
 use crate::readiness::script::outcome;
 use crate::support::events::Log;

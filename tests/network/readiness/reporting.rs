@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use innermost::selector::Readiness;
-use innermost::{Coroutine, from_fn, yield_from};
+use innermost::{ByteRead, Coroutine, from_fn, yield_from};
 
 use crate::readiness::machines::{
     READ_CLOSED, READABLE, WRITABLE, empty, fill, read_now, reader, soon, spawn, when_readable, writer,

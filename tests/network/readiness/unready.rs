@@ -122,15 +122,15 @@ fn what_is_read_exactly_waits_for_the_first_writer() {
             result.map(Step::Return)
         }));
         let (mut cursor, told) = (Cursor::new([0; 2]), log.clone());
-        let recv_exact = event_loop.create_task(from_fn(move |mut sent| {
-            let result = yield_from!(exact.recv_exact(&mut cursor), sent);
+        let read_exact = event_loop.create_task(from_fn(move |mut sent| {
+            let result = yield_from!(exact.read_exact(&mut cursor), sent);
             told.add(outcome(&result.as_ref().map(|()| "received").map_err(Clone::clone)));
             result.map(Step::Return)
         }));
         turns(event_loop, 5);
         assert_eq!(log.take(), [""; 0]);
         let mut writer = fifo.open("write");
-        for task in [fill, recv_exact] {
+        for task in [fill, read_exact] {
             writer.write_all(b"ab").expect("there is room");
             turns(event_loop, 5);
             let _either = task;
@@ -178,9 +178,10 @@ fn a_read_pipe_over_a_fifo_waits_for_the_first_writer() {
             let fifo = Fifo::new();
             let logs = Logs(log.clone(), [0; 16]);
             let transport = if is_buffered {
-                event_loop.run_until_complete(event_loop.connect_read_pipe(|| LogsBuffered(logs), fifo.open("read")))
+                event_loop
+                    .run_until_complete(event_loop.connect_read_pipe(|| LogsBuffered(logs), fifo.open("read")).unwrap())
             } else {
-                event_loop.run_until_complete(event_loop.connect_read_pipe(|| logs, fifo.open("read")))
+                event_loop.run_until_complete(event_loop.connect_read_pipe(|| logs, fifo.open("read")).unwrap())
             };
             let transport = transport.expect("it is a pipe");
             transport.pause_reading();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 
-use innermost::{Coroutine, Kind, Step, from_fn, yield_from};
+use innermost::{ByteRead, ByteWrite, Coroutine, Kind, Step, from_fn, yield_from};
 
 use crate::readiness::machines::{READABLE, fill, read_now, reader, soon, spawn};
 use crate::readiness::script::{Script, outcome, pair};

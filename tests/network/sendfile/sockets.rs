@@ -56,7 +56,10 @@ fn a_part_that_is_not_there_is_nothing_and_one_that_is_partly_there_is_less() {
     for (offset, count, expected) in cases {
         // Behind what the largest file could hold, the kernel alone says nothing of use.
         for fallback in [true, offset > 100] {
-            let mut part = FilePart::new(Rc::clone(&file)).offset(offset).fallback(fallback);
+            let mut part = FilePart::new(Rc::clone(&file)).offset(offset);
+            if !fallback {
+                part = part.without_fallback();
+            }
             if let Some(count) = count {
                 part = part.count(count);
             }

@@ -42,7 +42,7 @@ pub(crate) fn connected(event_loop: &EventLoop) -> (Transport, Events, UnixStrea
     let events = Events::default();
     let recorder = Recorder(Rc::clone(&events));
     let connecting = event_loop.connect_accepted_socket(|| recorder, near);
-    (event_loop.run_until_complete(connecting).expect("it is a socket"), events, far)
+    (event_loop.run_until_complete(connecting.unwrap()).expect("it is a socket"), events, far)
 }
 
 /// Sends much, until it waits for the peer.
@@ -276,7 +276,8 @@ fn a_loop_that_is_closed_while_a_file_is_sent_leaves_nothing_behind() {
 fn a_stream_sends_files() {
     let event_loop = new_loop();
     let (near, far) = UnixStream::pair().expect("descriptors are free");
-    let (_reader, writer) = event_loop.run_until_complete(event_loop.open_connection_at(near)).expect("it is a socket");
+    let (_reader, writer) =
+        event_loop.run_until_complete(event_loop.open_connection_at(near).unwrap()).expect("it is a socket");
     let received = reading(far);
     writer.write(b"head ").expect("it is open");
     let sent = event_loop.run_until_complete(writer.send_file(FilePart::new(file_of(&pattern(MUCH)))));
@@ -293,7 +294,8 @@ fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
     let event_loop = new_loop();
     let (reader, writer) = std::io::pipe().expect("descriptors are free");
     let protocol = || Recorder(Events::default());
-    let writing = event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, writer)).expect("it is a pipe");
+    let writing =
+        event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, writer).unwrap()).expect("it is a pipe");
     let received = reading(reader);
     let sent = event_loop.run_until_complete(writing.send_file(FilePart::new(file_of(&pattern(MUCH)))));
     assert_eq!(sent.expect("it is read"), MUCH as u64);
@@ -303,7 +305,8 @@ fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
     assert!(received.join().expect("it does not panic") == pattern(MUCH));
 
     let (reader, _writer) = std::io::pipe().expect("descriptors are free");
-    let end = event_loop.run_until_complete(event_loop.connect_read_pipe(protocol, reader)).expect("it is a pipe");
+    let end =
+        event_loop.run_until_complete(event_loop.connect_read_pipe(protocol, reader).unwrap()).expect("it is a pipe");
     let raised = event_loop.run_until_complete(end.send_file(FilePart::new(file_of(b"x")))).unwrap_err();
     assert_eq!(raised.to_string(), "this end of a pipe can only be read from");
 }

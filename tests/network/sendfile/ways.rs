@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use innermost::net::{Attempt, FilePart, pipe};
+use innermost::net::{FilePart, pipe};
+use innermost::task::Progress;
 use innermost::testing::memory_pair;
 use innermost::{ByteWrite, Coroutine, Step};
 
@@ -16,14 +17,14 @@ use crate::sendfile::files::{read_now, reading};
 #[test]
 fn where_only_the_kernel_may_and_cannot_that_is_an_error_and_nothing_is_sent() {
     let (near, far) = memory_pair();
-    let mut part = FilePart::new(file_of(b"abc")).fallback(false);
+    let mut part = FilePart::new(file_of(b"abc")).without_fallback();
     let raised = near.send_file(&mut part).resume(Ok(())).unwrap_err();
     let error = io_error(&raised);
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().starts_with("the kernel cannot send this file to this peer by itself"), "{error}");
     assert_eq!(part.sent(), 0);
-    // Allowed after that, it is sent.
-    let mut part = part.fallback(true);
+    // With the fallback, it is sent.
+    let mut part = FilePart::new(file_of(b"abc"));
     let Ok(Step::Return(3)) = near.send_file(&mut part).resume(Ok(())) else { panic!("there is room") };
     drop(far);
 }
@@ -41,11 +42,11 @@ fn a_stream_in_memory_needs_no_loop() {
 struct Boaster;
 
 impl ByteWrite for Boaster {
-    fn attempt_send(&self, bytes: &[u8]) -> Attempt<usize> {
+    fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
         Ok(Step::Return(bytes.len() + 1))
     }
 
-    fn attempt_write_eof(&self) -> Attempt<()> {
+    fn attempt_write_eof(&self) -> Progress<()> {
         Ok(Step::Return(()))
     }
 }
@@ -86,7 +87,7 @@ fn what_the_kernel_refuses_is_read_and_written() {
     assert!(received.join().expect("it does not panic") == content);
 
     let (near, mut far) = pair();
-    let (part, sent) = send(&event_loop, near, part().fallback(false));
+    let (part, sent) = send(&event_loop, near, part().without_fallback());
     assert_eq!((io_error(&sent.unwrap_err()).kind(), part.sent()), (ErrorKind::Unsupported, 0));
     assert!(read_now(&mut far, 10).is_empty());
 }

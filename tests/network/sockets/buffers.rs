@@ -6,7 +6,7 @@ use std::mem;
 use std::net;
 use std::rc::Rc;
 
-use innermost::{Buffer, EventLoop, Step, TcpStream, yield_from};
+use innermost::{Buffer, ByteRead, EventLoop, Step, TcpStream, yield_from};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 
 use crate::support::connections::{io_kind, new_loop, pair, run};
@@ -168,7 +168,7 @@ fn a_read_stops_at_the_limit_that_a_buffer_has() {
         assert_eq!((io_kind(&raised), length), (ErrorKind::StorageFull, limit));
         assert_eq!(
             raised.to_string(),
-            format!("the buffer has reached its limit of {limit} bytes: take bytes out of it")
+            format!("the buffer has reached its limit of {limit} bytes: remove bytes before reading more")
         );
         drop(stream);
         drop(sending.join());

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net;
 use std::rc::Rc;
 
-use innermost::{Buffer, Coroutine, EventLoop, Exception, Step, Task, from_fn, yield_from};
+use innermost::{Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Step, Task, from_fn, yield_from};
 use socket2::SockRef;
 
 use crate::support::connections::{Resumed, listen, new_loop, pair, run};
@@ -119,7 +119,7 @@ fn a_cancelled_write_keeps_what_is_not_written_and_goes_on_with_that() {
     });
     run(&event_loop, {
         let buffer = Rc::clone(&buffer);
-        move |mut sent| yield_from!(stream.write_all(&mut buffer.borrow_mut()), sent).map(Step::Return)
+        move |mut sent| yield_from!(stream.write_all(&mut *buffer.borrow_mut()), sent).map(Step::Return)
     })
     .unwrap();
     assert!(buffer.borrow().is_empty());

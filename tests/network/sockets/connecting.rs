@@ -6,7 +6,7 @@ use std::net;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use innermost::{Coroutine, EventLoop, Kind, Step, TcpListener, TcpStream, from_fn, yield_from};
+use innermost::{ByteRead, Coroutine, EventLoop, Kind, Step, TcpListener, TcpStream, from_fn, yield_from};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::connections::{any, io_kind, listen, new_loop, pair, run};

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{Coroutine, EventLoop, Step, TcpStream, from_fn, sleep, yield_from};
+use innermost::{ByteRead, ByteWrite, Coroutine, EventLoop, Step, TcpStream, from_fn, sleep, yield_from};
 
 use crate::support::connections::{Resumed, new_loop, prompt_pair, run};
 

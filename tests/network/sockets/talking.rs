@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use innermost::async_iter::AsyncIterator;
 use innermost::net::Connect;
-use innermost::{Await, Buffer, Coroutine, Exception, Kind, Resumed, Step, TcpListener, TcpStream, yield_from};
+use innermost::{
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, Exception, Kind, Resumed, Step, TcpListener, TcpStream, yield_from,
+};
 use socket2::SockRef;
 
 use crate::support::connections::{any, io_kind, listen, new_loop, pair, run};

@@ -27,7 +27,7 @@ fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C
 fn pair(event_loop: &EventLoop) -> (StreamReader, StreamWriter, UnixStream) {
     let (near, far) = UnixStream::pair().expect("descriptors are free");
     far.set_read_timeout(Some(DEADLINE)).expect("it is more than 0");
-    let (reader, writer) = run(event_loop, event_loop.open_connection_at(near)).expect("it is a stream");
+    let (reader, writer) = run(event_loop, event_loop.open_connection_at(near).unwrap()).expect("it is a stream");
     (reader, writer, far)
 }
 
@@ -93,7 +93,7 @@ fn more_than_twice_the_limit_pauses_the_transport_and_the_limit_resumes_it() {
     assert!(writer.transport().is_reading());
     // Who waits for more than that gets it.
     far.write_all(&[1; 100]).expect("there is room");
-    assert_eq!(run(&world.event_loop, reader.read_exactly(110)).expect("it comes").len(), 110);
+    assert_eq!(run(&world.event_loop, reader.read_exact(110)).expect("it comes").len(), 110);
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn what_comes_before_the_streams_are_taken_is_there() {
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     far.write_all(b"first").expect("there is room");
     drop(far);
-    let (mut opening, mut turns) = (event_loop.open_connection_at(near), 0);
+    let (mut opening, mut turns) = (event_loop.open_connection_at(near).unwrap(), 0);
     // Others run for long after it was connected, and before its task does.
     let opened = run(
         &event_loop,

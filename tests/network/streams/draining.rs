@@ -13,7 +13,8 @@ use crate::support::turns::{Turns, World};
 /// A stream, and the far end of its connection.
 fn pair(event_loop: &EventLoop) -> (StreamReader, Rc<StreamWriter>, UnixStream) {
     let (near, far) = UnixStream::pair().expect("descriptors are free");
-    let (reader, writer) = event_loop.run_until_complete(event_loop.open_connection_at(near)).expect("it is a stream");
+    let (reader, writer) =
+        event_loop.run_until_complete(event_loop.open_connection_at(near).unwrap()).expect("it is a stream");
     (reader, Rc::new(writer), far)
 }
 

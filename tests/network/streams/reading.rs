@@ -1,4 +1,4 @@
-//! `read`, `read_exactly`, `read_to_end`; who waits.
+//! `read`, `read_exact`, `read_to_end`; who waits.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -65,15 +65,15 @@ fn read_to_end_takes_all_whatever_the_limit_and_a_cancelled_one_takes_nothing() 
 fn read_exactly_waits_for_all_and_may_exceed_the_limit() {
     let (world, reader) = (World::new(), StreamReader::new());
     reader.set_limit(2).expect("it is more than 0");
-    world.spawn_showing("none", reader.read_exactly(0));
+    world.spawn_showing("none", reader.read_exact(0));
     assert_eq!(world.settled(), ["none got []", "none"]);
-    world.spawn_showing("five", reader.read_exactly(5));
+    world.spawn_showing("five", reader.read_exact(5));
     reader.feed_data(&[1, 2, 3]).expect("it is open");
     assert_eq!(world.settled(), NOTHING);
     reader.feed_data(&[4, 5, 6]).expect("it is open");
     assert_eq!(world.settled(), ["five got [1, 2, 3, 4, 5]", "five"]);
     reader.feed_eof();
-    let raised = world.event_loop.run_until_complete(reader.read_exactly(2)).unwrap_err();
+    let raised = world.event_loop.run_until_complete(reader.read_exact(2)).unwrap_err();
     let error = raised.downcast::<IncompleteReadError>().expect("it is one");
     assert_eq!((&error.partial[..], error.expected), (&[6][..], Some(2)));
     assert_eq!(error.to_string(), "1 bytes read on a total of 2 expected bytes");
@@ -104,13 +104,13 @@ fn an_exception_is_raised_once_an_operation_needs_more_than_has_come() {
     reader.set_exception(Exception::message(Kind::ValueError, "no"));
     assert_eq!(world.settled(), ["waits got [97, 10]", "waits"]);
     world.spawn_showing("until", reader.read_until(";"));
-    world.spawn_showing("exactly", reader.read_exactly(1));
-    world.spawn_showing("none", reader.read_exactly(0));
+    world.spawn_showing("exactly", reader.read_exact(1));
+    world.spawn_showing("none", reader.read_exact(0));
     assert_eq!(world.settled(), ["until got [98, 59]", "until", "exactly got [99]", "exactly", "none got []", "none"]);
     // What cannot be given takes nothing.
     world.spawn_showing("line", reader.read_line());
     world.spawn_showing("until", reader.read_until(";"));
-    world.spawn_showing("exactly", reader.read_exactly(3));
+    world.spawn_showing("exactly", reader.read_exact(3));
     world.spawn_showing("end", reader.read_to_end());
     let each = ["line", "until", "exactly", "end"].map(|name| format!("{name} raised no"));
     assert_eq!(world.settled(), each);
@@ -210,7 +210,7 @@ impl Coroutine for Reading {
                     Message::Body(String::from_utf8_lossy(&line).trim().parse()?)
                 }
                 Message::Body(size) => {
-                    let body = yield_from!(self.reader.read_exactly(size), sent)?;
+                    let body = yield_from!(self.reader.read_exact(size), sent)?;
                     return Ok(Step::Return(String::from_utf8_lossy(&body).into_owned()));
                 }
             }

@@ -59,7 +59,7 @@ fn every_operation_gives_what_has_come_before_the_reset() {
     let ways: [Reading; 5] = [
         |event_loop, reader| run(event_loop, reader.read(100)),
         |event_loop, reader| run(event_loop, reader.read_line()),
-        |event_loop, reader| run(event_loop, reader.read_exactly(7)),
+        |event_loop, reader| run(event_loop, reader.read_exact(7)),
         |event_loop, reader| run(event_loop, reader.read_until("\n")),
         |event_loop, reader| {
             let mut answer = Vec::new();
@@ -110,7 +110,7 @@ fn what_is_cut_off_by_the_reset_is_no_answer_and_stays_to_be_read() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, _writer) = after_reset(&event_loop, b"half an ans");
     assert!(is_reset(&run(&event_loop, reader.read_line()).expect_err("it is cut off")));
-    assert!(is_reset(&run(&event_loop, reader.read_exactly(20)).expect_err("it is cut off")));
+    assert!(is_reset(&run(&event_loop, reader.read_exact(20)).expect_err("it is cut off")));
     assert!(is_reset(&run(&event_loop, reader.read_until("\n")).expect_err("it is cut off")));
     assert!(is_reset(&run(&event_loop, reader.read_to_end()).expect_err("it is cut off")));
     assert_eq!(run(&event_loop, reader.read(100)).expect("it has come"), b"half an ans");
@@ -137,7 +137,7 @@ fn a_write_that_fails_eats_no_answer() {
     let small = b"more".to_vec();
     for data in [small, vec![7; 1 << 20]] {
         let (near, mut far) = UnixStream::pair().expect("a pair");
-        let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near)).expect("it is connected");
+        let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near).unwrap()).expect("it is connected");
         far.write_all(b"413 too large\nrest").expect("there is room");
         drop(far);
         writer.write(&data).expect("it is open");
@@ -165,7 +165,7 @@ fn a_write_that_meets_the_reset_eats_no_answer() {
 fn a_write_that_fails_eats_nothing_behind_the_limit() {
     let event_loop = EventLoop::new().expect("a loop");
     let (near, mut far) = UnixStream::pair().expect("a pair");
-    let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near)).expect("it is connected");
+    let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near).unwrap()).expect("it is connected");
     reader.set_limit(10).expect("it is more than 0");
     far.write_all(&[1; 100]).expect("there is room");
     for _ in 0..5 {
@@ -175,6 +175,6 @@ fn a_write_that_fails_eats_nothing_behind_the_limit() {
     drop(far);
     writer.write(b"more").expect("it is open");
     writer.transport().flush();
-    let all = run(&event_loop, reader.read_exactly(200)).expect("it has come");
+    let all = run(&event_loop, reader.read_exact(200)).expect("it has come");
     assert_eq!(all, [[1; 100], [2; 100]].concat());
 }

@@ -93,7 +93,7 @@ fn each_connection_has_a_task_and_its_end_closes_it() {
 fn a_unix_server_and_its_client_are_both_streams() {
     let (event_loop, reports) = new_loop();
     let path = std::env::temp_dir().join(format!("innermost.streams.{}", std::process::id()));
-    let server = run(&event_loop, event_loop.start_unix_server(Shout, &path)).expect("the path is free");
+    let server = run(&event_loop, event_loop.start_unix_server(Shout, &path).unwrap()).expect("the path is free");
     let connecting = event_loop.open_unix_connection(&path).expect("the path is short enough");
     let (reader, writer) = run(&event_loop, connecting).expect("it listens");
     writer.write(b"hello\n").expect("it is open");

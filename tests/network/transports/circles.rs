@@ -56,7 +56,7 @@ fn a_loop_that_is_closed_drops_protocols_and_closes_connections_paused_or_blocke
             let (near, far) = UnixStream::pair().expect("descriptors are free");
             let count = Rc::clone(&alive);
             let opening = event_loop.connect_accepted_socket(move || Circle::new(&count), near);
-            let transport = connected(opening, &event_loop);
+            let transport = connected(opening.unwrap(), &event_loop);
             match number {
                 0 => transport.pause_reading(),
                 1 => transport.write(&[0; 1_000_000]).expect("it is open"),

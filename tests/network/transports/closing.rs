@@ -103,7 +103,7 @@ fn a_unix_server_closed_by_its_factory_does_not_make_that_connection() {
     let shared = Shared::default();
     let path: PathBuf = std::env::temp_dir().join(format!("innermost.{}.closing", std::process::id()));
     let making = event_loop.create_unix_server(closing_at(1, &events, &shared), &path);
-    let server = serving(&event_loop, &shared, making);
+    let server = serving(&event_loop, &shared, making.unwrap());
     record_the_end(&event_loop, &server, &events);
     let client = UnixStream::connect(&path).expect("it listens");
     assert_eq!(run_until_closed(&event_loop, &events), ["factory first", "all closed"]);

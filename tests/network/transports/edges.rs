@@ -45,7 +45,7 @@ fn a_socket_is_a_pipe_too() {
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     let log = Rc::clone(&events);
     let reading = event_loop.connect_read_pipe(move || Recorder::new("", &log), near);
-    event_loop.run_until_complete(reading).expect("it can be waited for");
+    event_loop.run_until_complete(reading.unwrap()).expect("it can be waited for");
     far.write_all(b"x").expect("it is open");
     let seen = Rc::clone(&events);
     run_until(&event_loop, move || seen.borrow().len() == 2);
@@ -74,7 +74,7 @@ fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
 #[test]
 fn serving_for_ever_starts_a_server_that_does_not_listen_yet() {
     let (event_loop, _) = new_loop();
-    let creating = event_loop.create_server(|| Echo, any()).start_serving(false);
+    let creating = event_loop.create_server(|| Echo, any()).start_serving_later();
     let server = event_loop.run_until_complete(creating).expect("a port is free");
     let address = server.local_addrs()[0];
     let serving = event_loop.create_task(server.serve_forever()).expect("it is open");
@@ -99,7 +99,7 @@ fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
                 }
             })
         };
-        let server = event_loop.run_until_complete(event_loop.create_unix_server(factory, &path));
+        let server = event_loop.run_until_complete(event_loop.create_unix_server(factory, &path).unwrap());
         let server = server.expect("the path is free");
         let mut client = UnixStream::connect(&path).expect("it listens");
         let counted = server.clone();
@@ -155,9 +155,8 @@ fn where_no_unix_socket_is_the_path_is_said() {
     let long = "x".repeat(1000);
     let refused = event_loop.create_unix_connection(|| Echo, &long).unwrap_err();
     assert!(refused.kind() == std::io::ErrorKind::InvalidInput && refused.to_string().contains(&long));
-    let serving = event_loop.create_unix_server(|| Echo, &long);
-    let raised = event_loop.run_until_complete(serving).unwrap_err();
-    assert!(raised.to_string().starts_with("cannot bind to xxx"), "{raised}");
+    let refused = event_loop.create_unix_server(|| Echo, &long).unwrap_err();
+    assert!(refused.to_string().starts_with("cannot bind to xxx"), "{refused}");
 }
 
 // To the kernel, the path would end there.
@@ -170,9 +169,9 @@ fn a_unix_path_with_a_zero_byte_in_it_is_refused_and_nothing_is_made() {
         let raised = raised.to_string();
         assert!(raised.ends_with("the path has a zero byte in it"), "{raised}");
     };
-    expect(&event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &path)).unwrap_err());
+    expect(&event_loop.create_unix_server(|| Echo, &path).unwrap_err());
     expect(&event_loop.create_unix_connection(|| Echo, &path).unwrap_err());
-    expect(&event_loop.run_until_complete(innermost::UnixStream::connect(&path)).unwrap_err());
+    expect(&innermost::UnixStream::connect(&path).unwrap_err());
     expect(&UnixListener::bind(&path).unwrap_err());
     expect(&innermost::UnixDatagram::bind(&path).unwrap_err());
     assert!(!before.exists());
@@ -186,9 +185,9 @@ fn a_unix_path_that_is_empty_is_refused() {
         let raised = raised.to_string();
         assert!(raised.ends_with("the path is empty"), "{raised}");
     };
-    expect(&event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, "")).unwrap_err());
+    expect(&event_loop.create_unix_server(|| Echo, "").unwrap_err());
     expect(&event_loop.create_unix_connection(|| Echo, "").unwrap_err());
-    expect(&event_loop.run_until_complete(innermost::UnixStream::connect("")).unwrap_err());
+    expect(&innermost::UnixStream::connect("").unwrap_err());
     expect(&UnixListener::bind("").unwrap_err());
     expect(&innermost::UnixDatagram::bind("").unwrap_err());
 }
@@ -199,7 +198,8 @@ fn a_unix_path_that_is_empty_is_refused() {
 fn a_unix_server_may_have_an_abstract_name() {
     let (event_loop, _) = new_loop();
     let name = format!("\0innermost.{}.abstract\0server", std::process::id());
-    let server = event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &name)).expect("it is free");
+    let server =
+        event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &name).unwrap()).expect("it is free");
     let connecting = event_loop.create_unix_connection(|| Echo, &name).expect("it is short enough");
     let transport = event_loop.run_until_complete(connecting).expect("it listens");
     let peer = transport.peer_unix_addr().expect("it is connected");
@@ -214,7 +214,7 @@ fn a_unix_server_may_have_an_abstract_name() {
 fn a_unix_server_whose_backlog_is_full_is_waited_for() {
     let (event_loop, _) = new_loop();
     let path = std::env::temp_dir().join(format!("innermost.{}.full", std::process::id()));
-    let creating = event_loop.create_unix_server(|| Echo, &path).backlog(0).start_serving(false);
+    let creating = event_loop.create_unix_server(|| Echo, &path).unwrap().backlog(0).start_serving_later();
     let server = event_loop.run_until_complete(creating).expect("the path is free");
     server.with_sockets(|fd| socket2::SockRef::from(&fd).listen(0).expect("it is bound"));
     let _fills = UnixStream::connect(&path).expect("there is room for one");

@@ -165,7 +165,7 @@ fn where_an_address_is_in_use_nothing_listens() {
 fn where_one_socket_cannot_listen_none_does_and_the_server_is_closed() {
     let (event_loop, _) = new_loop();
     let port = free_port("127.0.6.1");
-    let late = event_loop.create_server(|| Echo, (["127.0.6.1", "127.0.6.2"], port)).start_serving(false);
+    let late = event_loop.create_server(|| Echo, (["127.0.6.1", "127.0.6.2"], port)).start_serving_later();
     let late = event_loop.run_until_complete(late).expect("it is free");
     let first = served(&event_loop, ("127.0.6.2", port)).expect("nobody listens there");
     let raised = late.start_serving().unwrap_err();

@@ -53,7 +53,7 @@ fn an_address_can_be_used_again_unless_that_is_refused() {
 fn idle_connections_of_a_server_are_probed_if_it_says_so() {
     let (event_loop, _) = new_loop();
     for keep_alive in [false, true] {
-        let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).keep_alive(keep_alive));
+        let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).keepalive(keep_alive));
         let address = server.local_addrs()[0];
         let client = connected(event_loop.create_connection(|| Echo, address), &event_loop);
         let counted = server.clone();
@@ -74,7 +74,7 @@ fn neither_end_of_a_connection_keeps_small_writes_back() {
     let socket = std::net::TcpStream::connect(address).expect("it listens");
     let clients = [
         connected(event_loop.create_connection(|| Echo, address), &event_loop),
-        connected(event_loop.connect_accepted_socket(|| Echo, socket), &event_loop),
+        connected(event_loop.connect_accepted_socket(|| Echo, socket).unwrap(), &event_loop),
     ];
     let counted = server.clone();
     run_until(&event_loop, move || counted.clients().len() == 2);
@@ -140,12 +140,15 @@ fn a_ready_made_endpoint_takes_no_options() {
     let (event_loop, _) = new_loop();
     let socket = || UdpSocket::bind(any()).expect("a port is free");
     let make = || event_loop.create_datagram_endpoint(|| Deaf).socket(socket());
-    for refused in
-        [make().reuse_port(true), make().broadcast(true), make().local_addr(any()), make().remote_addr(any())]
-    {
+    for refused in [
+        make().unwrap().reuse_port(true),
+        make().unwrap().broadcast(true),
+        make().unwrap().local_addr(any()),
+        make().unwrap().remote_addr(any()),
+    ] {
         let raised = event_loop.run_until_complete(refused).unwrap_err();
         let text = "socket modifier keyword arguments can not be used when sock is specified";
         assert_eq!(raised.to_string(), text);
     }
-    event_loop.run_until_complete(make()).expect("it is bound");
+    event_loop.run_until_complete(make().unwrap()).expect("it is bound");
 }

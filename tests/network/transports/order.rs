@@ -44,7 +44,7 @@ impl Scenario {
             protocol = protocol.keeping_open();
         }
         let ticking = event_loop.handle();
-        let mut connecting: CreateConnection = event_loop.connect_accepted_socket(|| protocol, near);
+        let mut connecting: CreateConnection = event_loop.connect_accepted_socket(|| protocol, near).unwrap();
         let (mut begun, mut opened, mut left, after) = (false, None::<Transport>, 200, self.after);
         let main = move |mut sent: Result<(), Exception>| {
             if !begun {

@@ -1,11 +1,16 @@
 //! Whose path is taken over: that of a socket which is closed, and no other.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
 
 use innermost::net::AddressError;
+use innermost::selector::default_selector;
+use innermost::testing::VirtualClock;
 use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -42,14 +47,14 @@ impl Drop for Place {
 
 /// Has a server take the path, for as long as it takes to find out whether it can.
 fn serve(event_loop: &EventLoop, place: &Place) -> Result<(), Exception> {
-    let making = event_loop.create_unix_server(|| Echo, &place.0).cleanup_socket(false);
+    let making = event_loop.create_unix_server(|| Echo, &place.0).unwrap().keep_socket_file();
     event_loop.run_until_complete(making).map(|server| server.close())
 }
 
 /// Has a datagram endpoint take the path.
 fn receive(event_loop: &EventLoop, place: &Place) -> Result<(), Exception> {
     let opening = event_loop.create_unix_datagram_endpoint(|| Silent).local_addr(&place.0);
-    event_loop.run_until_complete(opening).map(|transport| transport.abort())
+    event_loop.run_until_complete(opening.unwrap()).map(|transport| transport.abort())
 }
 
 type Take = fn(&EventLoop, &Place) -> Result<(), Exception>;
@@ -139,10 +144,10 @@ fn a_second_server_leaves_the_first_one_its_path_and_its_clients() {
     let (event_loop, _) = new_loop();
     let place = Place::new("second");
     let making = || event_loop.create_unix_server(|| Echo, &place.0);
-    let first = event_loop.run_until_complete(making().start_serving(false)).expect("nothing is there");
-    assert!(is_in_use(event_loop.run_until_complete(making()).expect_err("it is bound"), &place));
+    let first = event_loop.run_until_complete(making().unwrap().start_serving_later()).expect("nothing is there");
+    assert!(is_in_use(event_loop.run_until_complete(making().unwrap()).expect_err("it is bound"), &place));
     first.start_serving().expect("it is open");
-    assert!(is_in_use(event_loop.run_until_complete(making()).expect_err("it listens"), &place));
+    assert!(is_in_use(event_loop.run_until_complete(making().unwrap()).expect_err("it listens"), &place));
     let _client = std::os::unix::net::UnixStream::connect(&place.0).expect("the first is there");
     let watched = first.clone();
     crate::transports::protocols::run_until(&event_loop, move || watched.clients().len() == 1);
@@ -150,7 +155,7 @@ fn a_second_server_leaves_the_first_one_its_path_and_its_clients() {
     assert_eq!(first.clients().len(), 1, "who asks is no client");
     first.close();
     assert!(!place.0.exists());
-    event_loop.run_until_complete(making()).expect("nothing is there").close();
+    event_loop.run_until_complete(making().unwrap()).expect("nothing is there").close();
 }
 
 // V6
@@ -192,7 +197,7 @@ fn of_many_who_replace_the_same_socket_at_once_one_has_it() {
                 scope.spawn(|| {
                     let (event_loop, _) = new_loop();
                     start.wait();
-                    let making = event_loop.create_unix_server(|| Echo, &place.0).cleanup_socket(false);
+                    let making = event_loop.create_unix_server(|| Echo, &place.0).unwrap().keep_socket_file();
                     let made = event_loop.run_until_complete(making);
                     winners.fetch_add(usize::from(made.is_ok()), std::sync::atomic::Ordering::Relaxed);
                     start.wait();
@@ -209,9 +214,60 @@ fn an_abstract_name_that_is_taken_is_in_use() {
     let (event_loop, _) = new_loop();
     let name = format!("\0innermost.{}.abstract", std::process::id());
     let making = || event_loop.create_unix_server(|| Echo, &name);
-    let first = event_loop.run_until_complete(making()).expect("nobody has it");
-    let refused = event_loop.run_until_complete(making()).expect_err("it is taken");
+    let first = event_loop.run_until_complete(making().unwrap()).expect("nobody has it");
+    let refused = event_loop.run_until_complete(making().unwrap()).expect_err("it is taken");
     assert_eq!(refused.downcast_ref::<io::Error>().map(io::Error::kind), Some(io::ErrorKind::AddrInUse));
     first.close();
-    event_loop.run_until_complete(making()).expect("nobody has it").close();
+    event_loop.run_until_complete(making().unwrap()).expect("nobody has it").close();
+}
+
+/// Locks the directory of the tests' places until the file is dropped, as another process would.
+#[expect(unsafe_code, reason = "the standard library locks files from 1.89 on")]
+fn lock_directory() -> fs::File {
+    use std::os::fd::AsRawFd;
+
+    let directory = directory();
+    fs::create_dir_all(&directory).expect("it may be made");
+    let file = fs::File::open(directory).expect("it is there");
+    // SAFETY: the descriptor is open; `flock` takes no pointer.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+    file
+}
+
+fn directory() -> PathBuf {
+    std::env::temp_dir().join(format!("innermost.{}.locked", std::process::id()))
+}
+
+/// A loop whose time is the test's, on real descriptors.
+fn loop_in_virtual_time() -> EventLoop {
+    EventLoop::with(default_selector().expect("a descriptor is free"), Box::new(VirtualClock::new()))
+        .expect("a descriptor is free")
+}
+
+#[test]
+fn the_loop_goes_on_while_another_process_has_locked_the_directory_and_the_file_is_replaced_when_it_lets_go() {
+    let locked = Rc::new(Cell::new(None));
+    for take in WAYS {
+        locked.set(Some(lock_directory()));
+        let place = Place(directory().join("released"));
+        drop(UnixListener::bind(&place.0).expect("nothing is there"));
+        let event_loop = loop_in_virtual_time();
+        let (held, began) = (Rc::clone(&locked), event_loop.time());
+        event_loop.call_later(Duration::from_millis(5), move || drop(held.take())).expect("it is open");
+        take(&event_loop, &place).expect("the lock was released");
+        assert_eq!(event_loop.time() - began, Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_lock_that_is_never_released_is_ignored_after_twenty_tries() {
+    let _locked = lock_directory();
+    for take in WAYS {
+        let place = Place(directory().join("kept"));
+        drop(UnixListener::bind(&place.0).expect("nothing is there"));
+        let event_loop = loop_in_virtual_time();
+        let began = event_loop.time();
+        take(&event_loop, &place).expect("it is nobody's");
+        assert_eq!(event_loop.time() - began, Duration::from_millis(19));
+    }
 }

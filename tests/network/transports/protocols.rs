@@ -132,5 +132,5 @@ pub(crate) fn connected(connecting: CreateConnection, event_loop: &EventLoop) ->
 pub(crate) fn pair(event_loop: &EventLoop, protocol: Recorder) -> (Transport, std::os::unix::net::UnixStream) {
     let (near, far) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
     far.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
-    (connected(event_loop.connect_accepted_socket(|| protocol, near), event_loop), far)
+    (connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), event_loop), far)
 }

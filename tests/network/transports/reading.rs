@@ -96,7 +96,7 @@ impl BufferedProtocol for Five {
 
 fn buffered(event_loop: &EventLoop, protocol: Five) -> (Transport, UnixStream) {
     let (near, far) = UnixStream::pair().expect("descriptors are free");
-    (connected(event_loop.connect_accepted_socket(|| protocol, near), event_loop), far)
+    (connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), event_loop), far)
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_buffered_protocol_is_told_more_where_much_comes_and_less_where_little_does(
     let told: Rc<RefCell<Vec<usize>>> = Rc::default();
     let protocol = Obedient { bytes: Vec::new(), told: Rc::clone(&told) };
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
-    let _transport = connected(event_loop.connect_accepted_socket(|| protocol, near), &event_loop);
+    let _transport = connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), &event_loop);
     // All that it is told of comes: four times as much. Half as much as soon as less than a quarter of it comes.
     let arriving = [1, 1024, 1024, 1023, 1, 1, 1];
     let seen = arriving.map(|count| {
@@ -170,7 +170,7 @@ fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
         let (near, mut far) = UnixStream::pair().expect("descriptors are free");
         far.write_all(b"x").expect("it is open");
         drop(far);
-        let transport = connected(event_loop.connect_accepted_socket(|| protocol, near), &event_loop);
+        let transport = connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), &event_loop);
         run_until_lost(&event_loop, &transport);
         let events = taken(&events);
         let position = events.iter().position(|event| event == name).expect("it comes to that");
@@ -220,7 +220,7 @@ fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
         *count.borrow_mut() += event.len();
         while refill.borrow_mut().write(&[b'x'; 65536]).is_ok() {}
     });
-    let flooded = connected(event_loop.connect_accepted_socket(|| never_ends, flooded), &event_loop);
+    let flooded = connected(event_loop.connect_accepted_socket(|| never_ends, flooded).unwrap(), &event_loop);
     let (quiet, mut far) = pair(&event_loop, Recorder::new("", &events));
     let until_flooded = Rc::clone(&received);
     run_until(&event_loop, move || *until_flooded.borrow() > 1_000_000 || *until_flooded.borrow() == 4);

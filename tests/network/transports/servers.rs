@@ -24,7 +24,7 @@ fn serving(event_loop: &EventLoop, making: innermost::transport::CreateServer) -
 #[test]
 fn without_start_serving_nobody_gets_in_until_it_is_called() {
     let (event_loop, _) = new_loop();
-    let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).start_serving(false));
+    let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).start_serving_later());
     let address = server.local_addrs()[0];
     assert!(!server.is_serving());
     assert!(TcpStream::connect(address).is_err());
@@ -63,9 +63,9 @@ fn who_serves_for_ever_is_cancelled_with_the_server_and_closes_it_when_cancelled
 fn served_clients(event_loop: &EventLoop) -> Vec<(Server, OwnedFd)> {
     let listener = TcpListener::bind(any()).expect("a port is free");
     let path = std::env::temp_dir().join(format!("innermost.{}.idle", std::process::id()));
-    let by_path = serving(event_loop, event_loop.create_unix_server(|| Echo, &path));
+    let by_path = serving(event_loop, event_loop.create_unix_server(|| Echo, &path).unwrap());
     let by_path = (by_path, UnixStream::connect(&path).expect("it listens").into());
-    [event_loop.create_server(|| Echo, any()), event_loop.create_server_at(|| Echo, listener)]
+    [event_loop.create_server(|| Echo, any()), event_loop.create_server_at(|| Echo, listener).unwrap()]
         .map(|making| serving(event_loop, making))
         .map(|server| (server.clone(), TcpStream::connect(server.local_addrs()[0]).expect("it listens").into()))
         .into_iter()
@@ -165,14 +165,14 @@ fn a_ready_made_socket_is_served_and_one_of_another_kind_refused() {
     let (event_loop, _) = new_loop();
     let listener = TcpListener::bind(any()).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
-    let server = serving(&event_loop, event_loop.create_server_at(|| Echo, listener));
+    let server = serving(&event_loop, event_loop.create_server_at(|| Echo, listener).unwrap());
     let client = connected(event_loop.create_connection(|| Echo, address), &event_loop);
     assert_eq!(client.peer_addr().expect("it is known"), address);
     assert_eq!(client.local_addr().expect("it is open").ip(), address.ip());
     server.close();
     let datagrams = std::net::UdpSocket::bind(any()).expect("a port is free");
-    let refused = event_loop.run_until_complete(event_loop.create_server_at(|| Echo, datagrams)).unwrap_err();
-    assert_eq!(refused.kind(), Kind::ValueError);
+    let refused = event_loop.create_server_at(|| Echo, datagrams).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
 }
 
 fn path(name: &str) -> PathBuf {
@@ -188,7 +188,7 @@ fn a_unix_server_replaces_a_stale_socket_and_removes_its_own() {
     let path = path("stale");
     drop(UnixListener::bind(&path).expect("the path is free"));
     assert!(path.exists());
-    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path));
+    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path).unwrap());
     let protocol = Recorder::new("", &events).reacting(|transport, event| match event {
         "made" => transport.write(b"hello").expect("it is open"),
         _ => transport.close(),
@@ -208,7 +208,7 @@ fn a_unix_server_replaces_a_stale_socket_and_removes_its_own() {
 fn a_unix_server_leaves_a_file_that_is_not_its_own() {
     let (event_loop, _) = new_loop();
     let path = path("replaced");
-    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path));
+    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path).unwrap());
     // Kept, so that its number is not given to the next file.
     let kept = path.with_extension("kept");
     fs::rename(&path, &kept).expect("it is there");
@@ -218,7 +218,7 @@ fn a_unix_server_leaves_a_file_that_is_not_its_own() {
     drop(another);
     fs::remove_file(&path).expect("it is there");
     fs::remove_file(&kept).expect("it is there");
-    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path).cleanup_socket(false));
+    let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path).unwrap().keep_socket_file());
     server.close();
     fs::remove_file(&path).expect("it was left");
 }
@@ -229,7 +229,7 @@ fn a_unix_server_refuses_to_replace_a_file_that_is_no_socket() {
     let (event_loop, _) = new_loop();
     let path = path("plain");
     fs::write(&path, "precious").expect("it can be written");
-    let refused = event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &path)).unwrap_err();
+    let refused = event_loop.run_until_complete(event_loop.create_unix_server(|| Echo, &path).unwrap()).unwrap_err();
     let kind = refused.downcast_ref::<io::Error>().map(io::Error::kind);
     assert_eq!(kind, Some(io::ErrorKind::AddrInUse), "{refused}");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");

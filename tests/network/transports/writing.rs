@@ -16,7 +16,7 @@ use crate::transports::protocols::{Events, Recorder, new_loop, pair, run_turns, 
 const MUCH: usize = 1_000_000;
 
 /// Reads from the other end until `count` bytes have come; lets the loop run meanwhile.
-fn read_exactly(event_loop: &EventLoop, far: &mut UnixStream, count: usize) -> Vec<u8> {
+fn read_exact(event_loop: &EventLoop, far: &mut UnixStream, count: usize) -> Vec<u8> {
     far.set_nonblocking(true).expect("it is open");
     let (mut received, mut room) = (Vec::new(), vec![0; 65536]);
     while received.len() < count {
@@ -73,7 +73,7 @@ fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
     // Behind what waits, nothing is tried.
     transport.write(b"and more").expect("it is open");
     assert_eq!(transport.write_buffer_size(), waiting + 8);
-    let received = read_exactly(&event_loop, &mut far, 1 + MUCH + 8);
+    let received = read_exact(&event_loop, &mut far, 1 + MUCH + 8);
     assert!(received[0] == b'x' && received[1..=MUCH] == sent && received[MUCH + 1..] == *b"and more");
     let watched = transport.clone();
     run_until(&event_loop, move || !watched.is_writing_paused());
@@ -141,7 +141,7 @@ fn close_and_the_end_of_writing_wait_for_what_is_written() {
         assert!(transport.with_fd(|fd| fd.is_some()));
         // Ignored after that.
         let _ = transport.write_eof();
-        let received = read_exactly(&event_loop, &mut far, MUCH);
+        let received = read_exact(&event_loop, &mut far, MUCH);
         assert!(received == pattern(MUCH));
         if transport.is_closing() {
             run_until_lost(&event_loop, &transport);
@@ -172,7 +172,7 @@ fn abort_drops_what_waits_and_what_is_written_later_is_warned_about_from_the_fif
     }
     assert_eq!(taken(&events), [""; 0]);
     transport.write(b"lost").expect("that is none");
-    let warning = "reported written to a connection that is lost: the data is thrown away";
+    let warning = "reported write to a lost connection: the data is discarded";
     assert_eq!(taken(&events), [warning]);
     run_until_lost(&event_loop, &transport);
     transport.write(b"lost").expect("that is none");
@@ -213,7 +213,7 @@ fn a_peer_that_never_reads_costs_no_more_than_the_mark_and_a_write() {
     assert_eq!(taken(&events), ["made", "pause"]);
     let (_, high) = transport.write_buffer_limits();
     assert!((high..=high + 1000).contains(&transport.write_buffer_size()));
-    read_exactly(&event_loop, &mut far, MUCH);
+    read_exact(&event_loop, &mut far, MUCH);
     run_turns(&event_loop, 200);
     assert!((0..=high + 1000).contains(&transport.write_buffer_size()));
     assert_eq!(taken(&events)[..2], ["resume", "pause"]);
@@ -313,7 +313,7 @@ fn what_a_selector_writes_in_the_middle_of_a_write_comes_behind_it_and_nothing_i
     written.replace(Some(transport.clone()));
     let expected = [&pattern(MUCH)[..], &pieces.concat()].concat();
     transport.write(&pattern(MUCH)).expect("it is open");
-    let received = read_exactly(&event_loop, &mut far, expected.len());
+    let received = read_exact(&event_loop, &mut far, expected.len());
     assert_eq!(received.len(), expected.len());
     assert!(received == expected, "they come in another order");
     written.take();
