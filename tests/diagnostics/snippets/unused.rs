@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use innermost::{
-    Await, Awaitable, Buffer, Coroutine, EventLoop, Exception, Generator, Queue, TcpListener, TcpStream, from_fn,
-    ready, sleep, to_thread,
+    Await, Awaitable, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Generator, Queue, TcpListener,
+    TcpStream, from_fn, ready, sleep, to_thread,
 };
 
 fn of_coroutine() -> impl Coroutine<Yield = Await, Input = (), Return = ()> {
