@@ -1,7 +1,7 @@
 //! Ours: a machine a connection.
 use innermost::{
-    Await, Buffer, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step, TcpListener, TcpStream,
-    yield_from,
+    Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step,
+    TcpListener, TcpStream, yield_from,
 };
 
 struct Machine {
