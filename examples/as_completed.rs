@@ -1,4 +1,4 @@
-//! `as_completed`: results in the order in which the coroutines end, not in the order in which they were given.
+//! `as_completed`: results in the order in which the coroutines end, not in the order in which they were passed.
 //!
 //! ```text
 //! 1
@@ -11,7 +11,7 @@ use std::time::Duration;
 use innermost::wait::{AsCompleted, NextCompleted, as_completed};
 use innermost::{Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, sleep, yield_from};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

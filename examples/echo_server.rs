@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Ctrl-C or SIGTERM stops the server. It accepts no new connections, sends back what it has received, and exits with 0 when
-//! all clients have closed. A second signal, or five seconds, cut that short.
+//! all clients have closed. After a second signal, or after five seconds, it ends the remaining connections at once.
 
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;
@@ -114,7 +114,7 @@ impl Coroutine for Server {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks every connection for an orderly end. Each further one cancels them again.
+        // The first cancel asks every connection for an orderly end. A later cancel cancels them again.
         if sent.as_ref().is_err_and(Exception::is_cancelled) {
             self.stop()?;
             sent = Ok(());
@@ -143,7 +143,7 @@ impl Coroutine for Server {
 }
 
 impl Server {
-    /// Pauses if accepting failed, and complains about the first failure.
+    /// Pauses if accepting failed, and reports the first failure.
     fn went(&mut self, accepted: Result<(), Exception>) {
         let failing = accepted.is_err();
         if let Err(error) = accepted {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Ctrl-C or SIGTERM stops the server. It accepts no new connections, sends back what it has received, and exits with 0 when
-//! all clients have closed. A second signal, or five seconds, cut that short.
+//! all clients have closed. After a second signal, or after five seconds, it ends the remaining connections at once.
 
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;

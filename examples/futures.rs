@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Future, lazy, sleep, spawn};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

@@ -1,4 +1,4 @@
-//! `gather`: several coroutines at once, and gathers inside a gather, step by step.
+//! `gather`: running several coroutines at once. The last program nests gathers, and explains each step.
 //!
 //! `gather` makes a task of each coroutine. Awaiting the gather gives all results, in the order in which the coroutines were
 //! given. Coroutines that sleep do so at the same time.
@@ -32,7 +32,7 @@ use innermost::{
     sleep, yield_from,
 };
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

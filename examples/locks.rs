@@ -1,4 +1,4 @@
-//! `Lock`: one task at a time, in the order in which they asked for it. One task uses a scope, the other a guard.
+//! `Lock`: tasks hold it one at a time, in the order in which they asked for it. One task uses a scope, the other a guard.
 //!
 //! ```text
 //! 1 has attained the lock, modifying variable: locked
@@ -15,7 +15,7 @@ use innermost::{
     yield_from,
 };
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

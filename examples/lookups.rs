@@ -16,7 +16,7 @@ use innermost::resolver::{
 use innermost::wait::wait;
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, LoopHandle, Task, ready, sleep};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 /// ```python

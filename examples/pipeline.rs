@@ -100,7 +100,7 @@ impl Coroutine for Parsed {
                 return raised.take().map_or(Ok(Step::Return(())), Err);
             }
             let next = match take_sent(&mut sent) {
-                // `aclose`. It may come while this is suspended at an item, or while it waits for one.
+                // `aclose` raised this, either at a yielded item or while this waits for the next one.
                 Err(exit) if exit.is_generator_exit() => Err(exit),
                 other => {
                     sent = other;
@@ -205,7 +205,7 @@ impl Coroutine for Fill {
 ///
 /// # Errors
 ///
-/// An exception that the pipeline raises. There is none.
+/// Fails only if the event loop cannot be made: the pipeline raises nothing.
 pub fn run(print: Print) -> Result<(), Exception> {
     let event_loop = virtual_loop()?;
     let lines = vec!["1", "x", "20", "300", "4000"].into_iter();

@@ -17,7 +17,7 @@ use innermost::queue::{Put, Queue};
 use innermost::signal::SIGINT;
 use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Resumed, Sleep, from_fn, sleep, yield_from};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

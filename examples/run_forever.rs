@@ -16,7 +16,7 @@ use std::time::Duration;
 use innermost::signal::SIGINT;
 use innermost::{CoroutineExt, EventLoop, Exception, ready, sleep, spawn};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

@@ -1,4 +1,4 @@
-//! `Semaphore` and `BoundedSemaphore`: at most so many tasks at a time.
+//! `Semaphore` and `BoundedSemaphore`: limiting how many tasks run at a time.
 //!
 //! ```text
 //! 0 begins
@@ -17,7 +17,7 @@ use std::time::Duration;
 use innermost::sync::BoundedSemaphore;
 use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, Semaphore, gather, lazy, sleep};
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

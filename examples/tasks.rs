@@ -27,7 +27,7 @@ use innermost::{
     spawn, yield_from,
 };
 
-/// A second of the program is shorter here, so that it ends soon.
+/// The length of one second of the program. It is short, so that the example ends soon.
 const SECOND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Exception> {

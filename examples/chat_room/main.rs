@@ -19,8 +19,8 @@
 //!
 //! A connection that gives no name within a minute, or within SECONDS, is dropped too.
 //!
-//! Ctrl-C or SIGTERM stops the server. It lets no new members in, tells all members, and exits with 0 when all have closed. A
-//! second signal, or five seconds, cut that short.
+//! Ctrl-C or SIGTERM stops the server. It lets no new members in, tells all members, and exits with 0 when all have closed.
+//! After a second signal, or after five seconds, it ends the remaining connections at once.
 
 mod lines;
 mod member;
@@ -52,7 +52,7 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     let has_complained = Cell::new(false);
     event_loop.set_exception_handler(move |context| match &context.exception {
-        // One complaint is enough: the server tries again until it succeeds.
+        // Reports only the first failure to accept: the server tries again until it succeeds.
         Some(error) if error.downcast_ref::<std::io::Error>().is_some() => {
             if !has_complained.replace(true) {
                 complain(format_args!("cannot accept, trying again: {error}"));

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  connect -> Asking -> Heading -> Reading -> done
-//!                          |          +-----> raises: too large, cut off, chunks that are none
-//!                          +-----> done: nothing to read, or it has moved
-//!                          +-----> raises: no success, no HTTP
+//!                          |          +-----> raises: too large, cut off, malformed chunks
+//!                          +-----> done: nothing to read, or a redirect
+//!                          +-----> raises: an error status, or not HTTP
 //! ```
 //!
 //! A connection serves for one page. Closing it tells the server that nothing more is wanted, even in the middle of a page.

@@ -117,7 +117,7 @@ fn explain(raised: &Exception) {
     }
 }
 
-/// Prints a line to standard error. A closed standard error is no reason to stop.
+/// Prints a line to standard error. Ignores failures, so that a closed standard error does not stop the program.
 fn complain(message: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }

@@ -26,8 +26,8 @@
 //! | `response.rs`   | the answer |
 //! | `date.rs`       | dates in HTTP |
 //!
-//! Ctrl-C or SIGTERM stops the server. It accepts no new connections, answers the requests it has, and exits with 0. A second
-//! signal, or five seconds, cut that short.
+//! Ctrl-C or SIGTERM stops the server. It accepts no new connections, answers the requests it has, and exits with 0. After a
+//! second signal, or after five seconds, it ends the remaining connections at once.
 
 mod connection;
 mod date;
@@ -82,7 +82,7 @@ impl Coroutine for Server {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks every connection for an orderly end. Each further one cancels them again.
+        // The first cancel asks every connection for an orderly end. A later cancel cancels them again.
         if sent.as_ref().is_err_and(Exception::is_cancelled) {
             self.stop()?;
             sent = Ok(());
@@ -118,7 +118,7 @@ impl Coroutine for Server {
 }
 
 impl Server {
-    /// The phase after an attempt to accept. A failure leads to a pause, and the first failure to a complaint.
+    /// The phase after an attempt to accept. Pauses after a failure, and reports the first one.
     fn went(&mut self, accepted: Result<(), Exception>) -> Phase {
         let was_failing = std::mem::replace(&mut self.failing, accepted.is_err());
         match accepted {

@@ -1,4 +1,4 @@
-//! What the servers among the examples share: how they start, complain, and stop.
+//! Code shared by the example servers: starting, reporting errors, and stopping.
 
 use std::cell::Cell;
 use std::fmt::{Arguments, Display};
@@ -13,7 +13,7 @@ use innermost::task::CallbackResult;
 use innermost::{AnyTask, EventLoop, Exception, LoopHandle, Transport};
 use socket2::SockRef;
 
-/// How long accepting pauses after it failed, for example because no descriptor is free.
+/// How long a server waits before it tries to accept again after a failure, for example because no descriptor is free.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long connections may take to end when the server stops.
@@ -24,7 +24,7 @@ pub(crate) fn argument(index: usize, default: &str) -> String {
     std::env::args_os().nth(index).map_or_else(|| default.into(), |argument| argument.to_string_lossy().into_owned())
 }
 
-/// The exit code of a program that has run. Prints what it raised.
+/// The exit code of a program that has run. Prints the exception if it failed.
 pub(crate) fn exit_code_of(program: impl Display, ran: Result<(), Exception>) -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,12 +35,12 @@ pub(crate) fn exit_code_of(program: impl Display, ran: Result<(), Exception>) ->
     }
 }
 
-/// Prints a line to standard error. A closed standard error is no reason to stop.
+/// Prints a line to standard error. Ignores failures, so that a closed standard error does not stop the program.
 pub(crate) fn complain(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Prints where the server listens. A reader of this line may send a signal at once: install its handler first.
+/// Prints where the server listens. Whoever reads this line may send a signal at once, so install signal handlers first.
 pub(crate) fn announce(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<()> {
     addresses.into_iter().try_for_each(|address| writeln!(io::stdout(), "listening on {address}"))
 }
@@ -53,7 +53,7 @@ pub(crate) fn on_stop<R: CallbackResult>(
     [SIGINT, SIGTERM].into_iter().try_for_each(|signal| event_loop.add_signal_handler(signal, stop.clone()))
 }
 
-/// Complains when a server cannot accept, once: it tries again until it succeeds.
+/// Reports the first failure to accept a connection, and no later one: the server tries again until it succeeds.
 pub(crate) fn complain_once_about_accepting(event_loop: &EventLoop) {
     let has_complained = Cell::new(false);
     event_loop.set_exception_handler(move |context| match &context.exception {
@@ -74,8 +74,8 @@ pub(crate) fn has_more(transport: &Transport) -> bool {
 
 // ---- Servers that are machines: the server is the oldest task, and each connection is another task --------------------
 
-/// Cancels the server. Its next step cancels the connections, not this function: a connection that was accepted in this turn
-/// has not started yet, and a task that is cancelled before it starts never runs.
+/// Cancels the server. The server cancels its connections in its next step. This function must not do it: a connection that
+/// was accepted in this turn has not started yet, and a task that is cancelled before it starts never runs.
 pub(crate) fn cancel_server() {
     if let Ok(event_loop) = EventLoop::running()
         && let Some(server) = event_loop.all_tasks().first()
@@ -84,7 +84,7 @@ pub(crate) fn cancel_server() {
     }
 }
 
-/// Cancels all connections, for the server, and gives their tasks.
+/// Cancels all connections. Called by the server. Returns the tasks of the connections.
 pub(crate) fn cancel_connections() -> Result<Vec<AnyTask>, Exception> {
     let event_loop = EventLoop::running()?;
     let mut tasks = event_loop.all_tasks();
