@@ -32,6 +32,13 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 /// [`Generator`](crate::Generator), a task, a [`Driver`](super::Driver), or a machine that passes [`Step::Delegate`] on to
 /// one of these.
 ///
+/// # Errors
+///
+/// A `Call` raises whatever its child raises. It raises `RuntimeError` if it is resumed while the child is still
+/// running, which means that its [`Step::Delegate`] never reached a driver, and if it is resumed after its end.
+///
+/// # Examples
+///
 /// ```
 /// use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from};
 ///
@@ -86,7 +93,20 @@ impl<C: Coroutine + 'static> Call<C> {
         Self(frame)
     }
 
-    /// Replaces the child by another one. If the former child has ended or never started, its allocation is used again.
+    /// Replaces the child, so that the next resume starts `child`.
+    ///
+    /// If the former child has ended or never started, its allocation is used again. A former child that is still
+    /// running stays with its driver, and its outcome is dropped.
+    ///
+    /// ```
+    /// use innermost::{Call, Exception, Generator, from_iter};
+    ///
+    /// let mut call = Call::new(from_iter(0..2));
+    /// assert_eq!(Generator::new(&mut call).collect::<Result<Vec<_>, _>>()?, [0, 1]);
+    /// call.restart(from_iter(5..7));
+    /// assert_eq!(Generator::new(&mut call).collect::<Result<Vec<_>, _>>()?, [5, 6]);
+    /// # Ok::<(), Exception>(())
+    /// ```
     #[inline]
     pub fn restart(&mut self, child: C) {
         if self.is_given_away() {
@@ -157,7 +177,9 @@ impl<C: Coroutine + 'static> fmt::Debug for Call<C> {
     }
 }
 
-/// A child on its way from a [`Call`] to the driver that will resume it. Opaque to everybody else.
+/// A child on its way from a [`Call`] to the driver that will resume it.
+///
+/// Its contents are private. A machine that receives a frame passes it on to its own driver, inside [`Step::Delegate`].
 pub struct Frame<Yield, Input>(Rc<dyn Body<Yield, Input>>);
 
 type Link<Yield, Input> = Cell<Option<Frame<Yield, Input>>>;
@@ -177,7 +199,8 @@ impl<C: Coroutine + 'static> Default for Activation<C> {
     }
 }
 
-/// A coroutine that has never started may hold a `Call` of another one, and so on: a chain of any length.
+/// Drops a chain of any length in a loop. A coroutine that has never started may hold the `Call` of another one, and so
+/// on.
 impl<C: Coroutine + 'static> Drop for Activation<C> {
     #[inline]
     fn drop(&mut self) {
@@ -192,7 +215,7 @@ impl<C: Coroutine + 'static> Drop for Activation<C> {
 pub(super) enum FrameStep<Yield, Input> {
     Yield(Yield),
     Delegate(Frame<Yield, Input>),
-    /// It has ended and is off the stack. This is the frame below it. The parent's `Call` takes the outcome from the frame.
+    /// The frame has ended and is off the stack. Holds the frame below it. The parent's `Call` takes the outcome.
     Ended(Option<Frame<Yield, Input>>),
 }
 
@@ -221,13 +244,13 @@ trait Body<Yield, Input> {
 }
 
 impl<C: Coroutine + 'static> Activation<C> {
-    /// Takes the coroutine out. If it is running, it has caused this itself, and is dropped with its frame instead.
+    /// Takes the coroutine out. Returns `None` for a coroutine that is running: it is dropped with its frame instead.
     fn take_suspended(&self) -> Option<C> {
         self.coroutine.try_borrow_mut().ok()?.take()
     }
 
-    /// Handles a frame that is on no stack, or that is resumed from inside itself. No driver does either. A function of its
-    /// own, so that only this path drops what was sent.
+    /// Handles a frame that is on no stack, or that is resumed from inside itself. No driver does either. Kept out of
+    /// `resume` so that only this path has to drop the value that was sent.
     #[cold]
     #[inline(never)]
     fn not_suspended(&self, _sent: Result<C::Input, Exception>) -> FrameStep<C::Yield, C::Input> {
@@ -303,7 +326,7 @@ impl<Yield, Input> Frame<Yield, Input> {
         self.0.start(below)
     }
 
-    /// Drops the coroutine without resuming it. The parent's `Call` will raise this.
+    /// Drops the coroutine without resuming it. The parent's `Call` will raise `raised`.
     pub(super) fn fail(&self, raised: Exception) {
         self.0.fail(raised);
     }

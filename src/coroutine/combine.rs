@@ -1,14 +1,18 @@
-//! Combinators for bodies that are a single expression, so that no type has to be defined. A body with states of its
-//! own is better written as a machine.
+//! Combinators: bodies that are a single expression need no type of their own. A body with several states is easier to
+//! read as a machine.
 
 use core::fmt;
 
 use super::{Coroutine, Exception, Resumed, State, Step, replace_ended};
 use crate::yield_from;
 
-/// [`map`](Self::map), [`try_map`](Self::try_map), [`then`](Self::then) and [`catch`](Self::catch) for every coroutine.
+/// Methods that combine a coroutine with a function. Every coroutine has them.
+///
+/// Each method consumes the coroutine and returns a new one, which yields whatever the original yields.
 pub trait CoroutineExt: Coroutine + Sized {
     /// Applies `f` to the value that this coroutine returns.
+    ///
+    /// If the coroutine raises, `f` is not called and the exception propagates.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, ready};
@@ -23,7 +27,13 @@ pub trait CoroutineExt: Coroutine + Sized {
         Map { child: self, f: Some(f) }
     }
 
-    /// Applies `f`, which may raise, to the value that this coroutine returns.
+    /// Applies `f`, which may fail, to the value that this coroutine returns.
+    ///
+    /// # Errors
+    ///
+    /// The new coroutine raises what this one raises, or the exception that `f` returns.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, ready};
@@ -39,7 +49,10 @@ pub trait CoroutineExt: Coroutine + Sized {
         TryMap { child: self, f: Some(f) }
     }
 
-    /// Runs this coroutine and then the one that `f` makes of its return value.
+    /// Runs this coroutine, and then the coroutine that `f` makes from its return value.
+    ///
+    /// If this coroutine raises, `f` is not called and the exception propagates. `f` may return a `Result`, whose error
+    /// is raised.
     ///
     /// ```
     /// use innermost::{CoroutineExt, Exception, Generator, from_iter};
@@ -56,11 +69,17 @@ pub trait CoroutineExt: Coroutine + Sized {
         Then(ThenState::First(self, Some(f)))
     }
 
-    /// Passes an exception that this coroutine raises to `f`, which returns a value instead or raises again. Python's
-    /// `except`.
+    /// Handles an exception that this coroutine raises: `f` returns a value in its place, or an exception to raise.
+    /// Python's `except`.
     ///
-    /// Does not catch `GeneratorExit`. A coroutine that is being closed must not go on, so handling that needs a machine
-    /// of its own.
+    /// `f` is not called for a `GeneratorExit`. A coroutine that is being closed must not go on, so handling that needs
+    /// a machine of its own.
+    ///
+    /// # Errors
+    ///
+    /// The new coroutine raises the exception that `f` returns.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use innermost::{CoroutineExt, Generator, Stop, yield_once};
@@ -80,7 +99,7 @@ pub trait CoroutineExt: Coroutine + Sized {
 
 impl<C: Coroutine> CoroutineExt for C {}
 
-/// Created by [`CoroutineExt::map`].
+/// A coroutine that applies a function to the value that another one returns. Created by [`CoroutineExt::map`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Map<C, F> {
     child: C,
@@ -107,7 +126,8 @@ where
     }
 }
 
-/// Created by [`CoroutineExt::try_map`].
+/// A coroutine that applies a function, which may fail, to the value that another one returns. Created by
+/// [`CoroutineExt::try_map`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TryMap<C, F> {
     child: C,
@@ -135,7 +155,7 @@ where
     }
 }
 
-/// Created by [`CoroutineExt::then`].
+/// A coroutine that runs a second coroutine after the first has returned. Created by [`CoroutineExt::then`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Then<C, F, D>(ThenState<C, F, D>);
 
@@ -176,7 +196,7 @@ where
     }
 }
 
-/// Created by [`CoroutineExt::catch`].
+/// A coroutine that handles the exceptions of another one. Created by [`CoroutineExt::catch`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Catch<C, F> {
     child: C,

@@ -1,8 +1,8 @@
 //! Delegation through a driver that expects another type of yield: a machine that yields one type can call a child that
 //! yields another.
 //!
-//! The child's frame is put on a stack of its own, and that stack is the body of a frame of the driver. Further calls go to
-//! the inner stack. So this costs one allocation and one indirection, whatever the depth.
+//! The child's frame goes on a stack of its own, and that stack is the body of one frame of the driver. Calls that the
+//! child makes go to the inner stack, so the conversion costs one allocation and one indirection at any depth.
 
 use core::marker::PhantomData;
 use core::mem;

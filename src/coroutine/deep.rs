@@ -47,8 +47,8 @@ mod counted {
 
     impl<T> Held for T {}
 
-    /// Drops `value`, now or, deep inside another drop, when that is over. If a value that is dropped later panics, the
-    /// rest is dropped all the same, and the first panic continues from the outermost drop.
+    /// Drops `value` at once, or after the outermost drop if this one is nested too deeply. If a value that was put off
+    /// panics, the others are dropped all the same, and the first panic continues from the outermost drop.
     #[inline]
     pub(crate) fn drop_flat<T: 'static>(value: T) {
         if mem::needs_drop::<T>() {
@@ -56,13 +56,14 @@ mod counted {
         }
     }
 
-    /// Puts `next` in the place of a value and drops that value as [`drop_flat`] does. A coroutine may be large, so it is
-    /// dropped where it is unless it has to wait.
+    /// Replaces the value in `place` by `next`, and drops the old value as [`drop_flat`] does. A coroutine may be
+    /// large, so it is dropped in place unless it has to wait.
     #[inline(never)]
     pub(crate) fn replace_flat<T: 'static>(place: &mut T, next: T) {
         let is_deep = is_deep();
         let _dropping = Dropping::begin();
-        // While a panic unwinds, a second one from this value would abort the process. A value that waits cannot do that.
+        // While a panic unwinds, a second one from this value would abort the process. A value that waits is dropped
+        // inside `catch_unwind`.
         if is_deep || std::thread::panicking() {
             postpone(mem::replace(place, next));
         } else {
@@ -70,7 +71,7 @@ mod counted {
         }
     }
 
-    /// Whether [`drop_flat`] would postpone a drop now.
+    /// Returns `true` if [`drop_flat`] would postpone a drop now.
     pub(crate) fn is_deep() -> bool {
         DROPS.get() >= DEEPEST
     }
@@ -84,7 +85,7 @@ mod counted {
     #[cold]
     fn postpone<T: 'static>(value: T) {
         let mut value = Some(value);
-        // Fails only if the thread is about to end and nobody would drop the value later. It is dropped here then.
+        // Fails only while the thread ends, when nobody would drop the value later. The value is then dropped here.
         let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(Box::new(value.take())));
     }
 
@@ -123,7 +124,7 @@ mod counted {
         drop(WAITING.try_with(RefCell::take));
         if let Some(panic) = first {
             DROPS.set(0);
-            // If a panic unwinds already, a second one would abort the process.
+            // If a panic is unwinding already, a second one would abort the process.
             if std::thread::panicking() { mem::forget(panic) } else { resume_unwind(panic) }
         }
     }
@@ -137,7 +138,8 @@ mod counted {
             Self::above(DEEPEST)
         }
 
-        /// For a driver, whose frames are printed as quoted strings. Returns `None` if enough has been printed already.
+        /// Begins to print a driver, whose frames are printed as quoted strings. Returns `None` if enough has been
+        /// printed already.
         pub(crate) fn begin_quoted() -> Option<Self> {
             Self::above(DEEPEST_QUOTED)
         }
@@ -151,7 +153,7 @@ mod counted {
             Some(Self(()))
         }
 
-        /// Whether another one would be printed.
+        /// Returns `true` if another exception or generator would be printed.
         pub(crate) fn has_room() -> bool {
             let (depth, count) = PRINTS.get();
             depth < DEEPEST && count < MOST

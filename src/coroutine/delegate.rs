@@ -80,7 +80,10 @@ macro_rules! yield_from {
     };
 }
 
-/// Takes what was sent and leaves `Ok(default)`. For a machine that has used what it was sent and continues in a loop.
+/// Takes what was sent and leaves `Ok(default)` in its place.
+///
+/// Use it in a machine that has handled what it was sent and goes on in a loop: the next child then starts with the
+/// default, as it should.
 ///
 /// ```
 /// use innermost::{Exception, take_sent};
@@ -93,7 +96,7 @@ macro_rules! yield_from {
 ///
 /// # Errors
 ///
-/// The exception that was thrown in.
+/// Returns the exception that was thrown in.
 #[inline(always)]
 pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<Input, Exception> {
     mem::replace(sent, Ok(Input::default()))
@@ -127,7 +130,7 @@ impl<Input: Default> Sent for Result<Input, Exception> {
     }
 }
 
-/// In a function that `resume` calls, and that goes on with what it was sent.
+/// For a helper function that `resume` calls with `&mut sent`.
 impl<S: Sent> Sent for &mut S {
     type Input = S::Input;
 

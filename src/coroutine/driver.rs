@@ -9,7 +9,7 @@ use core::mem;
 use super::rules::exit_ignored;
 use super::{Coroutine, Driven, Exception, Stack, StackTrace, drop_unwinding};
 
-/// Drives a coroutine and the frames it has delegated to. The building block for a loop of your own.
+/// Drives a coroutine and the frames it has delegated to. Use it to build a loop of your own.
 ///
 /// Each [`resume`](Self::resume) runs the innermost frame to its next yield and gives you what was yielded. What that
 /// value means is up to your loop: a descriptor to poll, a time to sleep until, a frame of an animation. Resuming costs
@@ -124,9 +124,9 @@ impl<C: Coroutine> Driver<C> {
         self.0.is_delegating()
     }
 
-    /// Describes the coroutine and its frames, outermost first. Empty if the coroutine has ended.
+    /// Describes the coroutine and its frames, outermost first. The description is empty if the coroutine has ended.
     ///
-    /// A driver does not keep what was yielded. To show it as well, add it by
+    /// A driver does not keep the value that was yielded. To show that too, add it with
     /// [`StackTrace::with_yielded`](super::StackTrace::with_yielded).
     ///
     /// ```
@@ -164,7 +164,7 @@ impl<C: Coroutine> Drop for Driver<C> {
     }
 }
 
-/// Dropped only when a resume panics: ends the driver.
+/// Ends the driver when a resume panics. It is forgotten otherwise.
 struct Unwinding<'a, C: Coroutine>(&'a mut Stack<C>);
 
 impl<C: Coroutine> Drop for Unwinding<'_, C> {

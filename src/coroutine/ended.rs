@@ -1,9 +1,9 @@
 //! Dropping coroutines, whose destructors may panic.
 //!
-//! A coroutine that has ended has an outcome, and a panic in its destructor does not change that. Likewise, `__del__` does
-//! not change what a generator returned or raised in CPython. The panic goes to the receiver of the thread: the loop that
-//! runs or is being closed. If there is none, because a generator is driven by hand, the panic continues to the caller, as
-//! that of any other destructor does.
+//! A coroutine that has ended has an outcome, and a panic in its destructor does not change that outcome. CPython does
+//! the same with an error in `__del__`. The panic goes to the thread's receiver: the loop that runs or is being closed.
+//! A thread without a loop, which drives a generator by hand, has no receiver. The panic then continues to the caller,
+//! like that of any other destructor.
 
 use core::mem;
 
@@ -54,7 +54,7 @@ mod guarded {
         fn receive(&self, panic: Box<dyn Any + Send>);
     }
 
-    /// Makes a receiver the thread's until this is dropped, also by a panic.
+    /// Makes a receiver the thread's current one. Dropping this, also by a panic, restores the previous one.
     pub(crate) struct Receiving(Option<Rc<dyn Receiver>>);
 
     impl Receiving {
@@ -93,7 +93,7 @@ mod guarded {
     #[inline(never)]
     fn drop_caught(dropping: impl FnOnce()) {
         let Err(second) = catch_unwind(AssertUnwindSafe(dropping)) else { return };
-        // Dropping what it panicked with may panic as well. That is leaked, as it could go on for ever.
+        // Dropping the payload may panic too. The third payload is leaked, because this could go on for ever.
         if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
             mem::forget(third);
         }

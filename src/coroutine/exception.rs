@@ -6,6 +6,8 @@
 //! atomic compare-and-swap, where exceptions stay in their thread.
 //!
 //! `Exception` is not an [`Error`] itself, so that `?` can convert any error into one, as it does for `Box<dyn Error>`.
+//!
+//! One file because everything here takes the private parts of an exception apart.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -63,8 +65,15 @@ struct Raised {
     notes: Notes,
 }
 
-/// The exception that caused another one. The chain may have any length, so it is dropped in a loop.
+/// The exception that caused another one. A chain of causes may have any length, so it is dropped in a loop.
 struct Cause(Option<Exception>);
+
+impl Cause {
+    /// Takes the original out of an exception that has the payload [`Payload::Shared`].
+    fn take_original(&mut self) -> Exception {
+        self.0.take().expect("an exception with a shared payload keeps the original as its cause")
+    }
+}
 
 impl Drop for Cause {
     fn drop(&mut self) {
@@ -164,6 +173,14 @@ impl Exception {
     }
 
     /// Creates an exception of the given kind with a message.
+    ///
+    /// ```
+    /// use innermost::{Exception, Kind};
+    ///
+    /// let raised = Exception::message(Kind::ValueError, "no such page");
+    /// assert_eq!(raised.kind(), Kind::ValueError);
+    /// assert_eq!(raised.to_string(), "no such page");
+    /// ```
     pub fn message(kind: Kind, text: impl Into<Cow<'static, str>>) -> Self {
         Self::raised(kind, Payload::Message(text.into()), None)
     }
@@ -193,7 +210,7 @@ impl Exception {
         Self::message(Kind::RuntimeError, text)
     }
 
-    /// The exception that a coroutine raises if it is resumed after its end.
+    /// Creates the exception that a coroutine raises if it is resumed after its end.
     #[cold]
     #[inline(never)]
     pub(crate) fn reused() -> Self {
@@ -201,6 +218,14 @@ impl Exception {
     }
 
     /// Creates an exception with a message and a [`cause`](Self::cause). Python's `raise .. from cause`.
+    ///
+    /// ```
+    /// use innermost::{Exception, Kind};
+    ///
+    /// let raised = Exception::caused_by(Kind::RuntimeError, "cannot print", Exception::timeout());
+    /// assert_eq!(raised.cause().map(Exception::kind), Some(Kind::TimeoutError));
+    /// assert_eq!(format!("{raised:?}"), "RuntimeError: cannot print\n  caused by TimeoutError");
+    /// ```
     pub fn caused_by(kind: Kind, text: impl Into<Cow<'static, str>>, cause: Self) -> Self {
         Self::raised(kind, Payload::Message(text.into()), Some(cause))
     }
@@ -217,11 +242,10 @@ impl Exception {
         self
     }
 
-    /// Adds a note about the circumstances: what the program was doing, and where. `Debug` prints the notes. Python's
-    /// `add_note`.
+    /// Adds a note that says what the program was doing, and where. `Debug` prints the notes. Python's `add_note`.
     ///
-    /// Kind, message, error and cause are unchanged. Existing clones do not get the note. A note is formatted each time
-    /// it is read, and never if nobody reads it.
+    /// Kind, message, error and cause stay the same. Existing clones do not get the note. A note is formatted each time
+    /// that it is read.
     ///
     /// ```
     /// use innermost::Exception;
@@ -245,7 +269,7 @@ impl Exception {
             _ => Vec::new(),
         };
         notes.push(Arc::new(note));
-        // What it shares is always the original, so that many notes make no long chain.
+        // Shares the original, not `self`, so that adding many notes does not build a long chain.
         let cause = Cause(Some(self.original().clone()));
         Self(Repr::Raised(Arc::new(Raised { kind: self.kind(), payload: Payload::Shared, cause, notes: Notes(notes) })))
     }
@@ -261,7 +285,7 @@ impl Exception {
         }
     }
 
-    /// The notes that were added, first to last. Python's `__notes__`.
+    /// Returns the notes in the order in which they were added. Python's `__notes__`.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let notes = match &self.0 {
             Repr::Raised(raised) => &*raised.notes.0,
@@ -274,7 +298,7 @@ impl Exception {
         Self(Repr::Raised(Arc::new(Raised { kind, payload, cause: Cause(cause), notes: Notes(Vec::new()) })))
     }
 
-    /// The kind of exception.
+    /// Returns the kind of the exception.
     pub fn kind(&self) -> Kind {
         match &self.0 {
             Repr::GeneratorExit => Kind::GeneratorExit,
@@ -295,7 +319,7 @@ impl Exception {
         self.kind() == Kind::CancelledError
     }
 
-    /// The exception that caused this one, if any. Python's `__cause__`.
+    /// Returns the exception that caused this one, if any. Python's `__cause__`.
     pub fn cause(&self) -> Option<&Self> {
         match &self.original().0 {
             Repr::Raised(raised) => raised.cause.0.as_ref(),
@@ -303,12 +327,12 @@ impl Exception {
         }
     }
 
-    /// Returns a reference to the error that the exception was made from, if that is a `T`.
+    /// Returns a reference to the error that the exception was made from, if that error is a `T`.
     pub fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
         self.error()?.downcast_ref()
     }
 
-    /// The error that it was made from.
+    /// Returns the error that the exception was made from.
     fn error(&self) -> Option<&AnyError> {
         match &self.original().0 {
             Repr::Raised(raised) => match &raised.payload {
@@ -324,6 +348,18 @@ impl Exception {
     /// # Errors
     ///
     /// Returns the exception unchanged if it was not made from a `T`, or if clones of it still exist.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use innermost::Exception;
+    /// use std::io;
+    ///
+    /// let error: io::Error = Exception::new(io::Error::other("no paper")).downcast()?;
+    /// assert_eq!(error.to_string(), "no paper");
+    /// assert!(Exception::timeout().downcast::<io::Error>().is_err());
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn downcast<T: Error + 'static>(self) -> Result<T, Self> {
         if self.downcast_ref::<T>().is_none() {
             return Err(self);
@@ -335,25 +371,33 @@ impl Exception {
                 .downcast()
                 .map(|error| *error)
                 .map_err(|error| Self::raised(kind, Payload::Error(UsersError(Some(error))), cause.0.take())),
-            Ok(Raised { kind, mut cause, notes, .. }) => {
-                let original = cause.0.take().expect("only one with notes of its own carries the error of another");
-                original.downcast().map_err(|original| {
-                    let cause = Cause(Some(original));
-                    Self(Repr::Raised(Arc::new(Raised { kind, payload: Payload::Shared, cause, notes })))
-                })
-            }
+            Ok(Raised { kind, mut cause, notes, .. }) => cause.take_original().downcast().map_err(|original| {
+                let cause = Cause(Some(original));
+                Self(Repr::Raised(Arc::new(Raised { kind, payload: Payload::Shared, cause, notes })))
+            }),
             Err(shared) => Err(Self(Repr::Raised(shared))),
         }
     }
 
     /// Converts the exception into an ordinary error, for code that knows nothing of coroutines.
     ///
-    /// Returns the original error if the exception was made from one and has no clones. Otherwise returns an error with
-    /// the same message and source.
+    /// Returns the error that the exception was made from, if there is one and no clone of the exception exists. Its
+    /// kind, cause and notes are then lost. Otherwise returns an error with the same message and source, whose `Debug`
+    /// output is that of the exception.
+    ///
+    /// ```
+    /// use innermost::Exception;
+    /// use std::io;
+    ///
+    /// let error = Exception::new(io::Error::other("no paper")).with_note("printing page 7").into_error();
+    /// assert!(error.is::<io::Error>());
+    /// assert_eq!(Exception::timeout().into_error().to_string(), "timed out");
+    /// ```
     pub fn into_error(self) -> Box<AnyError> {
         match self.0 {
             Repr::Raised(shared) => match Arc::try_unwrap(shared) {
                 Ok(Raised { payload: Payload::Error(error), .. }) => error.into_inner(),
+                Ok(Raised { payload: Payload::Shared, mut cause, .. }) => cause.take_original().into_error(),
                 Ok(raised) => Self(Repr::Raised(Arc::new(raised))).wrapped(),
                 Err(shared) => Self(Repr::Raised(shared)).wrapped(),
             },
@@ -366,7 +410,7 @@ impl Exception {
         Box::new(AsError(self))
     }
 
-    /// Only the message can be sent to another thread.
+    /// Keeps only the message, because the exception cannot be sent to another thread.
     #[cfg(not(target_has_atomic = "ptr"))]
     fn wrapped(self) -> Box<AnyError> {
         self.to_string().into()
@@ -417,8 +461,9 @@ impl fmt::Display for Exception {
     }
 }
 
-/// Prints a report for people: the kind and the message, the notes, then each cause on a line of its own. A program prints
-/// this if its `main` returns an exception. Long chains are shortened in the middle.
+/// Prints a report for people: the kind and the message, then the notes and the causes, each on a line of its own.
+///
+/// A program whose `main` returns an exception prints this. Long chains are shortened in the middle.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(_printing) = Printing::begin() else { return f.write_str(LEFT_OUT) };
@@ -448,7 +493,7 @@ const LEFT_OUT: &str = "...";
 impl Exception {
     fn write_alone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let original = self.original();
-        // That it is an error goes without saying.
+        // `Kind::Error` would tell the reader nothing.
         if self.kind() != Kind::Error {
             write!(f, "{:?}", self.kind())?;
             f.write_str(if matches!(original.0, Repr::Raised(_)) { ": " } else { "" })?;
@@ -463,7 +508,7 @@ impl Exception {
     }
 }
 
-/// Makes an [`Error`] of an exception: its message is the exception's, its source that of the error inside.
+/// An exception as an [`Error`]. Its message is the exception's, and its source is that of the error inside.
 #[cfg(target_has_atomic = "ptr")]
 struct AsError(Exception);
 

@@ -59,7 +59,7 @@ pub struct Generator<C: Coroutine> {
     trace: Option<Box<Trace<C::Yield>>>,
 }
 
-/// The state of a generator. Python's `inspect.getgeneratorstate`.
+/// The state of a generator: one of the four that Python's `inspect.getgeneratorstate` returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GeneratorState {
     /// The body has not started.
@@ -72,7 +72,10 @@ pub enum GeneratorState {
     Closed,
 }
 
-/// The reason why a generator produced no value: it has ended, or it raised an exception.
+/// The reason why a generator yielded no value: it has ended, or it raised an exception.
+///
+/// There is no fourth reason, so a `match` on these three is complete. `Stop` is not an [`Error`], because `?` in a
+/// coroutine would then wrap it instead of raising the exception that it holds.
 #[derive(Clone, Debug)]
 pub enum Stop<Return> {
     /// The body returned this value. Python's `StopIteration` with a value.
@@ -89,7 +92,7 @@ struct Trace<Yield> {
 }
 
 impl<C: Coroutine> Generator<C> {
-    /// Creates a generator. The body does not start until it is first resumed.
+    /// Creates a generator. Its body does not start until it is first resumed.
     pub const fn new(coroutine: C) -> Self {
         Self { driver: Stack::new(coroutine), state: GeneratorState::Created, trace: None }
     }
@@ -165,8 +168,8 @@ impl<C: Coroutine> Generator<C> {
     ///
     /// # Errors
     ///
-    /// The exception that the body raised instead of ending quietly. `RuntimeError` ("generator ignored GeneratorExit") if
-    /// it yields; it then stays suspended at that yield.
+    /// Raises the exception that the body raised instead of ending quietly. Raises `RuntimeError` ("generator ignored
+    /// GeneratorExit") if the body yields; it then stays suspended at that yield.
     pub fn close(&mut self) -> Result<Option<C::Return>, Exception> {
         match self.state {
             GeneratorState::Suspended => match self.resume_driver(Err(Exception::generator_exit())) {
@@ -184,13 +187,13 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
-    /// The state of the generator.
+    /// Returns the state of the generator. Never [`Running`](GeneratorState::Running), since a run borrows the
+    /// generator.
     pub const fn state(&self) -> GeneratorState {
         self.state
     }
 
-    /// Returns `true` if the body is suspended in a child that became a frame of its own, by a [`Call`](crate::Call).
-    /// Python's `gi_yieldfrom is not None`.
+    /// Returns `true` if the body is suspended inside a [`Call`](crate::Call). Python's `gi_yieldfrom is not None`.
     pub fn is_delegating(&self) -> bool {
         self.driver.is_delegating()
     }
@@ -242,7 +245,7 @@ impl Drop for Closing<'_> {
 }
 
 impl<Yield> Trace<Yield> {
-    /// By value, so that an untraced value need not be in memory.
+    /// Takes and returns the value, so that without tracing it need not be in memory.
     #[cold]
     #[inline(never)]
     fn note(&mut self, yielded: Yield) -> Yield {
@@ -273,8 +276,10 @@ impl<C: Coroutine<Input = ()>> Iterator for Generator<C> {
 impl<C: Coroutine<Input = ()>> core::iter::FusedIterator for Generator<C> {}
 
 impl<C: Coroutine<Input = ()>> Generator<C> {
-    /// Applies `f` to each item, as [`Iterator::map`] does. Defined here because
-    /// [`CoroutineExt::map`](crate::CoroutineExt::map), which applies to the return value, would be ambiguous with it.
+    /// Applies `f` to each item, as [`Iterator::map`] does.
+    ///
+    /// [`CoroutineExt::map`](crate::CoroutineExt::map), which applies to the return value, has the same name. Without
+    /// this method, a call of `map` would be ambiguous.
     pub fn map<F, R>(self, f: F) -> core::iter::Map<Self, F>
     where
         F: FnMut(Result<C::Yield, Exception>) -> R,
@@ -343,8 +348,7 @@ impl<Return> fmt::Display for Stop<Return> {
     }
 }
 
-/// For `?` in a function that knows nothing of coroutines. `Stop` is not an [`Error`] itself, because `?` in a coroutine
-/// would then wrap it instead of raising what it holds.
+/// Lets `?` convert a `Stop` in a function that knows nothing of coroutines.
 impl<Return> From<Stop<Return>> for Box<dyn Error> {
     fn from(stop: Stop<Return>) -> Self {
         match stop {
@@ -354,7 +358,7 @@ impl<Return> From<Stop<Return>> for Box<dyn Error> {
     }
 }
 
-/// For `?` in a function that knows nothing of coroutines and whose errors can be sent to other threads.
+/// Lets `?` convert a `Stop` in a function that knows nothing of coroutines and whose errors are sent to other threads.
 impl<Return> From<Stop<Return>> for Box<dyn Error + Send + Sync> {
     fn from(stop: Stop<Return>) -> Self {
         match stop {
@@ -370,7 +374,7 @@ impl<Return> From<Exception> for Stop<Return> {
     }
 }
 
-/// Converts an end into `StopIteration`, which Python's `next` raises on an exhausted generator. Used by `?` in a coroutine.
+/// Lets `?` raise a `Stop` in a coroutine. An end becomes `StopIteration`, which Python's `next` raises too.
 impl<Return> From<Stop<Return>> for Exception {
     fn from(stop: Stop<Return>) -> Self {
         match stop {

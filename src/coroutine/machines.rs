@@ -17,7 +17,7 @@ pub const fn ready<Yield, Input, Return>(value: Return) -> Ready<Yield, Input, R
     Ready { value: Some(value), marker: PhantomData }
 }
 
-/// Created by [`ready`].
+/// A coroutine that returns a value at its first resume. Created by [`ready`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Ready<Yield, Input, Return> {
     value: Option<Return>,
@@ -35,8 +35,10 @@ impl<Yield, Input: Default, Return> Coroutine for Ready<Yield, Input, Return> {
     }
 }
 
-/// Creates a coroutine that calls `make` when it starts, and then runs the coroutine that `make` returns. For a coroutine
-/// that cannot or should not be created earlier. `make` may return a `Result`; its error is then raised.
+/// Creates a coroutine that calls `make` when it starts, and then runs the coroutine that `make` returns.
+///
+/// Use it for a coroutine that cannot or should not be created earlier. `make` may return a `Result`, whose error is
+/// raised. `make` is never called if an exception is thrown in before the start.
 ///
 /// ```
 /// use innermost::{Exception, Generator, from_iter, lazy};
@@ -54,7 +56,7 @@ where
     Lazy { make: Some(make), made: None }
 }
 
-/// Created by [`lazy`].
+/// A coroutine that creates its body when it starts. Created by [`lazy`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Lazy<F, C> {
     make: Option<F>,
@@ -103,7 +105,7 @@ pub const fn yield_once<Yield, Input>(value: Yield) -> YieldOnce<Yield, Input> {
     YieldOnce { value: Some(value), marker: PhantomData }
 }
 
-/// Created by [`yield_once`].
+/// A coroutine that yields one value and returns the answer. Created by [`yield_once`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct YieldOnce<Yield, Input> {
     value: Option<Yield>,
@@ -123,7 +125,8 @@ impl<Yield, Input: Default> Coroutine for YieldOnce<Yield, Input> {
 
 /// Creates a coroutine that yields the items of an iterator. Python's `yield from iterable`.
 ///
-/// An exception that is thrown in ends it, as it does in Python for an iterator without a `throw` method.
+/// Throwing an exception in raises it again and yields no further item, as in Python for an iterator without a `throw`
+/// method.
 ///
 /// ```
 /// use innermost::{Exception, Generator, from_iter};
@@ -136,7 +139,7 @@ pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter> {
     FromIter(items.into_iter())
 }
 
-/// Created by [`from_iter`].
+/// A coroutine that yields the items of an iterator. Created by [`from_iter`].
 #[derive(Clone, Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromIter<I>(I);
@@ -191,7 +194,7 @@ where
     FromFn { resume, marker: PhantomData }
 }
 
-/// Created by [`from_fn`].
+/// A coroutine whose body is a closure. Created by [`from_fn`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromFn<F, Yield, Input, Return> {
     resume: F,
@@ -212,8 +215,9 @@ where
     }
 }
 
-/// A `Result` is a coroutine too: `Ok` runs the coroutine, `Err` raises the exception at the first resume. So a closure
-/// that makes a coroutine, for example for [`then`](super::CoroutineExt::then), may fail and use `?`.
+/// Runs the coroutine in an `Ok`, and raises the exception in an `Err` at the first resume.
+///
+/// So a closure that makes a coroutine, for example for [`then`](super::CoroutineExt::then), can use `?`.
 ///
 /// ```
 /// use innermost::{Coroutine, CoroutineExt, Exception, Generator, from_iter, ready};

@@ -7,7 +7,7 @@ use core::fmt;
 use super::deep::replace_flat;
 use super::{Coroutine, Exception, Generator, GeneratorState, Kind, Resumed, StackTrace, State, Stop};
 
-/// A [`Generator`] behind a handle. The handle can be cloned, stored in the body itself, and used while the body runs.
+/// A [`Generator`] behind a handle that can be cloned, stored in the body itself, and used while the body runs.
 ///
 /// Resuming, closing or throwing into a generator that is running raises a `ValueError` ("generator already executing").
 /// The run itself is not disturbed. So a generator that delegates to itself, directly or indirectly, raises instead of
@@ -56,7 +56,7 @@ impl<C: Coroutine> Drop for Shared<C> {
 }
 
 impl<C: Coroutine> SharedGenerator<C> {
-    /// Creates a generator. The body does not start until it is first resumed.
+    /// Creates a generator. Its body does not start until it is first resumed.
     pub fn new(coroutine: C) -> Self
     where
         C: 'static,
@@ -106,8 +106,9 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `TypeError` if the
-    /// body has not started, and `ValueError` if the generator is running.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `ValueError` if
+    /// the generator is running. Raises `TypeError` if the body has not started, because no yield could take the value;
+    /// a value without information, such as `()`, starts the body instead.
     pub fn send(&self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.send(value)
     }
@@ -117,7 +118,9 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises. Raises `ValueError` if the generator is running.
+    /// Returns a [`Stop`] if the body returns or raises. If the body has not started or has ended, no code runs, and
+    /// the `Stop` holds `exception` itself; a generator that had not started is closed. Raises `ValueError` if the
+    /// generator is running.
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.throw(exception)
     }
@@ -126,13 +129,13 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// The exception that the body raised instead of ending quietly. `RuntimeError` if it yields, and `ValueError` if the
-    /// generator is running.
+    /// Raises the exception that the body raised instead of ending quietly. Raises `RuntimeError` if the body yields,
+    /// and `ValueError` if the generator is running.
     pub fn close(&self) -> Result<Option<C::Return>, Exception> {
         self.get()?.close()
     }
 
-    /// The state of the generator.
+    /// Returns the state of the generator.
     pub fn state(&self) -> GeneratorState {
         self.0.generator.try_borrow().map_or(GeneratorState::Running, |generator| generator.state())
     }

@@ -13,15 +13,17 @@ use super::rules::{exit_ignored, without_stop_iteration};
 use super::state::Listed;
 use super::{Coroutine, Exception, Printing, Step, drop_ended};
 
-/// A coroutine and its frames. Where they may be suspended, whoever drops this calls [`discard`](Self::discard) first:
-/// fields are dropped in order, and here the frames should go first. (With the fields the other way round, resuming a
-/// boxed coroutine takes two instructions more.)
+/// A coroutine and its frames.
+///
+/// Call [`discard`](Self::discard) before you drop a stack that may be suspended. Rust drops fields in order, which
+/// would drop the coroutine before its frames. (With the fields the other way round, resuming a boxed coroutine takes
+/// two instructions more.)
 pub(crate) struct Stack<C: Coroutine> {
     coroutine: Option<C>,
     frames: Frames<C::Yield, C::Input>,
 }
 
-/// What [`Driver::resume`](super::Driver::resume) returns: a value that was yielded, or the end.
+/// The outcome of [`Driver::resume`](super::Driver::resume): a yielded value, or the end of the coroutine.
 #[derive(Clone, Debug)]
 #[must_use = "this may hold the exception that the coroutine raised"]
 pub enum Driven<Yield, Return> {
@@ -96,7 +98,7 @@ impl<C: Coroutine> Stack<C> {
         Self::abandon_parts(self.coroutine, self.frames)
     }
 
-    /// Takes the parts by value, since they are passed in registers where they fit.
+    /// Takes the parts by value, so that small ones are passed in registers.
     #[inline(never)]
     fn abandon_parts(coroutine: Option<C>, frames: Frames<C::Yield, C::Input>) -> Option<Exception> {
         let mut stack = Self { coroutine, frames };
@@ -144,7 +146,7 @@ impl<C: Coroutine> Stack<C> {
     }
 }
 
-/// A function of its own, so that only this path drops what was sent.
+/// Kept out of `resume` so that only this path has to drop the value that was sent.
 #[cold]
 #[inline(never)]
 fn ended_before<Input>(_sent: Result<Input, Exception>) -> Exception {

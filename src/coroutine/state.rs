@@ -40,18 +40,18 @@ impl<'a> State<'a> {
         Self { name: type_name::<C>(), state: None, child: Child(None) }
     }
 
-    /// Adds the child that the machine drives inline and is suspended in.
+    /// Adds the description of a child that the machine drives inline and is suspended in.
     pub fn delegating_to(mut self, child: Self) -> Self {
         self.child = Child(Some(Box::new(child)));
         self
     }
 
-    /// The machine's name.
+    /// Returns the machine's name.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// The child that the machine drives inline, if it was given.
+    /// Returns the description of the child that was added with [`delegating_to`](Self::delegating_to).
     pub fn child(&self) -> Option<&Self> {
         self.child.0.as_deref()
     }
@@ -65,7 +65,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// An inline child. The chain may have any length, so it is dropped in a loop.
+/// A child that is driven inline. A chain of children may have any length, so it is dropped in a loop.
 struct Child<'a>(Option<Box<State<'a>>>);
 
 impl Drop for Child<'_> {
@@ -112,9 +112,9 @@ fn write_without_paths(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The frames of a suspended driver, outermost first, and the value that the innermost frame yielded last.
+/// A description of the frames of a suspended driver, and of the value that the innermost frame yielded last.
 ///
-/// `Display` prints each on a line of its own:
+/// `Display` prints each frame on a line of its own, outermost first:
 ///
 /// ```text
 /// Session: Authenticating
@@ -141,12 +141,12 @@ impl StackTrace {
         self
     }
 
-    /// The name and state of each frame, outermost first. Empty if the driver has ended.
+    /// Returns the name and state of each frame, outermost first. The slice is empty if the driver has ended.
     pub fn frames(&self) -> &[String] {
         &self.frames
     }
 
-    /// The value that the innermost frame yielded last, in its `Debug` form, if the driver keeps it.
+    /// Returns the value that the innermost frame yielded last, in its `Debug` form, if the driver keeps it.
     pub fn yielded(&self) -> Option<&str> {
         self.yielded.as_deref()
     }

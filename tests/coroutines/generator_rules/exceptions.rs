@@ -104,6 +104,14 @@ fn as_an_ordinary_error_while_a_clone_is_about_it_says_the_same() {
 }
 
 #[test]
+fn as_an_ordinary_error_it_loses_its_notes_and_not_its_error() {
+    let raised = Exception::new(Oops(11));
+    let noted = raised.clone().with_note("after the clone was made");
+    drop(raised);
+    assert_eq!(noted.into_error().downcast_ref(), Some(&Oops(11)));
+}
+
+#[test]
 fn a_stop_becomes_the_exception_that_python_would_raise() {
     let ended = Generator::new(ready::<(), (), _>(7)).next().unwrap_err();
     assert_eq!(Exception::from(ended).kind(), Kind::StopIteration);
