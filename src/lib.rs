@@ -83,6 +83,16 @@
 //! | [`to_thread`] | [`event_loop::ToThread`] |
 //! | any other coroutine, or one of a type that cannot be named | `Box<dyn Coroutine<..>>` |
 //!
+//! # What awaiting raises
+//!
+//! The `# Errors` section of an item lists what it raises when it is awaited. Three exceptions can come out of every
+//! operation that waits, so the sections do not repeat them:
+//!
+//! - `CancelledError`: the task was [cancelled](Task::cancel) while it waited. A section names it only if the operation
+//!   does something special with it.
+//! - `GeneratorExit`: the coroutine is being closed, because its task or its loop is dropped.
+//! - `RuntimeError`: the operation was awaited again after its end.
+//!
 //! # asyncio's names, and ours
 //!
 //! | Python | here |

@@ -1,8 +1,8 @@
-//! Running a program's main coroutine: its loop, Ctrl-C while it runs, and the shutdown after it.
+//! Runs a program's main coroutine: creates the loop, handles Ctrl-C, and shuts down in the end.
 //!
-//! The shutdown ([`SHUT_DOWN`]) cancels the remaining tasks, oldest first, and waits for them. Then it closes async generators
-//! and shuts the default executor down. At last it closes the loop, which closes any coroutine that is still left. After a
-//! second Ctrl-C, the loop is closed at once: the user does not want to wait.
+//! The shutdown ([`SHUT_DOWN`]) cancels the remaining tasks, oldest first, and waits for them. Then it closes async
+//! generators and shuts the default executor down. Finally it closes the loop, which closes any coroutine that is left.
+//! After a second Ctrl-C the loop is closed at once, because the user does not want to wait.
 //!
 //! Sources: `Lib/asyncio/runners.py` of CPython 3.13, for the behaviour. Three things differ:
 //!
@@ -24,8 +24,15 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 
 /// Runs a coroutine in a new event loop, and returns its result. asyncio's `run`.
 ///
-/// Call it in `main`. All other work runs in tasks that this coroutine starts. When it ends, the remaining tasks are
-/// cancelled and awaited. See [`Runner::close`]. [`Runner`] describes what Ctrl-C does.
+/// Call `run` in `main`. The coroutine starts all other work as tasks. When it ends, the tasks that remain are
+/// cancelled and awaited, as [`Runner::close`] describes. [`Runner`](Runner#ctrl-c) describes what Ctrl-C does.
+///
+/// # Errors
+///
+/// Raises whatever the coroutine raises. Raises `RuntimeError` if a loop is already running in this thread,
+/// `KeyboardInterrupt` after Ctrl-C, and the errors of creating and of closing the loop.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::{run, sleep};
@@ -34,10 +41,6 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 /// run(sleep(Duration::from_millis(1)))?;
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// What the coroutine raises. The errors of [`Runner::run`] and [`Runner::close`].
 pub fn run<C>(main: C) -> Result<C::Return, Exception>
 where
     C: Awaitable + 'static,
@@ -54,15 +57,16 @@ where
     }
 }
 
-/// Reports how a program ended, for `main` to return.
+/// Converts the outcome of a program into an exit code for `main` to return, and prints its exception.
 ///
-/// - A result: success.
-/// - [`KeyboardInterrupt`](Kind::KeyboardInterrupt): 130, the shell's code for Ctrl-C. Nothing is printed, unless another
-///   exception caused it.
-/// - Any other exception: 1. The exception is printed to standard error, with its notes and causes.
+/// | outcome | exit code | printed to standard error |
+/// |---|---|---|
+/// | a value | 0 | nothing |
+/// | [`KeyboardInterrupt`](Kind::KeyboardInterrupt) | 130, as shells expect after Ctrl-C | nothing, unless it has a cause |
+/// | any other exception | 1 | the exception with its notes and causes |
 ///
-/// If `main` returns `Result<(), Exception>` instead, the program prints the exception and exits with 1, even after
-/// Ctrl-C.
+/// Without this function, a `main` that returns `Result<(), Exception>` prints the exception and exits with 1 even
+/// after Ctrl-C.
 ///
 /// ```
 /// use innermost::{Exception, exit_code, run, sleep};
@@ -81,18 +85,19 @@ pub fn exit_code<T>(outcome: Result<T, Exception>) -> ExitCode {
     let Err(raised) = outcome else { return ExitCode::SUCCESS };
     let is_interrupt = raised.kind() == Kind::KeyboardInterrupt;
     if !is_interrupt || raised.cause().is_some() {
-        // Where standard error is closed, nobody can be told.
+        // If standard error is closed, nobody can be told.
         let _ = writeln!(io::stderr().lock(), "{raised:?}");
     }
     if is_interrupt { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
 }
 
-/// What a shell reports for a program that Ctrl-C has ended: 128 and the number of `SIGINT`.
+/// The exit code by which shells report a program that Ctrl-C has ended: 128 plus the number of `SIGINT`.
 const INTERRUPTED: u8 = 130;
 
-/// Runs coroutines one after the other in one event loop, which is made when it is first needed. asyncio's `Runner`.
+/// Runs coroutines one after the other in one event loop. asyncio's `Runner`.
 ///
-/// The loop is the thread's [current](EventLoop::current) loop until the runner is closed or dropped.
+/// The loop is created when it is first needed. It is the thread's [current](EventLoop::current) loop until the runner
+/// is closed or dropped.
 ///
 /// ```
 /// use innermost::{Runner, ready, sleep};
@@ -114,32 +119,33 @@ const INTERRUPTED: u8 = 130;
 ///   [`KeyboardInterrupt`](Kind::KeyboardInterrupt). If the task catches the `CancelledError` and returns, its value is the
 ///   result.
 /// - The second ends the run with a `KeyboardInterrupt` at once. Closing the runner then waits for nothing.
-/// - A Ctrl-C that comes while the loop is stuck in a step, before it has seen the previous one, ends the process.
+/// - A Ctrl-C that arrives before the loop has seen the previous one, because a step takes too long, ends the process.
 ///
-/// To handle it differently, call [`add_signal_handler`](LoopHandle::add_signal_handler), before the run or during it.
+/// To handle Ctrl-C in another way, call [`add_signal_handler`](LoopHandle::add_signal_handler) before or during the
+/// run.
 pub struct Runner {
     make_loop: Box<dyn Fn() -> Result<EventLoop, Exception>>,
     started: Option<Started>,
 }
 
-/// A runner's loop, once it is made.
+/// The loop of a runner that has started.
 struct Started {
     event_loop: EventLoop,
     /// The context of all main tasks. Variables set in one run keep their values in the next.
     context: Context,
     /// The thread's previous current loop.
     former: Option<LoopHandle>,
-    /// Whether Ctrl-C ended the last run before its main task.
+    /// `true` if Ctrl-C ended the last run before its main task had ended.
     aborted: bool,
 }
 
 impl Runner {
-    /// Makes a runner whose loop is made by [`EventLoop::new`].
+    /// Creates a runner that creates its loop with [`EventLoop::new`].
     pub fn new() -> Self {
         Self::with_loop(EventLoop::new)
     }
 
-    /// Makes a runner whose loop is made by `make_loop`, when it is first needed. asyncio's `loop_factory`.
+    /// Creates a runner that calls `make_loop` when it first needs a loop. asyncio's `loop_factory`.
     ///
     /// ```
     /// use innermost::testing::virtual_loop;
@@ -155,23 +161,25 @@ impl Runner {
         Self { make_loop: Box::new(make_loop), started: None }
     }
 
-    /// Returns a handle to the loop. Makes the loop if there is none yet. asyncio's `get_loop`.
+    /// Returns a handle to the loop, and creates the loop if there is none yet. asyncio's `get_loop`.
     ///
     /// # Errors
     ///
-    /// What making the loop raises. The next call tries again.
+    /// Returns the error of creating the loop. The next call tries again.
     pub fn handle(&mut self) -> Result<LoopHandle, Exception> {
         Ok(self.start()?.event_loop.handle())
     }
 
-    /// Runs a coroutine as a task until it has ended, and returns its result. Other pending tasks are
-    /// paused until the next run.
+    /// Runs a coroutine as a task until it has ended, and returns its result.
+    ///
+    /// Other tasks that are pending by then pause until the next run.
     ///
     /// # Errors
     ///
-    /// What the coroutine raises. `KeyboardInterrupt` after [Ctrl-C](Self#ctrl-c), or if any task raises it.
-    /// `RuntimeError` if a loop is running in this thread; that loop is not affected. The errors of
-    /// [`handle`](Self::handle) and [`run_until_complete`](LoopHandle::run_until_complete).
+    /// - Whatever the coroutine raises.
+    /// - `KeyboardInterrupt` after [Ctrl-C](Self#ctrl-c), or if any task raises it.
+    /// - `RuntimeError` if a loop is running in this thread. That loop is not affected.
+    /// - The errors of [`handle`](Self::handle) and [`run_until_complete`](LoopHandle::run_until_complete).
     pub fn run<C>(&mut self, main: C) -> Result<C::Return, Exception>
     where
         C: Awaitable + 'static,
@@ -189,7 +197,7 @@ impl Runner {
                 let failed = outcome.err().filter(|raised| task.done() && !raised.is_cancelled());
                 Err(keyboard_interrupt(failed))
             }
-            // Nobody else cancelled it.
+            // Only Ctrl-C cancelled it.
             (Interrupted::Cancelled, Err(raised)) if raised.is_cancelled() && task.uncancel() == 0 => {
                 Err(keyboard_interrupt(None))
             }
@@ -197,16 +205,22 @@ impl Runner {
         }
     }
 
-    /// Shuts down, if a loop was made: cancels the remaining tasks, oldest first, and waits for them; closes async
-    /// generators; waits for the default executor, five minutes at most; and closes the loop. If a remaining task
-    /// fails, its exception goes to the loop's exception handler.
+    /// Shuts the loop down and closes it. Does nothing if no loop was created.
     ///
-    /// Dropping a runner shuts it down too. Errors go to the exception handler then.
+    /// The shutdown takes these steps:
+    ///
+    /// 1. It cancels the remaining tasks, oldest first, and waits for them. If one of them fails, its exception goes to
+    ///    the loop's exception handler.
+    /// 2. It closes the async generators that are still suspended.
+    /// 3. It waits for the functions in the default executor's threads, for at most five minutes.
+    /// 4. It closes the loop.
+    ///
+    /// Dropping a runner shuts it down too. Errors then go to the exception handler.
     ///
     /// # Errors
     ///
-    /// `KeyboardInterrupt` if Ctrl-C ends the waiting. `RuntimeError` if a loop is running in this thread, so that nothing
-    /// can be waited for. The selector's errors. The loop is closed in each case.
+    /// Returns `KeyboardInterrupt` if Ctrl-C ends the wait, `RuntimeError` if a loop is running in this thread, and the
+    /// errors of the selector. The loop is closed in each case.
     pub fn close(mut self) -> Result<(), Exception> {
         self.started.take().map_or(Ok(()), |started| started.shut_down())
     }
@@ -280,7 +294,7 @@ impl Started {
             task.any_future().notify(move |_| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
-                    all_done.set_result(()).expect("nobody else knows of it");
+                    all_done.set_result(()).expect("nobody else sets it");
                 }
             });
         }
@@ -295,7 +309,7 @@ impl Started {
             }
         };
         for task in tasks.iter().filter(|task| task.done() && !task.cancelled()) {
-            // The loop has raised interrupts already.
+            // The loop has already raised a task's interrupt.
             let raised = task.any_future().raised();
             if let Some(raised) = raised.filter(|raised| raised.kind() != Kind::KeyboardInterrupt) {
                 let context = ErrorContext::new("unhandled exception during asyncio.run() shutdown");
@@ -318,7 +332,7 @@ impl Started {
     }
 }
 
-/// The loop closes itself after this.
+/// Restores the thread's previous current loop. After that, the field `event_loop` is dropped, which closes the loop.
 impl Drop for Started {
     fn drop(&mut self) {
         let current = set_current(None);
@@ -328,7 +342,7 @@ impl Drop for Started {
     }
 }
 
-/// The steps of the shutdown, in order. Each runs the loop. A step that fails is the last.
+/// The steps of the shutdown, in order. Each runs the loop. A step that fails is the last one.
 const SHUT_DOWN: &[ShutDown] = &[
     Started::cancel_tasks,
     #[cfg(feature = "async_iter")]
@@ -339,7 +353,7 @@ const SHUT_DOWN: &[ShutDown] = &[
 
 type ShutDown = fn(&Started, &Watch) -> Result<(), Exception>;
 
-/// How long the shutdown waits for the default executor's threads. asyncio waits as long.
+/// How long the shutdown waits for the default executor's threads: as long as asyncio does.
 const THREADS_END_WITHIN: Duration = Duration::from_secs(300);
 
 /// What Ctrl-C did to a run.
@@ -350,7 +364,7 @@ enum Interrupted {
     Cancelled,
     /// It stopped the loop.
     Aborted,
-    /// It came when everything was over.
+    /// It came after the run was over.
     Unseen,
 }
 
@@ -390,9 +404,7 @@ impl Watch {
     }
 }
 
-/// # Errors
-///
-/// `RuntimeError` if a loop is running in this thread.
+/// Returns a `RuntimeError` if a loop is running in this thread.
 fn check_no_loop_runs(what: &str) -> Result<(), Exception> {
     if running().is_err() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Layer 3: the numbers of the signals that a loop can handle, by their names in C and in Python's `signal`.
+//! Layer 3: the numbers of signals, under their names in C and in Python's `signal`.
 //!
 //! ```
 //! use innermost::EventLoop;
@@ -12,7 +12,8 @@
 //! # Ok::<(), innermost::Exception>(())
 //! ```
 //!
-//! [`LoopHandle::add_signal_handler`](crate::LoopHandle::add_signal_handler) takes any number that the system knows.
+//! A loop can handle other signals too: [`LoopHandle::add_signal_handler`](crate::LoopHandle::add_signal_handler)
+//! accepts any number that the system knows.
 
 pub use crate::sys::signal_numbers::{
     SIGABRT, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,

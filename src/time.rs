@@ -9,10 +9,16 @@ pub use crate::sys::Instant;
 use crate::task::{Await, Future};
 use crate::yield_from;
 
-/// Waits for `delay`, or longer. The equivalent of asyncio's `sleep`.
+/// Waits until `delay` has passed. asyncio's `sleep`.
 ///
-/// The delay counts from the first step. With a delay of zero, everything that is ready now runs once before the coroutine
-/// goes on.
+/// The delay counts from the first resume. A busy loop may make the wait longer, but never shorter. A delay of zero
+/// sets no timer: it lets everything else that is ready run once, and then returns.
+///
+/// # Errors
+///
+/// Raises `RuntimeError` if no loop is running. A delay of zero needs no loop.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::{EventLoop, sleep};
@@ -23,15 +29,13 @@ use crate::yield_from;
 /// assert!(started.elapsed() >= Duration::from_millis(2));
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `CancelledError`, and `RuntimeError` if no loop runs.
 pub const fn sleep(delay: Duration) -> Sleep {
     Sleep { delay, phase: Phase::Created }
 }
 
-/// What [`sleep`] returns.
+/// A coroutine that waits until a delay has passed. Created by [`sleep`](fn@sleep).
+///
+/// Dropping it removes its timer.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Sleep {
     delay: Duration,

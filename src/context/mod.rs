@@ -1,9 +1,9 @@
 //! Layer 1: context variables, whose values follow a task rather than a thread. Python's `contextvars` (PEP 567).
 //!
-//! A [`ContextVar`] has a value in each [`Context`]. Code always runs in some context. A task has its own, a copy of the
-//! context in which it was made. A callback runs in a copy of the context in which it was scheduled. So a value that a task
-//! sets is visible to the functions it calls and to the tasks it starts afterwards, and to nobody else. Typical values are the
-//! user of a request, or the number of a trace.
+//! A [`ContextVar`] has a value in each [`Context`], and all code runs in some context. Each task has its own: a copy
+//! of the context in which it was created. A callback runs in a copy of the context in which it was scheduled. A value
+//! that a task sets is therefore visible to the functions it calls and to the tasks it starts afterwards, but to nobody
+//! else. Typical values are the user of a request and the number of a trace.
 //!
 //! ```
 //! use innermost::context::ContextVar;
@@ -30,9 +30,9 @@
 //!
 //! # How it works
 //!
-//! The current context is a thread-local. It is absent as long as no variable is set. A loop takes it out while it runs, so
-//! between two callbacks there is none. A task or a callback that has a context makes it current while it runs. A task that had
-//! none, and sets a variable in a step, keeps the context that results.
+//! The current context is a thread-local. There is none until a variable is set. A loop takes it out while it runs, so
+//! there is none between two callbacks. A task or a callback that has a context makes it current while it runs. A task
+//! without a context gets one when it first sets a variable.
 //!
 //! | file | holds |
 //! |---|---|
@@ -53,11 +53,10 @@ pub(crate) use self::threads::current_for_thread;
 pub use self::var::{ContextVar, Token};
 
 thread_local! {
-    /// Whether there is a current context. It is a variable of its own, without a destructor, so that reading it loads a
-    /// byte.
+    /// `true` if there is a current context. A separate variable without a destructor: reading it loads one byte.
     static IS_SET: Cell<bool> = const { Cell::new(false) };
-    /// It has no destructor, so that it exists until the thread is gone: a destructor of another thread-local may run a
-    /// loop. [`AtThreadEnd`] drops its content.
+    /// Has no destructor, so it exists until the thread is gone. The destructor of another thread-local may run a loop.
+    /// [`AtThreadEnd`] drops the content.
     static CURRENT: ManuallyDrop<Cell<Option<Context>>> = const { ManuallyDrop::new(Cell::new(None)) };
     static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
@@ -67,12 +66,12 @@ struct AtThreadEnd;
 
 impl Drop for AtThreadEnd {
     fn drop(&mut self) {
-        // A panic here ends the process, as in every destructor of a thread-local. It would be the user's.
+        // A panic in a user's destructor ends the process here, as in every destructor of a thread-local.
         drop(swap(None));
     }
 }
 
-/// Returns a copy of the current context, as a new task would get. Python's `copy_context`.
+/// Returns a copy of the current context, like the one that a new task gets. Python's `copy_context`.
 ///
 /// ```
 /// use innermost::context::{ContextVar, copy_context};
@@ -88,19 +87,19 @@ pub fn copy_context() -> Context {
     copy_current().unwrap_or_default()
 }
 
-/// Whether there is a current context. Without one, no variable is set.
+/// Returns `true` if there is a current context. Without one, no variable is set.
 #[inline(always)]
 pub(crate) fn is_set() -> bool {
     IS_SET.get()
 }
 
-/// A copy of the current context for a new task or callback. `None` if no variable is set.
+/// Copies the current context for a new task or callback. Returns `None` if no variable is set.
 #[cold]
 pub(crate) fn copy_current() -> Option<Context> {
     current().filter(|context| !context.is_empty()).map(|context| context.copy())
 }
 
-/// The current context itself, if there is one.
+/// Returns the current context itself, if there is one.
 pub(crate) fn current() -> Option<Context> {
     let look = |current: &ManuallyDrop<Cell<Option<Context>>>| {
         let context = current.take();
@@ -110,7 +109,7 @@ pub(crate) fn current() -> Option<Context> {
     CURRENT.try_with(look).ok().flatten()
 }
 
-/// The current context. Makes one if there is none.
+/// Returns the current context, and creates one if there is none.
 fn make_current() -> Context {
     current().unwrap_or_else(|| {
         let made = Context::implicit();
@@ -121,8 +120,10 @@ fn make_current() -> Context {
     })
 }
 
-/// A context for the running task, which had none before this step. This is the current context if setting a variable made
-/// it. If there is none, a new context becomes current. If somebody has entered another context, the new one does not.
+/// Returns a context for the running task, which had none before this step.
+///
+/// That is the current context if setting a variable created it. If there is no current context, a new one becomes
+/// current. If the task has entered another context, the new one does not become current.
 pub(crate) fn make_own() -> Context {
     match current() {
         None => make_current(),
@@ -131,8 +132,8 @@ pub(crate) fn make_own() -> Context {
     }
 }
 
-/// Makes `context` the current one and returns the previous one. Its values are the user's, so the caller drops it in a guard.
-/// In a thread that is ending, the thread-local may be gone on some systems.
+/// Makes `context` the current one and returns the previous one. Dropping that one may run destructors of the user, so
+/// the caller does it in a guard. On some systems, the thread-local may be gone in a thread that is ending.
 pub(crate) fn swap(context: Option<Context>) -> Option<Context> {
     let is_set = context.is_some();
     let former = CURRENT.try_with(|current| current.replace(context));
@@ -145,7 +146,7 @@ fn enter(context: &Context) -> Entered {
     Entered(swap(Some(context.clone())))
 }
 
-/// Makes a context current again when it is dropped. Whoever entered the other context still holds that.
+/// Makes the previous context current again when it is dropped.
 #[derive(Debug)]
 struct Entered(Option<Context>);
 

@@ -12,8 +12,9 @@ use crate::coroutine::drop_flat;
 
 /// A set of context variables and their values. Python's `Context`.
 ///
-/// This is a handle. Clones refer to the same context and see its changes; [`copy`](Self::copy) makes an independent one. A
-/// task that is given a context explicitly runs in it, so that every holder of a handle sees the values that the task sets.
+/// A `Context` is a handle: clones refer to the same context and see its changes. [`copy`](Self::copy) creates an
+/// independent one. A task can be given a context to run in. Every holder of a handle then sees the values that the
+/// task sets.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -40,11 +41,11 @@ pub struct Context(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     entries: Cell<Option<Entries>>,
-    /// Whether it was made by setting a variable where there was no context. The running task then keeps it.
+    /// `true` if setting a variable created it, where there was no context. The running task then keeps it.
     implicit: bool,
 }
 
-/// Sorted by the number of the variable. Copies share it until one of them changes.
+/// The values, sorted by the number of the variable. Copies of a context share them until one of the copies changes.
 type Entries = Rc<Vec<Entry>>;
 
 #[derive(Clone)]
@@ -62,7 +63,7 @@ pub(super) enum Value {
 }
 
 impl Context {
-    /// Makes a context in which no variable is set.
+    /// Creates a context in which no variable is set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -79,14 +80,16 @@ impl Context {
         Self(Rc::new(Inner { entries: Cell::new(Some(Rc::new(entries))), implicit: false }))
     }
 
-    /// Makes an independent context with the same values.
+    /// Creates an independent context with the same values.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self(Rc::new(Inner { entries: Cell::new(self.entries()), implicit: false }))
     }
 
-    /// Calls `function` with this as the current context. Values that it sets stay in this context. Unlike in Python, a
-    /// context can be entered again while it is entered.
+    /// Calls `function` with this as the current context. Python's `Context.run`.
+    ///
+    /// Values that `function` sets stay in this context. Unlike in Python, a context can be entered again while it is
+    /// entered. A panic of `function` propagates, and leaves the context first.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> R {
         let _outer = enter(self);
         function()
@@ -96,7 +99,7 @@ impl Context {
     pub fn get<T: Clone + 'static>(&self, variable: &ContextVar<T>) -> Option<T> {
         let value = self.value(variable.number())?;
         let cloned = value.downcast_ref::<T>().cloned();
-        // Dropped before the return: if a destructor panics after it, the compiler leaks the returned value.
+        // Dropped before the return. If a destructor panicked after it, the compiler would leak the returned value.
         drop(value);
         cloned
     }
@@ -117,7 +120,8 @@ impl Context {
     }
 
     /// Returns the names of the variables that are set in this context, in the order in which the program first used them.
-    /// The equivalent of iterating over a context in Python.
+    ///
+    /// This replaces the iteration over a context in Python.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         let entries = self.entries();
         (0..).map_while(move |index| Some(entries.as_ref()?.get(index)?.name))

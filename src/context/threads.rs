@@ -8,8 +8,8 @@ use core::fmt;
 use super::Context;
 use super::object::{Entry, Value};
 
-/// The part of a context that can go to another thread: the variables that are
-/// [sent to threads](super::ContextVar::sent_to_threads).
+/// The values of a context that can go to another thread: those of variables that are
+/// [sent to threads](super::ContextVar::sent_to_threads). Created by [`Context::for_thread`].
 ///
 /// ```
 /// use innermost::context::{ContextVar, copy_context};
@@ -33,7 +33,9 @@ struct SendEntry {
 }
 
 impl Context {
-    /// Copies the variables that are sent to threads, for use in another thread.
+    /// Copies the values of the variables that are [sent to threads](super::ContextVar::sent_to_threads).
+    ///
+    /// Move the copy to another thread, and call [`SendContext::into_context`] there.
     pub fn for_thread(&self) -> SendContext {
         let entries = self.entries();
         let entries = entries.iter().flat_map(|entries| entries.iter());
@@ -42,18 +44,18 @@ impl Context {
 }
 
 impl SendContext {
-    /// Makes a context from it, in the other thread.
+    /// Creates a context with these values, in the thread that calls this.
     pub fn into_context(self) -> Context {
         Context::of(self.0.into_iter().map(SendEntry::into_entry).collect())
     }
 
-    /// Returns `true` if it holds no variable.
+    /// Returns `true` if there are no values.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The context for a function that is sent to another thread now. `None` if it would be empty.
+/// Returns the context for a function that is about to be sent to another thread, or `None` if it would be empty.
 pub(crate) fn current_for_thread() -> Option<SendContext> {
     if !super::is_set() {
         return None;

@@ -10,10 +10,9 @@ use super::object::Value;
 use super::{Context, current, is_set, make_current};
 use crate::coroutine::{Exception, Kind, drop_flat};
 
-/// A variable with a value of its own in each context. Setting it in one task does not change it in others. Python's
-/// `ContextVar`.
+/// A variable that has its own value in each context, and so in each task. Python's `ContextVar`.
 ///
-/// It is usually a `static`. The name is for people: two variables with the same name are independent.
+/// A `ContextVar` is usually a `static`. Its name is for people: two variables with the same name are independent.
 ///
 /// ```
 /// use innermost::context::ContextVar;
@@ -44,20 +43,21 @@ pub struct ContextVar<T> {
 static LAST_NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl<T: 'static> ContextVar<T> {
-    /// Makes a variable without a default. The name appears in error messages and in [`Context::names`].
+    /// Creates a variable without a default. The name appears in error messages and in [`Context::names`].
     pub const fn new(name: &'static str) -> Self {
         Self { name, number: AtomicU32::new(0), default: None, store: |value| Value::Here(Rc::new(value)) }
     }
 
-    /// Adds a default, the value in contexts where the variable is not set.
+    /// Adds a default: `default` makes the value that [`get`](Self::get) returns where the variable is not set.
     #[must_use]
     pub const fn with_default(self, default: fn() -> T) -> Self {
         Self { name: self.name, number: self.number, default: Some(default), store: self.store }
     }
 
-    /// Makes the variable visible in other threads: to functions sent by
-    /// [`call_soon_threadsafe`](crate::RemoteHandle::call_soon_threadsafe), and through a
-    /// [`SendContext`](super::SendContext).
+    /// Lets the values travel to other threads.
+    ///
+    /// Functions that [`call_soon_threadsafe`](crate::RemoteHandle::call_soon_threadsafe) sends to a loop see the
+    /// sender's value, and a [`SendContext`](super::SendContext) carries the value to any thread.
     #[must_use]
     pub const fn sent_to_threads(self) -> Self
     where
@@ -80,7 +80,7 @@ impl<T: 'static> ContextVar<T> {
     ///
     /// # Errors
     ///
-    /// `LookupError` if the variable is not set and has no default.
+    /// Returns a `LookupError` if the variable is not set and has no default.
     pub fn get(&self) -> Result<T, Exception>
     where
         T: Clone,
@@ -90,17 +90,20 @@ impl<T: 'static> ContextVar<T> {
         })
     }
 
-    /// Calls `look` with the value in the current context, or with `None` if the variable is not set there. The default does
-    /// not count. `look` may set the variable.
+    /// Calls `look` with a reference to the value in the current context, and returns its result.
+    ///
+    /// `look` gets `None` if the variable is not set, even if it has a default. It may set the variable.
     pub fn with<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let value = if is_set() { current().and_then(|context| context.value(self.number())) } else { None };
         let looked = look(value.as_ref().and_then(Value::downcast_ref));
-        // Dropped before the return: if a destructor panics after it, the compiler leaks the returned value.
+        // Dropped before the return. If a destructor panicked after it, the compiler would leak the returned value.
         drop(value);
         looked
     }
 
-    /// Sets the variable in the current context. The returned token can [`reset`](Self::reset) it; dropping the token does
+    /// Sets the variable in the current context.
+    ///
+    /// Pass the returned token to [`reset`](Self::reset) to restore the previous value. Dropping the token does
     /// nothing.
     pub fn set(&self, value: T) -> Token<T> {
         let context = make_current();
@@ -108,12 +111,14 @@ impl<T: 'static> ContextVar<T> {
         Token { number: self.number(), context, former: Former(former), marker: PhantomData }
     }
 
-    /// Restores the value that the variable had before the [`set`](Self::set) that returned `token`. If it was not set, it is
-    /// unset.
+    /// Restores the value that the variable had before the [`set`](Self::set) that returned `token`.
+    ///
+    /// A variable that was not set becomes unset again.
     ///
     /// # Errors
     ///
-    /// `ValueError` if the token belongs to another variable, or to another context than the current one.
+    /// Returns a `ValueError` if the token was made by another variable, or in another context than the current one.
+    /// The variable keeps its value, and the token is lost.
     pub fn reset(&self, mut token: Token<T>) -> Result<(), Exception> {
         let refused = |whose| {
             let text = format!("the token was made by another {whose} than that of variable {:?}", self.name);
@@ -129,7 +134,7 @@ impl<T: 'static> ContextVar<T> {
         Ok(())
     }
 
-    /// The number that identifies the variable.
+    /// Returns the number that identifies the variable.
     pub(super) fn number(&self) -> u32 {
         match self.number.load(Ordering::Relaxed) {
             0 => self.choose_number(),
@@ -141,7 +146,7 @@ impl<T: 'static> ContextVar<T> {
     fn choose_number(&self) -> u32 {
         let chosen = LAST_NUMBER.fetch_add(1, Ordering::Relaxed).checked_add(1);
         let chosen = chosen.expect("fewer than 2^32 variables are ever used");
-        // If another thread was first, its number stands.
+        // If another thread was first, its number counts.
         match self.number.compare_exchange(0, chosen, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => chosen,
             Err(first) => first,
@@ -155,7 +160,9 @@ impl<T> fmt::Debug for ContextVar<T> {
     }
 }
 
-/// Undoes a change of a [`ContextVar`], by [`ContextVar::reset`]. It can be used once. Python's `Token`.
+/// A change of a [`ContextVar`] that [`ContextVar::reset`] can undo. Created by [`ContextVar::set`]. Python's `Token`.
+///
+/// A token can be used once, because `reset` consumes it.
 pub struct Token<T> {
     number: u32,
     context: Context,
@@ -163,7 +170,7 @@ pub struct Token<T> {
     marker: PhantomData<fn() -> T>,
 }
 
-/// A previous value. It may hold the token of the value before it, and so on.
+/// A previous value. It may hold the token of the value before it, and so on, so it is dropped without recursion.
 struct Former(Option<Value>);
 
 impl Drop for Former {
