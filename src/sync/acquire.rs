@@ -1,4 +1,4 @@
-//! Waiting until a lock or a semaphore can be acquired: what the two have in common.
+//! Waits until a lock or a semaphore can be acquired. The two share this code.
 
 use super::wait_queue::{Phase, Place, WaitQueue};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
@@ -14,17 +14,17 @@ pub(super) trait Gate: Sized {
 
     fn waiters(&self) -> &WaitQueue;
 
-    /// Acquires without waiting. Gives the handle back if that is impossible.
+    /// Acquires without waiting, or returns the handle if that is impossible.
     fn try_enter(self) -> Result<Self::Guard, Self>;
 
     /// Acquires for a waiter whose turn it is.
     fn enter(self) -> Self::Guard;
 
-    /// Takes a waiter that gives up out of the queue. If it was its turn, the next waiter has it.
+    /// Takes a waiter that gives up out of the queue. If it was this waiter's turn, it is now the next waiter's.
     fn give_up(&self, place: Place);
 }
 
-/// Acquires: at once if that is possible, otherwise in the order of the queue.
+/// A coroutine that acquires at once if that is possible, and otherwise waits in the queue.
 #[derive(Debug)]
 pub(super) struct Entering<G: Gate> {
     /// Moves into the guard. `None` once this is over.

@@ -1,4 +1,4 @@
-//! Barriers: tasks wait until a given number of them has arrived.
+//! Barriers: each task waits until a given number of tasks has arrived.
 //!
 //! ```text
 //!            the last one arrives              the last one has left
@@ -10,8 +10,8 @@
 //!     +----------------------------> Broken ------ reset -----------> Filling, or Resetting
 //! ```
 //!
-//! Every change happens with the lock of a condition held, and waiters wait for that condition, as in asyncio. So each
-//! change takes as many turns as it takes there.
+//! As in asyncio, each change happens while a condition's lock is held, and waiters wait for that condition. So each
+//! change takes as many turns of the loop as in asyncio.
 
 use core::cell::Cell;
 use core::error::Error;
@@ -26,7 +26,7 @@ use crate::yield_from;
 
 /// Makes a fixed number of tasks wait for each other. asyncio's `Barrier`.
 ///
-/// Clones are handles to the same barrier. It can be used any number of times.
+/// A barrier is a handle: clones refer to the same barrier. It can be used any number of times.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -58,9 +58,10 @@ enum Stage {
     Broken,
 }
 
-/// The error raised by a barrier that was aborted, or that was reset while tasks waited. asyncio's `BrokenBarrierError`.
+/// The error that [`Barrier::wait`] raises if the barrier is broken, or is reset during the wait. asyncio's
+/// `BrokenBarrierError`.
 ///
-/// It is raised as a `RuntimeError`:
+/// It is raised in an exception of the kind `RuntimeError`:
 ///
 /// ```
 /// use innermost::sync::{Barrier, BrokenBarrier};
@@ -95,7 +96,7 @@ impl Barrier {
     ///
     /// # Errors
     ///
-    /// `ValueError` if `parties` is zero.
+    /// Returns a `ValueError` if `parties` is zero.
     pub fn new(parties: usize) -> Result<Self, Exception> {
         if parties == 0 {
             return Err(Exception::message(Kind::ValueError, "a barrier needs at least one party"));
@@ -104,8 +105,9 @@ impl Barrier {
         Ok(Self(Rc::new(BarrierState { condition: Condition::new(), parties, stage, count })))
     }
 
-    /// Waits until all parties have arrived. Returns the order of arrival of this one, from 0. A task that arrives while
-    /// the previous round is still leaving waits until that is over.
+    /// Waits until all parties have arrived. Returns the number of tasks that had arrived before this one.
+    ///
+    /// A task that arrives while the previous round is still leaving waits until that is over.
     ///
     /// # Errors
     ///
@@ -114,27 +116,31 @@ impl Barrier {
         BarrierWait { barrier: self.clone(), phase: Phase::Entering(self.0.condition.acquire()) }
     }
 
-    /// Empties the barrier, and mends it if it was broken. Tasks that wait in it raise [`BrokenBarrier`].
+    /// Empties the barrier, and mends it if it was broken. Tasks that are waiting in it raise [`BrokenBarrier`].
+    ///
+    /// This is a coroutine, because it acquires the barrier's lock first: nothing changes until it is awaited.
     pub fn reset(&self) -> BarrierChange {
         self.change(Change::Reset)
     }
 
-    /// Breaks the barrier. Until it is reset, tasks that wait or come to wait raise [`BrokenBarrier`].
+    /// Breaks the barrier. Tasks that are waiting, and tasks that arrive before a reset, raise [`BrokenBarrier`].
+    ///
+    /// This is a coroutine, because it acquires the barrier's lock first: nothing changes until it is awaited.
     pub fn abort(&self) -> BarrierChange {
         self.change(Change::Abort)
     }
 
-    /// The number of tasks that must arrive.
+    /// Returns the number of tasks that must arrive.
     pub fn parties(&self) -> usize {
         self.0.parties
     }
 
-    /// The number of tasks that have arrived and wait for the others.
+    /// Returns the number of tasks that have arrived and are waiting for the others.
     pub fn n_waiting(&self) -> usize {
         if self.0.stage.get() == Stage::Filling { self.0.count.get() } else { 0 }
     }
 
-    /// Returns `true` if the barrier was aborted and not reset since.
+    /// Returns `true` if the barrier was aborted and has not been reset since.
     pub fn broken(&self) -> bool {
         self.0.stage.get() == Stage::Broken
     }
@@ -148,7 +154,7 @@ impl Barrier {
         self.0.condition.wake(usize::MAX);
     }
 
-    /// Counts a task that leaves. The last one lets in the tasks that wait outside.
+    /// Counts a task that leaves. The last one lets in the tasks that are waiting outside.
     fn depart(&self) {
         self.0.count.set(self.0.count.get() - 1);
         if self.0.count.get() == 0 {
@@ -166,11 +172,9 @@ impl fmt::Debug for Barrier {
     }
 }
 
-/// Waits at a [`Barrier`]. Created by [`Barrier::wait`].
+/// A coroutine that waits until all parties of a [`Barrier`] have arrived. Created by [`Barrier::wait`].
 ///
-/// # Dropping
-///
-/// Leaves the barrier, which then waits for another task.
+/// Dropping it while it waits leaves the barrier, which then waits for another task in its place.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct BarrierWait {
@@ -180,11 +184,11 @@ pub struct BarrierWait {
 
 #[derive(Debug)]
 enum Phase {
-    /// Acquires the lock.
+    /// Acquiring the lock.
     Entering(Acquire),
-    /// Waits until the previous round has left.
+    /// Waiting until the previous round has left.
     Outside(ConditionWait),
-    /// Counted, with this index. Waits for the others to arrive.
+    /// Counted as the party with this index, and waiting for the others to arrive.
     Inside(ConditionWait, usize),
     Over,
 }
@@ -261,7 +265,7 @@ impl BarrierWait {
         Ok(None)
     }
 
-    /// Leaves, and releases the lock after that.
+    /// Leaves the barrier, and then releases the lock.
     fn leave(&mut self, outcome: Result<(LockGuard, usize), (Option<LockGuard>, Exception)>) -> Resumed<Self> {
         let inside = mem::replace(&mut self.phase, Phase::Over);
         self.barrier.depart();
@@ -283,7 +287,7 @@ impl Drop for BarrierWait {
     }
 }
 
-/// Changes a [`Barrier`]. Created by [`Barrier::reset`] and [`Barrier::abort`].
+/// A coroutine that resets or aborts a [`Barrier`]. Created by [`Barrier::reset`] and [`Barrier::abort`].
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct BarrierChange {

@@ -1,6 +1,6 @@
-//! Conditions: waiting, with a lock held, until another task says that something has changed.
+//! Conditions: a task that holds a lock waits until another task reports a change.
 //!
-//! Waiting takes the lock's guard and returns it at the end, so it is impossible to wait without the lock.
+//! A wait takes the lock's guard and returns it in the end, so it is impossible to wait without the lock.
 //!
 //! ```text
 //!  wait(guard) --> release, wait for a notification --> acquire --> the guard
@@ -9,11 +9,11 @@
 //!                             +---------------------------+--+ the last one, with the guard kept here
 //! ```
 //!
-//! A waiter that raises may have been notified before. It then notifies another waiter, which may find that nothing has
-//! changed: every waiter has to check for itself.
+//! A waiter that raises may already have been notified, so it notifies another waiter. That one may find that nothing
+//! has changed. Every waiter has to check for itself.
 //!
-//! Deviation from asyncio: a waiter that is closed stops at once, without the lock. Acquiring it might have to wait, which
-//! is not allowed while closing, and nobody is left to take the guard.
+//! One thing differs from asyncio: a waiter that is closed stops at once, without acquiring the lock. Acquiring might
+//! have to wait, which is not allowed while closing, and nobody is left to take the guard.
 
 use core::fmt;
 use core::mem;
@@ -25,9 +25,9 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::task::Await;
 use crate::yield_from;
 
-/// Lets tasks that hold a lock wait until another task has changed what the lock protects. asyncio's `Condition`.
+/// Lets a task that holds a lock wait until another task has changed what the lock protects. asyncio's `Condition`.
 ///
-/// Clones are handles to the same condition.
+/// A condition is a handle: clones refer to the same condition.
 ///
 /// ```
 /// use innermost::sync::Condition;
@@ -69,12 +69,13 @@ impl Condition {
         Self(Rc::new(ConditionState { lock, waiters: WaitQueue::new("Condition.wait") }))
     }
 
-    /// The lock that must be held to wait and to notify.
+    /// Returns the lock that a task must hold to wait and to notify.
     pub fn lock(&self) -> &Lock {
         &self.0.lock
     }
 
-    /// Acquires the lock, like [`Lock::acquire`].
+    /// Waits until the lock is free and it is the caller's turn, and returns a guard that holds the lock. Short for
+    /// `condition.lock().acquire()`.
     pub fn acquire(&self) -> Acquire {
         self.0.lock.acquire()
     }
@@ -84,12 +85,14 @@ impl Condition {
         self.0.lock.locked()
     }
 
-    /// Releases the lock, waits to be notified, and acquires the lock again. A wait can end although nothing has changed:
-    /// check, and wait again if necessary, or use [`wait_for`](Self::wait_for).
+    /// Releases the lock, waits to be notified, and acquires the lock again. Returns the guard.
     ///
-    /// A waiter that is cancelled still reacquires the lock before it raises, even if it is cancelled again in the
-    /// meantime. The guard then stays in the [`ConditionWait`], where [`take_guard`](ConditionWait::take_guard) gets
-    /// it.
+    /// A wait can end although nothing has changed. Check for the change, and wait again if necessary, or use
+    /// [`wait_for`](Self::wait_for).
+    ///
+    /// A waiter that is cancelled still acquires the lock again before it raises, even if it is cancelled once more in
+    /// the meantime. The guard then stays in the [`ConditionWait`]; [`take_guard`](ConditionWait::take_guard) takes it
+    /// out.
     ///
     /// # Errors
     ///
@@ -98,12 +101,13 @@ impl Condition {
         ConditionWait { condition: self.clone(), phase: WaitPhase::Created(guard) }
     }
 
-    /// Waits until `predicate` returns `true`. The predicate is called with the lock held, first at once and then after
-    /// each notification.
+    /// Waits until `predicate` returns `true`, and returns the guard.
+    ///
+    /// The predicate is called while the lock is held: at once, and after each notification.
     ///
     /// # Errors
     ///
-    /// Raises `RuntimeError` if `guard` belongs to another lock.
+    /// Raises `RuntimeError` if `guard` belongs to another lock and the predicate is not true at once.
     pub fn wait_for<P: FnMut() -> bool>(&self, guard: LockGuard, predicate: P) -> ConditionWaitFor<P> {
         ConditionWaitFor { condition: self.clone(), predicate, phase: ForPhase::Looking(Some(guard)) }
     }
@@ -112,7 +116,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if nobody holds the lock.
+    /// Returns a `RuntimeError` if nobody holds the lock.
     pub fn notify(&self, count: usize) -> Result<(), Exception> {
         if !self.locked() {
             return Err(Exception::runtime("cannot notify on un-acquired lock"));
@@ -125,12 +129,12 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if nobody holds the lock.
+    /// Returns a `RuntimeError` if nobody holds the lock.
     pub fn notify_all(&self) -> Result<(), Exception> {
         self.notify(usize::MAX)
     }
 
-    /// Notifies, for those who may do so without the lock.
+    /// Notifies without checking that the lock is held.
     pub(super) fn wake(&self, count: usize) {
         self.0.waiters.wake_up_to(count);
     }
@@ -148,12 +152,12 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// Waits for a [`Condition`]. Created by [`Condition::wait`].
+/// A coroutine that waits to be notified by a [`Condition`]. Created by [`Condition::wait`].
 ///
 /// # Dropping
 ///
-/// Releases the lock if this holds it, and leaves the line if it waits. If it had been notified, another waiter is
-/// notified instead.
+/// Releases the lock if this holds it, and leaves the queue if it is waiting. If it had been notified, another waiter
+/// is notified instead.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ConditionWait {
@@ -165,14 +169,16 @@ pub struct ConditionWait {
 enum WaitPhase {
     Created(LockGuard),
     Waiting(Place),
-    /// With the exception to raise once the lock is acquired.
+    /// Acquiring the lock again, to raise this exception after that.
     Acquiring(Acquire, Option<Exception>),
     Over(Option<LockGuard>),
 }
 
 impl ConditionWait {
-    /// Takes the guard out, if waiting has raised or has not begun. For a machine that catches the exception and goes on
-    /// with the lock held. A guard that nobody takes out is dropped with this, which releases the lock.
+    /// Takes the guard out, if the wait has raised or has not begun. Returns `None` otherwise.
+    ///
+    /// Use it in a machine that catches the exception and goes on with the lock held. A guard that nobody takes out is
+    /// dropped with the `ConditionWait`, which releases the lock.
     pub fn take_guard(&mut self) -> Option<LockGuard> {
         if !matches!(self.phase, WaitPhase::Created(_) | WaitPhase::Over(Some(_))) {
             return None;
@@ -180,7 +186,7 @@ impl ConditionWait {
         match mem::replace(&mut self.phase, WaitPhase::Over(None)) {
             WaitPhase::Created(guard) => Some(guard),
             WaitPhase::Over(guard) => guard,
-            WaitPhase::Waiting(_) | WaitPhase::Acquiring(..) => unreachable!("it was looked at above"),
+            WaitPhase::Waiting(_) | WaitPhase::Acquiring(..) => unreachable!("the phase was checked above"),
         }
     }
 
@@ -205,7 +211,7 @@ impl ConditionWait {
         }
     }
 
-    /// Ends by raising. It may have been notified, so another waiter is notified in its place.
+    /// Ends the wait with an exception. It may have been notified, so another waiter is notified in its place.
     fn fail(&mut self, guard: Option<LockGuard>, raised: Exception) -> Exception {
         if let WaitPhase::Waiting(place) = mem::replace(&mut self.phase, WaitPhase::Over(guard)) {
             place.leave();
@@ -265,7 +271,7 @@ impl Drop for ConditionWait {
     }
 }
 
-/// Waits until a predicate holds. Created by [`Condition::wait_for`].
+/// A coroutine that waits until a predicate holds. Created by [`Condition::wait_for`].
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct ConditionWaitFor<P> {
     condition: Condition,
@@ -275,13 +281,14 @@ pub struct ConditionWaitFor<P> {
 
 #[derive(Debug)]
 enum ForPhase {
-    /// About to call the predicate. Without a guard, it is over.
+    /// About to call the predicate. Without a guard, the wait is over.
     Looking(Option<LockGuard>),
     Waiting(ConditionWait),
 }
 
 impl<P> ConditionWaitFor<P> {
-    /// Takes the guard out, if waiting has raised or has not begun. See [`ConditionWait::take_guard`].
+    /// Takes the guard out, if the wait has raised or has not begun. Returns `None` otherwise. See
+    /// [`ConditionWait::take_guard`].
     pub fn take_guard(&mut self) -> Option<LockGuard> {
         match &mut self.phase {
             ForPhase::Looking(guard) => guard.take(),

@@ -10,7 +10,7 @@ use crate::task::Await;
 
 /// A flag that tasks can wait for. asyncio's `Event`.
 ///
-/// Clones are handles to the same flag.
+/// An event is a handle: clones refer to the same flag.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -37,7 +37,7 @@ impl Event {
         Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new("Event.wait") }))
     }
 
-    /// Sets the flag and wakes all waiters. They go on even if the flag is cleared before they run.
+    /// Sets the flag and wakes all waiters. The waiters go on even if the flag is cleared before they run.
     #[inline]
     pub fn set(&self) {
         if !self.0.is_set.replace(true) {
@@ -58,6 +58,15 @@ impl Event {
     }
 
     /// Waits until the flag is set. Returns at once if it is set already.
+    ///
+    /// ```
+    /// use innermost::sync::Event;
+    /// use innermost::{Generator, Stop};
+    ///
+    /// let event = Event::new();
+    /// event.set();
+    /// assert!(matches!(Generator::new(event.wait()).next(), Err(Stop::Returned(()))));
+    /// ```
     #[inline]
     pub fn wait(&self) -> EventWait {
         EventWait { event: self.clone(), phase: Phase::Created }
@@ -77,11 +86,10 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Waits for an [`Event`]. Created by [`Event::wait`].
+/// A coroutine that waits until the flag of an [`Event`] is set. Created by [`Event::wait`], and by
+/// [`Queue::join`](crate::Queue::join).
 ///
-/// # Dropping
-///
-/// Leaves the queue.
+/// Dropping it leaves the queue of waiters.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct EventWait {

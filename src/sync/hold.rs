@@ -1,4 +1,4 @@
-//! Holding something around a child, so that no machine has to remember to release it.
+//! Holds a lock or a permit while a child runs, so that no machine has to remember to release it.
 
 use core::fmt;
 use core::mem;
@@ -7,8 +7,20 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// Acquires something, runs a child, and releases it however the child ends. asyncio's `async with`. Created by
-/// [`Lock::hold`] and [`Semaphore::hold`].
+/// A coroutine that acquires a lock or a permit, runs a child, and then releases it, however the child ends. asyncio's
+/// `async with`. Created by [`Lock::hold`] and [`Semaphore::hold`].
+///
+/// The child does not start before the lock or the permit is acquired.
+///
+/// # Errors
+///
+/// Raises whatever the child raises.
+///
+/// # Dropping
+///
+/// Drops the child, and then releases what was acquired.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -30,7 +42,7 @@ pub struct Hold<A: Coroutine, C>(Stage<A, A::Return, C>);
 
 enum Stage<A, G, C> {
     Acquiring(A, C),
-    /// The child comes first, so that it is dropped before the guard.
+    /// The child comes before the guard, so that it is dropped first.
     Holding(C, G),
     Over,
 }

@@ -1,7 +1,8 @@
-//! Mutual exclusion.
+//! Locks: one task at a time.
 //!
-//! A lock that was released is free until the first waiter runs, one turn later. Newcomers do not get it in the meantime,
-//! because that waiter is still in the queue: a lock is acquired at once only if nobody holds it and nobody waits.
+//! A lock that was released is free until the first waiter runs, one turn later. No newcomer can take it in the
+//! meantime, because that waiter is still in the queue. A lock is acquired at once only if nobody holds it and nobody
+//! waits for it.
 
 use core::cell::Cell;
 use core::fmt;
@@ -15,8 +16,9 @@ use crate::task::{Await, Awaitable};
 
 /// A mutual exclusion lock for tasks. asyncio's `Lock`.
 ///
-/// Clones are handles to the same lock. Tasks acquire it in the order in which they asked for it. It is not reentrant: a
-/// task that acquires it twice waits for itself. The guard can be moved to another task, which then releases the lock.
+/// A lock is a handle: clones refer to the same lock. Tasks acquire it in the order in which they asked for it. It is
+/// not reentrant: a task that acquires it twice waits for itself, for ever. The guard can be moved to another task,
+/// which then releases the lock.
 ///
 /// ```
 /// use innermost::sync::Lock;
@@ -48,7 +50,13 @@ impl Lock {
     /// Waits until the lock is free and it is the caller's turn, and returns a guard that holds the lock. asyncio's
     /// `acquire`; dropping the guard is its `release`.
     ///
-    /// A free lock is acquired without waiting, so this works without a loop:
+    /// # Errors
+    ///
+    /// Raises only what is thrown in, such as the `CancelledError` of a cancelled task. The lock is then not acquired.
+    ///
+    /// # Examples
+    ///
+    /// A free lock is acquired without waiting, which works without a loop:
     ///
     /// ```
     /// use innermost::sync::Lock;
@@ -65,7 +73,7 @@ impl Lock {
         Acquire(Entering::new(self.clone()))
     }
 
-    /// Acquires the lock if that is possible without waiting: nobody holds it, and nobody waits for it.
+    /// Acquires the lock if nobody holds it and nobody waits for it. Returns `None` otherwise.
     ///
     /// ```
     /// let lock = innermost::sync::Lock::new();
@@ -89,16 +97,29 @@ impl Lock {
     /// # Errors
     ///
     /// Raises whatever the child raises.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use innermost::sync::Lock;
+    /// use innermost::{Generator, Stop, lazy, ready};
+    ///
+    /// let lock = Lock::new();
+    /// let same = lock.clone();
+    /// let mut held = Generator::new(lock.hold(lazy(move || ready(same.locked()))));
+    /// assert!(matches!(held.next(), Err(Stop::Returned(true))));
+    /// assert!(!lock.locked());
+    /// ```
     pub fn hold<C: Awaitable>(&self, child: C) -> Hold<Acquire, C> {
         Hold::new(self.acquire(), child)
     }
 
-    /// Returns `true` if both are handles to the same lock.
+    /// Returns `true` if both handles refer to the same lock.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether nobody holds the lock and nobody waits for it.
+    /// Returns `true` if nobody holds the lock and nobody waits for it.
     #[inline]
     fn is_free(&self) -> bool {
         !self.0.locked.get() && !self.0.waiters.has_live()
@@ -118,12 +139,14 @@ impl fmt::Debug for Lock {
     }
 }
 
-/// Holds a [`Lock`], and releases it when dropped. A machine that holds a lock across several states stores this.
+/// Holds a [`Lock`], and releases it when dropped. Returned by [`Lock::acquire`].
+///
+/// Store this in a machine that holds a lock across several states.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard(Lock);
 
 impl LockGuard {
-    /// The lock that this guard holds.
+    /// Returns the lock that this guard holds.
     pub fn lock(&self) -> &Lock {
         &self.0
     }
@@ -171,12 +194,10 @@ impl Gate for Lock {
     }
 }
 
-/// Acquires a [`Lock`] and returns its guard. Created by [`Lock::acquire`] and [`Condition::acquire`]: the type to name
-/// in a machine that waits for a lock.
+/// A coroutine that acquires a [`Lock`] and returns its guard. Created by [`Lock::acquire`] and [`Condition::acquire`].
 ///
-/// # Dropping
-///
-/// Leaves the queue. If the lock was about to be acquired, the next waiter acquires it.
+/// Store this in a machine that waits for a lock. Dropping it leaves the queue of waiters. If the lock was about to be
+/// acquired, the next waiter acquires it instead.
 ///
 /// [`Condition::acquire`]: super::Condition::acquire
 #[derive(Debug)]

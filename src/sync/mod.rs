@@ -1,8 +1,11 @@
-//! Layer 2: synchronization between the tasks of a loop. All of it is fair: first come, first served.
+//! Layer 2: synchronization between the tasks of a loop. Every object here is fair: first come, first served.
 //!
-//! Every object here is a handle, so its clones refer to the same lock, event and so on. Acquiring gives a guard that
-//! releases when it is dropped. To hold something around a whole child, use [`Lock::hold`] or [`Semaphore::hold`]. A waiter
-//! that is cancelled or dropped leaves the line, and passes on a lock or permit that it had been granted.
+//! Each object is a handle, so its clones refer to the same lock, event and so on. Acquiring a lock or a permit gives a
+//! guard that releases it when dropped. To hold a lock or a permit while a child runs, use [`Lock::hold`] or
+//! [`Semaphore::hold`].
+//!
+//! A waiter that is cancelled or dropped leaves the queue, and passes on a lock or permit that it had already been
+//! given. Every operation that waits raises `CancelledError` when its task [is cancelled](crate#what-awaiting-raises).
 //!
 //! | asyncio | here | to store in a machine | file |
 //! |---|---|---|---|
@@ -13,10 +16,10 @@
 //! | `Condition` | [`Condition`] | [`ConditionWait`], [`ConditionWaitFor`] | `condition.rs` |
 //! | `Barrier`, `BrokenBarrierError` | [`Barrier`], [`BrokenBarrier`] | [`BarrierWait`], [`BarrierChange`] | `barrier.rs` |
 //!
-//! Locks and semaphores wait in the same way (`acquire.rs`). All of them keep their waiters in a `wait_queue/`.
+//! Locks and semaphores wait in the same way (`acquire.rs`). Every object keeps its waiters in a queue (`wait_queue/`).
 //!
-//! None is bound to a loop. A waiter belongs to the loop in which it waits, and the loops of one thread run one after the
-//! other.
+//! No object is bound to a loop. A waiter belongs to the loop in which it waits, and the loops of one thread run one
+//! after the other.
 //!
 //! Source: `Lib/asyncio/locks.py` of CPython 3.13, for the behaviour and the order of events.
 

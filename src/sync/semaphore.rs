@@ -1,7 +1,7 @@
 //! Semaphores: a limited number of permits.
 //!
-//! A permit that is released while somebody waits belongs to the first waiter at once: the value is counted down when the
-//! waiter is woken, not when it runs. A waiter that is cancelled after it was woken puts the permit back.
+//! A permit that is released while tasks wait belongs to the first waiter at once: it stops counting as free when the
+//! waiter is woken, not when the waiter runs. A waiter that is cancelled after it was woken puts the permit back.
 
 use core::cell::Cell;
 use core::fmt;
@@ -15,7 +15,8 @@ use crate::task::{Await, Awaitable};
 
 /// Limits how many tasks do something at the same time. asyncio's `Semaphore`.
 ///
-/// Clones are handles to the same semaphore. Tasks acquire permits in the order in which they asked for them.
+/// A semaphore is a handle: clones refer to the same semaphore. Tasks acquire permits in the order in which they asked
+/// for them.
 ///
 /// ```
 /// use innermost::sync::Semaphore;
@@ -34,7 +35,10 @@ use crate::task::{Await, Awaitable};
 #[derive(Clone)]
 pub struct Semaphore(Permits);
 
-/// A [`Semaphore`] that never has more permits than it was created with. asyncio's `BoundedSemaphore`.
+/// A semaphore that never has more free permits than it was created with. asyncio's `BoundedSemaphore`.
+///
+/// Use it where an extra [`release`](Self::release) would be a mistake that should be reported. In all other ways it
+/// works like [`Semaphore`].
 ///
 /// ```
 /// use innermost::sync::BoundedSemaphore;
@@ -47,7 +51,7 @@ pub struct Semaphore(Permits);
 #[derive(Clone)]
 pub struct BoundedSemaphore(Permits);
 
-/// What both kinds of semaphore are handles to.
+/// A handle to the permits of a semaphore of either kind.
 #[derive(Clone)]
 struct Permits(Rc<PermitsState>);
 
@@ -58,12 +62,15 @@ struct PermitsState {
 }
 
 impl Semaphore {
-    /// Creates a semaphore with `permits` permits.
+    /// Creates a semaphore with `permits` free permits.
     pub fn new(permits: usize) -> Self {
         Self(Permits::new(permits, usize::MAX))
     }
 
-    /// Adds a permit, which goes to the first waiter. Dropping a [`Permit`] does the same.
+    /// Adds a free permit, which goes to the first waiter.
+    ///
+    /// A [`Permit`] that is dropped releases itself. Call this only to replace a permit that was
+    /// [forgotten](Permit::forget), or to raise the number of permits.
     #[inline]
     pub fn release(&self) {
         self.0.release();
@@ -71,17 +78,20 @@ impl Semaphore {
 }
 
 impl BoundedSemaphore {
-    /// Creates a semaphore with `permits` permits, which is also the most it will ever have.
+    /// Creates a semaphore with `permits` free permits, and never more than that.
     pub fn new(permits: usize) -> Self {
         Self(Permits::new(permits, permits))
     }
 
-    /// Adds a permit to replace one that was [forgotten](Permit::forget). Dropping a [`Permit`] does the same, but has no
-    /// effect if a replacement was added already.
+    /// Adds a free permit, which goes to the first waiter.
+    ///
+    /// A [`Permit`] that is dropped releases itself. Call this only to replace a permit that was
+    /// [forgotten](Permit::forget).
     ///
     /// # Errors
     ///
-    /// `ValueError` if the semaphore has all its permits already.
+    /// Returns a `ValueError` if all permits are free already. A permit that is released while others are held is
+    /// accepted, so one task more can get in. Dropping the last of the held permits then adds nothing.
     #[inline]
     pub fn release(&self) -> Result<(), Exception> {
         if self.0.release() {
@@ -94,13 +104,30 @@ impl BoundedSemaphore {
 macro_rules! semaphore_methods {
     ($name:ident) => {
         impl $name {
-            /// Waits until a permit is free and it is the caller's turn, and returns the permit. asyncio's `acquire`.
+            /// Waits until a permit is free and it is the caller's turn, and returns the permit. asyncio's `acquire`;
+            /// dropping the permit is its `release`.
+            ///
+            /// # Errors
+            ///
+            /// Raises only what is thrown in, such as the `CancelledError` of a cancelled task. No permit is then
+            /// acquired.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use innermost::sync::", stringify!($name), ";")]
+            /// use innermost::{Generator, Stop};
+            ///
+            #[doc = concat!("let semaphore = ", stringify!($name), "::new(2);")]
+            /// let Err(Stop::Returned(permit)) = Generator::new(semaphore.acquire()).next() else { unreachable!("one is
+            /// free") }; assert_eq!(semaphore.value(), 1); drop(permit); assert_eq!(semaphore.value(), 2);
+            /// ```
             #[inline]
             pub fn acquire(&self) -> AcquirePermit {
                 AcquirePermit(Entering::new(self.0.clone()))
             }
 
-            /// Acquires a permit if that is possible without waiting.
+            /// Acquires a permit if one is free and nobody waits. Returns `None` otherwise.
             #[inline]
             pub fn try_acquire(&self) -> Option<Permit> {
                 self.0.clone().try_enter().ok()
@@ -111,7 +138,7 @@ macro_rules! semaphore_methods {
                 self.0.locked()
             }
 
-            /// The number of free permits: those that nobody holds and that no woken waiter is about to take.
+            /// Returns the number of free permits. A permit that a woken waiter is about to take is not free.
             pub fn value(&self) -> usize {
                 self.0.0.value.get()
             }
@@ -162,7 +189,7 @@ impl Permits {
         self.0.value.get() == 0 || self.0.waiters.has_live()
     }
 
-    /// Returns `false` if all permits are there already.
+    /// Returns `false` if all permits are free already.
     #[inline]
     fn release(&self) -> bool {
         let value = self.0.value.get();
@@ -184,7 +211,8 @@ impl Permits {
         woken
     }
 
-    /// Gives free permits to waiters. There are both when a waiter at the front gives up: others queued only behind it.
+    /// Gives free permits to waiters. There can be both after the first waiter has given up, because the others queued
+    /// only behind that one.
     fn wake_allowed(&self) {
         while self.0.value.get() > 0 && self.wake_next() {}
     }
@@ -196,7 +224,9 @@ impl fmt::Debug for Permits {
     }
 }
 
-/// A permit of a [`Semaphore`], released when dropped. A machine that holds a permit across several states stores this.
+/// A permit of a [`Semaphore`] or a [`BoundedSemaphore`], released when dropped. Returned by their `acquire`.
+///
+/// Store this in a machine that holds a permit across several states.
 #[must_use = "the permit is given back when it is dropped"]
 pub struct Permit {
     /// `None` once the permit is forgotten.
@@ -204,7 +234,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Gives up the permit without releasing it. The semaphore has one permit less until somebody calls `release`.
+    /// Drops the permit without releasing it. The semaphore has one permit less until somebody calls
+    /// [`release`](Semaphore::release).
     pub fn forget(mut self) {
         self.of = None;
     }
@@ -243,7 +274,7 @@ impl Gate for Permits {
         Ok(Permit { of: Some(self) })
     }
 
-    /// The permit was taken off the value when the waiter was woken.
+    /// Makes the permit that was taken off the value when the waiter was woken.
     fn enter(self) -> Permit {
         self.wake_allowed();
         Permit { of: Some(self) }
@@ -257,12 +288,10 @@ impl Gate for Permits {
     }
 }
 
-/// Acquires a permit of a [`Semaphore`] or a [`BoundedSemaphore`]. Created by their `acquire`: the type to name in a
-/// machine that waits for a permit.
+/// A coroutine that acquires a permit of a [`Semaphore`] or a [`BoundedSemaphore`]. Created by their `acquire`.
 ///
-/// # Dropping
-///
-/// Leaves the queue. A permit that this was about to acquire goes to the next waiter.
+/// Store this in a machine that waits for a permit. Dropping it leaves the queue of waiters. A permit that it was about
+/// to acquire goes to the next waiter.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct AcquirePermit(Entering<Permits>);

@@ -12,13 +12,13 @@ use slab::Slab;
 use crate::coroutine::Exception;
 use crate::task;
 
-/// An index of no waiter.
+/// Stands for no waiter.
 const NONE: u32 = u32::MAX;
 
 /// Stands for both neighbours of a waiter that was taken out of the list.
 const OUT: u32 = u32::MAX - 1;
 
-/// See the head of this file, and the invariants in that of `mod.rs`.
+/// The list of waiters. `mod.rs` states its invariants.
 pub(super) struct Crowd {
     waiters: RefCell<Slab<Waiter>>,
     len: Cell<u32>,
@@ -105,11 +105,11 @@ impl Crowd {
         left.is_some_and(|waiter| matches!(waiter.stage, Stage::Woken))
     }
 
-    /// Whether a waiter should go on: it was woken, or has left.
+    /// Returns `true` if a waiter should go on: it was woken, or has left.
     ///
     /// # Errors
     ///
-    /// The exception it was cancelled with.
+    /// Returns the exception that the waiter was cancelled with.
     pub(super) fn is_woken(&self, index: u32) -> Result<bool, Exception> {
         match self.waiters.borrow().get(index as usize).map(|waiter| &waiter.stage) {
             Some(Stage::Joined | Stage::Waiting(_)) => Ok(false),
@@ -123,12 +123,12 @@ impl Crowd {
         self.wake(self.first.get());
     }
 
-    /// Wakes the first waiter that still waits. Returns `false` if there is none.
+    /// Wakes the first waiter that is still waiting. Returns `false` if there is none.
     pub(super) fn wake_next(&self) -> bool {
         self.wake(self.first_pending())
     }
 
-    /// Wakes a waiter if it still waits.
+    /// Wakes a waiter if it is still waiting.
     fn wake(&self, index: u32) -> bool {
         let Some(stage) = self.mark_woken(&mut self.waiters.borrow_mut(), index) else { return false };
         self.woken.set(self.woken.get() + 1);
@@ -155,7 +155,7 @@ impl Crowd {
         false
     }
 
-    /// Returns the former state; `None` if the waiter does not wait any more.
+    /// Returns the former state, or `None` if the waiter is not waiting any more.
     fn mark_woken(&self, waiters: &mut Slab<Waiter>, index: u32) -> Option<Stage> {
         let waiter = waiters.get_mut(index as usize).filter(|waiter| !waiter.stage.is_done())?;
         Some(mem::replace(&mut waiter.stage, Stage::Woken))

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A single waiter has no neighbours and needs no index: joining, waking and leaving each set one byte. That saves a
-//! quarter of the cost of an item that two tasks hand to and fro. Everything rare is left to the crowd: the single waiter
-//! is moved there first, and can still be found by its old index.
+//! quarter of the cost of an item that two tasks pass to and fro. For everything rare, the single waiter first moves to
+//! the crowd, where its old index still finds it.
 
 use core::cell::Cell;
 use core::fmt;
@@ -17,7 +17,7 @@ use super::crowd::{Crowd, Stage, taken};
 use crate::coroutine::Exception;
 use crate::task::{Met, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
-/// The index of the single waiter, also after it was moved. The crowd's slab never uses it.
+/// The index of the single waiter, even after it has moved. The crowd's slab never uses this index.
 const ALONE: u32 = u32::MAX;
 
 pub(crate) struct Line {
@@ -118,11 +118,11 @@ impl Line {
         }
     }
 
-    /// Whether a waiter should go on: it was woken, or has left.
+    /// Returns `true` if a waiter should go on: it was woken, or has left.
     ///
     /// # Errors
     ///
-    /// The exception it was cancelled with.
+    /// Returns the exception that the waiter was cancelled with.
     pub(super) fn is_woken(&self, index: u32) -> Result<bool, Exception> {
         match self.alone.get() {
             Alone::Joined | Alone::Waiting if index == ALONE => Ok(false),
@@ -130,11 +130,11 @@ impl Line {
         }
     }
 
-    /// Frees the place of a waiter that was woken. Returns `false` if it still waits.
+    /// Frees the place of a waiter that was woken. Returns `false` if the waiter is still waiting.
     ///
     /// # Errors
     ///
-    /// The exception it was cancelled with. It keeps its place then.
+    /// Returns the exception that the waiter was cancelled with. The waiter then keeps its place.
     #[inline]
     pub(super) fn leave_woken(&self, index: u32) -> Result<bool, Exception> {
         if index == ALONE && matches!(self.alone.get(), Alone::Woken | Alone::Out) {
@@ -171,7 +171,7 @@ impl Line {
         self.wake_alone(Alone::Out).unwrap_or_else(|| self.crowd.pop_and_wake())
     }
 
-    /// Wakes the single waiter if it still waits. Returns `None` if there is none.
+    /// Wakes the single waiter if it is still waiting. Returns `None` if there is no single waiter.
     #[inline]
     fn wake_alone(&self, then: Alone) -> Option<bool> {
         match self.alone.get() {
@@ -191,7 +191,7 @@ impl Line {
         Some(true)
     }
 
-    /// Registers a task, except the first one at the single waiter's place.
+    /// Registers a task at a place. The first task of the single waiter is registered elsewhere.
     #[cold]
     #[inline(never)]
     fn accept(&self, index: u32, task: Rc<dyn Waiter>) -> Result<(), Exception> {

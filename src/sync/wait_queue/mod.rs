@@ -1,7 +1,7 @@
-//! Waiting tasks in order: the queue in which every primitive keeps its waiters.
+//! The queue in which every object of `sync/` and `queue/` keeps the tasks that wait for it.
 //!
-//! A waiter takes the place of asyncio's future. Waking marks the waiter, and its task runs in the next turn. In between,
-//! the woken waiter is still in the queue. So a primitive knows that a wake-up is on its way, and does not give it twice.
+//! A waiter replaces asyncio's future. Waking marks the waiter, and its task runs in the next turn. Until then, the
+//! woken waiter stays in the queue. So a lock can see that a wake-up is on its way, and does not wake a second task.
 //!
 //! ```text
 //!   first                    pending                  last
@@ -10,7 +10,7 @@
 //!   \____ all of them done ___/
 //! ```
 //!
-//! Nearly always one task waits, or none. A single waiter is kept in fields of the queue. When another one joins, both
+//! Nearly always, one task waits or none. A single waiter is kept in fields of the queue. When another one joins, both
 //! move to a list, the crowd.
 //!
 //! | file | holds |
@@ -21,7 +21,7 @@
 //!
 //! Invariants:
 //!
-//! 1. Every waiter before `pending` is done, that is, woken or cancelled, and stays so. `pending` itself may have been
+//! 1. Every waiter before `pending` is done: it was woken or cancelled, and stays so. `pending` itself may have been
 //!    cancelled since.
 //! 2. `woken` counts the waiters that were woken and have not left. Only this queue wakes its waiters.
 //! 3. Nothing is borrowed while a task is woken or dropped.
@@ -39,9 +39,9 @@ mod place;
 use self::line::Line;
 pub(crate) use self::place::{Phase, Place};
 
-/// Waiting tasks, first come, first served. Takes up one word until the first task waits.
+/// A queue of waiting tasks: first come, first served. Allocates nothing until the first task waits.
 pub(crate) struct WaitQueue {
-    /// The operation that the tasks wait in, for people.
+    /// The name of the operation in which the tasks wait, for people.
     name: &'static str,
     line: OnceCell<Rc<Line>>,
 }
@@ -77,13 +77,13 @@ impl WaitQueue {
         }
     }
 
-    /// Wakes the first waiter that still waits. Returns `false` if there is none.
+    /// Wakes the first waiter that is still waiting. Returns `false` if there is none.
     #[inline]
     pub(crate) fn wake_next(&self) -> bool {
         self.line.get().is_some_and(|line| line.wake_next())
     }
 
-    /// Wakes up to `count` waiters that still wait.
+    /// Wakes up to `count` waiters that are still waiting.
     pub(crate) fn wake_up_to(&self, count: usize) {
         for _ in 0..count {
             if !self.wake_next() {
@@ -92,7 +92,7 @@ impl WaitQueue {
         }
     }
 
-    /// Takes waiters out from the front until one still waits, and wakes that one. Returns `false` if there is none.
+    /// Takes waiters out from the front until one is still waiting, and wakes it. Returns `false` if there is none.
     #[inline]
     pub(crate) fn pop_and_wake(&self) -> bool {
         self.line.get().is_some_and(|line| line.pop_and_wake())

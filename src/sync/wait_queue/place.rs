@@ -8,7 +8,7 @@ use super::line::Line;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::task::Await;
 
-/// A place in a queue. Its holder must [leave](Self::leave), however the wait ends.
+/// A place in a queue. Whoever holds it must [leave](Self::leave), however the wait ends.
 pub(crate) struct Place {
     line: Rc<Line>,
     index: u32,
@@ -21,17 +21,19 @@ impl Place {
         Self { index: line.join(), line: Rc::clone(line) }
     }
 
-    /// The value to yield in order to wait here.
+    /// Returns the value to yield in order to wait here.
     #[inline]
     pub(crate) fn wanted(&self) -> Await {
         Await::at_place(self.index, Rc::clone(&self.line) as Rc<_>)
     }
 
-    /// Resumes the wait. Returns `true` if it was woken. The place has then been left, and must be forgotten.
+    /// Resumes the wait. Returns `true` if it was woken. The queue has then been left, and the caller forgets the
+    /// place.
     ///
     /// # Errors
     ///
-    /// The exception that was thrown in, or the one that the waiter was cancelled with. The place has not been left then.
+    /// Returns the exception that was thrown in, or the one that the waiter was cancelled with. The caller must then
+    /// leave.
     #[inline]
     pub(crate) fn pass(&self, sent: Result<(), Exception>) -> Result<bool, Exception> {
         sent?;
@@ -80,19 +82,21 @@ impl Phase {
     /// Begins to wait. The value must be yielded at once.
     #[inline]
     pub(crate) fn wait_at(&mut self, place: Place) -> Await {
-        // Put together last. Otherwise it would be kept in memory in the meantime, and copied.
+        // Built last. Otherwise it would be kept in memory in the meantime, and copied.
         let (line, index) = (Rc::clone(&place.line), place.index);
         *self = Self::Waiting(place);
         Await::at_place(index, line as Rc<_>)
     }
 
-    /// Starts, or resumes the wait. Returns `true` if the caller should try its operation now: this is over then, unless
-    /// the caller begins to wait again. Returns `false` if the caller should [wait on](Self::wait_on).
+    /// Starts or resumes the wait.
+    ///
+    /// Returns `true` if the caller should try its operation now. The wait is then over, unless the caller begins a new
+    /// one. Returns `false` if the caller should [keep waiting](Self::wait_on).
     ///
     /// # Errors
     ///
-    /// The exception that was thrown in, or the one that the wait was cancelled with; the caller must end this.
-    /// `RuntimeError` if this was over before.
+    /// Returns the exception that was thrown in, or the one that the wait was cancelled with. The caller must then end
+    /// the wait. Returns `RuntimeError` if the wait was already over.
     #[inline(always)]
     pub(crate) fn go_on(&mut self, sent: Result<(), Exception>) -> Result<bool, Exception> {
         match self {
@@ -112,7 +116,7 @@ impl Phase {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if it does not wait.
+    /// Returns a `RuntimeError` if there is no wait.
     #[cold]
     #[inline(never)]
     pub(crate) fn wait_on<C: Coroutine<Yield = Await>>(&self) -> Resumed<C> {
@@ -127,7 +131,7 @@ impl Phase {
         matches!(self, Self::Waiting(_))
     }
 
-    /// Ends, and returns the place, which the caller must leave.
+    /// Ends the wait, and returns the place, which the caller must leave.
     #[inline]
     pub(crate) fn end(&mut self) -> Option<Place> {
         match mem::replace(self, Self::Over) {
