@@ -1,9 +1,10 @@
-//! Errors of queues.
+//! The errors of queues.
 
 use core::error::Error;
 use core::fmt;
 
-/// The error of [`Queue::put_nowait`](super::Queue::put_nowait), with the item. asyncio's `QueueFull` and `QueueShutDown`.
+/// The error of [`Queue::put_nowait`](super::Queue::put_nowait), which holds the item. asyncio's `QueueFull` and
+/// `QueueShutDown`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PutError<T> {
@@ -23,7 +24,8 @@ pub enum GetError {
     ShutDown,
 }
 
-/// The error raised by [`Put`](super::Put) and [`Get`](super::Get) if the queue is shut down. asyncio's `QueueShutDown`.
+/// The error that [`Queue::put`](super::Queue::put) and [`Queue::get`](super::Queue::get) raise if the queue is shut
+/// down. asyncio's `QueueShutDown`.
 ///
 /// ```
 /// use innermost::EventLoop;

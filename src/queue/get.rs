@@ -1,4 +1,4 @@
-//! Taking an item out, waiting until there is one.
+//! Waits until there is an item, and takes it out.
 
 use core::fmt;
 
@@ -7,11 +7,10 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::sync::Phase;
 use crate::task::Await;
 
-/// Takes an item out of a [`Queue`]. Created by [`Queue::get`]: the type to name in a machine that waits for an item.
+/// A coroutine that takes an item out of a [`Queue`]. Created by [`Queue::get`].
 ///
-/// # Dropping
-///
-/// Leaves the line of waiters. No item is lost. If this waiter had been woken, the next one is woken instead.
+/// Store this in a machine that waits for an item. Dropping it leaves the line of waiters, and loses no item. If this
+/// waiter had been woken, the next one is woken instead.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Get<T> {
     queue: Queue<T>,
@@ -41,7 +40,7 @@ impl<T> Coroutine for Get<T> {
     type Input = ();
     type Return = T;
 
-    /// Always inlined. Otherwise, waiting once takes two calls and a copy of the yielded value: an eighth of the cost.
+    /// Always inlined: two calls and a copy of the yielded value would be an eighth of the cost of a wait.
     #[inline(always)]
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match self.phase.go_on(sent) {

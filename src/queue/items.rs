@@ -1,8 +1,8 @@
-//! The items of a queue, in the order of its kind.
+//! The items of a queue, in the order in which a queue of its kind returns them.
 //!
-//! Comparing two items runs user code, which may use the very queue that compares them. So a heap is taken out while it
-//! compares. Items added in the meantime are kept beside it, and join it at the next operation. An item asked for in the
-//! meantime is one of these, or none.
+//! Comparing two items runs user code, which may use the same queue. So a heap is taken out while it compares. Items
+//! that are added in the meantime are kept beside it, and join it at the next operation. An item that is asked for in
+//! the meantime is one of these, or none.
 
 use core::cell::RefCell;
 use core::cmp::{Ordering, Reverse};
@@ -11,7 +11,7 @@ use std::collections::{BinaryHeap, VecDeque};
 /// The items of a queue. No user code runs while they are borrowed (rule 4).
 pub(super) struct Items<T>(RefCell<Kind<T>>);
 
-/// The representation gives it a tag of its own. A tag hidden in a capacity takes five instructions to read.
+/// The representation adds a separate tag. Reading a tag that is hidden in a capacity takes five instructions.
 #[repr(u8)]
 enum Kind<T> {
     Fifo(VecDeque<T>),
@@ -90,7 +90,7 @@ impl<T> Items<T> {
         }
     }
 
-    /// Out of line, so that the callers are small enough to be inlined.
+    /// Kept out of line, so that the callers are small enough to be inlined.
     #[inline(never)]
     fn push_to(&self, heap: Option<Box<dyn Heap<T>>>, item: T) {
         match self.borrow(heap) {
@@ -122,13 +122,13 @@ impl<T> Items<T> {
         };
         let mut taken = core::mem::replace(&mut *kind, empty);
         if let Kind::Priority(priority) = &mut taken {
-            // The items of a heap that is out were not taken.
+            // The items of a heap that is out are not taken.
             priority.lent = 0;
         }
         Taken(taken)
     }
 
-    /// Has a heap that was taken out go back when it is dropped, and adds the items beside it.
+    /// Wraps a heap that was taken out, so that dropping it puts the heap back. Adds the items beside it first.
     fn borrow(&self, heap: Option<Box<dyn Heap<T>>>) -> Option<Lent<'_, T>> {
         let mut lent = Lent { items: self, heap: Some(heap?) };
         while let Some(item) = self.pop_beside() {

@@ -1,4 +1,4 @@
-//! Queues that order their items differently.
+//! Queues that return their items in another order.
 
 use core::fmt;
 use core::ops::Deref;
@@ -7,6 +7,8 @@ use super::Queue;
 use super::items::Items;
 
 /// A last-in, first-out queue. asyncio's `LifoQueue`.
+///
+/// The methods are those of [`Queue`].
 ///
 /// ```
 /// use innermost::queue::LifoQueue;
@@ -19,7 +21,9 @@ use super::items::Items;
 /// ```
 pub struct LifoQueue<T>(Queue<T>);
 
-/// A queue whose smallest item comes first. Equal items come in the order they were added. asyncio's `PriorityQueue`.
+/// A queue whose smallest item comes first. asyncio's `PriorityQueue`.
+///
+/// Equal items come in the order in which they were added. The methods are those of [`Queue`].
 ///
 /// ```
 /// use innermost::queue::PriorityQueue;

@@ -7,17 +7,19 @@
 //!           [ items ....................................... ]
 //! ```
 //!
-//! A woken task has no claim on an item. It checks again when it runs, and waits at the end of the line if another task
-//! took the item. A task that was woken and is then cancelled or dropped wakes the next one in its place.
+//! A task that is woken has no claim on an item. It checks again when it runs, and waits at the end of the line if
+//! another task has taken the item. A task that was woken and is then cancelled or dropped wakes the next one in its
+//! place.
 //!
-//! A machine that waits at a queue stores [`Get`] or [`Put`].
+//! A machine that waits for a queue stores [`Get`] or [`Put`]. Every operation that waits raises `CancelledError` when
+//! its task [is cancelled](crate#what-awaiting-raises).
 //!
 //! | asyncio | here | file |
 //! |---|---|---|
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`Queue`], [`LifoQueue`], [`PriorityQueue`] | `mod.rs`, `kinds.rs` |
 //! | `put`, `get` | [`Put`], [`Get`] | `put.rs`, `get.rs` |
 //! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`PutError`], [`GetError`], [`QueueShutDown`] | `error.rs` |
-//! | | the items in the order of the queue's kind | `items.rs` |
+//! | | the items, in the order in which a queue of this kind returns them | `items.rs` |
 //!
 //! Source: `Lib/asyncio/queues.py` of CPython 3.13, for the behaviour and the order of events.
 
@@ -43,8 +45,8 @@ pub use self::put::Put;
 
 /// A first-in, first-out queue. asyncio's `Queue`.
 ///
-/// Clones are handles to the same queue. [`LifoQueue`] and [`PriorityQueue`] order their items differently, and
-/// dereference to this type.
+/// A queue is a handle: clones refer to the same queue. [`LifoQueue`] and [`PriorityQueue`] return their items in
+/// another order. They dereference to this type, and so have all of its methods.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -69,16 +71,17 @@ struct QueueState<T> {
     /// Set while nothing is unfinished.
     finished: Event,
     shut_down: Cell<bool>,
-    /// Drops the items that are left, perhaps later. A pointer, because only the constructor knows that they are `'static`.
+    /// Drops the items that are left, perhaps later. A function pointer, because only the constructor knows that they
+    /// are `'static`.
     drop_items: fn(Taken<T>),
 }
 
-/// Decides what [`Queue::shutdown`] does with the items that are still in the queue.
+/// What [`Queue::shutdown`] does with the items that are still in the queue: keep them or drop them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
-    /// Keep the items: they can still be taken out. asyncio's `immediate=False`.
+    /// Keeps the items, which can still be taken out. asyncio's `immediate=False`.
     Drain,
-    /// Drop the items, and count them as done. asyncio's `immediate=True`.
+    /// Drops the items, and counts them as done. asyncio's `immediate=True`.
     Immediate,
 }
 
@@ -110,17 +113,17 @@ impl<T: 'static> Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Adds an item, waiting until there is room. asyncio's `put`.
+    /// Waits until there is room, and adds an item. asyncio's `put`.
     ///
     /// # Errors
     ///
-    /// Raises [`QueueShutDown`] if the queue is shut down. [`Put::into_item`] gives the item back.
+    /// Raises [`QueueShutDown`] if the queue is shut down. [`Put::into_item`] then returns the item.
     #[inline]
     pub fn put(&self, item: T) -> Put<T> {
         Put::new(self.clone(), item)
     }
 
-    /// Adds an item if there is room now. asyncio's `put_nowait`.
+    /// Adds an item without waiting. asyncio's `put_nowait`.
     ///
     /// ```
     /// use innermost::queue::{PutError, Queue};
@@ -132,7 +135,7 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     ///
-    /// Returns the item if the queue is full or shut down.
+    /// Returns a [`PutError`], which holds the item, if the queue is full or shut down.
     #[inline]
     pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
         if self.0.shut_down.get() {
@@ -144,12 +147,12 @@ impl<T> Queue<T> {
         self.0.unfinished.set(self.0.unfinished.get() + 1);
         self.0.finished.clear();
         self.0.getters.pop_and_wake();
-        // Last, because comparing items may run user code, which may panic.
+        // Last, because comparing items runs user code, which may panic.
         self.0.items.push(item);
         Ok(())
     }
 
-    /// Takes the next item out, waiting until there is one. asyncio's `get`.
+    /// Waits until there is an item, and takes it out. asyncio's `get`.
     ///
     /// # Errors
     ///
@@ -159,11 +162,22 @@ impl<T> Queue<T> {
         Get::new(self.clone())
     }
 
-    /// Takes the next item out if there is one now. asyncio's `get_nowait`.
+    /// Takes the next item out without waiting. asyncio's `get_nowait`.
+    ///
+    /// ```
+    /// use innermost::queue::{GetError, Queue};
+    ///
+    /// let queue = Queue::new();
+    /// queue.put_nowait(1)?;
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(GetError::Empty));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`GetError::Empty`] if there is no item; [`GetError::ShutDown`] if there is none and the queue is shut down.
+    /// Returns [`GetError::Empty`] if there is no item, or [`GetError::ShutDown`] if there is none and the queue is
+    /// shut down.
     #[inline]
     pub fn get_nowait(&self) -> Result<T, GetError> {
         if let Some(item) = self.0.items.pop() {
@@ -174,6 +188,7 @@ impl<T> Queue<T> {
     }
 
     /// Waits until every item that was added has been taken out and reported with [`task_done`](Self::task_done).
+    /// asyncio's `join`.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -194,11 +209,13 @@ impl<T> Queue<T> {
         self.0.finished.wait()
     }
 
-    /// Reports that an item that was taken out has been processed.
+    /// Reports that an item that was taken out has been processed. asyncio's `task_done`.
+    ///
+    /// [`join`](Self::join) waits for these reports.
     ///
     /// # Errors
     ///
-    /// `ValueError` if this was reported for every item already.
+    /// Returns a `ValueError` if every item has been reported already.
     #[inline]
     pub fn task_done(&self) -> Result<(), Exception> {
         let Some(left) = self.0.unfinished.get().checked_sub(1) else {
@@ -208,7 +225,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The number of items in the queue. asyncio's `qsize`.
+    /// Returns the number of items in the queue. asyncio's `qsize`.
     #[inline]
     pub fn len(&self) -> usize {
         self.0.items.len()
@@ -226,13 +243,15 @@ impl<T> Queue<T> {
         self.0.maxsize > 0 && self.len() >= self.0.maxsize
     }
 
-    /// The number of items that the queue can hold; 0 means any number.
+    /// Returns the number of items that the queue can hold, or 0 if it can hold any number.
     pub fn maxsize(&self) -> usize {
         self.0.maxsize
     }
 
-    /// Closes the queue to new items and wakes all waiters. A waiting [`put`](Self::put) raises [`QueueShutDown`]. A
-    /// waiting [`get`](Self::get) raises it once the queue is empty.
+    /// Closes the queue to new items and wakes all waiters. asyncio's `shutdown`.
+    ///
+    /// From now on, [`put`](Self::put) raises [`QueueShutDown`], and [`get`](Self::get) raises it once the queue is
+    /// empty. That includes the waiters.
     ///
     /// ```
     /// use innermost::queue::{GetError, PutError, Queue, Shutdown};
@@ -262,7 +281,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Returns `true` if both are handles to the same queue.
+    /// Returns `true` if both handles refer to the same queue.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -275,7 +294,7 @@ impl<T> Queue<T> {
     }
 }
 
-/// The items may hold queues.
+/// Drops the items that are left without recursion, because they may hold queues.
 impl<T> Drop for QueueState<T> {
     fn drop(&mut self) {
         if needs_drop::<T>() && self.items.len() > 0 {

@@ -1,4 +1,4 @@
-//! Adding an item, waiting until there is room.
+//! Waits until there is room, and adds an item.
 
 use core::fmt;
 
@@ -7,11 +7,10 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::sync::Phase;
 use crate::task::Await;
 
-/// Adds an item to a [`Queue`]. Created by [`Queue::put`]: the type to name in a machine that waits for room.
+/// A coroutine that adds an item to a [`Queue`]. Created by [`Queue::put`].
 ///
-/// # Dropping
-///
-/// Leaves the line of waiters, and drops the item. If this waiter had been woken, the next one is woken instead.
+/// Store this in a machine that waits for room. Dropping it leaves the line of waiters, and drops the item; to keep the
+/// item, call [`into_item`](Self::into_item). If this waiter had been woken, the next one is woken instead.
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Put<T> {
     queue: Queue<T>,
@@ -25,7 +24,7 @@ impl<T> Put<T> {
         Self { queue, item: Some(item), phase: Phase::Created }
     }
 
-    /// Returns the item, unless it was added.
+    /// Returns the item, or `None` if it was added to the queue.
     ///
     /// ```
     /// use innermost::Coroutine;
