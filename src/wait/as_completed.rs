@@ -1,7 +1,8 @@
 //! Results in the order in which they arrive.
 //!
-//! Children that are done go into a queue, and each wait takes one out. A `None` in the queue stands for a child that was
-//! not done in time. A future of its own wakes each waiter, as in asyncio's queues: a turn after the child's callback.
+//! Children that are done go into a queue, and each wait takes one out. A `None` in the queue stands for a child that
+//! was not done in time. Each waiter has a future that wakes it, one turn after the child's callback, as in asyncio's
+//! queues.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -15,14 +16,21 @@ use crate::event_loop::{LoopHandle, TimerHandle, find_running, running};
 use crate::task::{Await, Awaitable, CallbackId, Child, Future, Known, Scheduler};
 use crate::yield_from;
 
-/// Runs several coroutines at once, and gives their results in the order in which they arrive. The equivalent of
-/// asyncio's `as_completed`.
+/// Runs several coroutines at once, and returns their results in the order in which they arrive. asyncio's
+/// `as_completed`.
 ///
-/// Coroutines become tasks, in order. Futures and tasks are used as they are; one that is given twice is waited for once.
-/// Each [`next`](AsCompleted::next) is a coroutine that waits for the next result. [`timeout`](AsCompleted::timeout) limits
-/// the time for all of them together.
+/// Coroutines become tasks, in order. Futures and tasks are used as they are, and one that is given twice is waited for
+/// once. Each [`next`](AsCompleted::next) is a coroutine that waits for the next result.
+/// [`timeout`](AsCompleted::timeout) limits the time for all of them together.
 ///
-/// If an event loop runs, the children start at once; otherwise when the first `next` is awaited.
+/// If an event loop is running, the children start at once. Otherwise they start when the first `next` is awaited.
+///
+/// # Errors
+///
+/// Awaiting a result raises whatever its child raises, `TimeoutError` if the time is over, `ValueError` for a future of
+/// another loop, and `RuntimeError` if no loop is running.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::{AsCompleted, NextCompleted, as_completed};
@@ -33,7 +41,7 @@ use crate::yield_from;
 ///
 /// type Runner = Map<Sleep, fn(()) -> &'static str>;
 ///
-/// /// Prints who comes in.
+/// /// Prints the runners as they finish.
 /// struct Finish {
 ///     race: AsCompleted<&'static str>,
 ///     next: Option<NextCompleted<&'static str>>,
@@ -59,11 +67,6 @@ use crate::yield_from;
 /// run(Finish { next: race.next(), race })?;
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When a result is awaited: what its child raises; `TimeoutError`; `ValueError` for a future of another loop;
-/// `RuntimeError` if no loop runs.
 pub fn as_completed<C>(coroutines: impl IntoIterator<Item = C>) -> AsCompleted<C::Return>
 where
     C: Awaitable + 'static,
@@ -80,10 +83,10 @@ where
     AsCompleted { race, left }
 }
 
-/// What [`as_completed`] returns: an iterator of coroutines, each of which waits for the next result.
+/// An iterator of coroutines, each of which waits for the next result. Created by [`as_completed`](fn@as_completed).
 ///
-/// The first result goes to the coroutine that is awaited first. [`next_future`](Self::next_future) returns the
-/// completed future instead of its result.
+/// The first result goes to the coroutine that is awaited first. To get completed futures instead of their results,
+/// call [`next_future`](Self::next_future).
 #[must_use = "the results are lost, and where no loop runs, the coroutines never start"]
 pub struct AsCompleted<T: 'static> {
     race: Rc<Race<T>>,
@@ -91,10 +94,10 @@ pub struct AsCompleted<T: 'static> {
 }
 
 impl<T: 'static> AsCompleted<T> {
-    /// Limits the time for all children together. After `timeout`, each missing result is a `TimeoutError`. The
-    /// children keep running.
+    /// Limits the time for all children together. `None` removes the limit.
     ///
-    /// The time counts from now, or from the moment when the children start, whichever is later. `None` removes the limit.
+    /// After `timeout`, awaiting a result that is still missing raises `TimeoutError`. The children keep running. The
+    /// time counts from now, or from the start of the children, whichever is later.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         self.race.cancel_timer();
         self.race.timeout.set(timeout.into());
@@ -104,15 +107,17 @@ impl<T: 'static> AsCompleted<T> {
         self
     }
 
-    /// A coroutine that returns the next future that is done: the one that was passed in, or the task that was made.
-    /// `None` after the last. The equivalent of `async for` over asyncio's `as_completed`.
+    /// Returns a coroutine that waits for the next child that is done and returns its future, or `None` after the last
+    /// one. asyncio's `async for` over `as_completed`.
+    ///
+    /// The future is the one that was passed in. For a coroutine, it is that of the task that was created.
     pub fn next_future(&mut self) -> Option<NextFuture<T>> {
         self.left = self.left.checked_sub(1)?;
         Some(NextFuture { race: Rc::clone(&self.race), getter: None })
     }
 }
 
-/// Gives a coroutine for each result; `None` after the last.
+/// Produces one coroutine for each result.
 impl<T: 'static> Iterator for AsCompleted<T> {
     type Item = NextCompleted<T>;
 
@@ -132,7 +137,7 @@ impl<T: 'static> FusedIterator for AsCompleted<T> {}
 struct Race<T: 'static> {
     /// Starts the children. `None` once they have been started.
     start: Cell<Option<Start<T>>>,
-    /// Why they could not be started.
+    /// The reason why the children could not start.
     failed: RefCell<Option<Exception>>,
     todo: RefCell<BTreeMap<usize, (Child<T>, CallbackId)>>,
     /// `None` for a child that was not done in time.
@@ -169,9 +174,11 @@ impl<T: 'static> Race<T> {
         self.set_timer(event_loop);
     }
 
+    /// Starts the children, if they have not started.
+    ///
     /// # Errors
     ///
-    /// `RuntimeError` if the children have not started and no loop runs.
+    /// Returns a `RuntimeError` if the children have not started and no loop is running.
     fn ensure_started(self: &Rc<Self>) -> Result<(), Exception> {
         let start = self.start.take();
         let is_started = start.is_none() && self.timeout.get().is_none();
@@ -202,7 +209,7 @@ impl<T: 'static> Race<T> {
         }
     }
 
-    /// Raises this in everybody who waits, now or later.
+    /// Raises `raised` in every waiter, now and later.
     fn fail(&self, raised: Exception) {
         self.failed.replace(Some(raised));
         let getters = self.getters.take();
@@ -220,7 +227,7 @@ impl<T: 'static> Race<T> {
 
     fn child_is_done(&self, number: usize) {
         let child = self.todo.borrow_mut().remove(&number);
-        // It was too late.
+        // The time was over before.
         let Some((child, _)) = child else { return };
         self.put(Some(child));
         if self.todo.borrow().is_empty() {
@@ -251,7 +258,7 @@ impl<T: 'static> Race<T> {
         }
     }
 
-    /// A waiter was cancelled or dropped. If it had been woken, wakes the next in its place.
+    /// Handles a waiter that was cancelled or dropped. If it had been woken, the next one is woken in its place.
     fn give_up(&self, getter: &Future<()>) {
         let woken = getter.done() && !getter.cancelled();
         getter.cancel();
@@ -279,11 +286,15 @@ impl<T: 'static> Drop for Race<T> {
     }
 }
 
-/// What [`AsCompleted::next`] returns: waits for the next result. Moves it out of a task that was made for it.
+/// A coroutine that waits for the next result. Created by the iterator [`AsCompleted`].
+///
+/// It moves the result out of a task that was created for a coroutine, and clones the result of a future or a task that
+/// was passed in.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextCompleted<T: 'static>(NextFuture<T>);
 
-/// What [`AsCompleted::next_future`] returns: waits for the next future that is done.
+/// A coroutine that waits for the next child that is done, and returns its future. Created by
+/// [`AsCompleted::next_future`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextFuture<T: 'static> {
     race: Rc<Race<T>>,
@@ -366,7 +377,7 @@ impl<T: 'static> Coroutine for NextCompleted<T> {
 
 impl<T> fmt::Debug for Race<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Counted first: nothing may be borrowed while the user's sink is written to.
+        // Counted first: nothing may be borrowed while `f` calls user code.
         let start = self.start.take();
         let is_started = start.is_none();
         self.start.set(start);

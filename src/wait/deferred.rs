@@ -1,4 +1,4 @@
-//! [`Gather`] and [`Shield`] as coroutines, and as handles to their futures.
+//! The methods of [`Gather`] and [`Shield`]: both are coroutines, and handles to a future.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -8,14 +8,12 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State};
 use crate::event_loop::{find_running, running};
 use crate::task::{Await, Future, Gather, Scheduler, Shield};
 
-/// The loop in which to start: that of a future, or else the loop that runs.
+/// Returns the loop in which to start: that of `future`, or else the running loop.
 pub(super) fn home_of(future: Option<Rc<Scheduler>>) -> Option<Rc<Scheduler>> {
     future.or_else(|| find_running().map(|event_loop| Rc::clone(event_loop.scheduler())))
 }
 
-/// # Errors
-///
-/// `RuntimeError` if no loop runs.
+/// Returns the running loop, or a `RuntimeError` if there is none.
 fn running_home() -> Result<Rc<Scheduler>, Exception> {
     running().map(|event_loop| Rc::clone(event_loop.scheduler()))
 }
@@ -23,14 +21,14 @@ fn running_home() -> Result<Rc<Scheduler>, Exception> {
 macro_rules! handle_to_a_future {
     ($name:ident, $called:literal, $cancel:literal) => {
         impl<T: 'static> $name<T> {
-            /// Returns the future of the outcome, for example to add a callback. If the children have not started, they
-            /// start now, in the running loop.
+            /// Returns the future of the outcome, for example to add a callback.
             ///
-            /// If starting fails, the future holds the exception.
+            /// If the children have not started, they start now, in the running loop. If that fails, the future holds
+            /// the exception.
             ///
             /// # Errors
             ///
-            /// `RuntimeError` if the children have not started and no loop runs.
+            /// Returns a `RuntimeError` if the children have not started and no loop is running.
             pub fn future(&self) -> Result<Future<T>, Exception> {
                 Ok(self.0.start(running_home)?.future)
             }
@@ -42,8 +40,8 @@ macro_rules! handle_to_a_future {
                 self.0.cancel(Exception::cancelled())
             }
 
-            /// Cancels with a message for whoever sees the `CancelledError`. Returns `false` if nothing was left to
-            /// cancel.
+            /// Cancels like [`cancel`](Self::cancel), and adds a message to the `CancelledError`. Returns `false` if
+            /// nothing was left to cancel.
             pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
                 self.0.cancel(Exception::message(Kind::CancelledError, message))
             }
@@ -53,7 +51,7 @@ macro_rules! handle_to_a_future {
                 self.0.done()
             }
 
-            /// Returns `true` if it was cancelled.
+            /// Returns `true` if the outcome is a cancellation.
             pub fn cancelled(&self) -> bool {
                 self.0.cancelled()
             }
@@ -62,7 +60,8 @@ macro_rules! handle_to_a_future {
             ///
             /// # Errors
             ///
-            /// The exception it ended with; `InvalidStateError` while it is not done, and once the result was moved out.
+            /// Returns the exception if that is the outcome, and `InvalidStateError` if there is no outcome yet or the
+            /// result has been moved out.
             pub fn result(&self) -> Result<T, Exception>
             where
                 T: Clone,
@@ -70,26 +69,27 @@ macro_rules! handle_to_a_future {
                 self.ended().and_then(|future| future.result())
             }
 
-            /// Moves the result out. An exception stays and is cloned.
+            /// Moves the result out. An exception is cloned instead, and stays.
             ///
             /// # Errors
             ///
-            /// The exception it ended with; `InvalidStateError` while it is not done, and once the result was moved out.
+            /// Returns the exception if that is the outcome, and `InvalidStateError` if there is no outcome yet or the
+            /// result has been moved out.
             pub fn take_result(&self) -> Result<T, Exception> {
                 self.ended().and_then(|future| future.take_result())
             }
 
-            /// Returns the exception it ended with, or `None` if it has a result.
+            /// Returns the exception that is the outcome, or `None` if the outcome is a result.
             ///
             /// # Errors
             ///
-            /// `CancelledError` if it was cancelled; `InvalidStateError` while it is not done, and once the result was
-            /// moved out.
+            /// Returns `CancelledError` if the outcome is a cancellation, and `InvalidStateError` if there is no
+            /// outcome yet or the result has been moved out.
             pub fn exception(&self) -> Result<Option<Exception>, Exception> {
                 self.ended().and_then(|future| future.exception())
             }
 
-            /// The future, to be asked for its outcome.
+            /// Returns the future, which has an outcome or will have one.
             fn ended(&self) -> Result<Future<T>, Exception> {
                 self.0.check_not_cancelled()?;
                 let not_done = || Exception::message(Kind::InvalidStateError, "Result is not set.");
@@ -147,12 +147,9 @@ impl<T: 'static> fmt::Debug for Shield<T> {
 handle_to_a_future!(
     Gather,
     "gather",
-    "Cancels every child that is not done. Returns `false` if there is none. A gather that keeps failures as results ends \
-     when its children have ended, with `CancelledError`. Any other ends with the first child that is cancelled or fails. If \
-     the children have started, [`cancelled`](Self::cancelled) stays `false`, as in asyncio."
+    "Cancels every child that is not done. Returns `false` if there is none.\n\nA [`gather_all`](super::gather_all) ends with \
+     `CancelledError` when all of its children have ended. A [`gather`](fn@super::gather) or [`join`](fn@super::join) ends \
+     when the first child is cancelled or fails. If the children have started, [`cancelled`](Self::cancelled) stays `false`, \
+     as in asyncio."
 );
-handle_to_a_future!(
-    Shield,
-    "shield",
-    "Cancels the shield, and leaves its child alone. Returns `false` if the shield is done."
-);
+handle_to_a_future!(Shield, "shield", "Cancels the shield, but not its child. Returns `false` if the shield is done.");

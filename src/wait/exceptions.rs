@@ -1,4 +1,4 @@
-//! Several exceptions as one.
+//! [`ExceptionGroup`]: several exceptions that are raised as one.
 
 use core::error::Error;
 use core::fmt;
@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use crate::coroutine::{Exception, Printing};
 
-/// Several exceptions raised as one. A [`TaskGroup`](super::TaskGroup) raises it. The equivalent of Python's
+/// An error that holds several exceptions, such as those of a [`TaskGroup`](super::TaskGroup). Python's
 /// `ExceptionGroup`.
 ///
-/// [`Exception::new`] raises it like any other error, and [`Exception::downcast_ref`] gives it back. Groups can contain
-/// groups.
+/// Convert a group into an exception with [`Exception::new`] or `?`, and get it back with [`Exception::downcast_ref`].
+/// Groups can contain groups.
 ///
 /// ```
 /// use innermost::{Exception, Kind, wait::ExceptionGroup};
@@ -29,28 +29,28 @@ pub struct ExceptionGroup {
 }
 
 impl ExceptionGroup {
-    /// A group of these exceptions, in this order.
+    /// Creates a group of exceptions, in this order.
     ///
     /// # Panics
     ///
-    /// If there are no exceptions.
+    /// Panics if there are no exceptions.
     pub fn new(message: impl Into<Cow<'static, str>>, exceptions: impl IntoIterator<Item = Exception>) -> Self {
         let exceptions: Vec<_> = exceptions.into_iter().collect();
         assert!(!exceptions.is_empty(), "an ExceptionGroup needs at least one exception");
         Self { message: message.into(), exceptions }
     }
 
-    /// The message that describes the group.
+    /// Returns the message that describes the group.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The exceptions, in order.
+    /// Returns the exceptions, in order.
     pub fn exceptions(&self) -> &[Exception] {
         &self.exceptions
     }
 
-    /// The exceptions, moved out.
+    /// Moves the exceptions out, in order.
     pub fn into_exceptions(self) -> Vec<Exception> {
         self.exceptions
     }
@@ -77,7 +77,7 @@ impl fmt::Debug for ExceptionGroup {
     }
 }
 
-/// As many exceptions as there is room to print.
+/// Prints as many exceptions as there is room for.
 struct Listed<'a>(&'a [Exception]);
 
 impl fmt::Debug for Listed<'_> {

@@ -1,7 +1,8 @@
-//! All results of several coroutines, in order.
+//! Runs several coroutines at once, and collects their results in order.
 //!
-//! Each child notifies the gathering from the ready queue when it is done. The last child, or the first that fails, ends
-//! the gathering, which queues its waiters. So a result arrives two turns after the last child's, as in asyncio.
+//! When a child is done, a callback in the ready queue notifies the gathering. The last child, or the first that fails,
+//! ends the gathering, which queues its waiters. So the result arrives two turns after that of the last child, as in
+//! asyncio.
 
 use core::cell::Cell;
 use std::collections::HashSet;
@@ -14,15 +15,21 @@ use crate::task::{
     failing_on_panic,
 };
 
-/// Runs several coroutines at once, and returns their results in the order of the arguments. The equivalent of asyncio's
-/// `gather`.
+/// Runs several coroutines at once, and returns their results in the order of the arguments. asyncio's `gather`.
 ///
-/// Coroutines become tasks, in order. Futures and tasks are used as they are; one that is given twice is waited for once,
-/// and its result appears twice. If a child raises an exception or is cancelled, the gather raises that exception at once.
-/// The other children go on, and their exceptions count as retrieved. Cancelling the gather, or a task that waits for it,
-/// cancels every child that is not done.
+/// Coroutines become tasks, in order. Futures and tasks are used as they are. One that is given twice is waited for
+/// once, and its result appears twice. If a child raises an exception or is cancelled, the gather raises that exception
+/// at once. The other children go on, and their exceptions count as retrieved. Cancelling the gather, or a task that
+/// waits for it, cancels every child that is not done.
 ///
-/// Needs no running loop: see [`Gather`] for when the children start.
+/// `gather` can be called without a running loop. [`Gather`] says when the children start.
+///
+/// # Errors
+///
+/// Awaiting it raises the first exception of a child, `ValueError` for futures of different loops, and `RuntimeError`
+/// if no loop is running or the loop is closed.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::gather;
@@ -33,11 +40,6 @@ use crate::task::{
 /// assert_eq!(run(gather([runner(10), runner(20)]))?, [10, 20]);
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: the first exception of a child; `ValueError` for futures of different loops; `RuntimeError` if no loop
-/// runs, or the loop is closed.
 pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Gather<Vec<C::Return>>
 where
     C: Awaitable + 'static,
@@ -45,11 +47,18 @@ where
     gather_with(coroutines, Failures::Raised, |children| children.iter().map(Child::outcome).collect())
 }
 
-/// Runs several coroutines at once, and returns all outcomes, exceptions included, in the order of the arguments. The
-/// equivalent of asyncio's `gather` with `return_exceptions=True`.
+/// Runs several coroutines at once, and returns all their results and exceptions in the order of the arguments.
+/// asyncio's `gather` with `return_exceptions=True`.
 ///
-/// A child's exception does not end the gather early, and neither does its cancellation, which gives a `CancelledError` in
-/// the list. Cancelling the gather itself cancels all children, and the gather raises `CancelledError`.
+/// A child that raises or is cancelled does not end the gather early. Its exception is in the list, as an `Err`.
+/// Cancelling the gather itself cancels all children, and the gather raises `CancelledError`.
+///
+/// # Errors
+///
+/// Awaiting it raises `CancelledError` if the gather was cancelled, `ValueError` for futures of different loops, and
+/// `RuntimeError` if no loop is running or the loop is closed.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::gather_all;
@@ -65,11 +74,6 @@ where
 /// assert_eq!(results[1].as_ref().map_err(Exception::kind), Err(Kind::TimeoutError));
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `CancelledError` if the gather was cancelled; `ValueError` for futures of different loops;
-/// `RuntimeError` if no loop runs, or the loop is closed.
 pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> GatherAll<C::Return>
 where
     C: Awaitable + 'static,
@@ -77,15 +81,15 @@ where
     gather_with(coroutines, Failures::Kept, |children| Ok(children.iter().map(Child::outcome).collect()))
 }
 
-/// What [`gather_all`] returns.
+/// A gather whose result is a list of results and exceptions. Created by [`gather_all`].
 pub type GatherAll<T> = Gather<Vec<Result<T, Exception>>>;
 
-/// What a child's failure does.
+/// What the failure of a child does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failures {
-    /// The first fails the gathering.
+    /// The first failure ends the gathering.
     Raised,
-    /// It is a result.
+    /// A failure is one of the results.
     Kept,
 }
 
@@ -127,16 +131,17 @@ where
     gather_futures(home, futures, failures, move || collect(&children))
 }
 
-/// What the children of a gathering share.
+/// The state that the children of a gathering share.
 ///
 /// Children that are not done keep this alive, and it keeps them alive until the gathering is done. Children that never
-/// end would keep the circle for ever, so the loop knows of it and breaks it open when it closes.
+/// end would keep this circle alive for ever. So the loop keeps a list of such circles, and breaks them open when it
+/// closes.
 struct Progress<R: 'static> {
     gathering: Rc<Gathering<R>>,
     failures: Failures,
     left: Cell<usize>,
     collect: Cell<Option<Collect<R>>>,
-    /// The loop's key for it.
+    /// The key of this in the loop's list.
     key: Cell<u32>,
 }
 
@@ -146,7 +151,7 @@ type Collect<R> = Box<dyn FnOnce() -> Result<R, Exception>>;
 ///
 /// # Errors
 ///
-/// What `collect` raises, if there are no futures.
+/// Returns what `collect` raises if there are no futures.
 pub(super) fn gather_futures<R: 'static>(
     home: &Rc<Scheduler>,
     children: Vec<AnyFuture>,
@@ -167,10 +172,10 @@ pub(super) fn gather_futures<R: 'static>(
         collect: Cell::new(Some(Box::new(collect))),
         key: Cell::new(u32::MAX),
     });
-    // Children that are done already count once the gathering is whole, and may end it at once.
+    // Children that are done already are counted last, because they may end the gathering at once.
     let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(AnyFuture::done);
     let scheduler = progress.gathering.scheduler();
-    // A closed loop would never notify it, and never break the circle open.
+    // A closed loop would never notify the gathering, and never break the circle open.
     if !pending.is_empty() && !scheduler.is_closed() {
         let weak = Rc::downgrade(&progress);
         progress.key.set(scheduler.remember_circle(weak));
@@ -187,13 +192,13 @@ impl<R: 'static> Progress<R> {
     fn child_is_done(&self, child: &AnyFuture) {
         self.left.set(self.left.get() - 1);
         if self.gathering.is_done() {
-            // Nobody can see this failure any more, and it is not reported.
+            // Retrieves the failure, so that it is not reported. Nobody can see it any more.
             drop(child.raised());
         } else if self.failures == Failures::Raised
             && let Some(raised) = child.raised()
         {
             self.gathering.finish(Err(raised));
-            // Afterwards, because this drops results.
+            // After the end, because this drops results, which may run user code.
             drop(self.collect.take());
         } else if self.left.get() == 0 {
             self.finish();

@@ -1,4 +1,4 @@
-//! A task group around the coroutine that runs inside it.
+//! [`GroupScope`]: enters a task group, runs a coroutine inside it, and exits.
 
 use core::fmt;
 
@@ -7,7 +7,8 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// What [`task_group`](fn@super::task_group) and [`TaskGroup::scope`] return: a group around a child.
+/// A coroutine that enters a task group, runs a child, and exits the group when the child has ended. Created by
+/// [`task_group`](fn@super::task_group) and [`TaskGroup::scope`].
 ///
 /// Dropping it while it runs cancels the remaining tasks, without waiting for them.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]

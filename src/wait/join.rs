@@ -1,4 +1,4 @@
-//! All results of a tuple of coroutines, which may differ in type.
+//! Runs the coroutines of a tuple at once, which may differ in type, and collects their results.
 
 use std::rc::Rc;
 
@@ -6,13 +6,20 @@ use super::deferred::home_of;
 use super::gather::{Failures, gather_futures};
 use crate::task::{AnyFuture, Awaitable, Child, Deferred, Gather, Known, Scheduler};
 
-/// Runs the coroutines of a tuple at once, and returns the tuple of their results. The equivalent of asyncio's `gather` for
-/// up to eight awaitables of different types.
+/// Runs the coroutines of a tuple at once, and returns the tuple of their results. asyncio's `gather`, for up to eight
+/// awaitables of different types.
 ///
 /// Coroutines become tasks, in order. If a child raises an exception or is cancelled, the join raises that exception at
 /// once, and the other children go on. Cancelling the join cancels every child that is not done.
 ///
-/// Needs no running loop: see [`Gather`] for when the children start.
+/// `join` can be called without a running loop. [`Gather`] says when the children start.
+///
+/// # Errors
+///
+/// Awaiting it raises the first exception of a child, `ValueError` for futures of different loops, and `RuntimeError`
+/// if no loop is running or the loop is closed.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::join;
@@ -23,18 +30,13 @@ use crate::task::{AnyFuture, Awaitable, Child, Deferred, Gather, Known, Schedule
 /// assert_eq!(text, "slept");
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: the first exception of a child; `ValueError` for futures of different loops; `RuntimeError` if no loop
-/// runs, or the loop is closed.
 pub fn join<J: JoinTuple>(coroutines: J) -> Gather<J::Returns> {
     coroutines.gather()
 }
 
-/// A tuple of coroutines for [`join`]. Sealed: implemented for tuples of one to eight.
+/// A tuple of coroutines for [`join`](fn@join). Implemented for tuples of one to eight awaitables; it is sealed.
 pub trait JoinTuple: sealed::Sealed {
-    /// The tuple of their results.
+    /// The type of the tuple of results.
     type Returns: 'static;
 
     #[doc(hidden)]

@@ -1,10 +1,12 @@
 //! Layer 2: waiting for several things, for a limited time, or for everything that a scope has started.
 //!
-//! asyncio's `async with timeout(..)` and `async with TaskGroup()` are coroutines here that wrap another coroutine. A
-//! scope runs its child, and exits when the child returns or raises. A machine can also call `enter` and `exit` of a
-//! [`Timeout`] or a [`TaskGroup`] itself.
+//! Instead of asyncio's `async with timeout(..)` and `async with TaskGroup()`, there are scopes: coroutines that wrap
+//! another coroutine. A scope runs its child, and exits when the child returns or raises. A machine can also call
+//! `enter` and `exit` of a [`Timeout`] or a [`TaskGroup`] itself.
 //!
-//! The first argument is the awaitable. Options are a delay, or builder methods of the returned value.
+//! The first argument of each function is the awaitable. Options follow it, or are builder methods of the returned
+//! value. Everything here raises `CancelledError` when the task that awaits it [is
+//! cancelled](crate#what-awaiting-raises).
 //!
 //! | file | holds | asyncio's |
 //! |---|---|---|

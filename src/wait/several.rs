@@ -1,4 +1,4 @@
-//! Waits for several futures, and tells the done from the pending.
+//! Waits for several futures, and says which are done and which are pending.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -11,12 +11,17 @@ use crate::event_loop::{TimerHandle, running};
 use crate::task::{AnyFuture, AnyTask, Await, CallbackId, Future, Gather, Shield, Task};
 use crate::yield_from;
 
-/// Waits for several tasks or futures, and returns those that are done and those that are pending. The equivalent of
-/// asyncio's `wait`.
+/// Waits for several tasks or futures, and returns those that are done and those that are pending. asyncio's `wait`.
 ///
 /// Waits for all of them, unless [`return_when`](Wait::return_when) or [`timeout`](Wait::timeout) says otherwise. Both
-/// lists are in the order of the arguments; a task that is given twice appears once. The tasks are never cancelled, and
-/// their exceptions are not raised.
+/// lists are in the order of the arguments. A task that is given twice appears once. `wait` never cancels a task, and
+/// never raises a task's exception.
+///
+/// # Errors
+///
+/// Awaiting it raises `ValueError` for an empty list, and `RuntimeError` if no loop is running.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::{ReturnWhen, wait};
@@ -32,10 +37,6 @@ use crate::yield_from;
 /// # event_loop.set_exception_handler(|_| ());
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `ValueError` for an empty list, and `RuntimeError` if no loop runs.
 pub fn wait<W: Waitable>(tasks: impl IntoIterator<Item = W>) -> Wait<W> {
     let mut seen = HashSet::new();
     let tasks = tasks.into_iter().filter(|task| seen.insert(task.address())).collect();
@@ -55,10 +56,14 @@ pub enum ReturnWhen {
     AllCompleted,
 }
 
-/// What [`wait`](fn@wait) accepts: [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] and [`Shield`]. Sealed.
+/// An awaitable that can be asked whether it is done, for [`wait`](fn@wait).
+///
+/// Implemented for [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] and [`Shield`]. It is sealed. To wait
+/// for a coroutine, make it a task first.
 pub trait Waitable: Clone + fmt::Debug + sealed::Sealed {}
 
-/// What [`wait`](fn@wait) returns: a coroutine that returns the done and the pending.
+/// A coroutine that waits for several tasks, and returns two lists: the done and the pending. Created by
+/// [`wait`](fn@wait).
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Wait<W> {
     tasks: Vec<W>,
@@ -68,13 +73,15 @@ pub struct Wait<W> {
 }
 
 impl<W> Wait<W> {
-    /// Ends the wait after this time, which counts from the first step. `None` is no limit, the default.
+    /// Ends the wait after this time, which counts from the first resume. `None`, the default, means no limit.
+    ///
+    /// The end of the time is not an error: the tasks that are not done are in the second list.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// Ends the wait on this condition. The default is [`ReturnWhen::AllCompleted`].
+    /// Sets the condition that ends the wait. The default is [`ReturnWhen::AllCompleted`].
     pub const fn return_when(mut self, return_when: ReturnWhen) -> Self {
         self.return_when = return_when;
         self
@@ -181,7 +188,7 @@ mod sealed {
     use super::{AnyFuture, Exception};
 
     pub trait Sealed {
-        /// What tells it from all others while it lives.
+        /// Identifies it as long as it lives.
         fn address(&self) -> *const ();
 
         fn start(&self) -> Result<AnyFuture, Exception>;

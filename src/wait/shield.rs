@@ -1,4 +1,4 @@
-//! A wait that does not pass a cancellation on.
+//! Waits for a child, and does not pass a cancellation on to it.
 
 use std::rc::Rc;
 
@@ -6,12 +6,18 @@ use super::deferred::home_of;
 use crate::coroutine::Exception;
 use crate::task::{Awaitable, Child, Deferred, Future, Known, Outcome, Scheduler, Shield, failing_on_panic};
 
-/// Waits for a coroutine, a task or a future, and protects it from cancellation. The equivalent of asyncio's `shield`.
+/// Waits for a coroutine, a task or a future, and protects it from cancellation. asyncio's `shield`.
 ///
-/// Cancelling the shield, or a task that waits for it, raises `CancelledError` in the waiter; the child goes on. If the
-/// child itself is cancelled, so is the shield. A coroutine becomes a task.
+/// Cancelling the shield, or a task that waits for it, raises `CancelledError` in the waiter, while the child goes on.
+/// If the child itself is cancelled, so is the shield. A coroutine becomes a task.
 ///
-/// Needs no running loop: see [`Shield`] for when the child starts.
+/// `shield` can be called without a running loop. [`Shield`] says when the child starts.
+///
+/// # Errors
+///
+/// Awaiting it raises whatever the child raises, and `RuntimeError` if no loop is running or the loop is closed.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::shield;
@@ -26,10 +32,6 @@ use crate::task::{Awaitable, Child, Deferred, Future, Known, Outcome, Scheduler,
 /// assert!(!inner.done());
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: what the child raises; `RuntimeError` if no loop runs, or the loop is closed.
 pub fn shield<C>(child: C) -> Shield<C::Return>
 where
     C: Awaitable + 'static,
@@ -56,7 +58,7 @@ where
     Ok(Child::moving(outer))
 }
 
-/// The inner future is done: ends the outer one in the same way.
+/// Ends the outer future in the same way as the inner one, which is done.
 fn pass_on<T: 'static>(inner: &Future<T>, how: Outcome<T>, outer: &Future<T>) {
     if outer.cancelled() {
         // Nobody waits any more, so the exception counts as retrieved.

@@ -9,8 +9,7 @@
 //!  attempt 2             :      | at once  |---- wins
 //! ```
 //!
-//! The tasks form a group, whose rules do the rest: the race ends when all tasks have ended, and cancelling the race
-//! cancels all of them.
+//! The tasks form a group. So the race ends when all tasks have ended, and cancelling the race cancels all of them.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -23,16 +22,23 @@ use crate::event_loop::running;
 use crate::task::{AnyTask, Await, Awaitable, Future};
 use crate::yield_from;
 
-/// Starts attempts one after the other until one of them returns a value. The equivalent of asyncio's
-/// `staggered.staggered_race`.
+/// Starts attempts one after the other until one of them returns a value. asyncio's `staggered.staggered_race`.
 ///
 /// Each attempt starts when the one before it has failed, or when the [`delay`](StaggeredRace::delay) has passed since
 /// that one started. The first attempt that returns a value wins. The race then cancels the others, and waits until they
 /// have ended.
 ///
-/// Each attempt is taken from the iterator when it starts. Cancelling the race cancels every attempt; the race raises the
-/// `CancelledError` when all of them have ended. If a second attempt returns a value although it was cancelled, the value
-/// is dropped.
+/// Each attempt is taken from the iterator when it starts. Cancelling the race cancels every attempt, and the race
+/// raises the `CancelledError` when all of them have ended. If a second attempt returns a value although it was
+/// cancelled, that value is dropped.
+///
+/// # Errors
+///
+/// Awaiting it raises an attempt's `KeyboardInterrupt`, an [`ExceptionGroup`](super::ExceptionGroup) of panics of
+/// attempts or of the iterator, and `RuntimeError` outside of a task. If every attempt fails, the race has no winner,
+/// which is not an error.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
@@ -48,12 +54,6 @@ use crate::yield_from;
 /// assert_eq!(raced.exceptions.len(), 2); // the third was not started
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `CancelledError`, an attempt's `KeyboardInterrupt`, an [`ExceptionGroup`](super::ExceptionGroup) of panics
-/// of attempts or of the iterator, and `RuntimeError` outside of a task. If every attempt fails, the race has no winner,
-/// which is not an error.
 pub fn staggered_race<I>(attempts: I) -> StaggeredRace<I::IntoIter>
 where
     I: IntoIterator<Item: Awaitable + 'static, IntoIter: 'static>,
@@ -65,14 +65,17 @@ where
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Raced<T> {
-    /// The index of the attempt that won, and what it returned. `None` if all attempts have failed, or there were none.
+    /// The index of the attempt that won, and the value it returned. `None` if all attempts have failed, or there were
+    /// none.
     pub winner: Option<(usize, T)>,
-    /// The exceptions of the attempts that have started, in order: a `CancelledError` for each that was too slow, and
-    /// `None` for the winner.
+    /// The exceptions of the attempts that have started, in order. An attempt that was too slow has a `CancelledError`,
+    /// and the winner has `None`.
     pub exceptions: Vec<Option<Exception>>,
 }
 
-/// What [`staggered_race`] returns. Dropping it while it runs cancels the attempts, without waiting for them.
+/// A coroutine that starts attempts one after the other until one succeeds. Created by [`staggered_race`].
+///
+/// Dropping it while it runs cancels the attempts, without waiting for them.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct StaggeredRace<I>(Phase<I>)
 where
@@ -91,8 +94,9 @@ impl<I> StaggeredRace<I>
 where
     I: Iterator<Item: Awaitable + 'static> + 'static,
 {
-    /// Starts the next attempt after this time, even if the one before it is still running. With `None`, the default, the
-    /// next attempt waits for a failure. Has no effect on a race that has started.
+    /// Starts the next attempt after this time, even if the one before it is still running.
+    ///
+    /// With `None`, the default, the next attempt waits for a failure. Has no effect on a race that has started.
     pub fn delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
         if let Phase::Created(_, set) = &mut self.0 {
             *set = delay.into();
@@ -124,7 +128,7 @@ where
         self.0 = Phase::Over;
         drop(race.tasks.take());
         let (winner, exceptions) = (race.winner.take(), race.exceptions.take());
-        // Drops the attempts that were not started first: if a destructor panics, no result is lost.
+        // Drops the attempts that were not started. If a destructor panics here, the outcome is not lost.
         drop(race);
         ended?;
         Ok(Step::Return(Raced { winner, exceptions }))
@@ -148,7 +152,7 @@ where
     }
 }
 
-/// What the attempts of a race share.
+/// The state that the attempts of a race share.
 struct Race<I>
 where
     I: Iterator<Item: Awaitable + 'static> + 'static,
@@ -199,9 +203,11 @@ where
         Ok(AttemptPhase::Running { coroutine, index: exceptions.len() - 1, failed })
     }
 
+    /// Records the outcome of an attempt.
+    ///
     /// # Errors
     ///
-    /// The attempt's `KeyboardInterrupt`, which ends the whole race.
+    /// Returns the attempt's `KeyboardInterrupt`, which ends the whole race.
     fn ended(
         &self,
         index: usize,

@@ -1,8 +1,8 @@
-//! A group of tasks. Leaving its scope waits until all of them have ended.
+//! [`TaskGroup`]: tasks that end together. Exiting the group waits until all of them have ended.
 //!
-//! Exiting the group waits for every task. If a task or the body fails, the group cancels the other tasks, and also its
-//! parent, the task that runs the body, if the body is still running. At the end it raises all failures together. The
-//! group takes back its own cancellation of the parent; a cancellation from elsewhere goes on.
+//! If a task or the body fails, the group cancels the other tasks. If the body is still running, it also cancels its
+//! parent, the task that runs the body. In the end, the group raises all failures together. It takes back its own
+//! cancellation of the parent. A cancellation from elsewhere goes on.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -15,12 +15,19 @@ use crate::event_loop::{LoopHandle, running};
 use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder, WeakTask};
 use crate::yield_from;
 
-/// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended. The
-/// equivalent of asyncio's `async with TaskGroup()`.
+/// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended.
+/// asyncio's `async with TaskGroup()`.
 ///
-/// Calls `body` at once to make the coroutine. The group is entered when the returned scope is first awaited, so the
-/// coroutine can create tasks, but `body` itself cannot. To create tasks in the closure, write
+/// Calls `body` at once, and runs the coroutine that it returns when the scope is first awaited. Only then is the group
+/// entered, so the coroutine can create tasks, but the closure `body` itself cannot. For a closure that can, write
 /// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`.
+///
+/// # Errors
+///
+/// Awaiting it raises an [`ExceptionGroup`] if the coroutine or any task fails, even if there is only one failure. It
+/// raises a `KeyboardInterrupt` alone, and `RuntimeError` outside of a task. [`GroupExit`] has the details.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::{TaskGroup, task_group};
@@ -48,10 +55,6 @@ use crate::yield_from;
 /// assert!(event_loop.all_tasks().is_empty());
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: an [`ExceptionGroup`] of all failures, `CancelledError`, and `RuntimeError` outside of a task.
 pub fn task_group<C>(body: impl FnOnce(TaskGroup) -> C) -> GroupScope<C>
 where
     C: Awaitable,
@@ -60,11 +63,11 @@ where
     group.scope(body(group.clone()))
 }
 
-/// A group of tasks. Leaving its scope waits until all of them have ended. The equivalent of asyncio's `TaskGroup`.
+/// A group of tasks that end together: exiting the group waits until all of them have ended. asyncio's `TaskGroup`.
 ///
-/// Clones share the same group, and the group's own tasks can create more. [`scope`](Self::scope) enters and exits around
-/// a coroutine. A machine can instead call [`enter`](Self::enter), and at the end await [`exit`](Self::exit) with the
-/// outcome of its own code.
+/// A group is a handle: clones refer to the same group, and its own tasks can add more. [`scope`](Self::scope) enters
+/// the group, runs a coroutine, and exits. A machine can instead call [`enter`](Self::enter), and later await
+/// [`exit`](Self::exit) with the outcome of its own code.
 ///
 /// ```
 /// use innermost::wait::{ExceptionGroup, TaskGroup, timeout};
@@ -96,7 +99,8 @@ where
 pub struct TaskGroup(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
-    /// The loop and the task in which it was entered. A weak handle to the task, because the task may return the group.
+    /// The loop and the task in which it was entered. The handle to the task is weak, because the task may return the
+    /// group.
     entered: RefCell<Option<(LoopHandle, WeakTask)>>,
     pub(super) exiting: Cell<bool>,
     aborting: Cell<bool>,
@@ -109,7 +113,7 @@ pub(super) struct Inner {
 }
 
 impl TaskGroup {
-    /// An empty group that has not been entered.
+    /// Creates an empty group, which has not been entered.
     pub fn new() -> Self {
         Self(Rc::new(Inner {
             entered: RefCell::new(None),
@@ -123,7 +127,11 @@ impl TaskGroup {
         }))
     }
 
-    /// Enters the group, runs `child`, and exits when the child has ended.
+    /// Enters the group, runs `child`, and exits when the child has ended. Returns the child's value.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises the errors of [`enter`](Self::enter) and of [`exit`](Self::exit).
     pub fn scope<C>(&self, child: C) -> GroupScope<C>
     where
         C: Awaitable,
@@ -131,11 +139,11 @@ impl TaskGroup {
         GroupScope::new(self.clone(), child)
     }
 
-    /// Enters the group. The task that is running now becomes the parent: it is cancelled when a task of the group fails.
+    /// Enters the group. The running task becomes its parent, which is cancelled when a task of the group fails.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the group has been entered before, or outside of a task.
+    /// Returns a `RuntimeError` if the group has been entered before, or outside of a task.
     pub fn enter(&self) -> Result<(), Exception> {
         if self.0.entered.borrow().is_some() {
             return Err(runtime(format!("TaskGroup {self:?} has already been entered")));
@@ -148,12 +156,13 @@ impl TaskGroup {
         Ok(())
     }
 
-    /// Runs a coroutine as a task of the group.
+    /// Creates a task that runs `coroutine`, and adds it to the group.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has ended, and if the
-    /// loop is closed. The coroutine is dropped then.
+    /// Returns a `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has
+    /// ended, or if the loop is closed. Returns whatever the loop's [task factory](crate::LoopHandle::set_task_factory)
+    /// raises. In each case, the coroutine is dropped.
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -161,8 +170,9 @@ impl TaskGroup {
         self.start(|event_loop| event_loop.create_task(coroutine))
     }
 
-    /// A builder for a task of the group with a name, a context, or an eager start. A task that fails in its eager step
-    /// cancels the others at once.
+    /// Returns a builder for a task of the group with a name, a context, or an eager start.
+    ///
+    /// A task that fails in its eager step cancels the others at once.
     ///
     /// ```
     /// use innermost::wait::task_group;
@@ -181,9 +191,7 @@ impl TaskGroup {
         TaskBuilder::new(self)
     }
 
-    /// # Errors
-    ///
-    /// `RuntimeError` if the group accepts no tasks; what `make` raises.
+    /// Adds the task that `make` creates. Returns a `RuntimeError` if the group accepts no tasks.
     fn start<T: 'static>(
         &self,
         make: impl FnOnce(&LoopHandle) -> Result<Task<T>, Exception>,
@@ -208,23 +216,49 @@ impl TaskGroup {
         let group = self.clone();
         task.add_done_callback(move |task| group.task_is_done(number, &task));
         if self.0.aborting.get() {
-            // Its eager step has aborted the group, before it was among the tasks.
+            // Its eager step has aborted the group before it was among the tasks.
             task.cancel();
         }
         Ok(task)
     }
 
-    /// The number of pending tasks.
+    /// Returns the number of tasks that have not ended.
     pub fn len(&self) -> usize {
         self.0.tasks.borrow().len()
     }
 
-    /// Whether all tasks have ended.
+    /// Returns `true` if all tasks have ended, or none was created.
     pub fn is_empty(&self) -> bool {
         self.0.tasks.borrow().is_empty()
     }
 
-    /// Exits the group. Takes the outcome of the code that ran inside, and returns a coroutine that waits for every task.
+    /// Returns a coroutine that exits the group: it waits until every task has ended.
+    ///
+    /// `outcome` is the outcome of the code that ran inside the group. If it is an exception, the tasks are cancelled
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises an [`ExceptionGroup`] if the code or any task has failed. [`GroupExit`] has the details.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use innermost::wait::TaskGroup;
+    /// use innermost::{Exception, lazy, run, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let group = TaskGroup::new();
+    /// let tasks = group.clone();
+    /// let body = lazy(move || {
+    ///     tasks.enter()?;
+    ///     tasks.create_task(sleep(Duration::from_millis(1)))?;
+    ///     Ok(tasks.exit(Ok("done")))
+    /// });
+    /// assert_eq!(run(body)?, "done");
+    /// assert!(group.is_empty());
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> GroupExit<T> {
         GroupExit { group: self.clone(), phase: ExitPhase::Created, outcome: Some(outcome), cancelled: None }
     }
@@ -237,8 +271,8 @@ impl TaskGroup {
         }
     }
 
-    /// The first `KeyboardInterrupt` of the body or a task. It is raised alone. Other failures are reported when the group
-    /// is dropped.
+    /// Takes the first `KeyboardInterrupt` of the body or a task, which is raised alone. Other failures are reported
+    /// when the group is dropped.
     fn take_interrupt(&self, body: Option<&Exception>) -> Option<Exception> {
         let is_interrupt = |raised: &Exception| raised.kind() == Kind::KeyboardInterrupt;
         let mut errors = self.0.errors.borrow_mut();
@@ -255,7 +289,7 @@ impl TaskGroup {
         let ended = self.0.tasks.borrow_mut().remove(&number);
         if self.is_empty() {
             let all_done = self.0.all_done.borrow().clone();
-            // Refused if the waiter was cancelled, which then looks by itself.
+            // Refused if the waiter was cancelled. The waiter then checks by itself.
             let _ = all_done.map(|all_done| all_done.set_result(()));
         }
         if task.cancelled() {
@@ -281,12 +315,13 @@ impl TaskGroup {
 }
 
 impl TaskBuilder<'_, TaskGroup> {
-    /// Creates the task.
+    /// Creates the task, and adds it to the group.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has ended, and if the
-    /// loop is closed. What the task factory raises.
+    /// Returns a `RuntimeError` if the group has not been entered, is cancelling its tasks after a failure, or has
+    /// ended, or if the loop is closed. Returns whatever the loop's [task factory](crate::LoopHandle::set_task_factory)
+    /// raises. In each case, the coroutine is dropped.
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -296,7 +331,7 @@ impl TaskBuilder<'_, TaskGroup> {
     }
 }
 
-/// Reports the failures that nobody can raise any more, because the scope was dropped.
+/// Reports the failures that nothing can raise any more, because the scope was dropped.
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some((event_loop, _)) = self.entered.take() {
@@ -337,17 +372,22 @@ fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
     Exception::message(Kind::RuntimeError, text)
 }
 
-/// What [`TaskGroup::exit`] returns: a coroutine that waits for every task of the group.
+/// A coroutine that waits until every task of a group has ended. Created by [`TaskGroup::exit`].
 ///
-/// It returns the value of the outcome it was given. If anything failed, it raises an [`ExceptionGroup`] of all failures,
-/// the body's last. If the parent was cancelled from elsewhere and nothing failed, it raises the `CancelledError`. It raises
-/// a `GeneratorExit` of the body, and a `KeyboardInterrupt` of the body or a task, unchanged.
+/// It returns the value of the outcome it was given.
+///
+/// # Errors
+///
+/// - If anything failed, it raises an [`ExceptionGroup`] of all failures, the body's last.
+/// - If nothing failed, but the parent was cancelled from elsewhere, it raises that `CancelledError`.
+/// - It raises a `GeneratorExit` of the body, and a `KeyboardInterrupt` of the body or of a task, unchanged. Other
+///   failures then go to the loop's exception handler.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct GroupExit<T> {
     group: TaskGroup,
     phase: ExitPhase,
     outcome: Option<Result<T, Exception>>,
-    /// The `CancelledError` that is raised at the end.
+    /// The `CancelledError` to raise in the end.
     cancelled: Option<Exception>,
 }
 
@@ -371,7 +411,7 @@ impl<T> GroupExit<T> {
         }
     }
 
-    /// Every task has ended.
+    /// Computes the outcome of the group, once every task has ended.
     fn finish(&mut self) -> Result<T, Exception> {
         let Some(outcome) = self.outcome.take() else { return Err(Exception::reused()) };
         let parent = self.group.parent();

@@ -1,7 +1,7 @@
-//! A deadline for a coroutine.
+//! [`Timeout`]: a deadline for a coroutine.
 //!
-//! At its deadline, a timeout cancels the task that entered it. On exit it takes that request back with `uncancel`. If no
-//! more requests remain than when it was entered, nobody else cancelled the task: the `CancelledError` becomes a
+//! At its deadline, a timeout cancels the task that entered it. On exit, it takes that request back with `uncancel`. If
+//! no more requests are left than at the entry, nobody else has cancelled the task, and the `CancelledError` becomes a
 //! `TimeoutError`. Otherwise the `CancelledError` passes through.
 //!
 //! ```text
@@ -20,11 +20,18 @@ use crate::task::{Await, Awaitable, Handle, WeakTask};
 use crate::time::Instant;
 use crate::yield_from;
 
-/// Runs `child`, and cancels it if it has not ended after `delay`. The equivalent of asyncio's `timeout`.
+/// Runs `child`, and cancels it if it has not ended after `delay`. asyncio's `timeout`.
 ///
-/// The delay counts from the first step; with `None` there is no limit. At the deadline, a `CancelledError` is thrown in
-/// where the child is waiting. The child may take as long as it likes to clean up. If it catches the exception and
+/// The delay counts from the first resume. With `None` there is no limit. At the deadline, a `CancelledError` is thrown
+/// in where the child is waiting. The child may take as long as it likes to clean up. If it catches the exception and
 /// returns a value, the timeout returns that value.
+///
+/// # Errors
+///
+/// Awaiting it raises `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::timeout;
@@ -36,11 +43,6 @@ use crate::yield_from;
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
-/// `RuntimeError` outside of a task.
 pub fn timeout<C>(child: C, delay: impl Into<Option<Duration>>) -> TimeoutScope<C>
 where
     C: Awaitable,
@@ -48,10 +50,17 @@ where
     delay.into().map_or_else(Timeout::never, Timeout::after).scope(child)
 }
 
-/// Runs `child`, and cancels it if it has not ended at `deadline`, a point on the loop's
-/// [clock](crate::LoopHandle::time). The equivalent of asyncio's `timeout_at`.
+/// Runs `child`, and cancels it if it has not ended at `deadline`. asyncio's `timeout_at`.
 ///
-/// With `None` there is no limit. A deadline that has passed cancels the child at its first suspension.
+/// The deadline is a point on the loop's [clock](crate::LoopHandle::time). With `None` there is no limit. A deadline
+/// that has passed already cancels the child at its first suspension.
+///
+/// # Errors
+///
+/// Awaiting it raises `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::timeout_at;
@@ -63,11 +72,6 @@ where
 /// assert_eq!(event_loop.run_until_complete(late).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
-/// `RuntimeError` outside of a task.
 pub fn timeout_at<C>(child: C, deadline: impl Into<Option<Instant>>) -> TimeoutScope<C>
 where
     C: Awaitable,
@@ -75,13 +79,13 @@ where
     deadline.into().map_or_else(Timeout::never, Timeout::at).scope(child)
 }
 
-/// A deadline that can be moved while it is running. The equivalent of asyncio's `Timeout`.
+/// A deadline that can be moved while it is running. asyncio's `Timeout`.
 ///
 /// Clones share the same deadline, so a child can keep one and call [`reschedule`](Self::reschedule).
 ///
-/// [`scope`](Self::scope) enters and leaves around a coroutine. A machine can instead call [`enter`](Self::enter) before
-/// the limited step, and [`exit`](Self::exit) with its outcome. Dropping the last handle exits it too: this removes the
-/// timer, and takes back a cancellation that the timeout has requested.
+/// [`scope`](Self::scope) enters the timeout, runs a coroutine, and exits. A machine can instead call
+/// [`enter`](Self::enter) before the code to limit, and [`exit`](Self::exit) with the outcome of that code. Dropping
+/// the last handle exits too: it removes the timer, and takes back a cancellation that the timeout has requested.
 ///
 /// ```
 /// use innermost::wait::Timeout;
@@ -124,8 +128,8 @@ pub struct Timeout(Rc<Inner>);
 struct Inner {
     deadline: Cell<Deadline>,
     phase: Cell<Phase>,
-    /// The task that entered it, and how many cancellation requests the task had then. A weak handle, because the task may
-    /// return a handle to this.
+    /// The task that entered it, and how many cancellation requests the task had then. The handle to the task is weak,
+    /// because the task may return a handle to this.
     entered: RefCell<Option<(WeakTask, u32)>>,
     alarm: RefCell<Option<Alarm>>,
 }
@@ -154,17 +158,17 @@ enum Alarm {
 }
 
 impl Timeout {
-    /// A deadline `delay` after the timeout is entered.
+    /// Creates a timeout whose deadline is `delay` after its entry.
     pub fn after(delay: Duration) -> Self {
         Self::new(Deadline::After(delay))
     }
 
-    /// A deadline at a point on the loop's clock.
+    /// Creates a timeout with a deadline on the loop's [clock](crate::LoopHandle::time).
     pub fn at(deadline: Instant) -> Self {
         Self::new(Deadline::At(deadline))
     }
 
-    /// No deadline, until [`reschedule`](Self::reschedule) sets one.
+    /// Creates a timeout without a deadline. [`reschedule`](Self::reschedule) can set one later.
     pub fn never() -> Self {
         Self::new(Deadline::Never)
     }
@@ -178,7 +182,11 @@ impl Timeout {
         }))
     }
 
-    /// Enters the timeout, runs `child`, and exits when the child has ended.
+    /// Enters the timeout, runs `child`, and exits when the child has ended. Returns the child's value.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises the errors of [`enter`](Self::enter) and of [`exit`](Self::exit).
     pub fn scope<C>(&self, child: C) -> TimeoutScope<C>
     where
         C: Awaitable,
@@ -186,8 +194,8 @@ impl Timeout {
         TimeoutScope { timeout: self.clone(), phase: ScopePhase::Created(child) }
     }
 
-    /// The deadline on the loop's clock. `None` if there is no deadline, or if it counts from an entry that has not happened
-    /// yet.
+    /// Returns the deadline, as a point on the loop's clock. Returns `None` if there is no deadline, or if it counts
+    /// from an entry that has not happened yet.
     pub fn when(&self) -> Option<Instant> {
         match self.0.deadline.get() {
             Deadline::At(deadline) => Some(deadline),
@@ -195,16 +203,16 @@ impl Timeout {
         }
     }
 
-    /// Whether the deadline passed before the timeout was exited.
+    /// Returns `true` if the deadline passed before the timeout was exited.
     pub fn expired(&self) -> bool {
         matches!(self.0.phase.get(), Phase::Expiring | Phase::Expired)
     }
 
-    /// Starts the timeout: at the deadline, it cancels the task that is running now.
+    /// Starts the timeout. At the deadline, it cancels the task that called this.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the timeout has been entered before, or outside of a task.
+    /// Returns a `RuntimeError` if the timeout has been entered before, or outside of a task.
     pub fn enter(&self) -> Result<(), Exception> {
         if self.0.phase.get() != Phase::Created {
             return Err(runtime("Timeout has already been entered"));
@@ -221,11 +229,11 @@ impl Timeout {
         })
     }
 
-    /// Moves the deadline, or removes it with `None`. A deadline that has passed expires in the next turn.
+    /// Moves the deadline, or removes it with `None`. A deadline that has passed already expires in the next turn.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the timeout has not been entered, has expired, or has been exited.
+    /// Returns a `RuntimeError` if the timeout has not been entered, has expired, or has been exited.
     pub fn reschedule(&self, deadline: Option<Instant>) -> Result<(), Exception> {
         match self.0.phase.get() {
             Phase::Active => {}
@@ -251,15 +259,16 @@ impl Timeout {
         Ok(())
     }
 
-    /// Stops the timeout. Takes the outcome of the code that ran inside, and returns the outcome of the timeout: a
-    /// `CancelledError` that the deadline has caused becomes a `TimeoutError`, and everything else stays as it is.
+    /// Stops the timeout, and converts the outcome of the code that ran inside.
     ///
-    /// If the code raised a different exception after the deadline, that exception gets a `TimeoutError` as its
-    /// [`cause`](Exception::cause), unless it has a cause already or is shared.
+    /// A `CancelledError` that the deadline has caused becomes a `TimeoutError`. If the code raised another exception
+    /// after the deadline, that exception gets a `TimeoutError` as its [`cause`](Exception::cause), unless it has a
+    /// cause already or has clones. Every other outcome is returned unchanged.
     ///
     /// # Errors
     ///
-    /// `TimeoutError`; the exception in `outcome`; `RuntimeError` if the timeout is not entered.
+    /// Returns the converted exception, or a `RuntimeError` if the timeout has not been entered or has been exited
+    /// before.
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> Result<T, Exception> {
         let own = match self.0.phase.get() {
             Phase::Active | Phase::Expiring => self.0.leave(),
@@ -280,8 +289,8 @@ impl Timeout {
 }
 
 impl Inner {
-    /// Removes the alarm, or takes back the cancellation that it has requested. Returns whether the timeout was the only one
-    /// to request it.
+    /// Removes the alarm, or takes back the cancellation that it has requested. Returns `true` if nobody but the
+    /// timeout has requested one.
     fn leave(&self) -> bool {
         let expiring = self.phase.get() == Phase::Expiring;
         self.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
@@ -312,7 +321,7 @@ impl Inner {
     }
 }
 
-/// Undoes the entry, if it was never exited.
+/// Exits, if nobody has.
 impl Drop for Inner {
     fn drop(&mut self) {
         if matches!(self.phase.get(), Phase::Active | Phase::Expiring) {
@@ -348,7 +357,10 @@ fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
     Exception::message(Kind::RuntimeError, text)
 }
 
-/// What [`timeout`], [`timeout_at`] and [`Timeout::scope`] return: a deadline around a child.
+/// A coroutine that runs a child with a deadline. Created by [`timeout`](fn@timeout), [`timeout_at`] and
+/// [`Timeout::scope`].
+///
+/// Dropping it drops the child, and removes the timer.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TimeoutScope<C> {
     timeout: Timeout,
@@ -362,7 +374,7 @@ enum ScopePhase<C> {
 }
 
 impl<C> TimeoutScope<C> {
-    /// The deadline: to move it, or to ask whether it has expired.
+    /// Returns the deadline, for example to move it, or to see whether it has expired.
     pub fn timeout(&self) -> &Timeout {
         &self.timeout
     }

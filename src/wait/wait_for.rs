@@ -1,4 +1,4 @@
-//! Waits for one result for a limited time.
+//! Waits for one result, for a limited time.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,12 +9,21 @@ use crate::event_loop::running;
 use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Child, Future};
 use crate::yield_from;
 
-/// Waits for `child`, for no longer than `delay`. The equivalent of asyncio's `wait_for`.
+/// Waits for `child`, and cancels it if it has not ended after `delay`. asyncio's `wait_for`.
 ///
 /// With `None` there is no limit. The child runs in the same task. At the deadline it is cancelled, and `wait_for`
 /// waits until it has cleaned up. If the child then returns a value or raises another exception, `wait_for` does the
-/// same. With a delay of zero, a future that is done gives its result, and any other child is cancelled before it
-/// starts.
+/// same.
+///
+/// It differs from [`timeout`](fn@timeout) only for a delay of zero: a future that is done gives its result, and any
+/// other child is cancelled before it starts.
+///
+/// # Errors
+///
+/// Awaiting it raises `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
+/// `RuntimeError` outside of a task.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::wait::wait_for;
@@ -27,11 +36,6 @@ use crate::yield_from;
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: `TimeoutError` if the deadline ended the child, any other exception that the child raises, and
-/// `RuntimeError` outside of a task.
 pub fn wait_for<C>(child: C, delay: impl Into<Option<Duration>>) -> WaitFor<C>
 where
     C: Awaitable + 'static,
@@ -42,20 +46,20 @@ where
     })
 }
 
-/// What [`wait_for`] returns.
+/// A coroutine that waits for a child, for a limited time. Created by [`wait_for`](fn@wait_for).
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct WaitFor<C: Coroutine>(Phase<C>);
 
 enum Phase<C: Coroutine> {
     Limited(TimeoutScope<C>),
-    /// A delay of zero: a coroutine is not started.
+    /// The delay is zero, so a coroutine is not started.
     NoTime(C),
     Stopping(Stopping<C::Return>),
     Over,
 }
 
-/// Waits until a future that was cancelled has ended. Uses a second future, so that this wait can be cancelled even if the
-/// first one ignores its cancellation.
+/// Waits until a future that was cancelled has ended. A second future ends the wait, so that the wait itself can be
+/// cancelled even if the first future ignores its cancellation.
 struct Stopping<T> {
     child: Child<T>,
     future: AnyFuture,
