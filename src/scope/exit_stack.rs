@@ -1,4 +1,4 @@
-//! Any number of managers, entered one after the other and exited in reverse.
+//! [`ExitStack`]: any number of managers, which are entered one after the other and exit in reverse.
 
 use core::any::Any;
 use core::cell::RefCell;
@@ -11,15 +11,15 @@ use crate::coroutine::{Coroutine, Exception, Resumed, Step, drop_flat};
 use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
 
-/// Managers that the body enters one by one, and that exit in reverse when it ends. The equivalent of
+/// A stack of managers that the body enters one by one, and that exit in reverse when the body ends. Python's
 /// `contextlib.AsyncExitStack`.
 ///
-/// Each exit sees the current exception: the body's, or the one that a previous exit raised in its place, or none if a
-/// previous exit suppressed it. Every manager exits, whatever the others raise. A panic in an exit is raised as
-/// [`Kind::Panic`](crate::Kind::Panic).
+/// Each exit gets the current exception. That is the body's, or the one that a previous exit raised in its place. There
+/// is none if a previous exit suppressed it. Every manager exits, whatever the others raise. A panic in an exit is
+/// raised as [`Kind::Panic`](crate::Kind::Panic).
 ///
-/// The stack is a manager itself. Clones share the same stack, and the body gets a clone. If the stack is dropped without
-/// an exit, it drops its managers, the last one first.
+/// The stack is a manager itself: run the body in [`with`](fn@super::with). A stack is a handle, and the body gets a
+/// clone of it. A stack that is dropped without an exit drops its managers, the last one first.
 ///
 /// ```
 /// use innermost::scope::{ExitStack, holding, with};
@@ -46,12 +46,12 @@ struct Stack(RefCell<Vec<Box<dyn Leave>>>);
 
 /// An exit under way.
 struct Leaving {
-    /// Stacks that were pushed on this one, each on the one before. Their managers exit as if they were on this stack,
-    /// because recursion would overflow if the stacks are nested deeply.
+    /// Stacks that were pushed on this one, each on the one before. Their managers exit as if they were on this stack.
+    /// With recursion, deeply nested stacks would overflow the call stack.
     inner: Vec<Rc<Stack>>,
     exit: Option<Box<dyn Leave>>,
     raised: Option<Exception>,
-    /// Whether `raised` is not the body's exception.
+    /// `true` if `raised` is not the body's exception any more.
     replaced: bool,
 }
 
@@ -59,14 +59,14 @@ struct Leaving {
 trait Leave {
     fn resume(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
 
-    /// Itself, if it is a stack that has not begun to exit.
+    /// Returns the stack, if this manager is a stack that has not begun to exit.
     fn inner(&self) -> Option<&Rc<Stack>> {
         None
     }
 }
 
 impl ExitStack {
-    /// An empty stack.
+    /// Creates an empty stack.
     pub fn new() -> Self {
         Self::of(Vec::new())
     }
@@ -75,33 +75,36 @@ impl ExitStack {
         Self { stack: Rc::new(Stack(RefCell::new(entered))), leaving: None }
     }
 
-    /// Enters a manager, and then puts it on the stack. Returns a coroutine that gives the manager's value. The equivalent of
+    /// Returns a coroutine that enters `manager`, puts it on the stack, and returns its value. Python's
     /// `enter_async_context`.
     ///
     /// # Errors
     ///
-    /// When awaited: what entering raises. The manager is not put on the stack then.
+    /// Awaiting it raises the exception of the entry. The manager is then dropped, and does not exit.
     pub fn enter<M: AsyncContextManager + 'static>(&self, manager: M) -> EnterStack<M> {
         EnterStack { stack: Rc::clone(&self.stack), manager: Some(manager) }
     }
 
-    /// Puts a manager on the stack that has been entered already. The equivalent of `push_async_exit`.
+    /// Puts a manager on the stack that has been entered already. Python's `push_async_exit`.
     pub fn push<M: AsyncContextManager + 'static>(&self, entered: M) {
         self.stack.push(Box::new(Manager(entered)));
     }
 
-    /// Puts a function on the stack, which is called in its turn on exit. An exception that it returns counts as one that a
-    /// manager's exit raised.
+    /// Puts a function on the stack, to be called during the exit. Python's `callback`.
+    ///
+    /// An exception that the function returns is treated like one that a manager's exit raises.
     pub fn callback<R: CallbackResult>(&self, function: impl FnOnce() -> R + 'static) {
         self.stack.push(Box::new(Callback(Some(function))));
     }
 
-    /// Puts a coroutine on the stack, which runs in its turn on exit. The equivalent of `push_async_callback`.
+    /// Puts a coroutine on the stack, to be awaited during the exit. Python's `push_async_callback`.
+    ///
+    /// An exception that the coroutine raises is treated like one that a manager's exit raises.
     pub fn async_callback(&self, cleanup: impl Awaitable + 'static) {
         self.stack.push(Box::new(AsyncCallback(cleanup)));
     }
 
-    /// Moves everything to a new stack. This one is empty then.
+    /// Moves everything to a new stack, and leaves this one empty. Python's `pop_all`.
     #[must_use = "dropping the new stack drops its managers without an exit"]
     pub fn pop_all(&self) -> Self {
         Self::of(self.stack.0.take())
@@ -148,7 +151,7 @@ impl AsyncContextManager for ExitStack {
 }
 
 impl Leaving {
-    /// The manager that exits next.
+    /// Returns the manager that exits next.
     fn next(&mut self, stack: &Stack) -> Option<Box<dyn Leave>> {
         loop {
             let innermost = self.inner.last().map_or(stack, |inner| inner);
@@ -191,7 +194,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         while let Some(entered) = self.pop() {
             match entered.inner() {
-                // The last handle: its managers are dropped in their turn.
+                // This is the last handle to a stack, whose managers are dropped next.
                 Some(inner) if Rc::strong_count(inner) == 1 => {
                     let entered = inner.0.take();
                     self.0.borrow_mut().extend(entered);
@@ -248,7 +251,7 @@ impl<C: Awaitable> Leave for AsyncCallback<C> {
     }
 }
 
-/// What [`ExitStack::enter`] returns.
+/// A coroutine that enters a manager and puts it on a stack. Created by [`ExitStack::enter`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct EnterStack<M> {
     stack: Rc<Stack>,

@@ -9,8 +9,16 @@ use crate::task::Awaitable;
 use crate::wait::{GroupExit, TaskGroup, Timeout};
 use crate::yield_from;
 
-/// A manager that awaits `acquire` on entry, and drops the result on exit. For guards: a lock's, a semaphore's permit, and
-/// everything else that is given back when it is dropped.
+/// Creates a manager that awaits `acquire` on entry, and drops the result on exit.
+///
+/// Use it for guards, such as those of a lock or a semaphore, and for anything else that is released when it is
+/// dropped.
+///
+/// # Errors
+///
+/// Entering raises whatever `acquire` raises.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::scope::{ExitStack, holding, with};
@@ -34,7 +42,7 @@ where
     Holding(Stage::Acquiring(acquire))
 }
 
-/// What [`holding`] returns.
+/// A manager that holds what it has acquired until it exits. Created by [`holding`].
 #[derive(Debug)]
 #[must_use = "nothing is acquired until this is entered"]
 pub struct Holding<A: Coroutine>(Stage<A, A::Return>);
@@ -63,7 +71,7 @@ impl<A: Awaitable> AsyncContextManager for Holding<A> {
     }
 }
 
-/// Cancels the task in which it was entered at the deadline. The body gets a handle to move the deadline.
+/// Cancels the task that entered it at the deadline. The body gets a handle, with which it can move the deadline.
 impl AsyncContextManager for Timeout {
     type Value = Self;
 
@@ -74,13 +82,21 @@ impl AsyncContextManager for Timeout {
     }
 
     fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited> {
-        // Raises the outcome even if that is `raised` itself. It then replaces itself.
+        // Raises the outcome even if that is `raised` itself, which is then replaced by itself.
         let left = Self::exit(self, raised.cloned().map_or(Ok(()), Err));
         sent.and(left).map(|()| Step::Return(Exited::Propagate))
     }
 }
 
-/// A manager around a task group. It exits when all tasks have ended. The body gets a handle to create tasks.
+/// Creates a manager around a task group, which exits when all tasks have ended.
+///
+/// The body gets a handle to the group, with which it can create tasks.
+///
+/// # Errors
+///
+/// Entering raises the errors of [`TaskGroup::enter`]. Exiting raises those of [`TaskGroup::exit`].
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::scope::{grouped, with};
@@ -102,7 +118,7 @@ pub const fn grouped(group: TaskGroup) -> Grouped {
     Grouped { group, exit: None }
 }
 
-/// What [`grouped`] returns.
+/// A manager around a task group. Created by [`grouped`].
 #[must_use = "a group accepts no tasks until it is entered"]
 pub struct Grouped {
     group: TaskGroup,

@@ -1,8 +1,8 @@
-//! Layer 2: async context managers, which await to enter and to exit.
+//! Layer 2: async context managers, whose entry and exit can await.
 //!
-//! [`with`](fn@with) is `async with`: it enters an [`AsyncContextManager`], runs a body, and exits however the body ends,
-//! whether with a value, an exception, a cancellation or a close. It is a coroutine around a coroutine, so a machine cannot
-//! forget to exit. For machines that do both by hand, [`enter`](AsyncContextManager::enter) and
+//! [`with`](fn@with) is Python's `async with`. It enters an [`AsyncContextManager`], runs a body, and exits however the
+//! body ends: with a value, an exception, a cancellation or a close. Since it is a coroutine around a coroutine, a
+//! machine cannot forget to exit. For machines that do both by hand, [`enter`](AsyncContextManager::enter) and
 //! [`exit`](AsyncContextManager::exit) are coroutines too.
 //!
 //! ```text
@@ -17,14 +17,14 @@
 //! | `exit_stack.rs` | [`ExitStack`]: any number of managers | `contextlib.AsyncExitStack` |
 //! | `managers.rs`   | [`holding`], [`grouped`]: locks, semaphores, timeouts and task groups as managers | |
 //!
-//! [`Lock::hold`](crate::sync::Lock::hold), [`timeout`](fn@crate::wait::timeout) and
-//! [`task_group`](fn@crate::wait::task_group) are scopes of their own, and shorter for a single one of them.
+//! For a single lock, timeout or task group, [`Lock::hold`](crate::sync::Lock::hold),
+//! [`timeout`](fn@crate::wait::timeout) and [`task_group`](fn@crate::wait::task_group) are shorter.
 //!
 //! # Closing
 //!
-//! Nothing can be awaited while a scope is being closed, that is, while `GeneratorExit` passes through it. If a manager's
-//! exit awaits then, `close` raises the `RuntimeError` "generator ignored GeneratorExit", as in CPython. Dropping a scope
-//! without closing it runs no exit; the manager is dropped with everything it holds.
+//! A scope that is being closed, because `GeneratorExit` passes through it, cannot await anything. If a manager's exit
+//! awaits all the same, `close` raises the `RuntimeError` "generator ignored GeneratorExit", as in CPython. Dropping a
+//! scope without closing it runs no exit. It drops the manager with everything that the manager holds.
 //!
 //! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and the exceptions they see.
 
@@ -40,10 +40,10 @@ pub use self::managers::{Grouped, Holding, grouped, holding};
 pub use self::with::{With, with};
 pub use crate::task::Progress;
 
-/// Something that awaits to enter and to exit. The equivalent of Python's `__aenter__` and `__aexit__`.
+/// A resource whose entry and exit can await. Python's `__aenter__` and `__aexit__`.
 ///
-/// The manager itself keeps its state between two resumes. The coroutines of [`enter`](Self::enter) and
-/// [`exit`](Self::exit) keep nothing, so they can be made again at each resume. A manager is entered once.
+/// The manager itself keeps the state between two resumes. The coroutines of [`enter`](Self::enter) and
+/// [`exit`](Self::exit) keep nothing, so create them afresh at each resume. Enter a manager only once.
 ///
 /// ```
 /// use innermost::scope::{AsyncContextManager, Exited, Progress, with};
@@ -75,49 +75,66 @@ pub use crate::task::Progress;
 /// # Ok::<(), Exception>(())
 /// ```
 pub trait AsyncContextManager {
-    /// The value that the body gets: the one that `as` binds in Python.
+    /// The type of the value that the body gets: the one that `as` binds in Python.
     type Value;
 
-    /// Enters, up to the next wait or the end.
+    /// Runs the entry up to the next wait or the end.
     ///
     /// # Errors
     ///
-    /// What entering raises. There is no exit then.
+    /// Returns the exception that the entry raises. The manager does not exit then.
     fn resume_enter(&mut self, sent: Result<(), Exception>) -> Progress<Self::Value>;
 
-    /// Exits, up to the next wait or the end. `raised` is the body's exception, the same at each resume of one exit.
+    /// Runs the exit up to the next wait or the end.
     ///
-    /// In the first resume, `sent` is `Ok`. If the task is cancelled during the exit, the `CancelledError` is thrown in where
-    /// the exit is waiting.
+    /// `raised` is the exception of the body, if any. It is the same at each resume of one exit. `sent` is `Ok` at the
+    /// first resume. If the task is cancelled during the exit, the `CancelledError` is thrown in where the exit is
+    /// waiting.
     ///
     /// # Errors
     ///
-    /// An exception to raise in place of `raised`, which becomes its [`cause`](Exception::cause), unless it has one.
+    /// Returns an exception to raise in place of `raised`. [`with`](fn@with) makes `raised` its
+    /// [`cause`](Exception::cause), unless it has one.
     fn resume_exit(&mut self, raised: Option<&Exception>, sent: Result<(), Exception>) -> Progress<Exited>;
 
-    /// Enters. Returns a stateless coroutine, which can be made again at each resume.
+    /// Returns a coroutine that enters the manager and returns its value.
+    ///
+    /// The coroutine is stateless: create it afresh at each resume, as in `yield_from!(self.manager.enter(), sent)?`.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises the exception of the entry.
     fn enter(&mut self) -> Enter<'_, Self> {
         Enter(self)
     }
 
-    /// Exits, given the exception that the body has raised, if any. Returns a stateless coroutine, which can be made again at
-    /// each resume.
+    /// Returns a coroutine that exits the manager. `raised` is the exception of the body, if any.
+    ///
+    /// The coroutine is stateless: create it afresh at each resume, with the same exception.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises the exception of the exit.
     fn exit<'a>(&'a mut self, raised: Option<&'a Exception>) -> Exit<'a, Self> {
         Exit(self, raised)
     }
 }
 
-/// Whether an exit suppresses the body's exception: the result of `__aexit__`.
+/// The result of an exit: the exception of the body goes on, or ends here. Python's result of `__aexit__`.
+///
+/// There is no third way to treat the exception, so a `match` on the two is complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Exited {
-    /// The exception goes on. Has no effect if the body raised none.
+    /// The exception goes on. Return this also if the body has raised nothing.
     #[default]
     Propagate,
     /// The exception ends here.
     Suppress,
 }
 
-/// What [`AsyncContextManager::enter`] returns.
+/// A coroutine that enters a manager. Created by [`AsyncContextManager::enter`].
+///
+/// It keeps no state. Do not store it: create it afresh at each resume.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Enter<'a, M: ?Sized>(&'a mut M);
@@ -133,7 +150,9 @@ impl<M: AsyncContextManager + ?Sized> Coroutine for Enter<'_, M> {
     }
 }
 
-/// What [`AsyncContextManager::exit`] returns.
+/// A coroutine that exits a manager. Created by [`AsyncContextManager::exit`].
+///
+/// It keeps no state. Do not store it: create it afresh at each resume.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Exit<'a, M: ?Sized>(&'a mut M, Option<&'a Exception>);

@@ -1,4 +1,4 @@
-//! `async with`.
+//! [`with`](fn@with): enters a manager, runs a body, and exits. Python's `async with`.
 
 use core::fmt;
 use core::mem;
@@ -8,11 +8,17 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// Enters `manager`, runs a body, and exits however the body ends. The equivalent of Python's
-/// `async with manager as value`.
+/// Enters `manager`, runs a body, and exits however the body ends. Python's `async with manager as value`.
 ///
-/// `body` gets the manager's value and makes the coroutine to run. The scope returns what that coroutine returns, or `None`
-/// if the manager suppressed its exception.
+/// `body` gets the manager's value and returns the coroutine to run. `with` returns `Some` of what that coroutine
+/// returns, or `None` if the manager suppressed its exception.
+///
+/// # Errors
+///
+/// Awaiting it raises the exception of the entry, of the body, or of the exit. An exception of the exit replaces that
+/// of the body. The manager can suppress the body's exception.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::scope::{holding, with};
@@ -26,11 +32,6 @@ use crate::yield_from;
 /// assert!(!lock.locked());
 /// # Ok::<(), Exception>(())
 /// ```
-///
-/// # Errors
-///
-/// When awaited: what entering raises; what the body raises, unless the manager suppresses it; what exiting raises in its
-/// place.
 pub fn with<M, F, C>(manager: M, body: F) -> With<M, F, C>
 where
     M: AsyncContextManager,
@@ -40,10 +41,12 @@ where
     With { phase: Phase::Created(body), manager }
 }
 
-/// What [`with`] returns: a manager around a body.
+/// A coroutine that enters a manager, runs a body, and exits. Created by [`with`](fn@with).
+///
+/// Dropping it drops the body and then the manager, without an exit.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct With<M, F, C: Coroutine> {
-    /// The first field, so that the body is dropped before the manager.
+    /// The first field: the body is dropped before the manager.
     phase: Phase<F, C>,
     manager: M,
 }
