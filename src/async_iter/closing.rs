@@ -1,4 +1,4 @@
-//! Closing generators: at the end of a scope, and at the end of a loop.
+//! Closes generators at the end of a scope, and at the end of a loop.
 
 use core::fmt;
 use std::rc::Rc;
@@ -11,10 +11,16 @@ use crate::task::{Await, ErrorContext};
 use crate::wait::{GatherAll, gather_all};
 use crate::yield_from;
 
-/// A manager that closes a generator on exit. The body gets a handle to the generator. The equivalent of
-/// `contextlib.aclosing`.
+/// Creates a manager that closes a generator on exit. Python's `contextlib.aclosing`.
 ///
-/// The loop closes a dropped generator some turns later. This manager closes it before the code after the scope runs.
+/// The body gets a handle to the generator. Without this manager, the loop closes a dropped generator some turns later.
+/// The manager closes it before the code after the scope runs.
+///
+/// # Errors
+///
+/// Exiting raises the errors of [`AsyncGenerator::aclose`].
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, Produced, aclosing};
@@ -35,7 +41,7 @@ pub const fn aclosing<P: Producer + 'static>(generator: AsyncGenerator<P>) -> Ac
     Aclosing { generator, close: None }
 }
 
-/// What [`aclosing`] returns.
+/// A manager that closes a generator on exit. Created by [`aclosing`].
 #[derive(Debug)]
 #[must_use = "the generator is not closed unless this is entered"]
 pub struct Aclosing<P: Producer + 'static> {
@@ -59,10 +65,16 @@ impl<P: Producer + 'static> AsyncContextManager for Aclosing<P> {
 }
 
 impl LoopHandle {
-    /// Closes every suspended async generator of this loop, all at the same time. The equivalent of asyncio's
-    /// `shutdown_asyncgens`: await it last, before the loop is closed.
+    /// Closes every suspended async generator of this loop, all at the same time. asyncio's `shutdown_asyncgens`.
     ///
-    /// Exceptions of the generators go to the exception handler. So does a warning for each generator that starts later.
+    /// Await it last, before the loop is closed. Exceptions of the generators go to the exception handler. So does a
+    /// warning for each generator that starts later.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises `RuntimeError` if the loop is closed or not running.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -72,16 +84,12 @@ impl LoopHandle {
     /// event_loop.close()?;
     /// # Ok::<(), innermost::Exception>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// When awaited: `RuntimeError` if the loop is closed, or not running.
     pub fn shutdown_asyncgens(&self) -> ShutdownAsyncgens {
         ShutdownAsyncgens { event_loop: self.clone(), closing: None }
     }
 }
 
-/// What [`LoopHandle::shutdown_asyncgens`] returns.
+/// A coroutine that closes every suspended async generator of a loop. Created by [`LoopHandle::shutdown_asyncgens`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ShutdownAsyncgens {
     event_loop: LoopHandle,

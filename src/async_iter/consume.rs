@@ -8,13 +8,10 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, replace_ended
 use crate::task::{Await, Awaitable};
 use crate::yield_from;
 
-/// What [`AsyncIterator::for_each`] returns.
-///
-/// If the body raises an exception, this coroutine raises it, and drops the iterator when it is dropped. For a generator
-/// that awaits while it cleans up, use [`aclosing`](super::aclosing).
+/// A coroutine that runs a coroutine for each item of an iterator. Created by [`AsyncIterator::for_each`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ForEach<I, F, C> {
-    /// The first field, so that the user of an item is dropped before its source.
+    /// The first field: the coroutine that uses an item is dropped before the source of the item.
     running: Option<C>,
     items: I,
     body: F,
@@ -58,7 +55,7 @@ where
     }
 }
 
-/// What [`AsyncIterator::collect`] returns.
+/// A coroutine that collects the items of an iterator. Created by [`AsyncIterator::collect`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Collect<I, B> {
     items: I,

@@ -1,4 +1,4 @@
-//! An async generator drives a producer item by item, and is closed with the loop in which it has started.
+//! [`AsyncGenerator`]: drives a producer item by item. Its loop closes it if nobody else does.
 //!
 //! ```text
 //!             a next begins              yields Await
@@ -28,14 +28,14 @@ use crate::event_loop::{LiveAsyncgen, LoopHandle, WeakLoopHandle, running};
 use crate::scope::Progress;
 use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 
-/// A generator whose body awaits. The equivalent of Python's async generator.
+/// A generator whose body can await. Python's async generator.
 ///
 /// The body is a coroutine that yields [`Produced`]: items for the consumer, and waits for the task. It awaits through
 /// [`awaiting`](super::awaiting), and delegates directly to other producers of the same items.
 ///
-/// Clones share the same generator, which serves one consumer at a time. While one task waits for
-/// [`next`](AsyncIterator::next), a second task gets the `RuntimeError` "anext(): asynchronous generator is already
-/// running". Outside of tasks, consumers cannot be told apart.
+/// A generator is a handle: clones refer to the same generator, which serves one consumer at a time. While one task
+/// waits for [`next`](AsyncIterator::next), the same call in a second task raises the `RuntimeError` "anext():
+/// asynchronous generator is already running". Outside of tasks, the generator cannot tell consumers apart.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced};
@@ -56,32 +56,33 @@ use crate::task::{AnyTask, Awaitable, ErrorContext, Scheduler, WeakTask};
 ///
 /// # Closing and dropping
 ///
-/// [`aclose`](Self::aclose) throws `GeneratorExit` into the body. The body may await while it cleans up; the coroutines that
-/// it awaits, and the producers that it delegates to, may not (PEP 380). When the last handle of a suspended generator is
-/// dropped, its loop closes it in a new task. [`aclosing`](super::aclosing) closes it in the consumer's task instead.
-/// [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens) closes all that are suspended, before the loop ends.
+/// [`aclose`](Self::aclose) throws `GeneratorExit` into the body. The body may await while it cleans up. The coroutines
+/// that it awaits, and the producers that it delegates to, may not (PEP 380). When the last handle to a suspended
+/// generator is dropped, its loop closes it in a new task. [`aclosing`](super::aclosing) closes it in the consumer's
+/// task instead. [`shutdown_asyncgens`](LoopHandle::shutdown_asyncgens) closes all suspended generators before the loop
+/// ends.
 ///
-/// When its loop closes, a suspended generator is closed at once, even if handles remain. Its body cleans up, but cannot
-/// await. This also happens to a generator that is dropped after its loop has closed, or that was never in a loop. During
-/// unwinding from a panic, its body does not run.
+/// When its loop closes, a suspended generator is closed at once, even if handles remain. Its body can clean up, but
+/// cannot await. The same happens to a generator that is dropped after its loop has closed, or that was never in a
+/// loop. While a panic unwinds, a generator that is dropped runs none of its body.
 pub struct AsyncGenerator<P: Producer + 'static>(pub(super) Rc<Shared<P>>);
 
 pub(super) struct Shared<P: Producer + 'static> {
     driver: RefCell<Stack<P>>,
     standing: Cell<Standing>,
-    /// Who began the operation that is under way.
+    /// The consumer that began the operation under way.
     consumer: RefCell<Consumer>,
     home: RefCell<Option<Home>>,
-    /// Whether an `aclose` has begun. A loop closes no generator twice.
+    /// `true` if an `aclose` has begun. A loop closes no generator twice.
     closed: Cell<bool>,
 }
 
-/// The loop in which it has started. A weak handle, so that a generator does not keep its loop alive.
+/// The loop in which a generator has started. The handle is weak, so that a generator does not keep its loop alive.
 struct Home {
     event_loop: WeakLoopHandle,
-    /// Reports exceptions, even after the loop's end.
+    /// Reports exceptions, even after the loop is gone.
     scheduler: Rc<Scheduler>,
-    /// The loop's key for it.
+    /// The key of the generator in the loop's list.
     key: Option<u64>,
 }
 
@@ -93,19 +94,19 @@ pub(super) enum Standing {
     Over,
 }
 
-/// Who began the operation that is under way.
+/// The consumer that began the operation under way.
 pub(super) enum Consumer {
-    /// Nobody who is still interested.
+    /// Nobody, or a consumer that has lost interest.
     Nobody,
     /// A [`NextItem`] or a [`Close`], which keeps track itself.
     Operation,
-    /// A [`Next`](super::Next). It is made again at each resume, so its task stands for it; `None` outside of a task. A weak
-    /// handle, because the task may hold or return the generator.
+    /// A [`Next`](super::Next). It is created afresh at each resume, so its task identifies it; `None` outside of a
+    /// task. The handle is weak, because the task may hold or return the generator.
     Task(Option<WeakTask>),
 }
 
 impl<P: Producer + 'static> AsyncGenerator<P> {
-    /// Makes a generator. Its body starts with the first operation.
+    /// Creates a generator. Its body starts with the first operation.
     pub fn new(producer: P) -> Self {
         Self(Rc::new(Shared {
             driver: RefCell::new(Stack::new(producer)),
@@ -116,44 +117,69 @@ impl<P: Producer + 'static> AsyncGenerator<P> {
         }))
     }
 
-    /// Waits for the next item. The equivalent of `anext`. Returns a coroutine that can be stored, or run as a task, and is
-    /// awaited once. A machine that holds the generator uses [`next`](AsyncIterator::next).
+    /// Returns a coroutine that waits for the next item, or returns `None` at the end. Python's `anext`.
+    ///
+    /// The coroutine can be stored, or run as a task. A machine that holds the generator can call
+    /// [`next`](AsyncIterator::next) instead, and store nothing.
     ///
     /// # Errors
     ///
-    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice.
+    /// Awaiting it raises whatever the body raises, and `RuntimeError` while another operation is under way.
     pub fn anext(&self) -> NextItem<P> {
         NextItem::anext(self.clone())
     }
 
-    /// Sends `value` to the body and waits for the next item. The yield at which the body is suspended evaluates to `value`.
+    /// Returns a coroutine that sends `value` to the body and waits for the next item. Python's `asend`.
+    ///
+    /// The yield at which the body is suspended evaluates to `value`.
     ///
     /// # Errors
     ///
-    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice;
-    /// `TypeError` if the body has not started, because there is no yield to take the value. A value without content, such
-    /// as `()`, starts the body.
+    /// Awaiting it raises whatever the body raises, and `RuntimeError` while another operation is under way. It raises
+    /// `TypeError` if the body has not started, because no yield could take the value; a value without information,
+    /// such as `()`, starts the body instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use innermost::async_iter::{AsyncGenerator, Produced};
+    /// use innermost::{EventLoop, Exception, Step, from_fn};
+    ///
+    /// let doubler = AsyncGenerator::new(from_fn(|sent: Result<u32, Exception>| {
+    ///     Ok(Step::Yield::<_, _, ()>(Produced::Item(2 * sent?)))
+    /// }));
+    /// let event_loop = EventLoop::new()?;
+    /// assert_eq!(event_loop.run_until_complete(doubler.anext())?, Some(0));
+    /// assert_eq!(event_loop.run_until_complete(doubler.asend(21))?, Some(42));
+    /// event_loop.run_until_complete(doubler.aclose())?;
+    /// assert_eq!(event_loop.run_until_complete(doubler.anext())?, None);
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn asend(&self, value: P::Input) -> NextItem<P> {
         NextItem::asend(self.clone(), value)
     }
 
-    /// Throws `exception` into the body and waits for the next item. Gives `None` if the generator is over.
+    /// Returns a coroutine that throws `exception` into the body and waits for the next item. Python's `athrow`.
+    ///
+    /// It returns `None` if the generator has ended.
     ///
     /// # Errors
     ///
-    /// When awaited: what the body raises; `RuntimeError` while another operation is under way, and if it is awaited twice;
-    /// `exception` itself if the body has not started. The body never starts then.
+    /// Awaiting it raises whatever the body raises, and `RuntimeError` while another operation is under way. If the
+    /// body has not started, it never will, and `exception` itself is raised.
     pub fn athrow(&self, exception: impl Into<Exception>) -> NextItem<P> {
         NextItem::athrow(self.clone(), exception.into())
     }
 
-    /// Closes the generator: throws `GeneratorExit` into the body, and waits until the body has ended. Has no effect if the
-    /// generator is over.
+    /// Returns a coroutine that closes the generator and waits until the body has ended. Python's `aclose`.
+    ///
+    /// It throws `GeneratorExit` into the body. It has no effect on a generator that has ended.
     ///
     /// # Errors
     ///
-    /// When awaited: any other exception that the body raises; `RuntimeError` "async generator ignored GeneratorExit" if the
-    /// body yields an item, in which case it stays suspended there; `RuntimeError` while another operation is under way.
+    /// Awaiting it raises any other exception that the body raises, and `RuntimeError` while another operation is under
+    /// way. It raises the `RuntimeError` "async generator ignored GeneratorExit" if the body yields an item; the body
+    /// then stays suspended there.
     pub fn aclose(&self) -> Close<P> {
         Close::new(self.clone())
     }
@@ -170,7 +196,7 @@ impl<P: Producer + 'static> AsyncIterator for AsyncGenerator<P> {
             }
             return shared.resume(sent.map(|()| P::Input::default()));
         }
-        // Nothing is under way, so an exception is the consumer's own.
+        // Nothing is under way, so an exception that is thrown in is the consumer's own.
         sent?;
         let step = shared.start("anext", Ok(P::Input::default()))?;
         if let Step::Yield(_) = &step {
@@ -185,9 +211,7 @@ impl<P: Producer + 'static> Shared<P> {
         self.standing.get()
     }
 
-    /// # Errors
-    ///
-    /// `RuntimeError` if another operation is under way. `operation` names the new one.
+    /// Returns a `RuntimeError` if another operation is under way. `operation` names the new one.
     pub(super) fn check_idle(&self, operation: &str) -> Result<(), Exception> {
         let runs = self.driver.try_borrow_mut().is_err();
         if runs || (self.standing.get() == Standing::Awaiting && !self.is_abandoned()) {
@@ -196,7 +220,7 @@ impl<P: Producer + 'static> Shared<P> {
         Ok(())
     }
 
-    /// Begins an operation: resumes the body with `sent`, if the generator is not over.
+    /// Begins an operation: resumes the body with `sent`, if the generator has not ended.
     pub(super) fn start(
         self: &Rc<Self>,
         operation: &str,
@@ -217,7 +241,7 @@ impl<P: Producer + 'static> Shared<P> {
         self.resume(sent)
     }
 
-    /// Makes the generator known to the running loop, if there is one.
+    /// Adds the generator to the list of the running loop, if there is one.
     fn settle(self: &Rc<Self>) {
         if let Ok(event_loop) = running() {
             let key = event_loop.remember_asyncgen(self);
@@ -232,7 +256,7 @@ impl<P: Producer + 'static> Shared<P> {
         drop(driver);
     }
 
-    /// Resumes the body to its next yield, or to its end, which gives `None`.
+    /// Resumes the body to its next yield, or to its end, which is `None`.
     pub(super) fn resume(&self, sent: Result<P::Input, Exception>) -> Progress<Option<P::Item>> {
         let Ok(mut driver) = self.driver.try_borrow_mut() else { return Err(already_running("anext")) };
         self.standing.set(Standing::Over);
@@ -273,14 +297,14 @@ impl<P: Producer + 'static> Shared<P> {
         self.closed.set(true);
     }
 
-    /// Whether a [`Next`](super::Next) of this task, or nobody, began the operation that is under way.
+    /// Returns `true` if a [`Next`](super::Next) of this task, or nobody, began the operation that is under way.
     fn is_consumed_here(&self) -> bool {
         let operation = matches!(*self.consumer.borrow(), Consumer::Operation);
         !operation && self.is_abandoned()
     }
 
-    /// Whether nobody will finish the operation that is under way. A task does one thing at a time: if the current task began
-    /// it, and now begins another one, it has abandoned the first.
+    /// Returns `true` if nobody will finish the operation that is under way. A task does one thing at a time: if the
+    /// current task began the operation, and now begins another one, it has abandoned the first.
     fn is_abandoned(&self) -> bool {
         match &*self.consumer.borrow() {
             Consumer::Nobody | Consumer::Task(None) => true,
@@ -298,7 +322,7 @@ impl Home {
         Self { event_loop: event_loop.downgrade(), scheduler: Rc::clone(event_loop.scheduler()), key }
     }
 
-    /// The loop, while it is open.
+    /// Returns the loop while it is open.
     fn open(&self) -> Option<LoopHandle> {
         self.event_loop.upgrade().filter(|event_loop| !event_loop.is_closed())
     }
@@ -319,7 +343,7 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
     }
 
     fn abandon(&self) -> Option<Exception> {
-        // If it is being printed, it is closed when it is dropped.
+        // A generator that is being printed is closed when it is dropped.
         let driver = mem::replace(&mut *self.driver.try_borrow_mut().ok()?, Stack::ended());
         let is_suspended = matches!(self.standing.replace(Standing::Over), Standing::AtItem | Standing::Awaiting);
         self.set_consumer(Consumer::Nobody);
@@ -328,13 +352,13 @@ impl<P: Producer + 'static> LiveAsyncgen for Shared<P> {
     }
 }
 
-/// If it is suspended, its loop closes it; see [`AsyncGenerator`].
+/// Lets the loop close a suspended generator. [`AsyncGenerator`] describes how.
 impl<P: Producer + 'static> Drop for Shared<P> {
     fn drop(&mut self) {
         let home = self.leave_home();
         let driver = mem::replace(self.driver.get_mut(), Stack::ended());
         let standing = self.standing.get();
-        // It may hold other generators.
+        // Without recursion, because the generator may hold other generators.
         drop_flat(Remains { driver: Some(driver), standing, home, closed: self.closed.get() });
     }
 }
@@ -375,15 +399,15 @@ impl<P: Producer + 'static> Drop for Remains<P> {
     }
 }
 
-/// Queues a callback that makes the task, as CPython's hook does. If the loop ends first, it drops the callback and the
-/// generator, which is then closed on the spot.
+/// Queues a callback that creates the task, as CPython's hook does. If the loop ends first, it drops the callback and
+/// with it the generator, which is then closed at once.
 fn close_in_a_task<P: Producer + 'static>(home: &LoopHandle, generator: AsyncGenerator<P>) {
     let close = move || {
         if let Ok(event_loop) = running() {
             drop(event_loop.create_task(generator.aclose()));
         }
     };
-    // Not refused: the loop is open.
+    // Never refused, because the loop is open.
     let _ = home.call_soon(close);
 }
 
@@ -403,7 +427,7 @@ impl<P: Producer + 'static> fmt::Debug for Shared<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("AsyncGenerator");
         shown.field("standing", &self.standing.get());
-        // A frame that asks another generator for its next item shows that generator, and so on.
+        // A frame that waits for an item of another generator shows that generator, and so on.
         let Some(_printing) = Printing::begin_quoted() else { return shown.finish_non_exhaustive() };
         let frames = self.driver.try_borrow_mut().ok().map(|driver| driver.describe());
         shown.field("frames", &frames).finish()

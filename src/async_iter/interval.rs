@@ -1,4 +1,4 @@
-//! Ticks at regular times.
+//! An async iterator that ticks at regular times.
 
 use core::time::Duration;
 
@@ -9,11 +9,18 @@ use crate::scope::Progress;
 use crate::time::{Instant, Sleep, sleep};
 use crate::yield_from;
 
-/// Ticks at `period`, twice `period`, and so on, counted from the moment when the first tick is awaited. The items are the
-/// numbers of the ticks, from 1; it never ends.
+/// Creates an iterator that ticks once in each `period`, for ever.
 ///
-/// Ticks do not drift, however long the consumer takes. If the consumer misses ticks, the last of them comes at once, and
-/// the others are skipped; the gap in the numbers shows how many. With a period of zero, it ticks once a turn of the loop.
+/// The time counts from the moment when the first tick is awaited, so the first tick comes one period later. The items
+/// are the numbers of the ticks, from 1. Ticks do not drift, however long the consumer takes. If the consumer misses
+/// ticks, the last one that it missed comes at once, and the others are skipped; the gap in the numbers shows how many.
+/// With a period of zero, it ticks once in each turn of the loop.
+///
+/// # Errors
+///
+/// Awaiting a tick raises `RuntimeError` if no loop is running.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::async_iter::{AsyncIterator, interval};
@@ -28,7 +35,7 @@ use crate::yield_from;
 ///     sleep(Duration::from_secs(if tick == 1 { 25 } else { 1 }))
 /// }))?;
 /// event_loop.run_until_complete(sleep(Duration::from_secs(55)))?;
-/// // While it was busy with the first, the second passed, and the third.
+/// // While the consumer was busy with the first tick, the second and the third passed.
 /// assert_eq!(*ticks.borrow(), [(1, 10), (3, 35), (4, 40), (5, 50)]);
 /// # Ok::<(), Exception>(())
 /// ```
@@ -36,27 +43,27 @@ pub const fn interval(period: Duration) -> Interval {
     Interval { period, started: None, last: 0, pause: None }
 }
 
-/// What [`interval`] returns.
+/// An async iterator that ticks at regular times. Created by [`interval`](fn@interval).
 #[derive(Debug)]
 #[must_use = "an async iterator does nothing until its items are awaited"]
 pub struct Interval {
     period: Duration,
-    /// When the first tick was awaited.
+    /// The time at which the first tick was awaited.
     started: Option<Instant>,
     last: u64,
-    /// Sleeps until the next tick, while somebody waits for it.
+    /// Sleeps until the next tick. `None` while nobody waits for it.
     pause: Option<Sleep>,
 }
 
 impl Interval {
-    /// How many ticks have passed at `now`.
+    /// Returns how many ticks have passed at `now`.
     fn passed(&self, started: Instant, now: Instant) -> u64 {
         let elapsed = (now - started).as_nanos();
         let passed = elapsed.checked_div(self.period.as_nanos()).unwrap_or(0);
         u64::try_from(passed).unwrap_or(u64::MAX)
     }
 
-    /// When a tick is due.
+    /// Returns the time at which a tick is due.
     fn due(&self, started: Instant, tick: u64) -> Instant {
         let nanoseconds = self.period.as_nanos().saturating_mul(u128::from(tick));
         started + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))

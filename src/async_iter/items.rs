@@ -1,4 +1,4 @@
-//! The items of a queue.
+//! An async iterator over the items of a queue.
 
 use super::AsyncIterator;
 use crate::coroutine::{Exception, Step};
@@ -6,7 +6,7 @@ use crate::queue::{Get, Queue, QueueShutDown};
 use crate::scope::Progress;
 use crate::yield_from;
 
-/// Iterates over the items of a queue. Ends when the queue is shut down and empty.
+/// Creates an iterator that takes items out of a queue, and ends when the queue is shut down and empty.
 ///
 /// ```
 /// use innermost::async_iter::{AsyncIterator, items};
@@ -27,7 +27,7 @@ pub fn items<T>(queue: &Queue<T>) -> Items<T> {
     Items { queue: queue.clone(), get: None }
 }
 
-/// What [`items`] returns.
+/// An async iterator that takes items out of a queue. Created by [`items`](fn@items).
 #[derive(Debug)]
 #[must_use = "an async iterator does nothing until its items are awaited"]
 pub struct Items<T> {

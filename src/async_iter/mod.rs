@@ -46,9 +46,9 @@ pub use self::items::{Items, items};
 pub use self::operations::{Close, NextItem};
 pub use self::produced::{Awaiting, Produced, Producer, awaiting};
 
-/// Items that are awaited one by one. The equivalent of Python's asynchronous iterator.
+/// An iterator whose items are awaited one by one. Python's asynchronous iterator.
 ///
-/// The iterator itself keeps its state between two resumes, such as what it is waiting for:
+/// The iterator itself keeps all state between two resumes, including whatever it is waiting for:
 ///
 /// ```
 /// use innermost::async_iter::AsyncIterator;
@@ -85,17 +85,25 @@ pub trait AsyncIterator {
     /// The type of the items.
     type Item;
 
-    /// Runs to the next wait, the next item, or the end, which is `None`.
+    /// Runs to the next wait, to the next item, or to the end, which is `None`.
     ///
-    /// If the consumer was cancelled while it waited, and caught the exception, the next call goes on from there.
+    /// A consumer that is cancelled while it waits may catch the exception and ask again. The iterator then goes on
+    /// from there.
     ///
     /// # Errors
     ///
-    /// An exception in place of an item.
+    /// Returns an exception to raise in the consumer in place of an item.
     fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<Self::Item>>;
 
-    /// Waits for the next item; `None` at the end. Returns a stateless coroutine, which can be made again at each resume. The
-    /// equivalent of Python's `anext`.
+    /// Returns a coroutine that waits for the next item, or returns `None` at the end. Python's `anext`.
+    ///
+    /// The coroutine is stateless: create it afresh at each resume.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises whatever the iterator raises.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use innermost::async_iter::{AsyncIterator, items};
@@ -134,7 +142,14 @@ pub trait AsyncIterator {
         Next(self)
     }
 
-    /// Runs a coroutine for each item, one after the other. The equivalent of Python's `async for`.
+    /// Runs a coroutine for each item, one after the other. Python's `async for`.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises whatever the iterator or one of the coroutines raises. The iteration ends with that. For a
+    /// generator that awaits while it cleans up, use [`aclosing`].
+    ///
+    /// # Examples
     ///
     /// ```
     /// use innermost::async_iter::{AsyncIterator, items};
@@ -158,7 +173,27 @@ pub trait AsyncIterator {
         ForEach::new(self, body)
     }
 
-    /// Collects all items. The equivalent of Python's `[item async for item in items]`.
+    /// Collects all items. Python's `[item async for item in items]`.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises whatever the iterator raises. The items so far are then lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use innermost::async_iter::{AsyncIterator, items};
+    /// use innermost::queue::{Queue, Shutdown};
+    /// use innermost::{EventLoop, Exception};
+    ///
+    /// let queue = Queue::new();
+    /// queue.put_nowait('a')?;
+    /// queue.put_nowait('b')?;
+    /// queue.shutdown(Shutdown::Drain);
+    /// let text: String = EventLoop::new()?.run_until_complete(items(&queue).collect())?;
+    /// assert_eq!(text, "ab");
+    /// # Ok::<(), Exception>(())
+    /// ```
     fn collect<B>(self) -> Collect<Self, B>
     where
         Self: Sized,
@@ -168,7 +203,9 @@ pub trait AsyncIterator {
     }
 }
 
-/// What [`AsyncIterator::next`] returns.
+/// A coroutine that waits for the next item. Created by [`AsyncIterator::next`].
+///
+/// It keeps no state. Do not store it: create it afresh at each resume.
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Next<'a, I: ?Sized>(&'a mut I);

@@ -1,4 +1,4 @@
-//! The operations of an async generator: coroutines that can be stored, and that are awaited once.
+//! The operations of an async generator: coroutines that can be stored, and are awaited once.
 
 use core::fmt;
 use core::mem;
@@ -9,10 +9,11 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, Step, take_sent};
 use crate::scope::Progress;
 use crate::task::Await;
 
-/// What [`anext`](AsyncGenerator::anext), [`asend`](AsyncGenerator::asend) and [`athrow`](AsyncGenerator::athrow) return: a
-/// coroutine that gives the next item, or `None` at the end.
+/// A coroutine that waits for the next item of an [`AsyncGenerator`]. Created by [`anext`](AsyncGenerator::anext),
+/// [`asend`](AsyncGenerator::asend) and [`athrow`](AsyncGenerator::athrow).
 ///
-/// If it is dropped while it waits, the generator stays where it is, and the next operation goes on from there.
+/// It returns `None` at the end. If it is dropped while it waits, the generator stays where it is, and the next
+/// operation goes on from there.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct NextItem<P: Producer + 'static> {
     generator: AsyncGenerator<P>,
@@ -90,7 +91,7 @@ impl<P: Producer + 'static> Drop for NextItem<P> {
     }
 }
 
-/// What [`AsyncGenerator::aclose`] returns.
+/// A coroutine that closes an async generator. Created by [`AsyncGenerator::aclose`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Close<P: Producer + 'static> {
     generator: AsyncGenerator<P>,

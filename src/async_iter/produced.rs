@@ -6,14 +6,14 @@ use core::marker::PhantomData;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, converted};
 use crate::task::{Await, Awaitable};
 
-/// What the body of an async generator yields: an item for its consumer, or a wait for the task.
+/// The type that the body of an async generator yields: an item for its consumer, or a wait for the task.
 ///
-/// These two are all there is, so a `match` on them is complete.
+/// There is no third case, so a `match` on the two is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Produced<T> {
-    /// An item. The yield evaluates to what the consumer sends.
+    /// An item. The yield evaluates to the value that the consumer sends.
     Item(T),
-    /// What the task waits for. [`awaiting`] yields these.
+    /// A wait of the task. [`awaiting`] yields these.
     Await(Await),
 }
 
@@ -23,8 +23,9 @@ impl<T> From<Await> for Produced<T> {
     }
 }
 
-/// A coroutine that can be the body of an [`AsyncGenerator`](super::AsyncGenerator): it yields [`Produced`] and returns
-/// `()`. Implemented for every such coroutine.
+/// A coroutine that can be the body of an [`AsyncGenerator`](super::AsyncGenerator).
+///
+/// Implemented for every coroutine that yields [`Produced`] and returns `()`.
 pub trait Producer: Coroutine<Yield = Produced<<Self as Producer>::Item>, Return = ()> {
     /// The type of the items.
     type Item;
@@ -37,10 +38,17 @@ where
     type Item = T;
 }
 
-/// Awaits in the body of an async generator: `yield_from!(awaiting(&mut self.pause), sent)?`.
+/// Awaits a child in the body of an async generator.
 ///
-/// It is stateless, so it can be made again at each resume, at no cost. A [`Call`](crate::Call) inside `child` costs one
-/// allocation more than elsewhere, whatever its depth.
+/// Write `yield_from!(awaiting(&mut self.child), sent)?`. The wrapper keeps no state, so creating it afresh at each
+/// resume costs nothing. A [`Call`](crate::Call) inside the child costs one allocation more than elsewhere, at any
+/// depth.
+///
+/// # Errors
+///
+/// Raises whatever the child raises.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
@@ -83,7 +91,7 @@ where
     Awaiting { child, produces: PhantomData }
 }
 
-/// What [`awaiting`] returns: an awaitable inside a producer of `T` that is sent `S`.
+/// An awaitable inside an async generator whose items are `T` and which is sent `S`. Created by [`awaiting`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Awaiting<C, T, S> {
     child: C,
