@@ -1,7 +1,7 @@
-//! The async generators that have started in a loop and have not ended. They are closed with the loop.
+//! `Asyncgens`: the async generators that have started in a loop and have not ended. They are closed with the loop.
 //!
-//! The loop holds weak references, in the order in which the generators started. A loop without generators pays for an empty
-//! map.
+//! The loop holds weak references, in the order in which the generators started. A loop without generators costs only
+//! an empty map.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -12,15 +12,17 @@ use super::LoopHandle;
 use crate::coroutine::Exception;
 use crate::task::{Awaitable, ErrorContext};
 
-/// A suspended generator, whatever it produces.
+/// A suspended generator without the type of its items.
 pub(crate) trait LiveAsyncgen: fmt::Debug {
+    /// Returns an awaitable that closes the generator.
     fn aclose(self: Rc<Self>) -> Box<dyn Awaitable<Return = ()>>;
 
-    /// Closes it at once, because its loop is closed. Returns the exception that this raises.
+    /// Closes the generator at once, because its loop is being closed. Returns the exception that this raises.
     fn abandon(&self) -> Option<Exception>;
 }
 
-/// A generator, and whether a shutdown has closed it. One that ignored the shutdown is still suspended.
+/// A generator, and whether [`LoopHandle::take_asyncgens`] has returned it. A generator that ignores its closing stays
+/// suspended, and stays here.
 type Known = (Weak<dyn LiveAsyncgen>, bool);
 
 #[derive(Default)]
@@ -47,7 +49,7 @@ impl LoopHandle {
         key
     }
 
-    /// Closes the suspended generators, oldest first. A generator may be part of a reference cycle.
+    /// Closes the suspended generators, oldest first. This also breaks reference cycles through a generator.
     pub(super) fn close_asyncgens(&self) {
         let live = self.0.asyncgens.live.take();
         for generator in live.into_values().filter_map(|(generator, _)| generator.upgrade()) {
@@ -65,8 +67,8 @@ impl LoopHandle {
         self.0.asyncgens.live.borrow_mut().remove(&key);
     }
 
-    /// Returns all live generators that were not returned before, oldest first. Generators that start from now on cause a
-    /// warning.
+    /// Returns all live generators that were not returned before, oldest first. From now on, a generator that starts is
+    /// reported to the exception handler.
     pub(crate) fn take_asyncgens(&self) -> Vec<Rc<dyn LiveAsyncgen>> {
         self.0.asyncgens.shut_down.set(true);
         let mut live = self.0.asyncgens.live.borrow_mut();

@@ -1,4 +1,4 @@
-//! Scheduling callbacks, reading the loop's clock, making futures.
+//! `call_soon`, `call_later` and `call_at`: scheduling callbacks. Also `time` and `create_future`.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -12,7 +12,23 @@ use crate::task::{Callback, CallbackResult, Future, Handle, Run, callback, callb
 
 /// Methods that schedule callbacks.
 impl LoopHandle {
-    /// Runs `function` in the next turn, after everything that is queued already. It runs in a copy of the current context.
+    /// Runs `function` in the next turn, after everything that is already queued. It runs in a copy of the current
+    /// context.
+    ///
+    /// If `function` panics or returns an exception, the loop's [exception handler](Self::set_exception_handler) is
+    /// told and the loop goes on. A [`KeyboardInterrupt`](crate::Kind::KeyboardInterrupt) stops the loop instead, which
+    /// raises it.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let stopper = event_loop.handle();
+    /// event_loop.call_soon(|| println!("hello"))?;
+    /// event_loop.call_soon(move || stopper.stop())?;
+    /// event_loop.run_forever()?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -41,7 +57,23 @@ impl LoopHandle {
         Handle::new(callback)
     }
 
-    /// Runs `function` once `delay` has passed. Timers with equal deadlines run in the order they were set.
+    /// Runs `function` once `delay` has passed, in a copy of the current context. Timers with equal deadlines run in
+    /// the order they were set.
+    ///
+    /// If `function` panics or returns an exception, the loop's [exception handler](Self::set_exception_handler) is
+    /// told and the loop goes on.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let stopper = event_loop.handle();
+    /// let timer = event_loop.call_later(Duration::from_millis(1), move || stopper.stop())?;
+    /// event_loop.run_forever()?;
+    /// assert!(event_loop.time() >= timer.when());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -54,8 +86,8 @@ impl LoopHandle {
         self.call_at(self.time() + delay, function)
     }
 
-    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`. Timers with equal deadlines run in the
-    /// order they were set.
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`, in a copy of the current context.
+    /// Timers with equal deadlines run in the order they were set.
     ///
     /// # Errors
     ///
@@ -99,9 +131,9 @@ impl LoopHandle {
         Ok(self.set_timer(deadline, callback_in(Some(context.clone()), function)))
     }
 
-    /// Makes a future of this loop that is finished once `delay` has passed.
+    /// Creates a future of this loop that is finished once `delay` has passed.
     pub(crate) fn finish_later(&self, delay: Duration) -> Result<Future<()>, Exception> {
-        // The clock is read first: it may be the user's, and close the loop.
+        // The clock is read before the check, since it may be a user's clock that closes the loop.
         let deadline = self.time() + delay;
         self.0.scheduler.check_open()?;
         let (future, timed) = Future::timed(Rc::clone(&self.0.scheduler));
@@ -115,12 +147,12 @@ impl LoopHandle {
         TimerHandle::new(Handle::new(callback), deadline)
     }
 
-    /// Reads the loop's clock.
+    /// Returns the time on the loop's clock. After the loop is closed, this is the time at which it was closed.
     pub fn time(&self) -> Instant {
         self.0.clock.now()
     }
 
-    /// Makes a pending future of this loop.
+    /// Creates a pending future of this loop. asyncio's `create_future`. [`Future`] has an example.
     pub fn create_future<T: 'static>(&self) -> Future<T> {
         Future::new(Rc::clone(&self.0.scheduler))
     }

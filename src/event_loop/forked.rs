@@ -1,16 +1,16 @@
-//! Loops in a forked child.
+//! The check that a loop is used only in the process that created it, not in a forked child.
 //!
-//! A child shares the kernel's part of its parent's loop: the set of descriptors, and the eventfd that wakes the loop. Asking
-//! that set for events would steal them from the parent. Removing a descriptor from it would make the parent deaf to its own.
-//! So the child cannot use its parent's loop, and gets an error if it tries. It can drop whatever it inherits, and make loops
-//! of its own.
+//! A child shares the kernel's part of its parent's loop: the set of descriptors, and the eventfd that wakes the loop.
+//! If the child asked that set for events, it would steal them from the parent. If it removed a descriptor from the
+//! set, the parent would no longer be told about that descriptor. So the child gets an error when it uses its parent's
+//! loop. It can drop whatever it inherits, and create loops of its own.
 
 use super::LoopHandle;
 use crate::coroutine::{Exception, Kind};
 use crate::sys::Process;
 
 impl LoopHandle {
-    /// Whether this loop belongs to the process that forked this one.
+    /// Returns `true` if this loop belongs to the process that forked this one.
     pub(super) fn is_inherited(&self) -> bool {
         !self.0.process.is_current()
     }

@@ -1,4 +1,4 @@
-//! Comparing and printing handles to a loop, and weak handles.
+//! Comparing, hashing and printing a [`LoopHandle`]; and `WeakLoopHandle`, which does not keep the loop alive.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -30,12 +30,12 @@ impl fmt::Debug for LoopHandle {
     }
 }
 
-/// A handle that keeps nothing of the loop alive.
+/// A handle that does not keep the loop's memory alive.
 #[derive(Clone)]
 pub(crate) struct WeakLoopHandle(Weak<Core>);
 
 impl WeakLoopHandle {
-    /// Returns `None` once the last strong handle is gone.
+    /// The loop's handle, or `None` once the last strong handle is gone.
     pub(crate) fn upgrade(&self) -> Option<LoopHandle> {
         self.0.upgrade().map(LoopHandle)
     }

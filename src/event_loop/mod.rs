@@ -1,4 +1,4 @@
-//! Layer 2: the event loop. One thread, one ready queue, one wait a turn.
+//! The event loop: one thread, one ready queue, one wait per turn. Layer 2.
 //!
 //! ```text
 //!             +------------------------ a turn -------------------------+
@@ -11,23 +11,23 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs`        | [`EventLoop`], the owner; [`LoopHandle`], the way to it; what a loop consists of |
+//! | `mod.rs`        | [`EventLoop`], the owner; [`LoopHandle`], the handle to it; the fields of a loop |
 //! | `run.rs`        | running and closing the loop |
 //! | `turn.rs`       | one turn |
 //! | `spin.rs`       | spinning before the wait |
 //! | `running.rs`    | the running loop and the current loop of a thread |
-//! | `calls.rs`      | callbacks, now and later |
-//! | `tasks.rs`      | making tasks, and asking for them |
+//! | `calls.rs`      | scheduling callbacks, now or later; futures; the time |
+//! | `tasks.rs`      | creating tasks and listing them |
 //! | `timers.rs`, `timekeeper.rs` | callbacks by deadline; the loop's clock |
-//! | `io/`           | descriptors: their readiness, who waits for it, the memory they are read into |
-//! | `remote.rs`     | [`RemoteHandle`]: the way in for other threads |
+//! | `io/`           | descriptors: their readiness, the tasks that wait for it, the memory they are read into |
+//! | `remote.rs`     | [`RemoteHandle`]: calling into the loop from other threads |
 //! | `threads/`      | functions and coroutines that cross threads, and the futures on both sides |
 //! | `signals/`      | signal handlers; Ctrl-C while a main task runs |
-//! | `errors.rs`     | the exception handler |
+//! | `errors.rs`     | setting the exception handler, and reporting to it |
 //! | `asyncgens.rs`  | suspended async generators, which are closed with the loop |
-//! | `extensions.rs` | state that higher layers keep for the loop |
+//! | `extensions.rs` | state that higher layers attach to the loop |
 //! | `guest.rs`      | running as a guest of another loop |
-//! | `forked.rs`     | a loop in a forked child, which can only drop it |
+//! | `forked.rs`     | the parent's loop in a forked child, which can only drop it |
 //! | `handle.rs`     | comparing and printing handles; weak handles |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
@@ -125,18 +125,20 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);
 
-/// A handle to an event loop, for use in the loop's thread. Clones refer to the same loop. Handles do not keep the loop open.
+/// A handle to an event loop, for use in the loop's thread.
+///
+/// Clones refer to the same loop. A handle does not keep the loop open: dropping the [`EventLoop`] closes it.
 #[derive(Clone)]
 pub struct LoopHandle(Rc<Core>);
 
-/// What a loop consists of.
+/// The fields of a loop.
 struct Core {
     scheduler: Rc<Scheduler>,
     process: Process,
     registry: Rc<Registry>,
     timers: RefCell<Timers>,
     clock: Timekeeper,
-    /// Whether the clock jumps to the next deadline by itself.
+    /// True if the clock jumps to the next deadline by itself, as a test's clock does.
     clock_jumps: bool,
     inbox: Arc<Inbox>,
     /// `None` once the loop is closed, so that a handle to a closed loop holds no descriptor.
@@ -144,15 +146,15 @@ struct Core {
     received: Rc<Received>,
     threads: Threads,
     extensions: Extensions,
-    /// A duplicate of the selector's descriptor, for hosts that wait in the loop's place. Lending the original would borrow
-    /// the selector while a function of the user's runs.
+    /// A duplicate of the selector's descriptor, for hosts that wait in the loop's place. Lending the original would
+    /// keep the selector borrowed while a user's function runs.
     fd_for_hosts: Cell<Option<Rc<SelectorFd>>>,
     signal_handlers: RefCell<SignalHandlers>,
     asyncgens: Asyncgens,
     residents: Residents,
     /// Taken out while the loop runs.
     scratch: Cell<Scratch>,
-    /// Whether the owner was dropped while the loop ran. The loop is then closed when the run ends.
+    /// True if the owner was dropped while the loop ran. The loop is then closed when the run ends.
     orphaned: Cell<bool>,
     /// The number of runs that have ended.
     runs: Cell<u64>,
@@ -170,7 +172,7 @@ struct Scratch {
 }
 
 impl EventLoop {
-    /// Makes a loop with the system's best selector and its monotonic clock.
+    /// Creates a loop with the system's best selector and its monotonic clock.
     ///
     /// # Errors
     ///
@@ -179,14 +181,24 @@ impl EventLoop {
         Self::with(default_selector()?, Box::new(MonotonicClock::new()))
     }
 
-    /// Makes a loop with the given selector and clock.
+    /// Creates a loop with the given selector and clock.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use innermost::selector::{MonotonicClock, default_selector};
+    ///
+    /// let event_loop = EventLoop::with(default_selector()?, Box::new(MonotonicClock::new()))?;
+    /// # drop(event_loop);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// The system's error if no descriptor or no memory is free; the selector's if it cannot watch the loop's waker.
+    /// The system's error if no descriptor or no memory is free. The selector's error if it cannot watch the loop's
+    /// waker.
     pub fn with(mut selector: Box<dyn Selector>, clock: Box<dyn Clock>) -> Result<Self, Exception> {
         signal::forget_fork();
-        // Nothing can happen before now, so waiting for it changes no clock.
+        // A wait until now is over at once, so asking about it moves no clock.
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
         let waker = Arc::new(Waker::new()?);
         selector.register(waker.as_fd(), WAKER)?;
@@ -216,7 +228,7 @@ impl EventLoop {
         }))))
     }
 
-    /// Returns a handle, for callbacks and coroutines to keep.
+    /// Returns a handle to the loop, which callbacks and coroutines can keep.
     pub fn handle(&self) -> LoopHandle {
         self.0.clone()
     }
@@ -233,7 +245,7 @@ impl Deref for EventLoop {
 impl Drop for EventLoop {
     fn drop(&mut self) {
         self.0.0.orphaned.set(true);
-        // This fails only while the loop runs.
+        // Closing fails only while the loop runs. Then the end of the run closes it.
         if self.close().is_ok() {
             self.0.0.scheduler.forget_handler();
         }

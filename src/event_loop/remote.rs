@@ -1,4 +1,7 @@
-//! [`RemoteHandle`]: the way into a loop for other threads.
+//! [`RemoteHandle`]: calling into a loop from other threads, by `call_soon_threadsafe`.
+//!
+//! A thread puts its function into the loop's inbox, which has a lock, and wakes the loop. The loop takes the whole
+//! inbox at once and queues it as a single entry of the ready queue.
 
 use core::cell::RefCell;
 use core::error::Error;
@@ -16,30 +19,30 @@ use crate::coroutine::Exception;
 use crate::sys::{Process, Waker};
 use crate::task::{CallbackResult, Run, Scheduler, panicked};
 
-/// A function that another thread has sent.
+/// A function that another thread sent.
 pub(super) type Job = Box<dyn FnOnce() -> Result<(), Exception> + Send>;
 
-/// Where other threads leave what the loop is to run.
+/// The functions that other threads have sent to a loop, and that the loop has not taken yet.
 pub(super) struct Inbox {
     queue: Mutex<Queue>,
-    /// Whether the queue has something, for the loop to see without the lock, with which it is written. Whoever leaves the
-    /// first wakes the loop: one wake-up for a burst.
+    /// True if the queue is not empty. The loop reads it without the lock; it is written only under the lock. The
+    /// thread that sends the first function wakes the loop, so a burst causes one wake-up.
     notified: AtomicBool,
-    /// The loop's. In a forked child, nobody takes what is left here, and the lock may be held by a thread that is not
-    /// there.
+    /// The process of the loop. In a forked child nobody empties the inbox, and the lock may be held by a thread that
+    /// does not exist there.
     process: Process,
-    /// The loop's.
+    /// The thread of the loop.
     pub(super) thread: ThreadId,
-    /// Whether the loop's clock jumps: only then it is told of threads that wait for it.
+    /// True if the loop's clock jumps. Only then does the loop have to know about threads that wait for it.
     pub(super) clock_jumps: bool,
-    /// How many threads wait for the loop, and how many of them for ever.
+    /// The number of threads that wait for the loop, and how many of them wait without a timeout.
     pub(super) threads: [AtomicUsize; 2],
 }
 
 pub(super) struct Queue {
     jobs: Vec<Job>,
-    /// `None` once the loop is closed. Whoever calls it shares it until the call is over, so that its descriptor is open
-    /// then and nobody else's.
+    /// `None` once the loop is closed. A thread that wakes the loop holds an `Arc` during the call, so the descriptor
+    /// stays open and its number is not reused.
     pub(super) waker: Option<Arc<Waker>>,
 }
 
@@ -56,7 +59,7 @@ impl Inbox {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
-        // A panic while it was held is a failed allocation: the queue is whole.
+        // Only a failed allocation can panic while the lock is held, and that leaves the queue intact.
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -82,19 +85,19 @@ impl Inbox {
         Ok(())
     }
 
-    /// Whether something was left since the last [`take`](Self::take).
+    /// Returns `true` if a function was sent since the last [`take`](Self::take).
     #[inline]
     pub(super) fn is_notified(&self) -> bool {
         self.notified.load(Ordering::Relaxed)
     }
 
-    /// Moves what was left, in order, to the end of `jobs`; gives how much that was.
+    /// Moves all functions, in order, to the end of `jobs`. Returns their number.
     fn take(&self, jobs: &mut Vec<Job>) -> usize {
         let mut queue = self.lock();
         self.notified.store(false, Ordering::Relaxed);
         let count = queue.jobs.len();
         if jobs.is_empty() {
-            // The memory of what has run is for what comes.
+            // The memory of the functions that have run is reused for the next ones.
             core::mem::swap(&mut queue.jobs, jobs);
         } else {
             jobs.append(&mut queue.jobs);
@@ -102,7 +105,7 @@ impl Inbox {
         count
     }
 
-    /// Refuses whatever comes from now on; gives what was left, to be dropped outside the lock.
+    /// Closes the inbox: from now on, sending fails. Returns the remaining functions, to be dropped without the lock.
     fn close(&self) -> Vec<Job> {
         if !self.process.is_current() {
             return Vec::new();
@@ -115,14 +118,14 @@ impl Inbox {
     }
 }
 
-/// What the inbox has given, in the ready queue: one entry for a burst.
+/// The functions taken from the inbox, as a single entry of the ready queue.
 pub(super) struct Received {
     scheduler: Rc<Scheduler>,
     inbox: Arc<Inbox>,
     jobs: RefCell<Vec<Job>>,
 }
 
-/// For how many jobs the memory is kept: 16 KiB. What a larger burst has needed is freed.
+/// The number of functions for which memory is kept: 16 KiB. The memory of a larger burst is freed.
 const KEPT: usize = 1024;
 
 impl Received {
@@ -130,7 +133,7 @@ impl Received {
         Rc::new(Self { scheduler, inbox, jobs: RefCell::default() })
     }
 
-    /// Queues what has come; gives how much that was.
+    /// Takes the inbox and queues its functions. Returns their number.
     pub(super) fn queue(self: &Rc<Self>) -> usize {
         let mut jobs = self.jobs.borrow_mut();
         let is_queued = !jobs.is_empty();
@@ -145,13 +148,13 @@ impl Received {
         if let Err(raised) = job() {
             self.scheduler.failed_callback(raised, "call_soon_threadsafe");
         }
-        // What it has set is not for the next.
+        // Context variables that the function has set must not reach the next one.
         if context::is_set() {
             self.scheduler.clear_context();
         }
     }
 
-    /// Closes the inbox; gives what will not run, to be dropped.
+    /// Closes the inbox. Returns the functions that will not run, to be dropped.
     pub(super) fn close(&self) -> impl Iterator<Item = Job> + use<> {
         self.jobs.take().into_iter().chain(self.inbox.close())
     }
@@ -166,7 +169,7 @@ impl Run for Received {
         }
         drop(left);
         if jobs.capacity() <= KEPT {
-            // Nothing has come meanwhile: that is asked for once a turn, not from within one.
+            // `self.jobs` is still empty: the inbox is taken once per turn, and not while this runs.
             drop(self.jobs.replace(jobs));
         }
     }
@@ -177,7 +180,7 @@ impl fmt::Debug for Inbox {
         if !self.process.is_current() {
             return f.write_str("Inbox(of the process that forked this one)");
         }
-        // Not locked while it is printed: whoever prints it may send something.
+        // Unlock before printing: the writer may be user code that sends a function.
         let queue = self.lock();
         let (jobs, closed) = (queue.jobs.len(), queue.waker.is_none());
         drop(queue);
@@ -185,7 +188,8 @@ impl fmt::Debug for Inbox {
     }
 }
 
-/// A handle to an event loop for other threads.
+/// A handle through which other threads call into an event loop. Returned by [`LoopHandle::remote`]. Clones refer to
+/// the same loop.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -207,13 +211,15 @@ impl RemoteHandle {
         Self(inbox)
     }
 
-    /// Runs `function` in the loop's thread, and wakes the loop if it sleeps. Functions that one thread sends run in the
-    /// order it sent them. In the thread where the loop is running, this is
-    /// [`call_soon`](crate::LoopHandle::call_soon).
+    /// Runs `function` in the loop's thread, and wakes the loop if it sleeps. asyncio's `call_soon_threadsafe`.
+    ///
+    /// Functions that one thread sends run in the order it sent them. In the thread where the loop is running, this
+    /// does the same as [`call_soon`](crate::LoopHandle::call_soon). [`RemoteHandle`] has an example.
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] if the loop is closed, and in a forked child of the loop's process. `function` is dropped then.
+    /// [`LoopClosed`] if the loop is closed, or if this is a forked child of the loop's process. `function` is then
+    /// dropped.
     pub fn call_soon_threadsafe<R>(&self, function: impl FnOnce() -> R + Send + 'static) -> Result<(), LoopClosed>
     where
         R: CallbackResult,
@@ -229,7 +235,7 @@ impl RemoteHandle {
 }
 
 impl LoopHandle {
-    /// Returns a handle for other threads.
+    /// Returns a handle through which other threads can call into this loop. [`RemoteHandle`] has an example.
     pub fn remote(&self) -> RemoteHandle {
         RemoteHandle::new(Arc::clone(&self.0.inbox))
     }
@@ -239,7 +245,7 @@ impl LoopHandle {
     }
 }
 
-/// The error of using an event loop that is closed.
+/// The error of sending to an event loop that is closed, or that belongs to the process that forked this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoopClosed;

@@ -1,4 +1,4 @@
-//! Running a loop and closing it.
+//! `run_forever`, `run_until_complete`, `stop` and `close`: running a loop and closing it.
 
 use std::rc::Rc;
 
@@ -10,8 +10,10 @@ use crate::task::{AnyFuture, Awaitable, Child, Scheduler};
 
 /// Methods that run and close the loop.
 impl LoopHandle {
-    /// Runs the loop until [`stop`](Self::stop) is called. If a task or a callback ends with a
-    /// [`KeyboardInterrupt`](Kind::KeyboardInterrupt), the run ends with it too, at the end of the turn.
+    /// Runs the loop until [`stop`](Self::stop) is called.
+    ///
+    /// If a task or a callback ends with a [`KeyboardInterrupt`](Kind::KeyboardInterrupt), the run ends too, at the end
+    /// of the turn, and raises it. [`call_soon`](Self::call_soon) has an example.
     ///
     /// # Errors
     ///
@@ -34,9 +36,9 @@ impl LoopHandle {
 
     /// Runs the loop until an awaitable is done, and returns its result.
     ///
-    /// Waits for a future of this loop: a [`Future`](crate::Future), [`Task`](crate::Task),
-    /// [`Join`](crate::task::Join), [`Gather`](crate::wait::Gather) or [`Shield`](crate::wait::Shield). Runs any other
-    /// coroutine as a new task. A gather or a shield that has not started starts in this loop.
+    /// The awaitable can be a future of this loop: a [`Future`](crate::Future), [`Task`](crate::Task),
+    /// [`Join`](crate::task::Join), [`Gather`](crate::wait::Gather) or [`Shield`](crate::wait::Shield). Any other
+    /// coroutine runs as a new task. A gather or a shield that has not started starts in this loop.
     ///
     /// ```
     /// use innermost::{EventLoop, Exception, ready};
@@ -47,8 +49,12 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// What the awaitable raises; what [`run_forever`](Self::run_forever) raises; `RuntimeError` if the loop is stopped
-    /// before the awaitable is done; `ValueError` for a future of another loop.
+    /// - The exception that the awaitable raises.
+    /// - `RuntimeError` if the loop is closed or running, if another loop runs in this thread, or if the loop is
+    ///   stopped before the awaitable is done.
+    /// - `ValueError` for a future of another loop.
+    /// - Any exception of the [task factory](Self::set_task_factory), if a task is created.
+    /// - The selector's errors, and the `KeyboardInterrupt` of any other task or callback.
     pub fn run_until_complete<C>(&self, awaitable: C) -> Result<C::Return, Exception>
     where
         C: Awaitable + 'static,
@@ -65,7 +71,8 @@ impl LoopHandle {
     ///
     /// Those of [`run_forever`](Self::run_forever). `RuntimeError` if the loop was stopped first.
     pub(crate) fn run_until_done(&self, future: &AnyFuture) -> Result<(), Exception> {
-        // If something else stops the loop, the callback may stay in the queue. It must not stop a later run.
+        // If something else stops the loop first, this callback may still be in the queue. It must not stop a later
+        // run.
         let (weak, run) = (self.downgrade(), self.0.runs.get());
         let stop = future.notify(move |_| {
             if let Some(this) = weak.upgrade().filter(|this| this.0.runs.get() == run) {
@@ -81,7 +88,7 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// The part of the loop that futures and tasks know.
+    /// The part of the loop that futures and tasks use.
     pub(crate) fn scheduler(&self) -> &Rc<Scheduler> {
         &self.0.scheduler
     }
@@ -134,7 +141,7 @@ impl LoopHandle {
         let handlers = self.take_signal_handlers();
         let jobs = self.0.received.close();
         let scheduler = &self.0.scheduler;
-        // Context variables that a destructor sets must not reach the caller.
+        // Destructors may set context variables, which must not reach the caller's context.
         let _outer = scheduler.enter_context(None);
         let _receiving = scheduler.receives();
         scheduler.guarded(|| self.0.clock.stop());

@@ -1,4 +1,5 @@
-//! The running loop of a thread, and its current loop while none is running.
+//! `running` and `current`: finding the loop of a thread. The current loop is the running one, or else the one that was
+//! set.
 
 use core::cell::RefCell;
 use core::mem::ManuallyDrop;
@@ -9,8 +10,8 @@ use crate::context::{self, Context};
 use crate::coroutine::{Exception, Kind, Receiving};
 
 thread_local! {
-    /// It has no destructor, so that it exists until the thread is gone: a destructor of another thread-local may run a
-    /// loop. Between runs it is `None`, so nothing leaks.
+    /// The loop that is running in this thread. `ManuallyDrop` gives it no destructor, so it exists until the thread is
+    /// gone: the destructor of another thread-local may run a loop. Between runs it is `None`, so nothing leaks.
     static RUNNING: ManuallyDrop<RefCell<Option<Rc<Core>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
     static CURRENT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
 }
@@ -27,11 +28,11 @@ pub(crate) fn running() -> Result<LoopHandle, Exception> {
 /// The loop that is running in this thread, if there is one.
 pub(crate) fn find_running() -> Option<LoopHandle> {
     let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten().map(LoopHandle);
-    // A child that was forked in a callback has inherited this variable.
+    // A child that was forked inside a callback has inherited this variable.
     running.filter(|event_loop| !event_loop.is_inherited())
 }
 
-/// The loop that is running in this thread. If none is, the thread's current loop, if that is open.
+/// The loop that is running in this thread, or else the loop that was set as the thread's current one, if it is open.
 ///
 /// # Errors
 ///
@@ -51,7 +52,7 @@ fn current() -> Result<LoopHandle, Exception> {
 /// Makes a loop this thread's current one and returns the previous one, if it still exists.
 pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle> {
     let weak = event_loop.map_or_else(Weak::new, |event_loop| Rc::downgrade(&event_loop.0));
-    // A thread that ends has no current loop any more.
+    // In a thread that is ending, the thread-local may be gone already.
     let former = CURRENT.try_with(|current| current.replace(weak)).ok()?;
     former.upgrade().map(LoopHandle).filter(|event_loop| !event_loop.is_inherited())
 }
@@ -60,6 +61,16 @@ pub(crate) fn set_current(event_loop: Option<&LoopHandle>) -> Option<LoopHandle>
 impl EventLoop {
     /// Returns the loop that is running in this thread. asyncio's `get_running_loop`.
     ///
+    /// ```
+    /// use innermost::{EventLoop, lazy, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// assert!(EventLoop::running().is_err());
+    /// let running = event_loop.run_until_complete(lazy(|| ready(EventLoop::running())))?;
+    /// assert_eq!(running?, event_loop.handle());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `RuntimeError` if none is running.
@@ -67,8 +78,10 @@ impl EventLoop {
         running()
     }
 
-    /// Returns the loop that is running in this thread. If none is, returns the loop set by [`set_current`](Self::set_current), while that is
-    /// open. asyncio's `get_event_loop`. This never makes a loop: use [`run`](fn@crate::run) or [`new`](Self::new).
+    /// Returns the loop that is running in this thread, or else the loop set by [`set_current`](Self::set_current), if
+    /// it is open. asyncio's `get_event_loop`.
+    ///
+    /// This never creates a loop. [`run`](fn@crate::run) and [`new`](Self::new) do.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -89,14 +102,16 @@ impl EventLoop {
         current()
     }
 
-    /// Sets this thread's current loop, or clears it. Does not keep the loop alive. asyncio's `set_event_loop`.
+    /// Sets this thread's current loop, or clears it. asyncio's `set_event_loop`.
+    ///
+    /// This does not keep the loop alive. [`current`](Self::current) has an example.
     pub fn set_current(event_loop: Option<LoopHandle>) {
         set_current(event_loop.as_ref());
     }
 }
 
 impl LoopHandle {
-    /// Makes this the running loop until the returned value is dropped, even by a panic.
+    /// Makes this the running loop until the returned guard is dropped, by a panic too.
     ///
     /// # Errors
     ///
@@ -125,7 +140,7 @@ impl Drop for Running<'_> {
         self.event_loop.0.runs.set(self.event_loop.0.runs.get().wrapping_add(1));
         let _ = RUNNING.try_with(|running| running.take());
         if self.event_loop.0.orphaned.get() {
-            // This cannot fail: the loop is not running any more.
+            // Closing cannot fail: the loop is not running any more.
             let _ = self.event_loop.close();
             self.event_loop.0.scheduler.forget_handler();
         }

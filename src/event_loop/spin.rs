@@ -1,10 +1,11 @@
-//! Spinning before the wait, for programs that spend a core to answer sooner.
+//! `set_spin`: polling for a while before the loop sleeps, for programs that spend a core to answer sooner.
 //!
-//! A sleeping core takes tens of microseconds to wake up, which is most of the latency of a single connection. A loop that
-//! polls the selector for a while before it sleeps finds new events at once. If the wait takes longer, that time is wasted.
+//! A sleeping core takes tens of microseconds to wake up, which is most of the latency of a single connection. A loop
+//! that polls the selector for a while before it sleeps finds new events at once. If nothing comes in that time, the
+//! polling was wasted.
 //!
-//! Each poll also takes calls from threads and signals. The loop does not adapt: if nothing comes in time, it spins again
-//! before the next wait. The owner knows the traffic, and sets the time.
+//! Each poll also takes calls from threads and signals. The loop does not adapt: if nothing comes in time, it spins
+//! again before the next wait. The owner of the loop knows its traffic and sets the time.
 
 use core::hint;
 use core::time::Duration;
@@ -17,13 +18,14 @@ use crate::sys::SelectorEvent;
 const STILL: u32 = 1000;
 
 impl LoopHandle {
-    /// Makes the loop poll its descriptors for up to `time` before it sleeps. The default is zero: the loop sleeps at once.
-    /// asyncio has no equivalent.
+    /// Makes the loop poll its descriptors for up to `time` before it sleeps. The default is zero: the loop sleeps at
+    /// once. asyncio has no equivalent.
     ///
-    /// Spinning shortens the latency of answers that come within that time, and keeps a core busy. 50 µs is a long time.
+    /// Spinning shortens the latency of events that come within that time, and keeps a core busy. 50 µs is already a
+    /// long time to spin.
     ///
     /// Timers, other threads and signals are served as promptly as without spinning. A loop whose clock jumps or stands
-    /// still does not spin, nor does a guest: these loops never sleep.
+    /// still does not spin, and neither does a guest, because these loops never sleep.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -38,7 +40,7 @@ impl LoopHandle {
         self.0.spin.set(time);
     }
 
-    /// Returns how long the loop spins before it sleeps.
+    /// Returns the time for which the loop polls before it sleeps.
     pub fn spin(&self) -> Duration {
         self.0.spin.get()
     }

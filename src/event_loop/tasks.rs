@@ -1,15 +1,16 @@
-//! Making tasks of a loop, and listing them.
+//! `spawn`, `create_task` and `ensure_future`: creating tasks. Also task factories, and listing a loop's tasks.
 
 use super::{LoopHandle, running};
 use crate::coroutine::Exception;
 use crate::task::{self, AnyTask, Awaitable, Child, Future, Task, TaskBuilder, TaskFactory, spawn_with};
 
-/// Runs a coroutine as a task of the running loop. The task takes its first step in the next turn.
+/// Runs a coroutine as a task of the running loop. asyncio's `create_task`.
 ///
-/// The loop keeps the task until it has ended, whether or not anybody keeps the handle. Where no loop runs in this thread,
-/// or for a task with a name, a context or an eager start, use [`LoopHandle::create_task`] and [`LoopHandle::task`].
+/// The task takes its first step in the next turn. The loop keeps the task until it has ended, whether or not anybody
+/// keeps the handle.
 ///
-/// asyncio's `create_task`.
+/// If no loop is running in this thread, use [`LoopHandle::create_task`]. For a task with a name, a context or an eager
+/// start, use [`LoopHandle::task`].
 ///
 /// ```
 /// use innermost::{Awaitable, CoroutineExt, Exception, lazy, ready, run, sleep, spawn};
@@ -27,7 +28,8 @@ use crate::task::{self, AnyTask, Awaitable, Child, Future, Task, TaskBuilder, Ta
 ///
 /// # Errors
 ///
-/// `RuntimeError` if no loop runs in this thread. What the [task factory](LoopHandle::set_task_factory) raises.
+/// `RuntimeError` if no loop is running in this thread. Any exception of the [task
+/// factory](LoopHandle::set_task_factory).
 pub fn spawn<C>(coroutine: C) -> Result<Task<C::Return>, Exception>
 where
     C: Awaitable + 'static,
@@ -35,10 +37,12 @@ where
     running()?.create_task(coroutine)
 }
 
-/// Methods that make and list tasks.
+/// Methods that create and list tasks.
 impl LoopHandle {
-    /// Runs a coroutine as a task of this loop. The task takes its first step in the next turn. The loop keeps the task
-    /// until it has ended, whether or not anybody keeps the handle.
+    /// Runs a coroutine as a task of this loop.
+    ///
+    /// The task takes its first step in the next turn. The loop keeps the task until it has ended, whether or not
+    /// anybody keeps the handle.
     ///
     /// ```
     /// use innermost::{EventLoop, ready};
@@ -51,7 +55,7 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed. What the [task factory](Self::set_task_factory) raises.
+    /// `RuntimeError` if the loop is closed. Any exception of the [task factory](Self::set_task_factory).
     pub fn create_task<C>(&self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -59,13 +63,27 @@ impl LoopHandle {
         task::spawn(&self.0.scheduler, coroutine)
     }
 
-    /// Makes a future of an awaitable: a [`Future`], a [`Task`], a [`Join`](crate::task::Join), a
-    /// [`Gather`](crate::wait::Gather) or a [`Shield`](crate::wait::Shield) is a future already, and any other coroutine becomes a task
-    /// of this loop. A gather or a shield starts in this loop if it has not started.
+    /// Turns an awaitable into a future of this loop. asyncio's `ensure_future`.
+    ///
+    /// - A [`Future`], [`Task`] or [`Join`](crate::task::Join) is used as it is.
+    /// - A [`Gather`](crate::wait::Gather) or [`Shield`](crate::wait::Shield) is used as it is, and starts in this loop
+    ///   if it has not started.
+    /// - Any other coroutine becomes a task of this loop.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let future = event_loop.ensure_future(ready(7))?;
+    /// assert!(event_loop.ensure_future(future.clone())?.is(&future));
+    /// assert_eq!(event_loop.run_until_complete(future)?, 7);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed; `ValueError` for a future of another loop.
+    /// `RuntimeError` if the loop is closed. `ValueError` for a future of another loop. Any exception of the [task
+    /// factory](Self::set_task_factory), if a task is created.
     pub fn ensure_future<C>(&self, awaitable: C) -> Result<Future<C::Return>, Exception>
     where
         C: Awaitable + 'static,
@@ -79,11 +97,12 @@ impl LoopHandle {
         TaskBuilder::new(self)
     }
 
-    /// Sets a function that decides how each task of this loop is made, or removes it. asyncio's `set_task_factory`.
+    /// Sets a function that may change the options of each new task of this loop, or removes it. asyncio's
+    /// `set_task_factory`.
     ///
-    /// The function gets the options of each new task. It can change them, or refuse the task by returning an exception.
-    /// It does not make the task itself, because a function cannot take coroutines of every type. Closing the loop drops
-    /// the function.
+    /// The function gets the options of each new task. It can change them, or refuse the task by returning an
+    /// exception. It does not create the task itself, because a function cannot take coroutines of every type. Closing
+    /// the loop drops the function; setting one on a closed loop has no effect.
     ///
     /// ```
     /// use innermost::{EventLoop, ready};
@@ -120,18 +139,20 @@ impl LoopHandle {
 }
 
 impl LoopHandle {
-    /// Counts an operation that was ready at once. Returns `false` if the running task has used up its share of the turn.
+    /// Counts an operation that was ready at once. Returns `false` if the running task has used up its budget for this
+    /// turn.
     pub(crate) fn spend(&self) -> bool {
         self.0.scheduler.spend() || self.0.scheduler.current().is_none()
     }
 }
 
 impl TaskBuilder<'_, LoopHandle> {
-    /// Makes the task. An exception that the coroutine raises in an eager first step is the task's outcome.
+    /// Creates the task. If the coroutine raises an exception in an eager first step, that is the task's outcome, and
+    /// `spawn` succeeds.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed. What the [task factory](LoopHandle::set_task_factory) raises.
+    /// `RuntimeError` if the loop is closed. Any exception of the [task factory](LoopHandle::set_task_factory).
     pub fn spawn<C>(self, coroutine: C) -> Result<Task<C::Return>, Exception>
     where
         C: Awaitable + 'static,

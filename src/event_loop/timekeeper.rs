@@ -1,11 +1,11 @@
-//! The loop's clock. It may be the user's and hold a handle to the loop, so a closed loop drops it.
+//! `Timekeeper`: the loop's clock. A user's clock may hold a handle to the loop, so closing the loop drops it.
 
 use core::cell::{Cell, RefCell};
 
 use crate::sys::{Clock, Instant, Waiting};
 
 pub(super) struct Timekeeper {
-    /// `None` once the loop is closed. Borrowed while it is read, which may be the user's code.
+    /// `None` once the loop is closed. Borrowed while the clock is read, which may be user code.
     clock: RefCell<Option<Box<dyn Clock>>>,
     /// The time at which the loop was closed.
     closed_at: Cell<Instant>,
@@ -25,12 +25,12 @@ impl Timekeeper {
         self.clock.borrow().as_deref().map_or(Waiting::Sleep, |clock| clock.wait_until(deadline))
     }
 
-    /// Stops the clock at the present time.
+    /// Remembers the current time, which a closed loop reports from then on.
     pub(super) fn stop(&self) {
         self.closed_at.set(self.now());
     }
 
-    /// Takes the clock out, to be dropped. A clock that closes its own loop while it is being read stays.
+    /// Takes the clock out, for the caller to drop. Returns `None` if the clock is being read: it closes its own loop.
     pub(super) fn take(&self) -> Option<Box<dyn Clock>> {
         self.clock.try_borrow_mut().ok()?.take()
     }

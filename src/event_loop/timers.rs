@@ -1,7 +1,8 @@
-//! Timers, ordered by deadline. Timers with equal deadlines fire in the order they were set, which CPython leaves open.
+//! `Timers`: a priority queue of timers, ordered by deadline; and [`TimerHandle`]. Timers with equal deadlines fire in
+//! the order they were set, which CPython leaves open.
 //!
-//! A heap works well for few timers. With a million of them it is slow: each step down is a cache miss. So only the first
-//! timers are in a heap. The others lie unsorted in vectors, by how far behind the horizon they are:
+//! A heap works well for a few timers. With a million it is slow, because each step down the heap is a cache miss. So
+//! the heap holds only the timers up to a deadline called the horizon. The later ones lie unsorted in vectors:
 //!
 //! ```text
 //!   near, a heap          far, by the highest bit in which the deadline differs from the horizon
@@ -11,24 +12,32 @@
 //!             horizon
 //! ```
 //!
-//! To set a timer is to append it to one of these vectors. When the heap is empty, the first vector that is not is moved
-//! to it, and the horizon behind it; or is spread over the vectors before it, if it is long, with the horizon at its first
-//! deadline: all that stand in it agree in more bits then. A timer is moved some ten times, mostly from memory in
-//! order. (The radix heap of Ahuja, Mehlhorn, Orlin and Tarjan, 1990, with a heap in place of its first bucket, because
-//! what is set here may come before what was there.)
+//! Setting a timer beyond the horizon appends it to a vector. When the heap is empty, the horizon advances to the first
+//! vector that is not empty:
 //!
-//! While there are few timers, all of them are near. A timer that is cancelled drops its callback at once and stays as a
-//! husk until it comes up. Husks are looked for when the number of timers has doubled, and in a long vector that is moved;
-//! in either case only where a sample has many: of a million that were cancelled, each is looked at once, of a million that
-//! were not, none. What is found is dropped by whoever has the timers borrowed, afterwards: a context in it may be the last
-//! to refer to something of the user's (rule 4).
+//! - A short vector moves into the heap, and the horizon moves to its last deadline.
+//! - For a long vector, the horizon moves to its first deadline. Its timers agree with the new horizon in more bits
+//!   than with the old one, so they are spread over the vectors before it.
+//!
+//! A timer moves about ten times, mostly between vectors that are read in order. This is the radix heap of Ahuja,
+//! Mehlhorn, Orlin and Tarjan (1990), with a heap in place of its first bucket: theirs never takes a timer earlier than
+//! those already removed, and a program may set one.
+//!
+//! While there are few timers, all of them are in the heap.
+//!
+//! A cancelled timer drops its callback at once, and stays as a husk until its deadline. The code looks for husks when
+//! the number of timers has doubled, and when it moves a long vector; and in both cases only if more than half of a
+//! sample are husks. So if a million timers are cancelled, each is examined once, and if none is, no more than the
+//! samples are. Husks are dropped after the borrow of the timers has ended, because their contexts may own values of
+//! the user (rule 4).
 //!
 //! Invariants:
 //!
-//! 1. Deadlines in `near` are at most the horizon, those in `far` beyond it. So the first timer is in `near`, unless that
-//!    is empty.
-//! 2. A timer is in `far[b]` if `b` is the highest bit in which its deadline and the horizon differ; bit `b` of
-//!    `occupied` says whether there is one. To raise the horizon by bits below `b` alone changes nothing for `far[b]`.
+//! 1. Deadlines in `near` are at most the horizon, and those in `far` are beyond it. So the first timer is in `near`,
+//!    unless `near` is empty.
+//! 2. A timer is in `far[b]` if `b` is the highest bit in which its deadline differs from the horizon. Bit `b` of
+//!    `occupied` is set if `far[b]` is not empty. A change of the horizon in bits below `b` alone does not affect
+//!    `far[b]`.
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -41,13 +50,14 @@ use std::rc::Rc;
 use crate::sys::Instant;
 use crate::task::{Handle, Run, Timed, dropped};
 
-/// Below this, husks are not worth looking for.
+/// The number of timers below which it is not worth looking for husks.
 const SMALL: usize = 128;
 
-/// Up to so many are moved to the heap at once.
+/// The longest vector that moves into the heap as a whole.
 const FEW: usize = 64;
 
-/// A heap of more than this has grown behind the horizon's back: the horizon is put back to its first.
+/// The size at which the heap has grown too large, because timers were set before the horizon. The horizon then
+/// recedes.
 const MANY: usize = 1024;
 
 pub(super) struct Timers {
@@ -56,16 +66,17 @@ pub(super) struct Timers {
     occupied: u64,
     /// In nanoseconds, as all deadlines here.
     horizon: u64,
-    /// How many are in all; husks too.
+    /// The number of all timers, including husks.
     len: usize,
+    /// The number of timers that were ever set, which gives each its sequence number.
     set: u64,
     /// The number of timers at which husks are looked for.
     rebuild_at: usize,
     /// The length of the heap at which the horizon is put back.
     recede_at: usize,
-    /// Empty; kept for its memory.
+    /// An empty vector, kept for its memory.
     spare: Vec<Timer>,
-    /// Found to be cancelled, and to be dropped.
+    /// Cancelled timers that were found and have yet to be dropped.
     husks: Vec<Timer>,
 }
 
@@ -100,7 +111,7 @@ impl Timers {
         self.len += 1;
         let deadline = nanoseconds(deadline);
         if self.occupied == 0 && self.near.len() < FEW {
-            // So few need no vectors.
+            // So few timers need no vectors.
             self.horizon = self.horizon.max(deadline);
         }
         self.put(Timer { deadline, sequence, timed });
@@ -118,7 +129,7 @@ impl Timers {
         self.near.into_iter().chain(self.far.into_iter().flatten()).chain(self.husks).map(|timer| timer.timed)
     }
 
-    /// What is to be dropped where nothing is borrowed, if there is anything.
+    /// Takes out the husks that were found, if there are any. The caller drops them when the timers are not borrowed.
     #[inline]
     pub(super) fn take_husks(&mut self) -> Option<Vec<Timer>> {
         (!self.husks.is_empty()).then(|| mem::take(&mut self.husks))
@@ -129,8 +140,8 @@ impl Timers {
         self.first().map(|timer| Instant::from_zero(Duration::from_nanos(timer.deadline)))
     }
 
-    /// Takes out the timers that are due at `now`, and queues them. They are not asked whether they were cancelled: whoever
-    /// runs them asks, and where many are due they have left the cache between the one and the other.
+    /// Moves the timers that are due at `now` to the ready queue. Cancelled timers are moved too: running them does
+    /// nothing. Checking them here would load each timer into the cache twice if many are due.
     pub(super) fn move_due(&mut self, now: Instant, ready: &mut Vec<Rc<dyn Run>>) {
         let now = nanoseconds(now);
         loop {
@@ -163,7 +174,7 @@ impl Timers {
         self.near.peek()
     }
 
-    /// Puts a timer where it belongs.
+    /// Puts a timer into the heap or into its vector.
     #[inline]
     fn put(&mut self, timer: Timer) {
         if timer.deadline <= self.horizon {
@@ -182,7 +193,7 @@ impl Timers {
         &mut self.far[bit]
     }
 
-    /// Raises the horizon, over what comes first beyond it. There is something, and nothing before it.
+    /// Raises the horizon to the first timers beyond it. The heap must be empty, and a vector must not be.
     fn advance(&mut self) {
         let bit = self.occupied.trailing_zeros() as usize;
         self.occupied &= self.occupied - 1;
@@ -198,8 +209,9 @@ impl Timers {
         self.keep(timers);
     }
 
-    /// Puts the horizon back to the first deadline. What was before the horizon goes where it belongs then, and so does
-    /// what stood behind it by lower bits than the highest that changes.
+    /// Lowers the horizon to the first deadline, because the heap has grown too large. The timers in the heap are
+    /// distributed again. Of the vectors, only those for bits below the highest changed bit are affected: now they all
+    /// belong to that bit.
     #[cold]
     fn recede(&mut self) {
         let first = self.near.peek().map_or(self.horizon, |timer| timer.deadline);
@@ -214,7 +226,7 @@ impl Timers {
             self.occupied = (self.occupied & !lower) | u64::from(!self.vector(bit).is_empty()) << bit;
             mem::take(&mut self.near).into_iter().for_each(|timer| self.put(timer));
         }
-        // Where most of them are equal, they stay.
+        // If most deadlines are equal, the heap stays large. Do not try again until it has doubled.
         self.recede_at = MANY.max(self.near.len() * 2);
     }
 
@@ -234,7 +246,8 @@ impl Timers {
         self.rebuild_at = SMALL.max(self.len * 2);
     }
 
-    /// Keeps those that were cancelled, to be dropped, and gives the others. Those are moved, being fewer.
+    /// Moves the husks of a vector to `self.husks`, and returns the other timers. Those are the ones that move one by
+    /// one, since they are fewer.
     fn keep_husks_of(&mut self, mut timers: Vec<Timer>) -> Vec<Timer> {
         let (mut others, mut index) = (Vec::new(), 0);
         while let Some(timer) = timers.get(index) {
@@ -251,7 +264,7 @@ impl Timers {
         others
     }
 
-    /// Keeps the memory of an empty vector, unless that is much.
+    /// Keeps an empty vector for its memory, unless it is large.
     fn keep(&mut self, empty: Vec<Timer>) {
         if empty.capacity() <= MANY {
             self.spare = empty;
@@ -259,8 +272,10 @@ impl Timers {
     }
 }
 
-/// By a sample. To ask each would bring all of them into the cache, which moving them does not. At odd distances, since
-/// timers are often set by twos and fours of which some are always cancelled.
+/// Returns `true` if more than half of a sample are husks.
+///
+/// Looking at every timer would bring all of them into the cache, which moving them does not. The sample is taken at
+/// odd distances, because timers are often set in twos or fours of which the same ones are always cancelled.
 fn are_mostly_husks(timers: &[Timer]) -> bool {
     let sample = timers.iter().step_by((timers.len() / SAMPLE) | 1);
     let (asked, cancelled) =
@@ -268,19 +283,19 @@ fn are_mostly_husks(timers: &[Timer]) -> bool {
     cancelled * 2 > asked
 }
 
-/// How many timers are asked whether they were cancelled.
+/// The size of a sample.
 const SAMPLE: usize = 32;
 
-/// How many vectors there are.
+/// The number of vectors.
 const BITS: usize = u64::BITS as usize;
 
-/// The number of the highest bit that is set. One is.
+/// The number of the highest bit that is set. At least one must be.
 #[inline]
 const fn highest_bit(bits: u64) -> usize {
     (u64::BITS - 1 - bits.leading_zeros()) as usize
 }
 
-/// What a clock cannot reach, 584 years on, is one and the same.
+/// Converts a deadline to nanoseconds. Deadlines more than 584 years away, which no clock reaches, are all equal.
 #[inline]
 fn nanoseconds(time: Instant) -> u64 {
     u64::try_from(time.since_zero().as_nanos()).unwrap_or(u64::MAX)
@@ -292,7 +307,7 @@ impl Default for Timers {
     }
 }
 
-/// The greatest is the first: the heap's top.
+/// Earlier timers are greater, because `BinaryHeap` has its greatest element at the top.
 impl Ord for Timer {
     fn cmp(&self, other: &Self) -> Ordering {
         (other.deadline, other.sequence).cmp(&(self.deadline, self.sequence))
@@ -313,8 +328,11 @@ impl PartialEq for Timer {
 
 impl Eq for Timer {}
 
-/// A callback that was scheduled by `call_later` or `call_at`. asyncio's `TimerHandle`. Dropping the handle does not cancel
-/// the callback.
+/// A handle to a callback with a deadline, returned by [`call_later`](crate::LoopHandle::call_later) and
+/// [`call_at`](crate::LoopHandle::call_at). asyncio's `TimerHandle`.
+///
+/// Dropping the handle does not cancel the callback. [`cancel_on_drop`](Self::cancel_on_drop) converts it into a handle
+/// that does.
 #[derive(Clone)]
 pub struct TimerHandle {
     handle: Handle,
@@ -326,24 +344,24 @@ impl TimerHandle {
         Self { handle, deadline }
     }
 
-    /// Cancels the callback and drops it, with everything it captured. Has no effect once the callback has run.
+    /// Cancels the callback and drops it, with everything it captured. Has no effect if the callback has already run.
     pub fn cancel(&self) {
         self.handle.cancel();
     }
 
-    /// Converts the handle into one that cancels the timer when it is dropped.
+    /// Converts this into a handle that cancels the timer when it is dropped.
     ///
     /// ```
     /// use innermost::{EventLoop, Exception};
     /// use std::time::Duration;
     ///
-    /// /// A visitor, who is asked to go after ten minutes, unless it has gone by then.
+    /// /// A visitor, who is asked to leave after ten minutes. A visitor who leaves earlier cancels the reminder.
     /// struct Visitor {
     ///     _reminder: innermost::event_loop::CancelOnDrop,
     /// }
     ///
     /// let event_loop = EventLoop::new()?;
-    /// let timer = event_loop.call_later(Duration::from_secs(600), || println!("please go"))?;
+    /// let timer = event_loop.call_later(Duration::from_secs(600), || println!("please leave"))?;
     /// let visitor = Visitor { _reminder: timer.clone().cancel_on_drop() };
     /// assert!(!timer.cancelled());
     /// drop(visitor);
@@ -373,7 +391,7 @@ impl fmt::Debug for TimerHandle {
     }
 }
 
-/// Cancels a timer when it is dropped. Made by [`TimerHandle::cancel_on_drop`].
+/// A handle that cancels its timer when it is dropped. Returned by [`TimerHandle::cancel_on_drop`].
 #[derive(Debug)]
 #[must_use = "the timer is cancelled when this is dropped"]
 pub struct CancelOnDrop(TimerHandle);

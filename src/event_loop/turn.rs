@@ -1,10 +1,13 @@
-//! One turn of the loop.
+//! One turn of the loop: ask the selector, move due timers to the ready queue, run what was ready.
 //!
-//! The selector is asked once a turn, as asyncio does, with two exceptions that spare the system call where it can
-//! change nothing: while something is ready and no descriptor is registered, and while something is ready and less than
-//! [`SHARE`] callbacks have run since it was last asked. A task that yields to the loop alone costs 12 ns and not the 300
-//! of `epoll_wait`; a descriptor that becomes ready may be noticed a few turns later, after
-//! at most 63 callbacks and the turn that is about to run. Time, and the order of everything else, stay the same.
+//! As in asyncio, the selector is asked once per turn. There are two exceptions, which save a system call:
+//!
+//! - Something is ready, and no descriptor is registered.
+//! - Something is ready, and fewer than [`SHARE`] callbacks have run since the selector was last asked.
+//!
+//! So a turn in which a single task yields costs 12 ns rather than the 300 ns of `epoll_wait`. In exchange, a
+//! descriptor that becomes ready may be noticed a few turns later: after at most 63 callbacks and the turn that is
+//! about to run. Timers are not affected, and neither is the order of everything else.
 
 use core::time::Duration;
 use std::io;
@@ -18,7 +21,7 @@ use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, SelectorEvent, Waiting, Waker, signal};
 use crate::task::{Run, callback_in};
 
-/// How many callbacks may run before the selector is asked again.
+/// The number of callbacks that may run before the selector is asked again.
 const SHARE: usize = 64;
 
 impl Core {
@@ -28,7 +31,7 @@ impl Core {
             // In a forked child, the fork counts as a signal that is pending.
             check_process(self.process)?;
             self.since_select.set(0);
-            // What has come already goes before a deadline to which the clock would jump.
+            // Events that have already come go before a deadline to which the clock would jump.
             if self.clock_jumps || !self.is_idle() {
                 self.select(&mut scratch.events, Some(Duration::ZERO))?;
             }
@@ -43,26 +46,26 @@ impl Core {
         if !self.timers.borrow().is_empty() {
             self.move_due_timers();
         }
-        // What runs now adds to the queue; that is for the next turn, after the descriptors have had their chance.
+        // Entries that are queued from here on wait for the next turn, after the descriptors have had their chance.
         let run = self.scheduler.run_ready(&mut scratch.batch);
         self.since_select.set(self.since_select.get() + run);
         Ok(())
     }
 
-    /// Whether there is nothing to do but to wait.
+    /// Returns `true` if the loop can do nothing but wait.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.scheduler.ready() == 0 && !self.scheduler.is_stopping()
     }
 
-    /// Whether the selector is to be asked although something is ready.
+    /// Returns `true` if the selector must be asked although something is ready.
     fn should_select(&self) -> bool {
         self.inbox.is_notified()
             || signal::is_pending()
             || (self.since_select.get() >= SHARE && !self.registry.is_empty())
     }
 
-    /// How long a loop that has nothing to do may sleep: until the next timer, or for ever.
+    /// The time for which an idle loop may sleep: until the next timer, or without limit.
     fn timeout(&self) -> Result<Option<Duration>, Exception> {
         let deadline = self.with_timers(Timers::next_deadline);
         if self.clock_jumps && self.threads.is_owed(&self.inbox, deadline.is_some()) {
@@ -75,7 +78,8 @@ impl Core {
         }
     }
 
-    /// What running raises where everything waits for ever: each pending task, where it stands, and for what it waits.
+    /// The exception for a loop in which everything waits forever. It lists each pending task with its frames and the
+    /// event that the task is waiting for.
     #[cold]
     fn deadlock(&self) -> Exception {
         let mut text = String::from("deadlock: everything waits for ever");
@@ -91,7 +95,8 @@ impl Core {
 
     pub(super) fn select(&self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.registry.select(events, timeout);
-        // Where edges are reported, each wake-up is one: what cannot fill up need not be drained for the next.
+        // A selector that reports edges sees each wake-up as a new edge. Then the waker need not be drained, unless it
+        // could fill up.
         if self.registry.deliver(events) && (self.registry.reports_levels || Waker::FILLS_UP) {
             self.waker.borrow().as_ref().inspect(|waker| waker.drain());
             self.registry.drained(WAKER, Direction::Read);
@@ -104,7 +109,7 @@ impl Core {
 
     fn take_jobs(&self) {
         if self.inbox.is_notified() {
-            // One entry in the queue, which counts as much as is in it.
+            // The jobs are one entry in the queue, but each of them counts as a callback.
             self.since_select.set(self.since_select.get() + self.received.queue());
         }
     }
@@ -122,7 +127,7 @@ impl Core {
         }
     }
 
-    /// Drops what the timers have found to be cancelled once they are not borrowed any more.
+    /// Calls `function` with the timers. Then, with the borrow over, drops the cancelled timers that it has found.
     #[inline]
     pub(super) fn with_timers<R>(&self, function: impl FnOnce(&mut Timers) -> R) -> R {
         let mut timers = self.timers.borrow_mut();
@@ -135,8 +140,8 @@ impl Core {
         result
     }
 
-    /// The one time that a turn reads the clock, and only where there are timers. Not inlined: it would take
-    /// up registers that a turn without timers needs.
+    /// Moves due timers to the ready queue. This is the only time that a turn reads the clock, and only if there are
+    /// timers. Not inlined, because it would take up registers that a turn without timers needs.
     #[inline(never)]
     fn move_due_timers(&self) {
         let now = self.clock.now();

@@ -230,7 +230,7 @@ fn what_a_socket_of_the_loop_has_cannot_be_watched_as_well() {
         Ok(Step::Return(raised))
     })
     .unwrap();
-    assert!(raised.notes().next().unwrap().starts_with("this descriptor is registered already"), "{raised:?}");
+    assert!(raised.notes().next().unwrap().starts_with("this descriptor is already registered"), "{raised:?}");
     // The socket goes on.
     drop(_peer);
     assert_eq!(

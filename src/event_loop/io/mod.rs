@@ -1,12 +1,12 @@
-//! Descriptors: registered once, watched for readiness, and read into memory that the loop owns.
+//! Descriptors and their readiness, and the memory that the loop lends for reading.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `registry.rs`   | every registered descriptor, its readiness, and the task or callback that waits for it |
-//! | `registered.rs` | [`Registered`]: a descriptor and its registration, which ends with it; operations of machines |
-//! | `watcher.rs`    | operations of transports, which are watchers in the ready queue instead of tasks |
+//! | `registered.rs` | [`Registered`]: a descriptor and its registration, which ends with it; operations that tasks await |
+//! | `watcher.rs`    | operations of transports, which put themselves in the ready queue instead of waking a task |
 //! | `watched.rs`    | [`Watched`]: a descriptor of the program's own; asyncio's `add_reader` and `sock_*` |
-//! | `memory.rs`     | the memory that reads go to |
+//! | `memory.rs`     | the buffers that reads go to |
 //! | `residents.rs`  | connections and servers, which the loop keeps alive until they end |
 
 mod memory;
@@ -26,7 +26,7 @@ pub use self::watched::Watched;
 use super::LoopHandle;
 
 impl LoopHandle {
-    /// The memory that reads go to.
+    /// The spare buffers that reads go to.
     pub(crate) fn spare_memory(&self) -> &SpareMemory {
         self.0.registry.spare()
     }

@@ -1,7 +1,7 @@
-//! A descriptor together with its registration, which ends when the descriptor is dropped.
+//! `Registered`: a descriptor together with its registration, which ends when the descriptor is dropped.
 //!
-//! `registry.rs` has the waiters and wakes them. A duplicate of the descriptor is registered by itself: see the head of
-//! `sys/selector/epoll.rs`.
+//! `registry.rs` holds the waiters and wakes them. A duplicate of the descriptor needs a registration of its own: see
+//! the head of `sys/selector/epoll.rs`.
 
 use core::cell::OnceCell;
 use core::fmt;
@@ -16,19 +16,19 @@ use crate::event_loop::running;
 use crate::sys::{Direction, Readiness, readiness_now};
 use crate::task::{Await, Way};
 
-/// Something with a descriptor, which it owns, and that descriptor's registration.
+/// The owner of a descriptor, and that descriptor's registration.
 pub(crate) struct Registered<S: AsFd> {
     pub(super) source: OnceCell<Rc<Registration>>,
     first: First,
     pub(super) inner: S,
 }
 
-/// How the first operation finds out whether a descriptor is ready.
+/// The way in which the first operation finds out whether a descriptor is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum First {
-    /// It tries: the system call says if it would have blocked.
+    /// It tries its system call, which says so if it would have blocked.
     Tries,
-    /// It asks before it tries: a result of the system call can be wrong.
+    /// It asks `poll(2)` before it tries, because the result of its system call could be misleading.
     Asks,
 }
 
@@ -37,8 +37,9 @@ impl<S: AsFd> Registered<S> {
         Self { source: OnceCell::new(), first: First::Tries, inner }
     }
 
-    /// For a descriptor that may be anything. A FIFO that nobody has opened for writing yet is read as if it had ended, and
-    /// a socket that connects has no error yet: only the selector, or `poll(2)`, knows that they are not ready.
+    /// Wraps a descriptor of any kind. Some kinds are not ready although a system call succeeds: reading a FIFO that
+    /// nobody has opened for writing yet looks like its end, and a socket that is still connecting has no error yet.
+    /// Only the selector and `poll(2)` know that these are not ready.
     pub(crate) const fn of_any_kind(inner: S) -> Self {
         Self { source: OnceCell::new(), first: First::Asks, inner }
     }
@@ -47,11 +48,12 @@ impl<S: AsFd> Registered<S> {
         &self.inner
     }
 
-    /// Tries an operation that does not block, if it may succeed.
+    /// Tries an operation that does not block, if the descriptor may be ready. Otherwise, or if it would have blocked,
+    /// returns the `Await` for that direction.
     ///
     /// # Errors
     ///
-    /// The operation's own; `RuntimeError` where it is the first and no loop runs.
+    /// The operation's errors. `RuntimeError` if this is the first operation and no loop is running.
     #[inline(always)]
     pub(crate) fn attempt<T>(
         &self,
@@ -91,7 +93,7 @@ impl<S: AsFd> Registered<S> {
         Ok(self.source.get_or_init(|| source))
     }
 
-    /// Its registration, which is made in that loop if there is none yet.
+    /// The registration. If there is none yet, the descriptor is registered in this loop.
     pub(in crate::event_loop) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Registration>, Exception> {
         match self.source.get() {
             Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
@@ -110,8 +112,8 @@ impl<S: AsFd> Registered<S> {
         Ok(another.into())
     }
 
-    /// Stops watching the descriptor, which stays open or gets another file. From now on it counts as closed: no operation
-    /// waits.
+    /// Deregisters the descriptor, which stays open or is about to refer to another file. From now on it counts as
+    /// closed, so no operation waits.
     pub(crate) fn deregister(&self) {
         if let Some(source) = self.source.get() {
             source.registry.remove(source, |selector| {

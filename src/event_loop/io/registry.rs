@@ -1,13 +1,13 @@
-//! Descriptors: their readiness, and who waits for it.
+//! `Registry`: every registered descriptor of a loop, its readiness, and the task or callback that waits for it.
 //!
-//! A descriptor is registered when it is first used, once and for both directions, and keeps its readiness here. An
-//! operation tries its system call if the direction may be ready, and only then waits.
+//! A descriptor is registered when it is first used, once and for both directions, and its readiness is kept here. An
+//! operation tries its system call if the direction may be ready, and waits only if the call would have blocked.
 //!
 //! Invariants:
 //!
-//! 1. A token names a slot and its generation. A late event for a slot that has been used again finds another
-//!    generation there, and is dropped.
-//! 2. One task at a time waits for a direction. A second one gets a `RuntimeError`, and the first waits on.
+//! 1. A token names a slot and its generation. A late event for a slot that is in use again finds another generation
+//!    there, and is dropped.
+//! 2. One task at a time waits for a direction. A second task gets a `RuntimeError`, and the first stays registered.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -28,15 +28,16 @@ use crate::task::{Run, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 pub(in crate::event_loop) struct Registry {
     pub(super) scheduler: Rc<Scheduler>,
     pub(super) spare: SpareMemory,
-    /// `None` once the loop is closed. Borrowed while it runs, which may be the user's code: who comes back to it from
-    /// there gets an error.
+    /// `None` once the loop is closed. Borrowed during each call, which may be user code. If that code uses the
+    /// selector again, it gets an error.
     selector: RefCell<Option<Box<dyn Selector>>>,
     slots: RefCell<Slab<Rc<Registration>>>,
     generation: Cell<u32>,
     is_closed: Cell<bool>,
-    /// A forked child must leave the selector alone: the kernel's part of it is the parent's.
+    /// The process that created the selector. A forked child must not use it, because the kernel's part of it belongs
+    /// to the parent.
     process: Process,
-    /// Whether the selector is to be told what is drained: one that reports edges is not.
+    /// True for a selector that reports levels, which must be told when a descriptor is drained.
     pub(in crate::event_loop) reports_levels: bool,
 }
 
@@ -50,7 +51,7 @@ pub(in crate::event_loop) struct Registration {
     pub(super) writer: Cell<Option<Rc<dyn Run>>>,
 }
 
-/// What an operation has learned about readiness.
+/// Whether an operation has left something to read or to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     /// The descriptor may still be ready.
@@ -97,7 +98,8 @@ impl Registry {
         self.with_selector(|selector| selector.select(events, timeout)).unwrap_or_else(|| Err(in_use()))
     }
 
-    /// `None` where it is in use, or gone, or the parent's.
+    /// Calls `function` with the selector. Returns `None` if the selector is in use, if the loop is closed, or in a
+    /// forked child.
     #[inline]
     fn with_selector<R>(&self, function: impl FnOnce(&mut dyn Selector) -> R) -> Option<R> {
         if !self.process.is_current() {
@@ -106,7 +108,7 @@ impl Registry {
         let mut selector = self.selector.try_borrow_mut().ok()?;
         let result = function(selector.as_deref_mut()?);
         if self.is_closed.get() {
-            // By a function of the selector's own.
+            // The selector's own code has closed the loop.
             let closed = selector.take();
             drop(selector);
             self.scheduler.drop_guarded(closed);
@@ -114,12 +116,13 @@ impl Registry {
         Some(result)
     }
 
-    /// Keeps what each event says, and queues who has waited for it. Gives whether the waker's was among them.
+    /// Stores the readiness that each event reports, and queues the waiters. Returns `true` if the waker was among
+    /// them.
     #[inline]
     pub(in crate::event_loop) fn deliver(&self, events: &[SelectorEvent]) -> bool {
         let slots = self.slots.borrow();
         let mut is_woken = false;
-        // Nothing of the user's runs in here, nor is dropped: the loop is open.
+        // The loop is open, and no user code runs in here, as `push_all` requires.
         self.scheduler.push_all(|ready| {
             for event in events {
                 match slots.get(slot_of(event.token)) {
@@ -131,7 +134,7 @@ impl Registry {
         is_woken
     }
 
-    /// Has a selector that reports levels watch a direction again.
+    /// Tells a selector that reports levels to watch a direction again.
     #[inline]
     pub(in crate::event_loop) fn drained(&self, token: SelectorToken, direction: Direction) {
         if self.reports_levels {
@@ -139,7 +142,7 @@ impl Registry {
         }
     }
 
-    /// Has a selector that reports levels watch a direction again that was not ready although it was reported.
+    /// Tells a selector that reports levels that a direction was reported but not ready, so that it is watched again.
     pub(super) fn in_vain(&self, token: SelectorToken, direction: Direction) {
         if self.reports_levels {
             self.with_selector(|selector| selector.in_vain(token, direction));
@@ -150,7 +153,7 @@ impl Registry {
         self.scheduler.check_open()?;
         check_process(self.process)?;
         let source = self.add(fd);
-        // No slot is borrowed here: the selector may be the user's.
+        // No slot is borrowed here, because the selector may be user code.
         let registered = self.with_selector(|selector| selector.register(fd, source.token));
         match registered.unwrap_or_else(|| Err(in_use())) {
             Ok(()) => Ok(source),
@@ -168,7 +171,7 @@ impl Registry {
             registry: Rc::clone(self),
             token: self.new_token(entry.key()),
             fd: fd.as_raw_fd(),
-            // Nobody knows yet: the first operation finds out.
+            // The readiness is not known yet. The first operation finds out.
             readiness: Cell::new(Readiness::READABLE | Readiness::WRITABLE),
             reader: Cell::new(None),
             writer: Cell::new(None),
@@ -177,7 +180,7 @@ impl Registry {
         source
     }
 
-    /// Takes a descriptor out of its slot. The loop may have been closed, and the slot be gone.
+    /// Takes a registration out of its slot. Returns `None` if it is gone already, because the loop was closed.
     fn take_slot(&self, source: &Registration) -> Option<Rc<Registration>> {
         let mut slots = self.slots.borrow_mut();
         let slot = slot_of(source.token);
@@ -185,21 +188,22 @@ impl Registry {
     }
 
     fn new_token(&self, slot: usize) -> SelectorToken {
-        // Never the waker's, which is all ones: a slot is less than 2^32 - 1, a descriptor being an `i32`.
+        // This is never the waker's token, which is all ones. There are fewer slots than 2^32 - 1, since a descriptor
+        // is an `i32`.
         self.generation.set(self.generation.get().wrapping_add(1));
         SelectorToken(u64::from(self.generation.get()) << 32 | slot as u64)
     }
 
-    /// Forgets a descriptor, which is still open, and has the selector do so by `forget`. Who waits for it is queued, and
-    /// finds out.
+    /// Removes a registration whose descriptor is still open. `forget` removes it from the selector. Waiters are
+    /// queued, and find the descriptor closed.
     pub(super) fn remove(&self, source: &Registration, forget: impl FnOnce(&mut dyn Selector)) {
         let removed = self.take_slot(source);
-        // A wait that has not begun yet, or begins again, does not last either.
+        // Waits that begin later must not last either.
         source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
         for waiter in [source.reader.take(), source.writer.take()].into_iter().flatten() {
             self.scheduler.push(waiter);
         }
-        // Only once: the number may have been registered again, by another owner of the descriptor.
+        // Tell the selector only once: another owner of the descriptor may have registered the number again.
         if removed.is_some() {
             self.with_selector(forget);
         }
@@ -209,28 +213,28 @@ impl Registry {
         self.is_closed.set(true);
         let sources = self.slots.take();
         for (_, source) in &sources {
-            // Whoever would wait from now on is not kept either.
+            // Waits that begin later must not last either.
             source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
             self.scheduler.discard_each([source.reader.take(), source.writer.take()].into_iter().flatten());
         }
-        // One that is in use goes when that is over.
+        // A selector that is in use is dropped when its call is over.
         let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
         self.scheduler.drop_guarded(selector);
     }
 }
 
-/// A function of the selector's own uses its loop.
+/// The error for a selector whose own code uses its loop.
 #[cold]
 fn in_use() -> io::Error {
-    io::Error::new(io::ErrorKind::ResourceBusy, "the loop's selector is in use, or gone")
+    io::Error::new(io::ErrorKind::ResourceBusy, "the loop's selector is in use or closed")
 }
 
-/// Why the selector does not take a descriptor, and what one can do.
+/// The exception for a descriptor that the selector refuses, with a note on what to do about it.
 #[cold]
 fn not_registered(error: io::Error) -> Exception {
     let note = match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            "this descriptor is registered already: a socket, a transport or another `Watched` of this loop has it"
+            "this descriptor is already registered: a socket, a transport or another `Watched` of this loop uses it"
         }
         io::ErrorKind::PermissionDenied => {
             "a regular file, a directory, or a device such as /dev/null cannot be waited for: it is always ready. Use a \
@@ -280,19 +284,20 @@ impl Registration {
         }
     }
 
-    /// Whether a task of this loop runs. Nobody else has a share that could be spent: not who resumes an operation by
-    /// hand, in a callback or where no loop runs, nor a task of another loop, which would get no new one in the next
-    /// turn.
+    /// Returns `true` if a task of this loop is running. Only such a task has a budget. Code that resumes an operation
+    /// by hand has none, whether in a callback or outside of a loop. A task of another loop has none here either: its
+    /// next turn would not renew it.
     #[cold]
     pub(super) fn is_used_by_a_task(&self) -> bool {
         self.registry.scheduler.current().is_some()
     }
 
-    /// Performs an operation that does not block, and keeps what it says of readiness; `None` where it would have blocked.
+    /// Performs an operation that does not block, and updates the readiness. Returns `None` if the operation would have
+    /// blocked.
     ///
     /// # Errors
     ///
-    /// The operation's own.
+    /// The operation's errors.
     #[inline(always)]
     pub(in crate::event_loop) fn perform<T>(
         &self,
@@ -303,7 +308,7 @@ impl Registration {
             match operation() {
                 Ok((result, left)) => {
                     if left == Left::Nothing && !self.readiness.get().contains(Readiness::URGENT) {
-                        // What is closed stays so: no event will say it a second time.
+                        // Only readiness is taken back. A closed direction stays closed, and no event will repeat that.
                         self.drained(direction.ready(), direction);
                     }
                     return Ok(Some(result));
@@ -319,7 +324,7 @@ impl Registration {
         Ok(None)
     }
 
-    /// Takes back what is known to hold no more.
+    /// Takes back readiness that is used up.
     #[inline]
     pub(in crate::event_loop) fn drained(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
@@ -339,11 +344,11 @@ const fn direction(way: Way) -> Direction {
 }
 
 impl Registration {
-    /// Queues `run` once the direction is ready: at once, if it is.
+    /// Queues `run` once the direction is ready, or at once if it is ready now.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where another waits for that.
+    /// `RuntimeError` if another task or callback is waiting for the same direction.
     #[inline]
     pub(in crate::event_loop) fn queue_when_ready(
         &self,
@@ -359,11 +364,11 @@ impl Registration {
         Ok(())
     }
 
-    /// Queues `run`, which asks the descriptor itself whether it is ready.
+    /// Queues `run` at once. It asks the descriptor itself whether it is ready.
     ///
     /// # Errors
     ///
-    /// As [`queue_when_ready`](Self::queue_when_ready).
+    /// `RuntimeError` if another task or callback is waiting for the same direction.
     pub(in crate::event_loop) fn queue_to_ask(&self, direction: Direction, run: Rc<dyn Run>) -> Result<(), Exception> {
         self.check_free(direction)?;
         self.registry.scheduler.push(run);
@@ -379,7 +384,7 @@ impl Registration {
         Err(Exception::message(Kind::RuntimeError, text))
     }
 
-    /// Takes what waits at that address out again.
+    /// Removes the waiter at that address.
     pub(in crate::event_loop) fn take_waiting(&self, direction: Direction, address: *const ()) -> Option<Rc<dyn Run>> {
         let waiter = self.waiter(direction);
         match waiter.take() {

@@ -1,5 +1,5 @@
-//! What lives in the loop beside tasks: connections and servers. The loop owns them until they have ended, whoever has
-//! a handle, and ends them when it is closed.
+//! `Residents`: connections and servers, which live in the loop as tasks do. The loop owns them until they have ended,
+//! whether or not anybody holds a handle. Closing the loop ends them.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -9,27 +9,27 @@ use slab::Slab;
 use super::super::LoopHandle;
 use super::memory::SpareMemory;
 
-/// Something that lives in the loop.
+/// An object that the loop keeps alive: a connection or a server.
 pub(crate) trait Resident {
-    /// The loop is closed: its descriptors are to be closed, and what is the user's to be dropped. A panic must not come
-    /// out of that.
+    /// Called when the loop is closed. Closes the descriptors and drops the user's values. Must catch their panics.
     fn loop_closed(self: Rc<Self>);
 }
 
 #[derive(Default)]
 pub(in crate::event_loop) struct Residents {
     living: RefCell<Slab<Rc<dyn Resident>>>,
-    /// Where writes are gathered. Reads have another: both are in use at once.
+    /// Buffers in which writes are gathered. Reads have their own, since both are in use at once.
     memory: SpareMemory,
 }
 
 impl LoopHandle {
-    /// Keeps something alive until [`remove_resident`](Self::remove_resident) or the end of the loop.
+    /// Keeps `resident` alive until [`remove_resident`](Self::remove_resident) is called with the returned key, or the
+    /// loop is closed.
     pub(crate) fn add_resident(&self, resident: Rc<dyn Resident>) -> usize {
         self.0.residents.living.borrow_mut().insert(resident)
     }
 
-    /// The loop may have been closed meanwhile.
+    /// Drops a resident. Has no effect if the loop was closed meanwhile.
     pub(crate) fn remove_resident(&self, key: usize) {
         let removed = self.0.residents.living.borrow_mut().try_remove(key);
         drop(removed);
@@ -42,7 +42,7 @@ impl LoopHandle {
         }
     }
 
-    /// The memory that writes are gathered in.
+    /// The spare buffers in which writes are gathered.
     #[inline]
     pub(crate) fn memory_for_writes(&self) -> &SpareMemory {
         &self.0.residents.memory

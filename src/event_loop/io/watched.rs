@@ -1,19 +1,21 @@
-//! [`Watched`]: descriptors that the program owns. asyncio's `add_reader` and `add_writer`, and `sock_*` for any socket.
+//! [`Watched`]: a descriptor of the program's own. asyncio's `add_reader` and `add_writer`, and `sock_*` for any
+//! socket.
 //!
-//! asyncio identifies a descriptor by its number, which may be closed and reused a moment later. Here the program gives the
-//! descriptor's owner (or a share in it, or a borrow) to a [`Watched`], which keeps it open while it is watched.
+//! asyncio identifies a descriptor by its number, which may be closed and reused a moment later. Here the program gives
+//! the descriptor's owner (or an `Rc` of it, or a borrow) to a [`Watched`], which keeps the descriptor open while it is
+//! watched.
 //!
-//! A callback must be called again and again while its descriptor is ready, but the selector reports only changes. So after
-//! each call, the watcher asks the descriptor itself (`poll(2)`), and waits only if it is not ready.
+//! A callback must be called again and again while its descriptor is ready, but the selector reports only changes. So
+//! after each call, the watcher asks `poll(2)` whether the descriptor is still ready, and waits only if it is not.
 //!
 //! ```text
-//!               it is ready: call
+//!               yes: call back
 //!              +----------------+
 //!              v                |
-//!  add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
+//! add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
 //! ```
 //!
-//! Only the queue or the registry holds a watcher, and both let go of theirs when the loop is closed. So a callback that
+//! Only the ready queue or the registry holds a watcher, and both drop theirs when the loop is closed. So a callback that
 //! owns its own `Watched` is freed then.
 
 use core::cell::Cell;
@@ -31,23 +33,25 @@ use crate::coroutine::{Coroutine, Exception, Kind, Step, from_fn};
 use crate::sys::{Direction, Readiness, descriptor};
 use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
 
-/// A descriptor of the program's that the loop watches: for callbacks, see [`LoopHandle::add_reader`], and for
-/// operations of the program's own that do not block.
+/// A descriptor of the program's own that the loop watches.
 ///
-/// `F` is what owns the descriptor, or an `Rc` of that, or a borrow. It is registered with the loop in which it is first
-/// used, and no longer when this is dropped. For what bytes go through, [`TcpStream`](crate::TcpStream) and the like are
-/// more at hand.
+/// [`attempt`](Self::attempt) turns any non-blocking system call on the descriptor into an awaitable.
+/// [`LoopHandle::add_reader`] and [`add_writer`](LoopHandle::add_writer) call back when the descriptor is ready. For
+/// streams and datagrams, [`TcpStream`](crate::TcpStream) and the other socket types are easier to use.
 ///
-/// A watch that is forgotten ([`core::mem::forget`]) goes on: the callbacks are called until the loop is closed. An owner
-/// that is forgotten with it keeps the descriptor open. A borrow does not: once its owner has closed the descriptor, the
-/// callbacks are called for whatever gets the same number next.
+/// `F` is the owner of the descriptor, or an `Rc` of it, or a borrow. The descriptor is registered with the loop in
+/// which it is first used, and deregistered when the `Watched` is dropped.
+///
+/// If a `Watched` is forgotten ([`core::mem::forget`]), its callbacks are called until the loop is closed. A forgotten
+/// owner keeps the descriptor open. A forgotten borrow does not: once the owner has closed the descriptor, the
+/// callbacks are called for whatever file gets the same number next.
 ///
 /// ```
 /// use innermost::selector::Direction;
 /// use innermost::{EventLoop, Step, Watched, from_fn, yield_from};
 /// use std::net::UdpSocket;
 ///
-/// // Options that nothing here knows of may be set on it first.
+/// // Here the program can set any option of the socket.
 /// let socket = UdpSocket::bind("127.0.0.1:0")?;
 /// socket.set_nonblocking(true)?;
 /// socket.send_to(b"ping", socket.local_addr()?)?;
@@ -64,7 +68,7 @@ pub struct Watched<F: AsFd> {
     reader: Watchers,
     writer: Watchers,
     is_nonblocking: Cell<bool>,
-    /// How long an operation pauses if no event will tell when to try again.
+    /// The time for which an operation pauses if no event will tell when to try again.
     pause: Cell<Duration>,
 }
 
@@ -95,18 +99,26 @@ impl<F: AsFd> Watched<F> {
         Rc::into_inner(inner).expect("only the watch has shared it")
     }
 
-    /// Waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock), and returns its result. asyncio's
-    /// `sock_recv`, `sock_sendto`, `sock_accept` and the like, for any descriptor.
+    /// Returns an awaitable that waits until `operation` does not fail with [`WouldBlock`](io::ErrorKind::WouldBlock),
+    /// and gives its result. asyncio's `sock_recv`, `sock_sendto`, `sock_accept` and the like, for any descriptor.
     ///
-    /// The operation is tried at once if the descriptor is ready in that direction, and again whenever it may have become
-    /// ready. If it is dropped or cancelled while it waits, it has done nothing. One task at a time can wait for each
-    /// direction.
+    /// The operation is tried at once if the descriptor is ready in that direction, and again whenever it may have
+    /// become ready. If the awaitable is dropped or cancelled while it waits, the operation has done nothing. One task
+    /// at a time can wait for each direction. [`Watched`] has an example.
     ///
-    /// A Unix datagram socket can always be written to unless its peer is full, even where another receiver has no room.
-    /// There the operation is tried again after 1 ms, and then less and less often, up to every 50 ms.
+    /// A Unix datagram socket counts as writable even if the receiver of one datagram is full, as long as the socket's
+    /// own peer is not. No event tells when that receiver has room again. In this case the operation is tried again
+    /// after 1 ms, and then less and less often, down to once every 50 ms.
     ///
-    /// It raises the operation's error. It raises a `ValueError` if the descriptor is blocking, which would stop the whole
-    /// loop, and a `RuntimeError` if this loop has registered the descriptor already, or another loop has.
+    /// # Errors
+    ///
+    /// Awaiting raises the operation's error. It also raises:
+    ///
+    /// - `ValueError` if the descriptor is blocking, because a blocking call would stop the whole loop.
+    /// - `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another task waits for the
+    ///   same direction.
+    /// - The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
+    ///   `Watched` of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn attempt<'a, T: 'a>(
         &'a self,
         direction: Direction,
@@ -133,8 +145,8 @@ impl<F: AsFd> Watched<F> {
         })
     }
 
-    /// Pauses. Waiting for room would spin: each failed try takes some of the sender's room and gives it back, which the
-    /// selector reports.
+    /// Pauses before the next try. Waiting for the selector instead would spin: each failed try takes some of the
+    /// sender's room and gives it back, which the selector reports as an event.
     #[cold]
     fn try_later<T>(&self) -> Result<Step<Await, (), T>, Exception> {
         let pause = self.pause.get();
@@ -145,7 +157,12 @@ impl<F: AsFd> Watched<F> {
         }
     }
 
-    /// Waits until an operation in `direction` would not block.
+    /// Returns an awaitable that waits until an operation in `direction` would not block.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting raises `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another task
+    /// waits for the same direction. It raises the system's error if the descriptor cannot be registered.
     pub fn ready(&self, direction: Direction) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_ {
         from_fn(move |sent: Result<(), Exception>| {
             sent?;
@@ -179,9 +196,9 @@ impl<F: AsFd> Watched<F> {
 
 impl<F: AsFd> Drop for Watched<F> {
     fn drop(&mut self) {
-        // To drop a callback is to run the user's code: nothing may be left to do after that.
+        // Dropping a callback runs user code, so it comes last.
         let removed = [self.reader.take(), self.writer.take()];
-        // It may stay open: others may have it too.
+        // The descriptor may stay open, because others may own it too.
         self.registered.deregister();
         drop(removed);
     }
@@ -199,8 +216,8 @@ impl<F: AsFd + fmt::Debug> fmt::Debug for Watched<F> {
     }
 }
 
-/// Whether an operation lacks room although the descriptor has some: the receiver of a Unix datagram is full, and the
-/// system tells of that only the receiver's peers.
+/// Returns `true` if a write would block although the descriptor is writable. That happens if the receiver of a Unix
+/// datagram is full: the system tells only the sockets that are connected to the receiver.
 #[cold]
 fn is_full_elsewhere<F: AsFd>(descriptor: &F, direction: Direction) -> bool {
     direction == Direction::Write
@@ -208,12 +225,13 @@ fn is_full_elsewhere<F: AsFd>(descriptor: &F, direction: Direction) -> bool {
         && descriptor::is_ready(descriptor.as_fd().as_raw_fd(), direction)
 }
 
-/// Descriptors of the program's.
+/// Methods that watch descriptors of the program's own.
 impl LoopHandle {
-    /// Calls `callback` in each turn in which `watched` can be read from, until it is
-    /// [removed](Self::remove_reader), replaced by another, or `watched` is dropped. asyncio's `add_reader`.
+    /// Calls `callback` in each turn in which `watched` can be read from. asyncio's `add_reader`.
     ///
-    /// A callback that panics is reported, and called again.
+    /// The calls go on until the callback is [removed](Self::remove_reader), another one is added in its place, or
+    /// `watched` is dropped. If the callback panics, the panic is reported to the exception handler, and the callback
+    /// is called again.
     ///
     /// ```
     /// use innermost::{EventLoop, Watched};
@@ -240,21 +258,24 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if this loop has registered the descriptor already, as a socket or a transport, or if another loop
-    /// has; if a task is waiting for it in that direction; if the loop is closed. The system's error for a regular file.
+    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to read from it.
+    /// The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
+    /// [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn add_reader<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Read, Box::new(callback))
     }
 
-    /// Calls `callback` in each turn in which `watched` can be written to, until it is
-    /// [removed](Self::remove_writer), replaced by another, or `watched` is dropped. asyncio's `add_writer`.
+    /// Calls `callback` in each turn in which `watched` can be written to. asyncio's `add_writer`.
     ///
-    /// A callback that panics is reported, and called again.
+    /// The calls go on until the callback is [removed](Self::remove_writer), another one is added in its place, or
+    /// `watched` is dropped. If the callback panics, the panic is reported to the exception handler, and the callback
+    /// is called again.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if this loop has registered the descriptor already, as a socket or a transport, or if another loop
-    /// has; if a task is waiting for it in that direction; if the loop is closed. The system's error for a regular file.
+    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to write to it.
+    /// The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
+    /// [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn add_writer<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Write, Box::new(callback))
     }
@@ -283,7 +304,7 @@ impl LoopHandle {
             callback: Cell::new(Some(callback)),
             is_removed: Cell::new(false),
         });
-        // To drop the former one's callback may be to replace this one.
+        // Dropping the former callback runs user code, which may already replace this one.
         if let Some(former) = watched.watchers(direction).0.replace(Rc::downgrade(&watcher)).upgrade() {
             drop(former.remove());
         }
@@ -291,7 +312,7 @@ impl LoopHandle {
     }
 }
 
-/// The watcher of one direction, if there is one.
+/// A weak reference to the watcher of one direction, if there is one.
 #[derive(Default)]
 struct Watchers(Cell<Weak<Watcher>>);
 
@@ -311,13 +332,13 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Comes into the queue when the descriptor may be ready.
+    /// Has the watcher queued when the descriptor may be ready.
     fn wait(self: Rc<Self>) -> Result<(), Exception> {
         let source = Rc::clone(&self.source);
         source.queue_when_ready(self.direction, self)
     }
 
-    /// Is called no more from now on. `None` where that was so before.
+    /// Stops the calls. Returns `None` if they were stopped before.
     fn remove(self: Rc<Self>) -> Option<Removed> {
         if self.is_removed.replace(true) {
             return None;
@@ -327,7 +348,7 @@ impl Watcher {
     }
 }
 
-/// A watcher that is called no more, until its callback is dropped: a panic of that is reported.
+/// A watcher whose calls were stopped. Drops the callback in a guard, so that a panic is reported.
 struct Removed(Rc<Watcher>);
 
 impl Drop for Removed {
@@ -344,7 +365,7 @@ impl Run for Watcher {
             self.callback.set(Some(callback));
             self.source.in_vain(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
             if let Err(raised) = self.wait() {
-                // A task has begun to wait for it while this was in the queue.
+                // A task has begun to wait for the descriptor while this watcher was in the queue.
                 scheduler.report(ErrorContext::new("a descriptor's callback is not called any more").caused_by(raised));
             }
             return;

@@ -1,7 +1,8 @@
-//! Descriptors that something in the ready queue watches, instead of a task that waits: what transports are made of.
+//! Operations of transports on a [`Registered`] descriptor. A transport is not a task: it is itself an entry of the
+//! ready queue.
 //!
-//! A watcher is a [`Run`]. It is queued when its direction is ready, tries its system call, and watches again: nothing is
-//! allocated for that, and no task stands beside a connection.
+//! A watcher is a [`Run`]. It is queued when its direction is ready, tries its system call, and watches again. That
+//! allocates nothing, and a connection needs no task.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,12 +16,12 @@ use crate::sys::{Direction, Readiness};
 use crate::task::Run;
 
 impl<S: AsFd> Registered<S> {
-    /// Registers it in a loop, if it is not registered yet. It is held to be ready as `readiness` says, until the
-    /// selector says more.
+    /// Registers the descriptor in a loop, if it is not registered yet. It counts as ready in the ways of `readiness`
+    /// until the selector reports an event.
     ///
     /// # Errors
     ///
-    /// `RuntimeError` where the loop is closed, or another one has it; the selector's.
+    /// `RuntimeError` if the loop is closed, or if another loop has registered the descriptor. The selector's errors.
     pub(crate) fn register_in(&self, event_loop: &LoopHandle, readiness: Readiness) -> Result<(), Exception> {
         let registry = &event_loop.0.registry;
         if let Some(source) = self.source.get() {
@@ -28,17 +29,17 @@ impl<S: AsFd> Registered<S> {
         }
         let source = registry.register(self.inner.as_fd())?;
         source.readiness.set(readiness);
-        // Only a selector of the user's could have registered it in between.
+        // This can fail only if a user's selector has registered the descriptor meanwhile.
         let _ = self.source.set(source);
         Ok(())
     }
 
-    /// Tries an operation that does not block, if it may succeed; `None` where it would block. Counts as nobody's share
-    /// of the turn: who calls it does so once in each.
+    /// Tries an operation that does not block, if the descriptor may be ready. Returns `None` if it would block. Does
+    /// not count against a task's budget, because a transport calls this once per turn.
     ///
     /// # Errors
     ///
-    /// The operation's own.
+    /// The operation's errors.
     #[inline(always)]
     pub(crate) fn try_now<T>(
         &self,
@@ -52,7 +53,7 @@ impl<S: AsFd> Registered<S> {
         source.perform(direction, || operation(&self.inner))
     }
 
-    /// Queues `watcher` once the direction is ready: at once, if it is. Who watched it before does so no longer.
+    /// Queues `watcher` once the direction is ready, or at once if it is ready now. Replaces the previous watcher.
     #[inline(always)]
     pub(crate) fn watch(&self, direction: Direction, watcher: Rc<dyn Run>) {
         let Some(source) = self.source.get() else { return };
@@ -63,14 +64,15 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Whether it is known to be ready in one of these ways.
+    /// Returns `true` if the descriptor is known to be ready in any of these ways.
     #[inline]
     pub(crate) fn is_ready(&self, ways: Readiness) -> bool {
         self.source.get().is_some_and(|source| source.readiness.get().intersects(ways))
     }
 
-    /// Forgets that a direction is ready, though nobody has tried it. Who watches it next is told of what is new, above all
-    /// of a hang-up; with a selector that reports levels, of nothing else.
+    /// Forgets that a direction is ready, although nobody has tried it. The next watcher is queued only by a new event,
+    /// above all a hang-up. A selector that reports levels does not watch the direction any more, so a hang-up is then
+    /// the only event.
     pub(crate) fn ignore(&self, direction: Direction) {
         if let Some(source) = self.source.get() {
             let ready = source.readiness.get();
@@ -78,7 +80,7 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Takes back that the descriptor counts as closed for writing, and has news of that reported.
+    /// Takes back that the descriptor is closed for writing, and lets the selector report that again.
     #[cold]
     pub(crate) fn not_closed(&self) {
         if let Some(source) = self.source.get() {
@@ -86,7 +88,7 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Queues who watches that direction, or waits for it, if anybody does, ready or not.
+    /// Queues the watcher or the task of that direction, if there is one, whether or not the direction is ready.
     pub(crate) fn release(&self, direction: Direction) {
         if let Some(source) = self.source.get()
             && let Some(waiter) = source.waiter(direction).take()
@@ -95,7 +97,7 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Drops who watches, in either direction.
+    /// Drops the watchers of both directions.
     pub(crate) fn unwatch(&self) {
         if let Some(source) = self.source.get() {
             drop((source.reader.take(), source.writer.take()));

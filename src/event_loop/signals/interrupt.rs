@@ -1,7 +1,7 @@
-//! Ctrl-C, while a main task runs.
+//! `catch_interrupts`: handling Ctrl-C while a main task runs.
 //!
-//! The signal is taken over only where nobody else has any use for it: its action is still the system's default, no other
-//! loop handles signals, and this is the main thread, since whoever runs a loop in another one does not own the process.
+//! Ctrl-C is caught only if nobody else uses it. Its action must still be the system's default, no other loop may
+//! handle signals, and this must be the main thread: code that runs a loop in another thread does not own the process.
 
 use std::rc::Rc;
 
@@ -10,15 +10,16 @@ use super::{SignalFunction, SignalHandler};
 use crate::sys::signal::{self, Second};
 use crate::task::CallbackResult;
 
-/// Ctrl-C is caught while this lives.
+/// A guard: Ctrl-C is caught until it is dropped.
 pub(crate) struct Interrupts {
     event_loop: LoopHandle,
     handler: SignalFunction,
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop at each Ctrl-C, until what is returned is gone. One that comes before the loop has
-    /// taken the former ends the process. `None` where Ctrl-C is not to be caught.
+    /// Calls `handler` from the loop at each Ctrl-C, until the returned guard is dropped. A second Ctrl-C ends the
+    /// process if the loop has not handled the first one yet. Returns `None` if Ctrl-C cannot be caught here: see the
+    /// head of this file.
     pub(crate) fn catch_interrupts<R: CallbackResult>(&self, handler: impl Fn() -> R + 'static) -> Option<Interrupts> {
         if self.is_closed() || !signal::is_main_thread() || !signal::has_default_action(signal::INTERRUPT) {
             return None;
@@ -34,14 +35,14 @@ impl LoopHandle {
 }
 
 impl Interrupts {
-    /// Leaves Ctrl-C to the system's default again. `true` where one has come that the loop has not taken.
+    /// Restores the system's default action. Returns `true` if a Ctrl-C came that the loop has not handled.
     pub(crate) fn finish(self) -> bool {
         self.release()
     }
 
     fn release(&self) -> bool {
         let handlers = &self.event_loop.0.signal_handlers;
-        // Who has added a handler meanwhile keeps it.
+        // If the program has added a handler of its own meanwhile, that handler stays.
         let is_ours =
             handlers.borrow().get(signal::INTERRUPT).is_some_and(|now| Rc::ptr_eq(&now.function, &self.handler));
         if !is_ours {

@@ -1,4 +1,6 @@
-//! Signal handlers: functions that the loop calls, in its own thread, once a signal has come.
+//! `add_signal_handler`: functions that the loop calls in its own thread after a signal has arrived.
+//!
+//! `sys/signal.rs` has the handler that the system calls: it counts the signal and wakes the loop.
 
 mod interrupt;
 
@@ -14,14 +16,14 @@ pub(crate) use self::interrupt::Interrupts;
 
 pub(in crate::event_loop) type SignalFunction = Rc<dyn Fn() -> Result<(), Exception>>;
 
-/// What is called when a signal has come, and where.
+/// The function for a signal, and the context in which it is called.
 #[derive(Clone)]
 pub(in crate::event_loop) struct SignalHandler {
     pub(in crate::event_loop) function: SignalFunction,
     pub(in crate::event_loop) context: Option<Context>,
 }
 
-/// The handlers, in the order in which they were added: a handful, so that a list does.
+/// The handlers, in the order in which they were added. There are only a few, so a list is enough.
 #[derive(Default)]
 pub(in crate::event_loop) struct SignalHandlers(Vec<(i32, SignalHandler)>);
 
@@ -34,7 +36,7 @@ impl SignalHandlers {
         self.0.iter().find(|(number, _)| *number == signal).map(|(_, handler)| handler)
     }
 
-    /// Gives the former one.
+    /// Sets the handler of a signal, and returns the previous one.
     pub(in crate::event_loop) fn insert(&mut self, signal: i32, handler: SignalHandler) -> Option<SignalHandler> {
         match self.0.iter_mut().find(|(number, _)| *number == signal) {
             Some((_, former)) => Some(core::mem::replace(former, handler)),
@@ -52,18 +54,22 @@ impl SignalHandlers {
 }
 
 impl LoopHandle {
-    /// Calls `handler` from the loop each time `signal` arrives. The numbers are in [`mod@signal`](crate::signal). Only one
-    /// loop in the process can handle signals at a time. A signal that arrives again before the loop has seen it counts
-    /// once; a real-time signal counts each time. Handlers are called in the order of the signals' numbers.
+    /// Calls `handler` from the loop each time `signal` arrives. asyncio's `add_signal_handler`.
     ///
-    /// Removing the handler or closing the loop restores the signal's previous action: the default, ignored, or a handler
-    /// that the host program installed. If other code has changed the action in the meantime, that change is kept. A forked
-    /// child starts without handlers.
+    /// The module [`signal`](mod@crate::signal) has the numbers, and an example. Only one loop in the process can
+    /// handle signals at a time. If a signal arrives several times before the loop has seen it, the handler is called
+    /// once; for a real-time signal, it is called each time. Handlers are called in the order of the signals' numbers.
+    ///
+    /// Removing the handler or closing the loop restores the signal's previous action: the default, ignored, or a
+    /// handler that the host program installed. If other code has changed the action in the meantime, that change is
+    /// kept. A forked child starts without handlers.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a number that is no signal or cannot be caught; `ResourceBusy` while another loop handles signals;
-    /// `Unsupported` in a forked child, for a loop of its parent's; `RuntimeError` where the loop is closed.
+    /// - `RuntimeError` if the loop is closed.
+    /// - The system's `EINVAL` if the number is not a signal, or is a signal that cannot be caught.
+    /// - An [`io::Error`](std::io::Error) of the kind `ResourceBusy` while another loop handles signals.
+    /// - An `io::Error` of the kind `Unsupported` in a forked child, for its parent's loop.
     pub fn add_signal_handler<R>(&self, signal: i32, handler: impl Fn() -> R + 'static) -> Result<(), Exception>
     where
         R: CallbackResult,
@@ -82,7 +88,8 @@ impl LoopHandle {
         Ok(())
     }
 
-    /// Removes the handler and restores the signal's previous action. Returns `false` if there was no handler.
+    /// Removes the handler of a signal and restores the signal's previous action. Returns `false` if there was no
+    /// handler.
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
         let removed = self.0.signal_handlers.borrow_mut().remove(signal);
         if removed.is_some() {
@@ -94,7 +101,8 @@ impl LoopHandle {
         was_there
     }
 
-    /// Function and context apart: where both panic, the process would end.
+    /// Drops handlers. A function and its context are dropped separately: if both panicked during one unwinding, the
+    /// process would abort.
     pub(in crate::event_loop) fn drop_handlers(&self, handlers: impl IntoIterator<Item = SignalHandler>) {
         for SignalHandler { function, context } in handlers {
             self.0.scheduler.drop_guarded(function);
@@ -102,7 +110,7 @@ impl LoopHandle {
         }
     }
 
-    /// Removes all handlers, and gives them, to be dropped.
+    /// Removes all handlers, and returns them to be dropped.
     pub(in crate::event_loop) fn take_signal_handlers(&self) -> impl Iterator<Item = (i32, SignalHandler)> + use<> {
         let handlers = self.0.signal_handlers.take();
         for (signal, _) in &handlers.0 {
@@ -112,8 +120,8 @@ impl LoopHandle {
         handlers.0.into_iter()
     }
 
-    /// Restores the action that a signal had. Gives whether one has come that the loop has not taken. A closed loop has
-    /// restored all.
+    /// Restores the previous action of a signal. Returns `true` if the signal came and the loop has not handled it.
+    /// Does nothing if the loop is closed, because closing has restored all actions.
     pub(in crate::event_loop) fn restore_signal(&self, signal: i32) -> bool {
         self.0.waker.borrow().as_ref().is_some_and(|waker| signal::restore(waker, signal))
     }

@@ -1,4 +1,4 @@
-//! Stands for the threads' part of a loop where the feature `executor` is off.
+//! An empty stand-in for `threads/`, used if the feature `executor` is off.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Functions that run in threads and are awaited in the loop: `run_in_executor` and [`to_thread`].
+//! `run_in_executor` and [`to_thread`]: functions that run in threads and are awaited in the loop.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -14,7 +14,7 @@ use crate::executor::{Executor, Job, Pending, ShutdownWait, ThreadFuture, Thread
 use crate::task::{AnyFuture, Await, CallbackId, CallbackResult, ErrorContext, Future, panicked, view_of_future};
 use crate::yield_from;
 
-/// The executor of functions for which none is named.
+/// The loop's default executor, for functions without an executor of their own.
 #[derive(Default)]
 pub(super) struct DefaultExecutor {
     /// `None` before it is first used, and once the loop is closed.
@@ -34,23 +34,24 @@ impl DefaultExecutor {
         Ok(Arc::clone(executor.get_or_insert_with(|| Arc::new(ThreadPool::new()))))
     }
 
-    /// Takes no more functions from now on. Returns the executor, if one was used or set.
+    /// Refuses functions from now on. Returns the executor, if one was used or set.
     pub(super) fn refuse(&self) -> Option<Arc<dyn Executor>> {
         self.shut_down.set(true);
         self.executor.borrow().clone()
     }
 }
 
-/// Threads.
+/// Methods that run functions in threads.
 impl LoopHandle {
-    /// Runs a blocking function in a thread of `executor`, or of the loop's default executor: a [`ThreadPool`] that is made
-    /// when it is first needed. asyncio's `run_in_executor`.
+    /// Runs a blocking function in a thread of `executor`, or of the loop's default executor. asyncio's `run_in_executor`.
     ///
-    /// The function is submitted at once, and runs whether or not the call is awaited. A call that is cancelled before
-    /// the function has begun drops the function. A function that has begun cannot be stopped; its result is dropped. A
+    /// The default executor is a [`ThreadPool`] that is created when it is first needed.
+    ///
+    /// The function is submitted at once, and runs whether or not the call is awaited. Cancelling the call before the
+    /// function has begun drops the function. A function that has begun cannot be stopped, but its result is dropped. A
     /// panic becomes an exception of the kind [`Panic`](Kind::Panic).
     ///
-    /// The function does not see context variables, whose values may not leave this thread. Let it capture what it
+    /// The function does not see context variables, whose values may not leave this thread. Let it capture the values it
     /// needs, or use [`to_thread`].
     ///
     /// ```
@@ -64,8 +65,8 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed, or if no executor is named and the default executor was shut down. What the
-    /// executor raises.
+    /// `RuntimeError` if the loop is closed, or if `executor` is `None` and the default executor was shut down. Any
+    /// exception of the executor.
     pub fn run_in_executor<T, F>(
         &self,
         executor: Option<&dyn Executor>,
@@ -81,13 +82,15 @@ impl LoopHandle {
             Some(executor) => executor.execute(job)?,
             None => self.0.threads.default_executor.executor()?.execute(job)?,
         }
-        // The executor may be the user's, and have closed the loop.
+        // A user's executor may have closed the loop.
         self.0.scheduler.check_open()?;
         Ok(ThreadCall(self.follow_thread(&future, take_result)))
     }
 
-    /// Sets the executor of functions for which none is named, and returns the previous one. The previous executor still
-    /// runs what was submitted to it; to wait for that, shut it down. A closed loop drops the new executor.
+    /// Sets the default executor, and returns the previous one. asyncio's `set_default_executor`.
+    ///
+    /// The previous executor still runs the functions that were submitted to it. To wait for them, shut it down. A
+    /// closed loop drops the new executor.
     pub fn set_default_executor(&self, executor: impl Executor + 'static) -> Option<Arc<dyn Executor>> {
         if self.is_closed() {
             return None;
@@ -98,7 +101,7 @@ impl LoopHandle {
     pub(in crate::event_loop) fn close_default_executor(&self) {
         let Some(executor) = self.0.threads.default_executor.refuse() else { return };
         self.0.threads.default_executor.executor.take();
-        // The user's own may do anything.
+        // A user's executor may do anything here, and may panic.
         let closing = move || executor.shutdown(Pending::Run, ShutdownWait::No);
         let closed = catch_unwind(AssertUnwindSafe(closing)).unwrap_or_else(|panic| Err(panicked(panic)));
         if let Err(raised) = closed {
@@ -108,27 +111,27 @@ impl LoopHandle {
     }
 }
 
-/// What a function in a thread has given, moved out: nobody else has its future.
+/// Moves the result of a function out of its future, which nobody else has.
 fn take_result<T: Send + 'static>(future: &ThreadFuture<T>) -> Result<T, Exception> {
     future.take_result(None)
 }
 
-/// A function that runs in a thread. Made by [`run_in_executor`](LoopHandle::run_in_executor).
+/// A handle to a function that runs in a thread. Returned by [`run_in_executor`](LoopHandle::run_in_executor).
 ///
-/// Awaiting it moves the result out, so it can be awaited once. This is a handle: clones refer to the same call, and dropping
-/// it does not cancel the call.
+/// Awaiting it moves the result out, so it can be awaited only once. Clones refer to the same call. Dropping the handle
+/// does not cancel the call.
 pub struct ThreadCall<T>(Future<T>);
 
 view_of_future!(ThreadCall);
 
 impl<T: 'static> ThreadCall<T> {
-    /// Cancels the call. A function that has not begun never runs. One that has begun runs on, and its result is
-    /// dropped. Returns `false` if the call is done.
+    /// Cancels the call. If the function has not begun, it never runs. If it has begun, it runs to its end, and its
+    /// result is dropped. Returns `false` if the call is already done.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }
 
-    /// Cancels the call with a message for whoever sees the `CancelledError`. Returns `false` if the call is done.
+    /// Cancels the call, with a message in the `CancelledError`. Returns `false` if the call is already done.
     pub fn cancel_message(&self, message: impl Into<Cow<'static, str>>) -> bool {
         self.0.cancel_message(message)
     }
@@ -163,8 +166,8 @@ impl<T: 'static> Coroutine for ThreadCall<T> {
 
 /// Runs a blocking function in a thread of the running loop's default executor. asyncio's `to_thread`.
 ///
-/// The function is submitted when the coroutine is first resumed. It sees the context variables that are
-/// [sent to threads](crate::context::ContextVar::sent_to_threads). A panic becomes an exception of the kind
+/// The function is submitted when the awaitable is first resumed. It sees the context variables that are [sent to
+/// threads](crate::context::ContextVar::sent_to_threads). A panic becomes an exception of the kind
 /// [`Panic`](Kind::Panic).
 ///
 /// ```
@@ -175,6 +178,11 @@ impl<T: 'static> Coroutine for ThreadCall<T> {
 /// assert_eq!(name.as_deref(), Some("innermost_0"));
 /// # Ok::<(), innermost::Exception>(())
 /// ```
+///
+/// # Errors
+///
+/// Awaiting raises the exception of the function. It raises `RuntimeError` if no loop is running, or if the loop's default
+/// executor was shut down.
 pub fn to_thread<T, F>(function: F) -> ToThread<T>
 where
     T: Send + 'static,
@@ -183,9 +191,7 @@ where
     ToThread(Phase::Created(Box::new(function)))
 }
 
-/// Runs a function in a thread. Made by [`to_thread`].
-///
-/// It raises `RuntimeError` if no loop is running, or if the loop's default executor was shut down.
+/// An awaitable that runs a function in a thread and gives its result. Returned by [`to_thread`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ToThread<T>(Phase<T>);
 

@@ -1,4 +1,7 @@
-//! What a thread's future knows of the loop that completes it.
+//! `Home` for the inbox: a thread's future tells the loop that completes it how many threads are waiting.
+//!
+//! Only a loop whose clock jumps needs to know: its clock must stand still while a thread owes the loop a result,
+//! unless that thread itself waits for the loop.
 
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -17,7 +20,7 @@ impl Home for Inbox {
         if self.clock_jumps {
             self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
             self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
-            // The loop may stand still for this very thread.
+            // The loop's clock may be standing still because of this very thread.
             let waker = self.lock().waker.clone();
             if let Some(waker) = waker {
                 waker.wake();
@@ -34,7 +37,7 @@ impl Home for Inbox {
 }
 
 impl Inbox {
-    /// How many threads wait for what the loop is to complete. Known where the clock jumps.
+    /// The number of threads that wait for futures of this loop. Counted only if the clock jumps.
     pub(super) fn threads(&self) -> Threads {
         let [all, for_ever] = &self.threads;
         Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }

@@ -1,14 +1,15 @@
-//! Links between a loop's future and a thread's future: one follows the other.
+//! `wrap_future` and `thread_future`: links between a loop's future and a thread's future, so that one follows the
+//! other.
 //!
 //! ```text
 //!   this thread                              :   any thread
 //!                                            :
-//!   Future <------- link 7 <-- inbox: "7" <--:-- ThreadFuture       is done: the loop's future follows
-//!      | ------------------------------------:------> cancel        is cancelled: so is the thread's
+//! Future <------- link 7 <-- inbox: "7" <--:-- ThreadFuture       done: the loop's future follows
+//!      | ------------------------------------:------> cancel        cancelled: the thread's future is too
 //! ```
 //!
-//! A loop's future cannot leave its thread: what other threads know of it is the number of a link. The loop holds all
-//! links, so that closing it ends them: a thread that waits for the loop's future is told that the loop is gone.
+//! A loop's future cannot leave its thread, so other threads know only the number of its link. The loop holds all links, and
+//! closing the loop drops them. A thread that waits for the loop's future then learns that the loop is gone.
 
 use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::coroutine::Exception;
 use crate::executor::{Promise, ThreadFuture};
 use crate::task::{Future, panicked};
 
-/// What is to be done when another thread says the number.
+/// The actions to take when another thread sends the number of a link.
 #[derive(Default)]
 pub(super) struct Links {
     links: RefCell<BTreeMap<u64, (From, Link)>>,
@@ -31,7 +32,7 @@ pub(super) struct Links {
 
 type Link = Box<dyn FnOnce()>;
 
-/// Who completes what the other side waits for.
+/// The side that completes the future, for the other side to follow.
 #[derive(Clone, Copy, PartialEq)]
 enum From {
     Thread,
@@ -40,7 +41,7 @@ enum From {
 
 impl Links {
     fn insert(&self, from: From, link: impl FnOnce() + 'static) -> u64 {
-        // Never used again: a late message finds nothing.
+        // A number is never reused, so a late message finds nothing.
         let number = self.next.replace(self.next.get() + 1);
         if self.closed.get() {
             return number;
@@ -53,12 +54,12 @@ impl Links {
         self.links.borrow_mut().remove(&number).map(|(_, link)| link)
     }
 
-    /// Whether the loop waits for a thread.
+    /// Returns `true` if a future of the loop waits for a thread.
     pub(super) fn wait_for_threads(&self) -> bool {
         self.links.borrow().values().any(|(from, _)| *from == From::Thread)
     }
 
-    /// All of them, to be dropped. From now on, none is kept.
+    /// Takes all links out, to be dropped. From now on, no link is kept.
     pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
         self.closed.set(true);
         self.links.take().into_values().map(|(_, link)| link)
@@ -66,7 +67,7 @@ impl Links {
 }
 
 impl RemoteHandle {
-    /// Has the loop do what a link says. In a loop that is gone, nobody waits for it.
+    /// Has the loop take the action of a link. If the loop is gone, nobody waits for that.
     fn follow_link(&self, number: u64) {
         let follow = move || {
             let link = running().ok().and_then(|event_loop| event_loop.0.threads.links.take(number));
@@ -78,10 +79,11 @@ impl RemoteHandle {
     }
 }
 
-/// Futures of threads.
+/// Methods that connect futures of this loop with futures of threads.
 impl LoopHandle {
-    /// Makes a future of this loop that follows a thread's future: it gets a clone of the result, or the exception.
-    /// Cancelling either cancels the other. asyncio's `wrap_future`.
+    /// Returns a future of this loop that follows a thread's future. asyncio's `wrap_future`.
+    ///
+    /// The future gets a clone of the thread's result, or its exception. Cancelling either future cancels the other.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -98,16 +100,18 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed, and in a forked child, for a pending future of its parent.
+    /// `RuntimeError` if the loop is closed, or if `future` is pending and belongs to the process that forked this one.
     pub fn wrap_future<T: Clone + Send + 'static>(&self, future: &ThreadFuture<T>) -> Result<Future<T>, Exception> {
         self.0.scheduler.check_open()?;
         future.check_process()?;
         Ok(self.follow_thread(future, |future| future.result(None)))
     }
 
-    /// Makes a future for threads that follows a future of this loop: it gets a clone of the result, or the exception.
-    /// Cancelling either cancels the other. If the loop is closed first, it fails with [`LoopClosed`](crate::event_loop::LoopClosed). The
-    /// loop's own thread cannot wait for it.
+    /// Returns a future that other threads can wait for, and that follows a future of this loop.
+    ///
+    /// It gets a clone of the result, or the exception. Cancelling either future cancels the other. If the loop is
+    /// closed first, it fails with [`LoopClosed`](crate::event_loop::LoopClosed). The loop's own thread cannot wait for
+    /// it.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -133,7 +137,8 @@ impl LoopHandle {
         Ok(in_thread)
     }
 
-    /// `how` gets the result of a future that is done.
+    /// Returns a future of this loop that follows `in_thread`. `how` reads the result of a thread's future that is
+    /// done.
     pub(super) fn follow_thread<T: Send + 'static>(
         &self,
         in_thread: &ThreadFuture<T>,
@@ -141,7 +146,7 @@ impl LoopHandle {
     ) -> Future<T> {
         let future = self.create_future();
         let (follows, followed) = (future.clone(), in_thread.clone());
-        // What this loop is to complete itself comes from no thread, although a thread could wait for it too.
+        // If this loop completes the future itself, it does not wait for a thread, although the future is a thread's.
         let is_own = in_thread.completed_in() == Some(thread::current().id());
         let from = if is_own { From::Loop } else { From::Thread };
         let link = self.0.threads.links.insert(from, move || {
@@ -150,7 +155,7 @@ impl LoopHandle {
             } else if followed.cancelled() {
                 follows.cancel();
             } else {
-                // Who could have set it in between is the user's `Clone`.
+                // This fails only if the user's `Clone` has completed the future meanwhile.
                 let _ = match ask(|| how(&followed)) {
                     Ok(result) => follows.set_result(result).is_ok(),
                     Err(raised) => follows.set_exception(raised).is_ok(),
@@ -169,7 +174,7 @@ impl LoopHandle {
         future
     }
 
-    /// Has the future at the other end of `promise`, which is `in_thread`, follow `future`.
+    /// Has `in_thread`, the future of `promise`, follow `future`.
     pub(super) fn lead_thread<T: Send + 'static>(
         &self,
         future: &Future<T>,
@@ -177,11 +182,11 @@ impl LoopHandle {
         in_thread: &ThreadFuture<T>,
         how: fn(&Future<T>) -> Result<T, Exception>,
     ) {
-        // The link alone owns the promise, so that closing the loop breaks that, whoever keeps the future.
+        // The link alone owns the promise. So closing the loop breaks the promise, even if somebody keeps the future.
         let promise = Rc::new(Cell::new(Some(promise)));
         let (led, kept) = (future.clone(), Rc::downgrade(&promise));
         let link = self.0.threads.links.insert(From::Loop, move || {
-            // The thread's was cancelled.
+            // The thread's future was cancelled.
             led.cancel();
             drop(promise);
         });
@@ -189,7 +194,7 @@ impl LoopHandle {
         future.add_done_callback(move |future| {
             let promise = kept.upgrade().and_then(|promise| promise.take());
             drop(weak.upgrade().and_then(|this| this.0.threads.links.take(link)));
-            // Where the thread's was cancelled meanwhile, nobody looks at what this one has failed with.
+            // If the thread's future was cancelled meanwhile, the outcome is not retrieved here.
             let Some(promise) = promise.filter(Promise::start) else { return };
             let _ = match ask(|| how(&future)) {
                 Err(cancelled) if future.cancelled() => {
@@ -209,8 +214,8 @@ impl LoopHandle {
     }
 }
 
-/// Gets a result by the user's `Clone`. Where that panics, this is what the other side fails with: it would wait for
-/// ever otherwise.
+/// Reads a result, which may call the user's `Clone`. A panic becomes an exception for the other side, which would
+/// otherwise wait forever.
 fn ask<T>(how: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
     catch_unwind(AssertUnwindSafe(how)).unwrap_or_else(|panic| Err(panicked(panic)))
 }

@@ -1,4 +1,4 @@
-//! Coroutines that other threads send to a loop: `run_coroutine_threadsafe`.
+//! `run_coroutine_threadsafe`: running a coroutine that another thread sends to the loop.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,8 +9,9 @@ use crate::task::{Awaitable, ErrorContext, Future, panicked};
 
 impl RemoteHandle {
     /// Runs a coroutine as a task of the loop, and returns a future that threads can wait for. asyncio's
-    /// `run_coroutine_threadsafe`. For a coroutine that is not `Send`, use
-    /// [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
+    /// `run_coroutine_threadsafe`.
+    ///
+    /// For a coroutine that is not `Send`, use [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
     ///
     /// Cancelling the future cancels the task, and cancelling the task cancels the future. If the loop is closed before the
     /// task has ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
@@ -33,7 +34,7 @@ impl RemoteHandle {
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] if the loop is closed.
+    /// [`LoopClosed`] if the loop is closed, or if this is a forked child of the loop's process.
     pub fn run_coroutine_threadsafe<C>(&self, coroutine: C) -> Result<ThreadFuture<C::Return>, LoopClosed>
     where
         C: Awaitable + Send + 'static,
@@ -43,14 +44,14 @@ impl RemoteHandle {
     }
 
     /// Calls `make` in the loop's thread and runs the coroutine it returns as a task. Returns a future that threads can
-    /// wait for.
+    /// wait for. [`run_coroutine_threadsafe`](Self::run_coroutine_threadsafe) has an example.
     ///
-    /// If `make` panics, the future fails with the panic, and the loop's exception handler is told. If the future is
-    /// cancelled first, `make` is not called.
+    /// If `make` panics, the future fails with the panic, and the loop's exception handler gets it too. If the future
+    /// is cancelled before the loop gets to it, `make` is not called.
     ///
     /// # Errors
     ///
-    /// [`LoopClosed`] if the loop is closed.
+    /// [`LoopClosed`] if the loop is closed, or if this is a forked child of the loop's process.
     pub fn run_coroutine_threadsafe_with<C>(
         &self,
         make: impl FnOnce() -> C + Send + 'static,
@@ -62,7 +63,7 @@ impl RemoteHandle {
         let (promise, future) = Promise::new(Some(self.origin()));
         let in_thread = future.clone();
         self.call_soon_threadsafe(move || {
-            // Cancelled already: then there is nothing to do.
+            // If the future was cancelled already, there is nothing to do.
             if promise.cancelled() {
                 return;
             }
@@ -76,7 +77,7 @@ impl RemoteHandle {
         Ok(future)
     }
 
-    /// What a future for threads knows of the loop that is to complete it.
+    /// Describes this loop to a future for threads that the loop will complete.
     pub(super) fn origin(&self) -> Origin {
         let remote = self.clone();
         let report = move |raised| {
@@ -86,7 +87,7 @@ impl RemoteHandle {
                     event_loop.call_exception_handler(context);
                 }
             };
-            // A loop that is gone has no handler.
+            // This fails if the loop is gone, which then has no handler to report to.
             let _ = remote.call_soon_threadsafe(report);
         };
         let broken = Exception::of(Kind::RuntimeError, LoopClosed);
@@ -94,11 +95,11 @@ impl RemoteHandle {
     }
 }
 
-/// In the loop's thread: makes the coroutine and its task.
+/// Makes the coroutine and its task, in the loop's thread.
 ///
 /// # Errors
 ///
-/// Why there is no task; the promise has it too.
+/// The reason why there is no task. The promise fails with it too.
 fn start<C>(
     make: impl FnOnce() -> C,
     promise: Promise<C::Return>,

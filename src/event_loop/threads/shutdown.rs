@@ -1,4 +1,4 @@
-//! Shutting the loop's default executor down, without blocking the loop.
+//! `shutdown_default_executor`: shutting down the loop's default executor without blocking the loop.
 
 use core::cell::Cell;
 use core::fmt;
@@ -15,10 +15,13 @@ use crate::task::{Await, ErrorContext, Future};
 use crate::yield_from;
 
 impl LoopHandle {
-    /// Shuts the loop's default executor down, and waits until its functions have run and its threads have ended. From then
-    /// on, [`run_in_executor`](Self::run_in_executor) without an executor fails. asyncio's `shutdown_default_executor`.
+    /// Returns an awaitable that shuts down the loop's default executor, and waits until its functions have run and its
+    /// threads have ended. asyncio's `shutdown_default_executor`.
     ///
-    /// If `timeout` passes first, it reports a warning to the exception handler and returns. The threads run on.
+    /// As soon as the awaitable is first resumed, [`run_in_executor`](Self::run_in_executor) without an executor fails.
+    ///
+    /// If `timeout` passes first, the awaitable reports a warning to the exception handler and returns. The threads
+    /// keep running.
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -30,18 +33,24 @@ impl LoopHandle {
     /// assert!(event_loop.run_in_executor(None, || Ok(())).is_err());
     /// # Ok::<(), innermost::Exception>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Awaiting raises any exception of the executor's `shutdown`. It raises `RuntimeError` if the loop is closed, and the
+    /// system's error if it cannot start the thread that waits.
     pub fn shutdown_default_executor(&self, timeout: Option<Duration>) -> ShutdownExecutor {
         ShutdownExecutor { event_loop: self.clone(), timeout, phase: Phase::Created }
     }
 
-    /// Has a thread wait until an executor is shut down.
+    /// Starts a thread that waits until an executor is shut down.
     ///
     /// # Errors
     ///
-    /// The system's: it gives no thread. `RuntimeError` where the loop is closed.
+    /// The system's error if it cannot start a thread. `RuntimeError` if the loop is closed. Any exception of the
+    /// executor.
     fn join_executor(&self, executor: Arc<dyn Executor>, timeout: Option<Duration>) -> Result<Joining, Exception> {
         self.0.scheduler.check_open()?;
-        // Here, so that it is shut down whatever becomes of the thread.
+        // Shut down from here, so that it happens even if the thread cannot be started.
         executor.shutdown(Pending::Run, ShutdownWait::No)?;
         let (job, future) = Job::new(move || executor.shutdown(Pending::Run, ShutdownWait::ForThreads));
         let thread = thread::Builder::new().name("innermost_shutdown".into()).spawn(move || job.run())?;
@@ -59,9 +68,8 @@ impl LoopHandle {
     }
 }
 
-/// Waits until the default executor has shut down. Made by [`LoopHandle::shutdown_default_executor`].
-///
-/// It raises what the executor raises when it is shut down.
+/// An awaitable that waits until the default executor has shut down. Returned by
+/// [`LoopHandle::shutdown_default_executor`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ShutdownExecutor {
     event_loop: LoopHandle,
@@ -113,7 +121,7 @@ impl Coroutine for ShutdownExecutor {
         } else if joined.is_ok()
             && let Some(thread) = joining.thread.take().and_then(NotInherited::into_inner)
         {
-            // It has nothing more to do, and does not panic: what it ran was a job.
+            // The thread is at its end, so this does not block. It has not panicked, since a job catches panics.
             let _ = thread.join();
         }
         self.phase = Phase::Over;

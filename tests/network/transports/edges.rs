@@ -61,7 +61,7 @@ fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
         let watched = Watched::new(fd.expect("it is open"));
         for refused in [event_loop.add_reader(&watched, || ()), event_loop.add_writer(&watched, || ())] {
             let raised = refused.unwrap_err();
-            assert!(raised.notes().next().unwrap().starts_with("this descriptor is registered already"), "{raised:?}");
+            assert!(raised.notes().next().unwrap().starts_with("this descriptor is already registered"), "{raised:?}");
         }
     });
     far.write_all(b"x").expect("it is open");
