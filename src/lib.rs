@@ -1,5 +1,7 @@
-//! Generator-style coroutines as explicit state machines, and an event loop shaped like asyncio's that resumes the innermost
-//! coroutine when the thing it awaits is ready. Stable Rust; no `async`/`await`, no `Pin`, no `Waker`.
+//! Generator-style coroutines as explicit state machines, and an event loop shaped like asyncio's that resumes the
+//! innermost coroutine when the thing it awaits is ready.
+//!
+//! The crate needs stable Rust, and neither `async`/`await` nor `Pin` nor `Waker`.
 //!
 //! ```text
 //!  L4   stream                    a connection as a reader and a writer with awaitable operations
@@ -60,27 +62,55 @@
 //!
 //! # What a machine stores
 //!
-//! A machine keeps whatever it is waiting for in a field or in a variant of its enum. These are the types of such fields.
-//! Operations of sockets, such as [`TcpStream::read`], keep no state: make them afresh at each resume and store nothing.
+//! A machine keeps whatever it is waiting for in a field or in a variant of its enum. This table names the types of such
+//! fields. Operations of sockets, such as [`TcpStream::read`](ByteRead::read), keep no state: create them afresh at each
+//! resume, and store nothing.
 //!
 //! | made by | the type to store |
 //! |---|---|
-//! | [`sleep`](fn@sleep) | [`Sleep`] |
-//! | [`spawn`], [`LoopHandle::create_future`] | [`Task`], [`Future`] |
+//! | **coroutines** | |
 //! | [`Call::new`] | [`Call`] |
+//! | [`ready`], [`lazy`], [`from_fn`], [`from_iter`], [`yield_once`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn), [`FromIter`](coroutine::FromIter), [`YieldOnce`](coroutine::YieldOnce) |
 //! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |
-//! | [`ready`], [`lazy`], [`from_fn`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn) |
-//! | [`Queue::get`], [`put`](Queue::put) | [`queue::Get`], [`queue::Put`] |
-//! | [`Lock::acquire`]; once it is acquired | [`sync::Acquire`]; [`sync::LockGuard`] |
+//! | **futures, tasks, time, threads** | |
+//! | [`LoopHandle::create_future`], [`spawn`] | [`Future`], [`Task`] |
+//! | [`Future::join`], [`Task::join`] | [`task::Join`] |
+//! | [`sleep`](fn@sleep) | [`Sleep`] |
+//! | [`to_thread`], [`LoopHandle::run_in_executor`] | [`event_loop::ToThread`], [`event_loop::ThreadCall`] |
+//! | [`LoopHandle::shutdown_default_executor`] | [`event_loop::ShutdownExecutor`] |
+//! | **waiting** | |
+//! | [`gather`](fn@gather), [`gather_all`](wait::gather_all), [`join`](fn@join) | [`wait::Gather<Vec<T>>`](wait::Gather), [`wait::GatherAll<T>`](wait::GatherAll), [`wait::Gather<(A, B)>`](wait::Gather) |
+//! | [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`shield`](fn@shield) | [`wait::Wait`], [`wait::WaitFor`], [`wait::Shield`] |
+//! | [`as_completed`](fn@as_completed); its [`next`](wait::AsCompleted), [`next_future`](wait::AsCompleted::next_future) | [`wait::AsCompleted`]; [`wait::NextCompleted`], [`wait::NextFuture`] |
+//! | [`timeout`](fn@timeout), [`timeout_at`](wait::timeout_at), [`Timeout::scope`](wait::Timeout::scope) | [`wait::TimeoutScope`] |
+//! | [`task_group`](fn@task_group), [`TaskGroup::scope`]; [`TaskGroup::exit`] | [`wait::GroupScope`]; [`wait::GroupExit`] |
+//! | [`staggered_race`](wait::staggered_race) | [`wait::StaggeredRace`] |
+//! | **synchronization** | |
+//! | [`Lock::acquire`], [`Condition::acquire`](sync::Condition::acquire); once it is acquired | [`sync::Acquire`]; [`sync::LockGuard`] |
 //! | [`Semaphore::acquire`]; once it is acquired | [`sync::AcquirePermit`]; [`sync::Permit`] |
-//! | [`Event::wait`], [`Condition::wait`](sync::Condition::wait), [`Barrier::wait`](sync::Barrier::wait) | [`sync::EventWait`], [`sync::ConditionWait`], [`sync::BarrierWait`] |
-//! | [`gather`](fn@gather), [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`shield`](fn@shield) | [`wait::Gather`], [`wait::Wait`], [`wait::WaitFor`], [`wait::Shield`] |
-//! | [`as_completed`](fn@as_completed); its next result | [`wait::AsCompleted`]; [`wait::NextCompleted`] |
-//! | [`timeout`](fn@timeout) | [`wait::TimeoutScope`] |
-//! | [`connect`](fn@connect), [`TcpStream::connect`] | [`net::ConnectTo`], [`net::Connect`] |
-//! | [`LoopHandle::getaddrinfo`] | [`resolver::GetAddrInfo`] |
-//! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`StreamWriter::drain`] | [`stream::Read`], [`stream::ReadLine`], [`stream::Drain`] |
-//! | [`to_thread`] | [`event_loop::ToThread`] |
+//! | [`Lock::hold`], [`Semaphore::hold`] | [`sync::Hold<Acquire, C>`](sync::Hold), [`sync::Hold<AcquirePermit, C>`](sync::Hold) |
+//! | [`Event::wait`], [`Queue::join`] | [`sync::EventWait`] |
+//! | [`Condition::wait`](sync::Condition::wait), [`wait_for`](sync::Condition::wait_for) | [`sync::ConditionWait`], [`sync::ConditionWaitFor`] |
+//! | [`Barrier::wait`](sync::Barrier::wait); [`reset`](sync::Barrier::reset), [`abort`](sync::Barrier::abort) | [`sync::BarrierWait`]; [`sync::BarrierChange`] |
+//! | [`Queue::get`], [`put`](Queue::put) | [`queue::Get`], [`queue::Put`] |
+//! | **scopes and async iterators** | |
+//! | [`with`](fn@scope::with) | [`scope::With`] |
+//! | [`holding`](scope::holding), [`grouped`](scope::grouped); [`ExitStack::enter`](scope::ExitStack::enter) | [`scope::Holding`], [`scope::Grouped`]; [`scope::EnterStack`] |
+//! | [`AsyncGenerator::anext`](async_iter::AsyncGenerator::anext), [`asend`](async_iter::AsyncGenerator::asend), [`athrow`](async_iter::AsyncGenerator::athrow); [`aclose`](async_iter::AsyncGenerator::aclose) | [`async_iter::NextItem`]; [`async_iter::Close`] |
+//! | [`AsyncIterator::for_each`](async_iter::AsyncIterator::for_each), [`collect`](async_iter::AsyncIterator::collect) | [`async_iter::ForEach`], [`async_iter::Collect`] |
+//! | [`interval`](fn@async_iter::interval), [`items`](fn@async_iter::items), [`TcpListener::incoming`](net::Listener::incoming) | [`async_iter::Interval`], [`async_iter::Items`], [`net::Incoming`] |
+//! | [`aclosing`](async_iter::aclosing), [`LoopHandle::shutdown_asyncgens`] | [`async_iter::Aclosing`], [`async_iter::ShutdownAsyncgens`] |
+//! | **network** | |
+//! | [`connect`](fn@connect), [`happy_eyeballs`](net::happy_eyeballs) | [`net::ConnectTo`], [`net::HappyEyeballs`] |
+//! | [`TcpStream::connect`], [`UnixStream::connect`] | [`net::Connect`], [`net::ConnectUnix`] |
+//! | [`LoopHandle::getaddrinfo`], [`getnameinfo`](LoopHandle::getnameinfo) | [`resolver::GetAddrInfo`], [`resolver::GetNameInfo`] |
+//! | [`LoopHandle::create_connection`], [`connect_read_pipe`](LoopHandle::connect_read_pipe); [`Transport::send_file`] | [`transport::CreateConnection`], [`transport::ConnectPipe`]; [`transport::SendFile`] |
+//! | [`LoopHandle::create_server`]; [`Server::serve_forever`], [`wait_closed`](Server::wait_closed) | [`transport::CreateServer`]; [`transport::ServeForever`], [`transport::WaitServerClosed`] |
+//! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
+//! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
+//! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`] |
+//! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`] |
+//! | **anything else** | |
 //! | any other coroutine, or one of a type that cannot be named | `Box<dyn Coroutine<..>>` |
 //!
 //! # What awaiting raises
@@ -244,7 +274,7 @@
 #![deny(unsafe_code)]
 // Allows dead code, because an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
-// The table of names refers to every module, and some helpers are used by only one of them.
+// The tables refer to every module, and only one module uses some of the helpers.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports, rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
@@ -270,7 +300,7 @@ pub mod resolver;
 mod runner;
 #[cfg(feature = "scope")]
 pub mod scope;
-/// Selectors and clocks: the traits to implement your own for [`EventLoop::with`], and the ones that the library has.
+/// Selectors and clocks: the traits that [`EventLoop::with`] takes, and the implementations that the library has.
 #[cfg(feature = "event_loop")]
 pub mod selector {
     pub use crate::sys::interfaces::*;
