@@ -100,6 +100,7 @@ pub trait CoroutineExt: Coroutine + Sized {
 impl<C: Coroutine> CoroutineExt for C {}
 
 /// A coroutine that applies a function to the value that another one returns. Created by [`CoroutineExt::map`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Map<C, F> {
     child: C,
@@ -128,6 +129,7 @@ where
 
 /// A coroutine that applies a function, which may fail, to the value that another one returns. Created by
 /// [`CoroutineExt::try_map`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct TryMap<C, F> {
     child: C,
@@ -156,9 +158,11 @@ where
 }
 
 /// A coroutine that runs a second coroutine after the first has returned. Created by [`CoroutineExt::then`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Then<C, F, D>(ThenState<C, F, D>);
 
+#[derive(Clone)]
 enum ThenState<C, F, D> {
     First(C, Option<F>),
     Second(D),
@@ -197,6 +201,7 @@ where
 }
 
 /// A coroutine that handles the exceptions of another one. Created by [`CoroutineExt::catch`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Catch<C, F> {
     child: C,

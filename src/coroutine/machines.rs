@@ -18,6 +18,7 @@ pub const fn ready<Yield, Input, Return>(value: Return) -> Ready<Yield, Input, R
 }
 
 /// A coroutine that returns a value at its first resume. Created by [`ready`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Ready<Yield, Input, Return> {
     value: Option<Return>,
@@ -57,6 +58,7 @@ where
 }
 
 /// A coroutine that creates its body when it starts. Created by [`lazy`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Lazy<F, C> {
     make: Option<F>,
@@ -106,6 +108,7 @@ pub const fn yield_once<Yield, Input>(value: Yield) -> YieldOnce<Yield, Input> {
 }
 
 /// A coroutine that yields one value and returns the answer. Created by [`yield_once`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct YieldOnce<Yield, Input> {
     value: Option<Yield>,
@@ -195,6 +198,7 @@ where
 }
 
 /// A coroutine whose body is a closure. Created by [`from_fn`].
+#[derive(Clone)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct FromFn<F, Yield, Input, Return> {
     resume: F,

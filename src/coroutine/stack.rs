@@ -24,6 +24,8 @@ pub(crate) struct Stack<C: Coroutine> {
 }
 
 /// The outcome of [`Driver::resume`](super::Driver::resume): a yielded value, or the end of the coroutine.
+///
+/// There is no third outcome, so a `match` on the two is complete.
 #[derive(Clone, Debug)]
 #[must_use = "this may hold the exception that the coroutine raised"]
 pub enum Driven<Yield, Return> {

@@ -246,7 +246,7 @@ impl LoopHandle {
 }
 
 /// The error of sending to an event loop that is closed, or that belongs to the process that forked this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct LoopClosed;
 

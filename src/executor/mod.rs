@@ -118,6 +118,8 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
 }
 
 /// Decides what happens to queued jobs when their executor is shut down.
+///
+/// A job either runs or is cancelled, so a `match` on the two is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pending {
     /// Run them.
@@ -128,6 +130,7 @@ pub enum Pending {
 
 /// Decides whether shutting down an executor waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ShutdownWait {
     /// Wait until the last job and the threads have ended.
     ForThreads,

@@ -78,6 +78,7 @@ struct QueueState<T> {
 
 /// What [`Queue::shutdown`] does with the items that are still in the queue: keep them or drop them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Shutdown {
     /// Keeps the items, which can still be taken out. asyncio's `immediate=False`.
     Drain,

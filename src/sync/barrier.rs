@@ -75,7 +75,7 @@ enum Stage {
 /// assert!(raised.downcast_ref::<BrokenBarrier>().is_some());
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BrokenBarrier;
 

@@ -2,6 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -137,7 +138,7 @@ impl CallbackId {
 
 /// The error of setting a result that cannot be set: the future is done, or its result comes from a task or a gather.
 /// Holds the value that was to be set.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvalidState<T>(pub T);
 
 impl<T> fmt::Debug for InvalidState<T> {
@@ -353,6 +354,21 @@ impl<T: 'static> Future<T> {
     /// Returns `true` if both handles refer to the same future.
     pub fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Two handles are equal if they refer to the same future.
+impl<T> PartialEq for Future<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Eq for Future<T> {}
+
+impl<T> Hash for Future<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 

@@ -323,6 +323,21 @@ impl<T> fmt::Debug for Task<T> {
 }
 
 /// Two handles are equal if they refer to the same task.
+impl<T> PartialEq for Task<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for Task<T> {}
+
+impl<T> Hash for Task<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// Two handles are equal if they refer to the same task.
 impl PartialEq for AnyTask {
     fn eq(&self, other: &Self) -> bool {
         self.is(other)

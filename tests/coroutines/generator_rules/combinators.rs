@@ -215,3 +215,12 @@ fn a_state_shows_its_inline_children() {
     assert_eq!(state.to_string(), r#"Door: "Shut" > Door: "Open""#);
     assert_eq!((state.name(), state.child().map(State::name)), ("Door", Some("Door")));
 }
+
+#[test]
+fn a_cloned_machine_goes_on_by_itself() {
+    let twice = from_iter(1..3).then(|()| yield_once::<u32, ()>(7)).map(|()| "done");
+    let mut first = Generator::new(twice.clone());
+    assert_eq!(first.next().unwrap(), 1);
+    let both = [first, Generator::new(twice)].map(|generator| generator.collect::<Result<Vec<_>, _>>().unwrap());
+    assert_eq!(both, [vec![2, 7], vec![1, 2, 7]]);
+}

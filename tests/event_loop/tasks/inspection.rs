@@ -229,10 +229,14 @@ fn all_tasks_are_those_that_have_not_ended_oldest_first() {
 
 #[test]
 #[expect(clippy::mutable_key_type, reason = "compared by identity, which never changes")]
-fn handles_without_a_type_are_keys_by_identity() {
+fn handles_are_keys_by_identity() {
     use std::collections::HashSet;
     let event_loop = test_loop();
     let tasks = [event_loop.create_task(ready(1)).unwrap(), event_loop.create_task(ready(1)).unwrap()];
+    let typed: HashSet<_> = tasks.iter().chain(&tasks).cloned().collect();
+    let results: [Future<i32>; 2] = [event_loop.create_future(), event_loop.create_future()];
+    assert!(results[0] == results[0].clone() && results[0] != results[1]);
+    assert_eq!((typed.len(), results.into_iter().collect::<HashSet<_>>().len()), (2, 2));
     let handles: HashSet<_> = tasks.iter().chain(&tasks).map(|task| task.any()).collect();
     let futures: HashSet<_> = tasks.iter().chain(&tasks).map(|task| task.any_future()).collect();
     let loops = HashSet::from([event_loop.handle(), event_loop.handle()]);
