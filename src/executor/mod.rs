@@ -129,6 +129,8 @@ pub enum Pending {
 }
 
 /// Decides whether shutting down an executor waits.
+///
+/// An executor treats a variant that it does not know like [`ForThreads`](Self::ForThreads).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ShutdownWait {

@@ -122,7 +122,7 @@ impl Executor for Stubborn {
     fn shutdown(&self, _: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         match wait {
             ShutdownWait::No => Ok(()),
-            ShutdownWait::ForThreads => Err(Oops(9).into()),
+            _ => Err(Oops(9).into()),
         }
     }
 }
