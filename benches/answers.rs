@@ -1,14 +1,14 @@
-//! A server on the library that answers requests from a second buffer, as Redis does, beside a bare epoll loop with two static
-//! buffers: 50 connections, requests of 40 bytes, one at a time or 16 at once.
+//! A server that answers requests from a second buffer, as Redis does, measured against a bare epoll loop with two static
+//! buffers. 50 connections send requests of 40 bytes, one at a time or 16 at once.
 //!
 //! ```text
 //! cargo bench --bench answers                      CPU time, in turns
 //! cargo bench --bench answers -- --instructions    user instructions (needs valgrind)
 //! ```
 //!
-//! Everything but the machine is shared with the echo benchmark, including the options: see the head of `echo.rs`. An answer
-//! repeats its request, so the echo benchmark's client can compare it. A message of 640 bytes is 16 requests. This is a
-//! program of its own, because a second machine that reads would change how the compiler treats the echo server's.
+//! This benchmark shares everything but the machine with the echo benchmark; the head of `echo.rs` explains the options. An
+//! answer repeats its request, so the client of the echo benchmark can check it. A message of 640 bytes is 16 requests. This
+//! is a separate program, because a second machine that reads would change how the compiler inlines the echo server's.
 
 use std::process::ExitCode;
 

@@ -1,54 +1,35 @@
-//! What resuming, delegating, walking and creating cost, each beside its bound in the same program.
+//! The cost of resuming, delegating, walking a tree and creating coroutines, measured against hand-written code.
 //!
 //! ```text
-//! cargo bench --bench coroutines                          every line by itself: time a batch, throughput
-//! taskset -c 1 cargo bench --bench coroutines -- ratios   the second table below: the pairs in turn, medians
-//! cargo bench --bench coroutines -- --instructions        user instructions in place of time (needs valgrind)
-//!   --check, --renew                                      as in `tasks.rs`
+//! cargo bench --bench coroutines                          each line by itself: time per batch, throughput
+//! taskset -c 1 cargo bench --bench coroutines -- ratios   ours and the bound in turns: medians and their ratio
+//! cargo bench --bench coroutines -- --instructions        user instructions instead of time (needs valgrind)
+//!   --check        fails if a count is more than 5 % above `instructions/coroutines.txt`
+//!   --renew        writes that file
 //! ```
 //!
-//! A batch is a million items or nearly so (`create depth`: 100,000), so a millisecond a batch is a nanosecond an item.
-//! The bound of a line is the same work as one would write it by hand for this one program: no exceptions, no values
-//! sent in, no typed results, no closing. Its delegation is a `Vec<Box<dyn Frame>>` of which the top is resumed. One file
-//! because each line stands beside its bound, and the compiler sees both alike.
+//! A batch has about a million items (`create depth`: 100,000), so a millisecond per batch is a nanosecond per item. A
+//! bound does the same work as code written by hand for this program alone: no exceptions, no values sent in, no typed
+//! results, and no closing. It delegates with a `Vec<Box<dyn Frame>>`, and resumes the top frame. All lines and bounds
+//! are in one file, so that the compiler treats them alike.
 //!
 //! | line | ours | bound |
 //! |---|---|---|
-//! | `resume inlined` | `for` over a `Generator` of a counter | `for` over the same counter as an iterator |
-//! | `resume child`   | the same, the counter a child delegated to inline by `yield_from!` | the same iterator |
-//! | `resume boxed`   | a `Generator<Box<dyn Coroutine>>` | a `Box<dyn Iterator>` |
-//! | `depth n`        | the counter at the end of `n` calls: one resume of it | the stack of boxed frames, as deep |
-//! | `tree fresh`     | in-order walk, 2^20 - 1 nodes, recursive: a `Call` a child | the same, a boxed frame a child |
-//! | `tree restart`   | the same, one `Call` a node, restarted for the second child | the same |
-//! | `create ended`   | a boxed generator made, resumed to a yield and to its end | a boxed iterator, likewise |
-//! | `create closed`  | made, resumed to a yield, dropped: that closes it | a boxed iterator, which is only dropped |
-//! | `create call`    | a child called, resumed to its yield and to its end, dropped | a boxed frame, likewise |
-//! | `create restart` | the same, the parent's one `Call` restarted for each child | a boxed frame, likewise |
-//! | `create depth`   | a call in a chain of 100,000 to the first yield, and its drop | a boxed frame, likewise |
+//! | `resume inlined` | `for` over a `Generator` of a counter | `for` over the counter as an iterator |
+//! | `resume child`   | `for` over a parent that delegates to the counter inline, with `yield_from!` | `for` over the counter |
+//! | `resume boxed`   | resuming a `Generator<Box<dyn Coroutine>>` | a `Box<dyn Iterator>` |
+//! | `depth n`        | resuming a counter below `n` nested calls | a stack of `n` boxed frames |
+//! | `tree fresh`     | recursive in-order walk of 2^20 - 1 nodes, with a new `Call` per child | a boxed frame per child |
+//! | `tree restart`   | recursive in-order walk, with one `Call` per node, restarted for the second child | a boxed frame per child |
+//! | `create ended`   | making a boxed generator, and resuming it to its one yield and to its end | a boxed iterator, to its end |
+//! | `create closed`  | making a boxed generator, resuming it once and dropping it, which closes it | a boxed iterator, dropped |
+//! | `create call`    | calling a child, resuming it to its one yield and to its end, dropping it | a boxed frame, to its end |
+//! | `create restart` | `create call`, with one `Call` that is restarted for each child | a boxed frame, to its end |
+//! | `create depth`   | making and dropping a call in a chain of 100,000 | a boxed frame in such a chain |
 //!
-//! Measured on one of two virtual cores of a Xeon (family 6, model 207), rustc 1.95, glibc 2.36; medians of 31 rounds
-//! in two runs, both where they differ by more than 3 %:
-//!
-//! | line | ours, ns an item | bound | ratio |
-//! |---|--:|--:|--:|
-//! | resume inlined | 0.67 | 0.67 | 1.00 |
-//! | resume child | 0.67 | 0.67 | 1.00 |
-//! | resume boxed | 2.5 | 2.0 | 1.22, 1.26 |
-//! | depth 1 | 3.8 | 4.7–5.0 | 0.77, 0.81 |
-//! | depth 10 | 4.0 | 4.9 | 0.81 |
-//! | depth 1000 | 3.8 | 4.7–5.0 | 0.75, 0.82 |
-//! | depth 100000 | 3.8 | 4.9 | 0.78, 0.81 |
-//! | tree fresh | 73 | 47 | 1.57 |
-//! | tree restart | 74 | 47 | 1.58 |
-//! | create ended | 22 | 14 | 1.56 |
-//! | create closed | 29 | 11 | 2.69 |
-//! | create call | 49 | 24 | 2.03 |
-//! | create restart | 36 | 24 | 1.47 |
-//! | create depth | 57 | 40 | 1.42 |
-//!
-//! Where code comes to lie moves the lines of 2 to 5 ns by up to 1.4 ns from build to build, ours and bounds alike:
-//! other builds gave 3.3 to 3.5 ns beside 3.5 to 4.0 ns at every depth, and 2.3 to 3.0 ns for `resume boxed`. `resume
-//! inlined` and `resume child` are as short as the loops that sum up: see `mix`.
+//! `benches/README.md` has the figures. From build to build, lines of 2 to 5 ns vary by up to 1.4 ns, because the
+//! compiler places their code differently. That affects ours and the bounds alike. `resume inlined` and `resume child`
+//! take as long as summing the numbers does: see `mix`.
 
 use std::fmt;
 use std::hint::black_box;
@@ -91,9 +72,9 @@ fn main() -> ExitCode {
 /// One thing to measure.
 struct Line {
     name: &'static str,
-    /// What one batch does, in items.
+    /// The number of items in a batch.
     items: u64,
-    /// Builds what is needed, outside of the time measured, and gives the batch.
+    /// Returns the batch. Sets up what it needs, which is not measured.
     prepare: fn() -> Box<dyn FnMut()>,
 }
 
@@ -107,7 +88,7 @@ const MILLION: u64 = 1_000_000;
 const NODES: u64 = (1 << 20) - 1;
 const CHAIN: u32 = 100_000;
 
-/// A line of ours, and the line in [`BOUNDS`] that it is held against.
+/// Each line of ours, with the name of its bound in [`BOUNDS`].
 const OURS: &[(Line, &str)] = &[
     (line("resume inlined", MILLION, || batch(|| sum(Generator::new(Count::to(MILLION))))), "iterator inlined"),
     (line("resume child", MILLION, || batch(|| sum(Generator::new(Parent(Count::to(MILLION)))))), "iterator inlined"),
@@ -155,11 +136,11 @@ fn bound(bencher: Bencher<'_, '_>, line: &Line) {
     bencher.counter(ItemsCount::new(line.items)).bench_local((line.prepare)());
 }
 
-/// Those whose instructions are counted: callgrind takes fifty times as long.
+/// The lines whose instructions are counted. The others would take too long: callgrind is fifty times slower.
 const COUNTED: &[&str] =
     &["resume inlined", "resume child", "resume boxed", "depth 1", "depth 1000", "create ended", "create call"];
 
-/// One side of one line alone: for callgrind, or a profiler.
+/// Runs one side of one line, for callgrind or a profiler.
 fn run_batches(name: &str, side: &str, count: &str) {
     let (line, bound) = OURS.iter().find(|(line, _)| line.name == name).expect("there is such a line");
     let bound = || BOUNDS.iter().find(|line| line.name == *bound).expect("every line has its bound");
@@ -167,7 +148,7 @@ fn run_batches(name: &str, side: &str, count: &str) {
     (0..count.parse().expect("a number of batches")).for_each(|_: u32| batch());
 }
 
-/// Every line beside its bound: 31 rounds of a batch of the one and a batch of the other, the medians of both.
+/// Prints each line beside its bound: the medians of 31 rounds, in which a batch of ours and one of the bound take turns.
 fn ratios() {
     println!("| line | ours, ns an item | bound | ratio |\n|---|--:|--:|--:|");
     for (line, bound_name) in OURS {
@@ -196,15 +177,15 @@ fn median(mut times: Vec<Duration>, items: u64) -> f64 {
 
 // ---- batches
 
-/// A batch that makes its machine anew.
+/// A batch that makes a new machine each time.
 fn batch(mut run: impl FnMut() -> u64 + 'static) -> Box<dyn FnMut()> {
     Box::new(move || {
         black_box(run());
     })
 }
 
-/// A batch that goes on with a machine that is suspended: a million resumes. The machine is a local variable meanwhile,
-/// as it is in a `for`.
+/// A batch that resumes a suspended machine a million times. The machine is a local variable while the batch runs, as in a
+/// `for` loop.
 fn resumed<C: Coroutine<Yield = u64, Input = ()> + 'static>(mut generator: Generator<C>) -> Box<dyn FnMut()> {
     assert_eq!(first_of(&mut generator), 0);
     let mut kept = Some(generator);
@@ -235,15 +216,15 @@ fn resumed_bound(mut numbers: impl Iterator<Item = u64> + 'static) -> Box<dyn Fn
     })
 }
 
-/// A batch that walks the one tree.
+/// A batch that walks the tree, which all batches share.
 fn on_tree(mut walk: impl FnMut(&'static Node) -> u64 + 'static) -> Box<dyn FnMut()> {
     static TREE: LazyLock<Box<Node>> = LazyLock::new(|| Node::tree(0, NODES).expect("it has nodes"));
     assert_eq!(walk(&TREE), (0..NODES).fold(0, mix), "the keys come in order");
     batch(move || walk(&TREE))
 }
 
-/// Takes two dependent instructions, which no loop over them can save. So the shortest loops, of which one turn is one
-/// cycle or two by where their code happens to lie, all take two.
+/// Combines two numbers in two dependent instructions, which the compiler cannot simplify across iterations. An iteration
+/// of the shortest loops then takes two cycles in every build. Without this, some builds would need one and others two.
 #[inline(always)]
 const fn mix(sum: u64, number: u64) -> u64 {
     sum.rotate_left(1) ^ number
@@ -286,7 +267,7 @@ fn boxed_bound(end: u64) -> Box<dyn Iterator<Item = u64>> {
     black_box(Box::new(Count::to(end)))
 }
 
-/// A batch that does the same a million times.
+/// A batch that calls `run` a million times.
 fn each(mut run: impl FnMut() -> u64 + 'static) -> Box<dyn FnMut()> {
     batch(move || (0..MILLION).fold(0, |sum, _| mix(sum, run())))
 }
@@ -344,7 +325,7 @@ impl<C: Coroutine> Coroutine for Parent<C> {
     }
 }
 
-/// Calls itself so many times, and then a counter that never ends.
+/// Calls itself up to a given depth, and then calls a counter that never ends.
 enum Nested {
     At(u32),
     Deeper(Call<Nested>),
@@ -376,7 +357,7 @@ struct Node {
 }
 
 impl Node {
-    /// A balanced tree of the keys from `least` on.
+    /// A balanced tree with keys from `least` on.
     fn tree(least: u64, nodes: u64) -> Option<Box<Self>> {
         let on_the_left = nodes.checked_sub(1)? / 2;
         let left = Self::tree(least, on_the_left);
@@ -385,8 +366,8 @@ impl Node {
     }
 }
 
-/// Walks a tree in order, a fresh `Call` for each child: the walk as one would write it down first. (Both walks are
-/// 15 % faster for `inline(always)`: a `resume` of this size is not inlined into its frame by itself.)
+/// Walks a tree in order, with a new `Call` for each child: the most obvious way to write the walk. (`inline(always)` makes
+/// both walks 15 % faster: the compiler does not inline a `resume` of this size into its frame by itself.)
 enum FreshWalk {
     Start(&'static Node),
     Left(&'static Node, Call<FreshWalk>),
@@ -430,7 +411,7 @@ impl Coroutine for FreshWalk {
     }
 }
 
-/// The same walk with one `Call` a node, which serves both children.
+/// Walks a tree in order, with one `Call` per node, which is restarted for the second child.
 struct RestartWalk {
     node: &'static Node,
     at: At,
@@ -501,7 +482,7 @@ impl Coroutine for RestartWalk {
     }
 }
 
-/// Calls a child that yields once, a million times, each in a fresh `Call`.
+/// Calls a child that yields once, a million times, with a new `Call` each time.
 struct Caller {
     called: u64,
     call: Call<Count>,
@@ -531,7 +512,7 @@ impl Coroutine for Caller {
     }
 }
 
-/// The same with one `Call` for all of them.
+/// Calls a child that yields once, a million times, with one `Call` that is restarted.
 struct Restarter(Caller);
 
 impl Restarter {
@@ -558,7 +539,7 @@ impl Coroutine for Restarter {
     }
 }
 
-// ---- the bound: a stack of boxed frames, the top of which is resumed directly
+// ---- the bound: a stack of boxed frames, whose top is resumed directly
 
 enum FrameStep {
     Yield(u64),

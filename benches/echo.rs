@@ -1,26 +1,26 @@
-//! An echo server on the library beside a bare epoll loop: messages a second, latency, CPU time a message, in one run.
+//! An echo server measured against a bare epoll loop: messages per second, latency, and CPU time per message.
 //!
 //! ```text
-//! cargo bench --bench echo                            two minutes: the table of times
-//! cargo bench --bench echo -- --spin                  loops that do not sleep, one connection
-//! cargo bench --bench echo -- --accepts               connections that come, are echoed a byte, and go, a second
-//! cargo bench --bench echo -- --sends                 a transfer of 1 GiB from the server; --receives: to it
-//! cargo bench --bench echo -- --instructions          user instructions a message (needs valgrind)
-//! cargo bench --bench echo -- --syscalls              system calls a message (needs strace)
-//!   --servers bare,ours,protocol,streams    the first is what the others are compared with
-//!   --conns 1,50,1000    connections, a row each; accepted at once
-//!   --size 64            bytes a message; 64,4096: both
-//!   --rounds 6           how often the servers are started anew
-//!   --secs 1.2           how long each of them is measured in a round; of transfers, there is one in each fifth
+//! cargo bench --bench echo                            the table of times: two minutes
+//! cargo bench --bench echo -- --spin                  one connection, with loops that do not sleep
+//! cargo bench --bench echo -- --accepts               connections per second that come, have a byte echoed, and go
+//! cargo bench --bench echo -- --sends                 a transfer of 1 GiB from the server; --receives: to the server
+//! cargo bench --bench echo -- --instructions          user instructions per message (needs valgrind)
+//! cargo bench --bench echo -- --syscalls              system calls per message (needs strace)
+//!   --servers bare,ours,protocol,streams    the servers; the others are compared with the first
+//!   --conns 1,50,1000    the number of connections: one row for each number
+//!   --size 64            the size of a message in bytes; 64,4096 measures both sizes
+//!   --rounds 6           how often the servers are started
+//!   --secs 1.2           how long each server is measured in a round (transfers: one for each fifth of a second)
 //!   --messages 100000    how many messages are counted (system calls: a tenth of them)
-//!   --mebibytes 1024     how much is transferred
+//!   --mebibytes 1024     the size of a transfer
 //! ```
 //!
 //! A server is this program, started again on a core of its own. The client has the next core, and does not sleep. A round
-//! starts all servers and connects to all of them. Then they take turns of a fifth of a second, so that whatever else the
-//! machine does affects all alike. A turn is disturbed if other programs used one of the two cores for more than 2 % of the
-//! time. Some disturbed turns are repeated, the others are discarded. If all turns of a round are disturbed, only the calmest
-//! counts.
+//! starts all servers and connects to all of them. Then they take turns of a fifth of a second, so that other load on the
+//! machine affects all alike. A turn is disturbed if other programs used one of the two cores for more than 2 % of the
+//! time. Some disturbed turns are repeated, and the others are discarded. If all turns of a round are disturbed, only the
+//! calmest counts.
 //!
 //! | file | holds |
 //! |---|---|
@@ -30,14 +30,14 @@
 //! | `echo/streams.rs` | the server on the library, with streams |
 //! | `echo/bare.rs`    | the bound: a bare epoll loop |
 //! | `echo/load.rs`    | the client |
-//! | `echo/accepts.rs` | the client that comes and goes |
+//! | `echo/accepts.rs` | the client that connects and disconnects |
 //! | `echo/transfer.rs` | the client of a transfer |
 //! | `echo/process.rs` | servers as processes |
 //! | `echo/options.rs` | the command line |
 //! | `echo/table.rs`   | the table of times |
 //! | `echo/counts.rs`  | instructions and system calls |
 //! | `echo/poll.rs`    | epoll |
-//! | `echo/machine.rs` | cores, clocks, what the machine is called |
+//! | `echo/machine.rs` | the machine: cores, clocks, its description |
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! Locks and queues: what each costs when nobody waits, and what waking many costs. Two tasks that hand an item to and fro
-//! are a line of `tasks.rs`, beside its bound.
+//! The cost of locks, semaphores, events and queues, without waiting and with many waiters. `tasks.rs` measures two tasks
+//! that pass an item to each other through queues.
 //!
 //! ```sh
 //! cargo bench --bench sync
 //! ```
 //!
-//! Allocations are counted beside the times, for everything that a sample does.
+//! Allocations are counted too, for everything that a sample does.
 
 use std::hint::black_box;
 
@@ -21,14 +21,14 @@ fn main() {
     divan::main();
 }
 
-/// How many round trips, or waiters, a sample has.
+/// The number of waiters in a sample.
 const MANY: usize = 10_000;
 
-/// What `coroutine` returns without having waited.
+/// The result of a coroutine that does not wait.
 fn at_once<C: Coroutine<Input = ()>>(mut coroutine: C) -> C::Return {
     match coroutine.resume(Ok(())) {
         Ok(Step::Return(returned)) => returned,
-        _ => unreachable!("nobody is in its way"),
+        _ => unreachable!("it does not wait"),
     }
 }
 
@@ -59,7 +59,7 @@ fn put_and_get(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Tasks that wait for a lock which another holds, one after the other.
+/// Tasks that wait for the same lock, and each hold it for one turn.
 #[divan::bench]
 fn contended_lock(bencher: Bencher<'_, '_>) {
     bencher.counter(MANY).with_inputs(|| (EventLoop::new().expect("a loop"), Lock::new())).bench_local_values(

@@ -1,48 +1,49 @@
-//! What tasks, futures, callbacks and timers cost, each beside its bound in the same program.
+//! The cost of tasks, futures, callbacks and timers, measured against hand-written code.
 //!
 //! ```text
-//! cargo bench --bench tasks                      every line
-//! cargo bench --bench tasks -- spawn timer       those whose name has one of these words in it
-//! cargo bench --bench tasks -- sleep million     takes seconds a round, so it must be asked for
-//! cargo bench --bench tasks -- --instructions    user instructions in place of time (needs valgrind): no noise
-//!   --check        fails when one has grown by more than 5 % over `instructions/tasks.txt`
+//! cargo bench --bench tasks                      all lines
+//! cargo bench --bench tasks -- spawn timer       the lines whose name contains one of these words
+//! cargo bench --bench tasks -- sleep million     the slow lines too, which take seconds per round
+//! cargo bench --bench tasks -- --instructions    user instructions instead of time (needs valgrind): no noise
+//!   --check        fails if a count is more than 5 % above `instructions/tasks.txt`
 //!   --renew        writes that file
-//!   --rounds 21    of the times
+//!   --rounds 21    the number of rounds, for times
 //! ```
 //!
-//! Ours and the bound take turns, a batch of some 100,000 operations each, so that what else the machine does hits the
-//! one as it hits the other; a figure is the median of the rounds, a ratio that of the medians. The bound is the same
-//! work as one would write it by hand for this one program: boxed closures in a `VecDeque`; nothing that is cancelled
-//! while it runs, no exceptions, no results, no order among equal deadlines.
+//! In each round, ours runs a batch of about 100,000 operations, and then the bound does. Other load on the machine thus
+//! affects both alike. A figure is the median of the rounds, and a ratio is that of the medians. The bound does the same
+//! work as code written by hand for this program alone: boxed closures in a `VecDeque`. It has no cancellation, no
+//! exceptions and no results, and does not order equal deadlines.
 //!
 //! | line | ours | bound |
 //! |---|---|---|
-//! | `spawn 1000`    | 1,000 tasks made, run to their end, and awaited | 1,000 closures, each with a shared flag |
-//! | `spawn 1`       | one task made, and awaited | one closure with its flag |
-//! | `yield 1`       | a task that lets others run, of which there are none | a closure that is queued again |
-//! | `yield 1000`    | a thousand of these | a thousand closures |
-//! | `yield sleep 0` | as `yield 1`, by `sleep(0)` | as `yield 1` |
-//! | `future`        | a future made, awaited by one task, set by another; that yields | a shared slot, two closures |
-//! | `future wake`   | of that, from before it is set until its waiter runs: the median | the same |
-//! | `queue`         | two tasks hand an item to and fro through two queues: a round trip | two closures, two `VecDeque`s |
-//! | `call_soon`     | a callback queued, and run in the next turn | a closure boxed, queued, and run |
-//! | `timer set`     | `call_later`; 100,000 are set | a boxed closure, and an entry in a heap |
-//! | `timer cancel`  | and each is cancelled | the closure dropped; its entry waits for the heap to have doubled |
-//! | `timer million` | a million of them at random deadlines within a second: set and run | a boxed closure, a heap entry, a thread that sleeps |
-//! | `sleep`         | 100,000 tasks that sleep up to 100 ms | a boxed closure, a heap entry, a thread that sleeps |
-//! | `sleep million` | a million, up to a second | the same |
+//! | `spawn 1000`    | making, running and awaiting 1,000 tasks | 1,000 closures, each with a shared flag |
+//! | `spawn 1`       | making, running and awaiting one task | one closure with a flag |
+//! | `yield 1`       | a task that yields to the loop, alone | a closure that is queued again |
+//! | `yield 1000`    | 1,000 tasks that yield to the loop | 1,000 closures |
+//! | `yield sleep 0` | a task that yields to the loop with `sleep(0)`, alone | a closure that is queued again |
+//! | `future`        | one task makes and awaits a future, another sets it and yields | a shared slot, two closures |
+//! | `future wake`   | the median time from setting the future until its waiter runs | from setting the slot until its closure runs |
+//! | `queue`         | two tasks pass an item through two queues: one round trip | two closures, two `VecDeque`s |
+//! | `call_soon`     | queueing a callback, and running it in the next turn | boxing, queueing and running a closure |
+//! | `timer set`     | setting 100,000 timers with `call_later` | a boxed closure, and an entry in a heap |
+//! | `timer cancel`  | cancelling them | dropping the closure; the heap is swept when it has doubled |
+//! | `timer million` | setting and running a million timers, with random deadlines within a second | a boxed closure, a heap entry, a sleeping thread |
+//! | `sleep`         | 100,000 tasks that sleep up to 100 ms | a boxed closure, a heap entry, a sleeping thread |
+//! | `sleep million` | a million tasks that sleep up to a second | a boxed closure, a heap entry, a sleeping thread |
 //!
-//! All is CPU time but `future wake`. That of the two last is from a task's being made to its end.
+//! All figures are CPU time, except for `future wake`. The time of `sleep` and `sleep million` covers the whole life of a
+//! task.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `tasks.rs`         | the lines, and ours of each |
+//! | `tasks.rs`         | the lines, and our side of each |
 //! | `tasks/bound.rs`   | the bound of each |
 //! | `tasks/harness.rs` | rounds, medians |
-//! | `instructions/`    | instructions, and what was committed of them |
+//! | `instructions/`    | counting instructions, and the committed counts |
 //!
-//! The goals put each line ahead of all runtimes that were measured for it on this kind of machine. Those of `sleep`
-//! are for a million.
+//! A goal is a figure that no other runtime reached on this kind of machine. The goals of the `sleep` lines are for a
+//! million tasks.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -128,12 +129,12 @@ enum Half {
     Cancel,
 }
 
-/// What of the times of futures is measured.
+/// Which time of a batch of futures is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Figure {
-    /// All of it.
+    /// The mean CPU time of a whole round trip.
     Mean,
-    /// From being set to the waiter's step.
+    /// The median time from setting the future until the waiter runs.
     Median,
 }
 
@@ -184,7 +185,7 @@ fn call_soon(items: u64) -> Batch {
     in_loop(items, items, move |event_loop| CallsSoon { event_loop: event_loop.clone(), left: items })
 }
 
-/// The waiter makes a future and waits for it; the setter sets it, and yields.
+/// One task makes a future and waits for it. Another sets it, and yields.
 fn futures(items: u64, figure: Figure) -> Batch {
     let event_loop = EventLoop::new().expect("there is a descriptor for it");
     Box::new(move || {
@@ -197,7 +198,7 @@ fn futures(items: u64, figure: Figure) -> Batch {
     })
 }
 
-/// Two tasks that hand an item to and fro.
+/// Two tasks pass an item to each other and back.
 fn queues(items: u64) -> Batch {
     in_loop(items, 0, move |event_loop| {
         let (there, back) = (Queue::new(), Queue::new());
@@ -228,7 +229,7 @@ fn timers(items: u64, half: Half) -> Batch {
     })
 }
 
-/// Timers at random deadlines, set and run.
+/// Sets and runs timers with random deadlines.
 fn fired(items: u64, milliseconds: u64) -> Batch {
     let event_loop = EventLoop::new().expect("there is a descriptor for it");
     Box::new(move || {
@@ -270,7 +271,7 @@ fn sleepers(items: u64, milliseconds: u64) -> Batch {
 
 // ---- the machines
 
-/// Makes tasks, so many at once, and waits for all of them before it makes the next.
+/// Makes `at_once` tasks and waits for all of them, until no tasks are left to make.
 struct SpawnAndJoin<F, C> {
     event_loop: LoopHandle,
     make: F,
@@ -356,7 +357,7 @@ impl Coroutine for Naps {
     }
 }
 
-/// Gets an item from one queue and puts it in the other, again and again.
+/// Moves items from one queue to another.
 struct Echo {
     from: Queue<u64>,
     to: Queue<u64>,
@@ -380,7 +381,7 @@ impl Coroutine for Echo {
     }
 }
 
-/// Queues a thousand callbacks, and lets them run.
+/// Queues a thousand callbacks and yields, until none are left.
 struct CallsSoon {
     event_loop: LoopHandle,
     left: u64,

@@ -1,7 +1,7 @@
-//! What it costs to cross between threads and a loop.
+//! The cost of calls between threads and an event loop.
 //!
-//! `cargo bench --bench threads`. Compare within one run: the figures depend on the machine's processors and on who else
-//! uses them.
+//! Run it with `cargo bench --bench threads`. Compare figures of one run only: they depend on the machine's processors and
+//! on their load.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ fn main() {
     divan::main();
 }
 
-/// How much is sent in one sample.
+/// The number of callbacks or jobs in a sample.
 const SENT: usize = 64 * 1024;
 
-/// Callbacks from that many threads at once.
+/// Callbacks sent by 1, 2 or 8 threads at once.
 #[divan::bench(args = [1, 2, 8], sample_count = 20)]
 fn call_soon_threadsafe(bencher: Bencher, threads: usize) {
     let event_loop = EventLoop::new().expect("there are descriptors");
@@ -50,7 +50,7 @@ fn call_soon_threadsafe(bencher: Bencher, threads: usize) {
     });
 }
 
-/// Callbacks that are all there before the loop runs: no thread waits for a lock.
+/// Callbacks that are all sent before the loop runs, so that no thread waits for a lock.
 #[divan::bench(sample_count = 50)]
 fn burst(bencher: Bencher) {
     let event_loop = EventLoop::new().expect("there are descriptors");
@@ -66,7 +66,7 @@ fn burst(bencher: Bencher) {
     });
 }
 
-/// There and back.
+/// A call in a thread, awaited by the loop.
 #[divan::bench(sample_count = 200, sample_size = 10)]
 fn run_in_executor(bencher: Bencher) {
     let event_loop = EventLoop::new().expect("there are descriptors");
@@ -76,14 +76,14 @@ fn run_in_executor(bencher: Bencher) {
     });
 }
 
-/// There and back, without a loop.
+/// A call in a thread, awaited by another thread, without a loop.
 #[divan::bench(sample_count = 200, sample_size = 10)]
 fn submit_and_wait(bencher: Bencher) {
     let pool = ThreadPool::new();
     bencher.bench_local(|| pool.submit(|| Ok(black_box(1))).expect("there are threads").result(None));
 }
 
-/// Jobs one after the other from one thread.
+/// Many jobs from one thread.
 #[divan::bench(sample_count = 20)]
 fn submit_many(bencher: Bencher) {
     bencher.counter(ItemsCount::new(SENT)).bench_local(|| {
@@ -93,7 +93,7 @@ fn submit_many(bencher: Bencher) {
     });
 }
 
-/// There and back, from another thread.
+/// A coroutine run by a loop, awaited by another thread.
 #[divan::bench(sample_count = 200, sample_size = 10)]
 fn run_coroutine_threadsafe(bencher: Bencher) {
     let (handles, handle) = std::sync::mpsc::channel();

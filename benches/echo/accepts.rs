@@ -1,4 +1,4 @@
-//! The client that comes and goes: so many connections at once, on each one byte there and back, and a reset.
+//! A client that opens several connections at once, has one byte echoed on each, and resets them.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -29,7 +29,7 @@ impl Accepts {
         Ok(Slice::between(count as u64, start, before, usage()?))
     }
 
-    /// So many connections at least.
+    /// Opens at least `count` connections.
     pub(crate) fn send(&self, count: usize) -> io::Result<()> {
         (0..count.div_ceil(self.at_once)).try_for_each(|_| self.come_and_go().map(drop))
     }
@@ -37,7 +37,7 @@ impl Accepts {
     fn come_and_go(&self) -> io::Result<usize> {
         let connect = |_| -> io::Result<TcpStream> {
             let mut stream = TcpStream::connect(self.address)?;
-            // A reset at the end: no port waits for late packets.
+            // Ends with a reset, so that no port waits for late packets.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             stream.write_all(b"x")?;
             Ok(stream)

@@ -1,5 +1,5 @@
-//! The least that an echo server can do: an edge-triggered epoll loop, a slab of connections, one buffer for all of
-//! them, and another for answers. A read that comes short has found the socket empty, and what was read is written at once.
+//! The bound: an edge-triggered epoll loop with a slab of connections, one buffer for all of them, and a second one for
+//! answers. It writes what it has read at once. A short read means that the socket is empty.
 
 #![allow(unsafe_code)]
 
@@ -17,9 +17,9 @@ const LISTENER: u64 = u64::MAX;
 
 struct Connection {
     stream: TcpStream,
-    /// What a short write has left.
+    /// The bytes that a short write has left.
     rest: Vec<u8>,
-    /// What has come of a request.
+    /// The part of a request that has arrived.
     begun: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ enum Fate {
 
 pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    // SAFETY: takes no pointer. The standard library's backlog of 128 is too short for a thousand that come at once.
+    // SAFETY: takes no pointer. The standard library's backlog of 128 is too short for a thousand connections at once.
     succeeded(unsafe { libc::listen(listener.as_raw_fd(), 4096) })?;
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new()?;
@@ -48,7 +48,7 @@ pub(crate) fn serve(work: Work, wait: Wait) -> io::Result<()> {
                 continue;
             }
             let Some(connection) = connections.get_mut(token as usize) else { continue };
-            // The edge that comes with the registration says only that there is room to write.
+            // The first event after the registration only reports room to write.
             if flags == libc::EPOLLOUT && connection.rest.is_empty() && work != Work::Source {
                 continue;
             }
@@ -94,7 +94,7 @@ impl Connection {
             };
             let Some(written) = write(self.stream.as_raw_fd(), &buffer[..count]) else { return Fate::Closed };
             if written < count {
-                // The edge that comes when there is room again leads back here.
+                // The event for new room to write leads back here.
                 self.rest.extend_from_slice(&buffer[written..count]);
                 return Fate::Open;
             }
@@ -107,7 +107,7 @@ impl Connection {
 
 /// Answers.
 impl Connection {
-    /// Sends what a short write has left; `None` where nothing is left.
+    /// Sends the bytes that a short write has left. `None` if none are left.
     #[inline]
     fn write_rest(&mut self) -> Option<Fate> {
         if self.rest.is_empty() {
@@ -155,12 +155,12 @@ impl Connection {
 
 /// Transfers.
 impl Connection {
-    /// The buffer again and again, until the kernel takes no more of it.
+    /// Sends the buffer repeatedly, until the kernel takes no more.
     fn send(&mut self, buffer: &[u8]) -> Fate {
         loop {
             match write(self.stream.as_raw_fd(), buffer) {
                 None => return Fate::Closed,
-                // There is nothing to be told apart in it: the rest is as good as its beginning.
+                // All bytes are equal, so the next write need not continue where this one ended.
                 Some(count) if count < buffer.len() => return Fate::Open,
                 Some(_) => {}
             }
@@ -172,7 +172,7 @@ impl Connection {
             match read(self.stream.as_raw_fd(), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
                 Ok(0) | Err(_) => return Fate::Closed,
-                // The end that has come along makes no edge of its own.
+                // An end of the stream that arrives with the bytes causes no event of its own.
                 Ok(count) if count < buffer.len() && flags & libc::EPOLLRDHUP == 0 => return Fate::Open,
                 Ok(_) => {}
             }
@@ -182,15 +182,15 @@ impl Connection {
 
 #[inline]
 fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer is writable and as long as is said.
+    // SAFETY: the buffer is writable and has the given length.
     let count = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
     if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
 }
 
-/// How many bytes were written; `None` where the connection is broken.
+/// Returns the number of bytes written. `None` if the connection is broken.
 #[inline]
 fn write(fd: RawFd, bytes: &[u8]) -> Option<usize> {
-    // SAFETY: the bytes are readable and as many as is said.
+    // SAFETY: the bytes are readable and have the given length.
     let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
     match count {
         0.. => Some(count as usize),

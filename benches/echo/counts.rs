@@ -1,6 +1,6 @@
-//! Counts a message: user instructions under callgrind, system calls under strace. Both are differences between two
-//! loads on as many connections, so that starting and connecting do not count; and both are free of noise, but for how
-//! many messages one wait of the server finds.
+//! Counts per message: user instructions under callgrind, and system calls under strace. A count is the difference between
+//! two loads with the same number of connections, so starting and connecting do not count. The only noise is how many
+//! messages each wait of the server finds.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ type Counts = BTreeMap<String, u64>;
 const CALLGRIND: &[&str] = &["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
 const STRACE: &[&str] = &["strace", "-f", "-c"];
 
-/// What is called less often than this a message is not worth a word.
+/// System calls that are rarer than this, per message, are not listed.
 const SELDOM: f64 = 0.0005;
 
 pub(crate) fn instructions(options: &Options) -> io::Result<()> {
@@ -68,7 +68,7 @@ struct Cell {
 }
 
 impl Cell {
-    /// Counts of one message, or of one connection that comes and goes.
+    /// The counts per message, or per connection for `--accepts`.
     fn count(&self, options: &Options, under: &[&str], parse: fn(&str) -> Counts) -> io::Result<BTreeMap<String, f64>> {
         let (few, many) = (self.messages / 4, self.messages);
         let count = |messages| -> io::Result<Counts> {
@@ -81,7 +81,7 @@ impl Cell {
             let text = server.stop()?;
             let counts = parse(&text);
             if counts.is_empty() {
-                Err(io::Error::other(format!("no counts in what {} says: {text}", under[0])))
+                Err(io::Error::other(format!("no counts in the output of {}: {text}", under[0])))
             } else {
                 Ok(counts)
             }
@@ -95,13 +95,14 @@ impl Cell {
     }
 }
 
-/// `==12345== Collected : 67890`
+/// Parses `==12345== Collected : 67890`.
 fn collected(text: &str) -> Counts {
     let count = text.lines().filter_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
     count.map(|count| (String::from("instructions"), count)).collect()
 }
 
-/// A line is: share of the time, seconds, microseconds a call, calls, perhaps errors, name. The last one is the total.
+/// Parses the table of `strace -c`. A line has the share of time, seconds, microseconds per call, calls, errors if there
+/// were any, and the name. The last line is the total.
 fn calls(text: &str) -> Counts {
     let call = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();

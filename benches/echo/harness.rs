@@ -1,6 +1,6 @@
-//! What the benchmarks `echo` and `answers` share: everything but the server on the library, which each program has itself.
+//! The program that the benchmarks `echo` and `answers` share. Each adds its own server on the library.
 //!
-//! Servers and clients are in the files listed in the head of `echo.rs`. Here is the program around them.
+//! The head of `echo.rs` lists the files with the servers and the clients.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -23,8 +23,8 @@ use crate::ours;
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Runs the program `name`: as a server if it was started as one, else as the benchmark. `first` comes before the arguments of
-/// the command line. `smoke` is what `cargo test` runs.
+/// Runs the program `name` as a server if its arguments say so, and otherwise as the benchmark. Puts `first` before the
+/// arguments of the command line. `cargo test` runs `smoke`.
 pub(crate) fn main(name: &str, first: &[&str], smoke: fn() -> Result<(), Failure>) -> ExitCode {
     match run(first, std::env::args().skip(1).collect(), smoke) {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,7 +43,7 @@ fn run(first: &[&str], arguments: Vec<String>, smoke: fn() -> Result<(), Failure
     }
     process::raise_descriptor_limit()?;
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // `cargo bench` passes `--bench`, and `cargo test` does not. `--test` asks for the trial in either case.
+    // `cargo bench` passes `--bench`, and `cargo test` does not. `--test` always asks for the smoke test.
     if !has("--bench") || has("--test") {
         return smoke();
     }

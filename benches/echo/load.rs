@@ -1,7 +1,7 @@
-//! The client: many connections, on each one message on its way at a time, and every byte that comes back compared.
+//! The client. Each of its connections has one message in flight at a time. It compares every byte that comes back.
 //!
-//! It does not sleep, where it has a core of its own: a core that has gone to sleep must be woken by the server's
-//! write, and that costs more than the server's whole work.
+//! A client with a core of its own does not sleep. The server's write would have to wake the core, which costs more than all
+//! of the server's work.
 
 use std::hint;
 use std::io::{self, Read, Write};
@@ -22,7 +22,7 @@ pub(crate) struct Load {
     wait: Wait,
 }
 
-/// What was measured in a stretch of time.
+/// The results of one turn.
 #[derive(Default)]
 pub(crate) struct Slice {
     pub(crate) messages: u64,
@@ -49,7 +49,7 @@ impl Load {
             let stream = TcpStream::connect_timeout(&address, Duration::from_secs(30))?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
-            // A reset at the end: nothing lingers.
+            // Ends with a reset, so that no port waits for late packets.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             epoll.add(&stream, number)?;
             Ok(Connection { stream, number, sequence: 0, sent: size, received: 0, since: Instant::now() })
@@ -58,7 +58,7 @@ impl Load {
         Ok(Self { epoll, events: Events::new(), connections, text: Text::new(size), buffer: vec![0; 64 * 1024], wait })
     }
 
-    /// Sends on every connection for `warm_up`, then for `time`, which is measured.
+    /// Sends on all connections for `warm_up`, and then for `time`. Measures only the latter.
     pub(crate) fn measure(
         &mut self,
         warm_up: Duration,
@@ -93,7 +93,7 @@ impl Load {
         Ok(slice)
     }
 
-    /// Sends so many messages.
+    /// Sends `messages` messages.
     pub(crate) fn send(&mut self, messages: usize) -> io::Result<()> {
         let mut left = messages.saturating_sub(self.connections.len());
         self.drive(messages, |_, _| {
@@ -103,8 +103,8 @@ impl Load {
         })
     }
 
-    /// Sends a message on every connection, on `at_most` so many, and after each that has come back the next one, if
-    /// `again` says so when it is told the time and how long that message took.
+    /// Sends a message on each of up to `at_most` connections. When one has come back, calls `again` with the current time
+    /// and the message's latency, and sends the next message if `again` returns true.
     fn drive(&mut self, at_most: usize, mut again: impl FnMut(Instant, Duration) -> bool) -> io::Result<()> {
         let mut on_their_way = 0;
         for connection in self.connections.iter_mut().take(at_most) {
@@ -137,7 +137,7 @@ impl Load {
 }
 
 impl Slice {
-    /// One without latencies, that ends now.
+    /// A turn that ends now, without latencies.
     pub(crate) fn between(messages: u64, start: Instant, before: Usage, after: Usage) -> Self {
         let mut slice = Self { messages, time: start.elapsed(), ..Self::default() };
         slice.used(before, after);
@@ -157,7 +157,7 @@ impl Connection {
         self.send(text)
     }
 
-    /// Sends what is left of the message.
+    /// Sends the rest of the message.
     fn send(&mut self, text: &mut Text) -> io::Result<()> {
         while self.sent < text.size {
             match self.stream.write(&text.message(self.number, self.sequence)[self.sent..]) {
@@ -169,7 +169,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Compares what has come back; gives whether that was the last of the message.
+    /// Compares the bytes that have come back. Returns whether the message is complete.
     fn receive(&mut self, text: &mut Text, buffer: &mut [u8]) -> io::Result<bool> {
         loop {
             let count = match self.stream.read(buffer) {
@@ -190,7 +190,7 @@ impl Connection {
     }
 }
 
-/// Messages: the connection's number, the message's, then what looks like chance and is another piece each time.
+/// Messages: the connection's number, the message's number, and a different piece of pseudo-random bytes each time.
 struct Text {
     size: usize,
     noise: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The machine that is measured on: its cores, its clocks, what it is called.
+//! The machine that runs the benchmark: its cores, its clocks, its description.
 
 #![allow(unsafe_code)]
 
@@ -9,7 +9,7 @@ use std::ptr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// What stands above every table.
+/// The line above every table.
 pub(crate) fn description() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
@@ -39,9 +39,9 @@ pub(crate) fn cores() -> &'static [usize] {
 }
 
 fn allowed_cores() -> Vec<usize> {
-    // SAFETY: all zero is a set of cores: the empty one.
+    // SAFETY: a set of all zeros is valid: it is empty.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
-    // SAFETY: `set` is writable and as long as is said.
+    // SAFETY: `set` is writable and has the given size.
     if unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) } != 0 {
         return Vec::new();
     }
@@ -49,20 +49,20 @@ fn allowed_cores() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect()
 }
 
-/// Has this thread run on one core alone.
+/// Restricts this thread to one core.
 pub(crate) fn pin(core: usize) -> io::Result<()> {
-    // As it was before.
+    // Remembers the cores that were allowed before.
     let _ = cores();
-    // SAFETY: as above.
+    // SAFETY: a set of all zeros is valid: it is empty.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
     assert!(core < libc::CPU_SETSIZE as usize, "core {core} does not fit into the system's set");
     // SAFETY: `core` is less than the number of bits in the set.
     unsafe { libc::CPU_SET(core, &mut set) };
-    // SAFETY: `set` is readable and as long as is said.
+    // SAFETY: `set` is readable and has the given size.
     succeeded(unsafe { libc::sched_setaffinity(0, size_of_val(&set), ptr::from_ref(&set)) }).map(drop)
 }
 
-/// The CPU time that a process has used; 0 is this one.
+/// The CPU time that a process has used. 0 stands for this process.
 pub(crate) fn cpu_time(process: libc::pid_t) -> io::Result<Duration> {
     let mut clock = 0;
     // SAFETY: `clock` is writable.
@@ -76,7 +76,7 @@ pub(crate) fn cpu_time(process: libc::pid_t) -> io::Result<Duration> {
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-/// A system call's result, or its error where it is negative.
+/// The result of a system call, or the last error if it is negative.
 pub(crate) fn succeeded(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

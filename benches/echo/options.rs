@@ -1,4 +1,4 @@
-//! What was asked for on the command line.
+//! The options on the command line.
 
 use std::str::FromStr;
 
@@ -70,14 +70,14 @@ impl Options {
                 "--secs" => options.seconds = positive(value()?)?,
                 "--messages" => options.messages = positive(value()?)?,
                 "--mebibytes" => options.mebibytes = positive(value()?)?,
-                other => return Err(format!("{other:?} is no option: see the head of benches/echo.rs").into()),
+                other => return Err(format!("unknown option {other:?}: see the head of benches/echo.rs").into()),
             }
         }
         if options.work == Work::Answers && options.servers.iter().any(|kind| !ANSWERERS.contains(kind)) {
-            return Err("only the bare server and ours answer requests".into());
+            return Err("only the servers `bare` and `ours` answer requests".into());
         }
         if options.work == Work::Answers && options.sizes.iter().any(|size| size % REQUEST != 0) {
-            return Err(format!("requests have {REQUEST} bytes: sizes are to be a multiple of that").into());
+            return Err(format!("sizes must be multiples of {REQUEST} bytes, the size of a request").into());
         }
         Ok(options)
     }
@@ -85,5 +85,5 @@ impl Options {
 
 fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Result<T, Failure> {
     let number = text.parse().ok().filter(|number| *number > T::default());
-    number.ok_or_else(|| format!("{text:?} is no number above 0").into())
+    number.ok_or_else(|| format!("{text:?} is not a positive number").into())
 }

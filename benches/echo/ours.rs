@@ -1,5 +1,4 @@
-//! The same on the library: the machine of `examples/echo_server.rs`, less what ends that in good order on a signal; and
-//! transfers.
+//! The server with machines: that of `examples/echo_server.rs`, without its orderly shutdown. Also transfers.
 
 use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -51,7 +50,7 @@ impl Coroutine for Echo {
     }
 }
 
-/// Sends for as long as its client reads.
+/// Sends as long as the client reads.
 struct Source {
     stream: TcpStream,
     piece: Cursor<Rc<[u8]>>,
@@ -70,7 +69,8 @@ impl Coroutine for Source {
     }
 }
 
-/// Reads to the end. By another operation than the echo does, which is to be compiled as in a program that only echoes.
+/// Reads to the end of the stream. Uses a different operation than the echo, so that the compiler inlines the echo's reads
+/// as in a program that only echoes.
 struct Sink {
     stream: TcpStream,
     bytes: Vec<u8>,

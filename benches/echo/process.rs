@@ -14,29 +14,29 @@ use super::machine::{self, succeeded};
 use super::poll::Wait;
 use super::{Failure, bare, ours, protocol, streams};
 
-/// The argument that makes this program a server; the server's name, its work, and the core to run on come after it.
+/// The argument that makes this program a server. The server's kind, its work and its core follow.
 pub(crate) const SERVER: &str = "--server";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bare,
-    /// By machines, a task a connection.
+    /// One task per connection.
     Ours,
-    /// By protocols.
+    /// Callbacks.
     Protocol,
     Streams,
-    /// The bare one, which never sleeps.
+    /// The bare loop, without sleeping.
     BareSpin,
-    /// By machines, in a loop that spins before it sleeps.
+    /// One task per connection, in a loop that spins before it sleeps.
     Spin,
 }
 
 pub(crate) const ECHOES: [Kind; 4] = [Kind::Bare, Kind::Ours, Kind::Protocol, Kind::Streams];
 
-/// Those that answer from a second buffer.
+/// The servers that answer from a second buffer.
 pub(crate) const ANSWERERS: [Kind; 2] = [Kind::Bare, Kind::Ours];
 
-/// Those that do not sleep.
+/// The servers that do not sleep.
 pub(crate) const SPINNERS: [Kind; 2] = [Kind::BareSpin, Kind::Spin];
 
 impl fmt::Display for Kind {
@@ -57,35 +57,35 @@ impl FromStr for Kind {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let mut kinds = ECHOES.into_iter().chain(SPINNERS);
-        kinds.find(|kind| kind.to_string() == name).ok_or_else(|| format!("no server is called {name:?}"))
+        kinds.find(|kind| kind.to_string() == name).ok_or_else(|| format!("unknown server {name:?}"))
     }
 }
 
-/// What a server does, and what is measured of it.
+/// The work of a server and its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     Echo,
-    /// Echoes, to who comes and goes.
+    /// Echoes, to clients that connect and disconnect.
     Accepts,
-    /// Reads requests of [`REQUEST`] bytes, and answers each from a second buffer: with the same bytes, so that the client
-    /// that echoes are compared by will do. Many requests at once are one message of that client's.
+    /// Reads requests of [`REQUEST`] bytes, and answers each from a second buffer. An answer repeats its request, so the
+    /// echo client can check it. One message of the client may hold many requests.
     Answers,
-    /// Sends for as long as its client reads.
+    /// Sends as long as the client reads.
     Source,
-    /// Reads to the end.
+    /// Reads to the end of the stream.
     Sink,
 }
 
-/// As long as a small command of Redis.
+/// The length of a small Redis command.
 pub(crate) const REQUEST: usize = 40;
 
 impl Work {
-    /// Whether its client sends messages, which have a size.
+    /// Whether the client sends messages, which have a size.
     pub(crate) fn has_messages(self) -> bool {
         matches!(self, Self::Echo | Self::Answers)
     }
 
-    /// What that is to the server.
+    /// The work that the server is started with.
     pub(crate) fn of_server(self) -> Self {
         if self == Self::Accepts { Self::Echo } else { self }
     }
@@ -96,32 +96,32 @@ impl FromStr for Work {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let mut works = [Self::Echo, Self::Accepts, Self::Answers, Self::Source, Self::Sink].into_iter();
-        works.find(|work| format!("{work:?}") == name).ok_or_else(|| format!("no work is called {name:?}"))
+        works.find(|work| format!("{work:?}") == name).ok_or_else(|| format!("unknown work {name:?}"))
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
-    /// The server itself, or what it was started under.
+    /// The server, or the command that it was started under.
     child: Child,
     process: libc::pid_t,
     pub(crate) address: SocketAddr,
 }
 
-/// What a server has used.
+/// Resources used since the server started.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
-    /// How long it or the client stood ready to run while somebody else had the core.
+    /// How long the server and the client were ready to run while other programs had their cores.
     pub(crate) kept_waiting: Duration,
 }
 
 impl Server {
-    /// Starts one, by way of the command `under` if that is not empty.
+    /// Starts a server, under the command `under` if that is not empty.
     pub(crate) fn start(kind: Kind, work: Work, under: &[&str]) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut words = under.iter().map(AsRef::as_ref).chain([program.as_os_str()]);
-        let mut command = Command::new(words.next().expect("the program is there at least"));
+        let mut command = Command::new(words.next().expect("the program's name at least"));
         command.args(words).args([SERVER, &kind.to_string(), &format!("{work:?}")]);
         if let [first, _, ..] = *machine::cores() {
             command.arg(first.to_string());
@@ -147,14 +147,14 @@ impl Server {
         Ok(Usage { cpu: machine::cpu_time(self.process)?, kept_waiting })
     }
 
-    /// The memory that it holds, in KiB: what is resident.
+    /// The resident memory of the server, in KiB.
     pub(crate) fn memory(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)
     }
 
-    /// Ends it; gives what it, or what it was started under, has written to standard error.
+    /// Ends the server. Returns the standard error of the server, or of the command that it was started under.
     pub(crate) fn stop(mut self) -> io::Result<String> {
         self.terminate();
         let mut text = String::new();
@@ -164,7 +164,7 @@ impl Server {
     }
 
     fn terminate(&self) {
-        // SAFETY: takes no pointer. The process is there: it is our child, not waited for yet, or that one's child.
+        // SAFETY: takes no pointer. The process exists: it is our child, not waited for yet, or the child's child.
         unsafe { libc::kill(self.process, libc::SIGTERM) };
     }
 }
@@ -178,15 +178,15 @@ impl Drop for Server {
     }
 }
 
-/// The second figure of `schedstat`: nanoseconds in a run queue. None where the kernel does not count them.
+/// The second field of `schedstat`: nanoseconds in a run queue. Zero if the kernel does not count them.
 fn kept_waiting(process: &str) -> Duration {
     let text = fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
     Duration::from_nanos(text.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0))
 }
 
-/// Is a server, until it is killed.
+/// Runs a server until it is killed.
 pub(crate) fn serve(kind: &str, work: &str, core: Option<&str>) -> Result<(), Failure> {
-    // Not to outlive who has started it. SAFETY: takes no pointer.
+    // Ends with the process that started it. SAFETY: takes no pointer.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     if let Some(core) = core {
         machine::pin(core.parse()?)?;
@@ -203,21 +203,21 @@ pub(crate) fn serve(kind: &str, work: &str, core: Option<&str>) -> Result<(), Fa
     Ok(())
 }
 
-/// Longer than any message is awaited.
+/// Longer than a message takes to arrive.
 const SPIN: Duration = Duration::from_millis(1);
 
-/// Tells the benchmark that the server is there.
+/// Tells the benchmark that the server is ready.
 pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
     raise_descriptor_limit()?;
     writeln!(io::stdout(), "{} {address}", std::process::id())
 }
 
-/// How many descriptors this process may have.
+/// The number of descriptors that this process may have.
 pub(crate) fn descriptor_limit() -> io::Result<usize> {
     Ok(usize::try_from(limits()?.rlim_cur).unwrap_or(usize::MAX))
 }
 
-/// As many descriptors as this process may have without asking anybody.
+/// Raises the limit on descriptors to the hard limit.
 pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
     let limits = limits()?;
     let raised = libc::rlimit { rlim_cur: limits.rlim_max, ..limits };

@@ -1,5 +1,4 @@
-//! The same by callbacks: the protocol of `examples/echo_protocol.rs`, less what ends that in good order on a signal; and
-//! transfers.
+//! The server with callbacks: that of `examples/echo_protocol.rs`, without its orderly shutdown. Also transfers.
 
 use std::net::Ipv4Addr;
 
@@ -25,7 +24,7 @@ impl Protocol for Echo {
     }
 }
 
-/// Writes for as long as it may.
+/// Writes until the transport pauses it.
 struct Source;
 
 impl Source {

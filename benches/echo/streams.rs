@@ -1,5 +1,4 @@
-//! The same by streams, a task a connection: the machine of `examples/echo_streams.rs`, less what ends that in good order
-//! on a signal; and transfers.
+//! The server with streams: that of `examples/echo_streams.rs`, without its orderly shutdown. Also transfers.
 
 use std::net::Ipv4Addr;
 

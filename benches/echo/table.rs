@@ -11,11 +11,11 @@ use super::options::Options;
 use super::process::{Kind, Server, Usage, Work, descriptor_limit};
 use super::transfer::Transfer;
 
-/// What is measured in turns.
+/// The length of a turn.
 const SLICE: Duration = Duration::from_millis(200);
 const WARM_UP: Duration = Duration::from_millis(20);
 
-/// What uses a server.
+/// The client of a server.
 enum Client {
     Load(Load),
     Accepts(Accepts),
@@ -76,18 +76,18 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All servers together, or, where the client had not descriptors enough for that, each beside the first.
+/// Groups servers that are measured together: all of them, or, if the client has too few descriptors, each with the first.
 fn groups(servers: &[Kind], connections: usize) -> Result<Vec<Vec<Kind>>, Failure> {
     let spare = 100;
     let at_once = descriptor_limit()?.saturating_sub(spare) / connections;
     match servers {
         _ if at_once >= servers.len() => Ok(vec![servers.to_vec()]),
         [first, others @ ..] if at_once >= 2 => Ok(others.iter().map(|other| vec![*first, *other]).collect()),
-        _ => Err(format!("{connections} connections to two servers are more descriptors than are allowed").into()),
+        _ => Err(format!("{connections} connections to two servers exceed the limit on descriptors").into()),
     }
 }
 
-/// What one server did in one round.
+/// The figures of one server in one round.
 struct Figures {
     rate: f64,
     cpu: f64,
@@ -129,7 +129,7 @@ fn round(options: &Options, servers: &[Kind], connections: usize, size: usize) -
     Ok(Round { slices: count, disturbed, figures: figures.collect() })
 }
 
-/// All that was not disturbed in one; where there is no such thing, what was disturbed least.
+/// The figures of all undisturbed turns together. If there are none, those of the calmest turn.
 fn figures(mut slices: Vec<Slice>, memory: f64) -> Figures {
     slices.sort_by_key(|slice| slice.kept_waiting);
     let undisturbed = slices.iter().take_while(|slice| !slice.is_disturbed()).count();

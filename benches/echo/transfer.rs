@@ -1,4 +1,4 @@
-//! The client of a transfer: reads all that a server sends, or sends all that a server reads.
+//! The client of a transfer. It reads from a server that sends, or sends to a server that reads.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) struct Transfer {
     buffer: Vec<u8>,
 }
 
-/// How much servers write at once, and read at most.
+/// The size of the servers' writes, and of their buffers for reading.
 pub(crate) const PIECE: usize = 64 * 1024;
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -24,7 +24,7 @@ impl Transfer {
         Self { address, work, mebibytes, buffer: vec![7; 4 * PIECE] }
     }
 
-    /// One transfer. A server sends until its client goes away.
+    /// Measures one transfer. A server that sends does so until the client disconnects.
     pub(crate) fn measure(&mut self, usage: impl Fn() -> io::Result<Usage>) -> io::Result<Slice> {
         let mut stream = TcpStream::connect(self.address)?;
         let (start, before) = (Instant::now(), usage()?);
@@ -44,7 +44,7 @@ impl Transfer {
                     stream.write_all(&self.buffer[..piece])?;
                     left -= piece;
                 }
-                // It has read all when it closes.
+                // The server has read everything when it closes.
                 stream.shutdown(Shutdown::Write)?;
                 stream.read_to_end(&mut Vec::new())?;
             }

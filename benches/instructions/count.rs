@@ -1,7 +1,8 @@
-//! User instructions of a benchmark's lines, by callgrind: printed, compared with what is committed, or committed anew.
+//! Counts the user instructions of a benchmark's lines with callgrind. Prints the counts, compares them with the committed
+//! ones, or writes them.
 //!
-//! A count is the difference between two runs of the program, one batch and three of them, so that starting does not
-//! count. Counts are the same each time, whatever else the machine does.
+//! A count is the difference between a run of three batches and a run of one, so starting the program does not count.
+//! Counts do not depend on the load of the machine.
 
 use std::error::Error;
 use std::fs;
@@ -11,15 +12,15 @@ use super::figures::{Figure, Figures};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The argument that has one side of one line run for so many batches; a line's name, the side, and how many follow.
+/// The argument that runs one side of one line. The line's name, the side and the number of batches follow.
 pub(crate) const BATCHES: &str = "--batches";
 
-/// The file that a benchmark's figures are committed in.
+/// The file with the committed counts of a benchmark.
 fn path(bench: &str) -> String {
     format!("{}/benches/instructions/{bench}.txt", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What is to be done with the counts.
+/// What to do with the counts.
 pub(crate) enum Then {
     Print,
     Check,
@@ -39,7 +40,7 @@ impl Then {
     }
 }
 
-/// Counts these lines, of which each does so many operations in a batch.
+/// Counts these lines. Each line has the number of operations in a batch.
 pub(crate) fn count(bench: &str, lines: &[(&str, u64)], then: &Then) -> Result<(), Failure> {
     let mut counted = Figures { tools: tools()?, lines: Vec::new() };
     println!("counted with {}\n", counted.tools);
@@ -65,15 +66,15 @@ fn check(bench: &str, counted: &Figures) -> Result<(), Failure> {
     let committed = fs::read_to_string(&path).map_err(|error| error.to_string()).and_then(|text| Figures::parse(&text));
     let committed = committed.map_err(|error| format!("{path}: {error}"))?;
     if committed.tools != counted.tools {
-        println!("\nThe committed figures are those of {}: ratios to the bounds are compared.", committed.tools);
+        println!("\nThe committed counts are those of {}, so only ratios to the bounds are compared.", committed.tools);
     }
     let faults = committed.faults(counted);
     if faults.is_empty() {
-        println!("\nnone has grown");
+        println!("\nno count has grown");
         return Ok(());
     }
     let renew = format!("cargo bench --bench {bench} -- --instructions --renew");
-    Err(format!("{}\n  If that is meant to be: {renew}, and commit {path}", faults.join("\n  ")).into())
+    Err(format!("{}\n  If this is intended: {renew}, and commit {path}", faults.join("\n  ")).into())
 }
 
 fn tools() -> Result<String, Failure> {
@@ -96,5 +97,5 @@ fn collected(name: &str, side: &str, batches: usize) -> Result<i64, Failure> {
         .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
     let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    count.ok_or_else(|| format!("no count in what valgrind says: {text}").into())
+    count.ok_or_else(|| format!("no count in valgrind's output: {text}").into())
 }

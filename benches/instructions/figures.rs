@@ -1,11 +1,11 @@
-//! Instructions an operation, as they are committed, and what has become of them.
+//! Instructions per operation: the committed counts, and comparing new counts with them.
 
 use std::fmt::Write;
 
-/// What was counted by one compiler.
+/// Counts made with one set of tools.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Figures {
-    /// What decides on the instructions besides the source: the compiler's version and the C library's.
+    /// The versions of the compiler and of the C library, which affect the counts.
     pub(crate) tools: String,
     pub(crate) lines: Vec<Figure>,
 }
@@ -17,26 +17,27 @@ pub(crate) struct Figure {
     pub(crate) bound: f64,
 }
 
-/// By how much a count may grow.
+/// The share by which a count may grow.
 const TOLERANCE: f64 = 0.05;
-/// With other tools, what is compared is the ratio to the bound, which they change too: by so much.
+/// The share by which a ratio to the bound may grow when the tools differ. Other tools change both counts.
 const OTHER_TOOLS: f64 = 0.15;
 
 const HEAD: &str = "\
-# User instructions an operation: ours / its bound's. The check fails when one of ours has grown by more than 5 %.
-# To renew them: cargo bench --bench NAME -- --instructions --renew
+# User instructions per operation: ours / bound. `--check` fails if one of ours has grown by more than 5 %.
+# To renew this file: cargo bench --bench NAME -- --instructions --renew
 ";
 
 impl Figures {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-        let tools = lines.next().and_then(|line| line.strip_prefix("counted with ")).ok_or("no line says by what")?;
+        let tools =
+            lines.next().and_then(|line| line.strip_prefix("counted with ")).ok_or("no line names the tools")?;
         let figure = |line: &str| {
             let (name, counts) = line.rsplit_once(" = ")?;
             let (ours, bound) = counts.split_once(" / ")?;
             Some(Figure { name: name.into(), ours: ours.parse().ok()?, bound: bound.parse().ok()? })
         };
-        let lines = lines.map(|line| figure(line).ok_or_else(|| format!("{line:?} is no figure")));
+        let lines = lines.map(|line| figure(line).ok_or_else(|| format!("{line:?} is not a count")));
         Ok(Self { tools: tools.into(), lines: lines.collect::<Result<_, _>>()? })
     }
 
@@ -48,12 +49,12 @@ impl Figures {
         text
     }
 
-    /// What is wrong with these counts, a sentence each.
+    /// The faults of new counts, one sentence each.
     pub(crate) fn faults(&self, counted: &Self) -> Vec<String> {
         let mut faults = Vec::new();
         for now in &counted.lines {
             match self.lines.iter().find(|before| before.name == now.name) {
-                None => faults.push(format!("{}: there is no figure to compare its {:.1} with", now.name, now.ours)),
+                None => faults.push(format!("{}: {:.1} instructions, but no committed count", now.name, now.ours)),
                 Some(before) if self.tools == counted.tools && now.ours > before.ours * (1.0 + TOLERANCE) => {
                     let percent = (now.ours / before.ours - 1.0) * 100.0;
                     let Figure { name, ours, .. } = now;
@@ -72,7 +73,7 @@ impl Figures {
             }
         }
         let gone = self.lines.iter().filter(|before| counted.lines.iter().all(|now| now.name != before.name));
-        faults.extend(gone.map(|before| format!("{}: it has a figure, and is not counted any more", before.name)));
+        faults.extend(gone.map(|before| format!("{}: committed, but not counted any more", before.name)));
         faults
     }
 }

@@ -1,4 +1,4 @@
-//! The bound of each line: what one would write by hand for that line alone.
+//! The bound of each line: code written by hand for that line alone.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::harness::{Batch, Chance, Stamps, count, timed};
 use super::{Figure, Half};
 
-/// `true`: to be queued again.
+/// Returns true to be queued again.
 type Closure = Box<dyn FnMut() -> bool>;
 
 fn run(queue: &mut VecDeque<Closure>) {
@@ -79,13 +79,13 @@ pub(crate) fn call_soon(items: u64) -> Batch {
     })
 }
 
-/// Set, and who is to be queued then.
+/// Whether the slot is set, and the closure to queue then.
 type Slot = Rc<(Cell<bool>, Cell<Option<usize>>)>;
 
 const WAITER: usize = 0;
 const SETTER: usize = 1;
 
-/// The waiter makes a slot and waits; the setter sets it, and is queued again.
+/// The waiter makes a slot and waits. The setter sets it, and is queued again.
 pub(crate) fn slots(items: u64, figure: Figure) -> Batch {
     Box::new(move || {
         let stamps = Rc::new(Stamps::new(items));
@@ -140,7 +140,7 @@ fn setter(current: &Rc<RefCell<Option<Slot>>>, stamps: &Rc<Stamps>, ready: &Rc<R
     })
 }
 
-/// Each takes an item from its queue, puts it in the other's, and queues that one.
+/// Two closures. Each takes an item from its queue, puts it into the other's queue, and queues the other closure.
 pub(crate) fn queues(items: u64) -> Batch {
     Box::new(move || {
         let ready = Rc::new(RefCell::new(VecDeque::from([0_usize])));
@@ -172,8 +172,8 @@ pub(crate) fn queues(items: u64) -> Batch {
 /// Deadlines, each with the index of its closure.
 type Heap = BinaryHeap<Reverse<(Duration, u32)>>;
 
-/// What is cancelled stays in the heap until that has doubled. The closures are not taken out of their vector, and so
-/// their indices are not used again within a batch.
+/// A cancelled entry stays in the heap until the heap has doubled. Closures stay in their vector, so a batch does not reuse
+/// their indices.
 pub(crate) fn timers(items: u64, half: Half) -> Batch {
     let mut chance = Chance::new();
     let mut heap = Heap::new();

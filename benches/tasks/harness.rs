@@ -1,4 +1,4 @@
-//! Rounds of two batches in turn, medians of both.
+//! Runs ours and the bound in turns, and prints the medians.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use super::instructions::{self, BATCHES, Then};
 use super::machine;
 
-/// Something to measure.
+/// One line of the benchmark.
 pub(crate) struct Line {
     pub(crate) name: &'static str,
-    /// In nanoseconds, where there is one.
+    /// The goal in nanoseconds, if there is one.
     pub(crate) goal: Option<f64>,
-    /// How many operations a batch has: a multiple of 1,000.
+    /// The number of operations in a batch: a multiple of 1,000.
     pub(crate) items: u64,
     pub(crate) effort: Effort,
     pub(crate) ours: fn(u64) -> Batch,
@@ -25,17 +25,17 @@ pub(crate) struct Line {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
     Usual,
-    /// Its batch is that of the line before it, looked at in another way: it has no instructions of its own.
+    /// Measures another part of the previous line's batch, so its instructions are not counted separately.
     Shared,
-    /// What it does depends on what time it is: its instructions are others each time.
+    /// Depends on the clock, so its instructions vary from run to run.
     Clocked,
-    /// It waits for time to pass.
+    /// Waits for time to pass.
     Slow,
-    /// So much that it must be asked for.
+    /// Runs only when asked for, because it takes long.
     OnDemand,
 }
 
-/// Does so many operations; gives what one of them has taken, in nanoseconds.
+/// Runs a batch of operations. Returns the nanoseconds that one operation took.
 pub(crate) type Batch = Box<dyn FnMut() -> f64>;
 
 pub(crate) const fn line(
@@ -57,7 +57,7 @@ pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
         return run_batches(lines, name, side, count.parse()?);
     }
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // `cargo bench` says `--bench`, `cargo test` does not; and `--test` asks for a trial whoever starts it.
+    // `cargo bench` passes `--bench`, and `cargo test` does not. `--test` always asks for a short trial.
     if !has("--bench") || has("--test") {
         for line in lines {
             let figures = ((line.ours)(1000)(), (line.bound)(1000)());
@@ -71,13 +71,13 @@ pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
         match argument {
             "--bench" | "--instructions" | "--check" | "--renew" => {}
             "--rounds" => rounds = usize::from_str(rest.next().unwrap_or_default())?.max(1),
-            option if option.starts_with("--") => return Err(format!("{option} is no option").into()),
+            option if option.starts_with("--") => return Err(format!("unknown option {option}").into()),
             word => words.push(word),
         }
     }
     let then = Then::of(arguments);
     if !words.is_empty() && !matches!(then, Then::Print) {
-        return Err("all lines are checked and renewed, or none".into());
+        return Err("`--check` and `--renew` apply to all lines: name none".into());
     }
     let wanted = |line: &&Line| {
         let named = words.iter().any(|word| line.name.contains(word));
@@ -107,7 +107,7 @@ fn times(lines: &[&Line], rounds: usize) -> Result<(), Failure> {
         };
         let (mut ours, mut bound) = ((line.ours)(line.items), (line.bound)(line.items));
         let (mut of_ours, mut of_bound) = (Vec::new(), Vec::new());
-        // Once for the caches and the allocator.
+        // Warms up the caches and the allocator.
         ours();
         bound();
         for _ in 0..rounds {
@@ -140,7 +140,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// One side of one line alone: for callgrind, or a profiler.
+/// Runs one side of one line, for callgrind or a profiler.
 fn run_batches(lines: &[Line], name: &str, side: &str, count: usize) -> Result<(), Failure> {
     let line = lines.iter().find(|line| line.name == name).ok_or("there is no such line")?;
     let mut batch = (if side == "bound" { line.bound } else { line.ours })(line.items);
@@ -155,13 +155,13 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What tasks and callbacks do, so that it can be seen that they have run.
+/// The work of each task and callback. [`timed`] checks that all of them have run.
 pub(crate) fn count() {
     COUNT.set(COUNT.get() + 1);
 }
 
-/// Runs `batch`, which is to [`count`] so often; gives the CPU time that one of its `items` took. That is the same as
-/// time where nothing waits and nobody else wants the core.
+/// Runs `batch`, which must call [`count`] `counts` times. Returns the CPU time per item, in nanoseconds. It equals elapsed
+/// time if nothing sleeps and no other program wants the core.
 pub(crate) fn timed(items: u64, counts: u64, batch: impl FnOnce()) -> f64 {
     let now = || machine::cpu_time(0).expect("every process has such a clock");
     let (before, start) = (COUNT.get(), now());
@@ -171,7 +171,7 @@ pub(crate) fn timed(items: u64, counts: u64, batch: impl FnOnce()) -> f64 {
     time.as_nanos() as f64 / items as f64
 }
 
-/// Times from one event to the next.
+/// Measures the times between pairs of events.
 pub(crate) struct Stamps {
     started: Cell<u64>,
     taken: RefCell<Vec<u64>>,
@@ -190,7 +190,7 @@ impl Stamps {
         self.taken.borrow_mut().push(ticks() - self.started.get());
     }
 
-    /// In nanoseconds.
+    /// The median, in nanoseconds.
     pub(crate) fn median(&self) -> f64 {
         let mut taken = self.taken.take();
         taken.sort_unstable();
@@ -198,7 +198,7 @@ impl Stamps {
     }
 }
 
-/// A clock that takes a third of the time of the system's.
+/// A clock that is read three times as fast as the system's.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 fn ticks() -> u64 {
@@ -218,7 +218,7 @@ static TICKS_PER_NANOSECOND: LazyLock<f64> = LazyLock::new(|| {
     (ticks() - before) as f64 / start.elapsed().as_nanos() as f64
 });
 
-/// The same numbers each time, which look like chance (xorshift).
+/// A pseudo-random generator with a fixed seed (xorshift).
 pub(crate) struct Chance(u64);
 
 impl Chance {

@@ -30,8 +30,8 @@ fn the_committed_files_can_be_read() {
 
 #[test]
 fn a_line_that_is_none_is_named() {
-    assert_eq!(Figures::parse("counted with x\nnonsense\n"), Err("\"nonsense\" is no figure".into()));
-    assert_eq!(Figures::parse("a = 1 / 2\n"), Err("no line says by what".into()));
+    assert_eq!(Figures::parse("counted with x\nnonsense\n"), Err("\"nonsense\" is not a count".into()));
+    assert_eq!(Figures::parse("a = 1 / 2\n"), Err("no line names the tools".into()));
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn a_line_without_a_figure_and_a_figure_without_a_line_are_named() {
     let now = figures("x", &[("new", 2.0, 1.0)]);
     assert_eq!(
         before.faults(&now),
-        ["new: there is no figure to compare its 2.0 with", "old: it has a figure, and is not counted any more",]
+        ["new: 2.0 instructions, but no committed count", "old: committed, but not counted any more",]
     );
 }

@@ -1,6 +1,6 @@
-//! Latencies, of which quantiles are wanted and not the list.
+//! A histogram of latencies.
 
-/// Buckets on a logarithmic scale, 64 to the octave: a quantile is right within 1.6 %.
+/// A histogram with a logarithmic scale of 64 buckets per power of two. Quantiles are accurate to 1.6 %.
 pub struct Histogram {
     buckets: Vec<u64>,
     count: u64,
@@ -25,12 +25,12 @@ impl Histogram {
         self.count
     }
 
-    /// The buckets that hold something, each with how much: what a histogram is made from again.
+    /// The nonempty buckets with their counts. [`add_bucket`](Self::add_bucket) makes a histogram of them again.
     pub fn buckets(&self) -> impl Iterator<Item = (usize, u64)> {
         self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 
-    /// Adds what another one holds in a bucket; false where there is no such bucket.
+    /// Adds the count of another histogram's bucket. Returns false if there is no such bucket.
     pub fn add_bucket(&mut self, bucket: usize, count: u64) -> bool {
         let Some(held) = self.buckets.get_mut(bucket) else { return false };
         *held += count;
@@ -38,7 +38,7 @@ impl Histogram {
         true
     }
 
-    /// The middle of the bucket in which the given share of the values ends; 0 where there are none.
+    /// The middle of the bucket that contains the given quantile. 0 if there are no values.
     pub fn quantile(&self, share: f64) -> f64 {
         let wanted = (self.count as f64 * share).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -52,7 +52,7 @@ impl Histogram {
     }
 }
 
-/// Values below 64 have buckets of their own; then 64 buckets to each power of two.
+/// The bucket of a value. Each value below 64 has a bucket of its own. Above, each power of two has 64 buckets.
 #[inline]
 fn index(value: u64) -> usize {
     if value < 64 {
@@ -86,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn without_values_every_quantile_is_nought() {
+    fn without_values_every_quantile_is_zero() {
         assert_eq!(Histogram::default().quantile(0.5), 0.0);
     }
 
     #[test]
-    fn histograms_are_put_together_by_their_buckets() {
+    fn histograms_are_merged_bucket_by_bucket() {
         let (mut low, mut high, mut all) = (Histogram::default(), Histogram::default(), Histogram::default());
         (1..=1000).for_each(|value| if value <= 600 { low.add(value) } else { high.add(value) });
         (1..=1000).for_each(|value| all.add(value));

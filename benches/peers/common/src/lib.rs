@@ -1,8 +1,8 @@
-//! What the measured programs share: clocks, what they print, the listener of the servers, and the workload of tasks,
-//! written once for all whose tasks are Rust's futures.
+//! Code shared by the measured programs: clocks, printing results, the servers' listener, and the workload of tasks for
+//! runtimes whose tasks are Rust futures.
 //!
-//! A program prints a JSON object a line: whose figure it is (`peer`), of what (`bench`), and the figures. The runner
-//! reads these.
+//! A program prints one JSON object per line, with the peer (`peer`), the case (`bench`) and the figures. The runner reads
+//! these lines.
 
 mod histogram;
 mod listen;

@@ -5,8 +5,8 @@ use std::mem;
 use std::net::TcpListener;
 use std::os::fd::FromRawFd;
 
-/// Listens on a port of this machine alone, with room for thousands who connect at once: the standard library asks for
-/// room for 128.
+/// Listens on a port of the loopback interface. The backlog has room for thousands of connections at once; the standard
+/// library's has room for 128.
 pub fn listen(port: u16) -> TcpListener {
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let one: libc::c_int = 1;
@@ -16,7 +16,7 @@ pub fn listen(port: u16) -> TcpListener {
         sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
         sin_zero: [0; 8],
     };
-    // SAFETY: what is pointed to is readable and as long as is said; the descriptor is new and nobody else's.
+    // SAFETY: the pointers are readable and have the given sizes. The descriptor is new, so nothing else owns it.
     unsafe {
         let fd = libc::socket(libc::AF_INET, kind, 0);
         assert!(fd >= 0, "no socket: {}", io::Error::last_os_error());
@@ -29,13 +29,13 @@ pub fn listen(port: u16) -> TcpListener {
     }
 }
 
-/// The first argument of every server.
+/// The port, which is the first argument of every server.
 pub fn port_argument() -> u16 {
     let port = std::env::args().nth(1).and_then(|text| text.parse().ok());
     port.expect("the first argument is the port")
 }
 
-/// Tells the runner that clients may come, and which process to look at.
+/// Tells the runner that clients may connect, and which process to observe.
 pub fn ready() {
     println!("READY {}", std::process::id());
     io::stdout().flush().expect("the runner reads this");

@@ -1,9 +1,9 @@
-//! Clocks, memory, what is printed of them, and numbers that look like chance.
+//! Clocks, memory, printing results, and pseudo-random numbers.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Time since it was started: the clock's and the process's own.
+/// Measures elapsed time and CPU time since it was started.
 pub struct Timer {
     wall: Instant,
     cpu: u64,
@@ -16,12 +16,12 @@ pub fn start() -> Timer {
 }
 
 impl Timer {
-    /// Prints what each of `count` operations took.
+    /// Prints the time per operation, for `count` operations.
     pub fn done(self, peer: &str, bench: &str, count: u64) {
         self.done_with(peer, bench, count, "");
     }
 
-    /// The same with more figures, written as JSON's members: `"a":1`.
+    /// Prints the time per operation, and more figures, given as members of a JSON object: `"a":1`.
     pub fn done_with(self, peer: &str, bench: &str, count: u64, figures: &str) {
         let (wall, cpu) = (self.wall.elapsed().as_nanos() as f64, (cpu_nanoseconds() - self.cpu) as f64);
         let disturbed = (nanoseconds_waited() - self.waited) as f64 / wall;
@@ -39,32 +39,32 @@ fn cpu_nanoseconds() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// How long this thread stood ready to run while somebody else had the core: the second figure of `schedstat`.
+/// How long this thread was ready to run while other programs had its core: the second field of `schedstat`.
 fn nanoseconds_waited() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
-/// The memory of this process that is not swapped out: `VmRSS`.
+/// The resident memory of this process: `VmRSS`.
 pub fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kilobytes| kilobytes * 1024)
 }
 
-/// The name of what is to be measured, and how often; 0 where that is left to the program.
+/// The first two arguments: the name of the case, and the count. A count of 0 lets the program choose.
 pub fn bench_arguments() -> (String, u64) {
     let mut arguments = std::env::args().skip(1);
-    let bench = arguments.next().expect("the first argument is what to measure");
+    let bench = arguments.next().expect("the first argument is the case");
     (bench, arguments.next().and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
-/// `count`, or the usual one where it is 0.
+/// `count`, or the usual count if it is 0.
 pub fn or(count: u64, usual: u64) -> u64 {
     if count == 0 { usual } else { count }
 }
 
-/// Takes all of the numbers, and prints what one has taken.
+/// Takes all of the numbers, and prints the time per number.
 #[inline]
 pub fn consume(peer: &str, bench: &str, count: u64, numbers: impl Iterator<Item = u64>) {
     let timer = start();
@@ -76,14 +76,14 @@ pub fn consume(peer: &str, bench: &str, count: u64, numbers: impl Iterator<Item 
     timer.done(peer, bench, count);
 }
 
-/// The same without the first of them, which has the frames made.
+/// Takes all of the numbers, and prints the time per number, without the first one, which creates the frames.
 #[inline]
 pub fn consume_rest(peer: &str, bench: &str, count: u64, mut numbers: impl Iterator<Item = u64>) {
     black_box(numbers.next());
     consume(peer, bench, count - 1, numbers);
 }
 
-/// The same numbers each time and for each peer, which look like chance (xorshift).
+/// A pseudo-random generator with a fixed seed, so that all peers get the same numbers (xorshift).
 pub struct Chance(u64);
 
 impl Default for Chance {
@@ -103,7 +103,7 @@ impl Chance {
     }
 }
 
-/// A clock that takes a third of the time of the system's.
+/// A clock that is read three times as fast as the system's.
 #[inline]
 #[cfg(target_arch = "x86_64")]
 pub fn ticks() -> u64 {
@@ -117,7 +117,7 @@ pub fn ticks() -> u64 {
     START.elapsed().as_nanos() as u64
 }
 
-/// Measured over 20 ms, asleep: a loop would be instructions, and another number of them each time.
+/// The rate of [`ticks`], measured over 20 ms. Sleeps meanwhile: a busy loop would add a varying number of instructions.
 pub fn ticks_per_nanosecond() -> f64 {
     let (before, since) = (ticks(), Instant::now());
     std::thread::sleep(std::time::Duration::from_millis(20));
@@ -127,12 +127,12 @@ pub fn ticks_per_nanosecond() -> f64 {
 /// The depths of delegation that are measured.
 pub const DEPTHS: [u64; 5] = [1, 10, 100, 1000, 100_000];
 
-/// How many items are taken through a delegation that costs more the deeper it is.
+/// The number of items for a given depth, for generators whose delegation costs more at greater depths.
 pub fn items_at(count: u64, depth: u64) -> u64 {
     or(count, (20_000_000 / depth).clamp(200, 5_000_000))
 }
 
-/// Runs on a stack on which the deepest recursion has room.
+/// Runs `run` on a stack with room for the deepest recursion.
 pub fn on_deep_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(1 << 30).spawn(run).expect("there is address space");
     if thread.join().is_err() {

@@ -1,11 +1,11 @@
-//! What tasks cost, for runtimes whose tasks are Rust's futures.
+//! The workload of tasks, for runtimes whose tasks are Rust futures.
 
-/// Defines `run_bench` over a module `rt` in scope, which gives:
+/// Defines `run_bench`, which uses a module `rt` in scope. The module defines:
 ///
-/// - `spawn(future)`, which gives a future of its end, and `forget(that)`, which lets the task run on
-/// - `yield_now()`, after which all others that are ready have run
+/// - `spawn(future)`, which returns a future of the task's end, and `forget(..)` of that, which detaches the task
+/// - `yield_now()`, after which all other ready tasks have run
 /// - `one() -> (OneTx, OneRx)`, `one_send(OneTx)`: a future that is set once
-/// - `chan() -> (Tx, Rx)`, `send(&mut Tx, u64)`, `recv(&mut Rx)`: a channel without bounds
+/// - `chan() -> (Tx, Rx)`, `send(&mut Tx, u64)`, `recv(&mut Rx)`: an unbounded channel
 /// - `sleep(Duration)`
 #[macro_export]
 macro_rules! tasks {
@@ -18,7 +18,7 @@ macro_rules! tasks {
             static SLOT: std::cell::RefCell<Option<rt::OneTx>> = const { std::cell::RefCell::new(None) };
         }
 
-        /// What a task does, so that it can be seen that it has run.
+        /// The work of each task. The workload checks that all of them have run.
         #[inline]
         fn count() {
             COUNT.set(COUNT.get() + 1);
@@ -73,7 +73,7 @@ macro_rules! tasks {
             timer.done(peer, bench, each * among);
         }
 
-        /// What comes nearest to a callback: a task that nobody waits for.
+        /// The closest thing to a callback: a task that nobody awaits.
         async fn call_soon(peer: &str, bench: &str, n: u64) {
             let timer = $crate::start();
             for _ in 0..n / 1000 {
@@ -108,7 +108,7 @@ macro_rules! tasks {
             assert_eq!(item, n);
         }
 
-        /// One task makes a future and waits for it; the other sets it, and yields.
+        /// One task makes a future and waits for it. Another sets it, and yields.
         async fn future(peer: &str, bench: &str, n: u64) {
             let rate = $crate::ticks_per_nanosecond();
             let timer = $crate::start();
@@ -146,7 +146,7 @@ macro_rules! tasks {
             for number in 0..n {
                 let delay = std::time::Duration::from_nanos(10_000_000_000 + chance.next() % 1_000_000_000);
                 let mut sleep = Box::pin(rt::sleep(delay));
-                // A timer is set when it is first asked.
+                // A timer is set when it is first polled.
                 std::future::poll_fn(|context| {
                     assert!(std::future::Future::poll(sleep.as_mut(), context).is_pending());
                     std::task::Poll::Ready(())
@@ -168,7 +168,7 @@ macro_rules! tasks {
             timer.done(peer, "timer_cancel", n);
         }
 
-        /// A task a timer, each at random within a second of its being made.
+        /// Tasks that sleep until a random time within a second.
         async fn sleepers(peer: &str, bench: &str, n: u64) {
             let mut chance = $crate::Chance::default();
             let mut tasks = Vec::with_capacity(n as usize);
@@ -211,7 +211,7 @@ macro_rules! tasks {
             }
             let bytes = ($crate::resident_bytes() - before) as f64 / n as f64;
             timer.done_with(peer, bench, n, &format!("\"bytes\":{bytes:.1}"));
-            // Nothing would ever end them.
+            // The parked tasks would never end.
             std::process::exit(0);
         }
 

@@ -1,8 +1,8 @@
-//! The tree that generators walk.
+//! The tree that the generators walk.
 
 use super::measure::start;
 
-/// How many nodes it has if nobody asks for another number: 2^20 - 1.
+/// The default number of nodes: 2^20 - 1.
 pub const NODES: u64 = (1 << 20) - 1;
 
 pub struct Node {
@@ -11,7 +11,7 @@ pub struct Node {
     pub right: Option<Box<Node>>,
 }
 
-/// A balanced tree of the keys from `least` to below `end`.
+/// A balanced tree with the keys from `least` up to, but not including, `end`.
 pub fn tree(least: u64, end: u64) -> Option<Box<Node>> {
     if least >= end {
         return None;
@@ -20,7 +20,7 @@ pub fn tree(least: u64, end: u64) -> Option<Box<Node>> {
     Some(Box::new(Node { key: middle, left: tree(least, middle), right: tree(middle + 1, end) }))
 }
 
-/// Takes the keys, which are to come in order, and prints what one has taken.
+/// Takes all keys, checks that they come in order, and prints the time per key.
 pub fn check_walk(peer: &str, count: u64, keys: impl Iterator<Item = u64>) {
     let timer = start();
     let mut expected = 0;

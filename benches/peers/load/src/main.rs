@@ -1,19 +1,19 @@
-//! The client of the echo servers: one thread, so many connections, on each of them one message on its way. Every byte
-//! that comes back is compared.
+//! The client of the echo servers. One thread drives all connections, and each connection has one message in flight. Every
+//! byte that comes back is compared.
 //!
 //! ```text
-//! load --port P --pid SERVER --conns 50 --size 64                      in turns
-//! load --port P --pid SERVER --conns 50 --size 64 --messages 20000     so many
-//!   --block         sleep when nothing has come
-//!   --pause-us 500  sleep so long after each message
+//! load --port P --pid SERVER --conns 50 --size 64                      takes turns
+//! load --port P --pid SERVER --conns 50 --size 64 --messages 20000     sends this many messages
+//!   --block         sleep while waiting for messages
+//!   --pause-us 500  sleep this long after each message
 //! ```
 //!
-//! In turns: it connects, prints how long that took, and waits for lines: a line is for how many seconds to send, and for
-//! how many more to measure what is sent. Then all that is on its way comes back, so that the server is quiet, and what
-//! was measured is printed. So several servers are there at once, each with its client, and only one is at work.
+//! With turns, the client connects, prints how long that took, and reads lines. A line has two numbers: the seconds to warm
+//! up, and the seconds to measure. After that time, the client waits for all messages in flight, so that the server becomes
+//! idle, and prints its measurements. Several servers can thus run at once, each with its own client, while only one works.
 //!
-//! It does not sleep in its turn if it is not told to: a virtual core that sleeps must be woken by whoever sends to it,
-//! which takes microseconds of the server's time, and more of a slow server's, for whom the client sleeps more often.
+//! Without `--block`, the client does not sleep in its turn. Waking a sleeping virtual core takes the sender, which is the
+//! server, microseconds. A slow server would pay for that more often than a fast one.
 
 use std::io::BufRead;
 use std::net::{SocketAddr, TcpStream};
@@ -89,7 +89,7 @@ fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// For how long a server may refuse, being busy with those who came before, or say nothing.
+/// How long a busy server may refuse connections, or not answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn connect(options: &Options, epoll: i32, id: u64) -> io::Result<Connection> {
@@ -103,12 +103,12 @@ fn connect(options: &Options, epoll: i32, id: u64) -> io::Result<Connection> {
     };
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
-    // A reset at the end, so that no port is kept waiting.
+    // Ends with a reset, so that no port waits for late packets.
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
     let mut event = libc::epoll_event { events, u64: id };
     let length = mem::size_of_val(&linger) as libc::socklen_t;
-    // SAFETY: `linger` is readable and as long as is said, `event` is readable.
+    // SAFETY: `linger` is readable and has the given size, and `event` is readable.
     unsafe {
         let fd = stream.as_raw_fd();
         check(libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), length))?;
@@ -125,11 +125,11 @@ struct Load {
     epoll: i32,
     text: Text,
     buffer: Vec<u8>,
-    /// How long to sleep for what comes, in milliseconds.
+    /// How long to wait for events, in milliseconds.
     timeout: i32,
     pause: Duration,
     ticks_per_nanosecond: f64,
-    /// Of the messages that were measured, in nanoseconds.
+    /// The latencies of measured messages, in nanoseconds.
     latencies: Histogram,
     on_their_way: usize,
 }
@@ -141,8 +141,8 @@ impl Load {
         self.drive(connections, |sent| Ok(if sent < messages { Phase::Measured } else { Phase::Over }))
     }
 
-    /// Sends on all connections until that is over and all has come back. The phase is asked for again and again, with
-    /// the number of messages that were measured.
+    /// Sends on all connections until the phase is `Over`, and then waits until everything has come back. Asks for the phase
+    /// repeatedly, with the number of measured messages.
     fn drive(
         &mut self,
         connections: &mut [Connection],
@@ -159,7 +159,7 @@ impl Load {
             if phase == Phase::Over && self.on_their_way == 0 {
                 return Ok(());
             }
-            // SAFETY: there is room for so many.
+            // SAFETY: the buffer has room for this many events.
             let count = unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), EVENTS as i32, self.timeout) };
             for event in &events[..count.max(0) as usize] {
                 let connection = &mut connections[event.u64 as usize];
@@ -183,7 +183,7 @@ impl Load {
         self.send(connection)
     }
 
-    /// Sends what is left of the message.
+    /// Sends the rest of the message.
     fn send(&mut self, connection: &mut Connection) -> io::Result<()> {
         if connection.sent == self.text.size() {
             return Ok(());
@@ -203,7 +203,7 @@ impl Load {
         Ok(())
     }
 
-    /// Compares what has come back. After the last byte of a message, the next one is sent, if it is not over.
+    /// Compares the bytes that have come back. After the last byte of a message, sends the next one, unless the turn is over.
     fn receive(&mut self, connection: &mut Connection, phase: Phase) -> io::Result<()> {
         loop {
             // SAFETY: the buffer is writable.
@@ -237,7 +237,7 @@ impl Load {
                     self.begin(connection, now)?;
                 }
             }
-            // A short read has emptied the socket; what comes later has an event of its own.
+            // A short read has emptied the socket. Later bytes cause another event.
             if is_short {
                 return Ok(());
             }

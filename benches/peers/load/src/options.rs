@@ -1,4 +1,4 @@
-//! What was asked for on the command line.
+//! The options on the command line.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use super::text::HEAD;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
     pub(crate) port: u16,
-    /// The server's process.
+    /// The server's process number.
     pub(crate) server: i32,
     pub(crate) connections: usize,
-    /// Bytes a message.
+    /// Bytes per message.
     pub(crate) size: usize,
-    /// None: in turns.
+    /// The number of messages to send. `None` to take turns.
     pub(crate) messages: Option<u64>,
-    /// How long to wait after each message.
+    /// How long to pause after each message.
     pub(crate) pause: Duration,
     pub(crate) block: bool,
 }
@@ -37,21 +37,21 @@ impl Options {
                 "--size" => options.size = number(&value)?,
                 "--pause-us" => options.pause = Duration::from_micros(number(&value)?),
                 "--messages" => options.messages = Some(number(&value)?),
-                _ => return Err(format!("{name} is no option")),
+                _ => return Err(format!("unknown option {name}")),
             }
         }
         if options.port == 0 || options.server == 0 || options.connections == 0 {
-            return Err("--port and --pid are needed, and a connection at least".into());
+            return Err("--port, --pid and at least one connection are required".into());
         }
         if !(HEAD..=65_536).contains(&options.size) {
-            return Err(format!("a message has {HEAD} to 65536 bytes, not {}", options.size));
+            return Err(format!("a message must have {HEAD} to 65536 bytes, not {}", options.size));
         }
         Ok(options)
     }
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is not such a number"))
+    text.parse().map_err(|_| format!("{text:?} is not a valid number"))
 }
 
 #[cfg(test)]
@@ -63,13 +63,13 @@ mod tests {
     }
 
     #[test]
-    fn turns_are_taken_if_no_number_of_messages_is_asked_for() {
+    fn without_a_number_of_messages_the_client_takes_turns() {
         assert_eq!(parse("--port 1 --pid 2").unwrap().messages, None);
         assert_eq!(parse("--port 1 --pid 2 --messages 10").unwrap().messages, Some(10));
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_said() {
+    fn errors_name_missing_and_wrong_options() {
         for (text, word) in [
             ("", "--port"),
             ("--port x", "\"x\""),

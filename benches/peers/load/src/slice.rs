@@ -1,4 +1,4 @@
-//! A turn: for how long, what was measured in it, and what is printed of it.
+//! A turn: its length, its measurements, and the line that is printed about it.
 
 use std::fmt::Write;
 use std::io;
@@ -12,24 +12,24 @@ use super::usage::{Usage, Used};
 pub(crate) enum Phase {
     WarmUp,
     Measured,
-    /// Nothing more is sent.
+    /// No new messages are sent.
     Over,
 }
 
-/// What one line asks for: seconds that are not measured, and seconds that are.
+/// Parses a line: the seconds to warm up, and the seconds to measure.
 pub(crate) fn parse_turn(line: &str) -> Result<(Duration, Duration), String> {
     let seconds = |word: &str| word.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match line.split_whitespace().map(seconds).collect::<Option<Vec<_>>>().as_deref() {
         Some(&[warm_up, time]) if !time.is_zero() => Ok((warm_up, time)),
-        _ => Err(format!("{line:?} is no turn: two numbers of seconds are")),
+        _ => Err(format!("{line:?} is not a turn: expected two numbers of seconds")),
     }
 }
 
-/// Tells the phase by the clock, and reads what is used where phases meet.
+/// Tells the phase by the clock, and reads the usage when a phase ends.
 pub(crate) struct Meter {
     server: i32,
     time: Duration,
-    /// When measuring begins.
+    /// When the measuring begins.
     start: Instant,
     begun: Option<(Instant, Usage)>,
     used: Option<Used>,
@@ -60,11 +60,11 @@ impl Meter {
     }
 
     pub(crate) fn measured(self) -> Used {
-        self.used.expect("it is asked when that is over")
+        self.used.expect("called when the turn is over")
     }
 }
 
-/// `idle` is what was used between the last turn and this one: nothing, where a server sleeps that has nothing to do.
+/// The line about a turn. `idle` is the usage between the last turn and this one: none, for a server that sleeps when idle.
 pub(crate) fn printed(used: &Used, idle: Option<&Used>, bytes: f64, latencies: &Histogram) -> String {
     let share = |part: Duration, used: &Used| part.as_secs_f64() / used.time.as_secs_f64();
     let mut text = format!(
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_is_two_numbers_of_seconds() {
+    fn a_turn_is_parsed_from_two_numbers_of_seconds() {
         assert_eq!(parse_turn("0.02 0.5"), Ok((Duration::from_millis(20), Duration::from_millis(500))));
         for line in ["", "1", "1 2 3", "1 -2", "x 1", "1 0"] {
             assert!(parse_turn(line).unwrap_err().contains("two numbers"), "{line}");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_has_shares_of_the_time_and_the_buckets_that_hold_something() {
+    fn the_printed_line_has_shares_of_time_and_nonempty_buckets() {
         let milliseconds = Duration::from_millis;
         let used = Used {
             time: milliseconds(200),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_over_when_its_time_is() {
+    fn a_turn_ends_when_its_time_is_up() {
         let own = std::process::id() as i32;
         let mut meter = Meter::new(own, Duration::ZERO, Duration::from_nanos(1));
         assert_eq!(meter.phase().unwrap(), Phase::Measured);

@@ -1,4 +1,4 @@
-//! What is sent: the connection's number, the message's, then what looks like chance and is another piece each time.
+//! The messages: the connection's number, the message's number, and a different piece of pseudo-random bytes each time.
 
 use common::Chance;
 
@@ -7,7 +7,7 @@ pub(crate) struct Text {
     message: Vec<u8>,
 }
 
-/// The bytes of the two numbers.
+/// The length of the two numbers.
 pub(crate) const HEAD: usize = 16;
 const PIECES: u64 = 4096;
 
@@ -31,7 +31,7 @@ impl Text {
         &self.message
     }
 
-    /// Whether these are the bytes of that message from `at` on, and not more than have been `sent`.
+    /// Whether these are the message's bytes from `at` on, and no more than have been `sent`.
     pub(crate) fn is_part(&self, connection: u64, sequence: u64, at: usize, sent: usize, bytes: &[u8]) -> bool {
         if at + bytes.len() > sent {
             return false;
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_a_message_is_known_and_every_wrong_byte_found() {
+    fn every_part_of_a_message_matches_and_every_wrong_byte_is_found() {
         let mut text = Text::new(100);
         let message = text.message(7, 9).to_vec();
         for at in 0..100 {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_was_sent_is_wrong() {
+    fn bytes_that_were_not_sent_do_not_match() {
         let mut text = Text::new(32);
         let message = text.message(1, 1).to_vec();
         assert!(!text.is_part(1, 1, 0, 31, &message));

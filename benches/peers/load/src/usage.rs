@@ -1,20 +1,20 @@
-//! What the server and this client have used.
+//! The resources that the server and this client have used.
 
 use std::ops::Sub;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-/// At a time, since the processes began.
+/// The usage since the processes started.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
     at: Instant,
     server: Duration,
     client: Duration,
-    /// How long either stood ready to run while somebody else had the core.
+    /// How long both were ready to run while other programs had their cores.
     waited: Duration,
 }
 
-/// Between two times.
+/// The usage between two points in time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Used {
     pub(crate) time: Duration,
@@ -50,7 +50,7 @@ impl Sub<&Self> for Usage {
     }
 }
 
-/// The second figure of each thread's `schedstat`. None where the kernel does not count them.
+/// The sum of the second field of each thread's `schedstat`. Zero if the kernel does not count it.
 fn waited(process: &str) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let of_each = threads.filter_map(|thread| {
@@ -69,7 +69,7 @@ fn read(clock: libc::clockid_t) -> io::Result<Duration> {
     }
 }
 
-/// The memory of a process that is not swapped out: `VmRSS`.
+/// The resident memory of a process: `VmRSS`.
 pub(crate) fn resident_bytes(process: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

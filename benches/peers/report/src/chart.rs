@@ -20,10 +20,10 @@ const FIGURES: i32 = 70;
 const ROW: i32 = 17;
 const HEAD: i32 = 26;
 const GAP: i32 = 14;
-/// How many panels stand side by side.
+/// The number of panels side by side.
 const ABREAST: usize = 2;
 
-/// From such a factor on between the least and the most, the scale is logarithmic.
+/// If the largest figure exceeds the smallest by more than this factor, the scale is logarithmic.
 const WIDE: f64 = 30.0;
 
 const INK: RGBColor = RGBColor(40, 40, 40);
@@ -77,7 +77,7 @@ fn panel(area: &Area<'_>, heading: &str, figures: &[(&str, Spread)]) -> Result<(
         let figure = small().pos(Pos::new(HPos::Left, VPos::Center));
         area.draw(&Text::new(number(spread.median), (at(spread.most) + 5, middle), figure))?;
     }
-    // How far the others' bars are from the bound's and from ours.
+    // Marks the medians of the bound and of ours, so that other bars can be compared with them.
     let bound = figures.iter().find(|(peer, _)| peer.starts_with(BOUND));
     let ours = figures.iter().find(|(peer, _)| *peer == OURS);
     for ((_, spread), color) in bound.map(|it| (it, INK)).into_iter().chain(ours.map(|it| (it, OUR_OWN))) {
@@ -93,14 +93,14 @@ trait ToRgb {
 }
 
 impl ToRgb for RGBAColor {
-    /// As it looks on white.
+    /// The colour on a white background.
     fn to_rgb(&self) -> RGBColor {
         let on_white = |channel: u8| (f64::from(channel) * self.3 + 255.0 * (1.0 - self.3)) as u8;
         RGBColor(on_white(self.0), on_white(self.1), on_white(self.2))
     }
 }
 
-/// From figures to lengths.
+/// Converts figures to lengths.
 struct Scale {
     least: f64,
     most: f64,
@@ -113,7 +113,7 @@ impl Scale {
         let least = figures.iter().map(|(_, spread)| spread.least).fold(f64::INFINITY, f64::min);
         let most = figures.iter().map(|(_, spread)| spread.most).fold(0.0, f64::max);
         let is_logarithmic = least > 0.0 && most / least > WIDE;
-        // The shortest bar is to be seen.
+        // Keeps the shortest bar visible.
         let least = if is_logarithmic { least / 2.0 } else { 0.0 };
         Self { least, most, length: f64::from(length), is_logarithmic }
     }
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_range_is_drawn_from_nought() {
+    fn a_narrow_range_starts_at_zero() {
         let scale = Scale::of(&figures(&[1.0, 2.0]), 100);
         assert_eq!((scale.at(0.0), scale.at(1.0), scale.at(2.0)), (0, 50, 100));
     }
 
     #[test]
-    fn a_wide_range_is_drawn_by_factors() {
+    fn a_wide_range_is_logarithmic() {
         let scale = Scale::of(&figures(&[1.0, 100.0]), 100);
         let (first, middle, last) = (scale.at(1.0), scale.at(10.0), scale.at(100.0));
         assert!(first > 0 && last == 100);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_noughts_has_no_length() {
+    fn zeros_have_no_length() {
         assert_eq!(Scale::of(&figures(&[0.0]), 100).at(0.0), 0);
     }
 }

@@ -1,5 +1,5 @@
-//! Charts of what was measured, as SVG: a file a view, a panel a column, a bar a peer. The thin line on a bar goes from
-//! the least figure to the most; the upright ones are the median of the bound, and ours.
+//! Draws the results as SVG charts: one file per view, one panel per column, one bar per peer. The thin line on a bar goes
+//! from the smallest figure to the largest. The vertical lines mark the medians of the bound and of ours.
 
 use std::fs;
 use std::path::Path;

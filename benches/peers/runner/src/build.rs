@@ -1,4 +1,4 @@
-//! Building what is measured. What cannot be built here is named, and left out.
+//! Builds the programs. A program that cannot be built on this machine is reported and left out.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,12 +11,12 @@ use crate::Failure;
 use crate::peers::{Peer, Program};
 use crate::process::last_words;
 
-/// What starts each program, or why it cannot be started.
+/// The command that starts each program, or the reason why it cannot be started.
 #[derive(Debug, Default)]
 pub struct Built(BTreeMap<Program, Result<String, String>>);
 
 impl Built {
-    /// Builds what these peers need.
+    /// Builds the programs of these peers.
     pub fn new(peers: &[&Peer]) -> Result<Self, Failure> {
         let mut programs: Vec<_> = peers.iter().map(|peer| peer.program).collect();
         programs.sort_unstable();
@@ -43,13 +43,13 @@ impl Built {
         match self.0.get(&peer.program) {
             Some(Ok(start)) => Ok(start),
             Some(Err(why)) => Err(why),
-            None => Err("it was not asked for"),
+            None => Err("not built"),
         }
     }
 }
 
-/// The path of each executable. Each package is built alone: so its dependencies have the features that it asks for,
-/// and not those that others of the workspace do. What Cargo has to say, it says.
+/// Builds packages, and returns the path of each executable. Builds one package at a time, so that its dependencies have only
+/// the features that it enables. Cargo's messages go to standard error.
 pub fn build_packages(packages: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
     let mut built = BTreeMap::new();
     for (index, package) in packages.iter().enumerate() {
@@ -70,7 +70,7 @@ fn executables(messages: &str) -> BTreeMap<String, String> {
     messages.lines().filter_map(executable).collect()
 }
 
-/// Where everything is built: what Cargo is told, or a folder of the workspace.
+/// Cargo's target folder: `CARGO_TARGET_DIR`, or the one in the workspace.
 pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }
@@ -78,7 +78,7 @@ pub fn target() -> PathBuf {
 fn build_nightly() -> Result<String, String> {
     let folder = target().join("nightly");
     let mut command = Command::new("cargo");
-    // As it was started with the stable compiler, that is what it would find.
+    // rustup sets this variable to the toolchain of the runner, which is not the nightly one.
     command.env_remove("RUSTUP_TOOLCHAIN");
     command.args(["+nightly", "build", "--release", "--locked", "--manifest-path", "generators/nightly/Cargo.toml"]);
     succeeds(command.arg("--target-dir").arg(&folder))?;
@@ -91,18 +91,18 @@ fn build_libuv(name: &str, source: &str) -> Result<String, String> {
     Ok(program)
 }
 
-/// The first Python that can run `statement`. The variable may name another one.
+/// The first Python that can run `statement`. If the environment variable is set, tries only the Python that it names.
 fn find_python(variable: &str, names: &[&str], statement: &str) -> Result<String, String> {
     let chosen = env::var(variable).ok();
     let names: Vec<_> = chosen.as_deref().map_or_else(|| names.to_vec(), |name| vec![name]);
     let found = names.iter().find(|name| succeeds(Command::new(name).args(["-c", statement])).is_ok());
-    // The program itself: its name may be that of a script that looks for it, each time.
-    found.map(|name| the_program_itself(name)).ok_or_else(|| {
-        format!("none of {} can `{statement}` (the variable {variable} may name another)", names.join(", "))
+    // The name may be a script that searches for the executable each time, so resolve it once.
+    found.map(|name| executable_of(name)).ok_or_else(|| {
+        format!("none of {} can run `{statement}` (set {variable} to use another one)", names.join(", "))
     })
 }
 
-fn the_program_itself(python: &str) -> String {
+fn executable_of(python: &str) -> String {
     let output = Command::new(python).args(["-c", "import sys; print(sys.executable)"]).output();
     let path = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
     if Path::new(&path).is_file() { path } else { python.into() }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_are_found_in_what_cargo_says() {
+    fn executables_are_found_in_cargos_messages() {
         let messages = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"common\"},\"executable\":null}\n\
                         {\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"load\"},\"executable\":\"/t/load\"}\n\
                         {\"reason\":\"build-finished\",\"success\":false}\n";
@@ -130,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_is_named_with_its_last_words() {
+    fn the_error_has_the_failed_command_and_its_last_line() {
         let error = succeeds(Command::new("sh").args(["-c", "echo no compiler >&2; exit 1"])).unwrap_err();
         assert_eq!(error, "sh: no compiler");
     }
 
     #[test]
-    fn a_python_that_is_not_there_is_named() {
+    fn the_error_names_a_missing_python() {
         let error = find_python("NOT_SET_BY_ANYBODY", &["no-such-python"], "pass").unwrap_err();
         assert!(error.contains("no-such-python"), "{error}");
     }

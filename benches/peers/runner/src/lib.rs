@@ -1,18 +1,18 @@
-//! Measures the programs of this workspace in turns, and makes tables of what they did.
+//! Measures the programs of this workspace in turns, and makes tables of the results.
 //!
 //! | module | |
 //! |---|---|
 //! | [`options`] | the command line |
-//! | [`peers`]   | which programs there are, and which of them can be run here |
+//! | [`peers`]   | the programs |
 //! | [`build`]   | building them |
-//! | [`machine`] | the machine, as it stands above every table |
-//! | [`process`] | programs, their output, and a limit to their time |
+//! | [`machine`] | the machine that runs the benchmarks |
+//! | [`process`] | running programs, with a time limit |
 //! | [`measure`] | the workloads, each in rounds |
-//! | [`results`] | what was measured, as it is kept in files |
+//! | [`results`] | the results, and the files that keep them |
 //! | [`spread`]  | medians |
-//! | [`views`]   | which figures make which table and which chart |
-//! | [`tables`]  | tables, for people and for `benches/README.md` |
-//! | [`summary`] | the few figures of the library's own README |
+//! | [`views`]   | the figures in each table and chart |
+//! | [`tables`]  | tables, for the terminal and for `benches/README.md` |
+//! | [`summary`] | the table in the library's README |
 
 pub mod build;
 pub mod machine;

@@ -1,9 +1,9 @@
-//! The machine that is measured on.
+//! The machine that runs the benchmarks.
 
 use std::fs;
 use std::process::Command;
 
-/// What stands above every table.
+/// The line above every table.
 pub fn description() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
@@ -28,7 +28,7 @@ pub fn description() -> String {
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    // `rustc 1.95.0 (59807616e 2026-04-14)`: without what is in brackets.
+    // `rustc 1.95.0 (59807616e 2026-04-14)`, without the brackets.
     text.split(" (").next().unwrap_or_default().trim().to_string()
 }
 
@@ -39,7 +39,7 @@ pub fn cores() -> Vec<usize> {
     list.map(|list| parse_cores(list.trim())).unwrap_or_default()
 }
 
-/// `0-2,5`
+/// Parses `0-2,5`.
 fn parse_cores(list: &str) -> Vec<usize> {
     let ranges = list.split(',').filter_map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -48,25 +48,25 @@ fn parse_cores(list: &str) -> Vec<usize> {
     ranges.flatten().collect()
 }
 
-/// One core for the server, one for the client; the same where there is no other.
+/// A core for the server and one for the client. They are the same if there is only one.
 pub fn server_and_client() -> (usize, usize) {
     let cores = cores();
     let first = cores.first().copied().unwrap_or(0);
     (first, cores.get(1).copied().unwrap_or(first))
 }
 
-/// What a connection may take at most: both of its sockets, with a message of 4 KiB in them, and what a server keeps.
+/// The most memory that a connection may take: its two sockets with a message of 4 KiB, and the server's state.
 const BYTES_A_CONNECTION: u64 = 64 * 1024;
 
-/// How many connections have room here at once, all of whose servers are there too.
+/// The number of connections, to all servers together, that this machine has room for.
 pub fn room_for_connections() -> u64 {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let most_files = read("/proc/sys/fs/file-max").trim().parse().unwrap_or(u64::MAX);
-    // Two descriptors each, and as many are left to others.
+    // A connection takes two descriptors. Half of all descriptors are left to other programs.
     available_bytes(&read("/proc/meminfo")).map_or(u64::MAX, |bytes| bytes / BYTES_A_CONNECTION).min(most_files / 4)
 }
 
-/// `MemAvailable:   1024 kB`
+/// Parses `MemAvailable:   1024 kB`.
 fn available_bytes(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
@@ -77,13 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_that_is_left_is_found() {
+    fn the_available_memory_is_parsed() {
         assert_eq!(available_bytes("MemTotal: 9 kB\nMemAvailable:    3 kB\n"), Some(3072));
         assert_eq!(available_bytes("MemTotal: 9 kB\n"), None);
     }
 
     #[test]
-    fn a_list_of_cores_has_ranges_and_single_ones() {
+    fn a_list_of_cores_has_ranges_and_single_cores() {
         assert_eq!(parse_cores("0-2,5"), [0, 1, 2, 5]);
         assert_eq!(parse_cores("3"), [3]);
         assert_eq!(parse_cores(""), [] as [usize; 0]);

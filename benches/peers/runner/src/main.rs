@@ -1,4 +1,4 @@
-//! `benches/peers/run`: see [`options::HELP`].
+//! The program behind `benches/peers/run`. [`options::HELP`] describes its arguments.
 
 use std::env;
 use std::fs;
@@ -10,11 +10,11 @@ use runner::results::{self, Results};
 use runner::views::VIEWS;
 use runner::{Failure, machine, measure, summary, tables};
 
-/// Where we are: `run` goes to the workspace's folder first.
+/// The folder with the results, relative to the workspace's folder.
 const RESULTS: &str = "results";
-/// Of the benchmarks: all tables.
+/// The README of the benchmarks, with all tables.
 const README: &str = "../README.md";
-/// Of the library: the summary.
+/// The README of the library, with the summary.
 const OWN_README: &str = "../../README.md";
 
 fn main() -> ExitCode {
@@ -34,12 +34,12 @@ fn run() -> Result<(), Failure> {
         return Ok(());
     }
     measure::check(&options)?;
-    // Cargo sets this for the runner alone: what is built and started is not to see it.
+    // All paths are relative to the workspace's folder.
     env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     println!("{}", machine::description());
     let (server, client) = machine::server_and_client();
     if server == client {
-        println!("there is one core: server and client share it, and figures of echo say little");
+        println!("there is only one core: server and client share it, so figures of echo mean little");
     }
     for workload in &options.workloads {
         match workload.as_str() {
@@ -54,7 +54,7 @@ fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// None, where it has not been measured.
+/// The last results of a workload. `None` if it has not been measured.
 fn read(workload: &str) -> Result<Option<Results>, Failure> {
     let path = results::path(Path::new(RESULTS), workload);
     if path.exists() { Results::read(&path).map(Some) } else { Ok(None) }
@@ -88,5 +88,5 @@ fn publish() -> Result<(), Failure> {
     }
     let charts =
         Command::new("cargo").args(["run", "--quiet", "--release", "--locked", "--package", "report"]).status()?;
-    if charts.success() { Ok(()) } else { Err("the charts were not drawn".into()) }
+    if charts.success() { Ok(()) } else { Err("drawing the charts failed".into()) }
 }

@@ -1,31 +1,31 @@
-//! What was asked for on the command line.
+//! The options on the command line.
 
 use std::str::FromStr;
 
 use crate::Failure;
 
 pub const HELP: &str = "\
-Measures innermost beside its peers, in turns, and prints what they did.
+Compares innermost with other libraries, in turns, and prints the results.
 
     benches/peers/run [WORKLOAD ...] [OPTION ...]
 
-    echo           messages a second, CPU time a message, latencies, memory a connection
-    syscalls       system calls a message of the echo servers (needs strace)
+    echo           messages per second, CPU time per message, latencies, memory per connection
+    syscalls       system calls per message of the echo servers (needs strace)
     tasks          spawning, yielding, futures, queues, timers, parked tasks
-    instructions   of the same, user instructions an operation (needs valgrind)
-    generators     resumes, creation, delegation at any depth, the walk of a tree
-    footprint      seconds of a cold build, crates, size of the stripped echo server
-    tables         prints what was measured last, and measures nothing
+    instructions   user instructions per operation on tasks (needs valgrind)
+    generators     resuming, creating, delegating at any depth, walking a tree
+    footprint      duration of a build from scratch, number of crates, size of the stripped echo server
+    tables         prints the last results, and measures nothing
     publish        writes the tables into benches/README.md and README.md, and the charts into benches/peers/charts
 
-No workload: all of the first six. What is measured is kept in benches/peers/results, a file a workload.
+Without a workload, runs the first six. The results are kept in benches/peers/results, one file per workload.
 
-    --quick            a round, short, to see that everything runs: the figures say little
-    --rounds N         how often each is measured (5)
-    --secs S           how long an echo server is measured in a round (2), in turns of a fifth of a second
-    --peers A,B        only these: names, or their first word (tokio, innermost, bound); one that is none lists them
-    --cases A,B        only these: 50x64 (connections x bytes), spawn_one, depth
-    --help
+    --quick            one short round, to check that everything runs: the figures mean little
+    --rounds N         the number of rounds (5)
+    --secs S           how long to measure an echo server in a round (2), in turns of a fifth of a second
+    --peers A,B        only these peers: full names, or first words (tokio, innermost, bound); an unknown name lists all
+    --cases A,B        only these cases, such as 50x64 (connections x bytes), spawn_one, depth
+    --help             prints this text
 ";
 
 pub const WORKLOADS: &[&str] = &["echo", "syscalls", "tasks", "instructions", "generators", "footprint"];
@@ -37,8 +37,9 @@ pub struct Options {
     pub quick: bool,
     pub rounds: u32,
     pub seconds: f64,
-    /// None are all.
+    /// The peers to measure. Empty for all.
     pub peers: Vec<String>,
+    /// The cases to measure. Empty for all.
     pub cases: Vec<String>,
     pub help: bool,
 }
@@ -57,9 +58,9 @@ impl Options {
                 "--secs" => seconds = Some(seconds_of(&value()?)?),
                 "--peers" => peers = list(&value()?),
                 "--cases" => cases = list(&value()?),
-                option if option.starts_with('-') => return Err(format!("{option} is no option: see --help").into()),
+                option if option.starts_with('-') => return Err(format!("unknown option {option}: see --help").into()),
                 word if WORKLOADS.contains(&word) || OTHERS.contains(&word) => workloads.push(argument),
-                word => return Err(format!("{word:?} is no workload: see --help").into()),
+                word => return Err(format!("unknown workload {word:?}: see --help").into()),
             }
         }
         if workloads.is_empty() {
@@ -76,26 +77,26 @@ impl Options {
         })
     }
 
-    /// Whether a case is among those asked for.
+    /// Whether to measure a case.
     pub fn wants(&self, case: &str) -> bool {
         self.cases.is_empty() || self.cases.iter().any(|wanted| wanted == case)
     }
 }
 
 fn list(text: &str) -> Vec<String> {
-    // Names of peers have commas in them, with a space after.
+    // In the name of a peer, a space follows a comma.
     text.replace(", ", "\0").split(',').map(|name| name.replace('\0', ", ")).collect()
 }
 
-/// A day at most: turns are counted.
+/// Parses seconds, up to a day: more turns than that cannot be counted.
 fn seconds_of(text: &str) -> Result<f64, Failure> {
     let seconds = positive(text)?;
-    if seconds <= 86_400.0 { Ok(seconds) } else { Err(format!("{text:?} s are more than a day").into()) }
+    if seconds <= 86_400.0 { Ok(seconds) } else { Err(format!("{text:?} seconds are more than a day").into()) }
 }
 
 fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Result<T, Failure> {
     let number = text.parse().ok().filter(|number| *number > T::default());
-    number.ok_or_else(|| format!("{text:?} is no number above 0").into())
+    number.ok_or_else(|| format!("{text:?} is not a positive number").into())
 }
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_is_everything() {
+    fn no_arguments_select_everything() {
         let options = parse("").unwrap();
         assert_eq!(options.workloads, WORKLOADS);
         assert_eq!((options.rounds, options.seconds, options.quick), (5, 2.0, false));
@@ -115,26 +116,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_goes_before_what_quick_would_say() {
+    fn explicit_options_override_quick() {
         let options = parse("echo --quick --rounds 3 --cases 50x64,1x64").unwrap();
         assert_eq!((options.rounds, options.seconds), (3, 0.4));
         assert!(options.wants("1x64") && !options.wants("1000x64"));
     }
 
     #[test]
-    fn a_list_of_peers_may_hold_names_with_commas() {
+    fn names_of_peers_may_contain_commas() {
         assert_eq!(list("tokio,monoio, epoll,smol"), ["tokio", "monoio, epoll", "smol"]);
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_wrong_argument() {
         for (text, word) in [
             ("ecko", "ecko"),
             ("--fast", "--fast"),
             ("--rounds", "value"),
-            ("--rounds 0", "above 0"),
+            ("--rounds 0", "positive number"),
             ("--secs x", "\"x\""),
-            ("--secs nan", "above 0"),
+            ("--secs nan", "positive number"),
             ("--secs inf", "more than a day"),
         ] {
             assert!(parse(text).unwrap_err().to_string().contains(word), "{text}");

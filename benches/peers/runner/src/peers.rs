@@ -1,8 +1,8 @@
-//! Which programs there are. One more is a folder with a program, and a line here.
+//! The programs that are measured. To add one, add a folder with a program, and a line here.
 //!
-//! An echo server is given its port, and then its own words; it prints `READY` and its process's number. A program of
-//! tasks or generators is given what to measure, how often (0: as it likes), and then its own words; it prints lines as
-//! `common::Timer` does.
+//! An echo server receives its port, and then arguments of its own. It prints `READY` and its process number. A program that
+//! measures tasks or generators receives the name of a case, a count (0: its own default), and then arguments of its own. It
+//! prints lines as `common::Timer` does.
 
 use crate::process::Words;
 
@@ -11,29 +11,29 @@ use crate::process::Words;
 pub struct Peer {
     pub name: &'static str,
     pub program: Program,
-    /// What it is given before what the workload gives it.
+    /// Its own arguments before those of the workload.
     before: &'static [&'static str],
-    /// And after that.
+    /// Its own arguments after those of the workload.
     after: &'static [&'static str],
-    /// What it cannot do.
+    /// The cases that it does not support.
     without: &'static [&'static str],
-    /// All that it can do, where that is said.
+    /// The only cases that it supports, if it is restricted to some.
     only: Option<&'static [&'static str]>,
-    /// How often it can do what it does at most: of what is there all at once.
+    /// The most items that it can have at once, if there is a limit. See [`ALL_AT_ONCE`].
     pub most: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Program {
-    /// A package of the workspace, and which of its programs.
+    /// A package of the workspace, and one of its programs.
     Package(&'static str, &'static str),
-    /// The one that needs the nightly compiler.
+    /// The program that needs the nightly compiler.
     Nightly,
-    /// The ones in C: the name of the program, and its source.
+    /// A program in C: its name and its source.
     Libuv(&'static str, &'static str),
-    /// The newest Python here.
+    /// The newest Python on this machine.
     Python,
-    /// A Python that has uvloop.
+    /// A Python with uvloop.
     Uvloop,
 }
 
@@ -43,9 +43,9 @@ impl Program {
     }
 }
 
-/// What every ratio to us is a ratio to.
+/// The peer that "ours" stands for.
 pub const OURS: &str = "innermost";
-/// The names of all bounds begin so.
+/// The prefix of the names of bounds.
 pub const BOUND: &str = "bound: ";
 
 impl Peer {
@@ -86,7 +86,7 @@ impl Peer {
         !self.without.contains(&bench) && self.only.is_none_or(|only| only.contains(&bench))
     }
 
-    /// The whole command, given what starts the program.
+    /// The whole command: `start`, which starts the program, and all arguments.
     pub fn words(&self, start: &str, given: &[String]) -> Words {
         let own = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect::<Vec<_>>();
         let start = vec![start.to_string()];
@@ -114,12 +114,12 @@ pub const ECHO: &[Peer] = &[
     Peer::new("asyncio, streams", Program::Python).before(&["echo/python/echo.py"]).after(&["asyncio", "streams"]),
 ];
 
-/// Where nothing but a task can be told to run later; one that sleeps has a workload of its own.
+/// For runtimes without timed callbacks. Sleeping tasks are a case of their own.
 const NO_CALLBACKS: &[&str] = &["timer_fire"];
 
 pub const TASKS: &[Peer] = &[
     Peer::package("bound: closures", "tasks-bound"),
-    // Deadlines alone, with nothing that would run.
+    // Stores deadlines only, and runs nothing.
     Peer::package("bound: wheel", "tasks-bound").after(&["wheel"]).only(&["timers"]),
     Peer::package(OURS, "tasks-innermost"),
     Peer::package("tokio", "tasks-tokio").after(&["ct"]).without(NO_CALLBACKS),
@@ -130,8 +130,8 @@ pub const TASKS: &[Peer] = &[
     Peer::package("monoio, io_uring", "tasks-monoio").after(&["uring"]).without(NO_CALLBACKS),
     Peer::package("monoio, epoll", "tasks-monoio").after(&["legacy"]).without(NO_CALLBACKS),
     Peer::package("compio, io_uring", "tasks-compio").without(NO_CALLBACKS),
-    // A timer is a coroutine that sleeps, and one that is parked waits for something. One that yields does not let
-    // those run that it has made. Each has a stack of its own, and the system has a limit to their number.
+    // It has neither timers nor callbacks, only sleeping coroutines. A yield does not run the coroutines that the yielding
+    // one has made. Each coroutine has a stack of its own, and the system limits their number.
     Peer::package("may", "tasks-may").without(&["call_soon", "timers", "timer_fire", "parked"]).at_most(20_000),
     // It has timers and no tasks.
     Peer::new("libuv", Program::Libuv("tasks-libuv", "tasks/c/timers_uv.c")).only(&["timers", "timer_fire"]),
@@ -149,7 +149,7 @@ pub const GENERATORS: &[Peer] = &[
     Peer::new("CPython", Program::Python).before(&["generators/python/generators.py"]),
 ];
 
-/// What is measured of tasks. Some print more than one line.
+/// The cases of tasks. Some print more than one line.
 pub const TASK_BENCHES: &[&str] = &[
     "spawn_one",
     "spawn_batch",
@@ -165,12 +165,12 @@ pub const TASK_BENCHES: &[&str] = &[
     "parked_future",
 ];
 
-/// Of these, all that are made are there at once.
+/// The cases whose items all exist at once.
 pub const ALL_AT_ONCE: &[&str] = &["timers", "timer_fire", "sleep", "parked", "parked_future"];
 
 pub const GENERATOR_BENCHES: &[&str] = &["resume", "create", "depth", "tree"];
 
-/// Whether a peer is among those asked for: by its name, or by the first word of it. None asked for are all.
+/// Whether `wanted` contains a peer's name, or its first word. An empty list contains all peers.
 pub fn is_wanted(name: &str, wanted: &[String]) -> bool {
     let family = name.split([',', ':']).next().unwrap_or(name);
     wanted.is_empty() || wanted.iter().any(|wanted| wanted == name || wanted == family)
@@ -181,13 +181,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_workload_gives_comes_between_a_programs_own_words() {
+    fn a_workloads_arguments_come_between_the_programs_own() {
         let peer = Peer::package("x", "x").before(&["script.py"]).after(&["fast"]);
         assert_eq!(peer.words("python3", &["7000".into()]), ["python3", "script.py", "7000", "fast"]);
     }
 
     #[test]
-    fn a_peer_is_asked_for_by_its_name_or_its_family() {
+    fn peers_are_selected_by_name_or_by_first_word() {
         let wanted = ["tokio".to_string(), "bound: epoll".to_string()];
         let chosen: Vec<_> = ["tokio", "tokio, LocalSet", "bound: epoll", "bound: io_uring", "smol"]
             .into_iter()
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_timers_alone_has_no_other_workload() {
+    fn peers_with_timers_only_support_no_other_case() {
         let can = |name| {
             let peer = TASKS.iter().find(|peer| peer.name == name).unwrap();
             TASK_BENCHES.iter().copied().filter(|bench| peer.can(bench)).collect::<Vec<_>>()
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_is_without_is_a_workload() {
+    fn unsupported_cases_exist() {
         for peer in TASKS {
             assert!(
                 peer.without.iter().chain(peer.only.unwrap_or_default()).all(|bench| TASK_BENCHES.contains(bench)),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_we_are_in_every_workload() {
+    fn names_are_unique_and_every_workload_includes_ours() {
         for peers in [ECHO, TASKS, GENERATORS] {
             let mut names: Vec<_> = peers.iter().map(|peer| peer.name).collect();
             assert!(names.contains(&OURS));

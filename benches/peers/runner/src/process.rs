@@ -1,4 +1,4 @@
-//! Programs, their output, and a limit to their time.
+//! Running programs, with a time limit.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// Words to start a program with.
+/// A command: a program and its arguments.
 pub type Words = Vec<String>;
 
-/// Has a command run on one core alone.
+/// The command that runs `words` on one core.
 pub fn on_core(core: usize, words: &[String]) -> Words {
     let taskset = ["taskset", "-c", &core.to_string()].map(String::from);
     taskset.into_iter().chain(words.iter().cloned()).collect()
@@ -25,14 +25,14 @@ pub fn command(words: &[String]) -> Command {
     command
 }
 
-/// What a program has written, once it has ended well.
+/// The output of a program that has succeeded.
 #[derive(Debug)]
 pub struct Output {
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Runs a program to its end, for so long at most.
+/// Runs a program to its end. Kills it, and fails, if it takes longer than `limit`.
 pub fn run(words: &[String], limit: Duration) -> Result<Output, Failure> {
     let files = Files::new();
     let mut child = command(words)
@@ -47,7 +47,7 @@ pub fn run(words: &[String], limit: Duration) -> Result<Output, Failure> {
         }
         if since.elapsed() > limit {
             end(&mut child);
-            return Err(format!("has not ended after {} s", limit.as_secs()).into());
+            return Err(format!("still running after {} s", limit.as_secs()).into());
         }
         thread::sleep(Duration::from_millis(5));
     };
@@ -58,8 +58,8 @@ pub fn run(words: &[String], limit: Duration) -> Result<Output, Failure> {
     Ok(output)
 }
 
-/// Has a command end when we do, though we be ended without a word, where there is something that sees to it. (Ctrl-C
-/// goes to all of us anyway.)
+/// The command that runs `words` and ends when this process does, even if this process is killed. Needs `setpriv`; without
+/// it, returns `words`. (Ctrl-C reaches all processes anyway.)
 fn tied(words: &[String]) -> Words {
     static TIE: LazyLock<Words> = LazyLock::new(|| {
         let tie: Words = ["setpriv", "--pdeathsig", "TERM"].map(String::from).into();
@@ -69,16 +69,16 @@ fn tied(words: &[String]) -> Words {
     [TIE.as_slice(), words].concat()
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     child: Child,
     files: Files,
-    /// What announced itself: the child, or what that was asked to start.
+    /// The process that announced itself: the child, or a process that the child started.
     pub process: u32,
 }
 
 impl Server {
-    /// Starts one, and waits until it says that clients may come.
+    /// Starts a server, and waits until it says that it is ready.
     pub fn start(words: &[String]) -> Result<Self, Failure> {
         Self::start_within(words, Duration::from_secs(60))
     }
@@ -95,7 +95,7 @@ impl Server {
         });
         let Ok(line) = heard.recv_timeout(limit) else {
             end(&mut child);
-            return Err(format!("has not said that it is ready after {} s", limit.as_secs_f32()).into());
+            return Err(format!("not ready after {} s", limit.as_secs_f32()).into());
         };
         let line = line?;
         let process = line.strip_prefix("READY ").and_then(|process| process.trim().parse().ok());
@@ -106,13 +106,13 @@ impl Server {
         Ok(Self { child, files, process })
     }
 
-    /// Ends it; gives what it, or what it was started under, has written to standard error.
+    /// Ends the server. Returns the standard error of the server, or of the command that it was started under.
     pub fn stop(mut self) -> Result<String, Failure> {
         terminate(self.process)?;
         let since = Instant::now();
         while self.child.try_wait()?.is_none() {
             if since.elapsed() > Duration::from_secs(30) {
-                return Err("does not end".into());
+                return Err("still running after SIGTERM".into());
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -123,14 +123,15 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
-            // Where it was started under another program, the end of that one is not its end.
+            // A server that was started under another command does not end with that command.
             let _ = terminate(self.process);
             end(&mut self.child);
         }
     }
 }
 
-/// A program that says a line, and then one for each that it is given. It has to know itself when it has waited enough.
+/// A program that prints a line, and then one line for each line that it reads. There is no time limit: the program must have
+/// its own.
 pub struct Dialog {
     child: Child,
     to: ChildStdin,
@@ -139,7 +140,7 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// Starts one; gives what it says first, too.
+    /// Starts the program. Also returns its first line.
     pub fn start(words: &[String]) -> Result<(Self, String), Failure> {
         let files = Files::new();
         let mut command = command(words);
@@ -153,7 +154,7 @@ impl Dialog {
     }
 
     pub fn ask(&mut self, line: &str) -> Result<String, Failure> {
-        // Why it could not be asked, it has written itself: what is heard tells.
+        // If this fails, the program has ended, and `hear` returns the reason.
         let _ = writeln!(self.to, "{line}");
         self.hear()
     }
@@ -176,7 +177,7 @@ impl Drop for Dialog {
 
 fn terminate(process: u32) -> Result<(), Failure> {
     let status = Command::new("kill").arg(process.to_string()).stderr(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err("has ended by itself".into()) }
+    if status.success() { Ok(()) } else { Err("the process has already ended".into()) }
 }
 
 fn end(child: &mut Child) {
@@ -184,7 +185,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// What a program writes goes to files: a pipe that nobody reads fills up, and the program waits.
+/// Files for the output of a program. If nobody read a pipe, it would fill up, and the program would block.
 struct Files {
     stdout: PathBuf,
     stderr: PathBuf,
@@ -211,9 +212,9 @@ fn text(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
-/// The last line that says something, cut to a length that fits on one.
+/// The last line that is not blank, shortened to fit on a line.
 pub fn last_words(text: &str) -> String {
-    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").trim();
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
     line.chars().take(160).collect()
 }
 
@@ -226,31 +227,31 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_writes_is_kept_apart() {
+    fn standard_output_and_standard_error_are_separate() {
         let output = run(&words("echo one; echo two >&2"), Duration::from_secs(60)).unwrap();
         assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("one\n", "two\n"));
     }
 
     #[test]
-    fn a_failure_says_how_it_ended_and_its_last_words() {
+    fn a_failure_has_the_exit_status_and_the_last_line() {
         let error = run(&words("echo first >&2; echo why >&2; exit 3"), Duration::from_secs(60)).unwrap_err();
         assert!(error.to_string().contains('3') && error.to_string().ends_with("why"), "{error}");
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_ended() {
+    fn a_program_that_takes_too_long_is_killed() {
         let error = run(&words("exec sleep 1000"), Duration::ZERO).unwrap_err();
-        assert!(error.to_string().contains("has not ended"), "{error}");
+        assert!(error.to_string().contains("still running"), "{error}");
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn the_error_names_a_missing_program() {
         let error = run(&["no-such-program".into()], Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().starts_with("no-such-program"), "{error}");
     }
 
     #[test]
-    fn who_is_asked_answers_line_by_line() {
+    fn a_dialog_answers_each_line() {
         let (mut dialog, first) =
             Dialog::start(&words("echo hello; while read -r line; do echo \"<$line>\"; done")).unwrap();
         assert_eq!(first, "hello\n");
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ends_in_place_of_an_answer_has_last_words() {
+    fn a_program_that_ends_instead_of_answering_fails_with_its_last_line() {
         let (mut dialog, _) = Dialog::start(&words("echo hello; read -r line; echo why >&2; exit 1")).unwrap();
         assert_eq!(dialog.ask("a").unwrap_err().to_string(), "why");
         assert_eq!(dialog.ask("a").unwrap_err().to_string(), "why");
@@ -267,30 +268,30 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_announce_itself_has_not_started() {
+    fn a_server_that_ends_before_it_is_ready_fails() {
         let error = Server::start(&words("echo no port >&2")).err().unwrap();
         assert!(error.to_string().ends_with("no port"), "{error}");
     }
 
     #[test]
-    fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+    fn starting_a_silent_server_times_out() {
         let error = Server::start_within(&words("exec sleep 1000"), Duration::ZERO).err().unwrap();
-        assert_eq!(error.to_string(), "has not said that it is ready after 0 s");
+        assert_eq!(error.to_string(), "not ready after 0 s");
     }
 
     #[test]
-    fn a_server_does_not_outlive_who_started_it() {
+    fn a_server_ends_with_the_thread_that_started_it() {
         if tied(&[]).is_empty() {
-            return; // there is nothing here that sees to it
+            return; // there is no `setpriv`
         }
-        // A thread stands for the runner: what a server is tied to is the thread that started it.
+        // The thread stands for the runner: a server is tied to the thread that started it.
         let started = thread::spawn(|| Server::start(&words("echo READY $$; exec sleep 1000"))).join();
         let mut server = started.unwrap().unwrap();
         assert!(!server.child.wait().unwrap().success());
     }
 
     #[test]
-    fn a_server_is_stopped_and_what_it_wrote_is_given() {
+    fn stopping_a_server_returns_its_standard_error() {
         let server = Server::start(&words("echo ready >&2; echo READY $$; exec sleep 1000")).unwrap();
         assert_eq!(server.stop().unwrap(), "ready\n");
     }

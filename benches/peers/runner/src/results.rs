@@ -1,4 +1,4 @@
-//! What was measured, as it is kept: a file a workload, in it a JSON object a line, first the machine.
+//! The results, and the files that keep them: one per workload, with a JSON object per line. The first line is the machine.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,13 +19,13 @@ pub enum Line {
     LeftOut(LeftOut),
 }
 
-/// What one peer did in one case in one round, or in one turn of it.
+/// The figures of one peer in one case, in a round or in a turn of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub case: String,
     pub peer: String,
     pub round: u32,
-    /// In a round in which peers take turns, which one; the first, where the figures are of all.
+    /// The number of the turn, if peers take turns. Figures of a whole round have the number of its first turn.
     #[serde(default)]
     pub turn: u32,
     pub figures: BTreeMap<String, f64>,
@@ -39,11 +39,11 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// A share of the time in which others had the core, from which on a figure counts only where there are too few better.
+/// The largest share of time in which other programs may have the core, for a figure to count as undisturbed.
 pub const DISTURBED: f64 = 0.05;
 
-/// Those that others have not disturbed; but a quarter of all at least, the calmest: the chance of one alone is no
-/// better than somebody else's work.
+/// Returns the undisturbed items, or the calmest quarter if those are fewer. With only one or two items, chance would matter
+/// more than the disturbance.
 pub fn calm<T>(mut items: Vec<T>, disturbed: impl Fn(&T) -> f64) -> Vec<T> {
     items.sort_by(|one, other| disturbed(one).total_cmp(&disturbed(other)));
     let undisturbed = items.iter().take_while(|item| disturbed(item) <= DISTURBED).count();
@@ -57,7 +57,7 @@ impl Record {
     }
 }
 
-/// All of one workload.
+/// The results of one workload.
 #[derive(Debug, Default, PartialEq)]
 pub struct Results {
     pub machine: String,
@@ -82,13 +82,13 @@ impl Results {
         Ok(results)
     }
 
-    /// A figure of one peer in one case, of each round: the median of its turns.
+    /// The values of a figure, one for each round: the median of the round's turns.
     pub fn figures(&self, case: &str, peer: &str, figure: &str) -> Vec<f64> {
         medians_of_rounds(self.samples(case, peer, figure).collect())
     }
 
-    /// The figure's ratio to that of another peer, of each round: the median of what the two did in the same turn. What
-    /// the machine was like in that turn, it was like for both.
+    /// The ratios of a peer's figure to another peer's, one for each round: the median of the ratios within the same turn. In
+    /// a turn, the state of the machine affects both peers alike.
     pub fn ratios(&self, case: &str, peer: &str, other: &str, figure: &str) -> Vec<f64> {
         let others: BTreeMap<_, _> =
             self.samples(case, other, figure).map(|sample| ((sample.round, sample.turn), sample)).collect();
@@ -108,7 +108,7 @@ impl Results {
         })
     }
 
-    /// All peers, in the order in which they were first measured, and the bounds before the others.
+    /// All peers in the order of their first records, but bounds before the others.
     pub fn peers(&self) -> Vec<&str> {
         let mut peers: Vec<&str> = Vec::new();
         for record in &self.records {
@@ -121,7 +121,7 @@ impl Results {
     }
 }
 
-/// One figure, and when it was measured.
+/// A value of a figure, and when it was measured.
 struct Sample {
     round: u32,
     turn: u32,
@@ -137,13 +137,13 @@ fn medians_of_rounds(samples: Vec<Sample>) -> Vec<f64> {
     rounds.into_values().filter_map(|values| Spread::of(values).map(|spread| spread.median)).collect()
 }
 
-/// Where results of a workload are written, line by line: what was measured is there if the rest fails.
+/// Writes the results of a workload line by line, so that they survive a later failure.
 pub struct Log {
     file: File,
 }
 
 impl Log {
-    /// What was there before is kept under another name.
+    /// Creates the file. Keeps an existing one under another name.
     pub fn create(folder: &Path, workload: &str, machine: String) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let path = path(folder, workload);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn results_are_read_back() {
         let left_out = LeftOut { peer: "b".into(), case: None, why: "it is not there".into() };
         let lines =
             [Line::Machine("here".into()), Line::Record(record("a", 1.5, 0.0)), Line::LeftOut(left_out.clone())];
@@ -190,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_named() {
+    fn an_error_names_the_malformed_line() {
         let error = Results::parse("{\"machine\":\"x\"}\n\nnonsense").unwrap_err().to_string();
         assert!(error.starts_with("line 3"), "{error}");
     }
 
     #[test]
-    fn disturbed_rounds_count_only_where_there_are_no_others() {
+    fn disturbed_rounds_count_only_if_there_are_no_others() {
         let records = vec![record("a", 1.0, 0.5), record("a", 2.0, 0.0), record("b", 3.0, 0.5)];
         let results = Results { records, ..Results::default() };
         assert_eq!(results.figures("50x64", "a", "rate"), [2.0]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_calm_counts_and_a_quarter_at_least() {
+    fn the_undisturbed_items_or_the_calmest_quarter_count() {
         let counted = |disturbed: &[f64]| calm(disturbed.to_vec(), |share| *share);
         assert_eq!(counted(&[0.5, 0.01, 0.05, 0.06]), [0.01, 0.05]);
         assert_eq!(counted(&[0.5, 0.3, 0.4, 0.2, 0.6]), [0.2, 0.3]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_counts_by_the_median_of_its_calm_turns() {
+    fn the_figure_of_a_round_is_the_median_of_its_calm_turns() {
         let values = [(0, 1.0, 0.0), (0, 9.0, 0.0), (0, 2.0, 0.0), (0, 100.0, 0.5), (1, 4.0, 0.0), (2, 50.0, 0.5)];
         let records =
             values.into_iter().zip(0..).map(|((round, value, disturbed), at)| turn("a", round, at, value, disturbed));
@@ -225,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_taken_turn_by_turn_whatever_the_machines_mood() {
-        // It becomes ten times as fast from turn to turn; one turn was taken by others.
+    fn ratios_are_taken_within_turns_so_the_machines_speed_cancels_out() {
+        // The machine becomes ten times as fast from turn to turn. Other programs disturb the last turn.
         let mut records = Vec::new();
         for (number, speed) in [1.0, 10.0, 100.0].into_iter().enumerate() {
             records.push(turn("bound: x", 0, number as u32, 2.0 * speed, 0.0));
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn turns_of_one_round_are_not_paired_with_those_of_another() {
+    fn turns_of_different_rounds_are_not_paired() {
         let records = vec![turn("a", 0, 0, 1.0, 0.0), turn("b", 1, 0, 2.0, 0.0), turn("b", 0, 1, 3.0, 0.0)];
         let results = Results { records, ..Results::default() };
         assert!(results.ratios("50x64", "a", "b", "rate").is_empty());
     }
 
     #[test]
-    fn bounds_come_first_and_the_others_as_they_were_measured() {
+    fn bounds_come_first_and_others_in_order_of_measurement() {
         let records = ["b", "bound: y", "a", "bound: x"].map(|peer| record(peer, 1.0, 0.0)).into();
         let results = Results { records, ..Results::default() };
         assert_eq!(results.peers(), ["bound: y", "bound: x", "b", "a"]);

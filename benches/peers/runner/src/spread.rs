@@ -1,4 +1,4 @@
-//! Several figures of one thing.
+//! The spread of several figures for the same thing.
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
@@ -8,7 +8,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// None where there are no figures. Of an even number, the median is in the middle between two.
+    /// The spread of these values, or `None` if there are none. Ignores values that are not finite. The median of an even
+    /// number of values is halfway between the middle two.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -19,7 +20,7 @@ impl Spread {
         Some(Self { least, median, most })
     }
 
-    /// How far the ends are from the median at most, as a share of it.
+    /// The larger distance from the median to an end, as a share of the median.
     pub fn width(&self) -> f64 {
         if self.median == 0.0 {
             return 0.0;
@@ -33,23 +34,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_an_odd_number_is_the_middle_one() {
+    fn the_median_of_an_odd_number_of_values_is_the_middle_one() {
         assert_eq!(Spread::of([3.0, 1.0, 2.0]), Some(Spread { least: 1.0, median: 2.0, most: 3.0 }));
     }
 
     #[test]
-    fn the_median_of_an_even_number_is_between_two() {
+    fn the_median_of_an_even_number_of_values_is_halfway_between_two() {
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]).unwrap().median, 2.5);
     }
 
     #[test]
-    fn of_nothing_there_is_none_and_what_is_no_number_does_not_count() {
+    fn no_values_have_no_spread_and_nan_is_ignored() {
         assert_eq!(Spread::of([]), None);
         assert_eq!(Spread::of([f64::NAN, 1.0]).unwrap().median, 1.0);
     }
 
     #[test]
-    fn the_width_is_that_of_the_longer_side() {
+    fn the_width_is_the_larger_distance_from_the_median() {
         assert_eq!(Spread { least: 8.0, median: 10.0, most: 11.0 }.width(), 0.2);
         assert_eq!(Spread { least: 0.0, median: 0.0, most: 0.0 }.width(), 0.0);
     }

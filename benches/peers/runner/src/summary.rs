@@ -1,4 +1,4 @@
-//! The table of the library's own README: a few figures, each beside the best of the others, whoever is ahead.
+//! The summary in the library's README: a few figures, each with the best figure of the other libraries.
 
 use crate::peers::{BOUND, OURS};
 use crate::results::Results;
@@ -6,7 +6,7 @@ use crate::spread::Spread;
 use crate::tables::{figures, markdown, number};
 use crate::views::Column;
 
-/// What is said in one line.
+/// A line of the summary.
 struct Line {
     workload: &'static str,
     column: Column,
@@ -20,22 +20,25 @@ const fn line(workload: &'static str, case: &'static str, figure: &'static str, 
 const LINES: &[Line] = &[
     Line {
         more_is_better: true,
-        ..line("echo", "50x64", "rate", "Messages a second that an echo server answers, 50 connections of 64 bytes")
+        ..line("echo", "50x64", "rate", "Echo server, 50 connections: messages of 64 bytes per second")
     },
-    Line { more_is_better: true, ..line("echo", "1000x64", "rate", "the same, 1,000 connections") },
-    line("echo", "8000x64", "bytes", "Memory of an idle connection, one of 8,000, bytes"),
-    line("tasks", "spawn_batch", "cpu_ns", "A task spawned, run and awaited, 1,000 at once, ns"),
-    line("tasks", "yield_thousand", "cpu_ns", "A task among 1,000 lets the others run, ns"),
-    line("tasks", "handover", "cpu_ns", "Two tasks hand an item to and fro, ns"),
-    line("tasks", "timer_set", "cpu_ns", "A timer set, one of a million, ns"),
-    line("generators", "resume_boxed", "cpu_ns", "A boxed generator resumed, ns"),
-    line("generators", "depth_1000", "cpu_ns", "An item that comes through 1,000 nested generators, ns"),
+    Line {
+        more_is_better: true,
+        ..line("echo", "1000x64", "rate", "Echo server, 1,000 connections: messages of 64 bytes per second")
+    },
+    line("echo", "8000x64", "bytes", "Echo server, 8,000 idle connections: memory of each, bytes"),
+    line("tasks", "spawn_batch", "cpu_ns", "Spawning, running and awaiting a task, 1,000 at once, ns"),
+    line("tasks", "yield_thousand", "cpu_ns", "Yielding to the loop, one of 1,000 tasks, ns"),
+    line("tasks", "handover", "cpu_ns", "Passing an item to another task and back, ns"),
+    line("tasks", "timer_set", "cpu_ns", "Setting a timer, one of a million, ns"),
+    line("generators", "resume_boxed", "cpu_ns", "Resuming a boxed generator, ns"),
+    line("generators", "depth_1000", "cpu_ns", "Getting an item through 1,000 nested generators, ns"),
 ];
 
-/// The lines that were measured; `read` gives the results of a workload. Nothing, where there are none.
+/// The table of the lines that have results. `read` returns the results of a workload. `None` if there are no results.
 pub fn summary(read: impl Fn(&str) -> Option<Results>) -> Option<String> {
     let rows: Vec<_> = LINES.iter().filter_map(|line| row(line, &read(line.workload)?)).collect();
-    let head = ["", "innermost", "the best of the others", "by hand"].map(String::from);
+    let head = ["", "innermost", "best of the others", "bound, by hand"].map(String::from);
     (!rows.is_empty()).then(|| format!("\n{}\n", markdown(&head, &rows)))
 }
 
@@ -82,16 +85,16 @@ mod tests {
     }
 
     #[test]
-    fn the_best_of_the_others_stands_beside_ours_and_what_was_not_measured_is_left_out() {
-        let expected = "\n|  | innermost | the best of the others | by hand |\n|---|--:|--:|--:|\n\
-            | Messages a second that an echo server answers, 50 connections of 64 bytes | 7,000 | 8,000 (b) | 9,000 |\n\
-            | Two tasks hand an item to and fro, ns | 2.00 | 1.00 (b) |  |\n\n";
+    fn the_summary_shows_the_best_other_figure_and_omits_missing_results() {
+        let expected = "\n|  | innermost | best of the others | bound, by hand |\n|---|--:|--:|--:|\n\
+            | Echo server, 50 connections: messages of 64 bytes per second | 7,000 | 8,000 (b) | 9,000 |\n\
+            | Passing an item to another task and back, ns | 2.00 | 1.00 (b) |  |\n\n";
         assert_eq!(summary(results).unwrap(), expected);
         assert_eq!(summary(|_| None), None);
     }
 
     #[test]
-    fn every_line_stands_in_a_view_too() {
+    fn every_line_is_also_in_a_view() {
         for line in LINES {
             let is_it = |column: &&Column| column.case == line.column.case && column.figure == line.column.figure;
             let mut views = crate::views::VIEWS.iter().filter(|view| view.workload == line.workload);

@@ -1,4 +1,4 @@
-//! Tables of what was measured: all figures for whoever has just measured, the medians for `benches/README.md`.
+//! Tables of results: all figures for the terminal, and the medians for `benches/README.md`.
 
 use crate::Failure;
 use crate::peers::{BOUND, OURS};
@@ -6,24 +6,24 @@ use crate::results::Results;
 use crate::spread::Spread;
 use crate::views::{Column, View};
 
-/// The peers of a column, each with its figures.
+/// The figures of each peer in a column.
 pub fn figures<'a>(column: &Column, results: &'a Results) -> Vec<(&'a str, Spread)> {
     let peers = results.peers().into_iter();
     let of = |peer| Spread::of(results.figures(column.case, peer, column.figure)).map(|spread| (peer, spread));
     peers.filter_map(of).collect()
 }
 
-/// The peer of a column that others are compared with. The bound is the first: bounds stand in their order.
+/// The first peer of a column whose name satisfies `is_it`. Bounds come before other peers.
 fn find<'a>(figures: &[(&'a str, Spread)], is_it: impl Fn(&str) -> bool) -> Option<&'a str> {
     figures.iter().map(|(peer, _)| *peer).find(|peer| is_it(peer))
 }
 
-/// A peer's figures as shares of another's, of the same turns where they took turns.
+/// The ratios of a peer's figures to those of another peer. Compares figures of the same turn if the peers took turns.
 fn ratios(column: &Column, results: &Results, peer: &str, other: &str) -> Option<Spread> {
     Spread::of(results.ratios(column.case, peer, other, column.figure))
 }
 
-/// All there is to say of a view: a table a column. Nothing where nothing was measured.
+/// A table for each column of a view, with all figures. Leaves out columns without results.
 pub fn long(view: &View, results: &Results) -> String {
     let mut text = String::new();
     for column in view.columns {
@@ -63,7 +63,7 @@ pub fn long(view: &View, results: &Results) -> String {
     text
 }
 
-/// A row a peer, a column a case: medians, and in brackets their ratio to ours.
+/// A table with a row for each peer: medians, with their ratios to ours in brackets. `None` if there are no results.
 pub fn short(view: &View, results: &Results) -> Option<String> {
     let columns: Vec<_> = view
         .columns
@@ -95,29 +95,32 @@ pub fn short(view: &View, results: &Results) -> Option<String> {
     let heads = columns.iter().map(|(column, _)| column.heading.to_string());
     let head = [vec![String::new()], heads.collect()].concat();
     Some(format!(
-        "### {}\n\n{} In brackets: / ours.\n\n{}{}",
+        "### {}\n\n{} In brackets: the ratio to ours.\n\n{}{}",
         view.title,
         view.note,
         markdown(&head, &rows),
-        how_sure(spreads, ratio_spreads),
+        variation(spreads, ratio_spreads),
     ))
 }
 
-/// How much may be chance; nothing, where every round gave the same, or there was one alone.
-fn how_sure(figures: Vec<f64>, ratios: Vec<f64>) -> String {
+/// Says how much the rounds vary. Empty if they do not, or if there was only one.
+fn variation(figures: Vec<f64>, ratios: Vec<f64>) -> String {
     let percent = |widths: Vec<f64>| {
         let widths = Spread::of(widths).filter(|widths| widths.most > 0.0)?;
         Some((widths.median * 100.0, widths.most * 100.0))
     };
     let figures = percent(figures).map(|(half, worst)| {
-        format!("\nA round differs from the median by {half:.0} % at most in half of the cells, by {worst:.0} % in the worst")
+        format!(
+            "\nRounds differ from the median by up to {half:.0} % in half of the cells, and by up to {worst:.0} % in the \
+             worst."
+        )
     });
-    let ratios =
-        percent(ratios).map(|(half, worst)| format!("; its ratios to ours by {half:.0} %, and by {worst:.0} %"));
-    figures.map(|figures| figures + &ratios.unwrap_or_default() + ".\n").unwrap_or_default()
+    let ratios = percent(ratios)
+        .map(|(half, worst)| format!(" The ratios to ours differ by up to {half:.0} %, and by up to {worst:.0} %."));
+    figures.map(|figures| figures + &ratios.unwrap_or_default() + "\n").unwrap_or_default()
 }
 
-/// Who is missing, and why.
+/// The peers that were left out, and why.
 pub fn left_out(results: &Results) -> String {
     let lines = results.left_out.iter().map(|left_out| {
         let case = left_out.case.as_ref().map(|case| format!(", {case}")).unwrap_or_default();
@@ -126,10 +129,10 @@ pub fn left_out(results: &Results) -> String {
     lines.collect()
 }
 
-/// Replaces what stands between the two markers of a workload, or of the summary.
+/// Replaces the text between the two markers of a workload, or of the summary.
 pub fn replace_between_markers(text: &str, workload: &str, with: &str) -> Result<String, Failure> {
     let (begin, end) = (format!("<!-- peers, {workload}: begin -->\n"), format!("<!-- peers, {workload}: end -->"));
-    let missing = |marker: &str| format!("there is no {:?} in the text", marker.trim());
+    let missing = |marker: &str| format!("the text has no marker {:?}", marker.trim());
     let (before, rest) = text.split_once(&begin).ok_or_else(|| missing(&begin))?;
     let (_, after) = rest.split_once(&end).ok_or_else(|| missing(&end))?;
     Ok(format!("{before}{begin}{with}{end}{after}"))
@@ -156,7 +159,7 @@ fn aligned(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String
     text
 }
 
-/// Three digits, or all there are before the point, in groups of three.
+/// Formats a number with three significant digits, or with all digits before the point, in groups of three.
 pub fn number(value: f64) -> String {
     let decimals = match value.abs() {
         value if value >= 99.95 => 0,
@@ -211,20 +214,20 @@ mod tests {
 
     #[test]
     fn a_short_table_has_medians_and_their_ratios_to_ours() {
-        let expected = "### Rates\n\nMore is better. In brackets: / ours.\n\n\
+        let expected = "### Rates\n\nMore is better. In brackets: the ratio to ours.\n\n\
             |  | A | B |\n|---|--:|--:|\n\
             | bound: x | 2,000 (2.22) |  |\n| **innermost** | **1,000** |  |\n| other | 500 (0.56) | 3.00 |\n\n\
-            A round differs from the median by 0 % at most in half of the cells, by 10 % in the worst.\n";
+            Rounds differ from the median by up to 0 % in half of the cells, and by up to 10 % in the worst.\n";
         assert_eq!(short(&VIEW, &results()).unwrap(), expected);
     }
 
     #[test]
-    fn what_may_be_chance_is_said_of_figures_and_of_ratios() {
-        let text = how_sure(vec![0.3, 0.1, 0.2], vec![0.01, 0.05]);
-        let expected = "\nA round differs from the median by 20 % at most in half of the cells, by 30 % in the worst; \
-            its ratios to ours by 3 %, and by 5 %.\n";
+    fn the_variation_covers_figures_and_ratios() {
+        let text = variation(vec![0.3, 0.1, 0.2], vec![0.01, 0.05]);
+        let expected = "\nRounds differ from the median by up to 20 % in half of the cells, and by up to 30 % in the worst. \
+            The ratios to ours differ by up to 3 %, and by up to 5 %.\n";
         assert_eq!(text, expected);
-        assert_eq!(how_sure(vec![0.0, 0.0], vec![0.0]), "");
+        assert_eq!(variation(vec![0.0, 0.0], vec![0.0]), "");
     }
 
     #[test]
@@ -239,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_there_is_no_table() {
+    fn no_results_make_no_table() {
         assert_eq!(short(&VIEW, &Results::default()), None);
         assert_eq!(long(&VIEW, &Results::default()), "");
     }
 
     #[test]
-    fn numbers_have_three_digits_and_groups() {
+    fn numbers_have_three_digits_in_groups() {
         let cases =
             [(0.0, "0.00"), (1.234, "1.23"), (9.999, "10.0"), (12.34, "12.3"), (99.96, "100"), (999.6, "1,000")];
         for (value, text) in cases {
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_the_markers_is_replaced_and_nothing_else() {
+    fn only_the_text_between_the_markers_is_replaced() {
         let text = "a\n<!-- peers, echo: begin -->\nold\n<!-- peers, echo: end -->\nb\n";
         let replaced = replace_between_markers(text, "echo", "new\n").unwrap();
         assert_eq!(replaced, "a\n<!-- peers, echo: begin -->\nnew\n<!-- peers, echo: end -->\nb\n");

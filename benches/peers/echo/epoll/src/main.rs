@@ -1,5 +1,5 @@
-//! The bound: a bare edge-triggered epoll loop, its connections in a slab, one buffer for all of them. It reads until a
-//! read is short, and writes at once. With `spin` as the second argument, it never sleeps.
+//! The bound: a bare edge-triggered epoll loop, with its connections in a slab and one buffer for all of them. It reads until
+//! a read is short, and writes at once. With `spin` as the second argument, it never sleeps.
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -7,7 +7,7 @@ use std::os::fd::{FromRawFd, RawFd};
 
 struct Connection {
     stream: TcpStream,
-    /// What a short write has left.
+    /// The bytes that a short write has left.
     left: Vec<u8>,
 }
 
@@ -25,7 +25,7 @@ impl Connection {
             let written = unless_blocked(self.stream.write(&buffer[..count]))?.unwrap_or(0);
             if written < count {
                 self.left.extend_from_slice(&buffer[written..count]);
-                return Ok(true); // it will be told when there is room
+                return Ok(true); // an event will report new room
             }
             if count < buffer.len() {
                 return Ok(true);
@@ -45,7 +45,7 @@ struct Epoll(OwnedFd);
 
 impl Epoll {
     fn new() -> Self {
-        // SAFETY: takes no pointer; the descriptor is new and nobody else's.
+        // SAFETY: takes no pointer. The descriptor is new, so nothing else owns it.
         Self(unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) })
     }
 
@@ -58,7 +58,7 @@ impl Epoll {
 
     fn wait<'a>(&self, events: &'a mut [libc::epoll_event], timeout: i32) -> &'a [libc::epoll_event] {
         let room = events.len() as i32;
-        // SAFETY: there is room for so many events.
+        // SAFETY: the buffer has room for this many events.
         let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), room, timeout) };
         &events[..count.max(0) as usize]
     }
@@ -90,7 +90,7 @@ impl Slab {
 
     fn ready(&mut self, index: usize, events: u32, buffer: &mut [u8]) {
         let Some(connection) = &mut self.connections[index] else { return };
-        // What is told right after it was added: there is room, and nothing to write.
+        // The first event after adding the descriptor only reports room to write.
         if events == libc::EPOLLOUT as u32 && connection.left.is_empty() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Ours: a machine a connection.
+//! innermost, with one machine per connection.
 use innermost::{
     Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, LoopHandle, Resumed, Step,
     TcpListener, TcpStream, yield_from,

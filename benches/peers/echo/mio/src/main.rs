@@ -1,4 +1,4 @@
-//! mio: hand-written state machine, one buffer per connection.
+//! mio, with a hand-written state machine and one buffer per connection.
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};

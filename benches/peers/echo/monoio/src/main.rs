@@ -1,4 +1,4 @@
-//! monoio, `uring` (default) or `legacy` (epoll) driver by the second argument.
+//! monoio. The second argument chooses the driver: `uring` (the default) or `legacy` (epoll).
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 
 async fn serve() {

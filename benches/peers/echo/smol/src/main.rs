@@ -4,7 +4,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 
 fn main() {
     let ex: &'static LocalExecutor<'static> = Box::leak(Box::new(LocalExecutor::new()));
-    // A task of its own: what `run` is given is asked again whenever anything happens, and would try to accept each time.
+    // Accepts in a task of its own: `run` polls its own future after every event, and that future would try to accept then.
     ex.spawn(async move {
         let l = Async::<std::net::TcpListener>::new(common::listen(common::port_argument())).unwrap();
         common::ready();

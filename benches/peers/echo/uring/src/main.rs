@@ -1,5 +1,5 @@
-//! A bound: a bare io_uring loop: multishot accept, multishot recv into a provided-buffer
-//! ring, one send in flight per connection, SINGLE_ISSUER | DEFER_TASKRUN.
+//! A bound: a bare io_uring loop. It uses multishot accept, multishot recv into a ring of provided buffers, and one send in
+//! flight per connection, with `SINGLE_ISSUER | DEFER_TASKRUN`.
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use std::collections::VecDeque;
 use std::os::fd::IntoRawFd;
@@ -22,7 +22,7 @@ struct Bufs {
 }
 impl Bufs {
     fn give(&mut self, bid: u16) {
-        // SAFETY: both indices are below the number of buffers, and nobody else writes to the ring.
+        // SAFETY: both indices are below the number of buffers, and nothing else writes to the ring.
         let (e, addr) =
             unsafe { (&mut *self.ring.add((self.tail & (NBUF - 1)) as usize), self.mem.add(bid as usize * BSZ)) };
         e.set_addr(addr as u64);
@@ -37,7 +37,7 @@ impl Bufs {
 }
 
 fn push(r: &mut IoUring, e: squeue::Entry) {
-    // SAFETY: what an entry points to, a buffer, stays where it is for as long as the program runs.
+    // SAFETY: the buffers that entries point to stay in place as long as the program runs.
     while unsafe { r.submission().push(&e) }.is_err() {
         r.submit().unwrap();
     }

@@ -1,5 +1,5 @@
-//! What one would write by hand for these programs alone: iterators; a stack of boxed frames, of which the top is
-//! resumed; iterators in iterators.
+//! The bounds, written by hand for these programs alone: iterators, a stack of boxed frames whose top is resumed, and nested
+//! iterators.
 use common::*;
 use std::hint::black_box;
 
@@ -110,7 +110,7 @@ impl Frame for Walk {
     }
 }
 
-// ---- iterators in iterators, and one that keeps the path itself
+// ---- nested iterators, and an iterator that keeps its path
 
 struct Around(Box<dyn Iterator<Item = u64>>);
 
@@ -126,7 +126,7 @@ fn nested(depth: u64, count: u64) -> Box<dyn Iterator<Item = u64>> {
     if depth <= 1 { Box::new(count_to(count)) } else { Box::new(Around(nested(depth - 1, count))) }
 }
 
-/// The nodes whose keys are still to come, and whose left children have been walked.
+/// The nodes whose left subtrees have been walked, and whose keys come next.
 struct Path(Vec<&'static Node>);
 
 impl Path {

@@ -1,4 +1,4 @@
-//! Stackful coroutines: delegation is a call.
+//! corosensei: stackful coroutines. Delegation is a function call.
 use common::*;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};

@@ -1,5 +1,5 @@
-//! Generators made of `async` blocks. Delegation by a loop over the child, as its documentation has it (`nested`), or by
-//! handing the one `Co` on and awaiting the child (`awaited`).
+//! genawaiter: generators made of `async` blocks. A generator delegates with a loop over its child, as in the crate's
+//! documentation (`nested`), or by passing its `Co` on and awaiting the child (`awaited`).
 use common::*;
 use genawaiter::rc::{Co, Gen};
 use std::future::Future;

@@ -1,10 +1,10 @@
-//! Stackful generators: delegation is a call.
+//! generator: stackful generators. Delegation is a function call.
 use common::*;
 use generator::{Gn, Scope, done};
 use std::hint::black_box;
 
 const PEER: &str = "generator";
-/// In words.
+/// The size of a stack, in words.
 const DEEP_STACK: usize = 8 << 20;
 
 #[inline(never)]

@@ -1,4 +1,5 @@
-//! Ours. Delegation by `Call`: the child is a frame on the generator's own stack, and the innermost alone is resumed.
+//! innermost. Delegation uses `Call`: the child becomes a frame on the generator's own stack, and only the innermost frame is
+//! resumed.
 use common::*;
 use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, yield_from};
 use std::hint::black_box;
@@ -32,7 +33,7 @@ impl Coroutine for Count {
     }
 }
 
-/// Calls itself so many times, and then a counter.
+/// Calls itself up to a given depth, and then calls a counter.
 enum Nested {
     At(u64, u64),
     Deeper(Call<Nested>),
@@ -101,8 +102,8 @@ fn boxed(count: u64) -> Boxed {
     black_box(Box::new(Count::to(count)))
 }
 
-/// Takes all of the numbers, as one drives a generator by hand. Not a part of `main`, which calls it four times: a loop in
-/// a program is compiled by itself.
+/// Takes all of the numbers, by resuming the generator directly. Not inlined, because `main` calls it four times: a loop in
+/// a real program is compiled by itself.
 #[inline(never)]
 fn drive<C: Coroutine<Yield = u64, Input = ()>>(bench: &str, count: u64, coroutine: C, first: u64) {
     let mut generator = Generator::new(coroutine);
@@ -143,7 +144,7 @@ fn main() {
         "depth" => {
             for depth in DEPTHS {
                 let count = or(n, 5_000_000);
-                // The first has the frames made.
+                // The first item creates the frames.
                 drive(&format!("depth_{depth}"), count, Nested::At(depth, count), 1);
             }
         }

@@ -1,4 +1,4 @@
-//! The compiler's own coroutines, and `gen` blocks: nightly alone has them.
+//! The compiler's coroutines and `gen` blocks, which only nightly has.
 #![feature(coroutines, coroutine_trait, gen_blocks)]
 use common::*;
 use std::hint::black_box;

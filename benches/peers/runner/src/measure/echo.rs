@@ -1,4 +1,4 @@
-//! The echo servers: all on the first core, of which one is at work at a time; their clients on the next one.
+//! The echo servers, which share the first core, one working at a time. Their clients share the second core.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use crate::build::build_packages;
 use crate::process::{Dialog, Server, Words, on_core, run};
 use crate::{Failure, machine};
 
-/// Connections, and bytes a message.
+/// The number of connections, and the bytes per message.
 pub(super) const CASES: &[(u32, u32)] =
     &[(1, 64), (50, 64), (1000, 64), (8000, 64), (1, 4096), (50, 4096), (1000, 4096), (8000, 4096)];
 
-/// From so many connections on, the server's memory is told apart from noise.
+/// With fewer connections, the server's memory per connection is lost in noise.
 pub(super) const MANY: u32 = 1000;
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
     let load = load()?;
     let options = run.options;
     let is_wanted = |case: &Case| {
-        // Thousands of connections take seconds to make.
+        // Opening thousands of connections takes seconds.
         let in_time = !options.quick || case.connections <= MANY || !options.cases.is_empty();
         options.wants(&case.name()) && in_time
     };
@@ -62,7 +62,7 @@ impl Case {
         format!("{}x{}", self.connections, self.size)
     }
 
-    /// What the client is told.
+    /// The arguments of the client.
     fn words(&self) -> Vec<String> {
         let words = ["--conns", &self.connections.to_string(), "--size", &self.size.to_string()];
         words.map(String::from).into()
@@ -71,18 +71,18 @@ impl Case {
 
 /// Starts a server on the first core, under the command `under` if that is not empty.
 pub(super) fn start(peer: &Startable<'_>, under: &[String]) -> Result<(Server, u16), Failure> {
-    // A port that is free now, and will be in a moment.
+    // This port is free now. Nothing reserves it, but it is unlikely to be taken at once.
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let words = [under, &peer.words(&[port.to_string()])].concat();
     Ok((Server::start(&on_core(machine::server_and_client().0, &words))?, port))
 }
 
-/// Connects to a server from the second core; gives what the client says of it.
+/// Connects to a server from the second core. Also returns the client's first line.
 pub(super) fn connect(load: &str, server: &Server, port: u16, case: &Case) -> Result<(Dialog, String), Failure> {
     Dialog::start(&client(load, server, port, case))
 }
 
-/// Has the client send so many messages, with a pause after each, in microseconds.
+/// Sends `messages` messages, with a pause in microseconds after each.
 pub(super) fn send(
     load: &str,
     server: &Server,

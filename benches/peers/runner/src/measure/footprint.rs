@@ -1,5 +1,5 @@
-//! What users feel before their program runs: how long a cold build of the echo server takes, of how many crates, and
-//! how large the stripped program is. Each package is built alone, into a folder that is empty.
+//! The footprint of the echo server: the duration of a build from scratch, the number of crates, and the size of the stripped
+//! program. Each package is built alone, into an empty folder.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{Failure, peers};
 pub(super) const SERVERS: &[(&str, &str)] =
     &[("innermost", "echo-innermost"), ("tokio", "echo-tokio"), ("smol", "echo-smol")];
 
-/// As Cargo builds if nobody says anything; as one builds who wants it small and fast.
+/// Cargo's default profiles, and a release profile for a small and fast program.
 pub(super) const PROFILES: &[(&str, &[&str])] = &[
     ("debug", &[]),
     (
@@ -48,12 +48,12 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// So that no build waits for the network.
+/// Fetches all dependencies, so that no build waits for the network.
 fn fetch() -> Result<(), Failure> {
     cargo(Command::new("cargo").args(["fetch", "--locked"])).map(drop)
 }
 
-/// Seconds, and the stripped program's bytes.
+/// Builds a program. Returns the seconds it took, and the bytes of the stripped program.
 fn build(package: &str, flags: &[&str]) -> Result<(f64, f64), Failure> {
     let folder = target().join("cold");
     match fs::remove_dir_all(&folder) {
@@ -67,7 +67,7 @@ fn build(package: &str, flags: &[&str]) -> Result<(f64, f64), Failure> {
         .args(flags)
         .arg("--target-dir")
         .arg(&folder);
-    // What comes from a registry is never built incrementally: nor is ours, although it lies beside.
+    // Cargo builds crates from a registry without incremental compilation. Ours is a local path, so turn it off.
     cargo(command.env("CARGO_INCREMENTAL", "0").env_remove("RUSTC_WRAPPER"))?;
     let seconds = since.elapsed().as_secs_f64();
     let profile = if flags.contains(&"--release") { "release" } else { "debug" };
@@ -80,12 +80,12 @@ fn stripped(program: &Path) -> Result<f64, Failure> {
     let to = program.with_extension("stripped");
     let status = Command::new("strip").arg("-o").arg(&to).arg(program).status();
     if !status.map_err(|error| format!("strip: {error}"))?.success() {
-        return Err("strip fails".into());
+        return Err("strip failed".into());
     }
     Ok(fs::metadata(to)?.len() as f64)
 }
 
-/// What is compiled for it: the library and all that it needs, without the programs of this workspace.
+/// The number of crates that a program compiles: the library and its dependencies, without this workspace's own crates.
 fn crates(package: &str) -> Result<f64, Failure> {
     let mut command = Command::new("cargo");
     command.args(["tree", "--locked", "--package", package, "--edges", "normal,build", "--prefix", "none"]);
@@ -98,7 +98,7 @@ fn count_crates(tree: &str, package: &str) -> usize {
     crates.into_iter().filter(|line| ![package, "common"].contains(&line.split(' ').next().unwrap_or_default())).count()
 }
 
-/// What it prints.
+/// Runs Cargo, and returns its standard output.
 fn cargo(command: &mut Command) -> Result<String, Failure> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_is_counted_once_and_the_program_is_not() {
+    fn each_crate_is_counted_once_without_the_program() {
         let tree = "echo-x v0.0.0 (/here)\ncommon v0.0.0 (/there)\nlibc v0.2.1\nslab v0.4.0\nlibc v0.2.1 (*)\n\n";
         assert_eq!(count_crates(tree, "echo-x"), 2);
     }

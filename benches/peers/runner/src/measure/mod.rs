@@ -1,5 +1,5 @@
-//! The workloads. Each is measured in rounds: all peers once, then all of them again, so that what else the machine
-//! does at a time hits one as it hits the others. Echo servers are all there in a round, and take turns.
+//! The workloads. Each is measured in rounds. A round measures every peer once, so that a disturbance affects all of them
+//! alike. The echo servers of a round run at the same time, and take turns.
 
 mod echo;
 mod footprint;
@@ -23,7 +23,7 @@ use crate::peers::{self, Peer};
 use crate::results::{LeftOut, Line, Log, Record};
 use crate::{Failure, process};
 
-/// The peers of a workload, and its cases: what can be asked for.
+/// The names of a workload's peers, and of its cases.
 fn names(workload: &str) -> (Vec<&'static str>, Vec<String>) {
     let strings = |names: &[&str]| names.iter().map(|name| (*name).to_string()).collect();
     let cases = match workload {
@@ -50,12 +50,12 @@ fn peers_of(workload: &str) -> &'static [Peer] {
     }
 }
 
-/// Whether all that was asked for is there: a name that is mistyped would measure nothing, and put that in the place of
-/// what was measured before.
+/// Checks that all selected peers and cases exist. A mistyped name would otherwise measure nothing, and replace the last
+/// results by nothing.
 ///
 /// # Errors
 ///
-/// The first name that no workload knows, and those that are known.
+/// Fails with the first unknown name, and the list of known ones.
 pub fn check(options: &Options) -> Result<(), Failure> {
     let (mut peers, mut cases) = (Vec::new(), Vec::new());
     for workload in WORKLOADS {
@@ -71,32 +71,32 @@ pub fn check(options: &Options) -> Result<(), Failure> {
     distinct(&mut cases);
     for wanted in &options.peers {
         if !peers.iter().any(|peer| peers::is_wanted(peer, slice::from_ref(wanted))) {
-            return Err(format!("{wanted:?} is no peer; there are {}", peers.join("; ")).into());
+            return Err(format!("unknown peer {wanted:?}; there are {}", peers.join("; ")).into());
         }
     }
     match options.cases.iter().find(|wanted| !cases.contains(wanted)) {
-        Some(wanted) => Err(format!("{wanted:?} is no case; there are {}", cases.join(", ")).into()),
+        Some(wanted) => Err(format!("unknown case {wanted:?}; there are {}", cases.join(", ")).into()),
         None => Ok(()),
     }
 }
 
-/// Whether a workload has anything of what was asked for.
+/// Whether a workload has any of the selected peers and cases.
 fn has_any(workload: &str, options: &Options) -> bool {
     let (peers, cases) = names(workload);
     peers.iter().any(|peer| peers::is_wanted(peer, &options.peers)) && cases.iter().any(|case| options.wants(case))
 }
 
-/// Measures one workload, and keeps what it gave.
+/// Measures one workload, and keeps the results.
 pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), Failure> {
     let peers = peers_of(workload);
     println!("\n== {workload}");
     if !has_any(workload, options) {
-        println!("has nothing of what was asked for: what was measured before stays");
+        println!("none of the selected peers and cases: the last results stay");
         return Ok(());
     }
     let wanted: Vec<_> = peers.iter().filter(|peer| peers::is_wanted(peer.name, &options.peers)).collect();
     let built = Built::new(&wanted)?;
-    let quick = if options.quick { ": a quick run, of which the figures say little" } else { "" };
+    let quick = if options.quick { ": a quick run, whose figures mean little" } else { "" };
     let log = Log::create(folder, workload, machine::description() + quick)?;
     let mut run = Run::new(workload, options, log);
     let mut startable = Vec::new();
@@ -116,7 +116,7 @@ pub fn measure(workload: &str, options: &Options, folder: &Path) -> Result<(), F
     }
 }
 
-/// A peer, and what starts it.
+/// A peer, and the program that starts it.
 struct Startable<'a> {
     peer: &'a Peer,
     start: &'a str,
@@ -128,18 +128,18 @@ impl Startable<'_> {
     }
 }
 
-/// One workload that is being measured.
+/// The measuring of one workload.
 struct Run<'a> {
     workload: &'a str,
     options: &'a Options,
     log: Log,
     since: Instant,
-    /// How many measurements are to be made, and how many have been.
+    /// The number of planned measurements, and of those made.
     planned: usize,
     made: usize,
     /// When the last line of progress was printed.
     shown: Cell<Option<Instant>>,
-    /// What has failed once, which is not tried again: a peer in a case.
+    /// Peers and cases that have failed. They are not tried again.
     failed: Vec<(String, String)>,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         self.failed.iter().any(|(failed, of)| failed == peer && of == case)
     }
 
-    /// Keeps what was measured, or names what could not be.
+    /// Keeps the records of a measurement, or reports why it failed.
     fn done(&mut self, peer: &str, case: &str, records: Result<Vec<Record>, Failure>) -> Result<(), Failure> {
         self.made += 1;
         match records {
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Something that whoever measures should know.
+    /// Prints a remark, without disturbing the line of progress.
     fn note(&self, text: &str) {
         self.end_progress();
         println!("{text}");
@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
         Ok(self.log.write(&Line::LeftOut(left_out))?)
     }
 
-    /// On a terminal, replaces the last line of progress. Elsewhere lines stay, so one a minute is enough.
+    /// Prints progress. On a terminal, replaces the last line. Elsewhere, prints at most one line per minute.
     fn progress(&self, what: &str) {
         let is_terminal = io::stdout().is_terminal();
         if !is_due(is_terminal, self.shown.get().map(|shown| shown.elapsed())) {
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether to print a line of progress, so long after the last one.
+/// Whether to print a line of progress, given the time since the last one.
 fn is_due(is_terminal: bool, since_last: Option<Duration>) -> bool {
     is_terminal || since_last.is_none_or(|since| since >= Duration::from_secs(60))
 }
@@ -243,10 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_named_with_what_there_is() {
+    fn an_unknown_name_is_reported_with_the_known_ones() {
         for (text, wrong, known) in [
-            ("tasks --peers nope", "\"nope\" is no peer", "tokio, LocalSet; "),
-            ("--cases 50x64,nope", "\"nope\" is no case", "spawn_one, "),
+            ("tasks --peers nope", "unknown peer \"nope\"", "tokio, LocalSet; "),
+            ("--cases 50x64,nope", "unknown case \"nope\"", "spawn_one, "),
             ("--cases 50x65", "\"50x65\"", "50x64"),
         ] {
             let error = check(&options(text)).unwrap_err().to_string();
@@ -257,17 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_shows_all_progress_and_a_pipe_gets_one_line_a_minute() {
+    fn a_terminal_shows_all_progress_and_a_pipe_one_line_per_minute() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert!(is_due(true, None) && is_due(true, seconds(0)));
         assert!(is_due(false, None) && !is_due(false, seconds(59)) && is_due(false, seconds(60)));
     }
 
     #[test]
-    fn a_workload_without_what_was_asked_for_is_not_measured() {
+    fn a_workload_without_selected_cases_keeps_its_results() {
         let folder = std::env::temp_dir().join(format!("peers-nothing-{}", std::process::id()));
         measure("generators", &options("--cases 50x64"), &folder).unwrap();
         measure("tasks", &options("--peers corosensei"), &folder).unwrap();
-        assert!(!folder.exists(), "what was measured before was put away");
+        assert!(!folder.exists(), "the last results were replaced");
     }
 }

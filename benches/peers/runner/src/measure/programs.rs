@@ -1,4 +1,4 @@
-//! Programs that measure themselves and print what it gave: tasks and generators.
+//! Programs that measure themselves and print the results: tasks and generators.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::{Failure, machine};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How many operations are enough to see that all runs. How deep a delegation is stands for itself: programs take fewer
-/// items of those that are deep.
+/// The number of operations in a quick run. With 0, a program chooses: for `depth`, it gets fewer items through deeper
+/// delegation.
 fn quick_count(bench: &str) -> u64 {
     match bench {
         "depth" => 0,
@@ -48,7 +48,7 @@ fn once(peer: &Startable<'_>, bench: &str, quick: bool, round: u32) -> Result<Ve
     parse(&output.stdout, round)
 }
 
-/// What a program prints of one thing that it has measured.
+/// A line that a program prints.
 #[derive(Deserialize)]
 struct Printed {
     peer: String,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_figure_is_said() {
+    fn the_error_quotes_malformed_output() {
         assert!(parse("panic!", 0).unwrap_err().to_string().contains("panic!"));
         assert!(parse("\n", 0).unwrap_err().to_string().contains("nothing"));
     }

@@ -1,7 +1,9 @@
-//! System calls a message of the echo servers, by `strace -c`: the difference between two loads on as many
-//! connections, so that starting and connecting do not count. A server under strace is so slow that with many connections
-//! its next read nearly always finds a message. What it costs to find none, and to wait again, is seen with one
-//! connection, whose next message comes when a server that would read again at once has long done so.
+//! System calls per message of the echo servers, counted by `strace -c`. A count is the difference between two loads with the
+//! same number of connections, so starting and connecting do not count.
+//!
+//! strace slows servers down: with many connections, the next read nearly always finds a message. The case with one
+//! connection shows the cost of finding none and waiting again. There, the client pauses before the next message, so a server
+//! that reads again at once finds none.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +13,10 @@ use crate::Failure;
 use crate::results::Record;
 
 pub(super) const CASES: &[(u32, u32)] = &[(1, 64), (50, 64)];
-/// Few messages, and many. The client ends within a message a connection of what it is told.
+/// The sizes of the two loads, in messages. The client may send up to one message more per connection.
 const ALONE: (u64, u64) = (1_000, 3_000);
 const TOGETHER: (u64, u64) = (2_000, 12_000);
-/// Between the messages of one connection, in microseconds. Under strace, a call takes some tens.
+/// The pause between messages of one connection, in microseconds. Under strace, a call takes tens of microseconds.
 const PAUSE: u32 = 1_000;
 
 pub(super) fn measure(run: &mut Run<'_>, peers: &[Startable<'_>]) -> Result<(), Failure> {
@@ -40,7 +42,7 @@ fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<Strin
         echo::send(load, &server, port, case, messages, pause)?;
         let text = server.stop()?;
         let calls = parse(&text);
-        if calls.is_empty() { Err("strace says nothing of it".into()) } else { Ok(calls) }
+        if calls.is_empty() { Err("no calls in the output of strace".into()) } else { Ok(calls) }
     };
     let (calls_of_few, calls_of_many) = (calls(few)?, calls(many)?);
     let a_message = calls_of_many.into_iter().map(|(name, count)| {
@@ -52,7 +54,8 @@ fn count(peer: &Startable<'_>, case: &Case, load: &str) -> Result<BTreeMap<Strin
     Ok(figures)
 }
 
-/// A line is: share of the time, seconds, microseconds a call, calls, perhaps errors, name. The last one is the total.
+/// Parses the table of `strace -c`. A line has the share of time, seconds, microseconds per call, calls, errors if there
+/// were any, and the name. The last line is the total.
 fn parse(text: &str) -> BTreeMap<String, u64> {
     let call = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();

@@ -1,6 +1,7 @@
-//! A round of echo servers: all of a case are started, each with a client that connects; then they take turns, a fifth
-//! of a second each, in another order each time; then all are stopped. What the machine is like from minute to minute,
-//! it is like for all of them in a turn, and who always came after the same one would always find the same caches.
+//! A round of echo servers. It starts all servers of a case, each with its own client, lets them take turns of a fifth of a
+//! second, and stops them. The state of the machine, which changes from minute to minute, then affects all servers alike. The
+//! order of the servers differs each time, because a server that always followed the same one would always find the same
+//! caches.
 
 use std::mem;
 
@@ -15,18 +16,18 @@ use crate::process::{Dialog, Server};
 use crate::results::{DISTURBED, Record, calm};
 use crate::spread::Spread;
 
-/// Those who take turns with each other.
+/// The servers that take turns with each other.
 pub(super) struct Group<'a> {
     pub(super) peers: Vec<&'a Startable<'a>>,
     pub(super) round: u32,
-    /// Which group of the round, and of the case.
+    /// The number of the group, within the round and the case.
     pub(super) number: u32,
     pub(super) case: &'a Case,
     pub(super) load: &'a str,
 }
 
-/// All together, where there is room for so many. Else so many at a time, among whom are always the two with whom all
-/// others are compared: the first bound, and ours.
+/// Puts all peers into one group if there is room for them. Otherwise makes several groups. Each includes the first bound and
+/// ours, because ratios compare with those.
 pub(super) fn groups<'a>(peers: Vec<&'a Startable<'a>>, room: usize) -> Vec<Vec<&'a Startable<'a>>> {
     if peers.len() <= room {
         return vec![peers];
@@ -42,7 +43,7 @@ pub(super) fn groups<'a>(peers: Vec<&'a Startable<'a>>, room: usize) -> Vec<Vec<
     others.chunks(others.len().div_ceil(count)).map(|others| [&kept, others].concat()).collect()
 }
 
-/// How long a turn is, and how many there are.
+/// The length of a turn, and the number of turns.
 #[derive(Debug, PartialEq)]
 struct Turns {
     count: u32,
@@ -51,34 +52,34 @@ struct Turns {
 }
 
 impl Turns {
-    /// So many that each peer is measured for so long. With thousands of connections a message takes as long as all of
-    /// them do, and a turn is to be many of these.
+    /// Turns in which each peer is measured for `seconds` in total. With thousands of connections, a message has to wait for
+    /// those of all other connections. Turns are then longer, so that each has time for many messages.
     fn new(connections: u32, seconds: f64) -> Self {
         let slice = (0.2 + 50e-6 * f64::from(connections)).min(seconds);
         let count = (seconds / slice).round();
         Self { count: count as u32, warm_up: 0.01 + 25e-6 * f64::from(connections), seconds: seconds / count }
     }
 
-    /// What the client is told.
+    /// The line that asks the client for a turn.
     fn line(&self) -> String {
         format!("{} {}", self.warm_up, self.seconds)
     }
 }
 
-/// What one server did in one turn, as its client says it.
+/// The figures of one server in one turn, as its client prints them.
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Slice {
     messages: u64,
     seconds: f64,
-    /// Seconds of the server's and of the client's CPU time, and those in which others had either's core.
+    /// CPU time of the server and of the client, and the time in which other programs had either core. In seconds.
     server: f64,
     client: f64,
     waited: f64,
-    /// The server's CPU time between the last turn and this one, as a share of the time.
+    /// The server's CPU time between the last turn and this one, as a share of elapsed time.
     idle_load: f64,
-    /// What the server has grown by, a connection.
+    /// The growth of the server's memory per connection.
     bytes: f64,
-    /// In nanoseconds: buckets of a histogram, and how much is in each.
+    /// A histogram in nanoseconds: the buckets and their counts.
     latencies: Vec<(usize, u64)>,
 }
 
@@ -99,7 +100,7 @@ impl Slice {
     }
 }
 
-/// What is seen of all turns together: latencies of those that are calm.
+/// The figures of all turns together. Latencies are those of the calm turns.
 fn figures_of_all(slices: &[Slice], connections: u32) -> Vec<(&'static str, f64)> {
     let mut latencies = Histogram::default();
     for slice in calm(slices.iter().collect(), |slice| slice.disturbed()) {
@@ -120,28 +121,29 @@ fn figures_of_all(slices: &[Slice], connections: u32) -> Vec<(&'static str, f64)
     figures
 }
 
-/// The median: who has two turns without a break has no time between them of which to say anything.
+/// The median of the server's load between turns. Two turns in a row have too little time between them for their figure to
+/// mean anything, and the median ignores it.
 fn idle_load(slices: &[Slice]) -> f64 {
     Spread::of(slices.iter().map(|slice| slice.idle_load)).map_or(0.0, |spread| spread.median)
 }
 
-/// From such a share of its time on, a server that has nothing to do takes from those who have.
+/// An idle server with a higher load than this slows down the others.
 const BUSY: f64 = 0.02;
 
-/// A server with its client, who goes first when they are dropped.
+/// A server with its client. The client is dropped first.
 struct Pair<'a> {
     peer: &'a Startable<'a>,
     client: Dialog,
     server: Server,
     slices: Vec<Slice>,
-    /// How many turns may be taken again that others have disturbed.
+    /// How many disturbed turns may still be repeated.
     repeats: u32,
 }
 
 impl Pair<'_> {
     fn ask(&mut self, line: &str) -> Result<Slice, Failure> {
         let answer = self.client.ask(line)?;
-        serde_json::from_str(&answer).map_err(|error| format!("the client says {answer:?}: {error}").into())
+        serde_json::from_str(&answer).map_err(|error| format!("the client printed {answer:?}: {error}").into())
     }
 
     fn take_turn(&mut self, line: &str) -> Result<(), Failure> {
@@ -179,7 +181,7 @@ pub(super) fn measure(run: &mut Run<'_>, group: &Group<'_>, chance: &mut Chance)
     let turns = Turns::new(group.case.connections, run.options.seconds);
     let mut pairs = start(run, group, turns.count / 2)?;
     let line = turns.line();
-    // In the first turn, a server touches its memory for the first time: it does not count.
+    // The first turn does not count: a server touches its memory for the first time in it.
     for turn in 0..=turns.count {
         run.progress(&format!("{name:<16} turn {turn} of {}", turns.count));
         shuffle(&mut pairs, chance);
@@ -190,13 +192,13 @@ pub(super) fn measure(run: &mut Run<'_>, group: &Group<'_>, chance: &mut Chance)
             }
         }
     }
-    // The order of the results is the peers'.
+    // Results are in the order of the peers.
     pairs.sort_by_key(|pair| group.peers.iter().position(|peer| peer.peer.name == pair.peer.peer.name));
     for pair in pairs {
         let idle_load = idle_load(&pair.slices);
         if idle_load > BUSY {
             run.note(&format!(
-                "{}, {name}: runs {:.0} % of the time when others have their turn",
+                "{}, {name}: runs for {:.0} % of the time between its turns",
                 pair.peer.peer.name,
                 idle_load * 100.0
             ));
@@ -206,7 +208,7 @@ pub(super) fn measure(run: &mut Run<'_>, group: &Group<'_>, chance: &mut Chance)
     Ok(())
 }
 
-/// First all servers, then their clients, whose connections could else take a port that a server is to have.
+/// Starts all servers, and then the clients. Otherwise the connection of a client could take the port of a later server.
 fn start<'a>(run: &mut Run<'_>, group: &Group<'a>, repeats: u32) -> Result<Vec<Pair<'a>>, Failure> {
     let (name, mut servers, mut pairs) = (group.case.name(), Vec::new(), Vec::new());
     for peer in &group.peers {
@@ -224,7 +226,7 @@ fn start<'a>(run: &mut Run<'_>, group: &Group<'a>, repeats: u32) -> Result<Vec<P
     Ok(pairs)
 }
 
-/// Every order is as likely as any other (Fisher and Yates).
+/// Shuffles items, with the same probability for every order (Fisher and Yates).
 fn shuffle<T>(items: &mut [T], chance: &mut Chance) {
     for place in (1..items.len()).rev() {
         items.swap(place, (chance.next() % (place as u64 + 1)) as usize);
@@ -243,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn those_who_have_room_are_together() {
+    fn peers_that_fit_are_one_group() {
         assert_eq!(names(7), [ECHO[..7].iter().map(|peer| peer.name).collect::<Vec<_>>()]);
     }
 
     #[test]
-    fn where_there_is_no_room_each_group_has_the_bound_and_us() {
+    fn smaller_groups_all_include_the_bound_and_ours() {
         let groups = names(5);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [5, 4]);
         assert!(groups.iter().all(|group| group[..2] == ["bound: epoll", OURS]), "{groups:?}");
@@ -256,7 +258,7 @@ mod tests {
         others.sort_unstable();
         others.dedup();
         assert_eq!(others.len(), 5);
-        assert_eq!(names(0).len(), 5, "one at a time, if there is room for none");
+        assert_eq!(names(0).len(), 5, "one more in each group, even without room");
     }
 
     #[test]
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_has_its_rate_and_what_a_message_cost() {
+    fn the_figures_of_a_turn_are_its_rate_and_the_cost_per_message() {
         let figures = slice(0.05, &[]).figures();
         assert_eq!(figures[..3], [("rate", 200.0), ("server_us", 2500.0), ("server_load", 0.5)]);
         assert_eq!(figures[4], ("disturbed", 0.1));
@@ -295,35 +297,35 @@ mod tests {
     }
 
     #[test]
-    fn latencies_are_those_of_all_calm_turns() {
-        // Three in the bucket of 10 ns, two in that of 20; what was disturbed says 50.
+    fn latencies_are_those_of_calm_turns() {
+        // Calm turns have three messages of 10 ns and two of 20 ns. A disturbed turn has messages of 50 ns.
         let slices = [slice(0.0, &[(10, 3)]), slice(0.4, &[(50, 100)]), slice(0.0, &[(20, 2)])];
         let figure = |slices: &[Slice], connections, name: &str| {
             figures_of_all(slices, connections).into_iter().find(|(figure, _)| *figure == name).map(|(_, value)| value)
         };
         assert_eq!(figure(&slices, 1, "p50_us"), Some(0.01));
         assert_eq!(figure(&slices, 1, "p99_us"), Some(0.02));
-        assert_eq!(figure(&slices[1..2], 1, "p50_us"), Some(0.05), "where there is no other");
+        assert_eq!(figure(&slices[1..2], 1, "p50_us"), Some(0.05), "if there is no other");
         assert_eq!(figure(&slices, 1, "idle_load"), Some(0.5));
         assert_eq!((figure(&slices, 1, "bytes"), figure(&slices, MANY, "bytes")), (None, Some(300.0)));
     }
 
     #[test]
-    fn a_server_that_has_two_turns_without_a_break_is_no_busy_one() {
+    fn two_turns_in_a_row_do_not_make_a_server_busy() {
         let loads = [0.001, 4.5, 0.002].map(|idle_load| Slice { idle_load, ..Slice::default() });
         assert_eq!(idle_load(&loads), 0.002);
         assert_eq!(idle_load(&[]), 0.0);
     }
 
     #[test]
-    fn in_a_hundred_turns_nobody_always_follows_the_same_one() {
+    fn no_server_always_follows_the_same_one() {
         let (mut chance, mut order) = (Chance::default(), [0, 1, 2, 3, 4]);
         let mut follows = [[0; 5]; 5];
         for _ in 0..100 {
             shuffle(&mut order, &mut chance);
             order.windows(2).for_each(|pair| follows[pair[0]][pair[1]] += 1);
         }
-        // Each pair stands in this order in a fifth of all orders.
+        // A given pair is adjacent in a fifth of all orders.
         let all = follows
             .iter()
             .enumerate()

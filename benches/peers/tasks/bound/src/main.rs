@@ -1,6 +1,6 @@
-//! What one would write by hand for these programs alone: boxed closures in a queue, a slot and a queue entry for a
-//! future, a binary heap or a hashed wheel for timers. Nothing can be cancelled while it runs, there are no results and
-//! no exceptions.
+//! The bounds, written by hand for these programs alone: boxed closures in a queue, a slot and a queue entry for a future, and
+//! a binary heap or a hashed wheel for timers. There is no cancellation of running work, and there are no results and no
+//! exceptions.
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -16,7 +16,7 @@ const PEER: &str = "bound: closures";
 const HEAP: &str = "bound: heap";
 const WHEEL: &str = "bound: wheel";
 
-/// `true`: to be run again.
+/// Returns true to run again.
 type Closure = Box<dyn FnMut() -> bool>;
 
 thread_local! {
@@ -106,7 +106,7 @@ fn call_soon(bench: &str, n: u64) {
     timer.done(PEER, bench, n / 1000 * 1000);
 }
 
-/// Those that are to run next, by number.
+/// The numbers of the closures to run next.
 type Ready = Rc<RefCell<VecDeque<usize>>>;
 
 fn run_numbered(ready: &Ready, closures: &mut [Closure]) {
@@ -119,7 +119,7 @@ fn run_numbered(ready: &Ready, closures: &mut [Closure]) {
     }
 }
 
-/// Each takes an item from its queue, puts it in the other's, and has that one run.
+/// Two closures. Each takes an item from its queue, puts it into the other's queue, and queues the other closure.
 fn handover(bench: &str, n: u64) {
     type Items = Rc<RefCell<VecDeque<u64>>>;
     let ready: Ready = Rc::new(RefCell::new(VecDeque::from([0])));
@@ -142,7 +142,7 @@ fn handover(bench: &str, n: u64) {
     assert_eq!(there.borrow_mut().pop_front(), Some(2 * n));
 }
 
-/// Set, and who is to be run then.
+/// Whether the slot is set, and the closure to run then.
 type Slot = Rc<(Cell<bool>, Cell<Option<usize>>)>;
 
 const WAITER: usize = 0;
@@ -200,7 +200,7 @@ fn setter(current: &Rc<RefCell<Option<Slot>>>, ready: &Ready, set_at: &Rc<Cell<u
     })
 }
 
-/// What is cancelled stays in the heap until that is swept.
+/// A cancelled entry stays in the heap until the heap is swept.
 fn heap_timers(n: u64) {
     let mut chance = Chance::default();
     let mut heap = BinaryHeap::with_capacity(n as usize);
@@ -220,7 +220,7 @@ fn heap_timers(n: u64) {
     timer.done(HEAP, "timer_cancel", n);
 }
 
-/// What is due is taken out of the heap and run; when nothing is, the thread sleeps until something will be.
+/// Takes due entries out of the heap and runs them. Sleeps until the next deadline when none are due.
 fn run_until_empty<T: Ord>(
     heap: &mut BinaryHeap<Reverse<(Duration, T)>>,
     since: Instant,

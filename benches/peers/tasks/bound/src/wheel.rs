@@ -1,4 +1,4 @@
-//! A hashed wheel: slots of a millisecond, each a list through a slab.
+//! A hashed timer wheel. Its slots are a millisecond long, and each is a linked list in a slab.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use super::WHEEL;
 struct Wheel {
     first: Vec<u32>,
     next: Vec<u32>,
-    /// From [`SLOT`] on: the slot of which it is the first.
+    /// The previous entry, or, from [`SLOT`] on, the slot whose first entry this is.
     previous: Vec<u32>,
     due: Vec<u64>,
 }
@@ -49,7 +49,7 @@ impl Wheel {
     }
 }
 
-/// Deadlines alone: nothing that would run.
+/// Stores deadlines only, and runs nothing.
 pub(crate) fn timers(n: u64) {
     let mut chance = Chance::default();
     let mut wheel = Wheel::new(16_384, n as usize);

@@ -1,4 +1,4 @@
-//! compio; local-sync channels; yield by wake_by_ref.
+//! compio, with channels of local-sync. A task yields with `wake_by_ref`.
 mod rt {
     use std::future::Future;
     use std::pin::Pin;

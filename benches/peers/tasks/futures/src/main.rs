@@ -1,4 +1,4 @@
-//! futures::executor::LocalPool (has no timers).
+//! `futures::executor::LocalPool`, which has no timers.
 use futures::executor::{LocalPool, LocalSpawner};
 use std::cell::RefCell;
 thread_local! {

@@ -6,7 +6,7 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What tasks and callbacks do, so that it can be seen that they have run.
+/// The work of each task and callback. The workload checks that all of them have run.
 #[inline]
 pub(crate) fn count() {
     COUNT.set(COUNT.get() + 1);
@@ -16,13 +16,13 @@ pub(crate) fn counted() -> u64 {
     COUNT.get()
 }
 
-/// Makes tasks, so many at once, and waits for all of them before it makes the next.
+/// Makes a number of tasks and waits for all of them, until no tasks are left to make.
 pub(crate) struct SpawnAndJoin<F> {
     event_loop: LoopHandle,
     make: F,
     left: u64,
     at_once: u64,
-    /// Those that are waited for, the next one last.
+    /// The tasks to wait for. The next one is last.
     tasks: InOrder,
 }
 
@@ -56,7 +56,7 @@ where
     }
 }
 
-/// Waits for all of them, from the last to the first.
+/// Waits for tasks, from the last to the first.
 pub(crate) struct InOrder(pub(crate) Vec<Task<()>>);
 
 impl Coroutine for InOrder {
@@ -87,7 +87,7 @@ impl Coroutine for Once {
     }
 }
 
-/// Lets others run, so many times.
+/// Yields to the loop a number of times.
 pub(crate) struct Yields(pub(crate) u64);
 
 impl Coroutine for Yields {
@@ -105,7 +105,7 @@ impl Coroutine for Yields {
     }
 }
 
-/// Gets an item from one queue and puts it, one more, in the other, again and again.
+/// Moves items from one queue to another, and adds one to each.
 pub(crate) struct Echo {
     from: Queue<u64>,
     to: Queue<u64>,
@@ -135,7 +135,7 @@ impl Coroutine for Echo {
     }
 }
 
-/// The future that is to be set next, and how long waking took.
+/// The next future to set, and the latencies of wakes.
 #[derive(Default)]
 pub(crate) struct Slot {
     future: RefCell<Option<Future<()>>>,
@@ -144,7 +144,7 @@ pub(crate) struct Slot {
     over: Cell<bool>,
 }
 
-/// Makes a future and waits for it, again and again.
+/// Repeatedly makes a future and waits for it.
 pub(crate) struct Waiter {
     event_loop: LoopHandle,
     slot: Rc<Slot>,
@@ -181,7 +181,7 @@ impl Coroutine for Waiter {
     }
 }
 
-/// Sets the future that it finds, and lets others run.
+/// Repeatedly sets the next future, and yields to the loop.
 pub(crate) struct Setter(pub(crate) Rc<Slot>);
 
 impl Coroutine for Setter {
@@ -202,7 +202,7 @@ impl Coroutine for Setter {
 /// Sleeps, and notes how late it woke.
 pub(crate) struct Late {
     delay: Duration,
-    /// The sum, and the most, of all of them.
+    /// The sum and the maximum over all tasks.
     lateness: Rc<Cell<(u64, u64)>>,
     sleeping: Option<(Instant, Sleep)>,
 }

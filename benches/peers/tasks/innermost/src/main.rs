@@ -1,4 +1,4 @@
-//! Ours: the workload of tasks, written as machines.
+//! innermost: the workload of tasks, written as machines.
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -104,7 +104,7 @@ fn timers(event_loop: &LoopHandle, n: u64) {
     timer.done(PEER, "timer_set", n);
     let timer = start();
     handles.into_iter().for_each(|handle| handle.cancel());
-    // What is left of them goes when the loop has nothing else to do: it waits for a thread here.
+    // The loop releases the cancelled timers when it is idle, so make it wait for a thread.
     complete(event_loop, to_thread(|| Ok(())));
     timer.done(PEER, "timer_cancel", n);
     assert_eq!(counted(), 0);
@@ -147,7 +147,7 @@ fn parked(event_loop: &LoopHandle, bench: &str, n: u64) {
     let mut tasks = Vec::with_capacity(n as usize);
     let before = resident_bytes();
     let timer = start();
-    // One future for all: none of them wakes.
+    // All tasks wait for one future, which is never set.
     let never: Future<()> = event_loop.create_future();
     for _ in 0..n {
         tasks.push(make(event_loop, Parked(never.clone())));

@@ -1,5 +1,5 @@
-//! may (stackful), one worker. Coroutine counts held at once are scaled down: each has an
-//! mmap'd stack with a guard page and vm.max_map_count is 65530.
+//! may: stackful coroutines, with one worker. Fewer coroutines exist at once than for other peers: each has an mmapped stack
+//! with a guard page, and `vm.max_map_count` is 65530.
 use common::*;
 use may::coroutine;
 use std::sync::atomic::{AtomicU64, Ordering::*};
@@ -80,8 +80,8 @@ fn run(b: &str, n: u64) {
             t.done(P, b, n);
         }
         "future" => {
-            // park/unpark as the notify; both park, since may's yield_now lets the yielder
-            // starve coroutines that were unparked or spawned by it
+            // Waking uses park and unpark. Both coroutines park, because with may's `yield_now` a coroutine starves those that
+            // it has unparked or spawned.
             let n = or(n, 1_000_000);
             let k = ticks_per_nanosecond();
             let t = start();

@@ -1,4 +1,4 @@
-//! monoio: BENCH N [legacy|uring]; local-sync channels; yield by a pump task (see rt::Yield).
+//! monoio, with channels of local-sync. Arguments: BENCH N [legacy|uring]. A pump task implements yields: see `rt::Yield`.
 mod rt {
     use std::future::Future;
     use std::pin::Pin;
@@ -7,9 +7,8 @@ mod rt {
         monoio::spawn(f)
     }
     pub use std::mem::drop as forget;
-    // monoio puts a task that wakes itself at the FRONT of its queue, so wake_by_ref is no yield
-    // (the others starve). A pump task wakes the yielders from the outside, which queues them at
-    // the back.
+    // monoio puts a task that wakes itself at the front of its queue, so a yield with `wake_by_ref` would starve the others. A
+    // pump task wakes the yielding tasks instead, which puts them at the back.
     type Pump = (std::collections::VecDeque<Waker>, Option<Waker>);
     thread_local! { static PUMP: std::cell::RefCell<Pump> = std::cell::RefCell::default(); }
     pub struct Yield(bool);

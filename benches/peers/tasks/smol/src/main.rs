@@ -1,4 +1,4 @@
-//! smol stack: async-executor LocalExecutor, async-io timers, async-channel, futures-channel oneshot.
+//! smol: the `LocalExecutor` of async-executor, timers of async-io, async-channel, and oneshot channels of futures-channel.
 use async_executor::LocalExecutor;
 thread_local! {
     static EX: &'static LocalExecutor<'static> = Box::leak(Box::new(LocalExecutor::new()));

@@ -1,4 +1,4 @@
-//! tokio: BENCH N [ct|localset]
+//! tokio. Arguments: BENCH N [ct|localset].
 macro_rules! rt_mod {
     ($spawn:path $(, $send:ident)?) => {
         mod rt {

@@ -1,4 +1,4 @@
-//! Ours: a protocol a connection.
+//! innermost, with one protocol per connection.
 use std::net::Ipv4Addr;
 
 use innermost::{EventLoop, Exception, Protocol, Transport};

@@ -1,4 +1,4 @@
-//! Ours: a reader and a writer a connection.
+//! innermost, with a reader and a writer per connection.
 use std::net::Ipv4Addr;
 
 use innermost::{
