@@ -1,10 +1,10 @@
-//! Futures that threads can wait for.
+//! [`ThreadFuture`]: a result that threads can wait for.
 //!
 //! Invariants:
 //!
-//! 1. A future is completed once. After that, with nothing locked, waiting threads are woken and callbacks run.
-//! 2. No user code runs under the lock. A result is lent to the thread that clones it. Other threads wait until it is back.
-//!    The same thread, if its `Clone` asks again, gets an `InvalidStateError`.
+//! 1. A future is completed once. Then the lock is released, waiting threads are woken, and callbacks run.
+//! 2. No user code runs under the lock. A result is lent to the thread that clones it. Other threads wait until it is
+//!    back. If the `Clone` itself asks for the result, it gets an `InvalidStateError`.
 
 use core::fmt;
 use core::mem;
@@ -19,11 +19,22 @@ use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::sys::Process;
 use crate::task::panicked;
 
-/// A result that another thread will produce. It is pending, then running, then finished or cancelled. Python's
-/// `concurrent.futures.Future`.
+/// A result that another thread will produce. Python's `concurrent.futures.Future`.
 ///
-/// Clones are handles to the same future. A thread waits for it with [`result`](Self::result). A task waits for the future
-/// that [`wrap_future`](crate::LoopHandle::wrap_future) makes of it.
+/// A future is pending first, then running, and then finished or cancelled. Clones are handles to the same future. A
+/// thread waits for it with [`result`](Self::result). A task awaits the future that
+/// [`wrap_future`](crate::LoopHandle::wrap_future) makes of it.
+///
+/// ```
+/// use innermost::executor::{Executor, ThreadPool};
+/// use std::time::Duration;
+///
+/// let pool = ThreadPool::new();
+/// let sum = pool.submit(|| Ok((1..=100).sum::<u32>()))?;
+/// assert_eq!(sum.result(Some(Duration::from_secs(60)))?, 5050);
+/// assert!(sum.done() && !sum.cancel());
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 pub struct ThreadFuture<T>(Arc<dyn Holder<T>>);
 
 /// The allocation that holds a future's outcome, alone or together with the function that will produce it.
@@ -40,7 +51,7 @@ pub(super) struct Outcome<T> {
     changed: Condvar,
     /// The event loop that will complete the future, if there is one. The loop's own thread must not wait for it.
     home: Option<Arc<dyn Home>>,
-    /// A forked child does not have the threads that could complete the future.
+    /// The process whose threads can complete the future. A forked child does not have them.
     process: Process,
 }
 
@@ -49,7 +60,7 @@ struct Inner<T> {
     callbacks: Vec<Callback<T>>,
     /// The number of waiting threads. Waking costs a system call even if there are none.
     waiting: Threads,
-    /// Called with an exception that nobody has asked for.
+    /// Called with the exception if nobody has retrieved it.
     report: Option<Box<dyn FnOnce(Exception) + Send>>,
 }
 
@@ -79,7 +90,7 @@ impl<T> Outcome<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        // Cannot be poisoned, because no user code runs under the lock.
+        // The lock cannot be poisoned, because no user code runs under it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,7 +104,7 @@ impl<T> Outcome<T> {
                 State::Pending | State::Running => {}
                 State::Lent(to) if to == thread::current().id() => return Err(invalid("Result is being cloned.")),
                 State::Lent(_) if !self.process.is_current() => return Err(inherited()),
-                // It is done, and will be back in a moment.
+                // The future is done, and its result will be back in a moment.
                 State::Lent(_) => {
                     inner = self.sleep(inner, None);
                     continue;
@@ -108,7 +119,7 @@ impl<T> Outcome<T> {
                 return Err(Exception::timeout());
             }
             if self.completed_in() == Some(thread::current().id()) {
-                let text = "this thread would wait for its own event loop, which cannot run meanwhile: await it there";
+                let text = "this thread runs the event loop that completes the future, so it cannot wait: await the future instead";
                 return Err(Exception::message(Kind::RuntimeError, text));
             }
             let home = self.home.as_deref();
@@ -125,7 +136,7 @@ impl<T> Outcome<T> {
         self.home.as_ref().map(|home| home.thread())
     }
 
-    /// Waits for a change. It may return without one, so the caller checks again.
+    /// Waits for a change. May return without one, so the caller checks again.
     fn sleep<'a>(&'a self, mut inner: MutexGuard<'a, Inner<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Inner<T>> {
         let for_ever = usize::from(at_most.is_none());
         inner.waiting.all += 1;
@@ -150,7 +161,7 @@ impl<T> Outcome<T> {
 }
 
 impl<T: 'static> Outcome<T> {
-    /// Drops a result that nobody has taken. It may hold other futures.
+    /// Drops a result that nobody has taken, without recursion, since it may hold other futures.
     pub(super) fn drop_result(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         if matches!(inner.state, State::Finished(Ok(_))) {
@@ -186,7 +197,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
         starts
     }
 
-    /// Finishes the future. Gives the outcome back if the future is done already.
+    /// Finishes the future. Returns the outcome if the future is already done.
     pub(super) fn finish(&self, outcome: Result<T, Exception>) -> Result<(), Result<T, Exception>> {
         let mut inner = self.0.outcome().lock();
         if inner.state.is_done() {
@@ -210,7 +221,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
     /// Wakes the waiting threads and runs the callbacks, once the future is done.
     fn tell(&self, mut inner: MutexGuard<'_, Inner<T>>) {
         let callbacks = mem::take(&mut inner.callbacks);
-        // Reported here, because it is true from now on, and not only once those threads get to run.
+        // The loop is told now rather than when those threads get to run, since they no longer wait for it.
         self.0.outcome().home.as_deref().inspect(|home| home.threads_go_on(inner.waiting));
         self.0.outcome().unlock_and_wake(inner);
         for callback in callbacks {
@@ -274,7 +285,7 @@ impl<T: Send + 'static> ThreadFuture<T> {
     /// - `CancelledError` if it was cancelled.
     /// - `TimeoutError` if `timeout` has passed.
     /// - `InvalidStateError` if the result was taken out by [`take_result`](Self::take_result).
-    /// - `RuntimeError` if this thread runs the event loop that would complete the future, and so would wait for ever.
+    /// - `RuntimeError` if this thread runs the event loop that would complete the future, and so would wait forever.
     /// - `RuntimeError` in a forked child, if the future belongs to the parent and is not done: the child does not have
     ///   its parent's threads.
     pub fn result(&self, timeout: Option<Duration>) -> Result<T, Exception>
@@ -292,8 +303,8 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
-    /// Waits until the future is done, for `timeout` at most, and moves the result out. For results that cannot be cloned.
-    /// An exception is cloned and stays.
+    /// Waits until the future is done, for `timeout` at most, and moves the result out. Results that are not `Clone`
+    /// need it. An exception is cloned and stays.
     ///
     /// # Errors
     ///
@@ -322,9 +333,10 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
-    /// Calls `callback` once the future is done, or at once if it is done already. Callbacks run in the order they were
-    /// added, in the thread that completes or cancels the future, and must not block. A panic in a callback goes to the
-    /// panic hook and is then ignored.
+    /// Calls `callback` once the future is done, or at once if it is already done.
+    ///
+    /// Callbacks run in the order they were added, in the thread that completes or cancels the future, and must not
+    /// block. A panic in a callback goes to the panic hook and is then ignored.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + Send + 'static) {
         let mut inner = self.0.outcome().lock();
         if !inner.state.is_done() {
@@ -334,15 +346,15 @@ impl<T: Send + 'static> ThreadFuture<T> {
         quietly(|| callback(self));
     }
 
-    /// Returns `true` if both are handles to the same future.
+    /// Returns `true` if both handles refer to the same future.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-/// Checks that there is a result. The exception counts as retrieved from now on.
+/// Checks that there is a result. An exception counts as retrieved from now on.
 fn check<T>(inner: &mut Inner<T>) -> Result<(), Exception> {
-    // Dropped under the lock, because it runs no user code.
+    // This may be dropped under the lock, because dropping it runs no user code.
     inner.report = None;
     match &inner.state {
         State::Finished(Ok(_)) => Ok(()),
@@ -373,7 +385,7 @@ impl<T> Drop for Lent<'_, T> {
     }
 }
 
-/// Runs user code where nobody would take its panic. The panic hook has been told of it.
+/// Runs user code and drops its panic, where nobody could handle it. The panic hook has already reported it.
 pub(super) fn quietly(function: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(function)) {
         drop(panicked(panic));

@@ -1,14 +1,14 @@
-//! The event loop that will complete a future, as the threads that wait for it see it.
+//! `Home`: the event loop that will complete a future, as seen by the threads that wait for the future.
 
 use std::sync::Arc;
 use std::thread::ThreadId;
 
 use crate::coroutine::Exception;
 
-/// Where a future comes from that an event loop will complete.
+/// The event loop that will complete a future, with what the future needs from it.
 pub(crate) struct Origin {
     pub(crate) home: Arc<dyn Home>,
-    /// Called with an exception that nobody has asked for.
+    /// Called with the future's exception if nobody has retrieved it.
     pub(crate) report: Box<dyn FnOnce(Exception) + Send>,
     /// The exception that the future fails with if the loop goes away.
     pub(crate) broken: Exception,

@@ -1,4 +1,4 @@
-//! Jobs: functions to run somewhere else, with their futures.
+//! [`Job`]: a function to run in another thread, and its future, in one allocation.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,8 @@ use super::future::{Holder, Outcome};
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::panicked;
 
-/// A function for an [`Executor`](super::Executor) to run once. Dropping a job cancels its future.
+/// A function for an [`Executor`](super::Executor) to run once. Dropping a job cancels its future. `Executor` has an
+/// example.
 pub struct Job(Option<Arc<dyn Work>>);
 
 trait Work: Send + Sync {
@@ -50,7 +51,7 @@ impl Job {
         }
     }
 
-    /// Returns `true` if the job was cancelled. It is then empty, and need not be kept.
+    /// Returns `true` if the job was cancelled. A cancelled job holds no function, and an executor may drop it.
     pub fn is_cancelled(&self) -> bool {
         self.0.as_ref().is_none_or(|work| work.is_cancelled())
     }
@@ -94,7 +95,7 @@ where
     }
 
     fn discard(&self) {
-        // It may hold the next job of a long chain.
+        // The function may own the next job of a long chain, so it is dropped without recursion.
         if let Some(function) = self.take() {
             drop_flat(function);
         }
@@ -121,7 +122,7 @@ where
         if !future.start() {
             return;
         }
-        // Calling the function drops it, before anybody is told of the outcome.
+        // Calling the function also drops it, before anybody learns the outcome.
         let function = self.take().expect("a function is taken only by the thread that started it");
         let outcome = catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|panic| Err(panicked(panic)));
         let finished = future.finish(outcome);
@@ -133,7 +134,7 @@ where
     }
 
     fn is_cancelled(&self) -> bool {
-        // A job that was started is not in a queue, and nobody asks.
+        // The function is also gone once the job has started, but then the job is in no queue, and nobody asks.
         self.function.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }

@@ -1,6 +1,8 @@
-//! Layer 1: running blocking functions in threads, and results that threads can wait for. Knows nothing of the event loop,
-//! which builds [`run_in_executor`](crate::LoopHandle::run_in_executor) and
-//! [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) on top of this.
+//! Running blocking functions in threads, and futures that threads can wait for. Layer 1.
+//!
+//! This layer knows nothing about the event loop. The loop builds
+//! [`run_in_executor`](crate::LoopHandle::run_in_executor) and
+//! [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) on top of it.
 //!
 //! ```text
 //!            submit                a thread takes it          it returns, raises or panics
@@ -11,11 +13,11 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `future.rs`  | [`ThreadFuture`]: a result for threads |
-//! | `home.rs`    | the event loop that will complete a future |
-//! | `promise.rs` | [`Promise`]: sets such a result |
-//! | `job.rs`     | [`Job`]: a function and its future in one allocation |
-//! | `pool.rs`    | [`ThreadPool`] |
+//! | `future.rs`  | [`ThreadFuture`]: a result that threads can wait for |
+//! | `home.rs`    | `Home`: the event loop that will complete a future |
+//! | `promise.rs` | [`Promise`]: completes a `ThreadFuture` |
+//! | `job.rs`     | [`Job`]: a function and its future, in one allocation |
+//! | `pool.rs`    | [`ThreadPool`]: threads that run jobs |
 //!
 //! ```
 //! use innermost::executor::{Executor, Pending, ThreadPool, ShutdownWait};
@@ -47,9 +49,9 @@ pub use self::job::Job;
 pub use self::pool::ThreadPool;
 pub use self::promise::{Promise, promise};
 
-/// Runs jobs somewhere else. Python's `concurrent.futures.Executor`.
+/// An object that runs jobs, usually in other threads. Python's `concurrent.futures.Executor`.
 ///
-/// Implement it to decide where jobs run. [`Job`] makes sure that each one runs once or is cancelled:
+/// Implement this trait to decide where jobs run. [`Job`] makes sure that each job runs once or is cancelled:
 ///
 /// ```
 /// use innermost::executor::{Executor, Job, Pending, ShutdownWait};
@@ -79,10 +81,10 @@ pub trait Executor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The reason why the job will not run. The job is dropped then, which cancels it.
+    /// The reason why the job will not run. The job is then dropped, which cancels it.
     fn execute(&self, job: Job) -> Result<(), Exception>;
 
-    /// Shuts the executor down: it refuses new jobs from now on. Shutting down again only waits.
+    /// Shuts the executor down, so that it refuses new jobs from now on. Shutting it down again only waits.
     ///
     /// # Errors
     ///
@@ -117,7 +119,7 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
     }
 }
 
-/// Decides what happens to queued jobs when their executor is shut down.
+/// The treatment of queued jobs when their executor is shut down.
 ///
 /// A job either runs or is cancelled, so a `match` on the two is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +130,7 @@ pub enum Pending {
     Cancel,
 }
 
-/// Decides whether shutting down an executor waits.
+/// Whether shutting down an executor waits for its threads.
 ///
 /// An executor treats a variant that it does not know like [`ForThreads`](Self::ForThreads).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Threads that take jobs from one queue.
+//! [`ThreadPool`]: threads that take jobs from one queue.
 //!
 //! Invariants:
 //!
@@ -20,12 +20,24 @@ use crate::sys::{NotInherited, Process};
 
 /// A pool of threads that run jobs in the order they were added. Python's `ThreadPoolExecutor`.
 ///
-/// A pool starts without threads. Whenever a job is added and no thread is idle, it starts one, up to its limit. To share a
-/// pool, put it in an [`Arc`]. Dropping it shuts it down without waiting: queued jobs still run, unless the program ends.
+/// A pool starts without threads. Whenever a job is added and no thread is idle, the pool starts one, up to its limit.
+/// To share a pool, put it in an [`Arc`]. Dropping the pool shuts it down without waiting: queued jobs still run,
+/// unless the program ends.
+///
+/// ```
+/// use innermost::EventLoop;
+/// use innermost::executor::ThreadPool;
+///
+/// let pool = ThreadPool::with(2, "worker")?;
+/// let event_loop = EventLoop::new()?;
+/// let call = event_loop.run_in_executor(Some(&pool), || Ok(std::thread::current().name().map(String::from)))?;
+/// assert_eq!(event_loop.run_until_complete(call)?.as_deref(), Some("worker_0"));
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 pub struct ThreadPool(Arc<Shared>);
 
 struct Shared {
-    /// A forked child has none of the threads, and the locks that they held stay locked.
+    /// The process that has the threads. A forked child does not have them, and locks that they held stay locked there.
     process: Process,
     name: String,
     limit: usize,
@@ -79,7 +91,7 @@ impl ThreadPool {
     }
 }
 
-/// The length of a queue from which it is worth looking for cancelled jobs.
+/// The length of a queue at which it becomes worth looking for cancelled jobs.
 const PURGE: usize = 64;
 
 impl Executor for ThreadPool {
@@ -165,7 +177,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The loop that each thread runs.
+    /// The main loop of each thread.
     fn work(&self) {
         let mut inner = self.lock();
         loop {
@@ -201,7 +213,7 @@ impl Shared {
         let threads = mem::take(&mut inner.threads);
         drop(inner);
         for thread in threads.into_iter().filter_map(NotInherited::into_inner) {
-            // A destructor of a thread-local variable may panic, and there is nobody to tell here.
+            // The destructor of a thread-local variable may have panicked. Nobody could handle that here.
             quietly(|| drop(thread.join()));
         }
         Ok(())
@@ -209,8 +221,8 @@ impl Shared {
 }
 
 impl Inner {
-    /// Takes cancelled jobs out of a long queue, so that they are never more than the others, or than [`PURGE`]. The cost
-    /// for each added job is constant on average, however many are queued.
+    /// Takes cancelled jobs out of a long queue. So there are never more cancelled jobs than others, or than [`PURGE`].
+    /// On average, this costs the same for each added job, however many are queued.
     fn take_cancelled(&mut self) -> Vec<Job> {
         if self.queue.len() < self.purge_at {
             return Vec::new();
@@ -224,7 +236,7 @@ impl Inner {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        // Fails only if it would have to wait.
+        // Shutting down fails only if it has to wait.
         let _ = self.shutdown(Pending::Run, ShutdownWait::No);
     }
 }

@@ -1,4 +1,4 @@
-//! Promises: they complete futures that threads wait for.
+//! [`Promise`]: completes a future that threads wait for.
 
 use core::fmt;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use super::home::Origin;
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::task::InvalidState;
 
-/// The other end of a [`ThreadFuture`], which sets its result. Created by [`promise`]. Dropping a promise without setting a
-/// result cancels the future, so that nobody waits for ever.
+/// The other end of a [`ThreadFuture`], which sets its result. Returned by [`promise()`].
+///
+/// Dropping a promise without setting a result cancels the future, so that nobody waits forever.
 pub struct Promise<T: Send + 'static> {
     future: ThreadFuture<T>,
     /// The exception that the future fails with if this is dropped. If `None`, the future is cancelled instead.
@@ -39,8 +40,8 @@ impl<T: Send + 'static> Promise<T> {
         (Self { future: future.clone(), broken }, future)
     }
 
-    /// Marks the future as running, so that it cannot be cancelled any more. Returns `false` if it was cancelled before, so
-    /// that nobody wants the result. Python's `set_running_or_notify_cancel`.
+    /// Marks the future as running, so that it can no longer be cancelled. Returns `false` if it was cancelled before;
+    /// then nobody wants the result. Python's `set_running_or_notify_cancel`.
     pub fn start(&self) -> bool {
         self.future.start() || self.future.running()
     }
@@ -77,14 +78,15 @@ impl<T: Send + 'static> Promise<T> {
 
 impl<T: Send + 'static> Drop for Promise<T> {
     fn drop(&mut self) {
-        // It nearly always is done, and nothing is left to do.
+        // Nearly always the future is done already, and nothing is left to do.
         if !self.future.done() {
             drop_flat(Broken { future: self.future.clone(), because: self.broken.take() });
         }
     }
 }
 
-/// A promise that was dropped. Completing its future runs callbacks, which may hold other promises.
+/// A promise that was dropped. Completing its future runs callbacks, which may own other promises, so a chain of them
+/// is dropped without recursion.
 struct Broken<T: Send + 'static> {
     future: ThreadFuture<T>,
     because: Option<Exception>,
@@ -94,7 +96,7 @@ impl<T: Send + 'static> Drop for Broken<T> {
     fn drop(&mut self) {
         match self.because.take() {
             Some(because) => drop(self.future.finish(Err(because))),
-            None => self.future.abandon(|| Exception::message(Kind::CancelledError, "its promise was dropped")),
+            None => self.future.abandon(|| Exception::message(Kind::CancelledError, "the promise was dropped")),
         }
     }
 }
@@ -105,7 +107,7 @@ impl<T: Send + 'static> fmt::Debug for Promise<T> {
     }
 }
 
-/// A future without a function.
+/// The allocation of a future that a promise completes, without a function.
 struct Alone<T: Send + 'static>(Outcome<T>);
 
 impl<T: Send + 'static> Drop for Alone<T> {

@@ -1,8 +1,8 @@
-//! Forked children: how an object knows that another process created it.
+//! `Process`: how an object notices in a forked child that the parent created it.
 //!
-//! A child inherits every object of its parent and can harm it through them, because both share the kernel's set of
-//! descriptors, the eventfd that wakes the parent, and its sockets. Threads are not inherited, and nobody releases the
-//! locks that they held.
+//! A child inherits every object of its parent, and can harm the parent through them: both share the kernel's set of
+//! descriptors, the eventfd that wakes the parent, and the parent's sockets. The child does not inherit the parent's
+//! threads, and nobody releases the locks that they held.
 //!
 //! So every object that shares something with the kernel or with a thread keeps the [`Process`] that created it, and checks
 //! whether it still runs in that process. The check costs a load and a comparison, because a handler of
@@ -19,7 +19,7 @@ use super::{signal, waker};
 /// The number of forks between this process and the first one that asked.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// Whether the handler is registered.
+/// True once the handler is registered.
 static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// The process that created an object.
@@ -30,26 +30,29 @@ impl Process {
     /// The current process.
     pub(crate) fn current() -> Self {
         if !IS_WATCHED.load(Ordering::Relaxed) {
-            // A lock could be held by another thread at the moment of a fork, and never be free in the child. Two threads
-            // that both come here count each fork twice, which changes no answer.
+            // There is no lock here: another thread could hold it during a fork, and it would never be free in the
+            // child. Without it, two threads may both register the handler. Each fork then counts twice, which changes
+            // no answer.
             watch();
             IS_WATCHED.store(true, Ordering::Relaxed);
         }
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether this is the current process. `false` in a forked child, for an object that its parent created.
+    /// Returns `true` if this is the current process. In a forked child, returns `false` for an object that its parent
+    /// created.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
         self.0 == FORKS.load(Ordering::Relaxed)
     }
 }
 
-/// Something that a fork does not copy, although the child inherits its name: a thread, or the descriptor of a `kqueue(2)`.
-/// In the child, the name may belong to something else by now, so only the process that created it drops it.
+/// A value that stands for something a fork does not copy: a thread, or a `kqueue(2)`. The child inherits the thread's
+/// handle or the queue's descriptor number, which may stand for something else there. So only the process that created
+/// the value drops it.
 #[derive(Debug)]
 pub(crate) struct NotInherited<T> {
-    /// `None` once it is taken.
+    /// `None` once it is taken out.
     inner: Option<T>,
     process: Process,
 }
@@ -59,7 +62,7 @@ impl<T> NotInherited<T> {
         self.inner.as_ref().expect("it is taken by whoever owns this")
     }
 
-    /// Returns the value; `None` in a forked child.
+    /// Returns the value, or `None` in a forked child.
     pub(crate) fn into_inner(mut self) -> Option<T> {
         if self.process.is_current() { self.inner.take() } else { None }
     }
@@ -86,14 +89,14 @@ impl<T> Drop for NotInherited<T> {
 }
 
 fn watch() {
-    // SAFETY: the handler may run in the child of a process with many threads: it does only what a signal handler may. It
-    // stays valid as long as the code of this crate does.
+    // SAFETY: the handler may run in the child of a process with many threads, so it does only what a signal handler
+    // may do. The function stays valid as long as the code of this crate is loaded.
     let result = unsafe { libc::pthread_atfork(None, None, Some(on_fork)) };
     assert_eq!(result, 0, "no memory is free");
 }
 
-/// Runs in each child, in the thread that has forked, before `fork` returns there. Other threads may have held any lock:
-/// nothing here may take one, or allocate.
+/// Runs in each child, in the thread that forked, before `fork` returns there. Other threads of the parent may have
+/// held any lock, so nothing here may take a lock or allocate.
 unsafe extern "C" fn on_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
     signal::on_fork();
@@ -104,18 +107,19 @@ unsafe extern "C" fn on_fork() {
 mod tests {
     use super::*;
 
-    /// What `child` gives, run in a forked child. It may do only what a signal handler may: this process has threads.
+    /// Runs `child` in a forked child and returns its answer. `child` may do only what a signal handler may do, because
+    /// this process has several threads.
     fn in_child(child: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child calls nothing but `child`, and leaves without running anybody's destructors.
+        // SAFETY: the child calls only `child`, and exits without running any destructors.
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0, "the system has room for a process");
         if pid == 0 {
             let status = i32::from(!child());
-            // SAFETY: it takes no pointer, and does not return.
+            // SAFETY: the call takes no pointer and does not return.
             unsafe { libc::_exit(status) };
         }
         let mut status = 0;
-        // SAFETY: the child is ours, and nobody else waits for it; `status` may be written until the call returns.
+        // SAFETY: this is our child and nobody else waits for it. `status` may be written until the call returns.
         let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
         waited == pid && status == 0
     }

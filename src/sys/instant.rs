@@ -6,10 +6,10 @@ use core::time::Duration;
 
 /// A point on the clock of an event loop: a deadline, or the time now.
 ///
-/// It is a type of its own so that a deadline cannot be mistaken for a delay. Points of the same clock can be compared and
-/// subtracted; points of different clocks have nothing to do with each other. asyncio uses `float` for both.
+/// This is a type of its own so that a deadline cannot be mistaken for a delay; asyncio uses `float` for both. Points
+/// on the same clock can be compared and subtracted. Comparing points on different clocks makes no sense.
 ///
-/// All arithmetic saturates: a deadline further away than a clock can count is never reached.
+/// All arithmetic saturates. A deadline that is further away than a clock can count is never reached.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -29,18 +29,18 @@ impl Instant {
     /// The zero of the clock.
     pub const ZERO: Self = Self(Duration::ZERO);
 
-    /// The point `time` after the zero of the clock.
+    /// Creates the point `time` after the zero of the clock.
     pub const fn from_zero(time: Duration) -> Self {
         Self(time)
     }
 
-    /// The time from the zero of the clock to this point.
+    /// Returns the time from the zero of the clock to this point.
     #[inline]
     pub const fn since_zero(self) -> Duration {
         self.0
     }
 
-    /// The time from `earlier` to this point; zero if `earlier` is later.
+    /// Returns the time from `earlier` to this point, or zero if `earlier` is later.
     #[inline]
     pub const fn duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

@@ -1,18 +1,18 @@
-//! Layer 1: the operating system. The only place in the crate that contains `unsafe`, and the only one that uses `libc`.
+//! The operating system. Layer 1, and the only place in the crate that contains `unsafe` or uses `libc`.
 //!
 //! | file | holds | man pages |
 //! |---|---|---|
-//! | `selector/` | [`Selector`]: which descriptors are ready; one file a kernel interface | `epoll(7)`, `kqueue(2)`, `poll(2)` |
-//! | `waker.rs`  | [`Waker`]: ends a wait from another thread or a signal handler | `eventfd(2)`, `socketpair(2)` |
-//! | `signal.rs` | the signals that have arrived | `signal-safety(7)` |
-//! | `signal_actions.rs` | the action for each signal | `sigaction(2)` |
+//! | `selector/` | [`Selector`]: asks which descriptors are ready; one file per kernel interface | `epoll(7)`, `kqueue(2)`, `poll(2)` |
+//! | `waker.rs`  | [`Waker`]: ends the selector's wait from another thread or a signal handler | `eventfd(2)`, `socketpair(2)` |
+//! | `signal.rs` | catching signals and counting those that have arrived | `signal-safety(7)` |
+//! | `signal_actions.rs` | reading and setting the action of a signal | `sigaction(2)` |
 //! | `signal_numbers.rs` | the names of signals | `signal(7)` |
 //! | `socket.rs` | socket operations missing from `std::net` and `socket2` | `accept4(2)` |
 //! | `sendfile.rs` | sending a file to a socket | `sendfile(2)` |
 //! | `descriptor.rs` | operations on any descriptor | `fcntl(2)`, `poll(2)` |
-//! | `names/`    | names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
-//! | `fork.rs`   | the process that created an object | `pthread_atfork(3)` |
-//! | `clock.rs`, `instant.rs` | [`Clock`]: the time, real or not; [`Instant`]: a point on it | `clock_gettime(2)` |
+//! | `names/`    | looking up names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
+//! | `fork.rs`   | `Process`: noticing in a forked child that the parent created an object | `pthread_atfork(3)` |
+//! | `clock.rs`, `instant.rs` | [`Clock`]: a source of time, real or virtual; [`Instant`]: a point on it | `clock_gettime(2)` |
 //!
 //! A new platform needs a file in `selector/` and a few lines in the other files, and changes nothing above this layer.
 //! Differences between systems are selected by `cfg`, and `.ci/run` type-checks the crate for each system.

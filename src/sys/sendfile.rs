@@ -1,11 +1,12 @@
-//! Sending a file to a socket without copying it through the process.
+//! `sendfile(2)`: sending a file to a socket without copying it through the process.
 //!
-//! `sendfile(2)` is not of POSIX: Linux, FreeBSD and Apple's systems have one each, with arguments of their own;
-//! NetBSD and OpenBSD have none, and `libc` does not declare DragonFly's. If [`is_unavailable`], the caller reads and
+//! The call is not in POSIX. Linux, FreeBSD and Apple's systems each have one, with different arguments. NetBSD and
+//! OpenBSD have none, and `libc` does not declare DragonFly's. If the error [`is_unavailable`], the caller reads and
 //! writes instead.
 //!
-//! Other sends name `MSG_NOSIGNAL`, so that a peer that is gone is an error and no `SIGPIPE`. This call takes no flags, so
-//! the signal is held back in the thread that calls, unless the process ignores it, as every program of Rust's does.
+//! If the peer is gone, a send must fail without sending the process a `SIGPIPE`. Other sends pass `MSG_NOSIGNAL` for
+//! that. `sendfile` takes no flags, so the signal is blocked in the calling thread during the call. That is not needed
+//! if the process ignores the signal, as every Rust program does by default.
 
 use std::fs::File;
 use std::io;
@@ -19,13 +20,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// The errors of `sendfile(2)`. `WouldBlock` if the socket is full.
 pub(crate) fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     let Ok(offset) = libc::off_t::try_from(offset) else {
-        // A system whose offsets have 32 bits; the standard library reads with 64.
+        // Offsets have 32 bits on this system. The caller then reads the file with the standard library, whose offsets
+        // have 64.
         return Err(io::Error::from_raw_os_error(libc::EOVERFLOW));
     };
     without_signal(|| call(socket.as_raw_fd(), file.as_raw_fd(), offset, count))
 }
 
-/// Whether the error means that the kernel does not support this, or not for this kind of file or socket.
+/// Returns `true` if the error means that the kernel does not support the call, or not for this kind of file or socket.
 pub(crate) fn is_unavailable(error: &io::Error) -> bool {
     // On some systems, two of these have the same number.
     let refusals = [libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOTSOCK, libc::EOVERFLOW];
@@ -34,29 +36,31 @@ pub(crate) fn is_unavailable(error: &io::Error) -> bool {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn call(socket: i32, file: i32, mut offset: libc::off_t, count: usize) -> io::Result<usize> {
-    // SAFETY: both descriptors are open, being borrowed by the caller; `offset` may be read and written until the call
-    // returns.
+    // SAFETY: both descriptors are open, because the caller has borrowed them. `offset` may be read and written until
+    // the call returns.
     let sent = unsafe { super::syscall!(sendfile(socket, file, &raw mut offset, count))? };
     Ok(sent as usize)
 }
 
-/// What was sent before the socket was full, or a signal came, is told beside the error.
+/// Calls `sendfile` on FreeBSD. If the socket is full or a signal comes, the call fails, and `sent` tells how much was
+/// sent before.
 #[cfg(target_os = "freebsd")]
 fn call(socket: i32, file: i32, offset: libc::off_t, count: usize) -> io::Result<usize> {
     let mut sent: libc::off_t = 0;
-    // SAFETY: both descriptors are open, being borrowed by the caller; no headers are given; `sent` may be written until
-    // the call returns. `count` is not 0, which would mean all.
+    // SAFETY: both descriptors are open, because the caller has borrowed them. No headers are passed. `sent` may be
+    // written until the call returns. `count` is not 0, which would mean the whole file.
     let result =
         unsafe { super::syscall!(sendfile(file, socket, offset, count, core::ptr::null_mut(), &raw mut sent, 0)) };
     so_far(result, sent)
 }
 
-/// The same, with one place for how much is wanted and how much was sent.
+/// Calls `sendfile` on Apple's systems. `length` is first the number of bytes to send, and then the number sent, which
+/// is set even if the call fails because the socket is full or a signal comes.
 #[cfg(target_vendor = "apple")]
 fn call(socket: i32, file: i32, offset: libc::off_t, count: usize) -> io::Result<usize> {
     let mut length = libc::off_t::try_from(count).unwrap_or(libc::off_t::MAX);
-    // SAFETY: both descriptors are open, being borrowed by the caller; no headers are given; `length` may be read and
-    // written until the call returns. It is not 0, which would mean all.
+    // SAFETY: both descriptors are open, because the caller has borrowed them. No headers are passed. `length` may be
+    // read and written until the call returns. It is not 0, which would mean the whole file.
     let result = unsafe { super::syscall!(sendfile(file, socket, offset, &raw mut length, core::ptr::null_mut(), 0)) };
     so_far(result, length)
 }
@@ -76,35 +80,38 @@ fn call(_: i32, _: i32, _: libc::off_t, _: usize) -> io::Result<usize> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
-/// Apple's sockets are made without signals: see [`super::socket`]. Other systems here have no such call.
+/// Nothing to do. On Apple's systems, sockets are created without signals: see [`super::socket`]. The other systems
+/// here have no `sendfile`.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     operation()
 }
 
-/// Keeps a `SIGPIPE` that `operation` brings from this thread, to which alone it is sent.
+/// Calls `operation` with `SIGPIPE` blocked. The kernel sends this signal to the calling thread alone, so it is enough
+/// to block it here.
 ///
-/// Whether it is ignored is asked each time, for a hundredth of what a chunk costs: an answer that was kept could be wrong
-/// once, and deadly.
+/// Each call asks whether the process ignores the signal. That costs a hundredth of sending a chunk. A remembered
+/// answer could be wrong, and once would be enough to kill the process.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     use core::mem::MaybeUninit;
     use core::ptr;
 
-    // SAFETY: all zero is a valid action, and a valid set of signals: both are plain numbers.
+    // SAFETY: all zeros is a valid action and a valid set of signals, since both consist of plain numbers.
     let (mut action, mut pipe, mut before, mut pending): (
         libc::sigaction,
         libc::sigset_t,
         libc::sigset_t,
         libc::sigset_t,
     ) = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: nothing is to be set; `action` may be written until the call returns. The signal exists, so it succeeds.
+    // SAFETY: the null pointer means that no action is set. `action` may be written until the call returns. The signal
+    // exists, so the call succeeds.
     unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), &raw mut action) };
     if action.sa_sigaction == libc::SIG_IGN {
         return operation();
     }
-    // SAFETY: the sets may be read and written until each call returns, and were emptied before they are added to. With
-    // a signal that exists and a way that exists, none of these fails.
+    // SAFETY: the sets may be read and written until each call returns, and `pipe` is emptied before a signal is added
+    // to it. None of these calls fails, because the signal and the operation exist.
     let was_pending = unsafe {
         libc::sigemptyset(&raw mut pipe);
         libc::sigaddset(&raw mut pipe, libc::SIGPIPE);
@@ -116,11 +123,11 @@ fn without_signal<T>(operation: impl FnOnce() -> io::Result<T>) -> io::Result<T>
     let is_broken = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
     if is_broken && !was_pending {
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the set and the time may be read until the call returns; nothing is to be told about the signal. That
-        // none has come is an error that changes nothing.
+        // SAFETY: the set and the time may be read until the call returns. The null pointer means that no information
+        // about the signal is wanted. If none is pending, the call fails and has no effect.
         unsafe { libc::sigtimedwait(&raw const pipe, ptr::null_mut(), &raw const at_once) };
     }
-    // SAFETY: as above; these are the signals that were blocked before.
+    // SAFETY: `before` may be read until the call returns. It has the signals that were blocked before.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
     result
 }
@@ -132,10 +139,11 @@ mod tests {
 
     use super::*;
 
-    /// As in a program that is not Rust's. If it did not work, there would be no process left to say so.
+    /// Sets up the signal as in a program that is not written in Rust. If blocking it failed, the process would be
+    /// killed.
     #[test]
     fn a_peer_that_is_gone_is_an_error_and_no_signal_even_where_that_is_deadly() {
-        // SAFETY: the default action needs nothing.
+        // SAFETY: the default action has no preconditions.
         let former = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let (near, far) = UnixStream::pair().unwrap();
         drop(far);
@@ -144,7 +152,7 @@ mod tests {
             let error = sendfile(near.as_fd(), &file, 0, 100).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         }
-        // SAFETY: it was the action before.
+        // SAFETY: this was the action before, so it is valid.
         unsafe { libc::signal(libc::SIGPIPE, former) };
     }
 

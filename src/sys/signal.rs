@@ -1,13 +1,14 @@
-//! The signals that have arrived.
+//! Catching signals: the handler that the system calls, and the signals that have arrived.
 //!
-//! The handler counts the signal and wakes the loop that watches signals, by a `write(2)` to its waker: a handler may call
-//! hardly anything else (`signal-safety(7)`). Only one loop of a process can watch signals at a time. In CPython it is that
-//! of the main thread.
+//! The handler counts the signal, and wakes the loop that watches signals by a `write(2)` to its waker. A handler may
+//! call hardly anything else (`signal-safety(7)`). Only one loop of a process can watch signals at a time. In CPython,
+//! only the main thread's loop can.
 //!
-//! A handler can run in any thread, between any two instructions of the loop, and can be held up there for any time. So:
+//! A handler can run in any thread, between any two instructions of the loop, and can be suspended there for any time.
+//! So:
 //!
-//! 1. The waker that it writes to stays open for the life of the process, and is passed on to the next loop. Otherwise a
-//!    handler could write into a file that was given the number of a closed waker.
+//! 1. The waker that a handler writes to stays open for the life of the process, and is passed on to the next loop.
+//!    Otherwise a handler could write into a file that got the number of a closed waker.
 //! 2. A signal is either counted for the loop or treated as if the loop had never caught it. One atomic number decides, so
 //!    no signal is lost while a handler is removed.
 //! 3. Everything the handler reads is atomic or never changes.
@@ -20,22 +21,23 @@ use std::io;
 use super::Waker;
 use super::signal_actions::{Action, Handler};
 
-/// What Ctrl-C sends.
+/// The signal that Ctrl-C sends.
 pub(crate) const INTERRUPT: i32 = libc::SIGINT;
 
-/// The loop that watches: the process's number, and the descriptor of the waker. 0 while none does.
+/// The loop that watches signals: the number of its process, and the descriptor of its waker. 0 if there is none.
 static WATCHER: AtomicU64 = AtomicU64::new(0);
 
-/// Whether a signal has come since the last [`take_pending`].
+/// True if a signal has arrived since the last [`take_pending`].
 static IS_PENDING: AtomicBool = AtomicBool::new(false);
 
-/// By number. No system has a greater one than 127.
+/// All signals, by number. No system has a number above 127.
 static SIGNALS: [Signal; 128] = [const { Signal::new() }; 128];
 
 struct Signal {
-    /// [`CAUGHT`], [`ENDS_AT_SECOND`], and how often it has come and was not fetched. 0 while it is not caught.
+    /// [`CAUGHT`], [`ENDS_AT_SECOND`], and how often the signal has arrived without being fetched. 0 if it is not
+    /// caught.
     state: AtomicU32,
-    /// What it did before it was caught. Null before the first time.
+    /// The action of the signal before it was caught. Null until it is first caught.
     former: AtomicPtr<Action>,
 }
 
@@ -43,20 +45,21 @@ const CAUGHT: u32 = 1 << 31;
 const ENDS_AT_SECOND: u32 = 1 << 30;
 const COUNT: u32 = ENDS_AT_SECOND - 1;
 
-/// What happens to a signal of which the former was not fetched yet.
+/// The treatment of a signal that arrives before the loop has fetched the previous one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Second {
-    /// It is counted too.
+    /// The second signal is counted too.
     Counts,
-    /// It does what it did before it was caught: the loop is stuck in a step that does not return.
+    /// The second signal has the effect that it had before it was caught, since the loop seems stuck in a step that
+    /// does not return.
     IsNotCaught,
 }
 
-/// Makes `waker` the one that signals wake.
+/// Makes `waker` the waker that signals wake.
 ///
 /// # Errors
 ///
-/// `ResourceBusy` while another loop watches; `Unsupported` in a forked child, for a loop of its parent's.
+/// `ResourceBusy` while another loop watches signals. `Unsupported` in a forked child, for its parent's loop.
 pub(crate) fn claim(waker: &Waker) -> io::Result<()> {
     if !waker.is_of_this_process() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the event loop belongs to the parent process"));
@@ -64,7 +67,7 @@ pub(crate) fn claim(waker: &Waker) -> io::Result<()> {
     let ours = watcher(waker);
     let mut now = WATCHER.load(Ordering::Acquire);
     if is_of_another_process(now) {
-        // A child that was made by other means than `fork`.
+        // This is a child that was created by other means than `fork`, so `on_fork` did not run.
         on_fork();
         now = 0;
     }
@@ -78,27 +81,27 @@ pub(crate) fn claim(waker: &Waker) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up what [`claim`] took. Nothing may be caught any more.
+/// Takes back [`claim`]. The caller must have restored all signals.
 pub(crate) fn release(waker: &Waker) {
     if WATCHER.compare_exchange(watcher(waker), 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
         IS_PENDING.store(false, Ordering::Relaxed);
     }
 }
 
-/// Catches `signal` from now on. Whoever calls this has the [`claim`].
+/// Catches a signal from now on. The caller must hold the [`claim`].
 ///
 /// # Errors
 ///
-/// `EINVAL` for a number that is no signal, or one that cannot be caught.
+/// `EINVAL` if the number is not a signal, or is a signal that cannot be caught.
 pub(crate) fn catch(number: i32, second: Second) -> io::Result<()> {
     let signal = find(number).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     let now = Action::of(number)?;
     if !is_ours(now.handler()) {
-        // Somebody else's, in place of ours, is what is there next time.
+        // Somebody else has set this action, perhaps in place of ours. It is the one to restore.
         signal.former.store(now.for_ever(), Ordering::Release);
     }
     let mode = if second == Second::Counts { 0 } else { ENDS_AT_SECOND };
-    // What has come for a handler that is replaced is for the next one.
+    // Signals that came for a handler that is now replaced count for the new one.
     let before = signal.state.load(Ordering::Acquire);
     let _ = signal.update(|state| Some(CAUGHT | mode | (state & COUNT)));
     let caught = Action::to_call(HANDLER).set(number);
@@ -108,8 +111,9 @@ pub(crate) fn catch(number: i32, second: Second) -> io::Result<()> {
     caught
 }
 
-/// Puts back what `signal` did before it was caught, unless somebody else has changed that meanwhile. `true` where it has
-/// come and was not fetched: that is forgotten. Does nothing where another loop has the [`claim`].
+/// Restores the action that a signal had before it was caught, unless somebody else has changed it meanwhile. Forgets
+/// signals that have not been fetched, and returns `true` if there were any. Does nothing if another loop holds the
+/// [`claim`].
 pub(crate) fn restore(waker: &Waker, number: i32) -> bool {
     match find(number) {
         Some(signal) if WATCHER.load(Ordering::Acquire) == watcher(waker) => signal.restore(number),
@@ -117,32 +121,34 @@ pub(crate) fn restore(waker: &Waker, number: i32) -> bool {
     }
 }
 
-/// Whether nobody has changed what `signal` does.
+/// Returns `true` if the action of `signal` is the system's default.
 pub(crate) fn has_default_action(signal: i32) -> bool {
     Action::of(signal).is_ok_and(|action| action.handler() == libc::SIG_DFL)
 }
 
-/// Whether this is the process's first thread.
+/// Returns `true` if this is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: neither takes anything, and neither can fail.
+    // SAFETY: neither call takes arguments, and neither can fail.
     return unsafe { libc::gettid() == libc::getpid() };
     #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "openbsd", target_os = "dragonfly"))]
-    // SAFETY: it takes nothing. It fails, negatively, where threads are not initialised: there is but one then.
+    // SAFETY: the call takes no arguments. It returns a negative number if threads are not initialised; then there is
+    // only one thread.
     return unsafe { libc::pthread_main_np() != 0 };
     #[cfg(target_os = "netbsd")]
-    // SAFETY: it takes nothing, and cannot fail. The first is number 1.
+    // SAFETY: the call takes no arguments and cannot fail. The first thread has the number 1.
     return unsafe { libc::_lwp_self() == 1 };
 }
 
-/// Whether a signal has come since the last [`take_pending`].
+/// Returns `true` if a signal has arrived since the last [`take_pending`].
 #[inline]
 pub(crate) fn is_pending() -> bool {
     IS_PENDING.load(Ordering::Relaxed)
 }
 
-/// The signals that have come since the last call, in the order of their numbers. One that came more than once is there
-/// once, as in the kernel's own set; a real-time signal, which the kernel queues, is there as often as it came.
+/// Takes the signals that have arrived since the last call, in the order of their numbers. A signal that arrived more
+/// than once is listed once, as in the kernel's own set. A real-time signal, which the kernel queues, is listed as
+/// often as it arrived.
 pub(crate) fn take_pending() -> impl Iterator<Item = i32> {
     let any = is_pending() && IS_PENDING.swap(false, Ordering::AcqRel);
     let signals = if any { &SIGNALS[..] } else { &[] };
@@ -155,8 +161,8 @@ pub(crate) fn take_pending() -> impl Iterator<Item = i32> {
     })
 }
 
-/// Has a forked child start without handlers. Called before `fork` returns there, so that it may do only what a signal
-/// handler may.
+/// Restores all signals in a forked child. Called before `fork` returns there, so it may do only what a signal handler
+/// may do.
 pub(super) fn on_fork() {
     WATCHER.store(0, Ordering::Release);
     for (number, signal) in (0..).zip(&SIGNALS) {
@@ -164,13 +170,13 @@ pub(super) fn on_fork() {
             signal.restore(number);
         }
     }
-    // A loop that runs looks at this each turn, and only then whether it belongs to another process: so that the turns of
-    // all others cost nothing more.
+    // A running loop checks this flag in each turn, and checks its process only if the flag is set. So the check of the
+    // process costs nothing in other turns.
     IS_PENDING.store(true, Ordering::Relaxed);
 }
 
-/// Takes back what [`on_fork`] has set, once the child has a loop of its own. Without a loop that watches signals, nothing
-/// else can be pending.
+/// Clears the flag that [`on_fork`] has set, when the child creates a loop of its own. If no loop watches signals,
+/// nothing else can be pending.
 pub(crate) fn forget_fork() {
     if WATCHER.load(Ordering::Acquire) == 0 {
         IS_PENDING.store(false, Ordering::Relaxed);
@@ -192,7 +198,8 @@ impl Signal {
         {
             let _ = former.set(number);
         }
-        // After that: one that comes before is forgotten, and does not end the process.
+        // Clear the count after restoring the action. A signal that arrives in between is then forgotten, instead of
+        // ending the process.
         self.state.swap(0, Ordering::AcqRel) & COUNT != 0
     }
 
@@ -216,13 +223,13 @@ fn is_queued(signal: i32) -> bool {
     (SIGRTMIN()..=SIGRTMAX()).contains(&signal)
 }
 
-/// There are no such signals, or nobody knows their numbers.
+/// These systems have no real-time signals, or their numbers are not known.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
 const fn is_queued(_: i32) -> bool {
     false
 }
 
-/// What [`WATCHER`] is while a loop of this process watches by `waker`.
+/// The value of [`WATCHER`] while a loop of this process watches signals with `waker`.
 fn watcher(waker: &Waker) -> u64 {
     (this_process() << 32) | u64::from(waker.raw_fd().cast_unsigned())
 }
@@ -232,11 +239,11 @@ fn is_of_another_process(watcher: u64) -> bool {
 }
 
 fn this_process() -> u64 {
-    // SAFETY: it takes nothing, and cannot fail.
+    // SAFETY: the call takes no arguments and cannot fail.
     u64::from(unsafe { libc::getpid() }.cast_unsigned())
 }
 
-/// The handler. In a static, because a function may have more than one address.
+/// The handler. It is in a static because a function may have more than one address, and the address is compared.
 static HANDLER: extern "C" fn(libc::c_int) = on_signal;
 
 fn is_ours(handler: Handler) -> bool {
@@ -244,18 +251,19 @@ fn is_ours(handler: Handler) -> bool {
 }
 
 extern "C" fn on_signal(number: libc::c_int) {
-    // SAFETY: it takes nothing, and its result is valid as long as the thread lives.
+    // SAFETY: the call takes no arguments. Its result is valid as long as this thread lives.
     let errno = unsafe { errno_location() };
-    // SAFETY: see above.
+    // SAFETY: `errno` is valid as long as this thread lives, and no other thread uses it.
     let saved = unsafe { *errno };
     if let Some(signal) = find(number) {
         signal.comes(number);
     }
-    // SAFETY: see above. The interrupted code may be about to read it.
+    // The interrupted code may be about to read `errno`. SAFETY: `errno` is valid as long as this thread lives, and no
+    // other thread uses it.
     unsafe { *errno = saved };
 }
 
-/// For the handler.
+/// Methods for the handler. They do only what a signal handler may do.
 impl Signal {
     fn comes(&self, number: i32) {
         let watcher = WATCHER.load(Ordering::Acquire);
@@ -278,14 +286,14 @@ impl Signal {
         }
     }
 
-    /// Leaves a signal that no loop has caught to whoever had it before.
+    /// Handles a signal that no loop has caught: leaves it to the code that handled it before.
     fn pass_on(&self, number: i32) {
         match Action::of(number).map(|now| now.handler()) {
-            // In a child, before `on_fork`. Or somebody who took our handler for somebody's has put it back.
+            // This is a child before `on_fork` has run, or other code has saved our handler and restored it later.
             Ok(now) if is_ours(now) => self.act_as_before(number),
             // This call was under way when the handler was removed.
             Ok(libc::SIG_DFL) => raise(number),
-            // Whoever replaced our handler calls it from his, and has what he needs.
+            // Other code has replaced our handler and calls it from its own, which handles the signal.
             _ => {}
         }
     }
@@ -299,9 +307,9 @@ impl Signal {
     }
 }
 
-/// Sends a signal to this thread. Where its handler runs, it is blocked until that returns.
+/// Sends a signal to this thread. If its handler is running, the signal arrives when the handler returns.
 fn raise(signal: i32) {
-    // SAFETY: it takes no pointer, and a handler may call it (`signal-safety(7)`).
+    // SAFETY: the call takes no pointer, and a signal handler may make it (`signal-safety(7)`).
     unsafe { libc::raise(signal) };
 }
 

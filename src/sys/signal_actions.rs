@@ -1,4 +1,4 @@
-//! What a signal does: `sigaction(2)`, in values that a signal handler can use.
+//! `sigaction(2)`: reading and setting the action of a signal, in a form that a signal handler can use.
 
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -10,40 +10,42 @@ use super::syscall;
 /// `SIG_DFL`, `SIG_IGN`, or the address of a function.
 pub(super) type Handler = libc::sighandler_t;
 
-/// What a signal does: its handler, its flags, and which other signals are blocked meanwhile.
+/// The action of a signal: its handler, its flags, and the signals that are blocked while the handler runs.
 pub(super) struct Action {
     action: libc::sigaction,
-    /// Once it is kept for ever: the one that was before.
+    /// The next older action in the list [`KEPT`].
     next: *mut Self,
 }
 
-/// Those that are kept for ever, newest first.
+/// A list of the actions that are never freed, newest first.
 static KEPT: AtomicPtr<Action> = AtomicPtr::new(ptr::null_mut());
 
 impl Action {
-    /// What `signal` does now.
+    /// Reads the current action of `signal`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a number that is no signal.
+    /// `EINVAL` if the number is not a signal.
     pub(super) fn of(signal: i32) -> io::Result<Self> {
         let mut action = MaybeUninit::zeroed();
-        // SAFETY: `action` may be written until the call returns, and nothing is set.
+        // SAFETY: `action` may be written until the call returns. The null pointer means that no action is set.
         unsafe { syscall!(sigaction(signal, ptr::null(), action.as_mut_ptr())) }?;
-        // SAFETY: the call has succeeded, and all zeros would be a sigaction too.
+        // SAFETY: the call has succeeded and has written `action`. Bytes that it has not written are zero, which is
+        // valid.
         Ok(Self { action: unsafe { action.assume_init() }, next: ptr::null_mut() })
     }
 
-    /// Calls `function`, while all signals are blocked.
+    /// Makes an action that calls `function` with all signals blocked.
     pub(super) fn to_call(function: extern "C" fn(libc::c_int)) -> Self {
-        // SAFETY: all zeros is a valid sigaction: no flags, an empty mask.
+        // SAFETY: all zeros is a valid sigaction, with no flags and an empty mask.
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         action.sa_sigaction = function as *const () as Handler;
-        // Calls that a signal interrupts go on, all but the selector's wait, which never does. A thread that has a stack
-        // for signals may have little room on its own: Go's threads do.
+        // SA_RESTART resumes system calls that the signal interrupts, except for the selector's wait, which always
+        // ends. SA_ONSTACK uses the thread's stack for signals, if it has one. Such threads may have little room on
+        // their own stack, as in Go.
         action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-        // Such a stack has room for a few frames at most. Several signals that come at once would each have their own.
-        // SAFETY: the set may be written until the call returns.
+        // Block all signals. A stack for signals has room for only a few frames, and each signal that arrives during
+        // another one's handler would need its own. SAFETY: the set may be written until the call returns.
         unsafe { libc::sigfillset(&raw mut action.sa_mask) };
         Self { action, next: ptr::null_mut() }
     }
@@ -52,19 +54,20 @@ impl Action {
         self.action.sa_sigaction
     }
 
-    /// Makes this what `signal` does. A signal handler may call it.
+    /// Makes this the action of `signal`. A signal handler may call this.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a number that is no signal, or one that cannot be caught.
+    /// `EINVAL` if the number is not a signal, or is a signal that cannot be caught.
     pub(super) fn set(&self, signal: i32) -> io::Result<()> {
-        // SAFETY: `action` may be read until the call returns. Its handler was made by `to_call`, whose functions do only
-        // what a handler may; or it is what the signal has done before, by the will of whoever set it.
+        // SAFETY: `action` may be read until the call returns. Its handler is either a function passed to `to_call`,
+        // which does only what a handler may do, or the handler that the signal had before, which other code has
+        // installed.
         unsafe { syscall!(sigaction(signal, &raw const self.action, ptr::null_mut())) }.map(drop)
     }
 
-    /// The same at an address that is valid for ever, for handlers, which may look at it at any time later. Equal actions
-    /// have one, so that this needs no more memory the thousandth time.
+    /// Stores the action at an address that stays valid forever, because a signal handler may read it at any later
+    /// time. Equal actions share one address, so calling this again and again does not use more and more memory.
     pub(super) fn for_ever(self) -> *mut Self {
         let mut newest = KEPT.load(Ordering::Acquire);
         let mut place = newest;
@@ -76,7 +79,7 @@ impl Action {
         }
         let own = Box::into_raw(Box::new(self));
         loop {
-            // SAFETY: nobody else knows it yet.
+            // SAFETY: `own` points to a valid action, and nobody else has the pointer yet.
             unsafe { (*own).next = newest };
             match KEPT.compare_exchange(newest, own, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return own,
@@ -85,17 +88,17 @@ impl Action {
         }
     }
 
-    /// What [`for_ever`](Self::for_ever) has given; `None` for null.
+    /// The action at an address that [`for_ever`](Self::for_ever) returned, or `None` for null.
     pub(super) fn at(place: *mut Self) -> Option<&'static Self> {
-        // SAFETY: only `for_ever` makes such pointers, from a box that is never freed and does not change any more. They
-        // are read by `Acquire` from where they were written by `Release`, so what they point to is there.
+        // SAFETY: only `for_ever` creates such pointers, from a box that is never freed and no longer changes. They are
+        // written with `Release` and read with `Acquire`, so the action is visible to this thread.
         unsafe { place.as_ref() }
     }
 
     fn is_same(&self, other: &Self) -> bool {
         let mask = |action: &Self| {
             let signals = 1..i32::try_from(8 * size_of::<libc::sigset_t>()).expect("it is small");
-            // SAFETY: the set may be read until the call returns; of what is no signal it says so.
+            // SAFETY: the set may be read until the call returns. For a number that is not a signal, the call fails.
             let is_in = move |signal, set: &libc::sigset_t| unsafe { libc::sigismember(set, signal) } == 1;
             let set = action.action.sa_mask;
             signals.filter(move |signal| is_in(*signal, &set))

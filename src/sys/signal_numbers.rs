@@ -1,4 +1,4 @@
-//! The numbers of signals, which differ from system to system.
+//! The numbers of signals by name. They differ from system to system.
 
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -20,7 +20,7 @@ numbers! {
     SIGHUP
     /// Ctrl-C.
     SIGINT
-    /// A write to a pipe or a socket that nobody reads. Rust ignores it, and the write fails instead.
+    /// A write to a pipe or a socket that nobody reads. Rust programs ignore this signal, and the write fails instead.
     SIGPIPE
     /// Ctrl-\\.
     SIGQUIT
@@ -39,15 +39,16 @@ numbers! {
 /// The numbers of real-time signals: the first, and the last.
 macro_rules! real_time {
     ($($target:literal)* : $first:expr, $last:expr) => {
-        /// The first real-time signal that programs may use. The C library may keep some for itself, so that it tells only
-        /// when the program runs. Such signals are queued: a handler is called as often as the signal has come.
+        /// Returns the first real-time signal that programs may use. The C library may reserve some for itself, so the
+        /// number is known only when the program runs. Real-time signals are queued: a handler is called as often as
+        /// the signal was sent.
         #[cfg(any($(target_os = $target),*))]
         #[expect(non_snake_case, reason = "its name in C")]
         pub fn SIGRTMIN() -> i32 {
             $first
         }
 
-        /// The last real-time signal.
+        /// Returns the last real-time signal.
         #[cfg(any($(target_os = $target),*))]
         #[expect(non_snake_case, reason = "its name in C")]
         pub fn SIGRTMAX() -> i32 {

@@ -1,8 +1,8 @@
-//! Socket operations that `std::net` and `socket2` do not provide.
+//! Socket operations that `std::net` and `socket2` do not provide, and the meaning of socket errors.
 //!
-//! The flags that make a new socket non-blocking and closed on exec in the system call that makes it are everywhere but
-//! on Apple's systems. There it takes calls of their own, and so it does to have a write to a closed connection fail with
-//! `EPIPE` and send no `SIGPIPE` (`SO_NOSIGPIPE`); elsewhere the standard library writes with `MSG_NOSIGNAL`.
+//! Most systems can create a socket that is non-blocking and closed on exec in one system call. Apple's systems need
+//! more calls for that. They need one more call (`SO_NOSIGPIPE`) so that a write to a closed connection fails with
+//! `EPIPE` and sends no `SIGPIPE`; elsewhere, writes pass `MSG_NOSIGNAL`.
 
 use core::ffi::c_int;
 use std::io::{self, IoSlice};
@@ -49,12 +49,12 @@ pub(crate) fn without_signals(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses a socket that is not a byte stream. Packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`) have boundaries, which would be lost,
-/// and an empty packet would look like the end of the stream.
+/// Checks that a socket is a byte stream. Packets (`SOCK_DGRAM`, `SOCK_SEQPACKET`) have boundaries, which would be
+/// lost, and an empty packet would look like the end of the stream.
 ///
 /// # Errors
 ///
-/// `InvalidInput` if the socket is not a byte stream; the errors of `getsockopt(2)`.
+/// `InvalidInput` if the socket is not a byte stream. The errors of `getsockopt(2)`.
 pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
     match kind(socket, Type::STREAM)? {
         Type::STREAM => Ok(()),
@@ -62,11 +62,11 @@ pub(crate) fn check_is_stream(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Refuses a socket that is not a datagram socket.
+/// Checks that a socket is a datagram socket.
 ///
 /// # Errors
 ///
-/// `InvalidInput` if the socket is not a datagram socket; the errors of `getsockopt(2)`.
+/// `InvalidInput` if the socket is not a datagram socket. The errors of `getsockopt(2)`.
 pub(crate) fn check_is_datagram(socket: &impl AsFd) -> io::Result<()> {
     match kind(socket, Type::DGRAM)? {
         Type::DGRAM => Ok(()),
@@ -77,22 +77,23 @@ pub(crate) fn check_is_datagram(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// The type of a socket. Miri, which cannot tell, is told what is `expected`.
+/// The type of a socket. Miri does not support asking for it, so it gets the type that is `expected`.
 fn kind(socket: &impl AsFd, expected: Type) -> io::Result<Type> {
     if cfg!(miri) { Ok(expected) } else { SockRef::from(socket).r#type() }
 }
 
-/// Describes why a socket of that type is refused.
+/// The error text for a socket of a type that is not a byte stream.
 pub(crate) fn not_a_stream(kind: Type) -> String {
     format!("A Stream Socket was expected, got {kind:?}")
 }
 
-/// The address of a Unix socket at `path`. On Linux, a zero byte in front makes it a name that is no file's (`unix(7)`).
+/// The address of a Unix socket at `path`. On Linux, a path that begins with a zero byte is an abstract name, which is
+/// not in the file system (`unix(7)`).
 ///
 /// # Errors
 ///
-/// `InvalidInput` where there is none: the path is too long, or the kernel would cut it off at a zero byte, or choose a name
-/// of its own for an empty one.
+/// `InvalidInput` if the path is too long, is empty (the kernel would choose a name), or has a zero byte in it (the
+/// kernel would cut it off there).
 pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
     let bytes = path.as_os_str().as_bytes();
     let is_abstract = cfg!(any(target_os = "linux", target_os = "android")) && bytes.starts_with(&[0]);
@@ -104,13 +105,13 @@ pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
 }
 
-/// Such a path as a text that can be printed.
+/// The path of a Unix socket as text that can be printed, even if it has a zero byte.
 pub(crate) fn shown(path: &Path) -> String {
     format!("{}", path.display()).replace('\0', "\\0")
 }
 
-/// Accepts a connection, non-blocking and closed on exec, with the peer's address. Takes one system call where `accept4(2)`
-/// exists.
+/// Accepts a connection, non-blocking and closed on exec, and returns it with the peer's address. This is one system
+/// call if the system has `accept4(2)`.
 ///
 /// # Errors
 ///
@@ -119,7 +120,7 @@ pub(crate) fn accept(listener: impl AsFd) -> io::Result<(TcpStream, SocketAddr)>
     let (socket, address) = accept_any(listener)?;
     match address.as_socket() {
         Some(address) => Ok((socket.into(), address)),
-        // Some systems (macOS) give a connection whose peer is gone already, and no address.
+        // If the peer is already gone, some systems (macOS) return a connection without an address.
         None if c_int::from(address.family()) == libc::AF_UNSPEC => Err(aborted()),
         None => Err(io::Error::other("the peer has no internet address")),
     }
@@ -135,11 +136,12 @@ pub(crate) fn accept_unix(listener: impl AsFd) -> io::Result<(UnixStream, unix::
     Ok((stream.into(), unix_name(&address)?))
 }
 
-/// The standard library's for the address of a Unix socket. Without a path it has no name at all, as nearly every client.
+/// Converts the address of a Unix socket to the standard library's type. An address without a path is unnamed, like
+/// that of nearly every client.
 ///
 /// # Errors
 ///
-/// The standard library's.
+/// The standard library's errors.
 pub(crate) fn unix_name(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(name) = address.as_abstract_namespace() {
@@ -161,12 +163,12 @@ pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> 
 
     let listener = listener.as_fd();
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: `try_init` hands out storage for any address and its length, which live until the closure returns, and
-    // which the kernel fills if the call succeeds.
+    // SAFETY: `try_init` passes storage for any address and its length. Both live until the closure returns, and the
+    // kernel fills them in if the call succeeds.
     let (fd, address) = unsafe {
         SockAddr::try_init(|address, length| syscall!(accept4(listener.as_raw_fd(), address.cast(), length, flags)))?
     };
-    // SAFETY: `accept4` has just made this descriptor, and nobody else owns it.
+    // SAFETY: `accept4` has just created this descriptor, and nobody else owns it.
     let socket = unsafe { Socket::from_raw_fd(fd) };
     Ok((socket, address))
 }
@@ -179,7 +181,7 @@ pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> 
 #[cfg(target_vendor = "apple")]
 pub(crate) fn accept_any(listener: impl AsFd) -> io::Result<(Socket, SockAddr)> {
     let (socket, address) = SockRef::from(&listener).accept_raw()?;
-    // Where the peer has reset the connection, the system takes no options any more.
+    // If the peer has reset the connection, the system refuses to set options.
     let prepare = || {
         socket.set_cloexec(true)?;
         socket.set_nonblocking(true)?;
@@ -193,17 +195,17 @@ fn aborted() -> io::Error {
     io::Error::from_raw_os_error(libc::ECONNABORTED)
 }
 
-/// For sends: a peer that is gone causes an error instead of a signal.
+/// The flag for sends with which a peer that is gone causes an error instead of a signal.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-/// Sockets are made [without signals](new) there.
+/// On Apple's systems, sockets are created [without signals](new), so sends need no flag.
 #[cfg(target_vendor = "apple")]
 pub(crate) const NO_SIGNAL: i32 = 0;
 
-/// Whether `accept(2)` reports what has happened to one connection before it was accepted: the listener is well, and
-/// the next connection may be too.
+/// Returns `true` if an error of `accept(2)` concerns only one connection, which failed before it was accepted. The
+/// listener is fine, and the next connection may be too.
 ///
-/// Linux hands on the network errors that wait on the new socket; `EPERM` is a firewall's.
+/// Linux passes on network errors that are pending on the new socket. `EPERM` comes from a firewall.
 pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(libc::ENONET | libc::ENOSR) = error.raw_os_error() {
@@ -229,23 +231,27 @@ pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the connection itself has no error, although the socket reports one. On Linux, what the kernel says about
-/// packets that were sent waits in a queue of its own (`MSG_ERRQUEUE`) and counts as an error until somebody reads it.
+/// Returns `true` if the connection itself has no error, although the socket reports one. On Linux, reports about
+/// packets that were sent are kept in a separate queue (`MSG_ERRQUEUE`), and count as an error until somebody reads
+/// them.
 #[cfg(feature = "transport")]
 pub(crate) fn is_well_despite_errors(socket: BorrowedFd<'_>) -> bool {
     has_error_alone(socket) && matches!(SockRef::from(&socket).take_error(), Ok(None))
 }
 
-/// How often a datagram is tried whose socket has an error: once for one that was there before, once for one that has
-/// come meanwhile, and once for its own.
+/// The number of times that a datagram is tried if its socket has an error: one try may report an earlier error, the
+/// second an error that came meanwhile, and the third the datagram's own.
 #[cfg(any(feature = "net", feature = "transport"))]
 const TRIES: usize = 3;
 
-/// Sends a datagram although its socket may have an error that belongs to an earlier one: the network has answered that
-/// nobody is there. The system raises such an error by the next call and does not send what that was called with. So the
-/// datagram is tried again, and only an error that stays is its own.
+/// Sends a datagram although its socket may have an error that belongs to an earlier one.
 ///
-/// Gives the errors that did not stay as well. `send` gives what would block as an error that is not stale, or as a value.
+/// If the network reports that an earlier datagram had no receiver, the system returns that error from the next call,
+/// and does not send the datagram of that call. So the datagram is tried again, and only an error that stays is its
+/// own.
+///
+/// Also returns the errors that did not stay. If `send` would block, it must say so by an error that `may_be_stale`
+/// rejects, or by a value.
 #[cfg(any(feature = "net", feature = "transport"))]
 pub(crate) fn send_despite_errors<T>(
     mut send: impl FnMut() -> io::Result<T>,
@@ -268,36 +274,36 @@ pub(crate) fn send_despite_errors<T>(
     }
 }
 
-/// Whether sending an internet datagram may have failed with this because of an earlier one. A router may answer anything,
-/// even that the earlier one was too long.
+/// Returns `true` if this error of sending an internet datagram may belong to an earlier one. A router may answer with
+/// any error, even that the earlier datagram was too long.
 #[cfg(any(feature = "net", feature = "transport"))]
 pub(crate) fn may_be_stale(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// Whether sending a Unix datagram may have failed with this because of what has come before: the peer has taken another
-/// socket for its peer. That a peer is gone is an error of the datagram itself.
+/// Returns `true` if this error of sending a Unix datagram may belong to an earlier event: the peer has connected to
+/// another socket. If the peer is gone, the error is the datagram's own.
 #[cfg(any(feature = "net", feature = "transport"))]
 pub(crate) fn may_be_stale_unix(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::ConnectionReset
 }
 
-/// Whether accepting has failed because no descriptor is free, or no memory: it may succeed later, and until then the
-/// listener stays ready.
+/// Returns `true` if accepting failed because no descriptor or no memory is free. It may succeed later, and until then
+/// the listener stays ready.
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
-/// Whether binding has failed because this machine does not have that address, or none of that family.
+/// Returns `true` if binding failed because this machine does not have the address, or no address of its family.
 pub(crate) fn is_not_of_this_machine(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT))
 }
 
-/// Whether a socket that [`is_in_progress`] has connected: an error says that it never will, `WouldBlock` not yet.
+/// Checks whether a socket whose connecting [`is_in_progress`] is connected.
 ///
 /// # Errors
 ///
-/// What connecting has met.
+/// `WouldBlock` if it is not connected yet. Any other error means that connecting has failed.
 pub(crate) fn finish_connect(socket: impl AsFd) -> io::Result<()> {
     let socket = SockRef::from(&socket);
     if let Some(error) = socket.take_error()? {
@@ -328,7 +334,8 @@ pub(crate) fn send_vectored(socket: impl AsFd, slices: &[IoSlice<'_>]) -> io::Re
     SockRef::from(&socket).send_vectored_with_flags(slices, NO_SIGNAL)
 }
 
-/// Whether a `connect(2)` that does not block has only started: it ends when the socket is writable.
+/// Returns `true` if this error of a non-blocking `connect(2)` means that connecting has started. It has ended once the
+/// socket is writable.
 pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
 }

@@ -64,8 +64,8 @@ pub trait Shareable: Clone {}
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Shareable for T {}
 
-/// What one step of an awaitable returns: [`Step::Return`] with its result, [`Step::Yield`] with what to wait for, or the
-/// exception it raised.
+/// The outcome of one step of an awaitable: [`Step::Return`] with its result, [`Step::Yield`] with the event to wait
+/// for, or the exception it raised.
 pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
 
 impl Await {

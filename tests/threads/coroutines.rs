@@ -258,7 +258,7 @@ fn a_thread_that_would_wait_for_its_own_loop_gets_an_error() {
     };
     event_loop.call_soon(waits).unwrap();
     run(&event_loop, 4);
-    let text = "this thread would wait for its own event loop, which cannot run meanwhile: await it there";
+    let text = "this thread runs the event loop that completes the future, so it cannot wait: await the future instead";
     assert_eq!(log.take(), [text]);
     assert_eq!(future.result(None).unwrap(), 0);
 }

@@ -84,7 +84,7 @@ fn a_promise_that_is_dropped_or_whose_thread_panics_cancels_the_future() {
     assert!(dropped.start());
     drop(dropped);
     assert!(future.cancelled());
-    assert_eq!(future.result(None).unwrap_err().to_string(), "its promise was dropped");
+    assert_eq!(future.result(None).unwrap_err().to_string(), "the promise was dropped");
     let (held, future) = promise::<i32>();
     let thread = thread::spawn(move || {
         let _held = held;

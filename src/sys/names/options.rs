@@ -1,4 +1,4 @@
-//! What can be asked of look-ups, and what they give, in words rather than numbers.
+//! The options and results of look-ups, as Rust types rather than the system's numbers.
 
 use core::ffi::c_int;
 use core::ops::BitOr;
@@ -123,7 +123,7 @@ impl LookupFlags {
     #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub const ALL: Self = Self(libc::AI_ALL);
 
-    /// Whether all of `those` flags are set.
+    /// Returns `true` if all of `those` flags are set.
     pub const fn contains(self, those: Self) -> bool {
         self.0 & those.0 == those.0
     }
@@ -157,7 +157,7 @@ impl NameFlags {
     /// Return the names of hosts in this machine's own domain without the domain.
     pub const NO_DOMAIN: Self = Self(libc::NI_NOFQDN);
 
-    /// Whether all of `those` flags are set.
+    /// Returns `true` if all of `those` flags are set.
     pub const fn contains(self, those: Self) -> bool {
         self.0 & those.0 == those.0
     }
@@ -255,7 +255,8 @@ impl LookupErrorKind {
     }
 }
 
-/// `EAI_NODATA` and `EAI_ADDRFAMILY`, which POSIX does not have: glibc still gives them, and other systems give other numbers.
+/// `EAI_NODATA` and `EAI_ADDRFAMILY`. POSIX does not have them, but glibc still returns them. Other systems use other
+/// numbers.
 #[cfg(any(target_os = "linux", target_os = "openbsd"))]
 const NO_DATA: c_int = -5;
 #[cfg(any(target_os = "linux", target_os = "openbsd"))]

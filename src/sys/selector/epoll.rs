@@ -1,25 +1,26 @@
-//! `epoll(7)`.
+//! The selector over `epoll(7)`, for Linux and Android.
 //!
-//! What one must know of the kernel's object to follow this file: an epoll set maps (descriptor number, open file) to
-//! (events wanted, 64 bits of the user's). It holds no reference to the file. The entry goes when the *file* goes, that
-//! is with the last descriptor that refers to it, whichever that is; closing the registered number is enough only where
-//! no duplicate of it is about. While one is (`dup`, `try_clone`, a forked child), events go on under the old 64 bits,
-//! for a number that may have become somebody else's.
+//! This is how the kernel's object works. An epoll set maps a pair (descriptor number, open file) to a pair (wanted
+//! events, 64 bits of user data). The set holds no reference to the file. An entry disappears when the *file* is
+//! closed, that is, when the last descriptor that refers to the file is closed. If the registered descriptor has a
+//! duplicate (`dup`, `try_clone`, a forked child), closing the registered number is not enough: events keep coming with
+//! the old 64 bits, for a number that may meanwhile belong to another file.
 //!
 //! Hence:
 //!
-//! - Registration is edge-triggered (`EPOLLET`) and once for both directions. A stale entry can then cause one event a
-//!   change, never a loop that spins; and no system call is spent on saying what is wanted at the moment.
-//! - The 64 bits name a slot and its generation, not the number. A stale event finds no slot, and is dropped.
-//! - A descriptor that is about to be closed is removed by `EPOLL_CTL_DEL` first, which costs a system call. Afterwards
-//!   nobody could do it: an entry is named by its number and its file together. One that was left behind would come back
-//!   when the next duplicate of that file gets the same number: it could not be registered (`EEXIST`).
-//! - `EPOLLRDHUP` is asked for. A short read says that the buffer was empty, and would hide an end of stream that had
-//!   come before it; the event says that it has. So is `EPOLLPRI`: a read stops at an urgent byte, and is short
-//!   although the buffer is not empty.
+//! - Registration is edge-triggered (`EPOLLET`), and done once for both directions. So a stale entry causes at most one
+//!   event for each change, and never makes the loop spin. No system call is needed to change the wanted events.
+//! - The 64 bits name a slot and its generation, not the descriptor number. A stale event finds no slot, and is
+//!   dropped.
+//! - A descriptor that is about to be closed is first removed with `EPOLL_CTL_DEL`, which costs a system call. After
+//!   closing, nobody could remove it, because an entry is found by its number and its file together. A leftover entry
+//!   would do harm when the next duplicate of that file gets the same number: it could not be registered (`EEXIST`).
+//! - `EPOLLRDHUP` is wanted. After a short read, the buffer counts as empty, and an end of stream that came before the
+//!   read would be missed without this event.
+//! - `EPOLLPRI` is wanted. A read stops at an urgent byte, so such a read is short although the buffer is not empty.
 //!
-//! An edge reports all that holds at the moment of the wait, not only what has changed, so `EPOLLOUT` comes along with
-//! nearly every event; that is why only readiness that somebody waits for wakes anything.
+//! An edge reports everything that holds at the moment of the wait, and not only the change. So nearly every event has
+//! `EPOLLOUT` set. That is harmless, because an event wakes only a task that waits for that direction.
 
 use core::ptr;
 use core::time::Duration;
@@ -29,10 +30,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use super::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, milliseconds, timespec};
 use crate::sys::syscall;
 
-/// How many events one wait fetches at the most. More wait for the next: the kernel keeps them in order.
+/// The largest number of events that one wait fetches. The kernel keeps the others, in order, for the next wait.
 const CAPACITY: usize = 1024;
 
-/// What an urgent byte is reported by. Miri does not know it.
+/// The event for an urgent byte. Miri does not know it.
 const URGENT: libc::c_int = if cfg!(miri) { 0 } else { libc::EPOLLPRI };
 
 /// Creates a selector that uses `epoll(7)`, on Linux and Android. asyncio's `selectors.EpollSelector`.
@@ -44,19 +45,19 @@ pub fn epoll_selector() -> io::Result<Box<dyn Selector>> {
     Ok(Box::new(Epoll::new()?))
 }
 
-/// Selects by `epoll_create1`, `epoll_ctl` and `epoll_pwait2`.
+/// A selector that uses `epoll_create1`, `epoll_ctl` and `epoll_pwait2`.
 struct Epoll {
     epoll: OwnedFd,
     buffer: Vec<libc::epoll_event>,
-    /// Whether the kernel has `epoll_pwait2` (Linux 5.11), whose timeout is in nanoseconds. It wants 64 bits for the
-    /// seconds, which `libc`'s type may not have elsewhere.
+    /// True if the kernel has `epoll_pwait2` (Linux 5.11), whose timeout is in nanoseconds. The call needs 64 bits for
+    /// the seconds, which `libc`'s type may not have on a system with 32 bits.
     precise: bool,
 }
 
 impl Epoll {
-    /// An empty set, closed on exec.
+    /// Creates an empty set, closed on exec.
     fn new() -> io::Result<Self> {
-        // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
+        // SAFETY: the call takes no pointer. The result is a new descriptor that nobody else owns.
         let epoll = unsafe { OwnedFd::from_raw_fd(syscall!(epoll_create1(libc::EPOLL_CLOEXEC))?) };
         Ok(Self {
             epoll,
@@ -66,12 +67,12 @@ impl Epoll {
     }
 
     fn control(&self, operation: libc::c_int, fd: BorrowedFd<'_>, event: *mut libc::epoll_event) -> io::Result<()> {
-        // SAFETY: both descriptors are open, being borrowed. `event` points to an event, or is null for
+        // SAFETY: both descriptors are open, because they are borrowed. `event` points to an event, or is null for
         // EPOLL_CTL_DEL, which reads none.
         unsafe { syscall!(epoll_ctl(self.epoll.as_raw_fd(), operation, fd.as_raw_fd(), event)) }.map(drop)
     }
 
-    /// Fills the buffer; gives how many events there are.
+    /// Waits, fills the buffer, and returns the number of events.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         if let Some(timeout) = timeout
             && self.precise
@@ -92,7 +93,8 @@ impl Epoll {
     fn wait_precisely(&mut self, timeout: Duration) -> io::Result<usize> {
         let timeout = timespec(timeout);
         let (epoll, events) = (self.epoll.as_raw_fd(), self.buffer.as_mut_ptr());
-        // SAFETY: as above; `timeout` lives until the call returns; a null signal mask is allowed, whatever its size.
+        // SAFETY: the buffer has room for CAPACITY events, which the kernel may write until the call returns. `timeout`
+        // lives until then. A null signal mask is allowed, with any size.
         let count = unsafe {
             syscall!(syscall(
                 libc::SYS_epoll_pwait2,
@@ -131,11 +133,11 @@ impl Selector for Epoll {
 
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let count = match self.wait(timeout) {
-            // What has come before the signal, or with it, is not to be found after it.
+            // Fetch the events that came before the signal, or together with it.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(Some(Duration::ZERO))?,
             result => result?,
         };
-        // SAFETY: the kernel has written that many events, and no more than the capacity.
+        // SAFETY: the kernel has written `count` events, which is no more than the capacity.
         unsafe { self.buffer.set_len(count) };
         events.extend(
             self.buffer
@@ -156,16 +158,16 @@ impl core::fmt::Debug for Epoll {
     }
 }
 
-/// What the kernel's bits say. Looked up: to translate bit by bit takes 20 instructions an event, this takes 7.
+/// Translates the kernel's bits. A table takes 7 instructions per event; testing bit by bit takes 20.
 #[inline]
 fn readiness(events: u32) -> Readiness {
-    // Those up to EPOLLHUP lie side by side; EPOLLRDHUP is brought beside them.
+    // The bits up to EPOLLHUP are adjacent. EPOLLRDHUP is shifted next to them.
     let low = events & LOW_BITS;
     let ended = events >> (libc::EPOLLRDHUP.trailing_zeros() - LOW_BITS.count_ones()) & (LOW_BITS + 1);
     READINESS[(low | ended) as usize]
 }
 
-/// EPOLLIN, EPOLLPRI, EPOLLOUT, EPOLLERR and EPOLLHUP: the same on every architecture.
+/// EPOLLIN, EPOLLPRI, EPOLLOUT, EPOLLERR and EPOLLHUP, which have the same values on every architecture.
 const LOW_BITS: u32 = 0x1f;
 
 const READINESS: [Readiness; 2 * (LOW_BITS as usize + 1)] = {
@@ -179,7 +181,8 @@ const READINESS: [Readiness; 2 * (LOW_BITS as usize + 1)] = {
     table
 };
 
-/// An error wakes both directions: whoever tries then gets it from the system call.
+/// Translates the kernel's bits one by one. An error wakes both directions, so that the next operation gets it from its
+/// system call.
 const fn translate(events: u32) -> Readiness {
     const MEANINGS: [(libc::c_int, Readiness); 5] = [
         (libc::EPOLLIN | libc::EPOLLPRI, Readiness::READABLE),

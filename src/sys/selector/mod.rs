@@ -1,16 +1,16 @@
-//! Selectors: one contract for the kernels' ways to report which descriptors are ready.
+//! [`Selector`]: one interface to the kernels' different ways of reporting which descriptors are ready.
 //!
-//! A descriptor is registered once, for both directions. An event says that a direction may have become ready, and is not
-//! repeated while nothing changes. So the loop remembers the readiness. An operation tries its system call first, and waits
-//! only if the call would have blocked or moved less than was asked for. The loop then calls
-//! [`drained`](Selector::drained). An interface that reports levels (`poll`) watches the direction again from that moment.
-//! An interface that reports edges (`epoll`, `kqueue` with `EV_CLEAR`) does not need the call.
+//! A descriptor is registered once, for both directions. An event says that a direction may have become ready, and is
+//! not repeated while nothing changes. So the loop remembers the readiness. An operation tries its system call first,
+//! and waits only if the call would have blocked or moved less than was asked for. The loop then calls
+//! [`drained`](Selector::drained). A selector that reports levels (`poll`) watches the direction again from that
+//! moment. A selector that reports edges (`epoll`, `kqueue` with `EV_CLEAR`) does not need the call.
 //!
 //! | file | interface | where |
 //! |---|---|---|
 //! | `epoll.rs` | `epoll(7)` | Linux, Android |
 //! | `kqueue/` | `kqueue(2)` | macOS, FreeBSD, NetBSD, OpenBSD, DragonFly |
-//! | `poll.rs` | `poll(2)` | every Unix; the default elsewhere, and under `--cfg innermost_poll`, for tests |
+//! | `poll.rs` | `poll(2)` | every Unix; the default on other systems, and with `--cfg innermost_poll`, for tests |
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -38,16 +38,17 @@ pub(crate) mod interfaces {
     pub use super::poll::poll_selector;
 }
 
-/// What owns a selector's descriptor.
+/// The owner of a selector's descriptor.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) type SelectorFd = OwnedFd;
-/// What owns a selector's descriptor: a queue, of which a forked child has no copy.
+/// The owner of a selector's descriptor. A forked child does not inherit a kernel queue.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) type SelectorFd = super::fork::NotInherited<OwnedFd>;
 
-/// Asks the kernel which descriptors are ready.
+/// An object that asks the kernel which descriptors are ready.
 ///
-/// The loop borrows its selector during each call. Using the loop's descriptors from inside such a call is an error.
+/// [`EventLoop::with`](crate::EventLoop::with) creates a loop with a selector of your own. The loop borrows its
+/// selector during each call, so using the loop's descriptors from inside such a call is an error.
 pub trait Selector: fmt::Debug {
     /// Watches `fd` in both directions. Its events carry `token`, which must be unique among the registrations. If the
     /// descriptor is ready already, the next [`select`](Self::select) reports it.
@@ -55,7 +56,7 @@ pub trait Selector: fmt::Debug {
     /// # Errors
     ///
     /// The kernel's error: `EPERM` if the descriptor is always ready (a regular file or a directory), `EEXIST` if it is
-    /// registered already.
+    /// already registered.
     fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()>;
 
     /// Stops watching `fd`, which stays open.
@@ -65,7 +66,7 @@ pub trait Selector: fmt::Debug {
     /// The kernel's error: `ENOENT` if the descriptor is not registered.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Stops watching `fd`, which is about to be closed. Has no effect if it is not registered.
+    /// Stops watching `fd`, which is about to be closed. Has no effect if `fd` is not registered.
     ///
     /// If a descriptor is closed without this or [`deregister`](Self::deregister) while a duplicate keeps the file open,
     /// the next descriptor with the same number may be impossible to register.
@@ -74,32 +75,35 @@ pub trait Selector: fmt::Debug {
     /// Returns `true` if the selector reports levels, and so needs [`drained`](Self::drained).
     fn reports_levels(&self) -> bool;
 
-    /// Called when an operation in `direction` has taken everything there was. A selector that reports levels watches the
-    /// direction again. It reports a hang-up or an error once even without this call.
+    /// Called when an operation in `direction` has used up the readiness. A selector that reports levels then watches
+    /// the direction again. Until this call it reports nothing for the direction, except that a hang-up or an error is
+    /// reported once.
     fn drained(&mut self, token: SelectorToken, direction: Direction);
 
-    /// Called instead of [`drained`](Self::drained) when a direction was reported as ready, but the operation would have
-    /// blocked. By default, it calls `drained`. A selector can do more, so that it does not report such a direction for
-    /// ever.
+    /// Called instead of [`drained`](Self::drained) when a direction was reported as ready, but the operation would
+    /// have blocked. By default, it calls `drained`. A selector can do more, so that it does not report such a
+    /// direction again and again.
     fn in_vain(&mut self, token: SelectorToken, direction: Direction) {
         self.drained(token, direction);
     }
 
-    /// Waits until something is ready and appends it to `events`, the only thing that may allocate.
+    /// Waits until a descriptor is ready, and appends the events to `events`. Must not allocate, except to grow
+    /// `events`.
     ///
-    /// Waits for `timeout` at most; `None` waits without limit. Returns earlier only if something is ready, if a signal
-    /// arrived, or after the longest time that the kernel can count (at least 24 days).
+    /// Waits for `timeout` at most, or without limit for `None`. Returns earlier only if a descriptor is ready, if a
+    /// signal has arrived, or after the longest time that the kernel can count (at least 24 days).
     ///
     /// # Errors
     ///
     /// The kernel's error. A signal is not an error: it ends the wait.
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// A descriptor that is readable whenever [`select`](Self::select) would report something, if the selector has one.
+    /// Returns a descriptor that is readable whenever [`select`](Self::select) would report an event, if the selector
+    /// has one.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// Creates the best selector of this system. asyncio's `selectors.DefaultSelector`.
+/// Creates the best selector for this system. asyncio's `selectors.DefaultSelector`.
 ///
 /// # Errors
 ///
@@ -121,7 +125,7 @@ use self::interfaces::kqueue_selector as best;
 #[cfg(any(innermost_poll, not(any(target_pointer_width = "64", target_os = "linux", target_os = "android"))))]
 use self::interfaces::poll_selector as best;
 
-/// Identifies a registration. Passed to [`register`](Selector::register) and found in the events.
+/// The identity of a registration. Passed to [`register`](Selector::register), and reported with each event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SelectorToken(pub u64);
 
@@ -135,7 +139,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// That it is ready, and not closed.
+    /// Returns the readiness of this direction alone, without its being closed.
     #[inline]
     pub const fn ready(self) -> Readiness {
         match self {
@@ -182,19 +186,19 @@ impl Readiness {
         self.0 & other.0 != 0
     }
 
-    /// The union of both sets. The operator `|` as a `const fn`.
+    /// Returns the union of both sets. The operator `|` as a `const fn`.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The set without `other`.
+    /// Returns the set without `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The set of all ways that let an operation in `direction` go on.
+    /// Returns all ways of being ready in which an operation in `direction` would not block.
     pub const fn of(direction: Direction) -> Self {
         match direction {
             Direction::Read => Self(Self::READABLE.0 | Self::READ_CLOSED.0),
@@ -230,30 +234,30 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// A timeout in milliseconds, -1 for ever: rounded up, since a wait that ends early would make the loop spin until the
-/// deadline. 24 days is the most that there is room for.
+/// Converts a timeout to milliseconds, or to -1 for no limit. The timeout is rounded up: a wait that ends too early
+/// would make the loop spin until the deadline. The longest timeout that fits is 24 days.
 fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
     timeout.map_or(-1, |timeout| timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(libc::c_int::MAX))
 }
 
-/// A timeout as the kernel's clock counts it.
+/// Converts a timeout to the kernel's type.
 fn timespec(timeout: Duration) -> libc::timespec {
-    // SAFETY: all zeros is a valid timespec: numbers, and on some systems padding.
+    // SAFETY: all zeros is a valid timespec: it has numbers, and on some systems padding.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    // 68 years are enough, and have room whether the type has 32 bits or 64.
+    // At most 68 years, which fit into the field whether it has 32 or 64 bits.
     time.tv_sec = timeout.as_secs().min(i32::MAX as u64) as _;
-    // Less than a second: it has room in any type.
+    // Less than a second, which fits into any type.
     time.tv_nsec = timeout.subsec_nanos() as _;
     time
 }
 
-/// `EPERM` for what is always ready, which `epoll` alone refuses by itself. Others would report it each time that they
-/// are asked.
+/// Fails with `EPERM` for a regular file or a directory, which is always ready. Only `epoll` refuses these itself.
+/// Other interfaces would report them at each wait.
 fn refuse_files(fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the descriptor is open, being borrowed; `status` has room for what is written.
+    // SAFETY: the descriptor is open, because it is borrowed. `status` has room for the struct that the call writes.
     unsafe { syscall!(fstat(fd.as_raw_fd(), status.as_mut_ptr()))? };
-    // SAFETY: the call has succeeded, and filled it in.
+    // SAFETY: the call has succeeded, so it has filled `status` in.
     let status = unsafe { status.assume_init() };
     match status.st_mode & libc::S_IFMT {
         libc::S_IFREG | libc::S_IFDIR => Err(io::Error::from_raw_os_error(libc::EPERM)),

@@ -1,26 +1,27 @@
-//! `poll(2)`: for systems that have nothing better, and for tests of what reports levels.
+//! The selector over `poll(2)`, for systems that have nothing better, and for tests of selectors that report levels.
 //!
-//! The kernel keeps nothing: each wait hands it the whole list, and it answers with what holds, again and again for as
-//! long as it holds. The contract wants each thing once. Hence a direction that was reported is wanted no more, until
-//! [`drained`](Selector::drained) says that somebody has tried it in vain. To want it again is one bit in the list, no
-//! system call.
+//! The kernel remembers nothing. Each wait passes it the whole list, and it reports a descriptor for as long as the
+//! descriptor is ready. [`Selector`] must report each change only once. So a direction that was reported is no longer
+//! asked for, until [`drained`](Selector::drained) says that an operation has used it up. Asking again sets one bit in
+//! the list, and needs no system call.
 //!
 //! Invariants:
 //!
-//! 1. `polled` and `registrations` are parallel, and the two maps name the place of each registration in them.
-//! 2. A hang-up and an error cannot be masked: the kernel reports them to whoever wants nothing, and no wait would last.
-//!    Once they were reported, and until a direction is wanted again, the number is inverted and so negative, which the
-//!    kernel passes over.
+//! 1. `polled` and `registrations` are parallel, and the two maps give the place of each registration in them.
+//! 2. A hang-up and an error cannot be masked: the kernel reports them even if no event is asked for, and every wait
+//!    would return at once. Once they were reported, and until a direction is asked for again, the descriptor's number
+//!    in the list is inverted. It is then negative, and the kernel skips the entry.
 //!
-//! A direction can be ready although nothing can be done: a socket's error queue that nobody reads is an error for ever, a
-//! terminal with room for one character takes no line end. Whoever tries it in vain wants it again, and is told again.
-//! Such a descriptor, which several waits in a row have reported in vain and which is ready even now, is handed over to the
-//! system's interface of edges, where it has one; its descriptor is polled in place of all that it watches.
+//! A direction can be ready although no operation succeeds. A socket's error queue that nobody reads stays an error
+//! forever, and a terminal with room for one character takes no line end. A failed operation asks for the direction
+//! again, and it is reported again, so the loop would spin. If several waits in a row report a descriptor in vain, and
+//! it is ready even now, it is handed over to the system's selector for edges, if there is one. The list then contains
+//! that selector's descriptor instead.
 //!
-//! Neither `POLLPRI` nor the end of the stream need be asked for: what a short read has left behind, an urgent byte or
-//! the end, is a level like any other, and found by the next wait.
+//! There is no need to ask for `POLLPRI` or the end of the stream. A short read may leave an urgent byte or the end
+//! behind, but these are levels, so the next wait finds them.
 //!
-//! Some systems (macOS) do not poll every device; there it is not the default.
+//! Some systems (macOS) cannot poll every device. There, this selector is not the default.
 
 use core::mem;
 use core::time::Duration;
@@ -31,12 +32,12 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use super::{Direction, Readiness, Selector, SelectorEvent, SelectorToken, milliseconds, refuse_files};
 use crate::sys::syscall;
 
-/// A selector over `poll(2)`, which every Unix has: for a system whose own interface is at fault, and for tests.
-/// asyncio's `selectors.PollSelector`.
+/// Creates a selector that uses `poll(2)`, which every Unix has. It serves tests, and systems whose own interface is
+/// faulty. asyncio's `selectors.PollSelector`.
 ///
-/// A wait costs time for each registered descriptor, ready or not, and fails (`EINVAL`) once more are registered than
-/// `RLIMIT_NOFILE` allows to be open, which takes a limit that was lowered meanwhile. It has no descriptor of its own: a loop over it
-/// cannot be a guest that is waited for.
+/// A wait takes time for each registered descriptor, ready or not. It fails with `EINVAL` if more descriptors are
+/// registered than `RLIMIT_NOFILE` allows, which can happen only if that limit was lowered. The selector has no
+/// descriptor of its own, so [`with_fd`](crate::LoopHandle::with_fd) gives a host nothing to wait for.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -49,53 +50,54 @@ use crate::sys::syscall;
 ///
 /// # Errors
 ///
-/// None so far: it asks the kernel for nothing.
+/// Never fails, because it asks the kernel for nothing. Other selectors can fail.
 pub fn poll_selector() -> io::Result<Box<dyn Selector>> {
     Ok(Box::new(Poll::default()))
 }
 
-/// Selects by `poll`.
+/// A selector that uses `poll`.
 #[derive(Default)]
 struct Poll {
     polled: Vec<libc::pollfd>,
     registrations: Vec<Registration>,
     by_fd: HashMap<RawFd, usize>,
     by_token: HashMap<SelectorToken, usize>,
-    /// How many waits there were.
+    /// The number of waits so far.
     waits: u64,
-    /// What watches descriptors that stay ready in vain, once there are any.
+    /// The selector for descriptors that stay ready in vain. `None` until there is one.
     edges: Option<Box<dyn Selector>>,
 }
 
 struct Registration {
     token: SelectorToken,
-    /// The last wait that has reported it in vain, and how many in a row have.
+    /// The number of the last wait that reported this descriptor in vain, and how many waits in a row have done so.
     last_in_vain: u64,
     streak: u8,
     is_with_edges: bool,
 }
 
-/// After how many waits in a row that reported a descriptor in vain it is handed over.
+/// The number of waits in a row that report a descriptor in vain before it is handed over.
 const STREAK: u8 = 64;
 
-/// When it is asked before that whether it is ready even now. A busy listener, which has accepted all that there was, may
-/// have got another connection by chance, but not each time.
+/// The lengths of a streak at which the descriptor is asked whether it is ready even now. A busy listener that has
+/// accepted all connections may have got another one by chance, but not each time.
 const ASKED: [u8; 4] = [8, 16, 32, STREAK];
 
 impl Poll {
-    /// Fills in what has happened; gives for how many descriptors there is something.
+    /// Waits, has the kernel fill in the events, and returns the number of descriptors that have any.
     fn wait(&mut self, timeout: libc::c_int) -> io::Result<usize> {
         let (polled, count) = (self.polled.as_mut_ptr(), self.polled.len() as libc::nfds_t);
-        // SAFETY: the list has that many entries, which the kernel may write until the call returns. It does not use the
-        // numbers in it but to look them up: one that is closed is reported as such.
+        // SAFETY: the list has `count` entries, which the kernel may write until the call returns. The descriptors in
+        // it need not be open: the kernel reports a closed one as such.
         let count = unsafe { syscall!(poll(polled, count, timeout))? };
         Ok(count as usize)
     }
 
-    /// The same; interrupted by a signal, it reports what has come before the signal, or with it.
+    /// Waits like [`wait`](Self::wait). If a signal interrupts the wait, reports the events that came before the signal
+    /// or together with it.
     fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         match self.wait(milliseconds(timeout)) {
-            // It may be interrupted as well, and nothing is lost by that: what holds now holds at the next wait.
+            // The second call may be interrupted too. Nothing is lost, because a level is reported at the next wait.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.wait(0) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
                 result => result,
@@ -104,7 +106,8 @@ impl Poll {
         }
     }
 
-    /// The same for what is watched elsewhere too: gives whether there is something to fetch from there.
+    /// Waits for the descriptors of this selector, and for those that were handed over. Also returns `true` if the
+    /// selector for the latter has events.
     fn wait_for_all(&mut self, timeout: Option<Duration>) -> io::Result<(usize, bool)> {
         let Some(edges) = self.edges.as_ref().and_then(|edges| edges.as_fd()) else {
             return Ok((self.wait_once(timeout)?, false));
@@ -115,7 +118,8 @@ impl Poll {
         Ok((count? - usize::from(happened), happened))
     }
 
-    /// Has edges of a descriptor reported from now on. Where that cannot be had, its level is reported as before.
+    /// Hands a descriptor over to the selector for edges. If that selector cannot be created or refuses it, the
+    /// descriptor's level is reported as before.
     #[cold]
     fn hand_over(&mut self, place: usize) {
         if self.edges.is_none() {
@@ -123,7 +127,8 @@ impl Poll {
         }
         let Some(edges) = &mut self.edges else { return };
         let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
-        // SAFETY: it is open: an operation on it has just been tried, and whoever closes it says so before.
+        // SAFETY: the descriptor is open, because an operation on it has just been tried, and its owner deregisters it
+        // before closing it.
         let fd = unsafe { BorrowedFd::borrow_raw(number(polled)) };
         if edges.register(fd, registration.token).is_ok() {
             registration.is_with_edges = true;
@@ -132,7 +137,7 @@ impl Poll {
         }
     }
 
-    /// Moves the last registration to the place of the one that goes.
+    /// Removes a registration, and moves the last one to its place.
     fn take_out(&mut self, place: usize) {
         let (polled, registration) = (self.polled.swap_remove(place), self.registrations.swap_remove(place));
         self.by_fd.remove(&number(&polled));
@@ -143,7 +148,7 @@ impl Poll {
         }
     }
 
-    /// What has happened at a place, each thing once. `None` where it is nothing.
+    /// The event at a place, if there is one. Stops asking for the directions that it reports.
     fn happened(&mut self, place: usize) -> Option<SelectorEvent> {
         let (polled, registration) = (&mut self.polled[place], &mut self.registrations[place]);
         let happened = mem::take(&mut polled.revents);
@@ -233,7 +238,8 @@ impl Selector for Poll {
             let happened = self.polled[place].revents;
             left -= usize::from(happened != 0);
             if happened & libc::POLLNVAL != 0 {
-                // Somebody has closed it and said nothing. The one that takes its place has not been looked at yet.
+                // Somebody has closed the descriptor without deregistering it. The registration that moves to this
+                // place has not been looked at yet.
                 self.take_out(place);
                 continue;
             }
@@ -259,7 +265,7 @@ impl core::fmt::Debug for Poll {
     }
 }
 
-/// The number of a descriptor that may be inverted.
+/// The number of a descriptor, which may be inverted in the list.
 const fn number(polled: &libc::pollfd) -> RawFd {
     if polled.fd < 0 { !polled.fd } else { polled.fd }
 }
@@ -271,13 +277,13 @@ const fn wanted(direction: Direction) -> libc::c_short {
     }
 }
 
-/// That the peer will send no more, where the system tells that apart from bytes that have come.
+/// The event that the peer will send no more, on systems that distinguish it from bytes that have arrived.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const PEER_CLOSED: libc::c_short = libc::POLLRDHUP;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const PEER_CLOSED: libc::c_short = 0;
 
-/// What is reported to whoever wants nothing.
+/// The events that are reported even if they are not asked for.
 const UNMASKED: libc::c_short = libc::POLLHUP | libc::POLLERR;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -285,18 +291,19 @@ use super::interfaces::epoll_selector as edges;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use super::interfaces::kqueue_selector as edges;
 
-/// What has happened to a descriptor by now: of `events`, and of what cannot be masked.
+/// The current state of a descriptor: those of `events` that hold now, and those of [`UNMASKED`].
 fn now(fd: RawFd, events: libc::c_short) -> libc::c_short {
     let mut polled = libc::pollfd { fd, events, revents: 0 };
-    // SAFETY: `polled` is one entry, readable and writable, until the call returns. It is no precondition that the number
-    // in it is open.
+    // SAFETY: `polled` is one entry that may be read and written until the call returns. The descriptor in it need not
+    // be open.
     match unsafe { libc::poll(&raw mut polled, 1, 0) } {
         1 => polled.revents,
         _ => 0,
     }
 }
 
-/// How ready a descriptor is now. One that the system does not poll counts as ready: an operation finds out.
+/// The current readiness of a descriptor. A descriptor that the system cannot poll counts as ready, so that an
+/// operation finds out.
 pub(crate) fn readiness_now(fd: BorrowedFd<'_>) -> Readiness {
     match now(fd.as_raw_fd(), wanted(Direction::Read) | wanted(Direction::Write)) {
         happened if happened & libc::POLLNVAL != 0 => Readiness::READABLE | Readiness::WRITABLE,
@@ -304,12 +311,13 @@ pub(crate) fn readiness_now(fd: BorrowedFd<'_>) -> Readiness {
     }
 }
 
-/// Whether an error is reported of a descriptor, and no hang-up.
+/// Returns `true` if an error is reported for a descriptor, but no hang-up.
 pub(crate) fn has_error_alone(fd: BorrowedFd<'_>) -> bool {
     now(fd.as_raw_fd(), 0) & UNMASKED == libc::POLLERR
 }
 
-/// An error wakes both directions: whoever tries then gets it from the system call.
+/// Translates the kernel's bits. An error wakes both directions, so that the next operation gets it from its system
+/// call.
 fn readiness(happened: libc::c_short) -> Readiness {
     let has = |bits: libc::c_short| happened & bits != 0;
     let mut readiness = Readiness::NONE;

@@ -1,7 +1,7 @@
-//! The kernel's queue: entries as the system writes them.
+//! The real kernel queue: the two system calls, and converting between [`Entry`] and `struct kevent`.
 //!
-//! The fields of `struct kevent` have other types on each system, so the conversions are casts. What each must hold is
-//! small: flags of 16 bits, a descriptor's number, the number of an error. The token is as wide as a pointer.
+//! The fields of `struct kevent` have different types on each system, so the conversions are casts. The values fit:
+//! flags of 16 bits, a descriptor's number, the number of an error, and a token that is as wide as a pointer.
 
 use core::mem;
 use core::ptr;
@@ -13,7 +13,7 @@ use super::{Entry, Kernel, Logic};
 use crate::sys::selector::{Direction, Selector, SelectorFd, SelectorToken, timespec};
 use crate::sys::syscall;
 
-/// How many entries one wait fetches at the most. More wait for the next.
+/// The largest number of events that one wait fetches. The others stay in the queue for the next wait.
 const CAPACITY: usize = 1024;
 
 const _: () = {
@@ -22,14 +22,14 @@ const _: () = {
     assert!(super::EV_ERROR == libc::EV_ERROR as u32 && super::EV_EOF == libc::EV_EOF as u32);
 };
 
-/// A selector over `kqueue(2)`: macOS and the BSDs. asyncio's `selectors.KqueueSelector`.
+/// Creates a selector that uses `kqueue(2)`, on macOS and the BSDs. asyncio's `selectors.KqueueSelector`.
 ///
 /// # Errors
 ///
-/// The kernel's: `EMFILE`, `ENFILE`, `ENOMEM`; `Unsupported` where pointers have fewer than 64 bits.
+/// The kernel's error: `EMFILE`, `ENFILE`, `ENOMEM`. `Unsupported` if pointers have fewer than 64 bits.
 pub fn kqueue_selector() -> io::Result<Box<dyn Selector>> {
     if size_of::<*mut libc::c_void>() < size_of::<SelectorToken>() {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "an entry of the queue has no room for a token"));
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "kqueue needs pointers of 64 bits to store a token"));
     }
     Ok(Box::new(Logic::new(Kqueue::new()?)))
 }
@@ -40,11 +40,11 @@ struct Kqueue {
 }
 
 impl Kqueue {
-    /// An empty queue, closed on exec. No child has it: a fork does not copy it.
+    /// Creates an empty queue, closed on exec. A fork does not copy it, so no child has it.
     fn new() -> io::Result<Self> {
-        // SAFETY: takes no pointer; the result is a new descriptor that nobody else owns.
+        // SAFETY: the call takes no pointer. The result is a new descriptor that nobody else owns.
         let queue = SelectorFd::from(unsafe { OwnedFd::from_raw_fd(syscall!(kqueue())?) });
-        // SAFETY: takes no pointer; the descriptor is open.
+        // SAFETY: the command takes no pointer. The descriptor is open.
         unsafe { syscall!(fcntl(queue.as_fd().as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC))? };
         Ok(Self { queue, buffer: Vec::with_capacity(CAPACITY) })
     }
@@ -57,13 +57,13 @@ impl Kernel for Kqueue {
         let (list, count, room) = (changes.as_ptr(), changes.len(), receipts.as_mut_ptr());
         let at_once = timespec(Duration::ZERO);
         loop {
-            // SAFETY: one list has that many changes, and the other has room for as many receipts. They and `at_once`
+            // SAFETY: `list` has `count` changes, and `room` has room for as many receipts. Both arrays and `at_once`
             // live until the call returns.
             let result = unsafe {
                 syscall!(kevent(self.queue.as_fd().as_raw_fd(), list, count as _, room, count as _, &raw const at_once))
             };
             match result {
-                // To make the same changes twice is to make them once.
+                // Making the same changes twice has the same effect as making them once.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map(|_| receipts.map(|receipt| from_kernel(&receipt))),
             }
@@ -74,10 +74,10 @@ impl Kernel for Kqueue {
         let timeout = timeout.map(timespec);
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
         let (queue, events) = (self.queue.as_fd().as_raw_fd(), self.buffer.as_mut_ptr());
-        // SAFETY: there are no changes, of which null is a list. The buffer has room for CAPACITY entries, which the
-        // kernel may write until the call returns; the timeout lives as long, or is null, which is for ever.
+        // SAFETY: there are no changes, so their list may be null. The buffer has room for CAPACITY entries, which the
+        // kernel may write until the call returns. The timeout lives until then, or is null, which means no limit.
         let count = unsafe { syscall!(kevent(queue, ptr::null(), 0, events, CAPACITY as _, timeout))? } as usize;
-        // SAFETY: the kernel has written that many entries, and no more than the capacity.
+        // SAFETY: the kernel has written `count` entries, which is no more than the capacity.
         unsafe { self.buffer.set_len(count) };
         Ok(count)
     }
@@ -92,7 +92,7 @@ impl Kernel for Kqueue {
 }
 
 fn to_kernel(entry: &Entry) -> libc::kevent {
-    // SAFETY: all zeros is a valid kevent: numbers, and a null pointer that nobody follows.
+    // SAFETY: all zeros is a valid kevent: it has numbers, and a null pointer that nobody dereferences.
     let mut kevent: libc::kevent = unsafe { mem::zeroed() };
     kevent.ident = entry.fd as _;
     kevent.filter = match entry.filter {
@@ -106,7 +106,7 @@ fn to_kernel(entry: &Entry) -> libc::kevent {
 
 #[allow(clippy::unnecessary_cast, reason = "the types are the system's")]
 fn from_kernel(kevent: &libc::kevent) -> Entry {
-    // Copied out: where the struct is packed, its fields cannot be borrowed.
+    // Copied first, because the fields of a packed struct cannot be borrowed.
     let (filter, udata) = (kevent.filter, kevent.udata);
     Entry {
         fd: kevent.ident as RawFd,

@@ -1,27 +1,30 @@
-//! `kqueue(2)`.
+//! The selector over `kqueue(2)`, for macOS and the BSDs.
 //!
-//! What one must know of the kernel's object to follow this file: a queue maps (descriptor number, filter) to a mode and
-//! a word of the user's. The number is this process's: closing it removes its entries, whether or not a duplicate keeps
-//! the file open, so nothing is left over as it is with `epoll(7)`. Each direction is a filter, an entry and an event of
-//! its own, and a change of the queue is accepted or refused by itself.
+//! This is how the kernel's object works. A queue maps a pair (descriptor number, filter) to flags and a word of user
+//! data. The number belongs to this process: closing it removes its entries, even if a duplicate keeps the file open.
+//! So there are no leftovers as with `epoll(7)`. Each direction has a filter, an entry and events of its own. The
+//! kernel accepts or refuses each change of the queue separately.
 //!
 //! Hence:
 //!
-//! - Registration adds both filters in one call, with `EV_CLEAR`, which makes them report edges, and with `EV_RECEIPT`,
-//!   which gives an answer for each and fetches nothing that has come.
-//! - Files that have one direction refuse the other filter (`EINVAL`: another queue can be read, not written). That is
-//!   no failure: who tries that direction gets the error from the system call, and never waits.
-//! - A pipe whose other end is gone refuses the filter too (`EPIPE`; NetBSD: `EBADF`). What the kernel would have
-//!   reported, the next wait reports in its place: the direction is closed.
-//! - Any other refusal fails the registration, and the filter that was accepted is taken back.
-//! - Adding what is there already would quietly give it another word. So the numbers are kept here, for `EEXIST`.
-//! - The word is the token, with its generation, and fits where pointers have 64 bits. Elsewhere `poll` is the default.
+//! - Registration adds both filters in one call. `EV_CLEAR` makes them report edges. With `EV_RECEIPT`, the call
+//!   returns an answer for each change, and fetches no events.
+//! - A file with only one direction refuses the filter for the other (`EINVAL`: another queue can be read, but not
+//!   written). That is not a failure: an operation in that direction gets the error from its system call, and never
+//!   waits.
+//! - A pipe whose other end is gone refuses the filter too (`EPIPE`; on NetBSD `EBADF`). The next wait then reports the
+//!   direction as closed, in place of the kernel.
+//! - If a filter is refused for any other reason, the registration fails, and an accepted filter is removed again.
+//! - Adding an entry that exists would silently replace its user data. So the registered numbers are kept here, to fail
+//!   with `EEXIST`.
+//! - The word of user data is the token, with its generation, which fits if pointers have 64 bits. On other systems,
+//!   `poll` is the default.
 //!
-//! Not there: word of an urgent byte. Of what had come behind one before a read stopped at it, an edge reports nothing
-//! until more comes. No protocol of this crate uses urgent data.
+//! Deliberately absent: events for urgent bytes. A read stops at an urgent byte, and bytes that had already come behind
+//! it are not reported until more bytes come. No protocol of this crate uses urgent data.
 //!
-//! [`Logic`] is all of it that thinks, over a [`Kernel`] that does not: the system's is in `kernel.rs`, and the one of the
-//! tests takes the changes down and reports what it was told to, on any Unix.
+//! [`Logic`] makes all decisions. It calls a [`Kernel`], which makes none. `kernel.rs` has the real one. The tests use
+//! a scripted one, which records the changes and returns prepared events on any Unix.
 
 use core::fmt;
 use core::time::Duration;
@@ -39,7 +42,7 @@ mod tests;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub use self::kernel::kqueue_selector;
 
-// The same on every system that has queues; `kernel.rs` makes the compiler compare them with the system's.
+// These have the same values on every system with queues. `kernel.rs` has the compiler compare them with the system's.
 const EV_ADD: u32 = 0x1;
 const EV_DELETE: u32 = 0x2;
 const EV_CLEAR: u32 = 0x20;
@@ -47,32 +50,32 @@ const EV_RECEIPT: u32 = 0x40;
 const EV_ERROR: u32 = 0x4000;
 const EV_EOF: u32 = 0x8000;
 
-/// Longer waits end early. OpenBSD refuses more than these three years, and macOS multiplies without looking.
+/// The longest wait, about three years. OpenBSD refuses a longer one, and macOS would overflow.
 const LONGEST: Duration = Duration::from_secs(100_000_000);
 
-/// A `struct kevent`: a change when it goes to the kernel; a receipt, or something that has happened, when it comes from
-/// there. The filter is a direction: `EVFILT_READ` or `EVFILT_WRITE`.
+/// A `struct kevent`. Passed to the kernel, it is a change. Returned by the kernel, it is a receipt or an event. The
+/// filter is a direction: `EVFILT_READ` or `EVFILT_WRITE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     fd: RawFd,
     filter: Direction,
     flags: u32,
-    /// Of a socket whose end has come: its error, or 0.
+    /// In the event of a socket that has ended: its error, or 0.
     fflags: u32,
-    /// Of a receipt: the number of its error, or 0.
+    /// In a receipt: the number of the error, or 0.
     data: i64,
     token: SelectorToken,
 }
 
 /// The two system calls.
 trait Kernel {
-    /// Makes both changes, the second also where the first is refused; gives their receipts in the same order.
+    /// Makes both changes, the second even if the first is refused. Returns their receipts in the same order.
     fn change(&mut self, changes: [Entry; 2]) -> io::Result<[Entry; 2]>;
 
-    /// Waits for what happens; gives how many entries there are.
+    /// Waits for events, and returns their number.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize>;
 
-    /// One of the entries of the last wait.
+    /// One of the events of the last wait.
     fn happened(&self, index: usize) -> Entry;
 
     fn as_fd(&self) -> BorrowedFd<'_>;
@@ -81,7 +84,7 @@ trait Kernel {
 struct Logic<K> {
     kernel: K,
     registered: HashMap<RawFd, SelectorToken>,
-    /// What no filter will report: for the next wait.
+    /// Events that no filter will report. The next wait reports them.
     known: Vec<SelectorEvent>,
 }
 
@@ -96,7 +99,7 @@ impl<K: Kernel> Logic<K> {
         Ok(receipts.map(|receipt| answer(&receipt)))
     }
 
-    /// Takes the registration out of what is kept here. `false` where there is none.
+    /// Forgets a registration. Returns `false` if there is none.
     fn forget(&mut self, fd: BorrowedFd<'_>) -> bool {
         let Some(token) = self.registered.remove(&fd.as_raw_fd()) else { return false };
         self.known.retain(|event| event.token != token);
@@ -113,7 +116,7 @@ impl<K: Kernel> Selector for Logic<K> {
         refuse_files(fd)?;
         let answers = self.change(number, EV_ADD | EV_CLEAR, token)?;
         if let Some(error) = failure(answers) {
-            // What was refused is not there to be deleted, and the rest is.
+            // Deleting the refused filter fails, which does not matter; the accepted one is deleted.
             let _ = self.change(number, EV_DELETE, token);
             return Err(io::Error::from_raw_os_error(error));
         }
@@ -130,7 +133,8 @@ impl<K: Kernel> Selector for Logic<K> {
         if !self.forget(fd) {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
-        // A filter that was refused is not there. Nothing else can be wrong with the removal of what is.
+        // A refused filter does not exist, so deleting it fails, and its receipt is ignored. Deleting an existing one
+        // cannot fail.
         self.change(fd.as_raw_fd(), EV_DELETE, SelectorToken(0)).map(drop)
     }
 
@@ -147,8 +151,8 @@ impl<K: Kernel> Selector for Logic<K> {
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let timeout = if self.known.is_empty() { timeout } else { Some(Duration::ZERO) };
         let count = match self.kernel.wait(timeout.map(|timeout| timeout.min(LONGEST))) {
-            // What has come before the signal, or with it, is not to be found after it. What an interrupted wait would
-            // have fetched stays in the queue.
+            // Fetch the events that came before the signal, or together with it. An interrupted wait leaves its events
+            // in the queue.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.kernel.wait(Some(Duration::ZERO)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
                 result => result?,
@@ -172,11 +176,11 @@ impl<K: Kernel> fmt::Debug for Logic<K> {
     }
 }
 
-/// What the kernel says to a filter.
+/// The kernel's answer to adding a filter.
 #[derive(Clone, Copy)]
 enum Answer {
     Accepted,
-    /// The file has no such direction: the number of the error.
+    /// The file does not have this direction. Holds the number of the error.
     Absent(i32),
     /// The other end is gone.
     Closed,
@@ -188,7 +192,7 @@ fn answer(receipt: &Entry) -> Answer {
         _ if receipt.flags & EV_ERROR == 0 => Answer::Accepted,
         0 => Answer::Accepted,
         libc::EPIPE | libc::EBADF => Answer::Closed,
-        // On some systems two of them are the same number, which a pattern may not name twice.
+        // Two of these are equal on some systems, so they cannot be alternatives of one pattern.
         error if [libc::EINVAL, libc::ENODEV, libc::ENOTSUP, libc::EOPNOTSUPP].contains(&error) => {
             Answer::Absent(error)
         }
@@ -196,11 +200,11 @@ fn answer(receipt: &Entry) -> Answer {
     }
 }
 
-/// The error of a registration that has got these answers.
+/// The error with which a registration fails after these answers, if it fails.
 fn failure(answers: [Answer; 2]) -> Option<i32> {
     match answers {
         [Answer::Failed(error), _] | [_, Answer::Failed(error)] => Some(error),
-        // Nothing would ever be reported, or nothing but an end.
+        // No event would ever be reported.
         [Answer::Absent(error), Answer::Absent(_)] => Some(error),
         _ => None,
     }
@@ -219,7 +223,7 @@ fn event(entry: &Entry) -> SelectorEvent {
     if has(EV_EOF) {
         readiness |= closed(entry.filter);
     }
-    // An error wakes both directions: whoever tries then gets it from the system call.
+    // An error wakes both directions, so that the next operation gets it from its system call.
     if has(EV_ERROR) || (has(EV_EOF) && entry.fflags != 0) {
         readiness |= Readiness::READ_CLOSED | Readiness::WRITE_CLOSED;
     }

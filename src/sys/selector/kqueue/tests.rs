@@ -1,4 +1,4 @@
-//! The logic over a kernel that is a script: it takes down what it is asked, and answers what it was told to.
+//! Tests of the logic with a scripted kernel, which records the calls and returns prepared answers.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -9,12 +9,12 @@ use super::*;
 
 const TOKEN: SelectorToken = SelectorToken(7 << 32 | 5);
 
-/// The lists that come from the kernel, and a log of those that go there.
+/// A kernel with prepared answers, and a log of the calls.
 struct Script {
     queue: OwnedFd,
-    /// The numbers of errors for the next changes, in pairs. Then all are accepted.
+    /// The error numbers for the next changes, in pairs. After these, all changes are accepted.
     receipts: VecDeque<[i32; 2]>,
-    /// What the next waits give. Then nothing happens.
+    /// The results of the next waits. After these, a wait returns no event.
     waits: VecDeque<io::Result<Vec<Entry>>>,
     happened: Vec<Entry>,
     log: Vec<String>,
@@ -33,7 +33,7 @@ impl Kernel for Script {
             self.log.push(format!("{filter:?} {action}"));
         }
         let [read, write] = self.receipts.pop_front().unwrap_or_default();
-        // A receipt says "error" also where there is none.
+        // A receipt has the flag `EV_ERROR` even if there is no error.
         let receipt =
             |change: Entry, error: i32| Entry { flags: change.flags | EV_ERROR, data: error.into(), ..change };
         Ok([receipt(changes[0], read), receipt(changes[1], write)])
@@ -67,7 +67,7 @@ impl Logic<Script> {
         Self::new(script)
     }
 
-    /// Registers a descriptor, whose filters get these answers.
+    /// Registers a descriptor whose filters get these answers.
     fn registered(&mut self, receipts: [i32; 2]) -> (UnixStream, io::Result<()>) {
         let (stream, _peer) = UnixStream::pair().expect("a descriptor is free");
         self.kernel.receipts.push_back(receipts);
@@ -85,7 +85,7 @@ impl Logic<Script> {
     }
 }
 
-/// An entry as the kernel gives it: flags without those of the registration.
+/// An event as the kernel returns it: without the flags of the registration.
 const fn entry(filter: Direction, flags: u32, fflags: u32) -> Entry {
     Entry { fd: 3, filter, flags: EV_CLEAR | flags, fflags, data: 0, token: TOKEN }
 }
@@ -115,10 +115,10 @@ fn what_is_registered_is_refused_until_it_is_taken_out_or_closed() {
     result.expect("both are accepted");
     queue.log();
     assert_eq!(number(queue.register(stream.as_fd(), SelectorToken(1))), Some(libc::EEXIST));
-    // The kernel was not asked: it would have taken the other token.
+    // The kernel must not be asked: it would have accepted the other token.
     assert_eq!(queue.log(), [""; 0]);
 
-    // A filter that had been refused is not there.
+    // The filter that was refused does not exist.
     queue.kernel.receipts.push_back([0, libc::ENOENT]);
     queue.deregister(stream.as_fd()).expect("it is registered");
     assert_eq!(number(queue.deregister(stream.as_fd())), Some(libc::ENOENT));
@@ -127,7 +127,7 @@ fn what_is_registered_is_refused_until_it_is_taken_out_or_closed() {
     queue.register(stream.as_fd(), TOKEN).expect("it is free");
     queue.closing(stream.as_fd());
     queue.register(stream.as_fd(), TOKEN).expect("it is free");
-    // To close needs no call.
+    // Closing needs no call.
     assert_eq!(queue.log(), [ADDED, ADDED].concat());
 }
 
@@ -158,11 +158,11 @@ fn a_pipe_whose_other_end_is_gone_is_reported_as_closed_by_the_next_wait() {
         let closed = SelectorEvent { token: TOKEN, readiness: Readiness::WRITE_CLOSED };
         let readable = SelectorEvent { token: TOKEN, readiness: Readiness::READABLE };
         assert_eq!(queue.selected(None).expect("it waits"), [closed, readable]);
-        // Once.
+        // Reported only once.
         assert_eq!(queue.selected(None).expect("it waits"), []);
         assert_eq!(queue.log(), [&ADDED[..], &["wait Some(0ns)", "wait None"]].concat());
 
-        // Not after it was taken out, nor is it lost with a wait that fails.
+        // Not reported after it was deregistered, and not lost if a wait fails.
         for is_closed in [false, true] {
             queue.closing(stream.as_fd());
             queue.kernel.receipts.push_back([error, 0]);
@@ -205,14 +205,14 @@ fn each_entry_says_what_holds_for_its_direction() {
     let cases = [
         (entry(Read, 0, 0), Readiness::READABLE),
         (entry(Write, 0, 0), Readiness::WRITABLE),
-        // The peer has ended its half: we may write on.
+        // The peer has closed its half, and we can still write.
         (entry(Read, EV_EOF, 0), Readiness::READABLE | Readiness::READ_CLOSED),
         (entry(Write, EV_EOF, 0), Readiness::WRITABLE | Readiness::WRITE_CLOSED),
-        // The connection has met an error.
+        // The connection has failed.
         (entry(Read, EV_EOF, error), Readiness::READABLE | Readiness(BOTH)),
         (entry(Write, EV_EOF, error), Readiness::WRITABLE | Readiness(BOTH)),
         (entry(Read, EV_ERROR, 0), Readiness::READABLE | Readiness(BOTH)),
-        // Without an end it says something else.
+        // Without `EV_EOF`, the field has another meaning.
         (entry(Read, 0, 1), Readiness::READABLE),
     ];
     let mut queue = Logic::of_script();
