@@ -70,6 +70,7 @@
 //! |---|---|
 //! | **coroutines** | |
 //! | [`Call::new`] | [`Call`] |
+//! | [`drive`] | [`Drive`](coroutine::Drive) |
 //! | [`ready`], [`lazy`], [`from_fn`], [`from_iter`], [`yield_once`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn), [`FromIter`](coroutine::FromIter), [`YieldOnce`](coroutine::YieldOnce) |
 //! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |
 //! | **futures, tasks, time, threads** | |
@@ -329,8 +330,8 @@ pub mod transport;
 pub mod wait;
 
 pub use self::coroutine::{
-    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, SharedGenerator, State, Step, Stop, from_fn,
-    from_iter, lazy, ready, take_sent, yield_once,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, SharedGenerator, State, Step, Stop, drive,
+    from_fn, from_iter, lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "executor")]
 pub use self::event_loop::to_thread;

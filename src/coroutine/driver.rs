@@ -119,6 +119,16 @@ impl<C: Coroutine> Driver<C> {
         self.0.has_ended()
     }
 
+    /// Returns the coroutine, or `None` once it has ended.
+    pub const fn get_ref(&self) -> Option<&C> {
+        self.0.get_ref()
+    }
+
+    /// Drops the frames and the coroutine without resuming them, innermost first.
+    pub(super) fn discard(&mut self) {
+        self.0.discard();
+    }
+
     /// Returns `true` if the coroutine is suspended inside a [`Call`](super::Call). Python's `gi_yieldfrom is not None`.
     pub fn is_delegating(&self) -> bool {
         self.0.is_delegating()

@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | [`next`](Generator::next)   | starts the body | resumes it | [`Stop::Exhausted`] |
 //! | [`send`](Generator::send)   | `TypeError`, stays created | resumes it with the value | [`Stop::Exhausted`] |
+//! | [`resume`](Generator::resume) | starts the body, or throws | resumes it with the value, or throws | [`Stop::Exhausted`], or throws |
 //! | [`throw`](Generator::throw) | returns the exception, closed | raises it at the yield | returns the exception |
 //! | [`close`](Generator::close) | closed, no code runs | throws `GeneratorExit` in | nothing |
 //! | drop                        | dropped, no code runs | closes it, and drops the outcome | nothing |
@@ -163,6 +164,36 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
+    /// Sends or throws, whichever `sent` is, and returns the next value that is yielded. For a loop that has the result of
+    /// an operation to pass on.
+    ///
+    /// A body that has not started is started, whatever the value is: the body ignores it. `Coroutine::resume(&mut generator,
+    /// sent)` does the same for a parent of the generator, and returns a [`Step`].
+    ///
+    /// ```
+    /// use innermost::{Exception, Generator, Stop, yield_once};
+    /// use std::io;
+    ///
+    /// let mut question = Generator::new(yield_once::<_, String>("name?"));
+    /// assert_eq!(question.resume(Ok(String::new()))?, "name?");
+    /// let line: io::Result<String> = Err(io::ErrorKind::UnexpectedEof.into());
+    /// assert!(matches!(question.resume(line.map_err(Exception::from)), Err(Stop::Raised(_))));
+    /// # Ok::<(), Stop<String>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. If an exception is thrown
+    /// into a body that has not started or has ended, no code runs, and the `Stop` holds that exception.
+    #[inline]
+    pub fn resume(&mut self, sent: Result<C::Input, Exception>) -> Result<C::Yield, Stop<C::Return>> {
+        match sent {
+            Ok(_) if self.state == GeneratorState::Closed => Err(Stop::Exhausted),
+            Ok(value) => self.resume_driver(Ok(value)),
+            Err(thrown) => self.throw(thrown),
+        }
+    }
+
     /// Closes the generator: raises `GeneratorExit` at the yield at which it is suspended, innermost frame first. Returns the
     /// value that the body returned in response, if any.
     ///
@@ -191,6 +222,22 @@ impl<C: Coroutine> Generator<C> {
     /// generator.
     pub const fn state(&self) -> GeneratorState {
         self.state
+    }
+
+    /// Returns the coroutine, or `None` once it has ended.
+    ///
+    /// ```
+    /// use innermost::{Generator, from_iter};
+    ///
+    /// let mut numbers = Generator::new(from_iter(1..2));
+    /// numbers.next()?;
+    /// assert_eq!(format!("{:?}", numbers.get_ref()), "Some(FromIter(2..2))");
+    /// assert!(numbers.next().is_err());
+    /// assert!(numbers.get_ref().is_none());
+    /// # Ok::<(), innermost::Stop<()>>(())
+    /// ```
+    pub const fn get_ref(&self) -> Option<&C> {
+        self.driver.get_ref()
     }
 
     /// Returns `true` if the body is suspended inside a [`Call`](crate::Call). Python's `gi_yieldfrom is not None`.
@@ -296,12 +343,7 @@ impl<C: Coroutine> Coroutine for Generator<C> {
     type Return = C::Return;
 
     fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
-        let resumed = match (self.state, sent) {
-            (GeneratorState::Closed, Ok(_)) => Err(Stop::Exhausted),
-            (_, Ok(value)) => self.resume_driver(Ok(value)),
-            (_, Err(thrown)) => self.throw(thrown),
-        };
-        match resumed {
+        match Self::resume(self, sent) {
             Ok(yielded) => Ok(Step::Yield(yielded)),
             Err(Stop::Returned(returned)) => Ok(Step::Return(returned)),
             Err(Stop::Exhausted) => Err(Exception::reused()),

@@ -24,6 +24,7 @@
 //! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
 //! | `stack.rs`     | a coroutine with its frames: what all drivers share |
+//! | `drive.rs`     | [`drive`]: a machine whose yields are answered by awaiting |
 //! | `driver.rs`    | [`Driver`]: for a loop of your own |
 //! | `rules.rs`     | the exceptions that report a broken rule |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |
@@ -44,6 +45,7 @@ mod combine;
 mod convert;
 mod deep;
 mod delegate;
+mod drive;
 mod driver;
 mod ended;
 mod exception;
@@ -65,6 +67,7 @@ pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
 pub use self::delegate::{Delegate, Sent, Suspended, take_in};
+pub use self::drive::{Drive, drive};
 pub use self::driver::Driver;
 use self::ended::drop_unwinding;
 #[cfg(feature = "std")]

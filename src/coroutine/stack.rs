@@ -46,6 +46,11 @@ impl<C: Coroutine> Stack<C> {
         self.coroutine.is_none()
     }
 
+    /// The coroutine, until it has ended.
+    pub(super) const fn get_ref(&self) -> Option<&C> {
+        self.coroutine.as_ref()
+    }
+
     /// Whether the coroutine is suspended inside a `Call`.
     pub(crate) fn is_delegating(&self) -> bool {
         !self.frames.is_empty()

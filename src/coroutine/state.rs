@@ -46,9 +46,24 @@ impl<'a> State<'a> {
         self
     }
 
+    /// Adds `child` below the innermost child.
+    pub(super) fn with_innermost(mut self, child: Self) -> Self {
+        let mut place = &mut self.child.0;
+        while let Some(inner) = place {
+            place = &mut inner.child.0;
+        }
+        *place = Some(Box::new(child));
+        self
+    }
+
     /// Returns the machine's name.
     pub fn name(&self) -> &'a str {
         self.name
+    }
+
+    /// Returns the machine's current state, if it was given.
+    pub fn state(&self) -> Option<&'a dyn fmt::Debug> {
+        self.state
     }
 
     /// Returns the description of the child that was added with [`delegating_to`](Self::delegating_to).

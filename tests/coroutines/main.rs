@@ -5,4 +5,5 @@ mod deep_stacks;
 mod deep_structures;
 mod delegation;
 mod delegation_trees;
+mod driving;
 mod generator_rules;

@@ -1,0 +1,213 @@
+//! [`drive`]: makes a machine with an alphabet of its own into something that can be awaited.
+//!
+//! The machine and its answers are children of a [`Drive`], and one of them runs at a time. The frames of the machine
+//! stay in the driver that holds it. The frames of an answer go to the driver of the `Drive`.
+
+use core::fmt;
+
+use super::{Coroutine, Driven, Driver, Exception, GeneratorState, Resumed, State, Step, replace_ended, take_sent};
+use crate::yield_from;
+
+/// Runs `machine`, and answers each of its yields by running the coroutine that `answer` makes for it.
+///
+/// What the answer returns is sent to the machine, and what it raises is thrown into it. The result is a coroutine that
+/// yields what the answers yield, and ends as the machine ends. So if the answers can be awaited, the machine can.
+///
+/// # A protocol without I/O
+///
+/// A machine need not know how bytes reach it. It can yield what it wants, in an alphabet of its own, and be sent what
+/// came of it. It then holds no stream and no clock, so a test can play the other side of the protocol line by line:
+///
+/// ```
+/// use innermost::{Coroutine, Exception, Generator, Resumed, State, Step, Stop};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Want {
+///     Write(&'static str),
+///     Read, // answered by bytes, or by none at the end of the input
+/// }
+///
+/// /// Asks for a name, and returns the line that comes back.
+/// struct Greeter {
+///     phase: Phase,
+///     line: Vec<u8>,
+/// }
+///
+/// #[derive(Debug)]
+/// enum Phase {
+///     Created,
+///     Asking,
+///     Reading,
+/// }
+///
+/// impl Coroutine for Greeter {
+///     type Yield = Want;
+///     type Input = Vec<u8>;
+///     type Return = String;
+///
+///     fn resume(&mut self, sent: Result<Vec<u8>, Exception>) -> Resumed<Self> {
+///         let bytes = sent?;
+///         match self.phase {
+///             Phase::Created => {
+///                 self.phase = Phase::Asking;
+///                 return Ok(Step::Yield(Want::Write("name?\n")));
+///             }
+///             Phase::Asking => self.phase = Phase::Reading,
+///             Phase::Reading if bytes.is_empty() => return Err(std::io::Error::other("no name").into()),
+///             Phase::Reading => self.line.extend(bytes),
+///         }
+///         match self.line.strip_suffix(b"\n") {
+///             Some(name) => Ok(Step::Return(String::from_utf8_lossy(name).into_owned())),
+///             None => Ok(Step::Yield(Want::Read)),
+///         }
+///     }
+///
+///     fn state(&self) -> State<'_> {
+///         State::new("Greeter", &self.phase)
+///     }
+/// }
+///
+/// let greeter = || Greeter { phase: Phase::Created, line: Vec::new() };
+/// let mut by_hand = Generator::new(greeter());
+/// assert_eq!(by_hand.next()?, Want::Write("name?\n"));
+/// assert_eq!(by_hand.next()?, Want::Read);
+/// assert_eq!(by_hand.send(b"Ad".to_vec())?, Want::Read);
+/// assert!(matches!(by_hand.send(b"a\n".to_vec()), Err(Stop::Returned(name)) if name == "Ada"));
+///
+/// // The same machine in an event loop, over any stream:
+/// # #[cfg(feature = "testing")]
+/// # fn in_the_loop(greeter: impl Fn() -> Greeter) -> Result<(), Exception> {
+/// use innermost::coroutine::drive;
+/// use innermost::testing::{memory_pair, virtual_loop};
+/// use innermost::{Awaitable, Buffer, ByteRead, ByteStream, ByteWrite, from_fn, yield_from};
+/// use std::io::Cursor;
+/// use std::rc::Rc;
+///
+/// fn over<S: ByteStream>(stream: Rc<S>, machine: Greeter) -> impl Awaitable<Return = String> {
+///     drive(machine, move |want| {
+///         let (stream, mut buffer) = (Rc::clone(&stream), Buffer::new());
+///         let mut unsent = Cursor::new(if let Want::Write(text) = want { text } else { "" });
+///         from_fn(move |mut sent| {
+///             yield_from!(stream.write_all(&mut unsent), sent)?;
+///             if want == Want::Read {
+///                 yield_from!(stream.read(&mut buffer), sent)?;
+///             }
+///             Ok(Step::Return(buffer.bytes().to_vec()))
+///         })
+///     })
+/// }
+///
+/// let (near, far) = memory_pair();
+/// let event_loop = virtual_loop()?;
+/// let name = event_loop.create_task(over(Rc::new(near), greeter()))?;
+/// event_loop.run_until_complete(from_fn(move |mut sent| yield_from!(far.send(b"Grace\n"), sent).map(Step::Return)))?;
+/// assert_eq!(event_loop.run_until_complete(name)?, "Grace");
+/// # Ok(())
+/// # }
+/// # #[cfg(feature = "testing")]
+/// # in_the_loop(greeter)?;
+/// # Ok::<(), Stop<String>>(())
+/// ```
+///
+/// A loop over blocking streams calls [`Generator::resume`](super::Generator::resume), which passes errors on as well.
+///
+/// # Exceptions
+///
+/// An exception that is thrown in goes to the answer first. If the answer raises it, the machine has it at its yield, and
+/// can clean up: it may yield again, and is answered again. `GeneratorExit` closes the answer, then the machine, which must
+/// not yield any more. If anything is thrown in before the start, neither of them runs.
+///
+/// Dropping a [`Drive`] runs no code of the machine, as with any child that is driven inline.
+pub fn drive<M, F, A>(machine: M, answer: F) -> Drive<M, F, A>
+where
+    M: Coroutine,
+    F: FnMut(M::Yield) -> A,
+    A: Coroutine<Return = M::Input>,
+{
+    Drive { stage: Stage::Created, machine: Driver::new(machine), answer }
+}
+
+/// Created by [`drive`].
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
+pub struct Drive<M: Coroutine, F, A> {
+    /// The first field, so that an answer is dropped before the machine that waits for it.
+    stage: Stage<A>,
+    machine: Driver<M>,
+    answer: F,
+}
+
+enum Stage<A> {
+    Created,
+    Answering(A),
+    /// The machine or `answer` runs, or the machine has ended. Both are code of the program and may panic.
+    NotAnswering,
+}
+
+impl<M, F, A> Coroutine for Drive<M, F, A>
+where
+    M: Coroutine,
+    F: FnMut(M::Yield) -> A,
+    A: Coroutine<Return = M::Input>,
+{
+    type Yield = A::Yield;
+    type Input = A::Input;
+    type Return = M::Return;
+
+    fn resume(&mut self, mut sent: Result<A::Input, Exception>) -> Resumed<Self> {
+        loop {
+            let answered = match &mut self.stage {
+                Stage::Answering(answer) => yield_from!(answer, sent),
+                Stage::Created => match take_sent(&mut sent) {
+                    Ok(_) => Ok(M::Input::default()),
+                    Err(thrown) => return Err(self.never_started(thrown)),
+                },
+                Stage::NotAnswering => return Err(sent.err().unwrap_or_else(Exception::reused)),
+            };
+            replace_ended(&mut self.stage, Stage::NotAnswering);
+            let driven = match answered {
+                Err(exit) if exit.is_generator_exit() => {
+                    return self.machine.close()?.map(Step::Return).ok_or(exit);
+                }
+                answered => self.machine.resume(answered),
+            };
+            match driven {
+                Driven::Yield(wanted) => self.stage = Stage::Answering((self.answer)(wanted)),
+                Driven::End(outcome) => return outcome.map(Step::Return),
+            }
+        }
+    }
+
+    fn state(&self) -> State<'_> {
+        let machine = match self.machine.get_ref() {
+            None => return State::new("Drive", &GeneratorState::Closed),
+            Some(_) if self.machine.is_delegating() => State::new("Drive", &self.machine),
+            Some(machine) => machine.state(),
+        };
+        match &self.stage {
+            Stage::Answering(answer) => machine.with_innermost(answer.state()),
+            Stage::Created | Stage::NotAnswering => machine,
+        }
+    }
+}
+
+impl<M: Coroutine, F, A> Drive<M, F, A> {
+    /// Ends without having started. Raises `thrown`.
+    #[cold]
+    fn never_started(&mut self, thrown: Exception) -> Exception {
+        self.stage = Stage::NotAnswering;
+        self.machine.discard();
+        thrown
+    }
+}
+
+/// Shows the machine, and what it is suspended in.
+impl<M, F, A> fmt::Debug for Drive<M, F, A>
+where
+    M: Coroutine,
+    F: FnMut(M::Yield) -> A,
+    A: Coroutine<Return = M::Input>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Drive({})", self.state())
+    }
+}
