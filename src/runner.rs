@@ -29,7 +29,7 @@ use crate::task::{AnyTask, Awaitable, ErrorContext};
 ///
 /// # Errors
 ///
-/// Raises whatever the coroutine raises. Raises `RuntimeError` if a loop is already running in this thread,
+/// Returns whatever the coroutine raises. Returns a `RuntimeError` if a loop is already running in this thread,
 /// `KeyboardInterrupt` after Ctrl-C, and the errors of creating and of closing the loop.
 ///
 /// # Examples

@@ -12,8 +12,8 @@
 //! - It yielded, and so ignored the exit. It is closed once more and its outcome is dropped, as CPython does when the last
 //!   reference to a generator goes away. Then the `Call` raises a `RuntimeError` instead of the exit.
 //!
-//! Each frame gets an exit of its own, so that whatever lies between a frame and the next `Call`, driven inline, is told
-//! that it is being closed.
+//! Each frame gets its own exit. So coroutines that are driven inline, between a frame and the next `Call`, learn that
+//! they are being closed.
 //!
 //! The rare operations take the frames by value, return them, and are never inlined. So the address of a driver in a local
 //! variable is never taken, and the compiler keeps it in registers: a `for` loop over a machine that makes no `Call`
@@ -142,9 +142,10 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
         }
     }
 
-    /// Closes `frame`, which has ignored an exit, and all frames above it. Its outcome is dropped, and its `Call` raises
-    /// that the exit was ignored. If it yields once more, it is dropped as it is, and the frames it had delegated to are
-    /// closed after it. A frame above may ignore an exit too, and is abandoned first. A list of these avoids recursion.
+    /// Closes `frame`, which has ignored an exit, and all frames above it. Its outcome is dropped, and its `Call`
+    /// raises the error for an ignored exit. If the frame yields once more, it is dropped as it is, and the frames that
+    /// it had delegated to are closed after it. A frame above may ignore an exit too, and is abandoned first. A list of
+    /// such frames replaces the recursion.
     fn abandon(&mut self, frame: &Frame<Yield, Input>) {
         let mut abandoned = Vec::from([(frame.clone(), frame.clone())]);
         while let Some((frame, base)) = abandoned.last_mut() {

@@ -77,6 +77,22 @@ pub enum GeneratorState {
 ///
 /// There is no fourth reason, so a `match` on these three is complete. `Stop` is not an [`Error`], because `?` in a
 /// coroutine would then wrap it instead of raising the exception that it holds.
+///
+/// ```
+/// use innermost::{Exception, Generator, Stop, from_iter};
+///
+/// let mut numbers = Generator::new(from_iter(1..3));
+/// let end = loop {
+///     match numbers.next() {
+///         Ok(number) => println!("{number}"),
+///         Err(Stop::Returned(())) => break "the body has returned",
+///         Err(Stop::Exhausted) => break "it had ended before",
+///         Err(Stop::Raised(raised)) => return Err(raised),
+///     }
+/// };
+/// assert_eq!(end, "the body has returned");
+/// # Ok::<(), Exception>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Stop<Return> {
     /// The body returned this value. Python's `StopIteration` with a value.
@@ -133,9 +149,9 @@ impl<C: Coroutine> Generator<C> {
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises a `TypeError` if the
-    /// body has not started, because no yield could take the value; the generator can still be started then. (A value
-    /// without information, such as `()`, starts the body.)
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Returns a `TypeError` if
+    /// the body has not started, because no yield could take the value; the generator can still be started then. (A
+    /// value without information, such as `()`, starts the body.)
     #[inline]
     pub fn send(&mut self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
         match self.state {
@@ -199,8 +215,8 @@ impl<C: Coroutine> Generator<C> {
     ///
     /// # Errors
     ///
-    /// Raises the exception that the body raised instead of ending quietly. Raises `RuntimeError` ("generator ignored
-    /// GeneratorExit") if the body yields; it then stays suspended at that yield.
+    /// Returns the exception that the body raised instead of ending quietly. Returns a `RuntimeError` ("generator
+    /// ignored GeneratorExit") if the body yields; it then stays suspended at that yield.
     pub fn close(&mut self) -> Result<Option<C::Return>, Exception> {
         match self.state {
             GeneratorState::Suspended => match self.resume_driver(Err(Exception::generator_exit())) {

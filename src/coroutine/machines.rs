@@ -93,7 +93,7 @@ where
     }
 }
 
-/// Creates a coroutine that yields `value` and returns what it is sent in response. Python's `x = yield value`.
+/// Creates a coroutine that yields `value` and returns the value that it is sent. Python's `x = yield value`.
 ///
 /// ```
 /// use innermost::{Generator, Stop, yield_once};
@@ -159,7 +159,9 @@ impl<I: Iterator> Coroutine for FromIter<I> {
     }
 }
 
-/// Creates a coroutine from a closure, which is called at each resume. The variables that it captures are its state.
+/// Creates a coroutine from a closure, which is called at each resume.
+///
+/// The variables that the closure captures are the coroutine's state. An `Err` that it returns is raised.
 ///
 /// ```
 /// use innermost::{Exception, Generator, Step, from_fn};

@@ -95,8 +95,8 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `ValueError` if the
-    /// generator is running.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Returns a `ValueError`
+    /// if the generator is running.
     pub fn next(&self) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.next()
     }
@@ -106,9 +106,9 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `ValueError` if
-    /// the generator is running. Raises `TypeError` if the body has not started, because no yield could take the value;
-    /// a value without information, such as `()`, starts the body instead.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Returns a `ValueError`
+    /// if the generator is running. Returns a `TypeError` if the body has not started, because no yield could take the
+    /// value; a value without information, such as `()`, starts the body instead.
     pub fn send(&self, value: C::Input) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.send(value)
     }
@@ -119,7 +119,7 @@ impl<C: Coroutine> SharedGenerator<C> {
     /// # Errors
     ///
     /// Returns a [`Stop`] if the body returns or raises. If the body has not started or has ended, no code runs, and
-    /// the `Stop` holds `exception` itself; a generator that had not started is closed. Raises `ValueError` if the
+    /// the `Stop` holds `exception` itself; a generator that had not started is closed. Returns a `ValueError` if the
     /// generator is running.
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.throw(exception)
@@ -139,8 +139,8 @@ impl<C: Coroutine> SharedGenerator<C> {
     ///
     /// # Errors
     ///
-    /// Raises the exception that the body raised instead of ending quietly. Raises `RuntimeError` if the body yields,
-    /// and `ValueError` if the generator is running.
+    /// Returns the exception that the body raised instead of ending quietly. Returns a `RuntimeError` if the body
+    /// yields, and `ValueError` if the generator is running.
     pub fn close(&self) -> Result<Option<C::Return>, Exception> {
         self.get()?.close()
     }

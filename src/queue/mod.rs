@@ -76,7 +76,7 @@ struct QueueState<T> {
     drop_items: fn(Taken<T>),
 }
 
-/// What [`Queue::shutdown`] does with the items that are still in the queue: keep them or drop them.
+/// Decides whether [`Queue::shutdown`] keeps or drops the items that are still in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shutdown {

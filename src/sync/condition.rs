@@ -177,6 +177,15 @@ enum WaitPhase {
 impl ConditionWait {
     /// Takes the guard out, if the wait has raised or has not begun. Returns `None` otherwise.
     ///
+    /// ```
+    /// use innermost::sync::Condition;
+    ///
+    /// let condition = Condition::new();
+    /// let mut wait = condition.wait(condition.lock().try_acquire().expect("it is free"));
+    /// let guard = wait.take_guard(); // the wait has not begun
+    /// assert!(guard.is_some() && condition.locked());
+    /// ```
+    ///
     /// Use it in a machine that catches the exception and goes on with the lock held. A guard that nobody takes out is
     /// dropped with the `ConditionWait`, which releases the lock.
     pub fn take_guard(&mut self) -> Option<LockGuard> {

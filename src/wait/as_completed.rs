@@ -111,6 +111,20 @@ impl<T: 'static> AsCompleted<T> {
     /// one. asyncio's `async for` over `as_completed`.
     ///
     /// The future is the one that was passed in. For a coroutine, it is that of the task that was created.
+    ///
+    /// ```
+    /// use innermost::testing::virtual_loop;
+    /// use innermost::{Exception, as_completed, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = virtual_loop()?;
+    /// let [slow, fast] = [2, 1].map(|seconds| event_loop.create_task(sleep(Duration::from_secs(seconds))));
+    /// let (slow, fast) = (slow?, fast?);
+    /// let mut race = as_completed([slow, fast.clone()]);
+    /// let first = event_loop.run_until_complete(race.next_future().expect("there are two"))?;
+    /// assert_eq!(first.any_future(), fast.any_future());
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn next_future(&mut self) -> Option<NextFuture<T>> {
         self.left = self.left.checked_sub(1)?;
         Some(NextFuture { race: Rc::clone(&self.race), getter: None })

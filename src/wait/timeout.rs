@@ -231,6 +231,22 @@ impl Timeout {
 
     /// Moves the deadline, or removes it with `None`. A deadline that has passed already expires in the next turn.
     ///
+    /// ```
+    /// use innermost::wait::Timeout;
+    /// use innermost::{Exception, lazy, sleep, testing::virtual_loop};
+    /// use std::time::Duration;
+    ///
+    /// let limit = Timeout::after(Duration::from_secs(1));
+    /// let same = limit.clone();
+    /// let child = lazy(move || {
+    ///     same.reschedule(None)?; // takes as long as it takes
+    ///     Ok(sleep(Duration::from_secs(60)))
+    /// });
+    /// virtual_loop()?.run_until_complete(limit.scope(child))?;
+    /// assert!(!limit.expired());
+    /// # Ok::<(), Exception>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns a `RuntimeError` if the timeout has not been entered, has expired, or has been exited.
@@ -321,7 +337,7 @@ impl Inner {
     }
 }
 
-/// Exits, if nobody has.
+/// Exits the timeout, if that has not happened yet.
 impl Drop for Inner {
     fn drop(&mut self) {
         if matches!(self.phase.get(), Phase::Active | Phase::Expiring) {
