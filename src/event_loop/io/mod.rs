@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `registry.rs`   | every registered descriptor, its readiness, and the task or callback that waits for it |
 //! | `registered.rs` | [`Registered`]: a descriptor and its registration, which ends with it; operations that tasks await |
-//! | `watcher.rs`    | operations of transports, which put themselves in the ready queue instead of waking a task |
+//! | `transports.rs` | operations of transports, which put themselves in the ready queue instead of waking a task |
 //! | `watched.rs`    | [`Watched`]: a descriptor of the program's own; asyncio's `add_reader` and `sock_*` |
 //! | `memory.rs`     | the buffers that reads go to |
 //! | `residents.rs`  | connections and servers, which the loop keeps alive until they end |
@@ -13,8 +13,8 @@ mod memory;
 mod registered;
 mod registry;
 mod residents;
+mod transports;
 mod watched;
-mod watcher;
 
 pub(crate) use self::memory::{MEMORY, Memory, SpareMemory, smaller};
 pub(crate) use self::registered::Registered;
