@@ -1,15 +1,15 @@
 //! What a program nests in itself, a hundred thousand times, on a thread with a stack of 128 KiB: to drop it is a loop, and
 //! to print it neither overflows nor floods the terminal.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::rc::Rc;
 use std::thread;
 
 use innermost::scope::{AsyncContextManager, ExitStack, Exited, with};
 use innermost::wait::ExceptionGroup;
 use innermost::{Call, Coroutine, EventLoop, Exception, Generator, Kind, Resumed, State, Step, ready, yield_from};
+
+use crate::log::Log;
 
 mod delegates;
 mod links;
@@ -182,24 +182,18 @@ fn a_long_chain_of_states_is_dropped_in_a_loop_and_shown_by_its_ends() {
     });
 }
 
-type Log = Rc<RefCell<Vec<&'static str>>>;
-
 /// A stack in a stack, and so on; the innermost says when it is left, and each level does before and after.
 fn nested_stacks(depth: usize, log: &Log) -> ExitStack {
-    let say = |text: &'static str| {
-        let log = Rc::clone(log);
-        move || log.borrow_mut().push(text)
-    };
     let innermost = ExitStack::new();
-    innermost.callback(say("innermost"));
+    innermost.callback(log.adds("innermost"));
     (0..depth).fold(innermost, |inner, level| {
         let stack = ExitStack::new();
         if level == 0 {
-            stack.callback(say("below"));
+            stack.callback(log.adds("below"));
         }
         stack.push(inner);
         if level == 0 {
-            stack.callback(say("above"));
+            stack.callback(log.adds("above"));
         }
         stack
     })

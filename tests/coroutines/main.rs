@@ -7,3 +7,5 @@ mod delegation;
 mod delegation_trees;
 mod driving;
 mod generator_rules;
+#[path = "../support/log.rs"]
+mod log;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Future, Resumed, Sleep, Step, sleep, yield_from};
 
 use crate::support::alone;
-
-type Log = Rc<RefCell<Vec<String>>>;
+use crate::support::events::Log;
 
 /// Notes what is sent to it, and awaits a child.
 struct Noting<C> {
@@ -22,7 +21,7 @@ impl<C: Awaitable> Coroutine for Noting<C> {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        self.log.borrow_mut().push(format!("{sent:?}"));
+        self.log.add(format_args!("{sent:?}"));
         yield_from!(self.child, sent)?;
         Ok(Step::Return(()))
     }
@@ -33,10 +32,10 @@ impl<C: Awaitable> Coroutine for Noting<C> {
 fn what_a_future_failed_with_is_thrown_into_the_outermost_machine_too() {
     let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
     let future: Future<()> = event_loop.create_future();
-    let task = event_loop.create_task(Noting { child: future.clone(), log: Rc::clone(&log) }).unwrap();
+    let task = event_loop.create_task(Noting { child: future.clone(), log: log.clone() }).unwrap();
     event_loop.call_soon(move || future.set_exception(Exception::timeout()).unwrap()).unwrap();
     assert!(event_loop.run_until_complete(task).is_err());
-    assert_eq!(*log.borrow(), ["Ok(())", "Err(TimeoutError)"]);
+    assert_eq!(log.entries(), ["Ok(())", "Err(TimeoutError)"]);
 }
 
 /// A cancel came as a throw where the task waited for a socket, and as nothing where it slept.
@@ -44,13 +43,13 @@ fn what_a_future_failed_with_is_thrown_into_the_outermost_machine_too() {
 fn a_cancel_is_thrown_into_a_machine_that_sleeps() {
     let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
     let sleep: Sleep = sleep(Duration::from_secs(3600));
-    let task = event_loop.create_task(Noting { child: sleep, log: Rc::clone(&log) }).unwrap();
+    let task = event_loop.create_task(Noting { child: sleep, log: log.clone() }).unwrap();
     let cancelled = task.clone();
     // The first turn starts it, the second cancels it.
     let handle = event_loop.handle();
     event_loop.call_soon(move || drop(handle.call_soon(move || _ = cancelled.cancel()))).unwrap();
     assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
-    assert_eq!(*log.borrow(), ["Ok(())", "Err(CancelledError)"]);
+    assert_eq!(log.entries(), ["Ok(())", "Err(CancelledError)"]);
 }
 
 /// Something else stopped the loop in the turn in which the awaited future was done: the stop that was queued for that

@@ -1,7 +1,6 @@
 //! A child drops what it inherits. The kernel has one set of descriptors for both processes, and the parent's part of it
 //! stays.
 
-use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -15,20 +14,13 @@ use innermost::{
 };
 
 use crate::children::{Fork, dropped_in_child, end, full_pipe, in_child, in_child_with, run, settle};
+use crate::support::events::Log;
 
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    fn add(&self, line: impl Into<String>) {
-        self.0.borrow_mut().push(line.into());
-    }
-
-    fn take(&self) -> Vec<String> {
-        let mut lines = self.0.take();
-        lines.sort();
-        lines
-    }
+/// What was recorded. Sockets that are ready in one turn are served in any order.
+fn sorted(log: &Log) -> Vec<String> {
+    let mut entries = log.take();
+    entries.sort();
+    entries
 }
 
 fn any() -> net::SocketAddr {
@@ -41,7 +33,7 @@ macro_rules! waits {
         let ($socket, log) = (Rc::clone(&$socket), $log.clone());
         let task = innermost::from_fn(move |mut sent| {
             let given = yield_from!($operation, sent)?;
-            log.add(format!("{}: {given:?}", $name));
+            log.add(format_args!("{}: {given:?}", $name));
             Ok(Step::Return(()))
         });
         $event_loop.create_task(task).expect("it is open")
@@ -74,7 +66,7 @@ pub(crate) fn sockets(new_loop: &dyn Fn() -> EventLoop) {
         }),
     ];
     settle(&event_loop);
-    assert!(log.take().is_empty());
+    assert!(sorted(&log).is_empty());
     let (udp_address, address) = (udp.local_addr().unwrap(), listener.local_addr().unwrap());
     // The tasks have their share in each: the loop is dropped before them.
     let (event_loop, sockets) =
@@ -92,7 +84,7 @@ pub(crate) fn sockets(new_loop: &dyn Fn() -> EventLoop) {
         event_loop.run_until_complete(task).unwrap();
     }
     let expected = ["datagrams: 1", "listener: ()", "reader: 1", "tcp: 1", "udp: 1", "unix: 1", "writer: 1"];
-    assert_eq!(log.take(), expected);
+    assert_eq!(sorted(&log), expected);
 }
 
 impl Protocol for Log {
@@ -142,10 +134,10 @@ pub(crate) fn transports(new_loop: &dyn Fn() -> EventLoop) {
     let seen = log.clone();
     run(event_loop, move |sent| {
         sent?;
-        let is_all = seen.0.borrow().len() == 4;
+        let is_all = seen.entries().len() == 4;
         Ok(if is_all { Step::Return(()) } else { Step::Yield(innermost::Await::next_turn()) })
     });
-    assert_eq!(log.take(), ["reader", "server", "stream", "udp"]);
+    assert_eq!(sorted(&log), ["reader", "server", "stream", "udp"]);
     // Nobody has ended the connection, which both processes had.
     stream.write(b"answer").unwrap();
     settle(event_loop);
@@ -177,7 +169,7 @@ pub(crate) fn watched(new_loop: &dyn Fn() -> EventLoop) {
     assert!(error.contains("belongs to the process that forked this one"), "{error}");
     far.write_all(b"a").unwrap();
     settle(&event_loop);
-    assert_eq!(log.take(), ["reads 1"]);
+    assert_eq!(sorted(&log), ["reads 1"]);
     assert!(event_loop.remove_reader(&watched));
 }
 
@@ -199,7 +191,7 @@ pub(crate) fn closed_loop(new_loop: &dyn Fn() -> EventLoop) {
     assert!(!event_loop.is_closed());
     far.write_all(b"a").unwrap();
     event_loop.run_until_complete(task).unwrap();
-    assert_eq!(log.take(), ["unix: 1"]);
+    assert_eq!(sorted(&log), ["unix: 1"]);
 }
 
 pub(crate) fn socket_file(new_loop: &dyn Fn() -> EventLoop) {
@@ -219,10 +211,10 @@ pub(crate) fn socket_file(new_loop: &dyn Fn() -> EventLoop) {
     let seen = log.clone();
     run(&event_loop, move |sent| {
         sent?;
-        let is_empty = seen.0.borrow().is_empty();
+        let is_empty = seen.entries().is_empty();
         Ok(if is_empty { Step::Yield(innermost::Await::next_turn()) } else { Step::Return(()) })
     });
-    assert_eq!(log.take(), ["hello"]);
+    assert_eq!(sorted(&log), ["hello"]);
     server.close();
     assert!(!path.exists());
 }
@@ -256,7 +248,7 @@ pub(crate) fn ended_pipe(new_loop: &dyn Fn() -> EventLoop) {
     assert_eq!(told, "ended");
     far.read_exact(&mut [0; 65536]).unwrap();
     event_loop.run_until_complete(task).unwrap();
-    assert_eq!(log.take(), ["writer: 1"]);
+    assert_eq!(sorted(&log), ["writer: 1"]);
 }
 
 pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
@@ -289,7 +281,7 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     settle(&event_loop);
     far.write_all(b"bc").unwrap();
     event_loop.run_until_complete(task).unwrap();
-    assert_eq!(log.take(), ["again: 2", "unix: 1"]);
+    assert_eq!(sorted(&log), ["again: 2", "unix: 1"]);
     says.write_all(b"a").unwrap();
     assert_eq!(child.told(), "ended");
     let error = far.set_nonblocking(true).and_then(|()| far.read(&mut [0])).unwrap_err();

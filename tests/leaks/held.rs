@@ -2,11 +2,9 @@
 
 #![allow(unsafe_code)]
 
-use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,26 +14,24 @@ use socket2::SockRef;
 
 use crate::counting;
 use crate::support::clock;
+pub(crate) use crate::support::events::Log;
 pub(crate) use crate::support::loops::{any, run_until};
 
-/// What was reported to a loop's exception handler.
-pub(crate) type Reports = Rc<RefCell<Vec<String>>>;
-
 /// A loop that stops at a deadline, which fails what runs in it.
-pub(crate) fn new_loop() -> (EventLoop, Reports) {
+pub(crate) fn new_loop() -> (EventLoop, Log) {
     let event_loop = crate::support::loops::new_loop();
     reporting(event_loop)
 }
 
 /// One whose time is virtual, and which fails where it would wait for ever.
-pub(crate) fn new_virtual_loop() -> (EventLoop, Reports) {
+pub(crate) fn new_virtual_loop() -> (EventLoop, Log) {
     reporting(clock::test_loop())
 }
 
-fn reporting(event_loop: EventLoop) -> (EventLoop, Reports) {
-    let reports = Reports::default();
-    let reported = Rc::clone(&reports);
-    event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
+fn reporting(event_loop: EventLoop) -> (EventLoop, Log) {
+    let reports = Log::default();
+    let reported = reports.clone();
+    event_loop.set_exception_handler(move |context| reported.add(&context.message));
     (event_loop, reports)
 }
 

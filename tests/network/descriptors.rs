@@ -24,8 +24,7 @@ mod limits;
 mod panics;
 
 use crate::support::connections::{any, io_kind, new_loop, pair, run};
-
-type Log = Rc<RefCell<Vec<String>>>;
+use crate::support::events::Log;
 
 /// A watched end, the same end to read from, and its peer.
 fn watched() -> (Watched<Rc<UnixStream>>, Rc<UnixStream>, UnixStream) {
@@ -44,12 +43,11 @@ fn settle(event_loop: &EventLoop) {
 
 /// A callback that reads a byte and writes it down.
 fn reads_a_byte(name: &'static str, stream: &Rc<UnixStream>, log: &Log) -> impl FnMut() + use<> + 'static {
-    let (stream, log) = (Rc::clone(stream), Rc::clone(log));
+    let (stream, log) = (Rc::clone(stream), log.clone());
     move || {
         let mut byte = [0];
         let count = (&*stream).read(&mut byte).unwrap();
-        log.borrow_mut()
-            .push(format!("{name} {}", if count == 0 { "end".into() } else { char::from(byte[0]).to_string() }));
+        log.add(format_args!("{name} {}", if count == 0 { "end".into() } else { char::from(byte[0]).to_string() }));
     }
 }
 
@@ -138,10 +136,10 @@ fn a_callback_may_remove_replace_and_drop_itself() {
     settle(&event_loop);
     assert_eq!(log.take(), ["second a"]);
 
-    let (shared, told) = (Rc::clone(&slot), Rc::clone(&log));
+    let (shared, told) = (Rc::clone(&slot), log.clone());
     let drop_it = move || {
         drop(shared.borrow_mut().take());
-        told.borrow_mut().push("dropped".into());
+        told.add("dropped");
     };
     event_loop.add_reader(slot.borrow().as_ref().unwrap(), drop_it).unwrap();
     far.write_all(b"b").unwrap();
@@ -157,9 +155,8 @@ fn a_callback_may_remove_replace_and_drop_itself() {
 #[test]
 fn a_callback_that_panics_is_reported_and_called_again() {
     let (event_loop, log) = (new_loop(), Log::default());
-    let told = Rc::clone(&log);
-    event_loop
-        .set_exception_handler(move |context| told.borrow_mut().push(context.exception.clone().unwrap().to_string()));
+    let told = log.clone();
+    event_loop.set_exception_handler(move |context| told.add(context.exception.clone().unwrap().to_string()));
     let (watched, near, mut far) = watched();
     let mut read = reads_a_byte("reader", &near, &log);
     let mut is_first = true;

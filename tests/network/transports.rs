@@ -25,7 +25,7 @@ mod options;
 mod order;
 mod paths;
 mod pipes;
-mod protocols;
+pub(crate) mod protocols;
 mod reading;
 mod servers;
 mod unix_datagrams;

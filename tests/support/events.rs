@@ -1,46 +1,23 @@
-//! What has happened, in order, and small coroutines for tasks, written where they are used.
+//! A log of what happens in a loop, and small coroutines for tasks, written where they are used.
 
-use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
-use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::{Await, Awaitable, Coroutine, CoroutineExt, Exception, LoopHandle, Resumed, Step, sleep, yield_from};
 
-/// What has happened, in order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
-    entries: Rc<RefCell<Vec<String>>>,
-    turn: Rc<Cell<u32>>,
-}
+pub(crate) use super::log::{Log, OnDrop, on_drop};
 
-/// More turns than any test needs. A program that would wait for ever is stopped then.
+/// More turns than any test needs. [`Log::count_turns`] stops a program that would wait for ever.
 const MANY_TURNS: u32 = 200;
 
 impl Log {
-    pub(crate) fn add(&self, entry: impl fmt::Display) {
-        let entry = entry.to_string();
-        self.entries.borrow_mut().push(entry);
-    }
-
-    /// Adds an entry that begins with the number of the turn: see [`count_turns`](Self::count_turns).
-    pub(crate) fn note(&self, entry: impl fmt::Display) {
-        self.add(format_args!("{} {entry}", self.turn.get()));
-    }
-
-    /// What was added since the last call.
-    pub(crate) fn take(&self) -> Vec<String> {
-        self.entries.take()
-    }
-
-    /// Counts turns from now on, by a callback that queues itself again. To be called before anything is queued: then
-    /// it is the first in every turn.
+    /// Counts turns from now on, with a callback that queues itself again. Call this before anything else is queued, so
+    /// that the callback comes first in every turn.
     pub(crate) fn count_turns(&self, event_loop: &LoopHandle) {
         let (this, handle) = (self.clone(), event_loop.clone());
         let count = move || {
-            this.turn.set(this.turn.get() + 1);
-            if this.turn.get() == MANY_TURNS {
+            if this.next_turn() == MANY_TURNS {
                 handle.stop();
             }
             this.count_turns(&handle);
@@ -48,50 +25,13 @@ impl Log {
         event_loop.call_soon(count).expect("the loop is open");
     }
 
-    /// A function that adds `entry`: for callbacks.
-    pub(crate) fn adds(&self, entry: &str) -> impl Fn() + use<> + 'static {
-        let (this, entry) = (self.clone(), entry.to_string());
-        move || this.add(&entry)
-    }
-
-    /// A function that notes `entry`: for callbacks.
-    pub(crate) fn notes(&self, entry: &str) -> impl Fn() + use<> + 'static {
-        let (this, entry) = (self.clone(), entry.to_string());
-        move || this.note(&entry)
-    }
-
-    /// Has what comes to the exception handler of `event_loop` added, from now on.
+    /// Sets an exception handler that adds each report to the log: the message and the exception.
     pub(crate) fn reports(&self, event_loop: &LoopHandle) {
         let this = self.clone();
         event_loop.set_exception_handler(move |context| {
             let exception = context.exception.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
             this.add(format_args!("{}: {exception}", context.message));
         });
-    }
-
-    /// Adds `entry` when it is dropped.
-    pub(crate) fn on_drop(&self, entry: &'static str) -> OnDrop<impl FnOnce() + use<> + 'static> {
-        on_drop(self.adds(entry))
-    }
-}
-
-/// Calls a function when it is dropped.
-pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
-
-pub(crate) const fn on_drop<F: FnOnce()>(function: F) -> OnDrop<F> {
-    OnDrop(Some(function))
-}
-
-impl<F: FnOnce()> OnDrop<F> {
-    /// Does nothing: has a closure capture it.
-    pub(crate) fn keep(&self) {}
-}
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(function) = self.0.take() {
-            function();
-        }
     }
 }
 

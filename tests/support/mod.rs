@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod events;
 pub(crate) mod interfaces;
+mod log;
 pub(crate) mod loops;
 pub(crate) mod process;
 pub(crate) mod raised;

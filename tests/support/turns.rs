@@ -1,25 +1,17 @@
 //! Tasks that write down what becomes of them, in a loop that is run turn by turn.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::rc::Rc;
 
 use innermost::{Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, Task, yield_from};
 
+use super::events::Log;
+
 /// A loop, and what its tasks have written down.
 pub(crate) struct World {
     pub(crate) event_loop: EventLoop,
     log: Log,
-}
-
-/// Where tasks write.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    pub(crate) fn write(&self, line: impl Display) {
-        self.0.borrow_mut().push(line.to_string());
-    }
 }
 
 impl World {
@@ -52,7 +44,7 @@ impl World {
     {
         let (log, name) = (self.log(), name.to_string());
         let shown = name.clone();
-        self.spawn(name, coroutine.map(move |returned| log.write(format_args!("{shown} got {returned:?}"))))
+        self.spawn(name, coroutine.map(move |returned| log.add(format_args!("{shown} got {returned:?}"))))
     }
 
     pub(crate) fn turn(&self) {
@@ -68,7 +60,7 @@ impl World {
 
     /// What was written since this was last asked.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.log.0.take()
+        self.log.take()
     }
 
     /// Runs until nothing is ready, and gives what was written.
@@ -91,9 +83,9 @@ impl<C: Awaitable> Coroutine for Noted<C> {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.coroutine, sent) {
-            Ok(_) => self.log.write(&self.name),
+            Ok(_) => self.log.add(&self.name),
             Err(raised) => {
-                self.log.write(format_args!("{} raised {raised}", self.name));
+                self.log.add(format_args!("{} raised {raised}", self.name));
                 return Err(raised);
             }
         }
@@ -124,7 +116,7 @@ impl Coroutine for Turns {
 /// Runs a child; once the flag is set, it is dropped at the next resume, whatever that brings.
 pub(crate) struct Droppable<C> {
     pub(crate) child: Option<C>,
-    pub(crate) dropped: Rc<std::cell::Cell<bool>>,
+    pub(crate) dropped: Rc<Cell<bool>>,
 }
 
 impl<C: Awaitable> Coroutine for Droppable<C> {

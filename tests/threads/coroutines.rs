@@ -8,7 +8,7 @@ use std::time::Duration;
 use innermost::event_loop::LoopClosed;
 use innermost::{CoroutineExt, EventLoop, Exception, Kind, ready, sleep};
 
-use crate::jobs::{LoopThread, SharedLog, must_end};
+use crate::jobs::{LoopThread, must_end};
 use crate::support::clock::test_loop;
 use crate::support::events::{self, Log, Oops, awaits_end, body, pausing, raises, returns, run};
 
@@ -23,7 +23,7 @@ fn is_gone(raised: &Exception) -> bool {
 #[test]
 fn a_thread_gets_what_the_coroutine_returns_or_raises() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let runs = LoopThread::start(&log);
         // One that can be sent.
         assert_eq!(runs.remote.run_coroutine_threadsafe(ready(5)).unwrap().result(None).unwrap(), 5);
@@ -44,7 +44,7 @@ fn a_thread_gets_what_the_coroutine_returns_or_raises() {
 #[test]
 fn a_thread_that_waits_too_long_may_cancel_the_task() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let runs = LoopThread::start(&log);
         let entries = log.clone();
         let make = move || {
@@ -72,7 +72,7 @@ fn a_thread_that_waits_too_long_may_cancel_the_task() {
 #[test]
 fn a_task_that_is_cancelled_cancels_the_future() {
     must_end(|| {
-        let runs = LoopThread::start(&SharedLog::default());
+        let runs = LoopThread::start(&Log::default());
         let cancels_itself = || {
             body(|n, got| {
                 got?;
@@ -92,7 +92,7 @@ fn a_task_that_is_cancelled_cancels_the_future() {
 #[test]
 fn where_the_coroutine_cannot_be_made_both_sides_are_told() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let runs = LoopThread::start(&log);
         let make = || -> events::Body { panic!("on purpose") };
         let future = runs.remote.run_coroutine_threadsafe_with(make).unwrap();
@@ -122,7 +122,7 @@ fn where_the_task_factory_refuses_both_sides_are_told() {
 // Z10
 #[test]
 fn one_that_is_cancelled_before_the_loop_has_taken_it_is_never_made() {
-    let (event_loop, log) = (test_loop(), SharedLog::default());
+    let (event_loop, log) = (test_loop(), Log::default());
     let (remote, entries) = (event_loop.remote(), log.clone());
     let sent = thread::spawn(move || {
         let make = move || {
@@ -152,7 +152,7 @@ fn a_task_that_fails_after_its_future_was_cancelled_is_reported() {
 #[test]
 fn a_failure_that_no_thread_asks_for_is_reported() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let runs = LoopThread::start(&log);
         drop(runs.remote.run_coroutine_threadsafe_with(|| body(|_, _| raises(Oops(8)))).unwrap());
         runs.settle();
@@ -167,7 +167,7 @@ fn closed_before_the_call_the_loop_takes_no_coroutine() {
     let event_loop = test_loop();
     let remote = event_loop.remote();
     drop(event_loop);
-    let log = SharedLog::default();
+    let log = Log::default();
     let entries = log.clone();
     let dropped = events::on_drop(move || entries.add("dropped"));
     let make = move || {
@@ -199,7 +199,7 @@ fn closed_with_the_coroutine_in_the_inbox_the_thread_is_told() {
 #[test]
 fn closed_with_the_task_running_the_thread_is_told_and_the_task_closed() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let runs = LoopThread::start(&log);
         let future = runs.remote.run_coroutine_threadsafe_with(|| sleep(FOR_EVER)).unwrap();
         runs.settle();
@@ -247,7 +247,7 @@ fn dropped_by_a_panic_the_thread_is_told() {
 
 #[test]
 fn a_thread_that_would_wait_for_its_own_loop_gets_an_error() {
-    let (event_loop, log) = (test_loop(), SharedLog::default());
+    let (event_loop, log) = (test_loop(), Log::default());
     // While the loop runs, and where it does not.
     let future = event_loop.remote().run_coroutine_threadsafe_with(|| pausing(1)).unwrap();
     assert_eq!(future.result(None).unwrap_err().kind(), Kind::RuntimeError);
@@ -266,7 +266,7 @@ fn a_thread_that_would_wait_for_its_own_loop_gets_an_error() {
 #[test]
 fn two_loops_await_each_others_coroutines() {
     must_end(|| {
-        let log = SharedLog::default();
+        let log = Log::default();
         let other = LoopThread::start(&log);
         let event_loop = EventLoop::new().unwrap();
         for _ in 0..100 {
@@ -281,7 +281,7 @@ fn two_loops_await_each_others_coroutines() {
 fn whatever_comes_first_nobody_waits_for_ever() {
     must_end(|| {
         for round in 0..30 {
-            let runs = LoopThread::start(&SharedLog::default());
+            let runs = LoopThread::start(&Log::default());
             let outcomes = Arc::new(Mutex::new(Vec::new()));
             let senders: Vec<_> = (0..4)
                 .map(|_| {

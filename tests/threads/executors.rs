@@ -7,7 +7,7 @@ use innermost::executor::{Executor, Pending, ShutdownWait, ThreadPool};
 use innermost::wait::wait_for;
 use innermost::{EventLoop, Exception, Kind, sleep, to_thread};
 
-use crate::jobs::{ByHand, SharedLog, gate, must_end};
+use crate::jobs::{ByHand, adds, gate, must_end};
 use crate::support::clock::test_loop;
 use crate::support::events::{self, Log, Oops, run};
 
@@ -69,13 +69,14 @@ fn the_executor_that_is_named_is_used_and_one_that_refuses_raises() {
 // Z9
 #[test]
 fn cancelled_before_it_has_begun_it_never_runs_and_is_dropped() {
-    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), SharedLog::default());
+    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     let (ran, entries) = (log.clone(), log.clone());
     let dropped = events::on_drop(move || entries.add("dropped"));
     let call = event_loop
         .run_in_executor(Some(&by_hand), move || {
             dropped.keep();
-            ran.note("ran")
+            ran.add("ran");
+            Ok(())
         })
         .unwrap();
     let waits = event_loop.create_task(call.clone()).unwrap();
@@ -92,7 +93,7 @@ fn cancelled_before_it_has_begun_it_never_runs_and_is_dropped() {
 #[test]
 fn cancelled_while_it_runs_it_goes_on_and_its_result_is_dropped() {
     must_end(|| {
-        let (event_loop, log) = (EventLoop::new().unwrap(), SharedLog::default());
+        let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
         let reports = Log::default();
         reports.reports(&event_loop);
         for fails in [false, true] {
@@ -130,18 +131,16 @@ fn a_function_that_outlives_its_timeout_does_not_hold_the_task_up() {
 
 #[test]
 fn to_thread_submits_when_it_is_awaited_and_once() {
-    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), SharedLog::default());
+    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     assert!(event_loop.set_default_executor(by_hand.clone()).is_none());
-    let entries = log.clone();
-    let task = event_loop.create_task(to_thread(move || entries.note("ran"))).unwrap();
+    let task = event_loop.create_task(to_thread(adds(&log, "ran"))).unwrap();
     assert!(log.take().is_empty());
     run(&event_loop, 1);
     by_hand.run_next();
     event_loop.run_until_complete(task).unwrap();
     assert_eq!(log.take(), ["ran"]);
     // Cancelled before its first step: the function is dropped.
-    let entries = log.clone();
-    let task = event_loop.create_task(to_thread(move || entries.note("ran"))).unwrap();
+    let task = event_loop.create_task(to_thread(adds(&log, "ran"))).unwrap();
     task.cancel();
     run(&event_loop, 1);
     assert!(task.cancelled() && log.take().is_empty());
@@ -196,13 +195,9 @@ fn an_executor_that_drops_its_job_cancels_the_call() {
 
 #[test]
 fn what_is_completed_after_the_loop_is_closed_is_nothing() {
-    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), SharedLog::default());
-    let calls: Vec<_> = (0..2)
-        .map(|_| {
-            let log = log.clone();
-            event_loop.run_in_executor(Some(&by_hand), move || log.note("ran")).unwrap()
-        })
-        .collect();
+    let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
+    let calls: Vec<_> =
+        (0..2).map(|_| event_loop.run_in_executor(Some(&by_hand), adds(&log, "ran")).unwrap()).collect();
     event_loop.close().unwrap();
     by_hand.run_next();
     drop(event_loop);

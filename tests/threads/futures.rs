@@ -7,8 +7,8 @@ use std::time::Duration;
 use innermost::Kind;
 use innermost::executor::{Promise, ThreadFuture, promise};
 
-use crate::jobs::{SharedLog, must_end};
-use crate::support::events::Oops;
+use crate::jobs::must_end;
+use crate::support::events::{Log, Oops};
 
 #[test]
 fn it_may_go_anywhere() {
@@ -113,7 +113,7 @@ fn all_who_wait_are_woken() {
 #[test]
 fn callbacks_run_in_order_in_the_thread_that_completes_it_and_one_that_panics_stops_none() {
     let (promise, future) = promise();
-    let log = SharedLog::default();
+    let log = Log::default();
     let here = thread::current().id();
     for n in 0..3 {
         let log = log.clone();
@@ -133,7 +133,7 @@ fn callbacks_run_in_order_in_the_thread_that_completes_it_and_one_that_panics_st
 #[test]
 fn a_callback_may_add_another_wait_and_cancel() {
     let (promise, future) = promise();
-    let log = SharedLog::default();
+    let log = Log::default();
     let outer = log.clone();
     future.add_done_callback(move |future| {
         let inner = outer.clone();
@@ -160,7 +160,7 @@ impl Clone for Clones {
 fn while_a_result_is_cloned_the_same_thread_may_use_the_future_and_others_wait() {
     must_end(|| {
         let (promise, future) = promise::<Clones>();
-        let (own, log) = (future.clone(), SharedLog::default());
+        let (own, log) = (future.clone(), Log::default());
         let entries = log.clone();
         let look = move || {
             let again = own.result(None).map(|_| ()).unwrap_err();

@@ -8,23 +8,14 @@ use std::time::Duration;
 use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 use innermost::{EventLoop, Exception, RemoteHandle};
 
-/// What has happened in any thread, in order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SharedLog(Arc<Mutex<Vec<String>>>);
+use crate::support::events::Log;
 
-impl SharedLog {
-    pub(crate) fn add(&self, entry: impl ToString) {
-        self.0.lock().unwrap().push(entry.to_string());
-    }
-
-    /// The same, as what a job returns.
-    pub(crate) fn note(&self, entry: impl ToString) -> Result<(), Exception> {
-        self.add(entry);
+/// A job that adds `entry`.
+pub(crate) fn adds(log: &Log, entry: &str) -> impl FnOnce() -> Result<(), Exception> + Send + use<> + 'static {
+    let adds = log.adds(entry);
+    move || {
+        adds();
         Ok(())
-    }
-
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
 
@@ -81,15 +72,12 @@ pub(crate) struct LoopThread {
 
 impl LoopThread {
     /// What comes to its exception handler is added to `log`.
-    pub(crate) fn start(log: &SharedLog) -> Self {
+    pub(crate) fn start(log: &Log) -> Self {
         let (handles, handle) = mpsc::channel();
         let log = log.clone();
         let thread = thread::spawn(move || {
             let event_loop = EventLoop::new().unwrap();
-            event_loop.set_exception_handler(move |context| {
-                let exception = context.exception.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
-                log.add(format_args!("{}: {exception}", context.message));
-            });
+            log.reports(&event_loop);
             handles.send(event_loop.remote()).unwrap();
             event_loop.run_forever().unwrap();
         });
@@ -116,7 +104,7 @@ impl LoopThread {
 #[derive(Clone, Default)]
 pub(crate) struct ByHand {
     jobs: Arc<Mutex<Vec<Job>>>,
-    pub(crate) log: SharedLog,
+    pub(crate) log: Log,
 }
 
 impl ByHand {

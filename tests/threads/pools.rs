@@ -9,8 +9,8 @@ use std::thread;
 use innermost::executor::{Executor, Job, Pending, ShutdownWait, ThreadPool};
 use innermost::{EventLoop, Exception, Kind};
 
-use crate::jobs::{SharedLog, gate, must_end};
-use crate::support::events::{self, Oops};
+use crate::jobs::{adds, gate, must_end};
+use crate::support::events::{self, Log, Oops};
 
 fn name() -> Result<String, Exception> {
     Ok(thread::current().name().unwrap_or_default().to_owned())
@@ -72,10 +72,9 @@ fn busy_threads_are_joined_by_others_up_to_the_limit() {
 
 #[test]
 fn jobs_of_one_thread_run_in_order() {
-    let (pool, log) = (ThreadPool::with(1, "worker").unwrap(), SharedLog::default());
+    let (pool, log) = (ThreadPool::with(1, "worker").unwrap(), Log::default());
     for n in 0..100 {
-        let log = log.clone();
-        pool.submit(move || log.note(n)).unwrap();
+        pool.submit(adds(&log, &n.to_string())).unwrap();
     }
     pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     assert!(log.take().into_iter().eq((0..100).map(|n| n.to_string())));
@@ -137,7 +136,7 @@ fn after_the_shutdown_nothing_is_taken_and_what_was_taken_has_run() {
 fn a_shutdown_can_cancel_what_has_not_begun() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
-        let log = SharedLog::default();
+        let log = Log::default();
         let (runs, entries) = (pool.submit(pass).unwrap(), log.clone());
         let dropped = events::on_drop(move || entries.add("dropped"));
         let waits = pool
@@ -235,7 +234,7 @@ fn a_thread_that_cannot_be_started_is_an_error_for_the_job() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("refused twice"));
         return;
     }
-    let (pool, log) = (ThreadPool::new(), SharedLog::default());
+    let (pool, log) = (ThreadPool::new(), Log::default());
     let entries = log.clone();
     let dropped = events::on_drop(move || entries.add("dropped"));
     let job = move || {
@@ -255,13 +254,12 @@ fn a_thread_that_cannot_be_started_is_an_error_for_the_job() {
 
 #[test]
 fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
-    let log = SharedLog::default();
+    let log = Log::default();
     let (job, future) = Job::new(|| Ok(()));
     assert_eq!(format!("{job:?}"), "Job { cancelled: false }");
     drop(job);
     assert!(future.cancelled());
-    let entries = log.clone();
-    let (job, future) = Job::new(move || entries.note("ran"));
+    let (job, future) = Job::new(adds(&log, "ran"));
     assert!(future.cancel() && job.is_cancelled());
     job.run();
     assert!(log.take().is_empty());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 use innermost::{EventLoop, Exception, Kind, to_thread};
 
-use crate::jobs::{ByHand, SharedLog, gate, must_end};
+use crate::jobs::{ByHand, adds, gate, must_end};
 use crate::support::clock::test_loop;
 use crate::support::events::{Log, Oops, run};
 
@@ -14,11 +14,12 @@ use crate::support::events::{Log, Oops, run};
 #[test]
 fn it_waits_for_the_threads_and_refuses_what_comes_later() {
     must_end(|| {
-        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
+        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
         let entries = log.clone();
         let job = move || {
             pass()?;
-            entries.note("job")
+            entries.add("job");
+            Ok(())
         };
         let call = event_loop.run_in_executor(None, job).unwrap();
         gate.wait_until_entered();
@@ -96,11 +97,10 @@ fn closing_the_loop_shuts_it_down_without_waiting() {
         event_loop.set_default_executor(by_hand.clone());
         drop(event_loop);
         assert_eq!(by_hand.log.take(), ["shutdown(Run, No)"]);
-        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), SharedLog::default(), gate());
+        let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
         drop(event_loop.run_in_executor(None, pass).unwrap());
         gate.wait_until_entered();
-        let entries = log.clone();
-        drop(event_loop.run_in_executor(None, move || entries.note("ran")).unwrap());
+        drop(event_loop.run_in_executor(None, adds(&log, "ran")).unwrap());
         drop(event_loop);
         gate.open();
         // What was submitted runs nevertheless.

@@ -1,13 +1,13 @@
 //! Small machines, written where they are used: a closure that is told the number of each resume.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 #[cfg(feature = "std")]
 use std::panic::resume_unwind;
-use std::rc::Rc;
 
 use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, from_fn, yield_from};
+
+pub(crate) use crate::log::Log;
 
 /// What is sent: a number, or none.
 pub(crate) type Sent = Result<Option<i32>, Exception>;
@@ -81,33 +81,6 @@ impl fmt::Display for Oops {
 }
 
 impl Error for Oops {}
-
-/// What has happened, in order.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    pub(crate) fn add(&self, entry: impl fmt::Display) {
-        self.0.borrow_mut().push(entry.to_string());
-    }
-
-    pub(crate) fn take(&self) -> Vec<String> {
-        self.0.take()
-    }
-
-    /// Logs `entry` when it is dropped.
-    pub(crate) fn on_drop(&self, entry: &'static str) -> OnDrop {
-        OnDrop(self.clone(), entry)
-    }
-}
-
-pub(crate) struct OnDrop(Log, &'static str);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.add(self.1);
-    }
-}
 
 /// Panics when it is dropped.
 #[cfg(feature = "std")]

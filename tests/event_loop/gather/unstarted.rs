@@ -12,46 +12,35 @@ use innermost::{
 
 use super::in_task;
 use crate::support::clock::{test_loop, virtual_loop};
+use crate::support::events::Log;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Default)]
-struct Events(Rc<RefCell<Vec<String>>>);
-
-impl Events {
-    fn note(&self, event: impl Into<String>) {
-        self.0.borrow_mut().push(event.into());
-    }
-
-    /// Notes when it starts, and returns its name in the next turn.
-    fn child(&self, name: &'static str) -> impl Awaitable<Return = &'static str> + use<> {
-        let events = self.clone();
-        lazy(move || {
-            events.note(name);
-            sleep(Duration::ZERO).map(move |()| name)
-        })
-    }
-
-    fn take(&self) -> Vec<String> {
-        self.0.take()
-    }
+/// Adds its name when it starts, and returns it in the next turn.
+fn child(events: &Log, name: &'static str) -> impl Awaitable<Return = &'static str> + use<> {
+    let events = events.clone();
+    lazy(move || {
+        events.add(name);
+        sleep(Duration::ZERO).map(move |()| name)
+    })
 }
 
-fn all_of_them(events: &Events) -> Vec<Box<dyn Awaitable<Return = Vec<&'static str>>>> {
+fn all_of_them(events: &Log) -> Vec<Box<dyn Awaitable<Return = Vec<&'static str>>>> {
     vec![
-        Box::new(gather([events.child("a"), events.child("b")])),
+        Box::new(gather([child(events, "a"), child(events, "b")])),
         Box::new(
-            gather_all([events.child("a"), events.child("b")]).try_map(|all| all.into_iter().collect::<Result<_, _>>()),
+            gather_all([child(events, "a"), child(events, "b")])
+                .try_map(|all| all.into_iter().collect::<Result<_, _>>()),
         ),
-        Box::new(join((events.child("a"), events.child("b"))).map(|(a, b)| vec![a, b])),
-        Box::new(shield(gather([events.child("a"), events.child("b")]))),
-        Box::new(gather([shield(events.child("a")), shield(events.child("b"))])),
+        Box::new(join((child(events, "a"), child(events, "b"))).map(|(a, b)| vec![a, b])),
+        Box::new(shield(gather([child(events, "a"), child(events, "b")]))),
+        Box::new(gather([shield(child(events, "a")), shield(child(events, "b"))])),
     ]
 }
 
 #[test]
 fn each_is_run_without_a_closure_around_it() {
-    let events = Events::default();
+    let events = Log::default();
     for waiting in all_of_them(&events) {
         assert_eq!(events.take(), [""; 0]);
         assert_eq!(run(waiting).unwrap(), ["a", "b"]);
@@ -61,7 +50,7 @@ fn each_is_run_without_a_closure_around_it() {
         assert_eq!(test_loop().run_until_complete(waiting).unwrap(), ["a", "b"]);
         assert_eq!(events.take(), ["a", "b"]);
     }
-    let mut race = as_completed([events.child("a"), events.child("b")]);
+    let mut race = as_completed([child(&events, "a"), child(&events, "b")]);
     let (first, second) = (race.next().unwrap(), race.next().unwrap());
     assert_eq!(events.take(), [""; 0]);
     assert_eq!(run(join((first, second))).unwrap(), ("a", "b"));
@@ -111,7 +100,7 @@ fn turns(make: impl FnOnce() -> Box<dyn Awaitable<Return = ()>> + 'static) -> u3
 
 #[test]
 fn to_start_late_takes_no_turn_more() {
-    let events = Events::default();
+    let events = Log::default();
     for (number, _) in all_of_them(&events).iter().enumerate() {
         let (early, late) = (events.clone(), events.clone());
         let early = turns(move || Box::new(lazy(move || all_of_them(&early).swap_remove(number)).map(drop)));
@@ -123,11 +112,11 @@ fn to_start_late_takes_no_turn_more() {
 // Arguments are evaluated before the call, in Python too: `gather(a(), gather(b(), c()))` makes the tasks of b, c and a.
 #[test]
 fn what_stands_inside_starts_first() {
-    let nested = |events: &Events| {
-        let inner = gather([events.child("b"), events.child("c")]);
-        join((events.child("a"), shield(join((events.child("d"), inner)))))
+    let nested = |events: &Log| {
+        let inner = gather([child(events, "b"), child(events, "c")]);
+        join((child(events, "a"), shield(join((child(events, "d"), inner)))))
     };
-    let (early, late) = (Events::default(), Events::default());
+    let (early, late) = (Log::default(), Log::default());
     let events = early.clone();
     test_loop().run_until_complete(lazy(move || nested(&events))).unwrap();
     let (a, (d, inner)) = run(nested(&late)).unwrap();
@@ -138,8 +127,8 @@ fn what_stands_inside_starts_first() {
 
 #[test]
 fn clones_start_together_and_a_gather_twice_in_a_list_counts_once() {
-    let events = Events::default();
-    let all = gather([events.child("a")]);
+    let events = Log::default();
+    let all = gather([child(&events, "a")]);
     let other = all.clone();
     let event_loop = test_loop();
     let (done, pending) = event_loop.run_until_complete(wait([all.clone(), all.clone()])).unwrap();
@@ -187,10 +176,10 @@ fn an_unstarted_one_needs_a_running_loop_to_be_resumed_and_can_be_resumed_again(
 }
 
 /// A loop that keeps what its exception handler is told.
-fn reporting_loop() -> (EventLoop, Events) {
-    let (event_loop, events) = (test_loop(), Events::default());
+fn reporting_loop() -> (EventLoop, Log) {
+    let (event_loop, events) = (test_loop(), Log::default());
     let told = events.clone();
-    event_loop.set_exception_handler(move |context: &ErrorContext| told.note(context.to_string()));
+    event_loop.set_exception_handler(move |context: &ErrorContext| told.add(context.to_string()));
     (event_loop, events)
 }
 

@@ -30,7 +30,7 @@ fn waits(world: &World, name: &'static str, condition: &Condition) -> Task<()> {
     world.spawn(
         name,
         waiting.catch(move |raised| {
-            log.write(format_args!("{name} holds the lock: {}", raising.locked()));
+            log.add(format_args!("{name} holds the lock: {}", raising.locked()));
             Err(raised)
         }),
     )

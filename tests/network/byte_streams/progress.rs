@@ -59,10 +59,10 @@ fn a_cancelled_send_leaves_what_is_not_sent() {
 
 #[test]
 fn messages_in_a_queue_leave_together() {
-    /// Writes down how many bytes came in each call.
+    /// Records the number of bytes in each piece of each call: numbers, for the test to count and compare.
     #[derive(Default)]
-    struct Recorder(RefCell<Vec<Vec<usize>>>);
-    impl ByteWrite for Recorder {
+    struct Pieces(RefCell<Vec<Vec<usize>>>);
+    impl ByteWrite for Pieces {
         fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
             self.0.borrow_mut().push(vec![bytes.len()]);
             Ok(Step::Return(bytes.len()))
@@ -76,15 +76,15 @@ fn messages_in_a_queue_leave_together() {
             Ok(Step::Return(()))
         }
     }
-    let recorder = Recorder::default();
+    let pieces = Pieces::default();
     let mut messages: VecDeque<_> = [3, 0, 5].map(|count| Cursor::new(bytes(count))).into();
-    assert!(matches!(recorder.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
-    assert_eq!(recorder.0.take(), [vec![3, 5], vec![1]]);
+    assert!(matches!(pieces.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
+    assert_eq!(pieces.0.take(), [vec![3, 5], vec![1]]);
     assert!(messages.is_empty() || messages.remaining() == 0);
     // More pieces than one call takes.
     let mut messages: VecDeque<_> = (0..40).map(|_| Cursor::new(b"a")).collect();
-    assert!(matches!(recorder.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
-    assert_eq!(recorder.0.take().iter().map(Vec::len).collect::<Vec<_>>(), [32, 9, 1]);
+    assert!(matches!(pieces.write_all(&mut messages).resume(Ok(())), Ok(Step::Return(()))));
+    assert_eq!(pieces.0.take().iter().map(Vec::len).collect::<Vec<_>>(), [32, 9, 1]);
 }
 
 #[test]

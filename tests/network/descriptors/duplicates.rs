@@ -3,23 +3,22 @@
 //! The kernel's set of epoll names an entry by its number and its file, and keeps it for as long as the file is open. So
 //! each case counts what is in the set, where the system shows that, and uses the same file again and again.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
-use std::rc::Rc;
 
 use innermost::net::{PipeReader, PipeWriter};
 use innermost::selector::Direction;
 use innermost::{
-    Await, ByteRead, ByteWrite, Coroutine, DatagramProtocol, DatagramTransport, EventLoop, LoopHandle, Protocol, Step,
-    TcpListener, TcpStream, Transport, UdpSocket, UnixDatagram, UnixListener, UnixStream, Watched,
+    Await, ByteRead, ByteWrite, Coroutine, DatagramTransport, EventLoop, LoopHandle, Step, TcpListener, TcpStream,
+    Transport, UdpSocket, UnixDatagram, UnixListener, UnixStream, Watched,
 };
 
 use crate::support::connections::{any, io_kind, new_loop, run};
 use crate::support::loops::run_until;
+use crate::transports::protocols::{Log, Recorder};
 
 /// How many descriptors the kernel's set of a loop has, without the loop's own waker; `None` where nothing tells.
 fn registered(event_loop: &LoopHandle) -> Option<usize> {
@@ -176,27 +175,6 @@ fn watched_descriptors_leave_no_registration_behind() {
     });
 }
 
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    fn add(&self, line: impl Into<String>) {
-        self.0.borrow_mut().push(line.into());
-    }
-}
-
-impl Protocol for Log {
-    fn data_received(&mut self, _: &Transport, data: &[u8]) {
-        self.add(String::from_utf8_lossy(data));
-    }
-}
-
-impl<A: innermost::transport::DatagramAddress> DatagramProtocol<A> for Log {
-    fn datagram_received(&mut self, _: &DatagramTransport<A>, data: &[u8], _: A) {
-        self.add(String::from_utf8_lossy(data));
-    }
-}
-
 /// Makes something of a duplicate of `kept`, three times, which `make` makes and `close` closes.
 fn opened_and_closed<T: Clone + 'static>(
     kept: &impl AsFd,
@@ -220,7 +198,7 @@ fn transports_of_streams_and_pipes_leave_no_registration_behind() {
     let (near, _far) = unix::UnixStream::pair().unwrap();
     let (reader, _writer) = std::io::pipe().unwrap();
     let (_reader, full) = full_pipe();
-    let protocol = Log::default;
+    let protocol = || Recorder::new("", &Log::default());
     for end in [Transport::close, Transport::abort] {
         let connect = |event_loop: &EventLoop, fd| {
             event_loop.run_until_complete(event_loop.connect_accepted_socket(protocol, fd).unwrap()).unwrap()
@@ -241,14 +219,14 @@ fn transports_of_streams_and_pipes_leave_no_registration_behind() {
 fn datagram_endpoints_leave_no_registration_behind() {
     let socket = net::UdpSocket::bind(any()).unwrap();
     let make = |event_loop: &EventLoop, fd: OwnedFd| {
-        event_loop.run_until_complete(event_loop.create_datagram_endpoint(Log::default).socket(fd).unwrap()).unwrap()
+        let protocol = || Recorder::of_datagrams(&Log::default());
+        event_loop.run_until_complete(event_loop.create_datagram_endpoint(protocol).socket(fd).unwrap()).unwrap()
     };
     opened_and_closed(&socket, make, DatagramTransport::close, |transport| transport.with_fd(|fd| fd.is_none()));
     let (near, _far) = unix::UnixDatagram::pair().unwrap();
     let make = |event_loop: &EventLoop, fd: OwnedFd| {
-        event_loop
-            .run_until_complete(event_loop.create_unix_datagram_endpoint(Log::default).socket(fd).unwrap())
-            .unwrap()
+        let protocol = || Recorder::of_datagrams(&Log::default());
+        event_loop.run_until_complete(event_loop.create_unix_datagram_endpoint(protocol).socket(fd).unwrap()).unwrap()
     };
     opened_and_closed(&near, make, DatagramTransport::close, |transport| transport.with_fd(|fd| fd.is_none()));
 }
@@ -260,20 +238,21 @@ fn a_server_restarts_on_an_inherited_listener_as_often_as_it_likes() {
     let address = listener.local_addr().unwrap();
     let log = Log::default();
     for round in 0..625 {
-        let protocol = log.clone();
-        let creating = event_loop.create_server_at(move || protocol.clone(), listener.try_clone().unwrap());
+        let events = log.clone();
+        let creating = event_loop.create_server_at(move || Recorder::new("", &events), listener.try_clone().unwrap());
         let server = event_loop.run_until_complete(creating.unwrap()).expect("it is free again");
         if round % 125 == 0 {
             net::TcpStream::connect(address).unwrap().write_all(round.to_string().as_bytes()).unwrap();
-            let (log, before) = (log.clone(), log.0.borrow().len());
-            run_until(&event_loop, move || log.0.borrow().len() > before);
+            let (log, data) = (log.clone(), format!("data {round}"));
+            run_until(&event_loop, move || log.entries().contains(&data));
         }
         server.close();
         server.abort_clients();
         event_loop.run_until_complete(server.wait_closed()).unwrap();
         expect_registered(&event_loop, 0);
     }
-    assert_eq!(log.0.take(), ["0", "125", "250", "375", "500"]);
+    let data: Vec<_> = log.take().into_iter().filter(|event| event.starts_with("data")).collect();
+    assert_eq!(data, ["data 0", "data 125", "data 250", "data 375", "data 500"]);
 }
 
 #[test]
@@ -282,7 +261,8 @@ fn what_could_not_be_made_leaves_no_registration_behind() {
     event_loop.set_exception_handler(|_| ());
     let (near, _far) = unix::UnixStream::pair().unwrap();
     for _ in 0..3 {
-        let dropped = event_loop.connect_accepted_socket(Log::default, near.try_clone().unwrap());
+        let protocol = || Recorder::new("", &Log::default());
+        let dropped = event_loop.connect_accepted_socket(protocol, near.try_clone().unwrap());
         in_loop(&event_loop, move || {
             assert!(matches!(dropped.unwrap().resume(Ok(())).unwrap(), Step::Yield(_)));
         });
@@ -290,7 +270,7 @@ fn what_could_not_be_made_leaves_no_registration_behind() {
             EventLoop::running().is_ok_and(|this| registered(&this).is_none_or(|count| count == 0))
         });
         let failing =
-            event_loop.connect_accepted_socket(|| -> Log { panic!("no protocol") }, near.try_clone().unwrap());
+            event_loop.connect_accepted_socket(|| -> Recorder { panic!("no protocol") }, near.try_clone().unwrap());
         event_loop.run_until_complete(failing.unwrap()).unwrap_err();
         expect_registered(&event_loop, 0);
     }
@@ -316,5 +296,5 @@ fn a_guests_host_hears_nothing_of_what_is_gone() {
     for _ in 0..3 {
         host.run_once().unwrap();
     }
-    assert!(log.0.take().is_empty());
+    assert!(log.take().is_empty());
 }

@@ -7,33 +7,34 @@ use std::rc::Rc;
 
 use innermost::{EventLoop, Kind, Watched};
 
-use crate::descriptors::{Log, settle, watched};
+use crate::descriptors::{settle, watched};
 use crate::support::connections::new_loop;
+use crate::support::events::Log;
 
 /// Something that a callback owns, and that panics when it is dropped.
 struct Bomb(Log, &'static str);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        self.0.borrow_mut().push(format!("{} is dropped", self.1));
+        self.0.add(format_args!("{} is dropped", self.1));
         panic!("the destructor of {}", self.1);
     }
 }
 
 /// A callback that writes down that it is called, and owns a bomb.
 fn armed(log: &Log, name: &'static str) -> impl FnMut() + use<> + 'static {
-    let bomb = Bomb(Rc::clone(log), name);
-    move || bomb.0.borrow_mut().push(format!("{} is called", bomb.1))
+    let bomb = Bomb(log.clone(), name);
+    move || bomb.0.add(format_args!("{} is called", bomb.1))
 }
 
 /// A loop that writes down what is reported to it.
 fn reporting_loop() -> (EventLoop, Log) {
     let (event_loop, log) = (new_loop(), Log::default());
-    let reports = Rc::clone(&log);
+    let reports = log.clone();
     event_loop.set_exception_handler(move |context| {
         let raised = context.exception.as_ref().expect("it is a panic");
         assert_eq!(raised.kind(), Kind::Panic);
-        reports.borrow_mut().push(format!("reported {raised}"));
+        reports.add(format_args!("reported {raised}"));
     });
     (event_loop, log)
 }
@@ -55,8 +56,8 @@ fn a_watch_whose_callbacks_panic_when_dropped_ends_for_both_directions() {
     assert!(log.take().is_empty(), "nobody calls them");
     // The descriptor is free for another watch.
     let again = Watched::new(&near);
-    let called = Rc::clone(&log);
-    event_loop.add_writer(&again, move || called.borrow_mut().push("called".into())).unwrap();
+    let called = log.clone();
+    event_loop.add_writer(&again, move || called.add("called")).unwrap();
     settle(&event_loop);
     assert_eq!(log.take().first().map(String::as_str), Some("called"));
 }
@@ -72,7 +73,7 @@ fn a_callback_that_panics_when_dropped_is_removed_and_replaced_like_any_other() 
     far.write_all(b"a").unwrap();
     event_loop.run_once().unwrap();
     event_loop.run_once().unwrap();
-    assert_eq!(log.borrow().first().map(String::as_str), Some("the second is called"));
+    assert_eq!(log.entries().first().map(String::as_str), Some("the second is called"));
     log.take();
     assert!(event_loop.remove_reader(&watched));
     assert_eq!(log.take(), reported("the second"));
@@ -88,7 +89,7 @@ fn a_callback_that_ends_its_own_watch_and_panics_when_dropped_is_reported_once()
     let (event_loop, log) = reporting_loop();
     let (watched, near, mut far) = watched();
     let own = Rc::new(Cell::new(None));
-    let (ends, bomb) = (Rc::clone(&own), Bomb(Rc::clone(&log), "the reader"));
+    let (ends, bomb) = (Rc::clone(&own), Bomb(log.clone(), "the reader"));
     event_loop
         .add_reader(&watched, move || {
             let _ = &bomb;
@@ -119,11 +120,11 @@ fn what_a_destructor_watches_in_place_of_what_ends_is_watched() {
     let (event_loop, log) = reporting_loop();
     let (watched, near, _far) = watched();
     let second = Rc::new(Cell::new(None));
-    let (handle, kept, called) = (event_loop.handle(), Rc::clone(&second), Rc::clone(&log));
+    let (handle, kept, called) = (event_loop.handle(), Rc::clone(&second), log.clone());
     let replaces = Replaces(Some(Box::new(move || {
         // The same number, while the former watch is on its way out.
         let second = Watched::new(near);
-        handle.add_writer(&second, move || called.borrow_mut().push("called".into())).expect("it is free");
+        handle.add_writer(&second, move || called.add("called")).expect("it is free");
         kept.set(Some(second));
     })));
     event_loop.add_reader(&watched, move || _ = &replaces).unwrap();

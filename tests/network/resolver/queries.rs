@@ -1,16 +1,16 @@
 //! What can be asked, and what cannot.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use innermost::resolver::{AddrInfo, Answer, NameFlags, Query, Resolve, Service};
 use innermost::testing::virtual_loop;
 use innermost::{Exception, Kind, ready};
 
-/// Knows nothing, and remembers what it was asked for.
+use crate::support::events::Log;
+
+/// Knows no host and no address, and records every query.
 #[derive(Clone, Default)]
-pub(crate) struct Asked(Rc<RefCell<Vec<String>>>);
+pub(crate) struct Asked(Log);
 
 impl Asked {
     pub(crate) fn take(&self) -> Vec<String> {
@@ -20,12 +20,12 @@ impl Asked {
 
 impl Resolve for Asked {
     fn getaddrinfo(&self, query: Query) -> Answer<Vec<AddrInfo>> {
-        self.0.borrow_mut().push(query.to_string());
+        self.0.add(query);
         Box::new(ready(Vec::new()))
     }
 
     fn getnameinfo(&self, address: SocketAddr, _: NameFlags) -> Answer<(String, String)> {
-        self.0.borrow_mut().push(address.to_string());
+        self.0.add(address);
         Box::new(ready(Default::default()))
     }
 }

@@ -1,48 +1,30 @@
 //! By transports: who may write and read meanwhile, and how it is afterwards.
 
-use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use innermost::net::FilePart;
-use innermost::transport::{AfterEof, SendFile};
-use innermost::{EventLoop, Exception, Kind, Protocol, Transport};
+use innermost::transport::SendFile;
+use innermost::{EventLoop, Kind, Transport};
 
 use crate::sendfile::files::{
     KIB, MIB, Progress, Watched, file_of, io_error, new_loop, pattern, read_now, reading, run_until,
 };
+use crate::transports::protocols::{Log, Recorder};
 
 /// More than a socket takes.
 const MUCH: usize = 4 * MIB;
 
-type Events = Rc<RefCell<Vec<String>>>;
-
-/// Records what it is told.
-struct Recorder(Events);
-
-impl Protocol for Recorder {
-    fn data_received(&mut self, _: &Transport, data: &[u8]) {
-        self.0.borrow_mut().push(format!("data {}", String::from_utf8_lossy(data)));
-    }
-
-    fn eof_received(&mut self, _: &Transport) -> AfterEof {
-        self.0.borrow_mut().push("eof".into());
-        AfterEof::Close
-    }
-
-    fn connection_lost(&mut self, _: &Transport, error: Option<Exception>) {
-        self.0.borrow_mut().push(format!("lost {}", error.map_or("None".into(), |error| error.to_string())));
-    }
-}
-
 /// A transport, what its protocol is told, and the other end, which blocks.
-pub(crate) fn connected(event_loop: &EventLoop) -> (Transport, Events, UnixStream) {
+pub(crate) fn connected(event_loop: &EventLoop) -> (Transport, Log, UnixStream) {
     let (near, far) = UnixStream::pair().expect("descriptors are free");
-    let events = Events::default();
-    let recorder = Recorder(Rc::clone(&events));
+    let events = Log::default();
+    let recorder = Recorder::new("", &events);
     let connecting = event_loop.connect_accepted_socket(|| recorder, near);
-    (event_loop.run_until_complete(connecting.unwrap()).expect("it is a socket"), events, far)
+    let transport = event_loop.run_until_complete(connecting.unwrap()).expect("it is a socket");
+    assert_eq!(events.take(), ["made"]);
+    (transport, events, far)
 }
 
 /// Sends much, until it waits for the peer.
@@ -61,7 +43,7 @@ fn finish(event_loop: &EventLoop, transport: &Transport) {
 
 fn watched(sending: SendFile) -> (Watched<SendFile>, Rc<Progress>) {
     let seen = Rc::<Progress>::default();
-    (Watched { child: sending, progress: |sending| sending.part().sent(), seen: Rc::clone(&seen) }, seen)
+    (Watched { child: sending, progress: |sending| sending.part().sent(), seen: seen.clone() }, seen)
 }
 
 // X19
@@ -118,11 +100,11 @@ fn nothing_is_read_while_a_file_is_sent_and_it_is_read_after_that() {
     for _ in 0..10 {
         event_loop.run_once().expect("it runs");
     }
-    assert!(events.borrow().is_empty());
+    assert!(events.entries().is_empty());
     let received = reading(far);
     event_loop.run_until_complete(task).expect("it is read");
     assert!(transport.is_reading());
-    run_until(&event_loop, || !events.borrow().is_empty());
+    run_until(&event_loop, || !events.entries().is_empty());
     assert_eq!(events.take(), ["data question"]);
     transport.close();
     drop(event_loop);
@@ -164,7 +146,7 @@ fn a_transport_that_is_closed_meanwhile_ends_the_file_with_an_error() {
         let raised = event_loop.run_until_complete(task).unwrap_err();
         assert_eq!(io_error(&raised).kind(), ErrorKind::ConnectionReset);
         assert!((1..MUCH as u64).contains(&seen.sent.get()));
-        run_until(&event_loop, || !events.borrow().is_empty());
+        run_until(&event_loop, || !events.entries().is_empty());
         assert_eq!(events.take(), ["lost None"]);
     }
 }
@@ -180,7 +162,7 @@ fn a_transport_that_is_closed_before_its_turn_has_come_sends_what_was_written_an
     let received = reading(far);
     let raised = event_loop.run_until_complete(task).unwrap_err();
     assert_eq!(io_error(&raised).kind(), ErrorKind::ConnectionReset);
-    assert_eq!(events.take(), ["lost None"]);
+    assert_eq!(events.take(), ["pause", "resume", "lost None"]);
     assert!(received.join().expect("it does not panic") == pattern(MUCH));
 }
 
@@ -206,7 +188,7 @@ fn a_peer_that_closes_half_way_is_an_error_and_the_protocol_learns_of_it_too() {
     let raised = event_loop.run_until_complete(task).unwrap_err();
     assert!(matches!(io_error(&raised).kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{raised:?}");
     assert!((KIB as u64..MUCH as u64).contains(&seen.sent.get()));
-    run_until(&event_loop, || events.borrow().last().is_some_and(|event| event.starts_with("lost")));
+    run_until(&event_loop, || events.entries().last().is_some_and(|event| event.starts_with("lost")));
 }
 
 #[test]
@@ -238,7 +220,7 @@ fn a_file_that_is_cancelled_or_dropped_leaves_the_transport_as_it_was() {
         });
         assert!(received[..count as usize] == pattern(MUCH)[..count as usize] && received.ends_with(b"tail"));
         far.write_all(b"answer").expect("there is room");
-        run_until(&event_loop, || !events.borrow().is_empty());
+        run_until(&event_loop, || !events.entries().is_empty());
         assert_eq!(events.take(), ["data answer"]);
     }
 }
@@ -293,7 +275,7 @@ fn a_stream_sends_files() {
 fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
     let event_loop = new_loop();
     let (reader, writer) = std::io::pipe().expect("descriptors are free");
-    let protocol = || Recorder(Events::default());
+    let protocol = || Recorder::new("", &Log::default());
     let writing =
         event_loop.run_until_complete(event_loop.connect_write_pipe(protocol, writer).unwrap()).expect("it is a pipe");
     let received = reading(reader);

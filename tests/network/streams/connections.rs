@@ -165,7 +165,7 @@ fn drain_after_close_lets_others_run_and_then_says_so() {
     let (_reader, writer, _far) = pair(&world.event_loop);
     writer.close();
     let log = world.log();
-    world.event_loop.call_soon(move || log.write("others")).expect("it is open");
+    world.event_loop.call_soon(move || log.add("others")).expect("it is open");
     world.spawn("drain", writer.drain());
     turns(&world, 3);
     assert_eq!(world.lines()[0], "others");

@@ -8,6 +8,7 @@ use innermost::{
     Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, StreamReader, StreamWriter, Task,
 };
 
+use crate::support::events::Log;
 use crate::support::turns::{Turns, World};
 
 /// A stream, and the far end of its connection.
@@ -32,13 +33,13 @@ struct Draining {
     writer: Rc<StreamWriter>,
     left: u32,
     kept: Option<innermost::stream::Drain>,
-    log: Rc<RefCell<Vec<String>>>,
+    log: Log,
     name: &'static str,
 }
 
 impl Draining {
-    fn new(name: &'static str, writer: &Rc<StreamWriter>, left: u32, log: &Rc<RefCell<Vec<String>>>) -> Self {
-        Self { writer: Rc::clone(writer), left, kept: None, log: Rc::clone(log), name }
+    fn new(name: &'static str, writer: &Rc<StreamWriter>, left: u32, log: &Log) -> Self {
+        Self { writer: Rc::clone(writer), left, kept: None, log: log.clone(), name }
     }
 
     fn kept(mut self) -> Self {
@@ -59,10 +60,10 @@ impl Coroutine for Draining {
                 None => innermost::yield_from!(self.writer.drain(), sent),
             };
             if let Err(raised) = drained {
-                self.log.borrow_mut().push(format!("{} raised {raised}", self.name));
+                self.log.add(format_args!("{} raised {raised}", self.name));
                 return Err(raised);
             }
-            self.log.borrow_mut().push(self.name.to_owned());
+            self.log.add(self.name);
             self.left -= 1;
             if self.kept.is_some() {
                 self.kept = Some(self.writer.drain());
@@ -87,7 +88,7 @@ fn who_drains_in_a_loop_keeps_nobody_else_waiting() {
     for is_kept in [false, true] {
         let world = World::new();
         let (_reader, writer, _far) = closing(&world.event_loop);
-        let log = Rc::default();
+        let log = Log::default();
         let tasks: Vec<Task<()>> = [("one", 1), ("many", 6), ("other", 1)]
             .into_iter()
             .map(|(name, count)| {
@@ -107,7 +108,7 @@ fn who_drains_in_a_loop_keeps_nobody_else_waiting() {
 fn each_of_many_drains_of_a_closing_stream_lets_others_run_once() {
     let world = World::new();
     let (_reader, writer, _far) = closing(&world.event_loop);
-    let log = Rc::default();
+    let log = Log::default();
     for name in ["a", "b", "c", "d", "e"] {
         world.event_loop.create_task(Draining::new(name, &writer, 2, &log)).expect("it is open");
     }
@@ -120,15 +121,15 @@ fn each_of_many_drains_of_a_closing_stream_lets_others_run_once() {
 fn a_cancelled_drain_of_a_closing_stream_leaves_nothing_to_the_next() {
     let world = World::new();
     let (_reader, writer, _far) = closing(&world.event_loop);
-    let log = Rc::default();
+    let log = Log::default();
     let first = world.event_loop.create_task(Draining::new("first", &writer, 1, &log)).expect("it is open");
     // Behind its first step, before its second.
     world.event_loop.call_soon(move || assert!(first.cancel())).expect("it is open");
     turns(&world.event_loop, 3);
     assert_eq!(log.take(), ["first raised cancelled"]);
-    let order = Rc::clone(&log);
+    let order = log.clone();
     world.event_loop.create_task(Draining::new("second", &writer, 1, &log)).expect("it is open");
-    world.event_loop.call_soon(move || order.borrow_mut().push("others".to_owned())).expect("it is open");
+    world.event_loop.call_soon(move || order.add("others")).expect("it is open");
     turns(&world.event_loop, 3);
     assert_eq!(log.take(), ["others", "second"]);
 }

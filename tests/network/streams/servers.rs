@@ -11,17 +11,17 @@ use innermost::{
     StreamReader, StreamWriter, from_fn, wait_for, yield_from,
 };
 
+use crate::support::events::Log;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 
-type Reports = Rc<RefCell<Vec<String>>>;
-
-fn new_loop() -> (EventLoop, Reports) {
+fn new_loop() -> (EventLoop, Log) {
     let event_loop = EventLoop::new().expect("a loop");
-    let reports = Reports::default();
-    let to = Rc::clone(&reports);
+    let reports = Log::default();
+    let to = reports.clone();
     event_loop.set_exception_handler(move |context| {
         let raised = context.exception.as_ref().map(ToString::to_string).unwrap_or_default();
-        to.borrow_mut().push(format!("{}: {raised}", context.message));
+        to.add(format_args!("{}: {raised}", context.message));
     });
     (event_loop, reports)
 }
@@ -86,7 +86,7 @@ fn each_connection_has_a_task_and_its_end_closes_it() {
     let mut text = String::new();
     far.read_to_string(&mut text).expect("it ends well");
     assert_eq!(text, "ONE\nTWO");
-    assert_eq!(*reports.borrow(), [""; 0]);
+    assert_eq!(reports.entries(), [""; 0]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_unix_server_and_its_client_are_both_streams() {
     server.close();
     run(&event_loop, server.wait_closed()).expect("its clients leave");
     assert!(!path.exists());
-    assert_eq!(*reports.borrow(), [""; 0]);
+    assert_eq!(reports.entries(), [""; 0]);
 }
 
 // S19
@@ -119,7 +119,7 @@ fn a_handler_that_raises_is_reported_and_its_connection_closed() {
     let mut far = client(&server);
     far.write_all(b"a line\n").expect("there is room");
     run_until_served(&event_loop, &server);
-    assert_eq!(*reports.borrow(), ["Unhandled exception in client_connected_cb: no"]);
+    assert_eq!(reports.entries(), ["Unhandled exception in client_connected_cb: no"]);
     assert!(kept.borrow()[0].is_closing());
 }
 
@@ -133,7 +133,7 @@ fn a_handler_that_panics_is_reported_and_its_connection_closed() {
     let mut far = client(&server);
     far.write_all(b"a line\n").expect("there is room");
     run_until_served(&event_loop, &server);
-    let reports = reports.borrow();
+    let reports = reports.entries();
     assert!(reports.len() == 1 && reports[0].contains("at the disco"), "{reports:?}");
 }
 
@@ -156,7 +156,7 @@ fn a_handler_that_is_cancelled_has_its_connection_closed_quietly() {
     });
     let _far = client(&server);
     run_until_served(&event_loop, &server);
-    assert_eq!(*reports.borrow(), [""; 0]);
+    assert_eq!(reports.entries(), [""; 0]);
     assert!(kept.borrow()[0].is_closing());
 }
 
@@ -196,7 +196,7 @@ fn a_handler_that_starts_at_once_drains_all_the_same() {
     });
     run_until_served(&event_loop, &server);
     assert_eq!(reading.join().expect("it does not panic").expect("it ends well"), POURED);
-    assert_eq!(*reports.borrow(), [""; 0]);
+    assert_eq!(reports.entries(), [""; 0]);
 }
 
 /// The handler that reads gets the end, so that its task ends too.

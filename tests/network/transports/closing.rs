@@ -10,7 +10,7 @@ use std::rc::Rc;
 use innermost::transport::CreateServer;
 use innermost::{EventLoop, LoopHandle, Server};
 
-use crate::transports::protocols::{Events, Recorder, any, new_loop, run_turns, run_until, taken};
+use crate::transports::protocols::{Log, Recorder, any, new_loop, run_turns, run_until};
 
 /// A server that its own callbacks can reach.
 type Shared = Rc<RefCell<Option<Server>>>;
@@ -21,12 +21,12 @@ fn close(server: &Shared) {
 }
 
 /// Protocols with numbers for names, from a factory that closes the server with the one of this number.
-fn closing_at(number: usize, events: &Events, server: &Shared) -> impl FnMut() -> Recorder + 'static {
-    let (events, server, mut made) = (Rc::clone(events), Rc::clone(server), 0);
+fn closing_at(number: usize, events: &Log, server: &Shared) -> impl FnMut() -> Recorder + 'static {
+    let (events, server, mut made) = (events.clone(), Rc::clone(server), 0);
     move || {
         made += 1;
         let name = ["first", "second", "third"][made - 1];
-        events.borrow_mut().push(format!("factory {name}"));
+        events.add(format_args!("factory {name}"));
         if made == number {
             close(&server);
         }
@@ -41,17 +41,17 @@ fn serving(event_loop: &EventLoop, shared: &Shared, making: CreateServer) -> Ser
 }
 
 /// Records when `wait_closed` has ended.
-fn record_the_end(event_loop: &LoopHandle, server: &Server, events: &Events) {
+fn record_the_end(event_loop: &LoopHandle, server: &Server, events: &Log) {
     let waiting = event_loop.create_task(server.wait_closed()).expect("it is open");
-    let events = Rc::clone(events);
-    waiting.add_done_callback(move |_| events.borrow_mut().push("all closed".to_owned()));
+    let events = events.clone();
+    waiting.add_done_callback(move |_| events.add("all closed"));
 }
 
-fn run_until_closed(event_loop: &LoopHandle, events: &Events) -> Vec<String> {
-    let seen = Rc::clone(events);
-    run_until(event_loop, move || seen.borrow().iter().any(|event| event == "all closed"));
+fn run_until_closed(event_loop: &LoopHandle, events: &Log) -> Vec<String> {
+    let seen = events.clone();
+    run_until(event_loop, move || seen.entries().iter().any(|event| event == "all closed"));
     run_turns(event_loop, 5);
-    taken(events)
+    events.take()
 }
 
 fn client(address: SocketAddr) -> TcpStream {
@@ -85,10 +85,10 @@ fn of_several_accepted_in_one_turn_those_before_the_close_are_waited_for() {
     record_the_end(&event_loop, &server, &events);
     let address = server.local_addrs()[0];
     let clients = [client(address), client(address), client(address)];
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
     run_turns(&event_loop, 5);
-    assert_eq!(taken(&events), ["factory first", "factory second", "first made"]);
+    assert_eq!(events.take(), ["factory first", "factory second", "first made"]);
     let [first, second, third] = clients;
     assert!(has_ended(second) && has_ended(third));
     (&first).write_all(b"x").expect("it is served");
@@ -115,7 +115,7 @@ fn a_unix_server_closed_by_its_factory_does_not_make_that_connection() {
 fn a_factory_that_closes_its_server_and_aborts_the_clients_leaves_none() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
-    let (of, log, mut made) = (Rc::clone(&shared), Rc::clone(&events), 0);
+    let (of, log, mut made) = (Rc::clone(&shared), events.clone(), 0);
     let factory = move || {
         made += 1;
         if made == 2 {
@@ -137,7 +137,7 @@ fn a_factory_that_closes_its_server_and_aborts_the_clients_leaves_none() {
 fn a_server_closed_from_connection_made_waits_for_that_connection_and_its_neighbours() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
-    let (of, log) = (Rc::clone(&shared), Rc::clone(&events));
+    let (of, log) = (Rc::clone(&shared), events.clone());
     let mut names = ["first", "second"].into_iter();
     let factory = move || {
         let of = Rc::clone(&of);
@@ -152,14 +152,14 @@ fn a_server_closed_from_connection_made_waits_for_that_connection_and_its_neighb
     record_the_end(&event_loop, &server, &events);
     let address = server.local_addrs()[0];
     let clients = [client(address), client(address)];
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
     run_turns(&event_loop, 5);
-    assert_eq!(taken(&events), ["first made", "second made"]);
+    assert_eq!(events.take(), ["first made", "second made"]);
     for (client, name) in clients.into_iter().zip(["first", "second"]) {
         drop(client);
-        let (seen, lost) = (Rc::clone(&events), format!("{name} lost None"));
-        run_until(&event_loop, move || seen.borrow().contains(&lost));
+        let (seen, lost) = (events.clone(), format!("{name} lost None"));
+        run_until(&event_loop, move || seen.entries().contains(&lost));
     }
     let expected = ["first eof", "first lost None", "second eof", "second lost None", "all closed"];
     assert_eq!(run_until_closed(&event_loop, &events), expected);

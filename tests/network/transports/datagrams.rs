@@ -1,48 +1,12 @@
 //! Datagram endpoints.
 
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
-use std::rc::Rc;
+use std::net::UdpSocket;
 
-use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind};
+use innermost::{DatagramTransport, EventLoop, Kind};
 
-use crate::transports::protocols::{Events, any, new_loop, run_turns, run_until, taken};
+use crate::transports::protocols::{self, Log, any, new_loop, run_turns, run_until};
 
-struct Recorder {
-    events: Events,
-    /// Called with each event, after it was recorded.
-    reaction: fn(&DatagramTransport, &str),
-}
-
-impl Recorder {
-    fn new(events: &Events) -> Self {
-        Self { events: Rc::clone(events), reaction: |_, _| {} }
-    }
-
-    fn record(&self, transport: &DatagramTransport, event: &str) {
-        self.events.borrow_mut().push(event.to_owned());
-        (self.reaction)(transport, event);
-    }
-}
-
-impl DatagramProtocol for Recorder {
-    fn connection_made(&mut self, transport: &DatagramTransport) {
-        self.record(transport, "made");
-    }
-
-    fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], _: SocketAddr) {
-        self.record(transport, &format!("data {}", String::from_utf8_lossy(data)));
-    }
-
-    fn error_received(&mut self, transport: &DatagramTransport, error: io::Error) {
-        self.record(transport, &format!("error {:?}", error.kind()));
-    }
-
-    fn connection_lost(&mut self, transport: &DatagramTransport, error: Option<Exception>) {
-        let error = error.map_or("None".to_owned(), |error| format!("{error}"));
-        self.record(transport, &format!("lost {error}"));
-    }
-}
+type Recorder = protocols::Recorder<DatagramTransport>;
 
 /// An endpoint with a peer of its own.
 fn connected(event_loop: &EventLoop, protocol: Recorder) -> (DatagramTransport, UdpSocket) {
@@ -54,21 +18,21 @@ fn connected(event_loop: &EventLoop, protocol: Recorder) -> (DatagramTransport, 
     (transport, far)
 }
 
-fn wait_for(event_loop: &EventLoop, events: &Events, count: usize) {
-    let seen = Rc::clone(events);
-    run_until(event_loop, move || seen.borrow().len() >= count);
+fn wait_for(event_loop: &EventLoop, events: &Log, count: usize) {
+    let seen = events.clone();
+    run_until(event_loop, move || seen.entries().len() >= count);
 }
 
 // X1, X16
 #[test]
 fn datagrams_go_both_ways_empty_ones_too_and_closing_ends_it() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = connected(&event_loop, Recorder::new(&events));
+    let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     for data in [&b"one"[..], b"", b"three"] {
         far.send(data).expect("it is there");
     }
     wait_for(&event_loop, &events, 4);
-    assert_eq!(taken(&events), ["made", "data one", "data ", "data three"]);
+    assert_eq!(events.take(), ["made", "data one", "data ", "data three"]);
     transport.send_to(b"", None).expect("there is a peer");
     transport.send_to(b"back", transport.peer_addr()).expect("it is the peer");
     let mut room = [0; 10];
@@ -76,9 +40,9 @@ fn datagrams_go_both_ways_empty_ones_too_and_closing_ends_it() {
     assert_eq!(far.recv(&mut room).expect("it has come"), 4);
     transport.close();
     transport.close();
-    assert_eq!(taken(&events), [""; 0]);
+    assert_eq!(events.take(), [""; 0]);
     wait_for(&event_loop, &events, 1);
-    assert_eq!(taken(&events), ["lost None"]);
+    assert_eq!(events.take(), ["lost None"]);
     assert!(transport.local_addr().is_err());
     transport.send_to(b"late", None).expect("that is thrown away");
 }
@@ -87,17 +51,17 @@ fn datagrams_go_both_ways_empty_ones_too_and_closing_ends_it() {
 #[test]
 fn an_endpoint_with_a_peer_sends_to_nobody_else_and_one_without_needs_an_address() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = connected(&event_loop, Recorder::new(&events));
+    let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     let peer = far.local_addr().expect("it is bound");
     let refused = transport.send_to(b"x", Some(any())).unwrap_err();
     assert_eq!(refused.to_string(), format!("Invalid address: must be None or {peer}"));
     let opening = event_loop.create_datagram_endpoint({
-        let events = Rc::clone(&events);
-        move || Recorder::new(&events)
+        let events = events.clone();
+        move || Recorder::of_datagrams(&events)
     });
     let free = event_loop.run_until_complete(opening.local_addr(any())).expect("a port is free");
     assert_eq!(free.send_to(b"x", None).unwrap_err().kind(), Kind::ValueError);
-    let neither = event_loop.create_datagram_endpoint(move || Recorder::new(&events));
+    let neither = event_loop.create_datagram_endpoint(move || Recorder::of_datagrams(&events));
     assert_eq!(event_loop.run_until_complete(neither).unwrap_err().kind(), Kind::ValueError);
 }
 
@@ -105,16 +69,16 @@ fn an_endpoint_with_a_peer_sends_to_nobody_else_and_one_without_needs_an_address
 #[test]
 fn that_nobody_listens_at_the_peer_is_an_error_and_the_endpoint_goes_on() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = connected(&event_loop, Recorder::new(&events));
+    let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     let peer = far.local_addr().expect("it is bound");
     drop(far);
     transport.send_to(b"anybody?", None).expect("there is a peer");
     wait_for(&event_loop, &events, 2);
-    assert_eq!(taken(&events), ["made", "error ConnectionRefused"]);
+    assert_eq!(events.take(), ["made", "error ConnectionRefused"]);
     let far = UdpSocket::bind(peer).expect("the port is free");
     far.send_to(b"now", transport.local_addr().expect("it is open")).expect("it is there");
     wait_for(&event_loop, &events, 1);
-    assert_eq!(taken(&events), ["data now"]);
+    assert_eq!(events.take(), ["data now"]);
 }
 
 /// An endpoint whose last datagram has found nobody, which it has not been told yet, and the peer that is there by now.
@@ -138,11 +102,11 @@ fn received(far: &UdpSocket) -> Vec<String> {
 #[test]
 fn an_error_of_an_earlier_datagram_is_told_and_the_next_one_is_sent() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = after_a_refusal(&event_loop, Recorder::new(&events));
+    let (transport, far) = after_a_refusal(&event_loop, Recorder::of_datagrams(&events));
     transport.send_to(b"one", None).expect("there is a peer");
     transport.send_to(b"two", None).expect("there is a peer");
     run_turns(&event_loop, 3);
-    assert_eq!(taken(&events), ["made", "error ConnectionRefused"]);
+    assert_eq!(events.take(), ["made", "error ConnectionRefused"]);
     assert_eq!(received(&far), ["one", "two"]);
 }
 
@@ -150,17 +114,16 @@ fn an_error_of_an_earlier_datagram_is_told_and_the_next_one_is_sent() {
 #[test]
 fn what_is_sent_when_an_error_is_told_does_not_overtake_the_datagram_that_met_it() {
     let (event_loop, events) = new_loop();
-    let mut protocol = Recorder::new(&events);
-    protocol.reaction = |transport, event| {
+    let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event.starts_with("error") {
             transport.send_to(b"then", None).expect("there is a peer");
         }
-    };
+    });
     let (transport, far) = after_a_refusal(&event_loop, protocol);
     transport.send_to(b"first", None).expect("there is a peer");
     transport.send_to(b"last", None).expect("there is a peer");
     run_turns(&event_loop, 3);
-    assert_eq!(taken(&events), ["made", "error ConnectionRefused"]);
+    assert_eq!(events.take(), ["made", "error ConnectionRefused"]);
     assert_eq!(received(&far), ["first", "then", "last"]);
 }
 
@@ -168,12 +131,12 @@ fn what_is_sent_when_an_error_is_told_does_not_overtake_the_datagram_that_met_it
 #[test]
 fn an_earlier_error_and_one_of_a_datagram_are_both_told_once() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = after_a_refusal(&event_loop, Recorder::new(&events));
+    let (transport, far) = after_a_refusal(&event_loop, Recorder::of_datagrams(&events));
     // Its length is looked at before the network's answer is.
     transport.send_to(&[0; 100_000], None).expect("there is a peer");
     transport.send_to(b"short", None).expect("there is a peer");
     run_turns(&event_loop, 3);
-    let events = taken(&events);
+    let events = events.take();
     assert!(events.len() == 3 && events[1].starts_with("error "), "{events:?}");
     assert_eq!((&*events[0], &*events[2]), ("made", "error ConnectionRefused"));
     assert_eq!(received(&far), ["short"]);
@@ -183,45 +146,43 @@ fn an_earlier_error_and_one_of_a_datagram_are_both_told_once() {
 #[test]
 fn each_datagram_to_a_peer_that_is_gone_is_refused_once() {
     let (event_loop, events) = new_loop();
-    let (transport, far) = connected(&event_loop, Recorder::new(&events));
+    let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     drop(far);
     for _ in 0..5 {
         transport.send_to(b"anybody?", None).expect("there is a peer");
     }
     wait_for(&event_loop, &events, 6);
     run_turns(&event_loop, 3);
-    assert_eq!(taken(&events)[1..], ["error ConnectionRefused"; 5]);
+    assert_eq!(events.take()[1..], ["error ConnectionRefused"; 5]);
 }
 
 // X16
 #[test]
 fn an_endpoint_may_be_closed_when_an_error_is_told() {
     let (event_loop, events) = new_loop();
-    let mut protocol = Recorder::new(&events);
-    protocol.reaction = |transport, event| {
+    let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event.starts_with("error") {
             transport.abort();
         }
-    };
+    });
     let (transport, _far) = after_a_refusal(&event_loop, protocol);
     transport.send_to(b"one", None).expect("there is a peer");
     wait_for(&event_loop, &events, 3);
-    assert_eq!(taken(&events), ["made", "error ConnectionRefused", "lost None"]);
+    assert_eq!(events.take(), ["made", "error ConnectionRefused", "lost None"]);
 }
 
 // X16
 #[test]
 fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returned() {
     let (event_loop, events) = new_loop();
-    let mut protocol = Recorder::new(&events);
-    protocol.reaction = |transport, event| {
+    let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event == "made" {
             transport.send_to(&[0; 100_000], None).expect("there is a peer");
         }
-    };
+    });
     let (transport, _far) = connected(&event_loop, protocol);
     wait_for(&event_loop, &events, 2);
-    let events = taken(&events);
+    let events = events.take();
     assert_eq!(events.len(), 2);
     assert!(events[1].starts_with("error "), "{events:?}");
     assert!(!transport.is_closing());
@@ -231,7 +192,7 @@ fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returne
 #[test]
 fn an_endpoint_has_water_marks_as_a_stream_has_and_a_descriptor_until_it_is_closed() {
     let (event_loop, events) = new_loop();
-    let (transport, _far) = connected(&event_loop, Recorder::new(&events));
+    let (transport, _far) = connected(&event_loop, Recorder::of_datagrams(&events));
     assert_eq!(transport.write_buffer_limits(), (16 * 1024, 64 * 1024));
     transport.set_write_buffer_limits(Some(100), None).expect("they are in order");
     assert_eq!(transport.write_buffer_limits(), (25, 100));
@@ -248,12 +209,11 @@ fn an_endpoint_has_water_marks_as_a_stream_has_and_a_descriptor_until_it_is_clos
 #[test]
 fn a_callback_that_panics_is_fatal_to_its_endpoint_alone() {
     let (event_loop, events) = new_loop();
-    let mut protocol = Recorder::new(&events);
-    protocol.reaction = |_, event| assert!(!event.starts_with("data"), "panics");
+    let protocol = Recorder::of_datagrams(&events).reacting(|_, event| assert!(!event.starts_with("data"), "panics"));
     let (_transport, far) = connected(&event_loop, protocol);
     far.send(b"x").expect("it is there");
     wait_for(&event_loop, &events, 4);
     let report = "reported Fatal error: protocol.datagram_received() call failed.: panics";
-    assert_eq!(taken(&events), ["made", "data x", report, "lost panics"]);
+    assert_eq!(events.take(), ["made", "data x", report, "lost panics"]);
     run_turns(&event_loop, 2);
 }

@@ -7,13 +7,12 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::rc::Rc;
 
 use innermost::{UnixListener, Watched};
 
 use crate::support::tools::needs;
 use crate::transports::protocols::{
-    Echo, Recorder, any, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken,
+    Echo, Recorder, any, connected, new_loop, pair, run_turns, run_until, run_until_lost,
 };
 
 /// More than the kernel takes.
@@ -43,13 +42,13 @@ fn many_pieces_of_which_the_kernel_takes_some_arrive_in_their_order() {
 fn a_socket_is_a_pipe_too() {
     let (event_loop, events) = new_loop();
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let reading = event_loop.connect_read_pipe(move || Recorder::new("", &log), near);
     event_loop.run_until_complete(reading.unwrap()).expect("it can be waited for");
     far.write_all(b"x").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
-    assert_eq!(taken(&events), ["made", "data x"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
+    assert_eq!(events.take(), ["made", "data x"]);
 }
 
 // X18
@@ -65,9 +64,9 @@ fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
         }
     });
     far.write_all(b"x").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
-    assert_eq!(taken(&events), ["made", "data x"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
+    assert_eq!(events.take(), ["made", "data x"]);
 }
 
 // V1
@@ -90,7 +89,7 @@ fn serving_for_ever_starts_a_server_that_does_not_listen_yet() {
 fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
     for sends_all in [true, false] {
         let (event_loop, events) = new_loop();
-        let log = Rc::clone(&events);
+        let log = events.clone();
         let path = std::env::temp_dir().join(format!("innermost.{}.clients", std::process::id()));
         let factory = move || {
             Recorder::new("", &log).reacting(|transport, event| {
@@ -117,7 +116,7 @@ fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
         event_loop.run_until_complete(server.wait_closed()).expect("its clients are over");
         let received = reading.join().expect("it does not panic").expect("it ends well");
         assert_eq!(received == MUCH, sends_all);
-        assert_eq!(taken(&events).last().map(String::as_str), Some("lost None"));
+        assert_eq!(events.take().last().map(String::as_str), Some("lost None"));
     }
 }
 
@@ -131,17 +130,17 @@ fn where_accepting_fails_that_is_reported_and_tried_again_after_a_pause() {
     server.with_sockets(|fd| {
         socket2::SockRef::from(&fd).shutdown(std::net::Shutdown::Both).expect("it listens");
     });
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
     let report = "reported socket.accept() failed: Invalid argument (os error 22)";
-    assert_eq!(taken(&events), [report; 3]);
+    assert_eq!(events.take(), [report; 3]);
     assert!(server.is_serving());
     // Others go on, and a closed server tries no more.
     let (transport, _far) = pair(&event_loop, Recorder::new("", &events));
     transport.abort();
     server.close();
     run_turns(&event_loop, 200);
-    assert_eq!(taken(&events).last().map(String::as_str), Some("lost None"));
+    assert_eq!(events.take().last().map(String::as_str), Some("lost None"));
 }
 
 // V8, E20: of a Unix socket, whose error says where as well.
@@ -242,9 +241,9 @@ fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
     let status = Command::new("python3").args(["-c", program]).stdin(stdin).status();
     assert!(status.expect("it is installed").success());
     far.write_all(b"without").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
-    assert_eq!(taken(&events), ["made", "data with", "data without"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
+    assert_eq!(events.take(), ["made", "data with", "data without"]);
 }
 
 // asyncio's `get_extra_info('peername')`: to say who is gone.
@@ -253,10 +252,10 @@ fn the_peers_address_is_known_when_the_peer_has_reset_the_connection_and_after_t
     let (event_loop, events) = new_loop();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it listens");
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let protocol = Recorder::new("", &events).reacting(move |transport, event| {
         if event.starts_with("lost") {
-            log.borrow_mut().push(format!("it was {}", transport.peer_addr().expect("it is known")));
+            log.add(format_args!("it was {}", transport.peer_addr().expect("it is known")));
         }
     });
     let transport = connected(event_loop.create_connection(|| protocol, address), &event_loop);
@@ -265,6 +264,6 @@ fn the_peers_address_is_known_when_the_peer_has_reset_the_connection_and_after_t
     socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).expect("it is open");
     drop(far);
     run_until_lost(&event_loop, &transport);
-    assert_eq!(taken(&events).last(), Some(&format!("it was {address}")));
+    assert_eq!(events.take().last(), Some(&format!("it was {address}")));
     assert_eq!(transport.peer_addr().expect("it is known"), address);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::transports::protocols::{Recorder, connected, echo_server, new_loop, pair, run_until, taken};
+use crate::transports::protocols::{Recorder, connected, echo_server, new_loop, pair, run_until};
 
 // X1
 #[test]
@@ -21,7 +21,7 @@ fn what_is_sent_to_an_echo_server_comes_back_and_each_end_is_told_in_order() {
     assert_eq!(HashSet::from([client.clone(), client.clone()]).len(), 1);
     let watched = client.clone();
     run_until(&event_loop, move || watched.local_addr().is_err());
-    assert_eq!(taken(&events), ["made", "data hello", "lost None"]);
+    assert_eq!(events.take(), ["made", "data hello", "lost None"]);
     server.close();
     event_loop.run_until_complete(server.wait_closed()).expect("all have closed");
 }
@@ -60,12 +60,12 @@ fn the_end_of_the_stream_closes_the_connection_unless_the_protocol_keeps_it() {
     let (first, far) = pair(&event_loop, Recorder::new("", &events));
     drop(far);
     run_until(&event_loop, move || first.with_fd(|fd| fd.is_none()));
-    assert_eq!(taken(&events), ["made", "eof", "lost None"]);
+    assert_eq!(events.take(), ["made", "eof", "lost None"]);
 
     let (kept, mut far) = pair(&event_loop, Recorder::new("", &events).keeping_open());
     far.shutdown(std::net::Shutdown::Write).expect("it is open");
-    let seen = std::rc::Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
     assert!(!kept.is_closing() && !kept.is_reading());
     kept.write(b"still open").expect("it is");
     kept.close();
@@ -74,5 +74,5 @@ fn the_end_of_the_stream_closes_the_connection_unless_the_protocol_keeps_it() {
     let mut received = String::new();
     far.read_to_string(&mut received).expect("it ends well");
     assert_eq!(received, "still open");
-    assert_eq!(taken(&events), ["made", "eof", "lost None"]);
+    assert_eq!(events.take(), ["made", "eof", "lost None"]);
 }

@@ -13,13 +13,13 @@ use innermost::{
 };
 
 use crate::no_threads::NoThreads;
-use crate::transports::protocols::{Echo, Events, Recorder, any, connected, echo_server, new_loop, run_turns, taken};
+use crate::transports::protocols::{Echo, Log, Recorder, any, connected, echo_server, new_loop, run_turns};
 
 /// No test waits as long as this.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A loop that knows the name `host`, and addresses for it; no other name, and no thread to look one up.
-fn loop_that_knows(addresses: &[&str]) -> (EventLoop, Events) {
+fn loop_that_knows(addresses: &[&str]) -> (EventLoop, Log) {
     let (event_loop, events) = new_loop();
     let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().expect("it is one"));
     event_loop.set_resolver(StaticResolver::new().with("host", addresses));
@@ -82,7 +82,7 @@ fn localhost_is_served_and_connected_to() {
         let recorder = Recorder::new("", &events);
         let client = connected(event_loop.create_connection(|| recorder, query), &event_loop);
         assert_eq!(client.peer_addr().expect("it is known"), address);
-        assert_eq!(taken(&events), ["made"]);
+        assert_eq!(events.take(), ["made"]);
         client.abort();
     }
 }
@@ -191,10 +191,10 @@ fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
         let client = connected(connecting.happy_eyeballs_delay(delay), &event_loop);
         assert_eq!(client.peer_addr().expect("it is known"), address);
         // Of all the attempts, one has a protocol.
-        assert_eq!(taken(&events), ["made"]);
+        assert_eq!(events.take(), ["made"]);
         client.abort();
         run_turns(&event_loop, 3);
-        assert_eq!(taken(&events), ["lost None"]);
+        assert_eq!(events.take(), ["lost None"]);
     }
     drop(listener);
     let connecting = event_loop.create_connection(|| Echo, ("host", address.port()));
@@ -328,7 +328,7 @@ fn who_waits_for_a_look_up_is_cancelled_or_timed_out_at_once() {
         let raised = event_loop.run_until_complete(timeout(waiting, Duration::ZERO)).unwrap_err();
         assert_eq!(raised.kind(), Kind::TimeoutError);
     }
-    assert_eq!(taken(&events), [""; 0]);
+    assert_eq!(events.take(), [""; 0]);
 }
 
 // It listens already in the turn that it takes before it gives the server.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use innermost::transport::CreateConnection;
 use innermost::{Await, Exception, LoopHandle, Step, Transport, from_fn, yield_from};
 
-use crate::transports::protocols::{Events, Recorder, new_loop};
+use crate::transports::protocols::{Log, Recorder, new_loop};
 
 type Timed = Rc<RefCell<Vec<(i64, String)>>>;
 
@@ -36,7 +36,7 @@ impl Scenario {
             move |event: &str| timed.borrow_mut().push((turn.get(), event.to_owned()))
         };
         let (reaction, told) = (self.reaction, log.clone());
-        let mut protocol = Recorder::new("", &Events::default()).reacting(move |transport, event| {
+        let mut protocol = Recorder::new("", &Log::default()).reacting(move |transport, event| {
             told(event);
             reaction(transport, event);
         });

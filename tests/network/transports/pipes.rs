@@ -6,19 +6,18 @@ use std::net::{self, Shutdown};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
-use std::rc::Rc;
 
 use innermost::net::{PipeReader, PipeWriter};
 use innermost::{EventLoop, Kind, TcpStream, Transport, ready};
 use socket2::{Domain, Socket, Type};
 
-use crate::transports::protocols::{Events, Recorder, any, new_loop, run_turns, run_until, run_until_lost, taken};
+use crate::transports::protocols::{Log, Recorder, any, new_loop, run_turns, run_until, run_until_lost};
 
 #[test]
 fn what_is_written_to_a_pipe_is_read_to_its_end() {
     let (event_loop, events) = new_loop();
     let (reader, writer) = std::io::pipe().expect("descriptors are free");
-    let (log, other) = (Rc::clone(&events), Rc::clone(&events));
+    let (log, other) = (events.clone(), events.clone());
     let reading = event_loop.connect_read_pipe(move || Recorder::new("reader", &log).keeping_open(), reader);
     let reading = event_loop.run_until_complete(reading.unwrap()).expect("it is a pipe");
     let writing = event_loop.connect_write_pipe(move || Recorder::new("writer", &other), writer);
@@ -26,13 +25,13 @@ fn what_is_written_to_a_pipe_is_read_to_its_end() {
     assert_eq!(reading.write(b"x").unwrap_err().kind(), Kind::RuntimeError);
     assert!(!writing.is_reading() && writing.can_write_eof() && !reading.can_write_eof());
     writing.write(b"hello").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
     writing.write_eof().expect("it is open");
     run_until_lost(&event_loop, &reading);
     let expected =
         ["reader made", "writer made", "reader data hello", "writer lost None", "reader eof", "reader lost None"];
-    assert_eq!(taken(&events), expected);
+    assert_eq!(events.take(), expected);
 }
 
 // X17
@@ -41,7 +40,7 @@ fn a_reader_that_is_gone_ends_the_writer_and_is_an_error_where_something_waits()
     for (count, error) in [(1, "None"), (1_000_000, "broken pipe")] {
         let (event_loop, events) = new_loop();
         let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
-        let log = Rc::clone(&events);
+        let log = events.clone();
         let writing = event_loop.connect_write_pipe(move || Recorder::new("", &log), writer);
         let writing = event_loop.run_until_complete(writing.unwrap()).expect("it is a pipe");
         writing.set_write_buffer_limits(Some(10_000_000), None).expect("they are in order");
@@ -50,7 +49,7 @@ fn a_reader_that_is_gone_ends_the_writer_and_is_an_error_where_something_waits()
         reader.read_exact(&mut [0]).expect("it has come");
         drop(reader);
         run_until_lost(&event_loop, &writing);
-        let events = taken(&events);
+        let events = events.take();
         assert_eq!(events[0], "made");
         let lost = events[1].to_lowercase();
         assert!(events.len() == 2 && lost.starts_with(&format!("lost {}", error.to_lowercase())), "{events:?}");
@@ -95,7 +94,7 @@ fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once(
     let (event_loop, events) = new_loop();
     let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
     in_packets(&writer);
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let protocol = Recorder::new("", &log).reacting(|transport, event| {
         if event == "made" {
             transport.writelines(["in ", "one ", "callback"]).expect("it is open");
@@ -143,12 +142,12 @@ fn packets_and_lines_that_have_come_together_are_all_read() {
 #[cfg(target_os = "linux")]
 fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
     let (event_loop, events) = new_loop();
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let reading = event_loop.connect_read_pipe(move || Recorder::new("", &log), pipe);
     event_loop.run_until_complete(reading.unwrap()).expect("it can be waited for");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == count);
-    taken(&events)
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == count);
+    events.take()
 }
 
 /// What types, and what a program reads from: a pseudo-terminal's two ends.
@@ -164,12 +163,12 @@ fn terminal() -> (File, OwnedFd) {
 }
 
 /// A transport that writes to it.
-fn written_to(event_loop: &EventLoop, events: &Events, pipe: impl Into<OwnedFd>) -> Transport {
-    let log = Rc::clone(events);
+fn written_to(event_loop: &EventLoop, events: &Log, pipe: impl Into<OwnedFd>) -> Transport {
+    let log = events.clone();
     let writing = event_loop.connect_write_pipe(move || Recorder::new("", &log), pipe);
     let transport = event_loop.run_until_complete(writing.unwrap()).expect("it is a pipe");
     transport.set_write_buffer_limits(Some(10_000_000), None).expect("they are in order");
-    assert_eq!(taken(events), ["made"]);
+    assert_eq!(events.take(), ["made"]);
     transport
 }
 
@@ -206,7 +205,7 @@ fn a_peer_that_sends_no_more_and_goes_on_reading_gets_all_that_is_written() {
         transport.close();
         assert_eq!(far(&event_loop), SIZE);
         run_until_lost(&event_loop, &transport);
-        assert_eq!(taken(&events), ["lost None"]);
+        assert_eq!(events.take(), ["lost None"]);
     };
     let (near, far) = UnixStream::pair().expect("descriptors are free");
     far.set_nonblocking(true).expect("it is a socket");
@@ -231,7 +230,7 @@ fn a_socket_whose_peer_has_sent_no_more_before_can_be_written_to() {
     transport.write(b"hello").expect("it is open");
     run_turns(&event_loop, 200);
     assert_eq!(far.read(&mut [0; 9]).expect("it has come"), 5);
-    assert_eq!((taken(&events), transport.is_closing()), (vec![], false));
+    assert_eq!((events.take(), transport.is_closing()), (vec![], false));
 }
 
 #[test]
@@ -248,7 +247,7 @@ fn a_reader_that_is_gone_ends_a_writer_of_whatever_kind() {
             run_turns(&event_loop, 200);
             reader();
             run_until_lost(&event_loop, &transport);
-            let [lost] = &taken(&events)[..] else { panic!("it is lost once") };
+            let [lost] = &events.take()[..] else { panic!("it is lost once") };
             assert_eq!(lost == "lost None", count == 0, "{lost}");
         };
         let (near, far) = UnixStream::pair().expect("descriptors are free");
@@ -277,7 +276,7 @@ fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
     let kinds = [(Domain::UNIX, Type::SEQPACKET), (Domain::UNIX, Type::DGRAM), (Domain::IPV4, Type::DGRAM)];
     for (domain, kind) in kinds {
         let new = || socket(domain, kind);
-        let log = || Recorder::new("", &Events::default());
+        let log = || Recorder::new("", &Log::default());
         invalid(event_loop.connect_read_pipe(log, new()));
         invalid(event_loop.connect_write_pipe(log, new()));
         invalid(event_loop.connect_accepted_socket(log, new()));
@@ -317,5 +316,5 @@ fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
         let error = endpoint.socket(socket(domain.into(), kind)).map(drop).expect_err("it is no UDP");
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     }
-    assert_eq!(taken(&events), [""; 0]);
+    assert_eq!(events.take(), [""; 0]);
 }

@@ -1,36 +1,30 @@
 //! Loops that do not wait for ever, protocols that record, and ends of connections.
 
-use std::cell::RefCell;
+use std::io;
 use std::net;
-use std::rc::Rc;
+use std::os::unix;
+use std::path::Path;
 use std::time::Duration;
 
-use innermost::transport::{AfterEof, CreateConnection};
-use innermost::{EventLoop, Exception, LoopHandle, Protocol, Server, Transport};
+use innermost::transport::{AfterEof, CreateConnection, DatagramAddress};
+use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, LoopHandle, Protocol, Server, Transport};
 
+pub(crate) use crate::support::events::Log;
 pub(crate) use crate::support::loops::{any, run_until};
 
 /// Longer than any machine needs for what a test does.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What has happened, in order.
-pub(crate) type Events = Rc<RefCell<Vec<String>>>;
-
-/// A loop that stops at a deadline, which fails what runs in it; what is reported there is an event.
-pub(crate) fn new_loop() -> (EventLoop, Events) {
+/// A loop that stops at a deadline, which fails the test. Reports to its exception handler are recorded.
+pub(crate) fn new_loop() -> (EventLoop, Log) {
     let event_loop = crate::support::loops::new_loop();
-    let events = Events::default();
-    let reports = Rc::clone(&events);
+    let events = Log::default();
+    let reports = events.clone();
     event_loop.set_exception_handler(move |context| {
         let raised = context.exception.as_ref().map(|raised| format!(": {raised}")).unwrap_or_default();
-        reports.borrow_mut().push(format!("reported {}{raised}", context.message));
+        reports.add(format_args!("reported {}{raised}", context.message));
     });
     (event_loop, events)
-}
-
-/// Takes what was recorded.
-pub(crate) fn taken(events: &Events) -> Vec<String> {
-    events.take()
 }
 
 /// Runs some turns, in which the selector is asked more than once.
@@ -47,35 +41,53 @@ pub(crate) fn run_until_lost(event_loop: &LoopHandle, transport: &Transport) {
     run_until(event_loop, move || watched.with_fd(|fd| fd.is_none()));
 }
 
-type Reaction = Box<dyn FnMut(&Transport, &str)>;
+type Reaction<T> = Box<dyn FnMut(&T, &str)>;
 
-/// A protocol that records what it is told.
-pub(crate) struct Recorder {
+/// A protocol that records every call. `T` is the type of its transport.
+pub(crate) struct Recorder<T = Transport> {
     name: &'static str,
-    events: Events,
+    events: Log,
     at_eof: AfterEof,
     /// Called with each event, after it was recorded.
-    reaction: Reaction,
+    reaction: Reaction<T>,
 }
 
 impl Recorder {
-    pub(crate) fn new(name: &'static str, events: &Events) -> Self {
-        Self { name, events: Rc::clone(events), at_eof: AfterEof::Close, reaction: Box::new(|_, _| {}) }
+    /// For a stream. Each entry begins with `name`.
+    pub(crate) fn new(name: &'static str, events: &Log) -> Self {
+        Self::recording(name, events)
     }
 
     pub(crate) fn keeping_open(mut self) -> Self {
         self.at_eof = AfterEof::KeepOpen;
         self
     }
+}
 
-    pub(crate) fn reacting(mut self, reaction: impl FnMut(&Transport, &str) + 'static) -> Self {
+impl<A: DatagramAddress> Recorder<DatagramTransport<A>> {
+    pub(crate) fn of_datagrams(events: &Log) -> Self {
+        Self::recording("", events)
+    }
+}
+
+impl<T> Recorder<T> {
+    fn recording(name: &'static str, events: &Log) -> Self {
+        Self { name, events: events.clone(), at_eof: AfterEof::Close, reaction: Box::new(|_, _| {}) }
+    }
+
+    pub(crate) fn reacting(mut self, reaction: impl FnMut(&T, &str) + 'static) -> Self {
         self.reaction = Box::new(reaction);
         self
     }
 
-    fn record(&mut self, transport: &Transport, event: &str) {
-        self.events.borrow_mut().push(format!("{} {event}", self.name).trim_start().to_owned());
+    fn record(&mut self, transport: &T, event: &str) {
+        self.events.add(format!("{} {event}", self.name).trim_start());
         (self.reaction)(transport, event);
+    }
+
+    fn record_loss(&mut self, transport: &T, error: Option<Exception>) {
+        let error = error.map_or("None".to_owned(), |error| error.to_string());
+        self.record(transport, &format!("lost {error}"));
     }
 }
 
@@ -94,8 +106,7 @@ impl Protocol for Recorder {
     }
 
     fn connection_lost(&mut self, transport: &Transport, error: Option<Exception>) {
-        let error = error.map_or("None".to_owned(), |error| format!("{error}"));
-        self.record(transport, &format!("lost {error}"));
+        self.record_loss(transport, error);
     }
 
     fn pause_writing(&mut self, transport: &Transport) {
@@ -104,6 +115,53 @@ impl Protocol for Recorder {
 
     fn resume_writing(&mut self, transport: &Transport) {
         self.record(transport, "resume");
+    }
+}
+
+impl<A: DatagramAddress + Sender> DatagramProtocol<A> for Recorder<DatagramTransport<A>> {
+    fn connection_made(&mut self, transport: &DatagramTransport<A>) {
+        self.record(transport, "made");
+    }
+
+    fn datagram_received(&mut self, transport: &DatagramTransport<A>, data: &[u8], from: A) {
+        self.record(transport, &format!("data {}{}", String::from_utf8_lossy(data), from.recorded()));
+    }
+
+    fn error_received(&mut self, transport: &DatagramTransport<A>, error: io::Error) {
+        self.record(transport, &format!("error {:?}", error.kind()));
+    }
+
+    fn connection_lost(&mut self, transport: &DatagramTransport<A>, error: Option<Exception>) {
+        self.record_loss(transport, error);
+    }
+
+    fn pause_writing(&mut self, transport: &DatagramTransport<A>) {
+        self.record(transport, "pause");
+    }
+
+    fn resume_writing(&mut self, transport: &DatagramTransport<A>) {
+        self.record(transport, "resume");
+    }
+}
+
+/// The sender of a datagram.
+pub(crate) trait Sender {
+    /// What a [`Recorder`] adds to its entry for the datagram.
+    fn recorded(&self) -> String;
+}
+
+impl Sender for net::SocketAddr {
+    /// Nothing: its port is another one in each run.
+    fn recorded(&self) -> String {
+        String::new()
+    }
+}
+
+impl Sender for unix::net::SocketAddr {
+    /// The extension of its path.
+    fn recorded(&self) -> String {
+        let name = self.as_pathname().and_then(Path::extension);
+        format!(" from {}", name.map_or("nobody".into(), |name| name.to_string_lossy()))
     }
 }
 
@@ -129,8 +187,8 @@ pub(crate) fn connected(connecting: CreateConnection, event_loop: &EventLoop) ->
 
 /// A transport with that protocol, and the other end, which blocks. They are joined by a Unix socket: what is sent at
 /// one end is at the other when the call returns.
-pub(crate) fn pair(event_loop: &EventLoop, protocol: Recorder) -> (Transport, std::os::unix::net::UnixStream) {
-    let (near, far) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
+pub(crate) fn pair(event_loop: &EventLoop, protocol: Recorder) -> (Transport, unix::net::UnixStream) {
+    let (near, far) = unix::net::UnixStream::pair().expect("descriptors are free");
     far.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
     (connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), event_loop), far)
 }

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use innermost::transport::BufferedProtocol;
 use innermost::{EventLoop, Exception, Transport};
 
-use crate::transports::protocols::{
-    Events, Recorder, connected, new_loop, pair, run_turns, run_until, run_until_lost, taken,
-};
+use crate::transports::protocols::{Log, Recorder, connected, new_loop, pair, run_turns, run_until, run_until_lost};
 
 // X2
 #[test]
@@ -26,20 +24,20 @@ fn nothing_is_read_between_a_pause_and_a_resume() {
     far.write_all(b"early").expect("it is open");
     run_turns(&event_loop, 200);
     assert!(!transport.is_reading());
-    assert_eq!(taken(&events), ["made"]);
+    assert_eq!(events.take(), ["made"]);
     transport.resume_reading();
     transport.resume_reading();
     assert!(transport.is_reading());
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || !seen.borrow().is_empty());
-    assert_eq!(taken(&events), ["data early"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || !seen.entries().is_empty());
+    assert_eq!(events.take(), ["data early"]);
     transport.close();
     transport.pause_reading();
     transport.resume_reading();
     assert!(!transport.is_reading());
     far.write_all(b"late").expect("it is open");
     run_until_lost(&event_loop, &transport);
-    assert_eq!(taken(&events), ["lost None"]);
+    assert_eq!(events.take(), ["lost None"]);
 }
 
 // X2
@@ -53,27 +51,27 @@ fn a_pause_in_a_callback_holds_back_what_has_come_already() {
     });
     let (transport, mut far) = pair(&event_loop, protocol);
     far.write_all(b"one").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
     far.write_all(b"two").expect("it is open");
     run_turns(&event_loop, 200);
-    assert_eq!(taken(&events), ["made", "data one"]);
+    assert_eq!(events.take(), ["made", "data one"]);
     transport.resume_reading();
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || !seen.borrow().is_empty());
-    assert_eq!(taken(&events), ["data two"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || !seen.entries().is_empty());
+    assert_eq!(events.take(), ["data two"]);
 }
 
 /// Reads into five bytes of its own, or into none.
 struct Five {
     bytes: Vec<u8>,
-    events: Events,
+    events: Log,
     panics: bool,
 }
 
 impl Five {
-    fn new(room: usize, events: &Events) -> Self {
-        Self { bytes: vec![0; room], events: Rc::clone(events), panics: false }
+    fn new(room: usize, events: &Log) -> Self {
+        Self { bytes: vec![0; room], events: events.clone(), panics: false }
     }
 }
 
@@ -86,11 +84,11 @@ impl BufferedProtocol for Five {
     fn buffer_updated(&mut self, _: &Transport, count: usize) {
         assert!(!self.panics, "buffer_updated panics");
         let text = String::from_utf8_lossy(&self.bytes[..count]).into_owned();
-        self.events.borrow_mut().push(format!("updated {text}"));
+        self.events.add(format_args!("updated {text}"));
     }
 
     fn connection_lost(&mut self, _: &Transport, error: Option<Exception>) {
-        self.events.borrow_mut().push(format!("lost {}", error.map_or("None".into(), |error| error.to_string())));
+        self.events.add(format_args!("lost {}", error.map_or("None".into(), |error| error.to_string())));
     }
 }
 
@@ -106,7 +104,7 @@ fn a_buffered_protocol_gets_what_fits_into_its_memory_and_then_the_rest() {
     far.write_all(b"hello world").expect("it is open");
     drop(far);
     run_until_lost(&event_loop, &transport);
-    assert_eq!(taken(&events), ["updated hello", "updated  worl", "updated d", "lost None"]);
+    assert_eq!(events.take(), ["updated hello", "updated  worl", "updated d", "lost None"]);
 }
 
 /// Takes as much as it is told to take, and writes down what it is told.
@@ -152,7 +150,7 @@ fn a_buffer_without_room_is_fatal() {
     run_until_lost(&event_loop, &transport);
     let why = "get_buffer() returned an empty buffer";
     let report = format!("reported Fatal read error on transport: {why}");
-    assert_eq!(taken(&events), [report, format!("lost {why}")]);
+    assert_eq!(events.take(), [report, format!("lost {why}")]);
 }
 
 // X13
@@ -163,7 +161,7 @@ fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
     far.write_all(b"hello").expect("it is open");
     run_until_lost(&event_loop, &transport);
     let report = "reported Fatal error: protocol.buffer_updated() call failed.: buffer_updated panics";
-    assert_eq!(taken(&events), [report, "lost buffer_updated panics"]);
+    assert_eq!(events.take(), [report, "lost buffer_updated panics"]);
 
     for name in ["made", "data x", "eof"] {
         let protocol = Recorder::new("", &events).reacting(move |_, event| assert!(event != name, "panics"));
@@ -172,7 +170,7 @@ fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
         drop(far);
         let transport = connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), &event_loop);
         run_until_lost(&event_loop, &transport);
-        let events = taken(&events);
+        let events = events.take();
         let position = events.iter().position(|event| event == name).expect("it comes to that");
         let callback = [("made", "connection_made"), ("data x", "data_received"), ("eof", "eof_received")]
             .into_iter()
@@ -187,7 +185,7 @@ fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
 #[test]
 fn a_protocol_of_the_other_kind_takes_the_place_of_one_in_the_middle_of_its_callback() {
     let (event_loop, events) = new_loop();
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let protocol = Recorder::new("first", &events).reacting(move |transport, event| {
         if event == "data one" {
             transport.set_protocol(Five::new(5, &log));
@@ -197,16 +195,16 @@ fn a_protocol_of_the_other_kind_takes_the_place_of_one_in_the_middle_of_its_call
     });
     let (transport, mut far) = pair(&event_loop, protocol);
     far.write_all(b"one").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
     far.write_all(b"two").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
     transport.set_protocol(Recorder::new("third", &events));
     drop(far);
     run_until_lost(&event_loop, &transport);
     let expected = ["first made", "first data one", "updated two", "third eof", "third lost None"];
-    assert_eq!(taken(&events), expected);
+    assert_eq!(events.take(), expected);
 }
 
 #[test]
@@ -216,7 +214,7 @@ fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
     flood.set_nonblocking(true).expect("it is open");
     let received = Rc::new(RefCell::new(0));
     let (count, refill) = (Rc::clone(&received), RefCell::new(flood));
-    let never_ends = Recorder::new("", &Events::default()).reacting(move |_, event| {
+    let never_ends = Recorder::new("", &Log::default()).reacting(move |_, event| {
         *count.borrow_mut() += event.len();
         while refill.borrow_mut().write(&[b'x'; 65536]).is_ok() {}
     });
@@ -225,9 +223,9 @@ fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
     let until_flooded = Rc::clone(&received);
     run_until(&event_loop, move || *until_flooded.borrow() > 1_000_000 || *until_flooded.borrow() == 4);
     far.write_all(b"me too").expect("it is open");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
-    assert_eq!(taken(&events), ["made", "data me too"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
+    assert_eq!(events.take(), ["made", "data me too"]);
     quiet.abort();
     flooded.abort();
 }
@@ -245,10 +243,10 @@ fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
     let (event_loop, events) = new_loop();
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["made", "data answer", "lost Broken pipe (os error 32)"]);
     let (transport, far) = buffered(&event_loop, Five::new(5, &events));
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
 }
 
 #[test]
@@ -257,11 +255,11 @@ fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     transport.pause_reading();
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["made", "data answer", "lost Broken pipe (os error 32)"]);
     let (transport, far) = buffered(&event_loop, Five::new(5, &events));
     transport.pause_reading();
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["updated answe", "updated r", "lost Broken pipe (os error 32)"]);
 }
 
 #[test]
@@ -275,5 +273,5 @@ fn a_protocol_that_answers_the_rest_after_a_failed_write_is_not_warned() {
     let (transport, far) = pair(&event_loop, answering);
     transport.pause_reading();
     write_after_the_answer(&event_loop, &transport, far);
-    assert_eq!(taken(&events), ["made", "data answer", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["made", "data answer", "lost Broken pipe (os error 32)"]);
 }

@@ -6,15 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use innermost::net::{AddressError, ConnectError};
 use innermost::resolver::Addresses;
 use innermost::{EventLoop, Kind, Server, Task};
 
-use crate::transports::protocols::{
-    Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until, taken,
-};
+use crate::transports::protocols::{Echo, Recorder, any, connected, echo_server, new_loop, run_turns, run_until};
 
 fn serving(event_loop: &EventLoop, making: innermost::transport::CreateServer) -> Server {
     event_loop.run_until_complete(making).expect("it can listen")
@@ -90,7 +87,7 @@ fn serving_for_ever_ends_although_a_client_is_idle() {
             fs::File::from(client).read_to_end(&mut rest).expect("it ends well");
             assert_eq!(rest, b"");
         }
-        assert_eq!(taken(&events), [""; 0]);
+        assert_eq!(events.take(), [""; 0]);
     }
 }
 
@@ -196,9 +193,9 @@ fn a_unix_server_replaces_a_stale_socket_and_removes_its_own() {
     let connecting = event_loop.create_unix_connection(|| protocol, &path).expect("it is short enough");
     let client = connected(connecting, &event_loop);
     assert_eq!(client.peer_unix_addr().expect("it is known").as_pathname(), Some(&*path));
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 3);
-    assert_eq!(taken(&events), ["made", "data hello", "lost None"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 3);
+    assert_eq!(events.take(), ["made", "data hello", "lost None"]);
     server.close();
     assert!(!path.exists());
 }
@@ -256,7 +253,7 @@ fn a_factory_that_panics_ends_its_connection_and_serves_the_next() {
     run_turns(&event_loop, 200);
     second.read_exact(&mut [0]).expect("it is echoed");
     let report = "reported Error on transport creation for incoming connection: the first panics";
-    assert_eq!(taken(&events), [report]);
+    assert_eq!(events.take(), [report]);
 }
 
 // V8

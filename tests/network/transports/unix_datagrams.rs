@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,44 +15,9 @@ use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, Kind,
 
 use socket2::SockRef;
 
-use crate::transports::protocols::{Events, new_loop, run_turns, run_until, taken};
+use crate::transports::protocols::{Log, Recorder, new_loop, run_turns, run_until};
 
 type Transport = DatagramTransport<SocketAddr>;
-
-struct Recorder(Events);
-
-impl Recorder {
-    fn record(&self, event: String) {
-        self.0.borrow_mut().push(event);
-    }
-}
-
-impl DatagramProtocol<SocketAddr> for Recorder {
-    fn connection_made(&mut self, _: &Transport) {
-        self.record("made".to_owned());
-    }
-
-    fn datagram_received(&mut self, _: &Transport, data: &[u8], from: SocketAddr) {
-        let from = from.as_pathname().and_then(Path::extension).map_or("nobody".into(), |name| name.to_string_lossy());
-        self.record(format!("{} from {from}", String::from_utf8_lossy(data)));
-    }
-
-    fn error_received(&mut self, _: &Transport, error: io::Error) {
-        self.record(format!("error {:?}", error.kind()));
-    }
-
-    fn connection_lost(&mut self, _: &Transport, error: Option<Exception>) {
-        self.record(format!("lost {error:?}"));
-    }
-
-    fn pause_writing(&mut self, _: &Transport) {
-        self.record("pause".to_owned());
-    }
-
-    fn resume_writing(&mut self, _: &Transport) {
-        self.record("resume".to_owned());
-    }
-}
 
 /// Sends back what comes.
 struct Echo;
@@ -90,9 +55,9 @@ impl Drop for Place {
     }
 }
 
-fn recorded(event_loop: &EventLoop, events: &Events) -> CreateUnixDatagramEndpoint {
-    let events = Rc::clone(events);
-    event_loop.create_unix_datagram_endpoint(move || Recorder(events))
+fn recorded(event_loop: &EventLoop, events: &Log) -> CreateUnixDatagramEndpoint {
+    let events = events.clone();
+    event_loop.create_unix_datagram_endpoint(move || Recorder::of_datagrams(&events))
 }
 
 fn open(event_loop: &EventLoop, endpoint: CreateUnixDatagramEndpoint) -> Transport {
@@ -100,10 +65,10 @@ fn open(event_loop: &EventLoop, endpoint: CreateUnixDatagramEndpoint) -> Transpo
 }
 
 /// Runs until so much was recorded, and takes it.
-fn next(event_loop: &EventLoop, events: &Events, count: usize) -> Vec<String> {
-    let seen = Rc::clone(events);
-    run_until(event_loop, move || seen.borrow().len() >= count);
-    taken(events)
+fn next(event_loop: &EventLoop, events: &Log, count: usize) -> Vec<String> {
+    let seen = events.clone();
+    run_until(event_loop, move || seen.entries().len() >= count);
+    events.take()
 }
 
 /// Everything that waits at a socket.
@@ -156,9 +121,12 @@ fn datagrams_go_both_ways_with_the_path_of_their_sender_and_empty_ones_too() {
     for data in [&b"one"[..], b"", b"three"] {
         transport.send_to(data, None).expect("there is a peer");
     }
-    assert_eq!(next(&event_loop, &events, 4), ["made", "one from server", " from server", "three from server"]);
+    assert_eq!(
+        next(&event_loop, &events, 4),
+        ["made", "data one from server", "data  from server", "data three from server"]
+    );
     transport.send_to(b"again", Some(server.addr())).expect("it is the peer");
-    assert_eq!(next(&event_loop, &events, 1), ["again from server"]);
+    assert_eq!(next(&event_loop, &events, 1), ["data again from server"]);
     transport.close();
     assert_eq!(next(&event_loop, &events, 1), ["lost None"]);
     assert!(transport.local_addr().is_err());
@@ -178,10 +146,10 @@ fn closing_sends_what_is_queued_first_and_receives_nothing_more() {
     transport.close();
     assert!(transport.is_closing());
     run_turns(&event_loop, 10);
-    assert_eq!(taken(&events), ["made"]);
+    assert_eq!(events.take(), ["made"]);
     let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
     assert_eq!(received, numbers(count));
-    assert_eq!(taken(&events), ["lost None"]);
+    assert_eq!(events.take(), ["lost None"]);
 }
 
 // X10
@@ -196,7 +164,7 @@ fn aborting_throws_away_what_is_queued() {
         let to = place.addr();
         let count = overfill(&transport, (!peer).then_some(&to));
         transport.abort();
-        assert_eq!((taken(&events), transport.write_buffer_size()), (vec!["made".to_owned()], 0));
+        assert_eq!((events.take(), transport.write_buffer_size()), (vec!["made".to_owned()], 0));
         assert_eq!(next(&event_loop, &events, 1), ["lost None"]);
         let received = drain(&far);
         assert!(received.len() < count);
@@ -214,12 +182,12 @@ fn writing_pauses_while_the_peer_is_full_and_resumes_when_it_reads() {
     transport.set_write_buffer_limits(Some(99), Some(0)).expect("one is below the other");
     // Until 100 bytes wait.
     let count = overfill(&transport, None);
-    assert_eq!(taken(&events), ["made", "pause"]);
+    assert_eq!(events.take(), ["made", "pause"]);
     run_turns(&event_loop, 10);
-    assert_eq!(taken(&events), [""; 0]);
-    let seen = Rc::clone(&events);
-    let received = receive_until(&event_loop, far, move || !seen.borrow().is_empty());
-    assert_eq!(taken(&events), ["resume"]);
+    assert_eq!(events.take(), [""; 0]);
+    let seen = events.clone();
+    let received = receive_until(&event_loop, far, move || !seen.entries().is_empty());
+    assert_eq!(events.take(), ["resume"]);
     assert_eq!((received, transport.write_buffer_size()), (numbers(count), 0));
 }
 
@@ -238,7 +206,7 @@ fn without_a_peer_a_receiver_that_others_have_filled_gets_its_datagrams_all_the_
     let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
     let own: Vec<_> = received.into_iter().skip_while(|data| data == "other").collect();
     assert_eq!(own, numbers(count));
-    assert_eq!(taken(&events), ["made", "lost None"]);
+    assert_eq!(events.take(), ["made", "lost None"]);
 }
 
 // X16
@@ -259,14 +227,14 @@ fn without_a_peer_one_receiver_that_reads_nothing_holds_up_no_other_that_does() 
     transport.close();
     let received = receive_until(&event_loop, far, move || transport.with_fd(|fd| fd.is_none()));
     assert_eq!(received.last().map(String::as_str), Some("own"));
-    assert_eq!(taken(&events), ["made", "lost None"]);
+    assert_eq!(events.take(), ["made", "lost None"]);
 }
 
 #[test]
 fn what_a_full_receiver_cannot_take_is_tried_less_and_less_often_and_costs_no_turns_between() {
     let selector = default_selector().expect("a descriptor is free");
     let event_loop = EventLoop::with(selector, Box::new(VirtualClock::new())).expect("a descriptor is free");
-    let events = Events::default();
+    let events = Log::default();
     let place = Place::new("tried");
     let far = place.bind();
     let transport = open(&event_loop, recorded(&event_loop, &events));
@@ -299,7 +267,7 @@ fn a_datagram_longer_than_any_of_udp_comes_whole() {
     open(&event_loop, recorded(&event_loop, &events).socket(near).unwrap());
     let data = "x".repeat(150_000);
     far.send(data.as_bytes()).expect("the buffer is larger");
-    assert_eq!(next(&event_loop, &events, 2), ["made".to_owned(), format!("{data} from nobody")]);
+    assert_eq!(next(&event_loop, &events, 2), ["made".to_owned(), format!("data {data} from nobody")]);
 }
 
 // X16
@@ -311,7 +279,7 @@ fn who_has_no_address_is_answered_by_its_peer_alone() {
     let echo = open(&event_loop, event_loop.create_unix_datagram_endpoint(|| Echo).socket(near).unwrap());
     let transport = open(&event_loop, recorded(&event_loop, &events).socket(far).unwrap());
     transport.send_to(b"hello", None).expect("there is a peer");
-    assert_eq!(next(&event_loop, &events, 2), ["made", "hello from nobody"]);
+    assert_eq!(next(&event_loop, &events, 2), ["made", "data hello from nobody"]);
     assert!(echo.peer_addr().expect("it has one").is_unnamed());
     let place = Place::new("another");
     let refused = echo.send_to(b"x", Some(place.addr())).unwrap_err();
@@ -337,7 +305,7 @@ fn that_the_receiver_is_gone_is_an_error_and_the_endpoint_goes_on() {
     let transport =
         open(&event_loop, recorded(&event_loop, &events).local_addr(&here.0).unwrap().remote_addr(&there.0).unwrap());
     let free = open(&event_loop, recorded(&event_loop, &events));
-    taken(&events);
+    events.take();
     drop(far);
     for _ in 0..2 {
         transport.send_to(b"anybody?", None).expect("it had a peer");
@@ -346,11 +314,11 @@ fn that_the_receiver_is_gone_is_an_error_and_the_endpoint_goes_on() {
     std::fs::remove_file(&there.0).expect("it is there");
     free.send_to(b"anybody?", Some(there.addr())).expect("it is an address");
     let refused = "error ConnectionRefused";
-    assert_eq!(taken(&events), [refused, "error NotConnected", refused, "error NotFound"]);
+    assert_eq!(events.take(), [refused, "error NotConnected", refused, "error NotFound"]);
     let back = there.bind();
     back.send_to(b"back", &here.0).expect("somebody is there");
     free.send_to(b"found", Some(there.addr())).expect("it is an address");
-    assert_eq!(next(&event_loop, &events, 1), ["back from gone"]);
+    assert_eq!(next(&event_loop, &events, 1), ["data back from gone"]);
     assert_eq!(drain(&back), ["found"]);
 }
 
@@ -362,7 +330,7 @@ fn a_socket_file_that_is_left_over_is_replaced_and_nothing_else_is() {
     drop(place.bind());
     let transport = open(&event_loop, recorded(&event_loop, &events).local_addr(&place.0).unwrap());
     UnixDatagram::unbound().and_then(|socket| socket.send_to(b"x", &place.0)).expect("it is new");
-    assert_eq!(next(&event_loop, &events, 2), ["made", "x from nobody"]);
+    assert_eq!(next(&event_loop, &events, 2), ["made", "data x from nobody"]);
     transport.close();
     next(&event_loop, &events, 1);
     assert!(place.0.exists(), "as in Python, it stays");
@@ -434,7 +402,7 @@ fn a_name_that_no_file_stands_for_is_an_address_too() {
     let to = |name: &str| SocketAddr::from_abstract_name(name).expect("it is short enough");
     transport.send_to(b"hello", Some(to(&server))).expect("it is the peer");
     assert!(transport.send_to(b"hello", Some(to(&client))).is_err());
-    assert_eq!(next(&event_loop, &events, 2), ["made", "hello from nobody"]);
+    assert_eq!(next(&event_loop, &events, 2), ["made", "data hello from nobody"]);
 }
 
 #[test]
@@ -473,14 +441,16 @@ fn a_loop_that_goes_while_datagrams_wait_takes_them_with_it() {
     let far = place.bind();
     for peer in [true, false] {
         let (event_loop, events) = new_loop();
-        let endpoint = recorded(&event_loop, &events);
+        let gone = events.on_drop("gone");
+        let protocol = || Recorder::of_datagrams(&Log::default()).reacting(move |_, _| gone.keep());
+        let endpoint = event_loop.create_unix_datagram_endpoint(protocol);
         let transport = open(&event_loop, if peer { endpoint.remote_addr(&place.0).unwrap() } else { endpoint });
         overfill(&transport, (!peer).then(|| place.addr()).as_ref());
         drop(event_loop);
         assert_eq!(transport.write_buffer_size(), 0);
         transport.send_to(b"late", Some(place.addr())).expect("that is thrown away");
         drop(transport);
-        assert_eq!(Rc::strong_count(&events), 1);
+        assert_eq!(events.take(), ["gone"]);
         drain(&far);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use innermost::selector::{Direction, MonotonicClock, Selector, SelectorEvent, SelectorToken, poll_selector};
 use innermost::{EventLoop, Transport};
 
-use crate::transports::protocols::{Events, Recorder, new_loop, pair, run_turns, run_until, run_until_lost, taken};
+use crate::transports::protocols::{Log, Recorder, new_loop, pair, run_turns, run_until, run_until_lost};
 
 /// More than the kernel takes.
 const MUCH: usize = 1_000_000;
@@ -50,9 +50,9 @@ fn nothing_to_write_is_nothing_and_after_the_end_is_an_error() {
     assert_eq!(received, "ab");
     // It goes on reading.
     far.write_all(b"still here").expect("it is read");
-    let seen = Rc::clone(&events);
-    run_until(&event_loop, move || seen.borrow().len() == 2);
-    assert_eq!(taken(&events), ["made", "data still here"]);
+    let seen = events.clone();
+    run_until(&event_loop, move || seen.entries().len() == 2);
+    assert_eq!(events.take(), ["made", "data still here"]);
     assert!(!transport.is_closing());
 }
 
@@ -64,9 +64,9 @@ fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
     transport.set_write_buffer_limits(Some(0), None).expect("they are in order");
     let sent = pattern(MUCH);
     transport.write(b"x").expect("it is open");
-    assert_eq!((taken(&events), transport.write_buffer_size()), (vec!["made".to_owned()], 0));
+    assert_eq!((events.take(), transport.write_buffer_size()), (vec!["made".to_owned()], 0));
     transport.write(&sent).expect("it is open");
-    assert_eq!(taken(&events), ["pause"]);
+    assert_eq!(events.take(), ["pause"]);
     assert!(transport.is_writing_paused());
     let waiting = transport.write_buffer_size();
     assert!((1..MUCH).contains(&waiting));
@@ -77,7 +77,7 @@ fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
     assert!(received[0] == b'x' && received[1..=MUCH] == sent && received[MUCH + 1..] == *b"and more");
     let watched = transport.clone();
     run_until(&event_loop, move || !watched.is_writing_paused());
-    assert_eq!(taken(&events), ["resume"]);
+    assert_eq!(events.take(), ["resume"]);
     assert_eq!(transport.write_buffer_size(), 0);
 }
 
@@ -85,16 +85,16 @@ fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
 #[test]
 fn a_callback_that_writes_too_much_is_told_when_it_has_returned() {
     let (event_loop, events) = new_loop();
-    let log = Rc::clone(&events);
+    let log = events.clone();
     let protocol = Recorder::new("", &events).reacting(move |transport, event| {
         if event == "made" {
             transport.write(&pattern(MUCH)).expect("it is open");
             assert!(transport.is_writing_paused());
-            log.borrow_mut().push("written".into());
+            log.add("written");
         }
     });
     let (transport, _far) = pair(&event_loop, protocol);
-    assert_eq!(taken(&events), ["made", "written", "pause"]);
+    assert_eq!(events.take(), ["made", "written", "pause"]);
     transport.abort();
 }
 
@@ -119,12 +119,12 @@ fn the_marks_follow_from_each_other_and_are_checked_at_once() {
     assert_eq!(refused.to_string(), "high (5) must be >= low (6)");
     assert_eq!(transport.write_buffer_limits(), (2_500_000, 10_000_000));
     transport.write(&pattern(MUCH)).expect("it is open");
-    assert_eq!(taken(&events), ["made"]);
+    assert_eq!(events.take(), ["made"]);
     let waiting = transport.write_buffer_size();
     transport.set_write_buffer_limits(Some(waiting), None).expect("they are in order");
-    assert_eq!(taken(&events), [""; 0]);
+    assert_eq!(events.take(), [""; 0]);
     transport.set_write_buffer_limits(Some(waiting - 1), None).expect("they are in order");
-    assert_eq!(taken(&events), ["pause"]);
+    assert_eq!(events.take(), ["pause"]);
 }
 
 // X8, X9
@@ -145,15 +145,15 @@ fn close_and_the_end_of_writing_wait_for_what_is_written() {
         assert!(received == pattern(MUCH));
         if transport.is_closing() {
             run_until_lost(&event_loop, &transport);
-            assert_eq!(taken(&events), ["made", "pause", "resume", "lost None"]);
+            assert_eq!(events.take(), ["made", "pause", "resume", "lost None"]);
         } else {
             run_turns(&event_loop, 200);
             let data = "data nobody reads that, or somebody does";
-            assert_eq!(taken(&events), ["made", "pause", data, "resume"]);
+            assert_eq!(events.take(), ["made", "pause", data, "resume"]);
             assert_eq!(far.read(&mut [0]).expect("it ends well"), 0);
             transport.abort();
             run_until_lost(&event_loop, &transport);
-            assert_eq!(taken(&events), ["lost None"]);
+            assert_eq!(events.take(), ["lost None"]);
         }
     }
 }
@@ -165,18 +165,18 @@ fn abort_drops_what_waits_and_what_is_written_later_is_warned_about_from_the_fif
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     transport.write(&pattern(MUCH)).expect("it is open");
     transport.abort();
-    assert_eq!(taken(&events), ["made", "pause"]);
+    assert_eq!(events.take(), ["made", "pause"]);
     assert_eq!(transport.write_buffer_size(), 0);
     for _ in 0..4 {
         transport.write(b"lost").expect("that is none");
     }
-    assert_eq!(taken(&events), [""; 0]);
+    assert_eq!(events.take(), [""; 0]);
     transport.write(b"lost").expect("that is none");
     let warning = "reported write to a lost connection: the data is discarded";
-    assert_eq!(taken(&events), [warning]);
+    assert_eq!(events.take(), [warning]);
     run_until_lost(&event_loop, &transport);
     transport.write(b"lost").expect("that is none");
-    assert_eq!(taken(&events), ["lost None", warning]);
+    assert_eq!(events.take(), ["lost None", warning]);
     let mut received = Vec::new();
     far.read_to_end(&mut received).expect("it ends");
     assert!(received.len() < MUCH);
@@ -191,11 +191,11 @@ fn a_peer_that_is_gone_while_something_waits_is_a_loss_and_no_report() {
     transport.write(&pattern(MUCH)).expect("it is open");
     drop(far);
     run_until_lost(&event_loop, &transport);
-    assert_eq!(taken(&events), ["made", "pause", "lost Broken pipe (os error 32)"]);
+    assert_eq!(events.take(), ["made", "pause", "lost Broken pipe (os error 32)"]);
 }
 
 /// Writes until it is told to pause, whenever it may.
-fn endless(events: &Events) -> Recorder {
+fn endless(events: &Log) -> Recorder {
     Recorder::new("", events).reacting(|transport, event| {
         if matches!(event, "made" | "resume") {
             while !transport.is_writing_paused() {
@@ -210,13 +210,13 @@ fn a_peer_that_never_reads_costs_no_more_than_the_mark_and_a_write() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, endless(&events));
     run_turns(&event_loop, 200);
-    assert_eq!(taken(&events), ["made", "pause"]);
+    assert_eq!(events.take(), ["made", "pause"]);
     let (_, high) = transport.write_buffer_limits();
     assert!((high..=high + 1000).contains(&transport.write_buffer_size()));
     read_exact(&event_loop, &mut far, MUCH);
     run_turns(&event_loop, 200);
     assert!((0..=high + 1000).contains(&transport.write_buffer_size()));
-    assert_eq!(taken(&events)[..2], ["resume", "pause"]);
+    assert_eq!(events.take()[..2], ["resume", "pause"]);
     transport.abort();
 }
 
@@ -227,7 +227,7 @@ fn a_pause_that_panics_is_reported_and_ends_nothing() {
     let (transport, _far) = pair(&event_loop, protocol);
     transport.write(&pattern(MUCH)).expect("it is open");
     assert!(!transport.is_closing());
-    let events = taken(&events);
+    let events = events.take();
     assert_eq!(events[..2], ["made", "pause"]);
     assert!(events[2].starts_with("reported protocol.pause_writing() failed: "), "{events:?}");
 }
@@ -251,7 +251,7 @@ fn every_transport_may_be_used_from_every_callback_of_another() {
     let mut received = String::new();
     near.read_to_string(&mut received).expect("it ends well");
     assert_eq!(received, "nested");
-    assert_eq!(taken(&events), ["other made", "made", "lost None"]);
+    assert_eq!(events.take(), ["other made", "made", "lost None"]);
 }
 
 /// A selector that writes to a transport when it is told that the kernel takes no more.
@@ -309,7 +309,7 @@ fn what_a_selector_writes_in_the_middle_of_a_write_comes_behind_it_and_nothing_i
         pieces: pieces.iter().rev().cloned().collect(),
     };
     let event_loop = EventLoop::with(Box::new(selector), Box::new(MonotonicClock::default())).expect("it is open");
-    let (transport, mut far) = pair(&event_loop, Recorder::new("", &Events::default()));
+    let (transport, mut far) = pair(&event_loop, Recorder::new("", &Log::default()));
     written.replace(Some(transport.clone()));
     let expected = [&pattern(MUCH)[..], &pieces.concat()].concat();
     transport.write(&pattern(MUCH)).expect("it is open");
