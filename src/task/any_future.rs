@@ -5,9 +5,9 @@ use core::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use super::cancel;
-use super::contracts::{Eventual, Met, Way};
-use super::{Await, CallbackId, Scheduler};
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use super::contracts::{Eventual, Met};
+use super::{CallbackId, Scheduler};
+use crate::coroutine::Exception;
 
 /// A future or a task without the type of its result, for lists of futures with different types.
 ///
@@ -113,21 +113,34 @@ impl fmt::Debug for AnyFuture {
     }
 }
 
-/// Awaiting an `AnyFuture` waits until it is done, whatever its outcome.
-impl Coroutine for AnyFuture {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
+/// Implements [`Coroutine`] for a handle without the type of its result: awaiting the handle waits for the end.
+macro_rules! awaits_end {
+    ($(#[$documentation:meta])* $handle:ident, $name:literal) => {
+        $(#[$documentation])*
+        impl $crate::coroutine::Coroutine for $handle {
+            type Yield = $crate::task::Await;
+            type Input = ();
+            type Return = ();
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        sent?;
-        if self.done() {
-            return Ok(Step::Return(()));
+            fn resume(&mut self, sent: Result<(), $crate::Exception>) -> $crate::coroutine::Resumed<Self> {
+                sent?;
+                if self.done() {
+                    return Ok($crate::coroutine::Step::Return(()));
+                }
+                let end = $crate::task::Await::on($crate::task::Way::End, std::rc::Rc::clone(&self.0) as std::rc::Rc<_>);
+                Ok($crate::coroutine::Step::Yield(end))
+            }
+
+            fn state(&self) -> $crate::coroutine::State<'_> {
+                $crate::coroutine::State::new($name, self)
+            }
         }
-        Ok(Step::Yield(Await::on(Way::End, Rc::clone(&self.0) as Rc<_>)))
-    }
-
-    fn state(&self) -> State<'_> {
-        State::new("Future", self)
-    }
+    };
 }
+pub(super) use awaits_end;
+
+awaits_end!(
+    /// Awaiting an `AnyFuture` waits until it is done, whatever its outcome.
+    AnyFuture,
+    "Future"
+);

@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use std::io;
 use std::rc::{Rc, Weak};
 
+use super::any_future::awaits_end;
 use super::cancel::cancel;
-use super::contracts::{ErasedTask, Way};
+use super::contracts::ErasedTask;
 use super::view::view_of_future;
 use super::waiting::Shareable;
 use super::{AnyFuture, Await, CallbackId, CallbackResult, Future, Join};
 use crate::context::{self, Context};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State};
 
 /// A coroutine that runs in an event loop, and its result. asyncio's `Task`.
 ///
@@ -373,21 +374,8 @@ impl<T: Shareable + 'static> Coroutine for Task<T> {
     }
 }
 
-/// Awaiting an `AnyTask` waits until the task has ended, whatever its outcome.
-impl Coroutine for AnyTask {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        sent?;
-        if self.done() {
-            return Ok(Step::Return(()));
-        }
-        Ok(Step::Yield(Await::on(Way::End, Rc::clone(&self.0) as Rc<_>)))
-    }
-
-    fn state(&self) -> State<'_> {
-        State::new("Task", self)
-    }
-}
+awaits_end!(
+    /// Awaiting an `AnyTask` waits until the task has ended, whatever its outcome.
+    AnyTask,
+    "Task"
+);
