@@ -11,7 +11,7 @@
 //!     yielded Future(pending)
 //! Task exception was never retrieved
 //!   ValueError: no such user in Task(bob, failed)
-//! deadlock: everything waits for ever
+//! deadlock: the loop would wait forever
 //!   carol: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)
 //!   dave: hold: Holding > hold: Acquiring > Lock.acquire: Waiting waits for Lock.acquire(1 waiting)
 //! ```

@@ -20,16 +20,15 @@
 //!   than with the old one, so they are spread over the vectors before it.
 //!
 //! A timer moves about ten times, mostly between vectors that are read in order. This is the radix heap of Ahuja,
-//! Mehlhorn, Orlin and Tarjan (1990), with a heap in place of its first bucket: theirs never takes a timer earlier than
-//! those already removed, and a program may set one.
+//! Mehlhorn, Orlin and Tarjan (1990), with a heap in place of its first bucket. A radix heap cannot take an element
+//! that comes before its current minimum, but a program may set a timer that comes before all others.
 //!
 //! While there are few timers, all of them are in the heap.
 //!
-//! A cancelled timer drops its callback at once, and stays as a husk until its deadline. The code looks for husks when
-//! the number of timers has doubled, and when it moves a long vector; and in both cases only if more than half of a
-//! sample are husks. So if a million timers are cancelled, each is examined once, and if none is, no more than the
-//! samples are. Husks are dropped after the borrow of the timers has ended, because their contexts may own values of
-//! the user (rule 4).
+//! A cancelled timer drops its callback at once, and stays as a husk until its deadline. Husks are removed when the
+//! number of timers has doubled, and when a long vector moves; in both cases only if more than half of a sample are
+//! husks. So a million cancelled timers are examined once each, and of a million live timers only the samples are.
+//! Husks are dropped after the borrow of the timers has ended, because their contexts may own user values (rule 4).
 //!
 //! Invariants:
 //!

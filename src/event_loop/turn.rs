@@ -82,7 +82,7 @@ impl Core {
     /// event that the task is waiting for.
     #[cold]
     fn deadlock(&self) -> Exception {
-        let mut text = String::from("deadlock: everything waits for ever");
+        let mut text = String::from("deadlock: the loop would wait forever");
         for task in self.scheduler.live_tasks() {
             let stack = Rc::clone(&task).stack_trace();
             text += &format!("\n  {}: {}", task.state().name(), stack.frames().join(" > "));

@@ -59,7 +59,7 @@ pub(crate) struct NotInherited<T> {
 
 impl<T> NotInherited<T> {
     pub(crate) const fn get(&self) -> &T {
-        self.inner.as_ref().expect("it is taken by whoever owns this")
+        self.inner.as_ref().expect("only the owner takes the value out")
     }
 
     /// Returns the value, or `None` in a forked child.

@@ -1,5 +1,5 @@
-//! The memory of a task, and how it takes a step. The result, the bookkeeping and the coroutine with its frames are one
-//! allocation.
+//! `TaskCell`: a task in memory, and how it takes a step. The result, the bookkeeping and the coroutine with its frames
+//! are one allocation.
 //!
 //! Invariants:
 //!
@@ -98,8 +98,8 @@ where
         scheduler.clear_context();
     }
 
-    /// Makes up for what was postponed while the coroutine was being printed. Does nothing if an outer call is still
-    /// printing it.
+    /// Takes the step, or ends the coroutine, if that was postponed while the coroutine was being printed. Does nothing
+    /// if an outer call is still printing it.
     #[cold]
     fn was_printed(self: &Rc<Self>) {
         if self.state.is_done() {
@@ -405,7 +405,8 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Task({}, {}", self.state.name(), self.shared().state())?;
         match f.alternate().then(|| self.state.describe_wait()).flatten() {
-            // Only the object itself, not what that waits for in turn: such a chain has no limit, and may be a circle.
+            // Print only this object, and not the object that it waits for in turn. Such a chain can have any length,
+            // and can be a cycle.
             Some(wanted) => write!(f, ", waits for {wanted})"),
             None => f.write_str(")"),
         }

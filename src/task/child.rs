@@ -89,7 +89,7 @@ pub(crate) fn failing_on_panic<R>(run: impl FnOnce() -> R, fail: impl FnOnce(Exc
     impl<F: FnOnce(Exception)> Drop for Fail<F> {
         fn drop(&mut self) {
             if let Some(fail) = self.0.take() {
-                fail(Exception::message(Kind::Panic, "a result's clone panicked"));
+                fail(Exception::message(Kind::Panic, "cloning the result panicked"));
             }
         }
     }

@@ -214,8 +214,8 @@ fn start_each(outermost: Rc<dyn Unstarted>, home: &Rc<Scheduler>) {
     }
 }
 
-/// Starts a future. If that fails, returns a future that failed with the exception: awaiting it raises the exception,
-/// and if nobody does, it is reported.
+/// Starts a future. If that fails, returns a future that failed with the exception. Awaiting that future raises the
+/// exception; if nobody awaits it, the exception is reported.
 fn started<T: 'static>(
     home: &Rc<Scheduler>,
     start: impl FnOnce(&Rc<Scheduler>) -> Result<Child<T>, Exception>,

@@ -149,7 +149,7 @@ impl<T> fmt::Debug for InvalidState<T> {
 
 impl<T> fmt::Display for InvalidState<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid state: the future is done, or belongs to a task")
+        f.write_str("invalid state: the future is done, or its result comes from a task or a gather")
     }
 }
 
@@ -170,7 +170,7 @@ impl<T: 'static> Future<T> {
     ///
     /// Gives `result` back if the future is done, or if its result comes from a task or a gather.
     pub fn set_result(&self, result: T) -> Result<(), InvalidState<T>> {
-        self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("what was to be set is a result")))
+        self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("a result was passed in")))
     }
 
     /// Finishes the future with an exception. A `StopIteration` is stored as a `RuntimeError`: a waiting coroutine could
@@ -190,7 +190,7 @@ impl<T: 'static> Future<T> {
         };
         self.set(Err(exception)).map_err(|outcome| match outcome {
             Err(exception) => InvalidState(exception),
-            Ok(_) => unreachable!("what was to be set is an exception"),
+            Ok(_) => unreachable!("an exception was passed in"),
         })
     }
 

@@ -53,7 +53,7 @@ impl<R: 'static> Gathering<R> {
         self.children.take()
     }
 
-    /// Completes the gathering, unless it is done already.
+    /// Completes the gathering, unless it is already done.
     pub(crate) fn finish(self: &Rc<Self>, outcome: Result<R, Exception>) {
         if !self.shared().done() {
             let children = self.children.take();

@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!            create_task                       its turn
-//! coroutine -----------> in the ready queue ----------> step: resume the coroutine
+//!  coroutine -----------> in the ready queue ----------> step: resume the coroutine
 //!                              ^                            |            |
 //!                              |  the event comes           | yields     | ends
 //!                              +----------------- waits <---+ an Await   v
@@ -36,7 +36,7 @@
 //! | `view.rs`      | the read-only methods shared by `Task` and `ThreadCall` |
 //! | `spawning.rs`  | creating a task |
 //! | `options.rs`   | [`TaskOptions`]: a task's name, context and start |
-//! | `cell.rs`      | the memory of a task, and how it takes a step |
+//! | `cell.rs`      | a task in memory, and how it takes a step |
 //! | `special.rs`   | steps that throw in an exception or enter a context |
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
 //! | `cancel.rs`    | propagating a cancellation |

@@ -26,7 +26,7 @@ pub struct TaskOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Start {
-    /// In the next turn, after everything that is queued already.
+    /// In the next turn, after everything that is already queued.
     Soon,
     /// At once, inside `spawn`, if the loop is running. Otherwise in the loop's first turn.
     Eager,
@@ -77,7 +77,7 @@ pub fn eager_task_factory(options: &mut TaskOptions) -> Result<(), Exception> {
 /// # Ok::<(), innermost::Exception>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "no task is made until `spawn` is called"]
+#[must_use = "no task is created until `spawn` is called"]
 pub struct TaskBuilder<'a, S> {
     pub(crate) spawner: &'a S,
     pub(crate) options: TaskOptions,

@@ -101,7 +101,7 @@ impl fmt::Display for ErrorContext {
 pub(super) fn default_handler(context: &ErrorContext) {
     let text = catch_unwind(AssertUnwindSafe(|| format!("{context}")));
     let text =
-        text.unwrap_or_else(|panic| format!("{} (and it panics when printed: {})", context.message, panicked(panic)));
+        text.unwrap_or_else(|panic| format!("{} (printing the report panicked: {})", context.message, panicked(panic)));
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

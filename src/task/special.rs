@@ -1,7 +1,8 @@
-//! Steps that need extra work: an exception to throw in, or a context to enter.
+//! Special steps of a task: steps that throw an exception in, or enter a context.
 //!
-//! A task whose context is not empty is special: each of its steps goes this way and enters the context. All other tasks
-//! check one byte after each step: whether the step has set a context variable, which makes the task special from then on.
+//! A task whose context is not empty is special: each of its steps goes this way and enters the context. All other
+//! tasks check one byte after each step. It says whether the step has set a context variable, which makes the task
+//! special from then on.
 
 use std::rc::Rc;
 

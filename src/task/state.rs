@@ -52,7 +52,7 @@ pub(super) struct Rare {
     pub(super) throw: Option<Exception>,
     /// The number of cancellation requests that `uncancel` has not taken back.
     cancels: u32,
-    /// Set if the task ended while its coroutine was in use: how to end the coroutine afterwards.
+    /// Set if the task ended while its coroutine was being printed: how to end the coroutine afterwards.
     leftover: Option<Leftover>,
     /// True if a step was postponed because the coroutine was being printed.
     put_off: bool,
@@ -124,7 +124,8 @@ impl TaskState {
         drop(former);
     }
 
-    /// Has the next step throw `raised` in, unless a cancellation is already waiting to be thrown in.
+    /// Has the next step throw `raised` in, unless another exception is already waiting to be thrown in: that of a
+    /// cancellation.
     pub(super) fn set_throw_unless_cancelled(&self, raised: Exception) {
         self.with_rare(|rare| {
             rare.throw.get_or_insert(raised);
@@ -139,7 +140,7 @@ impl TaskState {
         thrown
     }
 
-    /// Notes that the coroutine, which is in use now, has to be ended once its user is finished with it.
+    /// Notes that the coroutine, which is being printed, has to be ended once the printing is over.
     pub(super) fn leave_coroutine(&self, leftover: Leftover) {
         self.with_rare(|rare| rare.leftover = Some(leftover));
     }

@@ -51,8 +51,7 @@ pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
 
 impl<C: Coroutine<Yield = Await, Input = ()> + ?Sized> Awaitable for C {}
 
-/// A result that each of several waiters can get. The same bound as `Clone`, with a compiler error that suggests
-/// `join`.
+/// A result that each of several waiters can get. It is the bound `Clone`, with a compiler error that suggests `join`.
 #[diagnostic::on_unimplemented(
     message = "a future or a task whose result is `{Self}` can be awaited only by `.join()`",
     label = "the result `{Self}` is not `Clone`",

@@ -26,7 +26,7 @@ use crate::sys::{Direction, Selector, SelectorEvent, SelectorToken, default_sele
 ///
 /// let never = event_loop.create_future::<()>();
 /// let raised = event_loop.run_until_complete(event_loop.create_task(never)?).unwrap_err();
-/// let expected = "deadlock: everything waits for ever\n  Task-2: Future: Future(pending) waits for Future(pending)";
+/// let expected = "deadlock: the loop would wait forever\n  Task-2: Future: Future(pending) waits for Future(pending)";
 /// assert_eq!(raised.to_string(), expected);
 /// # event_loop.set_exception_handler(|_| {});
 /// # Ok::<(), innermost::Exception>(())

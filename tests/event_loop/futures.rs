@@ -417,7 +417,7 @@ fn what_was_refused_prints_without_what_it_carries() {
     future.set_result(Opaque).unwrap();
     let Err(refused) = future.set_result(Opaque) else { panic!("it is done") };
     assert_eq!(format!("{refused:?}"), "InvalidState");
-    assert_eq!(refused.to_string(), "invalid state: the future is done, or belongs to a task");
+    assert_eq!(refused.to_string(), "invalid state: the future is done, or its result comes from a task or a gather");
 }
 
 #[test]

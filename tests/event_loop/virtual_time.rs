@@ -53,7 +53,7 @@ fn a_deadlock_raises_and_names_what_each_task_waits_for() {
     first.any().set_name("first");
     let raised = event_loop.run_until_complete(Waiting(Call::new(first))).unwrap_err();
     assert_eq!(raised.kind(), Kind::RuntimeError);
-    let expected = "deadlock: everything waits for ever\
+    let expected = "deadlock: the loop would wait forever\
         \n  first: Waiting: \"for the child\" > Future: Future(pending) waits for Future(pending)\
         \n  Task-2: Waiting: \"for the child\" > Task: Task(first, pending) waits for Task(first, pending)";
     assert_eq!(raised.to_string(), expected);
@@ -62,7 +62,7 @@ fn a_deadlock_raises_and_names_what_each_task_waits_for() {
 #[test]
 fn a_loop_with_nothing_to_do_at_all_does_not_hang() {
     let raised = virtual_loop().unwrap().run_forever().unwrap_err();
-    assert_eq!(raised.to_string(), "deadlock: everything waits for ever");
+    assert_eq!(raised.to_string(), "deadlock: the loop would wait forever");
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //!               yes: call back
 //!              +----------------+
 //!              v                |
-//! add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
+//!  add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
 //! ```
 //!
 //! Only the ready queue or the registry holds a watcher, and both drop theirs when the loop is closed. So a callback that
@@ -366,7 +366,7 @@ impl Run for Watcher {
             self.source.in_vain(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
             if let Err(raised) = self.wait() {
                 // A task has begun to wait for the descriptor while this watcher was in the queue.
-                scheduler.report(ErrorContext::new("a descriptor's callback is not called any more").caused_by(raised));
+                scheduler.report(ErrorContext::new("a descriptor's callback is no longer called").caused_by(raised));
             }
             return;
         }

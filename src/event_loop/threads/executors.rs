@@ -208,7 +208,7 @@ impl<T: Send + 'static> Coroutine for ToThread<T> {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         if let Phase::Created(_) = self.0 {
-            let Phase::Created(function) = mem::replace(&mut self.0, Phase::Over) else { unreachable!("it was there") };
+            let Phase::Created(function) = mem::replace(&mut self.0, Phase::Over) else { unreachable!("just checked") };
             mem::replace(&mut sent, Ok(()))?;
             let function = match context::current_for_thread() {
                 None => function,

@@ -4,7 +4,7 @@
 //! ```text
 //!   this thread                              :   any thread
 //!                                            :
-//! Future <------- link 7 <-- inbox: "7" <--:-- ThreadFuture       done: the loop's future follows
+//!   Future <------- link 7 <-- inbox: "7" <--:-- ThreadFuture       done: the loop's future follows
 //!      | ------------------------------------:------> cancel        cancelled: the thread's future is too
 //! ```
 //!

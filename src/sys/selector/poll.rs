@@ -93,8 +93,8 @@ impl Poll {
         Ok(count as usize)
     }
 
-    /// Waits like [`wait`](Self::wait). If a signal interrupts the wait, reports the events that came before the signal
-    /// or together with it.
+    /// Waits for at most `timeout`. If a signal interrupts the wait, reports the events that came before the signal or
+    /// together with it.
     fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         match self.wait(milliseconds(timeout)) {
             // The second call may be interrupted too. Nothing is lost, because a level is reported at the next wait.
