@@ -115,8 +115,8 @@ impl LoopHandle {
         self.call_at_in(context, self.time() + delay, function)
     }
 
-    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`, in `context` itself rather than in a
-    /// copy of the current context.
+    /// Runs `function` once the loop's [`time`](Self::time) has reached `deadline`, in `context` itself rather than in
+    /// a copy of the current context.
     ///
     /// # Errors
     ///

@@ -91,8 +91,8 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 
 /// An event loop: runs callbacks and tasks in one thread, and waits for time and descriptors. asyncio's `EventLoop`.
 ///
-/// `EventLoop` owns the loop. Its methods are those of [`LoopHandle`], to which it dereferences. Callbacks and coroutines get
-/// a handle from [`EventLoop::running`].
+/// `EventLoop` owns the loop. Its methods are those of [`LoopHandle`], to which it dereferences. Callbacks and
+/// coroutines get a handle from [`EventLoop::running`].
 ///
 /// ```
 /// use innermost::{EventLoop, sleep};
@@ -113,14 +113,14 @@ const WAKER: SelectorToken = SelectorToken(u64::MAX);
 ///
 /// A loop belongs to the process that created it. In a forked child:
 ///
-/// - [`running`](Self::running) and [`current`](Self::current) find no loop. The child can create and run its own, even if
-///   it was forked inside a callback.
+/// - [`running`](Self::running) and [`current`](Self::current) find no loop. The child can create and run its own, even
+///   if it was forked inside a callback.
 /// - Running the parent's loop, or watching a descriptor with it, raises `RuntimeError`. Sending to it through a
 ///   [`RemoteHandle`] fails with [`LoopClosed`].
-/// - The child may drop or close everything it inherits, including the loop. The parent keeps its registrations and is not
-///   woken.
-/// - If the child returns from the callback in which it was forked, the rest of that turn runs, and then the run ends with
-///   `RuntimeError`. If the child has created a loop meanwhile, everything that is ready runs first.
+/// - The child may drop or close everything it inherits, including the loop. The parent keeps its registrations and is
+///   not woken.
+/// - If the child returns from the callback in which it was forked, the rest of that turn runs, and then the run ends
+///   with `RuntimeError`. If the child has created a loop meanwhile, everything that is ready runs first.
 /// - To use an inherited socket in a loop of its own, the child first converts it with `into_std`.
 #[derive(Debug)]
 pub struct EventLoop(LoopHandle);

@@ -118,9 +118,9 @@ impl LoopHandle {
     /// - The default executor is shut down. Its threads are not waited for.
     ///
     /// A closed loop holds nothing that belongs to the program: no callback (even if a handle to it is kept), no signal
-    /// handler, no resolver, no executor, no task factory, no clock. Therefore each of them may hold a handle to its loop.
-    /// Only the exception handler stays. It is dropped once the [`EventLoop`] is gone and every failed future has been
-    /// retrieved or reported.
+    /// handler, no resolver, no executor, no task factory, no clock. Therefore each of them may hold a handle to its
+    /// loop. Only the exception handler stays. It is dropped once the [`EventLoop`] is gone and every failed future has
+    /// been retrieved or reported.
     ///
     /// The loop's own descriptors are closed, even if handles to the loop are kept. A descriptor that another thread is
     /// using at that moment is closed when that thread has finished. The descriptors that signal handlers write to stay

@@ -244,11 +244,11 @@ impl<T: Send + 'static> ThreadFuture<T> {
         self.0.outcome().completed_in()
     }
 
-    /// Cancels the future if it is pending, and drops the function that would have run. Returns `false` if the function is
-    /// running or the future is finished.
+    /// Cancels the future if it is pending, and drops the function that would have run. Returns `false` if the function
+    /// is running or the future is finished.
     ///
-    /// A future from [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) can be cancelled until it
-    /// is finished, which cancels its task.
+    /// A future from [`run_coroutine_threadsafe`](crate::RemoteHandle::run_coroutine_threadsafe) can be cancelled until
+    /// it is finished, which cancels its task.
     pub fn cancel(&self) -> bool {
         let mut inner = self.0.outcome().lock();
         match inner.state {
@@ -276,7 +276,8 @@ impl<T: Send + 'static> ThreadFuture<T> {
         self.0.outcome().lock().state.is_done()
     }
 
-    /// Waits until the future is done, for `timeout` at most, and returns a clone of the result. `None` waits without limit.
+    /// Waits until the future is done, for `timeout` at most, and returns a clone of the result. `None` waits without
+    /// limit.
     ///
     /// # Errors
     ///
@@ -318,8 +319,8 @@ impl<T: Send + 'static> ThreadFuture<T> {
         }
     }
 
-    /// Waits until the future is done, for `timeout` at most, and returns the exception that it failed with. Returns `None`
-    /// if it has a result.
+    /// Waits until the future is done, for `timeout` at most, and returns the exception that it failed with. Returns
+    /// `None` if it has a result.
     ///
     /// # Errors
     ///

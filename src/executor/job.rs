@@ -32,8 +32,8 @@ where
 }
 
 impl Job {
-    /// Creates a job that calls `function`, together with the future of the result. A panic becomes an exception of the kind
-    /// [`Panic`](Kind::Panic).
+    /// Creates a job that calls `function`, together with the future of the result. A panic becomes an exception of the
+    /// kind [`Panic`](Kind::Panic).
     pub fn new<T, F>(function: F) -> (Self, ThreadFuture<T>)
     where
         T: Send + 'static,

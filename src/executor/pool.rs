@@ -3,8 +3,8 @@
 //! Invariants:
 //!
 //! 1. A thread is started only if more jobs are queued than threads are idle, and up to the limit.
-//! 2. While jobs are queued, there is a thread that will take them. A job is queued only if there is a thread or one could
-//!    be started, and a thread ends only once the pool is shut down and the queue is empty.
+//! 2. While jobs are queued, there is a thread that will take them. A job is queued only if there is a thread or one
+//!    could be started, and a thread ends only once the pool is shut down and the queue is empty.
 //! 3. Jobs run and are dropped with nothing locked.
 
 use core::fmt;
@@ -99,8 +99,8 @@ impl Executor for ThreadPool {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the pool is shut down, or if this is a forked child of the pool's process. The system's error if
-    /// it refuses to start a thread and the pool has none.
+    /// `RuntimeError` if the pool is shut down, or if this is a forked child of the pool's process. The system's error
+    /// if it refuses to start a thread and the pool has none.
     fn execute(&self, job: Job) -> Result<(), Exception> {
         let shared = &self.0;
         if !shared.process.is_current() {
@@ -137,8 +137,8 @@ impl Executor for ThreadPool {
         Ok(())
     }
 
-    /// Refuses new jobs from now on, and ends the threads when no job is left. Does nothing in a forked child, which has
-    /// none of the threads.
+    /// Refuses new jobs from now on, and ends the threads when no job is left. Does nothing in a forked child, which
+    /// has none of the threads.
     ///
     /// # Errors
     ///

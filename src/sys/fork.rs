@@ -4,8 +4,8 @@
 //! descriptors, the eventfd that wakes the parent, and the parent's sockets. The child does not inherit the parent's
 //! threads, and nobody releases the locks that they held.
 //!
-//! So every object that shares something with the kernel or with a thread keeps the [`Process`] that created it, and checks
-//! whether it still runs in that process. The check costs a load and a comparison, because a handler of
+//! So every object that shares something with the kernel or with a thread keeps the [`Process`] that created it, and
+//! checks whether it still runs in that process. The check costs a load and a comparison, because a handler of
 //! `pthread_atfork(3)` counts the forks. `getpid(2)` would cost a system call each time.
 //!
 //! A child created by `vfork`, `posix_spawn` or a bare `clone` runs no such handler. It may do nothing but call `exec`.

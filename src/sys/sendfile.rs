@@ -12,8 +12,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Sends up to `count` bytes of `file`, starting at `offset`, to a socket. Returns the number of bytes sent, which is zero at
-/// the end of the file. The position of the file does not change. Reading from a disk blocks.
+/// Sends up to `count` bytes of `file`, starting at `offset`, to a socket. Returns the number of bytes sent, which is
+/// zero at the end of the file. The position of the file does not change. Reading from a disk blocks.
 ///
 /// # Errors
 ///

@@ -9,11 +9,12 @@
 //!
 //! 1. The waker that a handler writes to stays open for the life of the process, and is passed on to the next loop.
 //!    Otherwise a handler could write into a file that got the number of a closed waker.
-//! 2. A signal is either counted for the loop or treated as if the loop had never caught it. One atomic number decides, so
-//!    no signal is lost while a handler is removed.
+//! 2. A signal is either counted for the loop or treated as if the loop had never caught it. One atomic number decides,
+//!    so no signal is lost while a handler is removed.
 //! 3. Everything the handler reads is atomic or never changes.
-//! 4. In a forked child, the handler does nothing for the parent. The child starts without handlers: [`on_fork`] restores
-//!    the actions from before. A signal may arrive earlier than that, so the handler checks which process it runs in.
+//! 4. In a forked child, the handler does nothing for the parent. The child starts without handlers: [`on_fork`]
+//!    restores the actions from before. A signal may arrive earlier than that, so the handler checks which process it
+//!    runs in.
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::io;

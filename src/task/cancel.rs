@@ -1,5 +1,5 @@
-//! Propagates a cancellation. Cancelling a task cancels whatever the task is waiting for; cancelling a `gather` cancels all
-//! of its children.
+//! Propagates a cancellation. Cancelling a task cancels whatever the task is waiting for; cancelling a `gather` cancels
+//! all of its children.
 //!
 //! The chain can be as long, and branch as often, as the program makes it, so the walk is a loop with an explicit stack
 //! rather than a recursion. Objects are visited depth first, in the order in which recursive calls would reach them:

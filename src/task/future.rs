@@ -16,8 +16,8 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
 
 /// A result that is not there yet. A future is pending first, and then finished or cancelled. asyncio's `Future`.
 ///
-/// This is a handle. Clones refer to the same future. `yield_from!(future, sent)` waits for the result and gives a clone of
-/// it; [`join`](Self::join) moves the result out.
+/// This is a handle. Clones refer to the same future. `yield_from!(future, sent)` waits for the result and gives a
+/// clone of it; [`join`](Self::join) moves the result out.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -173,8 +173,8 @@ impl<T: 'static> Future<T> {
         self.set(Ok(result)).map_err(|outcome| InvalidState(outcome.expect("a result was passed in")))
     }
 
-    /// Finishes the future with an exception. A `StopIteration` is stored as a `RuntimeError`: a waiting coroutine could
-    /// not distinguish it from the end of a generator.
+    /// Finishes the future with an exception. A `StopIteration` is stored as a `RuntimeError`: a waiting coroutine
+    /// could not distinguish it from the end of a generator.
     ///
     /// # Errors
     ///
@@ -256,8 +256,8 @@ impl<T: 'static> Future<T> {
     ///
     /// # Errors
     ///
-    /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or
-    /// if [`take_result`](Self::take_result) moved the result out.
+    /// The exception that the future failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is
+    /// still pending, or if [`take_result`](Self::take_result) moved the result out.
     pub fn result(&self) -> Result<T, Exception>
     where
         T: Clone,
@@ -269,8 +269,8 @@ impl<T: 'static> Future<T> {
     ///
     /// # Errors
     ///
-    /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or
-    /// if the result was moved out before.
+    /// The exception that the future failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is
+    /// still pending, or if the result was moved out before.
     pub fn take_result(&self) -> Result<T, Exception> {
         self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?.map_or(Ok(()), Err)?;
         self.shared().take_outcome()
@@ -280,7 +280,8 @@ impl<T: 'static> Future<T> {
     ///
     /// # Errors
     ///
-    /// `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or if the result was moved out.
+    /// `CancelledError` if it was cancelled. `InvalidStateError` if it is still pending, or if the result was moved
+    /// out.
     pub fn exception(&self) -> Result<Option<Exception>, Exception> {
         let exception = self.shared().with_outcome(|outcome| outcome.as_ref().err().cloned())?;
         match exception {

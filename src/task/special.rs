@@ -23,8 +23,8 @@ impl TaskState {
             // No context is current between two steps, unless a destructor has set a variable.
             scheduler.drop_guarded(context::swap(context));
         }
-        // The object that the task waited for may have failed too. A cancellation of the task wins over a failure. If both
-        // were cancelled, the object was cancelled first, and its exception is raised.
+        // The object that the task waited for may have failed too. A cancellation of the task wins over a failure. If
+        // both were cancelled, the object was cancelled first, and its exception is raised.
         let failed = self.waits_for().as_ref().and_then(Await::raised);
         match (thrown, failed) {
             (Some(cancelled), Some(failed)) if cancelled.is_cancelled() && !failed.is_cancelled() => Some(cancelled),

@@ -17,13 +17,13 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State};
 
 /// A coroutine that runs in an event loop, and its result. asyncio's `Task`.
 ///
-/// This is a handle. Clones refer to the same task. Dropping all handles does not stop the task: the loop keeps it until
-/// it has ended. Awaiting a task gives a clone of its result; [`join`](Self::join) moves the result out.
+/// This is a handle. Clones refer to the same task. Dropping all handles does not stop the task: the loop keeps it
+/// until it has ended. Awaiting a task gives a clone of its result; [`join`](Self::join) moves the result out.
 ///
 /// # Cancellation
 ///
-/// [`cancel`](Self::cancel) throws a `CancelledError` into the coroutine, at the place where it waits. The coroutine can
-/// let it pass (`sent?`), or catch it and clean up. Cleanup can await:
+/// [`cancel`](Self::cancel) throws a `CancelledError` into the coroutine, at the place where it waits. The coroutine
+/// can let it pass (`sent?`), or catch it and clean up. Cleanup can await:
 ///
 /// ```
 /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
@@ -167,8 +167,8 @@ impl<T: 'static> Task<T> {
         self.any().cancelling()
     }
 
-    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that was
-    /// not delivered yet is dropped.
+    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that
+    /// was not delivered yet is dropped.
     pub fn uncancel(&self) -> u32 {
         self.any().uncancel()
     }
@@ -225,8 +225,8 @@ impl AnyTask {
         self.0.state().cancels()
     }
 
-    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that was
-    /// not delivered yet is dropped.
+    /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that
+    /// was not delivered yet is dropped.
     pub fn uncancel(&self) -> u32 {
         self.0.state().uncancel()
     }

@@ -23,8 +23,8 @@ macro_rules! view_of_future {
             ///
             /// # Errors
             ///
-            /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still
-            /// pending, or if the result was moved out.
+            /// The exception, if there is one instead of a result. `CancelledError` if it was cancelled.
+            /// `InvalidStateError` if it is still pending, or if the result was moved out.
             pub fn result(&self) -> Result<T, Exception>
             where
                 T: Clone,
@@ -36,13 +36,13 @@ macro_rules! view_of_future {
             ///
             /// # Errors
             ///
-            /// The exception it failed with. `CancelledError` if it was cancelled. `InvalidStateError` if it is still
-            /// pending, or if the result was moved out.
+            /// The exception, if there is one instead of a result. `CancelledError` if it was cancelled.
+            /// `InvalidStateError` if it is still pending, or if the result was moved out.
             pub fn take_result(&self) -> Result<T, Exception> {
                 self.0.take_result()
             }
 
-            /// Returns the exception it failed with, or `None` if it has a result.
+            /// Returns the exception, or `None` if there is a result.
             ///
             /// # Errors
             ///

@@ -24,8 +24,8 @@ pub struct Await {
     object: Option<Rc<dyn WaitTarget>>,
 }
 
-/// A coroutine that a task can wait for: a future, a task, a `sleep`, a socket operation, a machine of your own. asyncio's
-/// awaitable.
+/// A coroutine that a task can wait for: a future, a task, a `sleep`, a socket operation, a machine of your own.
+/// asyncio's awaitable.
 ///
 /// This is shorthand for the bound `Coroutine<Yield = Await, Input = ()>`. Every such coroutine implements it.
 ///

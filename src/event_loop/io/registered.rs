@@ -101,8 +101,8 @@ impl<S: AsFd> Registered<S> {
         }
     }
 
-    /// Ends the registration, and returns a duplicate of the descriptor. The duplicate keeps its number for good: nobody can
-    /// mistake an event of this registration for one of the next owner's.
+    /// Ends the registration, and returns a duplicate of the descriptor. The duplicate keeps its number for good:
+    /// nobody can mistake an event of this registration for one of the next owner's.
     pub(crate) fn into_std(self) -> io::Result<S>
     where
         S: From<OwnedFd>,

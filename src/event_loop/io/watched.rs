@@ -15,8 +15,8 @@
 //!  add ---> in the queue --> is it ready? --no--> waits at the registry --event--> in the queue
 //! ```
 //!
-//! Only the ready queue or the registry holds a watcher, and both drop theirs when the loop is closed. So a callback that
-//! owns its own `Watched` is freed then.
+//! Only the ready queue or the registry holds a watcher, and both drop theirs when the loop is closed. So a callback
+//! that owns its own `Watched` is freed then.
 
 use core::cell::Cell;
 use core::fmt;
@@ -115,8 +115,8 @@ impl<F: AsFd> Watched<F> {
     /// Awaiting raises the operation's error. It also raises:
     ///
     /// - `ValueError` if the descriptor is blocking, because a blocking call would stop the whole loop.
-    /// - `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another task waits for the
-    ///   same direction.
+    /// - `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another task waits for
+    ///   the same direction.
     /// - The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
     ///   `Watched` of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn attempt<'a, T: 'a>(
@@ -161,8 +161,8 @@ impl<F: AsFd> Watched<F> {
     ///
     /// # Errors
     ///
-    /// Awaiting raises `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another task
-    /// waits for the same direction. It raises the system's error if the descriptor cannot be registered.
+    /// Awaiting raises `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another
+    /// task waits for the same direction. It raises the system's error if the descriptor cannot be registered.
     pub fn ready(&self, direction: Direction) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_ {
         from_fn(move |sent: Result<(), Exception>| {
             sent?;
@@ -258,9 +258,9 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to read from it.
-    /// The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
-    /// [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
+    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to read from
+    /// it. The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or
+    /// another [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn add_reader<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Read, Box::new(callback))
     }
@@ -273,9 +273,9 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to write to it.
-    /// The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or another
-    /// [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
+    /// `RuntimeError` if the loop is closed, if `watched` belongs to another loop, or if a task is waiting to write to
+    /// it. The system's error if the descriptor cannot be registered: `AlreadyExists` if a socket, a transport or
+    /// another [`Watched`] of this loop has registered it, `PermissionDenied` for a regular file.
     pub fn add_writer<F: AsFd>(&self, watched: &Watched<F>, callback: impl FnMut() + 'static) -> Result<(), Exception> {
         self.add_watcher(watched, Direction::Write, Box::new(callback))
     }

@@ -43,7 +43,8 @@ impl DefaultExecutor {
 
 /// Methods that run functions in threads.
 impl LoopHandle {
-    /// Runs a blocking function in a thread of `executor`, or of the loop's default executor. asyncio's `run_in_executor`.
+    /// Runs a blocking function in a thread of `executor`, or of the loop's default executor. asyncio's
+    /// `run_in_executor`.
     ///
     /// The default executor is a [`ThreadPool`] that is created when it is first needed.
     ///
@@ -51,8 +52,8 @@ impl LoopHandle {
     /// function has begun drops the function. A function that has begun cannot be stopped, but its result is dropped. A
     /// panic becomes an exception of the kind [`Panic`](Kind::Panic).
     ///
-    /// The function does not see context variables, whose values may not leave this thread. Let it capture the values it
-    /// needs, or use [`to_thread`].
+    /// The function does not see context variables, whose values may not leave this thread. Let it capture the values
+    /// it needs, or use [`to_thread`].
     ///
     /// ```
     /// use innermost::EventLoop;
@@ -181,8 +182,8 @@ impl<T: 'static> Coroutine for ThreadCall<T> {
 ///
 /// # Errors
 ///
-/// Awaiting raises the exception of the function. It raises `RuntimeError` if no loop is running, or if the loop's default
-/// executor was shut down.
+/// Awaiting raises the exception of the function. It raises `RuntimeError` if no loop is running, or if the loop's
+/// default executor was shut down.
 pub fn to_thread<T, F>(function: F) -> ToThread<T>
 where
     T: Send + 'static,

@@ -8,8 +8,8 @@
 //!      | ------------------------------------:------> cancel        cancelled: the thread's future is too
 //! ```
 //!
-//! A loop's future cannot leave its thread, so other threads know only the number of its link. The loop holds all links, and
-//! closing the loop drops them. A thread that waits for the loop's future then learns that the loop is gone.
+//! A loop's future cannot leave its thread, so other threads know only the number of its link. The loop holds all
+//! links, and closing the loop drops them. A thread that waits for the loop's future then learns that the loop is gone.
 
 use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

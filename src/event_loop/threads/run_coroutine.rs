@@ -13,8 +13,8 @@ impl RemoteHandle {
     ///
     /// For a coroutine that is not `Send`, use [`run_coroutine_threadsafe_with`](Self::run_coroutine_threadsafe_with).
     ///
-    /// Cancelling the future cancels the task, and cancelling the task cancels the future. If the loop is closed before the
-    /// task has ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
+    /// Cancelling the future cancels the task, and cancelling the task cancels the future. If the loop is closed before
+    /// the task has ended, the future fails with a `RuntimeError` made from [`LoopClosed`].
     ///
     /// ```
     /// use innermost::{EventLoop, sleep};

@@ -36,8 +36,8 @@ impl LoopHandle {
     ///
     /// # Errors
     ///
-    /// Awaiting raises any exception of the executor's `shutdown`. It raises `RuntimeError` if the loop is closed, and the
-    /// system's error if it cannot start the thread that waits.
+    /// Awaiting raises any exception of the executor's `shutdown`. It raises `RuntimeError` if the loop is closed, and
+    /// the system's error if it cannot start the thread that waits.
     pub fn shutdown_default_executor(&self, timeout: Option<Duration>) -> ShutdownExecutor {
         ShutdownExecutor { event_loop: self.clone(), timeout, phase: Phase::Created }
     }

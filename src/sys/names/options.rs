@@ -106,7 +106,8 @@ impl IpProtocol {
 pub struct LookupFlags(c_int);
 
 impl LookupFlags {
-    /// The addresses are for listening. No host stands for every address of this machine, rather than the loopback's.
+    /// The addresses are for listening. If no host is named, they are all addresses of this machine, rather than the
+    /// loopback address.
     pub const PASSIVE: Self = Self(libc::AI_PASSIVE);
     /// The first address carries the host's canonical name.
     pub const CANONICAL_NAME: Self = Self(libc::AI_CANONNAME);
@@ -114,7 +115,7 @@ impl LookupFlags {
     pub const NUMERIC_HOST: Self = Self(libc::AI_NUMERICHOST);
     /// The service must be a number. Anything else is an unknown name.
     pub const NUMERIC_SERVICE: Self = Self(libc::AI_NUMERICSERV);
-    /// Only addresses of families that this machine has an address of, other than the loopback's.
+    /// Return only addresses of a family in which this machine has an address other than the loopback address.
     pub const ADDRESS_CONFIG: Self = Self(libc::AI_ADDRCONFIG);
     /// If IPv6 is asked for and there is none, return IPv4 addresses mapped to IPv6. Not every system supports it.
     #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
@@ -190,7 +191,8 @@ pub struct AddrInfo {
 }
 
 impl AddrInfo {
-    /// An answer for a resolver of your own. Set [`canonical_name`](Self::canonical_name) afterwards, if it was asked for.
+    /// Creates an answer for a resolver of your own. Set [`canonical_name`](Self::canonical_name) afterwards, if it was
+    /// asked for.
     pub const fn new(address: SocketAddr, socket_type: SocketType, protocol: IpProtocol) -> Self {
         Self { address, socket_type, protocol, canonical_name: None }
     }

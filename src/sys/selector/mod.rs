@@ -68,8 +68,8 @@ pub trait Selector: fmt::Debug {
 
     /// Stops watching `fd`, which is about to be closed. Has no effect if `fd` is not registered.
     ///
-    /// If a descriptor is closed without this or [`deregister`](Self::deregister) while a duplicate keeps the file open,
-    /// the next descriptor with the same number may be impossible to register.
+    /// If a descriptor is closed without this or [`deregister`](Self::deregister) while a duplicate keeps the file
+    /// open, the next descriptor with the same number may be impossible to register.
     fn closing(&mut self, fd: BorrowedFd<'_>);
 
     /// Returns `true` if the selector reports levels, and so needs [`drained`](Self::drained).
@@ -104,6 +104,7 @@ pub trait Selector: fmt::Debug {
 }
 
 /// Creates the best selector for this system. asyncio's `selectors.DefaultSelector`.
+/// [`EventLoop::with`](crate::EventLoop::with) has an example.
 ///
 /// # Errors
 ///
