@@ -72,6 +72,7 @@
 //! | [`Call::new`] | [`Call`] |
 //! | [`drive`] | [`Drive`](coroutine::Drive) |
 //! | [`ready`], [`lazy`], [`from_fn`], [`from_iter`], [`yield_once`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn), [`FromIter`](coroutine::FromIter), [`YieldOnce`](coroutine::YieldOnce) |
+//! | [`drive`](fn@drive) | [`Drive`](coroutine::Drive) |
 //! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |
 //! | **futures, tasks, time, threads** | |
 //! | [`LoopHandle::create_future`], [`spawn`] | [`Future`], [`Task`] |

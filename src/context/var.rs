@@ -120,15 +120,15 @@ impl<T: 'static> ContextVar<T> {
     /// Returns a `ValueError` if the token was made by another variable, or in another context than the current one.
     /// The variable keeps its value, and the token is lost.
     pub fn reset(&self, mut token: Token<T>) -> Result<(), Exception> {
-        let refused = |whose| {
-            let text = format!("the token was made by another {whose} than that of variable {:?}", self.name);
+        let refused = |why| {
+            let text = format!("cannot reset context variable {:?}: the token {why}", self.name);
             Err(Exception::message(Kind::ValueError, text))
         };
         if token.number != self.number() {
-            return refused("variable");
+            return refused("was made by another variable");
         }
         if !current().is_some_and(|context| context.is(&token.context)) {
-            return refused("context");
+            return refused("was made in another context");
         }
         drop(token.context.replace(token.number, self.name, token.former.0.take()));
         Ok(())

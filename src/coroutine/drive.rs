@@ -1,4 +1,4 @@
-//! [`drive`]: makes a machine with an alphabet of its own into something that can be awaited.
+//! [`drive`]: turns a machine that yields values of its own type into a coroutine that can be awaited.
 //!
 //! The machine and its answers are children of a [`Drive`], and one of them runs at a time. The frames of the machine
 //! stay in the driver that holds it. The frames of an answer go to the driver of the `Drive`.
@@ -15,8 +15,8 @@ use crate::yield_from;
 ///
 /// # A protocol without I/O
 ///
-/// A machine need not know how bytes reach it. It can yield what it wants, in an alphabet of its own, and be sent what
-/// came of it. It then holds no stream and no clock, so a test can play the other side of the protocol line by line:
+/// A machine need not know how bytes reach it. It can yield requests, in a type of its own, and be sent the results.
+/// Such a machine holds no stream and no clock, so a test can play the other side of the protocol line by line:
 ///
 /// ```
 /// use innermost::{Coroutine, Exception, Generator, Resumed, State, Step, Stop};
@@ -109,15 +109,16 @@ use crate::yield_from;
 /// # Ok::<(), Stop<String>>(())
 /// ```
 ///
-/// A loop over blocking streams calls [`Generator::resume`](super::Generator::resume), which passes errors on as well.
+/// A loop over blocking streams calls [`Generator::resume`](super::Generator::resume) instead, and passes it each
+/// result, whether that is a value or an error.
 ///
-/// # Exceptions
+/// # Errors
 ///
-/// An exception that is thrown in goes to the answer first. If the answer raises it, the machine has it at its yield, and
-/// can clean up: it may yield again, and is answered again. `GeneratorExit` closes the answer, then the machine, which must
-/// not yield any more. If anything is thrown in before the start, neither of them runs.
+/// Raises whatever the machine raises. An exception of an answer is thrown into the machine, at its yield.
 ///
-/// Dropping a [`Drive`] runs no code of the machine, as with any child that is driven inline.
+/// An exception that is thrown in goes to the answer first. If the answer raises it, it is thrown into the machine,
+/// which can clean up: it may yield again, and is answered again. `GeneratorExit` closes the answer and then the
+/// machine, which must not yield any more. If anything is thrown in before the start, neither of them runs.
 pub fn drive<M, F, A>(machine: M, answer: F) -> Drive<M, F, A>
 where
     M: Coroutine,
@@ -127,7 +128,9 @@ where
     Drive { stage: Stage::Created, machine: Driver::new(machine), answer }
 }
 
-/// Created by [`drive`].
+/// A coroutine that runs a machine and answers its yields. Created by [`drive`].
+///
+/// Dropping it drops the answer and then the machine, and runs no code of either.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Drive<M: Coroutine, F, A> {
     /// The first field, so that an answer is dropped before the machine that waits for it.
@@ -191,7 +194,7 @@ where
 }
 
 impl<M: Coroutine, F, A> Drive<M, F, A> {
-    /// Ends without having started. Raises `thrown`.
+    /// Ends a machine that has not started. Returns `thrown`, to be raised.
     #[cold]
     fn never_started(&mut self, thrown: Exception) -> Exception {
         self.stage = Stage::NotAnswering;
@@ -200,7 +203,7 @@ impl<M: Coroutine, F, A> Drive<M, F, A> {
     }
 }
 
-/// Shows the machine, and what it is suspended in.
+/// Shows the machine, and the answer that it is suspended in.
 impl<M, F, A> fmt::Debug for Drive<M, F, A>
 where
     M: Coroutine,

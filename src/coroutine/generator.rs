@@ -180,11 +180,11 @@ impl<C: Coroutine> Generator<C> {
         }
     }
 
-    /// Sends or throws, whichever `sent` is, and returns the next value that is yielded. For a loop that has the result of
-    /// an operation to pass on.
+    /// Sends a value or throws an exception, whichever `sent` is, and returns the next value that is yielded.
     ///
-    /// A body that has not started is started, whatever the value is: the body ignores it. `Coroutine::resume(&mut generator,
-    /// sent)` does the same for a parent of the generator, and returns a [`Step`].
+    /// Use it in a loop that has the result of an operation to pass on. A body that has not started is started, and
+    /// ignores the value. `Coroutine::resume(&mut generator, sent)` does the same for a parent of the generator, and
+    /// returns a [`Step`].
     ///
     /// ```
     /// use innermost::{Exception, Generator, Stop, yield_once};

@@ -125,12 +125,13 @@ impl<C: Coroutine> SharedGenerator<C> {
         self.get()?.throw(exception)
     }
 
-    /// Sends or throws, whichever `sent` is, and returns the next value that is yielded. See [`Generator::resume`].
+    /// Sends a value or throws an exception, whichever `sent` is, and returns the next value that is yielded. See
+    /// [`Generator::resume`].
     ///
     /// # Errors
     ///
-    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Raises `ValueError` if the
-    /// generator is running.
+    /// Returns a [`Stop`] if the body returns or raises, or if the generator had ended before. Returns a `ValueError`
+    /// if the generator is running.
     pub fn resume(&self, sent: Result<C::Input, Exception>) -> Result<C::Yield, Stop<C::Return>> {
         self.get()?.resume(sent)
     }

@@ -11,7 +11,7 @@ use crate::task::Await;
 ///
 /// Store this in a machine that waits for an item. Dropping it leaves the line of waiters, and loses no item. If this
 /// waiter had been woken, the next one is woken instead.
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Get<T> {
     queue: Queue<T>,
     phase: Phase,

@@ -11,7 +11,7 @@ use crate::task::Await;
 ///
 /// Store this in a machine that waits for room. Dropping it leaves the line of waiters, and drops the item; to keep the
 /// item, call [`into_item`](Self::into_item). If this waiter had been woken, the next one is woken instead.
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Put<T> {
     queue: Queue<T>,
     item: Option<T>,

@@ -176,7 +176,7 @@ impl fmt::Debug for Barrier {
 ///
 /// Dropping it while it waits leaves the barrier, which then waits for another task in its place.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct BarrierWait {
     barrier: Barrier,
     phase: Phase,
@@ -289,7 +289,7 @@ impl Drop for BarrierWait {
 
 /// A coroutine that resets or aborts a [`Barrier`]. Created by [`Barrier::reset`] and [`Barrier::abort`].
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct BarrierChange {
     barrier: Barrier,
     change: Change,

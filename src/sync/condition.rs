@@ -159,7 +159,7 @@ impl fmt::Debug for Condition {
 /// Releases the lock if this holds it, and leaves the queue if it is waiting. If it had been notified, another waiter
 /// is notified instead.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ConditionWait {
     condition: Condition,
     phase: WaitPhase,
@@ -281,7 +281,7 @@ impl Drop for ConditionWait {
 }
 
 /// A coroutine that waits until a predicate holds. Created by [`Condition::wait_for`].
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct ConditionWaitFor<P> {
     condition: Condition,
     predicate: P,

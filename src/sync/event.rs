@@ -91,7 +91,7 @@ impl fmt::Debug for Event {
 ///
 /// Dropping it leaves the queue of waiters.
 #[derive(Debug)]
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct EventWait {
     event: Event,
     phase: Phase,

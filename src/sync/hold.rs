@@ -37,7 +37,7 @@ use crate::yield_from;
 ///
 /// [`Lock::hold`]: super::Lock::hold
 /// [`Semaphore::hold`]: super::Semaphore::hold
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Hold<A: Coroutine, C>(Stage<A, A::Return, C>);
 
 enum Stage<A, G, C> {

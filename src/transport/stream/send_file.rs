@@ -122,7 +122,7 @@ impl Transport {
 }
 
 /// What [`Transport::send_file`] makes.
-#[must_use = "a coroutine does nothing until it is resumed"]
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct SendFile {
     transport: Transport,
     part: FilePart,
