@@ -199,8 +199,7 @@ impl<C: Coroutine + 'static> Default for Activation<C> {
     }
 }
 
-/// Drops a chain of any length in a loop. A coroutine that has never started may hold the `Call` of another one, and so
-/// on.
+/// Drops a chain of any length in a loop. A coroutine that never started may hold the `Call` of another, and so on.
 impl<C: Coroutine + 'static> Drop for Activation<C> {
     #[inline]
     fn drop(&mut self) {

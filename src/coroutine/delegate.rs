@@ -83,7 +83,7 @@ macro_rules! yield_from {
 /// Takes what was sent and leaves `Ok(default)` in its place.
 ///
 /// Use it in a machine that has handled what it was sent and goes on in a loop: the next child then starts with the
-/// default, as it should.
+/// default.
 ///
 /// ```
 /// use innermost::{Exception, take_sent};

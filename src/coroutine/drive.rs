@@ -130,7 +130,7 @@ where
 
 /// A coroutine that runs a machine and answers its yields. Created by [`drive`].
 ///
-/// Dropping it drops the answer and then the machine, and runs no code of either.
+/// Dropping it closes neither the answer nor the machine. Only their destructors run, the answer's first.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Drive<M: Coroutine, F, A> {
     /// The first field, so that an answer is dropped before the machine that waits for it.
