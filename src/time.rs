@@ -16,7 +16,10 @@ use crate::yield_from;
 ///
 /// # Errors
 ///
-/// Raises `RuntimeError` if no loop is running. A delay of zero needs no loop.
+/// Raises `RuntimeError` if no loop is running, or if this has ended before. A delay of zero needs no loop.
+///
+/// If a `Sleep` is dropped while a task waits for it, the task raises a `RuntimeError` that says so. Store the `Sleep` in a
+/// field, or in a variable that outlives the resume.
 ///
 /// # Examples
 ///
@@ -76,7 +79,7 @@ impl Coroutine for Sleep {
                     self.phase = Phase::Over;
                     return slept.map(Step::Return);
                 }
-                Phase::Over => return Ok(Step::Return(())),
+                Phase::Over => return Err(Exception::reused()),
             };
         }
     }
@@ -89,8 +92,7 @@ impl Coroutine for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Phase::Sleeping(over) = &self.phase {
-            // Removes the timer.
-            over.cancel();
+            over.abandon();
         }
     }
 }

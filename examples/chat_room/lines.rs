@@ -1,5 +1,6 @@
 //! Reading lines of limited length from a stream.
 
+use innermost::coroutine::Stateless;
 use innermost::stream::LimitOverrunError;
 use innermost::{Await, Coroutine, Exception, Resumed, Step, StreamReader, yield_from};
 
@@ -42,6 +43,8 @@ impl Lines {
 /// The coroutine of [`Lines::next`]. It keeps no state, so it can be made afresh at each resume.
 pub(crate) struct NextLine<'a>(&'a mut Lines);
 
+impl Stateless for NextLine<'_> {}
+
 impl Coroutine for NextLine<'_> {
     type Yield = Await;
     type Input = ();
@@ -66,6 +69,8 @@ impl Coroutine for NextLine<'_> {
 
 /// The coroutine of [`Lines::skip`].
 pub(crate) struct Skip<'a>(&'a mut Lines);
+
+impl Stateless for Skip<'_> {}
 
 impl Coroutine for Skip<'_> {
     type Yield = Await;

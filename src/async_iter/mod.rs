@@ -26,7 +26,7 @@
 //!
 //! Sources: PEP 492, PEP 525; `Objects/genobject.c` and `Lib/asyncio/base_events.py` of CPython 3.13 for the rules.
 
-use crate::coroutine::{Coroutine, Exception, Resumed};
+use crate::coroutine::{Coroutine, Exception, Resumed, Stateless};
 use crate::scope::Progress;
 use crate::task::{Await, Awaitable};
 
@@ -209,6 +209,8 @@ pub trait AsyncIterator {
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Next<'a, I: ?Sized>(&'a mut I);
+
+impl<I: AsyncIterator + ?Sized> Stateless for Next<'_, I> {}
 
 impl<I: AsyncIterator + ?Sized> Coroutine for Next<'_, I> {
     type Yield = Await;

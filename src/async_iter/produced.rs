@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, converted};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Stateless, Step, converted};
 use crate::task::{Await, Awaitable};
 
 /// The type that the body of an async generator yields: an item for its consumer, or a wait for the task.
@@ -41,8 +41,8 @@ where
 /// Awaits a child in the body of an async generator.
 ///
 /// Write `yield_from!(awaiting(&mut self.child), sent)?`. The wrapper keeps no state, so creating it afresh at each
-/// resume costs nothing. A [`Call`](crate::Call) inside the child costs one allocation more than elsewhere, at any
-/// depth.
+/// resume costs nothing. `awaiting(..)` also takes a [`Stateless`] operation. A [`Call`](crate::Call) inside the child
+/// costs one allocation more than elsewhere, at any depth.
 ///
 /// # Errors
 ///
@@ -96,6 +96,14 @@ where
 pub struct Awaiting<C, T, S> {
     child: C,
     produces: PhantomData<fn(S) -> T>,
+}
+
+impl<C, T, S> Stateless for Awaiting<C, T, S>
+where
+    C: Awaitable + Stateless,
+    T: 'static,
+    S: Default + 'static,
+{
 }
 
 impl<C, T, S> Coroutine for Awaiting<C, T, S>

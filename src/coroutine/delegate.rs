@@ -18,9 +18,31 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// yield, and the next resume must reach the same place again. Once the child has ended, the expression evaluates to
 /// `Ok(returned)` or `Err(raised)`. Write `?` after it to raise the child's exception in the parent.
 ///
-/// `child` is a place that holds a coroutine: a field, a variable, a [`Call`](crate::Call). It may also be an
-/// expression that creates a new coroutine at each resume, provided the coroutine is stateless (for example
-/// `stream.read(..)`). `sent` is a mutable variable.
+/// # What `child` may be
+///
+/// - **A place**: a variable, or a path of fields and elements of one, such as `self.child` or `self.children[0]`. What
+///   lives there is still there at the next resume, provided the variable is not local to the function that suspends.
+///   `self.child.get_or_insert_with(..)` counts as a place as well: it keeps the child that is there.
+/// - **An expression of a [`Stateless`](crate::coroutine::Stateless) type**, such as `self.stream.read(&mut self.buffer)`.
+///   It is evaluated again at each resume.
+///
+/// Any other expression does not compile. `yield_from!(sleep(delay), sent)` would start a new sleep at each resume, and
+/// never end. Store the sleep in a field, or in a state of the machine, and delegate to that. Where an expression only
+/// leads to a stored child, bind it to a variable first: `let child = self.children.last_mut()..;`.
+///
+/// `sent` is a mutable variable of the type `Result<Input, Exception>`, or `&mut Result<Input, Exception>` in a function
+/// that `resume` calls.
+///
+/// # A child that has ended
+///
+/// A child has ended once this expression has given its outcome, even if that was an exception which the parent caught.
+/// Most coroutines raise a `RuntimeError` ("cannot reuse already awaited coroutine") when they are awaited again. So a
+/// parent that catches an exception, such as the `CancelledError` of a cancelled task, replaces the stored child before
+/// it goes on. A future, a task and other handles differ: they can be awaited any number of times and give the same
+/// outcome each time. Cancelling a task cancels the future that it awaits, so awaiting that future again raises a
+/// second `CancelledError`.
+///
+/// # Examples
 ///
 /// ```
 /// use innermost::coroutine::FromIter;
@@ -59,24 +81,55 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// ```
 #[macro_export]
 macro_rules! yield_from {
-    ($child:expr, $sent:ident) => {
+    (@child $child:expr, $sent:ident) => {
         {
             use $crate::coroutine::Delegate as _;
             // Two matches with the same arms, so that the result of `send_in` stays in registers. In a single match it
             // would meet the result of `throw_in` in memory.
             match $crate::coroutine::take_in(&mut $sent) {
-                Ok(value) => $crate::yield_from!(@ $child.send_in(value)),
-                Err(thrown) => $crate::yield_from!(@ $child.throw_in(thrown)),
+                Ok(value) => $crate::yield_from!(@resumed $child.send_in(value)),
+                Err(thrown) => $crate::yield_from!(@resumed $child.throw_in(thrown)),
             }
         }
     };
-    (@ $resumed:expr) => {
+    (@resumed $resumed:expr) => {
         match $resumed {
             Ok($crate::Step::Yield(yielded)) => return $crate::coroutine::Suspended::by_yield(yielded),
             Ok($crate::Step::Delegate(frame)) => return $crate::coroutine::Suspended::by_delegate(frame),
             Ok($crate::Step::Return(returned)) => Ok(returned),
             Err(raised) => Err($crate::coroutine::without_stop_iteration(raised)),
         }
+    };
+    // A place: a variable, or fields and elements of one. (`self.0.1` has the token `0.1`, which is a `tt` too.)
+    ($variable:ident $(. $field:tt)* $([$index:expr] $(. $deeper:tt)*)*, $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $variable $(. $field)* $([$index] $(. $deeper)*)*, $sent)
+    };
+    (*$variable:ident $(. $field:tt)*, $sent:ident $(,)?) => {
+        $crate::yield_from!(@child *$variable $(. $field)*, $sent)
+    };
+    (($($inside:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!($($inside)*, $sent)
+    };
+    // An `Option` in a place, filled where it is empty.
+    ($variable:ident.get_or_insert_with($($make:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $variable.get_or_insert_with($($make)*), $sent)
+    };
+    ($variable:ident.$field:tt.get_or_insert_with($($make:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $variable.$field.get_or_insert_with($($make)*), $sent)
+    };
+    ($variable:ident.$field:tt.$inner:tt.get_or_insert_with($($make:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $variable.$field.$inner.get_or_insert_with($($make)*), $sent)
+    };
+    // A place, or a reference to one, in the body of an async generator.
+    (awaiting($variable:ident $(. $field:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!(@child awaiting($variable $(. $field)*), $sent)
+    };
+    (awaiting(&mut $variable:ident $(. $field:tt)*), $sent:ident $(,)?) => {
+        $crate::yield_from!(@child awaiting(&mut $variable $(. $field)*), $sent)
+    };
+    // Anything else is made again at each resume.
+    ($child:expr, $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $crate::coroutine::stateless(&mut $child), $sent)
     };
 }
 
@@ -105,7 +158,7 @@ pub fn take_sent<Input: Default>(sent: &mut Result<Input, Exception>) -> Result<
 /// Takes what was sent, for [`yield_from!`](crate::yield_from).
 #[doc(hidden)]
 #[inline(always)]
-pub fn take_in<S: Sent>(sent: &mut S) -> Result<S::Input, Exception> {
+pub fn take_in<S: SentIn>(sent: &mut S) -> Result<S::Input, Exception> {
     take_sent(sent.as_result())
 }
 
@@ -116,12 +169,12 @@ pub fn take_in<S: Sent>(sent: &mut S) -> Result<S::Input, Exception> {
     label = "`sent` is a `{Self}`",
     note = "it is what the enclosing coroutine was resumed with: the argument of `resume`"
 )]
-pub trait Sent {
+pub trait SentIn {
     type Input: Default;
     fn as_result(&mut self) -> &mut Result<Self::Input, Exception>;
 }
 
-impl<Input: Default> Sent for Result<Input, Exception> {
+impl<Input: Default> SentIn for Result<Input, Exception> {
     type Input = Input;
 
     #[inline(always)]
@@ -131,7 +184,7 @@ impl<Input: Default> Sent for Result<Input, Exception> {
 }
 
 /// For a helper function that `resume` calls with `&mut sent`.
-impl<S: Sent> Sent for &mut S {
+impl<S: SentIn> SentIn for &mut S {
     type Input = S::Input;
 
     #[inline(always)]

@@ -20,6 +20,7 @@
 //! |---|---|
 //! | `exception.rs` | [`Exception`]: what coroutines raise |
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
+//! | `stateless.rs` | [`Stateless`]: coroutines that can be made again at each resume |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
 //! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
@@ -56,6 +57,7 @@ mod rules;
 mod shared;
 mod stack;
 mod state;
+mod stateless;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
@@ -66,7 +68,7 @@ pub(crate) use self::deep::is_deep;
 pub(crate) use self::deep::{Printing, drop_flat};
 pub use self::delegate::take_sent;
 #[doc(hidden)]
-pub use self::delegate::{Delegate, Sent, Suspended, take_in};
+pub use self::delegate::{Delegate, SentIn, Suspended, take_in};
 pub use self::drive::{Drive, drive};
 pub use self::driver::Driver;
 use self::ended::drop_unwinding;
@@ -83,6 +85,9 @@ pub use self::shared::SharedGenerator;
 pub use self::stack::Driven;
 pub(crate) use self::stack::Stack;
 pub use self::state::{StackTrace, State};
+pub use self::stateless::Stateless;
+#[doc(hidden)]
+pub use self::stateless::stateless;
 
 /// A computation that suspends and is resumed: an explicit state machine.
 ///

@@ -70,6 +70,8 @@ use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
 use self::extensions::Extensions;
 pub(crate) use self::handle::WeakLoopHandle;
+#[cfg(feature = "net")]
+pub(crate) use self::io::Operation;
 pub use self::io::Watched;
 pub(crate) use self::io::{Left, MEMORY, Memory, Registered, Resident, SpareMemory, smaller};
 use self::io::{Registry, Residents};

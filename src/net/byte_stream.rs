@@ -15,9 +15,9 @@
 use std::io::{self, Cursor, IoSlice};
 use std::rc::Rc;
 
-use super::{Buffer, FilePart, Operation, Outgoing};
-use crate::coroutine::{Exception, Step};
-use crate::event_loop::{SpareMemory, find_running};
+use super::{Buffer, FilePart, Outgoing};
+use crate::coroutine::{Exception, Stateless, Step};
+use crate::event_loop::{Operation, SpareMemory, find_running};
 use crate::task::{Awaitable, Progress};
 
 /// Evaluates to the result of an attempt. Returns from the function if the attempt has to wait.
@@ -81,7 +81,7 @@ pub trait ByteRead {
     ///
     /// Raises the [`io::Error`] that the stream has met.
     #[inline]
-    fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a
+    fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -93,7 +93,7 @@ pub trait ByteRead {
     ///
     /// Raises the [`io::Error`] that the stream has met, or one of kind `StorageFull` if the buffer has reached its limit.
     #[inline]
-    fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + 'a
+    fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -124,7 +124,7 @@ pub trait ByteRead {
     ///     Ok(Step::Return(message))
     /// }
     /// ```
-    fn fill<'a>(&'a self, buffer: &'a mut Buffer, count: usize) -> impl Awaitable<Return = ()> + 'a
+    fn fill<'a>(&'a self, buffer: &'a mut Buffer, count: usize) -> impl Awaitable<Return = ()> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -144,7 +144,10 @@ pub trait ByteRead {
     /// again at each resume.
     ///
     /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, or the error that the stream has met.
-    fn read_exact<'a, T: AsMut<[u8]>>(&'a self, bytes: &'a mut Cursor<T>) -> impl Awaitable<Return = ()> + 'a
+    fn read_exact<'a, T: AsMut<[u8]>>(
+        &'a self,
+        bytes: &'a mut Cursor<T>,
+    ) -> impl Awaitable<Return = ()> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -255,7 +258,7 @@ pub trait ByteWrite {
     ///
     /// Raises the [`io::Error`] that the stream has met.
     #[inline]
-    fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a
+    fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -266,7 +269,7 @@ pub trait ByteWrite {
     /// 1,024 slices in a call; this operation ignores the rest.
     ///
     /// Raises the [`io::Error`] that the stream has met.
-    fn send_vectored<'a>(&'a self, slices: &'a [IoSlice<'a>]) -> impl Awaitable<Return = usize> + 'a
+    fn send_vectored<'a>(&'a self, slices: &'a [IoSlice<'a>]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -281,7 +284,7 @@ pub trait ByteWrite {
     ///
     /// Raises the [`io::Error`] that the stream has met.
     #[inline]
-    fn write_all<'a, B: Outgoing>(&'a self, bytes: &'a mut B) -> impl Awaitable<Return = ()> + 'a
+    fn write_all<'a, B: Outgoing>(&'a self, bytes: &'a mut B) -> impl Awaitable<Return = ()> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -303,7 +306,7 @@ pub trait ByteWrite {
     ///
     /// Raises the [`io::Error`] that the stream or the file has met, or one of kind `Unsupported` if the part does not
     /// allow a fallback.
-    fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Awaitable<Return = u64> + 'a
+    fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Awaitable<Return = u64> + Stateless + 'a
     where
         Self: Sized,
     {
@@ -313,7 +316,7 @@ pub trait ByteWrite {
     /// Ends the stream. The peer reads what was sent, and then the end. asyncio's `write_eof`.
     ///
     /// Raises the [`io::Error`] that the stream has met.
-    fn write_eof(&self) -> impl Awaitable<Return = ()> + '_
+    fn write_eof(&self) -> impl Awaitable<Return = ()> + Stateless + '_
     where
         Self: Sized,
     {

@@ -11,10 +11,11 @@ use std::path::Path;
 
 use socket2::{Domain, SockRef, Type};
 
+use super::AddressError;
 use super::place::at;
 use super::unix::path_of;
-use super::{AddressError, Operation};
-use crate::event_loop::{Left, Registered};
+use crate::coroutine::Stateless;
+use crate::event_loop::{Left, Operation, Registered};
 use crate::sys::{Direction, descriptor, socket};
 use crate::task::{Awaitable, Progress};
 
@@ -124,7 +125,7 @@ macro_rules! datagrams {
             ///
             /// Raises an [`io::Error`] if this datagram cannot be sent. An error of an earlier datagram does not keep this one
             /// from being sent: it is kept for the next [`recv`](Self::recv) or [`take_error`](Self::take_error).
-            pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + 'a {
+            pub fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a {
                 Operation::new("send", move || {
                     self.attempt_send(|socket| Ok((socket.send(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "send", self.as_fd()))
@@ -134,7 +135,7 @@ macro_rules! datagrams {
             /// Waits for a datagram, stores it in `bytes`, and returns its length, which may be 0.
             ///
             /// Raises an [`io::Error`]: the system's, or that of an earlier datagram.
-            pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + 'a {
+            pub fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a {
                 Operation::new("recv", move || {
                     self.attempt_recv(|socket| Ok((socket.recv(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv", self.as_fd()))
@@ -145,7 +146,10 @@ macro_rules! datagrams {
             /// `sock_recvfrom_into`.
             ///
             /// Raises an [`io::Error`]: the system's, or that of an earlier datagram.
-            pub fn recv_from<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = (usize, $address)> + 'a {
+            pub fn recv_from<'a>(
+                &'a self,
+                bytes: &'a mut [u8],
+            ) -> impl Awaitable<Return = (usize, $address)> + Stateless + 'a {
                 Operation::new("recv_from", move || {
                     self.attempt_recv(|socket| Ok((socket.recv_from(bytes)?, Left::More)))
                         .map_err(|raised| at(raised, "recv_from", self.as_fd()))
@@ -225,7 +229,11 @@ impl UdpSocket {
     ///
     /// Raises an [`io::Error`] if this datagram cannot be sent. An error of an earlier datagram does not keep this one from
     /// being sent: it is kept for the next [`recv_from`](Self::recv_from) or [`take_error`](Self::take_error).
-    pub fn send_to<'a>(&'a self, bytes: &'a [u8], address: SocketAddr) -> impl Awaitable<Return = usize> + 'a {
+    pub fn send_to<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        address: SocketAddr,
+    ) -> impl Awaitable<Return = usize> + Stateless + 'a {
         Operation::new("send_to", move || {
             self.attempt_send(|socket| Ok((socket.send_to(bytes, address)?, Left::More)))
                 .map_err(|raised| raised.with_note(format!("send_to: {address}")))
@@ -303,7 +311,7 @@ impl UnixDatagram {
     ///
     /// Raises [`ResourceBusy`](io::ErrorKind::ResourceBusy) if the receiver has no room, because the system offers nothing
     /// to wait for. To wait for room, use [`connect`](Self::connect) and [`send`](Self::send).
-    pub fn send_to<'a>(&'a self, bytes: &'a [u8], path: &'a Path) -> impl Awaitable<Return = usize> + 'a {
+    pub fn send_to<'a>(&'a self, bytes: &'a [u8], path: &'a Path) -> impl Awaitable<Return = usize> + Stateless + 'a {
         Operation::new("send_to", move || self.attempt_send_to(bytes, path))
     }
 
@@ -316,7 +324,7 @@ impl UnixDatagram {
         &'a self,
         bytes: &'a [u8],
         address: &'a unix::net::SocketAddr,
-    ) -> impl Awaitable<Return = usize> + 'a {
+    ) -> impl Awaitable<Return = usize> + Stateless + 'a {
         Operation::new("send_to_addr", move || self.attempt_send_to(bytes, &path_of(address)?))
     }
 

@@ -4,10 +4,10 @@ use core::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::Stream;
 use super::place::at;
-use super::{Operation, Stream};
-use crate::coroutine::Step;
-use crate::event_loop::{Left, Registered};
+use crate::coroutine::{Stateless, Step};
+use crate::event_loop::{Left, Operation, Registered};
 use crate::sys::{Direction, socket};
 use crate::task::{Await, Awaitable, Progress};
 
@@ -36,7 +36,7 @@ impl<L: Accept> Listener<L> {
     /// Skips connections that failed before they were accepted: the peer has given up, a firewall refused it, or the
     /// network went away. If the system runs out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), this
     /// raises an [`io::Error`], and the connection stays in the backlog. Try again later.
-    pub fn accept(&self) -> impl Awaitable<Return = (Stream<L::Stream>, L::Address)> + '_ {
+    pub fn accept(&self) -> impl Awaitable<Return = (Stream<L::Stream>, L::Address)> + Stateless + '_ {
         Operation::new("accept", || self.attempt_accept())
     }
 

@@ -36,7 +36,6 @@
 //! | `pipe.rs`      | [`PipeReader`], [`PipeWriter`] |
 //! | `datagram.rs`  | [`UdpSocket`], [`UnixDatagram`] |
 //! | `options.rs`   | options of sockets |
-//! | `operation.rs` | the coroutine that all operations are |
 //! | `place.rs`      | the note that says where an error happened |
 
 mod address_error;
@@ -51,7 +50,6 @@ mod file_part;
 #[cfg(feature = "async_iter")]
 mod incoming;
 mod listener;
-mod operation;
 mod options;
 mod outgoing;
 mod pipe;
@@ -74,7 +72,6 @@ pub use self::file_part::FilePart;
 #[cfg(feature = "async_iter")]
 pub use self::incoming::Incoming;
 pub use self::listener::Listener;
-use self::operation::Operation;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
 pub use self::stream::Stream;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::{AsyncContextManager, Exited, Progress};
-use crate::coroutine::{Coroutine, Exception, Resumed, Step, drop_flat};
+use crate::coroutine::{Coroutine, Exception, Resumed, Stateless, Step, drop_flat};
 use crate::task::{Await, Awaitable, CallbackResult, panicked};
 use crate::yield_from;
 
@@ -207,6 +207,8 @@ impl Drop for Stack {
 
 /// The exit of one manager, as a coroutine.
 struct OneExit<'a>(&'a mut dyn Leave, Option<&'a Exception>);
+
+impl Stateless for OneExit<'_> {}
 
 impl Coroutine for OneExit<'_> {
     type Yield = Await;

@@ -28,7 +28,7 @@
 //!
 //! Sources: PEP 492; `Lib/contextlib.py` of CPython 3.13 for the order of exits and the exceptions they see.
 
-use crate::coroutine::{Coroutine, Exception, Resumed};
+use crate::coroutine::{Coroutine, Exception, Resumed, Stateless};
 use crate::task::Await;
 
 mod exit_stack;
@@ -139,6 +139,8 @@ pub enum Exited {
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Enter<'a, M: ?Sized>(&'a mut M);
 
+impl<M: AsyncContextManager + ?Sized> Stateless for Enter<'_, M> {}
+
 impl<M: AsyncContextManager + ?Sized> Coroutine for Enter<'_, M> {
     type Yield = Await;
     type Input = ();
@@ -156,6 +158,8 @@ impl<M: AsyncContextManager + ?Sized> Coroutine for Enter<'_, M> {
 #[derive(Debug)]
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Exit<'a, M: ?Sized>(&'a mut M, Option<&'a Exception>);
+
+impl<M: AsyncContextManager + ?Sized> Stateless for Exit<'_, M> {}
 
 impl<M: AsyncContextManager + ?Sized> Coroutine for Exit<'_, M> {
     type Yield = Await;

@@ -5,7 +5,7 @@ use core::fmt;
 use super::channel::{Channel, Input};
 use super::error::{IncompleteReadError, LimitOverrunError};
 use super::separators::{Separators, each};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Stateless, Step};
 use crate::task::{Await, Progress};
 
 /// The coroutine returned by [`StreamReader::read`](super::StreamReader::read).
@@ -135,6 +135,8 @@ impl Piece {
 /// Implements `Coroutine` for the operations.
 macro_rules! operation {
     ($([$($generic:tt)*] $type:ty, $name:literal;)*) => { $(
+        impl<$($generic)*> Stateless for $type {}
+
         impl<$($generic)*> Coroutine for $type {
             type Yield = Await;
             type Input = ();

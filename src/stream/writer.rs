@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::channel::Channel;
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Stateless, Step};
 use crate::net::FilePart;
 use crate::task::Await;
 use crate::transport::{SendFile, Transport};
@@ -142,6 +142,8 @@ pub struct Drain {
     transport: Transport,
 }
 
+impl Stateless for Drain {}
+
 impl Coroutine for Drain {
     type Yield = Await;
     type Input = ();
@@ -190,6 +192,8 @@ impl fmt::Debug for Drain {
 pub struct WaitClosed {
     channel: Rc<Channel>,
 }
+
+impl Stateless for WaitClosed {}
 
 impl Coroutine for WaitClosed {
     type Yield = Await;

@@ -12,7 +12,7 @@ use super::shared::{self, Produced, Shared, Whole};
 use super::waiting::Shareable;
 use super::{AnyFuture, Await, CallbackResult, Scheduler};
 use crate::context::Context;
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Stateless, Step};
 
 /// A result that is not there yet. A future is pending first, and then finished or cancelled. asyncio's `Future`.
 ///
@@ -417,6 +417,8 @@ impl<T> Join<T> {
         &self.0
     }
 }
+
+impl<T: 'static> Stateless for Join<T> {}
 
 impl<T: 'static> Coroutine for Join<T> {
     type Yield = Await;

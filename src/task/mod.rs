@@ -92,4 +92,5 @@ pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
 pub(crate) use self::view::view_of_future;
 pub(crate) use self::waiters::{Key, WaiterList};
+pub(crate) use self::waiting::dropped_while_awaited;
 pub use self::waiting::{Await, Awaitable, Progress};

@@ -67,6 +67,14 @@ impl<T: Clone> Shareable for T {}
 /// for, or the exception it raised.
 pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
 
+/// The exception for a task that is about to wait for something that no longer exists, because its owner was dropped.
+#[cold]
+pub(crate) fn dropped_while_awaited() -> Exception {
+    Exception::runtime(
+        "the coroutine that the task waits for was dropped: store it in a field, or in a variable that outlives the resume",
+    )
+}
+
 impl Await {
     /// Makes a value that waits until everything that is ready now has run. `sleep` yields it for a delay of zero.
     #[inline(always)]

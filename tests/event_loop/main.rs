@@ -27,6 +27,7 @@ mod errors;
 mod futures;
 mod gather;
 mod guest;
+mod kept_children;
 mod properties;
 mod queues;
 mod raising;

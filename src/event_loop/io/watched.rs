@@ -27,11 +27,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use super::super::{LoopHandle, running};
+use super::operation::Operation;
 use super::registered::Registered;
 use super::registry::{Left, Registration};
-use crate::coroutine::{Coroutine, Exception, Kind, Step, from_fn};
+use crate::coroutine::{Coroutine, Exception, Kind, Stateless, Step};
 use crate::sys::{Direction, Readiness, descriptor};
-use crate::task::{Await, ErrorContext, Run, Scheduler, panicked};
+use crate::task::{Await, Awaitable, ErrorContext, Run, Scheduler, panicked};
 
 /// A descriptor of the program's own that the loop watches.
 ///
@@ -123,9 +124,8 @@ impl<F: AsFd> Watched<F> {
         &'a self,
         direction: Direction,
         mut operation: impl FnMut(&F) -> io::Result<T> + 'a,
-    ) -> impl Coroutine<Yield = Await, Input = (), Return = T> + 'a {
-        from_fn(move |sent: Result<(), Exception>| {
-            sent?;
+    ) -> impl Awaitable<Return = T> + Stateless + 'a {
+        Operation::new("attempt", move || {
             self.check_nonblocking()?;
             let step = self.registered.attempt(direction, |inner, _| match operation(inner) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_full_elsewhere(inner, direction) => {
@@ -163,9 +163,8 @@ impl<F: AsFd> Watched<F> {
     ///
     /// Awaiting raises `RuntimeError` if no loop is running, if this `Watched` belongs to another loop, or if another
     /// task waits for the same direction. It raises the system's error if the descriptor cannot be registered.
-    pub fn ready(&self, direction: Direction) -> impl Coroutine<Yield = Await, Input = (), Return = ()> + '_ {
-        from_fn(move |sent: Result<(), Exception>| {
-            sent?;
+    pub fn ready(&self, direction: Direction) -> impl Awaitable<Return = ()> + Stateless + '_ {
+        Operation::new("ready", move || {
             self.registered.attempt(direction, |inner, _| {
                 match descriptor::is_ready(inner.as_fd().as_raw_fd(), direction) {
                     true => Ok(((), Left::More)),

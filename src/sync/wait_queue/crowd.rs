@@ -10,7 +10,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::coroutine::Exception;
-use crate::task;
+use crate::task::{self, dropped_while_awaited};
 
 /// Stands for no waiter.
 const NONE: u32 = u32::MAX;
@@ -208,7 +208,8 @@ impl Crowd {
         match waiters.get_mut(index as usize).map(|waiter| &mut waiter.stage) {
             Some(stage @ Stage::Joined) => *stage = Stage::Waiting(task),
             Some(Stage::Waiting(_)) => return Err(taken()),
-            Some(Stage::Woken | Stage::Cancelled(_)) | None => {
+            None => return Err(dropped_while_awaited()),
+            Some(Stage::Woken | Stage::Cancelled(_)) => {
                 drop(waiters);
                 task.will_raise();
                 task.wake();

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Stateless, Step};
 use crate::task::Await;
 
 /// An operation on a descriptor, made from an attempt.
@@ -10,7 +10,7 @@ use crate::task::Await;
 /// It repeats the attempt each time it is resumed, and keeps no state in between. So it can be made afresh at each resume,
 /// and dropped at any time.
 #[must_use = "an operation does nothing until it is awaited"]
-pub(super) struct Operation<F> {
+pub(crate) struct Operation<F> {
     name: &'static str,
     attempt: F,
 }
@@ -19,7 +19,7 @@ impl<F, T> Operation<F>
 where
     F: FnMut() -> Result<Step<Await, (), T>, Exception>,
 {
-    pub(super) const fn new(name: &'static str, attempt: F) -> Self {
+    pub(crate) const fn new(name: &'static str, attempt: F) -> Self {
         Self { name, attempt }
     }
 }
@@ -42,6 +42,8 @@ where
         State::new(self.name, &"waiting")
     }
 }
+
+impl<F, T> Stateless for Operation<F> where F: FnMut() -> Result<Step<Await, (), T>, Exception> {}
 
 impl<F> fmt::Debug for Operation<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
