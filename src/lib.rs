@@ -63,8 +63,8 @@
 //! # What a machine stores
 //!
 //! A machine keeps whatever it is waiting for in a field or in a variant of its enum. This table names the types of such
-//! fields. Operations of sockets, such as [`TcpStream::read`](ByteRead::read), keep no state: create them afresh at each
-//! resume, and store nothing.
+//! fields. Operations of sockets, such as [`TcpStream::read`](ByteRead::read), are
+//! [stateless](coroutine::Stateless): create them afresh at each resume, and store nothing.
 //!
 //! | made by | the type to store |
 //! |---|---|

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `exception.rs` | [`Exception`]: what coroutines raise |
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
-//! | `stateless.rs` | [`Stateless`]: coroutines that can be made again at each resume |
+//! | `stateless.rs` | [`Stateless`]: coroutines that keep nothing between two resumes |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
 //! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |

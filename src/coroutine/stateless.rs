@@ -1,15 +1,15 @@
-//! [`Stateless`]: coroutines that can be made again at each resume.
+//! [`Stateless`]: coroutines that keep nothing between two resumes.
 
 use super::{Catch, Coroutine, Exception, Map, Ready, Then, TryMap};
 
-/// A coroutine that keeps nothing between two resumes, so that it can be made again at each of them.
+/// A coroutine that keeps nothing between two resumes, so that a machine can create it afresh at each resume.
 ///
 /// [`yield_from!`](crate::yield_from) accepts an expression of such a type where it otherwise needs a place. The
 /// operations of sockets and streams are stateless: `self.stream.read(&mut self.buffer)` tries to read, waits if nothing
 /// has arrived, and tries again when it is resumed. All that lasts is in the stream and in the buffer.
 ///
-/// Implement it for an operation of your own if making a new one and resuming that has the same effect as resuming the
-/// old one. Whatever must last belongs in something that the operation borrows.
+/// Implement it for an operation of your own if resuming a new one has the same effect as resuming the old one. Keep
+/// whatever must last in something that the operation borrows.
 ///
 /// ```
 /// use innermost::coroutine::Stateless;
@@ -52,8 +52,8 @@ use super::{Catch, Coroutine, Exception, Map, Ready, Then, TryMap};
 /// # Ok::<(), Stop<u32>>(())
 /// ```
 ///
-/// A sleep, a `queue.get()` and a timeout are not stateless: they remember since when, or at which place, they wait.
-/// Neither is `&mut C`, because `&mut sleep(delay)` would be a new sleep at each resume.
+/// A sleep, a `queue.get()` and a timeout are not stateless: they remember when they began to wait, or their place in a
+/// queue. Neither is `&mut C`, because `&mut sleep(delay)` would be a new sleep at each resume.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` keeps state between two resumes, but this expression makes a new one at each resume",
     label = "made anew at each resume",
