@@ -35,8 +35,10 @@ pub(super) struct Inbox {
     pub(super) thread: ThreadId,
     /// True if the loop's clock jumps. Only then does the loop have to know about threads that wait for it.
     pub(super) clock_jumps: bool,
-    /// The number of threads that wait for the loop, and how many of them wait without a timeout.
-    pub(super) threads: [AtomicUsize; 2],
+    /// The number of threads that wait for the loop.
+    pub(super) waiting_threads: AtomicUsize,
+    /// The number of threads among them that wait without a timeout.
+    pub(super) waiting_for_ever: AtomicUsize,
 }
 
 pub(super) struct Queue {
@@ -54,7 +56,8 @@ impl Inbox {
             process: Process::current(),
             thread: thread::current().id(),
             clock_jumps,
-            threads: Default::default(),
+            waiting_threads: AtomicUsize::new(0),
+            waiting_for_ever: AtomicUsize::new(0),
         }
     }
 

@@ -67,12 +67,12 @@ pub(super) struct Timers {
     horizon: u64,
     /// The number of all timers, including husks.
     len: usize,
-    /// The number of timers that were ever set, which gives each its sequence number.
-    set: u64,
+    /// The sequence number of the next timer. Timers with equal deadlines fire in its order.
+    next_sequence: u64,
     /// The number of timers at which husks are looked for.
     rebuild_at: usize,
     /// The length of the heap at which the horizon is put back.
-    recede_at: usize,
+    near_limit: usize,
     /// An empty vector, kept for its memory.
     spare: Vec<Timer>,
     /// Cancelled timers that were found and have yet to be dropped.
@@ -93,9 +93,9 @@ impl Timers {
             occupied: 0,
             horizon: 0,
             len: 0,
-            set: 0,
+            next_sequence: 0,
             rebuild_at: SMALL,
-            recede_at: MANY,
+            near_limit: MANY,
             spare: Vec::new(),
             husks: Vec::new(),
         }
@@ -105,8 +105,8 @@ impl Timers {
         if self.len >= self.rebuild_at {
             self.drop_husks();
         }
-        let sequence = self.set;
-        self.set += 1;
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
         self.len += 1;
         let deadline = nanoseconds(deadline);
         if self.occupied == 0 && self.near.len() < FEW {
@@ -114,7 +114,7 @@ impl Timers {
             self.horizon = self.horizon.max(deadline);
         }
         self.put(Timer { deadline, sequence, timed });
-        if self.near.len() >= self.recede_at {
+        if self.near.len() >= self.near_limit {
             self.recede();
         }
     }
@@ -226,7 +226,7 @@ impl Timers {
             mem::take(&mut self.near).into_iter().for_each(|timer| self.put(timer));
         }
         // If most deadlines are equal, the heap stays large. Do not try again until it has doubled.
-        self.recede_at = MANY.max(self.near.len() * 2);
+        self.near_limit = MANY.max(self.near.len() * 2);
     }
 
     #[cold]

@@ -68,7 +68,7 @@ impl Core {
     /// The time for which an idle loop may sleep: until the next timer, or without limit.
     fn timeout(&self) -> Result<Option<Duration>, Exception> {
         let deadline = self.with_timers(Timers::next_deadline);
-        if self.clock_jumps && self.threads.is_owed(&self.inbox, deadline.is_some()) {
+        if self.clock_jumps && self.threads.clock_must_wait(&self.inbox, deadline.is_some()) {
             return Ok(None);
         }
         match self.clock.wait_until(deadline) {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use super::home::{Home, Origin, Threads};
+use super::home::{Home, Origin, WaitingThreads};
 use crate::coroutine::{Exception, Kind, drop_flat};
 use crate::sys::Process;
 use crate::task::panicked;
@@ -59,7 +59,7 @@ struct Inner<T> {
     state: State<T>,
     callbacks: Vec<Callback<T>>,
     /// The number of waiting threads. Waking costs a system call even if there are none.
-    waiting: Threads,
+    waiting: WaitingThreads,
     /// Called with the exception if nobody has retrieved it.
     report: Option<Box<dyn FnOnce(Exception) + Send>>,
 }
@@ -85,7 +85,7 @@ impl<T> State<T> {
 impl<T> Outcome<T> {
     pub(super) fn new(origin: Option<Origin>) -> Self {
         let (home, report) = origin.map(|origin| (origin.home, origin.report)).unzip();
-        let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: Threads::default(), report };
+        let inner = Inner { state: State::Pending, callbacks: Vec::new(), waiting: WaitingThreads::default(), report };
         Self { inner: Mutex::new(inner), changed: Condvar::new(), home, process: Process::current() }
     }
 
@@ -123,7 +123,7 @@ impl<T> Outcome<T> {
                 return Err(Exception::message(Kind::RuntimeError, text));
             }
             let home = self.home.as_deref();
-            let this = Threads { all: 1, for_ever: usize::from(left.is_none()) };
+            let this = WaitingThreads { all: 1, for_ever: usize::from(left.is_none()) };
             home.inspect(|home| home.threads_wait(this));
             inner = self.sleep(inner, left);
             if !inner.state.is_done() {

@@ -20,15 +20,15 @@ pub(crate) trait Home: Send + Sync {
     fn thread(&self) -> ThreadId;
 
     /// Called when threads begin to wait for the loop.
-    fn threads_wait(&self, threads: Threads);
+    fn threads_wait(&self, threads: WaitingThreads);
 
     /// Called when threads stop waiting for the loop.
-    fn threads_go_on(&self, threads: Threads);
+    fn threads_go_on(&self, threads: WaitingThreads);
 }
 
 /// The number of waiting threads.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Threads {
+pub(crate) struct WaitingThreads {
     pub(crate) all: usize,
     /// The number of those that wait without a timeout.
     pub(crate) for_ever: usize,

@@ -44,7 +44,7 @@ mod pool;
 mod promise;
 
 pub use self::future::ThreadFuture;
-pub(crate) use self::home::{Home, Origin, Threads};
+pub(crate) use self::home::{Home, Origin, WaitingThreads};
 pub use self::job::Job;
 pub use self::pool::ThreadPool;
 pub use self::promise::{Promise, promise};

@@ -35,7 +35,7 @@ static IS_PENDING: AtomicBool = AtomicBool::new(false);
 static SIGNALS: [Signal; 128] = [const { Signal::new() }; 128];
 
 struct Signal {
-    /// [`CAUGHT`], [`ENDS_AT_SECOND`], and how often the signal has arrived without being fetched. 0 if it is not
+    /// [`CAUGHT`], [`SECOND_HAS_FORMER_EFFECT`], and how often the signal has arrived without being fetched. 0 if it is not
     /// caught.
     state: AtomicU32,
     /// The action of the signal before it was caught. Null until it is first caught.
@@ -43,8 +43,8 @@ struct Signal {
 }
 
 const CAUGHT: u32 = 1 << 31;
-const ENDS_AT_SECOND: u32 = 1 << 30;
-const COUNT: u32 = ENDS_AT_SECOND - 1;
+const SECOND_HAS_FORMER_EFFECT: u32 = 1 << 30;
+const COUNT: u32 = SECOND_HAS_FORMER_EFFECT - 1;
 
 /// The treatment of a signal that arrives before the loop has fetched the previous one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) enum Second {
     Counts,
     /// The second signal has the effect that it had before it was caught, since the loop seems stuck in a step that
     /// does not return.
-    IsNotCaught,
+    HasFormerEffect,
 }
 
 /// Makes `waker` the waker that signals wake.
@@ -101,7 +101,7 @@ pub(crate) fn catch(number: i32, second: Second) -> io::Result<()> {
         // Somebody else has set this action, perhaps in place of ours. It is the one to restore.
         signal.former.store(now.for_ever(), Ordering::Release);
     }
-    let mode = if second == Second::Counts { 0 } else { ENDS_AT_SECOND };
+    let mode = if second == Second::Counts { 0 } else { SECOND_HAS_FORMER_EFFECT };
     // Signals that came for a handler that is now replaced count for the new one.
     let before = signal.state.load(Ordering::Acquire);
     let _ = signal.update(|state| Some(CAUGHT | mode | (state & COUNT)));
@@ -273,7 +273,7 @@ impl Signal {
         }
         let counted = self.update(|state| match state {
             _ if state & CAUGHT == 0 => None,
-            _ if state & ENDS_AT_SECOND != 0 && state & COUNT != 0 => None,
+            _ if state & SECOND_HAS_FORMER_EFFECT != 0 && state & COUNT != 0 => None,
             _ if state & COUNT == COUNT => Some(state),
             _ => Some(state + 1),
         });

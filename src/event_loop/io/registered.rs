@@ -18,30 +18,30 @@ use crate::task::{Await, Way};
 
 /// The owner of a descriptor, and that descriptor's registration.
 pub(crate) struct Registered<S: AsFd> {
-    pub(super) source: OnceCell<Rc<Registration>>,
-    first: First,
+    pub(super) registration: OnceCell<Rc<Registration>>,
+    first: FirstAttempt,
     pub(super) inner: S,
 }
 
 /// The way in which the first operation finds out whether a descriptor is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
+enum FirstAttempt {
     /// It tries its system call, which says so if it would have blocked.
     Tries,
     /// It asks `poll(2)` before it tries, because the result of its system call could be misleading.
-    Asks,
+    Polls,
 }
 
 impl<S: AsFd> Registered<S> {
     pub(crate) const fn new(inner: S) -> Self {
-        Self { source: OnceCell::new(), first: First::Tries, inner }
+        Self { registration: OnceCell::new(), first: FirstAttempt::Tries, inner }
     }
 
     /// Wraps a descriptor of any kind. Some kinds are not ready although a system call succeeds: reading a FIFO that
     /// nobody has opened for writing yet looks like its end, and a socket that is still connecting has no error yet.
     /// Only the selector and `poll(2)` know that these are not ready.
     pub(crate) const fn of_any_kind(inner: S) -> Self {
-        Self { source: OnceCell::new(), first: First::Asks, inner }
+        Self { registration: OnceCell::new(), first: FirstAttempt::Polls, inner }
     }
 
     pub(crate) const fn get(&self) -> &S {
@@ -60,15 +60,17 @@ impl<S: AsFd> Registered<S> {
         direction: Direction,
         mut operation: impl FnMut(&S, &SpareMemory) -> io::Result<(T, Left)>,
     ) -> Result<Step<Await, (), T>, Exception> {
-        let source = match self.source.get() {
-            Some(source) => source,
+        let registration = match self.registration.get() {
+            Some(registration) => registration,
             None => self.register()?,
         };
-        if source.readiness.get().intersects(Readiness::of(direction)) {
-            if !source.registry.scheduler.spend() && source.is_used_by_a_task() {
+        if registration.readiness.get().intersects(Readiness::of(direction)) {
+            if !registration.registry.scheduler.spend() && registration.is_used_by_a_task() {
                 return Ok(Step::Yield(Await::next_turn()));
             }
-            if let Some(result) = source.perform(direction, || operation(&self.inner, &source.registry.spare))? {
+            if let Some(result) =
+                registration.perform(direction, || operation(&self.inner, &registration.registry.spare))?
+            {
                 return Ok(Step::Return(result));
             }
         }
@@ -76,7 +78,7 @@ impl<S: AsFd> Registered<S> {
             Direction::Read => Way::Readable,
             Direction::Write => Way::Writable,
         };
-        Ok(Step::Yield(Await::on(way, Rc::clone(source) as Rc<_>)))
+        Ok(Step::Yield(Await::on(way, Rc::clone(registration) as Rc<_>)))
     }
 
     #[cold]
@@ -86,17 +88,20 @@ impl<S: AsFd> Registered<S> {
 
     #[cold]
     pub(super) fn register_with(&self, registry: &Rc<Registry>) -> Result<&Rc<Registration>, Exception> {
-        let source = registry.register(self.inner.as_fd())?;
-        if self.first == First::Asks {
-            source.readiness.set(readiness_now(self.inner.as_fd()));
+        let registration = registry.register(self.inner.as_fd())?;
+        if self.first == FirstAttempt::Polls {
+            registration.readiness.set(readiness_now(self.inner.as_fd()));
         }
-        Ok(self.source.get_or_init(|| source))
+        Ok(self.registration.get_or_init(|| registration))
     }
 
     /// The registration. If there is none yet, the descriptor is registered in this loop.
-    pub(in crate::event_loop) fn source_in(&self, registry: &Rc<Registry>) -> Result<&Rc<Registration>, Exception> {
-        match self.source.get() {
-            Some(source) => source.check_loop(&registry.scheduler).map(|()| source),
+    pub(in crate::event_loop) fn registration_in(
+        &self,
+        registry: &Rc<Registry>,
+    ) -> Result<&Rc<Registration>, Exception> {
+        match self.registration.get() {
+            Some(registration) => registration.check_loop(&registry.scheduler).map(|()| registration),
             None => self.register_with(registry),
         }
     }
@@ -115,8 +120,8 @@ impl<S: AsFd> Registered<S> {
     /// Deregisters the descriptor, which stays open or is about to refer to another file. From now on it counts as
     /// closed, so no operation waits.
     pub(crate) fn deregister(&self) {
-        if let Some(source) = self.source.get() {
-            source.registry.remove(source, |selector| {
+        if let Some(registration) = self.registration.get() {
+            registration.registry.remove(registration, |selector| {
                 let _not_registered = selector.deregister(self.inner.as_fd());
             });
         }
@@ -125,8 +130,8 @@ impl<S: AsFd> Registered<S> {
 
 impl<S: AsFd> Drop for Registered<S> {
     fn drop(&mut self) {
-        if let Some(source) = self.source.take() {
-            source.registry.remove(&source, |selector| selector.closing(self.inner.as_fd()));
+        if let Some(registration) = self.registration.take() {
+            registration.registry.remove(&registration, |selector| selector.closing(self.inner.as_fd()));
         }
     }
 }

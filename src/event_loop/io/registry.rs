@@ -126,7 +126,9 @@ impl Registry {
         self.scheduler.push_all(|ready| {
             for event in events {
                 match slots.get(slot_of(event.token)) {
-                    Some(source) if source.token == event.token => source.deliver(event.readiness, ready),
+                    Some(registration) if registration.token == event.token => {
+                        registration.deliver(event.readiness, ready)
+                    }
                     _ => is_woken |= event.token == WAKER,
                 }
             }
@@ -152,13 +154,13 @@ impl Registry {
     pub(super) fn register(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Result<Rc<Registration>, Exception> {
         self.scheduler.check_open()?;
         check_process(self.process)?;
-        let source = self.add(fd);
+        let registration = self.add(fd);
         // No slot is borrowed here, because the selector may be user code.
-        let registered = self.with_selector(|selector| selector.register(fd, source.token));
+        let registered = self.with_selector(|selector| selector.register(fd, registration.token));
         match registered.unwrap_or_else(|| Err(in_use())) {
-            Ok(()) => Ok(source),
+            Ok(()) => Ok(registration),
             Err(error) => {
-                drop(self.take_slot(&source));
+                drop(self.take_slot(&registration));
                 Err(not_registered(error))
             }
         }
@@ -167,7 +169,7 @@ impl Registry {
     fn add(self: &Rc<Self>, fd: BorrowedFd<'_>) -> Rc<Registration> {
         let mut slots = self.slots.borrow_mut();
         let entry = slots.vacant_entry();
-        let source = Rc::new(Registration {
+        let registration = Rc::new(Registration {
             registry: Rc::clone(self),
             token: self.new_token(entry.key()),
             fd: fd.as_raw_fd(),
@@ -176,15 +178,19 @@ impl Registry {
             reader: Cell::new(None),
             writer: Cell::new(None),
         });
-        entry.insert(Rc::clone(&source));
-        source
+        entry.insert(Rc::clone(&registration));
+        registration
     }
 
     /// Takes a registration out of its slot. Returns `None` if it is gone already, because the loop was closed.
-    fn take_slot(&self, source: &Registration) -> Option<Rc<Registration>> {
+    fn take_slot(&self, registration: &Registration) -> Option<Rc<Registration>> {
         let mut slots = self.slots.borrow_mut();
-        let slot = slot_of(source.token);
-        if slots.get(slot).is_some_and(|other| other.token == source.token) { slots.try_remove(slot) } else { None }
+        let slot = slot_of(registration.token);
+        if slots.get(slot).is_some_and(|other| other.token == registration.token) {
+            slots.try_remove(slot)
+        } else {
+            None
+        }
     }
 
     fn new_token(&self, slot: usize) -> SelectorToken {
@@ -196,11 +202,11 @@ impl Registry {
 
     /// Removes a registration whose descriptor is still open. `forget` removes it from the selector. Waiters are
     /// queued, and find the descriptor closed.
-    pub(super) fn remove(&self, source: &Registration, forget: impl FnOnce(&mut dyn Selector)) {
-        let removed = self.take_slot(source);
+    pub(super) fn remove(&self, registration: &Registration, forget: impl FnOnce(&mut dyn Selector)) {
+        let removed = self.take_slot(registration);
         // Waits that begin later must not last either.
-        source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
-        for waiter in [source.reader.take(), source.writer.take()].into_iter().flatten() {
+        registration.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
+        for waiter in [registration.reader.take(), registration.writer.take()].into_iter().flatten() {
             self.scheduler.push(waiter);
         }
         // Tell the selector only once: another owner of the descriptor may have registered the number again.
@@ -211,11 +217,11 @@ impl Registry {
 
     pub(in crate::event_loop) fn close(&self) {
         self.is_closed.set(true);
-        let sources = self.slots.take();
-        for (_, source) in &sources {
+        let registrations = self.slots.take();
+        for (_, registration) in &registrations {
             // Waits that begin later must not last either.
-            source.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
-            self.scheduler.discard_each([source.reader.take(), source.writer.take()].into_iter().flatten());
+            registration.readiness.set(Readiness::READ_CLOSED | Readiness::WRITE_CLOSED);
+            self.scheduler.discard_each([registration.reader.take(), registration.writer.take()].into_iter().flatten());
         }
         // A selector that is in use is dropped when its call is over.
         let selector = self.selector.try_borrow_mut().ok().and_then(|mut selector| selector.take());
@@ -309,7 +315,7 @@ impl Registration {
                 Ok((result, left)) => {
                     if left == Left::Nothing && !self.readiness.get().contains(Readiness::URGENT) {
                         // Only readiness is taken back. A closed direction stays closed, and no event will repeat that.
-                        self.drained(direction.ready(), direction);
+                        self.clear_readiness(direction.ready(), direction);
                     }
                     return Ok(Some(result));
                 }
@@ -320,20 +326,20 @@ impl Registration {
                 },
             }
         }
-        self.in_vain(Readiness::of(direction) | Readiness::URGENT, direction);
+        self.clear_false_readiness(Readiness::of(direction) | Readiness::URGENT, direction);
         Ok(None)
     }
 
     /// Takes back readiness that is used up.
     #[inline]
-    pub(in crate::event_loop) fn drained(&self, what: Readiness, direction: Direction) {
+    pub(in crate::event_loop) fn clear_readiness(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.drained(self.token, direction);
     }
 
     /// Takes back a readiness that was reported wrongly.
     #[inline]
-    pub(in crate::event_loop) fn in_vain(&self, what: Readiness, direction: Direction) {
+    pub(in crate::event_loop) fn clear_false_readiness(&self, what: Readiness, direction: Direction) {
         self.readiness.set(self.readiness.get().without(what));
         self.registry.in_vain(self.token, direction);
     }

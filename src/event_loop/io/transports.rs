@@ -24,13 +24,13 @@ impl<S: AsFd> Registered<S> {
     /// `RuntimeError` if the loop is closed, or if another loop has registered the descriptor. The selector's errors.
     pub(crate) fn register_in(&self, event_loop: &LoopHandle, readiness: Readiness) -> Result<(), Exception> {
         let registry = &event_loop.0.registry;
-        if let Some(source) = self.source.get() {
-            return source.check_loop(&registry.scheduler);
+        if let Some(registration) = self.registration.get() {
+            return registration.check_loop(&registry.scheduler);
         }
-        let source = registry.register(self.inner.as_fd())?;
-        source.readiness.set(readiness);
+        let registration = registry.register(self.inner.as_fd())?;
+        registration.readiness.set(readiness);
         // This can fail only if a user's selector has registered the descriptor meanwhile.
-        let _ = self.source.set(source);
+        let _ = self.registration.set(registration);
         Ok(())
     }
 
@@ -46,61 +46,61 @@ impl<S: AsFd> Registered<S> {
         direction: Direction,
         mut operation: impl FnMut(&S) -> io::Result<(T, Left)>,
     ) -> io::Result<Option<T>> {
-        let Some(source) = self.source.get() else { return Ok(None) };
-        if !source.readiness.get().intersects(Readiness::of(direction)) {
+        let Some(registration) = self.registration.get() else { return Ok(None) };
+        if !registration.readiness.get().intersects(Readiness::of(direction)) {
             return Ok(None);
         }
-        source.perform(direction, || operation(&self.inner))
+        registration.perform(direction, || operation(&self.inner))
     }
 
     /// Queues `watcher` once the direction is ready, or at once if it is ready now. Replaces the previous watcher.
     #[inline(always)]
     pub(crate) fn watch(&self, direction: Direction, watcher: Rc<dyn Run>) {
-        let Some(source) = self.source.get() else { return };
-        if source.readiness.get().intersects(Readiness::of(direction)) {
-            source.registry.scheduler.push(watcher);
+        let Some(registration) = self.registration.get() else { return };
+        if registration.readiness.get().intersects(Readiness::of(direction)) {
+            registration.registry.scheduler.push(watcher);
         } else {
-            drop(source.waiter(direction).replace(Some(watcher)));
+            drop(registration.waiter(direction).replace(Some(watcher)));
         }
     }
 
     /// Returns `true` if the descriptor is known to be ready in any of these ways.
     #[inline]
     pub(crate) fn is_ready(&self, ways: Readiness) -> bool {
-        self.source.get().is_some_and(|source| source.readiness.get().intersects(ways))
+        self.registration.get().is_some_and(|registration| registration.readiness.get().intersects(ways))
     }
 
     /// Forgets that a direction is ready, although nobody has tried it. The next watcher is queued only by a new event,
     /// above all a hang-up. A selector that reports levels does not watch the direction any more, so a hang-up is then
     /// the only event.
     pub(crate) fn ignore(&self, direction: Direction) {
-        if let Some(source) = self.source.get() {
-            let ready = source.readiness.get();
-            source.readiness.set(ready.without(Readiness::of(direction) | Readiness::URGENT));
+        if let Some(registration) = self.registration.get() {
+            let ready = registration.readiness.get();
+            registration.readiness.set(ready.without(Readiness::of(direction) | Readiness::URGENT));
         }
     }
 
     /// Takes back that the descriptor is closed for writing, and lets the selector report that again.
     #[cold]
     pub(crate) fn not_closed(&self) {
-        if let Some(source) = self.source.get() {
-            source.in_vain(Readiness::WRITE_CLOSED, Direction::Write);
+        if let Some(registration) = self.registration.get() {
+            registration.clear_false_readiness(Readiness::WRITE_CLOSED, Direction::Write);
         }
     }
 
     /// Queues the watcher or the task of that direction, if there is one, whether or not the direction is ready.
     pub(crate) fn release(&self, direction: Direction) {
-        if let Some(source) = self.source.get()
-            && let Some(waiter) = source.waiter(direction).take()
+        if let Some(registration) = self.registration.get()
+            && let Some(waiter) = registration.waiter(direction).take()
         {
-            source.registry.scheduler.push(waiter);
+            registration.registry.scheduler.push(waiter);
         }
     }
 
     /// Drops the watchers of both directions.
     pub(crate) fn unwatch(&self) {
-        if let Some(source) = self.source.get() {
-            drop((source.reader.take(), source.writer.take()));
+        if let Some(registration) = self.registration.get() {
+            drop((registration.reader.take(), registration.writer.take()));
         }
     }
 }

@@ -296,9 +296,9 @@ impl LoopHandle {
         callback: Box<dyn FnMut()>,
     ) -> Result<(), Exception> {
         self.0.scheduler.check_open()?;
-        let source = watched.registered.source_in(&self.0.registry)?;
+        let registration = watched.registered.registration_in(&self.0.registry)?;
         let watcher = Rc::new(Watcher {
-            source: Rc::clone(source),
+            registration: Rc::clone(registration),
             direction,
             callback: Cell::new(Some(callback)),
             is_removed: Cell::new(false),
@@ -307,7 +307,7 @@ impl LoopHandle {
         if let Some(former) = watched.watchers(direction).0.replace(Rc::downgrade(&watcher)).upgrade() {
             drop(former.remove());
         }
-        if watcher.is_removed.get() { Ok(()) } else { source.queue_to_ask(direction, watcher) }
+        if watcher.is_removed.get() { Ok(()) } else { registration.queue_to_ask(direction, watcher) }
     }
 }
 
@@ -323,7 +323,7 @@ impl Watchers {
 
 /// A callback for one direction of a descriptor.
 struct Watcher {
-    source: Rc<Registration>,
+    registration: Rc<Registration>,
     direction: Direction,
     /// Taken out while it runs.
     callback: Cell<Option<Box<dyn FnMut()>>>,
@@ -333,8 +333,8 @@ struct Watcher {
 impl Watcher {
     /// Has the watcher queued when the descriptor may be ready.
     fn wait(self: Rc<Self>) -> Result<(), Exception> {
-        let source = Rc::clone(&self.source);
-        source.queue_when_ready(self.direction, self)
+        let registration = Rc::clone(&self.registration);
+        registration.queue_when_ready(self.direction, self)
     }
 
     /// Stops the calls. Returns `None` if they were stopped before.
@@ -342,7 +342,7 @@ impl Watcher {
         if self.is_removed.replace(true) {
             return None;
         }
-        drop(self.source.take_waiting(self.direction, Rc::as_ptr(&self).cast()));
+        drop(self.registration.take_waiting(self.direction, Rc::as_ptr(&self).cast()));
         Some(Removed(self))
     }
 }
@@ -353,16 +353,16 @@ struct Removed(Rc<Watcher>);
 impl Drop for Removed {
     fn drop(&mut self) {
         let callback = self.0.callback.take();
-        self.0.source.scheduler().drop_each(callback);
+        self.0.registration.scheduler().drop_each(callback);
     }
 }
 
 impl Run for Watcher {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(mut callback) = self.callback.take() else { return };
-        if !descriptor::is_ready(self.source.fd(), self.direction) {
+        if !descriptor::is_ready(self.registration.fd(), self.direction) {
             self.callback.set(Some(callback));
-            self.source.in_vain(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
+            self.registration.clear_false_readiness(Readiness::of(self.direction) | Readiness::URGENT, self.direction);
             if let Err(raised) = self.wait() {
                 // A task has begun to wait for the descriptor while this watcher was in the queue.
                 scheduler.report(ErrorContext::new("a descriptor's callback is no longer called").caused_by(raised));
@@ -378,7 +378,7 @@ impl Run for Watcher {
         }
         if let Err(panic) = outcome {
             let context = ErrorContext::new("Exception in callback").caused_by(panicked(panic));
-            scheduler.report(context.about(&*self.source));
+            scheduler.report(context.about(&*self.registration));
         }
     }
 }

@@ -30,7 +30,7 @@ impl LoopHandle {
         let former = self.0.signal_handlers.borrow_mut().insert(signal::INTERRUPT, in_loop);
         drop(former);
         let interrupts = Interrupts { event_loop: self.clone(), handler };
-        signal::catch(signal::INTERRUPT, Second::IsNotCaught).is_ok().then_some(interrupts)
+        signal::catch(signal::INTERRUPT, Second::HasFormerEffect).is_ok().then_some(interrupts)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::task::Scheduler;
 pub(super) struct Threads(());
 
 impl Threads {
-    pub(super) const fn is_owed(&self, _: &Inbox, _: bool) -> bool {
+    pub(super) const fn clock_must_wait(&self, _: &Inbox, _: bool) -> bool {
         false
     }
 

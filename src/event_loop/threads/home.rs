@@ -9,17 +9,17 @@ use std::thread::ThreadId;
 
 use super::super::RemoteHandle;
 use super::super::remote::Inbox;
-use crate::executor::{Home, Threads};
+use crate::executor::{Home, WaitingThreads};
 
 impl Home for Inbox {
     fn thread(&self) -> ThreadId {
         self.thread
     }
 
-    fn threads_wait(&self, threads: Threads) {
+    fn threads_wait(&self, threads: WaitingThreads) {
         if self.clock_jumps {
-            self.threads[0].fetch_add(threads.all, Ordering::SeqCst);
-            self.threads[1].fetch_add(threads.for_ever, Ordering::SeqCst);
+            self.waiting_threads.fetch_add(threads.all, Ordering::SeqCst);
+            self.waiting_for_ever.fetch_add(threads.for_ever, Ordering::SeqCst);
             // The loop's clock may be standing still because of this very thread.
             let waker = self.lock().waker.clone();
             if let Some(waker) = waker {
@@ -28,19 +28,21 @@ impl Home for Inbox {
         }
     }
 
-    fn threads_go_on(&self, threads: Threads) {
+    fn threads_go_on(&self, threads: WaitingThreads) {
         if self.clock_jumps {
-            self.threads[0].fetch_sub(threads.all, Ordering::SeqCst);
-            self.threads[1].fetch_sub(threads.for_ever, Ordering::SeqCst);
+            self.waiting_threads.fetch_sub(threads.all, Ordering::SeqCst);
+            self.waiting_for_ever.fetch_sub(threads.for_ever, Ordering::SeqCst);
         }
     }
 }
 
 impl Inbox {
     /// The number of threads that wait for futures of this loop. Counted only if the clock jumps.
-    pub(super) fn threads(&self) -> Threads {
-        let [all, for_ever] = &self.threads;
-        Threads { all: all.load(Ordering::SeqCst), for_ever: for_ever.load(Ordering::SeqCst) }
+    pub(super) fn waiting_threads(&self) -> WaitingThreads {
+        WaitingThreads {
+            all: self.waiting_threads.load(Ordering::SeqCst),
+            for_ever: self.waiting_for_ever.load(Ordering::SeqCst),
+        }
     }
 }
 

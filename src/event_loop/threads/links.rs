@@ -25,7 +25,7 @@ use crate::task::{Future, panicked};
 /// The actions to take when another thread sends the number of a link.
 #[derive(Default)]
 pub(super) struct Links {
-    links: RefCell<BTreeMap<u64, (From, Link)>>,
+    links: RefCell<BTreeMap<u64, (CompletedBy, Link)>>,
     next: Cell<u64>,
     closed: Cell<bool>,
 }
@@ -34,13 +34,13 @@ type Link = Box<dyn FnOnce()>;
 
 /// The side that completes the future, for the other side to follow.
 #[derive(Clone, Copy, PartialEq)]
-enum From {
+enum CompletedBy {
     Thread,
     Loop,
 }
 
 impl Links {
-    fn insert(&self, from: From, link: impl FnOnce() + 'static) -> u64 {
+    fn insert(&self, from: CompletedBy, link: impl FnOnce() + 'static) -> u64 {
         // A number is never reused, so a late message finds nothing.
         let number = self.next.replace(self.next.get() + 1);
         if self.closed.get() {
@@ -56,10 +56,10 @@ impl Links {
 
     /// Returns `true` if a future of the loop waits for a thread.
     pub(super) fn wait_for_threads(&self) -> bool {
-        self.links.borrow().values().any(|(from, _)| *from == From::Thread)
+        self.links.borrow().values().any(|(from, _)| *from == CompletedBy::Thread)
     }
 
-    /// Takes all links out, to be dropped. From now on, no link is kept.
+    /// Takes all links out, to be dropped. CompletedBy now on, no link is kept.
     pub(super) fn close(&self) -> impl Iterator<Item = Link> + use<> {
         self.closed.set(true);
         self.links.take().into_values().map(|(_, link)| link)
@@ -137,18 +137,18 @@ impl LoopHandle {
         Ok(in_thread)
     }
 
-    /// Returns a future of this loop that follows `in_thread`. `how` reads the result of a thread's future that is
-    /// done.
+    /// Returns a future of this loop that follows `in_thread`. `read_result` reads the result of a
+    /// thread's future that is done.
     pub(super) fn follow_thread<T: Send + 'static>(
         &self,
         in_thread: &ThreadFuture<T>,
-        how: fn(&ThreadFuture<T>) -> Result<T, Exception>,
+        read_result: fn(&ThreadFuture<T>) -> Result<T, Exception>,
     ) -> Future<T> {
         let future = self.create_future();
         let (follows, followed) = (future.clone(), in_thread.clone());
         // If this loop completes the future itself, it does not wait for a thread, although the future is a thread's.
         let is_own = in_thread.completed_in() == Some(thread::current().id());
-        let from = if is_own { From::Loop } else { From::Thread };
+        let from = if is_own { CompletedBy::Loop } else { CompletedBy::Thread };
         let link = self.0.threads.links.insert(from, move || {
             if follows.done() {
                 // Completed by hand, or cancelled in the same turn.
@@ -156,7 +156,7 @@ impl LoopHandle {
                 follows.cancel();
             } else {
                 // This fails only if the user's `Clone` has completed the future meanwhile.
-                let _ = match ask(|| how(&followed)) {
+                let _ = match ask(|| read_result(&followed)) {
                     Ok(result) => follows.set_result(result).is_ok(),
                     Err(raised) => follows.set_exception(raised).is_ok(),
                 };
@@ -180,12 +180,12 @@ impl LoopHandle {
         future: &Future<T>,
         promise: Promise<T>,
         in_thread: &ThreadFuture<T>,
-        how: fn(&Future<T>) -> Result<T, Exception>,
+        read_result: fn(&Future<T>) -> Result<T, Exception>,
     ) {
         // The link alone owns the promise. So closing the loop breaks the promise, even if somebody keeps the future.
         let promise = Rc::new(Cell::new(Some(promise)));
         let (led, kept) = (future.clone(), Rc::downgrade(&promise));
-        let link = self.0.threads.links.insert(From::Loop, move || {
+        let link = self.0.threads.links.insert(CompletedBy::Loop, move || {
             // The thread's future was cancelled.
             led.cancel();
             drop(promise);
@@ -196,7 +196,7 @@ impl LoopHandle {
             drop(weak.upgrade().and_then(|this| this.0.threads.links.take(link)));
             // If the thread's future was cancelled meanwhile, the outcome is not retrieved here.
             let Some(promise) = promise.filter(Promise::start) else { return };
-            let _ = match ask(|| how(&future)) {
+            let _ = match ask(|| read_result(&future)) {
                 Err(cancelled) if future.cancelled() => {
                     promise.cancel(cancelled);
                     true
@@ -216,6 +216,6 @@ impl LoopHandle {
 
 /// Reads a result, which may call the user's `Clone`. A panic becomes an exception for the other side, which would
 /// otherwise wait forever.
-fn ask<T>(how: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
-    catch_unwind(AssertUnwindSafe(how)).unwrap_or_else(|panic| Err(panicked(panic)))
+fn ask<T>(read_result: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+    catch_unwind(AssertUnwindSafe(read_result)).unwrap_or_else(|panic| Err(panicked(panic)))
 }

@@ -39,8 +39,8 @@ impl Threads {
     /// If a thread waits for this loop in turn, both would wait forever, so the clock jumps. Without a deadline the
     /// clock has nowhere to jump to; then only threads that wait without a timeout matter, since the others go on by
     /// themselves.
-    pub(super) fn is_owed(&self, inbox: &Inbox, has_deadline: bool) -> bool {
-        let threads = inbox.threads();
+    pub(super) fn clock_must_wait(&self, inbox: &Inbox, has_deadline: bool) -> bool {
+        let threads = inbox.waiting_threads();
         let waiting = if has_deadline { threads.all } else { threads.for_ever };
         waiting == 0 && self.links.wait_for_threads()
     }

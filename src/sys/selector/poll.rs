@@ -85,7 +85,7 @@ const ASKED: [u8; 4] = [8, 16, 32, STREAK];
 
 impl Poll {
     /// Waits, has the kernel fill in the events, and returns the number of descriptors that have any.
-    fn wait(&mut self, timeout: libc::c_int) -> io::Result<usize> {
+    fn poll(&mut self, timeout: libc::c_int) -> io::Result<usize> {
         let (polled, count) = (self.polled.as_mut_ptr(), self.polled.len() as libc::nfds_t);
         // SAFETY: the list has `count` entries, which the kernel may write until the call returns. The descriptors in
         // it need not be open: the kernel reports a closed one as such.
@@ -95,10 +95,10 @@ impl Poll {
 
     /// Waits for at most `timeout`. If a signal interrupts the wait, reports the events that came before the signal or
     /// together with it.
-    fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        match self.wait(milliseconds(timeout)) {
+    fn wait_or_interrupted(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        match self.poll(milliseconds(timeout)) {
             // The second call may be interrupted too. Nothing is lost, because a level is reported at the next wait.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.wait(0) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => match self.poll(0) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
                 result => result,
             },
@@ -108,12 +108,12 @@ impl Poll {
 
     /// Waits for the descriptors of this selector, and for those that were handed over. Also returns `true` if the
     /// selector for the latter has events.
-    fn wait_for_all(&mut self, timeout: Option<Duration>) -> io::Result<(usize, bool)> {
+    fn wait_with_edges(&mut self, timeout: Option<Duration>) -> io::Result<(usize, bool)> {
         let Some(edges) = self.edges.as_ref().and_then(|edges| edges.as_fd()) else {
-            return Ok((self.wait_once(timeout)?, false));
+            return Ok((self.wait_or_interrupted(timeout)?, false));
         };
         self.polled.push(libc::pollfd { fd: edges.as_raw_fd(), events: libc::POLLIN, revents: 0 });
-        let count = self.wait_once(timeout);
+        let count = self.wait_or_interrupted(timeout);
         let happened = self.polled.pop().is_some_and(|edges| edges.revents != 0);
         Ok((count? - usize::from(happened), happened))
     }
@@ -232,7 +232,7 @@ impl Selector for Poll {
 
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.waits += 1;
-        let (mut left, edges_happened) = self.wait_for_all(timeout)?;
+        let (mut left, edges_happened) = self.wait_with_edges(timeout)?;
         let mut place = 0;
         while left > 0 && place < self.polled.len() {
             let happened = self.polled[place].revents;
