@@ -74,7 +74,7 @@ impl Buffer {
         self.end - self.start
     }
 
-    /// Whether the buffer holds no bytes.
+    /// Returns `true` if the buffer holds no bytes.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
@@ -137,7 +137,7 @@ impl Buffer {
         result
     }
 
-    /// Whether the memory is smaller than the loop's pieces.
+    /// Returns `true` if the memory is smaller than the loop's pieces.
     #[inline]
     fn is_compact(&self) -> bool {
         self.memory.len() < MEMORY && self.len() < self.limit.min(MEMORY)

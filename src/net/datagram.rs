@@ -343,7 +343,7 @@ fn send_to(from: &unix::net::UnixDatagram, bytes: &[u8], path: &Path) -> io::Res
     SockRef::from(from).send_to_with_flags(bytes, &socket::unix_address(path)?, socket::NO_SIGNAL)
 }
 
-/// Whether the sender has room, so that it is the receiver that has none.
+/// Returns `true` if the sender has room, so that it is the receiver that has none.
 #[cold]
 fn can_send(socket: &unix::net::UnixDatagram) -> bool {
     descriptor::is_ready(socket.as_raw_fd(), Direction::Write)

@@ -181,7 +181,7 @@ where
     }
 }
 
-/// Whether an attempt has failed by itself, rather than been cancelled or closed.
+/// Returns `true` if an attempt has failed by itself, rather than been cancelled or closed.
 fn is_failure(raised: &Exception) -> bool {
     !matches!(raised.kind(), Kind::CancelledError | Kind::GeneratorExit | Kind::KeyboardInterrupt)
 }

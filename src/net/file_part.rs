@@ -106,7 +106,7 @@ impl FilePart {
         &self.file
     }
 
-    /// Whether everything has been sent, or the file has ended.
+    /// Returns `true` if everything has been sent, or the file has ended.
     pub(crate) const fn is_sent(&self) -> bool {
         self.left == 0
     }

@@ -19,7 +19,7 @@ impl TcpStream {
         self.get_ref().set_nodelay(nodelay)
     }
 
-    /// Whether small writes leave at once.
+    /// Returns `true` if small writes leave at once.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl TcpStream {
         }
     }
 
-    /// Whether a silent peer is probed.
+    /// Returns `true` if a silent peer is probed.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl UdpSocket {
         self.get_ref().set_broadcast(broadcast)
     }
 
-    /// Whether the socket may send to broadcast addresses.
+    /// Returns `true` if the socket may send to broadcast addresses.
     ///
     /// # Errors
     ///

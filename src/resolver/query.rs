@@ -134,7 +134,7 @@ impl Query {
         Ok(self)
     }
 
-    /// Whether there is nothing to look up in files or on the network.
+    /// Returns `true` if there is nothing to look up in files or on the network.
     pub(super) fn is_numeric(&self) -> bool {
         matches!(self.service, Service::Port(_)) && self.host.as_deref().is_none_or(is_address)
     }
@@ -163,7 +163,7 @@ impl Query {
     }
 }
 
-/// Whether `host` is an address, perhaps with an interface: `fe80::1%eth0`.
+/// Returns `true` if `host` is an address, perhaps with an interface: `fe80::1%eth0`.
 fn is_address(host: &str) -> bool {
     match host.split_once('%') {
         Some((address, _)) => matches!(address.parse(), Ok(IpAddr::V6(_))),

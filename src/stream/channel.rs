@@ -26,7 +26,7 @@ pub(super) struct Channel {
     reading_paused: Cell<bool>,
     /// How many objects can read. If there are none, arriving bytes are discarded.
     readers: Cell<usize>,
-    /// Whether anything has happened since the reader began to wait.
+    /// True if anything has happened since the reader began to wait.
     news: Cell<bool>,
     /// How the connection ended, once it has.
     end: RefCell<Option<Option<Exception>>>,
@@ -35,7 +35,7 @@ pub(super) struct Channel {
     others: RefCell<Option<Box<Others>>>,
 }
 
-/// What a task waits for.
+/// The event that a task waits for.
 const DATA: Way = Way::Readable;
 pub(super) const DRAINED: Way = Way::Writable;
 const CLOSED: Way = Way::End;
@@ -228,7 +228,7 @@ impl Channel {
         self.end.borrow().is_some()
     }
 
-    /// Whether more bytes wait to be sent than the water marks allow. Sends gathered bytes first.
+    /// Returns `true` if more bytes wait to be sent than the water marks allow. Sends gathered bytes first.
     #[inline]
     pub(super) fn must_drain(&self) -> bool {
         self.transport.get().is_some_and(Transport::is_writing_paused) && !self.is_over()

@@ -45,7 +45,7 @@ impl Error for IncompleteReadError {}
 pub struct LimitOverrunError {
     /// The number of bytes that belong to no separator. They can be read safely.
     pub consumed: usize,
-    /// Whether a separator follows them.
+    /// True if a separator follows them.
     pub found: bool,
 }
 

@@ -87,7 +87,7 @@ impl StreamReader {
         ReadLine { channel: self.0.clone() }
     }
 
-    /// Whether the stream has ended and everything has been read.
+    /// Returns `true` if the stream has ended and everything has been read.
     pub fn at_eof(&self) -> bool {
         self.0.has_ended.get() && self.0.bytes.borrow().is_empty()
     }

@@ -78,7 +78,7 @@ impl StreamWriter {
         self.transport.write_eof()
     }
 
-    /// Whether [`write_eof`](Self::write_eof) leaves the connection open for reading.
+    /// Returns `true` if [`write_eof`](Self::write_eof) leaves the connection open for reading.
     pub fn can_write_eof(&self) -> bool {
         self.transport.can_write_eof()
     }
@@ -88,7 +88,7 @@ impl StreamWriter {
         self.transport.close();
     }
 
-    /// Whether the connection is closed or is being closed.
+    /// Returns `true` if the connection is closed or is being closed.
     pub fn is_closing(&self) -> bool {
         self.transport.is_closing()
     }

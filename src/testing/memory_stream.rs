@@ -213,7 +213,7 @@ struct Channel {
     /// When the last of these arrives. The next arrives no earlier.
     last_arrival: Cell<Instant>,
     stage: Cell<Stage>,
-    /// Whether the end of the stream has arrived.
+    /// True if the end of the stream has arrived.
     has_ended: Cell<bool>,
     reader: Cell<Option<Rc<dyn Waiter>>>,
     writer: Cell<Option<Rc<dyn Waiter>>>,

@@ -14,9 +14,9 @@ use crate::task::{ErrorContext, panicked};
 pub(super) struct Flow {
     pub(super) low: Cell<usize>,
     pub(super) high: Cell<usize>,
-    /// Whether the protocol should pause writing.
+    /// True if the protocol should pause writing.
     pub(super) paused: Cell<bool>,
-    /// What the protocol was told last.
+    /// The last call to the protocol: true for `pause_writing`.
     pub(super) told: Cell<bool>,
 }
 

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use super::{DatagramAddress, DatagramTransport, Transport};
 use crate::coroutine::Exception;
 
-/// What to do with a connection when its peer has ended the stream.
+/// The fate of a connection whose peer has ended the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AfterEof {

@@ -17,7 +17,7 @@ impl<P> Slot<P> {
         Self { protocol: RefCell::new(Some(protocol)), successor: Cell::new(None) }
     }
 
-    /// Whether one of the protocol's callbacks is running.
+    /// Returns `true` if one of the protocol's callbacks is running.
     #[inline]
     pub(super) fn is_lent(&self) -> bool {
         self.protocol.try_borrow().is_err()

@@ -124,7 +124,8 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
-/// Whether a socket file no longer has a socket. If that cannot be told, because the file is not writable, the file stays.
+/// Returns `true` if a socket file no longer has a socket. Returns `false` if the file is not writable, because then
+/// nobody can tell.
 fn is_left_over(path: &Path, address: &SockAddr) -> io::Result<bool> {
     let asking = socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let is_refused = asking.connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);

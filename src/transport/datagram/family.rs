@@ -54,16 +54,16 @@ pub trait Family: Clone + fmt::Debug + 'static {
     fn send_to(socket: &Self::Socket, data: &[u8], to: &Self) -> io::Result<usize>;
     fn local_addr(socket: &Self::Socket) -> io::Result<Self>;
 
-    /// Whether both are the address of the same socket.
+    /// Returns `true` if both are the address of the same socket.
     fn is(&self, other: &Self) -> bool;
 
-    /// Whether anybody can have this address.
+    /// Returns `true` if anybody can have this address.
     fn is_somewhere(&self) -> bool;
 
-    /// Whether `send_to` failed because the receiver has no room, and no event will say when it has.
+    /// Returns `true` if `send_to` failed because the receiver has no room, and no event will say when it has.
     fn lacks_room(error: &io::Error) -> bool;
 
-    /// Whether the error may belong to an earlier datagram, so that another try may succeed.
+    /// Returns `true` if the error may belong to an earlier datagram, so that another try may succeed.
     fn may_be_stale(error: &io::Error) -> bool;
 }
 

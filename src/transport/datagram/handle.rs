@@ -69,7 +69,7 @@ pub(super) struct Queue<A> {
     pub(super) size: usize,
     /// How long to pause before the next try, if no event says when there is room.
     pub(super) pause: Duration,
-    /// Whether such a pause is in progress.
+    /// True if such a pause is in progress.
     pub(super) is_pausing: bool,
 }
 
@@ -82,7 +82,7 @@ impl<A> Default for Queue<A> {
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(1);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a queued datagram counts in addition to its bytes, because empty ones take memory too.
+/// The bytes that a queued datagram counts in addition to its own, because an empty one takes memory too.
 pub(super) const HEADER: usize = 8;
 
 /// How many datagrams are received or sent in one turn, so that others get their turn.
@@ -128,7 +128,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
         self.lose(None);
     }
 
-    /// Whether the endpoint is closed or is being closed.
+    /// Returns `true` if the endpoint is closed or is being closed.
     pub fn is_closing(&self) -> bool {
         self.0.stage.get() >= Stage::Closing
     }
@@ -187,7 +187,7 @@ impl<A: DatagramAddress> DatagramTransport<A> {
     }
 }
 
-/// What happens when the descriptor is ready.
+/// The callbacks for a descriptor that is ready.
 impl<A: DatagramAddress> DatagramTransport<A> {
     fn receive(&self, socket: &Registered<A::Socket>) {
         for _ in 0..SHARE {
@@ -348,7 +348,7 @@ impl<A: DatagramAddress> Resident for Endpoint<A> {
     }
 }
 
-/// Whether both are handles to the same endpoint.
+/// Two handles are equal if they refer to the same endpoint.
 impl<A: DatagramAddress> PartialEq for DatagramTransport<A> {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

@@ -80,7 +80,7 @@ impl ServerCore {
         self.is_closed.get()
     }
 
-    /// Whether the server is closed and its last connection is over.
+    /// Returns `true` if the server is closed and its last connection is over.
     pub(super) fn is_over(&self) -> bool {
         self.is_closed.get() && self.clients.borrow().is_empty()
     }

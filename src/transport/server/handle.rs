@@ -134,7 +134,7 @@ impl Server {
         WaitServerClosed { server: self.clone(), waiter: None }
     }
 
-    /// Whether the server accepts connections.
+    /// Returns `true` if the server accepts connections.
     pub fn is_serving(&self) -> bool {
         self.0.is_serving.get()
     }
@@ -279,7 +279,7 @@ impl fmt::Debug for WaitServerClosed {
     }
 }
 
-/// Whether both are handles to the same server.
+/// Two handles are equal if they refer to the same server.
 impl PartialEq for Server {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

@@ -52,14 +52,14 @@ pub(in crate::transport) struct Connection {
     pub(in crate::transport) stage: Cell<Stage>,
     pub(in crate::transport) reading: Cell<Reading>,
     pub(in crate::transport) write_end: Cell<WriteEnd>,
-    /// Whether `connection_made` has been called.
+    /// True if `connection_made` has been called.
     made: Cell<bool>,
     pub(in crate::transport) is_buffered: Cell<bool>,
-    /// Whether a write has failed while there may be something to read.
+    /// True if a write has failed while there may be something to read.
     pub(in crate::transport) has_rest: Cell<bool>,
     /// The next size hint for a buffered protocol.
     size_hint: Cell<usize>,
-    /// Whether the connection is queued to send gathered writes.
+    /// True if the connection is queued to send gathered writes.
     pub(in crate::transport) flush_queued: Cell<bool>,
     /// How many writes were thrown away, or [`NOT_COUNTED`].
     pub(in crate::transport) discarded: Cell<u32>,
@@ -216,7 +216,7 @@ impl Resident for Connection {
     }
 }
 
-/// What happens when the descriptor is ready.
+/// The callbacks for a descriptor that is ready.
 impl Transport {
     fn made(&self) {
         let Some(io) = self.0.io() else { return };

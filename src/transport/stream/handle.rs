@@ -43,7 +43,7 @@ impl Transport {
         self.lose(None);
     }
 
-    /// Whether the connection is closed or is being closed.
+    /// Returns `true` if the connection is closed or is being closed.
     #[inline]
     pub fn is_closing(&self) -> bool {
         self.0.is_closing()
@@ -73,7 +73,7 @@ impl Transport {
         }
     }
 
-    /// Whether the transport reads: it is not paused, not closing, and the peer has not ended the stream.
+    /// Returns `true` if the transport reads: it is not paused, not closing, and the peer has not ended the stream.
     pub fn is_reading(&self) -> bool {
         self.0.reading.get() == Reading::Active && !self.is_closing()
     }
@@ -108,14 +108,14 @@ impl Transport {
         self.0.writes.len()
     }
 
-    /// Whether writing is paused: between `pause_writing` and `resume_writing`, and already within the callback that wrote
-    /// too much.
+    /// Returns `true` if writing is paused: between `pause_writing` and `resume_writing`, and already in the callback that
+    /// wrote too much.
     pub fn is_writing_paused(&self) -> bool {
         self.flush();
         self.0.flow.paused.get()
     }
 
-    /// Whether [`write_eof`](Self::write_eof) is possible. It is not for a pipe that is only read.
+    /// Returns `true` if [`write_eof`](Self::write_eof) is possible. It is not for a pipe that is only read.
     pub fn can_write_eof(&self) -> bool {
         self.0.ways != Ways::Read
     }
@@ -210,7 +210,7 @@ impl Transport {
         function(io.as_ref().map(|io| io.get().as_fd()))
     }
 
-    /// Whether the transport belongs to the loop of that scheduler.
+    /// Returns `true` if the transport belongs to the loop of that scheduler.
     #[inline]
     pub(crate) fn is_of(&self, scheduler: &Rc<Scheduler>) -> bool {
         Rc::ptr_eq(self.0.event_loop.scheduler(), scheduler)
@@ -237,7 +237,7 @@ fn unix(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
     }
 }
 
-/// Whether both are handles to the same stream.
+/// Two handles are equal if they refer to the same stream.
 impl PartialEq for Transport {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

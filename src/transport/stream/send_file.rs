@@ -121,7 +121,7 @@ impl Transport {
     }
 }
 
-/// What [`Transport::send_file`] makes.
+/// A coroutine that sends a file through a transport. Created by [`Transport::send_file`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct SendFile {
     transport: Transport,
@@ -132,14 +132,14 @@ pub struct SendFile {
 
 enum Phase {
     Created,
-    /// What was written before goes first.
+    /// Bytes that were written earlier are sent first.
     Emptying(Future<()>),
     Sending,
     Over,
 }
 
 impl SendFile {
-    /// What it sends, which knows how far that has come. A clone of it can be sent on elsewhere.
+    /// The part to send, which knows how much of it has been sent. A clone can be sent elsewhere.
     pub const fn part(&self) -> &FilePart {
         &self.part
     }
