@@ -61,8 +61,7 @@ pub(in crate::transport) struct Connection {
     size_hint: Cell<usize>,
     /// True if the connection is queued to send gathered writes.
     pub(in crate::transport) flush_queued: Cell<bool>,
-    /// How many writes were thrown away, or [`NOT_COUNTED`].
-    pub(in crate::transport) discarded: Cell<u32>,
+    pub(in crate::transport) discarded: Cell<Discarded>,
     resident: Cell<usize>,
     membership: Cell<Option<Membership>>,
     /// Set while a file waits for its turn. Done once all earlier writes have been sent, or never will be.
@@ -119,6 +118,15 @@ pub(in crate::transport) enum WriteEnd {
     Ended,
 }
 
+/// The writes discarded since the connection was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::transport) enum Discarded {
+    /// Their number. Counting stops where every further one is reported.
+    Counted(u8),
+    /// Writes are discarded without a report: the protocol cannot know yet that the connection is lost.
+    Uncounted,
+}
+
 impl Connection {
     /// Makes a connection of a registered descriptor. `connection_made` is called in the next turn.
     pub(in crate::transport) fn start(
@@ -144,7 +152,7 @@ impl Connection {
             write_end: Cell::new(if ways == Ways::Read { WriteEnd::Ended } else { WriteEnd::Open }),
             made: Cell::new(false),
             flush_queued: Cell::new(false),
-            discarded: Cell::new(0),
+            discarded: Cell::new(Discarded::Counted(0)),
             resident: Cell::new(0),
             membership: Cell::new(None),
             emptied: RefCell::new(None),
@@ -378,7 +386,7 @@ impl Transport {
         let end = callback(move || {
             if this.0.has_rest.take() {
                 // The protocol cannot know yet that its answers to the rest go nowhere.
-                let discarded = this.0.discarded.replace(NOT_COUNTED);
+                let discarded = this.0.discarded.replace(Discarded::Uncounted);
                 this.read_rest();
                 this.0.discarded.set(discarded);
             }
@@ -425,9 +433,6 @@ fn next_hint(hint: usize, count: usize) -> usize {
 
 /// How many reads follow a failed write. A peer that has only stopped reading may send for ever.
 const MOST_RESTS: usize = 64;
-
-/// In place of the number of discarded writes, while none is warned about.
-pub(in crate::transport) const NOT_COUNTED: u32 = u32::MAX;
 
 /// The first size hint for a buffered protocol.
 const LEAST_HINT: usize = 1024;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use super::connection::{NOT_COUNTED, Reading, Stage, Transport, Ways, WriteEnd};
+use super::connection::{Discarded, Reading, Stage, Transport, Ways, WriteEnd};
 use super::io::Io;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::Registered;
@@ -23,7 +23,7 @@ use crate::task::{ErrorContext, Run};
 const SMALL: usize = 4096;
 
 /// The number of discarded writes from which on each is reported.
-const DISCARDS: u32 = 5;
+const DISCARDS: u8 = 5;
 
 impl Transport {
     /// Writes `data`. Never waits: bytes that the kernel does not accept are kept, and sent when it does. If they exceed the
@@ -241,12 +241,10 @@ impl Transport {
 
     #[cold]
     fn discard(&self) {
-        let discarded = self.0.discarded.get();
-        if discarded == NOT_COUNTED {
-            return;
-        }
-        self.0.discarded.set((discarded + 1).min(DISCARDS));
-        if self.0.discarded.get() >= DISCARDS {
+        let Discarded::Counted(earlier) = self.0.discarded.get() else { return };
+        let count = (earlier + 1).min(DISCARDS);
+        self.0.discarded.set(Discarded::Counted(count));
+        if count == DISCARDS {
             let context = ErrorContext::new("write to a lost connection: the data is discarded");
             self.0.event_loop.call_exception_handler(context.about(self));
         }
