@@ -1,4 +1,4 @@
-//! How often the hot paths allocate (rule 2). The allocator of this program counts.
+//! Counts the allocations of the hot paths (rule 2). This program has an allocator that counts.
 
 mod coroutine;
 #[path = "../support/counting.rs"]

@@ -1,15 +1,15 @@
-//! Random attacks on the library: programs of the public API whose user code misbehaves, streams that arrive in every
-//! possible way, and broken HTTP for the file server.
+//! Random attacks on the library: programs whose user code misbehaves, streams that arrive in pieces of any size, and
+//! broken HTTP requests to the file server.
 //!
-//! Each attack makes a list of operations from a seed and runs it in a process of its own, so that a hang or an abort is
-//! a failure like any other. A failing list is reduced: operations are left out as long as it still fails. The test then
-//! prints what is left, and the two variables that run it again.
+//! Each attack makes a list of operations from a seed. The list runs in a process of its own, so that a hang or an
+//! abort is a failure like any other. If the list fails, the test leaves out operations for as long as it still fails.
+//! Then it prints the operations that are left, and the variables that run them again.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `INNERMOST_ATTACK_TIMES`  | runs so many times as many seeds |
-//! | `INNERMOST_ATTACK_SEED`   | the first seed; 1 without this |
-//! | `INNERMOST_ATTACK_KEEP`   | runs that seed alone, with these operations of its list: `0,4,9`, or `all` |
+//! | `INNERMOST_ATTACK_TIMES`  | a factor for the number of seeds |
+//! | `INNERMOST_ATTACK_SEED`   | the first seed; the default is 1 |
+//! | `INNERMOST_ATTACK_KEEP`   | runs only that seed, with these operations of its list: `0,4,9`, or `all` |
 
 #![cfg(feature = "full")]
 

@@ -1,4 +1,4 @@
-//! Coroutines without a loop: the rules of generators, delegation, depth.
+//! Coroutines without a loop: the rules of generators, delegation, and chains of any depth.
 
 mod deep_stacks;
 #[cfg(feature = "full")]

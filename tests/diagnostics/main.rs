@@ -1,10 +1,10 @@
-//! What the compiler says to newcomers: programs that must not compile, or must not compile without a warning.
+//! The compiler's messages to newcomers: programs that must fail to compile, or compile with a warning.
 //!
-//! Each file in `snippets/` is a program. A comment `//~ TEXT` names a part of the message that the compiler must give
-//! for that line, and `//~^ TEXT` for the line above; several such comments may follow one another. Messages for other lines are failures, so a program
-//! without such a comment must compile silently.
+//! Each file in `snippets/` is a program. A comment `//~ TEXT` says that the compiler's message for that line must
+//! contain the text. `//~^ TEXT` is about the line above. Several such comments may follow each other. A message for
+//! any other line is a failure, so a program without such comments must compile silently.
 //!
-//! The programs are checked as binaries of one package, which depends on this crate and uses its lock file.
+//! The programs are binaries of one package. It depends on this crate and uses its lock file.
 
 #![cfg(feature = "full")]
 
@@ -50,7 +50,7 @@ fn newcomers_get_the_messages_that_help() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The texts that must be said, by place.
+/// The texts that the messages must contain, by place.
 fn expected_in(snippets: &Path) -> BTreeMap<Place, Vec<String>> {
     let mut expected = BTreeMap::<_, Vec<_>>::new();
     for path in programs(snippets) {
@@ -67,7 +67,7 @@ fn expected_in(snippets: &Path) -> BTreeMap<Place, Vec<String>> {
     expected
 }
 
-/// What the compiler says, by place.
+/// The compiler's messages, by place.
 fn check(package: &Path) -> BTreeMap<Place, Vec<String>> {
     let output = Command::new(env!("CARGO"))
         .args(["check", "--offline", "--bins", "--keep-going", "--message-format=json"])
@@ -93,7 +93,7 @@ fn check(package: &Path) -> BTreeMap<Place, Vec<String>> {
     given
 }
 
-/// The line of the program: for a place in a macro of ours, the line that uses the macro.
+/// The line in the program. If the message is about a macro of this crate, the line that uses the macro.
 fn line_of(span: &Value) -> Option<u64> {
     if span["file_name"].as_str().is_some_and(|file| file.starts_with("src/bin/")) {
         return span["line_start"].as_u64();
@@ -101,7 +101,7 @@ fn line_of(span: &Value) -> Option<u64> {
     line_of(span["expansion"].get("span")?)
 }
 
-/// A package whose binaries are these programs.
+/// Makes a package whose binaries are the programs.
 fn make_package(root: &Path, snippets: &Path) -> PathBuf {
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("diagnostics");
     let binaries = package.join("src/bin");

@@ -1,19 +1,18 @@
-//! The rules of the event loop's core, one test each: E1 to E21, what signals do (Z1 to Z3), and a loop that is a guest
-//! of another. What concerns time is in `timers.rs`, threads in `remote.rs`, Ctrl-C in `interrupts.rs`, what is put away
-//! in the end in `runner.rs`.
+//! The event loop, and all that runs in it without a socket: E1 to E13, E16 to E19, signals (Z1 to Z3), tasks, locks,
+//! queues. The tests of descriptors are in `tests/network`, those of threads in `tests/threads`, those of Ctrl-C in
+//! `tests/interrupts`.
 //!
-//! A comment above a test cites its rule. Lists that begin with numbers were recorded from CPython 3.13, where a
-//! callback that queues itself again counts the turns. These cannot arise here, or not yet:
+//! A comment above a test cites its rule in `tests/EDGE_CASES.md`. Entries that begin with a number were recorded from
+//! CPython 3.13, where a callback that queues itself again counts the turns. Some rules cannot arise here, or not yet:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | E10 | a callback that raises `KeyboardInterrupt` | a callback raises nothing in Rust; of tasks, see T18 |
-//! | E12 | a handler that cannot be called | the types forbid it |
-//! | E13 | debug mode | there is none yet; the types forbid a call from another thread |
-//! | E14, E15 | `add_reader`, `add_writer` | a descriptor is registered by its first operation |
-//! | E20, E21 | `sock_*`, staggered races | there are none yet |
-//! | E19 | registering twice, a closed selector | a type of the user's own; what it reports is in `readiness.rs` |
-//! | Z1 | off the main thread, or with a coroutine function | any thread may; the types forbid it |
+//! | E10 | a callback that raises `KeyboardInterrupt` | a callback in Rust raises nothing; for tasks, see T18 |
+//! | E12 | a handler that is not callable | the types forbid it |
+//! | E13 | debug mode | there is no debug mode yet; the types forbid a call from another thread |
+//! | E19 | registering twice, a closed selector | the loop registers a descriptor once; dropping closes a selector |
+//! | Z1 | adding a handler off the main thread | any thread may |
+//! | Z1 | a coroutine function as a handler | the types forbid it |
 
 #![cfg(feature = "full")]
 

@@ -1,5 +1,5 @@
-//! E19: the selector itself, each that this machine has. That a signal ends a wait is in `signals.rs`. A descriptor that is closed, or a selector that
-//! is, cannot be given: one is borrowed, the other dropped.
+//! Every selector of this machine (E19). `signals.rs` tests that a signal ends a wait. A closed descriptor or a closed
+//! selector cannot occur: a selector borrows the descriptors it is given, and closes itself when it is dropped.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! The programs in `examples/`, run as their users run them, and the figures of the benchmarks.
+//! The programs in `examples/`, run as users run them, and the figures that the benchmarks publish.
 
 #![cfg(feature = "full")]
 

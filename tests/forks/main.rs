@@ -1,9 +1,9 @@
-//! Forked children: what one inherits it may drop, and what it makes is its own. The parent notices nothing.
+//! Forked children. A child may drop what it inherits, and can make a loop of its own. The parent is not affected.
 //!
-//! A fork copies the thread that calls it, and none of the others, so this program has but one: there is no harness, and
-//! `main` calls the tests one by one. What a child has found goes to its parent through a pipe.
+//! A fork copies only the thread that calls it, so this program has a single thread: there is no harness, and `main`
+//! calls the tests one by one. A child sends its results to the parent through a pipe.
 //!
-//! Each test runs with every selector. Not with a sleep anywhere: a parent reads from the pipe until its child has ended.
+//! Each test runs with every selector. Nothing sleeps: a parent reads from the pipe until its child has ended.
 
 #![cfg_attr(not(unix), allow(unused))]
 
@@ -51,7 +51,7 @@ fn main() {
         }
         for (index, (selector, _)) in interfaces::every_selector().iter().enumerate() {
             println!("test {name}, with {selector} ...");
-            // The first that fails ends it, by a panic.
+            // The first test that fails panics, which ends the program.
             test(&move || {
                 let (_, selector) = interfaces::every_selector().swap_remove(index);
                 let event_loop = EventLoop::with(selector, Box::new(MonotonicClock::new()));

@@ -1,9 +1,9 @@
-//! Z4: Ctrl-C, in processes of their own.
+//! Ctrl-C (Z4), in processes of their own.
 //!
-//! A test starts this very program again, with the name of one of [`PROGRAMS`] in its environment. That one runs in the
-//! main thread, which is what takes Ctrl-C over, and which the usual harness keeps for itself: so there is no harness,
-//! and `main` calls the tests one by one. A program says `ready` when it waits for the signal, or a line of its own; the
-//! test reads that, and sends it. Nothing depends on when it arrives.
+//! A test starts this program again, with the name of one of [`PROGRAMS`] in its environment. That program runs in the
+//! main thread, because only the main thread handles Ctrl-C. The usual harness keeps the main thread for itself, so
+//! there is no harness, and `main` calls the tests one by one. A program prints `ready`, or another line, when it waits
+//! for the signal. The test reads the line and sends the signal. Nothing depends on when the signal arrives.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 
@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 use crate::support::process::{Process, until};
 use programs::{MAINS, PROGRAMS};
 
-/// The variable that makes this a program.
+/// The environment variable that names the program to run instead of the tests.
 const PROGRAM: &str = "INNERMOST_INTERRUPTED_PROGRAM";
 
 const TESTS: &[(&str, fn())] = &[
@@ -58,14 +58,14 @@ fn main() -> ExitCode {
             println!("{name}: test");
             continue;
         }
-        // The first that fails ends it, by a panic.
+        // The first test that fails panics, which ends the program.
         test();
         println!("test {name} ... ok");
     }
     ExitCode::SUCCESS
 }
 
-/// How a run ends that Ctrl-C has ended.
+/// What a program prints after Ctrl-C has ended its run.
 const INTERRUPTED: &str = "raised KeyboardInterrupt: interrupted by Ctrl-C";
 
 /// Starts a program.
@@ -76,7 +76,7 @@ fn start(program: &str) -> Process {
     Process::spawn(Command::new(this).env(PROGRAM, program)).expect("it can be started")
 }
 
-/// Sends a Ctrl-C after each of these lines.
+/// Sends Ctrl-C after each of these lines.
 fn interrupt_after(process: &Process, lines: &[&str]) {
     for line in lines {
         expect_line(process, line);
@@ -88,14 +88,14 @@ fn expect_line(process: &Process, line: &str) {
     assert_eq!(process.line().as_deref(), Some(line), "{:?}", process.error_lines());
 }
 
-/// What else it says before its end, which is a good one.
+/// Expects these lines and no others, and success.
 fn expect_rest(process: Process, lines: &[&str]) {
     let (status, output, errors) = process.finish();
     let lines = lines.iter().map(ToString::to_string).collect();
     assert_eq!((output, errors, status.code()), (lines, vec![], Some(0)));
 }
 
-/// It ends as it would without a handler.
+/// Expects that Ctrl-C kills the process, as it does without a handler, and that nothing is printed.
 fn expect_killed(process: Process) {
     let (status, output, _) = process.finish();
     assert_eq!((status.signal(), output), (Some(libc::SIGINT), vec![]));
@@ -158,7 +158,7 @@ fn a_step_that_never_returns() {
     expect_killed(process);
 }
 
-/// More than one: the system makes two that come at once one.
+/// Sends Ctrl-C again and again. The system merges two that arrive at the same time, so one may get lost.
 fn send_until_it_ends(process: &mut Process) {
     until("Ctrl-C ends it", || {
         let is_running = process.is_running();

@@ -1,6 +1,7 @@
-//! What is left behind: descriptors, allocations and bytes, counted for the whole process.
+//! Nothing leaks: the descriptors, allocations and bytes of the whole process are counted before and after.
 //!
-//! Nothing else may open a descriptor meanwhile. So each test holds [`held::alone`], and no other suite shares the process.
+//! Nothing else may open a descriptor meanwhile. So each test holds the lock [`held::alone`], and no other suite shares
+//! the process.
 
 #![cfg(feature = "full")]
 

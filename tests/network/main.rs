@@ -1,4 +1,4 @@
-//! Sockets, streams, transports, the resolver, and what the system reports of descriptors.
+//! Sockets, streams, transports, the resolver, and the readiness of descriptors.
 
 #![cfg(feature = "full")]
 

@@ -1,4 +1,4 @@
-//! Programs that were recorded from CPython, replayed: each log must come out the same, entry by entry.
+//! Replays programs that were recorded from CPython. Each log must be the same, entry by entry.
 //!
 //! `ORACLE_FILE=path cargo test --release --test oracle SUITE::` replays another recording of one suite.
 

@@ -1,7 +1,7 @@
-//! Signals, in processes of their own: what a signal does, what is blocked and what is pending are the process's.
+//! Signals, in processes of their own, because a signal's action and the pending signals belong to the whole process.
 //!
-//! A test starts this very program again, with its name in the environment. The program asserts what holds. There is no
-//! harness, so that a program has one thread unless it makes more, and may fork.
+//! A test starts this program again, with the test's name in the environment. The assertions are in the started
+//! program. There is no harness, so that the program has one thread unless it makes more, and may fork.
 
 #[cfg(target_os = "linux")]
 mod programs;
@@ -41,11 +41,11 @@ fn main() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-/// The variable that makes this a program.
+/// The environment variable that names the program to run instead of the tests.
 #[cfg(target_os = "linux")]
 const PROGRAM: &str = "INNERMOST_SIGNALS_PROGRAM";
 
-/// Runs a program, and says whether it has ended as it should.
+/// Runs a program. Returns `true` if it ended as expected.
 #[cfg(target_os = "linux")]
 fn run(name: &str, end: programs::End) -> bool {
     use std::os::unix::process::ExitStatusExt;

@@ -1,14 +1,14 @@
-//! What belongs to the whole process, and so to one test at a time.
+//! Locks for what the whole process shares. One test at a time may use it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The right to handle signals: one loop of a process has it.
+/// Locks the handling of signals: only one loop of a process can have it.
 pub(crate) fn signals() -> MutexGuard<'static, ()> {
     static SIGNALS: Mutex<()> = Mutex::new(());
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to hundreds of descriptors: a process may have 1024 of them on many machines.
+/// Locks the use of hundreds of descriptors. Many machines allow a process 1024 of them.
 pub(crate) fn crowd() -> MutexGuard<'static, ()> {
     static CROWD: Mutex<()> = Mutex::new(());
     CROWD.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! Loops for tests: their time is virtual, and they do not wait for what never comes.
+//! Loops with virtual time. They fail instead of waiting for ever.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use innermost::EventLoop;
 use innermost::selector::{Clock, Selector, SelectorEvent, SelectorToken, Waiting, default_selector};
 
-/// What a selector that has another one, `inner`, leaves to that: all but `register` and `select`.
+/// Implements all methods of a selector but `register` and `select`, by calling those of the field `inner`.
 macro_rules! forwards_the_rest {
     () => {
         fn deregister(&mut self, fd: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
@@ -40,7 +40,7 @@ macro_rules! forwards_the_rest {
 }
 pub(crate) use forwards_the_rest;
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved. When a loop has nothing else to do, it jumps to the next deadline.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VirtualClock {
     now: Rc<Cell<Duration>>,
@@ -49,17 +49,17 @@ pub(crate) struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// One that does not jump to the next deadline when nothing else is to be done.
+    /// A clock that never jumps: only [`advance`](Self::advance) moves it.
     pub(crate) fn that_stays() -> Self {
         Self { stays: true, ..Self::default() }
     }
 
-    /// Goes `by` further. A clock never goes back.
+    /// Moves the clock forward.
     pub(crate) fn advance(&self, by: Duration) {
         self.now.set(self.now.get() + by);
     }
 
-    /// How often it was read.
+    /// How often the clock was read.
     pub(crate) fn reads(&self) -> u32 {
         self.reads.get()
     }
@@ -82,7 +82,7 @@ impl Clock for VirtualClock {
     }
 }
 
-/// The system's selector, watched.
+/// The system's selector. Records the timeouts that it was given.
 #[derive(Debug)]
 pub(crate) struct WatchedSelector {
     inner: Box<dyn Selector>,
@@ -90,7 +90,7 @@ pub(crate) struct WatchedSelector {
     wait: Wait,
 }
 
-/// For how long a selector was to wait, each time that it was asked.
+/// The timeout of each call of `select`, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeouts(Rc<RefCell<Vec<Option<Duration>>>>);
 
@@ -100,13 +100,13 @@ impl Timeouts {
     }
 }
 
-/// What a selector does when it is to wait.
+/// What a [`WatchedSelector`] does when it is asked to wait.
 pub(crate) enum Wait {
-    /// It waits; but to wait for ever fails, since nothing will ever come.
+    /// Waits. Fails if there is no timeout, because nothing would ever end the wait.
     Waits,
-    /// It calls this, and then it waits.
+    /// Calls the function, then waits.
     Tells(Box<dyn Fn()>),
-    /// It does not wait: the clock goes on by as much.
+    /// Moves the clock by the timeout instead of waiting.
     Moves(VirtualClock),
 }
 
@@ -155,20 +155,20 @@ impl Selector for WatchedSelector {
     }
 }
 
-/// A loop over that selector and that clock. What comes to its exception handler is part of the test's output.
+/// A loop with that selector and that clock. Its exception handler prints each report to the test's output.
 pub(crate) fn loop_of(selector: WatchedSelector, clock: impl Clock + 'static) -> EventLoop {
     let event_loop = EventLoop::with(Box::new(selector), Box::new(clock)).expect("there are descriptors left");
     event_loop.set_exception_handler(|context| println!("{context}"));
     event_loop
 }
 
-/// A loop whose time is virtual, and which fails where it would wait for ever.
+/// A loop with virtual time, and its clock. The loop fails where it would wait for ever.
 pub(crate) fn virtual_loop() -> (EventLoop, VirtualClock) {
     let clock = VirtualClock::default();
     (loop_of(WatchedSelector::new(Wait::Waits), clock.clone()), clock)
 }
 
-/// The same, where the clock does not matter.
+/// A loop with virtual time, for tests that do not need the clock. Fails where it would wait for ever.
 pub(crate) fn test_loop() -> EventLoop {
     virtual_loop().0
 }

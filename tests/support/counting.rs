@@ -1,5 +1,5 @@
-//! An allocator that counts, before the system's. It counts per thread, so that tests that run beside one another do not
-//! see each other. To stand there it must be `unsafe`; it hands on what it is given.
+//! A global allocator that counts, and leaves the work to the system's. It counts per thread, so that tests running in
+//! parallel do not disturb each other. Allocators are `unsafe` to implement; this one passes every call on unchanged.
 
 #![allow(unsafe_code)]
 #![allow(dead_code, reason = "each program of tests uses its part")]
@@ -16,7 +16,7 @@ thread_local! {
     static LARGE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// As large as the pieces that a loop has for reads.
+/// The size of the buffers that a loop reads into.
 const PIECE: usize = 64 * 1024;
 
 fn count_large(size: usize) {
@@ -54,24 +54,24 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many allocations `f` makes.
+/// Calls `f`, and returns how many allocations this thread made meanwhile.
 pub(crate) fn allocations<R>(f: impl FnOnce() -> R) -> (usize, R) {
     let before = ALLOCATIONS.get();
     let result = f();
     (ALLOCATIONS.get() - before, result)
 }
 
-/// How many allocations of this thread are alive, less those of others that it has freed.
+/// The allocations of this thread minus the blocks it has freed, whichever thread allocated those.
 pub(crate) fn alive() -> isize {
     ALLOCATIONS.get().cast_signed() - FREED.get().cast_signed()
 }
 
-/// How many bytes of this thread are alive, less those of others that it has freed.
+/// The bytes allocated by this thread minus the bytes it has freed, whichever thread allocated those.
 pub(crate) fn bytes() -> usize {
     BYTES.get()
 }
 
-/// How many allocations of 64 KiB or more this thread has made.
+/// The number of allocations of 64 KiB or more that this thread has made.
 pub(crate) fn large() -> usize {
     LARGE.get()
 }

@@ -1,4 +1,4 @@
-//! A log of what happens in a loop, and small coroutines for tasks, written where they are used.
+//! Recording what happens in a loop, and small coroutines for tasks, written as closures in the test.
 
 use std::error::Error;
 use std::fmt;
@@ -35,10 +35,10 @@ impl Log {
     }
 }
 
-/// What a task of these tests runs.
+/// A coroutine for a task: it returns a number.
 pub(crate) type Body = Box<dyn Awaitable<Return = i32>>;
 
-/// How a [`body`] goes on.
+/// The next step of a [`body`].
 pub(crate) enum Next {
     Await(Body),
     Return(i32),
@@ -46,8 +46,9 @@ pub(crate) enum Next {
 
 pub(crate) type Answer = Result<Next, Exception>;
 
-/// A coroutine that awaits one thing after the other. `next` gets the number of what is to come, from 0, and what the
-/// last one gave (before the first: what it was started with).
+/// Makes a coroutine that awaits one object after another. `next` chooses the next one. Its arguments are the number of
+/// the step, counted from 0, and the outcome of the last object. At step 0, that is 0, or the exception
+/// that the coroutine was started with.
 pub(crate) fn body(next: impl FnMut(u32, Result<i32, Exception>) -> Answer + 'static) -> Body {
     Box::new(Awaiting { next, awaited: None, number: 0 })
 }
@@ -80,17 +81,17 @@ impl<F: FnMut(u32, Result<i32, Exception>) -> Answer> Coroutine for Awaiting<F> 
     }
 }
 
-/// Awaits what gives a number.
+/// Awaits an object that returns a number.
 pub(crate) fn awaits(awaited: impl Awaitable<Return = i32> + 'static) -> Answer {
     Ok(Next::Await(Box::new(awaited)))
 }
 
-/// Awaits what gives nothing: 0 then.
+/// Awaits an object that returns nothing. The next step gets 0.
 pub(crate) fn awaits_end(awaited: impl Awaitable<Return = ()> + 'static) -> Answer {
     awaits(awaited.map(|()| 0))
 }
 
-/// Lets the others run once.
+/// Lets everything else that is ready run once.
 pub(crate) fn pauses() -> Answer {
     awaits_end(sleep(Duration::ZERO))
 }
@@ -107,7 +108,7 @@ pub(crate) fn raises(exception: impl Into<Exception>) -> Answer {
     Err(exception.into())
 }
 
-/// A coroutine that lets the others run `count` times.
+/// A coroutine that lets everything else run `count` times.
 pub(crate) fn pausing(count: u32) -> Body {
     body(move |n, got| {
         got?;
@@ -115,12 +116,12 @@ pub(crate) fn pausing(count: u32) -> Body {
     })
 }
 
-/// Lets a few turns pass: two more than `turns`.
+/// Runs the loop for two turns more than `turns`.
 pub(crate) fn run(event_loop: &LoopHandle, turns: u32) {
     event_loop.run_until_complete(pausing(turns)).expect("it only pauses");
 }
 
-/// An error of the user's own.
+/// An error type of the program's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Oops(pub(crate) i32);
 

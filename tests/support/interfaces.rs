@@ -2,7 +2,7 @@
 
 use innermost::selector::{Selector, poll_selector};
 
-/// Each, by name.
+/// All selectors, with their names.
 pub(crate) fn every_selector() -> Vec<(&'static str, Box<dyn Selector>)> {
     vec![
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -19,7 +19,7 @@ pub(crate) fn every_selector() -> Vec<(&'static str, Box<dyn Selector>)> {
     ]
 }
 
-/// Runs a test with each, and says at which it failed.
+/// Runs a test with every selector. Prints the name of the selector before each run.
 pub(crate) fn with_every_selector(mut test: impl FnMut(&mut dyn Selector)) {
     for (name, mut selector) in every_selector() {
         println!("with {name}");

@@ -1,6 +1,6 @@
-//! [`Log`]: what happened in a test, in order, to be compared with a list.
+//! [`Log`]: records what happens in a test, so that the test can compare it with a list.
 //!
-//! This file needs nothing but the standard library, so that the tests of coroutines without a loop can use it too.
+//! This file needs only the standard library. The tests of coroutines, which may be built without a loop, use it too.
 
 #![allow(dead_code, reason = "each program of tests uses its part")]
 
@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Records what happened, in order. Clones write to the same record, from any thread.
+/// A record of what happened, in order. Clones share the record, across threads too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     entries: Arc<Mutex<Vec<String>>>,
@@ -33,7 +33,7 @@ impl Log {
         std::mem::take(&mut *self.lock())
     }
 
-    /// Returns what [`take`](Self::take) would, and takes nothing.
+    /// Returns the entries added since the last [`take`](Self::take), and keeps them.
     pub(crate) fn entries(&self) -> Vec<String> {
         self.lock().clone()
     }

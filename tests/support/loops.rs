@@ -1,14 +1,14 @@
-//! Loops that do not wait for ever.
+//! Loops that stop at a deadline, and what many tests do with them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use innermost::{Await, EventLoop, Exception, LoopHandle, Step, from_fn};
 
-/// Longer than any machine needs for what a test does in a loop.
+/// Longer than any machine needs for a test.
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// A loop that stops at a deadline, which fails what runs in it.
+/// A loop that stops at a deadline. Whatever it was running then fails.
 pub(crate) fn new_loop() -> EventLoop {
     let event_loop = EventLoop::new().expect("a descriptor is free");
     let handle = event_loop.handle();
@@ -16,7 +16,7 @@ pub(crate) fn new_loop() -> EventLoop {
     event_loop
 }
 
-/// Runs until `done` holds, asked once a turn.
+/// Runs the loop until `done` returns `true`. It is called once a turn.
 pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool + 'static) {
     let polling = from_fn(move |sent: Result<(), Exception>| {
         sent?;
@@ -25,7 +25,7 @@ pub(crate) fn run_until(event_loop: &LoopHandle, mut done: impl FnMut() -> bool 
     event_loop.run_until_complete(polling).expect("it comes to that before the deadline");
 }
 
-/// Any free port of this machine.
+/// An address for binding to any free port of this machine.
 pub(crate) fn any() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }

@@ -1,7 +1,7 @@
-//! What tests of several subjects share: loops that never wait, a recorder of events, programs in processes.
+//! Shared by the test programs: loops that do not wait, a log of events, programs in processes of their own.
 //!
-//! Each program of tests declares it once. `counting` is declared apart, where allocations are counted: it takes the
-//! place of the allocator.
+//! Each test program declares this module once. `counting` replaces the allocator, so only the programs that count
+//! allocations declare it.
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each program of tests uses its part")]
 

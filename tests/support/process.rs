@@ -1,7 +1,7 @@
-//! A program in a process of its own: what it prints, what the kernel knows of it, how it ends.
+//! Programs in processes of their own: what they print, what the kernel knows about them, and how they end.
 //!
-//! Nothing here waits for a time. It waits for a line, for the end, or for a condition that nobody tells it of, which is
-//! looked at again and again; [`DEADLINE`] only keeps a test that fails from hanging.
+//! Nothing here waits for a fixed time. Tests wait for a line, for the end of the process, or for a condition that they
+//! poll. [`DEADLINE`] only keeps a failing test from hanging.
 //!
 //! Sources: `proc_pid_stat(5)`, `proc_pid_status(5)`, `proc_pid_fd(5)`.
 
@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must happen: longer than any machine needs.
+/// How long a test waits before it fails: longer than any machine needs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits until `condition` holds.
@@ -34,16 +34,16 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A child and what it has started itself, as long as that stays in its process group. All of it is killed when this is
-/// dropped. Where the test itself is killed, Linux terminates the child.
+/// A child and the processes that it has started, as long as they stay in its process group. Dropping this kills them
+/// all. If the test itself is killed, Linux terminates the child.
 ///
-/// `timeout` and `sh -c` make it necessary: killing them alone leaves their own children running.
+/// The group is needed for `timeout` and `sh -c`: killing them alone leaves their own children running.
 pub(crate) struct Contained(Child);
 
 impl Contained {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
-        // SAFETY: between fork and exec, `signal` and `prctl` may be called (signal-safety(7); `prctl` is one system call
-        // without a lock); the closure allocates nothing.
+        // SAFETY: between fork and exec, `signal` and `prctl` may be called (signal-safety(7); `prctl` is one system
+        // call without a lock); the closure allocates nothing.
         #[allow(unsafe_code)]
         unsafe {
             command.process_group(0).pre_exec(begin)
@@ -52,8 +52,8 @@ impl Contained {
     }
 }
 
-/// What a child does first. Whoever runs in the background of a shell ignores Ctrl-C, and so would all that is started
-/// from there.
+/// Runs in the child first. Programs in the background of a shell ignore Ctrl-C, and their children inherit that:
+/// restore the default.
 fn begin() -> io::Result<()> {
     // SAFETY: SIGINT has a default action; this changes nothing else in the process, which is a new one.
     #[allow(unsafe_code)]
@@ -99,8 +99,8 @@ impl Drop for Contained {
     }
 }
 
-/// Where cargo has put an example of this crate: beside the directory of the test that runs. `cargo test` builds it,
-/// `cargo test --test NAME` does not.
+/// The path of an example of this crate. Cargo puts it beside the directory of the running test. `cargo test` builds
+/// the examples, `cargo test --test NAME` does not.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it lies");
     let profile = test.ancestors().nth(2).expect("it lies in target/PROFILE/deps");
@@ -111,14 +111,15 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// Whether a source of a program, of which cargo leaves a list beside it, has been changed since it was built.
+/// Returns `true` if a source of the program has changed since the program was built. Cargo leaves a list of the
+/// sources beside it.
 fn is_stale(program: &Path) -> bool {
     let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
     let (list, built) = (fs::read_to_string(program.with_extension("d")).unwrap_or_default(), changed(program));
     list.split_whitespace().skip(1).any(|source| changed(Path::new(source)) > built)
 }
 
-/// A process. It is killed when this is dropped, and so is what it has started.
+/// A process. Dropping this kills the process and those that it has started.
 pub(crate) struct Process {
     child: Contained,
     pid: u32,
@@ -135,88 +136,89 @@ impl Process {
         Ok(Self { pid: child.id(), child, output, errors })
     }
 
-    /// The next line on its standard output; `None` at the end.
+    /// The next line of its standard output, or `None` at the end.
     pub(crate) fn line(&self) -> Option<String> {
         self.output.next()
     }
 
-    /// Takes the line in which it says where it listens.
+    /// Reads the line `listening on ADDRESS`, and returns the address.
     pub(crate) fn listening(&self) -> SocketAddr {
         let line = self.line().unwrap_or_else(|| panic!("it says nothing, but {:?}", self.error_line()));
         let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
         address.unwrap_or_else(|| panic!("no address in {line:?}"))
     }
 
-    /// The next line on its standard error; `None` at the end.
+    /// The next line of its standard error, or `None` at the end.
     pub(crate) fn error_line(&self) -> Option<String> {
         self.errors.next()
     }
 
-    /// What has come on its standard error until now.
+    /// The lines of its standard error that have arrived and not been read.
     pub(crate) fn error_lines(&self) -> Vec<String> {
         self.errors.lines.try_iter().collect()
     }
 
-    /// Makes everything but [`wait`](Self::wait) mean this process: for a program that was started by another.
+    /// Looks at the process `pid` from now on: a program that this one has started. [`wait`](Self::wait) still waits
+    /// for this one.
     pub(crate) fn follow(&mut self, pid: u32) {
         self.pid = pid;
     }
 
-    /// Sends it a signal, by its name: `TERM`.
+    /// Sends the process a signal, given by name: `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.pid.to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} was not sent");
     }
 
-    /// Whether it has not ended yet.
+    /// Returns `true` until the process has ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
-    /// Waits for its end.
+    /// Waits until the process has ended.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        // Its end closes them, and comes at once when it has closed them, so that there is little to look at.
+        // A process that ends closes them, and one that has closed them ends soon: the loop below is short.
         self.output.wait_for_end();
         self.errors.wait_for_end();
         until("the process ends", || !self.is_running());
         self.child.wait().expect("it is our child")
     }
 
-    /// Waits for its end; gives how it ended and what is left of its output and its errors.
+    /// Waits until the process has ended. Returns its status, and the lines of its output and its errors not read yet.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let status = self.wait();
         (status, self.output.rest(), self.errors.rest())
     }
 
-    /// Waits for its end, which must be a good one, with nothing more to say.
+    /// Waits until the process has ended. Fails unless it succeeded, without another line of output or errors.
     pub(crate) fn expect_success(self) {
         let (status, output, errors) = self.finish();
         assert_eq!((status.code(), output, errors), (Some(0), vec![], vec![]));
     }
 
-    /// The descriptors that it has open. Some may be inherited, with any number.
+    /// The open descriptors of the process. Some may be inherited, with any number.
     pub(crate) fn descriptors(&self) -> Vec<usize> {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).expect("it runs");
-        // One that is closed at this moment may be missing already.
+        // A descriptor that is being closed may be missing already.
         entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
     }
 
-    /// The memory that it holds now, in bytes.
+    /// The memory that the process holds now, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         1024 * self.number("VmRSS")
     }
 
-    /// The most memory that it has ever held, in bytes.
+    /// The most memory that the process has held so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         1024 * self.number("VmHWM")
     }
 
-    /// How often it has gone to sleep.
+    /// How often the process has gone to sleep.
     pub(crate) fn sleeps(&self) -> u64 {
         self.number("voluntary_ctxt_switches")
     }
 
-    /// Whether a signal has stopped it.
+    /// Returns `true` if a signal has stopped the process.
     pub(crate) fn is_stopped(&self) -> bool {
         self.status("State") == "T"
     }
@@ -232,7 +234,7 @@ impl Process {
         value.unwrap_or_else(|| panic!("no {field} in its status")).to_owned()
     }
 
-    /// The processor time that it has used, in itself and in the kernel.
+    /// The processor time of the process, its own and the kernel's for it.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("it runs");
         // The name, in parentheses, may hold anything; `utime` and `stime` are the 12th and 13th field behind it.
@@ -245,7 +247,7 @@ impl Process {
 /// `sysconf(_SC_CLK_TCK)`: the same on every Linux, whatever its kernel counts in.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Lines that are fetched as they come, so that whoever prints them never waits.
+/// The lines of a pipe. A thread reads them as they arrive, so that the program that prints them never waits.
 struct Lines {
     lines: Receiver<String>,
     end: Receiver<Infallible>,
@@ -273,7 +275,7 @@ impl Lines {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    /// Waits until no more will come. What has come stays.
+    /// Waits until the pipe has ended. The lines can still be read.
     fn wait_for_end(&self) {
         let ended = self.end.recv_timeout(DEADLINE);
         assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "waited in vain for the end");

@@ -1,4 +1,4 @@
-//! What several of these tests use.
+//! Checks of exceptions.
 
 use innermost::{Exception, Kind};
 

@@ -1,7 +1,7 @@
-//! Programs that others have written, for tests to talk to. `.ci/run` installs them.
+//! Programs of others that tests talk to. `.ci/run` installs them.
 //!
-//! A test says with [`needs`] which programs it runs. Where one is missing, the test is left out and says so in a line on
-//! standard error; with `INNERMOST_REQUIRE_TOOLS` set, as `.ci/run` sets it, it fails instead.
+//! A test names the programs it runs with [`needs`]. If one is missing, the test is skipped, and a line on standard
+//! error says so. With `INNERMOST_REQUIRE_TOOLS` set, as in `.ci/run`, the test fails instead.
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::support::process::Contained;
 
-/// Ends the test that it stands in, at once and with success, where one of the programs is missing.
+/// Returns from the test if one of the programs is missing, so that the test passes.
 macro_rules! needs {
     ($($program:literal),+ $(,)?) => {
         fn here() {}
@@ -20,7 +20,7 @@ macro_rules! needs {
 }
 pub(crate) use needs;
 
-/// Says which of `programs` is missing, as a line that is shown even when the test passes.
+/// Returns `false` if one of `programs` is missing, and prints a line that is shown even when the test passes.
 ///
 /// # Panics
 ///
@@ -36,9 +36,9 @@ pub(crate) fn are_installed(here: &str, programs: &[&str]) -> bool {
     false
 }
 
-/// Whether `program` is there and does what the tests need of it.
+/// Returns `true` if `program` is installed and can do what the tests need.
 fn is_installed(program: &str) -> bool {
-    // Each of these ends by itself.
+    // Arguments with which each program ends by itself.
     let arguments: &[&str] = match program {
         "nc" => &["-h"],
         "python3" => &["-c", "import socket; socket.send_fds"],
@@ -50,15 +50,15 @@ fn is_installed(program: &str) -> bool {
     };
     let Ok(output) = Command::new(program).args(arguments).stdin(Stdio::null()).output() else { return false };
     match program {
-        // Several programs have this name. Only this one can end its own stream and still read.
+        // Several programs have this name. Only OpenBSD's can end its own stream and still read.
         "nc" => output.stderr.starts_with(b"OpenBSD"),
-        // A stand-in may be there without what it stands for, and a container may forbid tracing.
+        // The name may belong to a stub that starts nothing, and a container may forbid tracing.
         "python3" | "strace" => output.status.success(),
         _ => true,
     }
 }
 
-/// A program that ends after a minute, should the test that waits for it hang.
+/// A command that is killed after a minute, in case the test that waits for it hangs.
 pub(crate) fn tool(name: &str) -> Command {
     if !is_installed("timeout") {
         return Command::new(name);
@@ -68,26 +68,26 @@ pub(crate) fn tool(name: &str) -> Command {
     command
 }
 
-/// A program that is fed while its output is collected.
+/// A program that gets input while its output is collected.
 pub(crate) struct Fed {
     child: Contained,
 }
 
 impl Fed {
-    /// Starts it, with nothing on its standard input yet.
+    /// Starts the program. Its standard input stays empty until [`run`](Self::run).
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { child: Contained::spawn(command).expect("it is installed") }
     }
 
-    /// Gives it its whole input, waits for its end, and gives what it has written.
+    /// Writes the whole input, waits for the end of the program, and returns its output.
     pub(crate) fn run(mut self, input: &[u8]) -> Output {
         let child = &mut *self.child;
         let mut stdin = child.stdin.take().expect("it is piped");
         let (mut stdout, mut stderr) =
             (child.stdout.take().expect("it is piped"), child.stderr.take().expect("it is piped"));
         thread::scope(|scope| {
-            // One that ends before it has read all of it says why by its status.
+            // A program that ends early cannot read all of it. Its status says why it ended.
             scope.spawn(move || {
                 let _ = stdin.write_all(input);
             });
@@ -103,7 +103,7 @@ impl Fed {
     }
 }
 
-/// Feeds a program, and gives what it writes; it must end well.
+/// Runs a program with `input`, and returns its standard output. Panics unless the program succeeds.
 pub(crate) fn filtered(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let shown = format!("{command:?}");
     let output = Fed::start(command).run(input);

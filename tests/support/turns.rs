@@ -1,4 +1,4 @@
-//! Tasks that write down what becomes of them, in a loop that is run turn by turn.
+//! Tasks that record how they end, in a loop that the test runs turn by turn.
 
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
@@ -8,7 +8,7 @@ use innermost::{Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception,
 
 use super::events::Log;
 
-/// A loop, and what its tasks have written down.
+/// A loop, and the log of its tasks.
 pub(crate) struct World {
     pub(crate) event_loop: EventLoop,
     log: Log,
@@ -17,7 +17,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let event_loop = EventLoop::new().expect("a loop");
-        // What a task raises it writes down itself.
+        // Each task records its own exception.
         event_loop.set_exception_handler(|_| {});
         Self { event_loop, log: Log::default() }
     }
@@ -26,8 +26,8 @@ impl World {
         self.log.clone()
     }
 
-    /// Runs `coroutine` as a task, which writes `name` when that has returned, and `name raised ..` when it has raised.
-    /// What it returned is dropped then.
+    /// Runs `coroutine` in a task that records its end: `NAME` if it returned, `NAME raised EXCEPTION` if it raised.
+    /// The result is dropped.
     pub(crate) fn spawn<C>(&self, name: impl Display, coroutine: C) -> Task<()>
     where
         C: Awaitable + 'static,
@@ -37,7 +37,8 @@ impl World {
         self.event_loop.create_task(noted).expect("the loop is open")
     }
 
-    /// The same; what was returned is written too.
+    /// Runs `coroutine` in a task that records the result, `NAME got RESULT`, and then its end as
+    /// [`spawn`](Self::spawn) does.
     pub(crate) fn spawn_showing<C>(&self, name: impl Display, coroutine: C) -> Task<()>
     where
         C: Awaitable<Return: Debug> + 'static,
@@ -51,19 +52,19 @@ impl World {
         self.event_loop.run_once().expect("a turn");
     }
 
-    /// Runs until nothing is ready any more.
+    /// Runs the loop until nothing is ready and no timer is set.
     pub(crate) fn settle(&self) {
         while self.event_loop.next_deadline().is_some() {
             self.turn();
         }
     }
 
-    /// What was written since this was last asked.
+    /// Takes the entries added since the last call.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.log.take()
     }
 
-    /// Runs until nothing is ready, and gives what was written.
+    /// Runs the loop until nothing is ready and no timer is set, and takes the entries.
     pub(crate) fn settled(&self) -> Vec<String> {
         self.settle();
         self.lines()
@@ -93,7 +94,7 @@ impl<C: Awaitable> Coroutine for Noted<C> {
     }
 }
 
-/// Waits for so many turns.
+/// A coroutine that waits for a number of turns.
 pub(crate) struct Turns(pub(crate) u32);
 
 impl Coroutine for Turns {
@@ -113,7 +114,7 @@ impl Coroutine for Turns {
     }
 }
 
-/// Runs a child; once the flag is set, it is dropped at the next resume, whatever that brings.
+/// Runs a child. Once `dropped` is set, the next resume drops the child, and the coroutine returns `None`.
 pub(crate) struct Droppable<C> {
     pub(crate) child: Option<C>,
     pub(crate) dropped: Rc<Cell<bool>>,

@@ -1,15 +1,15 @@
-//! Threads and the loop: executors, what threads wait for, coroutines that threads send. F9, Z5, Z9 to Z12. What
-//! goes to a thread of the context variables (Z11) is in `context.rs`.
+//! Threads and the loop: executors, futures that threads wait for, coroutines that threads send to a loop. F9, Z5 to
+//! Z12. How context variables reach a thread (Z11) is in `tests/event_loop/context.rs`.
 //!
-//! A comment above a test cites its rule. These cannot arise here:
+//! A comment above a test cites its rule in `tests/EDGE_CASES.md`. The loop in a forked child (Z13) is in
+//! `tests/forks`. Some rules cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | Z13 | the loop in a forked child | fork is not for Rust |
-//! | | `set_default_executor` refuses what is no executor | the type says so |
-//! | | a thread waits in `result()` for a process pool | there is none |
+//! | | `set_default_executor` refuses an object that is no executor | the types forbid it |
+//! | | a thread waits in `result()` for a process pool | there are no process pools |
 //!
-//! Loops here wait for real threads, but never for time: what a thread does, and when, is said by channels.
+//! Loops here wait for real threads, but never for time. Channels tell the threads when to go on.
 
 #![cfg(feature = "full")]
 
