@@ -19,6 +19,7 @@ use quickcheck::quickcheck;
 
 mod edges;
 
+use crate::support::events::Log;
 use crate::support::turns::{Droppable, Turns, World};
 
 const NOTHING: [&str; 0] = [];
@@ -404,14 +405,13 @@ fn comparing_items_may_use_their_queue() {
 #[test]
 fn equal_items_that_a_comparison_adds_come_in_the_order_they_were_added() {
     let queue = PriorityQueue::new();
-    let (again, seen) = (queue.clone(), Rc::new(RefCell::new(Vec::new())));
-    let added = Rc::clone(&seen);
+    let (again, seen) = (queue.clone(), Log::default());
+    let added = seen.clone();
     let has_compared = Cell::new(false);
     let compare: Rc<dyn Fn()> = Rc::new(move || {
         if !has_compared.replace(true) {
             for name in ["first", "second", "third"] {
-                let dropped = Rc::clone(&added);
-                let item = Acting::new(9, move || dropped.borrow_mut().push(name), &nothing());
+                let item = Acting::new(9, added.adds(name), &nothing());
                 assert!(again.put_nowait(item).is_ok());
             }
         }
@@ -420,7 +420,7 @@ fn equal_items_that_a_comparison_adds_come_in_the_order_they_were_added() {
         assert!(queue.put_nowait(Acting::new(rank, || {}, &compare)).is_ok());
     }
     while queue.get_nowait().is_ok() {}
-    assert_eq!(*seen.borrow(), ["first", "second", "third"]);
+    assert_eq!(seen.take(), ["first", "second", "third"]);
 }
 
 #[test]

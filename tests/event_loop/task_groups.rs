@@ -5,6 +5,7 @@ mod interrupts;
 use crate::wait_scripts::expect;
 
 use crate::support::clock::test_loop;
+use crate::support::events::Log;
 use crate::wait_scripts::in_task;
 use innermost::scope::{grouped, with};
 use innermost::wait::{ExceptionGroup, TaskGroup, task_group};
@@ -124,10 +125,10 @@ fn it_waits_for_all_its_tasks() {
 #[test]
 fn it_waits_for_what_its_tasks_add_while_it_waits() {
     let event_loop = test_loop();
-    let ended = Rc::new(std::cell::RefCell::new(Vec::new()));
-    let ends = |name: &'static str| {
-        let ended = Rc::clone(&ended);
-        move |()| ended.borrow_mut().push(name)
+    let ended = Log::default();
+    let ends = |name| {
+        let adds = ended.adds(name);
+        move |()| adds()
     };
     let (child, grandchild, scope) = (ends("child"), ends("grandchild"), ends("group"));
     let whole = with(grouped(TaskGroup::new()), move |group| {
@@ -140,7 +141,7 @@ fn it_waits_for_what_its_tasks_add_while_it_waits() {
         Ok::<_, Exception>(ready(()))
     });
     event_loop.run_until_complete(whole.map(drop).map(scope)).unwrap();
-    assert_eq!(*ended.borrow(), ["child", "grandchild", "group"]);
+    assert_eq!(ended.take(), ["child", "grandchild", "group"]);
 }
 
 // N1

@@ -4,11 +4,10 @@
 
 use crate::wait_scripts::expect;
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::support::clock::{test_loop, virtual_loop};
+use crate::support::events::Log;
 use crate::wait_scripts::in_task;
 use innermost::wait::{as_completed, shield, wait};
 use innermost::{Coroutine, EventLoop, Exception, Future, Kind, Step, sleep};
@@ -82,9 +81,8 @@ fn a_cancelled_sleep_takes_its_timer_out() {
 #[test]
 fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_never_retrieved() {
     let event_loop = test_loop();
-    let reports = Rc::new(RefCell::new(Vec::new()));
-    let reported = Rc::clone(&reports);
-    event_loop.set_exception_handler(move |context| reported.borrow_mut().push(context.message.to_string()));
+    let log = Log::default();
+    log.reports(&event_loop);
     let inner = event_loop.create_future::<i32>();
     let outer = shield(inner.clone());
     assert!(outer.cancel());
@@ -93,7 +91,7 @@ fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_neve
     inner.set_exception(Exception::timeout()).unwrap();
     drop((inner, outer));
     event_loop.run_once().unwrap();
-    assert_eq!(*reports.borrow(), ["Future exception was never retrieved"]);
+    assert_eq!(log.take(), ["Future exception was never retrieved: timed out"]);
 }
 
 // W14

@@ -1,6 +1,6 @@
 //! The tour of generators prints what its head says, which is what the same programs print in Python.
 
-use std::cell::RefCell;
+use crate::support::events::Log;
 
 #[path = "../../examples/generators.rs"]
 #[allow(dead_code)]
@@ -31,9 +31,9 @@ const PRINTED: [&str; 19] = [
 
 #[test]
 fn the_tour_prints_what_python_prints() {
-    let lines = RefCell::new(Vec::new());
-    example::run(&|line| lines.borrow_mut().push(line.to_string())).expect("nothing is raised out of it");
-    assert_eq!(lines.into_inner(), PRINTED);
+    let lines = Log::default();
+    example::run(&|line| lines.add(line)).expect("nothing is raised out of it");
+    assert_eq!(lines.take(), PRINTED);
 }
 
 #[test]

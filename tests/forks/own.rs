@@ -14,6 +14,7 @@ use innermost::{
 };
 
 use crate::children::{Fork, end, in_child, in_child_with, run, settle, text};
+use crate::support::events::Log;
 
 const REFUSED: &str = "this event loop belongs to the process that forked this one: make a new loop here";
 
@@ -81,10 +82,10 @@ const WORKED: &str = "3 bytes, sum 2";
 
 pub(crate) fn forked_in_a_callback(new_loop: &dyn Fn() -> EventLoop) {
     let make = Rc::new(new_loop());
-    let told = Rc::new(std::cell::RefCell::new(Vec::new()));
+    let told = Log::default();
     let event_loop = Rc::clone(&make);
     run(&event_loop, {
-        let told = Rc::clone(&told);
+        let told = told.clone();
         let is_default = move || {
             let outside = [text(EventLoop::running()), text(EventLoop::current())];
             let runs = innermost::run(sleep(Duration::ZERO)).is_ok();
@@ -92,7 +93,7 @@ pub(crate) fn forked_in_a_callback(new_loop: &dyn Fn() -> EventLoop) {
         };
         move |sent| {
             sent?;
-            told.borrow_mut().push(in_child(is_default));
+            told.add(in_child(is_default));
             assert!(EventLoop::running().is_ok());
             Ok(Step::Return(()))
         }

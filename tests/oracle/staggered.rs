@@ -23,7 +23,8 @@ use crate::recorded::{Difference, list, programs};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-type Log = Rc<RefCell<Vec<Value>>>;
+/// The events of one program, as JSON: the form in which CPython's are recorded.
+type Events = Rc<RefCell<Vec<Value>>>;
 
 /// An attempt as the recordings describe them.
 struct Attempt {
@@ -32,7 +33,7 @@ struct Attempt {
     fails: bool,
     cleanup: Option<Sleep>,
     phase: Phase,
-    log: Log,
+    log: Events,
 }
 
 enum Phase {
@@ -42,7 +43,7 @@ enum Phase {
 }
 
 impl Attempt {
-    fn new(index: usize, described: &Value, log: &Log) -> Self {
+    fn new(index: usize, described: &Value, log: &Events) -> Self {
         let pause = |value: &Value| value.as_u64().map(|seconds| sleep(Duration::from_secs(seconds)));
         Self {
             index,
@@ -105,7 +106,7 @@ impl Coroutine for Attempt {
 }
 
 fn replay(attempts: &[Value], delay: Option<Duration>) -> (Vec<Value>, Raced<usize>) {
-    let log = Log::default();
+    let log = Events::default();
     let made = attempts.iter().enumerate().map(|(index, described)| Attempt::new(index, described, &log));
     let race = staggered_race(made.collect::<Vec<_>>()).delay(delay);
     let event_loop = virtual_loop().expect("a descriptor is free");
@@ -139,7 +140,7 @@ fn every_race_goes_as_it_went_in_cpython() {
 
 /// What a race leaves in the log that is cancelled after `delay`.
 fn cancelled_after(delay: Duration, attempts: Value) -> Vec<Value> {
-    let log = Log::default();
+    let log = Events::default();
     let made: Vec<_> =
         list(&attempts).iter().enumerate().map(|(index, described)| Attempt::new(index, described, &log)).collect();
     let event_loop = virtual_loop().unwrap();
@@ -228,7 +229,7 @@ fn a_panic_of_an_attempt_or_of_the_iterator_ends_the_race() {
 #[test]
 fn a_race_that_is_dropped_cancels_its_attempts() {
     let event_loop = virtual_loop().unwrap();
-    let log = Log::default();
+    let log = Events::default();
     let made: Vec<_> = (0..3).map(|index| Attempt::new(index, &json!([9, "ok", null]), &log)).collect();
     let mut race = Some(staggered_race(made).delay(SECOND));
     // Takes its first step, lets it be for a second and a half, and then lets go of it.

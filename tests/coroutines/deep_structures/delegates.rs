@@ -17,9 +17,9 @@ use innermost::{
 
 use super::{DEPTH, READABLE, on_a_small_stack};
 
-/// What happens to the links of a chain, by their numbers.
+/// What happened to the links of a chain. It holds numbers: the tests compare the order of 100,000 links.
 #[derive(Default)]
-struct Log {
+struct Record {
     alive: Cell<usize>,
     closed: RefCell<Vec<usize>>,
     dropped: RefCell<Vec<usize>>,
@@ -35,21 +35,21 @@ struct Link<T> {
 
 struct Own {
     number: usize,
-    log: Rc<Log>,
+    record: Rc<Record>,
 }
 
 impl<T> Link<T> {
-    fn new(number: usize, log: &Rc<Log>, next: Option<T>) -> Self {
-        log.alive.set(log.alive.get() + 1);
-        Self { own: Own { number, log: Rc::clone(log) }, _next: next }
+    fn new(number: usize, record: &Rc<Record>, next: Option<T>) -> Self {
+        record.alive.set(record.alive.get() + 1);
+        Self { own: Own { number, record: Rc::clone(record) }, _next: next }
     }
 }
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.log.alive.set(self.log.alive.get() - 1);
-        self.log.dropped.borrow_mut().push(self.number);
-        if self.log.panics.get() {
+        self.record.alive.set(self.record.alive.get() - 1);
+        self.record.dropped.borrow_mut().push(self.number);
+        if self.record.panics.get() {
             resume_unwind(Box::new(self.number));
         }
     }
@@ -62,7 +62,7 @@ impl<T> Coroutine for Link<T> {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         if sent.is_err() {
-            self.own.log.closed.borrow_mut().push(self.own.number);
+            self.own.record.closed.borrow_mut().push(self.own.number);
         }
         sent.map(Step::Yield)
     }
@@ -73,9 +73,9 @@ struct InHandle(#[expect(dead_code, reason = "it is only held")] SharedGenerator
 struct InCall(#[expect(dead_code, reason = "it is only held")] Call<Link<Self>>);
 
 /// Link `depth` is the outermost.
-fn handles(depth: usize, started: bool, log: &Rc<Log>) -> SharedGenerator<Link<InHandle>> {
+fn handles(depth: usize, started: bool, record: &Rc<Record>) -> SharedGenerator<Link<InHandle>> {
     let wrap = |number, next: Option<SharedGenerator<Link<InHandle>>>| {
-        let generator = SharedGenerator::new(Link::new(number, log, next.map(InHandle)));
+        let generator = SharedGenerator::new(Link::new(number, record, next.map(InHandle)));
         if started {
             generator.next().expect("it yields");
         }
@@ -84,8 +84,9 @@ fn handles(depth: usize, started: bool, log: &Rc<Log>) -> SharedGenerator<Link<I
     (1..=depth).fold(wrap(0, None), |next, number| wrap(number, Some(next)))
 }
 
-fn child(depth: usize, log: &Rc<Log>) -> Link<InCall> {
-    (1..=depth).fold(Link::new(0, log, None), |next, number| Link::new(number, log, Some(InCall(Call::new(next)))))
+fn child(depth: usize, record: &Rc<Record>) -> Link<InCall> {
+    (1..=depth)
+        .fold(Link::new(0, record, None), |next, number| Link::new(number, record, Some(InCall(Call::new(next)))))
 }
 
 fn numbers(depth: usize) -> Vec<usize> {
@@ -96,106 +97,106 @@ fn numbers(depth: usize) -> Vec<usize> {
 fn generators_that_hold_handles_of_generators_are_dropped_in_a_loop() {
     for started in [false, true] {
         on_a_small_stack(move || {
-            let log = Rc::default();
-            drop(handles(DEPTH, started, &log));
-            assert_eq!((log.alive.get(), log.closed.borrow().len()), (0, if started { DEPTH + 1 } else { 0 }));
-            assert_eq!(log.dropped.take(), numbers(DEPTH));
-            let closed = handles(DEPTH, started, &log);
+            let record = Rc::default();
+            drop(handles(DEPTH, started, &record));
+            assert_eq!((record.alive.get(), record.closed.borrow().len()), (0, if started { DEPTH + 1 } else { 0 }));
+            assert_eq!(record.dropped.take(), numbers(DEPTH));
+            let closed = handles(DEPTH, started, &record);
             closed.close().expect("it ends quietly");
-            assert_eq!((closed.state(), log.alive.get()), (GeneratorState::Closed, 0));
+            assert_eq!((closed.state(), record.alive.get()), (GeneratorState::Closed, 0));
         });
     }
 }
 
 #[test]
 fn a_generator_in_the_middle_of_a_chain_lives_as_long_as_its_handle() {
-    let log = Rc::default();
-    let kept = handles(100, true, &log);
-    drop((0..100).fold(kept.clone(), |next, _| SharedGenerator::new(Link::new(1000, &log, Some(InHandle(next))))));
-    assert_eq!((log.alive.get(), kept.state()), (101, GeneratorState::Suspended));
+    let record = Rc::default();
+    let kept = handles(100, true, &record);
+    drop((0..100).fold(kept.clone(), |next, _| SharedGenerator::new(Link::new(1000, &record, Some(InHandle(next))))));
+    assert_eq!((record.alive.get(), kept.state()), (101, GeneratorState::Suspended));
     drop(kept);
-    assert_eq!(log.alive.get(), 0);
+    assert_eq!(record.alive.get(), 0);
 }
 
 #[test]
 fn calls_that_never_start_are_dropped_in_a_loop() {
     on_a_small_stack(|| {
-        let log = Rc::default();
-        drop(child(DEPTH, &log));
-        drop(Call::new(child(DEPTH, &log)));
-        drop(Generator::new(Call::new(child(DEPTH, &log))));
-        drop(SharedGenerator::new(child(DEPTH, &log)));
-        assert_eq!(log.alive.get(), 0);
-        let mut call = Call::new(child(DEPTH, &log));
-        call.restart(child(0, &log));
-        assert_eq!(log.alive.get(), 1);
-        call.restart(child(DEPTH, &log));
+        let record = Rc::default();
+        drop(child(DEPTH, &record));
+        drop(Call::new(child(DEPTH, &record)));
+        drop(Generator::new(Call::new(child(DEPTH, &record))));
+        drop(SharedGenerator::new(child(DEPTH, &record)));
+        assert_eq!(record.alive.get(), 0);
+        let mut call = Call::new(child(DEPTH, &record));
+        call.restart(child(0, &record));
+        assert_eq!(record.alive.get(), 1);
+        call.restart(child(DEPTH, &record));
         assert!(call.resume(Err(Exception::timeout())).is_err());
-        assert_eq!(log.alive.get(), 0);
+        assert_eq!(record.alive.get(), 0);
     });
 }
 
 #[test]
 fn calls_in_a_frame_that_no_driver_takes_are_dropped_in_a_loop() {
     on_a_small_stack(|| {
-        let log = Rc::default();
-        let mut call = Call::new(child(DEPTH, &log));
+        let record = Rc::default();
+        let mut call = Call::new(child(DEPTH, &record));
         let frame = call.resume(Ok(()));
         assert!(matches!(frame, Ok(Step::Delegate(_))));
         drop(call);
-        assert_eq!(log.alive.get(), DEPTH + 1);
+        assert_eq!(record.alive.get(), DEPTH + 1);
         drop(frame);
-        assert_eq!(log.alive.get(), 0);
+        assert_eq!(record.alive.get(), 0);
     });
 }
 
 #[test]
 fn a_suspended_frame_that_holds_calls_is_closed_and_drops_them_in_a_loop() {
     on_a_small_stack(|| {
-        let log = Rc::default();
-        let mut generator = Generator::new(Call::new(child(DEPTH, &log)));
+        let record = Rc::default();
+        let mut generator = Generator::new(Call::new(child(DEPTH, &record)));
         generator.next().expect("it yields");
         drop(generator);
-        assert_eq!((log.alive.get(), log.closed.take()), (0, vec![DEPTH]));
+        assert_eq!((record.alive.get(), record.closed.take()), (0, vec![DEPTH]));
     });
 }
 
 #[test]
 fn a_task_that_is_dropped_with_its_loop_drops_the_calls_that_it_holds_in_a_loop() {
     on_a_small_stack(|| {
-        let log = Rc::default();
+        let record = Rc::default();
         let event_loop = EventLoop::new().unwrap();
-        let held = Call::new(child(DEPTH, &log));
+        let held = Call::new(child(DEPTH, &record));
         let task = event_loop.create_task(ready(()).map(move |()| drop(held))).unwrap();
         drop(event_loop);
-        assert_eq!(log.alive.get(), 0);
+        assert_eq!(record.alive.get(), 0);
         drop(task);
     });
 }
 
 #[test]
 fn a_short_chain_is_dropped_outermost_first_and_before_the_drop_returns() {
-    let log = Rc::default();
-    drop(handles(10, true, &log));
-    assert_eq!((log.closed.take(), log.dropped.take()), (numbers(10), numbers(10)));
-    drop(child(10, &log));
-    assert_eq!(log.dropped.take(), numbers(10));
+    let record = Rc::default();
+    drop(handles(10, true, &record));
+    assert_eq!((record.closed.take(), record.dropped.take()), (numbers(10), numbers(10)));
+    drop(child(10, &record));
+    assert_eq!(record.dropped.take(), numbers(10));
 }
 
 #[test]
 fn panics_of_destructors_in_a_chain_lose_none_of_the_others() {
     on_a_small_stack(|| {
-        let log = Rc::new(Log::default());
-        log.panics.set(true);
-        let dropping: [fn(&Rc<Log>); 3] = [
-            |log| drop(handles(1000, false, log)),
-            |log| drop(child(1000, log)),
-            |log| drop(Call::new(child(1000, log))),
+        let record = Rc::new(Record::default());
+        record.panics.set(true);
+        let dropping: [fn(&Rc<Record>); 3] = [
+            |record| drop(handles(1000, false, record)),
+            |record| drop(child(1000, record)),
+            |record| drop(Call::new(child(1000, record))),
         ];
         for dropping in dropping {
-            let panic = catch_unwind(AssertUnwindSafe(|| dropping(&log))).unwrap_err();
+            let panic = catch_unwind(AssertUnwindSafe(|| dropping(&record))).unwrap_err();
             assert_eq!(panic.downcast_ref::<usize>(), Some(&1000));
-            assert_eq!((log.alive.get(), log.dropped.take()), (0, numbers(1000)));
+            assert_eq!((record.alive.get(), record.dropped.take()), (0, numbers(1000)));
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Our own objects as the links of a chain: futures, tasks, queues, contexts, handles. What holds the next is the
 //! program's: a callback, a result, an item, a value.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use innermost::wait::{gather, shield, wait_for};
 use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, Step, Task, TimerHandle, from_fn, ready};
 
 use super::{DEPTH, on_a_small_stack};
+use crate::log::Log;
 
 /// Counts those that are alive.
 #[derive(Clone)]
@@ -439,18 +440,16 @@ impl Drop for Panics {
 #[test]
 fn every_panic_far_down_in_a_chain_is_told_to_the_exception_handler() {
     on_a_small_stack(|| {
-        let told = Rc::new(RefCell::new(Vec::new()));
+        let told = Log::default();
         let event_loop = EventLoop::new().unwrap();
-        let log = Rc::clone(&told);
-        event_loop.set_exception_handler(move |context: &ErrorContext| {
-            log.borrow_mut().push(context.message.to_string());
-        });
+        let log = told.clone();
+        event_loop.set_exception_handler(move |context: &ErrorContext| log.add(&context.message));
         drop((0..1000).fold(event_loop.create_future::<()>(), |inner, _| {
             let outer = event_loop.create_future::<()>();
             let panics = Panics { _inner: Some(inner) };
             outer.add_done_callback(move |_| drop(panics));
             outer
         }));
-        assert_eq!(*told.borrow(), ["Exception ignored in a destructor"; 1000]);
+        assert_eq!(told.take(), ["Exception ignored in a destructor"; 1000]);
     });
 }

@@ -101,11 +101,11 @@ fn a_task_that_was_cancelled_while_it_ran_is_cancelled_although_a_bomb_goes_off_
 #[test]
 fn a_loop_is_closed_whole_although_what_its_tasks_wait_for_panics_when_it_is_dropped() {
     let event_loop = test_loop();
-    let reports = Rc::new(RefCell::new(Vec::new()));
+    let reports = Log::default();
     let second = event_loop.create_task(event_loop.create_future::<i32>()).unwrap();
     let first = holding_a_bomb(&event_loop, |_| returns(1));
-    let seen = Rc::clone(&reports);
-    event_loop.set_exception_handler(move |context| seen.borrow_mut().push(context.message.clone()));
+    let seen = reports.clone();
+    event_loop.set_exception_handler(move |context| seen.add(&context.message));
     event_loop.close().unwrap();
     assert!(first.cancelled() && second.cancelled());
     let (destroyed, ignored) = ("Task was destroyed but it is pending!", "Exception ignored in a destructor");

@@ -136,10 +136,10 @@ fn a_stack_trace_shows_nothing_awaited_where_nothing_is() {
 #[test]
 fn a_task_that_runs_shows_that_in_its_stack_trace() {
     let event_loop = test_loop();
-    let traces = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&traces);
+    let traces = Log::default();
+    let seen = traces.clone();
     let task = body(move |_, _| {
-        seen.borrow_mut().push(me().stack_trace().to_string());
+        seen.add(me().stack_trace());
         returns(0)
     });
     event_loop.run_until_complete(task).unwrap();

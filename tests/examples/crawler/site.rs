@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::support::events::Log;
 use crate::support::process::{Process, example};
 
 /// What is done with a request.
@@ -24,7 +25,7 @@ pub(crate) enum Reply {
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     /// The targets that were asked for, in order.
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Log,
     /// How many requests were open at once, at the most.
     pub(crate) most: Arc<AtomicUsize>,
 }
@@ -35,18 +36,18 @@ impl Site {
         let pages: Arc<BTreeMap<_, _>> = Arc::new(pages.into_iter().collect());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let (asked, most, open) = (Arc::default(), Arc::default(), Arc::new(AtomicUsize::new(0)));
-        let site = Self { address, asked: Arc::clone(&asked), most: Arc::clone(&most) };
+        let (asked, most, open) = (Log::default(), Arc::default(), Arc::new(AtomicUsize::new(0)));
+        let site = Self { address, asked: asked.clone(), most: Arc::clone(&most) };
         // It ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (pages, asked) = (Arc::clone(&pages), Arc::clone(&asked));
+                let (pages, asked) = (Arc::clone(&pages), asked.clone());
                 let (most, open) = (Arc::clone(&most), Arc::clone(&open));
                 thread::spawn(move || {
                     most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     let target = request(&stream);
                     let page = pages.get(target.as_str());
-                    asked.lock().unwrap().push(target);
+                    asked.add(target);
                     // Before the answer, behind which the next request may come.
                     open.fetch_sub(1, Ordering::SeqCst);
                     reply(&stream, page);
@@ -62,7 +63,7 @@ impl Site {
 
     /// What was asked for, sorted.
     pub(crate) fn asked(&self) -> Vec<String> {
-        let mut asked = self.asked.lock().unwrap().clone();
+        let mut asked = self.asked.entries();
         asked.sort();
         asked
     }

@@ -13,6 +13,7 @@ use innermost::{Await, Exception, LoopHandle, Step, Transport, from_fn, yield_fr
 
 use crate::transports::protocols::{Log, Recorder, new_loop};
 
+/// Each event with its turn. A number, because turns are counted from the first data, which is known in the end.
 type Timed = Rc<RefCell<Vec<(i64, String)>>>;
 
 /// Opens a transport in a task and lets some turns pass; gives each event with its turn.

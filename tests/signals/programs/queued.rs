@@ -9,11 +9,12 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP};
 
 use super::host::{raise, with_signals_blocked};
 
-type Log = Rc<RefCell<Vec<i32>>>;
+/// The signals that were handled, in order. Numbers rather than a log of text: thousands of them are compared at once.
+type Handled = Rc<RefCell<Vec<i32>>>;
 
 /// A loop that records these signals.
-fn recording(signals: impl IntoIterator<Item = i32>) -> (EventLoop, Log) {
-    let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
+fn recording(signals: impl IntoIterator<Item = i32>) -> (EventLoop, Handled) {
+    let (event_loop, log) = (EventLoop::new().unwrap(), Handled::default());
     for signal in signals {
         let log = Rc::clone(&log);
         event_loop.add_signal_handler(signal, move || log.borrow_mut().push(signal)).unwrap();
