@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
+//! | `channel.rs`      | one direction of such a connection |
 //! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
 
+mod channel;
 mod clock;
 mod memory_stream;
 mod virtual_loop;

@@ -1,0 +1,269 @@
+//! [`Channel`]: one direction of a connection in memory.
+//!
+//! Bytes count against the capacity until they are read, so a peer that does not read stops the sender.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+use crate::coroutine::{Exception, Kind, Step};
+use crate::event_loop::EventLoop;
+use crate::sys::Instant;
+use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
+
+/// What the two directions of a connection have in common.
+pub(super) struct Behaviour {
+    pub(super) capacity: usize,
+    pub(super) latency: Cell<Option<Latency>>,
+    pub(super) moves: Cell<Option<Moves>>,
+    /// How many more bytes can be sent, in both directions together, before the connection breaks.
+    pub(super) until_reset: Cell<usize>,
+}
+
+/// Functions of the program. Each is taken out while it runs.
+type Latency = Box<dyn FnMut() -> Duration>;
+type Moves = Box<dyn FnMut(usize) -> usize>;
+
+/// One direction. Nothing is borrowed while a function of the program runs.
+pub(super) struct Channel {
+    pub(super) behaviour: Rc<Behaviour>,
+    arrived: RefCell<VecDeque<u8>>,
+    in_flight: Cell<usize>,
+    /// When the last of these arrives. The next arrives no earlier.
+    last_arrival: Cell<Instant>,
+    stage: Cell<Stage>,
+    /// True if the end of the stream has arrived.
+    has_ended: Cell<bool>,
+    reader: Cell<Option<Rc<dyn Waiter>>>,
+    writer: Cell<Option<Rc<dyn Waiter>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// The sender has ended the stream.
+    Finished,
+    /// The receiver is gone.
+    Abandoned,
+    Reset,
+}
+
+impl Channel {
+    pub(super) fn new(behaviour: Rc<Behaviour>) -> Self {
+        Self {
+            behaviour,
+            arrived: RefCell::default(),
+            in_flight: Cell::new(0),
+            last_arrival: Cell::new(Instant::ZERO),
+            stage: Cell::new(Stage::Open),
+            has_ended: Cell::new(false),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        }
+    }
+
+    pub(super) fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
+        if self.stage.get() == Stage::Reset {
+            return Err(self.broken());
+        }
+        let possible = bytes.len().min(self.arrived.borrow().len());
+        if possible == 0 {
+            return Ok(match bytes.is_empty() || self.has_ended() {
+                true => Step::Return(0),
+                false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
+            });
+        }
+        // The program's function may have read some as well.
+        let count = self.share(possible).min(self.arrived.borrow().len());
+        if count == 0 {
+            return Ok(Step::Yield(Await::next_turn()));
+        }
+        for (to, from) in bytes.iter_mut().zip(self.arrived.borrow_mut().drain(..count)) {
+            *to = from;
+        }
+        wake(&self.writer);
+        Ok(Step::Return(count))
+    }
+
+    pub(super) fn send(self: &Rc<Self>, bytes: &[u8]) -> Progress<usize> {
+        self.check()?;
+        let possible = bytes.len().min(self.room());
+        if possible == 0 {
+            return Ok(match bytes.is_empty() {
+                true => Step::Return(0),
+                false => Step::Yield(Await::on(Way::Writable, Rc::clone(self) as Rc<_>)),
+            });
+        }
+        let count = self.share(possible).min(self.room()).min(self.behaviour.until_reset.get());
+        if count == 0 {
+            return Ok(Step::Yield(Await::next_turn()));
+        }
+        let left = self.behaviour.until_reset.get();
+        self.behaviour.until_reset.set(left - count);
+        self.dispatch(bytes[..count].to_vec(), |channel, bytes| channel.arrive(&bytes))?;
+        Ok(Step::Return(count))
+    }
+
+    /// How many of the possible bytes an operation moves. None if its task has used up its share of the turn, as with a
+    /// socket.
+    fn share(&self, possible: usize) -> usize {
+        if EventLoop::running().is_ok_and(|event_loop| !event_loop.spend()) {
+            return 0;
+        }
+        let Some(mut moves) = self.behaviour.moves.take() else { return possible };
+        let count = moves(possible).min(possible);
+        self.behaviour.moves.set(Some(moves));
+        count
+    }
+
+    fn has_ended(&self) -> bool {
+        // If no loop was running when the stream ended, the end has overtaken bytes in flight.
+        self.has_ended.get() && self.in_flight.get() == 0
+    }
+
+    fn room(&self) -> usize {
+        self.behaviour.capacity - self.in_flight.get() - self.arrived.borrow().len()
+    }
+
+    /// Delivers something after its latency, or at once if there is none.
+    fn dispatch(self: &Rc<Self>, bytes: Vec<u8>, arrive: fn(&Self, Vec<u8>)) -> Result<(), Exception> {
+        let Some(mut latency) = self.behaviour.latency.take() else {
+            arrive(self, bytes);
+            return Ok(());
+        };
+        let delay = latency();
+        self.behaviour.latency.set(Some(latency));
+        let event_loop = EventLoop::running()?;
+        let arrival = (event_loop.time() + delay).max(self.last_arrival.get());
+        let (channel, count) = (Rc::clone(self), bytes.len());
+        event_loop.call_at(arrival, move || {
+            if channel.stage.get() != Stage::Reset {
+                channel.in_flight.set(channel.in_flight.get() - count);
+                arrive(&channel, bytes);
+            }
+        })?;
+        self.last_arrival.set(arrival);
+        self.in_flight.set(self.in_flight.get() + count);
+        Ok(())
+    }
+
+    fn arrive(&self, bytes: &[u8]) {
+        self.arrived.borrow_mut().extend(bytes);
+        wake(&self.reader);
+    }
+
+    fn end(&self) {
+        self.has_ended.set(true);
+        wake(&self.reader);
+    }
+
+    /// Ends the stream.
+    pub(super) fn finish(self: &Rc<Self>) {
+        if self.stage.get() == Stage::Open {
+            self.stage.set(Stage::Finished);
+            wake(&self.writer);
+            // Without a running loop, nothing in flight ever arrives.
+            if self.dispatch(Vec::new(), |channel, _| channel.end()).is_err() {
+                self.end();
+            }
+        }
+    }
+
+    /// The receiver is gone.
+    pub(super) fn abandon(&self) {
+        if self.stage.get() != Stage::Reset {
+            self.stage.set(Stage::Abandoned);
+            drop(self.arrived.take());
+            // Wake readers too: they find out that their end is gone.
+            wake(&self.reader);
+            wake(&self.writer);
+        }
+    }
+
+    pub(super) fn reset(&self) {
+        self.stage.set(Stage::Reset);
+        drop(self.arrived.take());
+        wake(&self.reader);
+        wake(&self.writer);
+    }
+
+    /// # Errors
+    ///
+    /// The reason why nothing can be sent any more.
+    pub(super) fn check(&self) -> Result<(), Exception> {
+        if self.stage.get() == Stage::Open { Ok(()) } else { Err(self.broken()) }
+    }
+
+    #[cold]
+    fn broken(&self) -> Exception {
+        io::Error::from(match self.stage.get() {
+            Stage::Reset => io::ErrorKind::ConnectionReset,
+            _ => io::ErrorKind::BrokenPipe,
+        })
+        .into()
+    }
+
+    fn is_ready(&self, way: Way) -> bool {
+        match way {
+            Way::Readable => self.stage.get() == Stage::Reset || self.has_ended() || !self.arrived.borrow().is_empty(),
+            _ => self.stage.get() != Stage::Open || self.room() > 0,
+        }
+    }
+
+    const fn waiter(&self, way: Way) -> &Cell<Option<Rc<dyn Waiter>>> {
+        match way {
+            Way::Readable => &self.reader,
+            _ => &self.writer,
+        }
+    }
+}
+
+fn wake(waiter: &Cell<Option<Rc<dyn Waiter>>>) {
+    if let Some(task) = waiter.take() {
+        task.wake();
+    }
+}
+
+impl WaitTarget for Channel {
+    fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
+        if self.is_ready(way) {
+            waiter.wake();
+            return Ok(());
+        }
+        let place = self.waiter(way);
+        if let Some(former) = place.take() {
+            place.set(Some(former));
+            let text = "another task is already waiting for this stream in the same direction";
+            return Err(Exception::message(Kind::RuntimeError, text));
+        }
+        place.set(Some(waiter));
+        Ok(())
+    }
+
+    fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {
+        let place = self.waiter(way);
+        match place.take() {
+            Some(run) if Rc::as_ptr(&run).cast::<()>() == waiter => Withdrawn::Waiting(run as Rc<_>),
+            another => {
+                place.set(another);
+                Withdrawn::Queued
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.stage.get() {
+            Stage::Open => "open",
+            Stage::Finished => "finished",
+            Stage::Abandoned => "abandoned",
+            Stage::Reset => "reset",
+        };
+        let (arrived, in_flight) = (self.arrived.borrow().len(), self.in_flight.get());
+        write!(f, "memory({stage}, {arrived} bytes arrived, {in_flight} in flight)")
+    }
+}
