@@ -25,7 +25,7 @@
 //! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
 //! | `stack.rs`     | a coroutine with its frames: what all drivers share |
-//! | `drive.rs`     | [`drive`]: a machine whose yields are answered by awaiting |
+//! | `drive.rs`     | [`drive`](fn@drive): a machine whose yields are answered by awaiting |
 //! | `driver.rs`    | [`Driver`]: for a loop of your own |
 //! | `rules.rs`     | the exceptions that report a broken rule |
 //! | `generator.rs` | [`Generator`]: `next`, `send`, `throw`, `close` |

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
+use super::feed::Feed;
 use crate::coroutine::{Exception, Kind, Step};
 use crate::event_loop::EventLoop;
 use crate::sys::Instant;
@@ -21,6 +22,7 @@ pub(super) struct Behaviour {
     pub(super) moves: Cell<Option<Moves>>,
     /// How many more bytes can be sent, in both directions together, before the connection breaks.
     pub(super) until_reset: Cell<usize>,
+    pub(super) suspends: bool,
 }
 
 /// Functions of the program. Each is taken out while it runs.
@@ -39,6 +41,11 @@ pub(super) struct Channel {
     has_ended: Cell<bool>,
     reader: Cell<Option<Rc<dyn Waiter>>>,
     writer: Cell<Option<Rc<dyn Waiter>>>,
+    /// Where the bytes come from, if they come as the reader asks for them.
+    feed: Option<Rc<Feed>>,
+    /// Which of the next read and the next write has already suspended for the sake of it.
+    read_has_suspended: Cell<bool>,
+    write_has_suspended: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +59,7 @@ enum Stage {
 }
 
 impl Channel {
-    pub(super) fn new(behaviour: Rc<Behaviour>) -> Self {
+    pub(super) fn new(behaviour: Rc<Behaviour>, feed: Option<Rc<Feed>>) -> Self {
         Self {
             behaviour,
             arrived: RefCell::default(),
@@ -62,15 +69,44 @@ impl Channel {
             has_ended: Cell::new(false),
             reader: Cell::new(None),
             writer: Cell::new(None),
+            feed,
+            read_has_suspended: Cell::new(false),
+            write_has_suspended: Cell::new(false),
         }
     }
 
-    pub(super) fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
+    /// Reads, after having suspended once if operations are to suspend.
+    pub(super) fn attempt_recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
+        self.attempt(&self.read_has_suspended, || self.recv(bytes))
+    }
+
+    /// Writes by `write`, after having suspended once if operations are to suspend.
+    pub(super) fn attempt_write<T>(&self, write: impl FnOnce() -> Progress<T>) -> Progress<T> {
+        self.attempt(&self.write_has_suspended, write)
+    }
+
+    fn attempt<T>(&self, has_suspended: &Cell<bool>, attempt: impl FnOnce() -> Progress<T>) -> Progress<T> {
+        if self.behaviour.suspends && !has_suspended.replace(true) {
+            return Ok(Step::Yield(Await::next_turn()));
+        }
+        let attempted = attempt();
+        // While the attempt waits, it is still the same operation.
+        has_suspended.set(matches!(attempted, Ok(Step::Yield(_))));
+        attempted
+    }
+
+    fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
         if self.stage.get() == Stage::Reset {
             return Err(self.broken());
         }
         let possible = bytes.len().min(self.arrived.borrow().len());
         if possible == 0 {
+            if let Some(feed) = self.feed.as_ref().filter(|_| !bytes.is_empty()) {
+                if self.has_ended() && feed.is_asked_in_vain() {
+                    return Ok(Step::Yield(Await::next_turn()));
+                }
+                self.ask(feed)?;
+            }
             return Ok(match bytes.is_empty() || self.has_ended() {
                 true => Step::Return(0),
                 false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
@@ -86,6 +122,19 @@ impl Channel {
         }
         wake(&self.writer);
         Ok(Step::Return(count))
+    }
+
+    /// Asks the feed for more, which arrives in the next turn.
+    fn ask(self: &Rc<Self>, feed: &Rc<Feed>) -> Result<(), Exception> {
+        if self.has_ended() || !feed.begin_asking() {
+            return Ok(());
+        }
+        let (channel, feed) = (Rc::clone(self), Rc::clone(feed));
+        EventLoop::running()?.call_soon(move || match feed.next_piece() {
+            [] => channel.finish(),
+            piece => channel.arrive(piece),
+        })?;
+        Ok(())
     }
 
     pub(super) fn send(self: &Rc<Self>, bytes: &[u8]) -> Progress<usize> {
@@ -148,6 +197,11 @@ impl Channel {
         self.last_arrival.set(arrival);
         self.in_flight.set(self.in_flight.get() + count);
         Ok(())
+    }
+
+    /// Takes the bytes that have arrived and have not been read.
+    pub(super) fn take_arrived(&self) -> Vec<u8> {
+        self.arrived.take().into()
     }
 
     fn arrive(&self, bytes: &[u8]) {

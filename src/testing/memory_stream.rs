@@ -14,6 +14,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::channel::{Behaviour, Channel};
+use super::feed::Feed;
 use crate::coroutine::Step;
 use crate::net::{ByteRead, ByteWrite};
 use crate::task::Progress;
@@ -64,6 +65,7 @@ impl MemoryPair {
             latency: Cell::new(None),
             moves: Cell::new(None),
             until_reset: Cell::new(usize::MAX),
+            suspends: false,
         })
     }
 
@@ -114,11 +116,33 @@ impl MemoryPair {
         self
     }
 
+    /// Makes every operation suspend once, for a turn, before it does anything. So a machine is seen in every state in which
+    /// it reads or writes, although the connection is ready, and can be interrupted there.
+    ///
+    /// ```
+    /// use innermost::testing::MemoryPair;
+    /// use innermost::{ByteWrite, Coroutine, Step};
+    ///
+    /// let (near, _far) = MemoryPair::new().suspending().build();
+    /// let attempts = [near.send(b"hello").resume(Ok(()))?, near.send(b"hello").resume(Ok(()))?];
+    /// assert!(matches!(attempts, [Step::Yield(_), Step::Return(5)]));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn suspending(mut self) -> Self {
+        self.0.suspends = true;
+        self
+    }
+
     /// Makes the two ends.
     pub fn build(self) -> (MemoryStream, MemoryStream) {
+        self.build_with(None)
+    }
+
+    /// Makes the two ends. The first one reads what `feed` gives it.
+    pub(super) fn build_with(self, feed: Option<Rc<Feed>>) -> (MemoryStream, MemoryStream) {
         let behaviour = Rc::new(self.0);
-        let channel = || Rc::new(Channel::new(Rc::clone(&behaviour)));
-        let (there, back) = (channel(), channel());
+        let channel = |feed| Rc::new(Channel::new(Rc::clone(&behaviour), feed));
+        let (there, back) = (channel(None), channel(feed));
         let near = MemoryStream { incoming: Rc::clone(&back), outgoing: Rc::clone(&there) };
         if behaviour.until_reset.get() == 0 {
             near.reset();
@@ -152,17 +176,22 @@ impl MemoryStream {
         self.incoming.reset();
         self.outgoing.reset();
     }
+
+    /// Takes what the other end has sent and nobody has read.
+    pub(super) fn take_arrived(&self) -> Vec<u8> {
+        self.incoming.take_arrived()
+    }
 }
 
 impl ByteRead for MemoryStream {
     fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
-        self.incoming.recv(bytes)
+        self.incoming.attempt_recv(bytes)
     }
 }
 
 impl ByteWrite for MemoryStream {
     fn attempt_send(&self, bytes: &[u8]) -> Progress<usize> {
-        let attempt = self.outgoing.send(bytes);
+        let attempt = self.outgoing.attempt_write(|| self.outgoing.send(bytes));
         if self.outgoing.behaviour.until_reset.get() == 0 {
             self.reset();
         }
@@ -170,9 +199,11 @@ impl ByteWrite for MemoryStream {
     }
 
     fn attempt_write_eof(&self) -> Progress<()> {
-        self.outgoing.check()?;
-        self.outgoing.finish();
-        Ok(Step::Return(()))
+        self.outgoing.attempt_write(|| {
+            self.outgoing.check()?;
+            self.outgoing.finish();
+            Ok(Step::Return(()))
+        })
     }
 }
 

@@ -1,8 +1,13 @@
-//! Tools for testing programs that run in an event loop: virtual time, and connections in memory.
+//! Tools for testing machines and programs: virtual time, connections in memory, and conversations that are repeated with
+//! every fault of a network.
 //!
 //! Nothing here waits. A test in which a machine sleeps for a year takes no time, and has the same result each time. A
 //! program in which every task waits for ever raises an error instead of hanging, and the error says what each task waits
 //! for.
+//!
+//! A protocol is tested without a socket. [`Script`] talks to a machine that has an alphabet of its own; [`Exchange`] runs a
+//! machine over a stream. Both then cut the input at every byte, end it at every byte, and throw into the machine, cancel
+//! it or close it at every suspension. When something is wrong, they say in which states the machine was suspended.
 //!
 //! | file | holds |
 //! |---|---|
@@ -10,12 +15,27 @@
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
 //! | `channel.rs`      | one direction of such a connection |
 //! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
+//! | `script.rs`       | [`Script`]: a conversation with a machine, with its input cut, truncated and interrupted |
+//! | `conversation.rs` | what a script says |
+//! | `play.rs`         | one run of a script |
+//! | `exchange.rs`     | [`Exchange`]: a machine over a stream, with the same |
+//! | `feed.rs`         | an input that is given piece by piece |
+//! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says of it |
 
+mod case;
 mod channel;
 mod clock;
+mod conversation;
+mod exchange;
+mod feed;
 mod memory_stream;
+mod play;
+mod script;
 mod virtual_loop;
 
+pub use self::case::Interruption;
 pub use self::clock::VirtualClock;
+pub use self::exchange::{Exchange, Exchanged};
 pub use self::memory_stream::{MemoryPair, MemoryStream, memory_pair};
+pub use self::script::Script;
 pub use self::virtual_loop::virtual_loop;
