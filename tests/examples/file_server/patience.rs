@@ -20,16 +20,19 @@ fn connected(event_loop: &EventLoop, site: &Site, capacity: usize) -> (Task<()>,
 
 /// Sends `bytes`, one every `pause`.
 fn dribble(stream: &Rc<MemoryStream>, bytes: &'static [u8], pause: Duration) -> impl Awaitable<Return = ()> + use<> {
-    let (stream, mut at, mut nap) = (Rc::clone(stream), 0, sleep(pause));
+    let (stream, mut at, mut nap) = (Rc::clone(stream), 0, Some(sleep(pause)));
     from_fn(move |mut sent| {
         while at < bytes.len() {
-            yield_from!(nap, sent)?;
+            if let Some(napping) = &mut nap {
+                yield_from!(napping, sent)?;
+                nap = None;
+            }
             // The server may have hung up.
             if let Err(_gone) = yield_from!(stream.send(&bytes[at..=at]), sent) {
                 break;
             }
             at += 1;
-            nap = sleep(pause);
+            nap = Some(sleep(pause));
         }
         Ok(Step::Return(()))
     })
@@ -37,10 +40,13 @@ fn dribble(stream: &Rc<MemoryStream>, bytes: &'static [u8], pause: Duration) -> 
 
 /// Takes what comes, `most` bytes every `pause`, to the end; gives it, and when that was.
 fn collect(stream: &Rc<MemoryStream>, most: usize, pause: Duration) -> impl Awaitable<Return = (Vec<u8>, u64)> + use<> {
-    let (stream, mut received, mut nap) = (Rc::clone(stream), Vec::new(), sleep(pause));
+    let (stream, mut received, mut nap) = (Rc::clone(stream), Vec::new(), Some(sleep(pause)));
     from_fn(move |mut sent| {
         loop {
-            yield_from!(nap, sent)?;
+            if let Some(napping) = &mut nap {
+                yield_from!(napping, sent)?;
+                nap = None;
+            }
             let mut room = vec![0; most];
             match yield_from!(stream.recv(&mut room), sent).unwrap_or(0) {
                 0 => {
@@ -51,7 +57,7 @@ fn collect(stream: &Rc<MemoryStream>, most: usize, pause: Duration) -> impl Awai
                 }
                 count => received.extend_from_slice(&room[..count]),
             }
-            nap = sleep(pause);
+            nap = Some(sleep(pause));
         }
     })
 }
@@ -98,14 +104,17 @@ fn each_request_has_its_own_time() {
     let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
     let (_task, far) = connected(&event_loop, &site, 100_000);
     let talking = Rc::clone(&far);
-    let (mut left, mut nap, mut at) = (3, sleep(14 * SECOND), 0);
+    let (mut left, mut nap, mut at) = (3, Some(sleep(14 * SECOND)), 0);
     let talk = from_fn(move |mut sent| {
         while left > 0 {
-            yield_from!(nap, sent)?;
+            if let Some(napping) = &mut nap {
+                yield_from!(napping, sent)?;
+                nap = None;
+            }
             while at < REQUEST.len() {
                 at += yield_from!(talking.send(&REQUEST[at..]), sent)?;
             }
-            (left, at, nap) = (left - 1, 0, sleep(14 * SECOND));
+            (left, at, nap) = (left - 1, 0, Some(sleep(14 * SECOND)));
         }
         Ok(Step::Return(()))
     });
