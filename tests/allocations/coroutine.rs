@@ -81,7 +81,7 @@ fn frames_a_hundred_deep_are_driven_without_allocating() {
 }
 
 #[test]
-fn an_exception_that_carries_nothing_goes_down_a_hundred_frames_without_allocating() {
+fn an_empty_exception_passes_a_hundred_frames_without_allocating() {
     let mut generator = Generator::new(Deep::new(100, echo()));
     generator.next().unwrap();
     let thrown = allocations(|| matches!(generator.throw(Exception::cancelled()), Err(Stop::Raised(_))));
@@ -98,14 +98,14 @@ fn dropping_a_suspended_generator_allocates_nothing() {
 type Numbers = FromIter<std::ops::Range<u64>>;
 
 #[test]
-fn a_call_is_one_allocation_and_running_it_none() {
+fn a_call_allocates_once_and_running_it_does_not() {
     let (count, call) = allocations(|| Call::new(from_iter(0..10)));
     assert_eq!(count, 1);
     assert_eq!(allocations(|| Generator::new(call).count()), (0, 10));
 }
 
 #[test]
-fn a_call_of_nothing_that_is_kept_is_one_allocation_too() {
+fn an_unstarted_call_allocates_once() {
     assert_eq!(allocations(|| Call::new(from_iter(0..0))).0, 1);
 }
 
@@ -122,7 +122,7 @@ fn restarting_a_call_that_has_ended_allocates_nothing() {
 }
 
 #[test]
-fn whatever_becomes_of_frames_they_are_freed() {
+fn frames_are_freed_however_they_end() {
     let deep = || {
         let mut generator = Generator::new(Deep::new(10, echo()));
         generator.next().unwrap();

@@ -79,7 +79,7 @@ fn running() -> LoopHandle {
 }
 
 #[test]
-fn a_spawn_allocates_once_and_frees_that() {
+fn a_spawn_allocates_once_and_frees_it() {
     let event_loop = test_loop();
     let round = || {
         let task = event_loop.create_task(ready(7_u64)).expect("the loop is open");
@@ -112,7 +112,7 @@ fn a_spawn_allocates_once_whatever_the_coroutine_holds() {
 }
 
 #[test]
-fn to_ask_a_task_who_it_is_leaves_nothing_behind() {
+fn inspecting_a_task_leaves_no_allocation_behind() {
     let event_loop = test_loop();
     let task = event_loop.create_task(yields_once()).unwrap();
     let before = alive();
@@ -138,7 +138,7 @@ fn a_thousand_tasks_at_once_allocate_once_each() {
 }
 
 #[test]
-fn what_a_rush_took_is_given_back_when_it_is_over() {
+fn memory_of_a_burst_is_freed_after_it() {
     let event_loop = test_loop();
     let turns = |count| (0..count).for_each(|_| event_loop.run_once().expect("nothing fails"));
     let rush = || (0..100_000).for_each(|_| drop(event_loop.call_soon(|| ()).expect("the loop is open")));
@@ -179,7 +179,7 @@ fn a_turn_does_not_allocate() {
 
 /// Two tasks that wake each other by futures that they make: each future has one waiter.
 #[test]
-fn a_wake_by_a_future_does_not_allocate() {
+fn waking_through_a_future_does_not_allocate() {
     type Slot = Rc<Cell<Option<Future<()>>>>;
     let event_loop = test_loop();
     let slot = Slot::default();
@@ -217,7 +217,7 @@ fn a_wake_by_a_future_does_not_allocate() {
 }
 
 #[test]
-fn a_wake_by_a_task_that_ends_does_not_allocate() {
+fn waking_through_an_ended_task_does_not_allocate() {
     let event_loop = test_loop();
     let mut awaited = None::<Task<()>>;
     let spawns_and_waits = from_fn(move |mut sent| {
@@ -268,7 +268,7 @@ fn a_timer_allocates_once_and_so_does_a_sleep() {
 
 // E8
 #[test]
-fn timers_that_are_set_and_cancelled_take_no_memory_for_long() {
+fn cancelled_timers_free_their_memory_soon() {
     let event_loop = test_loop();
     let before = alive();
     for number in 0..100_000 {
@@ -358,7 +358,7 @@ fn reads_writes_and_waits_for_descriptors_do_not_allocate() {
 }
 
 #[test]
-fn the_run_itself_allocates_a_task_and_what_stops_the_loop_and_frees_that() {
+fn a_run_frees_its_task_and_its_stop_callback() {
     let event_loop = test_loop();
     let round = || event_loop.run_until_complete(ready(1)).expect("it returns");
     assert_eq!((0..WARM_UP).map(|_| round()).sum::<u32>(), WARM_UP);
@@ -372,7 +372,7 @@ fn the_run_itself_allocates_a_task_and_what_stops_the_loop_and_frees_that() {
 }
 
 #[test]
-fn a_loop_that_is_dropped_frees_all_that_it_has_allocated() {
+fn dropping_a_loop_frees_all_its_allocations() {
     // Once, for what the process allocates only once.
     drop(EventLoop::new().unwrap());
     let before = alive();
@@ -496,7 +496,7 @@ impl Coroutine for Server {
 }
 
 #[test]
-fn a_thousand_answers_from_a_second_buffer_take_three_pieces_of_memory_at_most() {
+fn a_thousand_answers_from_a_second_buffer_allocate_three_times_at_most() {
     for (name, answering) in ANSWERING {
         let before = counting::large();
         let (client, server) = pair();
@@ -512,7 +512,7 @@ fn a_thousand_answers_from_a_second_buffer_take_three_pieces_of_memory_at_most()
 }
 
 #[test]
-fn a_message_that_is_made_without_a_loop_takes_no_piece_of_memory() {
+fn writing_a_message_without_a_loop_does_not_allocate() {
     let before = counting::large();
     let mut buffer = Buffer::new();
     for _ in 0..ROUNDS {

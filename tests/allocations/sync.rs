@@ -7,7 +7,7 @@ use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_fro
 use crate::counting::ALLOCATIONS;
 
 #[test]
-fn what_is_free_is_acquired_without_an_allocation() {
+fn acquiring_without_contention_does_not_allocate() {
     let (lock, semaphore, queue) = (Lock::new(), Semaphore::new(1), Queue::new());
     queue.put_nowait(0).expect("it has no bounds");
     queue.get_nowait().expect("it was put in");
@@ -22,7 +22,7 @@ fn what_is_free_is_acquired_without_an_allocation() {
 }
 
 #[test]
-fn two_tasks_that_send_an_item_to_and_fro_allocate_nothing() {
+fn passing_an_item_between_two_tasks_does_not_allocate() {
     let event_loop = EventLoop::new().expect("a loop");
     let (there, back) = (Queue::new(), Queue::new());
     let echo = |from: &Queue<u32>, to: &Queue<u32>| Echo { get: from.get(), from: from.clone(), to: to.clone() };

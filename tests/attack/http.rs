@@ -200,7 +200,7 @@ impl Campaign for Http {
 }
 
 #[test]
-fn broken_requests_are_refused_in_good_order() {
+fn malformed_requests_are_refused_properly() {
     attack::<Http>();
 }
 

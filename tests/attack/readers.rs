@@ -237,7 +237,7 @@ impl Campaign for Readers {
 }
 
 #[test]
-fn a_reader_does_what_its_model_does() {
+fn the_reader_agrees_with_its_model() {
     attack::<Readers>();
 }
 
@@ -248,7 +248,7 @@ fn the_other_process() {
 }
 
 #[test]
-fn every_split_of_the_input_gives_what_the_model_gives() {
+fn every_split_of_the_input_agrees_with_the_model() {
     let readings: [&[Reading]; 4] = [
         &[Reading::Line, Reading::Until(SEPARATORS[2]), Reading::Exactly(2), Reading::ToEnd],
         &[Reading::Until(SEPARATORS[3]), Reading::Until(SEPARATORS[3]), Reading::Some(3), Reading::Line],

@@ -110,7 +110,7 @@ fn on_a_small_stack(body: impl FnOnce(Generator<Deep>, &Seen) + Send + 'static) 
 }
 
 #[test]
-fn sends_reach_the_innermost_and_the_returns_come_down() {
+fn sends_reach_the_innermost_frame_and_returns_unwind() {
     on_a_small_stack(|mut generator, seen| {
         for n in 1..10 {
             assert_eq!(generator.send(n).unwrap(), n);
@@ -130,7 +130,7 @@ fn a_throw_goes_down_through_every_frame() {
 }
 
 #[test]
-fn a_throw_that_is_caught_in_the_middle_goes_no_further() {
+fn a_throw_caught_in_the_middle_goes_no_further() {
     on_a_small_stack(|mut generator, seen| {
         seen.catches_at.set(Some(DEPTH / 2));
         assert!(matches!(generator.throw(io::Error::other("halfway")), Err(Stop::Returned(DEPTH))));
@@ -155,12 +155,12 @@ fn drop_closes_every_frame() {
 }
 
 #[test]
-fn a_panic_in_the_innermost_frame_leaves_a_closed_generator() {
+fn a_panic_in_the_innermost_frame_closes_the_generator() {
     on_a_small_stack(|generator, seen| panics_at(0, generator, seen));
 }
 
 #[test]
-fn a_panic_in_the_middle_on_the_way_down_leaves_a_closed_generator() {
+fn a_panic_in_the_middle_while_unwinding_closes_the_generator() {
     on_a_small_stack(|generator, seen| panics_at(DEPTH / 2, generator, seen));
 }
 
@@ -175,7 +175,7 @@ fn panics_at(depth: u32, mut generator: Generator<Deep>, seen: &Seen) {
 }
 
 #[test]
-fn a_panic_elsewhere_that_drops_the_generator_closes_every_frame() {
+fn a_generator_dropped_by_an_unrelated_panic_closes_every_frame() {
     on_a_small_stack(|generator, seen| {
         let panicked = catch_unwind(AssertUnwindSafe(move || {
             let _generator = generator;
@@ -229,7 +229,7 @@ impl Coroutine for Stubborn {
 }
 
 #[test]
-fn a_clean_up_that_ignores_its_exit_and_so_on_down_is_closed() {
+fn nested_cleanups_that_ignore_their_exit_are_closed() {
     let thread = thread::Builder::new().stack_size(1 << 20).spawn(|| {
         let mut generator = Generator::new(Call::new(Stubborn { depth: DEPTH / 10, child: None }));
         assert_eq!(generator.next().unwrap(), DEPTH / 10);

@@ -68,7 +68,7 @@ fn exceptions_in_exceptions_are_dropped_in_a_loop() {
 }
 
 #[test]
-fn a_part_of_an_exception_that_somebody_keeps_outlives_the_rest() {
+fn a_kept_part_of_an_exception_outlives_the_rest() {
     on_a_small_stack(|| {
         let raised = nested(grouped);
         let group = raised.downcast_ref::<ExceptionGroup>().expect("it is one");
@@ -96,7 +96,7 @@ fn exceptions_in_exceptions_are_printed_without_recursion_to_their_depth() {
 }
 
 #[test]
-fn a_group_of_very_many_says_how_many_are_not_shown() {
+fn a_huge_group_prints_how_many_members_it_omits() {
     let many = ExceptionGroup::new("many", (0..DEPTH).map(|_| Exception::timeout()));
     let text = format!("{many:?}");
     assert!(text.len() < READABLE, "{} bytes", text.len());
@@ -106,7 +106,7 @@ fn a_group_of_very_many_says_how_many_are_not_shown() {
 }
 
 #[test]
-fn a_group_that_holds_another_twice_at_each_level_is_printed_in_part() {
+fn an_exponentially_nested_group_is_printed_in_part() {
     let twice = |inner: Exception| Exception::new(ExceptionGroup::new("twice", [inner.clone(), inner]));
     let raised = (0..64).fold(Exception::timeout(), |inner, _| twice(inner));
     assert!(format!("{raised:?}").len() < READABLE);
@@ -165,7 +165,7 @@ fn the_stack_trace_of_a_million_frames_shows_both_ends_and_can_be_read() {
 }
 
 #[test]
-fn a_stack_trace_that_is_not_deep_shows_every_frame() {
+fn a_shallow_stack_trace_shows_every_frame() {
     let mut generator = Generator::new(Deep { depth: 99, child: None });
     generator.next().expect("the innermost yields");
     let text = generator.stack_trace().to_string();
@@ -238,7 +238,7 @@ impl AsyncContextManager for Answers {
 }
 
 #[test]
-fn what_an_inner_stack_raises_or_suppresses_the_outer_one_sees() {
+fn an_outer_stack_sees_exceptions_and_suppression_of_an_inner_one() {
     let event_loop = EventLoop::new().unwrap();
     let stack = |answers: [Option<&'static str>; 2]| {
         let (inner, outer) = (ExitStack::new(), ExitStack::new());

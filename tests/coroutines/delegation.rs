@@ -64,7 +64,7 @@ fn for_random_trees(property: impl Testable) {
 }
 
 #[test]
-fn a_tree_that_runs_to_its_end_does_what_recursion_does() {
+fn a_tree_that_runs_to_its_end_agrees_with_recursion() {
     fn property(plan: Plan, sent: i64) -> bool {
         let inputs: Vec<_> = (0..10_000).map(|n| Input::Send(sent.wrapping_add(n))).collect();
         let (model, outcome) = Model::run(&plan, &inputs);
@@ -76,7 +76,7 @@ fn a_tree_that_runs_to_its_end_does_what_recursion_does() {
 }
 
 #[test]
-fn a_tree_thrown_into_and_then_dropped_half_way_does_what_recursion_does() {
+fn a_tree_thrown_into_and_dropped_half_way_agrees_with_recursion() {
     fn property(plan: Plan, inputs: Vec<Input>) -> bool {
         let (model, outcome) = Model::run(&plan, &inputs);
         let mut driven = Driven::new(&plan);
@@ -92,7 +92,7 @@ fn a_tree_thrown_into_and_then_dropped_half_way_does_what_recursion_does() {
 }
 
 #[test]
-fn a_tree_closed_half_way_does_what_recursion_does() {
+fn a_tree_closed_half_way_agrees_with_recursion() {
     fn property(plan: Plan, inputs: Vec<Input>) -> bool {
         let (model, _) = Model::run(&plan, &inputs);
         let mut driven = Driven::new(&plan);
@@ -104,7 +104,7 @@ fn a_tree_closed_half_way_does_what_recursion_does() {
 }
 
 #[test]
-fn a_throw_at_any_yield_comes_to_the_innermost_first_and_leaves_nothing_behind() {
+fn a_throw_at_any_yield_reaches_the_innermost_first_and_leaks_nothing() {
     fn property(plan: Plan) -> bool {
         let plan = plan.without_catching();
         let sends = vec![Input::Send(1); 10_000];

@@ -32,7 +32,7 @@ innermost = { path = "INNERMOST" }
 type Place = (String, u64);
 
 #[test]
-fn newcomers_get_the_messages_that_help() {
+fn common_mistakes_get_helpful_compiler_messages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let snippets = root.join("tests/diagnostics/snippets");
     let package = make_package(root, &snippets);

@@ -45,7 +45,7 @@ fn slow(count: i32) -> Numbers {
 }
 
 #[test]
-fn items_and_awaits_come_in_cpythons_order() {
+fn items_and_awaits_come_in_the_order_of_cpython() {
     let (event_loop, log) = (test_loop(), Log::default());
     let l = log.clone();
     let producer = produces(move |n, got| {
@@ -83,7 +83,7 @@ fn items_and_awaits_come_in_cpythons_order() {
 
 // C6
 #[test]
-fn who_comes_while_an_item_is_awaited_is_refused() {
+fn a_second_operation_while_an_item_is_awaited_is_refused() {
     let event_loop = virtual_loop().unwrap();
     let numbers = slow(2);
     let first = event_loop.create_task(numbers.anext()).unwrap();
@@ -102,7 +102,7 @@ fn who_comes_while_an_item_is_awaited_is_refused() {
 
 // C6
 #[test]
-fn while_one_task_awaits_its_next_another_is_refused() {
+fn a_second_task_that_awaits_the_next_item_is_refused() {
     let event_loop = virtual_loop().unwrap();
     let (numbers, log) = (slow(2), Log::default());
     let first = event_loop.create_task(consumer(numbers.clone(), &log, 9)).unwrap();
@@ -117,7 +117,7 @@ fn while_one_task_awaits_its_next_another_is_refused() {
 
 // C6
 #[test]
-fn a_producer_that_asks_for_its_own_items_is_refused() {
+fn a_producer_that_requests_its_own_items_is_refused() {
     let this = Rc::new(RefCell::new(None::<Numbers>));
     let inside = Rc::clone(&this);
     let numbers = produces(move |_, got| {
@@ -138,7 +138,7 @@ fn a_producer_that_asks_for_its_own_items_is_refused() {
 
 // C1, C6
 #[test]
-fn each_operation_is_awaited_once() {
+fn an_operation_can_be_awaited_only_once() {
     let event_loop = virtual_loop().unwrap();
     let numbers = slow(1);
     let reused = |mut operation: Box<dyn FnMut() -> String>| [operation(), operation()];
@@ -155,7 +155,7 @@ fn each_operation_is_awaited_once() {
 
 // C1, C7
 #[test]
-fn sending_throwing_and_closing_as_in_cpython() {
+fn send_throw_and_close_behave_as_in_cpython() {
     let event_loop = virtual_loop().unwrap();
     let two = || produces(|n, got| got.and_then(|_| if n < 2 { item(n as i32 + 1) } else { end() }));
     let numbers = two();
@@ -181,7 +181,7 @@ fn sending_throwing_and_closing_as_in_cpython() {
 
 // C4, C7
 #[test]
-fn an_item_in_answer_to_the_exit_is_an_error() {
+fn an_item_yielded_after_the_exit_is_an_error() {
     let event_loop = virtual_loop().unwrap();
     let numbers = produces(|n, got| if n < 3 { item(n as i32) } else { got.and_then(item) });
     assert_eq!(run(&event_loop, numbers.anext()), "Some(0)");
@@ -193,7 +193,7 @@ fn an_item_in_answer_to_the_exit_is_an_error() {
 }
 
 #[test]
-fn a_cancel_goes_to_where_the_producer_waits_and_it_cleans_up_by_awaiting() {
+fn a_cancel_reaches_the_waiting_producer_which_can_await_while_cleaning_up() {
     let (event_loop, log) = (virtual_loop().unwrap(), Log::default());
     let l = log.clone();
     let numbers = produces(move |n, got| match (n, got) {
@@ -218,7 +218,7 @@ fn a_cancel_goes_to_where_the_producer_waits_and_it_cleans_up_by_awaiting() {
 }
 
 #[test]
-fn a_producer_may_swallow_a_cancel_and_give_its_item() {
+fn a_producer_may_catch_a_cancel_and_yield_an_item() {
     let (event_loop, log) = (virtual_loop().unwrap(), Log::default());
     let numbers = produces(|n, _| match n {
         0 | 2 | 4 => awaits(sleeps(10)),
@@ -234,7 +234,7 @@ fn a_producer_may_swallow_a_cancel_and_give_its_item() {
 }
 
 #[test]
-fn a_producer_that_raises_is_over() {
+fn a_producer_ends_when_it_raises() {
     let event_loop = virtual_loop().unwrap();
     let numbers = produces(|n, _| if n == 0 { item(1) } else { Err(Oops(1).into()) });
     assert_eq!(run(&event_loop, numbers.anext()), "Some(1)");
@@ -244,7 +244,7 @@ fn a_producer_that_raises_is_over() {
 }
 
 #[test]
-fn a_producer_that_panics_is_over() {
+fn a_producer_ends_when_it_panics() {
     let event_loop = virtual_loop().unwrap();
     let numbers = produces(|n, _| if n == 0 { item(1) } else { panic!("bad") });
     assert_eq!(run(&event_loop, numbers.anext()), "Some(1)");
@@ -255,7 +255,7 @@ fn a_producer_that_panics_is_over() {
 
 // C6
 #[test]
-fn while_it_is_being_closed_nothing_else_begins() {
+fn no_other_operation_starts_while_the_generator_is_closing() {
     let event_loop = virtual_loop().unwrap();
     let numbers = produces(|n, got| match n {
         0 => item(1),
@@ -276,7 +276,7 @@ fn while_it_is_being_closed_nothing_else_begins() {
 }
 
 #[test]
-fn what_was_abandoned_goes_on_where_it_stands() {
+fn an_abandoned_operation_continues_where_it_stopped() {
     let event_loop = virtual_loop().unwrap();
     let numbers = slow(2);
     let mut abandoned = numbers.anext();
@@ -346,7 +346,7 @@ fn a_producer_awaits_through_calls() {
 }
 
 #[test]
-fn a_cancel_and_a_close_go_through_calls_inside_a_producer() {
+fn cancel_and_close_reach_calls_inside_a_producer() {
     for close in [false, true] {
         let (event_loop, log) = (virtual_loop().unwrap(), Log::default());
         let l = log.clone();
@@ -397,7 +397,7 @@ fn a_generator_is_driven_by_hand() {
 }
 
 #[test]
-fn the_items_of_a_queue_come_until_it_is_shut_down() {
+fn iterating_over_a_queue_ends_when_it_is_shut_down() {
     use innermost::async_iter::{AsyncIterator, items};
     use innermost::queue::{Queue, Shutdown};
     let (event_loop, queue) = (virtual_loop().unwrap(), Queue::new());
@@ -412,7 +412,7 @@ fn the_items_of_a_queue_come_until_it_is_shut_down() {
 }
 
 #[test]
-fn a_loop_over_items_awaits_its_body_and_ends_where_that_raises() {
+fn for_each_awaits_its_body_and_stops_when_it_raises() {
     use innermost::async_iter::{AsyncIterator, items};
     use innermost::queue::{Queue, Shutdown};
     let (event_loop, queue) = (virtual_loop().unwrap(), Queue::new());

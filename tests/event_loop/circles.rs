@@ -36,7 +36,7 @@ const TASKS: usize = 7;
 
 // T9
 #[test]
-fn a_cancel_ends_all_tasks_that_it_reaches_however_they_wait_for_each_other() {
+fn a_cancel_ends_all_reachable_tasks_in_any_circle_of_waits() {
     // Any sequence would do.
     let mut state = 1_u32;
     let mut random = move |below: usize| {

@@ -23,7 +23,7 @@ fn a_running_loop_refuses_to_be_closed() {
 
 // E5
 #[test]
-fn a_closed_loop_takes_nothing_and_runs_nothing() {
+fn a_closed_loop_refuses_and_runs_nothing() {
     let (event_loop, log) = (test_loop(), Log::default());
     assert!(!event_loop.is_closed());
     event_loop.close().unwrap();
@@ -71,7 +71,7 @@ fn a_closed_loop_takes_nothing_and_runs_nothing() {
 
 // E5
 #[test]
-fn futures_of_a_closed_loop_can_be_made_and_set_and_their_callbacks_never_run() {
+fn futures_of_a_closed_loop_work_but_their_callbacks_never_run() {
     let (event_loop, log) = (test_loop(), Log::default());
     let before = event_loop.create_future();
     let held = log.on_drop("callback dropped");
@@ -87,7 +87,7 @@ fn futures_of_a_closed_loop_can_be_made_and_set_and_their_callbacks_never_run() 
 
 // E5
 #[test]
-fn to_drop_a_loop_closes_it_and_drops_what_was_queued_then_tasks_then_timers() {
+fn dropping_a_loop_closes_it_and_drops_callbacks_then_tasks_then_timers() {
     let (event_loop, log) = (test_loop(), Log::default());
     let held = |name| {
         let held = log.on_drop(name);

@@ -83,7 +83,7 @@ fn a_token_of_another_variable_or_context_is_refused() {
 }
 
 #[test]
-fn variables_of_one_name_are_two() {
+fn two_variables_with_the_same_name_are_distinct() {
     let (one, other) = (ContextVar::new("same"), ContextVar::new("same"));
     one.set(1);
     assert!(other.get().is_err());
@@ -93,7 +93,7 @@ fn variables_of_one_name_are_two() {
 }
 
 #[test]
-fn a_copy_does_not_see_what_is_set_later() {
+fn a_copied_context_does_not_see_later_changes() {
     let context = Context::new();
     assert!(context.is_empty());
     context.run(|| LEVEL.set(1));
@@ -120,7 +120,7 @@ fn a_panic_leaves_the_context() {
 }
 
 #[test]
-fn a_value_may_use_its_variable_while_it_is_dropped_or_looked_at() {
+fn a_value_may_use_its_variable_while_it_is_dropped_or_read() {
     thread_local! {
         static VALUE: ContextVar<Rc<dyn std::any::Any>> = const { ContextVar::new("value") };
     }
@@ -143,7 +143,7 @@ fn a_value_may_use_its_variable_while_it_is_dropped_or_looked_at() {
 
 // T20
 #[test]
-fn a_task_copies_the_context_in_which_it_is_made() {
+fn a_task_copies_the_current_context_when_it_is_created() {
     let (event_loop, log) = (test_loop(), Log::default());
     let first = in_level(1, || {
         let task = event_loop.create_task(sets(&log, "first", 10)).unwrap();
@@ -162,7 +162,7 @@ fn a_task_copies_the_context_in_which_it_is_made() {
 
 // T20: test_context_2, test_context_3
 #[test]
-fn what_a_task_sets_is_seen_by_what_it_starts_and_not_by_who_started_it() {
+fn a_tasks_changes_are_seen_by_its_children_but_not_by_its_creator() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     let outer = body(move |n, got| {
@@ -184,7 +184,7 @@ fn what_a_task_sets_is_seen_by_what_it_starts_and_not_by_who_started_it() {
 
 // T20: test_context_4, test_context_6
 #[test]
-fn a_task_that_is_given_a_context_runs_in_that() {
+fn a_task_runs_in_an_explicit_context() {
     let (event_loop, log) = (test_loop(), Log::default());
     let shared = Context::new();
     shared.run(|| LEVEL.set(1));
@@ -197,7 +197,7 @@ fn a_task_that_is_given_a_context_runs_in_that() {
 }
 
 #[test]
-fn a_task_that_waits_for_a_future_wakes_in_its_context() {
+fn a_task_woken_by_a_future_runs_in_its_own_context() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let (awaited, entries) = (future.clone(), log.clone());
@@ -236,7 +236,7 @@ fn a_cancelled_task_cleans_up_in_its_context() {
 }
 
 #[test]
-fn callbacks_and_timers_run_in_a_copy_of_the_context_in_which_they_were_scheduled() {
+fn callbacks_and_timers_run_in_a_copy_of_the_scheduling_context() {
     let (event_loop, log) = (test_loop(), Log::default());
     let adds = |name: &'static str| {
         let log = log.clone();
@@ -266,7 +266,7 @@ fn callbacks_and_timers_run_in_a_copy_of_the_context_in_which_they_were_schedule
 }
 
 #[test]
-fn callbacks_that_are_given_a_context_run_in_that() {
+fn callbacks_run_in_an_explicit_context() {
     let (event_loop, shared) = (test_loop(), Context::new());
     let adds = |by: i32| move || drop(LEVEL.set(level() + by));
     let handle = event_loop.call_soon_in(&shared, adds(1)).unwrap();
@@ -296,7 +296,7 @@ fn a_cancelled_callback_is_dropped_with_its_context() {
 }
 
 #[test]
-fn a_function_of_another_thread_runs_in_what_goes_to_threads_of_its_context() {
+fn a_callback_from_another_thread_sees_the_variables_shared_with_threads() {
     let event_loop = EventLoop::new().unwrap();
     let remote = event_loop.remote();
     let (sender, receiver) = mpsc::channel();
@@ -333,7 +333,7 @@ fn a_panic_in_a_task_leaves_no_context_behind() {
 
 // Z11
 #[test]
-fn a_function_in_a_thread_sees_what_is_sent_there_and_nothing_of_it_comes_back() {
+fn a_function_in_a_thread_sees_shared_variables_and_its_changes_stay_there() {
     let event_loop = EventLoop::new().unwrap();
     TRACE.set(3);
     let main = lazy(|| {
@@ -350,7 +350,7 @@ fn a_function_in_a_thread_sees_what_is_sent_there_and_nothing_of_it_comes_back()
 
 // Z6
 #[test]
-fn one_context_lasts_for_several_runs() {
+fn a_context_persists_over_several_runs() {
     let (event_loop, context) = (test_loop(), Context::new());
     let runs = |event_loop: &LoopHandle| {
         let adds = body(|_, _| {
@@ -365,7 +365,7 @@ fn one_context_lasts_for_several_runs() {
 }
 
 #[test]
-fn a_loop_does_not_run_in_the_context_around_it() {
+fn a_loop_does_not_run_in_the_surrounding_context() {
     let (event_loop, log) = (test_loop(), Log::default());
     event_loop.create_task(sets(&log, "bare", 1)).unwrap();
     LEVEL.set(5);
@@ -375,7 +375,7 @@ fn a_loop_does_not_run_in_the_context_around_it() {
 }
 
 #[test]
-fn what_a_destructor_sets_between_two_steps_is_nobodys_for_long() {
+fn variables_set_by_a_destructor_between_steps_do_not_leak() {
     let (event_loop, log) = (test_loop(), Log::default());
     let sets_when_dropped = on_drop(|| drop(LEVEL.set(9)));
     let task = event_loop.create_task(ready(Rc::new(sets_when_dropped))).unwrap();
@@ -388,7 +388,7 @@ fn what_a_destructor_sets_between_two_steps_is_nobodys_for_long() {
 }
 
 #[test]
-fn a_task_can_be_asked_for_its_context_at_any_time() {
+fn the_context_of_a_task_is_available_at_any_time() {
     let event_loop = test_loop();
     let me = || EventLoop::running().unwrap().current_task().unwrap();
     let task = body(move |n, got| {

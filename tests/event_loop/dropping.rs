@@ -114,7 +114,7 @@ fn has_timer(event_loop: &EventLoop) -> bool {
 }
 
 #[test]
-fn what_is_dropped_in_the_middle_leaves_no_timer() {
+fn dropping_a_wait_leaves_no_timer() {
     for (name, make) in waits() {
         let event_loop = test_loop();
         event_loop.run_until_complete(begun_and_dropped(make())).unwrap();
@@ -124,7 +124,7 @@ fn what_is_dropped_in_the_middle_leaves_no_timer() {
 }
 
 #[test]
-fn what_is_cancelled_leaves_no_timer() {
+fn cancelling_a_wait_leaves_no_timer() {
     for (name, make) in waits().into_iter().filter(|(name, _)| *name != "wait_for with no time") {
         let event_loop = test_loop();
         let task = event_loop.create_task(make()).unwrap();
@@ -137,7 +137,7 @@ fn what_is_cancelled_leaves_no_timer() {
 }
 
 #[test]
-fn a_timeout_that_is_dropped_without_exit_takes_its_cancel_back() {
+fn dropping_a_timeout_withdraws_its_cancellation() {
     let event_loop = test_loop();
     let mut limit = Some(Timeout::after(Duration::from_secs(1)));
     let task = body(move |n, got| {
@@ -160,7 +160,7 @@ fn a_timeout_that_is_dropped_without_exit_takes_its_cancel_back() {
 }
 
 #[test]
-fn a_timeout_that_is_dropped_before_its_cancel_arrives_leaves_none() {
+fn dropping_a_timeout_before_its_cancellation_arrives_withdraws_it() {
     let event_loop = test_loop();
     let mut limit = Some(Timeout::at(innermost::Instant::ZERO));
     let task = body(move |n, got| {

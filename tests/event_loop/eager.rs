@@ -33,7 +33,7 @@ fn in_callback(event_loop: &LoopHandle, function: impl FnOnce() + 'static) {
 
 // T23
 #[test]
-fn an_eager_task_that_need_not_wait_is_done_at_once_and_never_among_all_tasks() {
+fn an_eager_task_that_does_not_wait_is_done_at_once_and_never_listed() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     event_loop
@@ -54,7 +54,7 @@ fn an_eager_task_that_need_not_wait_is_done_at_once_and_never_among_all_tasks() 
 
 // T23
 #[test]
-fn what_an_eager_task_raises_is_its_exception() {
+fn an_exception_raised_by_an_eager_task_is_stored() {
     let event_loop = test_loop();
     in_callback(&event_loop, || {
         let failed = eager(body(|_, _| raises(Oops(1))));
@@ -65,7 +65,7 @@ fn what_an_eager_task_raises_is_its_exception() {
 }
 
 #[test]
-fn a_panic_in_an_eager_step_is_its_tasks_alone() {
+fn a_panic_in_an_eager_step_affects_only_its_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     let outer = body(move |n, _| {
@@ -88,7 +88,7 @@ fn a_panic_in_an_eager_step_is_its_tasks_alone() {
 
 // T24
 #[test]
-fn during_an_eager_step_its_task_is_the_current_one_in_a_copy_of_the_context() {
+fn an_eager_step_runs_as_the_current_task_in_a_copied_context() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     let outer = body(move |_, _| {
@@ -126,7 +126,7 @@ fn during_an_eager_step_its_task_is_the_current_one_in_a_copy_of_the_context() {
 
 // T25
 #[test]
-fn a_cancel_after_an_eager_step_finds_it_where_it_waits() {
+fn cancelling_after_an_eager_step_interrupts_the_wait() {
     let event_loop = test_loop();
     let never = event_loop.create_future();
     let awaited = never.clone();
@@ -142,7 +142,7 @@ fn a_cancel_after_an_eager_step_finds_it_where_it_waits() {
 }
 
 #[test]
-fn an_eager_task_goes_on_like_any_other() {
+fn an_eager_task_continues_like_any_other() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     in_callback(&event_loop, move || {
@@ -158,7 +158,7 @@ fn an_eager_task_goes_on_like_any_other() {
 }
 
 #[test]
-fn where_the_loop_does_not_run_an_eager_task_starts_in_its_first_turn() {
+fn without_a_running_loop_an_eager_task_starts_in_the_first_turn() {
     let event_loop = test_loop();
     let task = event_loop.task().eager().spawn(body(|_, _| returns(1))).unwrap();
     assert!(!task.done() && event_loop.all_tasks().len() == 1);
@@ -166,7 +166,7 @@ fn where_the_loop_does_not_run_an_eager_task_starts_in_its_first_turn() {
 }
 
 #[test]
-fn an_eager_task_of_a_group_that_fails_has_the_others_cancelled() {
+fn a_failing_eager_task_cancels_its_group() {
     let event_loop = test_loop();
     let ended = event_loop.run_until_complete(task_group(|group| {
         lazy(move || {

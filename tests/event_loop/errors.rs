@@ -69,7 +69,7 @@ fn a_callback_that_panics_goes_to_the_exception_handler_and_the_loop_goes_on() {
 
 // E10
 #[test]
-fn timers_jobs_and_drops_that_panic_are_no_harm_to_what_comes_after_them() {
+fn panicking_timers_jobs_and_destructors_do_not_disturb_later_callbacks() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let bomb = on_drop(|| panic!("in drop"));
@@ -93,7 +93,7 @@ fn timers_jobs_and_drops_that_panic_are_no_harm_to_what_comes_after_them() {
 
 // E11
 #[test]
-fn an_exception_handler_that_panics_is_no_harm_to_the_loop() {
+fn a_panicking_exception_handler_does_not_disturb_the_loop() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     event_loop.set_exception_handler(move |context| {
@@ -108,7 +108,7 @@ fn an_exception_handler_that_panics_is_no_harm_to_the_loop() {
 
 // E11
 #[test]
-fn an_exception_that_cannot_be_printed_is_no_harm_to_the_loop() {
+fn an_exception_that_panics_when_printed_does_not_disturb_the_loop() {
     struct Unprintable;
     impl std::fmt::Debug for Unprintable {
         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -131,7 +131,7 @@ fn an_exception_that_cannot_be_printed_is_no_harm_to_the_loop() {
 
 // E11
 #[test]
-fn an_exception_handler_may_set_another_in_its_place() {
+fn an_exception_handler_may_replace_itself() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (entries, handle, held) = (log.clone(), event_loop.handle(), log.on_drop("first dropped"));
     event_loop.set_exception_handler(move |context| {
@@ -147,7 +147,7 @@ fn an_exception_handler_may_set_another_in_its_place() {
 }
 
 #[test]
-fn the_exception_handler_is_told_what_it_is_told() {
+fn call_exception_handler_passes_its_argument_on() {
     let event_loop = test_loop();
     let told = Rc::new(RefCell::new(Vec::new()));
     let slot = Rc::clone(&told);
@@ -163,7 +163,7 @@ fn the_exception_handler_is_told_what_it_is_told() {
 }
 
 #[test]
-fn the_exception_handler_runs_in_the_context_that_it_is_told() {
+fn the_exception_handler_runs_in_a_given_context() {
     static WHERE: ContextVar<i32> = ContextVar::new("where");
     let event_loop = test_loop();
     let context = copy_context();

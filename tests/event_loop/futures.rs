@@ -33,7 +33,7 @@ fn kind_of<T: std::fmt::Debug>(result: Result<T, Exception>) -> (Kind, String) {
 
 // F1
 #[test]
-fn a_result_set_twice_is_given_back_and_changes_nothing() {
+fn setting_a_finished_future_returns_the_refused_value() {
     let future = test_loop().create_future();
     assert!(!future.done());
     assert_eq!(future.set_result(Only(1)), Ok(()));
@@ -46,7 +46,7 @@ fn a_result_set_twice_is_given_back_and_changes_nothing() {
 
 // F1
 #[test]
-fn what_is_cancelled_takes_no_result_and_no_second_cancel() {
+fn a_cancelled_future_refuses_results_and_cancels() {
     let future = test_loop().create_future();
     assert!(future.cancel_message("first"));
     assert!(future.done() && future.cancelled());
@@ -58,7 +58,7 @@ fn what_is_cancelled_takes_no_result_and_no_second_cancel() {
 
 // F1
 #[test]
-fn cancel_of_what_is_finished_is_refused_and_changes_nothing() {
+fn cancelling_a_finished_future_is_refused() {
     let event_loop = test_loop();
     let (finished, failed) = (event_loop.create_future(), event_loop.create_future::<i32>());
     finished.set_result(1).unwrap();
@@ -71,7 +71,7 @@ fn cancel_of_what_is_finished_is_refused_and_changes_nothing() {
 
 // F2
 #[test]
-fn result_and_exception_of_what_is_pending_are_an_invalid_state() {
+fn result_and_exception_of_a_pending_future_raise_invalid_state() {
     let future = test_loop().create_future::<i32>();
     let not_set = (Kind::InvalidStateError, "Result is not set.".to_string());
     assert_eq!(kind_of(future.result()), not_set);
@@ -83,7 +83,7 @@ fn result_and_exception_of_what_is_pending_are_an_invalid_state() {
 
 // F2
 #[test]
-fn result_and_exception_of_what_is_cancelled_raise_that_with_its_message() {
+fn result_and_exception_of_a_cancelled_future_raise_the_cancellation() {
     let event_loop = test_loop();
     let (bare, told) = (event_loop.create_future::<i32>(), event_loop.create_future::<i32>());
     assert!(bare.cancel() && told.cancel_message("no longer needed"));
@@ -96,7 +96,7 @@ fn result_and_exception_of_what_is_cancelled_raise_that_with_its_message() {
 
 // F2
 #[test]
-fn exception_is_none_where_there_is_a_result() {
+fn exception_is_none_if_there_is_a_result() {
     let event_loop = test_loop();
     let (finished, failed) = (event_loop.create_future(), event_loop.create_future::<i32>());
     finished.set_result(1).unwrap();
@@ -124,7 +124,7 @@ fn exception_is_none_where_there_is_a_result() {
 /// loop.run_until_complete(b); note("end")
 /// ```
 #[test]
-fn waiters_and_callbacks_run_in_the_turn_after_the_result_in_the_order_of_their_coming() {
+fn waiters_and_callbacks_run_in_registration_order_in_the_next_turn() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.count_turns(&event_loop);
     let future = event_loop.create_future();
@@ -186,7 +186,7 @@ fn waiters_and_callbacks_run_in_the_turn_after_the_result_in_the_order_of_their_
 
 // F4
 #[test]
-fn a_callback_that_was_removed_does_not_run_and_is_dropped_at_once() {
+fn a_removed_callback_does_not_run_and_is_dropped_at_once() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future::<i32>();
     let (first, second, third) = (log.adds("first"), log.adds("second"), log.adds("third"));
@@ -207,7 +207,7 @@ fn a_callback_that_was_removed_does_not_run_and_is_dropped_at_once() {
 
 // F4
 #[test]
-fn a_callback_that_is_queued_cannot_be_removed() {
+fn a_queued_callback_cannot_be_removed() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let (before, after) = (log.adds("before"), log.adds("after"));
@@ -221,7 +221,7 @@ fn a_callback_that_is_queued_cannot_be_removed() {
 
 // F4
 #[test]
-fn a_callback_gets_the_very_future() {
+fn a_callback_receives_its_own_future() {
     let event_loop = test_loop();
     let (future, other) = (event_loop.create_future(), event_loop.create_future());
     let got = Rc::new(RefCell::new(None));
@@ -293,7 +293,7 @@ fn a_stop_iteration_is_stored_as_a_runtime_error() {
 
 // F8
 #[test]
-fn a_future_that_is_resumed_while_it_is_pending_waits_on() {
+fn resuming_a_pending_future_keeps_waiting() {
     let event_loop = test_loop();
     let mut future = event_loop.create_future();
     let first = future.resume(Ok(())).unwrap();
@@ -308,7 +308,7 @@ fn a_future_that_is_resumed_while_it_is_pending_waits_on() {
 
 // F8
 #[test]
-fn what_is_thrown_into_the_await_of_a_future_comes_out_and_leaves_it_pending() {
+fn a_throw_into_a_wait_for_a_future_comes_out_and_leaves_the_future_pending() {
     let mut future = test_loop().create_future::<i32>();
     assert!(matches!(future.resume(Ok(())), Ok(Step::Yield(_))));
     assert_eq!(future.resume(Err(Oops(1).into())).unwrap_err().downcast_ref(), Some(&Oops(1)));
@@ -326,7 +326,7 @@ fn a_failed_future_raises_the_same_exception_each_time() {
 }
 
 #[test]
-fn what_cannot_be_cloned_is_taken_once() {
+fn a_result_without_clone_can_be_taken_once() {
     let future = test_loop().create_future();
     future.set_result(Only(1)).unwrap();
     assert_eq!(future.take_result().unwrap(), Only(1));
@@ -337,7 +337,7 @@ fn what_cannot_be_cloned_is_taken_once() {
 }
 
 #[test]
-fn an_exception_is_not_taken_but_stays() {
+fn taking_an_exception_leaves_it_in_place() {
     let future = test_loop().create_future::<Only>();
     future.set_exception(Oops(1)).unwrap();
     for _ in 0..2 {
@@ -346,7 +346,7 @@ fn an_exception_is_not_taken_but_stays() {
 }
 
 #[test]
-fn what_cannot_be_cloned_is_awaited_by_join() {
+fn join_awaits_a_result_without_clone() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     let setter = future.clone();
@@ -357,7 +357,7 @@ fn what_cannot_be_cloned_is_awaited_by_join() {
 }
 
 #[test]
-fn the_first_of_two_that_join_gets_the_result_and_the_second_an_invalid_state() {
+fn a_second_join_raises_invalid_state() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     for name in ["first", "second"] {
@@ -377,7 +377,7 @@ fn the_first_of_two_that_join_gets_the_result_and_the_second_an_invalid_state() 
 }
 
 #[test]
-fn a_future_that_a_run_has_waited_for_still_has_its_result() {
+fn a_future_keeps_its_result_after_a_run_returned_it() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     future.set_result(1).unwrap();
@@ -390,7 +390,7 @@ fn a_future_that_a_run_has_waited_for_still_has_its_result() {
 }
 
 #[test]
-fn a_future_prints_where_it_stands() {
+fn debug_of_a_future_shows_its_state() {
     let event_loop = test_loop();
     let future = |set: fn(&Future<i32>)| {
         let future = event_loop.create_future();
@@ -411,7 +411,7 @@ fn a_future_prints_where_it_stands() {
 }
 
 #[test]
-fn what_was_refused_prints_without_what_it_carries() {
+fn debug_of_a_refused_result_omits_the_value() {
     struct Opaque;
     let future = test_loop().create_future();
     future.set_result(Opaque).unwrap();
@@ -421,7 +421,7 @@ fn what_was_refused_prints_without_what_it_carries() {
 }
 
 #[test]
-fn two_await_the_same_thing_if_it_is_the_same_future() {
+fn awaits_are_equal_if_they_are_for_the_same_future() {
     let event_loop = test_loop();
     let (future, other) = (event_loop.create_future::<i32>(), event_loop.create_future::<i32>());
     let wanted = |future: &Future<i32>| match future.clone().resume(Ok(())) {
@@ -434,7 +434,7 @@ fn two_await_the_same_thing_if_it_is_the_same_future() {
 }
 
 #[test]
-fn a_handle_and_a_future_without_its_type_tell_what_they_are() {
+fn handles_and_untyped_futures_print_what_they_are() {
     let event_loop = innermost::testing::virtual_loop().unwrap();
     let handle = event_loop.call_soon(|| {}).unwrap();
     assert!(!handle.cancelled());

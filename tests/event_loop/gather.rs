@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 // W1
 #[test]
-fn none_are_done_at_once() {
+fn gathering_nothing_is_done_at_once() {
     in_task(&test_loop(), || {
         let none = gather(Vec::<Future<i32>>::new());
         assert!(none.done());
@@ -26,7 +26,7 @@ fn none_are_done_at_once() {
 
 // W1
 #[test]
-fn those_that_are_done_already_make_it_done_at_once() {
+fn gathering_finished_futures_is_done_at_once() {
     let event_loop = test_loop();
     let done = event_loop.create_future();
     done.set_result(1).unwrap();
@@ -41,7 +41,7 @@ fn those_that_are_done_already_make_it_done_at_once() {
 
 // W2
 #[test]
-fn a_future_that_comes_twice_has_its_result_in_both_places() {
+fn a_future_gathered_twice_has_its_result_in_both_places() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     let setter = future.clone();
@@ -52,7 +52,7 @@ fn a_future_that_comes_twice_has_its_result_in_both_places() {
 
 // Recorded from CPython 3.13: run_until_complete(gather(f, f)), shield(f) and f, where a callback of the first turn sets f.
 #[test]
-fn a_gathering_and_a_shield_are_run_as_the_futures_that_they_are() {
+fn a_gather_and_a_shield_can_be_run_as_futures() {
     fn count(event_loop: &LoopHandle, turn: &Rc<Cell<u32>>) {
         let (handle, turn) = (event_loop.clone(), Rc::clone(turn));
         event_loop
@@ -86,7 +86,7 @@ fn a_gathering_and_a_shield_are_run_as_the_futures_that_they_are() {
 
 // As in CPython 3.13: the first future says in which loop.
 #[test]
-fn without_a_running_loop_futures_are_gathered_in_their_own() {
+fn without_a_running_loop_futures_are_gathered_in_their_own_loop() {
     let (event_loop, other) = (test_loop(), test_loop());
     let done = event_loop.create_future();
     done.set_result(1).unwrap();
@@ -116,7 +116,7 @@ fn later_failures_are_not_reported() {
 
 // W5
 #[test]
-fn a_cancelled_child_does_not_make_it_cancelled() {
+fn a_cancelled_child_does_not_cancel_the_gather() {
     let event_loop = test_loop();
     let futures = [event_loop.create_future::<i32>(), event_loop.create_future()];
     let all = in_task(&event_loop, {
@@ -132,7 +132,7 @@ fn a_cancelled_child_does_not_make_it_cancelled() {
 
 // W6
 #[test]
-fn to_cancel_it_is_false_where_no_child_can_be_cancelled() {
+fn cancel_returns_false_if_no_child_can_be_cancelled() {
     let event_loop = test_loop();
     let future = event_loop.create_future::<i32>();
     let all = in_task(&event_loop, {
@@ -209,7 +209,7 @@ fn results_come_in_the_order_of_the_arguments() {
 
 // W3
 #[test]
-fn the_first_failure_fails_it_at_once_and_the_siblings_go_on() {
+fn the_first_failure_fails_the_gather_at_once_and_siblings_go_on() {
     expect(
         r#"
             [["try", [["gather", [1, 2, 3], false]], [["ValueError", [["log", 9], ["sleep", 3]]]], null]]
@@ -229,7 +229,7 @@ fn the_first_failure_fails_it_at_once_and_the_siblings_go_on() {
 
 // W3
 #[test]
-fn a_later_failure_is_nobodys() {
+fn a_later_failure_is_ignored() {
     expect(
         r#"
             [["try", [["gather", [1, 2], false]], [["ValueError", [["sleep", 3]]]], null], ["return", 1]]
@@ -245,7 +245,7 @@ fn a_later_failure_is_nobodys() {
 
 // W3
 #[test]
-fn two_failures_of_one_turn_are_the_first_of_them() {
+fn of_two_failures_in_a_turn_the_first_counts() {
     expect(
         r#"
             [["try", [["gather", [1, 2], false]], [["Exception", []]], null]]
@@ -261,7 +261,7 @@ fn two_failures_of_one_turn_are_the_first_of_them() {
 
 // W4
 #[test]
-fn kept_failures_are_results_and_end_nothing_early() {
+fn gather_all_returns_failures_as_results_and_waits_for_all() {
     expect(
         r#"
             [["gather", [1, 2, 3], true]]
@@ -279,7 +279,7 @@ fn kept_failures_are_results_and_end_nothing_early() {
 
 // W5
 #[test]
-fn a_cancelled_child_fails_it_and_the_siblings_go_on() {
+fn a_cancelled_child_fails_the_gather_and_siblings_go_on() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 1], ["try", [["join", 0]], [["BaseException", []]], null],
@@ -305,7 +305,7 @@ fn a_cancelled_child_fails_it_and_the_siblings_go_on() {
 
 // W5, W4
 #[test]
-fn a_cancelled_child_is_a_kept_result() {
+fn gather_all_returns_a_cancelled_child_as_a_result() {
     expect(
         r#"
             [["gather", [1, 2], true]]
@@ -322,7 +322,7 @@ fn a_cancelled_child_is_a_kept_result() {
 
 // W6
 #[test]
-fn to_cancel_it_cancels_every_child_and_ends_in_a_cancel() {
+fn cancelling_a_gather_cancels_every_child_and_raises_cancelled() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -344,7 +344,7 @@ fn to_cancel_it_cancels_every_child_and_ends_in_a_cancel() {
 
 // W6
 #[test]
-fn to_cancel_it_ends_in_a_cancel_even_where_failures_are_kept() {
+fn cancelling_gather_all_raises_cancelled() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -364,7 +364,7 @@ fn to_cancel_it_ends_in_a_cancel_even_where_failures_are_kept() {
 
 // W6
 #[test]
-fn a_child_that_takes_no_notice_of_the_cancel_is_waited_for() {
+fn a_child_that_ignores_the_cancel_is_waited_for() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["BaseException", []]], null]]
@@ -385,7 +385,7 @@ fn a_child_that_takes_no_notice_of_the_cancel_is_waited_for() {
 
 // W6
 #[test]
-fn a_cancel_after_the_last_child_has_ended_is_the_waiting_tasks_own() {
+fn a_cancel_after_the_last_child_has_ended_cancels_the_waiting_task() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 0], ["sleep", 0], ["cancel", 0],
@@ -405,7 +405,7 @@ fn a_cancel_after_the_last_child_has_ended_is_the_waiting_tasks_own() {
 
 // W6
 #[test]
-fn a_gather_in_a_gathered_task_is_cancelled_to_its_ends() {
+fn cancelling_reaches_a_gather_inside_a_gathered_task() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -428,7 +428,7 @@ fn a_gather_in_a_gathered_task_is_cancelled_to_its_ends() {
 }
 
 #[test]
-fn a_gathering_without_its_type_is_done_when_its_children_are() {
+fn an_untyped_gather_is_done_when_its_children_are() {
     let event_loop = test_loop();
     let child = event_loop.create_future::<i32>();
     let all = gather([child.clone()]).future().unwrap().any_future();
@@ -440,7 +440,7 @@ fn a_gathering_without_its_type_is_done_when_its_children_are() {
 
 // CPython's gathering is not `cancelled` either: that is the exception it ends with.
 #[test]
-fn a_gathering_that_is_cancelled_ends_with_the_exception_and_is_not_cancelled() {
+fn a_cancelled_gather_ends_with_the_exception_but_not_as_cancelled() {
     let event_loop = test_loop();
     let gathered = gather([event_loop.create_future::<i32>()]);
     let all = gathered.future().unwrap().any_future();
@@ -452,7 +452,7 @@ fn a_gathering_that_is_cancelled_ends_with_the_exception_and_is_not_cancelled() 
 }
 
 #[test]
-fn a_gathering_that_a_stopped_run_has_waited_for_does_not_stop_the_next_run() {
+fn a_gather_of_a_stopped_run_does_not_stop_the_next_run() {
     let event_loop = test_loop();
     let child = event_loop.create_future();
     let gathered = gather([child.clone()]);

@@ -36,7 +36,7 @@ fn host(guest: &EventLoop, clock: &VirtualClock, task: &Task<i32>, mut meanwhile
 
 #[test]
 #[cfg_attr(innermost_poll, ignore = "poll has no descriptor")]
-fn a_guest_is_driven_by_its_deadlines_its_descriptor_and_what_is_ready() {
+fn a_guest_is_driven_by_deadlines_descriptor_and_ready_callbacks() {
     let clock = VirtualClock::that_stays();
     let event_loop = loop_of(WatchedSelector::new(Wait::Waits), clock.clone());
     assert_eq!(event_loop.next_deadline(), None);
@@ -66,7 +66,7 @@ fn a_guest_is_driven_by_its_deadlines_its_descriptor_and_what_is_ready() {
 
 #[test]
 #[cfg_attr(innermost_poll, ignore = "poll has no descriptor")]
-fn the_descriptor_of_a_guest_is_readable_each_time_that_a_thread_has_sent_something() {
+fn the_descriptor_of_a_guest_is_readable_after_each_send_from_a_thread() {
     let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
     let mut selector = default_selector().unwrap();
     event_loop
@@ -88,7 +88,7 @@ fn the_descriptor_of_a_guest_is_readable_each_time_that_a_thread_has_sent_someth
 }
 
 #[test]
-fn a_guest_in_a_turn_without_work_comes_straight_back() {
+fn a_turn_of_an_idle_guest_returns_at_once() {
     let clock = VirtualClock::that_stays();
     let selector = WatchedSelector::new(Wait::Waits);
     let timeouts = selector.timeouts();

@@ -138,7 +138,7 @@ quickcheck! {
         *calls.called.borrow() == *calls.expected.borrow() && tasks.iter().all(|task| task.done())
     }
 
-    fn gathering_gives_what_became_of_each_child(children: Vec<(u8, u8)>, cancels: Vec<u8>) -> bool {
+    fn gathering_returns_the_outcome_of_each_child(children: Vec<(u8, u8)>, cancels: Vec<u8>) -> bool {
         let world = World::new();
         let children = children.into_iter().enumerate().map(|(number, how)| world.event_loop.create_task(child(number, how)));
         let tasks: Vec<_> = children.map(|task| task.expect("the loop is open")).collect();
@@ -152,7 +152,7 @@ quickcheck! {
         tasks.iter().all(|task| task.done()) && told.is_ok_and(|told| told == became)
     }
 
-    fn waiting_tells_the_done_from_the_pending(children: Vec<(u8, u8)>, cancels: Vec<u8>, when: u8) -> bool {
+    fn waiting_separates_done_and_pending_tasks(children: Vec<(u8, u8)>, cancels: Vec<u8>, when: u8) -> bool {
         let world = World::new();
         let children = children.into_iter().enumerate().map(|(number, how)| world.event_loop.create_task(child(number, how)));
         let tasks: Vec<_> = children.map(|task| task.expect("the loop is open")).collect();
@@ -206,7 +206,7 @@ quickcheck! {
 }
 
 #[test]
-fn the_kinds_of_ends_are_what_they_are_called() {
+fn the_kinds_of_ends_match_their_names() {
     let world = World::new();
     let outcome = |how| world.event_loop.run_until_complete(child(7, (1, how))).map_err(|raised| raised.kind());
     assert_eq!([outcome(0), outcome(2), outcome(3)], [Ok(7), Err(Kind::RuntimeError), Err(Kind::Panic)]);

@@ -26,7 +26,7 @@ const NOTHING: [&str; 0] = [];
 
 /// Q1
 #[test]
-fn getting_waits_while_it_is_empty_and_is_served_in_order() {
+fn get_waits_while_the_queue_is_empty_and_is_served_in_order() {
     let world = World::new();
     let queue = Queue::new();
     assert_eq!(queue.get_nowait(), Err(GetError::Empty));
@@ -43,7 +43,7 @@ fn getting_waits_while_it_is_empty_and_is_served_in_order() {
 
 /// Q1
 #[test]
-fn putting_waits_while_it_is_full_and_is_served_in_order() {
+fn put_waits_while_the_queue_is_full_and_is_served_in_order() {
     let world = World::new();
     let queue = Queue::bounded(1);
     queue.put_nowait(1).expect("there is room");
@@ -62,7 +62,7 @@ fn putting_waits_while_it_is_full_and_is_served_in_order() {
 
 /// Q1: whoever was woken looks again, and waits behind the others where somebody was faster.
 #[test]
-fn a_woken_getter_that_finds_nothing_waits_on() {
+fn a_woken_getter_that_finds_nothing_keeps_waiting() {
     let world = World::new();
     let queue = Queue::new();
     world.spawn_showing("a", queue.get());
@@ -96,7 +96,7 @@ fn a_slow_consumer_holds_a_producer_back() {
 
 /// Q2
 #[test]
-fn a_cancelled_getter_that_was_woken_wakes_the_next() {
+fn cancelling_a_woken_getter_wakes_the_next() {
     let world = World::new();
     let queue = Queue::new();
     let first = world.spawn_showing("first", queue.get());
@@ -109,7 +109,7 @@ fn a_cancelled_getter_that_was_woken_wakes_the_next() {
 
 /// Q2
 #[test]
-fn a_cancelled_putter_that_was_woken_wakes_the_next() {
+fn cancelling_a_woken_putter_wakes_the_next() {
     let world = World::new();
     let queue = Queue::bounded(1);
     queue.put_nowait(0).expect("there is room");
@@ -124,7 +124,7 @@ fn a_cancelled_putter_that_was_woken_wakes_the_next() {
 
 /// Q2, where who was woken is not cancelled but dropped.
 #[test]
-fn a_dropped_waiter_that_was_woken_wakes_the_next() {
+fn dropping_a_woken_waiter_wakes_the_next() {
     let world = World::new();
     let queue = Queue::bounded(1);
     let dropped = Rc::new(Cell::new(false));
@@ -197,7 +197,7 @@ impl<C: Coroutine<Input = ()>> Coroutine for Kept<C> {
 
 /// Q5
 #[test]
-fn joining_waits_until_everything_is_done_and_can_be_repeated() {
+fn join_waits_until_all_items_are_done_and_can_be_repeated() {
     let world = World::new();
     let queue = Queue::new();
     assert!(matches!(queue.join().resume(Ok(())), Ok(Step::Return(()))), "nothing is unfinished");
@@ -219,7 +219,7 @@ fn joining_waits_until_everything_is_done_and_can_be_repeated() {
 
 /// Q6
 #[test]
-fn shutting_down_fails_putters_at_once_and_getters_when_it_is_empty() {
+fn shutdown_fails_putters_at_once_and_getters_when_the_queue_is_empty() {
     let world = World::new();
     let queue = Queue::bounded(1);
     queue.put_nowait(1).expect("there is room");
@@ -238,7 +238,7 @@ fn shutting_down_fails_putters_at_once_and_getters_when_it_is_empty() {
 }
 
 #[test]
-fn shutting_down_wakes_getters_that_wait() {
+fn shutdown_wakes_waiting_getters() {
     let world = World::new();
     let queue = Queue::<u32>::new();
     world.spawn("getter", queue.get());
@@ -251,7 +251,7 @@ fn shutting_down_wakes_getters_that_wait() {
 
 /// Q7
 #[test]
-fn shutting_down_immediately_drops_the_items_and_counts_them_done() {
+fn immediate_shutdown_drops_the_items_and_counts_them_as_done() {
     let world = World::new();
     let queue = Queue::new();
     for item in [1, 2, 3] {
@@ -271,7 +271,7 @@ fn shutting_down_immediately_drops_the_items_and_counts_them_done() {
 
 /// Q8
 #[test]
-fn a_maxsize_of_nothing_is_without_bounds() {
+fn a_maxsize_of_zero_means_unbounded() {
     let queue = Queue::bounded(0);
     for item in 0..1000 {
         queue.put_nowait(item).expect("it has no bounds");
@@ -280,7 +280,7 @@ fn a_maxsize_of_nothing_is_without_bounds() {
 }
 
 #[test]
-fn the_kinds_give_their_items_in_their_order() {
+fn each_kind_of_queue_returns_items_in_its_order() {
     fn drain(queue: &Queue<(u32, char)>) -> String {
         for item in [(2, 'a'), (1, 'b'), (2, 'c'), (1, 'd')] {
             queue.put_nowait(item).expect("there is room");
@@ -294,7 +294,7 @@ fn the_kinds_give_their_items_in_their_order() {
 }
 
 #[test]
-fn equal_items_of_a_priority_queue_come_in_the_order_in_which_they_were_put() {
+fn equal_items_of_a_priority_queue_come_in_insertion_order() {
     #[derive(Debug)]
     struct Equal(u32);
     impl Ord for Equal {
@@ -367,7 +367,7 @@ fn nothing() -> Rc<dyn Fn()> {
 }
 
 #[test]
-fn items_that_are_dropped_find_the_queue_shut_down() {
+fn items_dropped_by_shutdown_see_the_queue_shut_down() {
     let queue = Queue::new();
     let seen = Rc::new(RefCell::new(Vec::new()));
     for rank in 0..3 {
@@ -403,7 +403,7 @@ fn comparing_items_may_use_their_queue() {
 }
 
 #[test]
-fn equal_items_that_a_comparison_adds_come_in_the_order_they_were_added() {
+fn equal_items_added_during_a_comparison_come_in_insertion_order() {
     let queue = PriorityQueue::new();
     let (again, seen) = (queue.clone(), Log::default());
     let added = seen.clone();
@@ -424,7 +424,7 @@ fn equal_items_that_a_comparison_adds_come_in_the_order_they_were_added() {
 }
 
 #[test]
-fn a_comparison_that_panics_leaves_the_queue_whole() {
+fn a_panicking_comparison_leaves_the_queue_intact() {
     let queue = PriorityQueue::new();
     let panics = Rc::new(Cell::new(false));
     let panicking = Rc::clone(&panics);
@@ -498,7 +498,7 @@ fn nothing_is_lost(queue: &Queue<usize>, in_order: bool, actions: &[(u8, u8)]) -
 }
 
 quickcheck! {
-    fn no_item_and_no_wake_up_is_lost(maxsize: u8, actions: Vec<(u8, u8)>) -> bool {
+    fn no_item_and_no_wakeup_is_lost(maxsize: u8, actions: Vec<(u8, u8)>) -> bool {
         let maxsize = usize::from(maxsize % 4);
         nothing_is_lost(&Queue::bounded(maxsize), true, &actions)
             && nothing_is_lost(&LifoQueue::bounded(maxsize), false, &actions)

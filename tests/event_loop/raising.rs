@@ -18,7 +18,7 @@ fn fails(number: i32) -> Result<(), Exception> {
 /// loop.call_later(0.2, loop.stop); loop.run_forever()
 /// ```
 #[test]
-fn what_a_callback_raises_goes_to_the_exception_handler_and_the_loop_goes_on() {
+fn an_exception_raised_by_a_callback_goes_to_the_exception_handler() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.call_soon(|| fails(1)).unwrap();
@@ -51,7 +51,7 @@ fn what_a_callback_raises_goes_to_the_exception_handler_and_the_loop_goes_on() {
 /// except KeyboardInterrupt: pass
 /// ```
 #[test]
-fn an_interrupt_that_a_callback_raises_ends_the_run() {
+fn an_interrupt_raised_by_a_callback_ends_the_run() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.call_soon(|| Err(Exception::message(Kind::KeyboardInterrupt, "enough"))).unwrap();
@@ -62,7 +62,7 @@ fn an_interrupt_that_a_callback_raises_ends_the_run() {
 }
 
 #[test]
-fn the_type_of_what_a_callback_returns_needs_no_words() {
+fn the_return_type_of_a_callback_is_inferred() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let run = |result: Result<innermost::task::Handle, Exception>| drop(result.unwrap());

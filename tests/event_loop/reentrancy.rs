@@ -106,7 +106,7 @@ fn the_destructor_of_a_coroutine_may_call_anything() {
 }
 
 #[test]
-fn the_destructors_of_what_is_left_when_a_loop_is_closed_may_call_anything() {
+fn destructors_may_call_anything_while_a_loop_is_closed() {
     let (event_loop, meddler) = meddler();
     let held = || {
         let held = meddler.on_drop();
@@ -151,7 +151,7 @@ fn the_clone_of_a_result_may_call_anything() {
 }
 
 #[test]
-fn the_clone_of_a_result_finds_its_own_future_done_and_in_use() {
+fn cloning_a_result_sees_its_future_done_and_in_use() {
     /// What it says of its future when it is cloned.
     struct Asks {
         future: Rc<RefCell<Option<Future<Asks>>>>,
@@ -198,7 +198,7 @@ fn the_clone_of_a_result_finds_its_own_future_done_and_in_use() {
 }
 
 #[test]
-fn a_clone_that_panics_leaves_the_result_where_it_was() {
+fn a_panicking_clone_leaves_the_result_in_place() {
     struct Panics(Rc<Cell<bool>>);
     impl Clone for Panics {
         fn clone(&self) -> Self {
@@ -262,7 +262,7 @@ impl Drop for SendAnyway {
 }
 
 #[test]
-fn names_and_messages_may_call_anything_while_they_are_made() {
+fn converting_names_and_messages_may_call_anything() {
     let (event_loop, meddler) = meddler();
     let task = event_loop.create_task(pausing(3)).unwrap();
     task.any().set_name(Meddling(meddler.clone()));
@@ -345,7 +345,7 @@ fn the_debug_of_a_state_may_print_its_own_task_again() {
 }
 
 #[test]
-fn the_debug_of_a_state_may_run_the_loop_and_its_own_task_waits_until_it_is_printed() {
+fn the_debug_of_a_state_may_run_the_loop_while_its_own_task_waits() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (entries, handle, other) = (log.clone(), event_loop.handle(), log.clone());
     let describe = move || {
@@ -409,7 +409,7 @@ fn the_last_handle_of_a_task_may_be_dropped_in_its_own_step() {
 }
 
 #[test]
-fn a_done_callback_may_cancel_and_drop_its_future_and_what_waits_for_it() {
+fn a_done_callback_may_cancel_and_drop_its_future_and_the_waiters() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let slot = Rc::new(RefCell::new(Some(future.clone())));

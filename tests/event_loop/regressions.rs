@@ -29,7 +29,7 @@ impl<C: Awaitable> Coroutine for Noting<C> {
 
 /// The failure of a future was raised by the future alone, and the machines around it were sent nothing.
 #[test]
-fn what_a_future_failed_with_is_thrown_into_the_outermost_machine_too() {
+fn the_exception_of_a_future_is_thrown_into_the_outermost_machine_too() {
     let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
     let future: Future<()> = event_loop.create_future();
     let task = event_loop.create_task(Noting { child: future.clone(), log: log.clone() }).unwrap();
@@ -55,7 +55,7 @@ fn a_cancel_is_thrown_into_a_machine_that_sleeps() {
 /// Something else stopped the loop in the turn in which the awaited future was done: the stop that was queued for that
 /// run ended the next one.
 #[test]
-fn a_run_is_not_stopped_by_what_an_earlier_run_has_left() {
+fn leftovers_of_an_earlier_run_do_not_stop_a_run() {
     let event_loop = EventLoop::new().unwrap();
     let future = event_loop.create_future();
     let (done, handle) = (future.clone(), event_loop.handle());
@@ -71,7 +71,7 @@ fn a_run_is_not_stopped_by_what_an_earlier_run_has_left() {
 
 /// A signal that came for a handler that was removed was given to the next handler for it, of whatever loop.
 #[test]
-fn a_signal_is_not_kept_for_a_later_handler() {
+fn a_signal_without_a_handler_is_not_kept_for_a_later_one() {
     let _alone = alone::signals();
     let came = Rc::new(RefCell::new(0));
     for expected in [0, 0] {

@@ -60,14 +60,14 @@ fn runner(log: &Log) -> (Runner, LoopHandle) {
 }
 
 #[test]
-fn run_gives_what_the_coroutine_returns_even_if_that_cannot_be_cloned() {
+fn run_returns_the_coroutines_value_even_without_clone() {
     struct Unique(i32);
     let main = ready(()).map(|()| Unique(7));
     assert_eq!(run(main).unwrap().0, 7);
 }
 
 #[test]
-fn run_gives_what_the_coroutine_raises() {
+fn run_returns_the_exception_that_the_coroutine_raises() {
     let raised = run(body(|_, _| raises(Oops(1)))).unwrap_err();
     assert_eq!(raised.downcast_ref(), Some(&Oops(1)));
     assert!(run(body(|_, _| cancelled())).unwrap_err().is_cancelled());
@@ -75,7 +75,7 @@ fn run_gives_what_the_coroutine_raises() {
 }
 
 #[test]
-fn the_loop_is_made_when_it_is_needed_and_kept_for_all_runs() {
+fn a_runner_makes_its_loop_lazily_and_keeps_it_for_all_runs() {
     let log = Log::default();
     let made = log.adds("made");
     let mut runner = Runner::with_loop(move || {
@@ -94,7 +94,7 @@ fn the_loop_is_made_when_it_is_needed_and_kept_for_all_runs() {
 
 // Z6
 #[test]
-fn what_one_run_sets_is_there_in_the_next_and_not_around_them() {
+fn variables_set_in_a_run_last_until_the_next_but_do_not_leak_out() {
     static COUNT: ContextVar<i32> = ContextVar::new("count");
     COUNT.set(1);
     let mut runner = Runner::with_loop(virtual_loop);
@@ -111,7 +111,7 @@ fn what_one_run_sets_is_there_in_the_next_and_not_around_them() {
 }
 
 #[test]
-fn a_closing_runner_closes_the_async_generators_that_are_left() {
+fn closing_a_runner_closes_remaining_async_generators() {
     let log = Log::default();
     let closed = log.adds("closed");
     let mut numbers = AsyncGenerator::new(from_fn(move |sent: Result<(), Exception>| {
@@ -140,7 +140,7 @@ fn a_runner_that_never_ran_makes_no_loop() {
 }
 
 #[test]
-fn what_the_maker_of_the_loop_raises_is_raised_and_the_next_run_tries_again() {
+fn a_failing_loop_factory_raises_and_the_next_run_tries_again() {
     let failures = std::cell::Cell::new(1);
     let mut runner = Runner::with_loop(move || match failures.replace(0) {
         0 => virtual_loop(),
@@ -151,7 +151,7 @@ fn what_the_maker_of_the_loop_raises_is_raised_and_the_next_run_tries_again() {
 }
 
 #[test]
-fn a_task_that_one_run_leaves_stands_still_until_the_next() {
+fn a_pending_task_pauses_between_runs() {
     let (log, mut runner) = (Log::default(), Runner::with_loop(virtual_loop));
     let entries = log.clone();
     let background = body(move |n, got| {
@@ -182,7 +182,7 @@ fn a_task_that_one_run_leaves_stands_still_until_the_next() {
 /// ```
 /// In CPython the order of the cancels is that of a set.
 #[test]
-fn closing_cancels_what_is_left_in_order_waits_for_it_and_reports_its_failures() {
+fn closing_cancels_and_awaits_remaining_tasks_in_order_and_reports_failures() {
     let log = Log::default();
     let (mut runner, event_loop) = runner(&log);
     let entries = log.clone();
@@ -218,7 +218,7 @@ fn closing_cancels_what_is_left_in_order_waits_for_it_and_reports_its_failures()
 
 // Z5
 #[test]
-fn closing_waits_for_what_runs_in_the_default_executor_after_the_tasks() {
+fn closing_waits_for_the_default_executor_after_the_tasks() {
     let log = Log::default();
     let mut runner = Runner::new();
     let event_loop = runner.handle().unwrap();
@@ -246,7 +246,7 @@ fn closing_waits_for_what_runs_in_the_default_executor_after_the_tasks() {
 
 // Z5
 #[test]
-fn to_drop_a_runner_closes_it() {
+fn dropping_a_runner_closes_it() {
     let log = Log::default();
     let (mut runner, event_loop) = runner(&log);
     event_loop.create_task(left_behind(&log, "left", |_| cancelled())).unwrap();
@@ -258,7 +258,7 @@ fn to_drop_a_runner_closes_it() {
 
 // Z5
 #[test]
-fn a_task_that_never_started_is_cancelled_without_starting() {
+fn an_unstarted_task_is_cancelled_without_starting() {
     let log = Log::default();
     let (runner, event_loop) = runner(&log);
     let held = log.on_drop("dropped");
@@ -293,7 +293,7 @@ fn a_task_made_while_closing_is_closed_with_the_loop() {
 
 // Z5
 #[test]
-fn where_what_is_left_waits_for_ever_closing_raises_and_the_loop_is_closed() {
+fn closing_raises_and_closes_the_loop_if_a_task_waits_for_ever() {
     let log = Log::default();
     let (mut runner, event_loop) = runner(&log);
     let future = event_loop.create_future::<i32>();
@@ -400,7 +400,7 @@ fn awaits_end_of_a_turn() -> Body {
 
 // T18, Z5
 #[test]
-fn an_interrupt_of_a_task_ends_the_run_and_what_is_left_is_waited_for() {
+fn an_interrupt_of_a_task_ends_the_run_and_remaining_tasks_are_awaited() {
     let log = Log::default();
     let (mut runner, event_loop) = runner(&log);
     let entries = log.clone();
@@ -421,7 +421,7 @@ fn an_interrupt_of_a_task_ends_the_run_and_what_is_left_is_waited_for() {
 }
 
 #[test]
-fn a_runner_sets_the_current_loop_and_puts_the_former_back() {
+fn a_runner_sets_the_current_loop_and_restores_the_previous_one() {
     let no_loop = || EventLoop::current().map(drop).unwrap_err().kind();
     assert_eq!(no_loop(), Kind::RuntimeError);
     let outer = test_loop();
@@ -444,7 +444,7 @@ fn a_runner_sets_the_current_loop_and_puts_the_former_back() {
 }
 
 #[test]
-fn the_current_loop_is_the_running_one_where_one_runs_and_never_a_closed_one() {
+fn the_current_loop_is_the_running_one_and_never_a_closed_one() {
     let (set, runs) = (test_loop(), test_loop());
     EventLoop::set_current(Some(set.handle()));
     let current = runs.run_until_complete(ready(()).map(|()| EventLoop::current().unwrap())).unwrap();
@@ -457,7 +457,7 @@ fn the_current_loop_is_the_running_one_where_one_runs_and_never_a_closed_one() {
 }
 
 #[test]
-fn to_set_the_current_loop_keeps_nothing_alive() {
+fn setting_the_current_loop_does_not_keep_it_alive() {
     let event_loop = test_loop();
     let held = Rc::new(());
     let weak = Rc::downgrade(&held);

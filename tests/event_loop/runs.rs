@@ -11,7 +11,7 @@ use crate::support::raised::assert_runtime_error;
 
 // E2
 #[test]
-fn stop_before_a_run_lets_exactly_one_turn_pass() {
+fn stop_before_a_run_allows_exactly_one_turn() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (entries, handle) = (log.clone(), event_loop.handle());
     let first = move || {
@@ -121,7 +121,7 @@ fn a_run_inside_a_run_is_refused_and_changes_nothing() {
 
 // E3
 #[test]
-fn a_loop_may_run_where_another_has_run_before() {
+fn loops_may_run_one_after_the_other_in_a_thread() {
     let (event_loop, other) = (test_loop(), test_loop());
     for event_loop in [&event_loop, &other, &event_loop] {
         let handle = event_loop.handle();
@@ -148,7 +148,7 @@ fn no_loop_is_running_outside_a_run() {
 
 // E4
 #[test]
-fn a_run_for_a_task_that_is_stopped_early_raises_and_leaves_the_task_to_later_runs() {
+fn stopping_a_run_early_raises_and_later_runs_continue_the_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let task = event_loop.create_task(pausing(2)).unwrap();
     for _ in 0..2 {
@@ -174,7 +174,7 @@ fn a_run_for_a_task_that_is_stopped_early_raises_and_leaves_the_task_to_later_ru
 
 // E4
 #[test]
-fn a_coroutine_whose_run_was_stopped_goes_on_as_a_task() {
+fn a_coroutine_of_a_stopped_run_continues_as_a_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     let coroutine = body(move |n, _| {
@@ -190,7 +190,7 @@ fn a_coroutine_whose_run_was_stopped_goes_on_as_a_task() {
 
 // E4
 #[test]
-fn a_run_gives_what_the_coroutine_returns_or_raises() {
+fn a_run_returns_the_value_or_exception_of_the_coroutine() {
     let event_loop = test_loop();
     assert_eq!(event_loop.run_until_complete(ready("done")).unwrap(), "done");
     let raised = event_loop.run_until_complete(body(|_, _| raises(Oops(1)))).unwrap_err();
@@ -201,7 +201,7 @@ fn a_run_gives_what_the_coroutine_returns_or_raises() {
 }
 
 #[test]
-fn ensure_future_gives_the_very_future_or_task_and_makes_a_task_of_anything_else() {
+fn ensure_future_returns_futures_and_tasks_unchanged_and_spawns_coroutines() {
     let event_loop = test_loop();
     let future = event_loop.create_future::<i32>();
     assert!(event_loop.ensure_future(future.clone()).unwrap().is(&future));
@@ -216,7 +216,7 @@ fn ensure_future_gives_the_very_future_or_task_and_makes_a_task_of_anything_else
 }
 
 #[test]
-fn handles_are_equal_if_they_are_of_the_same_loop() {
+fn handles_of_the_same_loop_are_equal() {
     let (event_loop, other) = (test_loop(), test_loop());
     assert_eq!(event_loop.handle(), event_loop.handle());
     assert_ne!(event_loop.handle(), other.handle());

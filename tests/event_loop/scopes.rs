@@ -73,7 +73,7 @@ fn failing(number: i32) -> Body {
 }
 
 #[test]
-fn a_scope_returns_what_its_body_returns() {
+fn a_scope_returns_the_value_of_its_body() {
     let (event_loop, log) = (test_loop(), Log::default());
     let length = event_loop.run_until_complete(with(manager(&log, "a"), |name| ready(name.len())));
     assert_eq!(length.unwrap(), Some(1));
@@ -81,7 +81,7 @@ fn a_scope_returns_what_its_body_returns() {
 }
 
 #[test]
-fn a_manager_may_suppress_what_the_body_raises() {
+fn a_manager_may_suppress_the_exception_of_its_body() {
     let (event_loop, log) = (test_loop(), Log::default());
     let calm = Manager { exited: Exited::Suppress, ..manager(&log, "b") };
     assert_eq!(event_loop.run_until_complete(with(calm, |_| failing(1))).unwrap(), None);
@@ -94,7 +94,7 @@ fn a_manager_may_suppress_what_the_body_raises() {
 }
 
 #[test]
-fn what_leaving_raises_replaces_what_the_body_raised_and_has_it_for_its_cause() {
+fn an_exception_while_leaving_replaces_the_bodys_exception_and_has_it_as_cause() {
     let (event_loop, log) = (test_loop(), Log::default());
     let bad = Manager { left: Some(2), ..manager(&log, "c") };
     let raised = event_loop.run_until_complete(with(bad, |_| failing(1))).unwrap_err();
@@ -103,7 +103,7 @@ fn what_leaving_raises_replaces_what_the_body_raised_and_has_it_for_its_cause() 
 }
 
 #[test]
-fn what_was_not_entered_is_not_left() {
+fn a_scope_that_was_not_entered_is_not_left() {
     let (event_loop, log) = (test_loop(), Log::default());
     let bad = Manager { entered: Some(1), ..manager(&log, "d") };
     let raised = event_loop.run_until_complete(with(bad, |_| failing(2))).unwrap_err();
@@ -112,7 +112,7 @@ fn what_was_not_entered_is_not_left() {
 }
 
 #[test]
-fn a_cancel_goes_into_the_body_and_a_second_one_into_leaving() {
+fn a_cancel_reaches_the_body_and_a_second_one_the_exit() {
     let (event_loop, log) = (virtual_loop().unwrap(), Log::default());
     let slow = Manager { delay: 5, ..manager(&log, "e") };
     let task = event_loop.create_task(with(slow, |_| sleep(Duration::from_secs(100)))).unwrap();
@@ -126,7 +126,7 @@ fn a_cancel_goes_into_the_body_and_a_second_one_into_leaving() {
 }
 
 #[test]
-fn a_manager_that_awaits_while_it_is_closed_has_ignored_the_exit() {
+fn a_manager_that_awaits_while_closing_ignores_its_exit() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let parent = body({
@@ -147,7 +147,7 @@ fn a_manager_that_awaits_while_it_is_closed_has_ignored_the_exit() {
 }
 
 #[test]
-fn a_close_leaves_a_manager_that_need_not_await() {
+fn closing_leaves_a_manager_that_does_not_await() {
     let lock = Lock::new();
     let mut by_hand = Generator::new(with(holding(lock.acquire()), |()| innermost::yield_once(Await::next_turn())));
     assert_eq!(by_hand.next().unwrap(), Await::next_turn());
@@ -183,7 +183,7 @@ impl Coroutine for ByHand {
 }
 
 #[test]
-fn both_halves_are_coroutines() {
+fn entering_and_leaving_may_both_await() {
     let (event_loop, log) = (test_loop(), Log::default());
     let by_hand = ByHand { manager: manager(&log, "g"), phase: 0 };
     assert_eq!(event_loop.run_until_complete(by_hand).unwrap(), Exited::Propagate);
@@ -191,7 +191,7 @@ fn both_halves_are_coroutines() {
 }
 
 #[test]
-fn a_stack_is_left_in_reverse_and_each_sees_what_was_raised_before_it() {
+fn a_stack_is_left_in_reverse_and_each_manager_sees_the_current_exception() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (first, third) = (manager(&log, "1"), Manager { left: Some(2), ..manager(&log, "3") });
     let second = Manager { exited: Exited::Suppress, ..manager(&log, "2") };
@@ -210,7 +210,7 @@ fn a_stack_is_left_in_reverse_and_each_sees_what_was_raised_before_it() {
 }
 
 #[test]
-fn a_stack_raises_what_replaces_the_bodys_and_leaves_the_others() {
+fn a_stack_raises_the_replacing_exception_and_leaves_the_other_managers() {
     let (event_loop, log) = (test_loop(), Log::default());
     let bad = Manager { left: Some(2), ..manager(&log, "bad") };
     let say = log.adds("cleaned up");
@@ -224,7 +224,7 @@ fn a_stack_raises_what_replaces_the_bodys_and_leaves_the_others() {
 }
 
 #[test]
-fn a_stack_raises_what_a_callback_raises() {
+fn a_stack_raises_the_exception_of_a_callback() {
     let (event_loop, log) = (test_loop(), Log::default());
     let say = log.adds("called");
     let stacked = with(ExitStack::new(), |stack| {
@@ -246,7 +246,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn a_panic_of_one_keeps_no_other_from_being_left() {
+fn a_panicking_manager_does_not_stop_the_others_from_being_left() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (first, say) = (manager(&log, "1"), log.adds("called"));
     let stacked = with(ExitStack::new(), move |stack| {
@@ -270,7 +270,7 @@ fn a_panic_of_one_keeps_no_other_from_being_left() {
 }
 
 #[test]
-fn what_was_taken_from_a_stack_is_not_left_with_it() {
+fn managers_taken_from_a_stack_are_not_left_with_it() {
     let (event_loop, log) = (test_loop(), Log::default());
     let say = log.adds("called");
     let taken = with(ExitStack::new(), |stack| {
@@ -284,7 +284,7 @@ fn what_was_taken_from_a_stack_is_not_left_with_it() {
 }
 
 #[test]
-fn a_timeout_and_a_group_are_managers() {
+fn timeouts_and_groups_are_context_managers() {
     let event_loop = virtual_loop().unwrap();
     let late = with(Timeout::after(Duration::from_secs(1)), |_| sleep(Duration::from_secs(9)));
     assert_eq!(event_loop.run_until_complete(late).unwrap_err().kind(), Kind::TimeoutError);
@@ -305,7 +305,7 @@ fn a_timeout_and_a_group_are_managers() {
 }
 
 #[test]
-fn an_ended_scope_is_not_resumed_again() {
+fn resuming_an_ended_scope_raises() {
     let mut scope = with(ExitStack::new(), |_| ready(1));
     assert!(matches!(scope.resume(Ok(())), Ok(Step::Return(Some(1)))));
     assert_eq!(scope.resume(Ok(())).unwrap_err().to_string(), "cannot reuse already awaited coroutine");
@@ -314,7 +314,7 @@ fn an_ended_scope_is_not_resumed_again() {
 }
 
 #[test]
-fn a_scope_tells_how_far_it_is() {
+fn debug_of_a_scope_shows_its_progress() {
     let log = Log::default();
     let mut scope = with(manager(&log, "a"), |_| from_fn(|_| Ok(Step::Yield(Await::next_turn()))).map(|()| 0));
     assert_eq!(format!("{scope:?}"), "With(Created)");

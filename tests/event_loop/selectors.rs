@@ -12,7 +12,7 @@ use crate::support::interfaces::with_every_selector;
 
 // E19
 #[test]
-fn a_descriptor_is_registered_once_and_taken_out_once() {
+fn a_descriptor_is_registered_and_deregistered_once() {
     with_every_selector(|selector| {
         let (stream, _peer) = UnixStream::pair().unwrap();
         selector.register(stream.as_fd(), SelectorToken(1)).unwrap();

@@ -89,7 +89,7 @@ impl Asked {
 }
 
 #[test]
-fn a_loop_spins_for_as_long_as_it_was_told_and_then_sleeps() {
+fn a_loop_spins_for_the_given_time_and_then_sleeps() {
     let (event_loop, asked) = ticking_loop(|_| ());
     event_loop.run_forever().expect_err("it would sleep");
     assert_eq!(asked.take(), (50, vec![None]));
@@ -99,7 +99,7 @@ fn a_loop_spins_for_as_long_as_it_was_told_and_then_sleeps() {
 }
 
 #[test]
-fn it_does_not_spin_past_a_deadline_and_sleeps_no_longer_than_until_that() {
+fn a_loop_neither_spins_nor_sleeps_past_a_deadline() {
     let (event_loop, asked) = ticking_loop(|_| ());
     let handle = event_loop.handle();
     let due = event_loop.time() + MICRO * 20;
@@ -146,7 +146,7 @@ pub(crate) fn a_signal_ends_a_spin() {
 }
 
 #[test]
-fn a_descriptor_ends_the_spin_and_the_next_wait_has_one_of_its_own() {
+fn a_ready_descriptor_ends_the_spin_and_the_next_wait_spins_again() {
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     let (event_loop, asked) = ticking_loop(move |times| {
         if times == 30 {
@@ -165,14 +165,14 @@ fn a_descriptor_ends_the_spin_and_the_next_wait_has_one_of_its_own() {
 }
 
 #[test]
-fn stopped_it_does_not_sleep_and_a_guest_does_not_spin() {
+fn a_stopped_loop_does_not_sleep_and_a_guest_does_not_spin() {
     let (event_loop, asked) = ticking_loop(|_| ());
     event_loop.run_once().expect("it runs");
     assert_eq!(asked.take(), (1, vec![]));
 }
 
 #[test]
-fn a_clock_that_jumps_is_not_waited_for() {
+fn a_loop_with_a_jumping_clock_does_not_spin() {
     let event_loop = virtual_loop().expect("a descriptor is free");
     event_loop.set_spin(Duration::from_secs(3600));
     event_loop.run_until_complete(innermost::sleep(Duration::from_secs(7200))).expect("nobody cancels it");
@@ -184,7 +184,7 @@ fn a_clock_that_jumps_is_not_waited_for() {
 }
 
 #[test]
-fn a_clock_that_stands_still_does_not_make_it_spin_for_ever() {
+fn a_stopped_clock_does_not_make_a_loop_spin_for_ever() {
     let (event_loop, asked) = new_loop(VirtualClock::that_stays(), |_| ());
     event_loop.set_spin(MICRO);
     event_loop.run_forever().expect_err("it would sleep");

@@ -18,7 +18,7 @@ fn text_of<T>(result: Result<T, Exception>) -> String {
 
 // N8
 #[test]
-fn a_task_that_is_refused_is_dropped() {
+fn a_refused_task_is_dropped() {
     let event_loop = test_loop();
     let group = TaskGroup::new();
     let held = Rc::new(());
@@ -33,7 +33,7 @@ fn a_task_that_is_refused_is_dropped() {
 }
 
 #[test]
-fn a_group_counts_the_tasks_that_have_not_ended() {
+fn a_group_counts_its_unfinished_tasks() {
     let event_loop = test_loop();
     let counting = task_group(|group| {
         lazy(move || {
@@ -51,7 +51,7 @@ fn a_group_counts_the_tasks_that_have_not_ended() {
 
 // N8
 #[test]
-fn after_a_failure_no_task_is_taken() {
+fn a_group_refuses_tasks_after_a_failure() {
     let event_loop = test_loop();
     let failing = task_group(|group| {
         lazy(move || {
@@ -94,7 +94,7 @@ fn it_is_entered_once_and_in_a_task() {
 }
 
 #[test]
-fn a_group_prints_what_is_in_it() {
+fn debug_of_a_group_shows_its_tasks() {
     let inner = Exception::new(ExceptionGroup::new("inner", [Exception::timeout()]));
     let group = ExceptionGroup::new("outer", [inner, Exception::cancelled()]);
     assert_eq!((group.message(), group.to_string().as_str()), ("outer", "outer (2 sub-exceptions)"));
@@ -104,7 +104,7 @@ fn a_group_prints_what_is_in_it() {
 
 // N1
 #[test]
-fn it_waits_for_all_its_tasks() {
+fn a_group_waits_for_all_its_tasks() {
     expect(
         r#"
             [["group", [1, 2], [["log", 1]]], ["log", 2]]
@@ -123,7 +123,7 @@ fn it_waits_for_all_its_tasks() {
 
 // N1
 #[test]
-fn it_waits_for_what_its_tasks_add_while_it_waits() {
+fn a_group_waits_for_tasks_added_while_it_waits() {
     let event_loop = test_loop();
     let ended = Log::default();
     let ends = |name| {
@@ -146,7 +146,7 @@ fn it_waits_for_what_its_tasks_add_while_it_waits() {
 
 // N1
 #[test]
-fn without_tasks_it_does_not_wait() {
+fn an_empty_group_does_not_wait() {
     expect(
         r#"
             [["soon", 1], ["group", [], [["log", 1]]], ["log", 2]]
@@ -184,7 +184,7 @@ fn a_failure_cancels_the_siblings_and_the_body() {
 
 // N2
 #[test]
-fn a_failure_while_it_waits_cancels_the_siblings() {
+fn a_failure_while_the_group_waits_cancels_the_siblings() {
     expect(
         r#"
             [["try", [["group", [1, 2], []]], [["ExceptionGroup", [["uncancel"]]]], null]]
@@ -202,7 +202,7 @@ fn a_failure_while_it_waits_cancels_the_siblings() {
 
 // N2
 #[test]
-fn failures_stand_in_the_order_in_which_they_came() {
+fn failures_are_in_the_order_in_which_they_happened() {
     expect(
         r#"
             [["try", [["group", [1, 2, 3], []]], [["ExceptionGroup", []]], null]]
@@ -219,7 +219,7 @@ fn failures_stand_in_the_order_in_which_they_came() {
 
 // N3
 #[test]
-fn a_failing_body_cancels_the_tasks_and_stands_last_in_the_group() {
+fn a_failing_body_cancels_the_tasks_and_is_last_in_the_group() {
     expect(
         r#"
             [["try", [["group", [1, 2], [["sleep", 1], ["raise", "ValueError", 9]]]], [["ExceptionGroup", []]], null]]
@@ -237,7 +237,7 @@ fn a_failing_body_cancels_the_tasks_and_stands_last_in_the_group() {
 
 // N4
 #[test]
-fn a_task_that_is_cancelled_from_elsewhere_is_no_failure() {
+fn a_task_cancelled_from_outside_is_not_a_failure() {
     expect(
         r#"
             [["group", [1, 2], [["spawn", 0, 3], ["log", 1]]], ["log", 9]]
@@ -258,7 +258,7 @@ fn a_task_that_is_cancelled_from_elsewhere_is_no_failure() {
 
 // N5
 #[test]
-fn a_cancel_from_elsewhere_cancels_the_tasks_and_goes_on() {
+fn a_cancel_from_outside_cancels_the_tasks_and_propagates() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -280,7 +280,7 @@ fn a_cancel_from_elsewhere_cancels_the_tasks_and_goes_on() {
 
 // N5
 #[test]
-fn a_cancel_from_elsewhere_while_the_body_runs() {
+fn a_cancel_from_outside_interrupts_the_body() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -300,7 +300,7 @@ fn a_cancel_from_elsewhere_while_the_body_runs() {
 
 // N5
 #[test]
-fn failures_go_before_a_cancel_from_elsewhere_which_comes_at_the_next_wait() {
+fn failures_take_precedence_over_an_outside_cancel_which_comes_at_the_next_wait() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["CancelledError", []]], null]]
@@ -368,7 +368,7 @@ fn an_outer_failure_cancels_both() {
 
 // N7
 #[test]
-fn both_groups_fail() {
+fn inner_and_outer_groups_can_both_fail() {
     expect(
         r#"
             [["try", [["group", [1], [["group", [2], [["sleep", 5]]]]]], [["ExceptionGroup", [["uncancel"]]]], null],
@@ -425,7 +425,7 @@ fn a_deadline_inside_a_group_is_a_failure_of_its_body() {
 
 // N5
 #[test]
-fn a_second_cancel_while_it_waits_changes_nothing() {
+fn a_second_cancel_while_the_group_waits_changes_nothing() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["sleep", 0], ["cancel", 0], ["sleep", 0], ["cancel", 0],

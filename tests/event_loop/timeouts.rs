@@ -23,7 +23,7 @@ fn text_of<T: std::fmt::Debug>(result: Result<T, Exception>) -> String {
 }
 
 #[test]
-fn a_limit_of_none_is_no_limit() {
+fn a_timeout_of_none_never_expires() {
     let (event_loop, _) = virtual_loop();
     let naps = [
         event_loop.create_task(timeout(sleep(9 * SECOND), None)).unwrap(),
@@ -37,7 +37,7 @@ fn a_limit_of_none_is_no_limit() {
 
 // W15
 #[test]
-fn with_no_time_a_future_that_is_done_gives_its_result() {
+fn with_a_zero_timeout_a_finished_future_returns_its_result() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     future.set_result(1).unwrap();
@@ -54,7 +54,7 @@ fn the_timeout_error_is_caused_by_the_cancel() {
 
 // O2
 #[test]
-fn what_is_raised_at_the_deadline_is_caused_by_it() {
+fn an_exception_raised_at_the_deadline_has_the_timeout_as_its_cause() {
     let angry = sleep(2 * SECOND).catch(|_| Err(Exception::message(Kind::ValueError, "no")));
     let raised = test_loop().run_until_complete(timeout(angry, SECOND)).unwrap_err();
     assert!(raised.kind() == Kind::ValueError && raised.cause().unwrap().kind() == Kind::TimeoutError);
@@ -62,7 +62,7 @@ fn what_is_raised_at_the_deadline_is_caused_by_it() {
 
 // O5
 #[test]
-fn a_deadline_can_be_moved_while_it_is_active_alone() {
+fn a_deadline_can_be_moved_only_while_active() {
     let (event_loop, clock) = virtual_loop();
     let limit = Timeout::never();
     assert_eq!(text_of(limit.reschedule(None)), "Timeout has not been entered");
@@ -85,7 +85,7 @@ fn a_deadline_can_be_moved_while_it_is_active_alone() {
 
 // O5
 #[test]
-fn a_deadline_that_is_taken_away_does_not_come() {
+fn a_removed_deadline_does_not_expire() {
     let (event_loop, clock) = virtual_loop();
     let limit = Timeout::after(SECOND);
     let taken = limit.clone();
@@ -120,14 +120,14 @@ fn it_is_entered_once_and_in_a_task() {
 }
 
 #[test]
-fn a_scope_that_is_dropped_leaves_no_deadline() {
+fn dropping_a_scope_leaves_no_deadline() {
     let (event_loop, _) = virtual_loop();
     let dropping = Dropping(Some(timeout(sleep(5 * SECOND), SECOND)));
     event_loop.run_until_complete(dropping).unwrap();
 }
 
 #[test]
-fn a_scope_that_is_dropped_leaves_no_deadline_though_its_timeout_is_kept() {
+fn dropping_a_scope_leaves_no_deadline_even_if_its_timeout_is_kept() {
     let (event_loop, _) = virtual_loop();
     let scope = timeout(sleep(5 * SECOND), SECOND);
     let kept = scope.timeout().clone();
@@ -157,7 +157,7 @@ impl innermost::Coroutine for Dropping {
 
 // W15
 #[test]
-fn with_no_time_a_coroutine_is_not_started() {
+fn with_a_zero_timeout_a_coroutine_is_not_started() {
     expect(
         r#"
             [["try", [["wait_for", 0, 1]], [["TimeoutError", [["log", 1]]]], null]]
@@ -173,7 +173,7 @@ fn with_no_time_a_coroutine_is_not_started() {
 
 // W15
 #[test]
-fn in_time_it_is_the_result() {
+fn wait_for_returns_a_result_that_comes_in_time() {
     expect(
         r#"
             [["wait_for", 2, 1], ["wait_for", 2, 2], ["soon", 1]]
@@ -191,7 +191,7 @@ fn in_time_it_is_the_result() {
 
 // W16
 #[test]
-fn cleaning_up_is_waited_for() {
+fn wait_for_waits_for_the_childs_cleanup() {
     expect(
         r#"
             [["try", [["wait_for", 1, 1]], [["TimeoutError", [["log", 9]]]], null]]
@@ -208,7 +208,7 @@ fn cleaning_up_is_waited_for() {
 
 // W17
 #[test]
-fn what_cleaning_up_raises_or_returns_goes_before_the_timeout() {
+fn an_outcome_of_cleanup_takes_precedence_over_the_timeout() {
     expect(
         r#"
             [["try", [["wait_for", 1, 1]], [["ValueError", []]], null], ["wait_for", 1, 2]]
@@ -227,7 +227,7 @@ fn what_cleaning_up_raises_or_returns_goes_before_the_timeout() {
 
 // W18
 #[test]
-fn a_cancel_that_comes_with_the_result_is_not_lost() {
+fn a_cancel_in_the_turn_of_the_result_is_not_lost() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 0], ["fut_set", 0, 7], ["cancel", 0],
@@ -246,7 +246,7 @@ fn a_cancel_that_comes_with_the_result_is_not_lost() {
 
 // W18, O1
 #[test]
-fn a_cancel_that_comes_with_the_deadline_is_a_cancel() {
+fn a_cancel_in_the_turn_of_the_deadline_raises_cancelled() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["BaseException", []]], null]]
@@ -266,7 +266,7 @@ fn a_cancel_that_comes_with_the_deadline_is_a_cancel() {
 
 // W19
 #[test]
-fn what_is_shielded_is_not_cancelled_by_the_deadline() {
+fn the_deadline_does_not_cancel_a_shielded_task() {
     expect(
         r#"
             [["spawn", 0, 1], ["try", [["wait_for", 1, 2]], [["TimeoutError", []]], null], ["join", 0]]
@@ -284,7 +284,7 @@ fn what_is_shielded_is_not_cancelled_by_the_deadline() {
 
 // O1, T12
 #[test]
-fn a_cancel_from_elsewhere_passes() {
+fn a_cancel_from_outside_propagates_through_a_timeout() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["try", [["join", 0]], [["BaseException", []]], null]]
@@ -301,7 +301,7 @@ fn a_cancel_from_elsewhere_passes() {
 
 // O2
 #[test]
-fn what_else_the_body_raises_at_the_deadline_passes() {
+fn another_exception_raised_at_the_deadline_propagates() {
     expect(
         r#"
             [["try", [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["raise", "KeyError", 1]]]],
@@ -318,7 +318,7 @@ fn what_else_the_body_raises_at_the_deadline_passes() {
 
 // O3
 #[test]
-fn an_inner_deadline_converts_and_the_outer_one_still_comes() {
+fn an_inner_timeout_is_converted_and_the_outer_one_still_expires() {
     expect(
         r#"
             [["try", [["timeout", 2, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["sleep", 5]]]],
@@ -335,7 +335,7 @@ fn an_inner_deadline_converts_and_the_outer_one_still_comes() {
 
 // O3, T12
 #[test]
-fn two_deadlines_at_once_convert_once_each() {
+fn two_simultaneous_timeouts_each_convert_one_cancel() {
     expect(
         r#"
             [["try", [["timeout", 1, [["try", [["timeout", 1, [["sleep", 5]]]], [["TimeoutError", [["log", 1]]]],
@@ -351,7 +351,7 @@ fn two_deadlines_at_once_convert_once_each() {
 
 // O4
 #[test]
-fn a_deadline_that_is_past_comes_at_the_first_wait_that_lasts() {
+fn a_past_deadline_expires_at_the_first_real_wait() {
     expect(
         r#"
             [["try", [["timeout", 0, [["log", 1], ["sleep", 0], ["log", 2], ["sleep", 0], ["log", 3]]]],
@@ -367,7 +367,7 @@ fn a_deadline_that_is_past_comes_at_the_first_wait_that_lasts() {
 
 // O4
 #[test]
-fn without_a_wait_the_deadline_does_not_come() {
+fn without_a_wait_the_deadline_does_not_expire() {
     expect(
         r#"
             [["timeout", 0, [["log", 1]]], ["sleep", 0], ["log", 2]]
@@ -382,7 +382,7 @@ fn without_a_wait_the_deadline_does_not_come() {
 
 // O7
 #[test]
-fn in_the_handler_of_a_cancel_a_timeout_works() {
+fn a_timeout_works_in_the_handler_of_a_cancel() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 1], ["cancel", 0], ["join", 0]]
@@ -404,7 +404,7 @@ fn in_the_handler_of_a_cancel_a_timeout_works() {
 
 // O8
 #[test]
-fn who_takes_no_notice_of_the_deadline_returns() {
+fn a_body_that_catches_the_timeouts_cancel_may_return() {
     expect(
         r#"
             [["timeout", 1, [["try", [["sleep", 5]], [["CancelledError", [["log", 1]]]], null], ["sleep", 2],
@@ -423,7 +423,7 @@ fn who_takes_no_notice_of_the_deadline_returns() {
 
 // O7
 #[test]
-fn a_deadline_inside_a_finally_works() {
+fn a_timeout_works_inside_a_finally() {
     expect(
         r#"
             [["try", [["timeout", 1, [["try", [["sleep", 5]], [], [["try", [["timeout", 1, [["sleep", 5]]]],
@@ -454,7 +454,7 @@ fn a_deadline_inside_a_finally_works() {
 ///         await asyncio.sleep(5)                                              # the outer one: CancelledError
 /// ```
 #[test]
-fn nested_blocks_tell_their_own_cancels_from_others_by_their_count() {
+fn nested_timeouts_tell_their_own_cancels_by_the_count() {
     let event_loop = test_loop();
     let seen = Rc::new(RefCell::new(Vec::new()));
     let (counts, limit) = (Rc::clone(&seen), Timeout::after(3 * SECOND));

@@ -95,13 +95,13 @@ fn fires_in_order(deeds: Vec<Deed>) -> bool {
 }
 
 #[test]
-fn timers_fire_in_order_whatever_is_set_cancelled_and_let_pass_in_between() {
+fn timers_fire_in_order_despite_setting_cancelling_and_waiting_in_between() {
     QuickCheck::new().tests(100).quickcheck(fires_in_order as fn(Vec<Deed>) -> bool);
 }
 
 /// Deadlines that fall, so that each is before all that were there: the horizon goes back again and again.
 #[test]
-fn timers_that_are_each_set_before_the_one_before_fire_backwards() {
+fn timers_set_with_decreasing_deadlines_fire_in_reverse() {
     let mut both = Both::new();
     both.set(Duration::from_secs(3600));
     both.run(1);
@@ -114,7 +114,7 @@ fn timers_that_are_each_set_before_the_one_before_fire_backwards() {
 
 /// What no clock reaches does not wrap round and fire at once.
 #[test]
-fn a_deadline_at_the_end_of_time_never_comes() {
+fn a_deadline_at_the_end_of_time_never_expires() {
     let mut both = Both::new();
     both.set(Duration::MAX);
     both.set(Duration::from_nanos(u64::MAX) + Duration::from_nanos(1));
@@ -126,7 +126,7 @@ fn a_deadline_at_the_end_of_time_never_comes() {
 /// The horizon was brought by timers that are cancelled and gone, so that none of those before it says where those beyond
 /// it belong once it goes back.
 #[test]
-fn timers_beyond_the_horizon_are_not_lost_when_that_goes_back() {
+fn timers_beyond_the_horizon_are_not_lost_when_it_moves_back() {
     let mut both = Both::new();
     let start = Duration::from_secs(100);
     (0..64).for_each(|_| both.set(start));

@@ -71,7 +71,7 @@ fn timed_loop() -> (EventLoop, Timed) {
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn timers_run_by_deadline_and_then_in_the_order_of_their_setting() {
+fn timers_run_by_deadline_and_then_in_the_order_they_were_set() {
     let (event_loop, timed) = timed_loop();
     timed.later(2, "two");
     timed.later(1, "one");
@@ -160,7 +160,7 @@ fn sleeper(timed: &Timed, delay: u64) -> Body {
 
 // E6
 #[test]
-fn equal_deadlines_fire_in_the_order_of_setting() {
+fn equal_deadlines_fire_in_the_order_they_were_set() {
     let (event_loop, _) = virtual_loop();
     let fired = Rc::new(RefCell::new(Vec::new()));
     let count = if cfg!(miri) { 100 } else { 1000 };
@@ -192,7 +192,7 @@ fn a_cancelled_timer_drops_its_callback_at_once_and_never_runs() {
 }
 
 #[test]
-fn a_timer_whose_handle_is_dropped_runs_and_one_that_has_run_is_not_cancelled() {
+fn a_timer_runs_without_its_handle_and_is_not_cancelled_afterwards() {
     let (event_loop, timed) = timed_loop();
     drop(timed.later(1, "runs"));
     let timer = timed.later(1, "runs too");
@@ -246,7 +246,7 @@ fn a_deadline_beyond_the_end_of_time_is_the_end_of_time() {
 }
 
 #[test]
-fn a_sleep_of_no_time_lets_the_others_run_once_and_sets_no_timer() {
+fn a_zero_sleep_yields_once_and_sets_no_timer() {
     let (event_loop, clock) = virtual_loop();
     let log = Log::default();
     log.count_turns(&event_loop);
@@ -277,7 +277,7 @@ fn a_sleep_starts_when_it_is_awaited_and_not_when_it_is_made() {
 }
 
 #[test]
-fn a_sleep_prints_how_long_it_is_and_is_over_once() {
+fn a_sleep_prints_its_duration_and_ends_once() {
     assert_eq!(format!("{:?}", sleep(seconds(2))), "sleep(2s)");
     assert_eq!(sleep(Duration::from_millis(5)).state().to_string(), "sleep: 5ms");
     let mut nap = sleep(Duration::ZERO);
@@ -300,7 +300,7 @@ fn a_sleep_prints_how_long_it_is_and_is_over_once() {
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn a_sleep_cancelled_in_the_turn_in_which_it_is_over_is_cancelled() {
+fn a_sleep_cancelled_in_its_last_turn_is_cancelled() {
     let (event_loop, timed) = timed_loop();
     let entries = timed.clone();
     let mut tasks = Vec::new();
@@ -343,7 +343,7 @@ fn a_sleep_cancelled_in_the_turn_in_which_it_is_over_is_cancelled() {
 }
 
 #[test]
-fn a_sleep_that_is_dropped_takes_its_timer_with_it() {
+fn dropping_a_sleep_cancels_its_timer() {
     let (event_loop, _) = virtual_loop();
     let mut nap = Some(sleep(seconds(1)));
     let starts = from_fn(move |_| {
@@ -359,7 +359,7 @@ fn a_sleep_that_is_dropped_takes_its_timer_with_it() {
 }
 
 #[test]
-fn the_clock_is_read_once_in_a_turn_with_timers_and_not_at_all_in_one_without() {
+fn the_clock_is_read_once_per_turn_with_timers_and_never_without() {
     let (event_loop, clock) = virtual_loop();
     let reads = |turns| {
         let before = clock.reads();
@@ -374,7 +374,7 @@ fn the_clock_is_read_once_in_a_turn_with_timers_and_not_at_all_in_one_without() 
 }
 
 #[test]
-fn a_clock_that_jumps_does_so_only_when_nothing_has_come() {
+fn a_virtual_clock_jumps_only_when_nothing_else_is_ready() {
     let (event_loop, timed) = timed_loop();
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -454,7 +454,7 @@ fn short_sleeps_do_not_spin() {
 }
 
 #[test]
-fn a_clock_that_stays_moves_by_what_moves_it() {
+fn a_manual_clock_moves_only_when_moved() {
     let clock = VirtualClock::that_stays();
     let event_loop = loop_of(WatchedSelector::new(Wait::Waits), clock.clone());
     let timed = Timed(Log::default(), event_loop.handle());
@@ -476,7 +476,7 @@ fn a_clock_that_stays_moves_by_what_moves_it() {
 }
 
 #[test]
-fn a_timer_that_is_bound_to_what_holds_it_goes_with_it_callback_and_all() {
+fn dropping_the_owner_of_a_timer_drops_the_timer_and_its_callback() {
     let ((event_loop, _), log) = (virtual_loop(), Log::default());
     let captured = log.on_drop("dropped");
     let timer = event_loop.call_later(seconds(2), move || captured.keep()).unwrap().cancel_on_drop();

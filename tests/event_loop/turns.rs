@@ -12,7 +12,7 @@ use crate::support::events::{Log, run};
 
 // E1
 #[test]
-fn what_callbacks_queue_runs_in_the_next_turn() {
+fn callbacks_queued_by_callbacks_run_in_the_next_turn() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (entries, handle) = (log.clone(), event_loop.handle());
     let first = move || {
@@ -31,7 +31,7 @@ fn what_callbacks_queue_runs_in_the_next_turn() {
 
 // E1
 #[test]
-fn callbacks_that_never_end_do_not_starve_descriptors() {
+fn endlessly_rescheduled_callbacks_do_not_starve_descriptors() {
     fn again(event_loop: &LoopHandle, left: u32) {
         let this = event_loop.clone();
         let function = move || if left == 0 { this.stop() } else { again(&this, left - 1) };
@@ -55,7 +55,7 @@ fn callbacks_that_never_end_do_not_starve_descriptors() {
 
 // E9
 #[test]
-fn the_selector_waits_for_the_next_deadline_and_not_at_all_while_something_is_ready() {
+fn the_selector_waits_until_the_next_deadline_or_not_at_all_if_callbacks_are_ready() {
     let clock = VirtualClock::that_stays();
     let selector = WatchedSelector::new(Wait::Moves(clock.clone()));
     let timeouts = selector.timeouts();
@@ -78,7 +78,7 @@ fn the_selector_waits_for_the_next_deadline_and_not_at_all_while_something_is_re
 
 // E9
 #[test]
-fn what_the_selector_raises_ends_the_run_and_the_loop_can_run_again() {
+fn an_error_of_the_selector_ends_the_run_and_the_loop_can_run_again() {
     let (event_loop, log) = (test_loop(), Log::default());
     let raised = event_loop.run_forever().unwrap_err();
     assert_eq!(raised.to_string(), "nothing will ever come");
@@ -152,7 +152,7 @@ fn a_handle_cancelled_by_a_callback_of_the_same_turn_does_not_run() {
 
 // E18
 #[test]
-fn a_task_that_waits_for_a_descriptor_or_a_far_deadline_ends_at_once_when_it_is_cancelled() {
+fn cancelling_a_wait_for_a_descriptor_or_a_far_deadline_ends_it_at_once() {
     let (event_loop, clock) = virtual_loop();
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let _peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -31,7 +31,7 @@ impl<C: Awaitable + 'static> Coroutine for Waiting<C> {
 }
 
 #[test]
-fn sleepers_wake_in_the_order_of_their_deadlines_and_no_time_passes_between_them() {
+fn sleepers_wake_by_deadline_without_real_time_passing() {
     let event_loop = virtual_loop().unwrap();
     let log = Rc::new(RefCell::new(Vec::new()));
     for hours in [3, 1, 2] {
@@ -66,7 +66,7 @@ fn a_loop_with_nothing_to_do_at_all_does_not_hang() {
 }
 
 #[test]
-fn after_a_deadlock_the_loop_runs_on_when_there_is_something_to_do() {
+fn after_a_deadlock_the_loop_can_run_again() {
     let event_loop = virtual_loop().unwrap();
     let future = event_loop.create_future();
     assert!(event_loop.run_until_complete(future.clone()).is_err());
@@ -76,12 +76,12 @@ fn after_a_deadlock_the_loop_runs_on_when_there_is_something_to_do() {
 }
 
 #[test]
-fn one_turn_of_a_loop_in_a_deadlock_is_no_error() {
+fn a_single_turn_during_a_deadlock_is_not_an_error() {
     virtual_loop().unwrap().run_once().unwrap();
 }
 
 #[test]
-fn what_another_thread_has_sent_goes_before_the_next_deadline() {
+fn calls_from_other_threads_run_before_the_next_deadline() {
     let event_loop = virtual_loop().unwrap();
     let remote = event_loop.remote();
     let send = move || remote.call_soon_threadsafe(|| EventLoop::running().unwrap().stop()).unwrap();

@@ -14,13 +14,13 @@ use innermost::{Coroutine, EventLoop, Exception, Future, Kind, Step, sleep};
 
 // W7
 #[test]
-fn to_wait_for_nothing_is_a_value_error() {
+fn waiting_for_nothing_raises_value_error() {
     let nothing = wait(Vec::<Future<()>>::new());
     assert_eq!(test_loop().run_until_complete(nothing).unwrap_err().kind(), Kind::ValueError);
 }
 
 #[test]
-fn a_future_that_is_waited_for_twice_is_there_once() {
+fn a_future_waited_for_twice_is_returned_once() {
     let event_loop = test_loop();
     let future = event_loop.create_future::<()>();
     future.set_result(()).unwrap();
@@ -30,7 +30,7 @@ fn a_future_that_is_waited_for_twice_is_there_once() {
 
 // W11
 #[test]
-fn after_the_timeout_each_that_is_left_is_a_timeout_error_and_none_is_cancelled() {
+fn after_the_timeout_remaining_futures_raise_timeout_error_and_are_not_cancelled() {
     let (event_loop, clock) = virtual_loop();
     let futures = [event_loop.create_future::<i32>(), event_loop.create_future(), event_loop.create_future()];
     futures[1].set_result(1).unwrap();
@@ -48,7 +48,7 @@ fn after_the_timeout_each_that_is_left_is_a_timeout_error_and_none_is_cancelled(
 
 // W12
 #[test]
-fn the_futures_that_are_completed_are_those_that_were_given() {
+fn as_completed_returns_the_given_futures() {
     let event_loop = test_loop();
     let futures = [event_loop.create_future::<i32>(), event_loop.create_future()];
     futures.iter().rev().for_each(|future| future.set_result(1).unwrap());
@@ -65,7 +65,7 @@ fn the_futures_that_are_completed_are_those_that_were_given() {
 
 // W13
 #[test]
-fn a_cancelled_sleep_takes_its_timer_out() {
+fn cancelling_a_sleep_removes_its_timer() {
     let (event_loop, clock) = virtual_loop();
     let sleeping = event_loop.create_task(sleep(Duration::from_secs(9))).unwrap();
     event_loop.run_once().unwrap();
@@ -79,7 +79,7 @@ fn a_cancelled_sleep_takes_its_timer_out() {
 
 // W14
 #[test]
-fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_never_retrieved() {
+fn a_shielded_failure_after_the_shield_was_cancelled_is_reported() {
     let event_loop = test_loop();
     let log = Log::default();
     log.reports(&event_loop);
@@ -96,7 +96,7 @@ fn what_is_shielded_and_fails_after_the_shield_was_cancelled_is_reported_as_neve
 
 // W14
 #[test]
-fn what_is_done_already_keeps_its_result_when_shielded() {
+fn shielding_a_finished_future_keeps_its_result() {
     let event_loop = test_loop();
     let future = event_loop.create_future::<i32>();
     future.set_result(1).unwrap();
@@ -111,7 +111,7 @@ fn what_is_done_already_keeps_its_result_when_shielded() {
 
 // W8
 #[test]
-fn it_is_over_when_all_are_done() {
+fn wait_ends_when_all_are_done() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], null, "ALL_COMPLETED"]]
@@ -129,7 +129,7 @@ fn it_is_over_when_all_are_done() {
 
 // W8
 #[test]
-fn its_timeout_leaves_the_tasks_running() {
+fn the_timeout_of_wait_leaves_the_tasks_running() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], 2, "ALL_COMPLETED"], ["join", 1]]
@@ -148,7 +148,7 @@ fn its_timeout_leaves_the_tasks_running() {
 
 // W8
 #[test]
-fn no_time_is_two_turns() {
+fn wait_with_a_zero_timeout_takes_two_turns() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["soon", 1], ["wait", [0, 1], 0, "ALL_COMPLETED"], ["soon", 2]]
@@ -173,7 +173,7 @@ fn no_time_is_two_turns() {
 
 // W8
 #[test]
-fn its_cancel_leaves_the_tasks_running() {
+fn cancelling_wait_leaves_the_tasks_running() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
@@ -194,7 +194,7 @@ fn its_cancel_leaves_the_tasks_running() {
 
 // W9
 #[test]
-fn the_first_failure_ends_it() {
+fn wait_ends_at_the_first_failure() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
@@ -212,7 +212,7 @@ fn the_first_failure_ends_it() {
 
 // W9
 #[test]
-fn a_cancelled_task_is_no_failure() {
+fn a_cancelled_task_does_not_count_as_a_failure() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["cancel", 0], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
@@ -231,7 +231,7 @@ fn a_cancelled_task_is_no_failure() {
 
 // W9
 #[test]
-fn a_failure_from_before_counts() {
+fn an_earlier_failure_counts() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["wait", [0, 1], null, "FIRST_EXCEPTION"]]
@@ -249,7 +249,7 @@ fn a_failure_from_before_counts() {
 
 // W10
 #[test]
-fn several_may_be_done_when_the_first_is() {
+fn wait_returns_all_tasks_done_with_the_first() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["spawn", 2, 3], ["wait", [0, 1, 2], null, "FIRST_COMPLETED"]]
@@ -269,7 +269,7 @@ fn several_may_be_done_when_the_first_is() {
 
 // W11
 #[test]
-fn results_come_as_they_are_completed() {
+fn as_completed_returns_results_in_order_of_completion() {
     expect(
         r#"
             [["as_completed", [1, 2, 3]]]
@@ -288,7 +288,7 @@ fn results_come_as_they_are_completed() {
 
 // W11
 #[test]
-fn those_of_one_turn_come_in_their_order() {
+fn results_completed_in_one_turn_come_in_order() {
     expect(
         r#"
             [["as_completed", [1, 2, 3]], ["log", 9]]
@@ -308,7 +308,7 @@ fn those_of_one_turn_come_in_their_order() {
 
 // W11
 #[test]
-fn a_cancelled_wait_for_the_next_leaves_the_tasks_running() {
+fn cancelling_a_wait_for_the_next_result_leaves_the_tasks_running() {
     expect(
         r#"
             [["spawn", 0, 1], ["sleep", 2], ["cancel", 0], ["sleep", 3]]
@@ -328,7 +328,7 @@ fn a_cancelled_wait_for_the_next_leaves_the_tasks_running() {
 
 // W11
 #[test]
-fn a_wait_for_the_next_that_was_woken_and_is_cancelled_lets_another_have_it() {
+fn cancelling_a_woken_wait_for_the_next_result_wakes_another() {
     let event_loop = test_loop();
     let child = event_loop.create_future();
     let completed = child.clone();
@@ -350,7 +350,7 @@ fn a_wait_for_the_next_that_was_woken_and_is_cancelled_lets_another_have_it() {
 
 // W11
 #[test]
-fn a_wait_for_the_next_that_was_not_woken_wakes_nobody_when_it_is_dropped() {
+fn dropping_an_unwoken_wait_for_the_next_result_wakes_nobody() {
     let event_loop = test_loop();
     let child = event_loop.create_future();
     let completed = child.clone();
@@ -376,7 +376,7 @@ fn a_wait_for_the_next_that_was_not_woken_wakes_nobody_when_it_is_dropped() {
 
 // W13
 #[test]
-fn sleeping_no_time_lets_the_others_run_once() {
+fn a_zero_sleep_lets_the_others_run_once() {
     expect(
         r#"
             [["spawn", 0, 1], ["soon", 1], ["sleep", 0], ["log", 1], ["sleep", 0], ["log", 2]]
@@ -396,7 +396,7 @@ fn sleeping_no_time_lets_the_others_run_once() {
 
 // W14
 #[test]
-fn a_shield_keeps_the_cancel_from_the_inner_task() {
+fn a_shield_protects_the_inner_task_from_a_cancel() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1],
@@ -437,7 +437,7 @@ fn a_cancelled_inner_task_cancels_its_shield() {
 
 // W14
 #[test]
-fn a_shielded_result_and_a_shielded_failure_pass() {
+fn a_shield_passes_results_and_failures_on() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["shield", 0], ["try", [["shield", 1]], [["ValueError", []]], null],
@@ -458,7 +458,7 @@ fn a_shielded_result_and_a_shielded_failure_pass() {
 
 // W14
 #[test]
-fn a_task_that_is_done_is_its_own_shield() {
+fn shielding_a_finished_task_returns_it() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["soon", 1], ["shield", 0], ["soon", 2],
@@ -480,7 +480,7 @@ fn a_task_that_is_done_is_its_own_shield() {
 
 // W14
 #[test]
-fn inner_and_outer_cancelled_in_one_turn() {
+fn inner_task_and_shield_may_be_cancelled_in_one_turn() {
     expect(
         r#"
             [["spawn", 0, 1], ["spawn", 1, 2], ["sleep", 1], ["cancel", 1], ["cancel", 0],

@@ -37,7 +37,7 @@ fn the_tour_prints_what_python_prints() {
 }
 
 #[test]
-fn the_head_of_the_tour_shows_what_it_prints() {
+fn the_head_of_the_tour_shows_its_output() {
     let head = include_str!("../../examples/generators.rs").lines().map_while(|line| line.strip_prefix("//!"));
     let shown: Vec<_> = head.map(str::trim).skip_while(|line| *line != "```text").skip(1).collect();
     assert_eq!(shown.strip_suffix(&["```"]), Some(&PRINTED[..]));

@@ -12,7 +12,7 @@ fn figures(tools: &str, lines: &[(&str, f64, f64)]) -> Figures {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn written_counts_are_read_back() {
     let written = figures("rustc 1, libc 2, x", &[("spawn 1", 872.0, 466.5), ("a = b", 1.0, 2.0)]);
     assert_eq!(Figures::parse(&written.text()), Ok(written));
 }
@@ -29,27 +29,27 @@ fn the_committed_files_can_be_read() {
 }
 
 #[test]
-fn a_line_that_is_none_is_named() {
+fn the_error_quotes_a_malformed_line() {
     assert_eq!(Figures::parse("counted with x\nnonsense\n"), Err("\"nonsense\" is not a count".into()));
     assert_eq!(Figures::parse("a = 1 / 2\n"), Err("no line names the tools".into()));
 }
 
 #[test]
-fn what_has_grown_by_up_to_a_twentieth_passes_and_what_has_grown_by_more_is_named_with_both_counts() {
+fn counts_that_grow_by_more_than_five_per_cent_are_reported() {
     let before = figures("x", &[("a", 100.0, 50.0), ("b", 100.0, 50.0), ("c", 100.0, 50.0)]);
     let now = figures("x", &[("a", 104.9, 50.0), ("b", 106.0, 50.0), ("c", 80.0, 50.0)]);
     assert_eq!(before.faults(&now), ["b: 106.0 instructions, 100.0 before: 6.0 % more"]);
 }
 
 #[test]
-fn by_other_tools_the_ratio_to_the_bound_is_compared_and_more_loosely() {
+fn with_other_tools_ratios_to_the_bound_are_compared_more_loosely() {
     let before = figures("x", &[("a", 100.0, 50.0), ("b", 100.0, 50.0)]);
     let now = figures("y", &[("a", 220.0, 100.0), ("b", 240.0, 100.0)]);
     assert_eq!(before.faults(&now), ["b: 2.40 times its bound, 2.00 times before"]);
 }
 
 #[test]
-fn a_line_without_a_figure_and_a_figure_without_a_line_are_named() {
+fn new_lines_and_removed_lines_are_reported() {
     let before = figures("x", &[("old", 1.0, 1.0)]);
     let now = figures("x", &[("new", 2.0, 1.0)]);
     assert_eq!(

@@ -8,7 +8,7 @@ use std::rc::Rc;
 mod example;
 
 #[test]
-fn the_pipeline_prints_what_its_head_shows() {
+fn the_pipeline_prints_its_head() {
     let lines = Log::default();
     let print = lines.clone();
     example::run(Rc::new(move |line| print.add(line))).expect("nothing is raised out of it");

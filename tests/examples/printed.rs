@@ -157,7 +157,7 @@ fn producer_consumer_prints_its_head() {
 }
 
 #[test]
-fn producer_consumer_refuses_what_is_no_option() {
+fn producer_consumer_refuses_unknown_options() {
     let defaults = options(&[]).expect("none is needed");
     assert_eq!((defaults.producers, defaults.consumers), (5, 10));
     let refused = |arguments: &[&str]| options(arguments).err().map(|error| error.to_string());

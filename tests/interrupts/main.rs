@@ -21,20 +21,23 @@ use programs::{MAINS, PROGRAMS};
 const PROGRAM: &str = "INNERMOST_INTERRUPTED_PROGRAM";
 
 const TESTS: &[(&str, fn())] = &[
-    ("a_main_task_that_lets_the_cancel_pass_ends_in_an_interrupt", a_main_task_that_lets_the_cancel_pass),
-    ("a_main_task_that_catches_the_cancel_gives_its_value_or_its_own_error", a_main_task_that_catches_the_cancel),
-    ("a_main_task_that_another_cancels_too_ends_cancelled", a_main_task_that_another_cancels_too),
-    ("the_second_ends_the_run_and_waits_for_nobody", the_second_ends_the_run),
-    ("one_while_the_runner_waits_for_what_is_left_ends_that", one_while_the_runner_closes),
-    ("a_step_that_never_returns_is_ended_as_by_default", a_step_that_never_returns),
-    ("one_that_comes_when_all_is_over_is_not_lost", one_that_comes_when_all_is_over),
-    ("after_the_run_it_ends_the_process_as_by_default", after_the_run),
-    ("one_that_is_ignored_stays_ignored", one_that_is_ignored),
-    ("a_handler_of_the_users_goes_before", a_handler_of_the_users),
-    ("each_run_of_a_runner_has_its_own", each_run_of_a_runner),
-    ("a_run_in_another_thread_leaves_it_alone", a_run_in_another_thread),
-    ("a_server_with_an_idle_client_ends_at_the_first", a_server_with_an_idle_client),
-    ("a_program_that_returns_exit_code_ends_as_a_python_program_does", a_program_that_returns_exit_code),
+    (
+        "a_main_task_that_does_not_catch_the_cancel_raises_keyboard_interrupt",
+        a_main_task_that_does_not_catch_the_cancel,
+    ),
+    ("a_main_task_that_catches_the_cancel_returns_its_own_outcome", a_main_task_that_catches_the_cancel),
+    ("a_main_task_cancelled_by_another_task_too_raises_cancelled", a_main_task_cancelled_by_another_task_too),
+    ("a_second_ctrl_c_ends_the_run_without_waiting", a_second_ctrl_c),
+    ("ctrl_c_ends_the_cleanup_of_a_runner", ctrl_c_while_the_runner_closes),
+    ("ctrl_c_kills_a_process_whose_step_never_returns", a_step_that_never_returns),
+    ("ctrl_c_in_the_last_turn_is_not_lost", ctrl_c_in_the_last_turn),
+    ("ctrl_c_after_the_run_kills_the_process", ctrl_c_after_the_run),
+    ("an_ignored_ctrl_c_stays_ignored", an_ignored_ctrl_c),
+    ("a_custom_handler_takes_precedence", a_custom_handler),
+    ("each_run_of_a_runner_handles_ctrl_c", each_run_of_a_runner),
+    ("a_run_in_another_thread_does_not_handle_ctrl_c", a_run_in_another_thread),
+    ("a_server_with_an_idle_client_ends_at_the_first_ctrl_c", a_server_with_an_idle_client),
+    ("a_program_that_returns_exit_code_ends_like_a_python_program", a_program_that_returns_exit_code),
     ("a_program_that_returns_the_exception_prints_a_report", a_program_that_returns_the_exception),
 ];
 
@@ -102,7 +105,7 @@ fn expect_killed(process: Process) {
 }
 
 // Z4
-fn a_main_task_that_lets_the_cancel_pass() {
+fn a_main_task_that_does_not_catch_the_cancel() {
     let process = start("lets the cancel pass");
     interrupt_after(&process, &["ready"]);
     expect_rest(process, &["CancelledError", INTERRUPTED]);
@@ -119,21 +122,21 @@ fn a_main_task_that_catches_the_cancel() {
 }
 
 // Z4
-fn a_main_task_that_another_cancels_too() {
+fn a_main_task_cancelled_by_another_task_too() {
     let process = start("is cancelled by another too");
     interrupt_after(&process, &["ready"]);
     expect_rest(process, &["CancelledError", "CancelledError", "raised CancelledError: cancelled"]);
 }
 
 // Z4
-fn the_second_ends_the_run() {
+fn a_second_ctrl_c() {
     let process = start("ignores every cancel");
     interrupt_after(&process, &["ready", "CancelledError"]);
     expect_rest(process, &["Task was destroyed but it is pending!", "GeneratorExit", INTERRUPTED]);
 }
 
 // Z4, Z5
-fn one_while_the_runner_closes() {
+fn ctrl_c_while_the_runner_closes() {
     let process = start("leaves one that ignores every cancel");
     // The first is for the main task, the second for the runner, which waits for the one that is left.
     interrupt_after(&process, &["ready"]);
@@ -170,7 +173,7 @@ fn send_until_it_ends(process: &mut Process) {
 }
 
 // Z4
-fn one_that_comes_when_all_is_over() {
+fn ctrl_c_in_the_last_turn() {
     expect_rest(start("gets one in its last step"), &[INTERRUPTED]);
     expect_rest(start("gets one in the last turn"), &[INTERRUPTED]);
     expect_rest(start("gets one in the last turn and fails"), &[INTERRUPTED, "because of oops 1"]);
@@ -178,19 +181,19 @@ fn one_that_comes_when_all_is_over() {
 }
 
 // Z4
-fn after_the_run() {
+fn ctrl_c_after_the_run() {
     let process = start("has run");
     interrupt_after(&process, &["ready"]);
     expect_killed(process);
 }
 
 // Z4
-fn one_that_is_ignored() {
+fn an_ignored_ctrl_c() {
     expect_rest(start("ignores Ctrl-C from the start"), &["returned 1"]);
 }
 
 // Z3, Z4
-fn a_handler_of_the_users() {
+fn a_custom_handler() {
     let process = start("has a handler before the run");
     interrupt_after(&process, &["ready"]);
     expect_rest(process, &["returned 3"]);

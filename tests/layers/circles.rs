@@ -183,7 +183,7 @@ fn a_circle_of_three_names_its_files_once() {
 }
 
 #[test]
-fn what_is_no_circle_passes() {
+fn imports_without_a_circle_pass() {
     for (a, b) in [
         ("use super::b::B;", ""),
         ("use super::b::B;", "use super::c::C;"),
@@ -199,7 +199,7 @@ fn what_is_no_circle_passes() {
 }
 
 #[test]
-fn a_known_circle_passes_until_it_is_none() {
+fn a_known_circle_passes_until_it_is_gone() {
     let known = [("room/a.rs", "a reason")];
     let b = ("room/b.rs", "use super::a::A;");
     assert_eq!(circles_of(&[("room/a.rs", "use super::b::B;"), b], &known), [""; 0]);

@@ -219,7 +219,7 @@ fn an_import_that_points_up_is_found_in_every_form() {
 }
 
 #[test]
-fn an_import_that_points_down_or_home_passes() {
+fn an_import_from_below_or_from_the_same_room_passes() {
     for text in [
         "use crate::coroutine::{Call, Coroutine};",
         "use crate::{Call, Stage, yield_from};",
@@ -236,7 +236,7 @@ fn an_import_that_points_down_or_home_passes() {
 }
 
 #[test]
-fn an_import_in_a_comment_or_a_string_is_none() {
+fn imports_in_comments_and_strings_are_ignored() {
     for text in [
         "// use crate::event_loop;",
         "//! [`x`](crate::event_loop)\n/// crate::event_loop",
@@ -250,7 +250,7 @@ fn an_import_in_a_comment_or_a_string_is_none() {
 }
 
 #[test]
-fn importing_the_whole_root_or_what_it_does_not_have_is_found() {
+fn importing_the_whole_root_or_unknown_names_is_found() {
     for text in [
         "use crate::*;",
         "use crate as root;",
@@ -266,7 +266,7 @@ fn importing_the_whole_root_or_what_it_does_not_have_is_found() {
 }
 
 #[test]
-fn a_room_that_is_not_in_the_table_is_found_and_told_what_to_do() {
+fn a_room_missing_from_the_table_is_found_with_advice() {
     for path in ["cellar.rs", "cellar/mod.rs", "cellar/wine/red.rs"] {
         let problems = imports_that_do_not_point_down(&[Source::new(path, "")]);
         assert_eq!(problems.len(), 1);

@@ -73,7 +73,7 @@ fn files_do_not_import_each_other() {
 }
 
 #[test]
-fn unsafe_and_libc_stand_in_sys_alone() {
+fn only_sys_uses_unsafe_and_libc() {
     expect_none("src", unsafe_or_libc_outside_sys(&sources("src")));
 }
 
@@ -93,7 +93,7 @@ fn every_example_has_a_test() {
 }
 
 #[test]
-fn every_edge_case_that_is_cited_is_in_the_list() {
+fn every_cited_edge_case_is_in_the_list() {
     expect_none("tests", cases_without_entry(&sources("tests"), include_str!("../EDGE_CASES.md")));
 }
 

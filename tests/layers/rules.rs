@@ -130,7 +130,7 @@ fn unsafe_and_libc_are_found_outside_sys() {
 }
 
 #[test]
-fn unsafe_and_libc_pass_in_sys_and_where_they_are_only_spoken_of() {
+fn unsafe_and_libc_pass_in_sys_and_in_comments() {
     for (path, text) in [
         ("sys/epoll.rs", "#![allow(unsafe_code)] fn f() { unsafe { libc::close(0); } }"),
         ("sys.rs", "fn f() { unsafe { libc::close(0); } }"),
@@ -155,14 +155,14 @@ fn a_long_file_passes_only_if_its_head_says_why() {
 }
 
 #[test]
-fn logic_is_found_in_the_root_alone() {
+fn logic_is_found_only_in_the_root() {
     assert_eq!(logic_in_the_root(&[Source::new("lib.rs", "pub fn run() {}")]).len(), 1);
     assert_eq!(logic_in_the_root(&[Source::new("task/lib.rs", "pub fn run() {}")]), [""; 0]);
     assert_eq!(logic_in_the_root(&[Source::new("lib.rs", "//! fn\n#![no_std] pub mod a; pub use a::B;")]), [""; 0]);
 }
 
 #[test]
-fn an_example_that_no_test_names_is_found() {
+fn an_example_without_a_test_is_found() {
     let examples = || [Source::new("echo.rs", ""), Source::new("chat/main.rs", ""), Source::new("chat/room.rs", "")];
     let found = |tests: &[Source]| examples_without_test(&examples(), tests).len();
     assert_eq!(found(&[]), 2);

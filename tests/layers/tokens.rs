@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
 }
 
 #[test]
-fn tokens_tell_lifetimes_characters_and_strings_apart() {
+fn lifetimes_characters_and_strings_are_told_apart() {
     let ident = |name: &str| Token::Ident(name.into());
     let text = |text: &str| Token::Text(text.into());
     let read = |source| tokens(source).into_iter().map(|(_, token)| token).collect::<Vec<_>>();

@@ -290,7 +290,7 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn a_loop_that_keeps_itself_is_gone_once_it_is_closed_and_dropped() {
+fn a_loop_with_handles_to_itself_is_freed_after_close_and_drop() {
     let _alone = alone();
     // What a signal's handler writes to stays open as long as the process.
     EventLoop::new().unwrap().add_signal_handler(libc::SIGUSR1, || {}).unwrap();

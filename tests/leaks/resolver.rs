@@ -100,7 +100,7 @@ fn loses(event_loop: &EventLoop, port: u16, winner: SocketAddr) {
 }
 
 #[test]
-fn however_connecting_ends_no_descriptor_is_left() -> Result<(), Exception> {
+fn connecting_leaks_no_descriptor_however_it_ends() -> Result<(), Exception> {
     let _alone = alone();
     let (_hole, _fills, blocked) = black_hole("127.0.0.1", 0);
     let port = blocked.port();

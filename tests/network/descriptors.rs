@@ -52,7 +52,7 @@ fn reads_a_byte(name: &'static str, stream: &Rc<UnixStream>, log: &Log) -> impl 
 }
 
 #[test]
-fn a_callback_is_called_as_long_as_there_is_something_to_read() {
+fn a_callback_is_called_while_there_is_something_to_read() {
     let (event_loop, log) = (new_loop(), Log::default());
     let (watched, near, mut far) = watched();
     event_loop.add_reader(&watched, reads_a_byte("reader", &near, &log)).unwrap();
@@ -73,7 +73,7 @@ fn a_callback_is_called_as_long_as_there_is_something_to_read() {
 }
 
 #[test]
-fn a_second_callback_replaces_the_first_and_the_directions_are_apart() {
+fn a_second_callback_replaces_the_first_in_its_direction() {
     // E14
     let (event_loop, log) = (new_loop(), Log::default());
     let (watched, near, mut far) = watched();
@@ -105,7 +105,7 @@ fn a_second_callback_replaces_the_first_and_the_directions_are_apart() {
 }
 
 #[test]
-fn a_callback_that_is_removed_after_its_event_is_not_called() {
+fn a_callback_removed_after_its_event_is_not_called() {
     // E15
     let (event_loop, log) = (new_loop(), Log::default());
     let (watched, near, mut far) = watched();
@@ -173,7 +173,7 @@ fn a_callback_that_panics_is_reported_and_called_again() {
 }
 
 #[test]
-fn the_end_of_the_stream_calls_until_the_callback_is_removed() {
+fn the_end_of_the_stream_calls_the_callback_until_removed() {
     let (event_loop, log) = (new_loop(), Log::default());
     let (watched, near, far) = watched();
     event_loop.add_reader(&watched, reads_a_byte("reader", &near, &log)).unwrap();
@@ -211,7 +211,7 @@ fn a_closed_loop_drops_callbacks_that_own_their_watch() {
 }
 
 #[test]
-fn what_a_socket_of_the_loop_has_cannot_be_watched_as_well() {
+fn a_descriptor_of_the_loops_socket_cannot_be_watched() {
     // X18
     let event_loop = new_loop();
     let (stream, _peer) = pair();
@@ -251,7 +251,7 @@ fn a_regular_file_and_a_second_loop_are_refused() {
 }
 
 #[test]
-fn a_blocking_descriptor_is_refused_where_an_operation_could_block() {
+fn a_blocking_descriptor_is_refused_for_operations_that_could_block() {
     // E20
     let event_loop = new_loop();
     let (near, mut far) = UnixStream::pair().unwrap();
@@ -267,7 +267,7 @@ fn a_blocking_descriptor_is_refused_where_an_operation_could_block() {
 }
 
 #[test]
-fn operations_of_the_programs_own_wait_for_the_descriptor() {
+fn custom_operations_wait_for_the_descriptor() {
     let event_loop = new_loop();
     let (watched, _, mut far) = watched();
     let mut is_first = true;
@@ -285,7 +285,7 @@ fn operations_of_the_programs_own_wait_for_the_descriptor() {
 }
 
 #[test]
-fn readiness_alone_can_be_waited_for() {
+fn tasks_can_wait_for_readiness_alone() {
     let event_loop = new_loop();
     let (watched, near, mut far) = watched();
     event_loop.call_soon(move || far.write_all(b"a").unwrap()).unwrap();
@@ -300,7 +300,7 @@ fn readiness_alone_can_be_waited_for() {
 }
 
 #[test]
-fn a_cancelled_accept_of_the_programs_own_socket_leaves_nothing_behind() {
+fn a_cancelled_custom_accept_leaves_nothing_behind() {
     // E20: of sock_accept. The connection that comes after the cancel is the next one's.
     let event_loop = new_loop();
     let listener = TcpListener::bind(any()).unwrap();
@@ -328,7 +328,7 @@ fn a_cancelled_accept_of_the_programs_own_socket_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_task_and_a_callback_for_the_same_direction_do_not_mix() {
+fn a_task_and_a_callback_in_the_same_direction_are_refused() {
     let (event_loop, log) = (new_loop(), Log::default());
     let (watched, near, mut far) = watched();
     let watched = Rc::new(watched);
@@ -346,7 +346,7 @@ fn a_task_and_a_callback_for_the_same_direction_do_not_mix() {
 }
 
 #[test]
-fn a_number_that_is_used_again_gets_no_event_of_the_former() {
+fn a_reused_descriptor_number_gets_no_event_of_the_old_one() {
     let (event_loop, log) = (new_loop(), Log::default());
     let (near, mut far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();
@@ -368,7 +368,7 @@ fn a_number_that_is_used_again_gets_no_event_of_the_former() {
 }
 
 #[test]
-fn a_connect_from_a_socket_of_the_callers_keeps_its_options() {
+fn connecting_a_callers_socket_keeps_its_options() {
     let event_loop = new_loop();
     let listener = TcpListener::bind(any()).unwrap();
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();

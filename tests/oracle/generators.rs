@@ -43,22 +43,22 @@ fn replay_all(children: Children) -> (usize, usize) {
 }
 
 #[test]
-fn with_calls_every_program_does_what_it_did_in_cpython() {
+fn with_calls_every_program_behaves_as_in_cpython() {
     replay_all(Children::Calls);
 }
 
 #[test]
-fn with_generators_inline_every_program_does_what_it_did_in_cpython() {
+fn with_inline_generators_every_program_behaves_as_in_cpython() {
     replay_all(Children::Generators);
 }
 
 #[test]
-fn with_generators_and_calls_by_turns_every_program_does_what_it_did_in_cpython() {
+fn with_alternating_generators_and_calls_every_program_behaves_as_in_cpython() {
     replay_all(Children::GeneratorsAndCalls);
 }
 
 #[test]
-fn with_machines_and_calls_by_turns_every_program_does_what_it_did_in_cpython() {
+fn with_alternating_machines_and_calls_every_program_behaves_as_in_cpython() {
     let (programs, let_off) = replay_all(Children::MachinesAndCalls);
     assert!(let_off <= 1 + programs / 50, "{let_off} of {programs} programs let off");
 }

@@ -10,7 +10,7 @@
 use crate::task_scripts;
 
 #[test]
-fn every_program_does_what_it_did_in_cpython() {
+fn every_program_behaves_as_in_cpython() {
     let replayed = task_scripts::replay_all("more_tasks.jsonl");
     assert!(replayed.programs > 0 && replayed.let_off.is_empty(), "{replayed:?}");
 }

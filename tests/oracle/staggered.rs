@@ -118,7 +118,7 @@ fn replay(attempts: &[Value], delay: Option<Duration>) -> (Vec<Value>, Raced<usi
 
 // E21: no attempts; a failure starts the next; so does the delay; the winner cancels the others; all fail.
 #[test]
-fn every_race_goes_as_it_went_in_cpython() {
+fn every_race_behaves_as_in_cpython() {
     let (path, lines) = programs("staggered.jsonl");
     let mut races = 0;
     for line in lines {
@@ -190,7 +190,7 @@ fn a_cancel_before_the_first_step_starts_nothing() {
 }
 
 #[test]
-fn an_attempt_that_returns_although_it_was_cancelled_is_too_late() {
+fn a_cancelled_attempt_that_returns_is_too_late() {
     let event_loop = virtual_loop().unwrap();
     let kept = Rc::new(());
     let stubborn = {
@@ -227,7 +227,7 @@ fn a_panic_of_an_attempt_or_of_the_iterator_ends_the_race() {
 }
 
 #[test]
-fn a_race_that_is_dropped_cancels_its_attempts() {
+fn dropping_a_race_cancels_its_attempts() {
     let event_loop = virtual_loop().unwrap();
     let log = Events::default();
     let made: Vec<_> = (0..3).map(|index| Attempt::new(index, &json!([9, "ok", null]), &log)).collect();
@@ -250,7 +250,7 @@ fn a_race_that_is_dropped_cancels_its_attempts() {
 }
 
 #[test]
-fn a_machine_that_is_over_says_so() {
+fn resuming_an_ended_race_raises() {
     let event_loop = virtual_loop().unwrap();
     let mut race = staggered_race([ready(())]);
     assert_eq!(format!("{race:?}"), "StaggeredRace(created)");
@@ -279,7 +279,7 @@ fn refuse(after: Duration, kind: io::ErrorKind) -> impl Awaitable<Return = Socke
 
 // V8
 #[test]
-fn the_error_names_every_address_and_what_it_failed_with() {
+fn the_error_lists_every_address_with_its_error() {
     let event_loop = virtual_loop().unwrap();
     let tried = addresses(["[::1]:1", "127.0.0.1:1"]);
     let connector = |address: SocketAddr| {
@@ -299,7 +299,7 @@ fn the_error_names_every_address_and_what_it_failed_with() {
 
 // V8
 #[test]
-fn one_failure_and_failures_that_are_alike_are_told_once() {
+fn a_single_failure_and_equal_failures_are_reported_once() {
     let event_loop = virtual_loop().unwrap();
     let connector = |_| refuse(SECOND, io::ErrorKind::ConnectionRefused);
     for tried in [vec!["127.0.0.1:1"], vec!["127.0.0.1:1", "127.0.0.1:1"]] {
@@ -311,7 +311,7 @@ fn one_failure_and_failures_that_are_alike_are_told_once() {
 }
 
 #[test]
-fn one_address_takes_no_task_of_its_own() {
+fn a_single_address_needs_no_task() {
     let event_loop = virtual_loop().unwrap();
     let connector = |address| {
         assert_eq!(EventLoop::running().unwrap().all_tasks().len(), 1);
@@ -322,7 +322,7 @@ fn one_address_takes_no_task_of_its_own() {
 }
 
 #[test]
-fn without_a_delay_addresses_are_tried_in_turn_and_take_no_task() {
+fn without_a_delay_addresses_are_tried_in_turn_without_tasks() {
     let event_loop = virtual_loop().unwrap();
     let tried = addresses(["[::1]:1", "127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"]);
     let winner = tried[2];
@@ -372,7 +372,7 @@ fn a_time_limit_ends_attempts_that_never_answer() {
 }
 
 #[test]
-fn a_panic_of_an_attempt_that_was_never_started_leaks_no_result() {
+fn a_panic_of_an_unstarted_attempt_leaks_no_result() {
     /// Panics when it is dropped, unless that is made void.
     struct Bomb(Rc<Cell<bool>>);
     impl Drop for Bomb {

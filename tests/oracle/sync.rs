@@ -22,7 +22,7 @@ use innermost::{
 use serde_json::{Value, json};
 
 #[test]
-fn every_program_does_in_each_turn_what_it_did_in_cpython() {
+fn every_program_behaves_in_each_turn_as_in_cpython() {
     let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sync.jsonl");
     let path = env::var("ORACLE_FILE").unwrap_or_else(|_| recorded.to_owned());
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

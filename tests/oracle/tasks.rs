@@ -18,7 +18,7 @@ use crate::task_scripts;
 const HAVE_OVERFLOWED: [usize; 7] = [428, 493, 801, 1174, 1414, 1641, 1776];
 
 #[test]
-fn every_program_does_what_it_did_in_cpython() {
+fn every_program_behaves_as_in_cpython() {
     let replayed = task_scripts::replay_all("tasks.jsonl");
     if std::env::var_os("ORACLE_FILE").is_none() {
         assert_eq!(replayed.let_off, HAVE_OVERFLOWED);

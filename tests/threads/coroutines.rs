@@ -21,7 +21,7 @@ fn is_gone(raised: &Exception) -> bool {
 
 // Z10
 #[test]
-fn a_thread_gets_what_the_coroutine_returns_or_raises() {
+fn a_thread_gets_the_coroutines_value_or_exception() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
@@ -42,7 +42,7 @@ fn a_thread_gets_what_the_coroutine_returns_or_raises() {
 
 // Z10
 #[test]
-fn a_thread_that_waits_too_long_may_cancel_the_task() {
+fn a_thread_can_cancel_the_task_after_a_timeout() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
@@ -70,7 +70,7 @@ fn a_thread_that_waits_too_long_may_cancel_the_task() {
 
 // Z10
 #[test]
-fn a_task_that_is_cancelled_cancels_the_future() {
+fn cancelling_the_task_cancels_the_future() {
     must_end(|| {
         let runs = LoopThread::start(&Log::default());
         let cancels_itself = || {
@@ -90,7 +90,7 @@ fn a_task_that_is_cancelled_cancels_the_future() {
 
 // Z10
 #[test]
-fn where_the_coroutine_cannot_be_made_both_sides_are_told() {
+fn a_failing_constructor_is_reported_to_both_sides() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
@@ -106,7 +106,7 @@ fn where_the_coroutine_cannot_be_made_both_sides_are_told() {
 
 // Z10
 #[test]
-fn where_the_task_factory_refuses_both_sides_are_told() {
+fn a_refusing_task_factory_is_reported_to_both_sides() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.set_task_factory(Some(Rc::new(|_| Err(Oops(4).into()))));
@@ -121,7 +121,7 @@ fn where_the_task_factory_refuses_both_sides_are_told() {
 
 // Z10
 #[test]
-fn one_that_is_cancelled_before_the_loop_has_taken_it_is_never_made() {
+fn a_call_cancelled_before_the_loop_takes_it_is_never_made() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (remote, entries) = (event_loop.remote(), log.clone());
     let sent = thread::spawn(move || {
@@ -138,7 +138,7 @@ fn one_that_is_cancelled_before_the_loop_has_taken_it_is_never_made() {
 }
 
 #[test]
-fn a_task_that_fails_after_its_future_was_cancelled_is_reported() {
+fn a_task_failing_after_its_future_was_cancelled_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let make = || body(|n, _| if n == 0 { awaits_end(sleep(FOR_EVER)) } else { raises(Oops(8)) });
@@ -150,7 +150,7 @@ fn a_task_that_fails_after_its_future_was_cancelled_is_reported() {
 }
 
 #[test]
-fn a_failure_that_no_thread_asks_for_is_reported() {
+fn a_failure_that_no_thread_retrieves_is_reported() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
@@ -163,7 +163,7 @@ fn a_failure_that_no_thread_asks_for_is_reported() {
 }
 
 #[test]
-fn closed_before_the_call_the_loop_takes_no_coroutine() {
+fn a_closed_loop_refuses_coroutines() {
     let event_loop = test_loop();
     let remote = event_loop.remote();
     drop(event_loop);
@@ -180,7 +180,7 @@ fn closed_before_the_call_the_loop_takes_no_coroutine() {
 }
 
 #[test]
-fn closed_with_the_coroutine_in_the_inbox_the_thread_is_told() {
+fn closing_the_loop_with_a_coroutine_in_the_inbox_fails_the_future() {
     must_end(|| {
         let event_loop = test_loop();
         let remote = event_loop.remote();
@@ -197,7 +197,7 @@ fn closed_with_the_coroutine_in_the_inbox_the_thread_is_told() {
 }
 
 #[test]
-fn closed_with_the_task_running_the_thread_is_told_and_the_task_closed() {
+fn closing_the_loop_with_a_running_task_fails_the_future_and_closes_the_task() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
@@ -211,7 +211,7 @@ fn closed_with_the_task_running_the_thread_is_told_and_the_task_closed() {
 }
 
 #[test]
-fn closed_with_the_task_done_and_its_callback_queued_the_thread_is_told() {
+fn closing_the_loop_before_the_tasks_callback_runs_fails_the_future() {
     must_end(|| {
         let event_loop = test_loop();
         let future = event_loop.remote().run_coroutine_threadsafe_with(|| pausing(0)).unwrap();
@@ -225,7 +225,7 @@ fn closed_with_the_task_done_and_its_callback_queued_the_thread_is_told() {
 }
 
 #[test]
-fn dropped_by_a_panic_the_thread_is_told() {
+fn a_loop_dropped_by_a_panic_fails_the_future() {
     must_end(|| {
         let (handles, handle) = mpsc::channel();
         let (panics, panic) = mpsc::channel::<()>();
@@ -246,7 +246,7 @@ fn dropped_by_a_panic_the_thread_is_told() {
 }
 
 #[test]
-fn a_thread_that_would_wait_for_its_own_loop_gets_an_error() {
+fn a_thread_that_waits_for_its_own_loop_gets_an_error() {
     let (event_loop, log) = (test_loop(), Log::default());
     // While the loop runs, and where it does not.
     let future = event_loop.remote().run_coroutine_threadsafe_with(|| pausing(1)).unwrap();
@@ -278,7 +278,7 @@ fn two_loops_await_each_others_coroutines() {
 }
 
 #[test]
-fn whatever_comes_first_nobody_waits_for_ever() {
+fn no_thread_waits_for_ever_whatever_comes_first() {
     must_end(|| {
         for round in 0..30 {
             let runs = LoopThread::start(&Log::default());

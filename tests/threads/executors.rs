@@ -12,7 +12,7 @@ use crate::support::clock::test_loop;
 use crate::support::events::{self, Log, Oops, run};
 
 #[test]
-fn a_function_runs_in_a_thread_and_its_result_is_moved_out() {
+fn a_function_runs_in_a_thread_and_its_result_is_moved() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let here = thread::current().id();
@@ -27,7 +27,7 @@ fn a_function_runs_in_a_thread_and_its_result_is_moved_out() {
 
 // Z11
 #[test]
-fn what_it_raises_and_its_panic_are_raised_where_it_is_awaited() {
+fn exceptions_and_panics_of_a_job_are_raised_in_the_awaiting_task() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let raised = event_loop.run_until_complete(to_thread(|| -> Result<(), _> { Err(Oops(3).into()) }));
@@ -39,7 +39,7 @@ fn what_it_raises_and_its_panic_are_raised_where_it_is_awaited() {
 }
 
 #[test]
-fn the_loop_runs_on_while_a_thread_works() {
+fn the_loop_keeps_running_while_a_thread_works() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let (gate, pass) = gate();
@@ -53,7 +53,7 @@ fn the_loop_runs_on_while_a_thread_works() {
 }
 
 #[test]
-fn the_executor_that_is_named_is_used_and_one_that_refuses_raises() {
+fn a_given_executor_is_used_and_a_refusing_one_raises() {
     let (event_loop, by_hand) = (test_loop(), ByHand::default());
     let call = event_loop.run_in_executor(Some(&by_hand), || Ok(5)).unwrap();
     run(&event_loop, 3);
@@ -68,7 +68,7 @@ fn the_executor_that_is_named_is_used_and_one_that_refuses_raises() {
 
 // Z9
 #[test]
-fn cancelled_before_it_has_begun_it_never_runs_and_is_dropped() {
+fn a_job_cancelled_before_it_starts_never_runs_and_is_dropped() {
     let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     let (ran, entries) = (log.clone(), log.clone());
     let dropped = events::on_drop(move || entries.add("dropped"));
@@ -91,7 +91,7 @@ fn cancelled_before_it_has_begun_it_never_runs_and_is_dropped() {
 
 // Z9, F9
 #[test]
-fn cancelled_while_it_runs_it_goes_on_and_its_result_is_dropped() {
+fn a_job_cancelled_while_running_continues_and_its_result_is_dropped() {
     must_end(|| {
         let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
         let reports = Log::default();
@@ -119,7 +119,7 @@ fn cancelled_while_it_runs_it_goes_on_and_its_result_is_dropped() {
 }
 
 #[test]
-fn a_function_that_outlives_its_timeout_does_not_hold_the_task_up() {
+fn a_function_that_exceeds_its_timeout_does_not_delay_the_task() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let (gate, pass) = gate();
@@ -130,7 +130,7 @@ fn a_function_that_outlives_its_timeout_does_not_hold_the_task_up() {
 }
 
 #[test]
-fn to_thread_submits_when_it_is_awaited_and_once() {
+fn to_thread_submits_once_when_awaited() {
     let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     assert!(event_loop.set_default_executor(by_hand.clone()).is_none());
     let task = event_loop.create_task(to_thread(adds(&log, "ran"))).unwrap();
@@ -154,7 +154,7 @@ fn to_thread_needs_a_running_loop() {
 }
 
 #[test]
-fn the_result_comes_two_turns_after_the_thread_has_said_so() {
+fn the_result_arrives_two_turns_after_the_threads_notification() {
     let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     let call = event_loop.run_in_executor(Some(&by_hand), || Ok(5)).unwrap();
     let (future, entries) = (call.clone(), log.clone());
@@ -176,7 +176,7 @@ fn the_result_comes_two_turns_after_the_thread_has_said_so() {
 }
 
 #[test]
-fn a_failure_that_nobody_awaits_is_reported() {
+fn an_unawaited_failure_is_reported() {
     let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     log.reports(&event_loop);
     drop(event_loop.run_in_executor(Some(&by_hand), || -> Result<(), _> { Err(Oops(2).into()) }).unwrap());
@@ -194,7 +194,7 @@ fn an_executor_that_drops_its_job_cancels_the_call() {
 }
 
 #[test]
-fn what_is_completed_after_the_loop_is_closed_is_nothing() {
+fn a_completion_after_the_loop_is_closed_is_ignored() {
     let (event_loop, by_hand, log) = (test_loop(), ByHand::default(), Log::default());
     let calls: Vec<_> =
         (0..2).map(|_| event_loop.run_in_executor(Some(&by_hand), adds(&log, "ran")).unwrap()).collect();
@@ -207,7 +207,7 @@ fn what_is_completed_after_the_loop_is_closed_is_nothing() {
 }
 
 #[test]
-fn a_closed_loop_takes_no_function() {
+fn a_closed_loop_refuses_functions() {
     let event_loop = test_loop();
     event_loop.close().unwrap();
     let refused = event_loop.run_in_executor(None, || Ok(())).unwrap_err();
@@ -215,7 +215,7 @@ fn a_closed_loop_takes_no_function() {
 }
 
 #[test]
-fn many_calls_at_once_give_each_its_own_result() {
+fn many_concurrent_calls_get_their_own_results() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let calls: Vec<_> = (0..500).map(|n| event_loop.run_in_executor(None, move || Ok(n)).unwrap()).collect();

@@ -11,7 +11,7 @@ use crate::jobs::must_end;
 use crate::support::events::{Log, Oops};
 
 #[test]
-fn it_may_go_anywhere() {
+fn a_thread_future_is_send_and_sync() {
     fn anywhere<T: Send + Sync + Clone + 'static>() {}
     fn sent<T: Send + 'static>() {}
     // Though what it gives can be looked at by one thread at a time alone.
@@ -22,7 +22,7 @@ fn it_may_go_anywhere() {
 }
 
 #[test]
-fn it_goes_from_pending_to_running_to_finished() {
+fn a_thread_future_goes_from_pending_to_running_to_finished() {
     let (promise, future) = promise();
     assert!(!future.running() && !future.done());
     assert_eq!(format!("{promise:?} {future:?}"), "Promise(ThreadFuture(pending)) ThreadFuture(pending)");
@@ -36,7 +36,7 @@ fn it_goes_from_pending_to_running_to_finished() {
 }
 
 #[test]
-fn one_that_is_cancelled_takes_no_result() {
+fn a_cancelled_future_takes_no_result() {
     let (promise, future) = promise();
     assert!(future.cancel() && future.cancel() && future.cancelled());
     assert!(!promise.start() && promise.cancelled());
@@ -46,7 +46,7 @@ fn one_that_is_cancelled_takes_no_result() {
 }
 
 #[test]
-fn a_failure_is_there_for_all() {
+fn a_failure_is_available_to_all_waiters() {
     let (promise, future) = promise::<i32>();
     assert!(promise.set_exception(Oops(3)).is_ok());
     for _ in 0..2 {
@@ -58,7 +58,7 @@ fn a_failure_is_there_for_all() {
 }
 
 #[test]
-fn a_result_that_is_moved_out_is_gone() {
+fn a_result_can_be_moved_out_once() {
     let (promise, future) = promise();
     promise.set_result(Box::new(5)).unwrap();
     assert_eq!(future.take_result(None).unwrap(), Box::new(5));
@@ -68,7 +68,7 @@ fn a_result_that_is_moved_out_is_gone() {
 }
 
 #[test]
-fn who_waits_too_long_gets_a_timeout_error_and_may_wait_again() {
+fn a_timed_out_wait_raises_and_can_be_repeated() {
     let (promise, future) = promise();
     for short in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(1)] {
         assert_eq!(future.result(Some(short)).unwrap_err().kind(), Kind::TimeoutError);
@@ -79,7 +79,7 @@ fn who_waits_too_long_gets_a_timeout_error_and_may_wait_again() {
 }
 
 #[test]
-fn a_promise_that_is_dropped_or_whose_thread_panics_cancels_the_future() {
+fn dropping_a_promise_or_a_panic_of_its_thread_cancels_the_future() {
     let (dropped, future) = promise::<i32>();
     assert!(dropped.start());
     drop(dropped);
@@ -95,7 +95,7 @@ fn a_promise_that_is_dropped_or_whose_thread_panics_cancels_the_future() {
 }
 
 #[test]
-fn all_who_wait_are_woken() {
+fn all_waiters_are_woken() {
     must_end(|| {
         let (promise, future) = promise();
         let threads: Vec<_> = (0..8)
@@ -111,7 +111,7 @@ fn all_who_wait_are_woken() {
 }
 
 #[test]
-fn callbacks_run_in_order_in_the_thread_that_completes_it_and_one_that_panics_stops_none() {
+fn callbacks_run_in_order_in_the_completing_thread_despite_panics() {
     let (promise, future) = promise();
     let log = Log::default();
     let here = thread::current().id();
@@ -157,7 +157,7 @@ impl Clone for Clones {
 
 // F1
 #[test]
-fn while_a_result_is_cloned_the_same_thread_may_use_the_future_and_others_wait() {
+fn cloning_a_result_lets_the_same_thread_use_the_future_while_others_wait() {
     must_end(|| {
         let (promise, future) = promise::<Clones>();
         let (own, log) = (future.clone(), Log::default());

@@ -31,7 +31,7 @@ fn no_thread_is_started_before_there_is_work() {
 }
 
 #[test]
-fn a_thread_is_started_only_where_none_is_idle() {
+fn a_thread_is_started_only_if_none_is_idle() {
     must_end(|| {
         let pool = ThreadPool::with(3, "worker").unwrap();
         for _ in 0..20 {
@@ -42,7 +42,7 @@ fn a_thread_is_started_only_where_none_is_idle() {
 }
 
 #[test]
-fn busy_threads_are_joined_by_others_up_to_the_limit() {
+fn more_threads_start_up_to_the_limit_while_all_are_busy() {
     must_end(|| {
         let pool = ThreadPool::with(3, "worker").unwrap();
         let together = Arc::new(Barrier::new(3));
@@ -81,7 +81,7 @@ fn jobs_of_one_thread_run_in_order() {
 }
 
 #[test]
-fn what_a_job_raises_keeps_its_kind_message_and_cause() {
+fn a_jobs_exception_keeps_its_kind_message_and_cause() {
     let pool = ThreadPool::new();
     let raises = || -> Result<(), Exception> {
         Err(Exception::caused_by(Kind::ValueError, "too large", Exception::new(Oops(7))))
@@ -92,7 +92,7 @@ fn what_a_job_raises_keeps_its_kind_message_and_cause() {
 }
 
 #[test]
-fn a_panic_is_the_jobs_exception_and_the_thread_works_on() {
+fn a_panic_becomes_the_jobs_exception_and_the_thread_continues() {
     must_end(|| {
         let pool = ThreadPool::with(1, "worker").unwrap();
         let panics = pool.submit(|| -> Result<(), _> { panic!("on purpose") }).unwrap();
@@ -106,14 +106,14 @@ fn a_panic_is_the_jobs_exception_and_the_thread_works_on() {
 }
 
 #[test]
-fn a_pool_of_no_threads_and_a_name_that_no_thread_can_have_are_refused() {
+fn zero_threads_and_invalid_thread_names_are_refused() {
     for refused in [ThreadPool::with(0, "worker"), ThreadPool::with(1, "wor\0ker")] {
         assert_eq!(refused.unwrap_err().kind(), Kind::ValueError);
     }
 }
 
 #[test]
-fn after_the_shutdown_nothing_is_taken_and_what_was_taken_has_run() {
+fn after_shutdown_jobs_are_refused_and_earlier_ones_have_run() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         let (runs, waits) = (pool.submit(pass).unwrap(), pool.submit(|| Ok(5)).unwrap());
@@ -133,7 +133,7 @@ fn after_the_shutdown_nothing_is_taken_and_what_was_taken_has_run() {
 }
 
 #[test]
-fn a_shutdown_can_cancel_what_has_not_begun() {
+fn a_shutdown_can_cancel_pending_jobs() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         let log = Log::default();
@@ -156,7 +156,7 @@ fn a_shutdown_can_cancel_what_has_not_begun() {
 }
 
 #[test]
-fn a_dropped_pool_runs_what_it_has_taken() {
+fn a_dropped_pool_runs_its_accepted_jobs() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         let (_, waits) = (pool.submit(pass).unwrap(), pool.submit(|| Ok(5)).unwrap());
@@ -253,7 +253,7 @@ fn a_thread_that_cannot_be_started_is_an_error_for_the_job() {
 }
 
 #[test]
-fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
+fn a_dropped_job_is_cancelled_and_a_cancelled_job_does_not_run() {
     let log = Log::default();
     let (job, future) = Job::new(|| Ok(()));
     assert_eq!(format!("{job:?}"), "Job { cancelled: false }");
@@ -266,7 +266,7 @@ fn a_job_that_is_dropped_is_cancelled_and_one_that_is_cancelled_does_not_run() {
 }
 
 #[test]
-fn a_destructor_that_panics_harms_neither_the_pool_nor_who_cancels() {
+fn a_panicking_destructor_harms_neither_the_pool_nor_the_canceller() {
     must_end(|| {
         let (pool, (gate, pass)) = (ThreadPool::with(1, "worker").unwrap(), gate());
         pool.submit(pass).unwrap();

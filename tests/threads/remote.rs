@@ -40,7 +40,7 @@ fn loop_that_tells(tell: impl Fn() + 'static) -> (EventLoop, clock::Timeouts) {
 }
 
 #[test]
-fn a_remote_handle_may_go_anywhere() {
+fn a_remote_handle_is_send_and_sync() {
     fn anywhere<T: Send + Sync + Clone + 'static>(_: &T) {}
     let event_loop = test_loop();
     anywhere(&event_loop.remote());
@@ -63,7 +63,7 @@ struct Arrivals {
 
 // Z7
 #[test]
-fn of_a_million_from_eight_threads_each_arrives_once_and_in_the_order_of_its_thread() {
+fn a_million_calls_from_eight_threads_arrive_once_in_each_threads_order() {
     const EACH: usize = 125_000;
     let event_loop = EventLoop::new().unwrap();
     let arrivals = Arc::new(Mutex::new(Arrivals::default()));
@@ -165,7 +165,7 @@ fn a_burst_from_eight_threads_wakes_the_loop_once() {
 
 // Z7
 #[test]
-fn a_loop_that_waits_is_woken() {
+fn a_waiting_loop_is_woken() {
     let (waits, told) = mpsc::channel();
     let (event_loop, timeouts) = loop_that_tells(move || waits.send(()).expect("the thread listens"));
     // A descriptor that was just registered is reported once, whatever it is.
@@ -220,7 +220,7 @@ fn a_burst_wakes_the_loop_once_and_runs_in_one_turn() {
 
 // Z7
 #[test]
-fn a_loop_that_never_waits_takes_what_was_sent_in_the_next_turn() {
+fn a_busy_loop_runs_remote_calls_in_the_next_turn() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.count_turns(&event_loop);
     let (remote, turn) = (event_loop.remote(), Arc::new(AtomicBool::new(false)));
@@ -252,7 +252,7 @@ fn a_loop_that_never_waits_takes_what_was_sent_in_the_next_turn() {
 /// loop.call_soon(callback)
 /// ```
 #[test]
-fn from_the_thread_of_the_running_loop_it_is_an_ordinary_call_soon() {
+fn in_the_loops_own_thread_it_behaves_like_call_soon() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.count_turns(&event_loop);
     let (entries, handle) = (log.clone(), event_loop.handle());
@@ -271,7 +271,7 @@ fn from_the_thread_of_the_running_loop_it_is_an_ordinary_call_soon() {
 }
 
 #[test]
-fn what_is_sent_before_the_run_is_there_when_it_begins() {
+fn calls_sent_before_the_run_are_there_when_it_starts() {
     let event_loop = test_loop();
     let ran = Arc::new(AtomicBool::new(false));
     let sets = Arc::clone(&ran);
@@ -283,7 +283,7 @@ fn what_is_sent_before_the_run_is_there_when_it_begins() {
 
 // Z8
 #[test]
-fn a_closed_loop_refuses_what_is_sent_and_the_sender_drops_it() {
+fn a_closed_loop_refuses_remote_calls_and_the_sender_drops_them() {
     let event_loop = test_loop();
     let remote = event_loop.remote();
     let dropped = Arc::new(Mutex::new(Vec::new()));
@@ -306,7 +306,7 @@ fn a_closed_loop_refuses_what_is_sent_and_the_sender_drops_it() {
 
 // Z8
 #[test]
-fn what_is_sent_while_the_loop_is_dropped_has_run_or_is_dropped_or_refused() {
+fn calls_sent_while_the_loop_is_dropped_run_or_are_dropped_or_refused() {
     for _ in 0..10 {
         let (ran, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (handles, remotes) = mpsc::channel();
@@ -351,7 +351,7 @@ fn send_until_refused(remote: &RemoteHandle, ran: &Arc<AtomicUsize>, dropped: &A
 }
 
 #[test]
-fn what_is_dropped_with_the_loop_may_use_the_handle() {
+fn callbacks_dropped_with_the_loop_may_use_the_handle() {
     let event_loop = test_loop();
     let remote = event_loop.remote();
     let refused = Arc::new(AtomicBool::new(false));
@@ -365,7 +365,7 @@ fn what_is_dropped_with_the_loop_may_use_the_handle() {
 }
 
 #[test]
-fn what_was_sent_and_panics_is_reported_and_the_rest_runs() {
+fn a_panicking_remote_call_is_reported_and_the_rest_runs() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let ran = Arc::new(AtomicBool::new(false));
@@ -421,7 +421,7 @@ fn a_loop_whose_only_deadline_is_the_end_of_time_can_be_woken() {
 }
 
 #[test]
-fn threads_that_send_while_the_loop_is_closed_write_to_nobody_elses_descriptor() {
+fn threads_that_send_while_the_loop_closes_write_to_no_foreign_descriptor() {
     for _ in 0..100 {
         let event_loop = EventLoop::new().unwrap();
         let begin = Arc::new(Barrier::new(3));

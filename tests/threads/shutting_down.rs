@@ -12,7 +12,7 @@ use crate::support::events::{Log, Oops, run};
 
 // Z5, Z12
 #[test]
-fn it_waits_for_the_threads_and_refuses_what_comes_later() {
+fn shutdown_waits_for_the_threads_and_refuses_later_jobs() {
     must_end(|| {
         let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
         let entries = log.clone();
@@ -42,7 +42,7 @@ fn it_waits_for_the_threads_and_refuses_what_comes_later() {
 
 // Z12
 #[test]
-fn after_the_timeout_it_warns_and_goes_on() {
+fn shutdown_warns_after_its_timeout_and_continues() {
     must_end(|| {
         let (event_loop, log, (gate, pass)) = (EventLoop::new().unwrap(), Log::default(), gate());
         log.reports(&event_loop);
@@ -59,7 +59,7 @@ fn after_the_timeout_it_warns_and_goes_on() {
 }
 
 #[test]
-fn where_no_executor_was_used_it_is_done_at_once() {
+fn shutdown_without_a_used_executor_ends_at_once() {
     let event_loop = test_loop();
     // No thread is started, and nothing is waited for.
     event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
@@ -75,7 +75,7 @@ fn a_shutdown_that_is_not_awaited_changes_nothing() {
 }
 
 #[test]
-fn one_that_is_cancelled_lets_the_threads_end_by_themselves() {
+fn a_cancelled_shutdown_lets_the_threads_end_by_themselves() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (EventLoop::new().unwrap(), gate());
         let call = event_loop.run_in_executor(None, pass).unwrap();
@@ -91,7 +91,7 @@ fn one_that_is_cancelled_lets_the_threads_end_by_themselves() {
 }
 
 #[test]
-fn closing_the_loop_shuts_it_down_without_waiting() {
+fn closing_the_loop_shuts_the_executor_down_without_waiting() {
     must_end(|| {
         let (event_loop, by_hand) = (test_loop(), ByHand::default());
         event_loop.set_default_executor(by_hand.clone());
@@ -140,7 +140,7 @@ impl Executor for Panicky {
 }
 
 #[test]
-fn what_an_executor_raises_is_raised_by_the_shutdown() {
+fn an_exception_of_the_executor_is_raised_by_the_shutdown() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         event_loop.set_default_executor(Stubborn);
@@ -162,7 +162,7 @@ fn an_executor_that_panics_is_reported_when_the_loop_closes() {
 }
 
 #[test]
-fn the_former_default_executor_is_given_back() {
+fn set_default_executor_returns_the_previous_one() {
     let (event_loop, first) = (test_loop(), ByHand::default());
     assert!(event_loop.set_default_executor(first.clone()).is_none());
     let call = event_loop.run_in_executor(None, || Ok(1)).unwrap();

@@ -23,7 +23,7 @@ fn open_later(gate: Gate) {
 }
 
 #[test]
-fn the_loop_waits_for_a_job_although_there_is_no_deadline() {
+fn the_loop_waits_for_a_job_even_without_a_deadline() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         open_later(gate);
@@ -33,7 +33,7 @@ fn the_loop_waits_for_a_job_although_there_is_no_deadline() {
 }
 
 #[test]
-fn a_job_takes_no_time_however_long_it_takes() {
+fn a_job_takes_no_virtual_time() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         open_later(gate);
@@ -48,7 +48,7 @@ fn a_job_takes_no_time_however_long_it_takes() {
 }
 
 #[test]
-fn a_future_that_a_thread_has_promised_is_waited_for() {
+fn the_loop_waits_for_a_future_promised_by_a_thread() {
     must_end(|| {
         let (event_loop, (gate, pass), (promise, future)) = (virtual_loop().unwrap(), gate(), promise());
         open_later(gate);
@@ -64,7 +64,7 @@ fn a_future_that_a_thread_has_promised_is_waited_for() {
 }
 
 #[test]
-fn a_job_that_waits_for_the_loop_lets_its_time_pass_until_the_answer() {
+fn a_job_that_waits_for_the_loop_lets_virtual_time_pass() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         open_later(gate);
@@ -80,7 +80,7 @@ fn a_job_that_waits_for_the_loop_lets_its_time_pass_until_the_answer() {
 }
 
 #[test]
-fn a_job_that_has_stopped_waiting_for_the_loop_holds_the_time_again() {
+fn a_job_that_stopped_waiting_for_the_loop_holds_virtual_time_again() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         open_later(gate);
@@ -115,7 +115,7 @@ fn a_job_and_a_loop_that_wait_for_each_other_are_a_deadlock() {
 }
 
 #[test]
-fn what_the_loop_is_to_complete_itself_comes_from_no_thread() {
+fn a_future_completed_by_the_loop_is_not_waited_for_as_a_threads() {
     must_end(|| {
         let event_loop = virtual_loop().unwrap();
         let in_thread = event_loop.remote().run_coroutine_threadsafe_with(|| sleep(HOUR)).unwrap();
@@ -127,7 +127,7 @@ fn what_the_loop_is_to_complete_itself_comes_from_no_thread() {
 
 // Z9
 #[test]
-fn a_job_that_nobody_awaits_any_more_holds_no_time() {
+fn an_abandoned_job_does_not_hold_virtual_time() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         let call = event_loop.run_in_executor(None, pass).unwrap();
@@ -141,7 +141,7 @@ fn a_job_that_nobody_awaits_any_more_holds_no_time() {
 }
 
 #[test]
-fn a_shutdown_of_the_executor_waits_for_the_threads_and_not_for_its_timeout() {
+fn shutting_the_executor_down_waits_for_the_threads_not_the_timeout() {
     must_end(|| {
         let (event_loop, (gate, pass)) = (virtual_loop().unwrap(), gate());
         event_loop.set_exception_handler(|context| panic!("{}", context.message));
@@ -153,7 +153,7 @@ fn a_shutdown_of_the_executor_waits_for_the_threads_and_not_for_its_timeout() {
 }
 
 #[test]
-fn two_jobs_of_which_one_waits_for_the_other_end() {
+fn a_job_may_wait_for_another_job() {
     must_end(|| {
         let (event_loop, pool) = (virtual_loop().unwrap(), ThreadPool::new());
         let remote = event_loop.remote();

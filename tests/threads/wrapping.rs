@@ -11,7 +11,7 @@ use crate::support::clock::test_loop;
 use crate::support::events::{Log, Oops, run};
 
 #[test]
-fn a_threads_result_and_its_exception_come_to_the_loop() {
+fn a_threads_result_or_exception_reaches_the_loop() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let (gives, given) = promise();
@@ -59,7 +59,7 @@ fn cancelling_either_side_cancels_the_other() {
 
 // F9
 #[test]
-fn completing_the_threads_after_the_loops_was_cancelled_is_ignored() {
+fn completing_the_threads_future_after_the_loops_was_cancelled_is_ignored() {
     for fails in [false, true] {
         let (event_loop, log) = (test_loop(), Log::default());
         log.reports(&event_loop);
@@ -76,7 +76,7 @@ fn completing_the_threads_after_the_loops_was_cancelled_is_ignored() {
 }
 
 #[test]
-fn both_completed_in_the_same_turn_the_first_counts() {
+fn if_both_complete_in_one_turn_the_first_counts() {
     let event_loop = test_loop();
     let (promise, in_thread) = promise();
     let in_loop = event_loop.wrap_future(&in_thread).unwrap();
@@ -87,7 +87,7 @@ fn both_completed_in_the_same_turn_the_first_counts() {
 }
 
 #[test]
-fn a_completion_in_a_loop_that_is_gone_is_nothing() {
+fn a_completion_for_a_dropped_loop_is_ignored() {
     let event_loop = test_loop();
     let (promise, in_thread) = promise();
     let in_loop = event_loop.wrap_future(&in_thread).unwrap();
@@ -98,7 +98,7 @@ fn a_completion_in_a_loop_that_is_gone_is_nothing() {
 }
 
 #[test]
-fn a_loops_result_and_its_exception_come_to_a_thread() {
+fn a_loops_result_or_exception_reaches_a_thread() {
     must_end(|| {
         let event_loop = EventLoop::new().unwrap();
         let (gives, fails) = (event_loop.create_future(), event_loop.create_future::<i32>());
@@ -117,7 +117,7 @@ fn a_loops_result_and_its_exception_come_to_a_thread() {
 }
 
 #[test]
-fn a_thread_that_waits_for_a_loops_future_is_told_when_the_loop_is_gone() {
+fn dropping_the_loop_wakes_a_thread_that_waits_for_its_future() {
     must_end(|| {
         let event_loop = test_loop();
         let future = event_loop.create_future::<()>();
@@ -159,7 +159,7 @@ fn a_future_of_another_loop_is_refused_and_so_is_a_closed_loop() {
 }
 
 #[test]
-fn a_failure_that_no_thread_asks_for_is_reported() {
+fn a_failure_that_no_thread_retrieves_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let future = event_loop.create_future::<()>();
@@ -182,7 +182,7 @@ impl Clone for NoCopies {
 }
 
 #[test]
-fn a_clone_that_panics_fails_the_side_that_follows_and_leaves_the_other_its_result() {
+fn a_panicking_clone_fails_one_side_and_leaves_the_others_result() {
     let event_loop = test_loop();
     let (gives, in_thread) = promise();
     let in_loop = event_loop.wrap_future(&in_thread).unwrap();

@@ -137,7 +137,7 @@ fn calls_that_never_start_are_dropped_in_a_loop() {
 }
 
 #[test]
-fn calls_in_a_frame_that_no_driver_takes_are_dropped_in_a_loop() {
+fn calls_in_a_frame_without_a_driver_are_dropped_in_a_loop() {
     on_a_small_stack(|| {
         let record = Rc::default();
         let mut call = Call::new(child(DEPTH, &record));
@@ -162,7 +162,7 @@ fn a_suspended_frame_that_holds_calls_is_closed_and_drops_them_in_a_loop() {
 }
 
 #[test]
-fn a_task_that_is_dropped_with_its_loop_drops_the_calls_that_it_holds_in_a_loop() {
+fn a_task_dropped_with_its_loop_drops_its_calls_in_a_loop() {
     on_a_small_stack(|| {
         let record = Rc::default();
         let event_loop = EventLoop::new().unwrap();
@@ -184,7 +184,7 @@ fn a_short_chain_is_dropped_outermost_first_and_before_the_drop_returns() {
 }
 
 #[test]
-fn panics_of_destructors_in_a_chain_lose_none_of_the_others() {
+fn a_panicking_destructor_in_a_chain_does_not_leak_the_others() {
     on_a_small_stack(|| {
         let record = Rc::new(Record::default());
         record.panics.set(true);
@@ -202,7 +202,7 @@ fn panics_of_destructors_in_a_chain_lose_none_of_the_others() {
 }
 
 #[test]
-fn the_print_of_a_generator_that_shows_a_long_chain_is_cut() {
+fn printing_a_generator_truncates_a_long_chain() {
     struct Shows<T> {
         next: Option<T>,
     }

@@ -188,7 +188,7 @@ fn tasks_that_hold_tasks_end_with_their_loop() {
 }
 
 #[test]
-fn a_cancelled_task_lets_go_of_the_chain_that_it_holds() {
+fn a_cancelled_task_drops_the_chain_that_it_holds() {
     on_a_small_stack(|| {
         let alive = Rc::default();
         let event_loop = EventLoop::new().unwrap();
@@ -306,7 +306,7 @@ fn queues_in_queues_are_dropped_in_a_loop() {
 }
 
 #[test]
-fn a_queue_that_is_shut_down_drops_the_queues_in_it_in_a_loop() {
+fn shutting_down_a_queue_drops_nested_queues_in_a_loop() {
     on_a_small_stack(|| {
         let (count, outermost) = (Rc::default(), Queue::new());
         let inner = chained(&count, |linked| {
@@ -438,7 +438,7 @@ impl Drop for Panics {
 }
 
 #[test]
-fn every_panic_far_down_in_a_chain_is_told_to_the_exception_handler() {
+fn the_exception_handler_receives_panics_deep_in_a_chain() {
     on_a_small_stack(|| {
         let told = Log::default();
         let event_loop = EventLoop::new().unwrap();

@@ -22,7 +22,7 @@ fn assert_reused<C: Coroutine>(resumed: Resumed<C>) {
 
 // C1
 #[test]
-fn what_has_ended_and_is_delegated_to_again_is_a_runtime_error() {
+fn delegating_to_an_ended_call_raises_runtime_error() {
     let mut generator = Generator::new(from_iter(0..0));
     assert!(generator.next().is_err());
     assert_reused::<Generator<Numbers>>(Coroutine::resume(&mut generator, Ok(())));
@@ -39,7 +39,7 @@ fn what_has_ended_and_is_delegated_to_again_is_a_runtime_error() {
 
 // C1
 #[test]
-fn close_of_what_has_ended_stays_a_no_op() {
+fn closing_an_ended_call_does_nothing() {
     let mut generator = Generator::new(Call::new(from_iter(0..0)));
     assert!(generator.next().is_err());
     assert!(matches!(generator.close(), Ok(None)));
@@ -47,7 +47,7 @@ fn close_of_what_has_ended_stays_a_no_op() {
 
 // C2
 #[test]
-fn two_that_wait_for_one_call_are_a_runtime_error_in_the_second() {
+fn a_second_waiter_of_a_call_gets_a_runtime_error() {
     let call = Rc::new(RefCell::new(Call::new(from_iter(0..3))));
     let waiting = || {
         let call = Rc::clone(&call);
@@ -61,7 +61,7 @@ fn two_that_wait_for_one_call_are_a_runtime_error_in_the_second() {
 }
 
 #[test]
-fn a_call_resumed_with_no_driver_gives_its_frame_and_then_raises() {
+fn a_call_without_a_driver_yields_its_frame_and_then_raises() {
     let mut call = Call::new(from_iter(0..3));
     let frame = call.resume(Ok(()));
     assert!(matches!(frame, Ok(Step::Delegate(_))));
@@ -74,7 +74,7 @@ fn a_call_resumed_with_no_driver_gives_its_frame_and_then_raises() {
 }
 
 #[test]
-fn a_throw_into_a_call_that_has_not_started_comes_straight_out_and_ends_it() {
+fn a_throw_into_an_unstarted_call_comes_out_and_ends_it() {
     let log = Log::default();
     let held = log.on_drop("dropped");
     let mut call = Call::new(machine(move |_, _| {
@@ -87,7 +87,7 @@ fn a_throw_into_a_call_that_has_not_started_comes_straight_out_and_ends_it() {
 }
 
 #[test]
-fn a_call_that_has_ended_can_be_restarted_with_another_child() {
+fn an_ended_call_can_be_restarted_with_another_child() {
     let mut call = Call::new(from_iter(0..1));
     assert_eq!(Generator::new(&mut call).count(), 1);
     call.restart(from_iter(0..2));
@@ -95,7 +95,7 @@ fn a_call_that_has_ended_can_be_restarted_with_another_child() {
 }
 
 #[test]
-fn a_call_that_has_not_started_drops_its_child_when_it_is_restarted() {
+fn restarting_an_unstarted_call_drops_its_child() {
     let log = Log::default();
     let child = |name| {
         let held = log.on_drop(name);
@@ -112,7 +112,7 @@ fn a_call_that_has_not_started_drops_its_child_when_it_is_restarted() {
 }
 
 #[test]
-fn a_call_whose_child_runs_can_be_restarted_or_thrown_into_by_that_child() {
+fn a_running_child_can_restart_or_throw_into_its_own_call() {
     type Shared = Rc<RefCell<Call<Machine>>>;
     fn meddling(meddle: fn(&Shared) -> i32) -> Result<i32, Stop<i32>> {
         let call: Shared = Rc::new(RefCell::new(Call::new(machine(|_, _| returns(0)))));
@@ -134,7 +134,7 @@ fn a_call_whose_child_runs_can_be_restarted_or_thrown_into_by_that_child() {
 }
 
 #[test]
-fn a_call_shows_where_it_stands() {
+fn debug_of_a_call_shows_its_state() {
     let mut call = Call::new(from_iter(0..3));
     assert_eq!(format!("{call:?}"), "created");
     let mut generator = Generator::new(&mut call);
@@ -177,7 +177,7 @@ impl Coroutine for CleaningUp {
 }
 
 #[test]
-fn a_child_that_cleans_up_in_a_child_of_its_own_is_closed_when_that_has_ended() {
+fn a_child_is_closed_after_its_own_cleanup_child_has_ended() {
     for_every_way_to_hold(|held| {
         for_every_way_to_hold(|held_inside| {
             let log = Log::default();
@@ -198,7 +198,7 @@ fn a_child_that_cleans_up_in_a_child_of_its_own_is_closed_when_that_has_ended() 
 }
 
 #[test]
-fn a_child_whose_clean_up_raises_raises_that() {
+fn an_exception_raised_in_a_childs_cleanup_propagates() {
     for_every_way_to_hold(|held| {
         for_every_way_to_hold(|held_inside| {
             let clean_up = held_inside(machine(|_, _| raises(Oops(3))));
@@ -210,7 +210,7 @@ fn a_child_whose_clean_up_raises_raises_that() {
 }
 
 #[test]
-fn a_child_whose_clean_up_yields_has_ignored_its_exit() {
+fn a_child_that_yields_in_its_cleanup_ignores_its_exit() {
     for_every_way_to_hold(|held| {
         for_every_way_to_hold(|held_inside| {
             let clean_up = held_inside(machine(|n, sent| if n == 0 { yields(1) } else { lets_out(sent) }));
@@ -223,7 +223,7 @@ fn a_child_whose_clean_up_yields_has_ignored_its_exit() {
 }
 
 #[test]
-fn the_outermost_may_clean_up_in_a_frame_when_it_is_closed() {
+fn a_closed_outermost_coroutine_may_clean_up_in_a_frame() {
     let log = Log::default();
     let cleaned = log.clone();
     let clean_up = Call::new(machine(move |_, _| {

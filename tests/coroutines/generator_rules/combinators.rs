@@ -16,7 +16,7 @@ fn ready_returns_its_value_at_the_first_resume() {
 }
 
 #[test]
-fn yield_once_returns_what_it_is_sent_and_lets_out_what_is_thrown() {
+fn yield_once_returns_the_sent_value_and_raises_the_thrown_exception() {
     let mut question = Generator::new(yield_once::<_, u32>("how many?"));
     assert_eq!(question.next().unwrap(), "how many?");
     assert!(matches!(question.send(42), Err(Stop::Returned(42))));
@@ -26,7 +26,7 @@ fn yield_once_returns_what_it_is_sent_and_lets_out_what_is_thrown() {
 }
 
 #[test]
-fn a_result_is_the_coroutine_that_was_made_or_raises_why_there_is_none() {
+fn a_result_runs_its_coroutine_or_raises_its_error() {
     let mut made = Generator::new(Ok::<_, Exception>(yield_once::<_, u32>("how many?")));
     assert_eq!(made.next().unwrap(), "how many?");
     assert!(matches!(made.send(42), Err(Stop::Returned(42))));
@@ -47,7 +47,7 @@ fn from_iter_yields_every_item_and_returns() {
 }
 
 #[test]
-fn from_fn_keeps_its_state_in_what_it_captures() {
+fn from_fn_keeps_its_state_in_captured_variables() {
     let mut total = 0;
     let mut sum = Generator::new(from_fn(move |sent: Result<i32, _>| {
         total += sent?;
@@ -58,7 +58,7 @@ fn from_fn_keeps_its_state_in_what_it_captures() {
 }
 
 #[test]
-fn map_changes_what_is_returned_and_nothing_else() {
+fn map_changes_only_the_returned_value() {
     for_every_way_to_hold(|held| {
         let mut generator = Generator::new(
             held(machine(|n, sent| match n {
@@ -73,7 +73,7 @@ fn map_changes_what_is_returned_and_nothing_else() {
 }
 
 #[test]
-fn try_map_changes_what_is_returned_or_raises() {
+fn try_map_changes_the_returned_value_or_raises() {
     let parse = |text| ready::<(), (), &str>(text).try_map(|text| Ok(text.parse::<u32>()?));
     assert!(matches!(Generator::new(parse("7")).next(), Err(Stop::Returned(7))));
     let Err(Stop::Raised(raised)) = Generator::new(parse("seven")).next() else { panic!("seven is no digit") };
@@ -84,7 +84,7 @@ fn try_map_changes_what_is_returned_or_raises() {
 }
 
 #[test]
-fn lazy_makes_its_coroutine_when_it_starts_and_not_where_it_is_closed_before() {
+fn lazy_makes_its_coroutine_when_started_and_not_when_closed_before() {
     let log = Log::default();
     let made = |name: &'static str| {
         let log = log.clone();
@@ -108,21 +108,21 @@ fn lazy_makes_its_coroutine_when_it_starts_and_not_where_it_is_closed_before() {
 }
 
 #[test]
-fn what_cannot_be_made_lazily_raises_why() {
+fn lazy_raises_the_error_of_its_function() {
     let up_to = |text: &'static str| lazy(move || Ok(from_iter(0..text.parse::<u32>()?)));
     assert_eq!(Generator::new(up_to("2")).collect::<Result<Vec<_>, _>>().unwrap(), [0, 1]);
     assert!(matches!(Generator::new(up_to("two")).next(), Err(Stop::Raised(_))));
 }
 
 #[test]
-fn map_of_a_generator_is_of_its_items() {
+fn map_on_a_generator_maps_its_items() {
     // `CoroutineExt` is imported here.
     let doubled = Generator::new(from_iter(1..4)).map(|item| item.map(|n| 2 * n));
     assert_eq!(doubled.collect::<Result<Vec<_>, _>>().unwrap(), [2, 4, 6]);
 }
 
 #[test]
-fn then_goes_on_as_what_is_made_of_the_return_and_not_after_a_raise() {
+fn then_runs_the_next_coroutine_after_a_return_but_not_after_a_raise() {
     let both = || from_iter(0..1).then(|()| from_iter(5..6));
     assert_eq!(Generator::new(both()).collect::<Result<Vec<_>, _>>().unwrap(), [0, 5]);
     let mut generator = Generator::new(both());
@@ -132,7 +132,7 @@ fn then_goes_on_as_what_is_made_of_the_return_and_not_after_a_raise() {
 }
 
 #[test]
-fn catch_gives_a_value_for_what_is_raised_or_raises_on() {
+fn catch_returns_a_value_for_an_exception_or_raises_another() {
     let mut calm = Generator::new(yield_once::<(), u32>(()).catch(|_| Ok(7)));
     calm.next().unwrap();
     assert!(matches!(calm.throw(Oops(3)), Err(Stop::Returned(7))));
@@ -142,21 +142,21 @@ fn catch_gives_a_value_for_what_is_raised_or_raises_on() {
 }
 
 #[test]
-fn catch_lets_an_exit_pass() {
+fn catch_does_not_catch_generator_exit() {
     let mut calm = Generator::new(yield_once::<(), u32>(()).catch(|_| panic!("an exit is not to be caught")));
     calm.next().unwrap();
     assert!(matches!(calm.close(), Ok(None)));
 }
 
 #[test]
-fn a_combinator_that_is_resumed_after_its_end_raises() {
+fn resuming_an_ended_combinator_raises() {
     let mut mapped = ready::<(), (), _>(7).map(|n| n + 1);
     assert!(matches!(mapped.resume(Ok(())), Ok(Step::Return(8))));
     assert_eq!(mapped.resume(Ok(())).unwrap_err().kind(), Kind::RuntimeError);
 }
 
 #[test]
-fn a_reference_and_a_box_are_the_coroutine_that_they_hold() {
+fn references_and_boxes_of_coroutines_are_coroutines() {
     let mut numbers = from_iter(0..4);
     assert_eq!(Generator::new(&mut numbers).next().unwrap(), 0);
     let mut boxed: Box<dyn Coroutine<Yield = i32, Input = (), Return = ()>> = Box::new(numbers);
@@ -165,7 +165,7 @@ fn a_reference_and_a_box_are_the_coroutine_that_they_hold() {
 }
 
 #[test]
-fn a_reference_to_a_generator_can_be_delegated_to_and_driven_on_afterwards() {
+fn a_borrowed_generator_can_be_delegated_to_and_then_driven_further() {
     let log = Log::default();
     let seen = log.clone();
     let mut inner = Generator::new(machine(move |n, sent| {
@@ -201,7 +201,7 @@ impl Coroutine for Door {
 }
 
 #[test]
-fn a_combinator_shows_the_state_of_what_it_holds() {
+fn a_combinator_shows_the_state_of_its_coroutine() {
     let mut doors = Generator::new(Box::new(Door("Shut").map(drop).catch(Err)));
     assert_eq!(doors.stack_trace().frames(), [r#"Door: "Shut""#]);
     doors.next().unwrap();
@@ -217,7 +217,7 @@ fn a_state_shows_its_inline_children() {
 }
 
 #[test]
-fn a_cloned_machine_goes_on_by_itself() {
+fn a_cloned_machine_continues_independently() {
     let twice = from_iter(1..3).then(|()| yield_once::<u32, ()>(7)).map(|()| "done");
     let mut first = Generator::new(twice.clone());
     assert_eq!(first.next().unwrap(), 1);

@@ -30,7 +30,7 @@ fn logging(log: &Log, child: Machine) -> Machine {
 
 // D1
 #[test]
-fn the_outer_prologue_runs_then_the_inner_one_with_no_suspension_between() {
+fn the_outer_and_inner_prologues_run_without_a_suspension_between() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let (outside, inside) = (log.clone(), log.clone());
@@ -49,7 +49,7 @@ fn the_outer_prologue_runs_then_the_inner_one_with_no_suspension_between() {
 
 // D2
 #[test]
-fn an_inner_error_at_its_first_step_can_be_caught_where_it_is_delegated_to() {
+fn an_inner_error_at_the_first_step_can_be_caught_by_the_outer() {
     for_every_way_to_hold(|held| {
         let mut generator = Generator::new(outer(held(machine(|_, _| raises(Oops(1)))), |_, got| {
             assert_eq!(got.unwrap_err().downcast_ref(), Some(&Oops(1)));
@@ -61,7 +61,7 @@ fn an_inner_error_at_its_first_step_can_be_caught_where_it_is_delegated_to() {
 
 // D3
 #[test]
-fn an_inner_error_at_a_later_step_can_be_caught_and_the_outer_goes_on_yielding() {
+fn an_outer_that_catches_a_later_inner_error_can_go_on_yielding() {
     for_every_way_to_hold(|held| {
         let mut generator = Generator::new(outer(held(inner(|_| raises(Oops(3)))), |n, got| match n {
             0 => yields(got.unwrap_err().downcast_ref::<Oops>().unwrap().0),
@@ -75,7 +75,7 @@ fn an_inner_error_at_a_later_step_can_be_caught_and_the_outer_goes_on_yielding()
 
 // D4
 #[test]
-fn what_is_sent_reaches_the_innermost_untouched() {
+fn sent_values_reach_the_innermost_unchanged() {
     let mut question = Generator::new(Call::new(Call::new(yield_once::<_, (i32, &str)>("where?"))));
     assert_eq!(question.next().unwrap(), "where?");
     assert!(matches!(question.send((7, "east")), Err(Stop::Returned((7, "east")))));
@@ -83,7 +83,7 @@ fn what_is_sent_reaches_the_innermost_untouched() {
 
 // D6
 #[test]
-fn the_delegation_has_the_value_that_the_inner_returns() {
+fn delegation_evaluates_to_the_inner_return_value() {
     for_every_way_to_hold(|held| {
         let inner = inner(|sent| returns(sent?.unwrap()));
         let mut generator = Generator::new(outer(held(inner), |_, got| returns(10 * got?.unwrap())));
@@ -94,7 +94,7 @@ fn the_delegation_has_the_value_that_the_inner_returns() {
 
 // D7
 #[test]
-fn delegating_to_what_is_empty_completes_with_no_suspension() {
+fn delegating_to_an_empty_iterator_does_not_suspend() {
     let nothing = || from_iter(0..0);
     let mut generator = Generator::new(nothing().then(move |()| Call::new(nothing())).then(|()| from_iter(7..8)));
     assert_eq!(generator.next().unwrap(), 7);
@@ -102,7 +102,7 @@ fn delegating_to_what_is_empty_completes_with_no_suspension() {
 
 // D8
 #[test]
-fn a_throw_goes_to_the_innermost_and_gives_what_that_yields_next() {
+fn a_throw_reaches_the_innermost_and_returns_its_next_yield() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let inner = inner(|sent| match sent.unwrap_err().downcast_ref() {
@@ -118,7 +118,7 @@ fn a_throw_goes_to_the_innermost_and_gives_what_that_yields_next() {
 
 // D9
 #[test]
-fn an_inner_that_catches_a_throw_and_returns_lets_the_outer_go_on() {
+fn the_outer_continues_when_the_inner_catches_a_throw_and_returns() {
     for_every_way_to_hold(|held| {
         let inner = inner(|sent| returns(sent.unwrap_err().downcast_ref::<Oops>().unwrap().0));
         let mut generator = Generator::new(outer(held(inner), |_, got| yields(10 * got?.unwrap())));
@@ -146,7 +146,7 @@ impl Coroutine for Resuming {
 
 // D10
 #[test]
-fn a_throw_into_what_cannot_catch_is_raised_in_the_outer_and_leaves_the_inner_as_it_was() {
+fn a_throw_into_a_plain_iterator_is_raised_in_the_outer_and_leaves_the_iterator_unchanged() {
     let mut generator = Generator::new(Resuming(from_iter(0..9)));
     assert_eq!(generator.next().unwrap(), 0);
     assert_eq!(generator.throw(Oops(10)).unwrap(), 1);
@@ -177,7 +177,7 @@ fn close_closes_the_innermost_first() {
 
 // D12
 #[test]
-fn close_passes_over_what_cannot_be_closed() {
+fn close_skips_plain_iterators() {
     let mut numbers = from_iter(0..9);
     let mut generator = Generator::new(&mut numbers);
     assert_eq!(generator.next().unwrap(), 0);
@@ -188,7 +188,7 @@ fn close_passes_over_what_cannot_be_closed() {
 
 // D13
 #[test]
-fn another_exception_raised_by_an_inner_being_closed_is_raised_in_the_outer_instead_of_the_exit() {
+fn an_exception_raised_by_a_closing_inner_replaces_the_exit_in_the_outer() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let mut generator = Generator::new(logging(&log, held(inner(|_| raises(Oops(13))))));
@@ -200,7 +200,7 @@ fn another_exception_raised_by_an_inner_being_closed_is_raised_in_the_outer_inst
 
 // D13: an outer that yields then has ignored its exit, and its own outer is told so.
 #[test]
-fn an_outer_that_yields_when_its_inner_raises_at_close_has_ignored_its_exit() {
+fn an_outer_that_yields_after_its_inner_raised_at_close_ignores_its_exit() {
     for_every_way_to_hold(|held| {
         for_every_way_to_hold(|held_inside| {
             let log = Log::default();
@@ -219,7 +219,7 @@ fn an_outer_that_yields_when_its_inner_raises_at_close_has_ignored_its_exit() {
 
 // D14
 #[test]
-fn a_thrown_generator_exit_closes_the_inner_with_a_fresh_one_and_goes_to_the_outer_itself() {
+fn a_thrown_generator_exit_closes_the_inner_with_a_new_one_and_reaches_the_outer_itself() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let seen = log.clone();
@@ -237,7 +237,7 @@ fn a_thrown_generator_exit_closes_the_inner_with_a_fresh_one_and_goes_to_the_out
 
 // D15
 #[test]
-fn what_an_inner_returns_in_answer_to_an_exit_is_dropped_and_the_outer_gets_its_own() {
+fn an_inner_return_value_after_an_exit_is_dropped_and_the_outer_gets_the_exit() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let mut generator = Generator::new(logging(&log, held(inner(|_| returns(15)))));
@@ -249,7 +249,7 @@ fn what_an_inner_returns_in_answer_to_an_exit_is_dropped_and_the_outer_gets_its_
 
 // D16
 #[test]
-fn an_inner_that_yields_in_answer_to_an_exit_is_a_runtime_error_in_the_outer() {
+fn an_inner_that_yields_after_an_exit_raises_runtime_error_in_the_outer() {
     for_every_way_to_hold(|held| {
         let log = Log::default();
         let mut generator = Generator::new(logging(&log, held(inner(|_| yields(16)))));
@@ -265,7 +265,7 @@ fn an_inner_that_yields_in_answer_to_an_exit_is_a_runtime_error_in_the_outer() {
 
 // D17
 #[test]
-fn a_stop_iteration_that_the_inner_raises_in_answer_to_a_throw_is_a_runtime_error_in_the_outer() {
+fn a_stop_iteration_raised_by_the_inner_after_a_throw_becomes_a_runtime_error() {
     for_every_way_to_hold(|held| {
         let inner = inner(|_| raises(Exception::of(Kind::StopIteration, Oops(17))));
         let mut generator = Generator::new(outer(held(inner), |_, got| {
@@ -298,7 +298,7 @@ impl Coroutine for DelegatingTo {
 
 // D18
 #[test]
-fn a_generator_that_delegates_to_itself_on_a_detour_is_a_value_error() {
+fn indirect_delegation_to_oneself_raises_value_error() {
     for_every_way_to_hold(|held| {
         let later = Later::default();
         let detour = SharedGenerator::new(held(Box::new(DelegatingTo(Rc::clone(&later)))));
@@ -312,7 +312,7 @@ fn a_generator_that_delegates_to_itself_on_a_detour_is_a_value_error() {
 
 // D19
 #[test]
-fn every_delegator_counts_as_running_while_the_inner_runs() {
+fn all_outer_generators_count_as_running_while_the_inner_runs() {
     for_every_way_to_hold(|held| {
         let (outermost, middle) = (Later::default(), Later::default());
         let delegators = [Rc::clone(&outermost), Rc::clone(&middle)];
@@ -335,7 +335,7 @@ fn every_delegator_counts_as_running_while_the_inner_runs() {
 
 // D20
 #[test]
-fn a_delegate_of_any_type_defines_what_it_returns() {
+fn a_delegate_of_any_type_chooses_its_return_value() {
     let words = from_iter(["a", "b"]).map(|()| vec![1, 2]).then(|numbers| ready(numbers.len()));
     let mut generator = Generator::new(Call::new(words));
     assert_eq!([generator.next().unwrap(), generator.next().unwrap()], ["a", "b"]);
@@ -343,7 +343,7 @@ fn a_delegate_of_any_type_defines_what_it_returns() {
 }
 
 #[test]
-fn two_that_delegate_to_one_handle_take_turns_from_where_it_stands() {
+fn two_delegators_to_one_handle_continue_where_the_other_stopped() {
     let numbers = SharedGenerator::new(from_iter(0..3));
     let mut first = Generator::new(Call::new(numbers.clone()));
     let mut second = Generator::new(numbers.clone());

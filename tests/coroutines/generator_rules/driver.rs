@@ -98,7 +98,7 @@ impl Loop {
 }
 
 #[test]
-fn a_loop_of_ones_own_runs_machines_with_calls_in_turn() {
+fn a_custom_loop_runs_machines_with_calls_in_turn() {
     let mut all = Loop::default();
     all.spawn("two", Sum::Of("left", 2));
     all.spawn("one", Sum::Of("right", 1));
@@ -127,7 +127,7 @@ fn a_loop_of_ones_own_runs_machines_with_calls_in_turn() {
 }
 
 #[test]
-fn what_a_loop_throws_into_a_driver_arrives_in_the_innermost_frame() {
+fn an_exception_thrown_into_a_driver_reaches_the_innermost_frame() {
     let mut all = Loop::default();
     all.spawn("two", Sum::Of("left", 2));
     all.run(&mut BTreeMap::from([("left", VecDeque::from([1]))]));
@@ -169,7 +169,7 @@ fn closing_a_driver_closes_the_innermost_frame_first() {
 }
 
 #[test]
-fn closing_a_driver_gives_what_the_coroutine_answers() {
+fn closing_a_driver_returns_the_coroutines_answer() {
     let log = Log::default();
     assert!(matches!(two_frames(&log, || returns(3)).close(), Ok(Some(3))));
     let raised = two_frames(&log, || raises(Oops(4))).close().unwrap_err();
@@ -194,7 +194,7 @@ fn dropping_a_driver_runs_only_destructors_and_the_innermost_first() {
 }
 
 #[test]
-fn a_driver_that_has_ended_raises_when_it_is_resumed() {
+fn resuming_an_ended_driver_raises() {
     let mut driver = Driver::from(from_iter(0..0));
     assert!(matches!(driver.resume(Ok(())), Driven::End(Ok(()))));
     let Driven::End(Err(raised)) = driver.resume(Ok(())) else { panic!("it raises") };
@@ -226,7 +226,7 @@ fn a_destructor_that_panics_while_a_driver_panics_is_caught() {
 }
 
 #[test]
-fn a_driver_shows_its_frames_and_what_was_yielded() {
+fn a_driver_shows_its_frames_and_the_yielded_value() {
     let mut driver = Driver::new(Call::new(from_iter(7..9)));
     assert_eq!(format!("{driver:?}"), r#"Driver { frames: ["Call<FromIter<Range<i32>>>: created"] }"#);
     let Driven::Yield(yielded) = driver.resume(Ok(())) else { panic!("it yields") };

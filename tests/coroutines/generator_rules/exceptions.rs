@@ -14,7 +14,7 @@ fn an_exception_can_be_sent_to_other_threads_and_cloned() {
 }
 
 #[test]
-fn any_error_becomes_an_exception_by_the_question_mark_and_comes_back_by_downcast() {
+fn the_question_mark_converts_errors_and_downcast_recovers_them() {
     fn fails() -> Result<(), Exception> {
         Err(Oops(1))?
     }
@@ -26,13 +26,13 @@ fn any_error_becomes_an_exception_by_the_question_mark_and_comes_back_by_downcas
 }
 
 #[test]
-fn downcast_to_another_type_gives_the_exception_back() {
+fn downcast_to_a_wrong_type_returns_the_exception() {
     let raised = Exception::new(Oops(2)).downcast::<io::Error>().unwrap_err();
     assert_eq!(raised.downcast_ref(), Some(&Oops(2)));
 }
 
 #[test]
-fn downcast_gives_the_exception_back_while_a_clone_is_about() {
+fn downcast_of_a_shared_exception_returns_the_exception() {
     let raised = Exception::of(Kind::ValueError, Oops(3));
     let clone = raised.clone();
     let raised = raised.downcast::<Oops>().unwrap_err();
@@ -42,7 +42,7 @@ fn downcast_gives_the_exception_back_while_a_clone_is_about() {
 }
 
 #[test]
-fn the_kinds_that_carry_nothing_are_made_by_name() {
+fn kinds_without_an_error_have_named_constructors() {
     let made = [Exception::generator_exit(), Exception::stop_iteration(), Exception::cancelled(), Exception::timeout()];
     let kinds = [Kind::GeneratorExit, Kind::StopIteration, Kind::CancelledError, Kind::TimeoutError];
     assert_eq!(made.each_ref().map(Exception::kind), kinds);
@@ -55,7 +55,7 @@ fn the_kinds_that_carry_nothing_are_made_by_name() {
 }
 
 #[test]
-fn display_is_the_error_itself_and_debug_adds_kind_and_cause() {
+fn display_prints_the_error_and_debug_adds_kind_and_cause() {
     let oops = Exception::of(Kind::ValueError, Oops(4));
     assert_eq!((oops.to_string(), format!("{oops:?}")), ("oops 4".into(), "ValueError: oops 4".into()));
     let caused = Exception::caused_by(Kind::RuntimeError, "no luck", oops);
@@ -65,7 +65,7 @@ fn display_is_the_error_itself_and_debug_adds_kind_and_cause() {
 }
 
 #[test]
-fn a_cause_is_kept_and_its_own_cause_behind_it() {
+fn an_exception_keeps_its_chain_of_causes() {
     let first = Exception::new(Oops(5));
     let second = Exception::caused_by(Kind::Error, "second", first);
     let third = Exception::caused_by(Kind::Error, "third", second);
@@ -75,7 +75,7 @@ fn a_cause_is_kept_and_its_own_cause_behind_it() {
 }
 
 #[test]
-fn as_an_ordinary_error_it_is_the_one_that_it_was_made_from() {
+fn converting_an_exception_to_an_error_returns_the_original() {
     let error = Exception::new(Oops(6)).into_error();
     assert_eq!(error.downcast_ref(), Some(&Oops(6)));
     let boxed: Box<dyn Error + Send + Sync> = Exception::message(Kind::ValueError, "seven").into();
@@ -83,7 +83,7 @@ fn as_an_ordinary_error_it_is_the_one_that_it_was_made_from() {
 }
 
 #[test]
-fn as_an_ordinary_error_while_a_clone_is_about_it_says_the_same() {
+fn converting_a_shared_exception_to_an_error_keeps_its_text() {
     #[derive(Debug)]
     struct Wrapped(Oops);
     impl std::fmt::Display for Wrapped {
@@ -104,7 +104,7 @@ fn as_an_ordinary_error_while_a_clone_is_about_it_says_the_same() {
 }
 
 #[test]
-fn as_an_ordinary_error_it_loses_its_notes_and_not_its_error() {
+fn converting_an_exception_to_an_error_drops_its_notes() {
     let raised = Exception::new(Oops(11));
     let noted = raised.clone().with_note("after the clone was made");
     drop(raised);
@@ -112,7 +112,7 @@ fn as_an_ordinary_error_it_loses_its_notes_and_not_its_error() {
 }
 
 #[test]
-fn a_stop_becomes_the_exception_that_python_would_raise() {
+fn a_stop_converts_to_the_exception_that_python_raises() {
     let ended = Generator::new(ready::<(), (), _>(7)).next().unwrap_err();
     assert_eq!(Exception::from(ended).kind(), Kind::StopIteration);
     assert_eq!(Exception::from(Stop::<()>::Exhausted).kind(), Kind::StopIteration);
@@ -121,7 +121,7 @@ fn a_stop_becomes_the_exception_that_python_would_raise() {
 }
 
 #[test]
-fn what_is_thrown_and_let_out_is_the_very_exception() {
+fn an_uncaught_thrown_exception_comes_out_unchanged() {
     let mut generator = Generator::new(machine(|_, sent| {
         sent?;
         yields(0)
@@ -132,7 +132,7 @@ fn what_is_thrown_and_let_out_is_the_very_exception() {
 }
 
 #[test]
-fn a_note_is_kept_whatever_it_is_added_to() {
+fn a_note_can_be_added_to_any_exception() {
     let bare = Exception::timeout().with_note("page 7");
     assert_eq!(
         (bare.kind(), bare.to_string(), format!("{bare:?}")),
@@ -156,7 +156,7 @@ fn noted(kind: Kind, text: &str, report: &str) -> (Kind, String, String) {
 }
 
 #[test]
-fn notes_of_a_shared_exception_are_its_own_and_all_that_came_before() {
+fn a_shared_exception_has_its_own_notes_after_the_common_ones() {
     let first = Exception::new(Oops(4)).with_note("first");
     let second = first.clone().with_note("second");
     let third = second.clone().with_note("third").with_note("fourth");
@@ -171,7 +171,7 @@ fn notes_of_a_shared_exception_are_its_own_and_all_that_came_before() {
 }
 
 #[test]
-fn many_notes_on_shared_exceptions_make_no_chain() {
+fn many_notes_on_shared_exceptions_do_not_form_a_chain() {
     let mut raised = Exception::new(Oops(4));
     let mut kept = Vec::new();
     for _ in 0..1000 {

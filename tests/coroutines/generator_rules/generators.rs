@@ -25,7 +25,7 @@ fn untouchable() -> Generator<Machine> {
 
 // G1
 #[test]
-fn a_value_sent_into_a_fresh_generator_is_a_type_error_and_leaves_it_fresh() {
+fn sending_a_value_to_an_unstarted_generator_raises_type_error() {
     let mut generator = counter();
     let Err(Stop::Raised(raised)) = generator.send(Some(1)) else { panic!("it takes no value") };
     assert_eq!(raised.kind(), Kind::TypeError);
@@ -37,14 +37,14 @@ fn a_value_sent_into_a_fresh_generator_is_a_type_error_and_leaves_it_fresh() {
 
 // G1
 #[test]
-fn a_value_of_a_type_that_has_only_one_starts_a_fresh_generator() {
+fn sending_a_unit_value_starts_a_generator() {
     let mut generator = Generator::new(from_iter(7..9));
     assert_eq!(generator.send(()).unwrap(), 7);
 }
 
 // G2
 #[test]
-fn a_throw_into_a_fresh_generator_comes_straight_out_and_ends_it() {
+fn a_throw_into_an_unstarted_generator_comes_out_and_ends_it() {
     let mut generator = untouchable();
     assert!(matches!(generator.throw(Oops(1)), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
     assert_eq!(generator.state(), GeneratorState::Closed);
@@ -53,7 +53,7 @@ fn a_throw_into_a_fresh_generator_comes_straight_out_and_ends_it() {
 
 // G3
 #[test]
-fn a_throw_into_a_finished_generator_comes_back_unchanged() {
+fn a_throw_into_a_finished_generator_comes_out_unchanged() {
     let mut generator = Generator::new(ready::<(), (), _>(()));
     assert!(matches!(generator.next(), Err(Stop::Returned(()))));
     for kind in [Kind::Error, Kind::StopIteration, Kind::GeneratorExit] {
@@ -64,7 +64,7 @@ fn a_throw_into_a_finished_generator_comes_back_unchanged() {
 
 // G4
 #[test]
-fn the_return_value_is_given_once_and_a_finished_generator_is_exhausted() {
+fn the_value_is_returned_once_and_then_the_generator_is_exhausted() {
     let mut generator = Generator::new(machine(|_, _| returns(7)));
     assert!(matches!(generator.next(), Err(Stop::Returned(7))));
     assert!(matches!(generator.next(), Err(Stop::Exhausted)));
@@ -116,7 +116,7 @@ fn close_raises_generator_exit_at_the_yield_and_swallows_it() {
 
 // G8
 #[test]
-fn close_gives_what_the_body_returns_in_answer() {
+fn close_returns_the_value_that_the_body_returns() {
     let mut generator = Generator::new(machine(|n, _| if n == 0 { yields(0) } else { returns(7) }));
     generator.next().unwrap();
     assert_eq!(generator.close().unwrap(), Some(7));
@@ -124,7 +124,7 @@ fn close_gives_what_the_body_returns_in_answer() {
 
 // G9
 #[test]
-fn a_yield_in_answer_to_close_is_a_runtime_error_and_leaves_it_suspended_there() {
+fn a_yield_after_close_raises_runtime_error_and_stays_suspended() {
     let mut generator = Generator::new(machine(|n, sent| if n < 3 { yields(n as i32) } else { lets_out(sent) }));
     generator.next().unwrap();
     let raised = generator.close().unwrap_err();
@@ -136,7 +136,7 @@ fn a_yield_in_answer_to_close_is_a_runtime_error_and_leaves_it_suspended_there()
 
 // G10
 #[test]
-fn another_exception_raised_in_answer_to_close_comes_out_of_it() {
+fn close_raises_the_exception_that_the_body_raises() {
     let mut generator = Generator::new(machine(|n, _| if n == 0 { yields(0) } else { raises(Oops(4)) }));
     generator.next().unwrap();
     assert_eq!(generator.close().unwrap_err().downcast_ref(), Some(&Oops(4)));
@@ -145,7 +145,7 @@ fn another_exception_raised_in_answer_to_close_comes_out_of_it() {
 
 // G11
 #[test]
-fn a_body_is_dropped_when_it_ends_and_not_when_its_generator_is() {
+fn a_body_is_dropped_at_its_end_and_not_with_its_generator() {
     fn holding(log: &Log, ends: fn(&mut Generator<Machine>)) -> Vec<String> {
         let held = log.on_drop("dropped");
         let mut generator = Generator::new(machine(move |n, sent| {
@@ -165,7 +165,7 @@ fn a_body_is_dropped_when_it_ends_and_not_when_its_generator_is() {
 
 // G12
 #[test]
-fn drop_closes_a_suspended_generator_and_swallows_what_that_raises() {
+fn drop_closes_a_suspended_generator_and_ignores_exceptions() {
     let log = Log::default();
     for answer in [|| raises(Oops(6)), || returns(1), || yields(1)] {
         let seen = log.clone();
@@ -206,7 +206,7 @@ fn knowing_itself(
 
 // G13
 #[test]
-fn a_generator_that_is_asked_while_it_runs_raises_a_value_error_and_the_run_goes_on() {
+fn resuming_a_running_generator_raises_value_error_and_does_not_disturb_it() {
     let (generator, _this) = knowing_itself(|this| {
         assert_eq!(this.state(), GeneratorState::Running);
         assert!(this.stack_trace().is_none());
@@ -229,7 +229,7 @@ fn a_generator_that_is_asked_while_it_runs_raises_a_value_error_and_the_run_goes
 
 // G14
 #[test]
-fn a_stop_iteration_that_leaves_the_body_is_a_runtime_error_caused_by_it() {
+fn a_stop_iteration_raised_by_the_body_becomes_the_cause_of_a_runtime_error() {
     let mut generator = Generator::new(machine(|_, _| raises(Exception::of(Kind::StopIteration, Oops(8)))));
     let Err(Stop::Raised(raised)) = generator.next() else { panic!("it raises") };
     assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::RuntimeError, "generator raised StopIteration"));
@@ -239,7 +239,7 @@ fn a_stop_iteration_that_leaves_the_body_is_a_runtime_error_caused_by_it() {
 
 // G14
 #[test]
-fn a_stop_iteration_thrown_in_and_let_out_is_a_runtime_error() {
+fn an_uncaught_thrown_stop_iteration_becomes_a_runtime_error() {
     let mut generator = counter();
     generator.next().unwrap();
     let thrown = generator.throw(Exception::stop_iteration());
@@ -248,7 +248,7 @@ fn a_stop_iteration_thrown_in_and_let_out_is_a_runtime_error() {
 
 // G15
 #[test]
-fn an_exhausted_generator_asked_in_the_body_leaks_as_a_runtime_error() {
+fn the_end_of_another_generator_raised_in_the_body_becomes_a_runtime_error() {
     let mut inner = Generator::new(from_iter([1]));
     let mut generator = Generator::new(machine(move |_, _| yields(inner.next()?)));
     assert_eq!(generator.next().unwrap(), 1);
@@ -259,7 +259,7 @@ fn an_exhausted_generator_asked_in_the_body_leaks_as_a_runtime_error() {
 
 // G16
 #[test]
-fn a_tuple_or_an_exception_that_is_returned_is_a_value_like_any_other() {
+fn tuples_and_exceptions_can_be_returned_as_values() {
     let mut tuple = Generator::new(ready::<(), (), _>((1, 2)));
     assert!(matches!(tuple.next(), Err(Stop::Returned((1, 2)))));
     let mut exception = Generator::new(ready::<(), (), _>(Exception::stop_iteration()));
@@ -268,7 +268,7 @@ fn a_tuple_or_an_exception_that_is_returned_is_a_value_like_any_other() {
 
 // G18
 #[test]
-fn a_throw_that_is_caught_gives_the_next_yield_or_the_return() {
+fn a_caught_throw_leads_to_the_next_yield_or_return() {
     let mut generator = Generator::new(machine(|n, sent| match n {
         0 => yields(0),
         1 => yields(sent.unwrap_err().downcast_ref::<Oops>().unwrap().0),
@@ -281,7 +281,7 @@ fn a_throw_that_is_caught_gives_the_next_yield_or_the_return() {
 
 // G22
 #[test]
-fn the_delegate_is_shown_while_it_is_delegated_to_and_only_then() {
+fn debug_shows_the_delegate_only_during_the_delegation() {
     let mut generator = Generator::traced(Call::new(from_iter([7])));
     assert!(!generator.is_delegating());
     assert_eq!(generator.stack_trace().frames(), ["Call<FromIter<IntoIter<i32, 1>>>: created"]);
@@ -319,7 +319,7 @@ fn panicking() -> Machine {
 }
 
 #[test]
-fn a_panic_leaves_a_closed_generator() {
+fn a_panic_closes_the_generator() {
     let mut generator = Generator::new(panicking());
     generator.next().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| generator.next().is_ok())).is_err());
@@ -329,7 +329,7 @@ fn a_panic_leaves_a_closed_generator() {
 }
 
 #[test]
-fn a_panic_in_answer_to_close_leaves_a_closed_generator() {
+fn a_panic_during_close_closes_the_generator() {
     let mut generator = Generator::new(panicking());
     generator.next().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| generator.close().is_ok())).is_err());
@@ -337,7 +337,7 @@ fn a_panic_in_answer_to_close_leaves_a_closed_generator() {
 }
 
 #[test]
-fn a_panic_in_a_frame_leaves_a_closed_generator() {
+fn a_panic_in_a_frame_closes_the_generator() {
     let mut generator = Generator::new(Call::new(panicking()));
     generator.next().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| generator.next().is_ok())).is_err());
@@ -346,7 +346,7 @@ fn a_panic_in_a_frame_leaves_a_closed_generator() {
 }
 
 #[test]
-fn a_panic_leaves_a_shared_generator_closed_and_not_running() {
+fn a_panic_closes_a_shared_generator_and_clears_its_running_flag() {
     let generator = SharedGenerator::new(panicking());
     generator.next().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| generator.next().is_ok())).is_err());
@@ -366,7 +366,7 @@ fn dropped_by_a_panic(body: impl FnMut(u32, Sent) -> Answer + 'static) -> Box<dy
 }
 
 #[test]
-fn a_suspended_generator_that_a_panic_drops_is_closed() {
+fn a_suspended_generator_dropped_by_a_panic_is_closed() {
     let log = Log::default();
     for answer in [|| raises(Exception::generator_exit()), || raises(Oops(1)), || returns(1), || yields(1)] {
         let (seen, held) = (log.clone(), log.on_drop("dropped"));
@@ -386,7 +386,7 @@ fn a_suspended_generator_that_a_panic_drops_is_closed() {
 // Without the standard library nothing can catch the second panic, which then aborts, as every such destructor's does.
 #[cfg(feature = "std")]
 #[test]
-fn a_panic_out_of_that_closing_is_caught() {
+fn a_second_panic_while_a_panic_closes_a_generator_is_caught() {
     let panic = dropped_by_a_panic(|n, _| if n == 0 { yields(0) } else { resume_unwind(Box::new("second")) });
     assert_eq!(panic.downcast_ref(), Some(&"elsewhere"));
     let bomb = super::bodies::Bomb;
@@ -398,7 +398,7 @@ fn a_panic_out_of_that_closing_is_caught() {
 }
 
 #[test]
-fn the_iterator_gives_what_is_raised_as_its_last_item() {
+fn the_iterator_returns_a_raised_exception_as_its_last_item() {
     let mut numbers = 0..;
     let mut generator = Generator::new(innermost::from_fn(move |sent: Result<(), Exception>| {
         sent?;
@@ -421,7 +421,7 @@ fn the_debug_output_of_a_generator_names_its_state_and_frames() {
 }
 
 #[test]
-fn a_stop_becomes_an_ordinary_error_by_the_question_mark() {
+fn the_question_mark_converts_a_stop_to_an_ordinary_error() {
     fn second(mut generator: Generator<Machine>) -> Result<i32, Box<dyn std::error::Error + Send + Sync>> {
         generator.next()?;
         Ok(generator.next()?)

@@ -28,7 +28,7 @@ fn closable(log: &Log, name: &'static str, fails: bool) -> Numbers {
 }
 
 #[test]
-fn after_a_break_the_loop_closes_it_in_a_task_of_its_own() {
+fn the_loop_closes_a_dropped_generator_in_a_separate_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let main = event_loop.create_task(consumer(closable(&log, "it", false), &log, 1)).unwrap();
     event_loop.create_task(other(&log, 6)).unwrap();
@@ -41,7 +41,7 @@ fn after_a_break_the_loop_closes_it_in_a_task_of_its_own() {
 }
 
 #[test]
-fn aclosing_closes_it_before_what_comes_after() {
+fn aclosing_closes_the_generator_before_the_program_continues() {
     let (event_loop, log) = (test_loop(), Log::default());
     let scope = with(aclosing(closable(&log, "it", false)), |items| items.anext());
     assert_eq!(run(&event_loop, scope), "Some(Some(0))");
@@ -49,7 +49,7 @@ fn aclosing_closes_it_before_what_comes_after() {
 }
 
 #[test]
-fn what_closing_a_dropped_one_raises_is_reported() {
+fn an_exception_while_closing_a_dropped_generator_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let numbers = closable(&log, "it", true);
@@ -60,7 +60,7 @@ fn what_closing_a_dropped_one_raises_is_reported() {
 }
 
 #[test]
-fn the_loop_closes_all_that_live_at_once() {
+fn shutdown_closes_all_living_generators_concurrently() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let a = closable(&log, "a", true);
@@ -102,7 +102,7 @@ fn the_shutdown_takes_as_many_turns_as_in_cpython() {
 }
 
 #[test]
-fn dropped_after_its_loop_it_cleans_up_without_awaiting() {
+fn a_generator_dropped_after_its_loop_cleans_up_without_awaiting() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let numbers = closable(&log, "it", false);
@@ -114,7 +114,7 @@ fn dropped_after_its_loop_it_cleans_up_without_awaiting() {
 }
 
 #[test]
-fn a_loop_that_is_closed_before_it_could_close_a_dropped_one_closes_it_on_the_spot() {
+fn closing_the_loop_closes_dropped_generators_immediately() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let numbers = closable(&log, "it", false);
@@ -126,7 +126,7 @@ fn a_loop_that_is_closed_before_it_could_close_a_dropped_one_closes_it_on_the_sp
 }
 
 #[test]
-fn one_that_was_never_started_runs_no_code() {
+fn dropping_an_unstarted_generator_runs_no_code() {
     let log = Log::default();
     drop(closable(&log, "it", false));
     let event_loop = test_loop();
@@ -136,7 +136,7 @@ fn one_that_was_never_started_runs_no_code() {
 }
 
 #[test]
-fn generators_that_come_and_go_leave_nothing_in_the_loop() {
+fn ended_generators_leave_nothing_in_the_loop() {
     let (event_loop, log) = (test_loop(), Log::default());
     for _ in 0..1000 {
         run(&event_loop, closable(&log, "it", false).anext());

@@ -273,7 +273,7 @@ fn leaks_of(seed: u64) -> usize {
 }
 
 #[test]
-fn nothing_of_a_random_program_is_alive_once_its_loop_is_closed() {
+fn random_programs_leak_nothing_after_their_loop_is_closed() {
     let count = std::env::var("INNERMOST_PROGRAMS").ok().and_then(|count| count.parse().ok()).unwrap_or(3000);
     let leaking: Vec<u64> = (1..=count).filter(|seed| leaks_of(*seed) > 0).collect();
     assert!(leaking.is_empty(), "programs {leaking:?} leave something alive");

@@ -40,13 +40,13 @@ fn ticks_do_not_drift_however_long_they_take() {
 }
 
 #[test]
-fn ticks_that_were_missed_come_as_one_and_the_next_one_is_in_time() {
+fn missed_ticks_are_merged_and_the_next_tick_is_on_time() {
     let event_loop = virtual_loop().unwrap();
     assert_eq!(ticks(&event_loop, seconds(10), &[10, 35, 1, 30, 0]), [(1, 10), (2, 20), (5, 55), (6, 60), (9, 90)]);
 }
 
 #[test]
-fn who_is_cancelled_while_it_waits_loses_no_tick() {
+fn cancelling_a_wait_for_a_tick_loses_no_tick() {
     let event_loop = virtual_loop().unwrap();
     let mut ticks = Box::new(interval(seconds(10)));
     let taking = from_fn(move |mut sent| {
@@ -70,7 +70,7 @@ fn who_is_cancelled_while_it_waits_loses_no_tick() {
 }
 
 #[test]
-fn no_period_ticks_once_a_turn_and_an_endless_one_never() {
+fn a_zero_period_ticks_every_turn_and_an_endless_one_never() {
     let event_loop = virtual_loop().unwrap();
     assert_eq!(ticks(&event_loop, Duration::ZERO, &[0, 1, 0]), [(1, 0), (2, 0), (3, 1)]);
     let mut ticks = interval(Duration::MAX);

@@ -38,7 +38,7 @@ fn the_exception_handler_runs_in_the_context_of_the_task() {
 
 // F11
 #[test]
-fn the_exception_handler_is_told_of_a_pending_task_in_its_context() {
+fn the_exception_handler_runs_in_the_context_of_a_pending_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     event_loop.set_exception_handler(move |context| entries.add(format_args!("{} {}", level(), context.message)));

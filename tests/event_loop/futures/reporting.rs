@@ -7,7 +7,7 @@ use crate::support::events::{Log, Oops, awaits, body, returns, run};
 
 // F7
 #[test]
-fn a_failed_future_that_is_dropped_unread_is_reported_once() {
+fn a_failed_future_dropped_unread_is_reported_once() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let future = event_loop.create_future::<i32>();
@@ -23,7 +23,7 @@ fn a_failed_future_that_is_dropped_unread_is_reported_once() {
 
 // F7
 #[test]
-fn a_failed_future_that_was_asked_is_not_reported() {
+fn a_failed_future_whose_exception_was_read_is_not_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let asks: [fn(&Future<i32>); 3] =
@@ -38,7 +38,7 @@ fn a_failed_future_that_was_asked_is_not_reported() {
 
 // F7
 #[test]
-fn a_future_that_was_asked_too_early_is_reported_nevertheless() {
+fn a_failed_future_read_before_it_failed_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let future = event_loop.create_future::<i32>();

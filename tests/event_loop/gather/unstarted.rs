@@ -39,7 +39,7 @@ fn all_of_them(events: &Log) -> Vec<Box<dyn Awaitable<Return = Vec<&'static str>
 }
 
 #[test]
-fn each_is_run_without_a_closure_around_it() {
+fn unstarted_waits_can_be_run_without_a_closure() {
     let events = Log::default();
     for waiting in all_of_them(&events) {
         assert_eq!(events.take(), [""; 0]);
@@ -58,7 +58,7 @@ fn each_is_run_without_a_closure_around_it() {
 }
 
 #[test]
-fn where_a_loop_runs_the_children_are_made_at_once() {
+fn with_a_running_loop_children_start_at_once() {
     let event_loop = test_loop();
     let handle = event_loop.handle();
     in_task(&event_loop, move || {
@@ -99,7 +99,7 @@ fn turns(make: impl FnOnce() -> Box<dyn Awaitable<Return = ()>> + 'static) -> u3
 }
 
 #[test]
-fn to_start_late_takes_no_turn_more() {
+fn starting_late_takes_no_extra_turn() {
     let events = Log::default();
     for (number, _) in all_of_them(&events).iter().enumerate() {
         let (early, late) = (events.clone(), events.clone());
@@ -111,7 +111,7 @@ fn to_start_late_takes_no_turn_more() {
 
 // Arguments are evaluated before the call, in Python too: `gather(a(), gather(b(), c()))` makes the tasks of b, c and a.
 #[test]
-fn what_stands_inside_starts_first() {
+fn inner_waits_start_before_outer_ones() {
     let nested = |events: &Log| {
         let inner = gather([child(events, "b"), child(events, "c")]);
         join((child(events, "a"), shield(join((child(events, "d"), inner)))))
@@ -126,7 +126,7 @@ fn what_stands_inside_starts_first() {
 }
 
 #[test]
-fn clones_start_together_and_a_gather_twice_in_a_list_counts_once() {
+fn clones_start_together_and_a_repeated_gather_counts_once() {
     let events = Log::default();
     let all = gather([child(&events, "a")]);
     let other = all.clone();
@@ -143,7 +143,7 @@ fn clones_start_together_and_a_gather_twice_in_a_list_counts_once() {
 }
 
 #[test]
-fn one_that_is_cancelled_before_it_starts_drops_its_children_and_raises() {
+fn cancelling_an_unstarted_wait_drops_its_children_and_raises() {
     let child = Rc::new(());
     let held = Rc::clone(&child);
     let coroutine = ready(()).map(move |()| drop(held));
@@ -167,7 +167,7 @@ fn one_that_is_cancelled_before_it_starts_drops_its_children_and_raises() {
 }
 
 #[test]
-fn an_unstarted_one_needs_a_running_loop_to_be_resumed_and_can_be_resumed_again() {
+fn resuming_an_unstarted_wait_needs_a_running_loop_and_can_be_repeated() {
     let all = gather([ready(1)]);
     let mut by_hand = Generator::new(all.clone());
     assert!(matches!(by_hand.next(), Err(Stop::Raised(raised)) if raised.kind() == Kind::RuntimeError));
@@ -184,7 +184,7 @@ fn reporting_loop() -> (EventLoop, Log) {
 }
 
 #[test]
-fn what_fails_at_starting_is_raised_when_it_is_awaited() {
+fn a_failure_to_start_is_raised_when_awaited() {
     let (event_loop, other) = (test_loop(), test_loop());
     let kind_in =
         |event_loop: &EventLoop, all: Gather<Vec<i32>>| event_loop.run_until_complete(all).unwrap_err().kind();
@@ -206,7 +206,7 @@ fn what_fails_at_starting_is_raised_when_it_is_awaited() {
 }
 
 #[test]
-fn what_fails_at_starting_and_is_never_awaited_is_reported() {
+fn a_failure_to_start_that_is_never_awaited_is_reported() {
     let (event_loop, events) = reporting_loop();
     let other = test_loop();
     drop(gather([event_loop.create_future::<i32>(), other.create_future()]));
@@ -216,7 +216,7 @@ fn what_fails_at_starting_and_is_never_awaited_is_reported() {
 }
 
 #[test]
-fn a_child_that_awaits_its_own_gather_while_that_starts_fails_and_nothing_hangs() {
+fn a_child_that_awaits_its_own_starting_gather_fails() {
     let event_loop = test_loop();
     event_loop.set_task_factory(Some(Rc::new(|options| {
         options.start = Some(Start::Eager);

@@ -6,7 +6,7 @@ use crate::support::turns::World;
 
 /// It would find no room, and wait behind the others from then on.
 #[test]
-fn a_cancelled_putter_wakes_the_next_only_where_it_was_woken_and_there_is_room() {
+fn a_cancelled_putter_wakes_the_next_only_if_it_was_woken_and_there_is_room() {
     for woken in [false, true] {
         let world = World::new();
         let queue = Queue::bounded(1);
@@ -27,7 +27,7 @@ fn a_cancelled_putter_wakes_the_next_only_where_it_was_woken_and_there_is_room()
 }
 
 #[test]
-fn a_queue_knows_itself_and_its_refusals_say_why() {
+fn queues_compare_by_identity_and_their_errors_say_why() {
     let (queue, other) = (Queue::bounded(1), Queue::bounded(1));
     assert!(queue.is(&queue.clone()) && !queue.is(&other) && queue.maxsize() == 1);
     assert!(!queue.get_nowait().expect_err("it is empty").to_string().is_empty());

@@ -98,7 +98,7 @@ const WAYS: &[Way] = &[
 ];
 
 #[test]
-fn what_a_coroutine_returns_or_raises_stays_though_its_destructor_panics_then() {
+fn a_panicking_destructor_does_not_change_the_outcome_of_a_coroutine() {
     for (way, wrap) in WAYS {
         for ends_well in [true, false] {
             for start in [Start::Soon, Start::Eager] {
@@ -123,7 +123,7 @@ fn what_a_coroutine_returns_or_raises_stays_though_its_destructor_panics_then() 
 }
 
 #[test]
-fn an_async_generator_ends_as_it_does_though_its_destructor_panics_then() {
+fn a_panicking_destructor_does_not_change_the_outcome_of_an_async_generator() {
     for ends_well in [true, false] {
         let (event_loop, log) = (test_loop(), Log::default());
         log.reports(&event_loop);
@@ -144,7 +144,7 @@ fn answers_its_exit() -> Body {
 }
 
 #[test]
-fn what_a_coroutine_raises_when_its_loop_is_closed_is_reported_beside_the_panic_of_its_destructor() {
+fn closing_a_loop_reports_both_an_exception_and_a_panicking_destructor() {
     for (way, wrap) in &WAYS[..7] {
         let (event_loop, log) = (test_loop(), Log::default());
         log.reports(&event_loop);
@@ -161,7 +161,7 @@ fn what_a_coroutine_raises_when_its_loop_is_closed_is_reported_beside_the_panic_
 }
 
 #[test]
-fn a_generator_that_is_driven_by_hand_lets_the_panic_of_its_destructor_out() {
+fn a_panicking_destructor_propagates_from_a_generator_driven_by_hand() {
     let mut generator = Generator::new(Armed(ready::<(), (), _>(7), Bomb));
     assert!(catch_unwind(AssertUnwindSafe(|| generator.next())).is_err());
     assert_eq!(generator.state(), GeneratorState::Closed);
@@ -174,7 +174,7 @@ fn a_generator_that_is_driven_by_hand_lets_the_panic_of_its_destructor_out() {
 }
 
 #[test]
-fn a_generator_that_is_driven_in_a_callback_tells_the_loop_of_the_panic() {
+fn a_panicking_destructor_of_a_generator_in_a_callback_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let entries = log.clone();
@@ -191,7 +191,7 @@ fn a_generator_that_is_driven_in_a_callback_tells_the_loop_of_the_panic() {
 }
 
 #[test]
-fn what_a_context_variable_gives_is_dropped_where_the_value_itself_panics_when_it_is() {
+fn the_result_of_a_variable_access_is_dropped_even_if_the_value_panics_on_drop() {
     /// Panics when it is dropped, but for its clones, which are counted. When it is cloned, the variable is set anew.
     struct Value(Rc<Cell<i32>>, bool);
     static HELD: ContextVar<Value> = ContextVar::new("held");

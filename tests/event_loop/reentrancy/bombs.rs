@@ -49,7 +49,7 @@ fn holding_a_bomb(event_loop: &LoopHandle, mut next: impl FnMut(u32) -> Answer +
 }
 
 #[test]
-fn a_task_goes_on_and_ends_although_what_it_has_waited_for_panics_when_it_is_dropped() {
+fn a_task_survives_a_panic_in_dropping_its_finished_wait() {
     type Way = (&'static str, fn(u32) -> Answer);
     let ways: [Way; 5] = [
         ("returns", |_| returns(7)),
@@ -84,7 +84,7 @@ fn a_task_goes_on_and_ends_although_what_it_has_waited_for_panics_when_it_is_dro
 }
 
 #[test]
-fn a_task_that_was_cancelled_while_it_ran_is_cancelled_although_a_bomb_goes_off_at_its_next_wait() {
+fn a_task_cancelled_while_running_is_cancelled_even_if_its_next_wait_panics_on_drop() {
     let event_loop = test_loop();
     let task = holding_a_bomb(&event_loop, |n| {
         if n > 1 {
@@ -99,7 +99,7 @@ fn a_task_that_was_cancelled_while_it_ran_is_cancelled_although_a_bomb_goes_off_
 }
 
 #[test]
-fn a_loop_is_closed_whole_although_what_its_tasks_wait_for_panics_when_it_is_dropped() {
+fn a_loop_closes_completely_even_if_its_tasks_waits_panic_on_drop() {
     let event_loop = test_loop();
     let reports = Log::default();
     let second = event_loop.create_task(event_loop.create_future::<i32>()).unwrap();
@@ -114,7 +114,7 @@ fn a_loop_is_closed_whole_although_what_its_tasks_wait_for_panics_when_it_is_dro
 }
 
 #[test]
-fn what_a_closed_loop_does_not_take_may_panic_when_it_is_dropped() {
+fn values_refused_by_a_closed_loop_may_panic_on_drop() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let future = event_loop.create_future();
@@ -133,7 +133,7 @@ fn what_a_closed_loop_does_not_take_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn a_clone_that_panics_ends_the_shield_and_the_gathering_that_have_asked_for_it() {
+fn a_panicking_clone_fails_the_shield_and_the_gather_that_need_it() {
     #[derive(Debug)]
     struct Panics;
     impl Clone for Panics {
@@ -154,7 +154,7 @@ fn a_clone_that_panics_ends_the_shield_and_the_gathering_that_have_asked_for_it(
 }
 
 #[test]
-fn a_gathering_that_fails_ends_although_the_results_that_it_has_got_panic_when_they_are_dropped() {
+fn a_failing_gather_ends_even_if_its_results_panic_on_drop() {
     let event_loop = test_loop();
     let failing = event_loop.create_future::<Bomb>();
     let gathered = failing.clone();
@@ -185,7 +185,7 @@ impl Clock for Bursting {
 }
 
 #[test]
-fn a_run_that_a_panic_of_the_clock_has_ended_leaves_a_loop_that_runs() {
+fn a_loop_can_run_again_after_a_panic_of_its_clock() {
     let (log, bursts) = (Log::default(), Rc::new(Cell::new(false)));
     let clock = Bursting(VirtualClock::default(), Rc::clone(&bursts));
     let event_loop = loop_of(WatchedSelector::new(Wait::Waits), clock);
@@ -204,7 +204,7 @@ fn a_run_that_a_panic_of_the_clock_has_ended_leaves_a_loop_that_runs() {
 }
 
 #[test]
-fn an_exception_handler_that_closes_its_loop_ends_nothing_that_others_wait_for() {
+fn an_exception_handler_may_close_its_loop() {
     let (event_loop, log) = (test_loop(), Log::default());
     let (handle, entries) = (event_loop.handle(), log.clone());
     event_loop.set_exception_handler(move |context| {

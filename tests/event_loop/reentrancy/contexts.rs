@@ -153,7 +153,7 @@ const RUNNING: &[Situation] = &[
 ];
 
 #[test]
-fn a_loop_goes_on_behind_a_context_value_that_panics_when_it_is_dropped() {
+fn a_loop_goes_on_after_a_context_value_panics_on_drop() {
     for (name, set_up) in RUNNING {
         let (event_loop, log, count) = (test_loop(), Log::default(), Count::default());
         let reports = Rc::new(Cell::new(0));
@@ -255,7 +255,7 @@ const CLOSING: &[Situation] = &[
 ];
 
 #[test]
-fn a_loop_is_closed_whole_although_context_values_panic_when_they_are_dropped() {
+fn a_loop_closes_completely_even_if_context_values_panic_on_drop() {
     let _alone = alone::signals();
     for (name, set_up) in CLOSING {
         let (event_loop, log, count) = (test_loop(), Log::default(), Count::default());
@@ -311,7 +311,7 @@ impl innermost::resolver::Resolve for Quiet {
 }
 
 #[test]
-fn a_run_ends_although_what_its_clock_has_set_panics_when_it_is_dropped() {
+fn a_run_ends_even_if_a_value_set_by_its_clock_panics_on_drop() {
     use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
     use innermost::selector::{Clock, Waiting};
 

@@ -19,7 +19,7 @@ fn item(function: impl FnOnce() + 'static) -> Item {
 }
 
 #[test]
-fn an_item_that_is_dropped_may_use_queues_locks_and_barriers() {
+fn an_items_destructor_may_use_queues_locks_and_barriers() {
     let event_loop = test_loop();
     let (queue, lock, semaphore, barrier) =
         (Queue::<Item>::bounded(2), Lock::new(), Semaphore::new(1), Barrier::new(2).expect("it is for somebody"));
@@ -43,7 +43,7 @@ fn an_item_that_is_dropped_may_use_queues_locks_and_barriers() {
 }
 
 #[test]
-fn an_item_that_is_dropped_with_its_putter_may_wake_the_next() {
+fn the_destructor_of_a_dropped_putters_item_may_wake_the_next() {
     let event_loop = test_loop();
     let queue = Queue::<Item>::bounded(1);
     assert!(queue.put_nowait(item(|| {})).is_ok());
@@ -58,7 +58,7 @@ fn an_item_that_is_dropped_with_its_putter_may_wake_the_next() {
 }
 
 #[test]
-fn a_priority_may_panic_while_its_queue_is_used_from_there() {
+fn a_priority_comparison_may_use_its_queue_and_panic() {
     struct Rank(u32, Rc<RefCell<Option<PriorityQueue<Rank>>>>);
     impl Ord for Rank {
         fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -104,7 +104,7 @@ impl Clone for Cloning {
 }
 
 #[test]
-fn a_clone_may_run_the_loop_cancel_and_take_what_it_is_a_clone_of() {
+fn a_clone_may_run_the_loop_and_cancel_or_take_its_original() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future: Future<Cloning> = event_loop.create_future();
     let (handle, entries, itself) = (event_loop.handle(), log.clone(), future.clone());
@@ -125,7 +125,7 @@ fn a_clone_may_run_the_loop_cancel_and_take_what_it_is_a_clone_of() {
 }
 
 #[test]
-fn a_clone_in_a_task_may_cancel_that_very_task() {
+fn a_clone_in_a_task_may_cancel_that_task() {
     let event_loop = test_loop();
     let future: Future<Cloning> = event_loop.create_future();
     let slot = Rc::new(RefCell::new(None::<Task<()>>));

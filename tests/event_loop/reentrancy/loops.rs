@@ -16,7 +16,7 @@ use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_l
 use crate::support::events::{Log, body, on_drop, pauses, pausing, run};
 
 #[test]
-fn a_loop_dropped_by_a_callback_runs_to_its_end_and_is_closed_then() {
+fn a_loop_dropped_by_a_callback_finishes_its_run_and_is_then_closed() {
     let log = Log::default();
     let owner = Rc::new(RefCell::new(Some(test_loop())));
     let handle = owner.borrow().as_ref().expect("it is there").handle();
@@ -57,7 +57,7 @@ fn a_loop_may_run_inside_the_close_of_another() {
 }
 
 #[test]
-fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
+fn a_clock_may_queue_callbacks_before_it_jumps() {
     #[derive(Debug)]
     struct Injecting(VirtualClock, Rc<RefCell<Option<(LoopHandle, Log)>>>);
     impl Clock for Injecting {
@@ -82,7 +82,7 @@ fn a_clock_may_queue_what_is_to_run_before_it_jumps() {
 }
 
 #[test]
-fn the_function_that_gets_the_descriptor_may_run_and_close_the_loop() {
+fn with_fd_may_run_and_close_the_loop() {
     let (event_loop, log) = (test_loop(), Log::default());
     event_loop.call_soon(log.adds("ran")).unwrap();
     event_loop.with_fd(|fd| {
@@ -97,7 +97,7 @@ fn the_function_that_gets_the_descriptor_may_run_and_close_the_loop() {
 }
 
 #[test]
-fn a_destructor_that_panics_inside_the_loop_is_no_harm_to_the_rest() {
+fn a_panicking_destructor_inside_the_loop_does_not_disturb_others() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -128,7 +128,7 @@ fn a_destructor_that_panics_inside_the_loop_is_no_harm_to_the_rest() {
 }
 
 #[test]
-fn destructors_that_panic_when_the_loop_is_closed_are_no_harm_to_the_rest() {
+fn panicking_destructors_while_closing_the_loop_do_not_disturb_others() {
     let (event_loop, log) = (test_loop(), Log::default());
     let held = |name: &'static str| {
         let log = log.clone();
@@ -168,7 +168,7 @@ fn destructors_that_panic_when_the_loop_is_closed_are_no_harm_to_the_rest() {
 }
 
 #[test]
-fn a_job_and_its_destructor_may_use_the_handle_that_has_sent_it() {
+fn a_job_and_its_destructor_may_use_the_remote_handle() {
     let event_loop = test_loop();
     let (remote, ran) = (event_loop.remote(), std::sync::Arc::new(AtomicBool::new(false)));
     let (sender, sets) = (remote.clone(), std::sync::Arc::clone(&ran));
@@ -185,7 +185,7 @@ fn a_job_and_its_destructor_may_use_the_handle_that_has_sent_it() {
 static HELD: ContextVar<Box<dyn Any>> = ContextVar::new("held");
 
 #[test]
-fn the_last_of_a_cancelled_timer_may_set_others_when_it_goes() {
+fn the_destructor_of_a_cancelled_timer_may_set_other_timers() {
     // However they go: popped at the front, found when there are many, or closed with the loop.
     for others in [0, 500, 5000] {
         let event_loop = test_loop();
@@ -212,7 +212,7 @@ fn the_last_of_a_cancelled_timer_may_set_others_when_it_goes() {
 }
 
 #[test]
-fn what_is_left_of_many_cancelled_timers_goes_before_they_are_due() {
+fn many_cancelled_timers_are_released_before_they_are_due() {
     // So many are set at once, of which the first alone is not cancelled.
     for at_once in [2, 3, 4, 5, 8] {
         let event_loop = test_loop();

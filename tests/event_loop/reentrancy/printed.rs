@@ -52,7 +52,7 @@ fn meddling(depth: u32, log: &Log, meddle: fn(&Slot, &Task<i32>)) -> (Slot, Task
 const EXIT: &str = "generator exit";
 
 #[test]
-fn a_suspended_task_that_closes_its_loop_when_it_is_printed_is_closed_and_dropped() {
+fn a_task_whose_debug_closes_its_loop_is_closed_and_dropped() {
     let ways: [fn(&Slot, &Task<i32>); 4] = [
         |slot, _| slot.borrow().as_ref().expect("it is there").close().expect("it does not run"),
         |slot, _| drop(slot.take()),
@@ -83,7 +83,7 @@ fn a_suspended_task_that_closes_its_loop_when_it_is_printed_is_closed_and_droppe
 }
 
 #[test]
-fn a_task_that_has_not_started_and_is_ended_while_it_is_printed_is_dropped() {
+fn an_unstarted_task_that_ends_while_printed_is_dropped() {
     let ways: [fn(&Slot, &Task<i32>); 2] = [
         |slot, _| drop(slot.take()),
         |slot, task| {
@@ -121,7 +121,7 @@ fn runs_when_printed(depth: u32, log: &Log, then: fn(&Task<i32>)) -> (Slot, Task
 }
 
 #[test]
-fn time_goes_on_in_a_loop_that_is_run_while_a_task_of_it_is_printed() {
+fn time_passes_in_a_loop_that_runs_while_a_task_is_printed() {
     // A `Call` that has not begun does not print its child.
     for (depth, begun) in [(0, false), (0, true), (1, true), (3, true)] {
         let log = Log::default();
@@ -137,7 +137,7 @@ fn time_goes_on_in_a_loop_that_is_run_while_a_task_of_it_is_printed() {
 }
 
 #[test]
-fn a_step_that_was_put_off_by_a_debug_is_taken_though_that_panics_or_prints_or_cancels_its_task() {
+fn a_step_delayed_by_printing_runs_even_if_the_debug_panics_or_cancels() {
     type Way = (fn(&Task<i32>), &'static str);
     let ways: [Way; 3] = [
         (|_| panic!("in Debug"), "woken"),
@@ -160,7 +160,7 @@ fn a_step_that_was_put_off_by_a_debug_is_taken_though_that_panics_or_prints_or_c
 }
 
 #[test]
-fn a_debug_that_closes_the_loop_and_panics_leaves_a_closed_coroutine() {
+fn a_debug_that_closes_the_loop_and_panics_closes_the_coroutine() {
     let log = Log::default();
     let (slot, task) = meddling(0, &log, |slot, _| {
         drop(slot.take());
@@ -195,7 +195,7 @@ impl<F: Fn() -> String> Coroutine for Prints<F> {
 }
 
 #[test]
-fn a_generator_that_closes_its_loop_when_it_is_printed_is_closed_when_it_is_dropped() {
+fn a_generator_whose_debug_closes_its_loop_is_closed_on_drop() {
     let (log, slot) = (Rc::new(Log::default()), Slot::default());
     slot.replace(Some(test_loop()));
     let loops = Rc::clone(&slot);

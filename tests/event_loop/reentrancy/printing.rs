@@ -33,7 +33,7 @@ fn print(printed: &dyn fmt::Debug, meddle: &dyn Fn()) {
 }
 
 #[test]
-fn whoever_prints_a_loop_may_use_it_from_the_sink() {
+fn printing_a_loop_may_use_it_from_the_writer() {
     let event_loop = test_loop();
     let (remote, task) = (event_loop.remote(), event_loop.create_task(pausing(1)).unwrap());
     let future = event_loop.create_future::<i32>();
@@ -62,7 +62,7 @@ fn whoever_prints_a_loop_may_use_it_from_the_sink() {
 }
 
 #[test]
-fn whoever_prints_a_lock_or_a_queue_may_use_it_from_the_sink() {
+fn printing_a_lock_or_a_queue_may_use_it_from_the_writer() {
     let event_loop = test_loop();
     let (lock, flag, semaphore) = (Lock::new(), Flag::new(), Semaphore::new(1));
     let (condition, barrier) = (Condition::new(), Barrier::new(2).expect("it is for somebody"));
@@ -92,7 +92,7 @@ fn whoever_prints_a_lock_or_a_queue_may_use_it_from_the_sink() {
 }
 
 #[test]
-fn whoever_prints_a_group_or_a_race_may_use_it_from_the_sink() {
+fn printing_a_group_or_a_race_may_use_it_from_the_writer() {
     let event_loop = test_loop();
     let main = from_fn(|_| {
         let (group, handle) = (TaskGroup::new(), EventLoop::running()?);

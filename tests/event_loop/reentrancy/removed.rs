@@ -75,7 +75,7 @@ const WAYS: [Way; 5] = [
 const IGNORED: &str = "Exception ignored in a destructor: in drop";
 
 #[test]
-fn a_destructor_that_panics_outside_of_a_step_is_reported() {
+fn a_panicking_destructor_outside_a_step_is_reported() {
     for (name, remove) in WAYS {
         let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
         log.reports(&event_loop);
@@ -85,7 +85,7 @@ fn a_destructor_that_panics_outside_of_a_step_is_reported() {
 }
 
 #[test]
-fn a_destructor_that_panics_in_a_step_is_reported_and_the_step_goes_on() {
+fn a_panicking_destructor_in_a_step_is_reported_and_the_step_goes_on() {
     for (name, remove) in WAYS {
         let (event_loop, log) = (EventLoop::new().unwrap(), Log::default());
         log.reports(&event_loop);

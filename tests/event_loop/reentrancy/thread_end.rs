@@ -80,7 +80,7 @@ fn a_loop_that_a_thread_local_owns_can_be_run_and_dropped_when_the_thread_ends()
 }
 
 #[test]
-fn what_is_set_in_a_thread_is_dropped_when_it_ends() {
+fn variables_set_in_a_thread_are_dropped_when_it_ends() {
     static HELD: ContextVar<OnDrop<Box<dyn FnOnce()>>> = ContextVar::new("held");
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || {

@@ -10,7 +10,7 @@ use crate::support::turns::{Droppable, World};
 
 /// L13
 #[test]
-fn a_barrier_gives_the_order_of_arrival_and_can_be_used_again() {
+fn a_barrier_returns_the_order_of_arrival_and_can_be_reused() {
     let world = World::new();
     let barrier = Barrier::new(3).expect("it is for somebody");
     for _ in 0..2 {
@@ -24,7 +24,7 @@ fn a_barrier_gives_the_order_of_arrival_and_can_be_used_again() {
 }
 
 #[test]
-fn a_barrier_of_one_lets_everybody_past() {
+fn a_barrier_for_one_never_blocks() {
     let world = World::new();
     let barrier = Barrier::new(1).expect("it is for somebody");
     world.spawn_showing("a", barrier.wait());
@@ -34,7 +34,7 @@ fn a_barrier_of_one_lets_everybody_past() {
 
 /// L14
 #[test]
-fn who_comes_while_a_barrier_drains_waits_until_it_is_empty() {
+fn a_task_that_arrives_while_a_barrier_drains_waits_until_it_is_empty() {
     let world = World::new();
     let barrier = Barrier::new(2).expect("it is for somebody");
     for name in ["a", "b", "c", "d"] {
@@ -45,7 +45,7 @@ fn who_comes_while_a_barrier_drains_waits_until_it_is_empty() {
 
 /// L15
 #[test]
-fn cancelling_or_dropping_one_who_waits_lowers_the_count_and_breaks_nothing() {
+fn cancelling_or_dropping_a_waiter_lowers_the_count() {
     let world = World::new();
     let barrier = Barrier::new(2).expect("it is for somebody");
     let cancelled = world.spawn("cancelled", barrier.wait());
@@ -70,7 +70,7 @@ fn cancelling_or_dropping_one_who_waits_lowers_the_count_and_breaks_nothing() {
 
 /// L16
 #[test]
-fn a_reset_breaks_those_who_wait_and_leaves_the_barrier_as_good_as_new() {
+fn a_reset_fails_the_waiters_and_restores_the_barrier() {
     let world = World::new();
     let barrier = Barrier::new(2).expect("it is for somebody");
     let waiting = world.spawn("waiting", barrier.wait());
@@ -103,13 +103,13 @@ fn an_aborted_barrier_is_broken_until_it_is_reset() {
 }
 
 #[test]
-fn a_barrier_for_nobody_is_refused() {
+fn a_barrier_for_zero_tasks_is_refused() {
     let refused = Barrier::new(0).expect_err("nobody could ever pass");
     assert_eq!((refused.kind(), &*refused.to_string()), (Kind::ValueError, "a barrier needs at least one party"));
 }
 
 #[test]
-fn a_barrier_prints_its_stage_and_how_many_wait() {
+fn debug_of_a_barrier_shows_its_stage_and_the_number_of_waiters() {
     let barrier = Barrier::new(2).expect("for two");
     let mut first = barrier.wait();
     assert!(first.resume(Ok(())).is_ok());

@@ -10,7 +10,7 @@ use crate::support::turns::{Droppable, World};
 
 /// L6
 #[test]
-fn a_condition_refuses_the_guard_of_another_lock_and_to_notify_without_its_own() {
+fn a_condition_refuses_a_foreign_guard_and_notify_without_the_lock() {
     let condition = Condition::new();
     let raised = condition.notify_all().expect_err("nobody holds the lock");
     assert_eq!((raised.kind(), raised.to_string()), (Kind::RuntimeError, "cannot notify on un-acquired lock".into()));
@@ -37,7 +37,7 @@ fn waits(world: &World, name: &'static str, condition: &Condition) -> Task<()> {
 }
 
 #[test]
-fn notified_tasks_go_on_one_by_one_in_order() {
+fn notified_tasks_continue_one_by_one_in_order() {
     let world = World::new();
     let condition = Condition::new();
     for name in ["a", "b", "c"] {
@@ -58,7 +58,7 @@ fn notified_tasks_go_on_one_by_one_in_order() {
 
 /// L7
 #[test]
-fn a_cancelled_wait_ends_with_the_lock_held_and_raises_the_last_cancel() {
+fn a_cancelled_wait_reacquires_the_lock_and_raises_the_last_cancel() {
     let world = World::new();
     let condition = Condition::new();
     let waiting = waits(&world, "waiting", &condition);
@@ -75,7 +75,7 @@ fn a_cancelled_wait_ends_with_the_lock_held_and_raises_the_last_cancel() {
 
 /// L8
 #[test]
-fn a_notified_waiter_that_is_cancelled_hands_its_notification_on() {
+fn cancelling_a_notified_waiter_passes_its_notification_on() {
     for cancelled_while_it_acquires in [false, true] {
         let world = World::new();
         let condition = Condition::new();
@@ -96,7 +96,7 @@ fn a_notified_waiter_that_is_cancelled_hands_its_notification_on() {
 
 /// L8, where the waiter is not cancelled but dropped.
 #[test]
-fn a_notified_waiter_that_is_dropped_hands_its_notification_on() {
+fn dropping_a_notified_waiter_passes_its_notification_on() {
     for dropped_while_it_acquires in [false, true] {
         let world = World::new();
         let condition = Condition::new();
@@ -120,7 +120,7 @@ fn a_notified_waiter_that_is_dropped_hands_its_notification_on() {
 }
 
 #[test]
-fn waiting_for_a_predicate_goes_on_until_it_is_true() {
+fn wait_for_waits_until_the_predicate_is_true() {
     let world = World::new();
     let condition = Condition::new();
     let seen = Rc::new(Cell::new(0));
@@ -153,7 +153,7 @@ fn conditions_can_share_a_lock() {
 }
 
 #[test]
-fn closing_a_wait_takes_it_back_without_the_lock() {
+fn closing_a_wait_withdraws_it_without_the_lock() {
     let world = World::new();
     let condition = Condition::new();
     waits(&world, "waiting", &condition);
@@ -177,7 +177,7 @@ fn begun(condition: &Condition) -> (ConditionWait, Option<innermost::sync::LockG
 }
 
 #[test]
-fn only_a_cancel_is_kept_back_while_a_wait_acquires_the_lock_again() {
+fn reacquiring_the_lock_delays_only_cancels() {
     for thrown in [Exception::generator_exit(), Exception::timeout()] {
         let condition = Condition::new();
         let (mut waiting, _guard) = begun(&condition);
@@ -190,7 +190,7 @@ fn only_a_cancel_is_kept_back_while_a_wait_acquires_the_lock_again() {
 }
 
 #[test]
-fn what_ends_the_wait_for_a_notification_is_raised_with_the_lock_held_unless_it_is_closed() {
+fn an_exception_that_ends_a_wait_is_raised_with_the_lock_held_except_on_close() {
     let condition = Condition::new();
     let (mut waiting, guard) = begun(&condition);
     assert!(matches!(waiting.resume(Err(Exception::timeout())), Ok(Step::Yield(_))), "another has the lock");
@@ -204,7 +204,7 @@ fn what_ends_the_wait_for_a_notification_is_raised_with_the_lock_held_unless_it_
 }
 
 #[test]
-fn the_guard_of_a_wait_for_a_predicate_can_be_taken_before_it_begins_and_once_it_has_raised() {
+fn the_guard_of_wait_for_can_be_taken_before_it_starts_and_after_it_raised() {
     let condition = Condition::new();
     let acquire = || condition.lock().try_acquire().expect("it is free");
     let mut waiting = condition.wait_for(acquire(), || true);

@@ -10,7 +10,7 @@ use crate::support::turns::{Droppable, Turns, World};
 
 /// L2
 #[test]
-fn a_released_lock_reads_unlocked_and_a_newcomer_queues_behind() {
+fn a_released_lock_is_unlocked_but_newcomers_queue_behind_waiters() {
     let world = World::new();
     let lock = Lock::new();
     let guard = lock.try_acquire().expect("nobody holds it");
@@ -25,7 +25,7 @@ fn a_released_lock_reads_unlocked_and_a_newcomer_queues_behind() {
 }
 
 #[test]
-fn a_lock_is_served_in_order() {
+fn waiters_get_the_lock_in_order() {
     let world = World::new();
     let lock = Lock::new();
     for name in 0..5 {
@@ -140,7 +140,7 @@ fn waiting_needs_no_loop_and_its_place_is_a_value() {
 }
 
 #[test]
-fn what_is_thrown_in_before_the_start_is_raised_and_nothing_is_taken() {
+fn an_exception_thrown_before_the_start_is_raised_without_acquiring() {
     let lock = Lock::new();
     let semaphore = Semaphore::new(1);
     let condition = Condition::new();
@@ -153,7 +153,7 @@ fn what_is_thrown_in_before_the_start_is_raised_and_nothing_is_taken() {
 }
 
 #[test]
-fn what_has_ended_cannot_be_awaited_again() {
+fn an_ended_acquire_cannot_be_awaited_again() {
     let lock = Lock::new();
     let mut acquire = lock.acquire();
     assert!(acquire.resume(Ok(())).is_ok());
@@ -162,7 +162,7 @@ fn what_has_ended_cannot_be_awaited_again() {
 }
 
 #[test]
-fn what_is_held_is_given_back_however_the_child_ends() {
+fn hold_releases_however_the_child_ends() {
     let world = World::new();
     let lock = Lock::new();
     world.spawn("returned", lock.hold(Turns(1)));
@@ -189,7 +189,7 @@ impl Coroutine for Failing {
 }
 
 #[test]
-fn what_is_held_is_given_back_after_the_child_was_dropped_and_when_closed() {
+fn hold_releases_after_dropping_the_child_and_on_close() {
     struct Says(Lock, Rc<Cell<Option<bool>>>);
     impl Drop for Says {
         fn drop(&mut self) {
@@ -208,7 +208,7 @@ fn what_is_held_is_given_back_after_the_child_was_dropped_and_when_closed() {
 }
 
 #[test]
-fn a_scope_shows_where_it_stands() {
+fn debug_of_a_scope_shows_its_state() {
     let lock = Lock::new();
     let mut held = lock.hold(Turns(1));
     assert_eq!(held.state().to_string(), "hold: Acquiring > Lock.acquire: Created");

@@ -145,12 +145,12 @@ impl Coroutine for Waiter {
 }
 
 quickcheck! {
-    fn no_permit_is_lost_and_nobody_overtakes(permits: u8, actions: Vec<(u8, u8)>) -> bool {
+    fn no_permit_is_lost_and_no_waiter_overtakes(permits: u8, actions: Vec<(u8, u8)>) -> bool {
         Entrance::all(usize::from(permits % 4)).iter().all(|entrance| run(entrance, &actions))
     }
 
     /// Whoever waits when an event is set goes on, though it is cleared at once; and all in the order of their coming.
-    fn an_event_wakes_all_who_wait_in_order(actions: Vec<(u8, u8)>) -> bool {
+    fn an_event_wakes_all_waiters_in_order(actions: Vec<(u8, u8)>) -> bool {
         let (world, event) = (World::new(), Event::new());
         let lists: Rc<RefCell<(Vec<usize>, Vec<usize>)>> = Rc::default();
         let (mut tasks, mut woken) = (Vec::new(), Vec::new());
@@ -191,7 +191,7 @@ quickcheck! {
 
     /// Who is left at a barrier are fewer than it needs, nobody stays outside, and whatever has happened it can be used
     /// again.
-    fn a_barrier_keeps_nobody_whom_it_could_let_go(parties: u8, actions: Vec<(u8, u8)>) -> bool {
+    fn a_full_barrier_releases_all_waiters(parties: u8, actions: Vec<(u8, u8)>) -> bool {
         let (world, parties) = (World::new(), usize::from(parties % 4) + 1);
         let barrier = Barrier::new(parties).expect("it is for somebody");
         let (mut tasks, mut disturbed) = (Vec::new(), false);
@@ -234,7 +234,7 @@ quickcheck! {
     }
 
     /// The same of a lock, with tasks that wait on a condition and are notified.
-    fn a_lock_is_free_in_the_end(actions: Vec<(u8, u8)>) -> bool {
+    fn a_lock_is_free_at_the_end(actions: Vec<(u8, u8)>) -> bool {
         let world = World::new();
         let condition = Condition::new();
         let mut tasks = Vec::new();

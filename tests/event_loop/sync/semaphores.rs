@@ -10,7 +10,7 @@ use crate::support::turns::{Droppable, World};
 
 /// L5
 #[test]
-fn an_event_that_is_set_and_cleared_in_one_step_wakes_everybody_who_waits() {
+fn an_event_set_and_cleared_in_one_step_wakes_all_waiters() {
     let world = World::new();
     let event = Event::new();
     for name in ["a", "b", "c"] {
@@ -26,7 +26,7 @@ fn an_event_that_is_set_and_cleared_in_one_step_wakes_everybody_who_waits() {
 }
 
 #[test]
-fn an_event_that_is_set_is_not_waited_for() {
+fn waiting_for_a_set_event_returns_at_once() {
     let event = Event::new();
     event.set();
     assert!(matches!(event.wait().resume(Ok(())), Ok(Step::Return(()))));
@@ -35,7 +35,7 @@ fn an_event_that_is_set_is_not_waited_for() {
 }
 
 #[test]
-fn a_million_tasks_wait_for_one_event_and_end() {
+fn an_event_wakes_a_million_tasks() {
     let count = if cfg!(miri) { 30 } else { 1_000_000 };
     let event_loop = EventLoop::new().expect("a loop");
     let event = Event::new();
@@ -57,7 +57,7 @@ fn a_million_tasks_wait_for_one_event_and_end() {
 }
 
 #[test]
-fn many_waiters_are_cancelled_from_anywhere_and_passed_once() {
+fn cancelled_waiters_anywhere_in_the_queue_are_skipped_once() {
     let count = if cfg!(miri) { 30 } else { 100_000 };
     let world = World::new();
     let semaphore = Semaphore::new(0);
@@ -142,7 +142,7 @@ fn a_dropped_waiter_returns_its_permit_and_wakes_the_next() {
 
 /// Whoever waits alone is kept apart from those who are more, and joins them when another comes: woken by then, too.
 #[test]
-fn who_waited_alone_and_was_woken_goes_before_one_who_comes_then() {
+fn a_woken_only_waiter_goes_before_a_newcomer() {
     let semaphore = Semaphore::new(0);
     for is_dropped in [false, true, false] {
         let (mut first, mut second) = (semaphore.acquire(), semaphore.acquire());
@@ -164,7 +164,7 @@ fn who_waited_alone_and_was_woken_goes_before_one_who_comes_then() {
 
 /// The same, where that one is cancelled.
 #[test]
-fn who_waited_alone_and_is_cancelled_lets_the_next_one_have_it() {
+fn cancelling_the_only_waiter_leaves_the_permit_to_the_next() {
     let world = World::new();
     let semaphore = Semaphore::new(0);
     for turns_between in [0, 1] {
@@ -182,7 +182,7 @@ fn who_waited_alone_and_is_cancelled_lets_the_next_one_have_it() {
 
 /// L12
 #[test]
-fn a_bounded_semaphore_is_not_released_above_its_value() {
+fn a_bounded_semaphore_refuses_a_release_above_its_value() {
     let semaphore = BoundedSemaphore::new(2);
     let raised = semaphore.release().expect_err("it has both permits");
     assert_eq!(
@@ -199,7 +199,7 @@ fn a_bounded_semaphore_is_not_released_above_its_value() {
 }
 
 #[test]
-fn an_acquire_tells_how_far_it_is() {
+fn debug_of_an_acquire_shows_its_progress() {
     let semaphore = Semaphore::new(1);
     let (mut first, mut second) = (semaphore.acquire(), semaphore.acquire());
     assert_eq!(first.state().to_string(), "Semaphore.acquire: Created");
@@ -212,7 +212,7 @@ fn an_acquire_tells_how_far_it_is() {
 
 /// A task that waits at a place of another's, which was left and has been taken by a third.
 #[test]
-fn a_cancel_does_not_reach_who_has_come_to_the_place_of_the_one_that_is_cancelled() {
+fn a_cancel_does_not_reach_a_later_waiter_in_the_same_slot() {
     let world = World::new();
     let semaphore = Semaphore::new(0);
     world.spawn("first", semaphore.acquire());

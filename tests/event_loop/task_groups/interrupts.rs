@@ -59,7 +59,7 @@ fn an_interrupt_of_the_body_is_raised_alone_after_all_tasks_have_ended() {
 
 // N6
 #[test]
-fn an_interrupt_of_a_task_leaves_the_loop_and_the_group_raises_it_alone_when_that_runs_on() {
+fn an_interrupt_of_a_task_ends_the_run_and_the_group_raises_it_alone_in_the_next() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let entries = log.clone();

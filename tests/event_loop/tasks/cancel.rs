@@ -21,7 +21,7 @@ use crate::tasks::bodies::{counting_loop, link, me};
 /// loop.run_until_complete(w)
 /// ```
 #[test]
-fn cancelled_before_its_first_step_the_body_never_runs_and_the_last_message_wins() {
+fn a_task_cancelled_before_its_first_step_never_runs_and_the_last_message_wins() {
     let (event_loop, log) = counting_loop();
     let (entries, held) = (log.clone(), log.on_drop("body dropped"));
     let task = event_loop.create_task(body(move |_, _| {
@@ -49,7 +49,7 @@ fn cancelled_before_its_first_step_the_body_never_runs_and_the_last_message_wins
 
 // T2
 #[test]
-fn cancelled_before_its_first_step_not_even_a_machine_that_catches_is_resumed() {
+fn a_task_cancelled_before_its_first_step_is_not_resumed_even_if_it_would_catch() {
     let (event_loop, log) = (test_loop(), Log::default());
     let entries = log.clone();
     let catches = from_fn(move |sent: Result<(), Exception>| {
@@ -65,7 +65,7 @@ fn cancelled_before_its_first_step_not_even_a_machine_that_catches_is_resumed() 
 
 // T2
 #[test]
-fn uncancelled_before_its_first_step_the_body_runs() {
+fn a_task_uncancelled_before_its_first_step_runs() {
     let event_loop = test_loop();
     let task = event_loop.create_task(ready(1)).unwrap();
     assert!(task.cancel());
@@ -75,7 +75,7 @@ fn uncancelled_before_its_first_step_the_body_runs() {
 
 // T3
 #[test]
-fn cancel_cancels_the_future_that_is_awaited_and_then_raises_in_the_task() {
+fn cancel_cancels_the_awaited_future_and_then_raises_in_the_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let (entries, awaited) = (log.clone(), future.clone());
@@ -110,7 +110,7 @@ fn cancel_cancels_the_future_that_is_awaited_and_then_raises_in_the_task() {
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn cancelled_after_the_future_was_done_and_before_it_ran_the_task_gets_the_cancel() {
+fn a_cancel_between_wakeup_and_step_replaces_the_result() {
     let (event_loop, log) = counting_loop();
     let future = event_loop.create_future();
     let task = event_loop.create_task(link(&log, "task", future.clone())).unwrap();
@@ -151,7 +151,7 @@ fn cancelled_after_the_future_was_done_and_before_it_ran_the_task_gets_the_cance
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn a_task_that_catches_may_await_again_and_return() {
+fn a_task_that_catches_a_cancel_may_await_again_and_return() {
     let (event_loop, log) = counting_loop();
     let (first, second) = (event_loop.create_future(), event_loop.create_future());
     let entries = log.clone();
@@ -206,7 +206,7 @@ fn a_task_that_catches_may_await_again_and_return() {
 
 // T10
 #[test]
-fn each_cancel_that_is_accepted_is_counted_and_none_is_accepted_once_it_is_done() {
+fn accepted_cancels_are_counted_and_a_finished_task_accepts_none() {
     let event_loop = test_loop();
     let task = event_loop.create_task(ready(1)).unwrap();
     assert_eq!((task.cancelling(), task.any().cancelling()), (0, 0));
@@ -236,7 +236,7 @@ fn each_cancel_that_is_accepted_is_counted_and_none_is_accepted_once_it_is_done(
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn uncancel_stops_at_none_and_withdraws_what_was_not_delivered_then() {
+fn uncancel_stops_at_zero_and_withdraws_an_undelivered_cancel() {
     let (event_loop, log) = counting_loop();
     let future = event_loop.create_future();
     let (entries, awaited) = (log.clone(), future.clone());
@@ -291,7 +291,7 @@ fn uncancel_stops_at_none_and_withdraws_what_was_not_delivered_then() {
 }
 
 #[test]
-fn a_task_may_sleep_be_cancelled_and_leave_no_timer() {
+fn cancelling_a_sleeping_task_leaves_no_timer() {
     let event_loop = test_loop();
     let sleeping = event_loop.create_task(sleep(Duration::from_secs(3600))).unwrap();
     run(&event_loop, 1);

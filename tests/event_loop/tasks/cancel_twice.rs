@@ -20,7 +20,7 @@ use crate::tasks::bodies::{counting_loop, me, stubborn};
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn task_and_future_cancelled_together_raise_once_and_the_first_message_survives() {
+fn cancelling_task_and_future_raises_once_with_the_first_message() {
     let (event_loop, log) = counting_loop();
     let future = event_loop.create_future();
     let task = event_loop.create_task(stubborn(&log, future.clone())).unwrap();
@@ -212,7 +212,7 @@ fn at_child(log: &Log) -> Body {
 
 // T6
 #[test]
-fn a_task_that_cancels_itself_and_raises_fails_with_what_it_raises() {
+fn a_task_that_cancels_itself_and_raises_fails_with_its_exception() {
     let event_loop = test_loop();
     let task = event_loop.create_task(body(|_, _| {
         me().cancel();

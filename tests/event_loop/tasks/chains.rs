@@ -33,7 +33,7 @@ use crate::tasks::bodies::{counting_loop, link};
 /// loop.run_until_complete(main())
 /// ```
 #[test]
-fn a_cancel_goes_down_a_chain_at_once_and_up_again_by_one_task_a_turn() {
+fn a_cancel_descends_a_chain_at_once_and_returns_one_task_per_turn() {
     let (event_loop, log) = counting_loop();
     let future = event_loop.create_future();
     let entries = log.clone();
@@ -83,7 +83,7 @@ fn a_cancel_goes_down_a_chain_at_once_and_up_again_by_one_task_a_turn() {
 
 // T9
 #[test]
-fn a_cancel_goes_through_frames_and_inline_children_innermost_first() {
+fn a_cancel_passes_frames_and_inline_children_innermost_first() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let child = |name, awaited: Body| {
@@ -108,7 +108,7 @@ fn a_cancel_goes_through_frames_and_inline_children_innermost_first() {
 
 // T9
 #[test]
-fn a_task_that_waits_for_the_end_of_another_is_cancelled_by_itself() {
+fn cancelling_a_wait_for_the_end_of_a_task_does_not_cancel_that_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future::<i32>();
     let other = event_loop.create_task(future.clone()).unwrap();
@@ -142,7 +142,7 @@ fn a_task_that_waits_for_the_end_of_another_is_cancelled_by_itself() {
 /// tasks["a"].cancel()         # in the third turn: RecursionError
 /// ```
 #[test]
-fn a_circle_of_tasks_that_wait_for_one_another_ends_when_one_is_cancelled() {
+fn a_circle_of_waiting_tasks_ends_when_one_is_cancelled() {
     for first in 0..3 {
         let (event_loop, log) = counting_loop();
         let tasks = Rc::new(RefCell::new(Vec::<Task<i32>>::new()));
@@ -228,7 +228,7 @@ fn long_chain(event_loop: &LoopHandle) -> (Future<u32>, Vec<Task<u32>>) {
 }
 
 #[test]
-fn a_long_chain_of_tasks_gives_its_result_task_by_task() {
+fn a_long_chain_of_tasks_passes_its_result_task_by_task() {
     on_a_small_stack(|| {
         let event_loop = test_loop();
         let (future, tasks) = long_chain(&event_loop);
@@ -239,7 +239,7 @@ fn a_long_chain_of_tasks_gives_its_result_task_by_task() {
 
 // T9
 #[test]
-fn a_long_chain_of_tasks_that_is_cancelled_at_its_far_end_ends_without_recursion() {
+fn cancelling_the_far_end_of_a_long_chain_of_tasks_does_not_recurse() {
     on_a_small_stack(|| {
         let event_loop = test_loop();
         let (future, tasks) = long_chain(&event_loop);
@@ -277,7 +277,7 @@ fn a_long_circle_of_tasks_ends_when_one_is_cancelled() {
 
 // T19
 #[test]
-fn a_long_chain_of_tasks_is_closed_with_its_loop_without_recursion() {
+fn closing_a_loop_with_a_long_chain_of_tasks_does_not_recurse() {
     on_a_small_stack(|| {
         let event_loop = test_loop();
         event_loop.set_exception_handler(|_| {});

@@ -83,7 +83,7 @@ fn frames_left_when_the_loop_is_closed_are_closed_innermost_first() {
 
 // T19
 #[test]
-fn a_task_that_ignores_its_exit_or_panics_when_the_loop_is_closed_is_over_nevertheless() {
+fn closing_a_loop_ends_tasks_that_ignore_their_exit_or_panic() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let answers: [fn() -> Answer; 3] = [pauses, || returns(7), || panic!("at its exit")];
@@ -104,7 +104,7 @@ fn a_task_that_ignores_its_exit_or_panics_when_the_loop_is_closed_is_over_nevert
 
 // T19
 #[test]
-fn a_panic_in_a_task_that_is_closed_with_its_loop_is_reported() {
+fn a_panic_in_a_task_while_closing_the_loop_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     let panics = body(|n, _| if n == 0 { pauses() } else { panic!("at its exit") });
     event_loop.create_task(panics).unwrap();

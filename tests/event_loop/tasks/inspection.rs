@@ -13,7 +13,7 @@ use crate::tasks::bodies::{Frames, me};
 
 // T21
 #[test]
-fn the_current_task_is_the_one_whose_coroutine_runs() {
+fn the_current_task_is_the_one_that_runs() {
     let (event_loop, log) = (test_loop(), Log::default());
     assert!(event_loop.current_task().is_none());
     let current = |log: &Log| {
@@ -42,7 +42,7 @@ fn the_current_task_is_the_one_whose_coroutine_runs() {
 
 // T21
 #[test]
-fn nobody_is_the_current_task_after_one_has_panicked_and_another_has_come_in_its_place() {
+fn no_task_is_current_after_a_panicked_one_was_replaced() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.create_task(body(|_, _| panic!("in a task"))).unwrap();
@@ -113,7 +113,7 @@ fn a_stack_trace_shows_frames_outermost_first_and_what_is_awaited() {
 
 // T26
 #[test]
-fn a_stack_trace_shows_nothing_awaited_where_nothing_is() {
+fn a_stack_trace_shows_nothing_awaited_if_nothing_is() {
     let event_loop = test_loop();
     let future = event_loop.create_future();
     future.set_result(0).unwrap();
@@ -134,7 +134,7 @@ fn a_stack_trace_shows_nothing_awaited_where_nothing_is() {
 
 // T26
 #[test]
-fn a_task_that_runs_shows_that_in_its_stack_trace() {
+fn the_stack_trace_of_a_running_task_says_so() {
     let event_loop = test_loop();
     let traces = Log::default();
     let seen = traces.clone();
@@ -149,7 +149,7 @@ fn a_task_that_runs_shows_that_in_its_stack_trace() {
 
 // T26
 #[test]
-fn the_stack_of_a_task_is_printed_and_what_it_failed_with_once_there_is_none() {
+fn a_task_prints_its_stack_or_the_exception_that_ended_it() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let printed = |task: &Task<i32>| {
@@ -180,7 +180,7 @@ fn the_stack_of_a_task_is_printed_and_what_it_failed_with_once_there_is_none() {
 
 // A circle of two that wait for each other, each printed with what it waits for.
 #[test]
-fn tasks_that_wait_for_each_other_can_be_printed() {
+fn tasks_waiting_for_each_other_can_be_printed() {
     let event_loop = test_loop();
     let slot = Rc::new(RefCell::new(None::<Task<i32>>));
     let other = Rc::clone(&slot);
@@ -196,7 +196,7 @@ fn tasks_that_wait_for_each_other_can_be_printed() {
 }
 
 #[test]
-fn tasks_are_named_by_their_number_until_they_are_named() {
+fn unnamed_tasks_are_named_by_number() {
     let event_loop = test_loop();
     let (first, second) = (event_loop.create_task(ready(())).unwrap(), event_loop.create_task(ready(())).unwrap());
     assert_eq!((first.any().name().as_str(), second.any().name().as_str()), ("Task-1", "Task-2"));
@@ -213,7 +213,7 @@ fn tasks_are_named_by_their_number_until_they_are_named() {
 }
 
 #[test]
-fn all_tasks_are_those_that_have_not_ended_oldest_first() {
+fn all_tasks_lists_unfinished_tasks_oldest_first() {
     let event_loop = test_loop();
     let names = || event_loop.all_tasks().iter().map(AnyTask::name).collect::<Vec<_>>();
     let tasks: Vec<_> = (0..4).map(|n| event_loop.create_task(pausing(n)).unwrap()).collect();
@@ -229,7 +229,7 @@ fn all_tasks_are_those_that_have_not_ended_oldest_first() {
 
 #[test]
 #[expect(clippy::mutable_key_type, reason = "compared by identity, which never changes")]
-fn handles_are_keys_by_identity() {
+fn handles_hash_and_compare_by_identity() {
     use std::collections::HashSet;
     let event_loop = test_loop();
     let tasks = [event_loop.create_task(ready(1)).unwrap(), event_loop.create_task(ready(1)).unwrap()];

@@ -29,7 +29,7 @@ fn is_interrupt<T: std::fmt::Debug>(result: Result<T, Exception>, text: &str) {
 /// In CPython what stands behind the task in its turn is kept for the next run; here the turn ends first, as after
 /// `stop`. The order of the events is the same.
 #[test]
-fn an_interrupt_is_the_outcome_of_its_task_and_raised_by_the_run() {
+fn an_interrupt_ends_its_task_and_is_raised_by_the_run() {
     let (event_loop, log) = counting_loop();
     log.reports(&event_loop);
     let entries = log.clone();
@@ -60,7 +60,7 @@ fn an_interrupt_is_the_outcome_of_its_task_and_raised_by_the_run() {
 
 // T18
 #[test]
-fn an_interrupt_is_raised_by_every_way_to_run_and_counts_as_retrieved() {
+fn every_way_to_run_raises_an_interrupt_and_counts_it_as_retrieved() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let interrupts = || body(|_, _| raises(interrupt("stop")));
@@ -87,7 +87,7 @@ fn of_two_interrupts_in_one_turn_the_first_is_raised_and_the_other_reported() {
 
 // T18
 #[test]
-fn a_cancelled_task_that_raises_an_interrupt_in_its_place_ends_the_run() {
+fn a_cancelled_task_that_raises_an_interrupt_ends_the_run() {
     let event_loop = test_loop();
     let task = event_loop.create_task(body(|n, _| if n == 0 { sleeps(9) } else { raises(interrupt("cleaning up")) }));
     let task = task.unwrap();
@@ -99,7 +99,7 @@ fn a_cancelled_task_that_raises_an_interrupt_in_its_place_ends_the_run() {
 
 // T18
 #[test]
-fn an_interrupt_that_an_awaiting_coroutine_catches_is_an_exception_like_any_other() {
+fn an_awaiting_coroutine_can_catch_an_interrupt() {
     let event_loop = test_loop();
     let main = body(|n, got| {
         if n == 0 {

@@ -59,7 +59,7 @@ const fn scattered(turn: usize) -> usize {
 }
 
 #[test]
-fn tasks_that_wait_for_the_end_of_one_task_are_cancelled_in_any_order() {
+fn waiters_for_a_tasks_end_can_be_cancelled_in_any_order() {
     for order in [oldest_first, newest_first, scattered] {
         let event_loop = test_loop();
         let future = event_loop.create_future::<i32>();
@@ -69,7 +69,7 @@ fn tasks_that_wait_for_the_end_of_one_task_are_cancelled_in_any_order() {
 }
 
 #[test]
-fn waits_and_shields_of_one_future_are_cancelled_in_any_order() {
+fn waits_and_shields_of_a_future_can_be_cancelled_in_any_order() {
     for order in [oldest_first, newest_first, scattered] {
         let event_loop = test_loop();
         let future = event_loop.create_future::<i32>();
@@ -85,7 +85,7 @@ fn waits_and_shields_of_one_future_are_cancelled_in_any_order() {
 }
 
 #[test]
-fn callbacks_are_removed_in_any_order_and_the_rest_is_called_in_the_order_of_adding() {
+fn callbacks_can_be_removed_in_any_order_and_the_rest_keep_theirs() {
     for order in [oldest_first, newest_first, scattered] {
         let (event_loop, called) = (test_loop(), Rc::new(RefCell::new(Vec::new())));
         let future = event_loop.create_future::<()>();
@@ -110,7 +110,7 @@ fn callbacks_are_removed_in_any_order_and_the_rest_is_called_in_the_order_of_add
 
 /// The list is searched while it is short, and has an index from some length on: the border is nothing to be seen.
 #[test]
-fn callbacks_are_removed_from_lists_of_every_length() {
+fn callbacks_can_be_removed_from_lists_of_any_length() {
     for length in 0..100_usize {
         for first in 0..length.min(5) {
             let (event_loop, called) = (test_loop(), Rc::new(RefCell::new(Vec::new())));

@@ -44,7 +44,7 @@ fn a_panic_becomes_the_exception_of_its_task_and_the_loop_goes_on() {
 
 // T18
 #[test]
-fn a_panic_that_nobody_fetches_is_reported() {
+fn a_panic_that_is_never_retrieved_is_reported() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.create_task(body(|_, _| panic!("unheard"))).unwrap();
@@ -79,7 +79,7 @@ fn a_panic_inside_a_frame_drops_the_frames_innermost_first() {
 
 // T18
 #[test]
-fn a_coroutine_that_panics_when_it_is_dropped_at_its_end_has_ended_as_it_did() {
+fn a_panicking_destructor_of_an_ended_coroutine_does_not_change_the_outcome() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let bomb = on_drop(|| panic!("in drop"));
@@ -96,7 +96,7 @@ fn a_coroutine_that_panics_when_it_is_dropped_at_its_end_has_ended_as_it_did() {
 
 // T18
 #[test]
-fn a_coroutine_that_panics_and_panics_again_when_it_is_dropped_takes_nothing_down_with_it() {
+fn a_second_panic_in_a_destructor_does_not_abort() {
     let (event_loop, log) = (test_loop(), Log::default());
     let bomb = on_drop(|| panic!("in drop"));
     let task = event_loop.create_task(body(move |n, _| {

@@ -8,7 +8,7 @@ use crate::tasks::bodies::{counting_loop, link, me};
 
 // T1
 #[test]
-fn create_task_runs_nothing_and_the_first_step_comes_in_its_turn() {
+fn create_task_runs_nothing_until_the_next_turn() {
     let (event_loop, log) = (test_loop(), Log::default());
     let before = log.adds("callback before");
     event_loop.call_soon(before).unwrap();
@@ -42,7 +42,7 @@ fn create_task_runs_nothing_and_the_first_step_comes_in_its_turn() {
 /// loop.run_until_complete(b()); note("end")
 /// ```
 #[test]
-fn a_yield_takes_a_turn_and_what_is_done_takes_none() {
+fn a_yield_takes_a_turn_and_awaiting_a_finished_future_takes_none() {
     let (event_loop, log) = counting_loop();
     let done = event_loop.create_future();
     done.set_result(3).unwrap();
@@ -123,7 +123,7 @@ fn a_yield_takes_a_turn_and_what_is_done_takes_none() {
 /// note(f"returned {loop.run_until_complete(a)}")
 /// ```
 #[test]
-fn a_result_goes_up_a_chain_of_tasks_by_one_task_a_turn() {
+fn a_result_ascends_a_chain_of_tasks_one_task_per_turn() {
     let (event_loop, log) = counting_loop();
     let future = event_loop.create_future();
     let d = event_loop.create_task(link(&log, "d", future.clone())).unwrap();
@@ -157,7 +157,7 @@ fn a_result_goes_up_a_chain_of_tasks_by_one_task_a_turn() {
 
 // T16
 #[test]
-fn a_task_that_yields_nothing_to_wait_for_is_resumed_in_the_next_turn() {
+fn a_bare_yield_resumes_the_task_in_the_next_turn() {
     let (event_loop, log) = counting_loop();
     let entries = log.clone();
     let mut yields = 0;
@@ -182,7 +182,7 @@ fn a_task_that_yields_nothing_to_wait_for_is_resumed_in_the_next_turn() {
 /// loop.run_until_complete(t); note("end")
 /// ```
 #[test]
-fn a_task_that_awaits_itself_gets_a_runtime_error_there() {
+fn awaiting_oneself_raises_runtime_error() {
     let (event_loop, log) = counting_loop();
     let entries = log.clone();
     let task = event_loop.create_task(body(move |n, got| match n {
@@ -207,7 +207,7 @@ fn a_task_that_awaits_itself_gets_a_runtime_error_there() {
 
 // T15
 #[test]
-fn a_future_or_task_of_another_loop_is_a_runtime_error_in_the_task() {
+fn awaiting_a_future_or_task_of_another_loop_raises_runtime_error() {
     let (event_loop, other) = (test_loop(), test_loop());
     let (future, task) = (other.create_future::<i32>(), other.create_task(pausing(1)).unwrap());
     for foreign in [Box::new(future) as Body, Box::new(task)] {
@@ -260,14 +260,14 @@ fn spawn_makes_a_task_of_the_running_loop() {
 }
 
 #[test]
-fn spawn_is_refused_where_no_loop_runs() {
+fn spawn_is_refused_without_a_running_loop() {
     let _current = test_loop();
     let raised = spawn(ready(1)).unwrap_err();
     assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::RuntimeError, "no running event loop"));
 }
 
 #[test]
-fn a_callback_of_a_task_gets_that_task() {
+fn a_callback_of_a_task_receives_the_task() {
     let (event_loop, log) = (test_loop(), Log::default());
     let task = event_loop.create_task(ready(1)).unwrap();
     let (expected, entries) = (task.clone(), log.clone());
@@ -294,7 +294,7 @@ fn the_result_of_a_task_cannot_be_set() {
 }
 
 #[test]
-fn a_result_that_cannot_be_cloned_is_joined() {
+fn join_returns_a_result_without_clone() {
     #[derive(Debug, PartialEq, Eq)]
     struct Only(i32);
     let event_loop = test_loop();
@@ -320,7 +320,7 @@ fn a_task_whose_handles_are_all_dropped_runs_on() {
 }
 
 #[test]
-fn waiting_for_the_end_of_a_task_raises_nothing_and_leaves_the_exception_for_others() {
+fn waiting_for_a_tasks_end_does_not_retrieve_its_exception() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     let failing = event_loop.create_task(body(|_, _| raises(Oops(1)))).unwrap();
@@ -351,7 +351,7 @@ fn a_coroutine_that_raises_a_stop_iteration_ends_its_task_with_a_runtime_error()
 
 // C5
 #[test]
-fn what_a_task_awaits_is_told_only_while_it_is_suspended() {
+fn the_awaited_object_of_a_task_is_known_only_while_suspended() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future();
     let (entries, awaited) = (log.clone(), future.clone());
@@ -372,7 +372,7 @@ fn what_a_task_awaits_is_told_only_while_it_is_suspended() {
 
 // T22, C3
 #[test]
-fn a_coroutine_that_a_loop_refuses_is_dropped_and_neither_started_nor_reported() {
+fn a_refused_coroutine_is_dropped_without_a_start_or_a_report() {
     let (event_loop, log) = (test_loop(), Log::default());
     log.reports(&event_loop);
     event_loop.close().unwrap();

@@ -6,7 +6,7 @@ use crate::chat_room::room::{Member, Room};
 use crate::support::process::{DEADLINE, until};
 
 #[test]
-fn a_member_that_is_reset_is_gone_and_its_half_line_with_it() {
+fn a_reset_removes_a_member_and_its_incomplete_line() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let descriptors = room.process.descriptors().len();
@@ -46,17 +46,17 @@ fn close_by(signal: &str) {
 }
 
 #[test]
-fn sigint_tells_everybody_and_ends_it() {
+fn sigint_tells_all_members_and_ends_the_server() {
     close_by("INT");
 }
 
 #[test]
-fn sigterm_tells_everybody_and_ends_it() {
+fn sigterm_tells_all_members_and_ends_the_server() {
     close_by("TERM");
 }
 
 #[test]
-fn what_was_said_before_the_signal_is_heard_before_the_end() {
+fn lines_sent_before_the_signal_arrive_before_the_end() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -82,7 +82,7 @@ fn silent(room: &Room) -> Vec<Member> {
 }
 
 #[test]
-fn who_does_not_close_is_left_when_the_grace_is_over() {
+fn members_that_do_not_close_are_dropped_after_the_grace_period() {
     let room = Room::open();
     let silent = silent(&room);
     let started = Instant::now();
@@ -93,7 +93,7 @@ fn who_does_not_close_is_left_when_the_grace_is_over() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_server_at_once() {
     // A machine that has stood still for the whole grace says nothing, and is asked again.
     for _ in 0..5 {
         let room = Room::open();

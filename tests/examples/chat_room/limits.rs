@@ -21,7 +21,7 @@ fn deaf(room: &Room, name: &str) -> Member {
 }
 
 #[test]
-fn who_does_not_read_is_dropped_while_the_others_talk_on() {
+fn a_member_that_does_not_read_is_dropped_while_others_talk_on() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -58,7 +58,7 @@ fn who_does_not_read_is_dropped_while_the_others_talk_on() {
 
 /// A question of five bytes has an answer of eight kilobytes here, and who asks need not read it.
 #[test]
-fn who_is_here_is_one_line_however_often_somebody_asks() {
+fn the_answer_to_who_is_shared_however_often_it_is_asked() {
     let room = Room::open();
     let members: Vec<_> =
         (0..100).map(|number| room.member(&format!("{}{number:04}", "\u{10400}".repeat(16)))).collect();
@@ -76,7 +76,7 @@ fn who_is_here_is_one_line_however_often_somebody_asks() {
 }
 
 #[test]
-fn five_hundred_members_hear_each_other_and_leave_nothing_behind() {
+fn five_hundred_members_hear_each_other_and_leak_nothing() {
     let _crowd = alone::crowd();
     const MEMBERS: usize = 500;
     let room = Room::open();
@@ -117,7 +117,7 @@ fn five_hundred_members_hear_each_other_and_leave_nothing_behind() {
 }
 
 #[test]
-fn a_room_that_is_full_says_so() {
+fn a_full_room_says_so() {
     let _crowd = alone::crowd();
     let room = Room::open();
     let members: Vec<_> = (0..1000).map(|_| room.visitor()).collect();
@@ -130,7 +130,7 @@ fn a_room_that_is_full_says_so() {
 }
 
 #[test]
-fn who_gives_no_name_is_dropped_in_time_and_nobody_else() {
+fn only_a_connection_without_a_name_is_dropped_in_time() {
     let room = Room::with(&["1"]);
     // Here before the other, so her time would be over before his.
     let mut alice = room.member("alice");
@@ -145,7 +145,7 @@ fn who_gives_no_name_is_dropped_in_time_and_nobody_else() {
 }
 
 #[test]
-fn who_has_said_all_and_does_not_read_is_left_when_the_grace_is_over() {
+fn a_half_closed_member_that_does_not_read_is_dropped_after_the_grace_period() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let before = room.process.descriptors().len();
@@ -165,7 +165,7 @@ fn who_has_said_all_and_does_not_read_is_left_when_the_grace_is_over() {
 }
 
 #[test]
-fn without_free_descriptors_members_talk_on_and_others_wait_at_the_door() {
+fn without_free_descriptors_members_talk_on_and_new_connections_wait() {
     let room = Room::with_descriptors(32);
     let mut alice = room.member("alice");
     let connect = || Member::on(TcpStream::connect(room.address).expect("the kernel lets them in"));

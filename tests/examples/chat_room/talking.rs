@@ -6,7 +6,7 @@ use crate::chat_room::room::{Room, WELCOME};
 use crate::support::tools::{filtered, needs, tool};
 
 #[test]
-fn what_one_says_all_others_hear_in_one_order() {
+fn all_members_hear_lines_in_the_same_order() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -28,7 +28,7 @@ fn what_one_says_all_others_hear_in_one_order() {
 }
 
 #[test]
-fn a_name_is_short_plain_and_nobody_elses() {
+fn a_name_must_be_short_plain_and_unused() {
     let room = Room::open();
     let mut alice = room.member("Älice-1");
     let mut other = room.visitor();
@@ -55,7 +55,7 @@ fn a_name_is_short_plain_and_nobody_elses() {
 }
 
 #[test]
-fn commands_are_answered_and_nobody_else_hears_them() {
+fn commands_are_answered_and_not_broadcast() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -74,7 +74,7 @@ fn commands_are_answered_and_nobody_else_hears_them() {
 }
 
 #[test]
-fn control_characters_and_broken_text_reach_nobodys_terminal() {
+fn control_characters_and_invalid_text_reach_no_terminal() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -86,7 +86,7 @@ fn control_characters_and_broken_text_reach_nobodys_terminal() {
 }
 
 #[test]
-fn half_lines_wait_for_the_other_half_and_hold_up_nobody() {
+fn incomplete_lines_wait_for_the_rest_and_delay_no_other_member() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -109,7 +109,7 @@ fn half_lines_wait_for_the_other_half_and_hold_up_nobody() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_lost_alone() {
+fn only_a_line_that_is_too_long_is_lost() {
     let room = Room::open();
     let mut alice = room.member("alice");
     let mut bob = room.member("bob");
@@ -128,7 +128,7 @@ fn a_line_that_is_too_long_is_lost_alone() {
 }
 
 #[test]
-fn nc_and_socat_are_members_as_well() {
+fn nc_and_socat_can_be_members() {
     needs!("nc", "socat");
     let room = Room::open();
     let mut alice = room.member("alice");

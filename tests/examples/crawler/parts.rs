@@ -15,7 +15,7 @@ fn joined(page: &str, link: &str) -> String {
 
 // A page of some megabytes would otherwise come to gigabytes of addresses, each as long as its own.
 #[test]
-fn what_is_too_long_or_too_much_is_left_out() {
+fn long_addresses_and_excess_links_are_left_out() {
     let long = format!("http://a/{}/", "x".repeat(2000));
     assert_eq!(joined(&long, "short"), format!("{long}short"));
     assert_eq!(joined(&long, &"y".repeat(100)), "none");
@@ -26,7 +26,7 @@ fn what_is_too_long_or_too_much_is_left_out() {
 
 /// RFC 3986, section 5.4, without what `http` has not.
 #[test]
-fn links_are_resolved_as_the_standard_does() {
+fn links_are_resolved_as_in_the_standard() {
     let examples = [
         ("g", "http://a/b/c/g"),
         ("./g", "http://a/b/c/g"),
@@ -62,7 +62,7 @@ fn links_are_resolved_as_the_standard_does() {
 }
 
 #[test]
-fn addresses_that_mean_the_same_are_equal_and_others_are_none() {
+fn equivalent_addresses_are_equal_and_invalid_ones_are_refused() {
     let same = [
         ("HTTP://Example.ORG", "http://example.org/"),
         ("http://example.org:80/a", "http://example.org/a"),
@@ -102,7 +102,7 @@ fn addresses_that_mean_the_same_are_equal_and_others_are_none() {
 }
 
 #[test]
-fn links_are_found_in_whatever_is_called_a_page() {
+fn links_are_found_in_any_text() {
     let found = |page| links(page).into_iter().map(|link| (link.text, link.leads_on)).collect::<Vec<_>>();
     let one = |text: &str, leads_on| vec![(text.to_owned(), leads_on)];
     let pages = [
@@ -130,7 +130,7 @@ fn links_are_found_in_whatever_is_called_a_page() {
 
 /// Any split of it gives the same.
 #[test]
-fn chunks_may_be_cut_anywhere() {
+fn chunks_may_be_split_anywhere() {
     let bytes = b"5\r\nhello\r\n001;x=y\r\n \r\n5\r\nworld\r\n0\r\nTrailer: x\r\n\r\n";
     for piece in 1..bytes.len() {
         let mut body = Body::new(Length::Chunked(Chunk::Size)).expect("it may be small");
@@ -149,7 +149,7 @@ fn chunks_may_be_cut_anywhere() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_none_however_its_end_is_known() {
+fn a_body_that_is_too_large_is_refused_in_any_framing() {
     assert!(matches!(Body::new(Length::Known(PAGE as u64 + 1)), Err(BodyError::TooLarge)));
     for length in [Length::UntilClosed, Length::Chunked(Chunk::Data(u64::MAX)), Length::Known(PAGE as u64)] {
         let mut body = Body::new(length).expect("it may be small");
@@ -179,7 +179,7 @@ fn fetched(answer: &str, piece: usize) -> Result<Answer, String> {
 }
 
 #[test]
-fn an_answer_is_understood_in_whatever_pieces_it_comes() {
+fn an_answer_is_parsed_from_any_pieces() {
     let page = |text: &str| Ok(Answer::Page(text.to_owned()));
     let answers = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", page("hello")),
@@ -218,7 +218,7 @@ fn an_answer_is_understood_in_whatever_pieces_it_comes() {
 }
 
 #[test]
-fn a_head_without_end_is_given_up() {
+fn an_endless_head_is_refused() {
     let fields = "X: y\r\n".repeat(20_000);
     let refused = fetched(&format!("HTTP/1.1 200 OK\r\n{fields}"), 10_000);
     assert!(refused.as_ref().is_err_and(|why| why.starts_with("malformed HTTP: ")), "{refused:?}");

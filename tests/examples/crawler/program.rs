@@ -78,7 +78,7 @@ fn pages_that_fail_are_reported_and_the_rest_go_on() {
 }
 
 #[test]
-fn what_has_moved_is_followed_and_links_are_resolved_there() {
+fn redirects_are_followed_and_links_resolve_against_the_target() {
     let site = Site::of([
         ("/", raw("HTTP/1.1 301 Moved\r\nLocation: /new/home\r\n\r\n")),
         ("/new/home", page("<a href=more>")),
@@ -90,7 +90,7 @@ fn what_has_moved_is_followed_and_links_are_resolved_there() {
 }
 
 #[test]
-fn other_servers_are_named_and_asked_only_where_that_is_wanted() {
+fn other_servers_are_listed_and_crawled_only_with_any_host() {
     let other = Site::of([("/", page(""))]);
     let text = format!("<a href={}><a href=https://127.0.0.1:1/>", other.url("/"));
     let answer = format!("HTTP/1.1 200 OK\r\n\r\n{text}").into_bytes();
@@ -104,7 +104,7 @@ fn other_servers_are_named_and_asked_only_where_that_is_wanted() {
 }
 
 #[test]
-fn what_has_moved_to_another_server_is_reported() {
+fn redirects_to_another_server_are_reported() {
     let site = Site::of([("/", raw("HTTP/1.1 301 Moved\r\nLocation: https://secure.example/\r\n\r\n"))]);
     let Crawled { code, errors, .. } = crawl(&site.url("/"), &["--any-host"]);
     let expected = format!("{}: it has moved to https://secure.example/, outside the crawl", site.url("/"));
@@ -112,7 +112,7 @@ fn what_has_moved_to_another_server_is_reported() {
 }
 
 #[test]
-fn depth_pages_and_workers_are_bounded() {
+fn depth_pages_and_workers_are_limited() {
     let links: String = (0..50).map(|number| format!("<a href=/{}>", number % 10)).collect();
     let names = ["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9"];
     let deep = || names.map(|name| (name, page("<a href=/deep>"))).into_iter().chain([("/deep", page(""))]);
@@ -126,7 +126,7 @@ fn depth_pages_and_workers_are_bounded() {
 }
 
 #[test]
-fn a_start_that_fails_is_a_failure() {
+fn a_failing_start_page_fails_the_crawl() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free");
     let Crawled { code, output, errors, .. } = crawl(&format!("http://{nobody}/"), &[]);
     assert_eq!((code, output), (Some(1), vec!["0 pages, 0 links, 1 failures".to_owned()]));
@@ -134,7 +134,7 @@ fn a_start_that_fails_is_a_failure() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_is_answered_by_another() {
+fn an_invalid_command_line_prints_the_usage() {
     let lines: [(&[&str], &str); 6] = [
         (&[], "expected a URL to start from"),
         (&["ftp://a/"], "ftp://a/: expected http://…"),
@@ -151,7 +151,7 @@ fn a_command_line_that_makes_no_sense_is_answered_by_another() {
 }
 
 #[test]
-fn results_that_cannot_be_written_end_it() {
+fn a_failure_to_write_results_ends_the_crawl() {
     // Always full.
     let site = Site::of([("/", page("<a href=/>"))]);
     let mut command = Command::new(example("crawler"));
@@ -162,7 +162,7 @@ fn results_that_cannot_be_written_end_it() {
 }
 
 #[test]
-fn ctrl_c_ends_it_and_what_was_found_is_there() {
+fn ctrl_c_ends_the_crawl_and_keeps_the_results() {
     let site = Site::of([("/", page("<a href=/never>")), ("/never", Reply::Never)]);
     let file = results_file();
     let mut command = Command::new(example("crawler"));
@@ -210,7 +210,7 @@ fn check_directory(address: &str) {
 }
 
 #[test]
-fn a_site_that_python_serves_is_crawled() {
+fn a_site_served_by_python_is_crawled() {
     needs!("python3");
     let root = directory("python");
     let mut command = tool("python3");
@@ -224,7 +224,7 @@ fn a_site_that_python_serves_is_crawled() {
 }
 
 #[test]
-fn a_site_that_the_file_server_serves_is_crawled() {
+fn a_site_served_by_the_file_server_is_crawled() {
     let root = directory("file_server");
     let mut command = Command::new(example("file_server"));
     let server = Process::spawn(command.arg(&root).arg("127.0.0.1:0")).expect("it can be started");

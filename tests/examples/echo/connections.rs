@@ -16,9 +16,9 @@ use crate::support::process::until;
 
 with_each_server! {
     every_byte_of_220_connections_at_once_comes_back,
-    a_client_that_closes_its_half_still_gets_all_that_is_pending_and_then_the_end,
-    a_reset_at_any_point_concerns_only_its_own_connection,
-    a_peer_that_never_reads_costs_one_buffer_and_delays_nobody,
+    a_half_closed_client_gets_all_pending_bytes_and_then_the_end,
+    a_reset_at_any_point_affects_only_its_own_connection,
+    a_peer_that_never_reads_takes_one_buffer_and_delays_no_other,
 }
 
 fn every_byte_of_220_connections_at_once_comes_back(program: &str) {
@@ -41,7 +41,7 @@ fn every_byte_of_220_connections_at_once_comes_back(program: &str) {
     server.stop();
 }
 
-fn a_client_that_closes_its_half_still_gets_all_that_is_pending_and_then_the_end(program: &str) {
+fn a_half_closed_client_gets_all_pending_bytes_and_then_the_end(program: &str) {
     let server = Server::start(program);
     for most in [0, 1, 64 * KIB, usize::MAX] {
         let connection = connect(server.address);
@@ -83,7 +83,7 @@ const RESETS: [fn(TcpStream); 6] = [
     },
 ];
 
-fn a_reset_at_any_point_concerns_only_its_own_connection(program: &str) {
+fn a_reset_at_any_point_affects_only_its_own_connection(program: &str) {
     let server = Server::start(program);
     let (address, before) = (server.address, server.descriptors().len());
     let over = Arc::new(AtomicBool::new(false));
@@ -106,7 +106,7 @@ fn a_reset_at_any_point_concerns_only_its_own_connection(program: &str) {
     server.stop();
 }
 
-fn a_peer_that_never_reads_costs_one_buffer_and_delays_nobody(program: &str) {
+fn a_peer_that_never_reads_takes_one_buffer_and_delays_no_other(program: &str) {
     let server = Server::start(program);
     echo(&connect(server.address), 0, MIB);
     let before = server.peak_memory();

@@ -10,7 +10,7 @@ use crate::support::process::until;
 
 with_each_server! {
     without_free_descriptors_new_clients_wait_and_the_server_sleeps,
-    five_thousand_connections_leave_no_descriptor_and_no_memory_behind,
+    five_thousand_connections_leak_no_descriptor_and_no_memory,
     an_idle_connection_holds_no_buffer,
 }
 
@@ -63,7 +63,7 @@ fn echo_with_all(connections: &[TcpStream]) {
     }
 }
 
-fn five_thousand_connections_leave_no_descriptor_and_no_memory_behind(program: &str) {
+fn five_thousand_connections_leak_no_descriptor_and_no_memory(program: &str) {
     let server = Server::start(program);
     let descriptors = server.descriptors().len();
     let come_and_go = |number: u64| {

@@ -12,14 +12,14 @@ use super::server::Server;
 use crate::support::process::{DEADLINE, until};
 
 with_each_server! {
-    sigterm_in_the_middle_of_traffic_ends_it_in_good_order,
-    sigint_in_the_middle_of_traffic_ends_it_in_good_order,
-    a_signal_just_after_the_first_line_ends_it_in_good_order,
-    a_server_that_stops_ends_idle_connections,
-    what_a_peer_sends_to_a_stopping_server_takes_nothing_back_that_is_on_its_way_to_it,
-    what_a_stopping_server_has_received_comes_back_however_much_it_is,
-    a_second_signal_ends_it_at_once_even_while_peers_do_not_read,
-    a_peer_that_never_reads_is_left_when_the_grace_is_over,
+    sigterm_during_traffic_shuts_down_in_order,
+    sigint_during_traffic_shuts_down_in_order,
+    a_signal_right_after_the_first_line_shuts_down_in_order,
+    a_stopping_server_ends_idle_connections,
+    bytes_sent_to_a_stopping_server_lose_no_bytes_on_their_way_back,
+    a_stopping_server_sends_back_everything_received,
+    a_second_signal_ends_the_server_at_once_even_if_peers_do_not_read,
+    a_peer_that_never_reads_is_dropped_after_the_grace_period,
 }
 
 /// How long the server lets a peer take when it stops.
@@ -86,21 +86,21 @@ fn talk_until_the_end(mut stream: &TcpStream, seed: u64, hears: Sender<()>) {
     });
 }
 
-fn sigterm_in_the_middle_of_traffic_ends_it_in_good_order(program: &str) {
+fn sigterm_during_traffic_shuts_down_in_order(program: &str) {
     stop_in_the_middle_of_traffic(program, "TERM");
 }
 
-fn sigint_in_the_middle_of_traffic_ends_it_in_good_order(program: &str) {
+fn sigint_during_traffic_shuts_down_in_order(program: &str) {
     stop_in_the_middle_of_traffic(program, "INT");
 }
 
-fn a_signal_just_after_the_first_line_ends_it_in_good_order(program: &str) {
+fn a_signal_right_after_the_first_line_shuts_down_in_order(program: &str) {
     for _ in 0..20 {
         Server::start(program).stop();
     }
 }
 
-fn a_server_that_stops_ends_idle_connections(program: &str) {
+fn a_stopping_server_ends_idle_connections(program: &str) {
     let server = Server::start(program);
     let connections: Vec<_> = (0..50).map(|_| connect(server.address)).collect();
     connections.iter().for_each(|connection| echo_byte(connection, 1));
@@ -112,7 +112,7 @@ fn a_server_that_stops_ends_idle_connections(program: &str) {
     server.expect_success();
 }
 
-fn what_a_peer_sends_to_a_stopping_server_takes_nothing_back_that_is_on_its_way_to_it(program: &str) {
+fn bytes_sent_to_a_stopping_server_lose_no_bytes_on_their_way_back(program: &str) {
     let server = Server::start(program);
     let connection = connect(server.address);
     // More than the client's end of the connection has room for.
@@ -128,7 +128,7 @@ fn what_a_peer_sends_to_a_stopping_server_takes_nothing_back_that_is_on_its_way_
     server.expect_success();
 }
 
-fn what_a_stopping_server_has_received_comes_back_however_much_it_is(program: &str) {
+fn a_stopping_server_sends_back_everything_received(program: &str) {
     let server = Server::start(program);
     let connection = connect(server.address);
     // What it has received, and not looked at yet, when it is told to stop.
@@ -166,7 +166,7 @@ fn queued(stream: &TcpStream) -> usize {
     usize::try_from(bytes).expect("no less than nothing")
 }
 
-fn a_second_signal_ends_it_at_once_even_while_peers_do_not_read(program: &str) {
+fn a_second_signal_ends_the_server_at_once_even_if_peers_do_not_read(program: &str) {
     // Without the second signal it would end when its grace is over. A machine that has stood still for so long says
     // nothing about that, and is asked again.
     for _ in 0..5 {
@@ -189,7 +189,7 @@ fn a_second_signal_ends_it_at_once_even_while_peers_do_not_read(program: &str) {
     panic!("it waits for the end of its grace");
 }
 
-fn a_peer_that_never_reads_is_left_when_the_grace_is_over(program: &str) {
+fn a_peer_that_never_reads_is_dropped_after_the_grace_period(program: &str) {
     let server = Server::start(program);
     let silent: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
     for connection in &silent {

@@ -8,13 +8,13 @@ use super::server::{ANY, Server};
 use crate::support::process::{Process, example};
 
 with_each_server! {
-    the_first_line_says_where_it_listens,
-    a_port_that_is_taken_is_an_error_in_one_line,
-    an_address_of_another_machine_is_an_error_in_one_line,
-    what_is_no_address_is_an_error_in_one_line,
+    the_first_line_has_the_address,
+    a_taken_port_prints_an_error_in_one_line,
+    an_address_of_another_machine_prints_an_error_in_one_line,
+    an_invalid_address_prints_an_error_in_one_line,
 }
 
-fn the_first_line_says_where_it_listens(program: &str) {
+fn the_first_line_has_the_address(program: &str) {
     for address in [ANY, "[::1]:0"] {
         let wanted: SocketAddr = address.parse().unwrap();
         if TcpListener::bind(wanted).is_err() {
@@ -38,7 +38,7 @@ fn refusal(program: &str, address: &str) -> String {
     errors.remove(0)
 }
 
-fn a_port_that_is_taken_is_an_error_in_one_line(program: &str) {
+fn a_taken_port_prints_an_error_in_one_line(program: &str) {
     let server = Server::start(program);
     let address = server.address.to_string();
     let line = refusal(program, &address);
@@ -47,13 +47,13 @@ fn a_port_that_is_taken_is_an_error_in_one_line(program: &str) {
     server.stop();
 }
 
-fn an_address_of_another_machine_is_an_error_in_one_line(program: &str) {
+fn an_address_of_another_machine_prints_an_error_in_one_line(program: &str) {
     // Of a network that is for documentation only (RFC 5737).
     let line = refusal(program, "192.0.2.1:0");
     assert!(line.starts_with(&format!("{} 192.0.2.1:0: ", program)), "{line}");
 }
 
-fn what_is_no_address_is_an_error_in_one_line(program: &str) {
+fn an_invalid_address_prints_an_error_in_one_line(program: &str) {
     for nonsense in ["", "7007", "localhost", "127.0.0.1", "127.0.0.1:70000", "127.0.0.1:7007 ", "here:there"] {
         let line = refusal(program, nonsense);
         assert_eq!(line, format!("{} {nonsense}: invalid socket address syntax", program));

@@ -17,7 +17,7 @@ use crate::support::process::{Process, example};
 use crate::support::tools::needs;
 
 with_each_server! {
-    a_message_among_many_connections_costs_one_read_and_one_write,
+    a_message_on_one_of_many_connections_costs_one_read_and_one_write,
     a_message_of_a_lone_connection_costs_one_read_one_write_and_one_wait,
 }
 
@@ -144,7 +144,7 @@ fn check(program: &str, load: Load) {
     }
 }
 
-fn a_message_among_many_connections_costs_one_read_and_one_write(program: &str) {
+fn a_message_on_one_of_many_connections_costs_one_read_and_one_write(program: &str) {
     needs!("strace");
     check(program, Load { connections: 50, messages: 200 });
 }

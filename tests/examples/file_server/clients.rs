@@ -45,7 +45,7 @@ fn curl_gets_files_heads_ranges_and_errors() {
 }
 
 #[test]
-fn curl_gets_a_large_file_and_resumes_one_that_has_come_in_part() {
+fn curl_gets_a_large_file_and_resumes_a_partial_one() {
     needs!("curl");
     let site = Site::new();
     let content = large();
@@ -91,7 +91,7 @@ fn wrk(server: &Server, connections: &str, path: &str) -> String {
 }
 
 #[test]
-fn wrk_gets_good_answers_alone() {
+fn wrk_gets_only_successful_answers() {
     needs!("wrk");
     let site = Site::new();
     site.put("small", "hello");

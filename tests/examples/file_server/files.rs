@@ -9,7 +9,7 @@ use crate::file_server::server::Site;
 use crate::support::tools::needs;
 
 #[test]
-fn names_are_decoded_and_typed_by_their_endings() {
+fn names_are_decoded_and_their_extensions_give_the_type() {
     let site = Site::new();
     let server = site.serve();
     for (name, path, media_type) in [
@@ -89,7 +89,7 @@ fn no_path_leads_out_of_the_root() {
 }
 
 #[test]
-fn a_directory_is_its_index_or_a_list_in_which_names_are_text() {
+fn a_directory_is_served_as_its_index_or_an_escaped_listing() {
     let site = Site::new();
     site.put("indexed/index.html", "<p>index");
     let evil = "<script>alert('&\"')</script>";
@@ -128,7 +128,7 @@ fn a_directory_is_its_index_or_a_list_in_which_names_are_text() {
 }
 
 #[test]
-fn what_is_no_file_is_nothing_and_what_may_not_be_read_is_forbidden() {
+fn missing_files_are_not_found_and_unreadable_ones_forbidden() {
     needs!("mkfifo");
     let site = Site::new();
     let pipe = site.path().join("pipe");
@@ -149,7 +149,7 @@ fn what_is_no_file_is_nothing_and_what_may_not_be_read_is_forbidden() {
 }
 
 #[test]
-fn a_file_that_changes_is_another_version() {
+fn a_changed_file_has_a_different_version() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();

@@ -9,7 +9,7 @@ use crate::support::alone;
 use crate::support::process::{Process, until};
 
 #[test]
-fn what_cannot_be_served_is_an_error_in_one_line() {
+fn a_failure_to_start_prints_one_line() {
     let site = Site::new();
     let file = site.put("a", "");
     for (root, address) in [
@@ -27,7 +27,7 @@ fn what_cannot_be_served_is_an_error_in_one_line() {
 }
 
 #[test]
-fn a_signal_ends_idle_connections_and_lets_the_others_finish() {
+fn a_signal_ends_idle_connections_and_lets_others_finish() {
     for signal in ["TERM", "INT"] {
         let site = Site::new();
         let large = vec![7; 30 << 20];
@@ -57,7 +57,7 @@ fn a_signal_ends_idle_connections_and_lets_the_others_finish() {
 }
 
 #[test]
-fn a_second_signal_cuts_it_short() {
+fn a_second_signal_ends_all_connections() {
     let site = Site::new();
     site.put("large", vec![7; 30 << 20]);
     let server = site.serve();
@@ -72,7 +72,7 @@ fn a_second_signal_cuts_it_short() {
 }
 
 #[test]
-fn clients_that_go_away_in_the_middle_leave_nothing_behind() {
+fn clients_that_disconnect_early_leak_nothing() {
     let site = Site::new();
     site.put("large", vec![7; 10 << 20]);
     let server = site.serve();
@@ -114,7 +114,7 @@ fn without_free_descriptors_new_clients_wait() {
 }
 
 #[test]
-fn there_are_only_so_many_connections_at_a_time() {
+fn the_number_of_connections_is_limited() {
     let _crowd = alone::crowd();
     const CONNECTIONS: usize = 512;
     let site = Site::new();

@@ -73,7 +73,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn who_says_nothing_is_left_without_a_word() {
+fn a_silent_client_is_dropped_without_an_answer() {
     let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
     let (task, far) = connected(&event_loop, &site, 1000);
     let (received, end) = event_loop.run_until_complete(collect(&far, 1000, AT_ONCE)).expect("it ends");
@@ -82,7 +82,7 @@ fn who_says_nothing_is_left_without_a_word() {
 }
 
 #[test]
-fn who_says_it_byte_by_byte_is_told_that_it_took_too_long_and_left() {
+fn a_client_that_sends_too_slowly_gets_a_timeout_answer() {
     let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
     let (task, far) = connected(&event_loop, &site, 1000);
     let slow = event_loop.create_task(dribble(&far, REQUEST, SECOND)).expect("it is open");
@@ -100,7 +100,7 @@ fn who_says_it_byte_by_byte_is_told_that_it_took_too_long_and_left() {
 }
 
 #[test]
-fn each_request_has_its_own_time() {
+fn each_request_has_its_own_time_limit() {
     let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
     let (_task, far) = connected(&event_loop, &site, 100_000);
     let talking = Rc::clone(&far);
@@ -125,7 +125,7 @@ fn each_request_has_its_own_time() {
 }
 
 #[test]
-fn who_takes_nothing_is_left_and_who_takes_little_is_served() {
+fn a_client_that_reads_nothing_is_dropped_and_a_slow_reader_is_served() {
     for (pause, expected) in [(29 * SECOND, 10_000..10_001), (31 * SECOND, 0..10_000)] {
         let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
         let (_task, far) = connected(&event_loop, &site, 1000);

@@ -4,7 +4,7 @@ use crate::file_server::client::Client;
 use crate::file_server::server::Site;
 
 #[test]
-fn what_is_no_good_is_refused_with_its_status_and_the_connection_ends() {
+fn invalid_requests_are_refused_with_a_status_and_end_the_connection() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();
@@ -49,7 +49,7 @@ fn what_is_no_good_is_refused_with_its_status_and_the_connection_ends() {
 }
 
 #[test]
-fn a_head_that_is_refused_gets_no_body() {
+fn a_refused_head_request_gets_no_body() {
     let site = Site::new();
     let server = site.serve();
     let mut client = Client::connect(server.address);
@@ -60,7 +60,7 @@ fn a_head_that_is_refused_gets_no_body() {
 }
 
 #[test]
-fn what_came_before_is_answered_first() {
+fn earlier_requests_are_answered_before_a_refusal() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();

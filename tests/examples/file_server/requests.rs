@@ -24,7 +24,7 @@ fn a_file_is_served_with_its_length_its_type_and_its_version() {
 }
 
 #[test]
-fn one_connection_serves_many_requests_until_it_is_asked_to_close() {
+fn a_connection_serves_many_requests_until_asked_to_close() {
     let site = Site::new();
     site.put("a", "first");
     site.put("b", "second");
@@ -48,7 +48,7 @@ fn one_connection_serves_many_requests_until_it_is_asked_to_close() {
 }
 
 #[test]
-fn an_old_client_is_closed_unless_it_asks_to_stay() {
+fn an_http_1_0_connection_is_closed_unless_it_asks_to_stay_open() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();
@@ -62,7 +62,7 @@ fn an_old_client_is_closed_unless_it_asks_to_stay() {
 }
 
 #[test]
-fn requests_that_come_together_or_in_pieces_are_answered_in_order() {
+fn pipelined_and_split_requests_are_answered_in_order() {
     let site = Site::new();
     let large: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
     site.put("large", &large);
@@ -84,7 +84,7 @@ fn requests_that_come_together_or_in_pieces_are_answered_in_order() {
 }
 
 #[test]
-fn a_client_that_has_said_all_still_gets_its_answers() {
+fn a_half_closed_client_still_gets_its_answers() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();
@@ -98,7 +98,7 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
 }
 
 #[test]
-fn ranges_are_served_where_they_are_one_and_are_there() {
+fn single_existing_ranges_are_served() {
     let site = Site::new();
     site.put("digits", "0123456789");
     site.put("empty", "");
@@ -137,7 +137,7 @@ fn ranges_are_served_where_they_are_one_and_are_there() {
 }
 
 #[test]
-fn what_the_client_has_already_is_not_sent_again() {
+fn a_version_that_the_client_has_is_not_sent_again() {
     let site = Site::new();
     site.put("a", "first");
     let server = site.serve();
@@ -168,7 +168,7 @@ fn what_the_client_has_already_is_not_sent_again() {
 }
 
 #[test]
-fn many_clients_are_served_at_once_each_what_it_has_asked_for() {
+fn many_concurrent_clients_each_get_the_requested_file() {
     let site = Site::new();
     let content = |number: usize| vec![number as u8; 1 + number * 10_000];
     for number in 0..20 {

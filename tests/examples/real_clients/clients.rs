@@ -48,7 +48,7 @@ fn streams_exchange_megabytes_with_socat_and_cat() {
 }
 
 #[test]
-fn a_server_that_filters_answers_after_half_of_the_connection_is_closed() {
+fn a_filter_answers_after_the_client_has_closed_its_half() {
     needs!("socat", "sort");
     // Says nothing before it has everything.
     let (_server, address) = socat_tcp_server("EXEC:sort");
@@ -58,7 +58,7 @@ fn a_server_that_filters_answers_after_half_of_the_connection_is_closed() {
 }
 
 #[test]
-fn over_unix_sockets_as_over_tcp() {
+fn unix_sockets_work_like_tcp() {
     needs!("socat", "cat");
     let path = free_path("socat");
     let listening = format!("UNIX-LISTEN:{},fork", path.display());
@@ -74,7 +74,7 @@ fn over_unix_sockets_as_over_tcp() {
 }
 
 #[test]
-fn what_nc_serves_is_read_to_its_end() {
+fn reads_everything_nc_sends() {
     needs!("nc", "seq", "timeout");
     // It cannot say which port it has: one that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port();

@@ -87,7 +87,7 @@ fn a_machine_answers_nc_and_socat() {
 }
 
 #[test]
-fn a_machine_is_answered_by_socat() {
+fn socat_answers_a_machine() {
     needs!("socat", "cat");
     let (_server, address) = socat_server("UDP-LISTEN:0,bind=127.0.0.1,fork", "EXEC:cat");
     let event_loop = new_loop();

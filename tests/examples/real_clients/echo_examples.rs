@@ -29,7 +29,7 @@ fn expect_success(server: Process) {
 }
 
 #[test]
-fn all_that_is_sent_comes_back_before_the_end() {
+fn everything_sent_comes_back_before_the_end_of_the_stream() {
     needs!("nc", "socat");
     let sent = bytes(5 * MIB);
     with_each(|client| assert_same(&filtered(client, &sent), &sent));
@@ -42,7 +42,7 @@ fn a_client_that_sends_nothing_gets_nothing() {
 }
 
 #[test]
-fn clients_of_both_kinds_at_once_get_each_its_own() {
+fn concurrent_clients_of_both_kinds_get_their_own_bytes() {
     needs!("nc", "socat");
     for example in EXAMPLES {
         let (server, address) = echo_example(example);
@@ -64,7 +64,7 @@ fn clients_of_both_kinds_at_once_get_each_its_own() {
 }
 
 #[test]
-fn nc_finds_the_end_of_a_server_that_stops() {
+fn nc_sees_the_end_of_the_stream_when_the_server_stops() {
     needs!("nc");
     for example in EXAMPLES {
         let (server, address) = echo_example(example);

@@ -30,7 +30,7 @@ fn megabytes_go_through_cat_and_come_back() {
 }
 
 #[test]
-fn transports_feed_sort_and_read_what_it_says_at_the_end() {
+fn transports_feed_sort_and_read_its_output() {
     needs!("sort");
     let event_loop = new_loop();
     let (mut sort, stdin, stdout) = piped("sort");

@@ -26,7 +26,7 @@ fn sleeper() -> (Process, String) {
 }
 
 #[test]
-fn a_dropped_process_takes_its_children_with_it() {
+fn dropping_a_process_kills_its_children() {
     needs!("sleep");
     let (process, pid) = sleeper();
     drop(process);

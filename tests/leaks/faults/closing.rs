@@ -17,7 +17,7 @@ use crate::held::{alone, any, client_of, fill, new_loop, new_virtual_loop, run_t
 
 // V3
 #[test]
-fn a_listener_that_is_closed_while_connections_wait_lets_go_of_them() {
+fn closing_a_listener_releases_waiting_connections() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {
@@ -143,7 +143,7 @@ fn others(event_loop: &EventLoop, mark: &Mark) {
 }
 
 #[test]
-fn a_loop_that_ends_by_any_exit_closes_every_connection_and_drops_all_that_served_them() {
+fn a_loop_that_ends_in_any_way_closes_and_drops_all_connections() {
     let alone = alone();
     for exit in EXITS {
         alone.leaves_nothing(|| {
@@ -165,7 +165,7 @@ fn a_loop_that_ends_by_any_exit_closes_every_connection_and_drops_all_that_serve
 
 /// Handles that are kept after the loop was closed do no harm, and hold no descriptor.
 #[test]
-fn what_is_kept_when_its_loop_is_closed_holds_no_descriptor_of_a_transport_and_refuses_to_wait() {
+fn handles_that_outlive_their_loop_hold_no_descriptor_and_refuse_to_wait() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, _) = new_virtual_loop();
@@ -209,7 +209,7 @@ fn what_is_kept_when_its_loop_is_closed_holds_no_descriptor_of_a_transport_and_r
 
 /// A task of the program's is no reason to keep a connection: it is closed with the loop, whoever holds the handle.
 #[test]
-fn a_task_that_is_kept_does_not_keep_its_connection() {
+fn keeping_a_task_does_not_keep_its_connection() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, _) = new_virtual_loop();

@@ -19,7 +19,7 @@ const PASSERS: usize = 10_000;
 const AT_ONCE: usize = 50;
 
 #[test]
-fn ten_thousand_connections_that_come_and_go_disturb_nobody_and_leave_nothing() {
+fn ten_thousand_short_connections_disturb_no_other_and_leak_nothing() {
     let alone = alone();
     for kind in KINDS {
         let mut passers = AT_ONCE * 2;
@@ -67,7 +67,7 @@ const IDLE: usize = if cfg!(innermost_poll) { 1_000 } else { 15_000 };
 const COST: usize = 1024 + if cfg!(innermost_poll) { 96 } else { 0 };
 
 #[test]
-fn an_idle_connection_costs_a_kibibyte_at_most() {
+fn an_idle_connection_takes_at_most_a_kibibyte() {
     let alone = alone();
     let count = IDLE.min(alone.raise_limit().saturating_sub(200));
     for kind in KINDS {

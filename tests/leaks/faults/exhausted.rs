@@ -26,7 +26,7 @@ where
 }
 
 #[test]
-fn connecting_without_a_free_descriptor_is_an_error_and_nothing_is_left_open() {
+fn connecting_without_a_free_descriptor_fails_and_leaks_nothing() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, reports) = new_virtual_loop();
@@ -61,7 +61,7 @@ impl innermost::DatagramProtocol for NoDatagrams {
 }
 
 #[test]
-fn listening_without_a_free_descriptor_is_an_error_and_closes_what_was_bound() {
+fn listening_without_a_free_descriptor_fails_and_closes_bound_sockets() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, reports) = new_virtual_loop();
@@ -93,7 +93,7 @@ fn pass(event_loop: &EventLoop, time: u64) {
 }
 
 #[test]
-fn accepting_without_a_free_descriptor_pauses_and_those_that_wait_are_served_when_there_is_one() {
+fn accepting_without_a_free_descriptor_pauses_until_there_is_one() {
     let alone = alone();
     for kind in [Kind::Protocol, Kind::Streams] {
         alone.leaves_nothing(|| {
@@ -126,7 +126,7 @@ fn accepting_without_a_free_descriptor_pauses_and_those_that_wait_are_served_whe
 }
 
 #[test]
-fn a_machine_that_accepts_without_a_free_descriptor_is_told_and_may_try_again() {
+fn accept_without_a_free_descriptor_raises_and_can_be_repeated() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, reports) = new_virtual_loop();
@@ -152,7 +152,7 @@ fn a_machine_that_accepts_without_a_free_descriptor_is_told_and_may_try_again() 
 }
 
 #[test]
-fn what_is_connected_goes_on_without_a_free_descriptor() {
+fn open_connections_work_without_a_free_descriptor() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {

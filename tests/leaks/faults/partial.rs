@@ -166,31 +166,31 @@ fn assert_cheap(count: usize, came: usize, pieces: &[&[u8]]) {
 }
 
 #[test]
-fn five_thousand_connections_that_sent_one_byte_cost_two_kibibytes_each() {
+fn five_thousand_connections_with_one_byte_take_at_most_two_kibibytes_each() {
     assert_cheap(COUNT, 1, &[b"G"]);
 }
 
 #[test]
-fn what_has_come_of_a_long_request_costs_no_more_than_itself() {
+fn part_of_a_long_request_takes_no_more_memory_than_its_bytes() {
     assert_cheap(500, 10_000, &[&[b'x'; 10_000]]);
     assert_cheap(100, 50_000, &[&[b'x'; 50_000]]);
 }
 
 #[test]
-fn what_comes_piece_by_piece_costs_no_more_than_all_at_once() {
+fn small_pieces_take_no_more_memory_than_large_ones() {
     assert_cheap(300, 6_300, &[&[b'x'; 2_100][..]; 3]);
     assert_cheap(100, 700, &[&b"x"[..]; 700]);
 }
 
 #[test]
-fn the_rest_behind_many_whole_requests_costs_no_more_than_alone() {
+fn a_rest_after_many_complete_requests_takes_no_more_memory_than_alone() {
     let mut pieces = b"a whole request\n".repeat(3_000);
     pieces.extend(b"half a requ");
     assert_cheap(100, 11, &[&pieces]);
 }
 
 #[test]
-fn an_answer_that_a_peer_does_not_read_costs_no_more_than_what_is_left_of_it() {
+fn an_unread_answer_takes_no_more_memory_than_its_rest() {
     let alone = alone();
     let (event_loop, _reports) = new_loop();
     let count = 20;

@@ -17,7 +17,7 @@ const MESSAGE: &[u8; 25] = b"an exchange of some bytes";
 
 // X12
 #[test]
-fn a_peer_that_resets_at_any_byte_ends_its_connection_and_nothing_else() {
+fn a_reset_at_any_byte_ends_only_that_connection() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {
@@ -46,7 +46,7 @@ fn a_peer_that_resets_at_any_byte_ends_its_connection_and_nothing_else() {
 }
 
 #[test]
-fn a_peer_that_resets_while_its_answer_does_not_fit_ends_its_connection_and_nothing_else() {
+fn a_reset_during_a_blocked_answer_ends_only_that_connection() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {
@@ -67,7 +67,7 @@ fn a_peer_that_resets_while_its_answer_does_not_fit_ends_its_connection_and_noth
 }
 
 #[test]
-fn a_server_that_resets_at_any_byte_is_an_error_to_who_has_connected() {
+fn a_reset_by_the_server_at_any_byte_raises_in_the_client() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {

@@ -14,7 +14,7 @@ use crate::faults::kinds::{KINDS, Kind, Mark, echo_pair};
 use crate::held::{alone, new_loop, run_turns, run_until, with_loop};
 
 #[test]
-fn a_peer_that_sends_a_byte_at_a_time_is_answered_byte_by_byte_and_costs_no_memory() {
+fn a_peer_that_sends_single_bytes_is_answered_and_takes_no_memory() {
     let alone = alone();
     for kind in KINDS {
         alone.leaves_nothing(|| {
@@ -41,7 +41,7 @@ fn a_peer_that_sends_a_byte_at_a_time_is_answered_byte_by_byte_and_costs_no_memo
 
 /// Sends a byte now and then, and half of a frame for ever: who waits for all of it waits on, and is let go by the end.
 #[test]
-fn a_frame_that_comes_byte_by_byte_is_given_when_it_is_whole() {
+fn a_frame_sent_byte_by_byte_is_delivered_when_complete() {
     let alone = alone();
     alone.leaves_nothing(|| {
         let (event_loop, _) = new_loop();
@@ -176,7 +176,7 @@ impl Protocol for Writing {
 }
 
 #[test]
-fn a_peer_that_never_reads_costs_no_more_than_the_water_mark() {
+fn a_peer_that_never_reads_takes_no_more_memory_than_the_high_water_mark() {
     let alone = alone();
     for kind in KINDS {
         for reads in [false, true] {

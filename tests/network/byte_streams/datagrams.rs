@@ -9,7 +9,7 @@ use crate::byte_streams::unix::Path;
 use crate::support::connections::{any, io_kind, new_loop, run};
 
 #[test]
-fn datagrams_come_whole_and_with_the_address_of_their_sender() {
+fn datagrams_arrive_whole_with_their_senders_address() {
     let event_loop = new_loop();
     let (one, other) = (UdpSocket::bind(any()).unwrap(), UdpSocket::bind(any()).unwrap());
     let (from, to) = (one.local_addr().unwrap(), other.local_addr().unwrap());
@@ -35,7 +35,7 @@ fn datagrams_come_whole_and_with_the_address_of_their_sender() {
 }
 
 #[test]
-fn what_the_network_says_is_raised_and_the_socket_goes_on() {
+fn network_errors_are_raised_and_the_socket_stays_usable() {
     // X16, of the bare operations.
     let event_loop = new_loop();
     let socket = UdpSocket::bind(any()).unwrap();
@@ -70,7 +70,7 @@ fn a_datagram_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn unix_datagrams_wait_for_room_where_they_are_connected() {
+fn connected_unix_datagrams_wait_for_room() {
     let event_loop = new_loop();
     let (near, far) = UnixDatagram::pair().unwrap();
     let count = 1000_u32;
@@ -116,7 +116,7 @@ fn unix_datagrams_may_have_abstract_names() {
 }
 
 #[test]
-fn a_receiver_without_room_is_said_where_nothing_can_be_waited_for() {
+fn a_full_receiver_raises_if_waiting_is_impossible() {
     let path = Path::new("datagrams");
     let event_loop = new_loop();
     let receiver = Rc::new(UnixDatagram::bind(&path.0).unwrap());

@@ -44,7 +44,7 @@ fn a_datagram_is_sent_although_an_earlier_one_was_refused() {
 }
 
 #[test]
-fn the_error_of_an_earlier_datagram_can_be_asked_for() {
+fn the_error_of_an_earlier_datagram_can_be_queried() {
     let (event_loop, socket, address) = refused();
     let _somebody = std::net::UdpSocket::bind(address).unwrap();
     send(&event_loop, &socket, b"abc");
@@ -57,7 +57,7 @@ fn the_error_of_an_earlier_datagram_can_be_asked_for() {
 }
 
 #[test]
-fn whoever_waits_to_receive_is_told_although_a_send_got_the_error_first() {
+fn a_receiver_gets_the_error_even_if_a_send_met_it_first() {
     let event_loop = new_loop();
     let socket = Rc::new(UdpSocket::bind(any()).unwrap());
     let nobody = std::net::UdpSocket::bind(any()).unwrap().local_addr().unwrap();
@@ -85,7 +85,7 @@ fn whoever_waits_to_receive_is_told_although_a_send_got_the_error_first() {
 }
 
 #[test]
-fn an_error_of_the_datagram_itself_is_raised_and_not_kept() {
+fn a_datagrams_own_error_is_raised_and_not_kept() {
     let event_loop = new_loop();
     let socket = Rc::new(UdpSocket::bind(any()).unwrap());
     let (sender, to) = (Rc::clone(&socket), socket.local_addr().unwrap());
@@ -100,7 +100,7 @@ fn an_error_of_the_datagram_itself_is_raised_and_not_kept() {
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the standard library does not know the option")]
 #[test]
-fn an_error_queue_costs_no_datagram() {
+fn an_error_queue_loses_no_datagram() {
     use std::os::fd::AsRawFd;
 
     let event_loop = new_loop();
@@ -121,7 +121,7 @@ fn an_error_queue_costs_no_datagram() {
 }
 
 #[test]
-fn a_unix_datagram_is_sent_although_the_peer_has_taken_another_peer() {
+fn a_unix_datagram_is_sent_even_if_the_peer_has_another_peer() {
     let (here, there, elsewhere) = (Path::new("here"), Path::new("there"), Path::new("elsewhere"));
     let event_loop = new_loop();
     let socket = Rc::new(UnixDatagram::bind(&here.0).unwrap());

@@ -11,7 +11,7 @@ use innermost::{Await, ByteRead, Coroutine, Step, TcpStream, UnixStream, from_fn
 use crate::support::connections::{any, io_kind, new_loop, pair, run};
 
 #[test]
-fn an_error_is_the_systems_and_says_of_which_connection() {
+fn errors_have_the_systems_code_and_name_the_connection() {
     let event_loop = new_loop();
     let address = TcpListener::bind(any()).unwrap().local_addr().unwrap();
     let raised = event_loop.run_until_complete(TcpStream::connect(address)).unwrap_err();
@@ -32,7 +32,7 @@ fn an_error_is_the_systems_and_says_of_which_connection() {
 }
 
 #[test]
-fn a_stream_that_is_closed_while_it_is_waited_for_wakes_who_waits() {
+fn closing_a_stream_wakes_its_waiters() {
     let event_loop = new_loop();
     let (near, _far) = UnixStream::pair().unwrap();
     let stream = Rc::new(RefCell::new(Some(near)));
@@ -48,7 +48,7 @@ fn a_stream_that_is_closed_while_it_is_waited_for_wakes_who_waits() {
 }
 
 #[test]
-fn options_of_a_connection_are_the_systems() {
+fn options_of_a_connection_are_set_in_the_system() {
     let (stream, _peer) = pair();
     stream.set_nodelay(true).unwrap();
     stream.set_ttl(7).unwrap();
@@ -62,7 +62,7 @@ fn options_of_a_connection_are_the_systems() {
 }
 
 #[test]
-fn an_operation_that_was_made_is_not_begun() {
+fn an_operation_does_nothing_until_awaited() {
     let (stream, _peer) = pair();
     // Dropped without a resume: no loop is asked for.
     drop(ByteRead::recv(&stream, &mut [0]));

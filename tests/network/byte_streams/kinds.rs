@@ -65,7 +65,7 @@ fn memory_carries_every_byte_once_and_in_order() {
 }
 
 #[test]
-fn a_machine_over_one_kind_of_stream_talks_to_one_over_any() {
+fn machines_over_different_kinds_of_streams_talk_to_each_other() {
     let event_loop = new_loop();
     let ends: Vec<(Box<dyn ByteStream>, Box<dyn ByteStream>)> = vec![
         (Box::new(tcp().0), Box::new(memory_pair().0)),
@@ -97,7 +97,7 @@ fn ends_when_the_peer_is_dropped<S: ByteStream + 'static>(event_loop: &EventLoop
 }
 
 #[test]
-fn a_peer_that_is_gone_is_the_end_of_the_stream_and_a_broken_pipe() {
+fn a_closed_peer_means_end_of_stream_and_broken_pipe() {
     let event_loop = new_loop();
     let (near, far) = tcp();
     ends_when_the_peer_is_dropped(&event_loop, near, far);

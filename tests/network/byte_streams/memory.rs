@@ -64,7 +64,7 @@ impl Exchange {
 }
 
 #[test]
-fn every_byte_comes_once_and_in_order_whatever_the_pieces_and_delays() {
+fn every_byte_arrives_once_and_in_order_for_any_pieces_and_delays() {
     fn property(exchange: Exchange) -> bool {
         exchange.comes_back()
     }
@@ -72,7 +72,7 @@ fn every_byte_comes_once_and_in_order_whatever_the_pieces_and_delays() {
 }
 
 #[test]
-fn a_reset_at_any_byte_ends_both_machines_and_nothing_waits_for_ever() {
+fn a_reset_at_any_byte_ends_both_machines() {
     let sent = 50;
     for at in 0..=2 * sent {
         let event_loop = virtual_loop().unwrap();
@@ -91,7 +91,7 @@ fn a_reset_at_any_byte_ends_both_machines_and_nothing_waits_for_ever() {
 }
 
 #[test]
-fn latency_is_on_the_virtual_clock_and_nothing_overtakes() {
+fn latency_uses_the_virtual_clock_and_keeps_the_order() {
     let event_loop = virtual_loop().unwrap();
     let mut latencies = [3, 1, 5].map(Duration::from_secs).into_iter();
     let (near, far) = MemoryPair::new().latencies(move || latencies.next().unwrap_or_default()).build();
@@ -135,7 +135,7 @@ fn a_peer_that_never_reads_stops_the_sender() {
 }
 
 #[test]
-fn half_closed_it_carries_the_other_way_on() {
+fn a_half_closed_stream_still_carries_the_other_direction() {
     let event_loop = virtual_loop().unwrap();
     let (near, far) = memory_pair();
     event_loop
@@ -168,7 +168,7 @@ fn a_machine_is_driven_by_hand_without_a_loop() {
 }
 
 #[test]
-fn a_second_task_that_waits_in_the_same_direction_is_refused() {
+fn a_second_waiter_in_the_same_direction_is_refused() {
     let event_loop = virtual_loop().unwrap();
     let (near, far) = memory_pair();
     let near = Rc::new(near);
@@ -182,7 +182,7 @@ fn a_second_task_that_waits_in_the_same_direction_is_refused() {
 }
 
 #[test]
-fn a_cancelled_read_leaves_the_bytes_to_the_next() {
+fn a_cancelled_read_leaves_the_bytes_to_the_next_read() {
     let event_loop = virtual_loop().unwrap();
     let (near, far) = memory_pair();
     let near = Rc::new(near);
@@ -196,7 +196,7 @@ fn a_cancelled_read_leaves_the_bytes_to_the_next() {
 }
 
 #[test]
-fn a_task_that_never_has_to_wait_lets_the_others_run() {
+fn a_task_that_never_waits_lets_others_run() {
     let event_loop = virtual_loop().unwrap();
     event_loop.set_exception_handler(|_| ());
     let (near, far) = memory_pair();

@@ -14,7 +14,7 @@ use crate::support::connections::{io_kind, new_loop};
 use crate::support::tools::needs;
 
 #[test]
-fn a_childs_pipes_are_a_stream() {
+fn the_pipes_of_a_child_form_a_stream() {
     needs!("cat");
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let writer = PipeWriter::try_from(OwnedFd::from(child.stdin.take().unwrap())).unwrap();
@@ -31,7 +31,7 @@ fn reader_of_nothing() -> PipeReader {
 }
 
 #[test]
-fn pipes_of_the_standard_library_are_taken_over_and_given_back() {
+fn pipes_convert_from_and_to_the_standard_library() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let reader = PipeReader::try_from(OwnedFd::from(reader)).unwrap();
     writer.write_all(b"abc").unwrap();
@@ -53,7 +53,7 @@ fn pipes_of_the_standard_library_are_taken_over_and_given_back() {
 }
 
 #[test]
-fn a_file_and_a_directory_are_no_pipes() {
+fn files_and_directories_are_refused_as_pipes() {
     // X17
     for path in ["Cargo.toml", "src"] {
         let raised = PipeReader::try_from(OwnedFd::from(File::open(path).unwrap())).unwrap_err();
@@ -64,7 +64,7 @@ fn a_file_and_a_directory_are_no_pipes() {
 }
 
 #[test]
-fn a_writer_that_waits_learns_that_its_reader_is_gone() {
+fn a_waiting_writer_learns_that_its_reader_is_gone() {
     // X17
     let event_loop = new_loop();
     let (reader, writer) = pipe().unwrap();
@@ -87,7 +87,7 @@ fn a_writer_that_waits_learns_that_its_reader_is_gone() {
 }
 
 #[test]
-fn after_its_end_a_writer_is_broken_and_its_reader_at_the_end() {
+fn an_ended_writer_raises_and_its_reader_sees_the_end_of_the_stream() {
     let event_loop = new_loop();
     let (reader, writer) = pipe().unwrap();
     let writer = Rc::new(writer);
@@ -108,7 +108,7 @@ fn after_its_end_a_writer_is_broken_and_its_reader_at_the_end() {
 }
 
 #[test]
-fn an_end_of_the_stream_that_comes_while_one_waits_is_found() {
+fn a_waiting_reader_sees_the_end_of_the_stream() {
     let event_loop = new_loop();
     let (reader, writer) = pipe().unwrap();
     let task = event_loop.create_task(Collector::new(reader, 8)).unwrap();

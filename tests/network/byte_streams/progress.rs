@@ -20,7 +20,7 @@ fn narrow() -> (MemoryStream, MemoryStream) {
 }
 
 #[test]
-fn a_message_longer_than_there_is_room_for_is_sent_once() {
+fn a_message_longer_than_the_buffer_is_sent_once() {
     let event_loop = virtual_loop().unwrap();
     let (near, far) = narrow();
     let mut message = Cursor::new(bytes(1000));
@@ -33,7 +33,7 @@ fn a_message_longer_than_there_is_room_for_is_sent_once() {
 }
 
 #[test]
-fn a_cancelled_send_leaves_what_is_not_sent() {
+fn a_cancelled_send_keeps_the_unsent_rest() {
     // E20, of sock_sendall: nothing is lost, and nothing comes twice.
     let event_loop = virtual_loop().unwrap();
     let (near, far) = narrow();
@@ -58,7 +58,7 @@ fn a_cancelled_send_leaves_what_is_not_sent() {
 }
 
 #[test]
-fn messages_in_a_queue_leave_together() {
+fn queued_messages_are_sent_together() {
     /// Records the number of bytes in each piece of each call: numbers, for the test to count and compare.
     #[derive(Default)]
     struct Pieces(RefCell<Vec<Vec<usize>>>);
@@ -88,7 +88,7 @@ fn messages_in_a_queue_leave_together() {
 }
 
 #[test]
-fn exactly_so_many_bytes_are_received_whatever_the_pieces() {
+fn read_exact_receives_the_exact_number_of_bytes_in_any_pieces() {
     let event_loop = virtual_loop().unwrap();
     let (near, far) = MemoryPair::new().random_moves(3).latency(Duration::from_millis(1)).build();
     let mut message = Cursor::new(bytes(100));
@@ -105,7 +105,7 @@ fn exactly_so_many_bytes_are_received_whatever_the_pieces() {
 }
 
 #[test]
-fn a_stream_that_ends_too_early_says_how_far_it_came_and_leaves_that() {
+fn an_early_end_reports_the_progress_and_keeps_the_bytes() {
     let event_loop = virtual_loop().unwrap();
     for (wanted, text) in [(5, "the stream ended after 3 of 5 bytes"), (4, "the stream ended after 3 of 4 bytes")] {
         let (near, far) = memory_pair();
@@ -132,7 +132,7 @@ fn a_stream_that_ends_too_early_says_how_far_it_came_and_leaves_that() {
 }
 
 #[test]
-fn filling_needs_no_more_than_is_there_and_no_more_than_the_limit() {
+fn fill_reads_no_more_than_available_and_no_more_than_the_limit() {
     let event_loop = virtual_loop().unwrap();
     let (_near, far) = memory_pair();
     let mut buffer = Buffer::with_limit(4);
@@ -147,7 +147,7 @@ fn filling_needs_no_more_than_is_there_and_no_more_than_the_limit() {
 }
 
 #[test]
-fn a_cursor_that_stands_beyond_its_end_has_nothing_to_do() {
+fn writing_a_cursor_beyond_its_end_does_nothing() {
     let (near, far) = memory_pair();
     for position in [3, 4, u64::MAX] {
         let mut cursor = Cursor::new(*b"abc");
@@ -161,7 +161,7 @@ fn a_cursor_that_stands_beyond_its_end_has_nothing_to_do() {
 }
 
 #[test]
-fn a_stream_that_lies_about_how_much_it_has_moved_breaks_nothing() {
+fn a_stream_that_reports_wrong_counts_breaks_nothing() {
     struct Liar;
     impl ByteRead for Liar {
         fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {

@@ -31,7 +31,7 @@ impl Drop for Path {
 }
 
 #[test]
-fn a_listener_at_a_path_accepts_who_connects_there() {
+fn a_listener_at_a_path_accepts_connections() {
     let path = Path::new("accepts");
     let event_loop = new_loop();
     let listener = UnixListener::bind(&path.0).unwrap();
@@ -61,7 +61,7 @@ fn peer_of(event_loop: &EventLoop, listener: &Rc<UnixListener>) -> SocketAddr {
 }
 
 #[test]
-fn addresses_of_peers_are_their_names() {
+fn peer_addresses_are_paths() {
     let (path, own) = (Path::new("names"), Path::new("names-own"));
     let event_loop = new_loop();
     let listener = Rc::new(UnixListener::bind(&path.0).unwrap());
@@ -71,7 +71,7 @@ fn addresses_of_peers_are_their_names() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn names_may_be_abstract() {
+fn abstract_names_are_supported() {
     use std::os::linux::net::SocketAddrExt;
 
     let path = Path::new("abstract-names");
@@ -87,7 +87,7 @@ fn names_may_be_abstract() {
 }
 
 #[test]
-fn what_is_there_already_is_not_replaced_and_what_is_not_there_refuses() {
+fn an_existing_file_is_not_replaced_and_a_missing_one_refuses_connections() {
     let path = Path::new("there");
     let event_loop = new_loop();
     let raised = event_loop.run_until_complete(UnixStream::connect(&path.0).unwrap()).unwrap_err();
@@ -104,7 +104,7 @@ fn connects_to(path: &Path) -> std::borrow::Cow<'static, str> {
 }
 
 #[test]
-fn a_full_backlog_is_waited_for() {
+fn connecting_waits_while_the_backlog_is_full() {
     let path = Path::new("backlog");
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     socket.bind(&socket2::SockAddr::unix(&path.0).unwrap()).unwrap();
@@ -125,7 +125,7 @@ fn a_full_backlog_is_waited_for() {
 }
 
 #[test]
-fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
+fn bytes_after_a_passed_descriptor_are_not_held_back() {
     needs!("python3");
     let event_loop = new_loop();
     let (near, far) = UnixStream::pair().unwrap();
@@ -168,7 +168,7 @@ fn send_with_descriptor(stream: &UnixStream, bytes: &[u8]) {
 }
 
 #[test]
-fn a_stream_is_given_back_to_the_standard_library() {
+fn a_stream_converts_back_to_the_standard_library() {
     let event_loop = new_loop();
     let (near, far) = UnixStream::pair().unwrap();
     let (near, mut far) = event_loop
@@ -189,7 +189,7 @@ fn a_stream_is_given_back_to_the_standard_library() {
 }
 
 #[test]
-fn buffer_sizes_are_the_systems() {
+fn buffer_sizes_are_set_in_the_system() {
     let (near, _far) = UnixStream::pair().unwrap();
     near.set_send_buffer_size(8192).unwrap();
     near.set_recv_buffer_size(8192).unwrap();

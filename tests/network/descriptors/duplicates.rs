@@ -115,7 +115,7 @@ fn pipes_leave_no_registration_behind() {
 }
 
 #[test]
-fn a_pipe_that_is_ended_leaves_no_registration_of_its_former_file_behind() {
+fn an_ended_pipe_leaves_no_registration_behind() {
     let (_reader, writer) = full_pipe();
     again_and_again(&writer, |fd| {
         let writer = PipeWriter::try_from(fd).unwrap();
@@ -129,7 +129,7 @@ fn a_pipe_that_is_ended_leaves_no_registration_of_its_former_file_behind() {
 }
 
 #[test]
-fn a_connect_that_is_given_up_leaves_no_registration_behind() {
+fn an_abandoned_connect_leaves_no_registration_behind() {
     // A listener with no room in its queue lets those that come wait for an answer.
     let new_socket = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let listener = new_socket();
@@ -232,7 +232,7 @@ fn datagram_endpoints_leave_no_registration_behind() {
 }
 
 #[test]
-fn a_server_restarts_on_an_inherited_listener_as_often_as_it_likes() {
+fn a_server_can_restart_repeatedly_on_an_inherited_listener() {
     let event_loop = new_loop();
     let listener = net::TcpListener::bind(any()).unwrap();
     let address = listener.local_addr().unwrap();
@@ -256,7 +256,7 @@ fn a_server_restarts_on_an_inherited_listener_as_often_as_it_likes() {
 }
 
 #[test]
-fn what_could_not_be_made_leaves_no_registration_behind() {
+fn failed_constructors_leave_no_registration_behind() {
     let event_loop = new_loop();
     event_loop.set_exception_handler(|_| ());
     let (near, _far) = unix::UnixStream::pair().unwrap();
@@ -277,7 +277,7 @@ fn what_could_not_be_made_leaves_no_registration_behind() {
 }
 
 #[test]
-fn a_guests_host_hears_nothing_of_what_is_gone() {
+fn the_host_of_a_guest_gets_no_event_of_closed_descriptors() {
     let event_loop = new_loop();
     let (near, mut far) = unix::UnixStream::pair().unwrap();
     let stream = TcpStream::from_std(OwnedFd::from(near.try_clone().unwrap()).into()).unwrap();

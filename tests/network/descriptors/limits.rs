@@ -47,7 +47,7 @@ fn many() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn more_slices_than_a_call_takes_are_sent_in_several() {
+fn more_slices_than_a_call_takes_are_sent_in_several_calls() {
     let (near, far) = pair();
     assert_eq!(sent_in_slices(near, far, many()), many().concat());
     let (near, far) = unix::UnixStream::pair().unwrap();
@@ -71,7 +71,7 @@ fn slices_behind_more_empty_ones_than_a_call_takes_are_sent() {
 }
 
 #[test]
-fn no_slices_and_empty_ones_are_nothing_to_send() {
+fn sending_no_slices_or_empty_ones_does_nothing() {
     let (near, _far) = unix::UnixStream::pair().unwrap();
     let near = TcpStream::from_std(OwnedFd::from(near).into()).unwrap();
     let count = run(&new_loop(), move |mut sent| {
@@ -82,7 +82,7 @@ fn no_slices_and_empty_ones_are_nothing_to_send() {
 }
 
 #[test]
-fn a_size_that_no_buffer_has_is_as_much_as_the_system_gives() {
+fn an_impossible_buffer_size_sets_the_systems_maximum() {
     let (near, _far) = pair();
     near.set_send_buffer_size(1 << 20).unwrap();
     near.set_recv_buffer_size(1 << 20).unwrap();

@@ -44,7 +44,7 @@ fn reported(name: &str) -> [String; 2] {
 }
 
 #[test]
-fn a_watch_whose_callbacks_panic_when_dropped_ends_for_both_directions() {
+fn a_watch_whose_callbacks_panic_on_drop_ends_in_both_directions() {
     let (event_loop, log) = reporting_loop();
     let (near, _far) = UnixStream::pair().unwrap();
     let watched = Watched::new(&near);
@@ -63,7 +63,7 @@ fn a_watch_whose_callbacks_panic_when_dropped_ends_for_both_directions() {
 }
 
 #[test]
-fn a_callback_that_panics_when_dropped_is_removed_and_replaced_like_any_other() {
+fn a_callback_that_panics_on_drop_can_be_removed_and_replaced() {
     let (event_loop, log) = reporting_loop();
     let (watched, near, mut far) = watched();
     event_loop.add_reader(&watched, armed(&log, "the first")).unwrap();
@@ -85,7 +85,7 @@ fn a_callback_that_panics_when_dropped_is_removed_and_replaced_like_any_other() 
 }
 
 #[test]
-fn a_callback_that_ends_its_own_watch_and_panics_when_dropped_is_reported_once() {
+fn a_callback_that_ends_its_watch_and_panics_on_drop_is_reported_once() {
     let (event_loop, log) = reporting_loop();
     let (watched, near, mut far) = watched();
     let own = Rc::new(Cell::new(None));
@@ -108,7 +108,7 @@ fn a_callback_that_ends_its_own_watch_and_panics_when_dropped_is_reported_once()
 }
 
 #[test]
-fn what_a_destructor_watches_in_place_of_what_ends_is_watched() {
+fn a_watch_made_by_a_destructor_of_an_ending_watch_works() {
     struct Replaces(Option<Box<dyn FnOnce()>>);
 
     impl Drop for Replaces {
@@ -134,7 +134,7 @@ fn what_a_destructor_watches_in_place_of_what_ends_is_watched() {
 }
 
 #[test]
-fn a_forgotten_watch_goes_on_until_the_loop_is_closed() {
+fn a_leaked_watch_works_until_the_loop_is_closed() {
     let (event_loop, log) = reporting_loop();
     let (watched, near, mut far) = watched();
     event_loop.add_reader(&watched, crate::descriptors::reads_a_byte("forgotten", &near, &log)).unwrap();

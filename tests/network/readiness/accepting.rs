@@ -134,7 +134,7 @@ fn accepted(log: &Log, result: Result<(), Exception>) -> Result<Step<Await, (), 
 }
 
 #[test]
-fn a_failure_of_one_connection_is_passed_over_at_once() {
+fn the_failure_of_one_connection_is_skipped_at_once() {
     let (event_loop, clock) = virtual_loop();
     let log = Log::default();
     log.reports(&event_loop);
@@ -152,7 +152,7 @@ fn a_failure_of_one_connection_is_passed_over_at_once() {
 }
 
 #[test]
-fn failures_without_end_keep_nobody_else_from_running() {
+fn endless_failures_do_not_starve_other_tasks() {
     let (event_loop, clock) = virtual_loop();
     let log = Log::default();
     log.reports(&event_loop);
@@ -169,7 +169,7 @@ fn failures_without_end_keep_nobody_else_from_running() {
 }
 
 #[test]
-fn exhaustion_is_raised_and_has_servers_pause() {
+fn exhaustion_is_raised_and_makes_servers_pause() {
     for (number, failure) in EXHAUSTION.into_iter().enumerate() {
         let (event_loop, _) = virtual_loop();
         let log = Log::default();
@@ -193,7 +193,7 @@ fn exhaustion_is_raised_and_has_servers_pause() {
 }
 
 #[test]
-fn a_listener_that_is_driven_by_hand_gives_up_the_turn() {
+fn a_listener_driven_by_hand_yields_the_turn() {
     let (event_loop, _) = virtual_loop();
     let listener = Rc::new(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is free"));
     let _client = net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");

@@ -38,7 +38,7 @@ fn sockets() -> (UnixStream, UnixStream) {
 }
 
 #[test]
-fn what_is_ready_is_reported_once() {
+fn readiness_is_reported_once() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
@@ -49,7 +49,7 @@ fn what_is_ready_is_reported_once() {
 }
 
 #[test]
-fn what_comes_after_a_direction_was_drained_is_reported_and_the_other_direction_is_not() {
+fn new_readiness_of_a_drained_direction_is_reported_alone() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
         selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
@@ -67,7 +67,7 @@ fn what_comes_after_a_direction_was_drained_is_reported_and_the_other_direction_
 }
 
 #[test]
-fn room_is_reported_to_who_has_found_none() {
+fn room_is_reported_after_a_write_found_none() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
         peer.set_nonblocking(true).expect("it is a socket");
@@ -83,7 +83,7 @@ fn room_is_reported_to_who_has_found_none() {
 }
 
 #[test]
-fn what_a_short_read_has_hidden_is_reported_all_the_same() {
+fn events_hidden_by_a_short_read_are_reported() {
     with_every_selector(|selector| {
         let (mut ours, mut peer) = sockets();
         selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
@@ -102,7 +102,7 @@ fn what_a_short_read_has_hidden_is_reported_all_the_same() {
 }
 
 #[test]
-fn a_hang_up_is_reported_once_to_who_waits_for_nothing() {
+fn a_hangup_is_reported_once_without_waiters() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
@@ -119,7 +119,7 @@ fn a_hang_up_is_reported_once_to_who_waits_for_nothing() {
 }
 
 #[test]
-fn a_hang_up_is_reported_although_nobody_has_taken_what_was_there() {
+fn a_hangup_is_reported_even_if_earlier_bytes_are_unread() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
@@ -132,7 +132,7 @@ fn a_hang_up_is_reported_although_nobody_has_taken_what_was_there() {
 }
 
 #[test]
-fn what_is_ready_in_vain_is_not_reported_for_ever_and_news_of_it_is() {
+fn unused_readiness_is_not_repeated_but_new_events_are_reported() {
     with_every_selector(|selector| {
         let (ours, mut peer) = sockets();
         peer.write_all(b"abc").expect("there is room");
@@ -169,7 +169,7 @@ fn files_are_refused() {
 }
 
 #[test]
-fn a_descriptor_that_was_closed_leaves_its_number_to_the_next() {
+fn a_closed_descriptors_number_can_be_reused() {
     with_every_selector(|selector| {
         let (ours, peer) = sockets();
         selector.register(ours.as_fd(), SelectorToken(7)).expect("it is new");
@@ -185,7 +185,7 @@ fn a_descriptor_that_was_closed_leaves_its_number_to_the_next() {
 }
 
 #[test]
-fn a_file_that_a_duplicate_keeps_open_is_free_to_be_registered_after_a_descriptor_of_it_has_gone() {
+fn a_file_kept_open_by_a_duplicate_can_be_registered_again() {
     with_every_selector(|selector| {
         let (ours, _peer) = sockets();
         let number = ours.as_raw_fd();
@@ -207,7 +207,7 @@ fn a_file_that_a_duplicate_keeps_open_is_free_to_be_registered_after_a_descripto
 }
 
 #[test]
-fn a_descriptor_that_was_closed_without_a_word_is_no_error_and_ends_no_wait_twice() {
+fn a_descriptor_closed_without_deregistering_causes_no_error() {
     with_every_selector(|selector| {
         let (ours, _peer) = sockets();
         let (other, _other_peer) = sockets();
@@ -221,7 +221,7 @@ fn a_descriptor_that_was_closed_without_a_word_is_no_error_and_ends_no_wait_twic
 }
 
 #[test]
-fn those_that_stay_are_found_when_others_go_in_any_order() {
+fn remaining_registrations_work_when_others_are_removed_in_any_order() {
     with_every_selector(|selector| {
         let mut pairs: BTreeMap<u64, _> = (0..64).map(|number| (number, sockets())).collect();
         for (number, (ours, _)) in &pairs {
@@ -247,7 +247,7 @@ fn those_that_stay_are_found_when_others_go_in_any_order() {
 }
 
 #[test]
-fn a_signal_ends_a_wait_and_is_no_error() {
+fn a_signal_ends_a_wait_without_an_error() {
     extern "C" fn ignore(_: i32) {}
     #[expect(unsafe_code, reason = "there is no safe way to catch a signal and do nothing")]
     // SAFETY: all zeros is a valid sigaction, which lives until the call returns. The handler has the right type, and
@@ -284,7 +284,7 @@ fn a_signal_ends_a_wait_and_is_no_error() {
 }
 
 #[test]
-fn a_loop_reads_all_that_comes_in_pieces_and_runs_all_that_a_thread_sends() {
+fn a_loop_reads_every_piece_and_runs_every_call_of_a_thread() {
     for (name, selector) in every_selector() {
         let log = Log::default();
         let event_loop = EventLoop::with(selector, Box::new(MonotonicClock::new())).expect("a descriptor is free");
@@ -312,7 +312,7 @@ fn a_loop_reads_all_that_comes_in_pieces_and_runs_all_that_a_thread_sends() {
 }
 
 #[test]
-fn a_loop_that_has_run_what_a_thread_has_sent_rests() {
+fn a_loop_rests_after_running_calls_of_a_thread() {
     with_every_loop(|state| {
         let (remote, calls) = (state.event_loop.remote(), Arc::new(AtomicU32::new(0)));
         for sent in 1..=2 {

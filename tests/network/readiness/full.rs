@@ -77,7 +77,7 @@ fn run_until(event_loop: &EventLoop, milliseconds: u64) {
 }
 
 #[test]
-fn an_operation_tries_again_after_ever_longer_pauses() {
+fn an_operation_retries_after_increasing_pauses() {
     with_every_loop(|event_loop| {
         let full = Full::new();
         let tried = send(event_loop, Rc::new(Watched::new(sender())), &full);
@@ -90,7 +90,7 @@ fn an_operation_tries_again_after_ever_longer_pauses() {
 }
 
 #[test]
-fn an_operation_that_is_given_up_leaves_no_timer() {
+fn an_abandoned_operation_leaves_no_timer() {
     with_every_loop(|event_loop| {
         let full = Full::new();
         let watched = Rc::new(Watched::new(sender()));

@@ -157,7 +157,7 @@ fn unread<S: std::os::fd::AsFd, W: Write>(near: &S, mut far: W) {
 }
 
 #[test]
-fn a_write_pipe_over_a_socket_with_unread_data_rests_and_learns_of_the_end() {
+fn a_write_pipe_over_a_socket_with_unread_data_rests_and_sees_the_end() {
     with_every_loop(|state| {
         let (near, far) = UnixStream::pair().expect("descriptors are free");
         unread(&near, &far);
@@ -193,7 +193,7 @@ fn a_write_pipe_over_tcp_with_unread_data_rests() {
 }
 
 #[test]
-fn a_write_pipe_over_a_terminal_with_a_line_that_nobody_reads_rests() {
+fn a_write_pipe_over_a_terminal_with_an_unread_line_rests() {
     with_every_loop(|state| {
         let (mut keyboard, terminal) = terminal();
         let _transport = state.writes_to(terminal.try_clone().expect("a descriptor is free"));
@@ -208,7 +208,7 @@ fn a_write_pipe_over_a_terminal_with_a_line_that_nobody_reads_rests() {
 }
 
 #[test]
-fn a_write_pipe_over_a_fifo_that_holds_its_own_bytes_rests() {
+fn a_write_pipe_over_a_fifo_with_its_own_bytes_rests() {
     with_every_loop(|state| {
         let fifo = Fifo::new();
         let transport = state.writes_to(fifo.open("both"));
@@ -236,7 +236,7 @@ fn a_write_pipe_with_a_backlog_rests_until_there_is_room() {
 }
 
 #[test]
-fn a_write_pipe_over_a_device_that_is_always_ready_rests() {
+fn a_write_pipe_over_an_always_ready_device_rests() {
     // Only poll takes it.
     with_every_loop(|state| {
         let null = std::fs::OpenOptions::new().write(true).read(true).open("/dev/null").expect("it is there");
@@ -252,7 +252,7 @@ fn a_write_pipe_over_a_device_that_is_always_ready_rests() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_datagram_endpoint_with_an_error_queue_that_nobody_reads_rests_and_goes_on_receiving() {
+fn a_datagram_endpoint_with_an_unread_error_queue_rests_and_receives() {
     with_every_loop(|state| {
         let (socket, log) = (with_error_queue(), state.log.clone());
         let address = socket.local_addr().expect("it is bound");
@@ -273,7 +273,7 @@ fn a_datagram_endpoint_with_an_error_queue_that_nobody_reads_rests_and_goes_on_r
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_task_that_waits_for_a_socket_with_an_error_queue_rests_and_goes_on_receiving() {
+fn a_task_on_a_socket_with_an_error_queue_rests_and_receives() {
     with_every_loop(|state| {
         let socket = with_error_queue();
         let (address, peer) = (socket.local_addr().expect("it is bound"), net::UdpSocket::bind("127.0.0.1:0"));
@@ -307,7 +307,7 @@ fn with_timestamps() -> (net::TcpStream, net::TcpStream) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_stream_with_an_error_queue_rests_and_is_well() {
+fn a_stream_with_an_error_queue_rests_and_works() {
     with_every_loop(|state| {
         let (near, far) = with_timestamps();
         let transport = state.talks_by(near);
@@ -330,7 +330,7 @@ fn a_stream_with_an_error_queue_rests_and_is_well() {
 }
 
 #[test]
-fn a_connection_that_is_not_read_rests_whatever_its_peer_does() {
+fn an_unread_connection_rests_whatever_its_peer_does() {
     type Act = fn(&net::TcpStream);
     let nothing: Act = |_| ();
     let ends: Act = |far| far.shutdown(Shutdown::Write).expect("it is open");
@@ -353,7 +353,7 @@ fn a_connection_that_is_not_read_rests_whatever_its_peer_does() {
 }
 
 #[test]
-fn a_connection_whose_peer_has_ended_its_stream_and_reads_no_more_rests() {
+fn a_connection_whose_peer_half_closed_and_does_not_read_rests() {
     with_every_loop(|state| {
         let (near, far) = UnixStream::pair().expect("descriptors are free");
         far.shutdown(Shutdown::Write).expect("it is open");
@@ -370,7 +370,7 @@ fn a_connection_whose_peer_has_ended_its_stream_and_reads_no_more_rests() {
 }
 
 #[test]
-fn urgent_data_that_nobody_reads_lets_the_loop_rest() {
+fn unread_urgent_data_lets_the_loop_rest() {
     with_every_loop(|state| {
         let (near, far) = tcp_pair();
         socket2::SockRef::from(&far).send_out_of_band(b"!").expect("there is room");
@@ -382,7 +382,7 @@ fn urgent_data_that_nobody_reads_lets_the_loop_rest() {
 }
 
 #[test]
-fn those_who_wait_for_fifos_terminals_and_listeners_rest() {
+fn waiters_for_fifos_terminals_and_listeners_rest() {
     with_every_loop(|state| {
         let (fifo, (_keyboard, terminal)) = (Fifo::new(), terminal());
         let _reading = state.reads_from(fifo.open("read"));
@@ -401,7 +401,7 @@ fn those_who_wait_for_fifos_terminals_and_listeners_rest() {
 }
 
 #[test]
-fn a_task_that_waits_for_room_where_nobody_reads_rests() {
+fn a_task_that_waits_for_room_without_a_reader_rests() {
     with_every_loop(|state| {
         let (_keyboard, terminal) = terminal();
         let writer = PipeWriter::try_from(terminal).expect("it can be waited for");
@@ -422,7 +422,7 @@ fn a_task_that_waits_for_room_where_nobody_reads_rests() {
 }
 
 #[test]
-fn an_operation_of_the_programs_own_that_does_nothing_though_it_could_lets_the_loop_rest() {
+fn a_custom_operation_that_makes_no_progress_lets_the_loop_rest() {
     with_every_loop(|state| {
         let (near, far) = UnixStream::pair().expect("descriptors are free");
         unread(&near, &far);
@@ -446,7 +446,7 @@ fn an_operation_of_the_programs_own_that_does_nothing_though_it_could_lets_the_l
 }
 
 #[test]
-fn a_connection_that_was_reset_while_nobody_reads_rests() {
+fn a_connection_reset_while_unread_rests() {
     with_every_loop(|state| {
         let (near, far) = tcp_pair();
         let transport = state.talks_by(near);
@@ -464,7 +464,7 @@ fn a_connection_that_was_reset_while_nobody_reads_rests() {
 }
 
 #[test]
-fn a_write_pipe_over_a_keyboard_whose_terminal_is_gone_rests() {
+fn a_write_pipe_over_a_closed_terminal_rests() {
     with_every_loop(|state| {
         let (keyboard, terminal) = terminal();
         let transport = state.writes_to(keyboard);
@@ -478,7 +478,7 @@ fn a_write_pipe_over_a_keyboard_whose_terminal_is_gone_rests() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn endpoints_and_listeners_that_were_shut_down_rest() {
+fn shut_down_endpoints_and_listeners_rest() {
     with_every_loop(|state| {
         let log = state.log.clone();
         let serving = state.event_loop.create_server(move || Logs(log.clone()), ("127.0.0.1", 0));

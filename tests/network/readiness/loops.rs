@@ -10,7 +10,7 @@ use crate::readiness::script::{Script, pair};
 use crate::support::events::Log;
 
 #[test]
-fn an_error_of_the_selector_comes_out_of_the_loop_which_can_run_again() {
+fn a_selector_error_ends_the_run_and_the_loop_can_run_again() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -26,7 +26,7 @@ fn an_error_of_the_selector_comes_out_of_the_loop_which_can_run_again() {
 }
 
 #[test]
-fn a_registration_that_is_refused_is_raised_and_can_be_tried_again() {
+fn a_refused_registration_raises_and_can_be_retried() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -44,7 +44,7 @@ fn a_registration_that_is_refused_is_raised_and_can_be_tried_again() {
 }
 
 #[test]
-fn a_stream_of_a_closed_loop_gives_what_it_has_and_refuses_to_be_waited_for() {
+fn a_stream_of_a_closed_loop_returns_available_bytes_and_refuses_to_wait() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -72,7 +72,7 @@ fn a_stream_of_a_closed_loop_gives_what_it_has_and_refuses_to_be_waited_for() {
 }
 
 #[test]
-fn a_stream_that_was_never_used_belongs_to_no_loop_and_needs_one() {
+fn an_unused_stream_belongs_to_no_loop_and_needs_one() {
     let log = Log::default();
     let (stream, _peer) = pair();
     assert_eq!(read_now(&stream), "RuntimeError: no running event loop");
@@ -122,7 +122,7 @@ fn a_stream_of_one_loop_is_refused_by_another_when_it_must_wait() {
 }
 
 #[test]
-fn closing_a_loop_drops_what_waits_in_it() {
+fn closing_a_loop_drops_its_waiting_tasks() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, _peer) = pair();

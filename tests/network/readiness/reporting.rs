@@ -15,7 +15,7 @@ use crate::readiness::script::{Script, Watched, outcome, pair};
 use crate::support::events::Log;
 
 #[test]
-fn a_late_event_for_a_slot_that_has_been_used_again_is_dropped() {
+fn a_late_event_for_a_reused_slot_is_dropped() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let ((first, peer_of_first), (second, peer_of_second), (third, peer_of_third)) = (pair(), pair(), pair());
@@ -72,7 +72,7 @@ fn a_late_event_for_a_slot_that_has_been_used_again_is_dropped() {
     not(all(not(innermost_poll), any(target_os = "linux", target_os = "android"))),
     ignore = "epoll alone would report what was closed"
 )]
-fn nothing_is_reported_of_a_closed_socket_that_a_duplicate_keeps_open() {
+fn a_closed_socket_with_an_open_duplicate_is_not_reported() {
     let log = Log::default();
     let event_loop = Watched::event_loop(&log);
     let ((first, peer_of_first), (second, _peer_of_second), (third, peer_of_third)) = (pair(), pair(), pair());
@@ -95,7 +95,7 @@ fn nothing_is_reported_of_a_closed_socket_that_a_duplicate_keeps_open() {
 }
 
 #[test]
-fn readiness_for_nothing_wakes_once_and_the_task_waits_on() {
+fn a_spurious_event_wakes_once_and_the_task_keeps_waiting() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -126,7 +126,7 @@ fn readiness_for_nothing_wakes_once_and_the_task_waits_on() {
 }
 
 #[test]
-fn an_event_that_nobody_waits_for_is_kept() {
+fn an_event_without_a_waiter_is_kept() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let ((stream, peer), (other, peer_of_other)) = (pair(), pair());
@@ -144,7 +144,7 @@ fn an_event_that_nobody_waits_for_is_kept() {
 }
 
 #[test]
-fn the_end_of_the_stream_that_comes_with_the_last_bytes_is_found_behind_them() {
+fn the_end_of_the_stream_is_found_after_the_last_bytes() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -160,7 +160,7 @@ fn the_end_of_the_stream_that_comes_with_the_last_bytes_is_found_behind_them() {
 }
 
 #[test]
-fn the_end_of_the_stream_that_comes_alone_ends_the_wait() {
+fn the_end_of_the_stream_ends_a_wait() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -208,7 +208,7 @@ fn an_event_for_both_directions_wakes_the_reader_and_then_the_writer() {
 }
 
 #[test]
-fn a_selector_that_reports_levels_is_told_when_there_is_no_more() {
+fn a_level_triggered_selector_is_told_when_a_direction_is_drained() {
     let log = Log::default();
     let (event_loop, script) = Script::of_levels(&log);
     let (stream, peer) = pair();
@@ -239,7 +239,7 @@ fn a_selector_that_reports_levels_is_told_when_there_is_no_more() {
 }
 
 #[test]
-fn a_short_read_before_an_urgent_byte_is_not_taken_for_the_last() {
+fn a_short_read_before_an_urgent_byte_does_not_count_as_drained() {
     let log = Log::default();
     let (event_loop, script) = Script::of_levels(&log);
     let (stream, peer) = pair();

@@ -91,7 +91,7 @@ fn ways(log: &Log, fifo: &Fifo) -> Vec<Machine> {
 }
 
 #[test]
-fn a_fifo_that_nobody_writes_to_yet_has_not_ended() {
+fn a_fifo_without_a_writer_yet_has_not_ended() {
     with_every_loop(|event_loop, log| {
         for way in 0..4 {
             let fifo = Fifo::new();
@@ -111,7 +111,7 @@ fn a_fifo_that_nobody_writes_to_yet_has_not_ended() {
 }
 
 #[test]
-fn what_is_read_exactly_waits_for_the_first_writer() {
+fn read_exact_waits_for_the_first_writer_of_a_fifo() {
     with_every_loop(|event_loop, log| {
         let fifo = Fifo::new();
         let (filled, exact) = (owned(fifo.open("read")), owned(fifo.open("read")));
@@ -200,7 +200,7 @@ fn a_read_pipe_over_a_fifo_waits_for_the_first_writer() {
 }
 
 #[test]
-fn a_callback_for_a_fifo_is_not_called_before_there_is_a_writer() {
+fn a_callback_for_a_fifo_waits_for_the_first_writer() {
     with_every_loop(|event_loop, log| {
         let fifo = Fifo::new();
         let watched = Watched::new(fifo.open("read"));
@@ -214,7 +214,7 @@ fn a_callback_for_a_fifo_is_not_called_before_there_is_a_writer() {
 }
 
 #[test]
-fn a_socket_that_connects_has_not_connected_yet() {
+fn a_connecting_socket_is_not_yet_ready() {
     use socket2::{Domain, SockRef, Socket, Type};
     with_every_loop(|event_loop, log| {
         // A listener whose backlog is full lets nobody else in.
@@ -255,7 +255,7 @@ fn a_socket_that_connects_has_not_connected_yet() {
 }
 
 #[test]
-fn what_is_there_already_is_read_at_once() {
+fn available_bytes_are_read_at_once() {
     with_every_loop(|event_loop, _| {
         let (reader, mut writer) = io::pipe().expect("descriptors are free");
         writer.write_all(b"abcd").expect("there is room");

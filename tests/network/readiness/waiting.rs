@@ -11,7 +11,7 @@ use crate::readiness::script::{Script, outcome, pair};
 use crate::support::events::Log;
 
 #[test]
-fn a_second_task_that_waits_for_the_same_direction_is_refused_and_the_first_waits_on() {
+fn a_second_waiter_for_a_direction_is_refused_and_the_first_keeps_waiting() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -37,7 +37,7 @@ fn a_second_task_that_waits_for_the_same_direction_is_refused_and_the_first_wait
 }
 
 #[test]
-fn a_cancelled_wait_leaves_the_direction_free_for_another_task() {
+fn a_cancelled_wait_frees_the_direction_for_another_task() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -67,7 +67,7 @@ fn a_cancelled_wait_leaves_the_direction_free_for_another_task() {
 }
 
 #[test]
-fn a_task_that_is_woken_and_cancelled_at_once_takes_nothing() {
+fn a_task_woken_and_cancelled_in_one_turn_reads_nothing() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, peer) = pair();
@@ -88,7 +88,7 @@ fn a_task_that_is_woken_and_cancelled_at_once_takes_nothing() {
 }
 
 #[test]
-fn who_waits_for_a_stream_that_is_closed_is_woken_and_finds_out() {
+fn closing_a_stream_wakes_its_waiter_with_an_error() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, _peer) = pair();
@@ -127,7 +127,7 @@ fn who_waits_for_a_stream_that_is_closed_is_woken_and_finds_out() {
 }
 
 #[test]
-fn a_wait_that_outlives_its_stream_ends_at_once() {
+fn a_wait_ends_at_once_when_its_stream_is_dropped() {
     let log = Log::default();
     let (event_loop, script) = Script::of_edges(&log);
     let (stream, _peer) = pair();

@@ -38,7 +38,7 @@ fn a_name_is_looked_up_and_connected_to() {
 }
 
 #[test]
-fn both_families_of_this_machine() {
+fn connects_over_both_families() {
     let Ok((_listener, address)) = listen("::1", 0) else {
         // There is no IPv6 here: `::1` cannot be listened at.
         return;
@@ -56,7 +56,7 @@ fn both_families_of_this_machine() {
 
 // V8
 #[test]
-fn where_every_address_refuses_the_error_has_all_of_them() {
+fn if_every_address_refuses_the_error_lists_all() {
     let port = listen("127.0.0.1", 0).unwrap().1.port();
     let event_loop = loop_that_knows(&["127.0.0.1", "127.0.0.2"]);
     for delay in [None, Some(Duration::ZERO), Some(LONG)] {
@@ -76,7 +76,7 @@ fn where_every_address_refuses_the_error_has_all_of_them() {
 }
 
 #[test]
-fn a_connection_comes_from_the_local_address_that_was_asked_for() {
+fn a_connection_uses_the_requested_local_address() {
     let (listener, address) = listen("127.0.0.1", 0).unwrap();
     let event_loop = loop_that_knows(&["127.0.0.9"]);
     for local in [Query::new("127.0.0.9", 0), Query::new("host", 0)] {
@@ -88,7 +88,7 @@ fn a_connection_comes_from_the_local_address_that_was_asked_for() {
 }
 
 #[test]
-fn a_local_address_that_cannot_be_had_is_told() {
+fn an_unavailable_local_address_is_reported() {
     let (_listener, address) = listen("127.0.0.1", 0).unwrap();
     let event_loop = EventLoop::new().unwrap();
     let fails = |local: &str| {
@@ -105,7 +105,7 @@ fn a_local_address_that_cannot_be_had_is_told() {
 }
 
 #[test]
-fn what_goes_on_can_be_seen() {
+fn debug_shows_the_progress_of_connecting() {
     let event_loop = loop_that_knows(&["127.0.0.1", "127.0.0.2"]);
     let connecting = connect(("host", 80));
     assert_eq!(format!("{connecting:?}"), "connect(host:80)");

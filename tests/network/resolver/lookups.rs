@@ -33,7 +33,7 @@ fn addresses(found: &[AddrInfo]) -> Vec<String> {
 }
 
 #[test]
-fn localhost_is_known() {
+fn localhost_can_be_looked_up() {
     let query = Query::new("localhost", 80).socket_type(SocketType::Stream);
     let found = look_up(query.clone().family(Family::V4)).unwrap();
     assert_eq!(addresses(&found)[0], "127.0.0.1:80");
@@ -44,7 +44,7 @@ fn localhost_is_known() {
 }
 
 #[test]
-fn an_address_is_answered_without_a_thread_for_each_sort_of_socket() {
+fn an_address_is_resolved_without_a_thread_for_each_socket_type() {
     let found = look_up_here(("127.0.0.1", 80)).unwrap();
     let sorts: Vec<_> = found.iter().map(|found| (found.socket_type, found.protocol)).collect();
     let expected = [
@@ -73,14 +73,14 @@ fn an_address_keeps_its_scope() {
 }
 
 #[test]
-fn no_host_is_the_loopback_or_to_listen_everything() {
+fn an_empty_host_means_loopback_or_all_addresses_for_listening() {
     let query = Query::of_this_machine(80).socket_type(SocketType::Stream).family(Family::V4);
     assert_eq!(addresses(&look_up_here(query.clone()).unwrap()), ["127.0.0.1:80"]);
     assert_eq!(addresses(&look_up_here(query.flags(LookupFlags::PASSIVE)).unwrap()), ["0.0.0.0:80"]);
 }
 
 #[test]
-fn a_failure_has_the_system_s_text_and_the_name_that_was_asked_for() {
+fn a_failure_has_the_systems_text_and_the_requested_name() {
     let kind_and_text = |raised: Exception| {
         // Not moved out: the thread may not have let go of it yet.
         let error = raised.downcast_ref::<LookupError>().unwrap();
@@ -108,7 +108,7 @@ fn a_failure_has_the_system_s_text_and_the_name_that_was_asked_for() {
 }
 
 #[test]
-fn numbers_are_answered_without_a_thread_and_names_with_one() {
+fn numbers_are_resolved_without_a_thread_and_names_with_one() {
     let event_loop = EventLoop::new().unwrap();
     let address: SocketAddr = "127.0.0.1:80".parse().unwrap();
     let host = |flags| event_loop.run_until_complete(event_loop.getnameinfo(address, flags));
@@ -125,7 +125,7 @@ fn numbers_are_answered_without_a_thread_and_names_with_one() {
 
 // E18
 #[test]
-fn a_cancelled_look_up_goes_on_at_once_and_its_answer_is_dropped() {
+fn a_cancelled_lookup_ends_at_once_and_its_answer_is_dropped() {
     let event_loop = EventLoop::new().unwrap();
     let pool = ThreadPool::with(1, "lookups").unwrap();
     let (open, opened) = mpsc::channel::<()>();
@@ -146,7 +146,7 @@ fn a_cancelled_look_up_goes_on_at_once_and_its_answer_is_dropped() {
 }
 
 #[test]
-fn a_look_up_after_the_executor_s_shutdown_says_so() {
+fn a_lookup_after_the_executors_shutdown_fails() {
     let event_loop = EventLoop::new().unwrap();
     event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
     let raised = event_loop.run_until_complete(event_loop.getaddrinfo(("localhost", 80))).unwrap_err();
@@ -154,7 +154,7 @@ fn a_look_up_after_the_executor_s_shutdown_says_so() {
 }
 
 #[test]
-fn a_resolver_takes_the_place_of_the_one_before() {
+fn a_new_resolver_replaces_the_previous_one() {
     let event_loop = virtual_loop().unwrap();
     let table = || StaticResolver::new().with("a.example", ["192.0.2.1".parse().unwrap()]);
     event_loop.set_resolver(table());

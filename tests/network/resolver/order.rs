@@ -24,7 +24,7 @@ quickcheck! {
         before.len() == after.len() && [true, false].into_iter().all(|v6| of(v6, &before) == of(v6, &after))
     }
 
-    fn the_families_take_turns_after_those_of_the_first(families: Vec<bool>, first: u8) -> bool {
+    fn families_alternate_after_the_first_addresses(families: Vec<bool>, first: u8) -> bool {
         let after = interleave(addresses(&families), first.into());
         let Some(ahead) = after.first().map(SocketAddr::is_ipv6).filter(|_| first > 0) else { return true };
         let tail = &after[after.len().min(usize::from(first) - 1)..];
@@ -33,7 +33,7 @@ quickcheck! {
         tail.chunks(2).take(pairs).all(|pair| pair[0].is_ipv6() == ahead && pair[1].is_ipv6() != ahead)
     }
 
-    fn with_none_of_the_first_the_order_stays(families: Vec<bool>) -> bool {
+    fn without_preferred_addresses_the_order_stays(families: Vec<bool>) -> bool {
         let before = addresses(&families);
         interleave(before.iter().copied(), 0) == before
     }

@@ -46,7 +46,7 @@ fn refused(query: impl Into<Query>) -> String {
 }
 
 #[test]
-fn what_is_an_address_already_is_not_looked_up() {
+fn an_address_is_not_looked_up() {
     for host in ["127.0.0.1", "0.0.0.0", "::1", "::ffff:1.2.3.4", "fe80::1%1", "::1%1"] {
         assert_eq!(asked((host, 80)).unwrap(), [""; 0], "{host}");
         assert_eq!(asked((host, "80")).unwrap(), [""; 0], "{host}");
@@ -61,7 +61,7 @@ fn what_is_an_address_already_is_not_looked_up() {
 }
 
 #[test]
-fn a_name_of_ascii_is_asked_for_as_it_is() {
+fn an_ascii_name_is_looked_up_unchanged() {
     for host in ["localhost", "LocalHost", "_sip._tcp.example", "-a-.example.", "a b", "xn--bcher-kva.example"] {
         assert_eq!(asked((host, 80)).unwrap(), [format!("{host}:80")]);
     }
@@ -72,7 +72,7 @@ fn a_name_of_ascii_is_asked_for_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_a_name_is_refused_with_what_was_expected() {
+fn invalid_names_are_refused_with_the_reason() {
     assert_eq!(refused(("", 80)), "the host is empty: expected a name or an address");
     assert_eq!(refused(("a\0b", 80)), "the host \"a\\0b\" has a zero byte in it");
     assert_eq!(refused(("127.0.0.1\0", 80)), "the host \"127.0.0.1\\0\" has a zero byte in it");
@@ -105,7 +105,7 @@ fn an_international_name_needs_the_feature() {
 
 #[cfg(feature = "idna")]
 #[test]
-fn an_international_name_is_asked_for_in_ascii() {
+fn an_international_name_is_converted_to_ascii() {
     assert_eq!(asked(("bücher.example", 80)).unwrap(), ["xn--bcher-kva.example:80"]);
     // Letters of one case, composed, and with the dots of other scripts.
     assert_eq!(asked(("BU\u{308}CHER。example", 80)).unwrap(), ["xn--bcher-kva.example:80"]);

@@ -95,16 +95,16 @@ fn by_reading(part: Part, seed: u64) -> bool {
 }
 
 #[test]
-fn what_is_sent_by_a_socket_is_what_the_part_holds() {
+fn a_socket_sends_exactly_the_given_part() {
     QuickCheck::new().tests(100).quickcheck(by_a_socket as fn(Part) -> bool);
 }
 
 #[test]
-fn what_is_sent_by_a_transport_comes_behind_what_was_written_and_before_what_will_be() {
+fn a_transport_sends_a_file_between_earlier_and_later_writes() {
     QuickCheck::new().tests(100).quickcheck(by_a_transport as fn(Part, Vec<u8>) -> bool);
 }
 
 #[test]
-fn what_is_sent_by_reading_is_what_the_part_holds() {
+fn the_fallback_sends_exactly_the_given_part() {
     QuickCheck::new().tests(100).quickcheck(by_reading as fn(Part, u64) -> bool);
 }

@@ -39,7 +39,7 @@ fn files_of_all_lengths_around_chunks_arrive_whole() {
 }
 
 #[test]
-fn a_part_that_is_not_there_is_nothing_and_one_that_is_partly_there_is_less() {
+fn parts_beyond_the_end_of_the_file_are_truncated() {
     let event_loop = new_loop();
     let file = file_of(b"0123456789");
     let cases = [
@@ -91,7 +91,7 @@ fn a_large_file_arrives_whole_and_no_turn_sends_more_than_its_share() {
 
 // A peer that reads slowly costs no memory: what it has not read stands in the file, and in the socket.
 #[test]
-fn a_peer_that_reads_slowly_is_waited_for() {
+fn sendfile_waits_for_a_slow_reader() {
     let event_loop = new_loop();
     let content = pattern(MUCH);
     let (near, mut far) = pair();
@@ -112,7 +112,7 @@ fn a_peer_that_reads_slowly_is_waited_for() {
 
 // X19
 #[test]
-fn a_peer_that_resets_the_connection_half_way_is_an_error_and_how_much_was_sent_is_known() {
+fn a_reset_half_way_raises_and_reports_the_progress() {
     let event_loop = new_loop();
     event_loop.set_exception_handler(|_| ());
     let (near, mut far) = tcp_pair();
@@ -130,7 +130,7 @@ fn a_peer_that_resets_the_connection_half_way_is_an_error_and_how_much_was_sent_
 }
 
 #[test]
-fn a_peer_that_is_gone_is_an_error() {
+fn a_closed_peer_raises() {
     let event_loop = new_loop();
     let (near, far) = pair();
     drop(far);
@@ -139,7 +139,7 @@ fn a_peer_that_is_gone_is_an_error() {
 }
 
 #[test]
-fn what_was_cancelled_knows_how_far_it_has_come_and_goes_on_from_there() {
+fn a_cancelled_sendfile_can_continue_from_its_progress() {
     let event_loop = new_loop();
     let content = pattern(MUCH);
     let (near, far) = pair();
@@ -160,7 +160,7 @@ fn what_was_cancelled_knows_how_far_it_has_come_and_goes_on_from_there() {
 }
 
 #[test]
-fn a_part_that_is_sent_stays_so() {
+fn a_finished_part_stays_finished() {
     let event_loop = new_loop();
     let (near, mut far) = pair();
     let near = Rc::new(near);
@@ -171,7 +171,7 @@ fn a_part_that_is_sent_stays_so() {
 }
 
 #[test]
-fn a_file_that_becomes_shorter_meanwhile_is_sent_to_its_new_end() {
+fn a_file_truncated_meanwhile_is_sent_to_its_new_end() {
     let event_loop = new_loop();
     let content = pattern(MUCH);
     let (near, far) = pair();
@@ -204,7 +204,7 @@ fn others_run_while_a_file_is_sent() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_no_byte_is_sent() {
+fn an_unreadable_file_raises_and_no_byte_is_sent() {
     let event_loop = new_loop();
     let directory = File::open(env!("CARGO_TARGET_TMPDIR")).expect("it is there");
     let write_only = File::options().write(true).open("/dev/null").expect("it is there");

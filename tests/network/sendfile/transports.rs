@@ -48,7 +48,7 @@ fn watched(sending: SendFile) -> (Watched<SendFile>, Rc<Progress>) {
 
 // X19
 #[test]
-fn a_file_comes_behind_all_that_was_written_before() {
+fn a_file_follows_all_earlier_writes() {
     let event_loop = new_loop();
     let (transport, _, far) = connected(&event_loop);
     let content = pattern(MUCH);
@@ -67,7 +67,7 @@ fn a_file_comes_behind_all_that_was_written_before() {
 
 // X19
 #[test]
-fn nobody_else_writes_while_a_file_is_sent() {
+fn other_writes_are_refused_while_a_file_is_sent() {
     let event_loop = new_loop();
     let (transport, _, far) = connected(&event_loop);
     let (task, _) = blocked(&event_loop, &transport);
@@ -91,7 +91,7 @@ fn nobody_else_writes_while_a_file_is_sent() {
 
 // X19
 #[test]
-fn nothing_is_read_while_a_file_is_sent_and_it_is_read_after_that() {
+fn reading_pauses_while_a_file_is_sent() {
     let event_loop = new_loop();
     let (transport, events, mut far) = connected(&event_loop);
     let (task, _) = blocked(&event_loop, &transport);
@@ -112,7 +112,7 @@ fn nothing_is_read_while_a_file_is_sent_and_it_is_read_after_that() {
 }
 
 #[test]
-fn reading_that_was_paused_before_stays_so() {
+fn reading_paused_before_stays_paused() {
     let event_loop = new_loop();
     let (transport, _, _far) = connected(&event_loop);
     transport.pause_reading();
@@ -123,7 +123,7 @@ fn reading_that_was_paused_before_stays_so() {
 }
 
 #[test]
-fn a_transport_that_is_closing_or_has_ended_its_writes_sends_no_file() {
+fn a_closing_or_half_closed_transport_sends_no_file() {
     let event_loop = new_loop();
     let part = || FilePart::new(file_of(b"file"));
     let (transport, _, _far) = connected(&event_loop);
@@ -137,7 +137,7 @@ fn a_transport_that_is_closing_or_has_ended_its_writes_sends_no_file() {
 
 // X19
 #[test]
-fn a_transport_that_is_closed_meanwhile_ends_the_file_with_an_error() {
+fn closing_the_transport_meanwhile_ends_the_file_with_an_error() {
     for close in [Transport::close, Transport::abort] {
         let event_loop = new_loop();
         let (transport, events, _far) = connected(&event_loop);
@@ -152,7 +152,7 @@ fn a_transport_that_is_closed_meanwhile_ends_the_file_with_an_error() {
 }
 
 #[test]
-fn a_transport_that_is_closed_before_its_turn_has_come_sends_what_was_written_and_no_file() {
+fn a_transport_closed_before_the_file_starts_sends_only_earlier_writes() {
     let event_loop = new_loop();
     let (transport, events, far) = connected(&event_loop);
     transport.write(&pattern(MUCH)).expect("it is open");
@@ -167,7 +167,7 @@ fn a_transport_that_is_closed_before_its_turn_has_come_sends_what_was_written_an
 }
 
 #[test]
-fn a_transport_that_is_aborted_before_its_turn_has_come_sends_no_file() {
+fn a_transport_aborted_before_the_file_starts_sends_no_file() {
     let event_loop = new_loop();
     let (transport, _, _far) = connected(&event_loop);
     transport.write(&pattern(MUCH)).expect("it is open");
@@ -179,7 +179,7 @@ fn a_transport_that_is_aborted_before_its_turn_has_come_sends_no_file() {
 
 // X19
 #[test]
-fn a_peer_that_closes_half_way_is_an_error_and_the_protocol_learns_of_it_too() {
+fn a_peer_closing_half_way_raises_and_the_protocol_learns_of_it() {
     let event_loop = new_loop();
     let (transport, events, mut far) = connected(&event_loop);
     let (task, seen) = blocked(&event_loop, &transport);
@@ -192,7 +192,7 @@ fn a_peer_that_closes_half_way_is_an_error_and_the_protocol_learns_of_it_too() {
 }
 
 #[test]
-fn a_file_that_is_cancelled_or_dropped_leaves_the_transport_as_it_was() {
+fn cancelling_or_dropping_a_sendfile_restores_the_transport() {
     for drops in [false, true] {
         let event_loop = new_loop();
         let (transport, events, mut far) = connected(&event_loop);
@@ -226,7 +226,7 @@ fn a_file_that_is_cancelled_or_dropped_leaves_the_transport_as_it_was() {
 }
 
 #[test]
-fn a_file_that_is_cancelled_before_its_turn_has_come_was_never_there() {
+fn a_sendfile_cancelled_before_it_starts_has_no_effect() {
     let event_loop = new_loop();
     let (transport, _, far) = connected(&event_loop);
     transport.write(&pattern(MUCH)).expect("it is open");
@@ -242,7 +242,7 @@ fn a_file_that_is_cancelled_before_its_turn_has_come_was_never_there() {
 }
 
 #[test]
-fn a_loop_that_is_closed_while_a_file_is_sent_leaves_nothing_behind() {
+fn closing_a_loop_during_a_sendfile_leaks_nothing() {
     let event_loop = new_loop();
     let (transport, _, far) = connected(&event_loop);
     let (task, _) = blocked(&event_loop, &transport);
@@ -272,7 +272,7 @@ fn a_stream_sends_files() {
 }
 
 #[test]
-fn a_pipe_takes_a_file_and_the_end_that_reads_does_not() {
+fn a_write_pipe_sends_a_file_and_a_read_pipe_refuses() {
     let event_loop = new_loop();
     let (reader, writer) = std::io::pipe().expect("descriptors are free");
     let protocol = || Recorder::new("", &Log::default());

@@ -15,7 +15,7 @@ use crate::sendfile::files::{CHUNK, Sender, file_of, io_error, new_loop, pair, p
 use crate::sendfile::files::{read_now, reading};
 
 #[test]
-fn where_only_the_kernel_may_and_cannot_that_is_an_error_and_nothing_is_sent() {
+fn without_fallback_an_unsupported_file_raises_and_nothing_is_sent() {
     let (near, far) = memory_pair();
     let mut part = FilePart::new(file_of(b"abc")).without_fallback();
     let raised = near.send_file(&mut part).resume(Ok(())).unwrap_err();
@@ -52,7 +52,7 @@ impl ByteWrite for Boaster {
 }
 
 #[test]
-fn no_more_is_sent_than_there_is_whatever_a_stream_says() {
+fn no_more_than_the_file_is_sent_whatever_a_stream_reports() {
     for (part, sent) in [(FilePart::new(file_of(b"abc")).count(2), 2), (FilePart::new(file_of(b"abc")), 3)] {
         let mut part = part;
         let Ok(Step::Return(count)) = Boaster.send_file(&mut part).resume(Ok(())) else { panic!("it takes all") };
@@ -61,7 +61,7 @@ fn no_more_is_sent_than_there_is_whatever_a_stream_says() {
 }
 
 #[test]
-fn behind_any_file_there_is_nothing_to_send() {
+fn an_offset_beyond_the_end_sends_nothing() {
     let (near, _far) = memory_pair();
     let mut part = FilePart::new(file_of(b"abc")).offset(u64::MAX);
     assert!(matches!(near.send_file(&mut part).resume(Ok(())), Ok(Step::Return(0))));
@@ -73,7 +73,7 @@ fn behind_any_file_there_is_nothing_to_send() {
 /// The process's own memory is a file that can be read, at the addresses as offsets, and that the kernel sends nowhere.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_the_kernel_refuses_is_read_and_written() {
+fn a_file_refused_by_the_kernel_is_read_and_written() {
     let event_loop = new_loop();
     let content = pattern(5 * CHUNK + 1);
     let part = || {
@@ -108,7 +108,7 @@ fn a_file_without_a_length_is_sent_to_its_end() {
 }
 
 #[test]
-fn machines_send_files_over_whatever_takes_bytes() {
+fn machines_send_files_over_any_byte_stream() {
     let event_loop = new_loop();
     let content = pattern(2 * CHUNK);
     let file = file_of(&content);

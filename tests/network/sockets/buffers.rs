@@ -134,7 +134,7 @@ fn a_buffer_is_a_queue_of_bytes_with_an_end() {
 }
 
 #[test]
-fn a_buffer_takes_what_the_program_writes_wherever_its_bytes_begin() {
+fn a_buffer_accepts_writes_wherever_its_bytes_begin() {
     for gap in [0, 1, 1000, FULL - 1, FULL] {
         let mut buffer = Buffer::new();
         buffer.write_all(&vec![1; FULL]).expect("a buffer takes all");
@@ -147,7 +147,7 @@ fn a_buffer_takes_what_the_program_writes_wherever_its_bytes_begin() {
 }
 
 #[test]
-fn a_read_stops_at_the_limit_that_a_buffer_has() {
+fn a_read_stops_at_the_buffers_limit() {
     for limit in [0, 1, 1000, FULL - 1, FULL, FULL + 1, 3 * FULL] {
         let event_loop = new_loop();
         let (stream, mut peer) = pair();
@@ -176,7 +176,7 @@ fn a_read_stops_at_the_limit_that_a_buffer_has() {
 }
 
 #[test]
-fn the_bytes_of_a_vector_become_a_buffer() {
+fn a_vector_converts_to_a_buffer() {
     let mut buffer = Buffer::from(b"abc".to_vec());
     buffer.consume(1);
     buffer.write_all(b"d").expect("a buffer takes all");
@@ -185,7 +185,7 @@ fn the_bytes_of_a_vector_become_a_buffer() {
 }
 
 #[test]
-fn more_than_there_is_cannot_be_consumed() {
+fn consuming_more_than_available_empties_the_buffer() {
     let mut buffer = Buffer::new();
     buffer.consume(1);
     buffer.write_all(b"abc").expect("there is room");

@@ -34,7 +34,7 @@ fn cancel_when_it_waits<T: 'static>(
 }
 
 #[test]
-fn a_cancelled_accept_leaves_the_connection_to_the_next() {
+fn a_cancelled_accept_leaves_the_connection_to_the_next_accept() {
     let event_loop = new_loop();
     let listener = listen();
     let used = Rc::clone(&listener);
@@ -46,7 +46,7 @@ fn a_cancelled_accept_leaves_the_connection_to_the_next() {
 }
 
 #[test]
-fn a_cancelled_read_leaves_the_bytes_to_the_next() {
+fn a_cancelled_read_leaves_the_bytes_to_the_next_read() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     let (used, mut buffer) = (Rc::clone(&stream), Buffer::new());
@@ -63,7 +63,7 @@ fn a_cancelled_read_leaves_the_bytes_to_the_next() {
 }
 
 #[test]
-fn a_machine_that_catches_its_cancel_reads_on() {
+fn a_machine_that_catches_its_cancel_continues_reading() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     let task = event_loop
@@ -83,7 +83,7 @@ fn a_machine_that_catches_its_cancel_reads_on() {
 }
 
 #[test]
-fn a_cancelled_write_keeps_what_is_not_written_and_goes_on_with_that() {
+fn a_cancelled_write_keeps_the_rest_and_can_continue() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     SockRef::from(&*stream).set_send_buffer_size(4096).unwrap();
@@ -128,7 +128,7 @@ fn a_cancelled_write_keeps_what_is_not_written_and_goes_on_with_that() {
 }
 
 #[test]
-fn an_operation_is_dropped_at_any_time() {
+fn an_operation_can_be_dropped_at_any_time() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     let bytes = run(&event_loop, move |_| {

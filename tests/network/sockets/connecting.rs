@@ -43,7 +43,7 @@ fn a_port_without_a_listener_refuses() {
 }
 
 #[test]
-fn an_address_in_use_and_one_of_another_machine_cannot_be_listened_at() {
+fn listening_fails_at_a_used_or_foreign_address() {
     let listener = listen();
     let error = TcpListener::bind(listener.local_addr().unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -53,7 +53,7 @@ fn an_address_in_use_and_one_of_another_machine_cannot_be_listened_at() {
 }
 
 #[test]
-fn an_address_can_be_listened_at_again_as_soon_as_its_listener_is_gone() {
+fn an_address_can_be_reused_as_soon_as_its_listener_is_gone() {
     let listener = listen();
     let address = listener.local_addr().unwrap();
     let peer = net::TcpStream::connect(address).unwrap();
@@ -77,7 +77,7 @@ fn busy_listener() -> (net::TcpListener, net::TcpStream) {
 }
 
 #[test]
-fn a_connection_that_takes_time_is_waited_for() {
+fn connecting_waits_for_a_slow_connection() {
     let event_loop = new_loop();
     let (listener, _first) = busy_listener();
     let mut connect = TcpStream::connect(listener.local_addr().unwrap());
@@ -122,7 +122,7 @@ fn a_cancelled_connect_closes_its_socket() {
 }
 
 #[test]
-fn connections_that_have_come_at_once_are_accepted_in_their_order() {
+fn simultaneous_connections_are_accepted_in_order() {
     let event_loop = new_loop();
     let listener = listen();
     // More than a task may accept in one turn.
@@ -139,7 +139,7 @@ fn connections_that_have_come_at_once_are_accepted_in_their_order() {
 }
 
 #[test]
-fn sockets_of_the_standard_library_are_taken_over() {
+fn sockets_convert_from_the_standard_library() {
     let event_loop = new_loop();
     let listener = net::TcpListener::bind(any()).unwrap();
     let address = listener.local_addr().unwrap();
@@ -165,7 +165,7 @@ fn sockets_of_the_standard_library_are_taken_over() {
 }
 
 #[test]
-fn options_are_those_of_the_socket() {
+fn options_are_set_on_the_socket() {
     let (stream, mut peer) = pair();
     for nodelay in [true, false] {
         stream.set_nodelay(nodelay).unwrap();
@@ -179,7 +179,7 @@ fn options_are_those_of_the_socket() {
 }
 
 #[test]
-fn an_operation_needs_a_loop_that_runs() {
+fn an_operation_needs_a_running_loop() {
     let listener = listen();
     let raised = listener.accept().resume(Ok(())).unwrap_err();
     assert_eq!((raised.kind(), raised.to_string()), (Kind::RuntimeError, "no running event loop".into()));

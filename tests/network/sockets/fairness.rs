@@ -36,7 +36,7 @@ fn always_ready(event_loop: &EventLoop) -> Rc<Cell<u32>> {
 }
 
 #[test]
-fn a_task_that_never_has_to_wait_lets_the_others_run_in_every_turn() {
+fn a_task_that_never_waits_lets_others_run_in_every_turn() {
     let event_loop = new_loop();
     event_loop.set_exception_handler(|_| ());
     let operations = always_ready(&event_loop);
@@ -55,7 +55,7 @@ fn a_task_that_never_has_to_wait_lets_the_others_run_in_every_turn() {
 }
 
 #[test]
-fn a_task_that_never_has_to_wait_lets_others_sockets_be_looked_at() {
+fn a_task_that_never_waits_lets_other_sockets_be_polled() {
     let event_loop = new_loop();
     event_loop.set_exception_handler(|_| ());
     let operations = always_ready(&event_loop);

@@ -91,7 +91,7 @@ impl Coroutine for Asker {
 }
 
 #[test]
-fn two_machines_talk_and_find_the_end_of_each_other() {
+fn two_machines_talk_and_see_each_others_end() {
     let event_loop = new_loop();
     let listener = listen();
     let connect = TcpStream::connect(listener.local_addr().unwrap());
@@ -103,7 +103,7 @@ fn two_machines_talk_and_find_the_end_of_each_other() {
 }
 
 #[test]
-fn nothing_to_move_moves_nothing() {
+fn empty_reads_and_writes_do_nothing() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     peer.write_all(b"abc").unwrap();
@@ -146,7 +146,7 @@ fn a_read_into_a_full_buffer_is_refused_and_loses_nothing() {
 }
 
 #[test]
-fn what_a_shut_down_end_gets_can_still_be_read() {
+fn a_socket_shut_down_for_writing_can_still_be_read() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -160,7 +160,7 @@ fn what_a_shut_down_end_gets_can_still_be_read() {
 }
 
 #[test]
-fn the_end_of_the_stream_is_found_again_and_again() {
+fn reading_at_the_end_of_the_stream_can_be_repeated() {
     let event_loop = new_loop();
     let (stream, peer) = pair();
     drop(peer);
@@ -172,7 +172,7 @@ fn the_end_of_the_stream_is_found_again_and_again() {
 }
 
 #[test]
-fn a_reset_by_the_peer_is_raised_where_the_task_waits() {
+fn a_reset_by_the_peer_is_raised_in_the_waiting_task() {
     let event_loop = new_loop();
     let (stream, peer) = pair();
     let mut peer = Some(peer);
@@ -192,7 +192,7 @@ fn a_reset_by_the_peer_is_raised_where_the_task_waits() {
 }
 
 #[test]
-fn an_urgent_byte_in_the_middle_holds_nothing_back() {
+fn an_urgent_byte_does_not_hold_back_later_bytes() {
     let event_loop = new_loop();
     let (stream, mut peer) = pair();
     let mut parts = Vec::new();
@@ -223,7 +223,7 @@ fn an_urgent_byte_in_the_middle_holds_nothing_back() {
 }
 
 #[test]
-fn a_listeners_connections_come_one_by_one() {
+fn a_listener_yields_connections_one_by_one() {
     let event_loop = new_loop();
     let mut incoming = TcpListener::bind(any()).expect("a port is free").incoming();
     let address = incoming.listener().local_addr().expect("it is bound");

@@ -56,7 +56,7 @@ fn turns(world: &World, count: u32) {
 }
 
 #[test]
-fn lines_go_there_and_back() {
+fn lines_are_exchanged() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, writer, mut far) = pair(&event_loop);
     writer.writelines(["one\n", "two\n"]).expect("it is open");
@@ -97,7 +97,7 @@ fn more_than_twice_the_limit_pauses_the_transport_and_the_limit_resumes_it() {
 }
 
 #[test]
-fn a_reader_that_is_dropped_while_it_pauses_lets_the_end_be_seen() {
+fn dropping_a_paused_reader_still_lets_the_end_be_noticed() {
     let world = World::new();
     let (reader, writer, mut far) = pair(&world.event_loop);
     reader.set_limit(1).expect("it is more than 0");
@@ -110,7 +110,7 @@ fn a_reader_that_is_dropped_while_it_pauses_lets_the_end_be_seen() {
 
 // S15
 #[test]
-fn many_drain_at_once_when_there_is_too_much_and_all_go_on() {
+fn many_tasks_can_drain_at_once() {
     let world = World::new();
     let (_reader, writer, mut far) = pair(&world.event_loop);
     world.spawn("free", writer.drain());
@@ -137,7 +137,7 @@ fn many_drain_at_once_when_there_is_too_much_and_all_go_on() {
 
 // S15
 #[test]
-fn drain_raises_what_the_reader_has() {
+fn drain_raises_the_readers_exception() {
     let world = World::new();
     let (reader, writer, _far) = pair(&world.event_loop);
     reader.set_exception(io::Error::other("no").into());
@@ -147,7 +147,7 @@ fn drain_raises_what_the_reader_has() {
 
 // S15: what it has waited for was not sent.
 #[test]
-fn a_drain_that_waits_raises_when_the_connection_is_aborted() {
+fn aborting_the_connection_raises_in_a_waiting_drain() {
     let world = World::new();
     let (_reader, writer, _far) = pair(&world.event_loop);
     writer.write(&much()).expect("it is open");
@@ -160,7 +160,7 @@ fn a_drain_that_waits_raises_when_the_connection_is_aborted() {
 
 // S16
 #[test]
-fn drain_after_close_lets_others_run_and_then_says_so() {
+fn drain_after_close_yields_once_and_then_raises() {
     let world = World::new();
     let (_reader, writer, _far) = pair(&world.event_loop);
     writer.close();
@@ -176,7 +176,7 @@ fn drain_after_close_lets_others_run_and_then_says_so() {
 
 // S17
 #[test]
-fn wait_closed_waits_for_the_end_also_with_unread_data() {
+fn wait_closed_waits_for_the_end_even_with_unread_data() {
     let world = World::new();
     let (reader, writer, mut far) = pair(&world.event_loop);
     far.write_all(b"unread").expect("there is room");
@@ -197,7 +197,7 @@ fn wait_closed_waits_for_the_end_also_with_unread_data() {
 
 // S11, S17
 #[test]
-fn a_reset_is_raised_by_whoever_waits() {
+fn a_reset_is_raised_in_all_waiters() {
     let world = World::new();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -218,7 +218,7 @@ fn a_reset_is_raised_by_whoever_waits() {
 
 // S18
 #[test]
-fn an_end_that_comes_while_the_writer_closes_is_harmless() {
+fn the_end_of_the_stream_while_the_writer_closes_is_harmless() {
     let world = World::new();
     let (reader, writer, far) = pair(&world.event_loop);
     writer.write(b"bye").expect("it is open");
@@ -230,7 +230,7 @@ fn an_end_that_comes_while_the_writer_closes_is_harmless() {
 
 // S20
 #[test]
-fn a_writer_that_is_dropped_sends_what_was_written_and_closes() {
+fn a_dropped_writer_sends_its_buffer_and_closes() {
     let world = World::new();
     let (reader, writer, mut far) = pair(&world.event_loop);
     writer.write(b"last words").expect("it is open");
@@ -259,7 +259,7 @@ impl Protocol for Other {
 }
 
 #[test]
-fn who_waits_is_told_when_another_protocol_takes_over() {
+fn waiters_are_woken_when_another_protocol_takes_over() {
     let world = World::new();
     let (reader, writer, _far) = pair(&world.event_loop);
     let read = world.event_loop.create_task(reader.read_line()).expect("it is open");
@@ -270,7 +270,7 @@ fn who_waits_is_told_when_another_protocol_takes_over() {
 }
 
 #[test]
-fn where_nobody_listens_nothing_is_opened() {
+fn opening_fails_if_nobody_listens() {
     let event_loop = EventLoop::new().expect("a loop");
     let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
     let raised = run(&event_loop, event_loop.open_connection(nobody)).unwrap_err();
@@ -301,7 +301,7 @@ fn streams_are_opened_by_name() {
 
 // What a connection's end wakes is woken in asyncio's order, whoever began to wait first.
 #[test]
-fn the_end_wakes_the_reader_then_who_waits_for_it_then_who_drains() {
+fn the_end_wakes_reader_then_wait_closed_then_drain() {
     let world = World::new();
     let (reader, writer, _far) = pair(&world.event_loop);
     writer.write(&much()).expect("it is open");
@@ -336,7 +336,7 @@ fn drain_obeys_the_water_marks() {
 }
 
 #[test]
-fn what_comes_before_the_streams_are_taken_is_there() {
+fn bytes_received_before_the_streams_are_taken_are_kept() {
     let event_loop = EventLoop::new().expect("descriptors are free");
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     far.write_all(b"first").expect("there is room");
@@ -359,7 +359,7 @@ fn what_comes_before_the_streams_are_taken_is_there() {
 }
 
 #[test]
-fn a_stream_of_another_loop_raises_and_is_not_waited_for() {
+fn waiting_for_a_stream_of_another_loop_raises() {
     let (mine, other) = (EventLoop::new().expect("a loop"), EventLoop::new().expect("a loop"));
     let (reader, writer, mut far) = pair(&mine);
     let raised = [

@@ -13,7 +13,7 @@ fn resumed<C: Coroutine<Input = ()>>(mut operation: C) -> Option<C::Return> {
 }
 
 #[test]
-fn waiting_allocates_nothing_and_reading_what_it_gives() {
+fn waiting_does_not_allocate_and_reading_allocates_its_result() {
     let reader = StreamReader::new();
     for _ in 0..3 {
         let (count, read) = allocations(|| resumed(reader.read_until("\r\n")));

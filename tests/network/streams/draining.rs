@@ -84,7 +84,7 @@ fn closing(event_loop: &EventLoop) -> (StreamReader, Rc<StreamWriter>, UnixStrea
 
 // S16
 #[test]
-fn who_drains_in_a_loop_keeps_nobody_else_waiting() {
+fn a_task_that_drains_in_a_loop_does_not_starve_others() {
     for is_kept in [false, true] {
         let world = World::new();
         let (_reader, writer, _far) = closing(&world.event_loop);
@@ -105,7 +105,7 @@ fn who_drains_in_a_loop_keeps_nobody_else_waiting() {
 
 // S16
 #[test]
-fn each_of_many_drains_of_a_closing_stream_lets_others_run_once() {
+fn each_drain_of_a_closing_stream_yields_once() {
     let world = World::new();
     let (_reader, writer, _far) = closing(&world.event_loop);
     let log = Log::default();
@@ -118,7 +118,7 @@ fn each_of_many_drains_of_a_closing_stream_lets_others_run_once() {
 
 // S16
 #[test]
-fn a_cancelled_drain_of_a_closing_stream_leaves_nothing_to_the_next() {
+fn a_cancelled_drain_of_a_closing_stream_does_not_affect_the_next() {
     let world = World::new();
     let (_reader, writer, _far) = closing(&world.event_loop);
     let log = Log::default();
@@ -182,7 +182,7 @@ fn cancels_in_order<C>(
 
 // S15
 #[test]
-fn drains_are_cancelled_in_any_order_and_the_rest_goes_on_in_the_order_of_coming() {
+fn drains_can_be_cancelled_in_any_order_and_the_rest_keep_theirs() {
     for order in [oldest_first, newest_first, scattered] {
         let world = World::new();
         let (_reader, writer, mut far) = pair(&world.event_loop);
@@ -199,7 +199,7 @@ fn drains_are_cancelled_in_any_order_and_the_rest_goes_on_in_the_order_of_coming
 
 // S17
 #[test]
-fn waits_for_the_end_of_a_connection_are_cancelled_in_any_order() {
+fn waits_for_the_end_of_a_connection_can_be_cancelled_in_any_order() {
     for order in [oldest_first, newest_first, scattered] {
         let world = World::new();
         let (_reader, writer, _far) = pair(&world.event_loop);
@@ -216,7 +216,7 @@ fn waits_for_the_end_of_a_connection_are_cancelled_in_any_order() {
 }
 
 #[test]
-fn a_drain_driven_by_hand_lets_others_run_once() {
+fn a_drain_driven_by_hand_yields_once() {
     let event_loop = EventLoop::new().expect("a loop");
     let (_reader, writer, _far) = closing(&event_loop);
     assert!(matches!(writer.drain().resume(Ok(())), Ok(Step::Yield(ref wait)) if wait.is_next_turn()));

@@ -24,7 +24,7 @@ fn a_limit_of_zero_is_refused() {
 
 // S2
 #[test]
-fn read_gives_what_there_is_up_to_so_much_and_nothing_at_the_end() {
+fn read_returns_available_bytes_up_to_a_limit_and_none_at_the_end() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("zero", reader.read(0));
     assert_eq!(world.settled(), ["zero got []", "zero"]);
@@ -45,7 +45,7 @@ fn read_gives_what_there_is_up_to_so_much_and_nothing_at_the_end() {
 
 // S2
 #[test]
-fn read_to_end_takes_all_whatever_the_limit_and_a_cancelled_one_takes_nothing() {
+fn read_to_end_ignores_the_limit_and_a_cancelled_one_takes_nothing() {
     let (world, reader) = (World::new(), StreamReader::new());
     reader.set_limit(1).expect("it is more than 0");
     let task = world.spawn_showing("all", reader.read_to_end());
@@ -82,7 +82,7 @@ fn read_exactly_waits_for_all_and_may_exceed_the_limit() {
 
 // S10
 #[test]
-fn the_second_who_waits_is_refused_and_the_first_is_served() {
+fn a_second_waiting_reader_is_refused_and_the_first_is_served() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("first", reader.read(1));
     world.spawn_showing("read", reader.read(1));
@@ -96,7 +96,7 @@ fn the_second_who_waits_is_refused_and_the_first_is_served() {
 
 // S11: asyncio raises at once, and loses what has come.
 #[test]
-fn an_exception_is_raised_once_an_operation_needs_more_than_has_come() {
+fn an_exception_is_raised_when_an_operation_needs_more_bytes() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("waits", reader.read_line());
     assert_eq!(world.settled(), NOTHING);
@@ -127,7 +127,7 @@ fn an_exception_is_raised_once_an_operation_needs_more_than_has_come() {
 
 // S11
 #[test]
-fn an_exception_wakes_who_waits_for_more_than_has_come() {
+fn an_exception_wakes_a_reader_that_needs_more_bytes() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("line", reader.read_line());
     reader.feed_data(b"half a line").expect("it is open");
@@ -139,7 +139,7 @@ fn an_exception_wakes_who_waits_for_more_than_has_come() {
 
 // S11: where the stream has ended as well, no more than its end is asked for.
 #[test]
-fn after_the_end_all_that_has_come_is_read_before_an_exception() {
+fn after_the_end_all_received_bytes_are_read_before_an_exception() {
     let (world, reader) = (World::new(), StreamReader::new());
     reader.feed_data(b"one\ntwo").expect("it is open");
     reader.feed_eof();
@@ -175,7 +175,7 @@ fn a_cancelled_read_leaves_the_reader_to_others() {
 
 // S13
 #[test]
-fn nothing_comes_after_the_end_and_the_end_is_when_all_is_read() {
+fn at_eof_is_true_when_everything_is_read_and_nothing_follows() {
     let (world, reader) = (World::new(), StreamReader::new());
     reader.feed_data(b"ab").expect("it is open");
     assert!(!reader.at_eof());
@@ -219,7 +219,7 @@ impl Coroutine for Reading {
 }
 
 #[test]
-fn a_machine_makes_its_operations_afresh_and_byte_by_byte_nothing_is_lost() {
+fn a_machine_that_remakes_its_operations_loses_no_byte() {
     let (world, reader) = (World::new(), StreamReader::new());
     let bytes = b"11\nhello\nworld";
     for byte in &bytes[..2] {
@@ -238,7 +238,7 @@ fn a_machine_makes_its_operations_afresh_and_byte_by_byte_nothing_is_lost() {
 }
 
 #[test]
-fn an_operation_outlives_its_reader_and_then_what_comes_is_thrown_away() {
+fn an_operation_can_outlive_its_reader_and_later_bytes_are_discarded() {
     let (world, reader) = (World::new(), StreamReader::new());
     reader.feed_data(b"a line\nrest").expect("it is open");
     let line = reader.read_line();
@@ -247,7 +247,7 @@ fn an_operation_outlives_its_reader_and_then_what_comes_is_thrown_away() {
 }
 
 #[test]
-fn whoever_waits_when_the_loop_closes_is_dropped() {
+fn closing_the_loop_drops_waiting_readers() {
     let (world, reader, held) = (World::new(), StreamReader::new(), Rc::new(()));
     let (watched, holds) = (Rc::downgrade(&held), held);
     world.spawn("reader", reader.read_line().map(move |_| drop(holds)));
@@ -261,7 +261,7 @@ fn whoever_waits_when_the_loop_closes_is_dropped() {
 
 // A machine that is driven by hand, with no loop: what it waits for is a value.
 #[test]
-fn by_hand_it_yields_what_it_waits_for() {
+fn a_read_driven_by_hand_yields_its_wait() {
     let reader = StreamReader::new();
     let mut line = Generator::new(reader.read_line());
     let first = line.next().expect("it waits");

@@ -53,7 +53,7 @@ fn is_reset(raised: &Exception) -> bool {
 }
 
 #[test]
-fn every_operation_gives_what_has_come_before_the_reset() {
+fn every_operation_returns_the_bytes_received_before_a_reset() {
     let event_loop = EventLoop::new().expect("a loop");
     type Reading = fn(&EventLoop, &StreamReader) -> Result<Vec<u8>, Exception>;
     let ways: [Reading; 5] = [
@@ -80,7 +80,7 @@ fn every_operation_gives_what_has_come_before_the_reset() {
 }
 
 #[test]
-fn lines_are_iterated_over_up_to_the_reset() {
+fn lines_are_iterated_until_the_reset() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, _writer) = after_reset(&event_loop, b"one\ntwo\nthr");
     let mut lines = reader;
@@ -106,7 +106,7 @@ fn lines_are_iterated_over_up_to_the_reset() {
 }
 
 #[test]
-fn what_is_cut_off_by_the_reset_is_no_answer_and_stays_to_be_read() {
+fn a_line_cut_off_by_a_reset_is_not_returned_and_stays_readable() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, _writer) = after_reset(&event_loop, b"half an ans");
     assert!(is_reset(&run(&event_loop, reader.read_line()).expect_err("it is cut off")));
@@ -117,7 +117,7 @@ fn what_is_cut_off_by_the_reset_is_no_answer_and_stays_to_be_read() {
 }
 
 #[test]
-fn who_waits_when_the_answer_and_the_reset_come_gets_the_answer() {
+fn a_waiting_reader_gets_the_answer_before_the_reset() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, writer, mut far) = connected(&event_loop);
     let answer = event_loop.create_task(reader.read_line()).expect("it is open");
@@ -132,7 +132,7 @@ fn who_waits_when_the_answer_and_the_reset_come_gets_the_answer() {
 
 /// A server may answer early and close, while its client still sends: the client's write meets the end first.
 #[test]
-fn a_write_that_fails_eats_no_answer() {
+fn a_failed_write_loses_no_answer() {
     let event_loop = EventLoop::new().expect("a loop");
     let small = b"more".to_vec();
     for data in [small, vec![7; 1 << 20]] {
@@ -149,7 +149,7 @@ fn a_write_that_fails_eats_no_answer() {
 }
 
 #[test]
-fn a_write_that_meets_the_reset_eats_no_answer() {
+fn a_write_that_meets_a_reset_loses_no_answer() {
     let event_loop = EventLoop::new().expect("a loop");
     let (reader, writer, mut far) = connected(&event_loop);
     far.write_all(b"answer\n").expect("there is room");
@@ -162,7 +162,7 @@ fn a_write_that_meets_the_reset_eats_no_answer() {
 
 /// The stream has paused reading: it holds as much as it may.
 #[test]
-fn a_write_that_fails_eats_nothing_behind_the_limit() {
+fn a_failed_write_loses_nothing_beyond_the_limit() {
     let event_loop = EventLoop::new().expect("a loop");
     let (near, mut far) = UnixStream::pair().expect("a pair");
     let (reader, writer) = run(&event_loop, event_loop.open_connection_at(near).unwrap()).expect("it is connected");

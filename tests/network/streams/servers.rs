@@ -76,7 +76,7 @@ impl Coroutine for Shout {
 }
 
 #[test]
-fn each_connection_has_a_task_and_its_end_closes_it() {
+fn each_connection_has_a_task_whose_end_closes_it() {
     let (event_loop, reports) = new_loop();
     let server = serve(&event_loop, Shout);
     let mut far = client(&server);
@@ -107,7 +107,7 @@ fn a_unix_server_and_its_client_are_both_streams() {
 
 // S19
 #[test]
-fn a_handler_that_raises_is_reported_and_its_connection_closed() {
+fn an_exception_of_a_handler_is_reported_and_closes_its_connection() {
     let (event_loop, reports) = new_loop();
     // The writer is kept: it is the failure that closes.
     let kept = Rc::new(RefCell::new(Vec::new()));
@@ -125,7 +125,7 @@ fn a_handler_that_raises_is_reported_and_its_connection_closed() {
 
 // S19
 #[test]
-fn a_handler_that_panics_is_reported_and_its_connection_closed() {
+fn a_panic_of_a_handler_is_reported_and_closes_its_connection() {
     let (event_loop, reports) = new_loop();
     let server = serve(&event_loop, |reader: StreamReader, writer| {
         reader.read_line().map(move |_| panic!("at the disco of {writer:?}"))
@@ -139,7 +139,7 @@ fn a_handler_that_panics_is_reported_and_its_connection_closed() {
 
 // S19
 #[test]
-fn a_handler_that_is_cancelled_has_its_connection_closed_quietly() {
+fn cancelling_a_handler_closes_its_connection_quietly() {
     let (event_loop, reports) = new_loop();
     let kept = Rc::new(RefCell::new(Vec::new()));
     let keeping = Rc::clone(&kept);
@@ -185,7 +185,7 @@ const POURED: usize = 4 << 20;
 
 // An eager task starts within `connection_made`, where the transport cannot tell its protocol to pause.
 #[test]
-fn a_handler_that_starts_at_once_drains_all_the_same() {
+fn an_eager_handler_can_drain() {
     let (event_loop, reports) = new_loop();
     event_loop.set_task_factory(Some(Rc::new(innermost::task::eager_task_factory)));
     let server = serve(&event_loop, |_reader, writer| Pour { writer, written: false });
@@ -201,7 +201,7 @@ fn a_handler_that_starts_at_once_drains_all_the_same() {
 
 /// The handler that reads gets the end, so that its task ends too.
 #[test]
-fn serving_for_ever_ends_although_a_client_is_idle() {
+fn serve_forever_ends_even_if_a_client_is_idle() {
     let (event_loop, reports) = new_loop();
     let server = serve(&event_loop, Shout);
     let mut client = client(&server);

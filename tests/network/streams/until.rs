@@ -25,7 +25,7 @@ fn holding(data: &[u8]) -> StreamReader {
 
 // S4
 #[test]
-fn the_last_line_may_have_no_end_and_then_there_are_none() {
+fn the_last_line_may_lack_its_end() {
     let reader = holding(b"one\n\ntwo");
     reader.feed_eof();
     assert_eq!(line(&reader).expect("it is there"), b"one\n");
@@ -36,7 +36,7 @@ fn the_last_line_may_have_no_end_and_then_there_are_none() {
 
 // S5, S6
 #[test]
-fn what_exceeds_the_limit_is_told_and_stays() {
+fn data_beyond_the_limit_is_reported_and_kept() {
     for (data, consumed, found) in [(&b"12345\nrest"[..], 5, true), (b"12345", 5, false)] {
         let reader = holding(data);
         reader.set_limit(4).expect("it is more than 0");
@@ -56,7 +56,7 @@ fn what_exceeds_the_limit_is_told_and_stays() {
 
 // S6
 #[test]
-fn a_separator_that_may_have_begun_does_not_count_for_the_limit() {
+fn a_partial_separator_does_not_count_towards_the_limit() {
     let reader = holding(b"1234ab");
     reader.set_limit(4).expect("it is more than 0");
     let world = World::new();
@@ -68,7 +68,7 @@ fn a_separator_that_may_have_begun_does_not_count_for_the_limit() {
 
 // S7
 #[test]
-fn a_separator_in_pieces_is_found() {
+fn a_separator_split_into_pieces_is_found() {
     let (world, reader) = (World::new(), StreamReader::new());
     world.spawn_showing("read", reader.read_until("--end"));
     for piece in ["a-", "-e", "-", "-en"] {
@@ -82,7 +82,7 @@ fn a_separator_in_pieces_is_found() {
 
 // S7: how far a search came is of no use to one for something else.
 #[test]
-fn another_separator_is_searched_for_from_the_beginning() {
+fn searching_for_another_separator_starts_at_the_beginning() {
     let (world, reader) = (World::new(), holding(b"a;b.c"));
     let first = world.spawn("first", reader.read_until("\n"));
     assert_eq!(world.settled(), NOTHING);
@@ -95,7 +95,7 @@ fn another_separator_is_searched_for_from_the_beginning() {
 
 // S8
 #[test]
-fn of_several_the_one_that_ends_first_counts() {
+fn of_several_separators_the_one_that_ends_first_counts() {
     // `abcd` begins first, `bc` ends first.
     let either: [&[u8]; 2] = [b"abcd", b"bc"];
     assert_eq!(until(&holding(b"xabcdy"), either).expect("it is there"), b"xabc");
@@ -112,7 +112,7 @@ fn of_several_the_one_that_ends_first_counts() {
 
 // S8: wherever it stands, and whichever of them it is.
 #[test]
-fn of_several_each_is_found_at_every_place_of_long_data() {
+fn each_of_several_separators_is_found_anywhere_in_long_data() {
     let separators: [&[u8]; 3] = [b"\r\n", b";", b"--boundary--"];
     for separator in separators {
         for start in (0..1100).chain([65_535, 65_536, 100_000]) {
@@ -130,7 +130,7 @@ fn of_several_each_is_found_at_every_place_of_long_data() {
 
 // S8: of what is rare, the whole of what has come is not searched for again for each piece.
 #[test]
-fn many_short_pieces_are_read_although_another_separator_is_never_found() {
+fn many_short_pieces_are_read_quickly_even_if_one_separator_never_occurs() {
     let reader = StreamReader::new();
     reader.feed_data(&b"a\n".repeat(200_000)).expect("it is open");
     let world = World::new();
@@ -148,7 +148,7 @@ fn many_short_pieces_are_read_although_another_separator_is_never_found() {
 
 // S9
 #[test]
-fn no_separator_is_an_error_and_so_is_an_end_before_one() {
+fn an_empty_separator_and_an_early_end_are_errors() {
     let reader = holding(b"abc");
     let none: [&[u8]; 0] = [];
     let empty: [&[u8]; 2] = [b"c", b""];
@@ -162,7 +162,7 @@ fn no_separator_is_an_error_and_so_is_an_end_before_one() {
 }
 
 #[test]
-fn lines_come_one_by_one_to_the_end() {
+fn lines_are_read_one_by_one_to_the_end() {
     let reader = holding(b"one\ntwo\nthree");
     reader.feed_eof();
     let world = World::new();
@@ -177,7 +177,7 @@ fn slowly(bytes: &[u8], separators: &[Vec<u8>]) -> Option<usize> {
 
 quickcheck! {
     /// However the bytes come, and whatever was read before, a piece ends where the simplest search says.
-    fn pieces_end_where_the_simplest_search_says(chunks: Vec<Vec<u8>>, separators: Vec<Vec<u8>>) -> bool {
+    fn read_until_agrees_with_a_naive_search(chunks: Vec<Vec<u8>>, separators: Vec<Vec<u8>>) -> bool {
         let few = |bytes: &Vec<u8>| bytes.iter().map(|byte| b'a' + byte % 3).collect::<Vec<_>>();
         let separators: Vec<_> =
             separators.iter().map(few).map(|mut one| { one.truncate(4); one }).filter(|one| !one.is_empty()).collect();

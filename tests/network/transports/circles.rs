@@ -46,7 +46,7 @@ impl Protocol for Circle {
 }
 
 #[test]
-fn a_loop_that_is_closed_drops_protocols_and_closes_connections_paused_or_blocked() {
+fn closing_a_loop_drops_protocols_and_closes_paused_and_blocked_connections() {
     let alive = Rc::new(Cell::new(0));
     let mut peers = Vec::new();
     let mut handles = Vec::new();
@@ -88,7 +88,7 @@ fn a_loop_that_is_closed_drops_protocols_and_closes_connections_paused_or_blocke
 
 // V3: it is closed while it accepts.
 #[test]
-fn a_factory_that_holds_its_own_server_goes_with_it() {
+fn a_factory_that_holds_its_own_server_is_dropped_with_it() {
     let (event_loop, _) = new_loop();
     let alive = Rc::new(());
     let (kept, slot) = (Rc::clone(&alive), Rc::new(std::cell::RefCell::new(None)));

@@ -65,7 +65,7 @@ fn has_ended(mut client: impl Read) -> bool {
 
 // V3
 #[test]
-fn a_server_closed_by_its_factory_does_not_make_that_connection() {
+fn a_server_closed_by_its_factory_drops_that_connection() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
     let server = serving(&event_loop, &shared, event_loop.create_server(closing_at(1, &events, &shared), any()));
@@ -78,7 +78,7 @@ fn a_server_closed_by_its_factory_does_not_make_that_connection() {
 
 // V3
 #[test]
-fn of_several_accepted_in_one_turn_those_before_the_close_are_waited_for() {
+fn connections_accepted_before_the_close_in_one_turn_are_waited_for() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
     let server = serving(&event_loop, &shared, event_loop.create_server(closing_at(2, &events, &shared), any()));
@@ -98,7 +98,7 @@ fn of_several_accepted_in_one_turn_those_before_the_close_are_waited_for() {
 
 // V3
 #[test]
-fn a_unix_server_closed_by_its_factory_does_not_make_that_connection() {
+fn a_unix_server_closed_by_its_factory_drops_that_connection() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
     let path: PathBuf = std::env::temp_dir().join(format!("innermost.{}.closing", std::process::id()));
@@ -112,7 +112,7 @@ fn a_unix_server_closed_by_its_factory_does_not_make_that_connection() {
 
 // V3, V4: what `abort_clients` cannot reach yet is not made either.
 #[test]
-fn a_factory_that_closes_its_server_and_aborts_the_clients_leaves_none() {
+fn a_factory_can_close_its_server_and_abort_all_clients() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
     let (of, log, mut made) = (Rc::clone(&shared), events.clone(), 0);
@@ -134,7 +134,7 @@ fn a_factory_that_closes_its_server_and_aborts_the_clients_leaves_none() {
 
 // V3
 #[test]
-fn a_server_closed_from_connection_made_waits_for_that_connection_and_its_neighbours() {
+fn a_server_closed_in_connection_made_waits_for_that_connection_and_others() {
     let (event_loop, events) = new_loop();
     let shared = Shared::default();
     let (of, log) = (Rc::clone(&shared), events.clone());
@@ -167,7 +167,7 @@ fn a_server_closed_from_connection_made_waits_for_that_connection_and_its_neighb
 
 // A waiter can leave at little cost, however many there are, and the rest is woken in the order of coming.
 #[test]
-fn very_many_who_wait_for_the_end_of_a_server_are_cancelled_newest_first() {
+fn many_waiters_for_a_servers_end_can_be_cancelled_newest_first() {
     const MANY: usize = 100_000;
     let (event_loop, _) = new_loop();
     let shared = Shared::default();

@@ -25,7 +25,7 @@ fn wait_for(event_loop: &EventLoop, events: &Log, count: usize) {
 
 // X1, X16
 #[test]
-fn datagrams_go_both_ways_empty_ones_too_and_closing_ends_it() {
+fn datagrams_including_empty_ones_go_both_ways_until_close() {
     let (event_loop, events) = new_loop();
     let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     for data in [&b"one"[..], b"", b"three"] {
@@ -49,7 +49,7 @@ fn datagrams_go_both_ways_empty_ones_too_and_closing_ends_it() {
 
 // X16
 #[test]
-fn an_endpoint_with_a_peer_sends_to_nobody_else_and_one_without_needs_an_address() {
+fn an_endpoint_with_a_peer_sends_only_to_it_and_one_without_needs_an_address() {
     let (event_loop, events) = new_loop();
     let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     let peer = far.local_addr().expect("it is bound");
@@ -67,7 +67,7 @@ fn an_endpoint_with_a_peer_sends_to_nobody_else_and_one_without_needs_an_address
 
 // X16
 #[test]
-fn that_nobody_listens_at_the_peer_is_an_error_and_the_endpoint_goes_on() {
+fn a_missing_receiver_is_reported_and_the_endpoint_stays_usable() {
     let (event_loop, events) = new_loop();
     let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     let peer = far.local_addr().expect("it is bound");
@@ -100,7 +100,7 @@ fn received(far: &UdpSocket) -> Vec<String> {
 
 // X16: asyncio loses the second datagram.
 #[test]
-fn an_error_of_an_earlier_datagram_is_told_and_the_next_one_is_sent() {
+fn the_error_of_an_earlier_datagram_is_reported_and_the_next_one_is_sent() {
     let (event_loop, events) = new_loop();
     let (transport, far) = after_a_refusal(&event_loop, Recorder::of_datagrams(&events));
     transport.send_to(b"one", None).expect("there is a peer");
@@ -112,7 +112,7 @@ fn an_error_of_an_earlier_datagram_is_told_and_the_next_one_is_sent() {
 
 // X16
 #[test]
-fn what_is_sent_when_an_error_is_told_does_not_overtake_the_datagram_that_met_it() {
+fn a_datagram_sent_in_error_received_does_not_overtake_the_current_one() {
     let (event_loop, events) = new_loop();
     let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event.starts_with("error") {
@@ -129,7 +129,7 @@ fn what_is_sent_when_an_error_is_told_does_not_overtake_the_datagram_that_met_it
 
 // X16
 #[test]
-fn an_earlier_error_and_one_of_a_datagram_are_both_told_once() {
+fn an_earlier_error_and_a_datagrams_own_are_each_reported_once() {
     let (event_loop, events) = new_loop();
     let (transport, far) = after_a_refusal(&event_loop, Recorder::of_datagrams(&events));
     // Its length is looked at before the network's answer is.
@@ -144,7 +144,7 @@ fn an_earlier_error_and_one_of_a_datagram_are_both_told_once() {
 
 // X16: as long as nobody is there, each datagram finds the answer to the one before.
 #[test]
-fn each_datagram_to_a_peer_that_is_gone_is_refused_once() {
+fn each_datagram_to_a_closed_peer_is_refused_once() {
     let (event_loop, events) = new_loop();
     let (transport, far) = connected(&event_loop, Recorder::of_datagrams(&events));
     drop(far);
@@ -158,7 +158,7 @@ fn each_datagram_to_a_peer_that_is_gone_is_refused_once() {
 
 // X16
 #[test]
-fn an_endpoint_may_be_closed_when_an_error_is_told() {
+fn an_endpoint_may_be_closed_in_error_received() {
     let (event_loop, events) = new_loop();
     let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event.starts_with("error") {
@@ -173,7 +173,7 @@ fn an_endpoint_may_be_closed_when_an_error_is_told() {
 
 // X16
 #[test]
-fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returned() {
+fn a_datagram_that_is_too_long_is_reported_after_the_sending_callback() {
     let (event_loop, events) = new_loop();
     let protocol = Recorder::of_datagrams(&events).reacting(|transport, event| {
         if event == "made" {
@@ -190,7 +190,7 @@ fn what_is_too_long_is_an_error_told_when_the_callback_that_sends_it_has_returne
 
 // X16
 #[test]
-fn an_endpoint_has_water_marks_as_a_stream_has_and_a_descriptor_until_it_is_closed() {
+fn an_endpoint_has_water_marks_and_keeps_its_descriptor_until_closed() {
     let (event_loop, events) = new_loop();
     let (transport, _far) = connected(&event_loop, Recorder::of_datagrams(&events));
     assert_eq!(transport.write_buffer_limits(), (16 * 1024, 64 * 1024));

@@ -20,7 +20,7 @@ const MUCH: usize = 1_000_000;
 
 // X5
 #[test]
-fn many_pieces_of_which_the_kernel_takes_some_arrive_in_their_order() {
+fn pieces_that_the_kernel_takes_partially_arrive_in_order() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     let pieces: Vec<Vec<u8>> = (0..3000_u32).map(|number| vec![number as u8; number as usize % 700]).collect();
@@ -39,7 +39,7 @@ fn many_pieces_of_which_the_kernel_takes_some_arrive_in_their_order() {
 
 // X17: what is no regular file, and can be waited for.
 #[test]
-fn a_socket_is_a_pipe_too() {
+fn a_socket_can_be_used_as_a_pipe() {
     let (event_loop, events) = new_loop();
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     let log = events.clone();
@@ -53,7 +53,7 @@ fn a_socket_is_a_pipe_too() {
 
 // X18
 #[test]
-fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
+fn the_descriptor_of_a_transport_cannot_be_watched() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     transport.with_fd(|fd| {
@@ -71,7 +71,7 @@ fn the_descriptor_of_a_transport_cannot_be_watched_as_well() {
 
 // V1
 #[test]
-fn serving_for_ever_starts_a_server_that_does_not_listen_yet() {
+fn serve_forever_starts_a_server_that_does_not_listen_yet() {
     let (event_loop, _) = new_loop();
     let creating = event_loop.create_server(|| Echo, any()).start_serving_later();
     let server = event_loop.run_until_complete(creating).expect("a port is free");
@@ -86,7 +86,7 @@ fn serving_for_ever_starts_a_server_that_does_not_listen_yet() {
 
 // V4
 #[test]
-fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
+fn close_clients_sends_buffered_data_and_abort_clients_discards_it() {
     for sends_all in [true, false] {
         let (event_loop, events) = new_loop();
         let log = events.clone();
@@ -123,7 +123,7 @@ fn closing_clients_sends_what_waits_and_aborting_them_throws_it_away() {
 // V7. Nothing can be accepted at a listening socket that is shut down.
 #[cfg(target_os = "linux")]
 #[test]
-fn where_accepting_fails_that_is_reported_and_tried_again_after_a_pause() {
+fn a_failed_accept_is_reported_and_retried_after_a_pause() {
     let (event_loop, events) = new_loop();
     let creating = event_loop.create_server(|| Echo, any()).accept_pause(std::time::Duration::from_millis(1));
     let server = event_loop.run_until_complete(creating).expect("a port is free");
@@ -145,7 +145,7 @@ fn where_accepting_fails_that_is_reported_and_tried_again_after_a_pause() {
 
 // V8, E20: of a Unix socket, whose error says where as well.
 #[test]
-fn where_no_unix_socket_is_the_path_is_said() {
+fn the_error_names_the_path_if_there_is_no_unix_socket() {
     let (event_loop, _) = new_loop();
     let path = std::env::temp_dir().join(format!("innermost.{}.nobody", std::process::id()));
     let connecting = event_loop.create_unix_connection(|| Echo, &path).expect("it is short enough");
@@ -160,7 +160,7 @@ fn where_no_unix_socket_is_the_path_is_said() {
 
 // To the kernel, the path would end there.
 #[test]
-fn a_unix_path_with_a_zero_byte_in_it_is_refused_and_nothing_is_made() {
+fn a_unix_path_with_a_zero_byte_is_refused() {
     let (event_loop, _) = new_loop();
     let before = std::env::temp_dir().join(format!("innermost.{}.cut", std::process::id()));
     let path = format!("{}\0short", before.display());
@@ -178,7 +178,7 @@ fn a_unix_path_with_a_zero_byte_in_it_is_refused_and_nothing_is_made() {
 
 // The kernel would pick any name that is free.
 #[test]
-fn a_unix_path_that_is_empty_is_refused() {
+fn an_empty_unix_path_is_refused() {
     let (event_loop, _) = new_loop();
     let expect = |raised: &dyn std::fmt::Display| {
         let raised = raised.to_string();
@@ -210,7 +210,7 @@ fn a_unix_server_may_have_an_abstract_name() {
 // E20. A backlog that is full is waited for, as by `UnixStream::connect`.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_unix_server_whose_backlog_is_full_is_waited_for() {
+fn connecting_waits_for_a_unix_server_with_a_full_backlog() {
     let (event_loop, _) = new_loop();
     let path = std::env::temp_dir().join(format!("innermost.{}.full", std::process::id()));
     let creating = event_loop.create_unix_server(|| Echo, &path).unwrap().backlog(0).start_serving_later();
@@ -232,7 +232,7 @@ fn a_unix_server_whose_backlog_is_full_is_waited_for() {
 
 // As a bare socket's: `byte_streams/unix.rs`.
 #[test]
-fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
+fn bytes_after_a_passed_descriptor_are_not_held_back() {
     needs!("python3");
     let (event_loop, events) = new_loop();
     let (_transport, mut far) = pair(&event_loop, Recorder::new("", &events));
@@ -248,7 +248,7 @@ fn bytes_behind_a_descriptor_that_was_sent_along_are_not_held_back() {
 
 // asyncio's `get_extra_info('peername')`: to say who is gone.
 #[test]
-fn the_peers_address_is_known_when_the_peer_has_reset_the_connection_and_after_that() {
+fn the_peers_address_is_known_even_after_a_reset() {
     let (event_loop, events) = new_loop();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it listens");

@@ -8,7 +8,7 @@ use crate::transports::protocols::{Recorder, connected, echo_server, new_loop, p
 
 // X1
 #[test]
-fn what_is_sent_to_an_echo_server_comes_back_and_each_end_is_told_in_order() {
+fn an_echo_server_echoes_and_both_protocols_see_their_events_in_order() {
     let (event_loop, events) = new_loop();
     let (server, address) = echo_server(&event_loop);
     let protocol = Recorder::new("", &events).reacting(|transport, event| match event {
@@ -27,7 +27,7 @@ fn what_is_sent_to_an_echo_server_comes_back_and_each_end_is_told_in_order() {
 }
 
 #[test]
-fn clients_that_are_not_ours_are_echoed() {
+fn clients_of_the_standard_library_are_echoed() {
     let (event_loop, _) = new_loop();
     let (server, address) = echo_server(&event_loop);
     let client = std::thread::spawn(move || {

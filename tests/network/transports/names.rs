@@ -88,7 +88,7 @@ fn localhost_is_served_and_connected_to() {
 }
 
 #[test]
-fn what_is_an_address_takes_no_thread_and_no_turn_more() {
+fn connecting_to_an_address_takes_no_thread_and_no_extra_turn() {
     let (event_loop, _) = loop_that_knows(&[]);
     event_loop.set_resolver(innermost::resolver::SystemResolver::new());
     let server = served(&event_loop, (["127.0.0.1", "127.0.0.2"], 0)).expect("they are addresses");
@@ -107,7 +107,7 @@ fn what_is_an_address_takes_no_thread_and_no_turn_more() {
 }
 
 #[test]
-fn an_empty_host_is_every_address_of_this_machine() {
+fn an_empty_host_listens_at_every_address() {
     let (event_loop, _) = loop_that_knows(&[]);
     for host in [Addresses::from(("", 0)), Addresses::from((None, 0)), Addresses::from(Query::of_this_machine(0))] {
         let server = served(&event_loop, host).expect("there is one at least");
@@ -124,7 +124,7 @@ fn an_empty_host_is_every_address_of_this_machine() {
 }
 
 #[test]
-fn an_address_that_comes_twice_is_served_once() {
+fn a_duplicate_address_is_served_once() {
     let (event_loop, _) = loop_that_knows(&["127.0.3.1", "127.0.3.2", "127.0.3.1"]);
     let port = free_port("127.0.3.1");
     let server = served(&event_loop, (["127.0.3.2", "host", "127.0.3.2", "host"], port)).expect("it is free");
@@ -132,7 +132,7 @@ fn an_address_that_comes_twice_is_served_once() {
 }
 
 #[test]
-fn a_name_is_served_without_what_this_machine_does_not_have_unless_that_is_all() {
+fn missing_local_addresses_are_skipped_unless_all_are_missing() {
     // Of networks that are for documentation only: RFC 5737, RFC 3849.
     let (event_loop, _) = loop_that_knows(&["192.0.2.1", "127.0.4.1", "2001:db8::1"]);
     let server = served(&event_loop, ("host", 0)).expect("it has one of them");
@@ -150,7 +150,7 @@ fn a_name_is_served_without_what_this_machine_does_not_have_unless_that_is_all()
 }
 
 #[test]
-fn where_an_address_is_in_use_nothing_listens() {
+fn if_one_address_is_in_use_no_socket_listens() {
     let (event_loop, _) = loop_that_knows(&["127.0.5.1", "127.0.5.2"]);
     let taken = TcpListener::bind(("127.0.5.2", 0)).expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port();
@@ -162,7 +162,7 @@ fn where_an_address_is_in_use_nothing_listens() {
 // V1: two servers may be bound to one address, as long as one of them listens.
 #[cfg(target_os = "linux")]
 #[test]
-fn where_one_socket_cannot_listen_none_does_and_the_server_is_closed() {
+fn if_one_socket_cannot_listen_the_server_is_closed() {
     let (event_loop, _) = new_loop();
     let port = free_port("127.0.6.1");
     let late = event_loop.create_server(|| Echo, (["127.0.6.1", "127.0.6.2"], port)).start_serving_later();
@@ -181,7 +181,7 @@ fn where_one_socket_cannot_listen_none_does_and_the_server_is_closed() {
 
 // V8
 #[test]
-fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
+fn the_addresses_of_a_name_are_tried_until_one_connects() {
     let (event_loop, events) = loop_that_knows(&["127.0.7.1", "127.0.7.2", "127.0.7.3"]);
     let listener = TcpListener::bind(("127.0.7.3", 0)).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -207,7 +207,7 @@ fn the_addresses_of_a_name_are_tried_until_one_lets_itself_be_connected_to() {
 }
 
 #[test]
-fn families_take_turns_where_there_is_a_delay_or_it_is_said() {
+fn families_alternate_if_there_is_a_delay_or_on_request() {
     let (event_loop, _) = loop_that_knows(&["127.0.8.1", "127.0.8.2", "::1"]);
     let port = free_port("127.0.8.1");
     let tried = |change: fn(innermost::transport::CreateConnection) -> innermost::transport::CreateConnection| {
@@ -228,7 +228,7 @@ fn families_take_turns_where_there_is_a_delay_or_it_is_said() {
 }
 
 #[test]
-fn a_connection_comes_from_a_local_address_that_has_a_name() {
+fn the_local_address_may_be_given_by_name() {
     let (event_loop, _) = loop_that_knows(&["::1", "127.0.0.9"]);
     let (_server, address) = echo_server(&event_loop);
     let connecting = event_loop.create_connection(|| Echo, address).local_addr(("host", 0));
@@ -252,7 +252,7 @@ impl DatagramProtocol for Deaf {
 }
 
 #[test]
-fn a_datagram_endpoint_has_names_for_its_own_address_and_its_peers() {
+fn datagram_endpoints_accept_names_for_both_addresses() {
     let (event_loop, _) = loop_that_knows(&["2001:db8::1", "192.0.2.1", "127.0.0.5"]);
     let open = |local: Option<&str>, remote: Option<&str>| {
         let mut endpoint = event_loop.create_datagram_endpoint(|| Deaf);
@@ -280,7 +280,7 @@ fn a_datagram_endpoint_has_names_for_its_own_address_and_its_peers() {
 
 // V8
 #[test]
-fn a_name_that_nobody_knows_or_that_has_no_address_is_said() {
+fn unknown_names_and_names_without_an_address_are_reported() {
     let (event_loop, _) = loop_that_knows(&[]);
     let is_unknown = |event_loop: &EventLoop| {
         let raised = event_loop.run_until_complete(event_loop.create_connection(|| Echo, ("unknown", 1))).unwrap_err();
@@ -314,7 +314,7 @@ fn waiting(event_loop: &EventLoop) -> Vec<Box<dyn Awaitable<Return = ()>>> {
 
 // E18
 #[test]
-fn who_waits_for_a_look_up_is_cancelled_or_timed_out_at_once() {
+fn a_wait_for_a_lookup_can_be_cancelled_or_timed_out_at_once() {
     let (event_loop, events) = new_loop();
     event_loop.set_resolver(Silent);
     for waiting in waiting(&event_loop) {
@@ -333,7 +333,7 @@ fn who_waits_for_a_look_up_is_cancelled_or_timed_out_at_once() {
 
 // It listens already in the turn that it takes before it gives the server.
 #[test]
-fn a_server_whose_creator_is_cancelled_or_dropped_is_closed() {
+fn cancelling_or_dropping_the_creation_of_a_server_closes_it() {
     let (event_loop, _) = new_loop();
     let port = free_port("127.0.9.1");
     let listens = move || TcpStream::connect(("127.0.9.1", port)).is_ok();
@@ -349,7 +349,7 @@ fn a_server_whose_creator_is_cancelled_or_dropped_is_closed() {
 }
 
 #[test]
-fn what_has_ended_is_not_resumed_again() {
+fn resuming_an_ended_operation_raises() {
     let (event_loop, _) = new_loop();
     let again = |mut ended: Box<dyn Awaitable<Return = ()>>| {
         let twice = from_fn(move |mut sent: Result<(), Exception>| {

@@ -23,7 +23,7 @@ fn all(server: &Server, question: impl Fn(&Socket) -> std::io::Result<bool>) -> 
 }
 
 #[test]
-fn two_servers_share_a_port_if_both_say_so() {
+fn two_servers_can_share_a_port_if_both_allow_it() {
     let (event_loop, _) = new_loop();
     let first = serving(&event_loop, event_loop.create_server(|| Echo, any()).reuse_port(true));
     let address = first.local_addrs()[0];
@@ -41,7 +41,7 @@ fn two_servers_share_a_port_if_both_say_so() {
 }
 
 #[test]
-fn an_address_can_be_used_again_unless_that_is_refused() {
+fn an_address_can_be_reused_unless_reuse_is_off() {
     let (event_loop, _) = new_loop();
     let server = serving(&event_loop, event_loop.create_server(|| Echo, any()));
     assert!(all(&server, Socket::reuse_address));
@@ -50,7 +50,7 @@ fn an_address_can_be_used_again_unless_that_is_refused() {
 }
 
 #[test]
-fn idle_connections_of_a_server_are_probed_if_it_says_so() {
+fn idle_connections_of_a_server_are_probed_if_enabled() {
     let (event_loop, _) = new_loop();
     for keep_alive in [false, true] {
         let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).keepalive(keep_alive));
@@ -67,7 +67,7 @@ fn idle_connections_of_a_server_are_probed_if_it_says_so() {
 }
 
 #[test]
-fn neither_end_of_a_connection_keeps_small_writes_back() {
+fn neither_end_of_a_connection_delays_small_writes() {
     let (event_loop, _) = new_loop();
     let server = serving(&event_loop, event_loop.create_server(|| Echo, any()));
     let address = server.local_addrs()[0];
@@ -85,7 +85,7 @@ fn neither_end_of_a_connection_keeps_small_writes_back() {
 }
 
 #[test]
-fn a_backlog_of_any_size_is_taken() {
+fn a_backlog_of_any_size_is_accepted() {
     let (event_loop, _) = new_loop();
     for backlog in [0, 1, u32::MAX] {
         let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).backlog(backlog));
@@ -110,7 +110,7 @@ impl DatagramProtocol for Deaf {
 }
 
 #[test]
-fn an_endpoint_sends_to_everybody_only_if_it_says_so() {
+fn an_endpoint_broadcasts_only_if_enabled() {
     let (event_loop, _) = new_loop();
     for broadcast in [false, true] {
         let opening = event_loop.create_datagram_endpoint(|| Deaf).local_addr(any()).broadcast(broadcast);
@@ -121,7 +121,7 @@ fn an_endpoint_sends_to_everybody_only_if_it_says_so() {
 }
 
 #[test]
-fn two_endpoints_share_a_port_if_both_say_so() {
+fn two_endpoints_can_share_a_port_if_both_allow_it() {
     let (event_loop, _) = new_loop();
     let open = |address: SocketAddr, reuse| {
         let opening = event_loop.create_datagram_endpoint(|| Deaf).local_addr(address).reuse_port(reuse);
@@ -136,7 +136,7 @@ fn two_endpoints_share_a_port_if_both_say_so() {
 }
 
 #[test]
-fn a_ready_made_endpoint_takes_no_options() {
+fn a_given_socket_takes_no_options() {
     let (event_loop, _) = new_loop();
     let socket = || UdpSocket::bind(any()).expect("a port is free");
     let make = || event_loop.create_datagram_endpoint(|| Deaf).socket(socket());

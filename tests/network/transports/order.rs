@@ -101,13 +101,13 @@ fn end(far: &mut UnixStream) {
 
 // X1
 #[test]
-fn the_protocol_is_told_a_turn_after_it_is_made_and_a_turn_before_the_transport_is_given() {
+fn connection_made_runs_a_turn_after_the_factory_and_a_turn_before_the_result() {
     assert_eq!(QUIET.turns(), ["0 begin", "1 made", "2 opened"]);
 }
 
 // X9, X10
 #[test]
-fn the_loss_comes_a_turn_after_close_and_abort() {
+fn connection_lost_runs_a_turn_after_close_and_abort() {
     let close: fn(&Transport) -> &'static str = |transport| {
         transport.close();
         transport.close();
@@ -127,7 +127,7 @@ fn the_loss_comes_a_turn_after_close_and_abort() {
 
 // X9
 #[test]
-fn what_closes_when_it_is_made_is_lost_before_the_transport_is_given() {
+fn closing_in_connection_made_runs_connection_lost_before_the_result() {
     fn close_when_made(transport: &Transport, event: &str) {
         if event == "made" {
             transport.close();
@@ -139,7 +139,7 @@ fn what_closes_when_it_is_made_is_lost_before_the_transport_is_given() {
 
 // X3, X12
 #[test]
-fn a_write_to_a_peer_that_is_gone_ends_the_connection_in_the_next_turn() {
+fn a_write_to_a_closed_peer_ends_the_connection_in_the_next_turn() {
     fn write_when_made(transport: &Transport, event: &str) {
         if event == "made" {
             transport.write(b"x").expect("that is found later");
@@ -155,7 +155,7 @@ fn a_write_to_a_peer_that_is_gone_ends_the_connection_in_the_next_turn() {
 
 // X9, X10
 #[test]
-fn what_ends_with_the_first_data_is_lost_a_turn_later() {
+fn closing_at_the_first_data_runs_connection_lost_a_turn_later() {
     fn close(transport: &Transport, event: &str) {
         if event == "data x" {
             transport.close();
@@ -174,7 +174,7 @@ fn what_ends_with_the_first_data_is_lost_a_turn_later() {
 
 // X13
 #[test]
-fn what_panics_with_the_first_data_is_lost_a_turn_later() {
+fn a_panic_at_the_first_data_runs_connection_lost_a_turn_later() {
     fn panic(_: &Transport, event: &str) {
         assert_ne!(event, "data x");
     }
@@ -185,7 +185,7 @@ fn what_panics_with_the_first_data_is_lost_a_turn_later() {
 
 // X14
 #[test]
-fn the_end_of_the_stream_comes_a_turn_after_the_last_data_and_the_loss_a_turn_after_that() {
+fn eof_received_runs_a_turn_after_the_last_data_and_connection_lost_a_turn_later() {
     assert_eq!(Scenario { before: end, ..QUIET }.turns_from_data(), ["0 data x", "1 eof", "2 lost None"]);
     let kept = Scenario { before: end, keeping_open: true, ..QUIET };
     assert_eq!(kept.turns_from_data(), ["0 data x", "1 eof"]);

@@ -76,7 +76,7 @@ fn bound(kind: Type, place: &Place) -> Socket {
 
 // V6
 #[test]
-fn a_path_at_which_a_socket_is_bound_is_in_use_whatever_the_kind_of_that() {
+fn a_path_with_a_bound_socket_of_any_type_is_in_use() {
     let (event_loop, _) = new_loop();
     let place = Place::new("occupied");
     let path = &place.0;
@@ -115,7 +115,7 @@ fn a_path_at_which_a_socket_is_bound_is_in_use_whatever_the_kind_of_that() {
 
 // V6: a full backlog is a server that has much to do.
 #[test]
-fn a_server_that_accepts_nobody_keeps_its_path() {
+fn a_server_that_does_not_accept_keeps_its_path() {
     let (event_loop, _) = new_loop();
     let place = Place::new("full");
     let occupant = bound(Type::STREAM, &place);
@@ -140,7 +140,7 @@ fn a_server_that_accepts_nobody_keeps_its_path() {
 
 // V6
 #[test]
-fn a_second_server_leaves_the_first_one_its_path_and_its_clients() {
+fn a_second_server_does_not_take_the_firsts_path_and_clients() {
     let (event_loop, _) = new_loop();
     let place = Place::new("second");
     let making = || event_loop.create_unix_server(|| Echo, &place.0);
@@ -160,7 +160,7 @@ fn a_second_server_leaves_the_first_one_its_path_and_its_clients() {
 
 // V6
 #[test]
-fn what_is_no_socket_stays_whatever_asks_for_its_path() {
+fn a_file_that_is_not_a_socket_is_never_replaced() {
     let (event_loop, _) = new_loop();
     let (place, target) = (Place::new("file"), Place::new("target"));
     type Make = fn(&Place, &Place);
@@ -185,7 +185,7 @@ fn what_is_no_socket_stays_whatever_asks_for_its_path() {
 
 // V6
 #[test]
-fn of_many_who_replace_the_same_socket_at_once_one_has_it() {
+fn when_many_replace_the_same_socket_only_one_succeeds() {
     let place = Place::new("race");
     for _ in 0..20 {
         let _ = fs::remove_file(&place.0);
@@ -210,7 +210,7 @@ fn of_many_who_replace_the_same_socket_at_once_one_has_it() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_abstract_name_that_is_taken_is_in_use() {
+fn a_taken_abstract_name_is_in_use() {
     let (event_loop, _) = new_loop();
     let name = format!("\0innermost.{}.abstract", std::process::id());
     let making = || event_loop.create_unix_server(|| Echo, &name);
@@ -245,7 +245,7 @@ fn loop_in_virtual_time() -> EventLoop {
 }
 
 #[test]
-fn the_loop_goes_on_while_another_process_has_locked_the_directory_and_the_file_is_replaced_when_it_lets_go() {
+fn a_lock_of_another_process_delays_the_replacement_but_not_the_loop() {
     let locked = Rc::new(Cell::new(None));
     for take in WAYS {
         locked.set(Some(lock_directory()));

@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use crate::transports::protocols::{Log, Recorder, any, new_loop, run_turns, run_until, run_until_lost};
 
 #[test]
-fn what_is_written_to_a_pipe_is_read_to_its_end() {
+fn bytes_written_to_a_pipe_are_read_to_the_end() {
     let (event_loop, events) = new_loop();
     let (reader, writer) = std::io::pipe().expect("descriptors are free");
     let (log, other) = (events.clone(), events.clone());
@@ -36,7 +36,7 @@ fn what_is_written_to_a_pipe_is_read_to_its_end() {
 
 // X17
 #[test]
-fn a_reader_that_is_gone_ends_the_writer_and_is_an_error_where_something_waits() {
+fn a_closed_reader_ends_the_writer_with_an_error_if_data_is_buffered() {
     for (count, error) in [(1, "None"), (1_000_000, "broken pipe")] {
         let (event_loop, events) = new_loop();
         let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
@@ -68,7 +68,7 @@ fn a_file_is_refused() {
 // Standard input is that where nobody types. `poll` holds it to be ready.
 #[cfg(not(innermost_poll))]
 #[test]
-fn a_device_that_is_always_ready_is_refused_and_why_is_said() {
+fn an_always_ready_device_is_refused_with_the_reason() {
     let (event_loop, events) = new_loop();
     let null = File::open("/dev/null").expect("it is there");
     let refused = event_loop.connect_read_pipe(move || Recorder::new("", &events), null);
@@ -90,7 +90,7 @@ fn in_packets(pipe: &impl std::os::fd::AsRawFd) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once() {
+fn small_writes_of_a_turn_are_sent_in_one_system_call_and_large_ones_at_once() {
     let (event_loop, events) = new_loop();
     let (mut reader, writer) = std::io::pipe().expect("descriptors are free");
     in_packets(&writer);
@@ -125,7 +125,7 @@ fn what_is_written_in_a_turn_leaves_in_one_system_call_and_large_writes_at_once(
 // A reader is told of the arrival of bytes once, not of those that it has left.
 #[cfg(target_os = "linux")]
 #[test]
-fn packets_and_lines_that_have_come_together_are_all_read() {
+fn packets_and_lines_received_together_are_all_read() {
     let (reader, mut writer) = std::io::pipe().expect("descriptors are free");
     in_packets(&writer);
     for packet in ["a", "b", "c"] {
@@ -192,7 +192,7 @@ fn read_all(event_loop: &EventLoop, mut far: impl Read) -> usize {
 }
 
 #[test]
-fn a_peer_that_sends_no_more_and_goes_on_reading_gets_all_that_is_written() {
+fn a_half_closed_peer_receives_everything_written() {
     const SIZE: usize = 8 << 20;
     let check = |near: OwnedFd, end_writes: &dyn Fn(), far: &dyn Fn(&EventLoop) -> usize| {
         let (event_loop, events) = new_loop();
@@ -220,7 +220,7 @@ fn a_peer_that_sends_no_more_and_goes_on_reading_gets_all_that_is_written() {
 }
 
 #[test]
-fn a_socket_whose_peer_has_sent_no_more_before_can_be_written_to() {
+fn a_socket_whose_peer_is_already_half_closed_can_be_written_to() {
     let (event_loop, events) = new_loop();
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     far.write_all(b"for nobody").expect("there is room");
@@ -234,7 +234,7 @@ fn a_socket_whose_peer_has_sent_no_more_before_can_be_written_to() {
 }
 
 #[test]
-fn a_reader_that_is_gone_ends_a_writer_of_whatever_kind() {
+fn a_closed_reader_ends_any_kind_of_writer() {
     let resets = |far: net::TcpStream| {
         socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).expect("it is a socket");
         drop(far);
@@ -266,7 +266,7 @@ fn socket(domain: Domain, kind: Type) -> Socket {
 }
 
 #[test]
-fn a_socket_of_packets_is_refused_wherever_bytes_are_expected() {
+fn packet_sockets_are_refused_as_byte_streams() {
     fn invalid<T>(made: std::io::Result<T>) {
         let error = made.map(drop).expect_err("it moves packets");
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);

@@ -42,7 +42,7 @@ fn nothing_is_read_between_a_pause_and_a_resume() {
 
 // X2
 #[test]
-fn a_pause_in_a_callback_holds_back_what_has_come_already() {
+fn pausing_in_a_callback_holds_back_received_data() {
     let (event_loop, events) = new_loop();
     let protocol = Recorder::new("", &events).reacting(|transport, event| {
         if event.starts_with("data") {
@@ -98,7 +98,7 @@ fn buffered(event_loop: &EventLoop, protocol: Five) -> (Transport, UnixStream) {
 }
 
 #[test]
-fn a_buffered_protocol_gets_what_fits_into_its_memory_and_then_the_rest() {
+fn a_buffered_protocol_gets_data_in_pieces_that_fit_its_buffer() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = buffered(&event_loop, Five::new(5, &events));
     far.write_all(b"hello world").expect("it is open");
@@ -124,7 +124,7 @@ impl BufferedProtocol for Obedient {
 }
 
 #[test]
-fn a_buffered_protocol_is_told_more_where_much_comes_and_less_where_little_does() {
+fn the_size_hint_of_a_buffered_protocol_follows_the_traffic() {
     let (event_loop, _) = new_loop();
     let told: Rc<RefCell<Vec<usize>>> = Rc::default();
     let protocol = Obedient { bytes: Vec::new(), told: Rc::clone(&told) };
@@ -183,7 +183,7 @@ fn a_callback_that_panics_is_fatal_to_its_connection_alone() {
 
 // X15
 #[test]
-fn a_protocol_of_the_other_kind_takes_the_place_of_one_in_the_middle_of_its_callback() {
+fn a_protocol_may_be_replaced_by_another_kind_in_its_callback() {
     let (event_loop, events) = new_loop();
     let log = events.clone();
     let protocol = Recorder::new("first", &events).reacting(move |transport, event| {
@@ -208,7 +208,7 @@ fn a_protocol_of_the_other_kind_takes_the_place_of_one_in_the_middle_of_its_call
 }
 
 #[test]
-fn a_peer_that_never_stops_sending_leaves_others_their_turns() {
+fn a_peer_that_never_stops_sending_does_not_starve_others() {
     let (event_loop, events) = new_loop();
     let (flooded, flood) = UnixStream::pair().expect("descriptors are free");
     flood.set_nonblocking(true).expect("it is open");
@@ -239,7 +239,7 @@ fn write_after_the_answer(event_loop: &EventLoop, transport: &Transport, mut far
 }
 
 #[test]
-fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
+fn data_received_before_a_failed_write_precedes_connection_lost() {
     let (event_loop, events) = new_loop();
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     write_after_the_answer(&event_loop, &transport, far);
@@ -250,7 +250,7 @@ fn what_has_come_before_a_write_fails_is_told_before_the_loss() {
 }
 
 #[test]
-fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
+fn a_paused_protocol_loses_no_data_when_a_write_fails() {
     let (event_loop, events) = new_loop();
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     transport.pause_reading();
@@ -263,7 +263,7 @@ fn a_protocol_that_has_paused_loses_no_data_when_a_write_fails() {
 }
 
 #[test]
-fn a_protocol_that_answers_the_rest_after_a_failed_write_is_not_warned() {
+fn answering_remaining_data_after_a_failed_write_causes_no_warning() {
     let (event_loop, events) = new_loop();
     let answering = Recorder::new("", &events).reacting(|transport, event| {
         if event == "data answer" {

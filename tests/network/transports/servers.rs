@@ -19,7 +19,7 @@ fn serving(event_loop: &EventLoop, making: innermost::transport::CreateServer) -
 
 // V1
 #[test]
-fn without_start_serving_nobody_gets_in_until_it_is_called() {
+fn connections_are_accepted_only_after_start_serving() {
     let (event_loop, _) = new_loop();
     let server = serving(&event_loop, event_loop.create_server(|| Echo, any()).start_serving_later());
     let address = server.local_addrs()[0];
@@ -35,7 +35,7 @@ fn without_start_serving_nobody_gets_in_until_it_is_called() {
 
 // V2
 #[test]
-fn who_serves_for_ever_is_cancelled_with_the_server_and_closes_it_when_cancelled() {
+fn serve_forever_is_cancelled_by_close_and_closes_when_cancelled() {
     let (event_loop, _) = new_loop();
     let (server, address) = echo_server(&event_loop);
     let first = event_loop.create_task(server.serve_forever()).expect("it is open");
@@ -72,7 +72,7 @@ fn served_clients(event_loop: &EventLoop) -> Vec<(Server, OwnedFd)> {
 
 // V2, V4
 #[test]
-fn serving_for_ever_ends_although_a_client_is_idle() {
+fn serve_forever_ends_even_if_a_client_is_idle() {
     let ends: [fn(&Server, &Task<()>); 2] = [|_, task| assert!(task.cancel()), |server, _| server.close()];
     for end in ends {
         let (event_loop, events) = new_loop();
@@ -93,7 +93,7 @@ fn serving_for_ever_ends_although_a_client_is_idle() {
 
 // V3, V4
 #[test]
-fn waiting_for_the_end_waits_for_close_and_for_every_connection() {
+fn wait_closed_waits_for_close_and_for_every_connection() {
     let ends: [fn(&Server); 2] = [Server::close_clients, Server::abort_clients];
     for end in ends {
         let (event_loop, _) = new_loop();
@@ -123,7 +123,7 @@ fn waiting_for_the_end_waits_for_close_and_for_every_connection() {
 }
 
 #[test]
-fn several_addresses_are_served_and_an_address_in_use_is_named() {
+fn several_addresses_are_served_and_the_error_names_one_in_use() {
     let (event_loop, _) = new_loop();
     let taken = TcpListener::bind(any()).expect("a port is free");
     let address = taken.local_addr().expect("it is bound");
@@ -146,7 +146,7 @@ fn several_addresses_are_served_and_an_address_in_use_is_named() {
 }
 
 #[test]
-fn both_families_stand_side_by_side_at_one_port() {
+fn both_families_can_share_a_port_number() {
     let (event_loop, _) = new_loop();
     if TcpListener::bind("[::1]:0").is_err() {
         return;
@@ -158,7 +158,7 @@ fn both_families_stand_side_by_side_at_one_port() {
 }
 
 #[test]
-fn a_ready_made_socket_is_served_and_one_of_another_kind_refused() {
+fn a_given_socket_is_served_and_a_wrong_type_is_refused() {
     let (event_loop, _) = new_loop();
     let listener = TcpListener::bind(any()).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -202,7 +202,7 @@ fn a_unix_server_replaces_a_stale_socket_and_removes_its_own() {
 
 // V5
 #[test]
-fn a_unix_server_leaves_a_file_that_is_not_its_own() {
+fn a_unix_server_does_not_remove_a_file_of_others() {
     let (event_loop, _) = new_loop();
     let path = path("replaced");
     let server = serving(&event_loop, event_loop.create_unix_server(|| Echo, &path).unwrap());
@@ -222,7 +222,7 @@ fn a_unix_server_leaves_a_file_that_is_not_its_own() {
 
 // V6
 #[test]
-fn a_unix_server_refuses_to_replace_a_file_that_is_no_socket() {
+fn a_unix_server_refuses_to_replace_a_regular_file() {
     let (event_loop, _) = new_loop();
     let path = path("plain");
     fs::write(&path, "precious").expect("it can be written");
@@ -234,7 +234,7 @@ fn a_unix_server_refuses_to_replace_a_file_that_is_no_socket() {
 }
 
 #[test]
-fn a_factory_that_panics_ends_its_connection_and_serves_the_next() {
+fn a_panicking_factory_ends_only_its_connection() {
     let (event_loop, events) = new_loop();
     let mut calls = 0;
     let factory = move || {
@@ -258,7 +258,7 @@ fn a_factory_that_panics_ends_its_connection_and_serves_the_next() {
 
 // V8
 #[test]
-fn a_connection_that_fails_says_why_and_of_several_each() {
+fn a_failed_connection_reports_the_error_of_each_address() {
     let (event_loop, _) = new_loop();
     let free = |_| TcpListener::bind(any()).and_then(|listener| listener.local_addr()).expect("a port is free");
     let addresses: Vec<_> = (0..2).map(free).collect();

@@ -109,7 +109,7 @@ fn numbers(count: usize) -> Vec<String> {
 
 // X1, X16
 #[test]
-fn datagrams_go_both_ways_with_the_path_of_their_sender_and_empty_ones_too() {
+fn unix_datagrams_including_empty_ones_carry_their_senders_path() {
     let (event_loop, events) = new_loop();
     let (server, client) = (Place::new("server"), Place::new("client"));
     let echo = open(&event_loop, event_loop.create_unix_datagram_endpoint(|| Echo).local_addr(&server.0).unwrap());
@@ -135,7 +135,7 @@ fn datagrams_go_both_ways_with_the_path_of_their_sender_and_empty_ones_too() {
 
 // X16
 #[test]
-fn closing_sends_what_is_queued_first_and_receives_nothing_more() {
+fn closing_sends_queued_datagrams_and_receives_no_more() {
     let (event_loop, events) = new_loop();
     let (here, there) = (Place::new("flushing"), Place::new("flushed"));
     let far = there.bind();
@@ -154,7 +154,7 @@ fn closing_sends_what_is_queued_first_and_receives_nothing_more() {
 
 // X10
 #[test]
-fn aborting_throws_away_what_is_queued() {
+fn aborting_discards_queued_datagrams() {
     let (event_loop, events) = new_loop();
     let place = Place::new("aborted");
     let far = place.bind();
@@ -193,7 +193,7 @@ fn writing_pauses_while_the_peer_is_full_and_resumes_when_it_reads() {
 
 // X16
 #[test]
-fn without_a_peer_a_receiver_that_others_have_filled_gets_its_datagrams_all_the_same() {
+fn without_a_peer_a_receiver_filled_by_others_gets_its_datagrams() {
     let (event_loop, events) = new_loop();
     let place = Place::new("filled");
     let far = place.bind();
@@ -211,7 +211,7 @@ fn without_a_peer_a_receiver_that_others_have_filled_gets_its_datagrams_all_the_
 
 // X16
 #[test]
-fn without_a_peer_one_receiver_that_reads_nothing_holds_up_no_other_that_does() {
+fn without_a_peer_a_full_receiver_does_not_delay_others() {
     let (event_loop, events) = new_loop();
     let (idle, full) = (Place::new("idle"), Place::new("full"));
     let (_unread, far) = (idle.bind(), full.bind());
@@ -231,7 +231,7 @@ fn without_a_peer_one_receiver_that_reads_nothing_holds_up_no_other_that_does() 
 }
 
 #[test]
-fn what_a_full_receiver_cannot_take_is_tried_less_and_less_often_and_costs_no_turns_between() {
+fn datagrams_to_a_full_receiver_are_retried_with_increasing_pauses() {
     let selector = default_selector().expect("a descriptor is free");
     let event_loop = EventLoop::with(selector, Box::new(VirtualClock::new())).expect("a descriptor is free");
     let events = Log::default();
@@ -261,7 +261,7 @@ fn what_a_full_receiver_cannot_take_is_tried_less_and_less_often_and_costs_no_tu
 }
 
 #[test]
-fn a_datagram_longer_than_any_of_udp_comes_whole() {
+fn a_datagram_longer_than_udp_allows_arrives_whole() {
     let (event_loop, events) = new_loop();
     let (near, far) = UnixDatagram::pair().expect("descriptors are free");
     open(&event_loop, recorded(&event_loop, &events).socket(near).unwrap());
@@ -272,7 +272,7 @@ fn a_datagram_longer_than_any_of_udp_comes_whole() {
 
 // X16
 #[test]
-fn who_has_no_address_is_answered_by_its_peer_alone() {
+fn a_socket_without_an_address_is_answered_only_by_its_peer() {
     let (event_loop, events) = new_loop();
     // Neither of a pair has an address, and each is the other's peer.
     let (near, far) = UnixDatagram::pair().expect("descriptors are free");
@@ -298,7 +298,7 @@ fn who_has_no_address_is_answered_by_its_peer_alone() {
 
 // X16
 #[test]
-fn that_the_receiver_is_gone_is_an_error_and_the_endpoint_goes_on() {
+fn a_closed_receiver_is_reported_and_the_endpoint_stays_usable() {
     let (event_loop, events) = new_loop();
     let (here, there) = (Place::new("left"), Place::new("gone"));
     let far = there.bind();
@@ -324,7 +324,7 @@ fn that_the_receiver_is_gone_is_an_error_and_the_endpoint_goes_on() {
 
 // V6, of datagrams.
 #[test]
-fn a_socket_file_that_is_left_over_is_replaced_and_nothing_else_is() {
+fn only_a_stale_socket_file_is_replaced() {
     let (event_loop, events) = new_loop();
     let place = Place::new("stale");
     drop(place.bind());
@@ -352,7 +352,7 @@ fn system_error(raised: &Exception) -> (ErrorKind, String) {
 
 // V8, of datagrams.
 #[test]
-fn a_path_where_nobody_can_be_or_is_raises_what_it_was_to_be() {
+fn an_unusable_path_raises_an_error_with_the_path() {
     let (event_loop, _) = new_loop();
     let endpoint = || event_loop.create_unix_datagram_endpoint(|| -> Echo { panic!("it is not open") });
     let failed =
@@ -382,7 +382,7 @@ fn a_path_where_nobody_can_be_or_is_raises_what_it_was_to_be() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_name_that_no_file_stands_for_is_an_address_too() {
+fn abstract_names_can_be_addresses() {
     use std::os::linux::net::SocketAddrExt;
 
     let (event_loop, events) = new_loop();
@@ -406,7 +406,7 @@ fn a_name_that_no_file_stands_for_is_an_address_too() {
 }
 
 #[test]
-fn a_ready_made_endpoint_takes_no_options_and_is_a_unix_socket_for_datagrams() {
+fn a_given_socket_must_be_a_unix_datagram_socket_and_takes_no_options() {
     let (event_loop, _) = new_loop();
     let make = || event_loop.create_unix_datagram_endpoint(|| -> Echo { panic!("it is not open") });
     let socket = || UnixDatagram::unbound().expect("a descriptor is free");
@@ -436,7 +436,7 @@ impl DatagramProtocol for NoUdp {
 }
 
 #[test]
-fn a_loop_that_goes_while_datagrams_wait_takes_them_with_it() {
+fn closing_a_loop_drops_queued_datagrams() {
     let place = Place::new("outlived");
     let far = place.bind();
     for peer in [true, false] {

@@ -37,7 +37,7 @@ fn pattern(count: usize) -> Vec<u8> {
 
 // X4, X8
 #[test]
-fn nothing_to_write_is_nothing_and_after_the_end_is_an_error() {
+fn an_empty_write_does_nothing_but_raises_after_write_eof() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     transport.write(b"").expect("it is open");
@@ -58,7 +58,7 @@ fn nothing_to_write_is_nothing_and_after_the_end_is_an_error() {
 
 // X3, X5, X6
 #[test]
-fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
+fn pause_writing_runs_inside_write_and_resume_writing_when_the_buffer_is_empty() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     transport.set_write_buffer_limits(Some(0), None).expect("they are in order");
@@ -83,7 +83,7 @@ fn the_protocol_is_told_while_write_runs_and_when_what_waits_is_gone() {
 
 // X6
 #[test]
-fn a_callback_that_writes_too_much_is_told_when_it_has_returned() {
+fn a_callback_that_writes_too_much_is_paused_after_it_returns() {
     let (event_loop, events) = new_loop();
     let log = events.clone();
     let protocol = Recorder::new("", &events).reacting(move |transport, event| {
@@ -100,7 +100,7 @@ fn a_callback_that_writes_too_much_is_told_when_it_has_returned() {
 
 // X6, X7
 #[test]
-fn the_marks_follow_from_each_other_and_are_checked_at_once() {
+fn water_marks_have_defaults_and_are_checked_at_once() {
     let (event_loop, events) = new_loop();
     let (transport, _far) = pair(&event_loop, Recorder::new("", &events));
     assert_eq!(transport.write_buffer_limits(), (16 * 1024, 64 * 1024));
@@ -129,7 +129,7 @@ fn the_marks_follow_from_each_other_and_are_checked_at_once() {
 
 // X8, X9
 #[test]
-fn close_and_the_end_of_writing_wait_for_what_is_written() {
+fn close_and_write_eof_wait_for_buffered_data() {
     let (event_loop, events) = new_loop();
     let ends: [fn(&Transport); 2] = [Transport::close, |transport| transport.write_eof().expect("it is open")];
     for end in ends {
@@ -160,7 +160,7 @@ fn close_and_the_end_of_writing_wait_for_what_is_written() {
 
 // X10, X11
 #[test]
-fn abort_drops_what_waits_and_what_is_written_later_is_warned_about_from_the_fifth_time_on() {
+fn abort_drops_buffered_data_and_later_writes_warn_from_the_fifth_on() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, Recorder::new("", &events));
     transport.write(&pattern(MUCH)).expect("it is open");
@@ -184,7 +184,7 @@ fn abort_drops_what_waits_and_what_is_written_later_is_warned_about_from_the_fif
 
 // X12
 #[test]
-fn a_peer_that_is_gone_while_something_waits_is_a_loss_and_no_report() {
+fn a_peer_closed_while_data_is_buffered_is_lost_without_a_report() {
     let (event_loop, events) = new_loop();
     let (transport, far) = pair(&event_loop, Recorder::new("", &events));
     transport.pause_reading();
@@ -206,7 +206,7 @@ fn endless(events: &Log) -> Recorder {
 }
 
 #[test]
-fn a_peer_that_never_reads_costs_no_more_than_the_mark_and_a_write() {
+fn a_peer_that_never_reads_takes_no_more_memory_than_the_mark_and_one_write() {
     let (event_loop, events) = new_loop();
     let (transport, mut far) = pair(&event_loop, endless(&events));
     run_turns(&event_loop, 200);
@@ -221,7 +221,7 @@ fn a_peer_that_never_reads_costs_no_more_than_the_mark_and_a_write() {
 }
 
 #[test]
-fn a_pause_that_panics_is_reported_and_ends_nothing() {
+fn a_panicking_pause_writing_is_reported_and_ends_nothing() {
     let (event_loop, events) = new_loop();
     let protocol = Recorder::new("", &events).reacting(|_, event| assert_ne!(event, "pause", "panics"));
     let (transport, _far) = pair(&event_loop, protocol);
@@ -233,7 +233,7 @@ fn a_pause_that_panics_is_reported_and_ends_nothing() {
 }
 
 #[test]
-fn every_transport_may_be_used_from_every_callback_of_another() {
+fn transports_may_be_used_in_any_callback_of_another() {
     let (event_loop, events) = new_loop();
     let (other, mut far) = pair(&event_loop, Recorder::new("other", &events));
     let protocol = Recorder::new("", &events).reacting(move |transport, event| {
@@ -300,7 +300,7 @@ impl Selector for Writing {
 }
 
 #[test]
-fn what_a_selector_writes_in_the_middle_of_a_write_comes_behind_it_and_nothing_is_lost() {
+fn a_selectors_own_write_during_a_write_follows_it() {
     let pieces = [b"small".to_vec(), vec![b'l'; 10_000], vec![b'm'; 300_000], b"tiny".to_vec(), vec![b'n'; 5000]];
     let written = Rc::new(RefCell::new(None));
     let selector = Writing {

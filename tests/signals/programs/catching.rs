@@ -8,7 +8,7 @@ use innermost::signal::{SIGRTMAX, SIGUSR1};
 
 use super::host::{Action, errno, kill, raise, set_errno};
 
-pub(crate) fn a_number_that_is_no_signal_is_refused_by_name() {
+pub(crate) fn an_invalid_signal_number_is_refused() {
     let event_loop = EventLoop::new().unwrap();
     let none = [-1, 0, SIGRTMAX() + 1, 127, 128, 129, i32::MAX, i32::MIN];
     // The C library has some for itself.
@@ -21,7 +21,7 @@ pub(crate) fn a_number_that_is_no_signal_is_refused_by_name() {
     }
 }
 
-pub(crate) fn calls_go_on_and_stacks_for_signals_are_used() {
+pub(crate) fn interrupted_calls_resume_and_signal_stacks_are_used() {
     let event_loop = EventLoop::new().unwrap();
     event_loop.add_signal_handler(SIGUSR1, || {}).unwrap();
     assert_eq!(Action::of(SIGUSR1).parts().1, libc::SA_RESTART | libc::SA_ONSTACK);
@@ -40,7 +40,7 @@ pub(crate) fn calls_go_on_and_stacks_for_signals_are_used() {
     assert_eq!(reading.join().unwrap().unwrap(), 0);
 }
 
-pub(crate) fn errno_stays() {
+pub(crate) fn handlers_preserve_errno() {
     let event_loop = EventLoop::new().unwrap();
     event_loop.add_signal_handler(SIGUSR1, || {}).unwrap();
     // More than a pair of sockets can hold, so that the handler's own call fails.

@@ -21,7 +21,7 @@ fn loop_with_handlers(signals: &[i32]) -> EventLoop {
 
 extern "C" fn does_nothing(_: i32) {}
 
-pub(crate) fn a_child_does_what_the_parent_did_before_its_handlers() {
+pub(crate) fn a_child_has_the_signal_actions_from_before_the_parents_handlers() {
     let before = [
         Action::new(libc::SIG_DFL, 0, &[]),
         Action::new(libc::SIG_IGN, 0, &[SIGUSR2]),
@@ -85,7 +85,7 @@ fn handle(signal: i32) {
     assert_eq!(calls.get(), 1);
 }
 
-pub(crate) fn a_child_has_handlers_of_its_own() {
+pub(crate) fn a_child_has_its_own_handlers() {
     let event_loop = loop_with_handlers(&[SIGTERM]);
     // It comes to the parent, and to nobody else.
     raise(SIGTERM);
@@ -129,7 +129,7 @@ pub(crate) fn a_child_that_drops_its_parents_loop_keeps_its_own_handlers() {
     }
 }
 
-pub(crate) fn a_child_of_a_run_dies_of_ctrl_c() {
+pub(crate) fn ctrl_c_ends_a_child_made_during_a_run() {
     let mut runner = Runner::new();
     let forks = lazy(|| {
         assert_ne!(Action::of(SIGINT).parts().0, libc::SIG_DFL);
@@ -139,7 +139,7 @@ pub(crate) fn a_child_of_a_run_dies_of_ctrl_c() {
     runner.close().unwrap();
 }
 
-pub(crate) fn a_child_made_behind_the_c_library_is_not_deaf() {
+pub(crate) fn a_child_made_by_a_raw_system_call_still_receives_signals() {
     let event_loop = loop_with_handlers(&[SIGTERM]);
     assert_eq!(Child::clone(|| raise(SIGTERM)).wait(), Ended::By(SIGTERM));
     assert!(is_woken(&event_loop).is_none_or(|woken| !woken));

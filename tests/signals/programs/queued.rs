@@ -28,7 +28,7 @@ fn run(event_loop: &EventLoop) {
     }
 }
 
-pub(crate) fn real_time_signals_are_called_as_often_as_they_come() {
+pub(crate) fn real_time_signals_call_the_handler_each_time() {
     let (event_loop, log) = recording(SIGRTMIN()..=SIGRTMAX());
     for times in [1, 5, 0, 1000] {
         for signal in [SIGRTMIN(), SIGRTMIN() + 1, SIGRTMAX()] {
@@ -39,7 +39,7 @@ pub(crate) fn real_time_signals_are_called_as_often_as_they_come() {
     }
 }
 
-pub(crate) fn ordinary_signals_that_come_together_are_one() {
+pub(crate) fn pending_ordinary_signals_are_merged() {
     let (event_loop, log) = recording([SIGUSR1, 31]);
     for signal in [SIGUSR1, 31] {
         (0..5).for_each(|_| raise(signal));
@@ -58,7 +58,7 @@ pub(crate) fn signals_are_handled_in_the_order_of_their_numbers() {
     assert_eq!(log.take(), [SIGUSR1, SIGUSR2, first, first, first, last, last]);
 }
 
-pub(crate) fn real_time_signals_that_were_blocked_all_come() {
+pub(crate) fn blocked_real_time_signals_are_all_delivered() {
     let (event_loop, log) = recording([SIGUSR1, SIGRTMIN(), SIGRTMAX()]);
     with_signals_blocked(|| {
         for _ in 0..5 {
@@ -83,7 +83,7 @@ pub(crate) fn all_signals_can_come_at_once() {
     assert_eq!(log.take(), all);
 }
 
-pub(crate) fn those_that_were_not_fetched_are_forgotten_with_their_handler() {
+pub(crate) fn removing_a_handler_discards_undelivered_signals() {
     let (event_loop, log) = recording([SIGRTMAX(), SIGRTMIN()]);
     for _ in 0..5 {
         [SIGRTMAX(), SIGRTMIN()].into_iter().for_each(raise);

@@ -63,14 +63,14 @@ fn expect_restored(end: impl Fn(EventLoop, i32)) {
     }
 }
 
-pub(crate) fn removing_a_handler_restores_what_was_there() {
+pub(crate) fn removing_a_handler_restores_the_previous_action() {
     expect_restored(|event_loop, signal| {
         assert!(event_loop.remove_signal_handler(signal));
         assert!(!event_loop.remove_signal_handler(signal));
     });
 }
 
-pub(crate) fn closing_a_loop_restores_what_was_there() {
+pub(crate) fn closing_a_loop_restores_the_previous_actions() {
     expect_restored(|event_loop, signal| {
         event_loop.add_signal_handler(libc::SIGUSR1, || {}).unwrap();
         event_loop.close().unwrap();
@@ -79,11 +79,11 @@ pub(crate) fn closing_a_loop_restores_what_was_there() {
     });
 }
 
-pub(crate) fn dropping_a_loop_restores_what_was_there() {
+pub(crate) fn dropping_a_loop_restores_the_previous_actions() {
     expect_restored(|event_loop, _| drop(event_loop));
 }
 
-pub(crate) fn a_run_restores_what_ctrl_c_did() {
+pub(crate) fn a_run_restores_the_previous_action_of_ctrl_c() {
     for action in actions() {
         action.set(SIGINT);
         let was = Action::of(SIGINT).parts();
@@ -97,7 +97,7 @@ pub(crate) fn a_run_restores_what_ctrl_c_did() {
     }
 }
 
-pub(crate) fn a_handler_that_was_refused_changes_nothing() {
+pub(crate) fn a_refused_handler_changes_nothing() {
     let (first, second) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
     Action::calling(counts).set(SIGUSR1);
     first.add_signal_handler(SIGUSR2, || {}).unwrap();
@@ -110,7 +110,7 @@ pub(crate) fn a_handler_that_was_refused_changes_nothing() {
 }
 
 /// Rust's runtime ignores the signal.
-pub(crate) fn a_broken_pipe_is_an_error_after_a_handler_was_removed() {
+pub(crate) fn removing_a_handler_keeps_sigpipe_ignored() {
     let event_loop = EventLoop::new().unwrap();
     event_loop.add_signal_handler(SIGPIPE, || {}).unwrap();
     assert!(event_loop.remove_signal_handler(SIGPIPE));
@@ -119,7 +119,7 @@ pub(crate) fn a_broken_pipe_is_an_error_after_a_handler_was_removed() {
     assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
-pub(crate) fn what_somebody_else_has_set_meanwhile_stays() {
+pub(crate) fn an_action_set_by_other_code_meanwhile_stays() {
     let ends: [fn(EventLoop); 3] = [
         |event_loop| assert!(event_loop.remove_signal_handler(SIGUSR1)),
         |event_loop| event_loop.close().unwrap(),
@@ -146,7 +146,7 @@ extern "C" fn counts_and_chains(signal: i32) {
 }
 
 /// The default would end the process: the one who calls the former handler does not expect that of it.
-pub(crate) fn a_handler_that_was_replaced_can_be_called_by_the_new_one() {
+pub(crate) fn a_new_action_can_call_the_replaced_one() {
     let event_loop = EventLoop::new().unwrap();
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
@@ -179,7 +179,7 @@ fn put_back(signal: i32, before: &Action) -> Action {
     before
 }
 
-pub(crate) fn ours_put_back_by_another_acts_as_what_was_there() {
+pub(crate) fn our_handler_restored_by_other_code_acts_as_the_previous_action() {
     for action in actions() {
         let was = put_back(SIGUSR1, &action).parts();
         if action.parts().0 != libc::SIG_DFL {
@@ -196,7 +196,7 @@ pub(crate) fn ours_put_back_by_another_acts_as_what_was_there() {
     }
 }
 
-pub(crate) fn ours_put_back_by_another_ends_the_process_where_that_was_the_default() {
+pub(crate) fn our_handler_restored_by_other_code_acts_as_a_default_action() {
     put_back(SIGTERM, &Action::new(libc::SIG_DFL, 0, &[]));
     raise(SIGTERM);
     unreachable!("{:?}", Kind::Error);

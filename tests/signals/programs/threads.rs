@@ -51,7 +51,7 @@ pub(crate) fn one_loop_of_several_threads_handles_signals() {
 
 /// Signals come all the time in one thread, loops close in others, and the descriptors that they close are a stranger's
 /// at once. Whether a handler is held up at the wrong moment is a matter of luck; ThreadSanitizer needs none.
-pub(crate) fn nobody_elses_descriptor_is_written_to_while_loops_close() {
+pub(crate) fn closing_loops_write_to_no_foreign_descriptor() {
     let is_over = Arc::new(AtomicBool::new(false));
     let raisers: Vec<_> = (0..2)
         .map(|_| {
@@ -90,7 +90,7 @@ pub(crate) fn nobody_elses_descriptor_is_written_to_while_loops_close() {
 }
 
 /// A handler may have read the number of the loop's descriptor when the loop closes, and write to it later.
-pub(crate) fn what_a_handler_writes_to_stays_open() {
+pub(crate) fn the_descriptor_that_handlers_write_to_stays_open() {
     let ends: [fn(EventLoop); 3] = [
         drop,
         |event_loop| event_loop.close().unwrap(),
@@ -113,7 +113,7 @@ fn content(fd: OwnedFd) -> [u8; 8] {
     bytes
 }
 
-pub(crate) fn loops_with_handlers_do_not_use_descriptors_up() {
+pub(crate) fn loops_with_handlers_do_not_leak_descriptors() {
     let use_one = || {
         let event_loop = EventLoop::new().unwrap();
         let remote = event_loop.remote();
