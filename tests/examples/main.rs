@@ -16,6 +16,5 @@ mod pipeline;
 mod printed;
 #[cfg(target_os = "linux")]
 mod real_clients;
-#[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
