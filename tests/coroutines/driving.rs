@@ -1,8 +1,6 @@
 //! `drive` does what a Python function does that sends to a generator what `yield from answer(want)` evaluates to.
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 
 use innermost::coroutine::{Driven, Driver, GeneratorState, drive};
 use innermost::{
@@ -10,11 +8,7 @@ use innermost::{
     yield_from, yield_once,
 };
 
-type Log = Rc<RefCell<Vec<String>>>;
-
-fn note(log: &Log, event: impl Into<String>) {
-    log.borrow_mut().push(event.into());
-}
+use crate::log::Log;
 
 fn shown<T: std::fmt::Debug>(sent: &Result<T, Exception>) -> String {
     match sent {
@@ -39,7 +33,7 @@ enum Phase {
 
 impl Stubborn {
     fn new(log: &Log, limit: u32) -> Self {
-        Self { log: Rc::clone(log), phase: Phase::Created, limit, ends_by_exit: true }
+        Self { log: log.clone(), phase: Phase::Created, limit, ends_by_exit: true }
     }
 }
 
@@ -49,7 +43,7 @@ impl Coroutine for Stubborn {
     type Return = &'static str;
 
     fn resume(&mut self, sent: Result<&'static str, Exception>) -> Resumed<Self> {
-        note(&self.log, format!("machine got {}", shown(&sent)));
+        self.log.add(format_args!("machine got {}", shown(&sent)));
         match sent {
             Err(exit) if exit.is_generator_exit() && self.ends_by_exit => return Err(exit),
             _ => {}
@@ -69,7 +63,7 @@ impl Coroutine for Stubborn {
 
 impl Drop for Stubborn {
     fn drop(&mut self) {
-        note(&self.log, "machine dropped");
+        self.log.add("machine dropped");
     }
 }
 
@@ -83,7 +77,7 @@ struct Answer {
 
 impl Answer {
     fn new(log: &Log, number: u32) -> Self {
-        Self { log: Rc::clone(log), number, has_asked: false, ignores_exits: false }
+        Self { log: log.clone(), number, has_asked: false, ignores_exits: false }
     }
 }
 
@@ -93,7 +87,7 @@ impl Coroutine for Answer {
     type Return = &'static str;
 
     fn resume(&mut self, sent: Result<&'static str, Exception>) -> Resumed<Self> {
-        note(&self.log, format!("answer {} got {}", self.number, shown(&sent)));
+        self.log.add(format_args!("answer {} got {}", self.number, shown(&sent)));
         if !std::mem::replace(&mut self.has_asked, true) || sent.is_err() && self.ignores_exits {
             return Ok(Step::Yield(format!("?{}", self.number)));
         }
@@ -107,7 +101,7 @@ impl Coroutine for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        note(&self.log, format!("answer {} dropped", self.number));
+        self.log.add(format_args!("answer {} dropped", self.number));
     }
 }
 
@@ -115,7 +109,7 @@ impl Drop for Answer {
 fn driven(limit: u32) -> (Log, Generator<impl Coroutine<Yield = String, Input = &'static str, Return = &'static str>>) {
     let log = Log::default();
     let machine = Stubborn::new(&log, limit);
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     (log, Generator::new(drive(machine, move |number| Answer::new(&answers, number))))
 }
 
@@ -142,7 +136,7 @@ fn what_an_answer_returns_or_raises_reaches_the_machine_once_the_answer_is_dropp
         r#"machine got "three""#,
         "machine dropped",
     ];
-    assert_eq!(*log.borrow(), events);
+    assert_eq!(log.entries(), events);
 }
 
 #[test]
@@ -151,7 +145,7 @@ fn an_answer_that_is_ready_does_not_suspend() {
     let machine = Stubborn::new(&log, 100_000);
     let mut generator = Generator::new(drive(machine, |_| ready::<(), (), _>("at once")));
     assert!(matches!(generator.next(), Err(Stop::Returned("done"))));
-    assert_eq!(log.borrow().len(), 100_002);
+    assert_eq!(log.entries().len(), 100_002);
 }
 
 #[test]
@@ -161,7 +155,7 @@ fn thrown_before_the_start_nothing_runs() {
         let mut driver = Driver::new(drive(Stubborn::new(&log, 1), |number| Answer::new(&Log::default(), number)));
         let Driven::End(Err(raised)) = driver.resume(Err(thrown.clone())) else { panic!("it has not started") };
         assert_eq!(raised.kind(), thrown.kind());
-        assert_eq!(*log.borrow(), ["machine dropped"]);
+        assert_eq!(log.entries(), ["machine dropped"]);
     }
     let log = Log::default();
     let mut driven = drive(Stubborn::new(&log, 1), |number| Answer::new(&Log::default(), number));
@@ -174,10 +168,10 @@ fn thrown_before_the_start_nothing_runs() {
 fn closing_closes_the_answer_and_then_the_machine() {
     let (log, mut generator) = driven(3);
     generator.next().unwrap();
-    log.borrow_mut().clear();
+    log.take();
     assert!(matches!(generator.close(), Ok(None)));
     let events = ["answer 1 got GeneratorExit", "answer 1 dropped", "machine got GeneratorExit", "machine dropped"];
-    assert_eq!(*log.borrow(), events);
+    assert_eq!(log.entries(), events);
 }
 
 #[test]
@@ -185,12 +179,12 @@ fn a_machine_may_return_when_it_is_closed() {
     let (log, mut generator) = driven(1);
     generator.next().unwrap();
     drop(generator);
-    assert_eq!(log.borrow().last().unwrap(), "machine dropped");
+    assert_eq!(log.entries().last().unwrap(), "machine dropped");
 
     let log = Log::default();
     let mut machine = Stubborn::new(&log, 1);
     machine.ends_by_exit = false;
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut generator = Generator::new(drive(machine, move |number| Answer::new(&answers, number)));
     generator.next().unwrap();
     assert!(matches!(generator.close(), Ok(Some("done"))));
@@ -201,29 +195,29 @@ fn a_machine_that_yields_when_it_is_closed_breaks_the_rule() {
     let log = Log::default();
     let mut machine = Stubborn::new(&log, 9);
     machine.ends_by_exit = false;
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut generator = Generator::new(drive(machine, move |number| Answer::new(&answers, number)));
     generator.next().unwrap();
     let raised = generator.close().unwrap_err();
     assert_eq!(raised.to_string(), "generator ignored GeneratorExit");
     assert_eq!(generator.state(), GeneratorState::Closed);
-    assert!(!log.borrow().iter().any(|event| event.starts_with("answer 2")), "it is not answered");
+    assert!(!log.entries().iter().any(|event| event.starts_with("answer 2")), "it is not answered");
 }
 
 #[test]
 fn an_answer_that_yields_when_it_is_closed_raises_in_the_machine() {
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut generator = Generator::new(drive(Stubborn::new(&log, 1), move |number| {
         let mut answer = Answer::new(&answers, number);
         answer.ignores_exits = true;
         answer
     }));
     generator.next().unwrap();
-    log.borrow_mut().clear();
+    log.take();
     assert!(matches!(generator.close(), Ok(Some("done"))));
     let events = ["answer 1 got GeneratorExit", "answer 1 dropped", "machine got RuntimeError", "machine dropped"];
-    assert_eq!(*log.borrow(), events);
+    assert_eq!(log.entries(), events);
 }
 
 #[test]
@@ -232,13 +226,13 @@ fn a_stop_iteration_out_of_an_answer_becomes_a_runtime_error_in_the_machine() {
     let machine = Stubborn::new(&log, 1);
     let raising = |_| from_fn(|_: Result<(), _>| Err::<Step<(), _, _>, _>(Exception::stop_iteration()));
     assert!(matches!(Generator::new(drive(machine, raising)).next(), Err(Stop::Returned("done"))));
-    assert_eq!(log.borrow()[1], "machine got RuntimeError");
+    assert_eq!(log.entries()[1], "machine got RuntimeError");
 }
 
 #[test]
 fn frames_of_an_answer_go_to_the_driver() {
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut generator =
         Generator::new(drive(Stubborn::new(&log, 2), move |number| Call::new(Answer::new(&answers, number))));
     assert_eq!(generator.next().unwrap(), "?1");
@@ -247,22 +241,22 @@ fn frames_of_an_answer_go_to_the_driver() {
     assert_eq!(frames, ["Stubborn: At(1) > Call<Answer>: delegated", "Answer: 1"]);
     assert_eq!(generator.send("one").unwrap(), "?2");
     assert!(matches!(generator.throw(Exception::cancelled()), Err(Stop::Returned("done"))));
-    assert_eq!(log.borrow()[log.borrow().len() - 2], "machine got CancelledError");
+    assert_eq!(log.entries()[log.entries().len() - 2], "machine got CancelledError");
 
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut generator =
         Generator::new(drive(Stubborn::new(&log, 2), move |number| Call::new(Answer::new(&answers, number))));
     generator.next().unwrap();
-    log.borrow_mut().clear();
+    log.take();
     assert!(matches!(generator.close(), Ok(None)));
     let events = ["answer 1 got GeneratorExit", "answer 1 dropped", "machine got GeneratorExit", "machine dropped"];
-    assert_eq!(*log.borrow(), events);
+    assert_eq!(log.entries(), events);
 }
 
 #[test]
 fn frames_of_the_machine_stay_inside() {
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let machine = Call::new(Stubborn::new(&log, 2));
     let mut generator = Generator::new(drive(machine, move |number| Answer::new(&answers, number)));
     assert_eq!(generator.next().unwrap(), "?1");
@@ -272,27 +266,27 @@ fn frames_of_the_machine_stay_inside() {
         generator.stack_trace().frames(),
         [r#"Drive: Driver { frames: ["Call<Stubborn>: delegated", "Stubborn: At(2)"] } > Answer: 2"#]
     );
-    log.borrow_mut().clear();
+    log.take();
     assert!(matches!(generator.close(), Ok(None)));
     let events = ["answer 2 got GeneratorExit", "answer 2 dropped", "machine got GeneratorExit", "machine dropped"];
-    assert_eq!(*log.borrow(), events);
+    assert_eq!(log.entries(), events);
 }
 
 #[test]
 fn dropping_it_runs_no_code_and_drops_the_answer_first() {
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut driven = drive(Stubborn::new(&log, 2), move |number| Answer::new(&answers, number));
     assert!(matches!(driven.resume(Ok("")), Ok(Step::Yield(_))));
-    log.borrow_mut().clear();
+    log.take();
     drop(driven);
-    assert_eq!(*log.borrow(), ["answer 1 dropped", "machine dropped"]);
+    assert_eq!(log.entries(), ["answer 1 dropped", "machine dropped"]);
 }
 
 #[test]
 fn its_state_is_that_of_the_machine_and_then_of_the_answer() {
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut driven = drive(Stubborn::new(&log, 1), move |number| Answer::new(&answers, number));
     assert_eq!(driven.state().to_string(), "Stubborn: Created");
     drop(driven.resume(Ok("")));
@@ -319,7 +313,7 @@ fn the_answer_stands_below_the_innermost_child_of_the_machine() {
         }
     }
     let log = Log::default();
-    let answers = Rc::clone(&log);
+    let answers = log.clone();
     let mut driven = drive(Outer(Stubborn::new(&log, 1)), move |number| Answer::new(&answers, number));
     drop(driven.resume(Ok("")));
     assert_eq!(driven.state().to_string(), r#"Outer: "waiting" > Stubborn: At(1) > Answer: 1"#);
@@ -336,9 +330,9 @@ fn a_panic_of_the_function_ends_it() {
 #[test]
 fn a_driven_machine_can_answer_another() {
     let log = Log::default();
-    let (inner, answers) = (Rc::clone(&log), Rc::clone(&log));
+    let (inner, answers) = (log.clone(), log.clone());
     let outer = drive(Stubborn::new(&log, 2), move |_| {
-        let answers = Rc::clone(&answers);
+        let answers = answers.clone();
         drive(Stubborn::new(&inner, 2), move |number| Answer::new(&answers, number))
     });
     let mut generator = Generator::new(outer);
@@ -378,7 +372,7 @@ fn resume_throws_as_throw_does() {
     let log = Log::default();
     let mut generator = Generator::new(Stubborn::new(&log, 1));
     assert!(generator.resume(Err(Exception::timeout())).is_err());
-    assert_eq!(*log.borrow(), ["machine dropped"]);
+    assert_eq!(log.entries(), ["machine dropped"]);
 }
 
 #[test]
