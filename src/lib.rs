@@ -64,19 +64,19 @@
 //!
 //! A machine keeps whatever it is waiting for in a field or in a variant of its enum. This table names the types of such
 //! fields. Operations of sockets, such as [`TcpStream::read`](ByteRead::read), are
-//! [stateless](coroutine::Stateless): create them afresh at each resume, and store nothing.
+//! [stateless](coroutine::Stateless): create them afresh at each resume, and store nothing. Rows marked "or afresh" are
+//! stateless too.
 //!
 //! | made by | the type to store |
 //! |---|---|
 //! | **coroutines** | |
 //! | [`Call::new`] | [`Call`] |
-//! | [`drive`] | [`Drive`](coroutine::Drive) |
 //! | [`ready`], [`lazy`], [`from_fn`], [`from_iter`], [`yield_once`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn), [`FromIter`](coroutine::FromIter), [`YieldOnce`](coroutine::YieldOnce) |
 //! | [`drive`](fn@drive) | [`Drive`](coroutine::Drive) |
 //! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |
 //! | **futures, tasks, time, threads** | |
 //! | [`LoopHandle::create_future`], [`spawn`] | [`Future`], [`Task`] |
-//! | [`Future::join`], [`Task::join`] | [`task::Join`] |
+//! | [`Future::join`], [`Task::join`] | [`task::Join`], or afresh |
 //! | [`sleep`](fn@sleep) | [`Sleep`] |
 //! | [`to_thread`], [`LoopHandle::run_in_executor`] | [`event_loop::ToThread`], [`event_loop::ThreadCall`] |
 //! | [`LoopHandle::shutdown_default_executor`] | [`event_loop::ShutdownExecutor`] |
@@ -110,19 +110,19 @@
 //! | [`LoopHandle::create_server`]; [`Server::serve_forever`], [`wait_closed`](Server::wait_closed) | [`transport::CreateServer`]; [`transport::ServeForever`], [`transport::WaitServerClosed`] |
 //! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
 //! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
-//! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`] |
-//! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`] |
+//! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`], or afresh |
+//! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`], or afresh |
 //! | **anything else** | |
 //! | any other coroutine, or one of a type that cannot be named | `Box<dyn Coroutine<..>>` |
 //!
 //! # What awaiting raises
 //!
-//! The `# Errors` section of an item lists what it raises when it is awaited. Three exceptions can come out of every
-//! operation that waits, so the sections do not repeat them:
+//! The documentation of an item says what awaiting it raises: in sentences with "raises". A sentence with "returns" speaks
+//! of the call itself. Three exceptions can come out of every operation that waits, so they are not repeated:
 //!
-//! - `CancelledError`: the task was [cancelled](Task::cancel) while it waited. A section names it only if the operation
-//!   does something special with it.
-//! - `GeneratorExit`: the coroutine is being closed, because its task or its loop is dropped.
+//! - `CancelledError`: the task was [cancelled](Task::cancel) while it waited. It is named only where the operation does
+//!   something special with it.
+//! - `GeneratorExit`: the coroutine is being closed, because its loop is closed, or because its driver closes or drops it.
 //! - `RuntimeError`: the operation was awaited again after its end.
 //!
 //! # asyncio's names, and ours
@@ -206,7 +206,7 @@
 //! |---|---|
 //! | event loop policies | a program makes its loop itself: [`EventLoop::new`], or [`EventLoop::with`] for another selector or clock |
 //! | `transport.get_extra_info`, `server.sockets` | each fact has a typed method: [`Transport::peer_addr`], [`local_addr`](Transport::local_addr), [`Server::local_addrs`]; [`Transport::with_fd`] lends the descriptor |
-//! | `transport.get_protocol` | the transport owns its protocol and calls it by `&mut`; [`set_protocol`](Transport::set_protocol) replaces it |
+//! | `transport.get_protocol` | the transport owns its protocol and calls it by `&mut`; [`with_protocol`](Transport::with_protocol) lends it, and [`set_protocol`](Transport::set_protocol) replaces it |
 //! | `task.get_coro`, `get_loop` | the task owns its coroutine, and a machine shows its state: [`Task::stack_trace`]. The loop of running code is [`EventLoop::running`] |
 //! | `iscoroutine`, `iscoroutinefunction`, `isfuture` | the compiler checks types: [`Awaitable`] is the bound |
 //! | `StreamReaderProtocol`, `reader.set_transport` | internals of streams: [`LoopHandle::open_connection`] and [`start_server`](LoopHandle::start_server) make streams |

@@ -1,4 +1,4 @@
-//! Layer 3: the numbers of signals, under their names in C and in Python's `signal`.
+//! The numbers of signals, under their names in C and in Python's `signal`. Layer 3.
 //!
 //! ```
 //! use innermost::EventLoop;

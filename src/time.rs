@@ -1,4 +1,4 @@
-//! Layer 2: sleeping, and points on the loop's clock.
+//! Sleeping, and points on the loop's clock. Layer 2.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Layer 2: async iterators, whose items are awaited one by one.
+//! Async iterators, whose items are awaited one by one. Layer 2.
 //!
 //! A machine awaits the next item of an [`AsyncIterator`] with `yield_from!(items.next(), sent)?`. The result is an
 //! `Option`, and `None` is the end: Python's `StopAsyncIteration`.

@@ -1,4 +1,4 @@
-//! Layer 1: context variables, whose values follow a task rather than a thread. Python's `contextvars` (PEP 567).
+//! Context variables, whose values follow a task rather than a thread. Python's `contextvars` (PEP 567). Layer 1.
 //!
 //! A [`ContextVar`] has a value in each [`Context`], and all code runs in some context. Each task has its own: a copy
 //! of the context in which it was created. A callback runs in a copy of the context in which it was scheduled. A value

@@ -73,9 +73,10 @@ use super::{Coroutine, Exception, Resumed, State, Step, drop_ended};
 ///
 /// # Dropping
 ///
-/// A child that has not started is dropped with its `Call`. A long chain, in which each child holds the `Call` of the next
-/// and none has started, is dropped in a loop: beyond the first few, a child is dropped once those before it are gone.
-/// This needs the `std` feature. Without it, each drop calls the next one, and a very long chain overflows the stack.
+/// A child that has not started is dropped with its `Call`. A long chain, in which each child holds the `Call` of the
+/// next and none has started, is dropped without recursion. From a certain depth on, a child is dropped after its
+/// parents. This needs the `std` feature. Without it, each drop calls the next one, and a very long chain overflows the
+/// stack.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Call<C: Coroutine + 'static>(FrameOf<C>);
 

@@ -38,8 +38,8 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// A child has ended once this expression has given its outcome, even if that was an exception which the parent caught.
 /// Most coroutines raise a `RuntimeError` ("cannot reuse already awaited coroutine") when they are awaited again. So a
 /// parent that catches an exception, such as the `CancelledError` of a cancelled task, replaces the stored child before
-/// it goes on. A future, a task and other handles differ: they can be awaited any number of times and give the same
-/// outcome each time. Cancelling a task cancels the future that it awaits, so awaiting that future again raises a
+/// it goes on. A future and a task differ: they can be awaited any number of times and give the same outcome each
+/// time. Cancelling a task cancels the future that it awaits, so awaiting that future again raises a
 /// second `CancelledError`.
 ///
 /// # Examples

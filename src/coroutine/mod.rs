@@ -1,5 +1,5 @@
-//! Layer 0: coroutines as explicit state machines, and the means to drive them by hand. Needs `alloc`, but neither `std`
-//! nor `unsafe`.
+//! Coroutines as explicit state machines, and the means to drive them by hand. Needs `alloc`, but neither `std` nor
+//! `unsafe`. Layer 0.
 //!
 //! A coroutine is a value with one method, [`resume`](Coroutine::resume). Each call runs it to its next suspension. The
 //! argument is a `Result`: `Ok` sends a value in, `Err` throws an exception in. The three cases of [`Step`] are Python's
@@ -13,7 +13,7 @@
 //!
 //!  driver -> parent.resume                    driver -> parent.resume, once: hands over the frame
 //!               \-> child.resume              driver -> child.resume, from then on
-//!  costs a nested match                       costs one allocation, and the same at any depth
+//!  each resume passes through every level     costs one allocation, and the same at any depth
 //! ```
 //!
 //! | file | holds |
@@ -141,8 +141,8 @@ pub trait Coroutine {
     /// Runs to the next suspension or to the end.
     ///
     /// `Ok(value)` sends: the yield at which the coroutine is suspended evaluates to `value`. The first resume starts
-    /// the body: by convention its value is the default, and the body ignores it. `Err(exception)` throws: the
-    /// exception is raised at that yield.
+    /// the body. Its value is the default, and most bodies ignore it. `Err(exception)` throws: the exception is raised
+    /// at that yield.
     ///
     /// Drivers do not resume a coroutine that has returned or raised. Resuming one anyway is safe, but the
     /// result is unspecified.
@@ -166,7 +166,7 @@ pub type Resumed<C> =
 
 /// How far a coroutine ran when it was resumed.
 ///
-/// A coroutine that does not raise can do only these three things, so a `match` on them is complete.
+/// The enum is exhaustive, so a `match` needs no other arm.
 #[derive(Debug)]
 pub enum Step<Yield, Input, Return> {
     /// It is suspended and yields this value to its driver.

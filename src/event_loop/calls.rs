@@ -60,8 +60,7 @@ impl LoopHandle {
     /// Runs `function` once `delay` has passed, in a copy of the current context. Timers with equal deadlines run in
     /// the order they were set.
     ///
-    /// If `function` panics or returns an exception, the loop's [exception handler](Self::set_exception_handler) is
-    /// told and the loop goes on.
+    /// A failure of `function` is handled as in [`call_soon`](Self::call_soon).
     ///
     /// ```
     /// use innermost::EventLoop;

@@ -1,4 +1,4 @@
-//! The event loop: one thread, one ready queue, one wait per turn. Layer 2.
+//! The event loop: one thread and one ready queue. It waits when nothing is ready. Layer 2.
 //!
 //! ```text
 //!             +------------------------ a turn -------------------------+
@@ -28,7 +28,7 @@
 //! | `extensions.rs` | state that higher layers attach to the loop |
 //! | `guest.rs`      | running as a guest of another loop |
 //! | `forked.rs`     | the parent's loop in a forked child, which can only drop it |
-//! | `handle.rs`     | comparing and printing handles; weak handles |
+//! | `identity.rs`   | comparing and printing handles; weak handles |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
 
@@ -52,7 +52,7 @@ mod errors;
 mod extensions;
 mod forked;
 mod guest;
-mod handle;
+mod identity;
 mod io;
 mod remote;
 mod run;
@@ -69,7 +69,7 @@ mod turn;
 use self::asyncgens::Asyncgens;
 pub(crate) use self::asyncgens::LiveAsyncgen;
 use self::extensions::Extensions;
-pub(crate) use self::handle::WeakLoopHandle;
+pub(crate) use self::identity::WeakLoopHandle;
 #[cfg(feature = "net")]
 pub(crate) use self::io::Operation;
 pub use self::io::Watched;

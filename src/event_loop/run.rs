@@ -112,15 +112,15 @@ impl LoopHandle {
     /// Closes the loop. Closing it again has no effect.
     ///
     /// - Queued callbacks and timers are dropped.
-    /// - The coroutines of pending tasks are closed, oldest first. Each is reported to the exception handler.
+    /// - The coroutines of pending tasks are closed, oldest first. Each such task is reported to the exception handler.
     /// - Suspended async generators are closed.
     /// - Every descriptor is deregistered.
     /// - The default executor is shut down. Its threads are not waited for.
     ///
-    /// A closed loop holds nothing that belongs to the program: no callback (even if a handle to it is kept), no signal
-    /// handler, no resolver, no executor, no task factory, no clock. Therefore each of them may hold a handle to its
-    /// loop. Only the exception handler stays. It is dropped once the [`EventLoop`] is gone and every failed future has
-    /// been retrieved or reported.
+    /// A closed loop drops everything that the program gave it: callbacks (even if handles to them are kept), signal
+    /// handlers, the resolver, the executor, the task factory, the clock. So each of these may hold a handle to its
+    /// loop without creating a leak. Only the exception handler stays. It is dropped once the [`EventLoop`] is gone and
+    /// every failed future has been retrieved or reported.
     ///
     /// The loop's own descriptors are closed, even if handles to the loop are kept. A descriptor that another thread is
     /// using at that moment is closed when that thread has finished. The descriptors that signal handlers write to stay

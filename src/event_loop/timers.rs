@@ -28,7 +28,8 @@
 //! A cancelled timer drops its callback at once, and stays as a husk until its deadline. Husks are removed when the
 //! number of timers has doubled, and when a long vector moves; in both cases only if more than half of a sample are
 //! husks. So a million cancelled timers are examined once each, and of a million live timers only the samples are.
-//! Husks are dropped after the borrow of the timers has ended, because their contexts may own user values (rule 4).
+//! `task/handle.rs` keeps a cancelled callback from running. Husks are dropped after the borrow of the timers has
+//! ended, because their contexts may own user values (CONTRIBUTING, rule 4).
 //!
 //! Invariants:
 //!

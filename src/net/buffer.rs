@@ -10,8 +10,8 @@ use crate::task::Await;
 /// [`write_all`](crate::ByteWrite::write_all) removes them from the front as it writes. So an interrupted write continues
 /// where it stopped.
 ///
-/// Reads stop at a [limit](Self::with_limit), 64 KiB by default, so that a peer cannot fill the memory. Bytes that the
-/// program writes to the buffer itself are not limited.
+/// A buffer that holds as many bytes as its [limit](Self::with_limit), 64 KiB by default, refuses further reads with
+/// `StorageFull`, so that a peer cannot fill the memory. Bytes that the program writes to the buffer itself are not limited.
 ///
 /// A buffer holds memory only while it holds bytes. The memory belongs to the loop: an emptied or dropped buffer returns it,
 /// and the next read on any connection reuses it while it is still in the cache. An empty buffer takes five words. While a
@@ -44,7 +44,7 @@ impl Buffer {
         Self::with_limit(MEMORY)
     }
 
-    /// Makes an empty buffer that holds no memory. Reads stop once it holds `limit` bytes.
+    /// Makes an empty buffer that holds no memory. Once it holds `limit` bytes, a read raises `StorageFull`.
     ///
     /// ```
     /// use innermost::Buffer;
@@ -57,7 +57,7 @@ impl Buffer {
         Self { memory: Box::default(), start: 0, end: 0, limit }
     }
 
-    /// The number of bytes at which reads stop.
+    /// The number of bytes at which further reads raise `StorageFull`.
     pub const fn limit(&self) -> usize {
         self.limit
     }

@@ -48,8 +48,8 @@ pub trait ByteRead {
     ///
     /// # Errors
     ///
-    /// Returns the error that the stream has met, as an [`io::Error`], or a `RuntimeError` if the stream needs an event
-    /// loop and none is running.
+    /// Returns the stream's error as an [`io::Error`], or a `RuntimeError` if the stream needs an event loop and none
+    /// is running.
     fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize>;
 
     /// Appends bytes to `buffer` and returns how many, or says what to wait for. Returns 0 only at the end of the stream.
@@ -79,7 +79,7 @@ pub trait ByteRead {
     /// Reads into `bytes` and returns the number of bytes read. Waits if there is nothing to read. Returns 0 at the end of
     /// the stream, and if `bytes` is empty. asyncio's `sock_recv_into`.
     ///
-    /// Raises the [`io::Error`] that the stream has met.
+    /// Raises the stream's [`io::Error`].
     #[inline]
     fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
@@ -91,7 +91,7 @@ pub trait ByteRead {
     /// Appends bytes to `buffer` and returns how many. Waits if there is nothing to read. Returns 0 at the end of the
     /// stream. asyncio's `sock_recv`.
     ///
-    /// Raises the [`io::Error`] that the stream has met, or one of kind `StorageFull` if the buffer has reached its limit.
+    /// Raises the stream's [`io::Error`], or one of kind `StorageFull` if the buffer has reached its limit.
     #[inline]
     fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
@@ -104,7 +104,7 @@ pub trait ByteRead {
     /// next operation.
     ///
     /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, of kind `StorageFull` if the buffer's
-    /// limit is less than `count`, or the error that the stream has met. The bytes read so far are in the buffer in any
+    /// limit is less than `count`, or the stream's own error. The bytes read so far are in the buffer in any
     /// case.
     ///
     /// ```
@@ -143,7 +143,7 @@ pub trait ByteRead {
     /// The cursor moves with every byte read, so keep it in the machine's state. A cursor made in the call would start
     /// again at each resume.
     ///
-    /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, or the error that the stream has met.
+    /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, or the stream's own error.
     fn read_exact<'a, T: AsMut<[u8]>>(
         &'a self,
         bytes: &'a mut Cursor<T>,
@@ -182,7 +182,7 @@ pub trait ByteWrite {
     ///
     /// # Errors
     ///
-    /// Returns the error that the stream has met, as an [`io::Error`]: `BrokenPipe` if nobody will read the bytes.
+    /// Returns the stream's error as an [`io::Error`]: `BrokenPipe` if nobody will read the bytes.
     /// Returns a `RuntimeError` if the stream needs an event loop and none is running.
     fn attempt_send(&self, bytes: &[u8]) -> Progress<usize>;
 
@@ -222,7 +222,8 @@ pub trait ByteWrite {
         Ok(Step::Return(()))
     }
 
-    /// Sends a file by reading and writing it in pieces. Returns the total number of bytes sent, or says what to wait for.
+    /// Sends a file. Returns the total number of bytes sent, or says what to wait for. By default it reads and writes
+    /// the file in pieces; sockets and pipes use `sendfile(2)`.
     ///
     /// # Errors
     ///
@@ -256,7 +257,7 @@ pub trait ByteWrite {
     ///
     /// [`write_all`](Self::write_all) sends all of them.
     ///
-    /// Raises the [`io::Error`] that the stream has met.
+    /// Raises the stream's [`io::Error`].
     #[inline]
     fn send<'a>(&'a self, bytes: &'a [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
@@ -268,7 +269,7 @@ pub trait ByteWrite {
     /// Sends bytes from several slices, in order, in one system call, and returns how many. Most systems accept at most
     /// 1,024 slices in a call; this operation ignores the rest.
     ///
-    /// Raises the [`io::Error`] that the stream has met.
+    /// Raises the stream's [`io::Error`].
     fn send_vectored<'a>(&'a self, slices: &'a [IoSlice<'a>]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
@@ -282,7 +283,7 @@ pub trait ByteWrite {
     /// The argument remembers how much has been sent, so keep it in the machine's state: a [`Buffer`], a [`Cursor`], or
     /// another [`Outgoing`].
     ///
-    /// Raises the [`io::Error`] that the stream has met.
+    /// Raises the stream's [`io::Error`].
     #[inline]
     fn write_all<'a, B: Outgoing>(&'a self, bytes: &'a mut B) -> impl Awaitable<Return = ()> + Stateless + 'a
     where
@@ -304,7 +305,7 @@ pub trait ByteWrite {
     /// Reading from the disk blocks the loop, as in asyncio; a chunk is 128 KiB at most. For a file on a network file
     /// system, read in threads instead: see [`to_thread`](crate::to_thread).
     ///
-    /// Raises the [`io::Error`] that the stream or the file has met, or one of kind `Unsupported` if the part does not
+    /// Raises the [`io::Error`] of the stream or of the file, or one of kind `Unsupported` if the part does not
     /// allow a fallback.
     fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Awaitable<Return = u64> + Stateless + 'a
     where
@@ -315,7 +316,7 @@ pub trait ByteWrite {
 
     /// Ends the stream. The peer reads what was sent, and then the end. asyncio's `write_eof`.
     ///
-    /// Raises the [`io::Error`] that the stream has met.
+    /// Raises the stream's [`io::Error`].
     fn write_eof(&self) -> impl Awaitable<Return = ()> + Stateless + '_
     where
         Self: Sized,

@@ -14,7 +14,8 @@ use crate::task::{Await, Awaitable, Progress};
 /// A socket that accepts connections. [`TcpListener`](crate::TcpListener) and [`UnixListener`](crate::UnixListener) are
 /// names for it; `L` is the standard library's type.
 ///
-/// It is registered with the loop in which it first accepts, and stays registered until it is dropped.
+/// It is registered with the loop in which it first accepts, and stays registered until it is dropped. Accepting in another
+/// loop raises `RuntimeError`.
 pub struct Listener<L: AsFd>(pub(super) Registered<L>);
 
 /// A socket that accepts without blocking.
@@ -69,7 +70,8 @@ impl<L: AsFd> Listener<L> {
         self.0.get()
     }
 
-    /// Ends the registration, and returns the standard library's object. It stays non-blocking, and has a new descriptor.
+    /// Ends the registration, and returns the standard library's object. It is non-blocking, and its
+    /// descriptor is a duplicate with another number.
     ///
     /// # Errors
     ///

@@ -1,10 +1,11 @@
-//! Layer 3: sockets whose operations are coroutines.
+//! Sockets whose operations are coroutines. Layer 3.
 //!
-//! Every operation tries its system call first, and yields an [`Await`](crate::Await) only if the call would block. An
-//! operation keeps no state, so a machine makes it afresh at each resume: `yield_from!(self.stream.read(&mut self.buffer),
-//! sent)`.
+//! An operation makes its system call if the descriptor may be ready. It yields an [`Await`](crate::Await) if the call
+//! would block, or if its task has done 32 ready operations in this step, so that one busy peer cannot keep the others
+//! waiting. An operation keeps no state, so a machine makes it afresh at each resume:
+//! `yield_from!(self.stream.read(&mut self.buffer), sent)`.
 //!
-//! The walk of a byte, from a machine to the socket:
+//! The path of a byte, from a machine to the socket:
 //!
 //! ```text
 //! ByteRead::read -> Operation::resume -> Stream::attempt_read -> Registered::attempt: is it ready?
@@ -14,10 +15,11 @@
 //!
 //! # Errors
 //!
-//! What can be checked at once is checked at once. A function that takes a path or a descriptor returns `InvalidInput` if no
-//! socket can have that path, or if the descriptor is of the wrong kind. Whatever depends on a name, a peer, or the state of
-//! the system is raised when the coroutine is awaited; so is an empty list of addresses, because addresses may be names.
-//! This holds for socket types and for [`LoopHandle`](crate::LoopHandle)'s connections, servers and endpoints alike.
+//! Arguments are checked when a function is called. A function that takes a path or a descriptor returns `InvalidInput`
+//! if no socket can have that path, or if the descriptor is of the wrong kind. Whatever depends on a name, a peer, or
+//! the state of the system is raised when the coroutine is awaited; so is an empty list of addresses, because addresses
+//! may be names. This holds for socket types and for [`LoopHandle`](crate::LoopHandle)'s connections, servers and
+//! endpoints alike.
 //!
 //! | file | holds |
 //! |---|---|

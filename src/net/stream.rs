@@ -15,11 +15,11 @@ use crate::sys::{Direction, descriptor};
 use crate::task::Progress;
 
 /// A stream of bytes over a descriptor that the event loop watches. [`TcpStream`](crate::TcpStream),
-/// [`UnixStream`](crate::UnixStream), [`PipeReader`](crate::net::PipeReader) and [`PipeWriter`](crate::net::PipeWriter) are names
-/// for it; `S` is the standard library's type.
+/// [`UnixStream`](crate::UnixStream), [`PipeReader`](crate::net::PipeReader) and [`PipeWriter`](crate::net::PipeWriter)
+/// are names for it; `S` is the standard library's type.
 ///
 /// Its operations are those of [`ByteRead`] and [`ByteWrite`]. It is registered with the loop in which it is first used,
-/// and stays registered until it is dropped.
+/// and stays registered until it is dropped. Awaiting an operation in another loop raises `RuntimeError`.
 pub struct Stream<S: AsFd>(pub(super) Registered<S>);
 
 /// A descriptor that can be read without blocking.
@@ -46,7 +46,8 @@ impl<S: AsFd> Stream<S> {
         self.0.get()
     }
 
-    /// Ends the registration, and returns the standard library's object. It stays non-blocking, and has a new descriptor.
+    /// Ends the registration, and returns the standard library's object. It is non-blocking, and its
+    /// descriptor is a duplicate with another number.
     ///
     /// # Errors
     ///

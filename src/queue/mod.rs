@@ -1,4 +1,4 @@
-//! Layer 2: queues between the tasks of one loop.
+//! Queues between the tasks of one loop. Layer 2.
 //!
 //! ```text
 //!   put --> waits while it is full         get --> waits while it is empty

@@ -1,5 +1,5 @@
-//! Layer 3: looking up names and addresses: [`getaddrinfo`](crate::LoopHandle::getaddrinfo),
-//! [`getnameinfo`](crate::LoopHandle::getnameinfo), and the resolvers that answer.
+//! Looking up names and addresses: [`getaddrinfo`](crate::LoopHandle::getaddrinfo),
+//! [`getnameinfo`](crate::LoopHandle::getnameinfo), and the resolvers that answer. Layer 3.
 //!
 //! ```text
 //!  getaddrinfo(host, service) -> checked -> an address, or no host: answered at once

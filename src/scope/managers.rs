@@ -71,7 +71,7 @@ impl<A: Awaitable> AsyncContextManager for Holding<A> {
     }
 }
 
-/// Cancels the task that entered it at the deadline. The body gets a handle, with which it can move the deadline.
+/// At the deadline, cancels the task that entered it. The body gets a handle, with which it can move the deadline.
 impl AsyncContextManager for Timeout {
     type Value = Self;
 

@@ -1,4 +1,4 @@
-//! Layer 2: async context managers, whose entry and exit can await.
+//! Async context managers, whose entry and exit can await. Layer 2.
 //!
 //! [`with`](fn@with) is Python's `async with`. It enters an [`AsyncContextManager`], runs a body, and exits however the
 //! body ends: with a value, an exception, a cancellation or a close. Since it is a coroutine around a coroutine, a

@@ -1,4 +1,5 @@
-//! Layer 4: streams: a connection as two objects, one to read from and one to write to, with operations that are awaited.
+//! Streams: a connection as two objects, one to read from and one to write to, with operations that are awaited. Layer
+//! 4.
 //!
 //! ```text
 //!   Transport -- data_received --> channel: bytes -- read, read_line, .. --> StreamReader

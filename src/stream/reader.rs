@@ -15,8 +15,8 @@ use crate::scope::Progress;
 /// at each resume. An operation that is cancelled or dropped has read nothing. Each returns a `Vec<u8>`; if that is
 /// everything that has arrived, no copy is made.
 ///
-/// The reader reads ahead. If more than twice the [limit](Self::set_limit) is unread, the transport is paused until no more
-/// than the limit is. Once the reader and its operations are dropped, arriving bytes are discarded.
+/// The reader reads ahead. Reading pauses when more than twice the [limit](Self::set_limit) is unread, and resumes once
+/// no more than the limit is. Once the reader and its operations are dropped, arriving bytes are discarded.
 ///
 /// One task at a time can wait. The reader is an [`AsyncIterator`] over its lines.
 ///
@@ -80,8 +80,9 @@ impl StreamReader {
     /// Reads a line, including its `\n`. The last line may lack it. Returns an empty vector at the end of the stream. asyncio's
     /// `readline`.
     ///
-    /// Raises `ValueError`, which contains a [`LimitOverrunError`](super::LimitOverrunError), and reads nothing, if the line is
-    /// longer than the limit. asyncio would discard the line.
+    /// Raises `ValueError`, which contains a [`LimitOverrunError`](super::LimitOverrunError), and reads nothing, if the
+    /// line is longer than the limit. Raise the limit, or use [`read`](Self::read), before the next call. asyncio would
+    /// discard the line.
     #[inline]
     pub fn read_line(&self) -> ReadLine {
         ReadLine { channel: self.0.clone() }

@@ -38,7 +38,8 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// Returns `RuntimeError` after [`write_eof`](Self::write_eof).
+    /// Returns the errors of [`Transport::write`](crate::Transport::write): `RuntimeError` after
+    /// [`write_eof`](Self::write_eof), while a file is being sent, and if this end only reads.
     #[inline]
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
         self.transport.write(data)
@@ -54,10 +55,11 @@ impl StreamWriter {
     }
 
     /// Sends gathered writes now. If more bytes wait to be sent than the high-water mark, waits until no more than the
-    /// low-water mark do. Any number of tasks may drain at once. While the connection is being closed, this lets others run
-    /// first.
+    /// low-water mark do. Any number of tasks may drain at once. Once this end is being closed, a drain lets others run
+    /// for a turn.
     ///
-    /// Raises the error that ended the connection, even if a read found it, and `ConnectionReset` if the connection was closed.
+    /// Raises the error that ended the connection, even if a read found it. Raises `ConnectionReset` if the connection
+    /// is over without an error, because this end closed it.
     #[inline]
     pub fn drain(&self) -> Drain {
         Drain { channel: Rc::clone(&self.channel), transport: self.transport.clone() }
@@ -78,7 +80,7 @@ impl StreamWriter {
         self.transport.write_eof()
     }
 
-    /// Returns `true` if [`write_eof`](Self::write_eof) leaves the connection open for reading.
+    /// Returns `true` if [`write_eof`](Self::write_eof) is possible: for everything but a pipe that is only read.
     pub fn can_write_eof(&self) -> bool {
         self.transport.can_write_eof()
     }

@@ -107,7 +107,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// Raises `RuntimeError` if `guard` belongs to another lock and the predicate is not true at once.
+    /// Raises `RuntimeError` if it has to wait and `guard` belongs to another lock.
     pub fn wait_for<P: FnMut() -> bool>(&self, guard: LockGuard, predicate: P) -> ConditionWaitFor<P> {
         ConditionWaitFor { condition: self.clone(), predicate, phase: ForPhase::Looking(Some(guard)) }
     }

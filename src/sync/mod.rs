@@ -1,4 +1,4 @@
-//! Layer 2: synchronization between the tasks of a loop. Every object here is fair: first come, first served.
+//! Synchronization between the tasks of a loop. Every object here is fair: first come, first served. Layer 2.
 //!
 //! Each object is a handle, so its clones refer to the same lock, event and so on. Acquiring a lock or a permit gives a
 //! guard that releases it when dropped. To hold a lock or a permit while a child runs, use [`Lock::hold`] or
@@ -18,8 +18,8 @@
 //!
 //! Locks and semaphores wait in the same way (`acquire.rs`). Every object keeps its waiters in a queue (`wait_queue/`).
 //!
-//! No object is bound to a loop. A waiter belongs to the loop in which it waits, and the loops of one thread run one
-//! after the other.
+//! No object is bound to a loop. The same lock can serve several loops of one thread, which run one after the other. A
+//! waiter belongs to the loop in which it waits.
 //!
 //! Source: `Lib/asyncio/locks.py` of CPython 3.13, for the behaviour and the order of events.
 

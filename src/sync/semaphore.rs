@@ -86,12 +86,12 @@ impl BoundedSemaphore {
     /// Adds a free permit, which goes to the first waiter.
     ///
     /// A [`Permit`] that is dropped releases itself. Call this only to replace a permit that was
-    /// [forgotten](Permit::forget).
+    /// [forgotten](Permit::forget). One release too many is not detected while other permits are held: one more task
+    /// gets in, and the permit that is dropped last adds nothing.
     ///
     /// # Errors
     ///
-    /// Returns a `ValueError` if all permits are free already. A permit that is released while others are held is
-    /// accepted, so one task more can get in. Dropping the last of the held permits then adds nothing.
+    /// Returns a `ValueError` if all permits are free already.
     #[inline]
     pub fn release(&self) -> Result<(), Exception> {
         if self.0.release() {

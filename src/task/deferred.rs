@@ -25,7 +25,7 @@ use crate::coroutine::{Exception, Step, drop_flat};
 /// An awaitable that gives the results of several children together. Returned by [`gather`](fn@crate::wait::gather),
 /// [`gather_all`](fn@crate::wait::gather_all) and [`join`](fn@crate::wait::join).
 ///
-/// Clones refer to the same children. Awaiting moves the results out, so await it only once.
+/// Clones refer to the same children. Awaiting moves the results out, so it can be awaited once.
 ///
 /// The children start at once if an event loop is running, or if the first child is a future or a task, which already
 /// has a loop. Otherwise the children start when the gather is first awaited, or passed to

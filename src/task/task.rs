@@ -115,7 +115,8 @@ impl<T: 'static> Task<T> {
         Self(future)
     }
 
-    /// The future of the task's result. No public method returns it, because setting its result always fails.
+    /// The future of the task's result. Kept private, because setting its result always fails.
+    /// [`ensure_future`](crate::LoopHandle::ensure_future) gives it out.
     pub(crate) fn future(&self) -> &Future<T> {
         &self.0
     }
@@ -142,6 +143,9 @@ impl<T: 'static> Task<T> {
     /// If the event has already come but the task has not run yet, the cancellation wins, as in asyncio. The task gets
     /// the `CancelledError` instead of the result. Nothing is lost: a future keeps its result, a lock or a semaphore
     /// that was granted to this task is passed on to the next waiter, and a queue wakes its next waiter.
+    ///
+    /// A task that cancels itself gets the `CancelledError` where it waits next. A second request before the task has run
+    /// raises no second exception, but is counted: see [`cancelling`](Self::cancelling).
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }

@@ -1,4 +1,20 @@
-//! Layer 3: transports and protocols: connections that call back for each event, without a task of their own.
+//! Transports and protocols. A connection calls its protocol for each event, and needs no task of its own. Layer 3.
+//!
+//! A transport owns its protocol, and the loop calls it, in this order:
+//!
+//! ```text
+//! connection_made
+//!   -> ( data_received | pause_writing | resume_writing )*
+//!   -> ( eof_received ( pause_writing | resume_writing )* )?
+//!   -> connection_lost
+//! ```
+//!
+//! `connection_made` is called first, and once. `connection_lost` is called last, and once. A callback may do anything with
+//! this connection or another: while it runs, the library borrows nothing. If a callback causes another callback of its own
+//! protocol, for example by writing more than the high-water mark, that one runs after the first has returned.
+//!
+//! A callback that panics ends its connection, not the loop. The panic goes to the loop's exception handler, and the
+//! connection is aborted.
 //!
 //! | place | holds |
 //! |---|---|

@@ -1,16 +1,4 @@
-//! Protocols: the callbacks of a connection.
-//!
-//! ```text
-//!   connection_made -> ( data_received | pause_writing | resume_writing )* -> eof_received? -> connection_lost
-//! ```
-//!
-//! A transport owns its protocol, and the loop calls it. `connection_made` is called first, and once; `connection_lost` is
-//! called last, and once. A callback may do anything with this connection or another: while it runs, the library borrows
-//! nothing. If a callback causes another callback of its own protocol, for example by writing more than the high-water mark,
-//! that one runs after the first has returned.
-//!
-//! A callback that panics ends its connection, not the loop. The panic goes to the loop's exception handler, and the
-//! connection is aborted.
+//! Protocols: the callbacks of a connection. `mod.rs` describes their order.
 
 use core::any::Any;
 use std::net::SocketAddr;
@@ -100,7 +88,7 @@ pub trait Protocol: Any {
 
 /// The callbacks of a stream connection that reads into the protocol's own memory. asyncio's `BufferedProtocol`.
 ///
-/// The module's documentation describes the order of callbacks.
+/// The [module's documentation](crate::transport) describes the order of callbacks.
 pub trait BufferedProtocol: Any {
     common_callbacks!(Transport);
     eof_received!();
@@ -125,7 +113,7 @@ pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
     /// A datagram has arrived. The bytes belong to the loop: copy those that you need after this returns.
     fn datagram_received(&mut self, transport: &DatagramTransport<A>, data: &[u8], from: A);
 
-    /// A send or a receive has failed. The endpoint stays open. Errors reported by other machines arrive here too: nobody
+    /// A send or a receive has failed. The endpoint stays open. Errors reported by other hosts arrive here too: nobody
     /// listens at a port (`ConnectionRefused`), or a network cannot be reached.
     fn error_received(&mut self, transport: &DatagramTransport<A>, error: std::io::Error) {
         let _ = (transport, error);

@@ -3,6 +3,8 @@
 //! When a child is done, a callback in the ready queue notifies the gathering. The last child, or the first that fails,
 //! ends the gathering, which queues its waiters. So the result arrives two turns after that of the last child, as in
 //! asyncio.
+//!
+//! `task/gathering.rs` holds the gathering itself, and cancels its children.
 
 use core::cell::Cell;
 use std::collections::HashSet;
@@ -19,8 +21,10 @@ use crate::task::{
 ///
 /// Coroutines become tasks, in order. Futures and tasks are used as they are. One that is given twice is waited for
 /// once, and its result appears twice. If a child raises an exception or is cancelled, the gather raises that exception
-/// at once. The other children go on, and their exceptions count as retrieved. Cancelling the gather, or a task that
-/// waits for it, cancels every child that is not done.
+/// without waiting for the others, which go on. Their exceptions count as retrieved.
+///
+/// Cancelling the gather, or a task that waits for it, cancels every child that is not done. The gather ends when its
+/// children have ended, and raises `CancelledError` even if they caught theirs.
 ///
 /// `gather` can be called without a running loop. [`Gather`] says when the children start.
 ///
@@ -51,7 +55,9 @@ where
 /// asyncio's `gather` with `return_exceptions=True`.
 ///
 /// A child that raises or is cancelled does not end the gather early. Its exception is in the list, as an `Err`.
-/// Cancelling the gather itself cancels all children, and the gather raises `CancelledError`.
+///
+/// Cancelling the gather, or a task that waits for it, cancels every child that is not done. The gather ends when its
+/// children have ended, and raises `CancelledError` even if they caught theirs.
 ///
 /// # Errors
 ///

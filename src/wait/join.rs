@@ -1,4 +1,4 @@
-//! Runs the coroutines of a tuple at once, which may differ in type, and collects their results.
+//! Runs a tuple of coroutines, which may differ in type, at the same time, and collects their results.
 
 use std::rc::Rc;
 
@@ -6,11 +6,11 @@ use super::deferred::home_of;
 use super::gather::{Failures, gather_futures};
 use crate::task::{AnyFuture, Awaitable, Child, Deferred, Gather, Known, Scheduler};
 
-/// Runs the coroutines of a tuple at once, and returns the tuple of their results. asyncio's `gather`, for up to eight
+/// Runs a tuple of coroutines at the same time, and returns the tuple of their results. asyncio's `gather`, for up to eight
 /// awaitables of different types.
 ///
-/// Coroutines become tasks, in order. If a child raises an exception or is cancelled, the join raises that exception at
-/// once, and the other children go on. Cancelling the join cancels every child that is not done.
+/// Coroutines become tasks, in order. If a child raises an exception or is cancelled, the join raises that exception
+/// without waiting for the others, which go on. Cancelling the join cancels every child that is not done.
 ///
 /// `join` can be called without a running loop. [`Gather`] says when the children start.
 ///

@@ -1,4 +1,4 @@
-//! Layer 2: waiting for several things, for a limited time, or for everything that a scope has started.
+//! Waiting for several things, for a limited time, or for everything that a scope has started. Layer 2.
 //!
 //! Instead of asyncio's `async with timeout(..)` and `async with TaskGroup()`, there are scopes: coroutines that wrap
 //! another coroutine. A scope runs its child, and exits when the child returns or raises. A machine can also call

@@ -18,8 +18,8 @@ use crate::yield_from;
 /// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended.
 /// asyncio's `async with TaskGroup()`.
 ///
-/// Calls `body` at once, and runs the coroutine that it returns when the scope is first awaited. Only then is the group
-/// entered, so the coroutine can create tasks, but the closure `body` itself cannot. For a closure that can, write
+/// `body` is called now, and the group is entered when the scope is first awaited. So create tasks in the coroutine that
+/// `body` returns. In the closure itself, `create_task` returns `RuntimeError`. For a closure that can create tasks, write
 /// [`with`](fn@crate::scope::with)`(`[`grouped`](crate::scope::grouped)`(TaskGroup::new()), |group| ..)`.
 ///
 /// # Errors

@@ -19,8 +19,9 @@ use crate::task::{ErasedTask, Scheduler};
 
 /// Closing.
 impl Transport {
-    /// Closes the connection. Nothing more is read, earlier writes are still sent, and then `connection_lost` is called
-    /// without an error. Has no effect the second time.
+    /// Closes the connection. Nothing more is read, and earlier writes are still sent. Then `connection_lost` is called,
+    /// with the error that stopped the sending, if any. Later writes are sent while earlier ones wait, and discarded after
+    /// that. Has no effect the second time.
     pub fn close(&self) {
         let connection = &*self.0;
         if self.is_closing() {
@@ -115,7 +116,7 @@ impl Transport {
         self.0.flow.paused.get()
     }
 
-    /// Returns `true` if [`write_eof`](Self::write_eof) is possible. It is not for a pipe that is only read.
+    /// Returns `true` if [`write_eof`](Self::write_eof) is possible: for everything but a pipe that is only read.
     pub fn can_write_eof(&self) -> bool {
         self.0.ways != Ways::Read
     }

@@ -1,4 +1,4 @@
-//! Writing to a stream transport.
+//! Writing to a stream transport, and what happens when a write fails. `connection.rs` then ends the connection.
 //!
 //! Small writes are gathered. If a callback of the protocol makes them, they leave when it returns; otherwise they leave
 //! after everything that is ready now has run. So a head and a body, or the answers to ten requests that arrived together,
@@ -28,6 +28,9 @@ const DISCARDS: u8 = 5;
 impl Transport {
     /// Writes `data`. Never waits: bytes that the kernel does not accept are kept, and sent when it does. If they exceed the
     /// high-water mark, the protocol's `pause_writing` is called.
+    ///
+    /// Writes of less than 4 KiB are gathered. They are sent together when the protocol's callback returns, or at the end
+    /// of the turn if no callback is running. [`flush`](Self::flush) sends them at once.
     ///
     /// Once the connection is lost, writes are discarded. From the fifth time on, that is reported to the loop's exception
     /// handler.
@@ -91,7 +94,7 @@ impl Transport {
         if self.0.writes.is_empty() { self.end_writes() } else { Ok(()) }
     }
 
-    /// Sends the gathered writes now rather than at the end of the turn. Useful only if the turn will take long.
+    /// Sends the gathered small writes now rather than at the end of the turn. Useful only if the turn will take long.
     #[inline]
     pub fn flush(&self) {
         if self.0.writes.has_gathered()
