@@ -1,4 +1,4 @@
-//! How often layer 0 allocates: not in a resume, once for a `Call`. And what it allocates, it frees.
+//! How often layer 0 allocates: never in a resume, and once for a `Call`. It frees everything it has allocated.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -1,7 +1,7 @@
-//! How often the loop allocates: once for a spawn, and not for a turn, a yield, a wake or an operation that is ready. And
-//! what it allocates, it frees.
+//! How often the loop allocates: once for a spawn, and never for a turn, a yield, a wake or an operation that is ready. It
+//! frees everything it has allocated.
 //!
-//! Each measurement comes after some rounds of the same, in which the loop's vectors grow to what they need.
+//! A test first runs the measured code a few times, so that the loop's vectors have grown.
 
 use crate::counting;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! How often locks and queues allocate: not where nobody waits, and not in a wait once a queue has been waited in twice.
+//! How often locks and queues allocate: never without a wait, and not for a wait after the first two.
 
 use innermost::queue::{Get, Queue};
 use innermost::sync::{Lock, Semaphore};

@@ -1,4 +1,4 @@
-//! Runs seeds in a process of their own, notices how one fails, and reduces it.
+//! Runs seeds in a separate process, finds out how a seed fails, and reduces it.
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read, Write};

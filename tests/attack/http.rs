@@ -1,4 +1,4 @@
-//! Broken HTTP for the file server, which answers in good order or hangs up, and never gives what is not its own.
+//! Malformed HTTP for the file server. The server answers properly or closes the connection, and never serves other files.
 
 use std::fmt;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Random numbers that a seed determines: Steele's SplitMix64.
+//! Random numbers from a seed: Steele's SplitMix64.
 
 pub(crate) struct Random(u64);
 

@@ -1,4 +1,4 @@
-//! `StreamReader` beside a model of it: bytes that arrive in pieces, and whoever reads them.
+//! Compares `StreamReader` with a model of it, for bytes that arrive in pieces and any sequence of reads.
 
 use std::fmt;
 

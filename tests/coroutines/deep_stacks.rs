@@ -1,6 +1,5 @@
-//! A stack of frames a million deep, on a thread with a stack of 1 MiB: whatever is done to it is a loop.
-//!
-//! A recursion anywhere would overflow: a million return addresses alone are 8 MiB.
+//! A stack of a million frames, on a thread with a stack of 1 MiB. All operations on it must be loops: a recursion would
+//! overflow, because a million return addresses alone take 8 MiB.
 
 use std::cell::Cell;
 use std::io;

@@ -1,5 +1,5 @@
-//! What a program nests in itself, a hundred thousand times, on a thread with a stack of 128 KiB: to drop it is a loop, and
-//! to print it neither overflows nor floods the terminal.
+//! Objects nested a hundred thousand deep, on a thread with a stack of 128 KiB. Dropping them must be a loop. Printing them
+//! must neither overflow the stack nor flood the terminal.
 
 use std::error::Error;
 use std::fmt;

@@ -1,10 +1,9 @@
 //! Delegation does what plain recursion does, however the children are held.
 //!
-//! A random tree of machines runs against a model: a function that calls itself where a machine delegates, and takes its
-//! input from a list where a machine yields. Both log what they see, and the logs must be equal: what is yielded, what is
-//! sent in and where, what is raised in whom and who catches it, what is returned. The children of one machine are held in
-//! any way there is, mixed at random: inline, as a frame of the driver, behind a `dyn` pointer, as a generator of their
-//! own. The model knows nothing of that.
+//! A random tree of machines is compared with a model: a function that calls itself where a machine delegates, and takes its
+//! input from a list where a machine yields. Both log yields, sent values, raised and caught exceptions, and return values,
+//! each with its machine. The logs must be equal. A machine holds its children in random ways: inline, as a frame of the
+//! driver, behind a `dyn` pointer, or as a generator of their own. The model does not know which.
 
 use std::io;
 use std::rc::Rc;

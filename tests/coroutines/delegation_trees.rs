@@ -1,7 +1,7 @@
-//! Random trees of delegation: as a model that recurses, and as machines that hold their children in any way there is.
+//! Random trees of delegation, run by a recursive model and by machines that hold their children in every possible way.
 //!
-//! A [`Plan`] says what a machine does: yield, delegate, catch what is thrown. [`Model`] runs it as a function that calls
-//! itself, [`Machine`] as a coroutine. Both log [`Event`]s.
+//! A [`Plan`] has the actions of a machine: yield, delegate, catch an exception. [`Model`] runs it as a recursive function,
+//! and [`Machine`] as a coroutine. Both log [`Event`]s.
 
 use std::cell::{Cell, RefCell};
 use std::mem;

@@ -1,4 +1,4 @@
-//! The rules of async generators: C1 to C8 as far as they are about these, and what CPython 3.13 makes of them.
+//! The rules of async generators: those of C1 to C8 that concern them, as CPython 3.13 implements them.
 //!
 //! A comment above a test cites its rule. The lists of events were recorded from CPython 3.13. These cannot arise:
 //!
@@ -8,9 +8,9 @@
 //! | C5 | what a suspended one awaits | `Debug` of a generator shows its frames, and none while it runs |
 //! | C8 | a generator is collected in another thread | it is not `Send` |
 //!
-//! Otherwise than in CPython: a generator that has ignored its exit can be closed once more, as any other generator
-//! can (there, `aclose` raises `StopAsyncIteration`); one that is dropped when its loop is closed, or that never was in
-//! one, still cleans up, as far as it can without awaiting (there, none of its code runs).
+//! Two differences from CPython. A generator that has ignored its exit can be closed again, as any other generator can; in
+//! CPython, `aclose` raises `StopAsyncIteration`. A generator that is dropped after its loop was closed, or that was never in
+//! a loop, still cleans up, as far as it can without awaiting; in CPython, none of its code runs.
 
 use crate::support::events;
 mod dropping;

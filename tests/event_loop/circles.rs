@@ -1,6 +1,6 @@
-//! T9: tasks that wait for each other in circles, through gatherings, in any way: a cancel ends all that it reaches.
+//! T9: tasks that wait for each other in circles, also through gathers. A cancel ends all tasks that it reaches.
 //!
-//! CPython overflows its stack there, so that nothing could be recorded.
+//! CPython overflows its stack in such programs, so there is no recording.
 
 use std::cell::RefCell;
 use std::rc::Rc;

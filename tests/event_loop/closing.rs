@@ -1,4 +1,4 @@
-//! E5: a loop that is closed.
+//! E5: closing a loop.
 
 use std::time::Duration;
 

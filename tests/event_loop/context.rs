@@ -1,4 +1,4 @@
-//! Context variables: T20, F11, Z6 and what `Lib/test/test_context.py` says of variables, tokens and contexts.
+//! Context variables: T20, F11, Z6, and the cases of `Lib/test/test_context.py` for variables, tokens and contexts.
 //!
 //! A comment above a test cites its rule. These cannot arise here:
 //!

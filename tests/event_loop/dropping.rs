@@ -1,4 +1,4 @@
-//! What is dropped in the middle leaves nothing in its loop: no timer, no task, no cancellation of its own.
+//! A wait that is dropped midway leaves nothing in its loop: no timer, no task, no cancellation.
 
 use crate::support::events;
 use std::mem;

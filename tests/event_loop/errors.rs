@@ -1,4 +1,4 @@
-//! E10, E11: errors that nobody takes.
+//! E10, E11: errors that no code handles.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! The rules of futures, one test each: F1 to F11, and what CPython 3.13 makes of them.
+//! The rules of futures, one test each: F1 to F11, as CPython 3.13 implements them.
 //!
-//! A comment above a test cites its rule. F9 stands in `threads.rs`, F11 in `context.rs`. These cannot arise here:
+//! A comment above a test cites its rule. F9 is tested in `threads/`, and F11 in `context.rs`. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|

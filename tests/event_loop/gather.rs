@@ -1,6 +1,6 @@
-//! `gather` and `gather_all`: W1 to W6 of the edge cases, against what CPython 3.13 does, turn by turn.
+//! `gather` and `gather_all`: W1 to W6 of the edge cases, compared with CPython 3.13 turn by turn.
 //!
-//! `wait_scripts` explains the programs. `join` has the same engine as `gather`, and is tested for what is its own.
+//! `wait_scripts` explains the programs. `join` uses the engine of `gather`, so only its own behaviour is tested.
 
 mod unstarted;
 

@@ -1,4 +1,4 @@
-//! A loop that is a guest of another, which waits in its place.
+//! A loop that is a guest of another loop, which waits for both.
 
 use std::net;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What holds of futures, and of waiting for several, whatever happens in whatever order: each callback is called once
-//! and in its turn, each child ends, and nobody waits for what is over.
+//! Properties of futures, and of waiting for several, for any events in any order: each callback is called once and in its
+//! turn, each child ends, and no wait outlasts its object.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,13 +1,12 @@
-//! Queues: the cases that CPython's own tests hold, and what only we have.
+//! Queues: the cases of CPython's own tests, and behaviour that only this library has.
 //!
-//! The cases are numbered as in the project's list of asyncio's behaviour: Q2 is the second one of queues. What cannot
-//! arise here:
+//! The cases are numbered as in the list of edge cases: Q2 is the second one for queues. These cannot arise here:
 //!
 //! | case | why |
 //! |---|---|
-//! | Q8: a negative or fractional `maxsize` | `usize`; 0 is without bounds, as there |
+//! | Q8: a negative or fractional `maxsize` | it is a `usize`; 0 means unbounded, as in asyncio |
 //!
-//! That every step runs in the turn in which it runs in asyncio is shown by `oracle_sync.rs`.
+//! `oracle/sync.rs` checks that every step runs in the same turn as in asyncio.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;

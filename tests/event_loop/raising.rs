@@ -1,4 +1,4 @@
-//! Callbacks that raise: E10 without a panic; and that what a callback returns is inferred, whatever its form.
+//! Callbacks that raise without a panic (E10), and the inference of their return types.
 
 use std::time::Duration;
 

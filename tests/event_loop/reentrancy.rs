@@ -1,5 +1,5 @@
-//! Code of the user's may call anything of ours at any moment: a callback, a coroutine, a destructor, a `Clone`, a
-//! `Debug`. Nothing of ours is borrowed then, so nothing of that panics, hangs or comes out of order.
+//! User code may call anything in the library at any time: from a callback, a coroutine, a destructor, a `Clone` or a
+//! `Debug`. The library holds no borrow then, so such a call neither panics nor hangs, and events stay in order.
 
 use crate::support::events;
 use std::cell::{Cell, RefCell};

@@ -1,4 +1,4 @@
-//! Bugs that there were: each test failed before its fix.
+//! Former bugs. Each test failed before the fix.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,12 +1,12 @@
-//! `run` and `Runner`: Z5 and Z6 of the edge cases, and which loop is the thread's current one. Ctrl-C (Z4) is in
-//! `interrupts.rs`: it takes processes of their own.
+//! `run` and `Runner`: Z5 and Z6 of the edge cases, and the current loop of a thread. Ctrl-C (Z4) is tested in `interrupts/`,
+//! because each test needs a process of its own.
 //!
 //! These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | Z5 | closing twice; running what is closed | `close` takes the runner |
-//! | Z5 | what is no coroutine; a nested run of the same runner | the types forbid it |
+//! | Z5 | closing twice; running a closed runner | `close` consumes the runner |
+//! | Z5 | something other than a coroutine; a nested run of the same runner | the types forbid it |
 
 use crate::support::events;
 use std::rc::Rc;

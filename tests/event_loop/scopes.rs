@@ -1,7 +1,7 @@
-//! `async with`: what is entered is left, whichever way the body ends, as CPython 3.13 does it.
+//! `async with`: an entered manager is left however the body ends, as in CPython 3.13.
 //!
-//! The lists of events were recorded from CPython 3.13. Exceptions have a cause here, and no context: what a manager
-//! raises in place of what the body raised has that for its cause, where it has room for one.
+//! The lists of events were recorded from CPython 3.13. Exceptions have a cause here, but no context. If a manager raises an
+//! exception in place of the body's, the body's exception becomes its cause, unless it already has one.
 
 use crate::support::events;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Spinning before the wait, counted: the clock goes on by a microsecond each time that it is read.
+//! Spinning before a wait. The tests count reads of the clock, which advances by a microsecond at each read.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! `TaskGroup`: N1 to N9 of the edge cases, against what CPython 3.13 does.
+//! `TaskGroup`: N1 to N9 of the edge cases, compared with CPython 3.13.
 
 mod interrupts;
 

@@ -1,7 +1,7 @@
-//! `wait_for` and `timeout`: W15 to W19, O1 to O8 and T12 of the edge cases, against what CPython 3.13 does.
+//! `wait_for` and `timeout`: W15 to W19, O1 to O8 and T12 of the edge cases, compared with CPython 3.13.
 //!
-//! Not here: negative times, which a `Duration` cannot hold. Exceptions have no context here, only a cause (O2): what
-//! is raised at the deadline gets a `TimeoutError` for its cause where it has room for one.
+//! Negative times cannot arise: a `Duration` has no sign. Exceptions have a cause here, but no context (O2). An exception
+//! raised at the deadline gets a `TimeoutError` as its cause, unless it already has one.
 
 use crate::wait_scripts::expect;
 

@@ -1,5 +1,5 @@
-//! Timers in any number and at any distance fire in the order of (deadline, setting), whatever is set, cancelled and let
-//! pass in between. The loop's own order is compared with that of a list which is searched from end to end.
+//! Any number of timers, at any distance, fire by deadline and then in the order they were set, whatever timers are set and
+//! cancelled in between. The loop is compared with a list that is searched from end to end.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,14 +1,14 @@
-//! The rules of timers, one test each: E6 to E9, and `sleep`. Time is virtual but for the last tests.
+//! The rules of timers, one test each: E6 to E9, and `sleep`. Time is virtual in all but the last tests.
 //!
 //! A comment above a test cites its rule. Lists that begin with numbers were recorded from CPython 3.13 with a clock that
-//! jumps to the next deadline, and with equal deadlines in the order of setting (CPython leaves that open); the numbers
-//! are seconds. These cannot arise here:
+//! jumps to the next deadline. The numbers are seconds. Timers with equal deadlines are in the order they were set, which
+//! CPython leaves open. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | E6 | a negative delay | a `Duration` has no sign; what is past is `call_at`'s |
-//! | E7 | the clock's resolution | a `Duration` is exact, and the wait is as long as asked for |
-//! | E8 | how large the heap may grow | counted in `allocations_loop.rs` |
+//! | E6 | a negative delay | a `Duration` has no sign; only `call_at` can be in the past |
+//! | E7 | the clock's resolution | a `Duration` is exact, and a wait is never shorter than requested |
+//! | E8 | how large the heap may grow | counted in `allocations/event_loop.rs` |
 
 use crate::support::events;
 use std::cell::{Cell, RefCell};

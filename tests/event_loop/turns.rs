@@ -1,4 +1,4 @@
-//! E1, E9, E16 to E18: what one turn does, and what it leaves to the next.
+//! E1, E9, E16 to E18: the work of one turn, and the work it leaves for the next.
 
 use std::cell::RefCell;
 use std::net;

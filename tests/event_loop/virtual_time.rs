@@ -1,4 +1,4 @@
-//! Time that does not pass by itself, and programs in which everything waits for ever.
+//! Virtual time, and programs in which everything waits for ever.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! `wait`, `as_completed`, `shield` and `sleep`: W7 to W14 of the edge cases, against what CPython 3.13 does.
+//! `wait`, `as_completed`, `shield` and `sleep`: W7 to W14 of the edge cases, compared with CPython 3.13.
 //!
-//! Not here: a coroutine given to `wait`, and a bad `return_when` (the rest of W7), which do not compile.
+//! The rest of W7 does not compile: passing a coroutine to `wait`, and an invalid `return_when`.
 
 use crate::wait_scripts::expect;
 

@@ -1,4 +1,4 @@
-//! How each operation is performed.
+//! Performs each operation.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is to happen, and in which order.
+//! The expected events, and their order.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,18 +1,18 @@
-//! Random programs of the public API, whose user code does anything anywhere.
+//! Random programs that use the public API. Their user code does anything at any time.
 //!
-//! A program is a list of operations. Some stand between two runs of the loop. The others form scripts, and a script is
-//! what a piece of user code does: a callback, a coroutine, an exception handler, a predicate, or a value's `Clone`,
+//! A program is a list of operations. Some of them come between two runs of the loop. The others form scripts. A script is
+//! the body of a piece of user code: a callback, a coroutine, an exception handler, a predicate, or a value's `Clone`,
 //! `Drop`, `Debug` and `Ord`. One call into user code may panic. Fuel and a limit of depth end every program.
 //!
-//! What is checked, whatever the program does:
+//! The checks, for every program:
 //!
 //! - It ends, and does not abort.
 //! - Callbacks run in the order they were queued, timers by deadline, a future's callbacks in the order they were added.
 //! - A callback that was neither cancelled nor closed with its loop has run once, and no coroutine is resumed after its
 //!   end.
-//! - Nothing waits for what is there already.
-//! - A failure that nobody can retrieve is reported.
-//! - Once the loops are closed and gone, so is every value, and as many descriptors are open as before.
+//! - Nothing waits for something that has already happened.
+//! - A failure that can no longer be retrieved is reported.
+//! - Once the loops are closed and dropped, all values are dropped, and as many descriptors are open as before.
 
 mod actions;
 mod bodies;

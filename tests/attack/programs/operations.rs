@@ -1,4 +1,4 @@
-//! What a program is made of. A number chooses one of the objects that there are, modulo how many.
+//! The operations of a program. A number chooses one of the existing objects, modulo their count.
 
 use crate::random::Random;
 

@@ -1,4 +1,4 @@
-//! What a coroutine awaits.
+//! The waits of coroutines.
 
 use std::time::Duration;
 

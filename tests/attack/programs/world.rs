@@ -1,4 +1,4 @@
-//! The objects that programs work on, and how an operation is performed.
+//! The objects that programs work on, and the operations on them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

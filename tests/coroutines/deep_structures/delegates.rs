@@ -1,5 +1,5 @@
-//! Coroutines as the links of a chain: each holds the next by a handle, or by a call that it has not begun. And what a
-//! thread's futures, and a context variable's tokens, can be made to hold.
+//! Chains of coroutines. Each holds the next through a handle, or through an unstarted call. Also chains of futures of
+//! threads, and of tokens of context variables.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

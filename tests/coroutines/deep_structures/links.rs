@@ -1,5 +1,5 @@
-//! Our own objects as the links of a chain: futures, tasks, queues, contexts, handles. What holds the next is the
-//! program's: a callback, a result, an item, a value.
+//! Chains of the library's objects: futures, tasks, queues, contexts, handles. Each holds the next through something of the
+//! program's: a callback, a result, an item or a value.
 
 use std::cell::Cell;
 use std::cmp::Ordering;

@@ -1,4 +1,4 @@
-//! Small machines, written where they are used: a closure that is told the number of each resume.
+//! Small machines for use in tests: a closure that receives the number of each resume.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! C1 and C2, and what else can be done to a `Call` that should not be done: an exception each time, and never a panic.
+//! C1, C2 and other misuses of a `Call`. Each raises an exception, and none panics.
 
 use std::cell::RefCell;
 use std::rc::Rc;

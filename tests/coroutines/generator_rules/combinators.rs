@@ -1,4 +1,4 @@
-//! The ready-made machines, the combinators, and what is a coroutine because it holds one.
+//! The ready-made machines, the combinators, and wrappers that are coroutines because they hold one.
 
 use std::ops::Range;
 

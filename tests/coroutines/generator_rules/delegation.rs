@@ -1,4 +1,4 @@
-//! D1 to D20: `yield from`, for every way in which a machine can hold its child.
+//! D1 to D20: `yield from`, for every way to hold a child.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! `Driver`: a coroutine driven frame by frame, by a loop of one's own.
+//! `Driver`: driving a coroutine frame by frame, with a custom loop.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

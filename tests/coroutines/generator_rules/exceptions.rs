@@ -1,4 +1,4 @@
-//! What an exception is: a value that carries an error, a kind, a cause.
+//! Exceptions: values with an error, a kind and a cause.
 
 use std::error::Error;
 use std::io;

@@ -1,4 +1,4 @@
-//! C8: what is dropped, and what is left when the loop ends.
+//! C8: dropped generators, and generators that remain when the loop ends.
 
 use innermost::async_iter::aclosing;
 use innermost::scope::with;

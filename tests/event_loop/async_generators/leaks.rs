@@ -1,9 +1,9 @@
-//! Random programs around async generators: whatever they do, nothing of theirs is alive once their loop is closed and
-//! they have dropped what they hold.
+//! Random programs with async generators. They leak nothing once their loop is closed and they have dropped their own
+//! values.
 //!
-//! Each value is counted. Programs begin and abandon operations from tasks, callbacks and destructors, return generators
-//! from tasks, put them into futures, timers and contexts, and close the loop at any point. What they do not do is what no
-//! loop can undo: keep a future in a callback of the same future, or a value in itself.
+//! Each value is counted. Programs start and abandon operations in tasks, callbacks and destructors, return generators from
+//! tasks, put them into futures, timers and contexts, and close the loop at any point. They do not make cycles that no loop
+//! can break: a future in a callback of the same future, or a value in itself.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -1,4 +1,4 @@
-//! Producers and consumers, written where they are used.
+//! Producers and consumers for use in tests.
 
 use innermost::async_iter::{AsyncGenerator, AsyncIterator, Produced, awaiting};
 use innermost::{Awaitable, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};

@@ -1,4 +1,4 @@
-//! F7: failures that nobody has asked for.
+//! F7: failures that were never retrieved.
 
 use innermost::Future;
 

@@ -1,4 +1,4 @@
-//! `gather`, `join`, `shield` and `as_completed` where no loop runs: they start when they are first awaited.
+//! `gather`, `join`, `shield` and `as_completed` without a running loop: they start when they are first awaited.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! What a queue tells of itself, and putters that are woken for nothing.
+//! What a queue reports about itself, and putters that are woken without room.
 
 use innermost::queue::Queue;
 

@@ -1,5 +1,5 @@
-//! Coroutines whose destructors panic when they have ended: the outcome stays what it was, and the exception handler
-//! is told of the panic.
+//! Coroutines whose destructors panic after they have ended. The outcome does not change, and the exception handler receives
+//! the panic.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,4 @@
-//! What of the user's may panic, and does, in the worst of places: whatever it was part of ends all the same, and nobody
-//! waits for it for ever.
+//! User code that panics in the worst places. The operation around it still ends, and no task waits for it for ever.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
-//! Values of contexts that panic when they are dropped, in each place where a loop may be the last to hold one: it goes on
-//! behind them, and is closed whole.
+//! Context values that panic when they are dropped, in each place where a loop may drop the last reference. The loop goes on,
+//! and closes completely.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

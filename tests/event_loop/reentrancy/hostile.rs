@@ -1,4 +1,4 @@
-//! Destructors, clones and clocks that do what nobody expects of them.
+//! Destructors, clones and clocks that do unexpected things.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,5 +1,4 @@
-//! What a whole loop is put through: it is dropped in a callback, run and closed in odd places, and full of what panics
-//! when it is dropped.
+//! Abuse of whole loops: dropped in a callback, run and closed in odd places, and full of values that panic on drop.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

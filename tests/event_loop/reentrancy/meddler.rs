@@ -1,4 +1,4 @@
-//! One who calls nearly everything that there is, and a value that does so whenever anything is done with it.
+//! A function that calls nearly everything in the library, and a value that does so whenever it is used.
 
 use std::borrow::Cow;
 use std::cell::Cell;

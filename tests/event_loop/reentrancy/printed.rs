@@ -1,4 +1,4 @@
-//! What ends while it is printed, from inside the `Debug` that prints it.
+//! Objects that end while they are printed, because of their own `Debug`.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! To print something of ours is to call a `Write` of the user's, which may call anything too; and so may a selector.
+//! Printing calls a `Write` of the user's, which may call anything. So may a selector.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};

@@ -1,5 +1,5 @@
-//! What is removed or replaced is dropped at once. Whether a step runs then or none does, a panic goes to the
-//! exception handler and not to the caller.
+//! Removed and replaced values are dropped at once. If that panics, the exception handler receives the panic, inside and
+//! outside of a step, and the caller does not.
 
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;

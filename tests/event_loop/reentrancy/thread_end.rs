@@ -1,4 +1,4 @@
-//! Loops in destructors of thread-locals, when the thread-locals of ours may be gone.
+//! Loops in destructors of thread-locals, which may run after the library's own thread-locals are destroyed.
 
 use std::cell::RefCell;
 use std::sync::mpsc::{self, Sender};

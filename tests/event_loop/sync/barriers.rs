@@ -1,4 +1,4 @@
-//! Waiting until all are there.
+//! Barriers.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Waiting under a lock to be notified.
+//! Conditions.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Mutual exclusion, and what is held around a child.
+//! Locks, and holding them around a child.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! What holds of all of them whatever tasks do: nothing is lost, nobody enters who may not, nobody overtakes.
+//! Properties that hold whatever tasks do: no permit is lost, no task enters without one, and no task overtakes another.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! N6: a `KeyboardInterrupt` in a group comes out alone.
+//! N6: a group raises a `KeyboardInterrupt` by itself, not in an exception group.
 
 use innermost::wait::task_group;
 use innermost::{CoroutineExt, Exception, Kind};

@@ -1,4 +1,4 @@
-//! Loops and bodies that several of these tests use.
+//! Loops and coroutines that several of these tests use.
 
 use innermost::{AnyTask, Awaitable, EventLoop, Future, Task};
 

@@ -1,4 +1,4 @@
-//! T2, T3, T5, T7, T8, T10, T11: one cancel, from its delivery to what becomes of the task.
+//! T2, T3, T5, T7, T8, T10, T11: a single cancel, from its delivery to the task's outcome.
 
 use std::time::Duration;
 

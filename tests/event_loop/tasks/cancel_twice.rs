@@ -1,4 +1,4 @@
-//! T4, T6, T13: cancels that meet, and tasks that cancel themselves.
+//! T4, T6, T13: several cancels at once, and tasks that cancel themselves.
 
 use innermost::{EventLoop, Exception, Task, spawn};
 

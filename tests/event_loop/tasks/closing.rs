@@ -1,4 +1,4 @@
-//! T19: tasks that are left when their loop is closed.
+//! T19: tasks that are pending when their loop is closed.
 
 use innermost::Call;
 

@@ -1,4 +1,4 @@
-//! T21, T26: what a task tells of itself.
+//! T21, T26: what a task reports about itself.
 
 use std::cell::RefCell;
 use std::rc::Rc;

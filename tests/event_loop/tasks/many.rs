@@ -1,5 +1,5 @@
-//! Very many tasks that wait for one: each can be taken out again, in whatever order, and what is left is woken in the
-//! order of coming. A search from one end each time would take minutes here.
+//! Very many tasks that wait for one object. They can be removed in any order, and the rest are woken in the order they came.
+//! If each removal searched the list from one end, these tests would take minutes.
 
 use std::cell::RefCell;
 use std::rc::Rc;

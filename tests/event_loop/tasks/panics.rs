@@ -1,4 +1,4 @@
-//! T18: a panic ends its task and nothing else.
+//! T18: a panic ends only its task.
 
 use innermost::{Call, Kind};
 

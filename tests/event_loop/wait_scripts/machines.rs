@@ -1,4 +1,4 @@
-//! Blocks of statements as machines: one after the other, again and again, and with handlers.
+//! Machines for blocks of statements: sequences, loops, and blocks with handlers.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Programs of tasks that wait for each other, as machines: what was recorded from CPython 3.13 is replayed here.
+//! Replays programs recorded from CPython 3.13, in which tasks wait for each other.
 //!
 //! A program is a list of scripts, and `scripts[0]` is the main task; a script is a list of statements, the body of one
 //! `async def`. Task slots 0 to 2 and futures 0 to 2 are the whole program's. An entry of the log is `[time, who, ...]`:

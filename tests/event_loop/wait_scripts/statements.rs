@@ -1,4 +1,4 @@
-//! What each statement does: see the table of the module.
+//! Runs each statement. The module's table lists the statements.
 
 use std::rc::Rc;
 
