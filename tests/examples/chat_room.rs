@@ -1,7 +1,6 @@
-//! The chat room as its users meet it: a process, a port, lines, signals.
+//! The chat room as its users see it: a process, a port, lines, signals.
 //!
-//! Nothing sleeps. What is to be seen to be absent is asked for behind something that comes after it: members hear
-//! everything in one order.
+//! No test sleeps. To show that a line does not come, a test waits for a later one: all members get lines in the same order.
 
 mod leaving;
 mod limits;

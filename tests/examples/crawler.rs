@@ -1,4 +1,4 @@
-//! The link crawler: its parts by hand, and the program against servers, of which some are bad and some not ours.
+//! The link crawler: its parts, and the program with servers, some of them faulty and some written by others.
 
 #[path = "../../examples/crawler/body.rs"]
 mod body;

@@ -1,8 +1,8 @@
-//! The echo servers as their users meet them: a process, a port, signals, the kernel's limits. One is made of machines,
-//! one of protocols, one of streams; each test runs with each of them.
+//! The echo servers as their users see them: a process, a port, signals, the kernel's limits. One uses machines, one
+//! protocols, and one streams. Each test runs with all three.
 //!
-//! The clients are ordinary blocking sockets, so that nothing of the crate checks itself. What a connection sends is a
-//! [`Pattern`](client::Pattern): either end can make it, and every byte that comes back is compared.
+//! The clients are ordinary blocking sockets, so that the crate does not check itself. A connection sends a
+//! [`Pattern`](client::Pattern), which both ends can compute, and every byte that comes back is compared.
 
 /// Makes tests of functions that take the name of an example: one for each server.
 macro_rules! with_each_server {

@@ -1,7 +1,7 @@
-//! The file server as its users meet it: a process, a port, raw requests, `curl` and `wrk`.
+//! The file server as its users see it: a process, a port, raw requests, `curl` and `wrk`.
 //!
-//! What it serves is made by each test, in a directory of its own. How patient it is, is tested without a process, in
-//! virtual time: a connection of the server's runs in the test, over memory.
+//! Each test serves a directory of its own. Time limits are tested without a process, in virtual time: the server's
+//! connection runs in the test, over a stream in memory.
 
 mod client;
 mod clients;

@@ -1,5 +1,4 @@
-//! When the check of instructions fails, and what it says: the comparison that `benches/instructions/` makes with what is
-//! committed there.
+//! The check of instruction counts: how `benches/instructions/` compares new counts with the committed ones.
 
 #[path = "../../benches/instructions/figures.rs"]
 mod figures;

@@ -1,8 +1,8 @@
-//! The examples print what their heads say, which is what the Python programs in their comments print: that is compared
-//! by `tests/data/examples.py`.
+//! The examples print the output in their heads. `tests/data/examples.py` checks that the Python programs in their comments
+//! print the same.
 //!
-//! Each is compiled into this test as a module and runs in virtual time. Its `println!` is the one below, which keeps
-//! what is printed.
+//! Each example is compiled into this test as a module, and runs in virtual time. It uses the `println!` below, which records
+//! the output.
 
 use std::cell::RefCell;
 use std::fmt::{Arguments, Write};

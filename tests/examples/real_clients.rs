@@ -1,7 +1,7 @@
-//! Clients and servers that we did not write: what is right between our own ends could be wrong twice.
+//! Clients and servers written by others. Between two ends of our own, the same mistake on both sides would go unnoticed.
 //!
-//! `nc` and `socat` talk to the echo examples, to small servers made of the library, and serve its clients. Nothing
-//! sleeps: a server of theirs is ready when it says that it listens, or when its socket file is there.
+//! `nc` and `socat` talk to the echo examples and to small servers made of the library, and they serve its clients. No test
+//! sleeps: a server is ready when it says that it listens, or when its socket file exists.
 
 mod clients;
 mod datagrams;

@@ -1,4 +1,4 @@
-//! Children, and what they tell.
+//! Child processes, and their reports to the parent.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;

@@ -1,5 +1,5 @@
-//! A child drops what it inherits. The kernel has one set of descriptors for both processes, and the parent's part of it
-//! stays.
+//! A child drops inherited objects. The kernel shares an epoll set between both processes, and the parent's registrations in
+//! it stay.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net;

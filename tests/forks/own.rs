@@ -1,4 +1,4 @@
-//! A child starts anew: the loops that it makes are its own, and its parent's are not.
+//! A child starts afresh: it can make loops of its own, and cannot use its parent's.
 
 use std::io::{Read, Write};
 use std::net;

@@ -1,4 +1,4 @@
-//! What the processes do.
+//! The programs that the processes run.
 
 use std::fmt;
 use std::io::{self, Write};

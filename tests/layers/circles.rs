@@ -1,7 +1,7 @@
-//! No circles between files: of two files that import each other, neither can be read first.
+//! No circles between files: if two files import each other, neither can be read first.
 //!
-//! An edge is a path by `crate::`, `super::` or `self::` that leads to a file. A path that ends in the module of a folder
-//! (`mod.rs`, which re-exports what is in it) is none: who goes through that door does not say which file is meant.
+//! An edge is a path with `crate::`, `super::` or `self::` that leads to a file. A path that ends in a folder's module
+//! (`mod.rs`, which re-exports its items) is not an edge, because it does not say which file it means.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Imports point down: what a room may import is in the table, and everything else is found.
+//! Imports point down. The table lists what each room may import, and the check finds everything else.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The other rules: `unsafe` and `libc` in `sys` alone, long files say why, the root is a map, examples are tested.
+//! The other rules: only `sys` uses `unsafe` and `libc`, long files say why, the root has no logic, and examples have tests.
 
 use crate::source::Source;
 use crate::tokens::Token;

@@ -1,4 +1,4 @@
-//! The files of the crate, read as tokens, and where each stands in the tree of modules.
+//! The files of the crate as tokens, with their places in the tree of modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Reads Rust as tokens. A comment or a string then breaks no rule.
+//! Splits Rust into tokens, so that comments and strings cannot break a rule.
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Token {

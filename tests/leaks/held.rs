@@ -1,4 +1,4 @@
-//! Loops that do not wait for ever, and what they hold.
+//! Loops with a time limit, and counting the objects that they hold.
 
 #![allow(unsafe_code)]
 

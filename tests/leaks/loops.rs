@@ -1,7 +1,7 @@
-//! Loops that keep themselves: closures, tasks, generators and values with a handle to their own loop. Closing the loop
-//! lets go of all of them, and dropping it after that gives back its descriptors.
+//! Loops with handles to themselves, in closures, tasks, generators and values. Closing the loop drops all of them, and
+//! dropping it afterwards closes its descriptors.
 //!
-//! One test in a process of its own: it counts descriptors.
+//! The test counts descriptors, so it runs in a process of its own.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

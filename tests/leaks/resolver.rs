@@ -1,6 +1,6 @@
-//! Connecting to addresses that never answer: whatever ends that, every socket is closed. E18, E20.
+//! Connecting to addresses that never answer. However it ends, every socket is closed. E18, E20.
 //!
-//! One test in a process of its own: it counts descriptors.
+//! The test counts descriptors, so it runs in a process of its own.
 
 use std::fs;
 use std::net::{self, IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
-//! Byte streams: one machine over everything that carries bytes, and each kind's own ways.
+//! Byte streams: one machine over every kind of stream, and the peculiarities of each kind.
 //!
-//! Cannot arise here: a descriptor's number that is closed and used again while it is read from (a stream owns it), and
-//! two registrations of one descriptor (a stream makes one).
+//! Two things cannot arise here: a descriptor cannot be closed and its number reused during a read, because a stream owns its
+//! descriptor; and a descriptor cannot be registered twice, because a stream registers it once.
 
 mod datagrams;
 mod earlier_errors;

@@ -1,8 +1,7 @@
-//! Descriptors of the program's: `Watched`, with asyncio's `add_reader` and its kin. Beside them, in modules: descriptors
-//! of which there are duplicates, destructors that panic, and the limits of system calls.
+//! The program's own descriptors: `Watched`, which replaces asyncio's `add_reader` and `add_writer`. Modules test duplicates of
+//! descriptors, panicking destructors, and the limits of system calls.
 //!
-//! Cannot arise here: a descriptor's number that is closed and used again while it is watched, since a `Watched` owns
-//! what it watches (or shares it).
+//! A descriptor cannot be closed and its number reused while it is watched, because a `Watched` owns or shares it.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;

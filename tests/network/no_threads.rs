@@ -1,4 +1,4 @@
-//! Loops whose jobs fail: what needs no thread is shown to use none.
+//! Loops whose executor fails. They show that an operation uses no thread.
 
 use innermost::Exception;
 use innermost::Kind;

@@ -1,8 +1,8 @@
-//! Names: `getaddrinfo`, `getnameinfo`, who answers them, and connecting to names. E18, E20, V8.
+//! Names: `getaddrinfo`, `getnameinfo`, resolvers, and connecting to names. E18, E20, V8.
 //!
-//! No network: what is looked up is in /etc/hosts, in a table, or unknown to both.
+//! The tests need no network: a name is in /etc/hosts, in a table, or unknown to both.
 //!
-//! These cannot arise here: a host, a port or flags of the wrong type; bytes for a host, which Rust has as text.
+//! These cannot arise here: a host, a port or flags of the wrong type, and a host in bytes.
 
 mod connecting;
 mod lookups;

@@ -1,7 +1,7 @@
-//! Sockets, by machines small enough to be read at a glance.
+//! Sockets, used by small machines.
 //!
-//! Both ends of a connection are in the test: one belongs to the loop, the other is the standard library's, or the
-//! loop's as well. A test that would wait for ever fails: see [`support`].
+//! Both ends of a connection are in the test. One belongs to the loop, and the other to the loop or to the standard library.
+//! A test that would wait for ever fails: see [`support`].
 
 mod buffers;
 mod cancelling;

@@ -1,7 +1,7 @@
-//! Streams: S1 to S20, those that CPython's own tests hold, and what only we have.
+//! Streams: S1 to S20, the cases of CPython's own tests, and behaviour that only this library has.
 //!
-//! A comment above a test cites its case. Readers are fed by hand in a loop that is run turn by turn, where no connection
-//! is needed. These cannot arise here, or are otherwise here by intention:
+//! A comment above a test cites its case. Where no connection is needed, a test feeds a reader by hand, in a loop that runs
+//! turn by turn. These cases cannot arise here, or differ on purpose:
 //!
 //! | case | in Python | here |
 //! |---|---|---|

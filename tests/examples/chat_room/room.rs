@@ -1,4 +1,4 @@
-//! The room in its process, and members in ours.
+//! The room in its own process, and members in the test's.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! Its parts, by hand: addresses, links, bodies, and the machine that fetches, on a connection in memory.
+//! The parts of the crawler: addresses, links, bodies, and the machine that fetches a page, over a connection in memory.
 
 use innermost::testing::MemoryPair;
 use innermost::{Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, yield_from};

@@ -1,4 +1,4 @@
-//! The program, against servers that behave and servers that do not.
+//! The program, with correct and faulty servers.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! A web site that answers what a test wants, with sockets that block; and the crawler in a process.
+//! A web site on blocking sockets, whose answers a test chooses, and the crawler in a process.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,4 @@
-//! What the clients do: connect, send, compare, leave in one way or another.
+//! The clients: they connect, send, compare, and leave in different ways.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! Many connections at once, large and small; peers that leave half, or at once, or never read.
+//! Many connections at once, large and small. Peers that close one half, that reset, or that never read.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};

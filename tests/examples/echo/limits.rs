@@ -1,4 +1,4 @@
-//! At the limits: no descriptor left, and very many connections one after the other.
+//! Limits: no free descriptor, and very many connections one after the other.
 
 use std::net::TcpStream;
 use std::time::Instant;

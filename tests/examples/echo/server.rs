@@ -1,4 +1,4 @@
-//! The server in its process.
+//! The server in a process.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};

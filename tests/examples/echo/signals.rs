@@ -1,4 +1,4 @@
-//! How it stops.
+//! How a server stops.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

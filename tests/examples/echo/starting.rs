@@ -1,4 +1,4 @@
-//! How it starts, and how it does not.
+//! How a server starts, and how it fails to start.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;

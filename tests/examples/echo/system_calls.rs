@@ -1,8 +1,7 @@
-//! How many system calls a message costs, counted by `strace`.
+//! System calls per message, counted by `strace`.
 //!
-//! Two loads that differ in nothing but the number of messages: what a message costs is what the larger one has more.
-//! So starting, connecting and stopping drop out. `cargo test --test examples system_calls -- --nocapture` prints
-//! the tables.
+//! The count is the difference between two loads that differ only in the number of messages, so starting, connecting and
+//! stopping do not count. `cargo test --test examples system_calls -- --nocapture` prints the tables.
 
 use std::collections::BTreeMap;
 use std::fs;

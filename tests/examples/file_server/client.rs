@@ -1,4 +1,4 @@
-//! A client that writes what it likes, and reads answers to the byte.
+//! A client that writes any bytes, and reads answers exactly.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! By the clients that people use: `curl` and `wrk`.
+//! Clients that people use: `curl` and `wrk`.
 
 use std::fs;
 

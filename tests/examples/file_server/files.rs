@@ -1,4 +1,4 @@
-//! From paths to files, directories, and nothing.
+//! Paths of files and directories, and paths without a file.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

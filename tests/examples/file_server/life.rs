@@ -1,4 +1,4 @@
-//! How it starts, at its limits, and how it stops.
+//! How the server starts, reaches its limits, and stops.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! How long a peer may take for what: in virtual time, over memory, with no server around the connection.
+//! Time limits for a peer: in virtual time, over a stream in memory, with no server around the connection.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is no request, or not one for this server.
+//! Malformed requests, and requests that this server does not support.
 
 use crate::file_server::client::Client;
 use crate::file_server::server::Site;

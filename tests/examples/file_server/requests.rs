@@ -1,4 +1,4 @@
-//! Connections and conditions: what HTTP/1.1 lets a client ask for.
+//! Valid requests: persistent connections, ranges and conditions of HTTP/1.1.
 
 use std::net::Shutdown;
 use std::thread;

@@ -1,4 +1,4 @@
-//! The server in its process, and the directory that it serves.
+//! The server in a process, and the directory that it serves.
 
 use std::fs;
 use std::net::SocketAddr;

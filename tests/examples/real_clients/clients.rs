@@ -1,4 +1,4 @@
-//! Our clients, and servers that we did not write.
+//! Clients of the library, and servers written by others.
 
 use std::net::TcpListener;
 use std::rc::Rc;

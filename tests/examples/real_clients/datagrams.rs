@@ -1,4 +1,4 @@
-//! Datagrams: nc and socat as clients of ours, and a client of ours with socat.
+//! Datagrams: nc and socat as clients, and a client of the library with socat as the server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The three echo servers, by nc and socat.
+//! The three echo servers, with nc and socat as clients.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Pipes to programs that we did not write.
+//! Pipes to programs written by others.
 
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! No process outlives the test that has started it.
+//! No process outlives the test that started it.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Servers made of the library over Unix sockets, which the examples do not serve, for clients that we did not write.
+//! Servers of the library over Unix sockets, which the examples do not serve, with clients written by others.
 
 use std::path::Path;
 use std::process::Command;

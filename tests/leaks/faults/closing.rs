@@ -1,4 +1,4 @@
-//! Listeners that are closed while connections wait, and loops that end with connections open.
+//! Listeners that are closed while connections wait, and loops that end with open connections.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};

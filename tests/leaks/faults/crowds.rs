@@ -1,4 +1,4 @@
-//! Very many connections: that come and go while others talk, and that are idle.
+//! Very many connections: short ones while others talk, and idle ones.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! No descriptor is free: at connecting, at listening, at accepting.
+//! Connecting, listening and accepting without a free descriptor.
 
 use std::cell::Cell;
 use std::io::{Read, Write};

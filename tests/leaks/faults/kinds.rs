@@ -1,4 +1,4 @@
-//! The three kinds of connections: echo servers of each.
+//! Echo servers for the three kinds of connections.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;

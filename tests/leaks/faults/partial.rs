@@ -1,4 +1,4 @@
-//! Peers that send a part of a request, and then nothing: each may cost what it has sent, and little more.
+//! Peers that send a part of a request and then nothing. Each may take the memory of its bytes, and little more.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;

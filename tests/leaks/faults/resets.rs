@@ -1,4 +1,4 @@
-//! Connections that are cut off, at every byte, by either end.
+//! Connections that either end resets, at every byte.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Errors that belong to earlier datagrams: no send loses its own datagram to one, and none is lost.
+//! Errors of earlier datagrams. Such an error neither makes a later send lose its datagram, nor gets lost.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

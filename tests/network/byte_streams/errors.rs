@@ -1,4 +1,4 @@
-//! Errors say what was done, and where; streams that are closed under those who wait.
+//! Errors that name the operation and the address, and streams that are closed while tasks wait.
 
 use std::cell::RefCell;
 use std::io;

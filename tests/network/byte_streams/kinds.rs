@@ -1,4 +1,4 @@
-//! The same machines over everything that there is.
+//! The same machines over every kind of stream.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Machines that know no more of what they talk through than that it is a byte stream.
+//! Machines over any byte stream.
 
 use std::collections::VecDeque;
 use std::io::Cursor;

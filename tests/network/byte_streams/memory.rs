@@ -1,4 +1,4 @@
-//! The connection in memory, which other tests rely on.
+//! The stream in memory, which other tests rely on.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;

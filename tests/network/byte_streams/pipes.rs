@@ -1,4 +1,4 @@
-//! Pipes, and what is used like one.
+//! Pipes, and descriptors that are used like pipes.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,4 @@
-//! Operations that go on where they were interrupted, since what they are given remembers how far they came.
+//! Operations that continue after an interruption, because their buffer or cursor remembers the progress.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
-//! Descriptors of which a duplicate stays open: whatever ends takes its registration with it.
+//! Descriptors with a duplicate that stays open. Every object removes its registration when it ends.
 //!
-//! The kernel's set of epoll names an entry by its number and its file, and keeps it for as long as the file is open. So
-//! each case counts what is in the set, where the system shows that, and uses the same file again and again.
+//! epoll identifies an entry by its number and its file, and keeps it as long as the file is open. So each case counts the
+//! entries, where the system shows them, and uses the same file repeatedly.
 
 use std::fs;
 use std::io::{ErrorKind, Write};

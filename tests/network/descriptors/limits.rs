@@ -1,4 +1,4 @@
-//! What is more than one system call takes: the first part of it is moved, and nothing is refused.
+//! Requests beyond the limit of one system call. The first part is transferred, and nothing is refused.
 
 use std::io::{IoSlice, Read};
 use std::os::fd::OwnedFd;

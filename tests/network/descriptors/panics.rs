@@ -1,4 +1,4 @@
-//! Callbacks of a `Watched` whose destructors panic: the watch ends all the same, and the panic is reported.
+//! Callbacks of a `Watched` whose destructors panic. The watch still ends, and the panic is reported.
 
 use std::cell::Cell;
 use std::io::{Read, Write};

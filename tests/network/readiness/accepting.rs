@@ -1,4 +1,4 @@
-//! What accepting a connection may meet: `accept4(2)` stands here in place of the system's, and fails as it is told.
+//! Errors of accepting a connection. An `accept4(2)` in this file replaces the system's, and fails on request.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The contract of a selector, for each that this machine has.
+//! The contract of selectors, for each one on this machine.
 
 use std::collections::BTreeMap;
 use std::fs::File;

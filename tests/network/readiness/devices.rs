@@ -1,4 +1,4 @@
-//! Descriptors of every kind, in states that are rare.
+//! Descriptors of every kind, in rare states.
 
 #![allow(unsafe_code)]
 

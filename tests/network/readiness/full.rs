@@ -1,4 +1,4 @@
-//! A Unix datagram whose receiver is full: the sender's descriptor has room, and nothing tells when the receiver does.
+//! Unix datagrams to a full receiver. The sender's descriptor reports room, and no event says when the receiver has room.
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixDatagram;

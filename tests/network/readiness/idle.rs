@@ -1,5 +1,5 @@
-//! A loop with nothing to do waits, whatever it watches, and with every selector. Counted, not timed: a loop that is asked
-//! to wait where nothing happens is at rest; one that finds something each time it asks never is.
+//! An idle loop waits, whatever it watches, and with every selector. The tests count instead of timing: a loop is at rest if
+//! a wait finds nothing, and never if each wait finds something.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Small machines that log what they do, and what is done to sockets by hand.
+//! Small machines that log their actions, and operations on sockets by hand.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! What is made of what the selector reports.
+//! How the loop handles the selector's reports.
 
 use std::io::Write;
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! A selector that reports what a script says, and sockets whose bytes are there at once.
+//! A selector that follows a script, and sockets whose bytes arrive at once.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

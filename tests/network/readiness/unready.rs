@@ -1,4 +1,4 @@
-//! A descriptor that was registered is not ready for that: whoever reads waits until the selector says so.
+//! A newly registered descriptor is not ready yet. A reader waits until the selector reports it.
 
 use std::cell::Cell;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Who waits, and what ends the wait.
+//! Waiting for a descriptor, and how a wait ends.
 
 use std::cell::RefCell;
 use std::io::Write;

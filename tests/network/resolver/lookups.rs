@@ -1,4 +1,4 @@
-//! Look-ups, by the system and by others.
+//! Look-ups by the system and by custom resolvers.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What can be asked, and what cannot.
+//! Valid and invalid queries.
 
 use std::net::SocketAddr;
 

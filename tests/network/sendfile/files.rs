@@ -1,4 +1,4 @@
-//! Loops that do not wait for ever, files, and peers.
+//! Loops with a time limit, files, and peers.
 
 use std::cell::Cell;
 use std::fs::{self, File};

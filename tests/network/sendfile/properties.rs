@@ -1,4 +1,4 @@
-//! Whatever part of whatever file is sent, by whatever means: it arrives, and nothing else.
+//! Any part of any file, sent in any way, arrives exactly.
 
 use std::cell::RefCell;
 use std::rc::Rc;

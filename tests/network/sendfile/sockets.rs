@@ -1,4 +1,4 @@
-//! By sockets: what arrives, and what becomes of a send that does not come to its end.
+//! Sending over sockets: what arrives, and the state of a send that does not finish.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek};

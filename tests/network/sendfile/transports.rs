@@ -1,4 +1,4 @@
-//! By transports: who may write and read meanwhile, and how it is afterwards.
+//! Sending through transports: writing and reading meanwhile, and the state afterwards.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;

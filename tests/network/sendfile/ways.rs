@@ -1,4 +1,4 @@
-//! By the kernel, or by reading and writing.
+//! The two ways to send a file: `sendfile`, and reading and writing.
 
 #[cfg(target_os = "linux")]
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! The laws of a buffer, against a vector.
+//! Compares a buffer with a vector.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};

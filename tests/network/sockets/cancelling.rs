@@ -1,4 +1,4 @@
-//! A task that waits for a socket is cancelled; the socket goes on.
+//! Cancelling a task that waits for a socket. The socket stays usable.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};

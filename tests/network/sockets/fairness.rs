@@ -1,4 +1,4 @@
-//! A task whose peer is always ready does not keep the others from running.
+//! A task whose peer is always ready does not starve the others.
 
 use std::cell::Cell;
 use std::io::Write;

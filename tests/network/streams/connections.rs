@@ -1,4 +1,4 @@
-//! Readers and writers of connections: one end is a stream, the other the standard library's.
+//! Readers and writers of connections. One end is a stream, and the other is a socket of the standard library.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};

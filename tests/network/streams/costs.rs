@@ -1,4 +1,4 @@
-//! What is allocated: what is given, and nothing else.
+//! Allocations: only the results of reads are allocated.
 
 use innermost::{Coroutine, Step, StreamReader};
 

@@ -1,4 +1,4 @@
-//! `drain`, where many call it.
+//! Many calls of `drain`.
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! `read`, `read_exact`, `read_to_end`; who waits.
+//! `read`, `read_exact`, `read_to_end`, and waiting readers.
 
 use std::cell::RefCell;
 use std::rc::Rc;

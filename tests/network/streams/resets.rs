@@ -1,4 +1,4 @@
-//! A reset eats no data: what has come before it is read, and then it is raised.
+//! A reset loses no data. Bytes received before it can be read, and then it is raised.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,4 @@
-//! Protocols and factories that hold what holds them. What goes wrong outside is in `faults.rs`, for each kind of
-//! connection.
+//! Protocols and factories in reference cycles. `leaks/faults.rs` tests failures from outside, for each kind of connection.
 
 use std::cell::Cell;
 use std::io::{Read, Write};

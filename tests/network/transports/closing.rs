@@ -1,4 +1,4 @@
-//! Servers that are closed by what they call: no connection is made after that, and `wait_closed` ends behind the last.
+//! Servers that are closed by their own callbacks. No connection is made afterwards, and `wait_closed` ends after the last one.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};

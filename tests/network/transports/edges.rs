@@ -1,4 +1,4 @@
-//! What CPython's tests hold beside the usual course of things: one situation each.
+//! Unusual situations from CPython's tests, one each.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Options of sockets that are made: what the system says of them afterwards.
+//! Options of new sockets, as the system reports them.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;

@@ -1,6 +1,6 @@
-//! In which turn what happens. The lists were recorded from CPython 3.13, where a callback that queues itself again counts
-//! the turns, as it does here. When a descriptor is found ready is not compared, what follows from that is: turns count
-//! from the first data then.
+//! The turns in which events happen. The lists were recorded from CPython 3.13, where a callback that queues itself again
+//! counts the turns, as it does here. The turn in which a descriptor becomes ready is not compared. Later events are: turns
+//! are counted from the first data.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;

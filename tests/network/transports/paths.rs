@@ -1,4 +1,4 @@
-//! Whose path is taken over: that of a socket which is closed, and no other.
+//! Replacing socket files: only the file of a closed socket is replaced.
 
 use std::cell::Cell;
 use std::fs;

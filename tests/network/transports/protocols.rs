@@ -1,4 +1,4 @@
-//! Loops that do not wait for ever, protocols that record, and ends of connections.
+//! Loops with a time limit, protocols that record events, and ends of connections.
 
 use std::io;
 use std::net;

@@ -1,4 +1,4 @@
-//! Reading: pauses, memory of the protocol's own, protocols that take each other's place.
+//! Reading: pauses, buffered protocols, and protocols that replace each other.
 
 use std::cell::RefCell;
 use std::io::Write;

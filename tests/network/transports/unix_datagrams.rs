@@ -1,4 +1,4 @@
-//! Datagram endpoints of Unix sockets. Their queues fill on one machine, so that what waits is tested here for UDP too.
+//! Datagram endpoints of Unix sockets. Their queues can be filled on one machine, so these tests cover UDP's send buffer too.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! Writing: what is tried at once, what waits, who is told, and how it ends.
+//! Writing: immediate writes, buffering, callbacks, and the end.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
