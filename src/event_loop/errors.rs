@@ -16,12 +16,17 @@ impl LoopHandle {
     /// once.
     ///
     /// ```
-    /// use innermost::{EventLoop, Exception}; use std::cell::RefCell; use std::rc::Rc;
+    /// use innermost::{EventLoop, Exception};
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
     ///
-    /// let event_loop = EventLoop::new()?; let messages = Rc::new(RefCell::new(Vec::new())); let log =
-    /// Rc::clone(&messages); event_loop.set_exception_handler(move |context|
-    /// log.borrow_mut().push(context.message.to_string())); event_loop.call_soon(|| Err::<(),
-    /// _>(Exception::timeout()))?; event_loop.run_once()?; assert_eq!(*messages.borrow(), ["Exception in callback"]);
+    /// let event_loop = EventLoop::new()?;
+    /// let messages = Rc::new(RefCell::new(Vec::new()));
+    /// let log = Rc::clone(&messages);
+    /// event_loop.set_exception_handler(move |context| log.borrow_mut().push(context.message.to_string()));
+    /// event_loop.call_soon(|| Err::<(), _>(Exception::timeout()))?;
+    /// event_loop.run_once()?;
+    /// assert_eq!(*messages.borrow(), ["Exception in callback"]);
     /// # Ok::<(), Exception>(())
     /// ```
     pub fn set_exception_handler(&self, handler: impl Fn(&ErrorContext) + 'static) {

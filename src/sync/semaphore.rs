@@ -119,8 +119,12 @@ macro_rules! semaphore_methods {
             /// use innermost::{Generator, Stop};
             ///
             #[doc = concat!("let semaphore = ", stringify!($name), "::new(2);")]
-            /// let Err(Stop::Returned(permit)) = Generator::new(semaphore.acquire()).next() else { unreachable!("one is
-            /// free") }; assert_eq!(semaphore.value(), 1); drop(permit); assert_eq!(semaphore.value(), 2);
+            /// let Err(Stop::Returned(permit)) = Generator::new(semaphore.acquire()).next() else {
+            ///     unreachable!("a permit is free")
+            /// };
+            /// assert_eq!(semaphore.value(), 1);
+            /// drop(permit);
+            /// assert_eq!(semaphore.value(), 2);
             /// ```
             #[inline]
             pub fn acquire(&self) -> AcquirePermit {
