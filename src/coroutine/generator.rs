@@ -1,14 +1,5 @@
 //! Driving a coroutine by hand, by the rules of Python's generator objects.
 //!
-//! | operation | created | suspended | closed |
-//! |---|---|---|---|
-//! | [`next`](Generator::next)   | starts the body | resumes it | [`Stop::Exhausted`] |
-//! | [`send`](Generator::send)   | `TypeError`, stays created | resumes it with the value | [`Stop::Exhausted`] |
-//! | [`resume`](Generator::resume) | starts the body, or throws | resumes it with the value, or throws | [`Stop::Exhausted`], or throws |
-//! | [`throw`](Generator::throw) | returns the exception, closed | raises it at the yield | returns the exception |
-//! | [`close`](Generator::close) | closed, no code runs | throws `GeneratorExit` in | nothing |
-//! | drop                        | dropped, no code runs | closes it, and drops the outcome | nothing |
-//!
 //! `state()` of a `Generator` never returns `Running`, because the run borrows the generator mutably. That of a
 //! [`SharedGenerator`](crate::SharedGenerator) can.
 //!
@@ -27,9 +18,6 @@ use super::{Coroutine, Driven, Exception, Kind, Resumed, Stack, StackTrace, Stat
 
 /// Drives a coroutine by hand.
 ///
-/// As an [`Iterator`], it produces each yielded value as `Ok`, and an exception as a last `Err`. To see the return value,
-/// to send or to throw, use the methods of the generator itself.
-///
 /// ```
 /// use innermost::{Generator, Stop, from_fn};
 ///
@@ -40,6 +28,74 @@ use super::{Coroutine, Driven, Exception, Kind, Resumed, Stack, StackTrace, Stat
 /// assert!(matches!(doubler.send(1), Err(Stop::Exhausted)));
 /// # Ok::<(), Stop<()>>(())
 /// ```
+///
+/// The body can catch an exception that is [thrown](Self::throw) in, and return a value when it is
+/// [closed](Self::close):
+///
+/// ```
+/// use innermost::{Coroutine, Exception, Generator, Kind, Resumed, Step, Stop};
+///
+/// /// Adds up the numbers it is sent. A `ValueError` sets the sum to zero. Closing returns the sum.
+/// struct Adder {
+///     sum: u32,
+/// }
+///
+/// impl Coroutine for Adder {
+///     type Yield = u32;
+///     type Input = u32;
+///     type Return = u32;
+///
+///     fn resume(&mut self, sent: Result<u32, Exception>) -> Resumed<Self> {
+///         match sent {
+///             Ok(number) => self.sum += number,
+///             Err(raised) if raised.kind() == Kind::ValueError => self.sum = 0,
+///             Err(raised) if raised.is_generator_exit() => return Ok(Step::Return(self.sum)),
+///             Err(raised) => return Err(raised),
+///         }
+///         Ok(Step::Yield(self.sum))
+///     }
+/// }
+///
+/// let mut adder = Generator::new(Adder { sum: 0 });
+/// assert_eq!(adder.next()?, 0);
+/// assert_eq!(adder.send(7)?, 7);
+/// assert_eq!(adder.throw(Exception::message(Kind::ValueError, "start again"))?, 0);
+/// assert_eq!(adder.send(5)?, 5);
+/// assert_eq!(adder.close()?, Some(5));
+/// # Ok::<(), Stop<u32>>(())
+/// ```
+///
+/// # Iterating
+///
+/// A generator whose input is `()` is an [`Iterator`]. It produces each yielded value as `Ok`, and an exception as a last
+/// `Err`. The return value is lost.
+///
+/// ```
+/// use innermost::{Exception, Generator, from_iter};
+///
+/// let mut sum = 0;
+/// for number in Generator::new(from_iter(1..4)) {
+///     sum += number?;
+/// }
+/// assert_eq!(sum, 6);
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// The generator's own [`next`](Self::next) hides [`Iterator::next`] in method calls: it returns a `Result`, whose error
+/// is a [`Stop`] that holds the return value. Adapters such as `take`, and `for` loops, use the iterator's.
+///
+/// # States
+///
+/// | operation | created | suspended | closed |
+/// |---|---|---|---|
+/// | [`next`](Self::next)   | starts the body | resumes it | [`Stop::Exhausted`] |
+/// | [`send`](Self::send)   | `TypeError`, stays created | resumes it with the value | [`Stop::Exhausted`] |
+/// | [`resume`](Self::resume) | starts the body, or throws | resumes it with the value, or throws | [`Stop::Exhausted`], or throws |
+/// | [`throw`](Self::throw) | returns the exception, closed | raises it at the yield | returns the exception |
+/// | [`close`](Self::close) | closed, no code runs | throws `GeneratorExit` in | nothing |
+/// | drop                   | dropped, no code runs | closes it, and drops the outcome | nothing |
+///
+/// A value of a type without size carries no information, so `send(())` starts the body as `next` does.
 ///
 /// # Dropping
 ///
