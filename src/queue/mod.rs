@@ -158,6 +158,53 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Raises [`QueueShutDown`] if the queue is shut down and empty.
+    ///
+    /// # Examples
+    ///
+    /// A machine stores the [`Get`] that it is waiting for:
+    ///
+    /// ```
+    /// use innermost::queue::{Get, Queue, QueueShutDown, Shutdown};
+    /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+    ///
+    /// /// Adds up the numbers in a queue until it is shut down.
+    /// struct Adder {
+    ///     queue: Queue<u32>,
+    ///     next: Get<u32>,
+    ///     sum: u32,
+    /// }
+    ///
+    /// impl Coroutine for Adder {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = u32;
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         loop {
+    ///             match yield_from!(self.next, sent) {
+    ///                 Ok(number) => self.sum += number,
+    ///                 Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => {
+    ///                     return Ok(Step::Return(self.sum));
+    ///                 }
+    ///                 Err(raised) => return Err(raised),
+    ///             }
+    ///             self.next = self.queue.get();
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let queue = Queue::new();
+    /// let adder = event_loop.create_task(Adder { queue: queue.clone(), next: queue.get(), sum: 0 })?;
+    /// event_loop.call_soon(move || {
+    ///     for number in [1, 2, 3] {
+    ///         queue.put_nowait(number).expect("it has no limit");
+    ///     }
+    ///     queue.shutdown(Shutdown::Drain);
+    /// })?;
+    /// assert_eq!(event_loop.run_until_complete(adder)?, 6);
+    /// # Ok::<(), Exception>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> Get<T> {
         Get::new(self.clone())

@@ -86,6 +86,23 @@ impl ExitStack {
     }
 
     /// Puts a manager on the stack that has been entered already. Python's `push_async_exit`.
+    ///
+    /// ```
+    /// use innermost::scope::{AsyncContextManager, ExitStack, holding, with};
+    /// use innermost::sync::Lock;
+    /// use innermost::{Coroutine, EventLoop, Exception, Step, ready};
+    ///
+    /// let lock = Lock::new();
+    /// let mut held = holding(lock.acquire());
+    /// let entered = held.enter().resume(Ok(()))?;
+    /// assert!(matches!(entered, Step::Return(()))); // at once, because the lock is free
+    ///
+    /// let stack = ExitStack::new();
+    /// stack.push(held);
+    /// EventLoop::new()?.run_until_complete(with(stack, |_| ready(())))?;
+    /// assert!(!lock.locked());
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn push<M: AsyncContextManager + 'static>(&self, entered: M) {
         self.stack.push(Box::new(Manager(entered)));
     }
@@ -100,11 +117,47 @@ impl ExitStack {
     /// Puts a coroutine on the stack, to be awaited during the exit. Python's `push_async_callback`.
     ///
     /// An exception that the coroutine raises is treated like one that a manager's exit raises.
+    ///
+    /// ```
+    /// use innermost::scope::{ExitStack, with};
+    /// use innermost::testing::virtual_loop;
+    /// use innermost::{Exception, ready, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = virtual_loop()?;
+    /// let goodbye = sleep(Duration::from_secs(2));
+    /// let scope = with(ExitStack::new(), |stack| {
+    ///     stack.async_callback(goodbye);
+    ///     ready("the body is over")
+    /// });
+    /// assert_eq!(event_loop.run_until_complete(scope)?, Some("the body is over"));
+    /// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(2));
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn async_callback(&self, cleanup: impl Awaitable + 'static) {
         self.stack.push(Box::new(AsyncCallback(cleanup)));
     }
 
     /// Moves everything to a new stack, and leaves this one empty. Python's `pop_all`.
+    ///
+    /// A body that enters several managers can keep all of them for later. If entering one fails, the others exit.
+    ///
+    /// ```
+    /// use innermost::scope::{ExitStack, holding, with};
+    /// use innermost::sync::Lock;
+    /// use innermost::{CoroutineExt, EventLoop, Exception, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let lock = Lock::new();
+    /// let acquire = lock.acquire();
+    /// let open = with(ExitStack::new(), |stack| stack.enter(holding(acquire)).map(move |()| stack.pop_all()));
+    /// let kept = event_loop.run_until_complete(open)?.expect("the stack suppresses nothing");
+    /// assert!(lock.locked());
+    ///
+    /// event_loop.run_until_complete(with(kept, |_| ready(())))?;
+    /// assert!(!lock.locked());
+    /// # Ok::<(), Exception>(())
+    /// ```
     #[must_use = "dropping the new stack drops its managers without an exit"]
     pub fn pop_all(&self) -> Self {
         Self::of(self.stack.0.take())

@@ -74,6 +74,57 @@ pub use crate::task::Progress;
 /// assert_eq!(EventLoop::new()?.run_until_complete(length)?, Some(14));
 /// # Ok::<(), Exception>(())
 /// ```
+///
+/// A machine can enter and exit by hand. It exits however its body ends, and obeys the result of the exit:
+///
+/// ```
+/// use innermost::scope::{AsyncContextManager, Exited, holding};
+/// use innermost::sync::Lock;
+/// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Sleep, Step, sleep, yield_from};
+/// use std::time::Duration;
+///
+/// /// Sleeps inside a manager.
+/// struct Nap<M> {
+///     manager: M,
+///     phase: Phase,
+/// }
+///
+/// enum Phase {
+///     Entering,
+///     Inside(Sleep),
+///     Exiting(Result<(), Exception>),
+/// }
+///
+/// impl<M: AsyncContextManager> Coroutine for Nap<M> {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = ();
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         loop {
+///             self.phase = match &mut self.phase {
+///                 Phase::Entering => {
+///                     yield_from!(self.manager.enter(), sent)?;
+///                     Phase::Inside(sleep(Duration::from_millis(1)))
+///                 }
+///                 Phase::Inside(nap) => Phase::Exiting(yield_from!(nap, sent)),
+///                 Phase::Exiting(body) => {
+///                     return match yield_from!(self.manager.exit(body.as_ref().err()), sent)? {
+///                         Exited::Propagate => body.clone().map(Step::Return),
+///                         Exited::Suppress => Ok(Step::Return(())),
+///                     };
+///                 }
+///             };
+///         }
+///     }
+/// }
+///
+/// let lock = Lock::new();
+/// let nap = Nap { manager: holding(lock.acquire()), phase: Phase::Entering };
+/// EventLoop::new()?.run_until_complete(nap)?;
+/// assert!(!lock.locked());
+/// # Ok::<(), Exception>(())
+/// ```
 pub trait AsyncContextManager {
     /// The type of the value that the body gets: the one that `as` binds in Python.
     type Value;

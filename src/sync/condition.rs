@@ -97,6 +97,75 @@ impl Condition {
     /// # Errors
     ///
     /// Raises `RuntimeError` if `guard` belongs to another lock.
+    ///
+    /// # Examples
+    ///
+    /// A machine that waits for apples, and counts the cancelled waits while it holds the lock:
+    ///
+    /// ```
+    /// use innermost::sync::{Acquire, Condition, ConditionWait};
+    /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, yield_from};
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// #[derive(Default)]
+    /// struct Tree {
+    ///     apples: u32,
+    ///     gave_up: u32,
+    /// }
+    ///
+    /// struct Eater {
+    ///     ripe: Condition,
+    ///     tree: Rc<RefCell<Tree>>,
+    ///     phase: Phase,
+    /// }
+    ///
+    /// enum Phase {
+    ///     Acquiring(Acquire),
+    ///     Waiting(ConditionWait),
+    /// }
+    ///
+    /// impl Coroutine for Eater {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = ();
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         loop {
+    ///             let guard = match &mut self.phase {
+    ///                 Phase::Acquiring(acquire) => yield_from!(acquire, sent)?,
+    ///                 Phase::Waiting(wait) => match yield_from!(wait, sent) {
+    ///                     Ok(guard) => guard,
+    ///                     Err(raised) => {
+    ///                         // There is no guard if the machine is being closed.
+    ///                         if let Some(_guard) = wait.take_guard() {
+    ///                             self.tree.borrow_mut().gave_up += 1;
+    ///                         }
+    ///                         return Err(raised);
+    ///                     }
+    ///                 },
+    ///             };
+    ///             let mut tree = self.tree.borrow_mut();
+    ///             if let Some(left) = tree.apples.checked_sub(1) {
+    ///                 tree.apples = left;
+    ///                 return Ok(Step::Return(()));
+    ///             }
+    ///             self.phase = Phase::Waiting(self.ripe.wait(guard));
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (ripe, tree) = (Condition::new(), Rc::new(RefCell::new(Tree::default())));
+    /// let phase = Phase::Acquiring(ripe.acquire());
+    /// let eater = event_loop.create_task(Eater { ripe: ripe.clone(), tree: Rc::clone(&tree), phase })?;
+    /// event_loop.run_once()?;
+    /// assert!(eater.cancel());
+    /// assert!(event_loop.run_until_complete(eater).unwrap_err().is_cancelled());
+    /// assert_eq!(tree.borrow().gave_up, 1);
+    /// assert!(!ripe.locked());
+    /// # Ok::<(), Exception>(())
+    /// ```
     pub fn wait(&self, guard: LockGuard) -> ConditionWait {
         ConditionWait { condition: self.clone(), phase: WaitPhase::Created(guard) }
     }

@@ -204,6 +204,20 @@ impl<T: 'static> Future<T> {
 
     /// Cancels the future. Waiters get a `CancelledError`. Returns `false` if the future is already done. A future that
     /// belongs to a task cancels the task, as [`Task::cancel`](super::Task::cancel) does.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let answer = event_loop.create_future::<u32>();
+    /// let waiter = event_loop.create_task(answer.clone())?;
+    /// event_loop.call_soon(move || {
+    ///     assert!(answer.cancel());
+    ///     assert!(!answer.cancel()); // it is done
+    /// })?;
+    /// assert!(event_loop.run_until_complete(waiter).unwrap_err().is_cancelled());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn cancel(&self) -> bool {
         self.cancel_with(Exception::cancelled())
     }
@@ -294,6 +308,25 @@ impl<T: 'static> Future<T> {
     ///
     /// Callbacks run from the ready queue, in the order they were added. If the future is already done, the callback is
     /// queued at once. It runs in a copy of the current context.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let answer = event_loop.create_future();
+    /// let seen = Rc::new(Cell::new(0));
+    /// let set_seen = Rc::clone(&seen);
+    /// // An exception that the callback returns goes to the loop's exception handler.
+    /// answer.add_done_callback(move |answer| answer.result().map(|answer| set_seen.set(answer)));
+    ///
+    /// answer.set_result(42).expect("nobody else sets it");
+    /// assert_eq!(seen.get(), 0);
+    /// event_loop.run_once()?;
+    /// assert_eq!(seen.get(), 42);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn add_done_callback<R>(&self, callback: impl FnOnce(Self) -> R + 'static) -> CallbackId
     where
         R: CallbackResult,
@@ -315,6 +348,15 @@ impl<T: 'static> Future<T> {
 
     /// Removes a callback and drops it. Returns `false` if the callback was removed before, or is already queued. If
     /// dropping the callback panics, the panic goes to the loop's exception handler.
+    ///
+    /// ```
+    /// # let event_loop = innermost::EventLoop::new()?;
+    /// let answer = event_loop.create_future::<u32>();
+    /// let callback = answer.add_done_callback(|_| unreachable!("it is removed"));
+    /// assert!(answer.remove_done_callback(callback));
+    /// assert!(!answer.remove_done_callback(callback));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
         self.shared().remove_callback(id)
     }

@@ -67,6 +67,24 @@ use crate::coroutine::{Coroutine, Exception, Kind, Resumed, StackTrace, State};
 /// # Ok::<(), Exception>(())
 /// ```
 ///
+/// Cleanup that does not wait needs no machine: [`CoroutineExt::catch`](crate::CoroutineExt::catch) passes the exception
+/// to a function, which returns it, or a result in its place.
+///
+/// ```
+/// use innermost::testing::virtual_loop;
+/// use innermost::{CoroutineExt, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = virtual_loop()?;
+/// let nap = sleep(Duration::from_secs(3600)).map(|()| "slept well");
+/// let nap = nap.catch(|raised| if raised.is_cancelled() { Ok("woken early") } else { Err(raised) });
+/// let task = event_loop.create_task(nap)?;
+/// let alarm = task.clone();
+/// event_loop.call_later(Duration::from_secs(60), move || assert!(alarm.cancel()))?;
+/// assert_eq!(event_loop.run_until_complete(task)?, "woken early");
+/// # Ok::<(), innermost::Exception>(())
+/// ```
+///
 /// # Its result
 ///
 /// The coroutine alone decides the result, so a task has the methods of a [`Future`] that look at the result, and none
@@ -92,6 +110,25 @@ pub struct Task<T>(Future<T>);
 ///
 /// Awaiting it waits until the task has ended, and gives `()` even if the task failed. Cancelling the waiter does not
 /// cancel the task, as with asyncio's `wait`.
+///
+/// ```
+/// use innermost::testing::virtual_loop;
+/// use innermost::{ready, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = virtual_loop()?;
+/// let number = event_loop.create_task(ready(42))?;
+/// let nap = event_loop.create_task(sleep(Duration::from_secs(3600)))?;
+/// let tasks = [number.any(), nap.any()];
+///
+/// event_loop.run_until_complete(tasks[0].clone())?;
+/// for task in &tasks {
+///     task.cancel();
+///     event_loop.run_until_complete(task.clone())?;
+/// }
+/// assert_eq!(tasks.map(|task| task.cancelled()), [false, true]);
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 #[derive(Clone)]
 pub struct AnyTask(Rc<dyn ErasedTask>);
 
@@ -173,6 +210,21 @@ impl<T: 'static> Task<T> {
 
     /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that
     /// was not delivered yet is dropped.
+    ///
+    /// A scope that cancels its own task, as a timeout does, takes its request back in the end. A request that is left
+    /// is someone else's, and the scope raises the `CancelledError` again.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, ready};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let task = event_loop.create_task(ready(42))?;
+    /// assert!(task.cancel());
+    /// assert_eq!(task.cancelling(), 1);
+    /// assert_eq!(task.uncancel(), 0);
+    /// assert_eq!(event_loop.run_until_complete(task)?, 42);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn uncancel(&self) -> u32 {
         self.any().uncancel()
     }
