@@ -12,6 +12,8 @@ mod echo;
 mod file_server;
 mod generators;
 mod instruction_figures;
+#[cfg(target_os = "linux")]
+mod mail;
 mod pipeline;
 mod printed;
 #[cfg(target_os = "linux")]
