@@ -4,12 +4,12 @@
 
 Each line is one race: {"attempts": [...], "delay": s or null, "log": [...], "winner": index or null, "raised": [...]}.
 
-An attempt is [s, end, cleanup]: it logs ["start", i], sleeps s seconds (null: not at all, 0: lets the others run once),
-and then logs ["ok", i] and returns, or logs ["fail", i] and raises ValueError. Where it is cancelled, it logs
-["cancelled", i], sleeps cleanup seconds if that is not null, logs ["clean", i] and raises on.
+An attempt is [s, end, cleanup]. It logs ["start", i] and sleeps s seconds (null: not at all, 0: yields to the loop). Then it
+logs ["ok", i] and returns, or logs ["fail", i] and raises ValueError. When it is cancelled, it logs ["cancelled", i], sleeps
+cleanup seconds unless that is null, logs ["clean", i] and raises the CancelledError again.
 
-An entry of the log has the time in front: [0, "start", 0]. The last one is [time, "over"]. Of what was raised there is
-the name of its class, or null for the winner.
+An entry of the log begins with the time: [0, "start", 0]. The last one is [time, "over"]. "raised" has the class names of
+the exceptions, and null for the winner.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Records what asyncio's locks and queues do, turn by turn, as JSON lines: what `tests/oracle/sync.rs` compares with.
+"""Records asyncio's locks and queues, turn by turn, as JSON lines. `tests/oracle/sync.rs` replays them.
 
     python3.13 sync.py COUNT SEED > sync.jsonl
 

@@ -1,8 +1,8 @@
-//! The blocks of a script that stand open around its next statement: what CPython keeps in its exception table.
+//! The open blocks around the next statement of a script, which CPython keeps in its exception table.
 //!
-//! A statement either goes on to the next one or leaves its block, and [`Flow`] says how. A block that is left decides
-//! what becomes of that: a loop starts over, a handler catches, a `finally` holds it back until it has run. Each block
-//! has a program counter of its own, so nothing recurses, and a suspension may stand anywhere.
+//! A statement either continues with the next one or leaves its block, and [`Flow`] says how. The block decides what happens
+//! then: a loop repeats, a handler catches, a `finally` runs first and continues afterwards. Each block has its own program
+//! counter, so nothing recurses, and a script can be suspended anywhere.
 
 use std::rc::Rc;
 

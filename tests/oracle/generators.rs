@@ -1,23 +1,23 @@
 //! Replays generators recorded from CPython 3.13 and compares every log entry.
 //!
-//! `tests/data/generators.jsonl` holds 2000 random programs: generator functions that yield, delegate, catch, clean up
-//! and raise, what was done to them by `next`, `send`, `throw` and `close`, and what they did. Here a coroutine that
-//! interprets the functions is put in their place; the log must come out the same, entry by entry.
+//! `tests/data/generators.jsonl` holds 2000 random programs. A program has generator functions that yield, delegate, catch,
+//! clean up and raise; the calls of `next`, `send`, `throw` and `close` on them; and the log of both. A coroutine interprets
+//! the functions, and its log must be equal, entry by entry.
 //!
-//! Each program runs once for every way in which a function can hold the one that it delegates to:
+//! Each program runs once for every way in which a function can hold its delegate:
 //!
 //! | children | exact |
 //! |---|---|
 //! | frames of the driver, `Call` | yes |
 //! | generators inline | yes |
-//! | the two by turns | yes |
-//! | bare machines inline and frames by turns | but for a machine that ignores `GeneratorExit` |
+//! | alternating frames and generators | yes |
+//! | alternating frames and bare inline machines | except for a machine that ignores `GeneratorExit` |
 //!
-//! CPython closes a generator once more when its last reference goes. The driver does so with a frame that has ignored
-//! its exit, and a [`Generator`](innermost::Generator) with its machine when it is dropped. A bare machine is a value like
-//! any other: it is dropped where it stands. So in the last way a program is let off if that has happened to one.
+//! CPython closes a generator again when its last reference is dropped. The driver does this for a frame that has ignored
+//! its exit, and a dropped [`Generator`](innermost::Generator) does it for its machine. A bare machine is an ordinary value,
+//! and is dropped without being closed. So with bare machines, programs in which this happens are skipped.
 //!
-//! `ORACLE_FILE=path cargo test --release --test oracle generators::` replays the recording of that name instead.
+//! `ORACLE_FILE=path cargo test --release --test oracle generators::` replays another recording.
 
 use crate::recorded;
 use std::rc::Rc;

@@ -1,11 +1,10 @@
-//! Replays more tasks recorded from CPython 3.13: what `oracle_tasks` does not have.
+//! Replays more tasks recorded from CPython 3.13, with statements that `tasks.rs` does not have.
 //!
-//! `tests/data/more_tasks.jsonl` holds random programs of queues that are shut down, timeouts that are moved, gatherings
-//! of gatherings, callbacks that cancel and complete each other, cancels with messages, and the like, which
-//! `tests/recorders/tasks.py` has recorded. A machine interprets their scripts; each log must come out the same, entry
-//! by entry. None is let off.
+//! `tests/data/more_tasks.jsonl` holds random programs, recorded by `tests/recorders/tasks.py`. They shut down queues, move
+//! timeouts, nest gathers, cancel with messages, and have callbacks that cancel and complete each other. A machine interprets
+//! their scripts, and each log must be equal, entry by entry. No program is skipped.
 //!
-//! `ORACLE_FILE=path cargo test --release --test oracle more_tasks::` replays the recording of that name instead.
+//! `ORACLE_FILE=path cargo test --release --test oracle more_tasks::` replays another recording.
 
 use crate::task_scripts;
 

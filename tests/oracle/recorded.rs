@@ -1,5 +1,4 @@
-//! What the tests that replay recorded programs have in common: where a recording comes from, how its JSON is read, and
-//! how a log that differs from it is shown.
+//! Code shared by the tests that replay recordings: finding a recording, reading its JSON, and printing a log that differs.
 
 use std::env;
 use std::fmt;

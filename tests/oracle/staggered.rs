@@ -1,8 +1,8 @@
-//! `staggered_race` and `happy_eyeballs`: E21, V8 of the edge cases, against what CPython 3.13 does.
+//! `staggered_race` and `happy_eyeballs`: E21 and V8 of the edge cases, compared with CPython 3.13.
 //!
-//! `tests/data/staggered.jsonl` holds random races; `tests/data/staggered.py`, which has recorded them, says what they
-//! consist of. Not there: a race that is cancelled, since CPython 3.13.0 leaves its attempts behind, and we wait for
-//! them, as later releases do; and an attempt that returns though it was cancelled, which fails an assertion there.
+//! `tests/data/staggered.jsonl` holds random races. `tests/data/staggered.py` has recorded them, and explains the format. The
+//! recording has no cancelled race: CPython 3.13.0 abandons its attempts, while this library waits for them, as later
+//! releases do. It has no cancelled attempt that returns either, because that fails an assertion in CPython.
 
 use std::cell::{Cell, RefCell};
 use std::io;

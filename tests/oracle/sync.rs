@@ -1,11 +1,10 @@
-//! Replays programs of locks and queues recorded from CPython 3.13, and compares every log entry and the turn it was
-//! made in.
+//! Replays programs with locks and queues recorded from CPython 3.13, and compares every log entry and its turn.
 //!
-//! `tests/data/sync.jsonl` holds random programs whose tasks lock, wait, notify, put, get and cancel each other;
-//! `tests/data/sync.py`, which has recorded them, says what they consist of. Here a machine interprets the same programs
-//! over [`innermost::sync`] and [`innermost::queue`].
+//! `tests/data/sync.jsonl` holds random programs whose tasks lock, wait, notify, put, get and cancel each other.
+//! `tests/data/sync.py` has recorded them, and explains the format. A machine interprets the same programs with
+//! [`innermost::sync`] and [`innermost::queue`].
 //!
-//! `ORACLE_FILE=path cargo test --release --test oracle sync::` replays the recording of that name instead.
+//! `ORACLE_FILE=path cargo test --release --test oracle sync::` replays another recording.
 
 use std::cell::{Cell, RefCell};
 use std::env;

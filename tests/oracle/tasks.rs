@@ -1,16 +1,16 @@
 //! Replays tasks recorded from CPython 3.13 and compares every log entry.
 //!
-//! `tests/data/tasks.jsonl` holds 2000 random programs of asyncio: tasks that sleep, wait for each other and for futures,
-//! locks and queues, cancel, time out, catch and clean up; in virtual time, so that a record holds the order of events
-//! and nothing of the machine. Here a machine that interprets their scripts runs on the event loop; the log must come
-//! out the same, entry by entry.
+//! `tests/data/tasks.jsonl` holds 2000 random asyncio programs. Their tasks sleep, wait for each other and for futures, locks
+//! and queues, cancel, time out, catch and clean up. Time is virtual, so a record does not depend on the machine. A machine
+//! interprets their scripts on the event loop, and its log must be equal, entry by entry.
 //!
-//! One thing is CPython's alone. Where tasks await each other in a circle, a cancel that comes to them runs round it until
-//! the recursion limit is reached: it raises, and cancels nobody. Ours cancels all of them (`circles` tests that). So a
-//! program is let off if its tasks have awaited each other in a circle. Of the 2000, CPython raises that `RecursionError`
-//! in eight: in the seven that are let off, where the logs part no sooner, and in program 246, whose log does not show it.
+//! There is one difference. If tasks await each other in a circle, CPython's cancel follows the circle until it reaches the
+//! recursion limit. It then raises a `RecursionError` and cancels no task. This library cancels all of them, which
+//! `event_loop/circles.rs` tests. So programs with such a circle are skipped. CPython raises the `RecursionError` in eight of
+//! the 2000 programs: in the seven skipped ones, whose logs agree up to that point, and in program 246, whose log does not
+//! show it.
 //!
-//! `ORACLE_FILE=path cargo test --release --test oracle tasks::` replays the recording of that name instead.
+//! `ORACLE_FILE=path cargo test --release --test oracle tasks::` replays another recording.
 
 /// The programs in whose logs CPython's `RecursionError` shows.
 use crate::task_scripts;

@@ -1,23 +1,22 @@
-"""Records what asyncio does, event by event, as JSON lines: what `tests/oracle/more_tasks.rs` compares with. Time is
-virtual, so a record holds the exact order of events and nothing of the machine; the same seed makes the same records.
+"""Records events of asyncio programs as JSON lines. `tests/oracle/more_tasks.rs` replays them. Time is virtual, so a record
+holds the exact order of events, and does not depend on the machine. The same seed makes the same records.
 
     python3.13 tests/recorders/tasks.py COUNT SEED > more_tasks.jsonl
 
 Each line is one program: {"scripts": [...], "log": [...], "end": ...}. `tests/oracle/task_scripts/program.rs` explains
-all statements. Each program is about a few families of them, so that its tasks meet.
+all statements. A program uses only a few families of statements, so that its tasks interact.
 
-Four things are CPython's alone, and programs that come to them are left out:
+Four peculiarities of CPython are avoided: programs that meet them are left out.
 
-- Tasks await each other in a circle: a cancel that comes to it runs round until the recursion limit is reached.
-- A task hands the CancelledError with which it has ended to the first who asks, and a bare one to all others. So every
-  script ends with a bare one, and no task is cancelled with a number before it has started.
-- A group that fails in the first step of an eager task of its own does not cancel that task, and waits for it.
-- A task keeps the number of a cancel that it has swallowed, and a gathering that was cancelled may raise that.
+- If tasks await each other in a circle, a cancel follows the circle until it reaches the recursion limit.
+- A task gives its CancelledError to the first task that asks, and a bare one to all others. So every script ends with a bare
+  one, and no task is cancelled with a number before it has started.
+- A group that fails in the first step of its own eager task does not cancel that task, and waits for it.
+- A task keeps the number of a cancel that it has caught, and a cancelled gather may raise that number.
 
-Three things that CPython leaves to chance are fixed: timers with equal deadlines fire in the order in which they were
-set, a task group cancels its tasks in the order in which they were made, and there is no garbage collection while a
-program runs, since that closes what tasks have left behind. A fourth: where the loop is stopped in the turn in which
-what it runs for comes to be done, CPython stops the next run as well.
+Some things that CPython leaves open are fixed. Timers with equal deadlines fire in the order they were set. A task group
+cancels its tasks in the order they were created. No garbage is collected while a program runs, because that would close
+abandoned coroutines. If the loop is stopped in the turn in which the awaited task ends, CPython stops the next run as well.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-//! What the processes do, and how they end.
+//! The programs that the processes run, and how they end.
 
 mod catching;
 mod forks;

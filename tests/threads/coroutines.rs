@@ -1,4 +1,4 @@
-//! Coroutines that threads send: Z10, and every order of that and the end of the loop.
+//! Coroutines sent by threads: Z10, in every order relative to the end of the loop.
 
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, mpsc};

@@ -1,4 +1,4 @@
-//! Jobs that a test holds up, and a guard against tests that would never end.
+//! Jobs that a test can block, and a guard against tests that never end.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};

@@ -1,11 +1,11 @@
-//! The way into a loop for other threads: Z7 and Z8. Executors and coroutines from threads are in `threads.rs`.
+//! Calls into a loop from other threads: Z7 and Z8. Other files test executors, and coroutines from threads.
 //!
 //! A comment above a test cites its rule. These cannot arise here:
 //!
 //! | rule | in Python | why not here |
 //! |---|---|---|
-//! | Z8 | the pipe that wakes the loop is full | it is a counter; that it is closed too early is ruled out by its owners |
-//! | Z13 | the loop in a forked child | fork is not for Rust |
+//! | Z8 | the pipe that wakes the loop is full | it is a counter, and its owners keep it open |
+//! | Z13 | the loop in a forked child | `forks/` tests that |
 
 use crate::support::clock;
 use crate::support::events;

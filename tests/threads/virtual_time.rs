@@ -1,4 +1,4 @@
-//! Threads beside a clock that jumps: it stands while the loop awaits what they give.
+//! Threads and virtual time: the clock stands still while the loop awaits a thread's result.
 
 use std::thread;
 use std::time::Duration;

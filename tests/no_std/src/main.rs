@@ -1,8 +1,8 @@
-//! Layer 0 in a program without the standard library: `core`, `alloc`, the C library's heap and `abort`, and a panic
-//! handler of its own.
+//! Layer 0 in a program without the standard library. The program uses `core`, `alloc`, the C library's heap and `abort`, and
+//! its own panic handler.
 //!
-//! It stands for firmware and for a C program that embeds coroutines. Where `std` sneaks into the crate, it no longer
-//! links: there are two panic handlers then. It is also run, and ends with 0 only if the coroutines did as they should.
+//! It stands for firmware, and for a C program that embeds coroutines. If the crate used `std`, the program would not link,
+//! because there would be two panic handlers. The program also runs, and exits with 0 only if the coroutines behave.
 
 #![no_std]
 #![no_main]

@@ -1,6 +1,6 @@
-//! One activation of one script: a coroutine that interprets.
+//! An activation of a script: a coroutine that interprets it.
 //!
-//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] is what stands open around the next statement.
+//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] are the open blocks around the next statement.
 //!
 //! ```text
 //!               what was sent                     into and out of blocks
@@ -9,10 +9,9 @@
 //!      `------------- a yield, a `yield from` (or out: a return, a raise) <-------'
 //! ```
 //!
-//! One rule of CPython stands here that no engine without a collector can have. An exception's traceback holds the frames
-//! that it has passed through. So a generator that is dropped while it handles an exception is garbage in a cycle, and
-//! what it delegates to is not closed with it, but when the collector comes, long after the recording. [`Line`] keeps
-//! such a child silent.
+//! One rule of CPython follows from its garbage collector. An exception's traceback holds the frames that it has passed. A
+//! generator that is dropped while it handles an exception is therefore part of a reference cycle. Its delegate is closed by
+//! the collector, long after the recording has ended. [`Line`] suppresses the log of such a delegate.
 
 use std::cell::{Cell, RefCell};
 use std::iter::successors;

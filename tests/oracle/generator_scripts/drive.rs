@@ -1,4 +1,4 @@
-//! Does to a generator what the recording did to its own, and compares.
+//! Drives a generator as the recording did, and compares the logs.
 
 use std::rc::Rc;
 

@@ -1,8 +1,8 @@
 //! Python's exceptions on top of the engine's.
 //!
 //! A script raises `KeyError(7)`: an [`Exception`] that carries a [`PyError`]. `GeneratorExit(7)` and `StopIteration(7)`
-//! carry one too, but are of the kinds of those names, since the engine has rules for them. What carries none was made
-//! by the engine.
+//! carry one too, but have the kinds of those names, because the engine has rules for them. An exception without a
+//! [`PyError`] was made by the engine.
 
 use std::error::Error;
 use std::fmt;

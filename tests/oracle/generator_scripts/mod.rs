@@ -1,15 +1,15 @@
 //! Recorded generator functions, and a coroutine that runs them.
 //!
 //! A script is the body of a Python generator function: yields, `yield from`, `try`, `except`, `finally`, `raise`,
-//! `return`, loops. [`Program`] is what was recorded: scripts, what was done to the generator made from the first of them,
-//! and what it did. [`Activation`] runs one script, and logs as the recorded generator did.
+//! `return`, loops. A [`Program`] is a recording: scripts, the calls on a generator made from the first script, and the log.
+//! An [`Activation`] runs one script, and logs as the recorded generator did.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `program.rs`   | the scripts as data, read from the recorded lines |
 //! | `activation.rs`| the machine: one activation of one script |
 //! | `exceptions.rs`| Python's exceptions on top of the engine's |
-//! | `drive.rs`     | does to a generator what the recording did to its own |
+//! | `drive.rs`     | drives a generator as the recording did |
 
 mod activation;
 mod drive;

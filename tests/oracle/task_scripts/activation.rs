@@ -1,11 +1,11 @@
-//! One activation of one script, or of the body of a scope in it: a coroutine that interprets.
+//! An activation of a script, or of the body of a scope in it: a coroutine that interprets it.
 //!
-//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] is what stands open around the next statement.
-//! A statement either is done at once, or gives what is to be awaited for it ([`Does`]); that comes to be the machine's
-//! inline child until it has ended.
+//! The machine has two parts. [`At`] is where it is suspended. [`Blocks`] are the open blocks around the next statement.
+//! A statement either completes at once, or returns a coroutine to await ([`Does`]), which is the machine's inline child
+//! until it ends.
 //!
-//! A scope (`async with`) is a coroutine around a coroutine: its body is an activation of its own, which ends with the
-//! [`Flow`] by which the body was left. So a `return` in it leaves the script, and a raise passes the scope.
+//! A scope (`async with`) is a coroutine around a coroutine. Its body is an activation of its own, whose result is the
+//! [`Flow`] that left the body. So a `return` in the body leaves the script, and an exception passes through the scope.
 
 use innermost::{Await, Awaitable, Coroutine, Exception, Resumed, Step, take_sent, yield_from};
 use serde_json::json;

@@ -1,7 +1,7 @@
-//! What can be awaited, put together in any way: futures and tasks, their shields and gatherings, and coroutines that
-//! run in the same task.
+//! Awaitable objects in any combination: futures and tasks, shields and gathers of them, and coroutines that run in the same
+//! task.
 //!
-//! Futures differ in type by what they give; [`Typed`] is one whatever that is.
+//! Futures have different types, depending on their results. [`Typed`] is a future of any of them.
 
 use std::time::Duration;
 

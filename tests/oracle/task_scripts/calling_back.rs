@@ -1,4 +1,4 @@
-//! What the statements do that are about callbacks, and about the loop that runs them.
+//! The statements about callbacks, and about the loop that runs them.
 //!
 //! A callback's action is a list of statements that neither wait nor raise.
 

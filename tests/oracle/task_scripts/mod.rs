@@ -1,21 +1,21 @@
 //! Recorded programs of tasks, and a coroutine that runs their scripts.
 //!
-//! [`Program`] is what was recorded: scripts, and what they did. [`replay`] runs them on a loop in virtual time; each is
-//! interpreted by a machine written by hand, which knows no more of the library than any user does.
+//! A [`Program`] is a recording: scripts and their log. [`replay`] runs them on a loop in virtual time. A hand-written machine
+//! interprets each script, with the library's public API.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `program.rs`    | the scripts as data, read from the recorded lines |
-//! | `world.rs`      | what the scripts of a program share |
-//! | `slot.rs`       | a task that the scripts know, and how it is awaited |
-//! | `activation.rs` | the machine: one activation of one script |
-//! | `statements.rs` | what each statement does, but for |
-//! | `waiting.rs`    | those about several tasks, timeouts and groups, |
-//! | `awaiting.rs`   | those about what can be awaited, however it is put together, |
-//! | `calling_back.rs` | those about callbacks and the loop, and |
-//! | `synchronising.rs` | those about locks and queues |
+//! | `world.rs`      | the objects that the scripts of a program share |
+//! | `slot.rs`       | a task with a number, and how scripts await it |
+//! | `activation.rs` | the machine: an activation of a script |
+//! | `statements.rs` | statements, except for those below |
+//! | `waiting.rs`    | statements about several tasks, timeouts and groups |
+//! | `awaiting.rs`   | statements about combinations of awaitable objects |
+//! | `calling_back.rs` | statements about callbacks and the loop |
+//! | `synchronising.rs` | statements about locks and queues |
 //! | `exceptions.rs` | Python's exceptions on top of the engine's |
-//! | `replay.rs`     | runs a program as its recording was made, and compares |
+//! | `replay.rs`     | runs a program like its recording, and compares the logs |
 
 mod activation;
 mod awaiting;

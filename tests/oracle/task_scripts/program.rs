@@ -1,7 +1,7 @@
 //! Recorded programs: one JSON object a line, `{"scripts": [...], "log": [...], "end": ...}`.
 //!
-//! A script is a list of statements, the body of one `async def`; the first one is the main task's. Everything that a
-//! number names is shared by the whole program: task slots 0-2, futures 0-2, locks 0-1, semaphores 0-1 (of value 1 and
+//! A script is a list of statements, the body of one `async def`. The first script is the main task's. All numbered objects
+//! are shared by the whole program: task slots 0-2, futures 0-2, locks 0-1, semaphores 0-1 (of value 1 and
 //! 2), events 0-1, conditions 0-1 (each with a lock of its own), barriers 0-1 (of 2 and 3 parties), queues 0-3 (of
 //! maxsize 0 and 2; a LifoQueue and a PriorityQueue of 2), callbacks 0-2, handles 0-2, timeouts 0-1, groups 0-1.
 //!
@@ -45,7 +45,7 @@
 //!                            as for generators; a handler logs ["caught", exc]
 //! ```
 //!
-//! `tests/recorders/tasks.py` knows these as well; where a slot or the like is empty, it logs ["empty"] and does no more:
+//! `tests/recorders/tasks.py` also uses these. If a slot or another object is empty, a statement logs ["empty"] and ends:
 //!
 //! ```text
 //! ["cancel_with", slot, k]   cancel(k): the CancelledError carries the number

@@ -1,4 +1,4 @@
-//! Runs a program as its recording was made, and compares.
+//! Runs a program like its recording, and compares the logs.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,12 +1,12 @@
-//! A task that the scripts know by a number, and what CPython does to whoever awaits one.
+//! A task with a number, and CPython's behaviour when scripts await it.
 //!
-//! Two habits of CPython's C code are put on here, since ours has neither:
+//! This file imitates two peculiarities of CPython's C code, which the library does not have:
 //!
-//! - A task gives its `CancelledError` away: the first who awaits it gets the very exception with which it ended, and
-//!   whoever comes later a fresh one. Here all get the same.
-//! - A task that has awaited itself gets its `RuntimeError` a turn later, as here; but it also stays marked as awaited, so
-//!   that nobody else can await it while it is pending: that raises a `RuntimeError` too, and at once. (CPython's own
-//!   version in Python does not do that.)
+//! - A task gives its `CancelledError` away. The first task that awaits it gets the original exception, and later ones get a
+//!   new one. In this library, all get the same exception.
+//! - A task that has awaited itself gets its `RuntimeError` a turn later, as in this library. But it also stays marked as
+//!   awaited while it is pending, so that any other task that awaits it gets a `RuntimeError` at once. (CPython's own version
+//!   in Python does not do that.)
 
 use std::cell::Cell;
 use std::rc::Rc;

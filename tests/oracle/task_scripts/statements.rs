@@ -1,4 +1,4 @@
-//! What each statement does that awaits something, or touches what the scripts share.
+//! The statements that await something, or use objects that the scripts share.
 
 use innermost::{Awaitable, Call, CoroutineExt, Exception, sleep};
 use serde_json::{Value, json};

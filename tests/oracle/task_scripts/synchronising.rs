@@ -1,4 +1,4 @@
-//! What the statements do that are about locks, semaphores, events, conditions, barriers and queues.
+//! The statements about locks, semaphores, events, conditions, barriers and queues.
 
 use innermost::queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue};
 use innermost::sync::{Barrier, BrokenBarrier, Condition, Event, Lock, Semaphore};

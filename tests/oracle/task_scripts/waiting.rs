@@ -1,4 +1,4 @@
-//! What the statements do that wait for several tasks, for a limited time, or for all that a scope has started.
+//! The statements that wait for several tasks, for a limited time, or for all tasks of a scope.
 
 use std::rc::Rc;
 use std::time::Duration;

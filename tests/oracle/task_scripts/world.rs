@@ -1,4 +1,4 @@
-//! What the scripts of one program share, and who they are.
+//! The objects that the scripts of a program share, and the names of its tasks.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

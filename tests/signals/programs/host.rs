@@ -1,4 +1,4 @@
-//! What a program around the library may do with signals, descriptors and processes.
+//! The use of signals, descriptors and processes by a program around the library.
 
 #![expect(unsafe_code, reason = "the standard library has no signals and does not fork")]
 

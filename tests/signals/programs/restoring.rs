@@ -1,4 +1,4 @@
-//! What comes back when handlers go.
+//! The signal actions that are restored when handlers are removed.
 
 use std::cell::Cell;
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! Loops in several threads, and descriptors that change hands.
+//! Loops in several threads, and descriptors whose numbers are reused.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
