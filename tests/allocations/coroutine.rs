@@ -16,7 +16,7 @@ fn assert_frees_all(f: impl FnOnce()) {
     assert_eq!(ALLOCATIONS.get() - allocated, FREED.get() - freed);
 }
 
-/// Yields what it is sent.
+/// Yields the values that are sent to it.
 fn echo() -> impl Coroutine<Yield = u64, Input = u64, Return = ()> {
     from_fn(|sent: Result<u64, Exception>| sent.map(Step::Yield))
 }

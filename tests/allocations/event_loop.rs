@@ -295,7 +295,7 @@ fn pair() -> (TcpStream, TcpStream) {
     (stream(client), stream(server))
 }
 
-/// Sends back what comes.
+/// Sends received bytes back.
 struct Echo {
     stream: TcpStream,
     buffer: Buffer,

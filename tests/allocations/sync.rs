@@ -59,7 +59,7 @@ impl Coroutine for Echo {
     }
 }
 
-/// Stops the loop after so many turns.
+/// Stops the loop after a number of turns.
 struct Stopping(u32, innermost::LoopHandle);
 
 impl Coroutine for Stopping {

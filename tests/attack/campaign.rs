@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// An attack: what a seed stands for, and how that is run.
+/// An attack: how to make a program from a seed, and how to run it.
 pub(crate) trait Campaign {
     type Operation: Debug;
-    /// The test in which the other process runs seeds: it calls [`run_seeds`].
+    /// The test in which the other process runs seeds. It calls [`run_seeds`].
     const CHILD: &'static str;
     /// How many seeds `cargo test` runs.
     const SEEDS: u64;
@@ -25,7 +25,7 @@ pub(crate) trait Campaign {
 
 /// How long one list of operations may run. It takes a millisecond or two.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The same while a list is reduced, where many may hang.
+/// The limit while a list is reduced, when many runs may hang.
 const LESS_PATIENCE: Duration = Duration::from_secs(3);
 /// How many shorter lists are tried.
 const ATTEMPTS: usize = 400;
@@ -48,7 +48,7 @@ pub(crate) fn attack<C: Campaign>() {
     }
 }
 
-/// What the other process does.
+/// The work of the other process.
 pub(crate) fn run_seeds<C: Campaign>() {
     let Some(first) = variable::<u64>("INNERMOST_ATTACK_RUN") else { return };
     let count = variable("INNERMOST_ATTACK_COUNT").unwrap_or(1);
@@ -70,7 +70,7 @@ pub(crate) fn fault(what: impl std::fmt::Display) -> ! {
     std::process::exit(3)
 }
 
-/// Ends this process when its standard input does: whatever becomes of the parent, no child stays behind.
+/// Ends this process when its standard input closes, so that no child outlives its parent.
 fn end_with_parent() {
     thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -130,7 +130,7 @@ impl Failure {
     }
 }
 
-/// Leaves out pieces of the list, larger ones first, as long as what is left still fails: delta debugging.
+/// Removes pieces of the list, larger ones first, as long as the rest still fails: delta debugging.
 fn reduced<C: Campaign>(mut failure: Failure) -> (Vec<usize>, Failure) {
     let mut kept: Vec<usize> = (0..C::operations(failure.seed).len()).collect();
     let (mut size, mut attempts) = (kept.len() / 2, 0);

@@ -13,7 +13,7 @@ use crate::campaign::{Campaign, attack, run_seeds};
 use crate::connection::Connection;
 use crate::random::Random;
 
-/// What is sent at once.
+/// The requests to send at once.
 struct Piece(Vec<u8>);
 
 impl fmt::Debug for Piece {
@@ -70,7 +70,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// What is served, made once in a process and left to the system's directory of temporary files until it ends.
+/// The directory to serve. It is made once per process, in the directory for temporary files.
 struct Site(PathBuf);
 
 impl Site {
@@ -126,7 +126,7 @@ fn receives(stream: Rc<MemoryStream>) -> impl Awaitable<Return = Vec<u8>> {
     })
 }
 
-/// What the server answers to these pieces.
+/// The server's answers to these pieces.
 fn answers(root: &Path, pieces: Vec<Vec<u8>>) -> Vec<u8> {
     let event_loop = virtual_loop().expect("descriptors are left");
     event_loop.set_exception_handler(|_| ());

@@ -39,7 +39,7 @@ impl fmt::Debug for Operation {
     }
 }
 
-/// What comes of a read, as the reader and its model have it in common.
+/// The outcome of a read, for both the reader and its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Bytes(Vec<u8>),
@@ -48,7 +48,7 @@ enum Outcome {
     Cancelled,
 }
 
-/// What has come, and is not read.
+/// The bytes that have arrived and are not read yet.
 struct Model {
     bytes: Vec<u8>,
     has_ended: bool,
@@ -123,7 +123,7 @@ impl Real {
         self.task = Some(self.event_loop.create_task(coroutine).expect("the loop is open"));
     }
 
-    /// Runs what is ready. What has come of the task, if it has ended.
+    /// Runs ready callbacks. Returns the outcome of the task if it has ended.
     fn settle(&mut self) -> Option<Outcome> {
         while self.event_loop.next_deadline().is_some() {
             self.event_loop.run_once().expect("a turn");

@@ -25,9 +25,9 @@ struct Seen {
     alive: Cell<u32>,
     /// Exceptions that have come to a machine.
     raised: Cell<u32>,
-    /// The depth of the machine that catches what is thrown, if one does.
+    /// The depth of the machine that catches exceptions, if there is one.
     catches_at: Cell<Option<u32>>,
-    /// The depth of the machine that panics when it goes on, if one does.
+    /// The depth of the machine that panics when resumed, if there is one.
     panics_at: Cell<Option<u32>>,
     /// The depth of the machine that panics when it is dropped, if one does.
     panics_in_drop_at: Cell<Option<u32>>,
@@ -45,7 +45,7 @@ impl Deep {
         Self { depth, at: At::Start, seen: Rc::clone(seen) }
     }
 
-    /// What the yield or the child at which it stands gives.
+    /// The value of the current yield or child.
     fn go_on(&self, outcome: Result<u32, Exception>) -> Result<u32, Exception> {
         match outcome {
             Ok(_) if self.seen.panics_at.get() == Some(self.depth) => resume_unwind(Box::new(self.depth)),

@@ -16,7 +16,7 @@ mod links;
 
 const DEPTH: usize = 100_000;
 
-/// What may be printed of one structure.
+/// The maximum length of a printed structure.
 const READABLE: usize = 100_000;
 
 fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
@@ -214,7 +214,7 @@ fn stacks_in_stacks_are_left_in_a_loop_in_their_order() {
     });
 }
 
-/// Suppresses, or replaces, what is raised.
+/// Suppresses or replaces the exception.
 struct Answers(Option<&'static str>);
 
 impl AsyncContextManager for Answers {

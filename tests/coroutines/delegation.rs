@@ -26,7 +26,7 @@ impl Driven {
         Self { seen, generator }
     }
 
-    /// Runs to the first yield, gives each input, and shows the generator at every yield; the outcome, if it has ended.
+    /// Runs to the first yield, sends each input, and shows the generator at each yield. Returns the outcome if it ended.
     fn run(
         &mut self,
         inputs: &[Input],

@@ -10,14 +10,14 @@ use std::rc::Rc;
 use innermost::{Call, Coroutine, Exception, Generator, Resumed, State, Step, yield_from};
 use quickcheck::{Arbitrary, Gen};
 
-/// What a machine does, in this order; it returns a number made from all that it has got.
+/// The acts of a machine, in order. The machine returns a number made from all values that it has received.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan(Vec<Act>);
 
 #[derive(Clone, Debug)]
 struct Act {
     does: Does,
-    /// Whether what is thrown goes no further than this.
+    /// Whether the machine catches exceptions here.
     catches: bool,
 }
 
@@ -38,27 +38,27 @@ enum Held {
     Generator,
 }
 
-/// What is done at a yield. After the last one the machines are closed.
+/// The input at a yield. After the last input, the machines are closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input {
     Send(i64),
     Throw,
 }
 
-/// A machine's name: where it stands in the tree, as the indices of the acts that lead there.
+/// A machine's name: its place in the tree, as the indices of the acts that lead there.
 pub(crate) type Name = Rc<[usize]>;
 
-/// What is seen, and by whom.
+/// An event, and the machine that sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The outside sees what this machine has yielded in its act of that number.
+    /// The driver sees that this machine has yielded in the act with this number.
     Yielded(Name, usize),
     Got(Name, i64),
     Caught(Name),
     Raised(Name, Raised),
 }
 
-/// What is raised in a machine.
+/// An exception raised in a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Raised {
     Thrown,
@@ -77,7 +77,7 @@ impl From<&Self> for Raised {
     }
 }
 
-/// Logs what came of an act; gives what it counts for, unless it is raised on.
+/// Logs the outcome of an act. Returns its value, unless it raises.
 fn settle<E>(events: &mut Vec<Event>, name: &Name, catches: bool, outcome: Result<i64, E>) -> Result<i64, E>
 where
     for<'a> Raised: From<&'a E>,
@@ -156,7 +156,7 @@ pub(crate) struct Machine {
     at: At,
 }
 
-/// What the machines of a tree share.
+/// The state that the machines of a tree share.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) events: RefCell<Vec<Event>>,

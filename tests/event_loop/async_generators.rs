@@ -291,7 +291,7 @@ fn an_abandoned_operation_continues_where_it_stopped() {
     assert_eq!(run(&event_loop, numbers.anext()), "None");
 }
 
-/// Doubles what another generator gives.
+/// Doubles the items of another generator.
 struct Doubled {
     inner: Numbers,
 }

@@ -9,7 +9,7 @@ use innermost::testing::virtual_loop;
 use innermost::wait::{Gather, gather};
 use innermost::{Await, Coroutine, Exception, Resumed, Step, Task, yield_from};
 
-/// A task that waits for others, which are known once all have been made.
+/// A task that waits for others. They are known once all tasks have been created.
 struct Waits {
     tasks: Rc<RefCell<Vec<Task<()>>>>,
     wanted: Vec<usize>,
@@ -49,7 +49,7 @@ fn a_cancel_ends_all_reachable_tasks_in_any_circle_of_waits() {
     }
 }
 
-/// Each task waits for those that the graph says, so that nothing can end by itself.
+/// Each task waits for its successors in the graph, so that no task can end by itself.
 fn cancel_each_in(graph: &[Vec<usize>]) {
     for first in 0..TASKS {
         let event_loop = virtual_loop().expect("a descriptor is free");

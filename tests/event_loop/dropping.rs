@@ -21,7 +21,7 @@ type Waits = Box<dyn Awaitable<Return = ()>>;
 
 type Make = fn() -> Waits;
 
-/// What waits for a time, among other things, once it has begun.
+/// Waits that use a timer once they have started.
 fn waits() -> Vec<(&'static str, Make)> {
     vec![
         ("sleep", || Box::new(sleep(HOUR))),
@@ -87,7 +87,7 @@ fn never() -> Waits {
     Box::new(lazy(future))
 }
 
-/// Waits for ever, whatever is thrown in.
+/// Waits for ever, and ignores exceptions.
 fn ignores_its_cancel() -> Waits {
     Box::new(from_fn(|_| Ok(Step::Yield(Await::next_turn()))))
 }

@@ -22,7 +22,7 @@ mod reporting;
 use crate::support::clock::test_loop;
 use crate::support::events::{Log, Oops, awaits, body, on_drop, pauses, returns, run};
 
-/// What is not `Clone`.
+/// A value without `Clone`.
 #[derive(Debug, PartialEq, Eq)]
 struct Only(i32);
 

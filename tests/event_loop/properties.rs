@@ -13,7 +13,7 @@ use quickcheck::quickcheck;
 
 use crate::support::turns::{Turns, World};
 
-/// Who is to be called, in order; and who was.
+/// The expected calls, in order, and the actual ones.
 #[derive(Default)]
 struct Calls {
     expected: RefCell<Vec<usize>>,

@@ -59,7 +59,7 @@ fn put_waits_while_the_queue_is_full_and_is_served_in_order() {
     assert_eq!(world.lines(), ["2", "3"]);
 }
 
-/// Q1: whoever was woken looks again, and waits behind the others where somebody was faster.
+/// Q1: a woken waiter checks again, and waits behind the others if another task was faster.
 #[test]
 fn a_woken_getter_that_finds_nothing_keeps_waiting() {
     let world = World::new();
@@ -75,7 +75,7 @@ fn a_woken_getter_that_finds_nothing_keeps_waiting() {
     assert_eq!(world.settled(), ["b got 2", "b", "a got 3", "a"]);
 }
 
-/// In the order in which CPython does it.
+/// In CPython's order.
 #[test]
 fn a_slow_consumer_holds_a_producer_back() {
     let world = World::new();
@@ -121,7 +121,7 @@ fn cancelling_a_woken_putter_wakes_the_next() {
     assert_eq!(queue.get_nowait(), Ok(2));
 }
 
-/// Q2, where who was woken is not cancelled but dropped.
+/// Q2, with a woken waiter that is dropped instead of cancelled.
 #[test]
 fn dropping_a_woken_waiter_wakes_the_next() {
     let world = World::new();
@@ -181,7 +181,7 @@ fn a_cancelled_put_does_not_insert_and_keeps_its_item() {
     assert_eq!(queue.get_nowait(), Err(GetError::Empty));
 }
 
-/// A child that somebody else keeps too.
+/// A child that the test also keeps.
 struct Kept<C>(Rc<RefCell<Option<C>>>);
 
 impl<C: Coroutine<Input = ()>> Coroutine for Kept<C> {

@@ -152,7 +152,7 @@ fn the_clone_of_a_result_may_call_anything() {
 
 #[test]
 fn cloning_a_result_sees_its_future_done_and_in_use() {
-    /// What it says of its future when it is cloned.
+    /// The state of its future when the value is cloned.
     struct Asks {
         future: Rc<RefCell<Option<Future<Asks>>>>,
         log: Log,
@@ -250,7 +250,7 @@ std::thread_local! {
     static MEDDLER: RefCell<Option<Meddler>> = const { RefCell::new(None) };
 }
 
-/// An error must be `Send`, and so cannot hold what meddles.
+/// An error must be `Send`, so it cannot hold a meddling value.
 #[derive(Debug)]
 struct SendAnyway;
 

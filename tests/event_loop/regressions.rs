@@ -9,7 +9,7 @@ use innermost::{Await, Awaitable, Coroutine, EventLoop, Exception, Future, Resum
 use crate::support::alone;
 use crate::support::events::Log;
 
-/// Notes what is sent to it, and awaits a child.
+/// Logs the values sent to it, and awaits a child.
 struct Noting<C> {
     child: C,
     log: Log,

@@ -236,7 +236,7 @@ fn a_stack_raises_the_exception_of_a_callback() {
     assert_eq!(log.take(), ["called"]);
 }
 
-/// What panics when it is dropped.
+/// A value that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -9,14 +9,14 @@ use innermost::testing::virtual_loop;
 use innermost::{EventLoop, TimerHandle};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 
-/// What a program does with timers, one after the other.
+/// The actions of a program on timers, in order.
 #[derive(Clone, Debug)]
 enum Deed {
-    /// So many, at so many nanoseconds from now, and each later than the one before by so many.
+    /// Sets `count` timers. The first is due after `delay` ns, and each is due `step` ns later than the previous one.
     Set { count: u64, delay: u64, step: u64 },
-    /// The one that was set so far ago.
+    /// Cancels the timer that was set some timers ago.
     Cancel(usize),
-    /// Until this much of time is over.
+    /// Runs until this much time has passed.
     Run(u64),
 }
 
@@ -33,7 +33,7 @@ impl Arbitrary for Deed {
     }
 }
 
-/// The loop, and beside it what it is to do.
+/// The loop, and the timers that it must fire.
 struct Both {
     event_loop: EventLoop,
     fired: Rc<RefCell<Vec<usize>>>,
@@ -112,7 +112,7 @@ fn timers_set_with_decreasing_deadlines_fire_in_reverse() {
     assert_eq!(*both.fired.borrow(), (1..=10_000).rev().collect::<Vec<_>>());
 }
 
-/// What no clock reaches does not wrap round and fire at once.
+/// A deadline that no clock reaches does not wrap around and fire at once.
 #[test]
 fn a_deadline_at_the_end_of_time_never_expires() {
     let mut both = Both::new();

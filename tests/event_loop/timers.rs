@@ -26,7 +26,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What happens, each entry with the time in seconds.
+/// Events, each with the time in seconds.
 #[derive(Clone)]
 struct Timed(Log, LoopHandle);
 

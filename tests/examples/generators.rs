@@ -6,7 +6,7 @@ use crate::support::events::Log;
 #[allow(dead_code)]
 mod example;
 
-/// What the five programs print in Python.
+/// The output of the five programs in Python.
 const PRINTED: [&str; 19] = [
     "<class 'generator'>",
     "1",

@@ -65,7 +65,7 @@ fn print(line: Arguments<'_>) {
     PRINTED.with_borrow_mut(|printed| writeln!(printed, "{line}")).expect("a string takes anything");
 }
 
-/// Runs an example, and compares what it prints with its head.
+/// Runs an example, and compares its output with its head.
 fn prints_its_head(source: &str, run: impl FnOnce(&EventLoop) -> Result<(), Exception>) {
     let event_loop = virtual_loop().expect("a descriptor is free");
     // What is pending when the loop is dropped.
@@ -79,7 +79,7 @@ fn prints_its_head(source: &str, run: impl FnOnce(&EventLoop) -> Result<(), Exce
     assert_eq!(printed.lines().map(Some).collect::<Vec<_>>(), shown.collect::<Vec<_>>());
 }
 
-/// The same for a program that runs until Ctrl-C, which comes after three and a half of its seconds.
+/// Runs an example until Ctrl-C, which comes after 3.5 of its seconds, and compares its output with its head.
 fn prints_its_head_until_stopped(source: &str, run: impl FnOnce(&EventLoop) -> Result<(), Exception>) {
     prints_its_head(source, |event_loop| {
         let handle = event_loop.handle();

@@ -9,7 +9,7 @@ use innermost::{Await, EventLoop, Exception, Step, from_fn};
 /// After how many seconds a child is ended that hangs.
 const DEADLINE: u32 = 30;
 
-/// What a fork gives: either process goes on with its own.
+/// The result of a fork. Each process continues with its own side.
 pub(crate) enum Fork {
     Child(std::io::PipeWriter),
     Parent(Child),
@@ -44,7 +44,7 @@ impl Fork {
 }
 
 impl Child {
-    /// Waits for its end, and gives what it has told.
+    /// Waits for the end of the child. Returns its report.
     pub(crate) fn told(mut self) -> String {
         let mut text = String::new();
         self.told.read_to_string(&mut text).expect("it tells a text");
@@ -57,7 +57,7 @@ impl Child {
     }
 }
 
-/// Tells the parent something, and ends this process. Nothing else is dropped: that is for the tests to do.
+/// Sends a report to the parent, and ends this process. Drops nothing: tests do that.
 pub(crate) fn end(mut tells: std::io::PipeWriter, text: &str) -> ! {
     tells.write_all(text.as_bytes()).expect("the parent reads it");
     #[expect(unsafe_code, reason = "there is no safe way to end a process without what is registered for that")]
@@ -67,12 +67,12 @@ pub(crate) fn end(mut tells: std::io::PipeWriter, text: &str) -> ! {
     }
 }
 
-/// Calls `function` in a child, and gives what it returns there.
+/// Calls `function` in a child. Returns its result.
 pub(crate) fn in_child(function: impl FnOnce() -> String) -> String {
     in_child_with((), |()| function()).0
 }
 
-/// Calls `function` with `values` in a child, and gives what it returns there; here, the values stay.
+/// Calls `function` with `values` in a child. Returns its result. The parent keeps its own values.
 pub(crate) fn in_child_with<T>(values: T, function: impl FnOnce(T) -> String) -> (String, T) {
     match Fork::new() {
         Fork::Parent(child) => (child.told(), values),
@@ -104,19 +104,19 @@ pub(crate) fn run<T: 'static>(
     event_loop.run_until_complete(from_fn(machine)).expect("nothing raises")
 }
 
-/// Lets all that is ready happen, and what follows from that.
+/// Runs ready callbacks, and those that follow from them.
 pub(crate) fn settle(event_loop: &EventLoop) {
     for _ in 0..5 {
         event_loop.run_once().expect("it can run");
     }
 }
 
-/// The text of what is raised.
+/// The text of an exception.
 pub(crate) fn text<T>(result: Result<T, Exception>) -> String {
     result.err().map_or_else(|| "nothing is raised".into(), |raised| raised.to_string())
 }
 
-/// A pipe, of which the writer is full.
+/// A pipe whose writer is full.
 pub(crate) fn full_pipe() -> (std::io::PipeReader, innermost::net::PipeWriter) {
     let (reader, writer) = std::io::pipe().expect("a descriptor is free");
     let writer = innermost::net::PipeWriter::try_from(OwnedFd::from(writer)).expect("it is a pipe");

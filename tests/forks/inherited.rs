@@ -16,7 +16,7 @@ use innermost::{
 use crate::children::{Fork, dropped_in_child, end, full_pipe, in_child, in_child_with, run, settle};
 use crate::support::events::Log;
 
-/// What was recorded. Sockets that are ready in one turn are served in any order.
+/// The recorded events, sorted: sockets that are ready in one turn are served in any order.
 fn sorted(log: &Log) -> Vec<String> {
     let mut entries = log.take();
     entries.sort();
@@ -27,7 +27,7 @@ fn any() -> net::SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
-/// Has a task wait for an operation, and write down what it gives.
+/// Starts a task that awaits an operation and records the result.
 macro_rules! waits {
     ($event_loop:expr, $log:expr, $name:expr, $socket:ident, $operation:expr) => {{
         let ($socket, log) = (Rc::clone(&$socket), $log.clone());

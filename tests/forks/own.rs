@@ -64,7 +64,7 @@ fn is_readable(fd: i32) -> bool {
     count == 1
 }
 
-/// What a child does in a loop of its own: it waits for time, a socket and a thread.
+/// Uses a new loop in a child: waits for time, a socket and a thread.
 fn works(new_loop: &dyn Fn() -> EventLoop) -> String {
     let event_loop = new_loop();
     let (near, mut far) = unix::UnixStream::pair().unwrap();

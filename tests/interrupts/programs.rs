@@ -38,7 +38,7 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("serves streams", || serves(|event_loop| event_loop.start_server(reads_to_the_end, ANY))),
 ];
 
-/// What `main` returns after a Ctrl-C.
+/// The return value of `main` after a Ctrl-C.
 pub(crate) const MAINS: &[(&str, Main)] = &[
     ("ends with exit_code", || exit_code(run(waits(|_, got| got.and_then(returns))))),
     ("raises and ends with exit_code", || exit_code(run(waits(|_, _| raises(no_luck()))))),

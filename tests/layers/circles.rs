@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Source;
 use crate::tokens::Token;
 
-/// A path as it is written, from the root: where it stands, and its names.
+/// A path in the source: its place, and its names from the root.
 type Path = (usize, Vec<String>);
 
-/// What each file imports, by index, with the line of the first import.
+/// The imports of each file, by index, with the line of the first import.
 type Edges = Vec<BTreeMap<usize, usize>>;
 
-/// Circles of more than one file. A file in `known` may stand in a circle; one that does not any more is a problem too.
+/// Finds circles of several files. A file in `known` may be in a circle, and must be removed from `known` when it is not.
 pub(crate) fn circles_between_files(sources: &[Source], known: &[(&str, &str)]) -> Vec<String> {
     let edges = edges(sources);
     let is_known = |at: usize| known.iter().any(|(file, _)| sources[at].path.as_os_str() == *file);
@@ -61,7 +61,7 @@ fn edges(sources: &[Source]) -> Edges {
     edges
 }
 
-/// The files of the shortest circle through `start`, which is the first of them.
+/// The files of the shortest circle through `start`, beginning with it.
 fn shortest_circle(edges: &Edges, start: usize) -> Option<Vec<usize>> {
     let mut came_from = BTreeMap::from([(start, start)]);
     let mut frontier = vec![start];
@@ -151,7 +151,7 @@ fn follow(source: &Source, mut at: usize, mut path: Vec<String>, paths: &mut Vec
     paths.push((*line, path));
 }
 
-/// What the rule says of these files, with `lib.rs` and `room/mod.rs` beside them.
+/// The problems of these files, together with `lib.rs` and `room/mod.rs`.
 fn circles_of(files: &[(&str, &str)], known: &[(&str, &str)]) -> Vec<String> {
     let doors =
         [("lib.rs", "pub mod room;"), ("room/mod.rs", "mod a; mod b; mod c; pub use a::A; pub use self::b::B;")];

@@ -44,7 +44,7 @@ pub(crate) fn imports_that_do_not_point_down(sources: &[Source]) -> Vec<String> 
     problems
 }
 
-/// What can follow `crate::`, and the room that it belongs to: the rooms, what `lib.rs` re-exports, exported macros.
+/// The names that can follow `crate::`, with their rooms: the rooms, the re-exports of `lib.rs`, and exported macros.
 fn homes_of_root_names(sources: &[Source]) -> BTreeMap<String, String> {
     let mut homes = BTreeMap::new();
     for source in sources {
@@ -181,7 +181,7 @@ fn follow_path(source: &Source, mut at: usize, mut depth: usize, names: &mut Vec
     }
 }
 
-/// What the rule says of `task/mod.rs` with this text, in a crate whose root re-exports a few names.
+/// The problems of a `task/mod.rs` with this text, in a crate whose root re-exports a few names.
 fn imports_in_task(text: &str) -> Vec<String> {
     let root = "pub mod coroutine; mod task; pub mod event_loop;\n\
                 pub use self::coroutine::{Call, inner::{Step as Stage}};\n\

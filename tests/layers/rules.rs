@@ -29,7 +29,7 @@ pub(crate) fn unsafe_or_libc_outside_sys(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Whether what stands at `at`, inside an attribute, is said of `mod sys`.
+/// Whether the attribute at `at` belongs to `mod sys`.
 fn stands_before_mod_sys(source: &Source, at: usize) -> bool {
     let mut at = at + 1; // the `]`
     while source.is(at, &["#"]) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::tokens::{Token, tokens};
 
-/// One file: where it lies below `src` (or `tests`, or `examples`), and what is in it.
+/// A file: its path below `src` (or `tests`, or `examples`), and its content.
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
@@ -18,7 +18,7 @@ impl Source {
         Self { path: path.into(), tokens: tokens(&text), text }
     }
 
-    /// Where in the tree of modules it stands: `a/mod.rs` and `a.rs` at `a`, `a/b.rs` at `a::b`, `lib.rs` at the root.
+    /// Its place in the tree of modules: `a/mod.rs` and `a.rs` are `a`, `a/b.rs` is `a::b`, and `lib.rs` is the root.
     pub(crate) fn module(&self) -> Vec<String> {
         let path = self.path.with_extension("");
         let mut module: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -57,7 +57,7 @@ impl Source {
         })
     }
 
-    /// The token behind the `}`, `)` or `]` that closes what is opened at `at`.
+    /// The token after the `}`, `)` or `]` that closes the bracket at `at`.
     pub(crate) fn behind_group(&self, at: usize) -> usize {
         let mut depth = 0;
         for (i, (_, token)) in self.tokens.iter().enumerate().skip(at) {
@@ -74,7 +74,7 @@ impl Source {
     }
 }
 
-/// Every `.rs` file below a directory of the crate; none where there is no such directory.
+/// All `.rs` files below a directory of the crate. Empty if there is no such directory.
 pub(crate) fn sources(directory: &str) -> Vec<Source> {
     fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
         let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|e| e.path()).collect();

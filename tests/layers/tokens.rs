@@ -4,7 +4,7 @@
 pub(crate) enum Token {
     /// An identifier, a keyword or a number.
     Ident(String),
-    /// What a string or a character literal holds, escapes as written.
+    /// The content of a string or a character literal, with its escapes.
     Text(String),
     Punct(char),
 }
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         Some(content.into())
     }
 
-    /// The content of the character literal that starts here; `None` where it is a lifetime, which is passed over.
+    /// The content of the character literal that starts here. `None` for a lifetime, which is skipped.
     fn character(&mut self) -> Option<String> {
         self.take(1);
         let mut chars = self.rest.chars();

@@ -17,13 +17,13 @@ use crate::support::clock;
 pub(crate) use crate::support::events::Log;
 pub(crate) use crate::support::loops::{any, run_until};
 
-/// A loop that stops at a deadline, which fails what runs in it.
+/// A loop with a deadline, at which the test fails.
 pub(crate) fn new_loop() -> (EventLoop, Log) {
     let event_loop = crate::support::loops::new_loop();
     reporting(event_loop)
 }
 
-/// One whose time is virtual, and which fails where it would wait for ever.
+/// A loop with virtual time, which fails if it would wait for ever.
 pub(crate) fn new_virtual_loop() -> (EventLoop, Log) {
     reporting(clock::test_loop())
 }
@@ -52,7 +52,7 @@ pub(crate) fn with_loop<T>(event_loop: &LoopHandle, mut attempt: impl FnMut() ->
     }
 }
 
-/// Reads so many bytes while the loop runs.
+/// Reads a number of bytes while the loop runs.
 pub(crate) fn receive(event_loop: &LoopHandle, mut client: &TcpStream, mut left: usize) {
     let mut room = [0; 4096];
     while left > 0 {
@@ -106,7 +106,7 @@ where
     })
 }
 
-/// The right to be the only one who opens and closes descriptors.
+/// The exclusive right to open and close descriptors.
 pub(crate) struct Alone(#[allow(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 pub(crate) fn alone() -> Alone {
@@ -114,7 +114,7 @@ pub(crate) fn alone() -> Alone {
     Alone(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What is held.
+/// The resources in use.
 #[derive(Debug)]
 struct Held {
     descriptors: usize,
@@ -133,11 +133,11 @@ pub(crate) fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// How much more room vectors may have than before: which of them grows is a matter of who comes at the same time.
+/// The bytes by which vectors may grow. Which of them grow depends on the order of events.
 const ROOM: usize = 4096;
 
 impl Alone {
-    /// Runs `test` twice; the second time must leave nothing behind. The first makes what is kept.
+    /// Runs `test` twice. The first run creates what is kept, and the second must leak nothing.
     pub(crate) fn leaves_nothing(&self, mut test: impl FnMut()) {
         test();
         let before = Held::now();
@@ -147,13 +147,13 @@ impl Alone {
         assert!(is_same && after.bytes <= before.bytes + ROOM, "{before:?} became {after:?}");
     }
 
-    /// Runs `test` while no descriptor is free, but for those that it [takes back](Exhausted::free).
+    /// Runs `test` without free descriptors, except for those that it [frees](Exhausted::free).
     pub(crate) fn exhausted<R>(&self, test: impl FnOnce(&mut Exhausted) -> R) -> R {
         let mut exhausted = Exhausted::new();
         test(&mut exhausted)
     }
 
-    /// Allows as many descriptors as the system does; gives how many.
+    /// Raises the limit on descriptors to the system's maximum. Returns it.
     pub(crate) fn raise_limit(&self) -> usize {
         let mut limit = descriptor_limit();
         limit.rlim_cur = limit.rlim_max;

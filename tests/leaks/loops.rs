@@ -44,7 +44,7 @@ impl Drop for Held {
     }
 }
 
-/// The loop under test, and how much of what was given to it is alive.
+/// The loop under test, and the number of values given to it that are still alive.
 struct Bench {
     event_loop: EventLoop,
     live: Rc<Cell<usize>>,
@@ -60,7 +60,7 @@ impl Bench {
         Held { event_loop: self.event_loop.handle(), live: Rc::clone(&self.live) }
     }
 
-    /// A coroutine that holds the loop, and gives a future to wait for that is never done.
+    /// A coroutine that holds the loop, and yields a future that is never done.
     fn never(&self) -> Future<()> {
         self.event_loop.create_future()
     }
@@ -75,7 +75,7 @@ impl Bench {
         self.turns();
     }
 
-    /// Threads hold a way into the loop for as long as they run a function.
+    /// Threads hold a remote handle while they run a function.
     fn join_threads(&self) {
         self.event_loop.run_until_complete(self.event_loop.shutdown_default_executor(None)).unwrap();
     }
@@ -87,7 +87,7 @@ impl Bench {
     }
 }
 
-/// Gives a value that holds the loop to the loop, in one way.
+/// Gives the loop a value that holds it, in one of several ways.
 type Way = (&'static str, fn(&Bench));
 
 const SETTERS: &[Way] = &[
@@ -261,7 +261,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 static KEPT: ContextVar<Rc<dyn Any>> = ContextVar::new("kept");
 
-/// Waits, inside a task, for what `make` makes of futures.
+/// Waits, in a task, for the wait that `make` creates from futures.
 fn lazily<const N: usize, C>(
     futures: [Future<()>; N],
     make: impl FnOnce([Future<()>; N]) -> C + 'static,
@@ -371,7 +371,7 @@ fn a_closed_loop_keeps_nothing_that_it_is_given(before: usize) {
     assert_eq!(descriptors(), before);
 }
 
-/// What is the user's in the loop itself.
+/// The user's parts of a loop.
 struct Own {
     held: Rc<RefCell<Option<Held>>>,
     selector: RefCell<Box<dyn Selector>>,

@@ -14,10 +14,10 @@ use innermost::{
 };
 use socket2::{Domain, Socket, Type};
 
-/// So long a connection is waited for. Nothing depends on how much of it has been begun by then.
+/// The time limit of a connection. Nothing depends on how far it has come by then.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// A listener whose queue is full, and what fills it: who connects waits for ever.
+/// A listener with a full backlog, and the connections in it. A new connection waits for ever.
 fn black_hole(ip: &str, port: u16) -> (Socket, net::TcpStream, SocketAddr) {
     let address = SocketAddr::new(ip.parse().unwrap(), port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();

@@ -25,7 +25,7 @@ mod panics;
 use crate::support::connections::{any, io_kind, new_loop, pair, run};
 use crate::support::events::Log;
 
-/// A watched end, the same end to read from, and its peer.
+/// A watched end, a duplicate to read from, and its peer.
 fn watched() -> (Watched<Rc<UnixStream>>, Rc<UnixStream>, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();
@@ -33,7 +33,7 @@ fn watched() -> (Watched<Rc<UnixStream>>, Rc<UnixStream>, UnixStream) {
     (Watched::new(Rc::clone(&near)), near, far)
 }
 
-/// Lets all that is ready happen, and what follows from that.
+/// Runs ready callbacks, and those that follow from them.
 fn settle(event_loop: &EventLoop) {
     for _ in 0..5 {
         event_loop.run_once().unwrap();

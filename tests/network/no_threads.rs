@@ -4,7 +4,7 @@ use innermost::Exception;
 use innermost::Kind;
 use innermost::executor::{Executor, Job, Pending, ShutdownWait};
 
-/// Takes no job: what needs a thread fails.
+/// An executor that refuses all jobs, so that operations that need a thread fail.
 pub(crate) struct NoThreads;
 
 impl Executor for NoThreads {

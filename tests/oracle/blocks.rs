@@ -17,7 +17,7 @@ pub(crate) struct Handler<Statement> {
     pub(crate) body: Body<Statement>,
 }
 
-/// How it goes on: to the next statement, or out of the block.
+/// How a script continues: with the next statement, or out of the block.
 pub(crate) enum Flow {
     Next,
     Return(Option<i64>),
@@ -25,7 +25,7 @@ pub(crate) enum Flow {
 }
 
 impl Flow {
-    /// What a script returns that is left this way.
+    /// The result of a script that is left this way.
     pub(crate) fn returned(self) -> Option<i64> {
         match self {
             Self::Return(value) => value,
@@ -37,7 +37,7 @@ impl Flow {
 /// The blocks that were entered and not left, outermost first.
 pub(crate) struct Blocks<Statement> {
     open: Vec<Block<Statement>>,
-    /// What is being handled around the outermost.
+    /// The exception that is being handled around the outermost block.
     handled: Option<Exception>,
 }
 
@@ -47,7 +47,7 @@ struct Block<Statement> {
     kind: BlockKind<Statement>,
 }
 
-/// What a block does when it is left.
+/// A block's reaction when it is left.
 enum BlockKind<Statement> {
     Script,
     Loop { turns_left: u64 },
@@ -57,12 +57,12 @@ enum BlockKind<Statement> {
 }
 
 impl<Statement: Clone> Blocks<Statement> {
-    /// Before the first statement of a body, which stands where `handled` is being handled.
+    /// The blocks before the first statement of a body, while `handled` is being handled.
     pub(crate) fn new(body: &Body<Statement>, handled: Option<Exception>) -> Self {
         Self { open: vec![Block::new(body, BlockKind::Script)], handled }
     }
 
-    /// Whether all of them have been left.
+    /// Whether all blocks have been left.
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
@@ -83,7 +83,7 @@ impl<Statement: Clone> Blocks<Statement> {
         Err(flow)
     }
 
-    /// Leaves the innermost block by `flow`, which may lead into a handler or a `finally` instead of out.
+    /// Leaves the innermost block by `flow`. This may lead into a handler or a `finally` instead of out of the block.
     fn leave(&mut self, flow: Flow, catches: impl Fn(&Exception, &str) -> bool) -> Flow {
         let Some(block) = self.open.pop() else { return flow };
         match (block.kind, flow) {
@@ -107,12 +107,12 @@ impl<Statement: Clone> Blocks<Statement> {
         }
     }
 
-    /// Runs a body so many times.
+    /// Runs a body a number of times.
     pub(crate) fn enter_loop(&mut self, turns: u64, body: &Body<Statement>) -> Flow {
         self.enter(body, BlockKind::Loop { turns_left: turns })
     }
 
-    /// Runs a body whose exceptions are handled, and after that, whatever happens, `last`.
+    /// Runs a body with handlers, and then `last` in any case.
     pub(crate) fn enter_try(
         &mut self,
         body: &Body<Statement>,
@@ -127,7 +127,7 @@ impl<Statement: Clone> Blocks<Statement> {
         Flow::Next
     }
 
-    /// The exception that is being handled: what a bare `raise` raises.
+    /// The exception that is being handled, which a bare `raise` raises.
     pub(crate) fn handled(&self) -> Option<Exception> {
         let inside = self.open.iter().rev().find_map(|block| match &block.kind {
             BlockKind::Except { handled, .. } => Some(handled.clone()),

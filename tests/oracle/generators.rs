@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 use crate::generator_scripts::{Children, Program, Replay, replay};
 
-/// Replays the recording up to the first program that differs; gives how many there were, and how many were let off.
+/// Replays the recording up to the first program that differs. Returns the numbers of programs and of skipped programs.
 fn replay_all(children: Children) -> (usize, usize) {
     let (path, lines) = recorded::programs("generators.jsonl");
     let (mut programs, mut let_off) = (0, 0);

@@ -23,7 +23,7 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// `None` where the logs are the same.
+    /// Compares two logs. `None` if they are equal.
     pub(crate) fn between(expected: &[Value], came: Vec<Value>) -> Option<Self> {
         let parts_at = came.iter().zip(expected).take_while(|(came, expected)| came == expected).count();
         let same = parts_at == came.len() && parts_at == expected.len();

@@ -23,7 +23,7 @@ use crate::recorded::{Difference, list, programs};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The events of one program, as JSON: the form in which CPython's are recorded.
+/// The events of a program as JSON, in the format of the recording.
 type Events = Rc<RefCell<Vec<Value>>>;
 
 /// An attempt as the recordings describe them.
@@ -138,7 +138,7 @@ fn every_race_behaves_as_in_cpython() {
     assert!(races > 0, "{path} is empty");
 }
 
-/// What a race leaves in the log that is cancelled after `delay`.
+/// The log of a race that is cancelled after `delay`.
 fn cancelled_after(delay: Duration, attempts: Value) -> Vec<Value> {
     let log = Events::default();
     let made: Vec<_> =

@@ -40,7 +40,7 @@ fn every_program_behaves_in_each_turn_as_in_cpython() {
     assert!(programs > 0, "{path} is empty");
 }
 
-/// What the tasks of a program share.
+/// The objects that the tasks of a program share.
 struct Shared {
     turn: Cell<u32>,
     log: RefCell<Vec<Value>>,
@@ -117,7 +117,7 @@ struct Block {
     ops: Vec<Value>,
     at: usize,
     running: Option<Running>,
-    /// What is logged when it starts.
+    /// The log entry when it starts.
     announced: Option<&'static str>,
 }
 
@@ -191,7 +191,7 @@ fn plain<C: Awaitable + 'static>(coroutine: C) -> Running {
     Box::new(coroutine.map(|_| Value::Null))
 }
 
-/// The op that `op` names. What does not wait is done when it is resumed.
+/// The operation for `op`. Operations that do not wait happen at the first resume.
 fn start(shared: &Rc<Shared>, me: usize, op: &Value) -> Running {
     let number = |at: usize| usize::try_from(op[at].as_u64().expect("an operand is a number")).expect("a small one");
     let queue = || shared.queues[number(1)].clone();
@@ -238,7 +238,7 @@ fn start(shared: &Rc<Shared>, me: usize, op: &Value) -> Running {
     }
 }
 
-/// What does not wait.
+/// An operation that does not wait.
 fn at_once(shared: &Rc<Shared>, name: &str, op: &Value, number: impl Fn(usize) -> usize) -> Result<Value, Exception> {
     let queue = || shared.queues[number(1)].clone();
     let nothing = |()| Value::Null;
@@ -285,7 +285,7 @@ fn at_once(shared: &Rc<Shared>, name: &str, op: &Value, number: impl Fn(usize) -
     }
 }
 
-/// Ends with what it holds.
+/// Ends with the stored result.
 struct Done(Option<Result<Value, Exception>>);
 
 impl Done {

@@ -16,13 +16,13 @@ pub(crate) enum Fault {
     LosesBytes,
     /// It asks for more for ever at the end of the input.
     HangsAtTheEnd,
-    /// It goes on when it is closed.
+    /// It continues when it is closed.
     IgnoresExit,
     /// It says goodbye when it is closed.
     YieldsWhileClosing,
-    /// It panics if a line comes in two parts.
+    /// It panics if a line arrives in two parts.
     Panics,
-    /// It waits for something that nobody does.
+    /// It waits for something that never happens.
     WaitsForEver,
 }
 
@@ -202,7 +202,7 @@ impl Coroutine for Connection {
     }
 }
 
-/// The message of the panic with which `run` must end.
+/// The message of the panic that must end `run`.
 pub(crate) fn failure(run: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("the fault is found");
     *panic.downcast::<String>().expect("the message is formatted")

@@ -13,7 +13,7 @@ fn answer(line: &str) -> Want {
     Want::Answer(line.into())
 }
 
-/// `"one\ntwo\n\n"`, and what the machine should say to it.
+/// `"one\ntwo\n\n"`, and the expected answer of the machine.
 fn lines(fault: Fault) -> Script<Lines> {
     Script::new(move || Lines::new(fault))
         .input("one\ntwo\n\n", |want| *want == Want::Bytes, <[u8]>::to_vec)

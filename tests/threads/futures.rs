@@ -145,7 +145,7 @@ fn a_callback_may_add_another_wait_and_cancel() {
     assert_eq!(log.take(), ["inner", "outer Ok(5)"]);
 }
 
-/// What calls a function when it is cloned.
+/// A value that calls a function when it is cloned.
 struct Clones(i32, Arc<dyn Fn() + Send + Sync>);
 
 impl Clone for Clones {

@@ -64,14 +64,14 @@ pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// A loop in a thread of its own, which runs until it is told to end.
+/// A loop in a thread of its own, which runs until told to end.
 pub(crate) struct LoopThread {
     pub(crate) remote: RemoteHandle,
     thread: thread::JoinHandle<()>,
 }
 
 impl LoopThread {
-    /// What comes to its exception handler is added to `log`.
+    /// Adds reports to its exception handler to `log`.
     pub(crate) fn start(log: &Log) -> Self {
         let (handles, handle) = mpsc::channel();
         let log = log.clone();

@@ -216,7 +216,7 @@ fn cancelled_jobs_do_not_fill_the_queue_of_a_busy_pool() {
     });
 }
 
-/// The process in which no thread can be started, which a test starts, has this in its environment.
+/// Set in the environment of the process that a test starts, in which no thread can be started.
 const NO_THREADS: &str = "INNERMOST_TEST_NO_THREADS";
 
 /// A stack that no address space has room for: starting a thread fails.

@@ -13,7 +13,7 @@ use crate::support::events::run;
 
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    /// A job that waits until it is let go, or one that does not.
+    /// A job, which may wait until it is released.
     Submit {
         held: bool,
     },
@@ -95,7 +95,7 @@ fn play(threads: usize, moves: Vec<Move>) -> bool {
     })
 }
 
-/// The same moves on calls of a loop.
+/// Random moves on calls of a loop.
 fn play_in_loop(threads: usize, moves: Vec<Move>) -> bool {
     let event_loop = EventLoop::new().unwrap();
     let pool = Arc::new(ThreadPool::with(threads, "worker").unwrap());

@@ -53,10 +53,10 @@ fn gone() -> LoopClosed {
     remote.call_soon_threadsafe(|| {}).unwrap_err()
 }
 
-/// What has come of one thread.
+/// The calls received from one thread.
 #[derive(Default)]
 struct Arrivals {
-    /// What is to come next, if none is lost, none comes twice and all come in order.
+    /// The next expected number, if none is lost or repeated and all are in order.
     next: [usize; 8],
     out_of_order: usize,
 }

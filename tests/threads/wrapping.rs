@@ -171,7 +171,7 @@ fn a_failure_that_no_thread_retrieves_is_reported() {
     assert_eq!(log.take(), ["Future exception was never retrieved: oops 4"]);
 }
 
-/// A result that nobody can clone.
+/// A result whose `clone` panics.
 #[derive(Debug)]
 struct NoCopies;
 

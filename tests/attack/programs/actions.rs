@@ -14,7 +14,7 @@ use super::operations::{Line, Operation, Script};
 use super::waits::VARIABLE;
 use super::world::{World, visit, world};
 
-/// What each exception handler does.
+/// The script of each exception handler.
 pub(super) fn told(context: &ErrorContext, script: Script) {
     if let Some(Oops(number)) = context.exception.as_ref().and_then(Exception::downcast_ref::<Oops>) {
         world().ledger.told(*number);
@@ -26,7 +26,7 @@ fn millis(count: u8) -> Duration {
     Duration::from_millis(count.into())
 }
 
-/// What a callback does: its value is the user's, too.
+/// The body of a callback. It returns a value of the user's.
 fn callback(token: Token, script: Script) -> impl FnOnce() {
     let value = Value::new(script);
     move || {
@@ -37,7 +37,7 @@ fn callback(token: Token, script: Script) -> impl FnOnce() {
 }
 
 impl World {
-    /// Does it, whatever comes of that.
+    /// Performs an operation, and ignores its outcome.
     pub(super) fn perform(&self, line: Line) {
         let Some(event_loop) = self.handle(line.event_loop) else { return };
         self.perform_on_loop(&event_loop, line.event_loop, line.operation);

@@ -13,7 +13,7 @@ use super::waits::{self, Sent};
 use super::world::{Deeper, World, visit, world};
 use crate::campaign::fault;
 
-/// A value of the user's, which runs a script whenever anything is done with it.
+/// A user's value, which runs a script whenever it is cloned, dropped, printed or compared.
 pub(super) struct Value(Script);
 
 impl Value {
@@ -65,7 +65,7 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
-/// What is in a closure that must be called: tells the ledger when it is, and when it is not.
+/// A value in a closure that must be called. Tells the ledger when the closure is called or dropped.
 pub(super) struct Token(pub(super) u64);
 
 impl Token {
@@ -93,7 +93,7 @@ impl fmt::Display for Oops {
 
 impl Error for Oops {}
 
-/// What a wait has given: held until the coroutine ends, or lets it go.
+/// The result of a wait. The coroutine holds it until it ends or drops it.
 pub(super) type Held = Box<dyn Any>;
 pub(super) type Waiting = Box<dyn Awaitable<Return = Held>>;
 
@@ -126,7 +126,7 @@ impl Steps {
         world.line(self.script, self.next).is_some_and(|line| expected(line.operation))
     }
 
-    /// Something has come of what was awaited.
+    /// The awaited object has an outcome.
     fn awaited(&mut self, got: Result<Held, Exception>) -> Result<(), Exception> {
         let world = world();
         world.ledger.waits_no_more(self.number);
@@ -140,7 +140,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Goes on to the next wait.
+    /// Continues with the next wait.
     fn go_on(&mut self, deeper: &Deeper) -> Result<Stop, Exception> {
         let world = world();
         while let Some(line) = world.line(self.script, self.next) {
@@ -193,7 +193,7 @@ impl Drop for Steps {
     }
 }
 
-/// The coroutine of a task, or one that another awaits.
+/// The coroutine of a task, or a coroutine that another one awaits.
 pub(super) struct Body {
     steps: Steps,
     value: Value,
@@ -206,7 +206,7 @@ impl Body {
         Self { steps: Steps::new(script, true), value: Value::new(value), fails: false }
     }
 
-    /// Raises in its first step what nobody can retrieve.
+    /// Raises, in its first step, a failure that can never be retrieved.
     pub(super) fn failing(value: Script) -> Self {
         Self { fails: true, ..Self::new(0, value) }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::campaign::fault;
 
-/// What waits to be called. Entries are removed before what they stand for is run or cancelled.
+/// The pending calls. An entry is removed before its callback runs or is cancelled.
 #[derive(Default)]
 pub(super) struct Ledger {
     last: Cell<u64>,
@@ -17,7 +17,7 @@ pub(super) struct Ledger {
     waits: RefCell<BTreeMap<u64, Waits>>,
 }
 
-/// What is to be called, and in which of the loops.
+/// A pending call, and its loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     Soon(u8),
@@ -26,7 +26,7 @@ pub(super) enum Call {
     Done(u8, u64),
 }
 
-/// Who waits for something, in which loop, and how to see that it is there.
+/// A waiter, its loop, and a check whether the awaited event has happened.
 pub(super) struct Waits {
     pub(super) event_loop: u8,
     pub(super) what: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Waits {
 }
 
 impl Ledger {
-    /// The number of a new future, which says in which loop it is.
+    /// The number of a new future, which also identifies its loop.
     pub(super) fn future(&self, event_loop: u8) -> u64 {
         2 * self.number() + u64::from(event_loop)
     }
@@ -91,7 +91,7 @@ impl Ledger {
         self.done.borrow_mut().insert(future);
     }
 
-    /// The exception handler is to be told of this failure.
+    /// The exception handler must receive this failure.
     pub(super) fn owe(&self, number: u64) {
         self.owed.borrow_mut().insert(number);
     }

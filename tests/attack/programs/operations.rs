@@ -2,13 +2,13 @@
 
 use crate::random::Random;
 
-/// The number of a script: of what a piece of user code does.
+/// The number of a script, which is the body of a piece of user code.
 pub(crate) type Script = u8;
 
 /// How many scripts there are. The first is always empty.
 pub(crate) const SCRIPTS: u8 = 9;
 
-/// One operation: where it stands, and to which of the two loops it is done.
+/// An operation, its place in the program, and the loop it uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
     pub(crate) place: Place,
@@ -88,12 +88,12 @@ pub(crate) enum Operation {
     NewGenerator(Script, Script),
     DropGenerator(u8),
 
-    /// In a coroutine alone: waits.
+    /// Only in a coroutine: waits.
     Await(Wait),
-    /// After that: what it raises goes no further.
+    /// Only in a coroutine: catches the exceptions of later waits.
     Catch,
     Raise,
-    /// In a generator alone: gives an item.
+    /// Only in a generator: yields an item.
     Give(Script),
 }
 
@@ -181,7 +181,7 @@ fn script(random: &mut Random) -> Script {
     if random.one_in(3) { 0 } else { random.below(SCRIPTS.into()) as Script }
 }
 
-/// How many kinds [`operation_of`] knows; what is beyond that, it makes out of the most usual.
+/// The number of kinds that [`operation_of`] knows. Larger numbers become the most common operations.
 const KINDS: usize = 76;
 
 fn operation_of(kind: usize, a: u8, b: Script, random: &mut Random) -> Operation {

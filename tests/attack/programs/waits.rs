@@ -15,7 +15,7 @@ use super::operations::{Script, Wait};
 use super::world::{World, visit};
 
 pub(super) type Sent = Result<(), Exception>;
-/// What is waited for, and how to see that it is there.
+/// An awaited object, and a check whether its event has happened.
 pub(super) type There = (&'static str, Box<dyn Fn() -> bool>);
 
 pub(super) static VARIABLE: ContextVar<Value> = ContextVar::new("variable");
@@ -45,7 +45,7 @@ pub(super) fn make(world: &World, event_loop: u8, wanted: Wait) -> Result<(Waiti
     Ok((combined(world, &handle, wanted)?, None))
 }
 
-/// What can be looked at from outside.
+/// A check from outside.
 fn direct(world: &World, wanted: Wait) -> Option<(Waiting, There)> {
     macro_rules! watched {
         ($what:literal, $waiting:expr, $is_there:expr) => {
@@ -148,7 +148,7 @@ fn generated(world: &World, wanted: Wait) -> Waiting {
     .unwrap_or_else(|| holding(sleep(Duration::ZERO)))
 }
 
-/// Several children; a turn where there are none.
+/// Several children, or a yield if there are none.
 fn gathered(world: &World, wanted: Wait) -> Result<Waiting, Exception> {
     let futures = |one, other| [world.futures.pick(one), world.futures.pick(other)].into_iter().flatten();
     Ok(match wanted {

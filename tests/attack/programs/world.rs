@@ -19,12 +19,12 @@ use super::ledger::Ledger;
 use super::operations::{Line, Operation, Place, SCRIPTS, Script};
 use crate::campaign::{ON_PURPOSE, fault};
 
-/// So many operations, and then user code does nothing any more.
+/// After this many operations, user code does nothing.
 const FUEL: u32 = 400;
-/// User code that is called from user code that is called, so often, does nothing either.
+/// At this depth of nested calls, user code does nothing.
 const DEEP: u32 = 10;
 
-/// Objects of a kind, from which user code may take while it is called by them.
+/// Objects of one kind. User code may take one while it is called by another.
 pub(super) struct Slots<T>(RefCell<Vec<T>>);
 
 impl<T> Default for Slots<T> {
@@ -67,7 +67,7 @@ pub(super) struct World {
     handles: RefCell<Vec<LoopHandle>>,
     scripts: BTreeMap<Script, Vec<Line>>,
     fuel: Cell<u32>,
-    /// Which script panics, and after how many calls.
+    /// The script that panics, and the number of calls before that.
     panics: Cell<Option<(Script, u32)>>,
     /// How many values there are of each script.
     live: [Cell<i32>; SCRIPTS as usize],
@@ -99,7 +99,7 @@ pub(super) fn world() -> Rc<World> {
     WORLD.with_borrow(Clone::clone).expect("a program runs")
 }
 
-/// User code is called: it may panic, and does what its script says.
+/// Calls user code, which may panic and runs its script.
 pub(super) fn visit(script: Script) {
     if std::thread::panicking() {
         return;
@@ -146,7 +146,7 @@ fn caught(function: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(function));
 }
 
-/// Runs a program, and checks what is left of it.
+/// Runs a program, and checks that it has leaked nothing.
 pub(super) fn run(lines: Vec<Line>) {
     let before = descriptors();
     let world = World::new(&lines);
@@ -170,7 +170,7 @@ pub(super) fn run(lines: Vec<Line>) {
     }
 }
 
-/// How many descriptors are open, where the system tells.
+/// The number of open descriptors, if the system has it.
 fn descriptors() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
 }

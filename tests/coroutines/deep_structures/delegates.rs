@@ -17,7 +17,7 @@ use innermost::{
 
 use super::{DEPTH, READABLE, on_a_small_stack};
 
-/// What happened to the links of a chain. It holds numbers: the tests compare the order of 100,000 links.
+/// Events of the links of a chain. It holds numbers, because tests compare the order of 100,000 links.
 #[derive(Default)]
 struct Record {
     alive: Cell<usize>,
@@ -27,7 +27,7 @@ struct Record {
     panics: Cell<bool>,
 }
 
-/// Yields for ever. Its own fields are dropped first, and what it holds after them.
+/// Yields for ever. Drops its own fields first, and the value that it holds afterwards.
 struct Link<T> {
     own: Own,
     _next: Option<T>,
@@ -251,7 +251,7 @@ fn tokens_whose_values_hold_tokens_are_dropped_in_a_loop() {
     });
 }
 
-/// Counts those that are alive, from any thread.
+/// Counts live values, from any thread.
 struct Alive(Arc<AtomicUsize>);
 
 impl Alive {

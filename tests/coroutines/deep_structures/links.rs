@@ -17,7 +17,7 @@ use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, Step, T
 use super::{DEPTH, on_a_small_stack};
 use crate::log::Log;
 
-/// Counts those that are alive.
+/// Counts live values.
 #[derive(Clone)]
 struct Alive(Rc<Cell<usize>>);
 
@@ -70,7 +70,7 @@ fn futures_whose_callbacks_in_a_context_hold_futures_are_dropped_in_a_loop() {
     });
 }
 
-/// A result that may hold where it comes from.
+/// A result that may hold the object it comes from.
 struct Linked {
     _next: Option<Link>,
     _alive: Alive,
@@ -426,7 +426,7 @@ fn async_generators_that_hold_others_are_closed_in_a_loop() {
     }
 }
 
-/// Panics when it is dropped, and so does what it holds.
+/// Panics when it is dropped, as does the value that it holds.
 struct Panics {
     _inner: Option<Future<()>>,
 }

@@ -9,14 +9,14 @@ use innermost::{Call, Coroutine, Exception, Generator, Resumed, Step, from_fn, y
 
 pub(crate) use crate::log::Log;
 
-/// What is sent: a number, or none.
+/// A sent value: a number or `None`.
 pub(crate) type Sent = Result<Option<i32>, Exception>;
 /// How a machine answers.
 pub(crate) type Answer = Result<Step<i32, Option<i32>, i32>, Exception>;
 /// Any machine.
 pub(crate) type Machine = Box<dyn Coroutine<Yield = i32, Input = Option<i32>, Return = i32>>;
 
-/// A machine that answers as `body` does, which gets the number of the resume, from 0, and what was sent.
+/// A machine that runs `body` at each resume, with the number of the resume, from 0, and the sent value.
 pub(crate) fn machine(mut body: impl FnMut(u32, Sent) -> Answer + 'static) -> Machine {
     let mut resumes = 0..;
     Box::new(from_fn(move |sent| body(resumes.next().expect("there are numbers left"), sent)))
@@ -46,7 +46,7 @@ impl Coroutine for Outer {
     }
 }
 
-/// Runs a test for every way in which a machine can hold its child: inline, as a frame, as a generator inline.
+/// Runs a test for every way to hold a child: inline, as a frame, and as an inline generator.
 pub(crate) fn for_every_way_to_hold(test: impl Fn(fn(Machine) -> Machine)) {
     test(|child| child);
     test(|child| Box::new(Call::new(child)));
@@ -65,7 +65,7 @@ pub(crate) fn raises(exception: impl Into<Exception>) -> Answer {
     Err(exception.into())
 }
 
-/// Lets out what is thrown in, and would be wrong to get anything else.
+/// Does not catch exceptions, and must not be resumed with a value.
 pub(crate) fn lets_out(sent: Sent) -> Answer {
     Err(sent.expect_err("only a throw comes here"))
 }

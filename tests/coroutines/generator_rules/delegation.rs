@@ -13,13 +13,13 @@ use crate::generator_rules::bodies::{
     Answer, Log, Machine, Oops, Sent, for_every_way_to_hold, lets_out, machine, outer, raises, returns, yields,
 };
 
-/// Yields 0, and answers what comes then as `answer` does.
+/// Yields 0, and then runs `answer`.
 fn inner(answer: impl FnMut(Sent) -> Answer + 'static) -> Machine {
     let mut answer = answer;
     machine(move |n, sent| if n == 0 { yields(0) } else { answer(sent) })
 }
 
-/// Logs what the child raises, and lets it out.
+/// Logs the child's exception, and does not catch it.
 fn logging(log: &Log, child: Machine) -> Machine {
     let log = log.clone();
     outer(child, move |_, got| {

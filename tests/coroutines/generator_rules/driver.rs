@@ -10,7 +10,7 @@ use innermost::{Call, Coroutine, Exception, Kind, Resumed, Step, from_iter, yiel
 use super::bodies::Bomb;
 use super::bodies::{Answer, Log, Machine, Oops, Sent, lets_out, machine, outer, raises, returns, yields};
 
-/// What a machine asks of the loop below.
+/// A machine's request to the loop below.
 #[derive(Debug, PartialEq)]
 enum Ask {
     /// To be resumed in the next round.
@@ -134,7 +134,7 @@ fn an_exception_thrown_into_a_driver_reaches_the_innermost_frame() {
     assert_eq!(all.log, [r#"two Message("left")"#, r#"two Message("left")"#, "two raised oops 9"]);
 }
 
-/// A machine in two frames, each of which logs what is thrown in and then does as `answer` says.
+/// A machine in two frames. Each logs a thrown exception and then runs `answer`.
 fn two_frames(log: &Log, answer: fn() -> Answer) -> Driver<Machine> {
     fn logging(log: &Log, name: &'static str, answer: fn() -> Answer) -> impl FnMut(u32, Sent) -> Answer + use<> {
         let (log, held) = (log.clone(), log.on_drop(name));

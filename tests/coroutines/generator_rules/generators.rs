@@ -10,7 +10,7 @@ use innermost::{Call, Exception, Generator, Kind, SharedGenerator, Stop, from_it
 
 use crate::generator_rules::bodies::{Answer, Log, Machine, Oops, Sent, lets_out, machine, raises, returns, yields};
 
-/// Yields 0, 1, 2 and so on, whatever it is sent.
+/// Yields 0, 1, 2 and so on, and ignores sent values.
 fn counter() -> Generator<Machine> {
     Generator::new(machine(|n, sent| {
         sent?;
@@ -354,7 +354,7 @@ fn a_panic_closes_a_shared_generator_and_clears_its_running_flag() {
     assert!(matches!(generator.next(), Err(Stop::Exhausted)));
 }
 
-/// Drops a suspended generator while a panic unwinds; gives that panic.
+/// Drops a suspended generator while a panic unwinds. Returns that panic.
 fn dropped_by_a_panic(body: impl FnMut(u32, Sent) -> Answer + 'static) -> Box<dyn std::any::Any + Send> {
     let dropping = move || {
         let mut generator = Generator::new(machine(body));

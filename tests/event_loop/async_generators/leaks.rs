@@ -19,7 +19,7 @@ use innermost::{
     yield_from,
 };
 
-/// Counts what is alive.
+/// Counts live values.
 struct Counted(Rc<Cell<usize>>);
 
 impl Counted {
@@ -35,12 +35,12 @@ impl Drop for Counted {
     }
 }
 
-/// What a generator's body does, one after the other, and when it is closed.
+/// The actions of a generator's body, in order, and its action when closed.
 struct Producing {
     script: Vec<u32>,
     place: usize,
     pause: Option<Sleep>,
-    /// What it holds: a handle to the loop, a task, another generator, itself.
+    /// The value it holds: a handle to the loop, a task, another generator, or itself.
     holds: Rc<RefCell<Vec<Box<dyn Any>>>>,
     program: Rc<Program>,
     _counted: Counted,
@@ -135,7 +135,7 @@ impl Program {
         AsyncGenerator::new(body)
     }
 
-    /// What a task does with a generator. It may return it.
+    /// The actions of a task on a generator. It may return the generator.
     fn use_of(self: &Rc<Self>, items: Items) -> Box<dyn Awaitable<Return = Option<Items>>> {
         let (counted, returned) = (Counted::new(&self.live), items.clone());
         match self.random(9) {
@@ -165,7 +165,7 @@ impl Program {
         }
     }
 
-    /// One thing. What cannot be done (the loop is closed) is dropped.
+    /// Performs one action. Drops its value if the loop is closed.
     fn act(self: &Rc<Self>, op: u32) -> Option<()> {
         let left = self.left.get().checked_sub(1)?;
         self.left.set(left);
@@ -227,7 +227,7 @@ impl Program {
     }
 }
 
-/// Runs a program, and gives how much of it is left.
+/// Runs a program. Returns the number of values still alive.
 fn leaks_of(seed: u64) -> usize {
     let event_loop = virtual_loop().expect("there are descriptors left");
     event_loop.set_exception_handler(|_| {});

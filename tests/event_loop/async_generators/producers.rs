@@ -5,7 +5,7 @@ use innermost::{Awaitable, Coroutine, EventLoop, Exception, Resumed, Step, yield
 
 use crate::support::events::{self, Body, Log, body};
 
-/// How a [`Scripted`] producer goes on.
+/// The next action of a [`Scripted`] producer.
 pub(crate) enum Next {
     Await(Body),
     Item(i32),
@@ -111,7 +111,7 @@ pub(crate) fn other(log: &Log, count: u32) -> Body {
     })
 }
 
-/// What came of an awaited thing, in short.
+/// The outcome of an awaited object, as short text.
 pub(crate) fn said<T: std::fmt::Debug>(outcome: Result<T, Exception>) -> String {
     match outcome {
         Ok(value) => format!("{value:?}"),
@@ -119,7 +119,7 @@ pub(crate) fn said<T: std::fmt::Debug>(outcome: Result<T, Exception>) -> String 
     }
 }
 
-/// Runs a coroutine to its end, and says what came of it.
+/// Runs a coroutine to its end. Returns its outcome as text.
 pub(crate) fn run<C>(event_loop: &EventLoop, coroutine: C) -> String
 where
     C: Awaitable + 'static,

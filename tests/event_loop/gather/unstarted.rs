@@ -175,7 +175,7 @@ fn resuming_an_unstarted_wait_needs_a_running_loop_and_can_be_repeated() {
     assert_eq!(run(all).unwrap(), [1]);
 }
 
-/// A loop that keeps what its exception handler is told.
+/// A loop that records the calls of its exception handler.
 fn reporting_loop() -> (EventLoop, Log) {
     let (event_loop, events) = (test_loop(), Log::default());
     let told = events.clone();

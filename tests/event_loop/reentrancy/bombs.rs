@@ -12,7 +12,7 @@ use innermost::{CoroutineExt, EventLoop, Kind, LoopHandle, Task, ready, sleep};
 use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of, test_loop};
 use crate::support::events::{Answer, Log, Next, awaits_end, body, on_drop, pauses, returns, run, sleeps};
 
-/// Panics when it is dropped, but for its clones.
+/// Panics when it is dropped. Its clones do not.
 struct Bomb {
     armed: bool,
 }

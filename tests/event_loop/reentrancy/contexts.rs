@@ -25,7 +25,7 @@ impl Drop for Bomb {
 static HELD: ContextVar<Bomb> = ContextVar::new("held");
 static SENT: ContextVar<SentBomb> = ContextVar::new("sent").sent_to_threads();
 
-/// Of the kind that goes to threads: it has no count.
+/// A variable that is shared with threads. It has no count.
 struct SentBomb;
 
 impl Drop for SentBomb {
@@ -36,7 +36,7 @@ impl Drop for SentBomb {
 
 type Count = Rc<Cell<u32>>;
 
-/// A context of which nobody else knows, with a bomb in it.
+/// A context with a bomb, which nothing else refers to.
 fn armed(count: &Count) -> Context {
     let context = Context::new();
     context.run(|| drop(HELD.set(Bomb(Rc::clone(count)))));
@@ -45,7 +45,7 @@ fn armed(count: &Count) -> Context {
 
 type Situation = (&'static str, fn(&LoopHandle, &Count));
 
-/// What is there when the loop runs.
+/// The objects of a running loop.
 const RUNNING: &[Situation] = &[
     ("a callback that has run", |event_loop, count| drop(event_loop.call_soon_in(&armed(count), || {}))),
     ("a callback that panics", |event_loop, count| {
@@ -180,7 +180,7 @@ fn a_loop_goes_on_after_a_context_value_panics_on_drop() {
     }
 }
 
-/// What is there when the loop is closed, before it has run.
+/// The objects of a loop that is closed before it has run.
 const CLOSING: &[Situation] = &[
     ("a callback", |event_loop, count| drop(event_loop.call_soon_in(&armed(count), || {}))),
     ("a callback with a bomb of its own", |event_loop, count| {

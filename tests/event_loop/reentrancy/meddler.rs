@@ -36,7 +36,7 @@ impl Meddler {
         Self(Rc::new(Handles { event_loop, pending, finished, waiting, timer, meddling, times }))
     }
 
-    /// Once: what it brings about may call it again.
+    /// Meddles once, because its calls may lead to another call of this.
     pub(crate) fn meddle(&self) {
         let handles = &*self.0;
         if handles.meddling.replace(true) {

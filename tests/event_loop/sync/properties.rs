@@ -9,10 +9,10 @@ use quickcheck::quickcheck;
 
 use crate::support::turns::{Droppable, Turns, World};
 
-/// A visit inside what has to be acquired for it.
+/// A visit inside the acquired object.
 type Held = Box<dyn Awaitable<Return = ()>>;
 
-/// What lets so many tasks in at a time.
+/// An object that admits a number of tasks at a time.
 struct Entrance {
     permits: usize,
     hold: Box<dyn Fn(Visit) -> Held>,
@@ -43,7 +43,7 @@ impl Entrance {
     }
 }
 
-/// Who is inside, and who has been.
+/// The tasks inside, and all earlier visitors.
 #[derive(Default)]
 struct Guests {
     inside: Cell<usize>,

@@ -16,7 +16,7 @@ pub(crate) fn me() -> AnyTask {
     EventLoop::running().expect("a loop runs").current_task().expect("a task runs")
 }
 
-/// Awaits `awaited`; notes when it starts and what it gets, and returns one more.
+/// Logs its start, awaits `awaited`, logs the result, and returns the result plus one.
 pub(crate) fn link(log: &Log, name: &'static str, awaited: impl Awaitable<Return = i32> + 'static) -> Body {
     let (log, mut awaited) = (log.clone(), Some(awaited));
     body(move |_, got| {
@@ -37,7 +37,7 @@ pub(crate) fn link(log: &Log, name: &'static str, awaited: impl Awaitable<Return
     })
 }
 
-/// Awaits `future`, notes what that raises, lets the others run, and goes on.
+/// Awaits `future`, logs its exception, yields to the loop, and continues.
 pub(crate) fn stubborn(log: &Log, future: Future<i32>) -> Body {
     let log = log.clone();
     body(move |n, got| match n {

@@ -195,7 +195,7 @@ fn a_circle_whose_tasks_catch_their_cancel_goes_on() {
     assert_eq!((second.result().unwrap(), first.result().unwrap()), (2, 12));
 }
 
-/// On a thread with a small stack: what recurses overflows it.
+/// Runs on a thread with a small stack, which a recursion would overflow.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = thread::Builder::new().stack_size(256 * 1024).spawn(test).expect("there are threads left");
     thread.join().expect("the test passes");
@@ -203,7 +203,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
 
 const LONG: usize = if cfg!(miri) { 50 } else { 100_000 };
 
-/// Tasks each of which awaits the one before it, the first a future.
+/// Tasks that each await the previous one. The first awaits a future.
 fn long_chain(event_loop: &LoopHandle) -> (Future<u32>, Vec<Task<u32>>) {
     struct Link(Box<dyn Awaitable<Return = u32>>);
     impl Coroutine for Link {

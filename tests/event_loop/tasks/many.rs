@@ -14,7 +14,7 @@ const MANY: usize = 100_000;
 
 type Started = Vec<usize>;
 
-/// Has `MANY` tasks wait, cancels two thirds of them in this order, and has the rest go on by `finish`.
+/// Makes `MANY` tasks wait, cancels two thirds of them in this order, and ends the rest with `finish`.
 fn cancels_in_order<C>(
     order: impl Fn(usize) -> usize,
     waits: impl Fn(usize) -> C,

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::statements::statement;
 use super::{Program, describe, is_a};
 
-/// What a script runs: it gives what the script returns.
+/// A machine that runs a script, and returns the script's value.
 pub(super) type Body = Box<dyn Awaitable<Return = Value>>;
 
-/// What a statement runs: `Some` where it was a `return`.
+/// A machine that runs a statement. Returns `Some` for a `return`.
 pub(super) type Machine = Box<dyn Awaitable<Return = Option<Value>>>;
 
-/// Who runs a statement, and which exception is being handled there.
+/// The task that runs a statement, and the exception that is being handled.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) program: Rc<Program>,
@@ -60,7 +60,7 @@ impl Place {
         self.program.note(&self.me, entry);
     }
 
-    /// Awaits something, and notes what came of it.
+    /// Awaits an object, and logs the outcome.
     pub(super) fn noting<C>(&self, awaited: C, entry: impl FnOnce(C::Return) -> Vec<Value> + 'static) -> Machine
     where
         C: Awaitable + 'static,

@@ -41,7 +41,7 @@ mod statements;
 
 use machines::{Body, block};
 
-/// What the scripts of one program share.
+/// The objects that the scripts of a program share.
 pub(crate) struct Program {
     event_loop: LoopHandle,
     scripts: Vec<Value>,
@@ -64,7 +64,7 @@ pub(crate) fn expect(text: &str, recorded: &str) {
     assert_eq!(print(&log), print(&values(recorded)));
 }
 
-/// Runs a program; gives its log, and how its main task ended.
+/// Runs a program. Returns its log, and the outcome of its main task.
 pub(crate) fn run(scripts: Vec<Value>) -> (Vec<Value>, Value) {
     let event_loop = crate::support::clock::test_loop();
     event_loop.set_exception_handler(|_| ());
@@ -80,7 +80,7 @@ pub(crate) fn run(scripts: Vec<Value>) -> (Vec<Value>, Value) {
     (program.log.take(), end)
 }
 
-/// Calls `function` in a task, and gives what it returns.
+/// Calls `function` in a task. Returns its result.
 pub(crate) fn in_task<T: 'static>(
     event_loop: &EventLoop,
     function: impl FnOnce() -> Result<T, Exception> + 'static,
@@ -139,7 +139,7 @@ impl Program {
         Box::new(block(self, &self.scripts[index], me, None).map(Option::unwrap_or_default))
     }
 
-    /// A task for a script, by what makes it; gives its number.
+    /// Creates a task for a script with `create`. Returns its number.
     fn spawn(
         self: &Rc<Self>,
         index: usize,
@@ -200,7 +200,7 @@ fn seconds(value: &Value) -> Duration {
     Duration::from_secs(number(value) as u64)
 }
 
-/// What a script raises: `kind(number)`.
+/// An exception of a script: `kind(number)`.
 #[derive(Debug)]
 struct Raised {
     kind: String,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::machines::{Machine, Place};
 use super::{describe, number, numbers, raise, seconds};
 
-/// Runs a statement up to its first wait; gives the machine that is its rest.
+/// Runs a statement up to its first wait. Returns a machine for the rest.
 pub(super) fn statement(place: &Place, statement: &Value) -> Result<Machine, Exception> {
     let operand = |at: usize| &statement[at];
     let program = &place.program;
@@ -146,7 +146,7 @@ fn group(place: &Place, scripts: Value, body: Value) -> Machine {
     })))
 }
 
-/// The loop over what is completed.
+/// The loop over completed children.
 struct Race {
     place: Place,
     race: AsCompleted<Value>,

@@ -8,7 +8,7 @@ use crate::chat_room::room::{Member, Room, WELCOME};
 use crate::support::alone;
 use crate::support::process::until;
 
-/// A member whose end of the connection has room for little, and who reads nothing but its welcome.
+/// A member whose connection buffers little, and who reads only its welcome.
 fn deaf(room: &Room, name: &str) -> Member {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free");
     socket.set_recv_buffer_size(4096).expect("it is not connected yet");

@@ -22,12 +22,12 @@ impl Room {
         Self::with(&[])
     }
 
-    /// One that is given more than an address.
+    /// Starts a room with more arguments than an address.
     pub(crate) fn with(arguments: &[&str]) -> Self {
         Self::of(Command::new(example("chat_room")).arg("127.0.0.1:0").args(arguments))
     }
 
-    /// One that may have so many descriptors open.
+    /// Starts a room with a limit on its open descriptors.
     pub(crate) fn with_descriptors(limit: usize) -> Self {
         let script = format!("ulimit -n {limit} && exec \"$0\" 127.0.0.1:0");
         Self::of(Command::new("/bin/sh").args(["-c", &script]).arg(example("chat_room")))
@@ -38,7 +38,7 @@ impl Room {
         Self { address: process.listening(), process }
     }
 
-    /// Somebody who has not said anything yet.
+    /// A connection that has not sent anything yet.
     pub(crate) fn visitor(&self) -> Member {
         let stream = TcpStream::connect_timeout(&self.address, DEADLINE).expect("the room is open");
         let mut member = Member::on(stream);
@@ -46,7 +46,7 @@ impl Room {
         member
     }
 
-    /// Somebody who has a name.
+    /// A member with a name.
     pub(crate) fn member(&self, name: &str) -> Member {
         let mut member = self.visitor();
         member.say(name);
@@ -60,7 +60,7 @@ impl Room {
         self.expect_success();
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for the end of the process, which must succeed.
     pub(crate) fn expect_success(self) {
         let (status, output, errors) = self.process.finish();
         let errors = errors.into_iter().take(5).collect();
@@ -68,7 +68,7 @@ impl Room {
     }
 }
 
-/// One who talks to it. No operation takes longer than [`DEADLINE`].
+/// A client of the room. No operation takes longer than [`DEADLINE`].
 pub(crate) struct Member(BufReader<TcpStream>);
 
 impl Member {

@@ -24,7 +24,7 @@ fn long_addresses_and_excess_links_are_left_out() {
     assert_eq!(links(&"<a href=x href=y>".repeat(LINKS)).len(), LINKS);
 }
 
-/// RFC 3986, section 5.4, without what `http` has not.
+/// RFC 3986, section 5.4, without the parts that `http` does not have.
 #[test]
 fn links_are_resolved_as_in_the_standard() {
     let examples = [
@@ -128,7 +128,7 @@ fn links_are_found_in_any_text() {
     }
 }
 
-/// Any split of it gives the same.
+/// Any split of the bytes has the same result.
 #[test]
 fn chunks_may_be_split_anywhere() {
     let bytes = b"5\r\nhello\r\n001;x=y\r\n \r\n5\r\nworld\r\n0\r\nTrailer: x\r\n\r\n";
@@ -159,7 +159,7 @@ fn a_body_that_is_too_large_is_refused_in_any_framing() {
     }
 }
 
-/// What the machine makes of an answer, which comes in pieces of so many bytes.
+/// The machine's result for an answer that arrives in pieces of this size.
 fn fetched(answer: &str, piece: usize) -> Result<Answer, String> {
     let (near, far) = MemoryPair::new().moves(move |most| most.min(piece)).build();
     let mut outgoing = Buffer::from(answer.as_bytes().to_vec());

@@ -30,7 +30,7 @@ fn each_page_is_fetched_once_and_each_link_is_a_line() {
     assert_eq!(site.asked(), ["/", "/a", "/b?x=1"]);
 }
 
-/// All that can go wrong with a page, on one site: each is reported once, and what is well is found.
+/// A site with every possible failure of a page. Each failure is reported once, and good pages are found.
 #[test]
 fn pages_that_fail_are_reported_and_the_rest_go_on() {
     let names = ["gone", "slow", "chunked", "round", "circle", "bad", "chunks", "early", "nothing", "big", "endless"];
@@ -178,7 +178,7 @@ fn ctrl_c_ends_the_crawl_and_keeps_the_results() {
     let _ = std::fs::remove_file(file);
 }
 
-/// A directory with pages, and what links they have.
+/// A directory with pages, and their links.
 fn directory(name: &str) -> std::path::PathBuf {
     let root = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{}", std::process::id()));
     std::fs::create_dir_all(root.join("sub dir")).expect("it can be made");
@@ -190,7 +190,7 @@ fn directory(name: &str) -> std::path::PathBuf {
     root
 }
 
-/// What a crawl of [`directory`] comes to, whoever serves it.
+/// The result of a crawl of [`directory`], with any server.
 fn check_directory(address: &str) {
     let Crawled { code, output, errors, mut links } = crawl(&format!("http://{address}/index.html"), &[]);
     assert_eq!((code, output), (Some(0), vec!["3 pages, 6 links, 1 failures".to_owned()]), "{errors:?}");

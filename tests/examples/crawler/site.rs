@@ -12,7 +12,7 @@ use std::thread;
 use crate::support::events::Log;
 use crate::support::process::{Process, example};
 
-/// What is done with a request.
+/// The answer to a request.
 pub(crate) enum Reply {
     /// All of this is sent, and the connection closed.
     Bytes(Vec<u8>),
@@ -31,7 +31,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// What is not there is answered with a 404.
+    /// The answer for missing pages is a 404.
     pub(crate) fn of(pages: impl IntoIterator<Item = (&'static str, Reply)>) -> Self {
         let pages: Arc<BTreeMap<_, _>> = Arc::new(pages.into_iter().collect());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -61,7 +61,7 @@ impl Site {
         format!("http://{}{target}", self.address)
     }
 
-    /// What was asked for, sorted.
+    /// The requested targets, sorted.
     pub(crate) fn asked(&self) -> Vec<String> {
         let mut asked = self.asked.entries();
         asked.sort();
@@ -69,7 +69,7 @@ impl Site {
     }
 }
 
-/// Reads the head of a request; gives its target.
+/// Reads the head of a request. Returns its target.
 fn request(stream: &TcpStream) -> String {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let first = lines.next().unwrap_or_default();
@@ -102,7 +102,7 @@ pub(crate) fn raw(bytes: &str) -> Reply {
     Reply::Bytes(bytes.as_bytes().to_vec())
 }
 
-/// What a crawl has come to.
+/// The result of a crawl.
 pub(crate) struct Crawled {
     pub(crate) code: Option<i32>,
     pub(crate) output: Vec<String>,

@@ -12,7 +12,7 @@ use crate::support::process::DEADLINE;
 pub(crate) const KIB: usize = 1024;
 pub(crate) const MIB: usize = 1024 * KIB;
 
-/// Connects. No operation on what this gives takes longer than [`DEADLINE`]: then it fails with `WouldBlock`.
+/// Connects. An operation on the stream that takes longer than [`DEADLINE`] fails with `WouldBlock`.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the server listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
@@ -37,7 +37,7 @@ impl Pattern {
         Self { seed, position: 0 }
     }
 
-    /// The same pattern, from its byte `position` on.
+    /// The pattern from its byte `position` on.
     pub(crate) const fn from(seed: u64, position: usize) -> Self {
         Self { seed, position }
     }
@@ -79,7 +79,7 @@ pub(crate) const fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A length up to `most`, short ones as likely as long ones.
+/// A length up to `most`. Short lengths are as likely as long ones.
 pub(crate) fn random_length(random: u64, most: usize) -> usize {
     let within = most >> (random % u64::from(most.ilog2() + 1));
     1 + (mix(random) % within as u64) as usize
@@ -140,7 +140,7 @@ pub(crate) fn echo_byte(mut stream: &TcpStream, byte: u8) {
     assert_eq!(echo, [byte]);
 }
 
-/// Sends the next bytes of the pattern until there is no room for more, or `most` are sent; gives how many were.
+/// Sends the next bytes of the pattern until there is no room, or `most` are sent. Returns their number.
 pub(crate) fn send_while_there_is_room(mut stream: &TcpStream, pattern: &mut Pattern, most: usize) -> usize {
     stream.set_nonblocking(true).expect("it is a connection");
     let mut sent = 0;

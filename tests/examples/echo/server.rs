@@ -21,14 +21,14 @@ impl Server {
         Self::listening(Process::spawn(Command::new(example(program)).arg(ANY)).expect("it can be started"))
     }
 
-    /// One that may have so many descriptors open.
+    /// Starts a server with a limit on its open descriptors.
     pub(crate) fn with_descriptors(program: &str, limit: usize) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$1\"")]).arg(example(program)).arg(ANY);
         Self::listening(Process::spawn(&mut command).expect("it can be started"))
     }
 
-    /// One whose process runs already. Takes the line in which it says where it listens.
+    /// A server whose process is already running. Reads the line with its address.
     pub(crate) fn listening(process: Process) -> Self {
         Self { address: process.listening(), process }
     }
@@ -39,7 +39,7 @@ impl Server {
         self.expect_success();
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for the end of the process, which must succeed.
     pub(crate) fn expect_success(self) {
         self.process.expect_success();
     }

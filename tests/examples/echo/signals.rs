@@ -156,7 +156,7 @@ fn a_stopping_server_sends_back_everything_received(program: &str) {
     server.expect_success();
 }
 
-/// How much of what was sent has not been acknowledged by the other end yet: `SIOCOUTQ` of `tcp(7)`.
+/// The number of sent bytes that the other end has not acknowledged: `SIOCOUTQ` of `tcp(7)`.
 #[allow(unsafe_code)]
 fn queued(stream: &TcpStream) -> usize {
     let mut bytes: libc::c_int = 0;

@@ -30,7 +30,7 @@ fn the_first_line_has_the_address(program: &str) {
     }
 }
 
-/// Starts a server that cannot start; gives the line in which it says why.
+/// Starts a server that cannot start. Returns the line with the reason.
 fn refusal(program: &str, address: &str) -> String {
     let process = Process::spawn(Command::new(example(program)).arg(address)).expect("it can be started");
     let (status, output, mut errors) = process.finish();

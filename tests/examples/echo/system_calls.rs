@@ -22,7 +22,7 @@ with_each_server! {
 
 const MESSAGE: [u8; 64] = [42; 64];
 
-/// What is sent: so many messages on each of so many connections, each after the echo of the one before.
+/// A load: a number of messages on each of a number of connections, each sent after the previous echo.
 #[derive(Clone, Copy)]
 struct Load {
     connections: u64,
@@ -123,7 +123,7 @@ fn cost_of_half(program: &str, load: Load) -> Counts {
     more
 }
 
-/// Compares what the additional messages of a load have cost with what they may cost.
+/// Compares the cost of a load's additional messages with the allowed cost.
 fn check(program: &str, load: Load) {
     let mut cost = cost_of_half(program, load);
     let messages = load.total() - load.total() / 2;

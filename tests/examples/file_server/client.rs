@@ -27,7 +27,7 @@ impl Answer {
 }
 
 impl Client {
-    /// Connects. No operation on what this gives takes longer than [`DEADLINE`].
+    /// Connects. An operation on the stream may not take longer than [`DEADLINE`].
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the server listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
@@ -87,7 +87,7 @@ impl Client {
         line.strip_suffix("\r\n").unwrap_or_else(|| panic!("the stream ends within {line:?}")).to_owned()
     }
 
-    /// Reads to the end of the stream, of which nothing may be left.
+    /// Reads to the end of the stream, which must come at once.
     pub(crate) fn expect_end(&mut self) {
         let mut rest = Vec::new();
         self.0.read_to_end(&mut rest).expect("it ends in good order");

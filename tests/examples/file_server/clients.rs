@@ -5,7 +5,7 @@ use std::fs;
 use crate::file_server::server::{Server, Site};
 use crate::support::tools::{needs, tool};
 
-/// What `curl` writes to its standard output.
+/// The standard output of `curl`.
 fn curl(arguments: &[&str]) -> Vec<u8> {
     let output = tool("curl").args(["--silent", "--show-error", "--fail"]).args(arguments).output();
     let output = output.expect("it is installed");
@@ -79,7 +79,7 @@ fn a_large_file_costs_the_server_no_memory() {
     server.stop();
 }
 
-/// What `wrk` prints, of which all answers must be good and no connection broken.
+/// The output of `wrk`. All answers must be successful, and no connection broken.
 fn wrk(server: &Server, connections: &str, path: &str) -> String {
     let url = server.url(path);
     let arguments = ["--threads", "1", "--duration", "1s", "--connections", connections, &url];

@@ -38,7 +38,7 @@ fn dribble(stream: &Rc<MemoryStream>, bytes: &'static [u8], pause: Duration) -> 
     })
 }
 
-/// Takes what comes, `most` bytes every `pause`, to the end; gives it, and when that was.
+/// Reads `most` bytes every `pause`, to the end. Returns the bytes and the time of the end.
 fn collect(stream: &Rc<MemoryStream>, most: usize, pause: Duration) -> impl Awaitable<Return = (Vec<u8>, u64)> + use<> {
     let (stream, mut received, mut nap) = (Rc::clone(stream), Vec::new(), Some(sleep(pause)));
     from_fn(move |mut sent| {

@@ -38,7 +38,7 @@ impl Site {
         Server::listening(Process::spawn(&mut self.command()).expect("it can be started"))
     }
 
-    /// One that may have so many descriptors open.
+    /// Starts a server with a limit on its open descriptors.
     pub(crate) fn serve_with_descriptors(&self, limit: usize) -> Server {
         let mut command = Command::new("/bin/sh");
         let limited = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
@@ -66,7 +66,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Takes the line in which it says where it listens.
+    /// Reads the line with the server's address.
     pub(crate) fn listening(process: Process) -> Self {
         Self { address: process.listening(), process }
     }
@@ -81,7 +81,7 @@ impl Server {
         self.expect_success();
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for the end of the process, which must succeed.
     pub(crate) fn expect_success(self) {
         self.process.expect_success();
     }

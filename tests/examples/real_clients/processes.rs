@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::support::process::{Process, until};
 use crate::support::tools::needs;
 
-/// Tells [`starts_a_process`] that it is run by the test below.
+/// Set when the test below runs [`starts_a_process`].
 const STARTS: &str = "INNERMOST_STARTS_A_PROCESS";
 
-/// Whether it is there, and more than what its parent has not fetched yet.
+/// Whether the process exists and is not a zombie.
 fn is_running(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
@@ -47,7 +47,7 @@ fn a_killed_test_leaves_no_process_behind() {
     until("what it has started is gone", || !is_running(&pid));
 }
 
-/// No test: what the one above runs, and kills.
+/// Not a test by itself: the test above runs and kills it.
 #[test]
 fn starts_a_process() {
     if std::env::var_os(STARTS).is_none() {

@@ -15,7 +15,7 @@ use crate::support::tools::tool;
 
 pub(crate) const MIB: usize = 1 << 20;
 
-/// Bytes in which any piece that is lost, doubled or moved is seen: numbers, one after the other.
+/// Bytes in which a lost, repeated or moved piece is noticed: consecutive numbers.
 pub(crate) fn bytes(count: usize) -> Vec<u8> {
     (0_u32..).flat_map(|number| number.wrapping_mul(0x9e37_79b1).to_le_bytes()).take(count).collect()
 }
@@ -40,7 +40,7 @@ pub(crate) fn echo_example(name: &str) -> (Process, SocketAddr) {
     (process, address)
 }
 
-/// Starts socat with a listening address first, and waits until it says that it listens; gives where.
+/// Starts socat with a listening address first, and waits until it listens. Returns its address.
 pub(crate) fn socat_server(listening: &str, other: &str) -> (Process, String) {
     let mut command = tool("socat");
     let process = Process::spawn(command.args(["-d", "-d", "-t30", listening, other])).expect("it is installed");
@@ -56,13 +56,13 @@ pub(crate) fn socat_server(listening: &str, other: &str) -> (Process, String) {
     }
 }
 
-/// The same by TCP, at any free port.
+/// Starts socat at a free TCP port, and waits until it listens. Returns its address.
 pub(crate) fn socat_tcp_server(other: &str) -> (Process, SocketAddr) {
     let (process, address) = socat_server("TCP-LISTEN:0,bind=127.0.0.1,fork", other);
     (process, address.parse().expect("an address"))
 }
 
-/// Sends all, ends its stream, and gives what comes up to the end of the other: both at once.
+/// Sends everything, ends the stream, and returns the bytes received up to the end of the other direction.
 pub(crate) fn exchange(
     event_loop: &EventLoop,
     reader: impl ByteRead + 'static,
@@ -88,7 +88,7 @@ pub(crate) fn exchange(
     came
 }
 
-/// The same by streams.
+/// Sends and receives, with streams.
 pub(crate) fn exchange_by_streams(
     event_loop: &EventLoop,
     (reader, writer): (StreamReader, StreamWriter),
@@ -102,9 +102,9 @@ pub(crate) fn exchange_by_streams(
     came
 }
 
-/// The same by callbacks.
+/// Sends and receives, with callbacks.
 pub(crate) struct Collector {
-    /// `None` for one that only reads.
+    /// `None` for a client that only reads.
     outgoing: Option<Vec<u8>>,
     came: Vec<u8>,
     done: Future<Vec<u8>>,

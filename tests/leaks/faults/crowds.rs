@@ -15,7 +15,7 @@ use crate::held::{alone, client_of, new_loop, receive, reset, run_turns, with_lo
 /// How many come and go, of each kind.
 const PASSERS: usize = 10_000;
 
-/// How many of them are there at the same time.
+/// The number of connections at the same time.
 const AT_ONCE: usize = 50;
 
 #[test]
@@ -63,7 +63,7 @@ fn ten_thousand_short_connections_disturb_no_other_and_leak_nothing() {
 /// all of them.
 const IDLE: usize = if cfg!(innermost_poll) { 1_000 } else { 15_000 };
 
-/// What each of them may cost, in bytes. Where the kernel keeps no list of what is watched, the selector's is among them.
+/// The most bytes per connection. If the kernel keeps no list of watched descriptors, this includes the selector's list.
 const COST: usize = 1024 + if cfg!(innermost_poll) { 96 } else { 0 };
 
 #[test]
@@ -95,7 +95,7 @@ struct Clients {
     _input: ChildStdin,
 }
 
-/// What tells it to be clients: how many, and of what address.
+/// The argument that makes the process a client: the number of connections, and the address.
 const CLIENTS: &str = "INNERMOST_CLIENTS";
 
 const READY: &str = "ready";
@@ -124,7 +124,7 @@ impl Drop for Clients {
     }
 }
 
-/// No test: what [`Clients`] runs.
+/// Not a test by itself: [`Clients`] runs it.
 #[test]
 fn clients() {
     let Ok(order) = std::env::var(CLIENTS) else { return };

@@ -25,7 +25,7 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::Machine, Kind::Protocol, Kind::Stream
 /// Held by each connection that is open: they are counted by it.
 pub(crate) type Mark = Rc<()>;
 
-/// A machine on a socket that sends back what comes.
+/// A machine on a socket that sends received bytes back.
 pub(crate) struct EchoMachine {
     stream: TcpStream,
     buffer: Buffer,
@@ -58,7 +58,7 @@ impl Coroutine for EchoMachine {
     }
 }
 
-/// A protocol that sends back what comes, and reads no faster than the peer does.
+/// A protocol that sends received bytes back, and reads no faster than its peer does.
 pub(crate) struct EchoProtocol(#[allow(dead_code, reason = "counted")] pub(crate) Mark);
 
 impl Protocol for EchoProtocol {
@@ -75,7 +75,7 @@ impl Protocol for EchoProtocol {
     }
 }
 
-/// A machine on streams that sends back what comes.
+/// A machine on streams that sends received bytes back.
 pub(crate) struct EchoStreams {
     reader: StreamReader,
     writer: StreamWriter,
@@ -151,7 +151,7 @@ impl Echo {
         Self { event_loop: handle, address, mark, listening }
     }
 
-    /// How many connections are open: to know of their end, run until there are so many.
+    /// The number of open connections. Tests run until it reaches an expected value.
     pub(crate) fn count(&self) -> impl Fn() -> usize + use<> {
         let mark = Rc::downgrade(&self.mark);
         // The server has one for itself, and so has this.

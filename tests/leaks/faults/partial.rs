@@ -12,17 +12,17 @@ use innermost::{
 use crate::counting;
 use crate::held::{alone, new_loop, run_turns, with_loop, without_io_errors};
 
-/// What a connection may cost beside what its peer has sent: its task, its registration, its buffers.
+/// The bytes that a connection may take in addition to those its peer has sent: its task, registration and buffers.
 const COST: usize = 2048;
 
-/// How many connections there are; fewer where each wait looks at all of them.
+/// The number of connections. Smaller if each wait looks at all of them.
 const COUNT: usize = if cfg!(innermost_poll) { 500 } else { 5_000 };
 
 /// Each reads lines.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Machine,
-    /// As a machine, with a stream that is known by its trait alone.
+    /// A machine over any byte stream.
     Dynamic,
     Protocol,
     Buffered,
@@ -59,7 +59,7 @@ impl Protocol for Lines {
     }
 }
 
-/// Allocates whatever it is told.
+/// Allocates as much as its peer requests.
 impl BufferedProtocol for AsTold {
     fn get_buffer(&mut self, size_hint: usize) -> &mut [u8] {
         self.0.rest.resize(self.0.end + size_hint, 0);
@@ -124,7 +124,7 @@ fn connection(kind: Kind, event_loop: &EventLoop) -> UnixStream {
     far
 }
 
-/// Sends `pieces` to each of `count` connections, and gives what each of these costs.
+/// Sends `pieces` to each of `count` connections. Returns the bytes that each connection takes.
 fn cost(kind: Kind, count: usize, pieces: &[&[u8]]) -> usize {
     let (event_loop, reports) = new_loop();
     let send = |mut peer: &UnixStream| {

@@ -83,7 +83,7 @@ const PIECE: usize = 16 * 1024;
 /// From how much on a writer is to pause: the default.
 const HIGH: usize = 64 * 1024;
 
-/// Writes for as long as it may, and counts what it has written.
+/// Writes until the transport pauses it, and counts the bytes.
 fn write_for_ever(kind: Kind, event_loop: &EventLoop, near: UnixStream) -> (Rc<Cell<usize>>, Option<Transport>) {
     let written = Rc::new(Cell::new(0));
     let count = Rc::clone(&written);

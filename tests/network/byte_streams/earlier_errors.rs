@@ -9,7 +9,7 @@ use innermost::{EventLoop, Step, UdpSocket, UnixDatagram, from_fn, sleep, yield_
 use crate::byte_streams::unix::Path;
 use crate::support::connections::{any, io_kind, new_loop, run};
 
-/// A socket that is told that nobody was there, and that address.
+/// A socket with a pending error, because nothing listened at this address.
 fn refused() -> (EventLoop, Rc<UdpSocket>, SocketAddr) {
     let event_loop = new_loop();
     let socket = Rc::new(UdpSocket::bind(any()).unwrap());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::byte_streams::machines::{Collector, Echo, Sender, bytes};
 use crate::support::connections::{new_loop, pair};
 
-/// More than any of them keeps in between.
+/// More bytes than any kind of stream buffers.
 const MANY: usize = 3_000_000;
 
 /// One task sends, another receives, on one side; the other side sends back.
@@ -81,7 +81,7 @@ fn machines_over_different_kinds_of_streams_talk_to_each_other() {
     }
 }
 
-/// What each kind does when its peer is gone.
+/// The behaviour of each kind when its peer is gone.
 fn ends_when_the_peer_is_dropped<S: ByteStream + 'static>(event_loop: &EventLoop, near: S, far: impl ByteStream) {
     let near = Rc::new(near);
     drop(far);

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use innermost::{Await, Buffer, ByteRead, ByteStream, Coroutine, Exception, Resumed, Step, yield_from};
 
-/// Sends back all that comes, and ends its side when the other has ended.
+/// Sends received bytes back, and ends its side when the other side has ended.
 pub(crate) struct Echo<S> {
     stream: S,
     buffer: Buffer,
@@ -35,7 +35,7 @@ impl<S: ByteStream> Coroutine for Echo<S> {
     }
 }
 
-/// Sends messages and the end of the stream, and gives all that comes.
+/// Sends messages and the end of the stream. Returns all received bytes.
 pub(crate) struct Sender<S> {
     stream: S,
     messages: VecDeque<Cursor<Vec<u8>>>,
@@ -63,7 +63,7 @@ impl<S: ByteStream> Coroutine for Sender<S> {
     }
 }
 
-/// Gives all that comes, to the end of the stream, read in pieces of a size of its own.
+/// Reads to the end of the stream, in pieces of a given size. Returns all bytes.
 pub(crate) struct Collector<S> {
     stream: S,
     piece: usize,
@@ -92,7 +92,7 @@ impl<S: ByteRead> Coroutine for Collector<S> {
     }
 }
 
-/// So many bytes of which no two that are near each other are equal.
+/// Bytes in which nearby ones differ.
 pub(crate) fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|number| (number % 251) as u8).collect()
 }

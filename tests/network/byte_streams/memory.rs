@@ -12,7 +12,7 @@ use quickcheck::{Arbitrary, Gen, QuickCheck};
 use crate::byte_streams::machines::{Collector, Echo, Sender, bytes};
 use crate::support::connections::io_kind;
 
-/// A connection of some kind, and what goes through it.
+/// A connection of some kind, and the data sent over it.
 #[derive(Clone, Debug)]
 struct Exchange {
     capacity: usize,

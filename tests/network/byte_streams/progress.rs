@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::byte_streams::machines::{Collector, bytes};
 use crate::support::connections::{Resumed, io_kind};
 
-/// An end that takes ten bytes until somebody reads, and its peer.
+/// An end that takes ten bytes until its peer reads, and the peer.
 fn narrow() -> (MemoryStream, MemoryStream) {
     MemoryPair::new().capacity(10).build()
 }

@@ -13,7 +13,7 @@ use crate::byte_streams::machines::{Collector, Sender, bytes};
 use crate::support::connections::{io_kind, new_loop, run};
 use crate::support::tools::needs;
 
-/// A path that goes with the test.
+/// A path that is removed after the test.
 pub(crate) struct Path(pub(crate) PathBuf);
 
 impl Path {

@@ -20,7 +20,7 @@ use crate::support::connections::{any, io_kind, new_loop, run};
 use crate::support::loops::run_until;
 use crate::transports::protocols::{Log, Recorder};
 
-/// How many descriptors the kernel's set of a loop has, without the loop's own waker; `None` where nothing tells.
+/// The number of descriptors in a loop's epoll set, without the loop's waker. `None` if the system does not show it.
 fn registered(event_loop: &LoopHandle) -> Option<usize> {
     event_loop.with_fd(|fd| {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd?.as_raw_fd())).ok()?;
@@ -54,7 +54,7 @@ fn in_loop(event_loop: &EventLoop, function: impl FnOnce() + 'static) {
     called.expect("nothing raises");
 }
 
-/// Resumes an operation, which is to wait, and so registers its descriptor.
+/// Resumes an operation that must wait, which registers its descriptor.
 fn begin<T>(mut operation: impl Coroutine<Yield = Await, Input = (), Return = T>) {
     assert!(matches!(operation.resume(Ok(())).expect("it can be registered"), Step::Yield(_)));
     expect_registered(&EventLoop::running().expect("this is called in a loop"), 1);
@@ -175,7 +175,7 @@ fn watched_descriptors_leave_no_registration_behind() {
     });
 }
 
-/// Makes something of a duplicate of `kept`, three times, which `make` makes and `close` closes.
+/// Makes an object of a duplicate of `kept` with `make`, and closes it with `close`, three times.
 fn opened_and_closed<T: Clone + 'static>(
     kept: &impl AsFd,
     make: impl Fn(&EventLoop, OwnedFd) -> T,

@@ -9,7 +9,7 @@ use innermost::{ByteWrite, Step, TcpStream, UnixStream, yield_from};
 
 use crate::support::connections::{new_loop, pair, run};
 
-/// Sends all of `parts`, as slices, and gives what arrives at the other end.
+/// Sends all of `parts` as slices. Returns the bytes that arrive.
 fn sent_in_slices(stream: impl ByteWrite + 'static, mut far: impl Read, parts: Vec<Vec<u8>>) -> Vec<u8> {
     let total: usize = parts.iter().map(Vec::len).sum();
     let mut sent_bytes = 0;

@@ -27,7 +27,7 @@ fn armed(log: &Log, name: &'static str) -> impl FnMut() + use<> + 'static {
     move || bomb.0.add(format_args!("{} is called", bomb.1))
 }
 
-/// A loop that writes down what is reported to it.
+/// A loop that records reports to its exception handler.
 fn reporting_loop() -> (EventLoop, Log) {
     let (event_loop, log) = (new_loop(), Log::default());
     let reports = log.clone();

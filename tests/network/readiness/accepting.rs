@@ -19,9 +19,9 @@ use crate::support::clock::virtual_loop;
 use crate::support::events::Log;
 
 thread_local! {
-    /// What the next calls in this thread fail with.
+    /// The errors of the next calls in this thread.
     static FAILURES: RefCell<VecDeque<i32>> = const { RefCell::new(VecDeque::new()) };
-    /// What all others fail with, where that is not zero.
+    /// The error of all other calls, unless it is zero.
     static ALL_FAIL: Cell<i32> = const { Cell::new(0) };
 }
 
@@ -37,7 +37,7 @@ extern "C" fn accept4(fd: i32, address: *mut libc::sockaddr, length: *mut libc::
     unsafe { libc::syscall(libc::SYS_accept4, fd, address, length, flags) as i32 }
 }
 
-/// What accept(2) says to treat like `EAGAIN`, and a few more that are of one connection.
+/// Errors that accept(2) says to treat like `EAGAIN`, and a few others that concern one connection.
 const OF_ONE_CONNECTION: [i32; 15] = [
     libc::ECONNABORTED,
     libc::ENETDOWN,
@@ -68,7 +68,7 @@ impl Protocol for Logs {
     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
 }
 
-/// Each way to accept: begins it, and gives who connects.
+/// Starts accepting, in each possible way. Returns the connected clients.
 fn ways(event_loop: &EventLoop, log: &Log, name: &str) -> Vec<Box<dyn Fn() -> Box<dyn std::any::Any>>> {
     let mut all: Vec<Box<dyn Fn() -> Box<dyn std::any::Any>>> = Vec::new();
     let spawn = |machine: Machine| drop(event_loop.create_task(machine).expect("it is open"));

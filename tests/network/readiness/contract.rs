@@ -20,7 +20,7 @@ use crate::readiness::script::pair;
 use crate::support::events::Log;
 use crate::support::interfaces::{every_selector, with_every_selector};
 
-/// What has happened by now: an interface may report each direction by itself.
+/// The events until now: a selector may report each direction separately.
 fn ready(selector: &mut dyn Selector) -> BTreeMap<u64, Readiness> {
     let mut events = Vec::new();
     selector.select(&mut events, Some(Duration::ZERO)).expect("it can be asked");

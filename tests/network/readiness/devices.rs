@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use innermost::LoopHandle;
 
-/// Runs so many turns without waiting. The selector is asked in each.
+/// Runs a number of turns without waiting. Each turn polls the selector.
 pub(crate) fn turns(event_loop: &LoopHandle, turns: u32) {
     for _ in 0..turns {
         event_loop.run_once().expect("it can run");
     }
 }
 
-/// A FIFO in a directory of its own, which goes when this is dropped.
+/// A FIFO in a directory of its own, which is removed on drop.
 pub(crate) struct Fifo(PathBuf);
 
 impl Fifo {
@@ -52,7 +52,7 @@ impl Drop for Fifo {
     }
 }
 
-/// What types, and what a program reads from: a pseudo-terminal's two ends.
+/// The two ends of a pseudo-terminal: the keyboard, and the terminal that a program reads.
 pub(crate) fn terminal() -> (File, OwnedFd) {
     let (mut keyboard, mut terminal) = (0, 0);
     // SAFETY: both numbers may be written until the call returns; it takes no name, and the usual settings.
@@ -63,7 +63,7 @@ pub(crate) fn terminal() -> (File, OwnedFd) {
     unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
 }
 
-/// Waits until the system says one of `events` of a descriptor, or what it says unasked.
+/// Waits until the system reports one of `events` for a descriptor, or an error or hangup.
 pub(crate) fn wait_for(descriptor: &impl AsFd, events: i16) {
     let mut polled = libc::pollfd { fd: descriptor.as_fd().as_raw_fd(), events, revents: 0 };
     // SAFETY: it is one entry, which may be written until the call returns.
@@ -80,7 +80,7 @@ pub(crate) fn set_option(socket: &impl AsFd, level: i32, option: i32, value: i32
     assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
 
-/// A UDP socket whose error queue has something in it that nobody reads: there was nobody where it has sent to.
+/// A UDP socket with an entry in its error queue, because nothing listened at its peer's address.
 #[cfg(target_os = "linux")]
 pub(crate) fn with_error_queue() -> UdpSocket {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -12,7 +12,7 @@ use innermost::{EventLoop, Watched, from_fn, yield_from};
 
 use crate::support::interfaces::every_selector;
 
-/// How many there were: tests run at the same time.
+/// The number of sockets: tests run at the same time.
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A receiver that another sender has filled, and the path to it.
@@ -53,7 +53,7 @@ fn with_every_loop(mut test: impl FnMut(&EventLoop)) {
     }
 }
 
-/// Has a task send to it, and gives when it has tried, in milliseconds.
+/// Starts a task that sends to the socket. Returns the times of its attempts, in milliseconds.
 fn send(event_loop: &EventLoop, watched: Rc<Watched<UnixDatagram>>, full: &Full) -> Rc<RefCell<Vec<u128>>> {
     let (tried, handle, path) = (Rc::new(RefCell::new(vec![])), event_loop.handle(), full.path.clone());
     let log = Rc::clone(&tried);

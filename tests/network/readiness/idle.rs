@@ -24,7 +24,7 @@ use crate::support::clock::forwards_the_rest;
 use crate::support::events::Log;
 use crate::support::interfaces::every_selector;
 
-/// A real selector, which ends the run where it would wait in vain, and where it is asked too often.
+/// A real selector. It ends the run if it would wait in vain, or if it is polled too often.
 #[derive(Debug)]
 struct Resting {
     inner: Box<dyn Selector>,
@@ -54,7 +54,7 @@ impl Selector for Resting {
     }
 }
 
-/// A loop, what it logs, and what is kept open meanwhile.
+/// A loop, its log, and the objects to keep open.
 pub(crate) struct State {
     name: &'static str,
     pub(crate) event_loop: EventLoop,
@@ -95,7 +95,7 @@ impl State {
         self.event_loop.run_until_complete(connecting.unwrap()).expect("a socket")
     }
 
-    /// What was logged, without how often.
+    /// The log, without the counts.
     fn seen(&self) -> Vec<String> {
         let mut seen = self.log.take();
         seen.dedup();
@@ -293,7 +293,7 @@ fn a_task_on_a_socket_with_an_error_queue_rests_and_receives() {
     });
 }
 
-/// What the kernel has to say of packets that have left waits in the error queue.
+/// The error queue holds the kernel's timestamps of sent packets.
 #[cfg(target_os = "linux")]
 fn with_timestamps() -> (net::TcpStream, net::TcpStream) {
     let (near, far) = tcp_pair();

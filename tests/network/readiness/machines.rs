@@ -16,10 +16,10 @@ pub(crate) const READABLE: Readiness = Readiness::READABLE;
 pub(crate) const WRITABLE: Readiness = Readiness::WRITABLE;
 pub(crate) const READ_CLOSED: Readiness = Readiness::READ_CLOSED;
 
-/// What a task of these tests runs.
+/// The coroutine of a task in these tests.
 pub(crate) type Machine = Box<dyn Awaitable<Return = ()>>;
 
-/// Reads up to four bytes at a time, to the end of the stream or an exception. Logs each resume, and what it gave.
+/// Reads up to four bytes at a time, until the end of the stream or an exception. Logs each resume and its result.
 pub(crate) fn reader(log: &Log, name: &'static str, stream: &Rc<TcpStream>) -> Machine {
     let (log, stream) = (log.clone(), Rc::clone(stream));
     Box::new(from_fn(move |mut sent| {

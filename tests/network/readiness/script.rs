@@ -17,7 +17,7 @@ use innermost::{EventLoop, Exception, TcpStream};
 use crate::support::clock::forwards_the_rest;
 use crate::support::events::Log;
 
-/// What the selector reports, wait by wait. Clones are the same script.
+/// The reports of the selector, wait by wait. Clones share the script.
 ///
 /// Registrations are numbered from 0, the loop's own aside. When nothing is left to report, a wait fails, which ends
 /// the run: see [`run`](Self::run).
@@ -32,19 +32,19 @@ struct State {
     refuses: bool,
 }
 
-/// What a wait reports: registrations, and in what way they are ready.
+/// The report of a wait: registrations and their readiness.
 pub(crate) type Reported = io::Result<Vec<(usize, Readiness)>>;
 
 /// How a script ends.
 const OVER: &str = "the script is over";
 
 impl Script {
-    /// A loop over a selector that reports edges. It logs each wait, and what it is told.
+    /// A loop with an edge-triggered selector that logs each wait and each call.
     pub(crate) fn of_edges(log: &Log) -> (EventLoop, Self) {
         Self::over(log, false)
     }
 
-    /// The same, over one that reports levels.
+    /// A loop with a level-triggered selector that logs each wait and each call.
     pub(crate) fn of_levels(log: &Log) -> (EventLoop, Self) {
         Self::over(log, true)
     }
@@ -77,7 +77,7 @@ impl Script {
         });
     }
 
-    /// At the next wait that has no part yet, this comes to pass.
+    /// Reports this at the next wait without a report.
     pub(crate) fn then(&self, report: impl FnOnce() -> Reported + 'static) {
         self.0.borrow_mut().waits.push_back(Box::new(report));
     }
@@ -202,7 +202,7 @@ pub(crate) fn pair() -> (Rc<TcpStream>, Rc<UnixStream>) {
     (Rc::new(TcpStream::from_std(ours).expect("it is a socket")), Rc::new(peer))
 }
 
-/// What an exception says, for a log.
+/// The text of an exception, for a log.
 pub(crate) fn outcome<T: fmt::Display>(result: &Result<T, Exception>) -> String {
     match result {
         Ok(value) => value.to_string(),

@@ -30,7 +30,7 @@ fn with_every_loop(mut test: impl FnMut(&EventLoop, &Log)) {
     }
 }
 
-/// Reads four bytes, and then to the end, in ways of its own; what each gives is logged.
+/// Reads four bytes, and then to the end, in different ways. Logs each result.
 fn reads<T: std::fmt::Display + 'static>(
     log: &Log,
     mut read: impl FnMut() -> Box<dyn Awaitable<Return = T>> + 'static,

@@ -8,7 +8,7 @@ use innermost::net::ConnectError;
 use innermost::resolver::{LookupError, Query, StaticResolver};
 use innermost::{EventLoop, TcpStream, connect};
 
-/// No test waits as long as this.
+/// Longer than any test waits.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A listener of the loopback, at `port` or at any.

@@ -21,7 +21,7 @@ fn look_up(query: impl Into<Query>) -> Result<Vec<AddrInfo>, Exception> {
     event_loop.run_until_complete(event_loop.getaddrinfo(query))
 }
 
-/// The same, where there are no threads.
+/// A loop without threads.
 fn look_up_here(query: impl Into<Query>) -> Result<Vec<AddrInfo>, Exception> {
     let event_loop = virtual_loop().unwrap();
     event_loop.set_default_executor(NoThreads);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use innermost::resolver::interleave;
 use quickcheck::quickcheck;
 
-/// An address of each, told apart by its port.
+/// Addresses of these families, which differ in their ports.
 fn addresses(families: &[bool]) -> Vec<SocketAddr> {
     let address = |(port, v6): (usize, &bool)| {
         let port = u16::try_from(port).expect("there are few");

@@ -30,7 +30,7 @@ impl Resolve for Asked {
     }
 }
 
-/// What the resolver was asked for on account of `query`.
+/// The name that the resolver receives for `query`.
 fn asked(query: impl Into<Query>) -> Result<Vec<String>, Exception> {
     let event_loop = virtual_loop().unwrap();
     let resolver = Asked::default();

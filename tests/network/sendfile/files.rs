@@ -15,7 +15,7 @@ use innermost::{Await, ByteWrite, Coroutine, EventLoop, Exception, Resumed, Step
 
 pub(crate) use crate::support::loops::new_loop;
 
-/// Longer than any machine needs for what a test does.
+/// Longer than a test takes on any machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const KIB: usize = 1024;
@@ -24,7 +24,7 @@ pub(crate) const MIB: usize = 1024 * KIB;
 /// How many bytes one system call sends at the most.
 pub(crate) const CHUNK: usize = 128 * KIB;
 
-/// Bytes that repeat after 251 of them.
+/// Bytes with a period of 251.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|number| (number % 251) as u8).collect()
 }
@@ -40,7 +40,7 @@ pub(crate) fn file_of(bytes: &[u8]) -> Rc<File> {
     Rc::new(file)
 }
 
-/// A stream, and its peer, which blocks. What is sent at one end is at the other when the call returns.
+/// A stream and its blocking peer. Bytes sent at one end are at the other when the call returns.
 pub(crate) fn pair() -> (UnixStream, StdUnixStream) {
     let (near, far) = StdUnixStream::pair().expect("descriptors are free");
     far.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
@@ -56,7 +56,7 @@ pub(crate) fn reading(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8
     })
 }
 
-/// Sends a part of a file by a stream, closes that, and gives the part with how it went.
+/// Sends a part of a file over a stream, and closes the stream. Returns the part and the result.
 pub(crate) fn send<S: ByteWrite + 'static>(
     event_loop: &EventLoop,
     stream: S,
@@ -137,7 +137,7 @@ pub(crate) fn run_until(event_loop: &EventLoop, mut done: impl FnMut() -> bool) 
     }
 }
 
-/// Reads what is there now.
+/// Reads the available bytes.
 pub(crate) fn read_now(far: &mut StdUnixStream, most: usize) -> Vec<u8> {
     far.set_nonblocking(true).expect("it is open");
     let mut room = vec![0; most];

@@ -36,7 +36,7 @@ impl Arbitrary for Part {
 }
 
 impl Part {
-    /// What is to be sent, and what must arrive.
+    /// The part to send, and the bytes that must arrive.
     fn make(self) -> (FilePart, Vec<u8>) {
         let content = pattern(self.length);
         let part = FilePart::new(file_of(&content)).offset(self.offset);

@@ -16,7 +16,7 @@ use crate::transports::protocols::{Log, Recorder};
 /// More than a socket takes.
 const MUCH: usize = 4 * MIB;
 
-/// A transport, what its protocol is told, and the other end, which blocks.
+/// A transport, the events of its protocol, and the other end, which blocks.
 pub(crate) fn connected(event_loop: &EventLoop) -> (Transport, Log, UnixStream) {
     let (near, far) = UnixStream::pair().expect("descriptors are free");
     let events = Log::default();

@@ -92,7 +92,7 @@ fn a_file_refused_by_the_kernel_is_read_and_written() {
     assert!(read_now(&mut far, 10).is_empty());
 }
 
-/// Files that the kernel makes up as they are read have no length, and not all of them can be sent by it.
+/// Files that the kernel generates on reading have no length, and `sendfile` cannot send all of them.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_without_a_length_is_sent_to_its_end() {

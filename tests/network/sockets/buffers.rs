@@ -17,7 +17,7 @@ const FULL: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Write(usize),
-    /// The peer sends so much, and the buffer reads of that what there is room for.
+    /// The peer sends some bytes, and the buffer reads as many as it has room for.
     Read(usize),
     Consume(usize),
     Clear,
@@ -37,7 +37,7 @@ impl Arbitrary for Act {
     }
 }
 
-/// A buffer, and what it must hold.
+/// A buffer, and the bytes that it must hold.
 struct Tested {
     buffer: Buffer,
     model: Vec<u8>,
@@ -50,7 +50,7 @@ struct Connection {
     event_loop: EventLoop,
     stream: Rc<TcpStream>,
     peer: net::TcpStream,
-    /// What the peer has sent, and nobody has read yet.
+    /// The bytes that the peer has sent and the buffer has not read yet.
     pending: VecDeque<u8>,
 }
 
@@ -79,13 +79,13 @@ impl Tested {
         assert_eq!(self.buffer.is_empty(), self.model.is_empty());
     }
 
-    /// Bytes that are not those around them.
+    /// Bytes that differ from their neighbours.
     fn make(&mut self, count: usize) -> Vec<u8> {
         self.next = self.next.wrapping_add(17);
         (0..count).map(|number| self.next.wrapping_add((number % 251) as u8)).collect()
     }
 
-    /// For a read. What the program writes has no limit.
+    /// The limit for reads. Writes by the program have no limit.
     fn room(&self) -> usize {
         FULL.saturating_sub(self.model.len())
     }

@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use crate::support::connections::{Resumed, listen, new_loop, pair, run};
 
-/// Runs a machine until it waits for a socket, and cancels it then; gives what it raises.
+/// Runs a machine until it waits for a socket, and cancels it. Returns the exception.
 fn cancel_when_it_waits<T: 'static>(
     event_loop: &EventLoop,
     mut machine: impl FnMut(Result<(), Exception>) -> Resumed<T> + 'static,

@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use crate::support::connections::{any, io_kind, listen, new_loop, pair, run};
 
-/// Accepts one connection, reads to the end of what it sends, and answers with the same in capitals.
+/// Accepts one connection, reads to the end of the stream, and answers with the same text in capitals.
 struct Shouter {
     listener: Rc<TcpListener>,
     stream: Option<TcpStream>,
@@ -54,7 +54,7 @@ impl Coroutine for Shouter {
     }
 }
 
-/// Connects, sends, and gives all that comes back.
+/// Connects and sends. Returns all received bytes.
 struct Asker {
     connect: Connect,
     stream: Option<TcpStream>,

@@ -16,7 +16,7 @@ use crate::support::turns::World;
 
 const NOTHING: [&str; 0] = [];
 
-/// Longer than any machine needs for what a test does.
+/// Longer than a test takes on any machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {
@@ -36,7 +36,7 @@ fn much() -> Vec<u8> {
     vec![7; 4 << 20]
 }
 
-/// Runs until the reader has so many bytes to read.
+/// Runs until the reader has this many bytes.
 fn arrived(world: &World, reader: &StreamReader, count: usize) {
     let shown = format!("({count} bytes arrived");
     for _ in 0..100_000 {
@@ -50,7 +50,7 @@ fn arrived(world: &World, reader: &StreamReader, count: usize) {
     panic!("{count} bytes do not arrive: {reader:?}");
 }
 
-/// Runs what is ready, for some turns.
+/// Runs ready callbacks for some turns.
 fn turns(world: &World, count: u32) {
     world.event_loop.run_until_complete(crate::support::turns::Turns(count)).expect("nobody cancels it");
 }

@@ -28,7 +28,7 @@ fn turns(event_loop: &EventLoop, count: u32) {
     event_loop.run_until_complete(Turns(count)).expect("nobody cancels it");
 }
 
-/// Drains so many times, with a `Drain` made afresh at each resume or with one that is kept.
+/// Drains a number of times, with a new `Drain` at each resume or with a kept one.
 struct Draining {
     writer: Rc<StreamWriter>,
     left: u32,
@@ -73,7 +73,7 @@ impl Coroutine for Draining {
     }
 }
 
-/// A connection that is being closed, and stays so: its peer reads nothing. What waits is below the high-water mark.
+/// A connection that stays in closing, because its peer does not read. Its buffer is below the high-water mark.
 fn closing(event_loop: &EventLoop) -> (StreamReader, Rc<StreamWriter>, UnixStream) {
     let (reader, writer, far) = pair(event_loop);
     writer.transport().set_write_buffer_limits(Some(8 << 20), None).expect("they are in order");

@@ -186,7 +186,7 @@ fn at_eof_is_true_when_everything_is_read_and_nothing_follows() {
     assert!(reader.at_eof());
 }
 
-/// Reads a number in a line, and then so many bytes.
+/// Reads a line with a number, and then this many bytes.
 enum Message {
     Head,
     Body(usize),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use innermost::async_iter::AsyncIterator;
 use innermost::{Await, Awaitable, EventLoop, Exception, Step, StreamReader, StreamWriter, from_fn, wait_for};
 
-/// Longer than any machine needs for what a test does.
+/// Longer than a test takes on any machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn run<C: Awaitable + 'static>(event_loop: &EventLoop, coroutine: C) -> Result<C::Return, Exception> {

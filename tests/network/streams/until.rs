@@ -170,13 +170,13 @@ fn lines_are_read_one_by_one_to_the_end() {
     assert_eq!(lines, [&b"one\n"[..], b"two\n", b"three"]);
 }
 
-/// The piece up to the match that ends first, and the shortest of those, by trying every end.
+/// The shortest piece up to the match that ends first, found by trying every end.
 fn slowly(bytes: &[u8], separators: &[Vec<u8>]) -> Option<usize> {
     (1..=bytes.len()).find(|end| separators.iter().any(|separator| bytes[..*end].ends_with(separator)))
 }
 
 quickcheck! {
-    /// However the bytes come, and whatever was read before, a piece ends where the simplest search says.
+    /// However the bytes arrive, and whatever was read before, a piece ends at the place that a naive search finds.
     fn read_until_agrees_with_a_naive_search(chunks: Vec<Vec<u8>>, separators: Vec<Vec<u8>>) -> bool {
         let few = |bytes: &Vec<u8>| bytes.iter().map(|byte| b'a' + byte % 3).collect::<Vec<_>>();
         let separators: Vec<_> =

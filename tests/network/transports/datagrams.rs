@@ -81,7 +81,7 @@ fn a_missing_receiver_is_reported_and_the_endpoint_stays_usable() {
     assert_eq!(events.take(), ["data now"]);
 }
 
-/// An endpoint whose last datagram has found nobody, which it has not been told yet, and the peer that is there by now.
+/// An endpoint with an unreported error, because its last datagram found no receiver, and the receiver that now exists.
 fn after_a_refusal(event_loop: &EventLoop, protocol: Recorder) -> (DatagramTransport, UdpSocket) {
     let (transport, far) = connected(event_loop, protocol);
     let peer = far.local_addr().expect("it is bound");

@@ -15,7 +15,7 @@ use innermost::{
 use crate::no_threads::NoThreads;
 use crate::transports::protocols::{Echo, Log, Recorder, any, connected, echo_server, new_loop, run_turns};
 
-/// No test waits as long as this.
+/// Longer than any test waits.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A loop that knows the name `host`, and addresses for it; no other name, and no thread to look one up.
@@ -61,7 +61,7 @@ fn addresses(server: &Server) -> Vec<IpAddr> {
     server.local_addrs().iter().map(SocketAddr::ip).collect()
 }
 
-/// A port that nobody uses there. Each test has a network of its own, so that it stays so.
+/// An unused port. Each test has its own network, so it stays unused.
 fn free_port(ip: &str) -> u16 {
     TcpListener::bind((ip, 0)).and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
@@ -298,7 +298,7 @@ fn unknown_names_and_names_without_an_address_are_reported() {
     }
 }
 
-/// Whatever waits for a look-up.
+/// Every operation that waits for a look-up.
 fn waiting(event_loop: &EventLoop) -> Vec<Box<dyn Awaitable<Return = ()>>> {
     vec![
         Box::new(event_loop.create_connection(|| -> Echo { panic!("nothing is connected") }, ("host", 1)).map(drop)),

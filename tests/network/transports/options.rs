@@ -14,7 +14,7 @@ fn serving(event_loop: &EventLoop, making: CreateServer) -> Server {
     event_loop.run_until_complete(making).expect("it can listen")
 }
 
-/// What is so of every listening socket.
+/// Whether the condition holds for every listening socket.
 fn all(server: &Server, question: impl Fn(&Socket) -> std::io::Result<bool>) -> bool {
     let mut answers = Vec::new();
     server.with_sockets(|fd: BorrowedFd<'_>| answers.push(question(&SockRef::from(&fd)).expect("it is open")));

@@ -13,10 +13,10 @@ use innermost::{Await, Exception, LoopHandle, Step, Transport, from_fn, yield_fr
 
 use crate::transports::protocols::{Log, Recorder, new_loop};
 
-/// Each event with its turn. A number, because turns are counted from the first data, which is known in the end.
+/// Events with their turns as numbers, because turns are counted from the first data, which is known only at the end.
 type Timed = Rc<RefCell<Vec<(i64, String)>>>;
 
-/// Opens a transport in a task and lets some turns pass; gives each event with its turn.
+/// Opens a transport in a task and runs some turns. Returns each event with its turn.
 struct Scenario {
     before: fn(&mut UnixStream),
     reaction: fn(&Transport, &str),
@@ -74,7 +74,7 @@ impl Scenario {
         self.run().into_iter().map(|(turn, event)| format!("{turn} {event}")).collect()
     }
 
-    /// What comes from the first data on, counted from there.
+    /// The events from the first data on, with turns counted from there.
     fn turns_from_data(self) -> Vec<String> {
         let events = self.run();
         let first = events.iter().position(|(_, event)| event.starts_with("data")).expect("data comes");

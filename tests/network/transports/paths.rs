@@ -45,7 +45,7 @@ impl Drop for Place {
     }
 }
 
-/// Has a server take the path, for as long as it takes to find out whether it can.
+/// Lets a server try to take the path.
 fn serve(event_loop: &EventLoop, place: &Place) -> Result<(), Exception> {
     let making = event_loop.create_unix_server(|| Echo, &place.0).unwrap().keep_socket_file();
     event_loop.run_until_complete(making).map(|server| server.close())

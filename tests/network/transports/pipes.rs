@@ -138,7 +138,7 @@ fn packets_and_lines_received_together_are_all_read() {
     assert_eq!(read_from(terminal, 4), ["made", "data a\n", "data b\n", "data c\n"]);
 }
 
-/// What a protocol is told of that, as far as the event of this number.
+/// The events of a protocol, up to a given number.
 #[cfg(target_os = "linux")]
 fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
     let (event_loop, events) = new_loop();
@@ -150,7 +150,7 @@ fn read_from(pipe: impl Into<OwnedFd>, count: usize) -> Vec<String> {
     events.take()
 }
 
-/// What types, and what a program reads from: a pseudo-terminal's two ends.
+/// The two ends of a pseudo-terminal: the keyboard, and the terminal that a program reads.
 #[allow(unsafe_code)]
 fn terminal() -> (File, OwnedFd) {
     let (mut keyboard, mut terminal) = (0, 0);
@@ -178,7 +178,7 @@ fn tcp_pair() -> (net::TcpStream, net::TcpStream) {
     (near, listener.accept().expect("it has come").0)
 }
 
-/// Reads all that comes, while the loop runs.
+/// Reads all bytes while the loop runs.
 fn read_all(event_loop: &EventLoop, mut far: impl Read) -> usize {
     let (mut count, mut room) = (0, vec![0; 1 << 16]);
     loop {

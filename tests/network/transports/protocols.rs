@@ -12,10 +12,10 @@ use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Exception, LoopH
 pub(crate) use crate::support::events::Log;
 pub(crate) use crate::support::loops::{any, run_until};
 
-/// Longer than any machine needs for what a test does.
+/// Longer than a test takes on any machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A loop that stops at a deadline, which fails the test. Reports to its exception handler are recorded.
+/// A loop with a deadline, at which the test fails. Records reports to its exception handler.
 pub(crate) fn new_loop() -> (EventLoop, Log) {
     let event_loop = crate::support::loops::new_loop();
     let events = Log::default();
@@ -27,7 +27,7 @@ pub(crate) fn new_loop() -> (EventLoop, Log) {
     (event_loop, events)
 }
 
-/// Runs some turns, in which the selector is asked more than once.
+/// Runs some turns, and polls the selector more than once.
 pub(crate) fn run_turns(event_loop: &LoopHandle, mut turns: u32) {
     run_until(event_loop, move || {
         turns -= 1;
@@ -146,7 +146,7 @@ impl<A: DatagramAddress + Sender> DatagramProtocol<A> for Recorder<DatagramTrans
 
 /// The sender of a datagram.
 pub(crate) trait Sender {
-    /// What a [`Recorder`] adds to its entry for the datagram.
+    /// The addition of a [`Recorder`] to its entry for the datagram.
     fn recorded(&self) -> String;
 }
 
@@ -165,7 +165,7 @@ impl Sender for unix::net::SocketAddr {
     }
 }
 
-/// Sends back what comes.
+/// Sends received bytes back.
 pub(crate) struct Echo;
 
 impl Protocol for Echo {

@@ -107,7 +107,7 @@ fn a_buffered_protocol_gets_data_in_pieces_that_fit_its_buffer() {
     assert_eq!(events.take(), ["updated hello", "updated  worl", "updated d", "lost None"]);
 }
 
-/// Takes as much as it is told to take, and writes down what it is told.
+/// Takes buffers of the suggested size, and records the suggestions.
 struct Obedient {
     bytes: Vec<u8>,
     told: Rc<RefCell<Vec<usize>>>,

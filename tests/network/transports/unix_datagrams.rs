@@ -19,7 +19,7 @@ use crate::transports::protocols::{Log, Recorder, new_loop, run_turns, run_until
 
 type Transport = DatagramTransport<SocketAddr>;
 
-/// Sends back what comes.
+/// Sends received datagrams back.
 struct Echo;
 
 impl DatagramProtocol<SocketAddr> for Echo {
@@ -64,7 +64,7 @@ fn open(event_loop: &EventLoop, endpoint: CreateUnixDatagramEndpoint) -> Transpo
     event_loop.run_until_complete(endpoint).expect("it can be opened")
 }
 
-/// Runs until so much was recorded, and takes it.
+/// Runs until this many events were recorded, and takes them.
 fn next(event_loop: &EventLoop, events: &Log, count: usize) -> Vec<String> {
     let seen = events.clone();
     run_until(event_loop, move || seen.entries().len() >= count);
@@ -78,7 +78,7 @@ fn drain(socket: &UnixDatagram) -> Vec<String> {
     received.map(|data| String::from_utf8(data).expect("it was sent so")).collect()
 }
 
-/// Receives until `done` holds, and then what is left; gives all of it.
+/// Receives until `done` holds, and then the rest. Returns everything.
 fn receive_until(event_loop: &EventLoop, far: UnixDatagram, mut done: impl FnMut() -> bool + 'static) -> Vec<String> {
     let received = Rc::new(RefCell::new(Vec::new()));
     let far = Rc::new(far);
@@ -92,7 +92,7 @@ fn receive_until(event_loop: &EventLoop, far: UnixDatagram, mut done: impl FnMut
     received
 }
 
-/// Sends numbers until some of them wait in the endpoint; gives how many it has sent.
+/// Sends numbers until the endpoint queues some of them. Returns how many it has sent.
 fn overfill(transport: &Transport, to: Option<&SocketAddr>) -> usize {
     let mut count = 0;
     while transport.write_buffer_size() < 100 {
@@ -343,7 +343,7 @@ fn only_a_stale_socket_file_is_replaced() {
     assert_eq!(std::fs::read(&place.0).expect("it is there"), b"not a socket");
 }
 
-/// Its kind, and what it says.
+/// The kind and the text of an exception.
 fn system_error(raised: &Exception) -> (ErrorKind, String) {
     let error = raised.downcast_ref::<io::Error>().expect("it is the system's");
     assert!(AddressError::of(error).is_some(), "it says where");

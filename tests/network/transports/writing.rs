@@ -194,7 +194,7 @@ fn a_peer_closed_while_data_is_buffered_is_lost_without_a_report() {
     assert_eq!(events.take(), ["made", "pause", "lost Broken pipe (os error 32)"]);
 }
 
-/// Writes until it is told to pause, whenever it may.
+/// Writes until it is paused, whenever it may write.
 fn endless(events: &Log) -> Recorder {
     Recorder::new("", events).reacting(|transport, event| {
         if matches!(event, "made" | "resume") {
@@ -254,7 +254,7 @@ fn transports_may_be_used_in_any_callback_of_another() {
     assert_eq!(events.take(), ["other made", "made", "lost None"]);
 }
 
-/// A selector that writes to a transport when it is told that the kernel takes no more.
+/// A selector that writes to a transport when it is told that a direction is drained.
 #[derive(Debug)]
 struct Writing {
     inner: Box<dyn Selector>,

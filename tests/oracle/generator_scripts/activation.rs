@@ -25,7 +25,7 @@ use super::exceptions::{describe, exception, is_caught_by};
 use super::program::{Program, Statement};
 use crate::blocks::{Blocks, Flow};
 
-/// What all activations of one run share.
+/// The state that all activations of a run share.
 pub(crate) struct Run {
     program: Rc<Program>,
     children: Children,
@@ -40,7 +40,7 @@ pub(crate) enum Children {
     Calls,
     /// Every child is a generator that its parent drives inline.
     Generators,
-    /// A generator inline and a frame by turns, by the script's index: each kind stands in the other.
+    /// Alternates inline generators and frames, by the script's index, so that each kind contains the other.
     GeneratorsAndCalls,
     /// The bare machine inline and a frame by turns.
     MachinesAndCalls,
@@ -69,7 +69,7 @@ impl Run {
         }
     }
 
-    /// Whether `except kind` catches it, which is logged.
+    /// Whether `except kind` catches the exception. Logs it if so.
     fn catches(&self, raised: &Exception, kind: &str) -> bool {
         let caught = is_caught_by(raised, kind);
         if caught {
@@ -88,7 +88,7 @@ impl Run {
     }
 }
 
-/// One activation of a script: what a call of a generator function makes.
+/// An activation of a script: the result of calling a generator function.
 pub(crate) struct Activation {
     run: Rc<Run>,
     line: Rc<Line>,
@@ -96,7 +96,7 @@ pub(crate) struct Activation {
     blocks: Blocks<Statement>,
 }
 
-/// Whether an activation is garbage in a cycle, and the one that delegates to it.
+/// Whether an activation is garbage in a cycle, and the activation that delegates to it.
 struct Line {
     in_cycle: Cell<bool>,
     parent: Option<Rc<Line>>,

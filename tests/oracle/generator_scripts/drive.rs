@@ -10,7 +10,7 @@ use super::program::Drive;
 use super::{Activation, Children, Program, Run};
 use crate::recorded::Difference;
 
-/// What came of a replay.
+/// The result of a replay.
 pub(crate) enum Replay {
     /// Exactly the recorded log.
     Same,

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use innermost::{Exception, Kind};
 use serde_json::{Value, json};
 
-/// What a script raises: the name of a Python exception, and the number that tells one from another.
+/// An exception of a script: the name of a Python exception, and a number that distinguishes it.
 #[derive(Clone, Debug)]
 struct PyError {
     kind: &'static str,

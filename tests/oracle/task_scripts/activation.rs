@@ -15,10 +15,10 @@ use super::program::{Body, Statement};
 use super::world::Me;
 use crate::blocks::{Blocks, Flow};
 
-/// Something awaited: it ends with how the script goes on.
+/// An awaited coroutine. Its result says how the script continues.
 pub(super) type Child = Box<dyn Awaitable<Return = Flow>>;
 
-/// What a statement does.
+/// The effect of a statement.
 pub(super) enum Does {
     Go(Flow),
     Await(Child),
@@ -33,23 +33,23 @@ pub(super) struct Activation {
 
 /// Where the machine is suspended.
 enum At {
-    /// Before the first statement, and before something that is to be done first.
+    /// Before the first statement, with an optional action before it.
     Start(Option<Box<dyn FnOnce() -> Result<(), Exception>>>),
     Awaiting(Child),
 }
 
 impl Activation {
-    /// An activation of a body that stands where `handled` is being handled.
+    /// An activation of a body, while `handled` is being handled.
     pub(super) fn new(me: Me, body: &Body, handled: Option<Exception>) -> Self {
         Self { me, at: At::Start(None), blocks: Blocks::new(body, handled) }
     }
 
-    /// The same, which does something when it is started.
+    /// An activation of a body that performs an action when it starts.
     pub(super) fn after(self, first: impl FnOnce() -> Result<(), Exception> + 'static) -> Self {
         Self { at: At::Start(Some(Box::new(first))), ..self }
     }
 
-    /// Runs statements up to one that awaits something, or to the end.
+    /// Runs statements up to one that awaits, or to the end.
     fn go_on(&mut self, mut flow: Flow) -> Does {
         loop {
             let statement = match self.blocks.next_statement(flow, |raised, kind| self.me.catches(raised, kind)) {
@@ -99,7 +99,7 @@ impl Coroutine for Activation {
 }
 
 impl Me {
-    /// Whether `except kind` catches it, which is logged.
+    /// Whether `except kind` catches the exception. Logs it if so.
     fn catches(&self, raised: &Exception, kind: &str) -> bool {
         let caught = is_caught_by(raised, kind);
         if caught {

@@ -14,11 +14,11 @@ use super::exceptions::describe;
 use super::program::Form;
 use super::world::{Me, Number, Script};
 
-/// What runs in the same task; it returns what the log is to hold.
+/// A coroutine that runs in the same task. It returns the value to log.
 type InSameTask = Box<dyn Awaitable<Return = Value>>;
 
 impl Me {
-    /// Awaits, and logs what that gave.
+    /// Awaits, and logs the result.
     pub(super) fn awaits(&self, form: &Form) -> Result<Does, Exception> {
         Ok(self.logs("awaited", self.coroutine(form)?))
     }
@@ -93,7 +93,7 @@ impl Me {
         gather(self.children(children)?).future()
     }
 
-    /// The futures of what is gathered. Scripts are made tasks once all has been evaluated.
+    /// The futures to gather. Scripts become tasks after all arguments have been evaluated.
     fn children(&self, forms: &[Form]) -> Result<Vec<Future<Number>>, Exception> {
         enum Child {
             Future(Future<Number>),
@@ -142,7 +142,7 @@ impl Form {
     }
 }
 
-/// A future, whatever it gives.
+/// A future of any result type.
 trait Typed {
     fn any(&self) -> AnyFuture;
     fn shield(&self) -> Result<Box<dyn Typed>, Exception>;
@@ -168,7 +168,7 @@ impl<T: Shown + Clone + 'static> Typed for Future<T> {
     }
 }
 
-/// What a log can hold.
+/// A value that a log can hold.
 trait Shown {
     fn shown(&self) -> Value;
 }

@@ -12,7 +12,7 @@ use innermost::wait::ExceptionGroup;
 use innermost::{Exception, Kind};
 use serde_json::{Value, json};
 
-/// What a script raises: the name of a Python exception, and the number that tells one from another.
+/// An exception of a script: the name of a Python exception, and a number that distinguishes it.
 #[derive(Clone, Debug)]
 struct PyError {
     kind: &'static str,
@@ -56,7 +56,7 @@ pub(super) fn describe(raised: &Exception) -> Value {
     }
 }
 
-/// What a cancel was given goes along as a text.
+/// The number passed to a cancel is its message, as text.
 fn number(raised: &Exception) -> Option<i64> {
     match raised.downcast_ref::<PyError>() {
         Some(error) => Some(error.number),

@@ -121,7 +121,7 @@ pub(crate) type Body = blocks::Body<Statement>;
 /// Numbers of scripts, or of slots.
 pub(crate) type Numbers = Rc<[usize]>;
 
-/// What can be awaited.
+/// An awaitable object.
 pub(crate) enum Form {
     Task(usize),
     Slot(usize),

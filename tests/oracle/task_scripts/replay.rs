@@ -21,7 +21,7 @@ pub(crate) struct Replayed {
     pub(crate) let_off: Vec<usize>,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 enum Replay {
     /// Exactly the recorded log and end.
     Same,
@@ -117,7 +117,7 @@ fn run_until_all_have_ended(world: &World, tasks: &[ScriptTask]) -> Result<(), D
     run_until_complete(world, &all_ended).map(drop)
 }
 
-/// What the future came to, however often the loop was stopped before. A loop that cannot go on is in a deadlock.
+/// The outcome of the future, however often the loop is stopped. A loop that cannot continue is in a deadlock.
 fn run_until_complete<T: Clone + 'static>(world: &World, future: &Future<T>) -> Result<Result<T, Exception>, Deadlock> {
     loop {
         let outcome = world.event_loop.run_until_complete(future.clone());

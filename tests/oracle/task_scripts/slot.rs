@@ -38,13 +38,13 @@ impl Slot {
         Join { started: false, ..self.gives(self.task.clone()) }
     }
 
-    /// Waits for what gives the outcome of the task, which is done.
+    /// Waits for a future with the outcome of the task, which is done.
     pub(super) fn gives<C>(&self, awaited: C) -> Join<C> {
         Join { slot: self.clone(), awaited, started: true }
     }
 }
 
-/// What [`Slot::join`] makes.
+/// The coroutine of [`Slot::join`].
 pub(super) struct Join<C> {
     slot: Slot,
     awaited: C,

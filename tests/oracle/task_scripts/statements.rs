@@ -11,11 +11,11 @@ use super::world::Me;
 use crate::blocks::Flow;
 
 impl Me {
-    /// Starts a statement, which stands where `handled` is being handled.
+    /// Starts a statement, while `handled` is being handled.
     ///
     /// # Errors
     ///
-    /// What it raises without awaiting anything.
+    /// Fails with an exception that the statement raises without awaiting.
     pub(super) fn start(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
         let world = &self.world;
         Ok(match statement {
@@ -107,7 +107,7 @@ impl Me {
         self.notes(child, move |value| json!([what, value.into()]))
     }
 
-    /// Awaits, and logs what `entry` makes of the value of that.
+    /// Awaits, and logs the entry that `entry` makes of the value.
     pub(super) fn notes<C, T>(&self, child: C, entry: impl FnOnce(T) -> Value + 'static) -> Does
     where
         C: Awaitable<Return = T> + 'static,

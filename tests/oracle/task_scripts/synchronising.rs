@@ -11,7 +11,7 @@ use super::statements::awaits;
 use super::world::Me;
 use crate::blocks::Flow;
 
-/// Whatever tasks meet at.
+/// The locks, queues and other objects that tasks share.
 pub(super) struct MeetingPlaces {
     locks: [Lock; 2],
     semaphores: [Semaphore; 2],
@@ -43,11 +43,11 @@ impl MeetingPlaces {
 }
 
 impl Me {
-    /// Starts a statement, which stands where `handled` is being handled.
+    /// Starts a statement, while `handled` is being handled.
     ///
     /// # Errors
     ///
-    /// What it raises without awaiting anything.
+    /// Fails with an exception that the statement raises without awaiting.
     pub(super) fn synchronise(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
         let places = &self.world.places;
         Ok(match statement {

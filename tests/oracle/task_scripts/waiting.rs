@@ -18,11 +18,11 @@ use super::world::{Me, Number, ScriptTask, World};
 use crate::blocks::Flow;
 
 impl Me {
-    /// Starts a statement, which stands where `handled` is being handled.
+    /// Starts a statement, while `handled` is being handled.
     ///
     /// # Errors
     ///
-    /// What it raises without awaiting anything.
+    /// Fails with an exception that the statement raises without awaiting.
     pub(super) fn wait(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
         Ok(match statement {
             Statement::Shield(slot) => match self.world.slot(*slot) {
@@ -141,7 +141,7 @@ impl World {
     }
 }
 
-/// What came of a task that was gathered. CPython gives a fresh `CancelledError` in place of the task's own.
+/// The outcome of a gathered task. CPython returns a new `CancelledError` in place of the task's own.
 fn outcome(gathered: &Result<Number, Exception>) -> Value {
     match gathered {
         Ok(value) => json!(value),

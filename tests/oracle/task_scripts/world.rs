@@ -15,19 +15,19 @@ use super::slot::Slot;
 use super::synchronising::MeetingPlaces;
 use crate::blocks::Flow;
 
-/// What a script returns.
+/// The result of a script.
 pub(super) type Number = Option<i64>;
 
 /// A script that runs as a task.
 pub(super) type ScriptTask = Task<Number>;
 
-/// A script that is to run.
+/// A script to run.
 pub(super) type Script = Map<Activation, fn(Flow) -> Number>;
 
 /// Things that the scripts know by a number.
 pub(super) type Numbered<T> = RefCell<BTreeMap<usize, T>>;
 
-/// What the scripts of one run share.
+/// The state that the scripts of a run share.
 pub(super) struct World {
     program: Rc<Program>,
     pub(super) event_loop: LoopHandle,
@@ -36,12 +36,12 @@ pub(super) struct World {
     created: RefCell<Vec<Option<ScriptTask>>>,
     slots: Numbered<Slot>,
     has_circle: Cell<bool>,
-    /// What each task has gathered last, by its name.
+    /// The last gather of each task, by the task's name.
     gathered: RefCell<BTreeMap<String, Vec<AnyTask>>>,
     futures: RefCell<[Future<Number>; 3]>,
-    /// What removes a callback, and gives how many it has removed.
+    /// Removes a callback. Returns how many were removed.
     pub(super) callbacks: Numbered<Rc<dyn Fn() -> u32>>,
-    /// What cancels a handle.
+    /// Cancels a handle.
     pub(super) handles: Numbered<Rc<dyn Fn()>>,
     pub(super) timeouts: Numbered<Timeout>,
     pub(super) groups: Numbered<TaskGroup>,
@@ -68,7 +68,7 @@ impl World {
         })
     }
 
-    /// Logs that this has happened to `who`.
+    /// Logs an event of `who`.
     pub(super) fn note(&self, who: &str, what: &Value) {
         let entry = [json!(self.event_loop.time().since_zero().as_secs()), json!(who)];
         let entry = entry.into_iter().chain(what.as_array().expect("an entry is a list").iter().cloned());
@@ -96,7 +96,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What `create` raises.
+    /// Fails with the exception of `create`.
     pub(super) fn task_by(
         self: &Rc<Self>,
         script: usize,
@@ -169,7 +169,7 @@ impl World {
         self.has_circle.get()
     }
 
-    /// The tasks that one awaits: what its stack says.
+    /// The tasks that a task awaits, according to its stack.
     fn awaited_by(&self, task: &AnyTask) -> Vec<AnyTask> {
         match task.stack_trace().yielded() {
             Some("Gather(pending)") => self.gathered.borrow().get(&task.name()).cloned().unwrap_or_default(),
@@ -187,7 +187,7 @@ impl World {
         created.filter(|task| tasks.iter().any(|other| other.is(task))).map(|task| task.any().name()).collect()
     }
 
-    /// Those that have not ended.
+    /// The tasks that have not ended.
     pub(super) fn left(&self) -> Vec<ScriptTask> {
         self.created().into_iter().filter(|task| !task.done()).collect()
     }
@@ -205,7 +205,7 @@ impl Me {
         self.world.note(&self.name, what);
     }
 
-    /// Who runs callbacks.
+    /// The name under which callbacks are logged.
     pub(super) fn the_loop(&self) -> Self {
         Self { world: Rc::clone(&self.world), name: "loop".into() }
     }

@@ -8,7 +8,7 @@ use std::ptr;
 
 use innermost::EventLoop;
 
-/// What a signal does.
+/// The action of a signal.
 pub(crate) struct Action(libc::sigaction);
 
 impl Action {
@@ -71,7 +71,7 @@ pub(crate) fn kill(process: i32, signal: i32) {
     assert_eq!(unsafe { libc::kill(process, signal) }, 0);
 }
 
-/// Calls `function` while this thread blocks all signals. Those that have come meanwhile come when it returns.
+/// Calls `function` while this thread blocks all signals. Pending signals are delivered when it returns.
 pub(crate) fn with_signals_blocked(function: impl FnOnce()) {
     // SAFETY: all zeros is a set, which may be written until the calls return.
     let (mut all, mut before) = unsafe { mem::zeroed::<(libc::sigset_t, libc::sigset_t)>() };
@@ -112,7 +112,7 @@ impl Child {
         Self::of(unsafe { libc::fork() }, function)
     }
 
-    /// Forks as a program would that does not know the C library, which does not learn of it.
+    /// Forks with a raw system call, which the C library does not notice.
     pub(crate) fn clone(function: impl FnOnce()) -> Self {
         // SAFETY: without a stack of its own and shared memory, this forks. As above, there is one thread.
         let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
@@ -159,7 +159,7 @@ pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
-/// Whether a loop's host would be told that it has something to do.
+/// Whether the host of the loop would see that it has work to do.
 pub(crate) fn is_woken(event_loop: &EventLoop) -> Option<bool> {
     event_loop.with_fd(|fd| fd.map(is_readable))
 }
@@ -173,7 +173,7 @@ pub(crate) fn eventfd() -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
-/// The descriptors that are open, but for the one that this needs.
+/// The open descriptors, without the one that this needs.
 pub(crate) fn open_descriptors() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc/self/fd").expect("this is Linux");
     let mut numbers: Vec<i32> =

@@ -9,7 +9,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP};
 
 use super::host::{raise, with_signals_blocked};
 
-/// The signals that were handled, in order. Numbers rather than a log of text: thousands of them are compared at once.
+/// The handled signals, in order. Numbers instead of a text log, because tests compare thousands of them.
 type Handled = Rc<RefCell<Vec<i32>>>;
 
 /// A loop that records these signals.

@@ -21,7 +21,7 @@ fn host_calls() -> u32 {
     HOST.swap(0, Ordering::Relaxed)
 }
 
-/// All that a signal may do, set whole: the flags and what is blocked too.
+/// Complete signal actions, including flags and blocked signals.
 fn actions() -> Vec<Action> {
     let function = counts as *const () as libc::sighandler_t;
     vec![
