@@ -15,11 +15,11 @@
 //!  L1   task         sys          futures and tasks; the operating system (all `unsafe` code)
 //!       executor                  thread pools and futures for threads
 //!       context                   context variables
-//!  L0   coroutine                 the contract, exceptions, yield_from!, Call, Generator: no_std
+//!  L0   coroutine                 the contract, exceptions, yield_from!, machine!, Call, Generator: no_std
 //! ```
 //!
 //! A module imports only from its own layer or from layers below. [`testing`] is above all of them: it gives tests a
-//! loop with virtual time, and repeats a protocol with every fault of a network. Without any [feature](#features), the crate is layer 0 alone.
+//! loop with virtual time. Without any [feature](#features), the crate is layer 0 alone.
 //!
 //! The root has the names that most programs import. Every other public name is in its module.
 //!
@@ -331,8 +331,8 @@ pub mod transport;
 pub mod wait;
 
 pub use self::coroutine::{
-    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, SharedGenerator, State, Step, Stop, drive,
-    from_fn, from_iter, lazy, ready, take_sent, yield_once,
+    Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Machine, Outcome, Resumed, Running, Sent,
+    SharedGenerator, State, Step, Stop, drive, end, from_fn, from_iter, lazy, ready, take_sent, yield_once,
 };
 #[cfg(feature = "executor")]
 pub use self::event_loop::to_thread;

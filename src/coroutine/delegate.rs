@@ -129,7 +129,7 @@ macro_rules! yield_from {
     };
     // Anything else is made again at each resume.
     ($child:expr, $sent:ident $(,)?) => {
-        $crate::yield_from!(@child $crate::coroutine::stateless(&mut $child), $sent)
+        $crate::yield_from!(@child $crate::coroutine::stateless($child), $sent)
     };
 }
 

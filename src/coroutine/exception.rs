@@ -231,7 +231,6 @@ impl Exception {
     }
 
     /// Adds `context` as the cause, if the exception has no cause yet and is neither bare nor shared.
-    #[cfg(feature = "std")]
     pub(crate) fn raised_during(mut self, context: impl FnOnce() -> Self) -> Self {
         if let Repr::Raised(shared) = &mut self.0
             && let Some(raised) = Arc::get_mut(shared)

@@ -16,14 +16,13 @@
 //!  each resume passes through every level     costs one allocation, and the same at any depth
 //! ```
 //!
-//! A machine need not do I/O. It can yield requests of a type of its own, be tested by hand, and be plugged into an event
-//! loop by [`drive`](fn@drive).
-//!
 //! | file | holds |
 //! |---|---|
 //! | `exception.rs` | [`Exception`]: what coroutines raise |
 //! | `delegate.rs`  | [`yield_from!`](crate::yield_from): inline delegation, and how a child is closed |
 //! | `stateless.rs` | [`Stateless`]: coroutines that keep nothing between two resumes |
+//! | `machine/`     | [`machine!`](crate::machine): machines declared as states; see [`mod@machine`] |
+//! | `short.rs`     | [`end`], [`suspend!`](crate::suspend): short forms for machines written by hand |
 //! | `call.rs`      | [`Call`] and [`Frame`]: delegation through the driver |
 //! | `convert.rs`   | delegation through a driver that expects another type of yield |
 //! | `frames.rs`    | the frames that a coroutine has delegated to, and how they are closed |
@@ -55,9 +54,11 @@ mod ended;
 mod exception;
 mod frames;
 mod generator;
+pub mod machine;
 mod machines;
 mod rules;
 mod shared;
+mod short;
 mod stack;
 mod state;
 mod stateless;
@@ -81,10 +82,12 @@ pub(crate) use self::ended::{drop_ended, replace_ended};
 pub use self::exception::{Exception, Kind};
 
 pub use self::generator::{Generator, GeneratorState, Stop};
+pub use self::machine::{Machine, Outcome, Running, Sent};
 pub use self::machines::{FromFn, FromIter, Lazy, Ready, YieldOnce, from_fn, from_iter, lazy, ready, yield_once};
 #[doc(hidden)]
 pub use self::rules::without_stop_iteration;
 pub use self::shared::SharedGenerator;
+pub use self::short::end;
 pub use self::stack::Driven;
 pub(crate) use self::stack::Stack;
 pub use self::state::{StackTrace, State};
@@ -131,7 +134,8 @@ pub use self::stateless::stateless;
     message = "`{Self}` is not a coroutine",
     label = "not a coroutine",
     note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`",
-    note = "a future or a task is one if its result is `Clone`; otherwise await its `.join()`, which moves the result out"
+    note = "a future or a task is one if its result is `Clone`; otherwise await its `.join()`, which moves the result out",
+    note = "a machine declared by `machine!` is one once it is started in a state: `.start(State::First)`"
 )]
 pub trait Coroutine {
     /// The type of the values it yields to its driver.

@@ -65,7 +65,7 @@ pub trait Stateless: Coroutine {}
 /// Used in the expansion of [`yield_from!`](crate::yield_from).
 #[doc(hidden)]
 #[inline(always)]
-pub const fn stateless<C: Stateless>(child: &mut C) -> &mut C {
+pub fn stateless<C: Stateless>(child: C) -> C {
     child
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::contracts::{Met, WaitTarget, Way, Withdrawn};
+use crate::coroutine::machine::parts::Defaults;
 use crate::coroutine::{Coroutine, Exception, Step};
 
 /// The event that a coroutine is waiting for. A coroutine yields this value to its task.
@@ -45,7 +46,8 @@ pub struct Await {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a coroutine that a task can run or wait for",
     label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`",
-    note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`"
+    note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`",
+    note = "a machine declared by `machine!` is one once it is started in a state: `.start(State::First)`"
 )]
 pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
 
@@ -66,6 +68,11 @@ impl<T: Clone> Shareable for T {}
 /// The outcome of one step of an awaitable: [`Step::Return`] with its result, [`Step::Yield`] with the event to wait
 /// for, or the exception it raised.
 pub type Progress<R> = Result<Step<Await, (), R>, Exception>;
+
+/// What a machine yields that does not say it.
+impl Defaults for () {
+    type Yield = Await;
+}
 
 /// The exception for a task that is about to wait for something that no longer exists, because its owner was dropped.
 #[cold]

@@ -112,7 +112,11 @@ fn make_package(root: &Path, snippets: &Path) -> PathBuf {
     fs::write(package.join("Cargo.toml"), manifest).expect("the directory for tests can be written");
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).expect("the lock file is there");
     for path in programs(snippets) {
-        fs::copy(&path, binaries.join(path.file_name().expect("it is a file"))).expect("a program can be copied");
+        // Without the comments: a message quotes the line, so it would contain whatever is expected of it.
+        let text = fs::read_to_string(&path).expect("the program is there");
+        let program: String =
+            text.lines().map(|line| line.split("//~").next().unwrap_or(line).to_string() + "\n").collect();
+        fs::write(binaries.join(path.file_name().expect("it is a file")), program).expect("a program can be written");
     }
     package
 }

@@ -24,7 +24,7 @@ impl Coroutine for Machine {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         let delay = Duration::from_secs(1);
-        yield_from!(sleep(delay), sent)?; //~ `Sleep` keeps state between two resumes //~ made anew at each resume //~ store it in a field
+        yield_from!(sleep(delay), sent)?; //~ Sleep` keeps state between two resumes //~ made anew at each resume //~ store it in a field
         yield_from!(timeout(self.stream.read(&mut self.buffer), delay), sent)?; //~ keeps state between two resumes
         yield_from!(to_thread(|| Ok(1)), sent)?; //~ `ToThread<{integer}>` keeps state between two resumes
         yield_from!(self.queue.get(), sent)?; //~ `Get<u32>` keeps state between two resumes
@@ -32,12 +32,12 @@ impl Coroutine for Machine {
         yield_from!(spawn(sleep(delay))?, sent)?; //~ `Task<()>` keeps state between two resumes
         yield_from!(gather([sleep(delay)]), sent)?; //~ keeps state between two resumes
         yield_from!(join((sleep(delay), sleep(delay))), sent)?; //~ keeps state between two resumes
-        yield_from!(Call::new(sleep(delay)), sent)?; //~ `Call<Sleep>` keeps state between two resumes
-        yield_from!(&mut sleep(delay), sent)?; //~ `&mut Sleep` keeps state between two resumes
-        yield_from!((&mut sleep(delay)), sent)?; //~ `&mut Sleep` keeps state between two resumes
-        yield_from!(Box::new(sleep(delay)), sent)?; //~ `Box<Sleep>` keeps state between two resumes
-        yield_from!({ sleep(delay) }, sent)?; //~ `Sleep` keeps state between two resumes
-        yield_from!(self.nap.insert(sleep(delay)), sent)?; //~ `&mut Sleep` keeps state between two resumes
+        yield_from!(Call::new(sleep(delay)), sent)?; //~ Call<innermost::Sleep>` keeps state between two resumes
+        yield_from!(&mut sleep(delay), sent)?; //~ &mut innermost::Sleep` keeps state between two resumes
+        yield_from!((&mut sleep(delay)), sent)?; //~ &mut innermost::Sleep` keeps state between two resumes
+        yield_from!(Box::new(sleep(delay)), sent)?; //~ Box<innermost::Sleep>` keeps state between two resumes
+        yield_from!({ sleep(delay) }, sent)?; //~ Sleep` keeps state between two resumes
+        yield_from!(self.nap.insert(sleep(delay)), sent)?; //~ &mut innermost::Sleep` keeps state between two resumes
         yield_from!(self.naps.last_mut().unwrap(), sent)?; //~ if the expression only leads to a coroutine stored elsewhere
         Ok(Step::Return(()))
     }
@@ -51,7 +51,7 @@ impl Coroutine for Numbers {
     type Return = ();
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        yield_from!(from_iter(0..3), sent)?; //~ `FromIter<std::ops::Range<u32>>` keeps state between two resumes
+        yield_from!(from_iter(0..3), sent)?; //~ FromIter<std::ops::Range<{integer}>>` keeps state between two resumes
         Ok(Step::Return(()))
     }
 }

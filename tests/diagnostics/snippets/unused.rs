@@ -22,7 +22,7 @@ fn boxed() -> Box<dyn Awaitable<Return = ()>> {
 }
 
 fn network(listener: &TcpListener, stream: &TcpStream, buffer: &mut Buffer) {
-    listener.accept(); //~ unused implementer of `Awaitable` that must be used
+    listener.accept(); //~ unused implementer of `innermost::Coroutine` that must be used
     stream.read(buffer); //~ that must be used
     stream.write_all(buffer); //~ that must be used
 }
@@ -36,7 +36,7 @@ fn main() -> Result<(), Exception> {
     from_fn(|_: Result<(), Exception>| Ok(innermost::Step::<Await, (), ()>::Return(()))); //~ that must be used
     Generator::new(innermost::from_iter(0..3)); //~ unused `Generator` that must be used
     let event_loop = EventLoop::new()?;
-    event_loop.create_future::<u8>().join(); //~ unused `Join` that must be used
+    event_loop.create_future::<u8>().join(); //~ unused `innermost::task::Join` that must be used
     event_loop.shutdown_default_executor(None); //~ unused `ShutdownExecutor` that must be used
     let queue = Queue::<u8>::new();
     queue.put(1); //~ that must be used

@@ -1,0 +1,126 @@
+//! Mistakes in the declaration of a machine, which the macro itself finds.
+
+#![allow(dead_code, unused_imports)]
+
+use innermost::{Exception, Sleep, machine, yield_from};
+
+struct Napping(Sleep);
+
+machine!( //~ state `Asleep` does not say what may follow it
+    impl Machine for Napping {
+        type State = NoNext;
+
+        fn Asleep(&mut self, sent: Sent) {
+            yield_from!(self.0, sent)?;
+        }
+    }
+);
+
+machine!( //~ state `Waiting` does not say what may follow it
+    impl Machine for Napping {
+        type State = NoNextEither;
+
+        fn Waiting(&mut self, slept: Outcome<Sleep>) -> Result<(), Exception> {
+            slept
+        }
+    }
+);
+
+machine!( //~ expected `type State = Name;` before the states
+    impl Machine for Napping {
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Asleep` takes `sent`, so it can suspend, and its data stay in the state: write them as `name: &mut Type`
+    impl Machine for Napping {
+        type State = ByValue;
+
+        fn Asleep(&mut self, sent: Sent, count: u32) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Counting` goes on at once, so it gets its data by value
+    impl Machine for Napping {
+        type State = ByReference;
+
+        fn Counting(&mut self, count: &mut u32) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Shared` takes one of these
+    impl Machine for Napping {
+        type State = Borrowed;
+
+        fn Shared(&self) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Tuple` takes one of these
+    impl Machine for Napping {
+        type State = Patterns;
+
+        fn Tuple(&mut self, (count, all): (u32, u32)) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ and its attributes are docs, `cfg`, and the levels of lints
+    impl Machine for Napping {
+        type State = Attributed;
+
+        #[inline]
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ expected, once, `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`
+    impl Machine for Napping {
+        type State = Thrown;
+
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+
+        fn thrown(&mut self, thrown: Exception) -> Next {
+            Err(thrown)
+        }
+    }
+);
+
+machine!( //~ expected, once, `fn finally(&mut self, sent: Sent) -> Done { .. }`
+    impl Machine for Napping {
+        type State = Finally;
+
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+
+        fn finally(&mut self) -> Result<(), Exception> {
+            Ok(())
+        }
+    }
+);
+
+machine!( //~ a machine needs a state
+    impl Machine for Napping {
+        type State = Nothing;
+
+        fn helper(&self) {}
+    }
+);
+
+machine!(struct Napping; enum Phase { Asleep }); //~ expected `machine!(impl Machine for Type { type State = Name; .. });`
+
+fn main() {}

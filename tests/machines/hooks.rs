@@ -1,0 +1,264 @@
+//! `thrown`, `raised`, `finally`.
+
+use innermost::{Coroutine, Exception, Generator, Kind, Machine, Resumed, Step, Stop, machine, take_sent, yield_from};
+
+/// Yields its number once, and returns.
+struct Say(u32, bool);
+
+fn say(number: u32) -> Say {
+    Say(number, false)
+}
+
+impl Coroutine for Say {
+    type Yield = u32;
+    type Input = u32;
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<u32, Exception>) -> Resumed<Self> {
+        sent?;
+        if std::mem::replace(&mut self.1, true) { Ok(Step::Return(())) } else { Ok(Step::Yield(self.0)) }
+    }
+}
+
+struct Hooked<'a> {
+    log: &'a mut Vec<String>,
+    goodbye: Say,
+}
+
+impl<'a> Hooked<'a> {
+    fn new(log: &'a mut Vec<String>) -> Self {
+        Self { log, goodbye: say(99) }
+    }
+}
+
+machine!(
+    impl<'a> Machine for Hooked<'a> {
+        type Yield = u32;
+        type Input = u32;
+        type Return = &'static str;
+        #[derive(Debug)]
+        type State = At;
+
+        fn Working(&mut self, said: Outcome<SayOnce>) -> Next<Counting> {
+            self.log.push(format!("said {said:?}"));
+            said?;
+            to(Counting(0))
+        }
+
+        fn Counting(&mut self, sent: Sent, count: &mut u32) -> Next<End> {
+            match take_sent(sent)? {
+                8 => Err(Exception::message(Kind::ValueError, "eight")),
+                9 => Err(Exception::message(Kind::RuntimeError, "nine")),
+                0 => end("counted"),
+                number => {
+                    *count += number;
+                    yield_here(*count)
+                }
+            }
+        }
+
+        fn Stopping(&mut self, sent: Sent, why: &mut &'static str) -> Next<End> {
+            take_sent(sent)?;
+            end(*why)
+        }
+
+        /// A lookup error stops the machine, wherever it is. A timeout is not heard. Others become runtime errors.
+        fn thrown(&mut self, state: &mut At, thrown: Exception) -> Next<Stopping> {
+            self.log.push(format!("thrown in {state:?}"));
+            match thrown.kind() {
+                Kind::LookupError => to(Stopping("stopped")),
+                Kind::TimeoutError => yield_here(77),
+                Kind::TypeError => {
+                    if let At::Counting(count) = state {
+                        *count = 1000;
+                    }
+                    stay()
+                }
+                _ => Err(Exception::caused_by(Kind::RuntimeError, "thrown", thrown)),
+            }
+        }
+
+        fn raised(&mut self, raised: Exception) -> Next<Stopping, End> {
+            self.log.push(format!("raised {raised}"));
+            match raised.kind() {
+                Kind::ValueError => yield_to(55, Stopping("raised")),
+                Kind::InvalidStateError => end("at once"),
+                _ => Err(raised),
+            }
+        }
+
+        fn finally(&mut self, sent: Sent) -> Done {
+            self.log.push("finally".into());
+            yield_from!(self.goodbye, sent)
+        }
+    }
+);
+
+/// Has a `Debug` that says nothing of its state.
+#[derive(Debug)]
+struct SayOnce;
+
+impl Coroutine for SayOnce {
+    type Yield = u32;
+    type Input = u32;
+    type Return = ();
+
+    fn resume(&mut self, sent: Result<u32, Exception>) -> Resumed<Self> {
+        match sent? {
+            0 => Ok(Step::Yield(1)),
+            _ => Ok(Step::Return(())),
+        }
+    }
+}
+
+type Driven<'a> = Generator<innermost::Running<Hooked<'a>>>;
+
+/// Drives a machine, and returns what it logs.
+fn logged(first: At, drive: impl FnOnce(Driven<'_>)) -> Vec<String> {
+    let mut log = Vec::new();
+    drive(Generator::new(Hooked::new(&mut log).start(first)));
+    log
+}
+
+fn kind_of(stop: Stop<&'static str>) -> Kind {
+    match stop {
+        Stop::Raised(raised) => raised.kind(),
+        Stop::Returned(_) | Stop::Exhausted => panic!("it raises"),
+    }
+}
+
+#[test]
+fn the_machine_cleans_up_when_it_returns() {
+    let log = logged(At::Working(SayOnce), |mut machine| {
+        assert_eq!(machine.next().unwrap(), 1);
+        assert_eq!(machine.send(1).unwrap(), 99); // counts nothing: `finally` awaits
+        assert!(matches!(machine.next(), Err(Stop::Returned("counted"))));
+    });
+    assert_eq!(log, ["said Ok(())", "finally", "finally"]);
+}
+
+#[test]
+fn what_is_thrown_in_can_lead_from_any_state_to_another_one() {
+    for (first, name) in [(At::Working(SayOnce), "Working(SayOnce)"), (At::Counting(3), "Counting(3)")] {
+        let log = logged(first, |mut machine| {
+            machine.next().unwrap_or_default();
+            let _ = machine.throw(Exception::message(Kind::LookupError, "stop"));
+            let _ = machine.next();
+        });
+        if name.starts_with("Working") {
+            assert_eq!(log, [&format!("thrown in {name}"), "finally", "finally"]);
+        }
+    }
+}
+
+#[test]
+fn the_hook_sees_what_is_thrown_before_the_child_does() {
+    let log = logged(At::Working(SayOnce), |mut machine| {
+        machine.next().unwrap();
+        assert_eq!(machine.throw(Exception::timeout()).unwrap(), 77); // heard by nobody else
+        assert_eq!(machine.throw(Exception::message(Kind::LookupError, "stop")).unwrap(), 99);
+        assert!(matches!(machine.next(), Err(Stop::Returned("stopped"))));
+    });
+    assert_eq!(log, ["thrown in Working(SayOnce)", "thrown in Working(SayOnce)", "finally", "finally"]);
+}
+
+#[test]
+fn what_the_hook_raises_is_thrown_into_the_state() {
+    let log = logged(At::Working(SayOnce), |mut machine| {
+        machine.next().unwrap();
+        assert_eq!(machine.throw(Exception::message(Kind::ValueError, "v")).unwrap(), 99);
+        let Err(Stop::Raised(raised)) = machine.next() else { panic!("it raises") };
+        assert_eq!((raised.kind(), raised.cause().map(Exception::kind)), (Kind::RuntimeError, Some(Kind::ValueError)));
+    });
+    let said = log[1].clone();
+    assert!(said.starts_with("said Err("), "{said}");
+    assert_eq!(log, ["thrown in Working(SayOnce)", &said, "raised thrown", "finally", "finally"]);
+}
+
+#[test]
+fn the_hook_may_change_the_state_and_stay() {
+    let log = logged(At::Counting(0), |mut machine| {
+        assert_eq!(machine.send(0).map_err(kind_of), Err(Kind::TypeError)); // not started
+    });
+    assert!(log.is_empty());
+    let log = logged(At::Working(SayOnce), |mut machine| {
+        machine.next().unwrap();
+        let _ = machine.send(5);
+        let _ = machine.close();
+    });
+    assert_eq!(log[0], "said Ok(())");
+}
+
+#[test]
+fn what_a_state_raises_can_lead_to_another_one() {
+    let log = logged(At::Stopping("first"), |mut machine| {
+        assert_eq!(machine.next().unwrap(), 99);
+        assert!(matches!(machine.next(), Err(Stop::Returned("first"))));
+    });
+    assert_eq!(log, ["finally", "finally"]);
+    let mut log = Vec::new();
+    let mut machine = Hooked::new(&mut log).start(At::Counting(0));
+    assert!(matches!(machine.resume(Ok(2)), Ok(Step::Yield(2))));
+    assert!(matches!(machine.resume(Err(Exception::message(Kind::TypeError, "t"))), Ok(Step::Yield(99))));
+    assert_eq!(machine.state_name(), "finally");
+    drop(machine);
+    assert_eq!(log, ["thrown in Counting(2)", "finally"]);
+    let mut log = Vec::new();
+    let mut machine = Hooked::new(&mut log).start(At::Counting(0));
+    assert!(matches!(machine.resume(Ok(8)), Ok(Step::Yield(55))));
+    assert_eq!(machine.state_name(), "Stopping");
+    assert!(matches!(machine.resume(Ok(0)), Ok(Step::Yield(99))));
+    assert!(matches!(machine.resume(Ok(0)), Ok(Step::Return("raised"))));
+    drop(machine);
+    assert_eq!(log, ["raised eight", "finally", "finally"]);
+    let mut log = Vec::new();
+    let mut machine = Hooked::new(&mut log).start(At::Counting(0));
+    assert!(matches!(machine.resume(Ok(9)), Ok(Step::Yield(99))));
+    assert_eq!(machine.resume(Ok(0)).unwrap_err().to_string(), "nine");
+    drop(machine);
+    assert_eq!(log, ["raised nine", "finally", "finally"]);
+}
+
+#[test]
+fn a_machine_that_is_closed_cleans_up_and_its_hooks_do_not_hear_it() {
+    let log = logged(At::Working(SayOnce), |mut machine| {
+        machine.next().unwrap();
+        let ignored = machine.close().unwrap_err(); // `finally` awaits, which a closed generator may not
+        assert_eq!(ignored.to_string(), "generator ignored GeneratorExit");
+    });
+    assert_eq!(log[1], "finally");
+    assert!(log.iter().all(|line| !line.starts_with("thrown") && !line.starts_with("raised")), "{log:?}");
+}
+
+/// Raises while it cleans up.
+struct Untidy;
+
+machine!(
+    impl Machine for Untidy {
+        type Yield = u32;
+        type State = Mess;
+
+        fn Failing(&mut self, sent: Sent) -> Next<End> {
+            take_sent(sent)?;
+            Err(Exception::message(Kind::ValueError, "first"))
+        }
+
+        fn finally(&mut self, _sent: Sent) -> Done {
+            Err(Exception::message(Kind::RuntimeError, "second"))
+        }
+    }
+);
+
+#[test]
+fn an_exception_raised_while_cleaning_up_replaces_the_one_before() {
+    let raised = Untidy.start(Mess::Failing).resume(Ok(())).unwrap_err();
+    assert_eq!(raised.to_string(), "second");
+    assert_eq!(raised.cause().map(ToString::to_string).as_deref(), Some("first"));
+}
+
+#[test]
+fn the_hooks_are_edges_from_any_state() {
+    assert_eq!(Hooked::ON_THROWN, ["Stopping"]);
+    assert_eq!(Hooked::ON_RAISED, ["Stopping", "End"]);
+    assert!(Untidy::ON_THROWN.is_empty() && Untidy::ON_RAISED.is_empty());
+}

@@ -1,0 +1,9 @@
+//! Machines declared by `machine!`: what a state keeps, what may follow it, the hooks, and what can be asked of a machine.
+//!
+//! Mistakes, and what the compiler says about them, are in `diagnostics`.
+
+mod declarations;
+mod hooks;
+mod many_states;
+mod states;
+mod transitions;
