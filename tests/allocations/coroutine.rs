@@ -139,8 +139,8 @@ fn frames_are_freed_however_they_end() {
     });
 }
 
-/// Yields whatever comes. One that is told to delegates at its second exit to another, which then stands above it when it
-/// has ignored that exit too.
+/// Yields at every resume, and ignores exits. On request, it delegates to another such machine at its second exit, so that
+/// the other machine's frame is above it.
 struct Stubborn {
     exits: u32,
     delegates: bool,

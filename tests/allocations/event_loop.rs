@@ -30,8 +30,7 @@ fn test_loop() -> EventLoop {
 const WARM_UP: u32 = 10;
 const ROUNDS: u32 = 1000;
 
-/// A coroutine that repeats what another does until it is stopped, and counts the allocations of the rounds after the
-/// first few.
+/// A coroutine that repeats another one until it is stopped, and counts the allocations of all rounds but the first few.
 struct Measured<C> {
     round: C,
     rounds: u32,

@@ -12,8 +12,8 @@ use innermost::{Call, Coroutine, Exception, Generator, Kind, Resumed, Step, Stop
 
 const DEPTH: u32 = 1_000_000;
 
-/// Delegates to another of its kind, whose depth is one less. The innermost, of depth 0, yields what it is sent until that
-/// is 0. Each returns its depth.
+/// Delegates to a machine of its own type with a depth of one less. The innermost machine, of depth 0, yields each sent value
+/// until it is sent 0. Each machine returns its depth.
 struct Deep {
     depth: u32,
     at: At,
@@ -201,8 +201,8 @@ fn the_stack_trace_shows_every_frame() {
     on_a_small_stack(|generator, _| assert_eq!(generator.stack_trace().frames().len(), DEPTH as usize + 1));
 }
 
-/// Yields. When it is closed it cleans up by delegating to another of its kind, which yields, so that it has ignored its
-/// exit. What that one raises, it raises.
+/// Yields. When it is closed, its cleanup delegates to another machine of its own type, which yields, so the exit is ignored.
+/// It does not catch the exceptions of that machine.
 struct Stubborn {
     depth: u32,
     child: Option<Call<Stubborn>>,

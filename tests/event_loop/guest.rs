@@ -10,7 +10,7 @@ use crate::support::clock::{VirtualClock, Wait, WatchedSelector, loop_of};
 use crate::support::events::{Log, awaits, awaits_end, body, returns};
 
 /// A host that waits in place of the loop, and drives it turn by turn until `task` is done. It calls `meanwhile` before it
-/// waits for the loop's descriptor. Gives what it has waited for.
+/// waits for the loop's descriptor. Returns its waits.
 fn host(guest: &EventLoop, clock: &VirtualClock, task: &Task<i32>, mut meanwhile: impl FnMut()) -> Vec<&'static str> {
     let mut selector = default_selector().unwrap();
     guest.with_fd(|fd| selector.register(fd.expect("the system's own selector has one"), SelectorToken(7)).unwrap());

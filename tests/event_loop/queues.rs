@@ -445,8 +445,8 @@ fn a_panicking_comparison_leaves_the_queue_intact() {
 
 // ---- whatever happens
 
-/// Every item whose put has ended is got once, in order, or still there; none whose put was cancelled is; and nobody waits
-/// for what is there.
+/// Checks three properties. An item whose put has ended is received once and in order, or is still in the queue. An item
+/// whose put was cancelled is neither. No task waits for an available item.
 fn nothing_is_lost(queue: &Queue<usize>, in_order: bool, actions: &[(u8, u8)]) -> bool {
     let world = World::new();
     let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));

@@ -37,8 +37,8 @@ struct Asked {
 
 type Happens = Box<dyn FnMut(u32)>;
 
-/// The system's selector. It does not sleep: that ends the run, as an error. Before it is asked, something happens,
-/// which is told how often it was asked.
+/// The system's selector. It does not sleep: a wait ends the run with an error. Before each poll, it calls a function with the
+/// number of earlier polls.
 struct Counted {
     inner: Box<dyn Selector>,
     asked: Asked,

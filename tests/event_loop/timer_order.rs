@@ -123,8 +123,8 @@ fn a_deadline_at_the_end_of_time_never_expires() {
     assert_eq!(*both.fired.borrow(), [2]);
 }
 
-/// The horizon was brought by timers that are cancelled and gone, so that none of those before it says where those beyond
-/// it belong once it goes back.
+/// Cancelled timers have moved the horizon. None of the remaining timers before it says where those beyond it belong once it
+/// moves back.
 #[test]
 fn timers_beyond_the_horizon_are_not_lost_when_it_moves_back() {
     let mut both = Both::new();

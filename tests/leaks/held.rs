@@ -169,8 +169,8 @@ pub(crate) struct Exhausted {
 }
 
 impl Exhausted {
-    /// Lowers the limit to the highest that is open, and fills the holes below: a limit lower than what is open is
-    /// another fault, at which `poll(2)` fails.
+    /// Lowers the limit to the highest open descriptor, and opens all free ones below it. With a limit below an open descriptor,
+    /// `poll(2)` would fail, which would be another fault.
     fn new() -> Self {
         let limit = descriptor_limit();
         let open = fs::read_dir("/proc/self/fd").expect("the system says what is open");

@@ -67,8 +67,8 @@ impl<Statement: Clone> Blocks<Statement> {
         self.open.is_empty()
     }
 
-    /// Leaves blocks until there is a statement to go on with; gives that, or the flow that has left them all. A handler
-    /// runs if `catches` says so of the exception and the name of its kind.
+    /// Leaves blocks until one has a next statement. Returns that statement, or the flow if all blocks are left. A handler runs
+    /// if `catches` returns true for the exception and the name of the handler's kind.
     pub(crate) fn next_statement(
         &mut self,
         mut flow: Flow,

@@ -329,8 +329,8 @@ fn calls_sent_while_the_loop_is_dropped_run_or_are_dropped_or_refused() {
     }
 }
 
-/// Sends what counts how often it runs and is dropped, and stops the loop at its hundredth run. Gives how much was sent,
-/// or refused: no more than the loop can take in a moment.
+/// Sends callbacks that count their runs and drops, and stop the loop at the hundredth run. Returns how many were sent or
+/// refused, at most as many as the loop takes in a moment.
 fn send_until_refused(remote: &RemoteHandle, ran: &Arc<AtomicUsize>, dropped: &Arc<AtomicUsize>) -> usize {
     for sent in 1..2000 {
         let (ran, dropped) = (Arc::clone(ran), Arc::clone(dropped));

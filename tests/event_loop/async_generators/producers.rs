@@ -14,8 +14,8 @@ pub(crate) enum Next {
 
 pub(crate) type Answer = Result<Next, Exception>;
 
-/// A producer that does one thing after the other. `next` gets the number of what is to come, from 0, and what the last
-/// one gave: what was awaited, or what was sent.
+/// A producer that performs a sequence of actions. `next` receives the number of the next action, from 0, and the result of
+/// the last one: the awaited or the sent value.
 pub(crate) struct Scripted {
     next: Box<dyn FnMut(u32, Result<i32, Exception>) -> Answer>,
     awaited: Option<Body>,

@@ -10,8 +10,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Takes a tick for each of `lengths`, is busy for so many seconds after it, and gives the ticks with the times at which
-/// they came.
+/// Takes a tick for each of `lengths`, and is busy for that many seconds after it. Returns the ticks with their times.
 fn ticks(event_loop: &EventLoop, period: Duration, lengths: &'static [u64]) -> Vec<(u64, u64)> {
     let (mut ticks, mut lengths, handle) = (interval(period), lengths.iter(), event_loop.handle());
     let (mut busy, mut seen) = (None::<Sleep>, Vec::new());

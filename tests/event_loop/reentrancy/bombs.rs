@@ -29,8 +29,8 @@ impl Drop for Bomb {
     }
 }
 
-/// A task that has waited for a future with a bomb, to which nothing else refers any more, and goes on by `next`: so the
-/// bomb is dropped when the task waits for something else, or ends.
+/// A task that has waited for a future with a bomb, and continues with `next`. Only the task refers to the future, so the bomb
+/// is dropped when the task waits for something else, or ends.
 fn holding_a_bomb(event_loop: &LoopHandle, mut next: impl FnMut(u32) -> Answer + 'static) -> Task<i32> {
     let future = event_loop.create_future();
     let mut awaited = Some(future.clone());

@@ -149,7 +149,7 @@ quickcheck! {
         Entrance::all(usize::from(permits % 4)).iter().all(|entrance| run(entrance, &actions))
     }
 
-    /// Whoever waits when an event is set goes on, though it is cleared at once; and all in the order of their coming.
+    /// Setting an event wakes all waiters in the order they came, even if it is cleared at once.
     fn an_event_wakes_all_waiters_in_order(actions: Vec<(u8, u8)>) -> bool {
         let (world, event) = (World::new(), Event::new());
         let lists: Rc<RefCell<(Vec<usize>, Vec<usize>)>> = Rc::default();
@@ -189,8 +189,7 @@ quickcheck! {
         all_woken && order == went_on && tasks.iter().all(|(task, _)| task.done())
     }
 
-    /// Who is left at a barrier are fewer than it needs, nobody stays outside, and whatever has happened it can be used
-    /// again.
+    /// At the end, fewer tasks wait at a barrier than it needs, no task waits outside, and the barrier can be used again.
     fn a_full_barrier_releases_all_waiters(parties: u8, actions: Vec<(u8, u8)>) -> bool {
         let (world, parties) = (World::new(), usize::from(parties % 4) + 1);
         let barrier = Barrier::new(parties).expect("it is for somebody");

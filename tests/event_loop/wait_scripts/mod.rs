@@ -51,8 +51,8 @@ pub(crate) struct Program {
     futures: [Future<Value>; 3],
 }
 
-/// Runs the program in `text`, its scripts one after the other, and compares what it does with what CPython did: each
-/// line of `recorded` is an entry of the log, the last one how the main task ended.
+/// Runs the program in `text`, which has one script per line, and compares its log with CPython's: each line of `recorded` is
+/// an entry of the log. The last line is the outcome of the main task.
 pub(crate) fn expect(text: &str, recorded: &str) {
     let values = |text: &str| {
         let values = serde_json::Deserializer::from_str(text).into_iter::<Value>().collect::<Result<Vec<_>, _>>();

@@ -22,8 +22,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Bytes without end, the same for the same seed. They repeat after a prime number of them, so that a buffer that is
-/// lost or comes twice is seen.
+/// Endless bytes that depend on a seed. They have a prime period, so that a lost or repeated buffer is noticed.
 #[derive(Clone)]
 pub(crate) struct Pattern {
     seed: u64,

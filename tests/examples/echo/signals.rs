@@ -25,8 +25,8 @@ with_each_server! {
 /// How long the server lets a peer take when it stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Signals a server in the middle of traffic: whoever has sent and listens gets all, whoever goes on sending gets what
-/// was taken of that, nobody new is let in, and the end is a good one.
+/// Sends a signal to a server during traffic. Clients that only listen get everything back. Clients that keep sending get back
+/// what the server has received. New clients are refused, and the server exits with 0.
 fn stop_in_the_middle_of_traffic(program: &str, signal: &str) {
     let server = Server::start(program);
     let quiet: Vec<_> = (0..20).map(|_| connect(server.address)).collect();

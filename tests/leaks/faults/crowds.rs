@@ -59,8 +59,7 @@ fn ten_thousand_short_connections_disturb_no_other_and_leak_nothing() {
     }
 }
 
-/// How many idle connections there are to be; fewer where the system allows fewer descriptors, or where each wait looks at
-/// all of them.
+/// The number of idle connections. Smaller if the system allows fewer descriptors, or if each wait looks at all of them.
 const IDLE: usize = if cfg!(innermost_poll) { 1_000 } else { 15_000 };
 
 /// The most bytes per connection. If the kernel keeps no list of watched descriptors, this includes the selector's list.

@@ -193,8 +193,8 @@ impl Selector for Watched {
     }
 }
 
-/// A stream, and its peer for the test. Behind them stands a Unix socket: what is written at one end is there at the
-/// other when the call returns, which TCP does not promise even within one machine.
+/// A stream, and its peer for the test. They use a Unix socket: bytes written at one end are at the other when the call
+/// returns. TCP does not promise that even within one machine.
 pub(crate) fn pair() -> (Rc<TcpStream>, Rc<UnixStream>) {
     let (ours, peer) = UnixStream::pair().expect("a descriptor is free");
     peer.set_nonblocking(true).expect("it is a socket");

@@ -13,8 +13,7 @@ use crate::support::connections::{Resumed, new_loop, prompt_pair, run};
 /// How many operations a task may find ready in one turn.
 const SHARE: u32 = 32;
 
-/// Starts a task that sends a byte to itself, again and again, and never has to wait. Gives how many operations it has
-/// done, sends and receives.
+/// Starts a task that repeatedly sends a byte to itself, and never has to wait. Returns the number of its sends and receives.
 fn always_ready(event_loop: &EventLoop) -> Rc<Cell<u32>> {
     let operations = Rc::new(Cell::new(0));
     let (near, far) = prompt_pair();

@@ -149,8 +149,8 @@ const fn scattered(turn: usize) -> usize {
     turn * 61_803 % MANY
 }
 
-/// Has very many wait, cancels two thirds of them in that order, and has the rest go on by `finish`. A search from one end
-/// each time would take minutes.
+/// Makes very many tasks wait, cancels two thirds of them in the given order, and ends the rest with `finish`. If each cancel
+/// searched from one end, this would take minutes.
 fn cancels_in_order<C>(
     world: &World,
     order: impl Fn(usize) -> usize,

@@ -185,8 +185,8 @@ pub(crate) fn connected(connecting: CreateConnection, event_loop: &EventLoop) ->
     event_loop.run_until_complete(connecting).expect("somebody listens")
 }
 
-/// A transport with that protocol, and the other end, which blocks. They are joined by a Unix socket: what is sent at
-/// one end is at the other when the call returns.
+/// A transport with the given protocol, and the other end, which blocks. They use a Unix socket: bytes sent at one end are at
+/// the other when the call returns.
 pub(crate) fn pair(event_loop: &EventLoop, protocol: Recorder) -> (Transport, unix::net::UnixStream) {
     let (near, far) = unix::net::UnixStream::pair().expect("descriptors are free");
     far.set_read_timeout(Some(DEADLINE)).expect("it is not zero");

@@ -100,8 +100,8 @@ fn end_of(world: &Rc<World>) -> Result<Value, Deadlock> {
     Ok(end)
 }
 
-/// Runs until these tasks have ended, exactly as long as asyncio does for a `gather` of them: a callback of each task,
-/// the last of which completes a future.
+/// Runs until these tasks have ended, for as many turns as asyncio needs for a `gather` of them. Each task has a callback, and
+/// the last callback completes a future.
 fn run_until_all_have_ended(world: &World, tasks: &[ScriptTask]) -> Result<(), Deadlock> {
     let all_ended = world.event_loop.create_future::<()>();
     let left = Rc::new(Cell::new(tasks.len()));

@@ -92,7 +92,7 @@ impl World {
         self.task_by(script, |run| self.event_loop.create_task(run))
     }
 
-    /// The same, by what makes a task of a coroutine. It is named by its place in the order of creation.
+    /// Creates a task for a script with `create`. The task's name is its number in the order of creation.
     ///
     /// # Errors
     ///
@@ -137,9 +137,8 @@ impl World {
         self.created.borrow().iter().flatten().cloned().collect()
     }
 
-    /// Notes that the running task is about to await `task`. A cancel that comes to a circle of tasks that await each other
-    /// runs round it in CPython until the recursion limit is reached, and has no effect but to raise; here it cancels
-    /// them all.
+    /// Records that the running task is about to await `task`. If tasks await each other in a circle, a cancel in CPython follows
+    /// the circle until it reaches the recursion limit, and only raises an exception. Here, it cancels all of them.
     pub(super) fn joins(&self, task: &AnyTask) {
         let Some(current) = self.event_loop.current_task() else { return };
         let mut found = vec![task.clone()];
