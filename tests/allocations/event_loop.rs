@@ -185,7 +185,7 @@ fn waking_through_a_future_does_not_allocate() {
     let (setter, mut awaited) = (Rc::clone(&slot), None::<Future<()>>);
     let wakes = Rc::new(Cell::new((0, 0)));
     let counted = Rc::clone(&wakes);
-    // One that sets whatever future is there, each turn.
+    // Sets whatever future there is, once per turn.
     let sets = from_fn(move |sent: Result<(), Exception>| {
         sent?;
         if let Some(future) = setter.take() {
@@ -372,7 +372,7 @@ fn a_run_frees_its_task_and_its_stop_callback() {
 
 #[test]
 fn dropping_a_loop_frees_all_its_allocations() {
-    // Once, for what the process allocates only once.
+    // The first run does what a process allocates for only once.
     drop(EventLoop::new().unwrap());
     let before = alive();
     let event_loop = EventLoop::new().unwrap();

@@ -246,7 +246,7 @@ fn a_chain_of_causes_is_printed_cloned_and_dropped_in_a_loop() {
         }
         let text = format!("{raised:?}");
         assert!(text.starts_with("ValueError: again\n  caused by ") && text.ends_with("\n  caused by TimeoutError"));
-        // Who holds a part of it keeps that.
+        // A holder of a part keeps that part.
         let part = raised.cause().and_then(Exception::cause).expect("it is longer").clone();
         drop(raised);
         assert_eq!(part.kind(), Kind::ValueError);

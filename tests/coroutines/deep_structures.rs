@@ -101,7 +101,7 @@ fn a_huge_group_prints_how_many_members_it_omits() {
     let text = format!("{many:?}");
     assert!(text.len() < READABLE, "{} bytes", text.len());
     assert!(text.ends_with(" more ...])"), "{text}");
-    // What was left out of one is not left out of the next.
+    // Each print omits its own parts.
     assert_eq!(format!("{:?}", caused(Exception::timeout())), "ValueError: again\n  caused by TimeoutError");
 }
 

@@ -1,4 +1,4 @@
-//! Delegation does what plain recursion does, however the children are held.
+//! Delegation behaves like plain recursion, however the children are held.
 //!
 //! A random tree of machines is compared with a model: a function that calls itself where a machine delegates, and takes its
 //! input from a list where a machine yields. Both log yields, sent values, raised and caught exceptions, and return values,
@@ -133,7 +133,7 @@ fn the_stack_trace_shows_the_chain_of_delegation_at_every_yield() {
         Driven::new(&plan).run(&inputs, |generator| {
             let trace = generator.stack_trace();
             let machines = trace.frames().iter().flat_map(|frame| frame.split(" > "));
-            // A `Call` behind a `dyn` pointer shows itself beside the frame that it stands for.
+            // A `Call` behind a `dyn` pointer appears beside its own frame.
             stacks.push(machines.filter(|name| !name.starts_with("Call<")).map(str::to_owned).collect::<Vec<_>>());
         });
         let expected = model.stacks.iter().map(|stack| stack.iter().map(|name| format!("machine: {name:?}")).collect());

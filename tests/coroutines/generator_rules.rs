@@ -1,6 +1,6 @@
 //! The rules of generators, one test each: PEP 342, 380 and 479, as CPython 3.13 implements them.
 //!
-//! G1 to G25 are the rules of a generator, D1 to D20 those of `yield from`, C1 and C2 those of a coroutine that is
+//! G1 to G25 are the rules of generators, D1 to D20 the rules of `yield from`, and C1 and C2 the rules of a coroutine that is
 //! awaited (C3 to C5 are in `tasks.rs`). A comment above a test cites its rule. These cannot arise here:
 //!
 //! | rule | in Python | why not here |

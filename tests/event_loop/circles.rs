@@ -53,7 +53,7 @@ fn a_cancel_ends_all_reachable_tasks_in_any_circle_of_waits() {
 fn cancel_each_in(graph: &[Vec<usize>]) {
     for first in 0..TASKS {
         let event_loop = virtual_loop().expect("a descriptor is free");
-        // Gatherings that nobody waits for any more are cancelled as well.
+        // Gathers that no task awaits any more are cancelled as well.
         event_loop.set_exception_handler(|_| {});
         let tasks = Rc::new(RefCell::new(Vec::new()));
         for wanted in graph {

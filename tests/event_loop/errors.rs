@@ -138,7 +138,7 @@ fn an_exception_handler_may_replace_itself() {
         entries.add(format_args!("first: {}", context.message));
         let entries = entries.clone();
         handle.set_exception_handler(move |context| entries.add(format_args!("second: {}", context.message)));
-        // What the handler has captured outlives its replacement.
+        // The values captured by a handler outlive its replacement.
         held.keep();
     });
     event_loop.call_exception_handler(ErrorContext::new("one"));

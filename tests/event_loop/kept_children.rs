@@ -1,4 +1,4 @@
-//! What happens to a child that is not kept until it has ended, and to one that is awaited again after its end.
+//! Children that are dropped before they have ended, and children that are awaited again after their end.
 
 use std::cell::RefCell;
 use std::fmt::Debug;

@@ -319,7 +319,7 @@ fn equal_items_of_a_priority_queue_come_in_insertion_order() {
     assert!(numbers.is_sorted() && numbers.len() == 100);
 }
 
-// ---- user code that comes back
+// ---- user code that calls back
 
 /// An item whose drop and comparison do something.
 struct Acting {
@@ -443,7 +443,7 @@ fn a_panicking_comparison_leaves_the_queue_intact() {
     assert!(queue.is_empty() && queue.task_done().is_err());
 }
 
-// ---- whatever happens
+// ---- properties
 
 /// Checks three properties. An item whose put has ended is received once and in order, or is still in the queue. An item
 /// whose put was cancelled is neither. No task waits for an available item.

@@ -432,7 +432,7 @@ fn a_runner_sets_the_current_loop_and_restores_the_previous_one() {
     assert_eq!(EventLoop::current().unwrap(), event_loop);
     runner.close().unwrap();
     assert_eq!(EventLoop::current().unwrap(), outer.handle());
-    // What was set meanwhile stays.
+    // A loop that was set meanwhile stays.
     let mut runner = Runner::with_loop(virtual_loop);
     runner.run(ready(())).unwrap();
     let other = test_loop();

@@ -142,7 +142,7 @@ fn no_loop_is_running_outside_a_run() {
     assert_runtime_error(EventLoop::running(), "no running event loop");
     run(&event_loop, 1);
     assert_runtime_error(EventLoop::running(), "no running event loop");
-    // What needs one says so, to whoever drives it by hand.
+    // A coroutine that needs a loop says so when driven by hand.
     assert_runtime_error(sleep(Duration::from_secs(1)).resume(Ok(())), "no running event loop");
 }
 
@@ -156,7 +156,7 @@ fn stopping_a_run_early_raises_and_later_runs_continue_the_task() {
         let stopped = event_loop.run_until_complete(task.clone());
         assert_runtime_error(stopped, "Event loop stopped before Future completed.");
     }
-    // What the two runs have added to the task is gone: it does not stop this one.
+    // The callbacks of the earlier runs are removed from the task, so they do not stop this run.
     let (entries, handle) = (log.clone(), event_loop.handle());
     let later = body(move |n, _| match n {
         0..5 => pauses(),

@@ -43,7 +43,7 @@ fn a_signal_calls_its_handler_in_the_loop() {
     raise(libc::SIGUSR1);
     assert_eq!(log.take(), [""; 0]);
     event_loop.run_once().unwrap();
-    // What came more than once before the loop looked came once; the order is that of the numbers.
+    // Signals that came repeatedly before the loop looked count once, in the order of their numbers.
     assert_eq!(log.take(), ["first", "second"]);
     event_loop.run_once().unwrap();
     assert_eq!(log.take(), [""; 0]);
@@ -78,7 +78,7 @@ fn handlers_are_replaced_and_removed() {
     raise(libc::SIGURG);
     event_loop.run_once().unwrap();
     assert_eq!(log.take(), ["first dropped", "second"]);
-    // It came, and nobody is there to be told when the loop looks.
+    // The signal came, but has no handler when the loop looks.
     raise(libc::SIGURG);
     assert!(event_loop.remove_signal_handler(libc::SIGURG));
     assert!(!event_loop.remove_signal_handler(libc::SIGURG));
@@ -98,7 +98,7 @@ fn what_is_no_signal_is_refused() {
         assert_eq!(raised.raw_os_error(), Some(libc::EINVAL), "{signal}");
         assert!(!event_loop.remove_signal_handler(signal));
     }
-    // What was refused keeps nobody else out.
+    // A refused handler does not block others.
     other.add_signal_handler(libc::SIGURG, || {}).unwrap();
 }
 
@@ -174,7 +174,7 @@ fn a_handler_runs_in_the_context_in_which_it_was_added() {
             raise(libc::SIGUSR1);
         }
     };
-    // The same context each time, so that what it sets stays.
+    // The same context each time, so changes persist.
     Context::new().run(|| {
         LEVEL.set(1);
         event_loop.add_signal_handler(libc::SIGUSR1, adds).unwrap();

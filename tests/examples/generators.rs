@@ -1,4 +1,4 @@
-//! The tour of generators prints what its head says, which is what the same programs print in Python.
+//! The tour of generators prints the output in its head, as the Python programs in its comments do.
 
 use crate::support::events::Log;
 

@@ -68,7 +68,7 @@ fn print(line: Arguments<'_>) {
 /// Runs an example, and compares its output with its head.
 fn prints_its_head(source: &str, run: impl FnOnce(&EventLoop) -> Result<(), Exception>) {
     let event_loop = virtual_loop().expect("a descriptor is free");
-    // What is pending when the loop is dropped.
+    // Reports of pending tasks when the loop is dropped.
     event_loop.set_exception_handler(|_| ());
     run(&event_loop).expect("nothing is raised out of it");
     drop(event_loop);

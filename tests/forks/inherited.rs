@@ -138,7 +138,7 @@ pub(crate) fn transports(new_loop: &dyn Fn() -> EventLoop) {
         Ok(if is_all { Step::Return(()) } else { Step::Yield(innermost::Await::next_turn()) })
     });
     assert_eq!(sorted(&log), ["reader", "server", "stream", "udp"]);
-    // Nobody has ended the connection, which both processes had.
+    // No process has ended the connection that both had.
     stream.write(b"answer").unwrap();
     settle(event_loop);
     let mut answer = [0; 6];
@@ -160,7 +160,7 @@ pub(crate) fn watched(new_loop: &dyn Fn() -> EventLoop) {
     event_loop.add_reader(&watched, callback).unwrap();
     settle(&event_loop);
     let watched = dropped_in_child(watched);
-    // Removed and added, by whoever wants to start anew.
+    // Removes and adds it, as code that starts afresh does.
     let (error, watched) = in_child_with(watched, |watched| {
         event_loop.remove_reader(&watched);
         drop(watched);
@@ -260,7 +260,7 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     let log = Log::default();
     let task = waits!(event_loop, log, "unix", near, near.recv(&mut [0; 8]));
     settle(&event_loop);
-    // The child has every descriptor open until it is told to end.
+    // The child keeps all descriptors open until told to end.
     let (goes_on, mut says) = unix::UnixStream::pair().unwrap();
     let child = match Fork::new() {
         Fork::Child(tells) => {
@@ -273,7 +273,7 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     far.write_all(b"a").unwrap();
     event_loop.run_until_complete(task).unwrap();
     drop(near);
-    // The same file under the same number: what the kernel's set might still hold.
+    // The same file under the same number, which the epoll set might still have.
     let again = kept.try_clone().unwrap();
     assert_eq!(again.as_raw_fd(), number);
     let near = Rc::new(UnixStream::from_std(again).unwrap());

@@ -94,7 +94,7 @@ pub(crate) fn examples_without_test(examples: &[Source], tests: &[Source]) -> Ve
     let tests: Vec<_> = tests.iter().filter(|test| !test.path.starts_with("layers")).collect();
     let mut problems = Vec::new();
     for example in examples {
-        // What cargo takes for an example: `name.rs`, or `name/main.rs`.
+        // Cargo's examples: `name.rs`, or `name/main.rs`.
         let name = match example.module().as_slice() {
             [name] => name.clone(),
             [name, main] if main == "main" => name.clone(),

@@ -1,9 +1,9 @@
-//! What goes wrong outside: resets, peers that are slow, do not read or send half a request, no descriptor, crowds, and ends of loops. Each is
-//! met by the three kinds of connections (a machine on a socket, a protocol, streams), and after each everything is as
-//! before: descriptors, allocations, and bytes.
+//! Failures from outside: resets, slow peers, peers that do not read or that send half a request, no free descriptor, crowds,
+//! and loops that end. Each is tested with the three kinds of connections (a machine on a socket, a protocol, streams).
+//! Afterwards, descriptors, allocations and bytes are as before.
 //!
-//! Descriptors are the process's, so that the tests run one at a time: see [`support::Alone`]. `net` has an end of each
-//! connection, the standard library the other.
+//! The tests count the process's descriptors, so they run one at a time: see [`support::Alone`]. One end of each connection
+//! belongs to `net`, and the other to the standard library.
 
 mod closing;
 mod crowds;

@@ -292,14 +292,14 @@ fn descriptors() -> usize {
 #[test]
 fn a_loop_with_handles_to_itself_is_freed_after_close_and_drop() {
     let _alone = alone();
-    // What a signal's handler writes to stays open as long as the process.
+    // The descriptor that signal handlers write to stays open as long as the process.
     EventLoop::new().unwrap().add_signal_handler(libc::SIGUSR1, || {}).unwrap();
     let before = descriptors();
     for (name, set) in SETTERS.iter().chain(WAITS) {
         let bench = Bench::new();
         set(&bench);
         bench.event_loop.close().unwrap();
-        // Told of what nobody asks for, until the loop is dropped.
+        // Receives reports of unretrieved failures, until the loop is dropped.
         let kept = usize::from(*name == "exception handler");
         assert_eq!(bench.live.get(), kept, "{name}: closing leaves something of the program's");
         drop(bench);

@@ -1,5 +1,5 @@
-//! The program's own descriptors: `Watched`, which replaces asyncio's `add_reader` and `add_writer`. Modules test duplicates of
-//! descriptors, panicking destructors, and the limits of system calls.
+//! The program's own descriptors: `Watched`, which replaces asyncio's `add_reader` and `add_writer`. Modules test duplicates
+//! of descriptors, panicking destructors, and the limits of system calls.
 //!
 //! A descriptor cannot be closed and its number reused while it is watched, because a `Watched` owns or shares it.
 
@@ -113,7 +113,7 @@ fn a_callback_removed_after_its_event_is_not_called() {
     let watched = Rc::new(watched);
     let (handle, shared) = (event_loop.handle(), Rc::clone(&watched));
     far.write_all(b"a").unwrap();
-    // Both are ready in the same turn; this one comes first.
+    // Both are ready in the same turn, and this one comes first.
     event_loop.call_soon(move || assert!(handle.remove_reader(&shared))).unwrap();
     settle(&event_loop);
     assert!(log.take().is_empty());
@@ -300,7 +300,7 @@ fn tasks_can_wait_for_readiness_alone() {
 
 #[test]
 fn a_cancelled_custom_accept_leaves_nothing_behind() {
-    // E20: of sock_accept. The connection that comes after the cancel is the next one's.
+    // E20, of sock_accept: a connection that arrives after the cancel goes to the next accept.
     let event_loop = new_loop();
     let listener = TcpListener::bind(any()).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -349,7 +349,7 @@ fn a_reused_descriptor_number_gets_no_event_of_the_old_one() {
     let (event_loop, log) = (new_loop(), Log::default());
     let (near, mut far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();
-    // Another descriptor of the same open file keeps it open: the kernel would go on to tell of it.
+    // Another descriptor keeps the open file alive, so the kernel would continue to report it.
     let duplicate = near.try_clone().unwrap();
     let watched = Watched::new(near);
     event_loop.add_reader(&watched, || panic!("it is closed")).unwrap();

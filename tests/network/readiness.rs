@@ -1,7 +1,8 @@
-//! Readiness: what the selector reports, what the loop makes of it, and who is woken.
+//! Readiness: the selector's reports, how the loop handles them, and the tasks that it wakes.
 //!
-//! The selector is a script, so that events come late, twice, for nothing, or for a socket that is no more. The sockets
-//! are real. What a selector itself has to keep is in `contract.rs`, for each that there is. A log has every wait of the loop in it: what stands between two of them has happened without asking again.
+//! The selector follows a script, so that events come late, twice, for nothing, or for a closed socket. The sockets are real.
+//! `contract.rs` tests the contract of each real selector. A log includes each wait of the loop, so everything between two
+//! waits has happened without polling in between.
 
 #[cfg(target_os = "linux")]
 mod accepting;

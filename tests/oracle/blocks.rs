@@ -95,7 +95,7 @@ impl<Statement: Clone> Blocks<Statement> {
             }
             (BlockKind::Try { last, .. } | BlockKind::Except { last, .. }, flow) => self.run_finally(last, flow),
             (BlockKind::Finally { held_back }, Flow::Next) => held_back,
-            // Whatever else leaves a `finally` takes the place of what it held back.
+            // A new flow out of a `finally` replaces the one it held back.
             (BlockKind::Finally { .. } | BlockKind::Script | BlockKind::Loop { .. }, flow) => flow,
         }
     }

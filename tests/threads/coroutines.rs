@@ -25,9 +25,9 @@ fn a_thread_gets_the_coroutines_value_or_exception() {
     must_end(|| {
         let log = Log::default();
         let runs = LoopThread::start(&log);
-        // One that can be sent.
+        // A coroutine that is `Send`.
         assert_eq!(runs.remote.run_coroutine_threadsafe(ready(5)).unwrap().result(None).unwrap(), 5);
-        // One that cannot, with a result that cannot be cloned.
+        // A coroutine that is not `Send`, with a result without `Clone`.
         let made = runs.remote.run_coroutine_threadsafe_with(|| pausing(3).map(Box::new)).unwrap();
         assert_eq!(made.take_result(None).unwrap(), Box::new(0));
         let fails = runs.remote.run_coroutine_threadsafe_with(|| body(|_, _| raises(Oops(6)))).unwrap();

@@ -14,7 +14,7 @@ use crate::support::events::{Log, Oops};
 fn a_thread_future_is_send_and_sync() {
     fn anywhere<T: Send + Sync + Clone + 'static>() {}
     fn sent<T: Send + 'static>() {}
-    // Though what it gives can be looked at by one thread at a time alone.
+    // It is `Sync` even though only one thread at a time can look at the result.
     anywhere::<ThreadFuture<std::cell::Cell<u32>>>();
     sent::<Promise<std::cell::Cell<u32>>>();
     // An exception crosses as it is.
@@ -188,7 +188,7 @@ fn cloning_a_result_lets_the_same_thread_use_the_future_while_others_wait() {
         entered.recv().unwrap();
         let second = thread::spawn(move || {
             drop(asks);
-            // No time at all is enough for what is done.
+            // A zero timeout is enough for a finished future.
             future.result(Some(Duration::ZERO)).unwrap().0
         });
         assert_eq!((first.join().unwrap(), second.join().unwrap()), (5, 5));

@@ -32,7 +32,7 @@ impl Gate {
     }
 
     pub(crate) fn open(&self) {
-        // Nobody may be inside any more.
+        // No thread may be inside any more.
         let _ = self.open.send(());
     }
 }

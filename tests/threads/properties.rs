@@ -88,7 +88,7 @@ fn play(threads: usize, moves: Vec<Move>) -> bool {
     jobs.iter_mut().for_each(|job| job.hold = None);
     pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     jobs.iter().enumerate().all(|(number, job)| match job.runs.load(Ordering::Relaxed) {
-        // Only what was cancelled does not run, and what was cancelled never does.
+        // Exactly the cancelled jobs do not run.
         0 => job.future.cancelled() && (job.cancelled || may_cancel),
         1 => !job.cancelled && job.future.result(None).is_ok_and(|result| result == number),
         _ => false,

@@ -156,7 +156,7 @@ fn a_burst_from_eight_threads_wakes_the_loop_once() {
         event_loop.run_once().unwrap();
         assert_eq!(ran.load(Ordering::Relaxed), burst * 800);
     }
-    // From the loop's own thread while it runs, there is nobody to wake.
+    // In the loop's own thread, there is no thread to wake.
     let remote = event_loop.remote();
     event_loop.call_soon(move || remote.call_soon_threadsafe(|| {}).unwrap()).unwrap();
     event_loop.run_once().unwrap();
@@ -168,7 +168,7 @@ fn a_burst_from_eight_threads_wakes_the_loop_once() {
 fn a_waiting_loop_is_woken() {
     let (waits, told) = mpsc::channel();
     let (event_loop, timeouts) = loop_that_tells(move || waits.send(()).expect("the thread listens"));
-    // A descriptor that was just registered is reported once, whatever it is.
+    // A newly registered descriptor is reported once, whatever its state.
     event_loop.run_once().unwrap();
     timeouts.take();
     let remote = event_loop.remote();
@@ -383,7 +383,7 @@ fn two_loops_in_two_threads_send_to_each_other() {
         let back = to.clone();
         let go_on = move || if left == 0 { stop() } else { ping(from, back, left - 1) };
         if left == 0 {
-            // The one that has sent this stops too.
+            // The call that has sent this also stops the loop.
             stop();
         }
         to.call_soon_threadsafe(go_on).expect("the loop is open");

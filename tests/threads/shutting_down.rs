@@ -103,7 +103,7 @@ fn closing_the_loop_shuts_the_executor_down_without_waiting() {
         drop(event_loop.run_in_executor(None, adds(&log, "ran")).unwrap());
         drop(event_loop);
         gate.open();
-        // What was submitted runs nevertheless.
+        // Submitted jobs still run.
         while log.take().is_empty() {
             thread::yield_now();
         }

@@ -126,7 +126,7 @@ fn dropping_the_loop_wakes_a_thread_that_waits_for_its_future() {
         drop(event_loop);
         let raised = thread.join().unwrap().unwrap_err();
         assert_eq!((raised.kind(), raised.downcast_ref()), (Kind::RuntimeError, Some(&gone())));
-        // Though somebody has kept it, and completes it.
+        // Even though it was kept, and is completed later.
         future.set_result(()).unwrap();
     });
 }

@@ -269,7 +269,7 @@ impl World {
             reaches.set(true);
             stops.stop();
         });
-        // Ended early where somebody has stopped the loop.
+        // Ends early if the loop was stopped.
         while set.is_ok() && !reached.get() && !handle.is_closed() {
             if catch_unwind(AssertUnwindSafe(|| handle.run_forever())).is_err() {
                 fault("a panic comes out of the loop");

@@ -68,7 +68,7 @@ fn a_call_without_a_driver_yields_its_frame_and_then_raises() {
     let raised = call.resume(Ok(())).unwrap_err();
     assert_eq!(raised.kind(), Kind::RuntimeError);
     assert!(raised.to_string().contains("was not passed on to the driver"));
-    // The frame is back once nobody holds it.
+    // The frame is returned once nothing holds it.
     drop(frame);
     assert!(matches!(call.resume(Ok(())), Ok(Step::Delegate(_))));
 }

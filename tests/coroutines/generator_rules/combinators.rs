@@ -33,7 +33,7 @@ fn a_result_runs_its_coroutine_or_raises_its_error() {
     let mut failed = Generator::new(Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1))));
     assert_eq!(failed.stack_trace().frames(), ["not made: oops 1"]);
     assert!(matches!(failed.next(), Err(Stop::Raised(raised)) if raised.downcast_ref() == Some(&Oops(1))));
-    // What is thrown in is raised, as it is where nothing has started.
+    // A thrown exception is raised, as in anything unstarted.
     let mut failed = Err::<FromIter<Range<u32>>, _>(Exception::new(Oops(1)));
     let raised = failed.resume(Err(Exception::new(Oops(2)))).unwrap_err();
     assert_eq!(raised.downcast_ref(), Some(&Oops(2)));

@@ -198,7 +198,7 @@ fn an_exception_raised_by_a_closing_inner_replaces_the_exit_in_the_outer() {
     });
 }
 
-// D13: an outer that yields then has ignored its exit, and its own outer is told so.
+// D13: an outer that yields then ignores its exit, and its own outer gets the error.
 #[test]
 fn an_outer_that_yields_after_its_inner_raised_at_close_ignores_its_exit() {
     for_every_way_to_hold(|held| {

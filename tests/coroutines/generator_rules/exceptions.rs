@@ -163,7 +163,7 @@ fn a_shared_exception_has_its_own_notes_after_the_common_ones() {
     assert!(first.notes().eq(["first"]) && second.notes().eq(["first", "second"]));
     assert!(third.notes().eq(["first", "second", "third", "fourth"]));
     assert_eq!(third.cause().map(ToString::to_string), None);
-    // The error is moved out once nobody else has it.
+    // The error is moved out once it is not shared.
     let third = third.downcast::<Oops>().unwrap_err();
     assert!(third.notes().eq(["first", "second", "third", "fourth"]));
     drop((first, second));

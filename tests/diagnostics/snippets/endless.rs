@@ -1,4 +1,4 @@
-//! Closures that never return, so that nothing says what the coroutine returns.
+//! Closures that never return, so that the return type of the coroutine is unknown.
 
 use innermost::{EventLoop, Exception, Generator, Step, from_fn, sleep, yield_from};
 

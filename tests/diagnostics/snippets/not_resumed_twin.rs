@@ -1,4 +1,4 @@
-//! The twin of `not_resumed.rs`: a function that returns what `resume` does.
+//! The twin of `not_resumed.rs`: a function with the return type of `resume`.
 
 #![allow(dead_code)]
 

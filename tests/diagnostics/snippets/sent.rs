@@ -1,4 +1,4 @@
-//! What was sent is something else than a `Result<_, Exception>`, or cannot be changed.
+//! The sent value is not a `Result<_, Exception>`, or is immutable.
 
 #![allow(dead_code)]
 

@@ -77,7 +77,7 @@ fn shutdown_closes_all_living_generators_concurrently() {
     assert!(reported[4].ends_with(": oops 1") && reported.len() == 5, "{reported:?}");
     assert_eq!(run(&event_loop, a.anext()), "None");
     assert_eq!(run(&event_loop, event_loop.shutdown_asyncgens()), "()");
-    // What comes after is warned about, and works.
+    // Later generators cause a warning, and work.
     assert_eq!(run(&event_loop, never.anext()), "Some(0)");
     let warned = log.take();
     assert!(

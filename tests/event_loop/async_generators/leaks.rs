@@ -265,7 +265,7 @@ fn leaks_of(seed: u64) -> usize {
             drop(event_loop);
         }
     }
-    // What goes now may do nothing more: it would be kept by what it makes.
+    // A value dropped now may do nothing more: its new objects would keep it alive.
     program.left.set(0);
     let (generators, kept) = (program.generators.take(), program.kept.take());
     drop((generators, kept, program));

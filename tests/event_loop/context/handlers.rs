@@ -26,7 +26,7 @@ fn the_exception_handler_runs_in_the_context_of_the_task() {
     });
     event_loop.create_task(panics).unwrap();
     run(&event_loop, 1);
-    // Dropped by somebody who is elsewhere.
+    // Dropped in another context.
     let kept = event_loop.create_task(fails(3)).unwrap();
     let kept_bare = event_loop.create_task(fails(0)).unwrap();
     run(&event_loop, 1);

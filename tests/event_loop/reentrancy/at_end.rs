@@ -166,7 +166,7 @@ fn a_panicking_destructor_propagates_from_a_generator_driven_by_hand() {
     assert!(catch_unwind(AssertUnwindSafe(|| generator.next())).is_err());
     assert_eq!(generator.state(), GeneratorState::Closed);
     assert!(matches!(generator.next(), Err(Stop::Exhausted)));
-    // A loop that has run, and one that is not running, has nothing to do with it.
+    // A loop that has run before, and does not run now, is not involved.
     let event_loop = test_loop();
     run(&event_loop, 1);
     let mut generator = Generator::new(Call::new(Armed(ready::<(), (), _>(7), Bomb)));

@@ -66,7 +66,7 @@ fn a_task_survives_a_panic_in_dropping_its_finished_wait() {
             0 => crate::support::events::awaits(awaited.clone()),
             _ => got.map(Next::Return),
         }));
-        // In the same batch, behind the task.
+        // In the same batch, after the task.
         event_loop.call_soon(log.adds("callback")).unwrap();
         run(&event_loop, 1);
         event_loop.run_until_complete(sleep(Duration::from_secs(2))).unwrap();

@@ -228,7 +228,7 @@ const CLOSING: &[Situation] = &[
         let task = event_loop.task().context(&context).spawn(task).unwrap();
         drop(context);
         run(event_loop, 0);
-        // Held by what is queued.
+        // Held by queued callbacks.
         event_loop.call_soon(move || drop(task)).unwrap();
     }),
     ("a signal's handler", |event_loop, count| {

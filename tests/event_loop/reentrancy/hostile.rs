@@ -48,7 +48,7 @@ fn the_destructor_of_a_dropped_putters_item_may_wake_the_next() {
     let queue = Queue::<Item>::bounded(1);
     assert!(queue.put_nowait(item(|| {})).is_ok());
     let (again, other) = (queue.clone(), queue.clone());
-    // Drops what it could not put in, which makes room, which is the next one's.
+    // Drops the refused item, which makes room for the next one.
     let putter = event_loop.create_task(queue.put(item(move || drop(again.get_nowait())))).unwrap();
     let next = event_loop.create_task(other.put(item(|| {}))).unwrap();
     run(&event_loop, 1);

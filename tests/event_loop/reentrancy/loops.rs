@@ -104,10 +104,10 @@ fn a_panicking_destructor_inside_the_loop_does_not_disturb_others() {
         }
     }
     let (event_loop, log) = (test_loop(), Log::default());
-    // The result of a task that nobody holds.
+    // The result of a task without handles.
     drop(event_loop.create_task(from_fn(|_| Ok(Step::Return(Bomb)))).unwrap());
     event_loop.call_soon(log.adds("first")).unwrap();
-    // What a panic carries.
+    // The payload of a panic.
     event_loop.call_soon(|| std::panic::panic_any(Bomb)).unwrap();
     event_loop.create_task(body(|_, _| std::panic::panic_any(Bomb))).unwrap();
     event_loop.call_soon(log.adds("second")).unwrap();

@@ -148,7 +148,7 @@ impl fmt::Debug for Shared {
 impl Selfish {
     fn meddle(&self) {
         let Some(event_loop) = self.shared.event_loop.borrow().clone() else { return };
-        // Not for ever: while something is ready, the clock stands still.
+        // Not for ever: the clock stands still while something is ready.
         if self.shared.refused.borrow().len() < 5 {
             drop(event_loop.call_soon(|| {}));
         }

@@ -46,7 +46,7 @@ fn an_event_wakes_a_million_tasks() {
     }
     event_loop.run_once().expect("a turn");
     event.set();
-    // The flag is looked at again and again while those who were woken have not run.
+    // Others check the flag repeatedly before the woken tasks have run.
     for _ in 0..1000 {
         event.clear();
         event.set();
@@ -67,7 +67,7 @@ fn cancelled_waiters_anywhere_in_the_queue_are_skipped_once() {
     // From the back: a search from the front would pass all of them, each time.
     for task in tasks.iter().rev().take(count - 1) {
         task.cancel();
-        // Neither may this look at those who are cancelled already.
+        // This must not visit the cancelled waiters either.
         assert!(semaphore.locked());
     }
     tasks[0].cancel();
@@ -92,7 +92,7 @@ fn a_released_permit_goes_to_the_first_waiter_and_others_queue_behind() {
     drop(permit);
     assert_eq!(semaphore.value(), 0, "it is taken already");
     assert!(semaphore.try_acquire().is_none());
-    // Two more permits than waiters: still nobody overtakes those who have not run.
+    // There are two more permits than waiters. Still, no task overtakes the woken ones.
     semaphore.release();
     semaphore.release();
     assert_eq!(semaphore.value(), 1);

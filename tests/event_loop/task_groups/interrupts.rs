@@ -52,7 +52,7 @@ fn an_interrupt_of_the_body_is_raised_alone_after_all_tasks_have_ended() {
     }));
     let raised = event_loop.run_until_complete(main.unwrap()).unwrap_err();
     assert_eq!((raised.kind(), raised.to_string().as_str()), (Kind::KeyboardInterrupt, "body"));
-    // What else has failed is not lost.
+    // Other failures are not lost.
     let lost = "Task of a dropped TaskGroup has errored out: oops 1";
     assert_eq!(log.take(), ["task ends", "raised: body, 0 cancels", lost]);
 }

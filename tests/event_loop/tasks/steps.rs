@@ -339,7 +339,7 @@ fn a_coroutine_that_raises_a_stop_iteration_ends_its_task_with_a_runtime_error()
     let event_loop = test_loop();
     let inline = || body(|_, _| raises(Exception::stop_iteration()));
     for coroutine in [inline(), Box::new(Call::new(inline()))] {
-        // One text for both: what is driven is a coroutine and a generator alike.
+        // One text for both, because coroutines and generators are driven alike.
         let raised = event_loop.run_until_complete(coroutine).unwrap_err();
         assert_eq!(
             (raised.kind(), raised.to_string().as_str()),

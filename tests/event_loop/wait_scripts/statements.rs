@@ -64,7 +64,7 @@ fn task(place: &Place, statement: &Value) -> Result<Machine, Exception> {
     let program = &place.program;
     let name = statement[0].as_str().unwrap_or_default();
     if name == "uncancel" {
-        // None where the loop closes what is left.
+        // `None` if the loop closes the rest.
         let left = program.event_loop.current_task().map_or(0, |task| task.uncancel());
         return Ok(noted(place, &[json!("uncancel"), json!(left)]));
     }

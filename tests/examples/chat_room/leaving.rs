@@ -19,7 +19,7 @@ fn a_reset_removes_a_member_and_its_incomplete_line() {
         bob.reset();
         alice.expect(&format!("* {name} has left"));
     }
-    // Without a name nobody hears of it.
+    // Members without a name leave unnoticed.
     (0..50).for_each(|_| room.visitor().reset());
     until("all are closed", || room.process.descriptors().len() == descriptors);
     alice.say("/who");
@@ -36,7 +36,7 @@ fn close_by(signal: &str) {
     alice.expect("* bob has joined");
     bob.send(b"half a line");
     room.process.signal(signal);
-    // Told, and then the end; nobody hears that others leave.
+    // The announcement, and then the end. Members do not see others leave.
     for member in [&mut alice, &mut bob, &mut unnamed] {
         member.expect("* the room closes");
         member.expect_end();

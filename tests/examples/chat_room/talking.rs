@@ -46,7 +46,7 @@ fn a_name_must_be_short_plain_and_unused() {
     other.say("b\u{7}o\u{1b}b");
     other.expect("* you are bob; /who tells who is here, /quit ends this");
     alice.expect("* bob has joined");
-    // Who has left gives the name back.
+    // A name is free again when its member has left.
     drop(alice);
     other.expect("* Älice-1 has left");
     drop(room.member("älice-1"));

@@ -171,7 +171,7 @@ fn fetched(answer: &str, piece: usize) -> Result<Answer, String> {
         yield_from!(near.write_all(&mut outgoing), sent)?;
         yield_from!(near.write_eof(), sent).map(Step::Return)
     });
-    // Who has the answer closes, and takes no more.
+    // The client closes after the answer, and reads no more.
     let server = server.catch(|_| Ok(()));
     let both = join((server, Exchange::new(far, "/", "a")));
     let event_loop = EventLoop::new().expect("a descriptor is free");

@@ -17,7 +17,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the server listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
     stream.set_write_timeout(Some(DEADLINE)).expect("it is not zero");
-    // What is written in pieces is to leave in pieces.
+    // Small writes must be sent at once.
     stream.set_nodelay(true).expect("it is a connection");
     stream
 }

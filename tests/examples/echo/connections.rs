@@ -25,7 +25,7 @@ fn every_byte_of_220_connections_at_once_comes_back(program: &str) {
     let _crowd = alone::crowd();
     let server = Server::start(program);
     let before = server.descriptors().len();
-    // What is likely to go wrong: one byte, and what just fits into a buffer or just does not.
+    // Likely failures: one byte, and lengths just below and above the size of a buffer.
     let chosen = [1, 2, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 8 * MIB, 8 * MIB, 8 * MIB];
     let sizes: Vec<_> =
         chosen.into_iter().chain((0..).map(|number| random_length(mix(number), MIB))).take(220).collect();
@@ -45,7 +45,7 @@ fn a_half_closed_client_gets_all_pending_bytes_and_then_the_end(program: &str) {
     let server = Server::start(program);
     for most in [0, 1, 64 * KIB, usize::MAX] {
         let connection = connect(server.address);
-        // Nothing is read meanwhile: what comes back piles up until the server can neither write nor read.
+        // The client does not read meanwhile, so bytes pile up until the server can neither write nor read.
         let sent = send_while_there_is_room(&connection, &mut Pattern::new(1), most);
         connection.shutdown(Shutdown::Write).expect("it is connected");
         assert_eq!(expect_to_end(&connection, &mut Pattern::new(1)), sent);
@@ -65,7 +65,7 @@ const RESETS: [fn(TcpStream); 6] = [
         send(&unheard, 1, 100);
         reset(unheard);
     },
-    // Half of what came back is still unread.
+    // Half of the received bytes are unread.
     |unread| {
         send(&unread, 2, 200 * KIB);
         expect(&unread, &mut Pattern::new(2), 100 * KIB);

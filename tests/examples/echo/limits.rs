@@ -20,7 +20,7 @@ fn without_free_descriptors_new_clients_wait_and_the_server_sleeps(program: &str
     let mut server = Server::with_descriptors(program, LIMIT);
     let room = LIMIT - server.descriptors().iter().filter(|number| **number < LIMIT).count();
     let mut accepted: Vec<_> = (0..room).map(|_| connect(server.address)).collect();
-    // Those that the kernel alone has heard of.
+    // Connections that only the kernel knows.
     let mut waiting: Vec<_> = (0..room).map(|_| connect(server.address)).collect();
     for (number, connection) in (0..).zip(&waiting) {
         send(connection, number, 1);
@@ -31,7 +31,7 @@ fn without_free_descriptors_new_clients_wait_and_the_server_sleeps(program: &str
     echo_with_all(&accepted);
     assert!(waiting.iter().all(is_silent));
 
-    // A server that spins does not sleep; one that pauses sleeps for nearly all of the time that passes meanwhile.
+    // A spinning server does not sleep. A pausing server sleeps nearly all the time.
     let (sleeps, used, started) = (server.sleeps(), server.processor_time(), Instant::now());
     until("it has slept twenty times", || server.sleeps() >= sleeps + 20);
     let (used, passed) = (server.processor_time() - used, started.elapsed());
@@ -39,7 +39,7 @@ fn without_free_descriptors_new_clients_wait_and_the_server_sleeps(program: &str
 
     assert_eq!(server.error_lines(), [""; 0], "it does not say so again");
 
-    // Each that leaves lets in the one that has waited longest.
+    // Each connection that leaves admits the one that has waited longest.
     for number in 0..5 {
         drop(accepted.remove(0));
         let served = waiting.remove(0);

@@ -120,7 +120,7 @@ fn bytes_sent_to_a_stopping_server_lose_no_bytes_on_their_way_back(program: &str
     until("what was sent has arrived", || queued(&connection) == 0);
     server.signal("TERM");
     until("nobody new is let in", || server.refuses());
-    // Bytes that nobody reads would be answered by a reset, which overtakes what is on its way.
+    // Unread bytes would cause a reset, which overtakes bytes on their way.
     let _ = (&connection).write_all(&[0; 100]);
     expect(&connection, &mut Pattern::new(1), 200 * KIB);
     (&connection).read_to_end(&mut Vec::new()).expect("the stream ends without an error");
@@ -131,7 +131,7 @@ fn bytes_sent_to_a_stopping_server_lose_no_bytes_on_their_way_back(program: &str
 fn a_stopping_server_sends_back_everything_received(program: &str) {
     let server = Server::start(program);
     let connection = connect(server.address);
-    // What it has received, and not looked at yet, when it is told to stop.
+    // Bytes that the server has received but not yet read when the signal comes.
     let fill = || {
         server.signal("STOP");
         until("it stands still", || server.is_stopped());
@@ -193,7 +193,7 @@ fn a_peer_that_never_reads_is_dropped_after_the_grace_period(program: &str) {
     let server = Server::start(program);
     let silent: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
     for connection in &silent {
-        // Answered, so accepted: what waits in the backlog ends with the listener.
+        // An answered connection is accepted. Connections in the backlog end with the listener.
         echo_byte(connection, 7);
         send_while_there_is_room(connection, &mut Pattern::new(1), usize::MAX);
     }

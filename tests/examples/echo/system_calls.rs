@@ -107,7 +107,7 @@ fn cost_of_half(program: &str, load: Load) -> Counts {
         let before = less.get(&name).copied().unwrap_or_default();
         let calls = after.calls.saturating_sub(before.calls);
         let errors = after.errors.saturating_sub(before.errors);
-        // What is done a few times at the start and at the end is of no interest.
+        // Ignores calls that are made only a few times, at the start and the end.
         if after.calls > load.connections.max(10) {
             println!(
                 "{name:<12} {:>8} {:>9} {:>8} {:>7} {:>12.3}",

@@ -127,7 +127,7 @@ fn single_existing_ranges_are_served() {
         assert_eq!(ask("digits", range), (416, "bytes */10".into(), String::new()), "{range}");
     }
     assert_eq!(ask("empty", "bytes=0-"), (416, "bytes */0".into(), String::new()));
-    // What is no range, or is several, is ignored.
+    // Malformed and multiple ranges are ignored.
     for range in
         ["bytes=4-2", "bytes=0-1,3-4", "bytes=a-b", "bytes=-", "bytes", "lines=1-2", "bytes=+1-2", "bytes=1--2"]
     {

@@ -76,7 +76,7 @@ fn unix_sockets_work_like_tcp() {
 #[test]
 fn reads_everything_nc_sends() {
     needs!("nc", "seq", "timeout");
-    // It cannot say which port it has: one that was free a moment ago.
+    // nc cannot report its port, so the test uses one that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port();
     let mut command = tool("/bin/sh");
     command.args(["-c", "seq 1 200000 | exec timeout 60 nc -v -N -l 127.0.0.1 \"$0\"", &port.to_string()]);

@@ -17,7 +17,7 @@ fn is_running(pid: &str) -> bool {
 
 /// A process with a child of its own, and that child's number.
 fn sleeper() -> (Process, String) {
-    // As `timeout` does, the shell waits for what it has started.
+    // Like `timeout`, the shell waits for its child.
     let process = Process::spawn(Command::new("/bin/sh").args(["-c", "sleep 600 & echo $!; wait"]));
     let process = process.expect("every system has a shell");
     let pid = process.line().expect("it says which process it has started");

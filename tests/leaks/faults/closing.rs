@@ -127,7 +127,7 @@ fn others(event_loop: &EventLoop, mark: &Mark) {
     });
     event_loop.create_task(receiving).expect("it is open");
 
-    // Nobody accepts, and the first of them fill the backlog: the others are on their way.
+    // Nothing accepts. The first connections fill the backlog, and the others are pending.
     let full = StdListener::bind(any()).expect("a port is free");
     socket2::SockRef::from(&full).listen(0).expect("it is bound");
     let address = full.local_addr().expect("it is bound");
@@ -184,14 +184,14 @@ fn handles_that_outlive_their_loop_hold_no_descriptor_and_refuse_to_wait() {
         let listener = TcpListener::bind(any()).expect("a port is free");
         let listening = listener.local_addr().expect("it is bound");
         drop(event_loop);
-        // The transports are closed; what is a value of the program's is open until that is dropped.
+        // The transports are closed. Sockets of the program stay open until they are dropped.
         assert_eq!(peers[0].read(&mut [0]).expect("it has ended"), 0);
         assert_eq!(peers[1].read(&mut [0]).expect("it has ended"), 0);
         transport.write(b"thrown away").expect("it is lost");
         let (other, _) = new_virtual_loop();
         assert!(other.run_until_complete(reader.read_line()).is_err());
         assert!(writer.write(b"thrown away").is_ok() && writer.is_closing());
-        // Those were never used in the loop that is closed.
+        // These sockets were never used in the closed loop.
         let sending = from_fn(move |mut sent: Result<(), Exception>| {
             yield_from!(stream.send(b"x"), sent)?;
             Ok(Step::<Await, (), ()>::Return(()))

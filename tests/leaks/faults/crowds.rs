@@ -72,7 +72,7 @@ fn an_idle_connection_takes_at_most_a_kibibyte() {
     for kind in KINDS {
         let (event_loop, reports) = new_loop();
         let echo = Echo::serve(kind, &event_loop);
-        // What the loop keeps for itself is there with the first.
+        // The first connection allocates what the loop keeps for itself.
         let first = Clients::connect(&event_loop, &echo, 8);
         let before = counting::bytes();
         let clients = Clients::connect(&event_loop, &echo, count);

@@ -138,7 +138,7 @@ fn cost(kind: Kind, count: usize, pieces: &[&[u8]]) -> usize {
         }
         run_turns(&event_loop, 10);
     };
-    // What the loop keeps for itself is there with the first.
+    // The first connection allocates what the loop keeps for itself.
     let first = connection(kind, &event_loop);
     send(&first);
     let mut peers = Vec::with_capacity(count);

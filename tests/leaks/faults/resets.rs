@@ -54,7 +54,7 @@ fn a_reset_during_a_blocked_answer_ends_only_that_connection() {
             let echo = Echo::serve(kind, &event_loop);
             for received in [0, 1, 2, 4095, 4096, 65_536, 500_000] {
                 let client = client_of(echo.address);
-                // The server stands in the middle of a write.
+                // The server is in the middle of a write.
                 fill(&event_loop, &client);
                 receive(&event_loop, &client, received);
                 reset(client);

@@ -26,7 +26,7 @@ fn datagrams_arrive_whole_with_their_senders_address() {
     let mut received = Vec::new();
     let received = run(&event_loop, move |mut sent| {
         while received.len() < 3 {
-            // One that is too long is cut off, and an empty one is a datagram too.
+            // A datagram that is too long is truncated, and an empty one is a datagram too.
             received.push(yield_from!(other.recv_from(&mut [0; 1]), sent)?);
         }
         Ok(Step::Return(std::mem::take(&mut received)))

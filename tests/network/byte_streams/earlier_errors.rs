@@ -37,7 +37,7 @@ fn a_datagram_is_sent_although_an_earlier_one_was_refused() {
     let somebody = std::net::UdpSocket::bind(address).unwrap();
     send(&event_loop, &socket, b"abc");
     assert_eq!(somebody.recv(&mut [0; 8]).unwrap(), 3);
-    // Nothing is lost: whoever receives is told, once.
+    // Nothing is lost: a receiver gets the error, once.
     assert_eq!(recv(&event_loop, &socket), Err(ErrorKind::ConnectionRefused));
     somebody.send_to(b"answer", socket.local_addr().unwrap()).unwrap();
     assert_eq!(recv(&event_loop, &socket), Ok(6));
@@ -50,7 +50,7 @@ fn the_error_of_an_earlier_datagram_can_be_queried() {
     send(&event_loop, &socket, b"abc");
     assert_eq!(socket.take_error().unwrap().unwrap().kind(), ErrorKind::ConnectionRefused);
     assert!(socket.take_error().unwrap().is_none());
-    // So can one that the system still has.
+    // So can an error that the system still holds.
     let (_event_loop, socket, _) = refused();
     assert_eq!(socket.take_error().unwrap().unwrap().kind(), ErrorKind::ConnectionRefused);
     assert!(socket.take_error().unwrap().is_none());
@@ -129,7 +129,7 @@ fn a_unix_datagram_is_sent_even_if_the_peer_has_another_peer() {
     let other = std::os::unix::net::UnixDatagram::bind(&elsewhere.0).unwrap();
     socket.connect(&there.0).unwrap();
     peer.connect(&here.0).unwrap();
-    // Unread, it is lost, of which its sender is told.
+    // Unread datagrams are lost, and their sender gets an error.
     socket.get_ref().send(b"lost").unwrap();
     peer.connect(&elsewhere.0).unwrap();
     let (sender, to) = (Rc::clone(&socket), elsewhere.0.clone());

@@ -73,7 +73,7 @@ fn machines_over_different_kinds_of_streams_talk_to_each_other() {
     ];
     drop(ends);
     let ((near, far), (memory, other)) = (pipes(), memory_pair());
-    // A chain of echoes: what goes through the one comes back through the other.
+    // A chain of echoes: bytes sent over one connection return over the other.
     let ends: [(Box<dyn ByteStream>, Box<dyn ByteStream>); 2] =
         [(Box::new(near), Box::new(far)), (Box::new(memory), Box::new(other))];
     for (near, far) in ends {
@@ -89,7 +89,7 @@ fn ends_when_the_peer_is_dropped<S: ByteStream + 'static>(event_loop: &EventLoop
         let received = event_loop.run_until_complete(Collector::new(Rc::clone(&near), 8)).unwrap();
         assert_eq!(received, b"");
     }
-    // What is sent may still be taken, but not for ever.
+    // Some writes may still succeed, but not for ever.
     let raised = event_loop.run_until_complete(Sender::new(near, vec![bytes(MANY); 10])).unwrap_err();
     let kind = crate::support::connections::io_kind(&raised);
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset};

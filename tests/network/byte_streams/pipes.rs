@@ -45,7 +45,7 @@ fn pipes_convert_from_and_to_the_standard_library() {
             }
         }))
         .unwrap();
-    // It is registered no longer, and what was not read is still there.
+    // It is no longer registered, and unread bytes are still there.
     let mut reader = reader.unwrap().into_std().unwrap();
     let mut rest = [0; 8];
     assert_eq!(reader.read(&mut rest).unwrap(), 1);

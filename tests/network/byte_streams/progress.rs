@@ -34,7 +34,7 @@ fn a_message_longer_than_the_buffer_is_sent_once() {
 
 #[test]
 fn a_cancelled_send_keeps_the_unsent_rest() {
-    // E20, of sock_sendall: nothing is lost, and nothing comes twice.
+    // E20, of sock_sendall: nothing is lost or repeated.
     let event_loop = virtual_loop().unwrap();
     let (near, far) = narrow();
     let near = Rc::new(near);

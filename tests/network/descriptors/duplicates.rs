@@ -87,7 +87,7 @@ fn sockets_for_streams_leave_no_registration_behind() {
     again_and_again(&near, |fd| {
         let stream = UnixStream::from_std(fd.into()).unwrap();
         begin(stream.recv(&mut [0]));
-        // Another number, which nobody has registered.
+        // Another number, which is not registered.
         drop(stream.into_std().unwrap());
     });
     let listener = net::TcpListener::bind(any()).unwrap();
@@ -130,7 +130,7 @@ fn an_ended_pipe_leaves_no_registration_behind() {
 
 #[test]
 fn an_abandoned_connect_leaves_no_registration_behind() {
-    // A listener with no room in its queue lets those that come wait for an answer.
+    // A listener with a full backlog lets new connections wait.
     let new_socket = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let listener = new_socket();
     listener.bind(&any().into()).unwrap();

@@ -122,7 +122,7 @@ fn a_watch_made_by_a_destructor_of_an_ending_watch_works() {
     let second = Rc::new(Cell::new(None));
     let (handle, kept, called) = (event_loop.handle(), Rc::clone(&second), log.clone());
     let replaces = Replaces(Some(Box::new(move || {
-        // The same number, while the former watch is on its way out.
+        // The same number, while the earlier watch is ending.
         let second = Watched::new(near);
         handle.add_writer(&second, move || called.add("called")).expect("it is free");
         kept.set(Some(second));
@@ -143,7 +143,7 @@ fn a_leaked_watch_works_until_the_loop_is_closed() {
     far.write_all(b"a").unwrap();
     settle(&event_loop);
     assert_eq!(log.take(), ["forgotten a"]);
-    // What was forgotten keeps the descriptor, and its number, for ever; the callback goes with the loop.
+    // A leaked watch keeps its descriptor and number for ever. Its callback is dropped with the loop.
     assert_eq!(Rc::strong_count(&near), 3);
     drop(event_loop);
     assert_eq!(Rc::strong_count(&near), 2);

@@ -33,7 +33,7 @@ extern "C" fn accept4(fd: i32, address: *mut libc::sockaddr, length: *mut libc::
         unsafe { *libc::__errno_location() = failure };
         return -1;
     }
-    // SAFETY: what the caller has promised is handed on.
+    // SAFETY: the caller's promises are passed on.
     unsafe { libc::syscall(libc::SYS_accept4, fd, address, length, flags) as i32 }
 }
 

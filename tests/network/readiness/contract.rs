@@ -200,7 +200,7 @@ fn a_file_kept_open_by_a_duplicate_can_be_registered_again() {
         assert_eq!(ready(selector), [(8, WRITABLE)].into());
         selector.closing(again.as_fd());
         drop(again);
-        // What is gone reports nothing any more, though its file has something to say.
+        // A closed descriptor reports nothing, although its file has news.
         (&_peer).write_all(b"a").expect("there is room");
         assert_eq!(ready(selector), BTreeMap::new());
     });
@@ -228,7 +228,7 @@ fn remaining_registrations_work_when_others_are_removed_in_any_order() {
             selector.register(ours.as_fd(), SelectorToken(*number)).expect("it is new");
         }
         assert_eq!(ready(selector).len(), 64);
-        // 29 has no divisor in common with 64: every number comes once.
+        // 29 and 64 have no common divisor, so each number occurs once.
         for step in 0..64 {
             let (ours, _peer) = pairs.remove(&(step * 29 % 64)).expect("it comes once");
             selector.deregister(ours.as_fd()).expect("it is registered");

@@ -59,7 +59,7 @@ pub(crate) fn terminal() -> (File, OwnedFd) {
     let opened =
         unsafe { libc::openpty(&mut keyboard, &mut terminal, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) };
     assert_eq!(opened, 0);
-    // SAFETY: the call has just made both, and nobody else owns them.
+    // SAFETY: the call has just created both, so nothing else owns them.
     unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn with_error_queue() -> UdpSocket {
     drop(other);
     socket.send_to(b"x", nobody).expect("the answer comes later");
     wait_for(&socket, 0);
-    // The error itself is told once; what is in the queue stays.
+    // The error itself is reported once. The queue keeps its entry.
     socket.set_nonblocking(true).expect("it is a socket");
     let error = socket.recv(&mut [0]).expect_err("nobody was there");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

@@ -32,7 +32,7 @@ fn a_late_event_for_a_reused_slot_is_dropped() {
         rest.resume(sent)
     });
     spawn(&event_loop, changes_over);
-    // Is woken with the late event, and looks at what that has done to the second.
+    // The late event wakes this task, which checks its effect on the second one.
     let log_of_task = log.clone();
     let looks = move || log_of_task.add(format_args!("second has {}", read_now(&second)));
     spawn(&event_loop, when_readable(&third, looks));
@@ -76,7 +76,7 @@ fn a_closed_socket_with_an_open_duplicate_is_not_reported() {
     let log = Log::default();
     let event_loop = Watched::event_loop(&log);
     let ((first, peer_of_first), (second, _peer_of_second), (third, peer_of_third)) = (pair(), pair(), pair());
-    // The kernel would go on to report what happens to it, under the token of the descriptor that was closed.
+    // The kernel would keep reporting it, with the token of the closed descriptor.
     let _duplicate = first.as_fd().try_clone_to_owned().expect("a descriptor is free");
     soon(&event_loop, move || {
         assert_eq!(read_now(&first), "nothing yet");
@@ -90,7 +90,7 @@ fn a_closed_socket_with_an_open_duplicate_is_not_reported() {
         soon(&event_loop, move || (&*peer).write_all(b"1").expect("there is room"));
     }
     event_loop.run_forever().expect("it is stopped");
-    // All that holds is reported, not only what has changed: there is room to write in all of them.
+    // Reports the whole state, not only changes: all of them have room to write.
     assert_eq!(log.take(), ["second resumes", r#"1 is {"writable"}"#, r#"2 is {"readable", "writable"}"#,]);
 }
 
@@ -182,7 +182,7 @@ fn an_event_for_both_directions_wakes_the_reader_and_then_the_writer() {
         let stream = Rc::clone(&stream);
         move || fill(&stream)
     });
-    // Whoever came first.
+    // The first waiter.
     spawn(&event_loop, writer(&log, "writer", &stream));
     spawn(&event_loop, reader(&log, "reader", &stream));
     let from = Rc::clone(&peer);
@@ -213,7 +213,7 @@ fn a_level_triggered_selector_is_told_when_a_direction_is_drained() {
     let (event_loop, script) = Script::of_levels(&log);
     let (stream, peer) = pair();
     spawn(&event_loop, reader(&log, "reader", &stream));
-    // A full read says nothing of what is left; a short one does.
+    // A full read does not say whether more is left. A short read does.
     script.sends(&peer, b"abcdefg", 0, READABLE);
     script.sends(&peer, b"hijk", 0, READABLE);
     soon(&event_loop, move || fill(&stream));

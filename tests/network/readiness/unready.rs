@@ -77,7 +77,7 @@ fn ways(log: &Log, fifo: &Fifo) -> Vec<Machine> {
         }),
         reads(log, move || {
             let watched = Rc::clone(&second);
-            // Somebody else has registered it.
+            // Other code has registered it.
             if std::mem::take(&mut is_first) {
                 EventLoop::running().expect("it runs").add_writer(&watched, || ()).expect("it can be waited for");
             }
@@ -217,7 +217,7 @@ fn a_callback_for_a_fifo_waits_for_the_first_writer() {
 fn a_connecting_socket_is_not_yet_ready() {
     use socket2::{Domain, SockRef, Socket, Type};
     with_every_loop(|event_loop, log| {
-        // A listener whose backlog is full lets nobody else in.
+        // A listener with a full backlog admits no more connections.
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is free");
         listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
         listener.listen(0).expect("it is bound");

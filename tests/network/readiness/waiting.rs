@@ -137,7 +137,7 @@ fn a_wait_ends_at_once_when_its_stream_is_dropped() {
         from_fn(move |sent| {
             log_of_task.add(outcome(&sent.map(|()| "resumes")));
             let Some(stream) = stream.take() else { return Ok(Step::Return(())) };
-            // Waits for what it closes itself, at the end of this.
+            // Waits for the stream that it closes itself at the end.
             let step = stream.recv(&mut [0; 4]).resume(Ok(()))?;
             assert!(matches!(step, Step::Yield(ref wait) if wait.is_readable()));
             let Step::Yield(wait) = step else { unreachable!("see above") };

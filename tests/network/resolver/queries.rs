@@ -53,7 +53,7 @@ fn an_address_is_not_looked_up() {
     }
     assert_eq!(asked(Query::of_this_machine(80)).unwrap(), [""; 0]);
     assert_eq!(asked("[::1]:80".parse::<SocketAddr>().unwrap()).unwrap(), [""; 0]);
-    // A service is looked up, and so is what only looks like an address.
+    // Services are looked up, and so are names that only look like addresses.
     assert_eq!(asked(("127.0.0.1", "http")).unwrap(), ["127.0.0.1:http"]);
     assert_eq!(asked(("127.0.0.1.", 80)).unwrap(), ["127.0.0.1.:80"]);
     assert_eq!(asked(("256.0.0.1", 80)).unwrap(), ["256.0.0.1:80"]);

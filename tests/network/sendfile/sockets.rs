@@ -54,7 +54,7 @@ fn parts_beyond_the_end_of_the_file_are_truncated() {
         (7, None, "789"),
     ];
     for (offset, count, expected) in cases {
-        // Behind what the largest file could hold, the kernel alone says nothing of use.
+        // Beyond the size of the largest file, the kernel's own answer is useless.
         for fallback in [true, offset > 100] {
             let mut part = FilePart::new(Rc::clone(&file)).offset(offset);
             if !fallback {
@@ -89,7 +89,7 @@ fn a_large_file_arrives_whole_and_no_turn_sends_more_than_its_share() {
     assert!(seen.most.get() <= 32 * CHUNK as u64, "{} bytes in a turn", seen.most.get());
 }
 
-// A peer that reads slowly costs no memory: what it has not read stands in the file, and in the socket.
+// A slow reader takes no memory: unread bytes stay in the file and in the socket.
 #[test]
 fn sendfile_waits_for_a_slow_reader() {
     let event_loop = new_loop();

@@ -115,7 +115,7 @@ fn machines_send_files_over_any_byte_stream() {
     let streams: [fn() -> Box<dyn ByteWrite>; 2] =
         [|| Box::new(pair().0), || Box::new(pipe().expect("descriptors are free").1)];
     for stream in streams {
-        // Nobody reads, so all of them raise; that they do is that they have tried.
+        // Nothing reads, so all sends raise, which shows that they have tried.
         let sender = Sender { stream: stream(), part: FilePart::new(Rc::clone(&file)) };
         let raised = event_loop.run_until_complete(sender).unwrap_err();
         assert_eq!(io_error(&raised).kind(), ErrorKind::BrokenPipe);

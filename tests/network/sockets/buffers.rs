@@ -25,7 +25,7 @@ enum Act {
 
 impl Arbitrary for Act {
     fn arbitrary(g: &mut Gen) -> Self {
-        // Small ones and large ones, and what just fits or just does not.
+        // Small and large sizes, and sizes that just fit or just do not.
         let any = usize::from(u16::arbitrary(g));
         let count = *g.choose(&[0, 1, any % 10, any % 1000, any, FULL - 1, FULL, FULL + 1]).expect("there are some");
         match u8::arbitrary(g) % 16 {

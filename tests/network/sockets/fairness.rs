@@ -71,7 +71,7 @@ fn a_task_that_never_waits_lets_other_sockets_be_polled() {
             _ => Ok(Step::Return(operations.take())),
         }
     });
-    // The loop may spare itself the question for so many callbacks, of which there is one a turn here.
+    // The loop may skip polling for this many callbacks. There is one per turn here.
     let turns = operations.unwrap() / SHARE;
     assert!(turns <= 65, "it has waited for {turns} turns");
 }

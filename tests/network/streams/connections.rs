@@ -91,7 +91,7 @@ fn more_than_twice_the_limit_pauses_the_transport_and_the_limit_resumes_it() {
     assert!(!writer.transport().is_reading(), "11 are left");
     run(&world.event_loop, reader.read(1)).expect("it has come");
     assert!(writer.transport().is_reading());
-    // Who waits for more than that gets it.
+    // A reader that waits for more bytes gets them.
     far.write_all(&[1; 100]).expect("there is room");
     assert_eq!(run(&world.event_loop, reader.read_exact(110)).expect("it comes").len(), 110);
 }
@@ -145,7 +145,7 @@ fn drain_raises_the_readers_exception() {
     assert_eq!(raised.downcast_ref::<io::Error>().map(ToString::to_string).as_deref(), Some("no"));
 }
 
-// S15: what it has waited for was not sent.
+// S15: the bytes that it waited for were not sent.
 #[test]
 fn aborting_the_connection_raises_in_a_waiting_drain() {
     let world = World::new();
@@ -191,7 +191,7 @@ fn wait_closed_waits_for_the_end_even_with_unread_data() {
     run(&world.event_loop, writer.wait_closed()).expect("no error has ended it");
     turns(&world, 1);
     assert_eq!(world.lines(), ["a", "b"]);
-    // What has come can still be read.
+    // Received bytes can still be read.
     assert_eq!(run(&world.event_loop, reader.read_to_end()).expect("it has come"), b"unread");
 }
 
@@ -299,7 +299,7 @@ fn streams_are_opened_by_name() {
     assert_eq!(several.local_addrs().len(), 2);
 }
 
-// What a connection's end wakes is woken in asyncio's order, whoever began to wait first.
+// The end of a connection wakes waiters in asyncio's order, whichever began to wait first.
 #[test]
 fn the_end_wakes_reader_then_wait_closed_then_drain() {
     let world = World::new();
@@ -315,7 +315,7 @@ fn the_end_wakes_reader_then_wait_closed_then_drain() {
     assert_eq!(world.lines(), ["read", "closed", "drain raised Connection lost"]);
 }
 
-// A water mark of 0: whatever the kernel does not take is waited for, a small write too.
+// With a water mark of 0, drain waits for every byte that the kernel does not take.
 #[test]
 fn drain_obeys_the_water_marks() {
     let world = World::new();

@@ -94,7 +94,7 @@ fn a_second_waiting_reader_is_refused_and_the_first_is_served() {
     assert_eq!(world.settled(), ["first got [1]", "first"]);
 }
 
-// S11: asyncio raises at once, and loses what has come.
+// S11: asyncio raises at once, and loses the received bytes.
 #[test]
 fn an_exception_is_raised_when_an_operation_needs_more_bytes() {
     let (world, reader) = (World::new(), StreamReader::new());
@@ -107,7 +107,7 @@ fn an_exception_is_raised_when_an_operation_needs_more_bytes() {
     world.spawn_showing("exactly", reader.read_exact(1));
     world.spawn_showing("none", reader.read_exact(0));
     assert_eq!(world.settled(), ["until got [98, 59]", "until", "exactly got [99]", "exactly", "none got []", "none"]);
-    // What cannot be given takes nothing.
+    // A read that fails takes nothing.
     world.spawn_showing("line", reader.read_line());
     world.spawn_showing("until", reader.read_until(";"));
     world.spawn_showing("exactly", reader.read_exact(3));
@@ -259,7 +259,7 @@ fn closing_the_loop_drops_waiting_readers() {
     assert!(watched.upgrade().is_none());
 }
 
-// A machine that is driven by hand, with no loop: what it waits for is a value.
+// A machine driven by hand, without a loop: its wait is a value.
 #[test]
 fn a_read_driven_by_hand_yields_its_wait() {
     let reader = StreamReader::new();

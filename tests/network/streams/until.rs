@@ -101,7 +101,7 @@ fn of_several_separators_the_one_that_ends_first_counts() {
     assert_eq!(until(&holding(b"xabcdy"), either).expect("it is there"), b"xabc");
     let either: [&[u8]; 2] = [b"\r\n", b"\n"];
     assert_eq!(until(&holding(b"a\r\nb"), either).expect("it is there"), b"a\r\n");
-    // A short one that comes where a long one might have begun.
+    // A short separator inside the possible beginning of a long one.
     let (world, reader) = (World::new(), holding(b"aa"));
     let either: [&[u8]; 2] = [b"b", b"aaaaaaaa"];
     world.spawn_showing("read", reader.read_until(either));
@@ -110,7 +110,7 @@ fn of_several_separators_the_one_that_ends_first_counts() {
     assert_eq!(world.settled(), ["read got [97, 97, 98]", "read"]);
 }
 
-// S8: wherever it stands, and whichever of them it is.
+// S8: at every position, and for each separator.
 #[test]
 fn each_of_several_separators_is_found_anywhere_in_long_data() {
     let separators: [&[u8]; 3] = [b"\r\n", b";", b"--boundary--"];
@@ -128,7 +128,7 @@ fn each_of_several_separators_is_found_anywhere_in_long_data() {
     }
 }
 
-// S8: of what is rare, the whole of what has come is not searched for again for each piece.
+// S8: a rare separator is not searched for from the beginning for each new piece.
 #[test]
 fn many_short_pieces_are_read_quickly_even_if_one_separator_never_occurs() {
     let reader = StreamReader::new();

@@ -26,7 +26,7 @@ impl Circle {
 impl Drop for Circle {
     fn drop(&mut self) {
         if let Some(own) = &self.own {
-            // Whoever is dropped with the loop may use it even so.
+            // A protocol dropped with the loop may still use it.
             own.write(b"farewell").expect("it is thrown away");
             own.close();
         }

@@ -1,4 +1,5 @@
-//! Servers that are closed by their own callbacks. No connection is made afterwards, and `wait_closed` ends after the last one.
+//! Servers that are closed by their own callbacks. No connection is made afterwards, and `wait_closed` ends after the last
+//! one.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -110,7 +111,7 @@ fn a_unix_server_closed_by_its_factory_drops_that_connection() {
     assert!(has_ended(client) && !path.exists());
 }
 
-// V3, V4: what `abort_clients` cannot reach yet is not made either.
+// V3, V4: connections that `abort_clients` cannot reach yet are not made either.
 #[test]
 fn a_factory_can_close_its_server_and_abort_all_clients() {
     let (event_loop, events) = new_loop();

@@ -142,7 +142,7 @@ fn an_earlier_error_and_a_datagrams_own_are_each_reported_once() {
     assert_eq!(received(&far), ["short"]);
 }
 
-// X16: as long as nobody is there, each datagram finds the answer to the one before.
+// X16: while there is no receiver, each datagram meets the error of the previous one.
 #[test]
 fn each_datagram_to_a_closed_peer_is_refused_once() {
     let (event_loop, events) = new_loop();

@@ -37,7 +37,7 @@ fn pieces_that_the_kernel_takes_partially_arrive_in_order() {
     assert!(received == pieces.concat());
 }
 
-// X17: what is no regular file, and can be waited for.
+// X17: a descriptor that is not a regular file, and can be waited for.
 #[test]
 fn a_socket_can_be_used_as_a_pipe() {
     let (event_loop, events) = new_loop();
@@ -246,7 +246,7 @@ fn bytes_after_a_passed_descriptor_are_not_held_back() {
     assert_eq!(events.take(), ["made", "data with", "data without"]);
 }
 
-// asyncio's `get_extra_info('peername')`: to say who is gone.
+// asyncio's `get_extra_info('peername')`: names the peer that has gone.
 #[test]
 fn the_peers_address_is_known_even_after_a_reset() {
     let (event_loop, events) = new_loop();

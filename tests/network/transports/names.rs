@@ -144,7 +144,7 @@ fn missing_local_addresses_are_skipped_unless_all_are_missing() {
         let at = AddressError::of(&raised).expect("it says where");
         assert_eq!(at.address(), format!("192.0.2.1:{port}"));
         assert_eq!((raised.kind(), at.error().kind()), (io::ErrorKind::AddrNotAvailable, raised.kind()));
-        // Neither listens at what it could have.
+        // Neither listens, even at addresses that are free.
         assert!(TcpStream::connect(("127.0.4.1", port)).is_err());
     }
 }
@@ -173,7 +173,7 @@ fn if_one_socket_cannot_listen_the_server_is_closed() {
     assert!(!late.is_serving() && late.local_addrs().is_empty());
     assert!(TcpStream::connect(("127.0.6.1", port)).is_err());
     assert!(first.is_serving() && TcpStream::connect(("127.0.6.2", port)).is_ok());
-    // The same, at once.
+    // Both at once.
     let raised = served(&event_loop, (["127.0.6.1", "127.0.6.2"], port)).unwrap_err();
     assert!(raised.to_string().contains(&format!("127.0.6.2:{port}: ")), "{raised}");
     assert!(TcpStream::connect(("127.0.6.1", port)).is_err());
@@ -331,7 +331,7 @@ fn a_wait_for_a_lookup_can_be_cancelled_or_timed_out_at_once() {
     assert_eq!(events.take(), [""; 0]);
 }
 
-// It listens already in the turn that it takes before it gives the server.
+// It already listens in the turn before the server is returned.
 #[test]
 fn cancelling_or_dropping_the_creation_of_a_server_closes_it() {
     let (event_loop, _) = new_loop();

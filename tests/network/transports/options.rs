@@ -32,7 +32,7 @@ fn two_servers_can_share_a_port_if_both_allow_it() {
     assert_eq!(alone.error().kind(), std::io::ErrorKind::AddrInUse);
     let second = serving(&event_loop, event_loop.create_server(|| Echo, address).reuse_port(true));
     assert_eq!(second.local_addrs(), [address]);
-    // Whoever of the two is left has all that come.
+    // The remaining server gets all connections.
     first.close();
     let client = connected(event_loop.create_connection(|| Echo, address), &event_loop);
     let counted = second.clone();

@@ -65,7 +65,7 @@ fn a_file_is_refused() {
     assert_eq!(refused.to_string(), "Pipe transport is for pipes/sockets/character devices only.");
 }
 
-// Standard input is that where nobody types. `poll` holds it to be ready.
+// Standard input without a terminal may be such a device. `poll` reports it as ready.
 #[cfg(not(innermost_poll))]
 #[test]
 fn an_always_ready_device_is_refused_with_the_reason() {
@@ -122,7 +122,7 @@ fn small_writes_of_a_turn_are_sent_in_one_system_call_and_large_ones_at_once() {
     assert_eq!(packet(), large);
 }
 
-// A reader is told of the arrival of bytes once, not of those that it has left.
+// A reader is told once that bytes arrived, and not about bytes that it left unread.
 #[cfg(target_os = "linux")]
 #[test]
 fn packets_and_lines_received_together_are_all_read() {
@@ -158,7 +158,7 @@ fn terminal() -> (File, OwnedFd) {
     let opened =
         unsafe { libc::openpty(&mut keyboard, &mut terminal, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) };
     assert_eq!(opened, 0);
-    // SAFETY: the call has just made both, and nobody else owns them.
+    // SAFETY: the call has just created both, so nothing else owns them.
     unsafe { (File::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) }
 }
 
@@ -301,7 +301,7 @@ fn packet_sockets_are_refused_as_byte_streams() {
             assert!(error.to_string().starts_with("A Datagram Socket was expected, got SOCK_"), "{error}");
         }
     }
-    // What is of another domain, or no datagram at all, is no endpoint of datagrams.
+    // Sockets of another domain or type cannot be datagram endpoints.
     struct Ignore;
     impl innermost::DatagramProtocol for Ignore {
         fn datagram_received(&mut self, _: &innermost::DatagramTransport, _: &[u8], _: net::SocketAddr) {}

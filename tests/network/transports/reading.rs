@@ -130,7 +130,7 @@ fn the_size_hint_of_a_buffered_protocol_follows_the_traffic() {
     let protocol = Obedient { bytes: Vec::new(), told: Rc::clone(&told) };
     let (near, mut far) = UnixStream::pair().expect("descriptors are free");
     let _transport = connected(event_loop.connect_accepted_socket(|| protocol, near).unwrap(), &event_loop);
-    // All that it is told of comes: four times as much. Half as much as soon as less than a quarter of it comes.
+    // The suggestion is filled: it grows fourfold. When less than a quarter of it arrives, it is halved.
     let arriving = [1, 1024, 1024, 1023, 1, 1, 1];
     let seen = arriving.map(|count| {
         far.write_all(&vec![0; count]).expect("it is open");
@@ -141,7 +141,7 @@ fn the_size_hint_of_a_buffered_protocol_follows_the_traffic() {
     assert_eq!(seen, [1024, 1024, 4096, 4096, 2048, 1024, 1024]);
 }
 
-// X12, X15: what is no error of the connection's is reported, and ends it.
+// X12, X15: errors that are not the connection's are reported, and end it.
 #[test]
 fn a_buffer_without_room_is_fatal() {
     let (event_loop, events) = new_loop();

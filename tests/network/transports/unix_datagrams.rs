@@ -216,7 +216,7 @@ fn without_a_peer_a_full_receiver_does_not_delay_others() {
     let (idle, full) = (Place::new("idle"), Place::new("full"));
     let (_unread, far) = (idle.bind(), full.bind());
     let transport = open(&event_loop, recorded(&event_loop, &events));
-    // So much that the sender is not writable until that is read.
+    // So many bytes that the sender is not writable until they are read.
     let size = transport.with_fd(|fd| SockRef::from(&fd.expect("it is open")).send_buffer_size()).expect("it is open");
     transport.send_to(&vec![0; size / 2], Some(idle.addr())).expect("somebody is there");
     let other = UnixDatagram::unbound().expect("a descriptor is free");

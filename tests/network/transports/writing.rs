@@ -70,7 +70,7 @@ fn pause_writing_runs_inside_write_and_resume_writing_when_the_buffer_is_empty()
     assert!(transport.is_writing_paused());
     let waiting = transport.write_buffer_size();
     assert!((1..MUCH).contains(&waiting));
-    // Behind what waits, nothing is tried.
+    // While data is buffered, a write does not try to send.
     transport.write(b"and more").expect("it is open");
     assert_eq!(transport.write_buffer_size(), waiting + 8);
     let received = read_exact(&event_loop, &mut far, 1 + MUCH + 8);

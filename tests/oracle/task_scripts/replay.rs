@@ -135,7 +135,7 @@ impl World {
     fn release(&self) {
         self.note("loop", &json!(["callback", "release"]));
         for number in 0..3 {
-            // One that is done stays as it is.
+            // A finished task stays as it is.
             let _ = self.future(number).set_result(Some(0));
         }
         self.places.set_events();

@@ -85,7 +85,7 @@ impl Me {
             Statement::ConditionWait(condition) => {
                 let condition = places.conditions[*condition].clone();
                 let lock = condition.acquire();
-                // What the closure is given is the guard: it goes when the note was made.
+                // The closure receives the guard, which is dropped after the entry was logged.
                 self.notes(lock.then(move |guard| condition.wait(guard)), |_| json!(["notified"]))
             }
             Statement::Notify(condition, count) => {

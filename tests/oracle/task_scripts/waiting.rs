@@ -26,7 +26,7 @@ impl Me {
     pub(super) fn wait(&self, statement: &Statement, handled: Option<Exception>) -> Result<Does, Exception> {
         Ok(match statement {
             Statement::Shield(slot) => match self.world.slot(*slot) {
-                // A shield of what is done is that itself.
+                // A shield of a finished future is that future.
                 Some(slot) if slot.task.done() => self.logs("shielded", slot.gives(shield(slot.task.clone()))),
                 Some(slot) => self.logs("shielded", shield(slot.task)),
                 None => self.done(&json!(["empty"])),

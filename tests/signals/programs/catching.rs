@@ -49,7 +49,7 @@ pub(crate) fn handlers_preserve_errno() {
         raise(SIGUSR1);
         assert_eq!(errno(), errno_before);
     }
-    // The signal that nobody has caught.
+    // The signal without a handler.
     let ours = Action::of(SIGUSR1);
     Action::new(libc::SIG_IGN, 0, &[]).set(SIGUSR1);
     event_loop.add_signal_handler(SIGUSR1, || {}).unwrap();

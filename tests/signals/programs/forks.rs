@@ -33,7 +33,7 @@ pub(crate) fn a_child_has_the_signal_actions_from_before_the_parents_handlers() 
         let was = Action::of(SIGTERM).parts();
         let event_loop = loop_with_handlers(&[SIGTERM, SIGRTMIN(), SIGUSR1]);
         let in_parent = Action::of(SIGTERM).parts();
-        // One that is somebody else's by now is left alone.
+        // A descriptor that now belongs to other code is left alone.
         Action::calling(does_nothing).set(SIGUSR1);
         let others = Action::of(SIGUSR1).parts();
         let child = Child::fork(|| {
@@ -87,7 +87,7 @@ fn handle(signal: i32) {
 
 pub(crate) fn a_child_has_its_own_handlers() {
     let event_loop = loop_with_handlers(&[SIGTERM]);
-    // It comes to the parent, and to nobody else.
+    // The signal goes only to the parent.
     raise(SIGTERM);
     let child = Child::fork(|| {
         handle(SIGTERM);

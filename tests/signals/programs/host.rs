@@ -169,7 +169,7 @@ pub(crate) fn eventfd() -> OwnedFd {
     // SAFETY: it takes no pointer.
     let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
     assert!(fd >= 0);
-    // SAFETY: it is open, and nobody else's.
+    // SAFETY: it is open, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn blocked_real_time_signals_are_all_delivered() {
 
 /// The stack for signals is small, and each signal that interrupts another's handler would take its part of it.
 pub(crate) fn all_signals_can_come_at_once() {
-    // Two cannot be caught. One that stops a process takes one back that would have it go on.
+    // Two signals cannot be caught. Stopping signals cancel pending SIGCONT.
     let left_out = [SIGKILL, SIGSTOP, SIGCONT];
     let all: Vec<_> = (1..=31).chain(SIGRTMIN()..=SIGRTMAX()).filter(|signal| !left_out.contains(signal)).collect();
     let (event_loop, log) = recording(all.iter().copied());
@@ -91,7 +91,7 @@ pub(crate) fn removing_a_handler_discards_undelivered_signals() {
     assert!(event_loop.remove_signal_handler(SIGRTMAX()));
     let again = Rc::clone(&log);
     event_loop.add_signal_handler(SIGRTMAX(), move || again.borrow_mut().push(0)).unwrap();
-    // Replaced, and so called for what has come.
+    // The replacing handler is called for signals that have already come.
     let replaced = Rc::clone(&log);
     event_loop.add_signal_handler(SIGRTMIN(), move || replaced.borrow_mut().push(1)).unwrap();
     run(&event_loop);

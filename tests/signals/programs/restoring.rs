@@ -89,7 +89,7 @@ pub(crate) fn a_run_restores_the_previous_action_of_ctrl_c() {
         let was = Action::of(SIGINT).parts();
         let mut runner = Runner::new();
         let during = runner.run(innermost::lazy(|| ready(Action::of(SIGINT).parts().0))).unwrap();
-        // It is taken over where nobody has a use for it.
+        // A run replaces only the default action.
         assert_eq!(during == action.parts().0, action.parts().0 != libc::SIG_DFL);
         assert_eq!(Action::of(SIGINT).parts(), was);
         runner.close().unwrap();
@@ -187,7 +187,7 @@ pub(crate) fn our_handler_restored_by_other_code_acts_as_the_previous_action() {
             assert_eq!(host_calls(), u32::from(action.parts().0 != libc::SIG_IGN));
             assert_eq!(Action::of(SIGUSR1).parts(), was);
         }
-        // A loop may have it all the same, and what was there comes back.
+        // A loop may still handle it, and the previous action comes back.
         put_back(SIGUSR1, &action);
         let event_loop = EventLoop::new().unwrap();
         event_loop.add_signal_handler(SIGUSR1, || {}).unwrap();
