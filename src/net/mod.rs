@@ -24,6 +24,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: the traits that machines are written against |
+//! | `pointers.rs`  | these traits for `&S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
 //! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |
@@ -56,6 +57,7 @@ mod options;
 mod outgoing;
 mod pipe;
 mod place;
+mod pointers;
 mod stream;
 mod tcp;
 mod unix;
