@@ -79,6 +79,22 @@ pub trait ByteRead {
     /// the stream, and if `bytes` is empty. asyncio's `sock_recv_into`.
     ///
     /// Raises the stream's [`io::Error`].
+    ///
+    /// ```
+    /// use innermost::testing::{memory_pair, virtual_loop};
+    /// use innermost::{ByteRead, ByteWrite, Step, from_fn, yield_from};
+    ///
+    /// let (near, far) = memory_pair();
+    /// let event_loop = virtual_loop()?;
+    /// event_loop.create_task(from_fn(move |mut sent| yield_from!(near.send(b"hello"), sent).map(Step::Return)))?;
+    /// let mut bytes = [0; 4];
+    /// let received = event_loop.run_until_complete(from_fn(move |mut sent| {
+    ///     let count = yield_from!(far.recv(&mut bytes), sent)?;
+    ///     Ok(Step::Return(bytes[..count].to_vec()))
+    /// }))?;
+    /// assert_eq!(received, b"hell");
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     #[inline]
     fn recv<'a>(&'a self, bytes: &'a mut [u8]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
@@ -91,6 +107,20 @@ pub trait ByteRead {
     /// stream. asyncio's `sock_recv`.
     ///
     /// Raises the stream's [`io::Error`], or one of kind `StorageFull` if the buffer has reached its limit.
+    ///
+    /// ```
+    /// use innermost::{Await, Buffer, ByteRead, Exception, Step, yield_from};
+    ///
+    /// /// Reads to the end of the stream. The machine keeps the buffer.
+    /// fn read_to_end(
+    ///     stream: &impl ByteRead,
+    ///     buffer: &mut Buffer,
+    ///     mut sent: Result<(), Exception>,
+    /// ) -> Result<Step<Await, (), Vec<u8>>, Exception> {
+    ///     while yield_from!(stream.read(buffer), sent)? > 0 {}
+    ///     Ok(Step::Return(buffer.bytes().to_vec()))
+    /// }
+    /// ```
     #[inline]
     fn read<'a>(&'a self, buffer: &'a mut Buffer) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
@@ -143,6 +173,25 @@ pub trait ByteRead {
     /// again at each resume.
     ///
     /// Raises an [`io::Error`]: of kind `UnexpectedEof` if the stream ends early, or the stream's own error.
+    ///
+    /// ```
+    /// use innermost::testing::{memory_pair, virtual_loop};
+    /// use innermost::{ByteRead, ByteWrite, Step, from_fn, yield_from};
+    /// use std::io::Cursor;
+    ///
+    /// let (near, far) = memory_pair();
+    /// let event_loop = virtual_loop()?;
+    /// let mut number = Cursor::new([0; 2]);
+    /// let read = event_loop.create_task(from_fn(move |mut sent| {
+    ///     yield_from!(far.read_exact(&mut number), sent)?;
+    ///     Ok(Step::Return(u16::from_be_bytes(*number.get_ref())))
+    /// }))?;
+    /// near.attempt_send(b"\x01")?;
+    /// event_loop.run_once()?; // waits for the second byte
+    /// near.attempt_send(b"\x02")?;
+    /// assert_eq!(event_loop.run_until_complete(read)?, 0x0102);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     fn read_exact<'a, T: AsMut<[u8]>>(
         &'a self,
         bytes: &'a mut Cursor<T>,
@@ -269,6 +318,24 @@ pub trait ByteWrite {
     /// 1,024 slices in a call; this operation ignores the rest.
     ///
     /// Raises the stream's [`io::Error`].
+    ///
+    /// ```
+    /// use innermost::{ByteWrite, EventLoop, Step, UnixStream, from_fn, yield_from};
+    /// use std::io::{IoSlice, Read};
+    ///
+    /// let (near, far) = UnixStream::pair()?;
+    /// let count = EventLoop::new()?.run_until_complete(from_fn(move |mut sent| {
+    ///     let slices = [IoSlice::new(b"head, "), IoSlice::new(b"body")];
+    ///     yield_from!(near.send_vectored(&slices), sent).map(Step::Return)
+    /// }))?;
+    /// assert_eq!(count, 10);
+    /// let mut received = [0; 10];
+    /// far.into_std()?.read_exact(&mut received)?;
+    /// assert_eq!(&received, b"head, body");
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    ///
+    /// [`write_all`](Self::write_all) sends several pieces to their end: give it a `VecDeque` of cursors.
     fn send_vectored<'a>(&'a self, slices: &'a [IoSlice<'a>]) -> impl Awaitable<Return = usize> + Stateless + 'a
     where
         Self: Sized,
@@ -306,6 +373,36 @@ pub trait ByteWrite {
     ///
     /// Raises the [`io::Error`] of the stream or of the file, or one of kind `Unsupported` if the part does not
     /// allow a fallback.
+    ///
+    /// ```
+    /// use innermost::net::FilePart;
+    /// use innermost::{Await, ByteWrite, Coroutine, EventLoop, Exception, Resumed, Step, UnixStream, yield_from};
+    /// use std::fs::File;
+    ///
+    /// /// Sends a file, and ends the stream.
+    /// struct SendFile {
+    ///     stream: UnixStream,
+    ///     file: FilePart,
+    /// }
+    ///
+    /// impl Coroutine for SendFile {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = u64;
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         let count = yield_from!(self.stream.send_file(&mut self.file), sent)?;
+    ///         yield_from!(self.stream.write_eof(), sent)?;
+    ///         Ok(Step::Return(count))
+    ///     }
+    /// }
+    ///
+    /// let (stream, far) = UnixStream::pair()?;
+    /// let file = FilePart::new(File::open("Cargo.toml")?).count(9);
+    /// assert_eq!(EventLoop::new()?.run_until_complete(SendFile { stream, file })?, 9);
+    /// assert_eq!(std::io::read_to_string(far.into_std()?)?, "[package]");
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     fn send_file<'a>(&'a self, part: &'a mut FilePart) -> impl Awaitable<Return = u64> + Stateless + 'a
     where
         Self: Sized,

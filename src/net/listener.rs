@@ -37,6 +37,43 @@ impl<L: Accept> Listener<L> {
     /// Skips connections that failed before they were accepted: the peer has given up, a firewall refused it, or the
     /// network went away. If the system runs out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), this
     /// raises an [`io::Error`], and the connection stays in the backlog. Try again later.
+    ///
+    /// ```
+    /// use innermost::{
+    ///     Await, ByteWrite, Coroutine, EventLoop, Exception, Resumed, Step, TcpListener, from_fn, spawn, to_thread,
+    ///     yield_from,
+    /// };
+    /// use std::io::{Cursor, Read};
+    ///
+    /// /// Serves each connection in a task of its own.
+    /// struct Greeter(TcpListener);
+    ///
+    /// impl Coroutine for Greeter {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = ();
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         loop {
+    ///             let (stream, peer) = yield_from!(self.0.accept(), sent)?;
+    ///             let mut greeting = Cursor::new(format!("hello, {}\n", peer.ip()));
+    ///             spawn(from_fn(move |mut sent| yield_from!(stream.write_all(&mut greeting), sent).map(Step::Return)))?;
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    /// let address = listener.local_addr()?;
+    /// event_loop.create_task(Greeter(listener))?;
+    /// let client = to_thread(move || {
+    ///     let mut greeting = String::new();
+    ///     std::net::TcpStream::connect(address)?.read_to_string(&mut greeting)?;
+    ///     Ok(greeting)
+    /// });
+    /// assert_eq!(event_loop.run_until_complete(client)?, "hello, 127.0.0.1\n");
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn accept(&self) -> impl Awaitable<Return = (Stream<L::Stream>, L::Address)> + Stateless + '_ {
         Operation::new("accept", || self.attempt_accept())
     }

@@ -20,23 +20,30 @@ use crate::yield_from;
 /// A TCP socket that listens for connections.
 ///
 /// ```
-/// use innermost::{CoroutineExt, EventLoop, TcpListener, TcpStream};
+/// use innermost::{
+///     Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Step, TcpListener, TcpStream, yield_from,
+/// };
+/// use std::net::SocketAddr;
+///
+/// /// Accepts a connection, and returns its peer's address.
+/// struct AcceptOne(TcpListener);
+///
+/// impl Coroutine for AcceptOne {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = SocketAddr;
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         // `accept` borrows the listener, so it is made afresh at each resume.
+///         let (_stream, peer) = yield_from!(self.0.accept(), sent)?;
+///         Ok(Step::Return(peer))
+///     }
+/// }
 ///
 /// let event_loop = EventLoop::new()?;
 /// let listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
 /// let address = listener.local_addr()?;
 /// event_loop.create_task(TcpStream::connect(address).map(drop))?;
-/// # // `accept` borrows the listener; a machine that owns it makes it afresh at each resume.
-/// # use innermost::{Await, Coroutine, Exception, Resumed, Step, yield_from};
-/// # struct AcceptOne(TcpListener);
-/// # impl Coroutine for AcceptOne {
-/// #     type Yield = Await;
-/// #     type Input = ();
-/// #     type Return = std::net::SocketAddr;
-/// #     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-/// #         Ok(Step::Return(yield_from!(self.0.accept(), sent)?.1))
-/// #     }
-/// # }
 /// let peer = event_loop.run_until_complete(AcceptOne(listener))?;
 /// assert_eq!(peer.ip(), address.ip());
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
@@ -44,6 +51,54 @@ use crate::yield_from;
 pub type TcpListener = Listener<net::TcpListener>;
 
 /// A TCP connection.
+///
+/// ```
+/// use innermost::{
+///     Await, Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Resumed, Step, TcpStream, net, yield_from,
+/// };
+/// use std::io::{Cursor, Read, Write};
+///
+/// /// Connects, sends a line, and reads the answer to its end.
+/// enum Client {
+///     Connecting(net::Connect),
+///     Talking { stream: TcpStream, question: Cursor<&'static [u8]>, answer: Buffer },
+/// }
+///
+/// impl Coroutine for Client {
+///     type Yield = Await;
+///     type Input = ();
+///     type Return = Vec<u8>;
+///
+///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+///         loop {
+///             match self {
+///                 Self::Connecting(connect) => {
+///                     let stream = yield_from!(connect, sent)?;
+///                     let question = Cursor::new(&b"hello\n"[..]);
+///                     *self = Self::Talking { stream, question, answer: Buffer::new() };
+///                 }
+///                 Self::Talking { stream, question, answer } => {
+///                     yield_from!(stream.write_all(question), sent)?;
+///                     while yield_from!(stream.read(answer), sent)? > 0 {}
+///                     return Ok(Step::Return(answer.bytes().to_vec()));
+///                 }
+///             }
+///         }
+///     }
+/// }
+///
+/// let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let address = server.local_addr()?;
+/// let greeter = std::thread::spawn(move || {
+///     let (mut stream, _) = server.accept()?;
+///     stream.read_exact(&mut [0; 6])?;
+///     stream.write_all(b"hello, you\n")
+/// });
+/// let answer = EventLoop::new()?.run_until_complete(Client::Connecting(TcpStream::connect(address)))?;
+/// assert_eq!(answer, b"hello, you\n");
+/// greeter.join().expect("it does not panic")?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub type TcpStream = Stream<net::TcpStream>;
 
 impl TcpListener {

@@ -32,9 +32,43 @@ use crate::yield_from;
 /// A Unix socket that listens for connections at a path.
 ///
 /// On Linux, a path that begins with a zero byte is an abstract name, which no file stands for (`unix(7)`).
+///
+/// ```
+/// use innermost::{EventLoop, Step, UnixListener, UnixStream, from_fn, join, yield_from};
+///
+/// let path = std::env::temp_dir().join(format!("innermost-listener-{}", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// let accept = from_fn(move |mut sent| yield_from!(listener.accept(), sent).map(Step::Return));
+/// let connected = EventLoop::new()?.run_until_complete(join((UnixStream::connect(&path)?, accept)));
+/// std::fs::remove_file(&path)?;
+/// let (near, (_far, peer)) = connected?;
+/// assert_eq!(near.peer_addr()?.as_pathname(), Some(&*path));
+/// assert!(peer.is_unnamed());
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub type UnixListener = Listener<net::UnixListener>;
 
 /// A connection within this machine, over a Unix socket.
+///
+/// ```
+/// use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, UnixStream, from_fn, yield_from};
+/// use std::io::Cursor;
+///
+/// let event_loop = EventLoop::new()?;
+/// let (near, far) = UnixStream::pair()?;
+/// let mut message = Cursor::new(b"hello");
+/// let write = from_fn(move |mut sent| yield_from!(near.write_all(&mut message), sent).map(Step::Return));
+/// event_loop.create_task(write)?;
+///
+/// let mut received = Buffer::new();
+/// let read = from_fn(move |mut sent| {
+///     // Until the end of the stream: once it has written, `write` is dropped, and `near` with it.
+///     while yield_from!(far.read(&mut received), sent)? > 0 {}
+///     Ok(Step::Return(received.bytes().to_vec()))
+/// });
+/// assert_eq!(event_loop.run_until_complete(read)?, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub type UnixStream = Stream<net::UnixStream>;
 
 impl UnixListener {
