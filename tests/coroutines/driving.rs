@@ -114,7 +114,7 @@ fn driven(limit: u32) -> (Log, Generator<impl Coroutine<Yield = String, Input = 
 }
 
 #[test]
-fn what_an_answer_returns_or_raises_reaches_the_machine_once_the_answer_is_dropped() {
+fn the_outcome_of_an_answer_reaches_the_machine_after_the_answer_is_dropped() {
     let (log, mut generator) = driven(3);
     assert_eq!(generator.next().unwrap(), "?1");
     assert_eq!(generator.send("one").unwrap(), "?2");

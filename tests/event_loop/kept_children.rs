@@ -27,7 +27,7 @@ fn forgotten<C: Awaitable + 'static>(event_loop: &EventLoop, make: impl Fn() -> 
 }
 
 #[test]
-fn a_task_that_waits_for_what_was_dropped_is_told_so() {
+fn a_task_whose_wait_was_dropped_gets_an_error() {
     let event_loop = EventLoop::new().unwrap();
     let (queue, full, semaphore) = (Queue::<u32>::new(), Queue::bounded(1), Semaphore::new(0));
     full.put_nowait(1).unwrap();

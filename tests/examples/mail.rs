@@ -97,7 +97,7 @@ fn an_error_after_the_mail_is_delivered_does_not_matter() {
 }
 
 #[test]
-fn what_is_no_reply_raises() {
+fn an_invalid_reply_raises() {
     let raises = |input: &str, text: &str| {
         let text = text.to_owned();
         Script::new(|| Delivery::new(mail()))
@@ -114,7 +114,7 @@ fn what_is_no_reply_raises() {
 }
 
 #[test]
-fn a_mail_that_nobody_gets_is_not_sent() {
+fn a_mail_without_accepted_recipients_is_not_sent() {
     let to = || Mail::new("a".into(), vec!["b".into()], Vec::new()).expect("the addresses are good");
     let write = |command: &str| Want::Write(command.into());
     Script::new(move || Delivery::new(to()))
@@ -220,7 +220,7 @@ fn each_way_delivers_the_same() {
 }
 
 #[test]
-fn the_host_of_a_guest_goes_on_while_its_guest_waits() {
+fn the_host_keeps_running_while_its_guest_waits() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
     let mut ticks = 0;
@@ -236,7 +236,7 @@ fn the_host_of_a_guest_goes_on_while_its_guest_waits() {
 }
 
 #[test]
-fn the_program_says_what_became_of_the_mail() {
+fn the_program_prints_the_outcome_of_the_mail() {
     for way in ["blocking", "loop", "guest"] {
         let (address, server) = server();
         let mut command = tool(&example("mail").to_string_lossy());

@@ -339,7 +339,7 @@ machine!(
 );
 
 #[test]
-fn what_was_sent_is_a_reference_in_a_handler() {
+fn a_handler_receives_the_sent_value_by_reference() {
     let mut outside = Generator::new(Outside.start(Places::Here(innermost::yield_once(3))));
     assert_eq!(outside.next().unwrap(), 3);
     assert!(matches!(outside.send(4), Err(Stop::Returned(()))));

@@ -138,7 +138,7 @@ fn the_machine_cleans_up_when_it_returns() {
 }
 
 #[test]
-fn what_is_thrown_in_can_lead_from_any_state_to_another_one() {
+fn a_thrown_exception_can_change_any_state() {
     for (first, name) in [(At::Working(SayOnce), "Working(SayOnce)"), (At::Counting(3), "Counting(3)")] {
         let log = logged(first, |mut machine| {
             machine.next().unwrap_or_default();
@@ -152,7 +152,7 @@ fn what_is_thrown_in_can_lead_from_any_state_to_another_one() {
 }
 
 #[test]
-fn the_hook_sees_what_is_thrown_before_the_child_does() {
+fn the_hook_sees_a_thrown_exception_before_the_child() {
     let log = logged(At::Working(SayOnce), |mut machine| {
         machine.next().unwrap();
         assert_eq!(machine.throw(Exception::timeout()).unwrap(), 77); // heard by nobody else
@@ -163,7 +163,7 @@ fn the_hook_sees_what_is_thrown_before_the_child_does() {
 }
 
 #[test]
-fn what_the_hook_raises_is_thrown_into_the_state() {
+fn an_exception_raised_by_the_hook_is_thrown_into_the_state() {
     let log = logged(At::Working(SayOnce), |mut machine| {
         machine.next().unwrap();
         assert_eq!(machine.throw(Exception::message(Kind::ValueError, "v")).unwrap(), 99);
@@ -190,7 +190,7 @@ fn the_hook_may_change_the_state_and_stay() {
 }
 
 #[test]
-fn what_a_state_raises_can_lead_to_another_one() {
+fn an_exception_raised_by_a_state_can_lead_to_another_state() {
     let log = logged(At::Stopping("first"), |mut machine| {
         assert_eq!(machine.next().unwrap(), 99);
         assert!(matches!(machine.next(), Err(Stop::Returned("first"))));

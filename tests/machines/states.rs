@@ -138,7 +138,7 @@ fn a_machine_begins_in_any_state() {
 }
 
 #[test]
-fn what_is_thrown_in_reaches_the_child_of_the_state() {
+fn a_thrown_exception_reaches_the_child_of_the_state() {
     let mut tour = Generator::new(Tour { log: vec!["kept".into()] }.start(Stage::Begin));
     tour.next().unwrap();
     let Err(Stop::Returned(log)) = tour.throw(Exception::message(Kind::ValueError, "no")) else { panic!("it ends") };
@@ -214,7 +214,7 @@ machine!(
 );
 
 #[test]
-fn a_machine_that_has_ended_in_a_state_given_by_value_says_so() {
+fn resuming_a_machine_that_ended_in_a_state_by_value_raises() {
     let mut once = Once.start(Only::Ending("done".into()));
     assert!(matches!(once.resume(Ok(())), Ok(Step::Return(text)) if text == "done"));
     assert!(once.at().is_none());

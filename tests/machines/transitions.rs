@@ -44,7 +44,7 @@ machine!(
 );
 
 #[test]
-fn a_machine_lists_what_may_follow_each_state() {
+fn a_machine_lists_the_successors_of_each_state() {
     let expected: &[(&str, &[&str])] = &[
         ("Greeting", &["LoggingIn", "End"]),
         ("LoggingIn", &["LoggingIn", "Talking"]),

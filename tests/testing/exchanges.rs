@@ -131,7 +131,7 @@ fn every_cut_is_one_run() {
 }
 
 #[test]
-fn a_cancel_reaches_what_the_machine_waits_for() {
+fn a_cancel_reaches_the_machines_wait() {
     /// Starts a task that handles its cancel and returns, and waits for it in the next turn.
     struct Waits(Option<Task<u32>>, Option<Sleep>);
     impl Coroutine for Waits {
@@ -163,7 +163,7 @@ fn a_cancel_reaches_what_the_machine_waits_for() {
 }
 
 #[test]
-fn what_a_machine_leaves_behind_does_not_disturb_the_next_run() {
+fn leftovers_of_a_machine_do_not_disturb_the_next_run() {
     let alive = Rc::new(());
     let shared = Rc::clone(&alive);
     let exchange = Exchange::new(move |_| {

@@ -213,7 +213,7 @@ fn steps_follow_the_conversation() {
 }
 
 #[test]
-fn a_failed_step_says_what_came_and_where_it_is_written() {
+fn a_failed_step_prints_the_actual_event_and_its_source_line() {
     let starts = |script: Script<_>, text: &str| {
         let message = failure(|| script.run());
         assert!(message.starts_with(text), "{message}");
