@@ -60,6 +60,50 @@ impl StreamWriter {
     ///
     /// Raises the error that ended the connection, even if a read found it. Raises `ConnectionReset` if the connection
     /// is over without an error, because this end closed it.
+    ///
+    /// # Examples
+    ///
+    /// A machine that writes much keeps the [`Drain`] that it is waiting for:
+    ///
+    /// ```
+    /// use innermost::stream::Drain;
+    /// use innermost::{Await, Coroutine, EventLoop, Exception, Resumed, Step, StreamWriter, yield_from};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// /// Writes zeros, a block at a time.
+    /// struct Zeros {
+    ///     writer: StreamWriter,
+    ///     blocks_left: u32,
+    ///     drain: Drain,
+    /// }
+    ///
+    /// impl Coroutine for Zeros {
+    ///     type Yield = Await;
+    ///     type Input = ();
+    ///     type Return = ();
+    ///
+    ///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+    ///         loop {
+    ///             yield_from!(self.drain, sent)?;
+    ///             if self.blocks_left == 0 {
+    ///                 return Ok(Step::Return(())); // dropping the writer closes the connection
+    ///             }
+    ///             self.blocks_left -= 1;
+    ///             self.writer.write(&[0; 4096])?;
+    ///             self.drain = self.writer.drain();
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (near, far) = UnixStream::pair()?;
+    /// let (_, writer) = event_loop.run_until_complete(event_loop.open_connection_at(near)?)?;
+    /// let (reader, _far_writer) = event_loop.run_until_complete(event_loop.open_connection_at(far)?)?;
+    /// let drain = writer.drain();
+    /// event_loop.create_task(Zeros { writer, blocks_left: 100, drain })?;
+    /// assert_eq!(event_loop.run_until_complete(reader.read_to_end())?.len(), 409_600);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[inline]
     pub fn drain(&self) -> Drain {
         Drain { channel: Rc::clone(&self.channel), transport: self.transport.clone() }

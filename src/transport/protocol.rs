@@ -78,6 +78,48 @@ macro_rules! eof_received {
 /// event_loop.run_until_complete(server.wait_closed())?;
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
+///
+/// # Back pressure
+///
+/// A peer that sends and never reads makes the echo's backlog grow without end. This one stops reading while too many
+/// bytes wait to be sent:
+///
+/// ```
+/// use innermost::{EventLoop, Protocol, Transport};
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+///
+/// struct PatientEcho;
+///
+/// impl Protocol for PatientEcho {
+///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+///         let _ = transport.write(data);
+///     }
+///
+///     fn pause_writing(&mut self, transport: &Transport) {
+///         transport.pause_reading();
+///     }
+///
+///     fn resume_writing(&mut self, transport: &Transport) {
+///         transport.resume_reading();
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// let (near, mut far) = UnixStream::pair()?;
+/// let transport = event_loop.run_until_complete(event_loop.connect_accepted_socket(|| PatientEcho, near)?)?;
+/// far.set_nonblocking(true)?;
+/// while transport.is_reading() {
+///     let _ = far.write(&[0; 1024]); // fills the socket's buffer, unless it is full
+///     event_loop.run_once()?;
+/// }
+/// assert!(transport.is_writing_paused());
+/// while !transport.is_reading() {
+///     while far.read(&mut [0; 1024]).is_ok() {} // empties it
+///     event_loop.run_once()?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub trait Protocol: Any {
     common_callbacks!(Transport);
     eof_received!();
@@ -89,6 +131,49 @@ pub trait Protocol: Any {
 /// The callbacks of a stream connection that reads into the protocol's own memory. asyncio's `BufferedProtocol`.
 ///
 /// The [module's documentation](crate::transport) describes the order of callbacks.
+///
+/// ```
+/// use innermost::transport::BufferedProtocol;
+/// use innermost::{EventLoop, Transport};
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// /// Receives numbers of four bytes each.
+/// #[derive(Default)]
+/// struct Numbers {
+///     buffer: [u8; 4],
+///     filled: usize,
+///     received: Vec<u32>,
+/// }
+///
+/// impl BufferedProtocol for Numbers {
+///     fn get_buffer(&mut self, _size_hint: usize) -> &mut [u8] {
+///         &mut self.buffer[self.filled..]
+///     }
+///
+///     fn buffer_updated(&mut self, _: &Transport, count: usize) {
+///         self.filled += count;
+///         if self.filled == self.buffer.len() {
+///             self.received.push(u32::from_be_bytes(self.buffer));
+///             self.filled = 0;
+///         }
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// let (near, mut far) = UnixStream::pair()?;
+/// let transport = event_loop.run_until_complete(event_loop.connect_accepted_socket(Numbers::default, near)?)?;
+/// far.write_all(&[0, 0, 0, 7, 0, 0, 1, 0])?;
+/// let received = loop {
+///     event_loop.run_once()?;
+///     let received = transport.with_protocol(|numbers: &mut Numbers| numbers.received.clone());
+///     if let Some(received) = received.filter(|received| received.len() == 2) {
+///         break received;
+///     }
+/// };
+/// assert_eq!(received, [7, 256]);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub trait BufferedProtocol: Any {
     common_callbacks!(Transport);
     eof_received!();
@@ -107,6 +192,51 @@ pub trait BufferedProtocol: Any {
 /// The callbacks of a datagram endpoint. asyncio's `DatagramProtocol`.
 ///
 /// The default `A` is for UDP. The protocol of a Unix socket is a `DatagramProtocol<std::os::unix::net::SocketAddr>`.
+///
+/// ```
+/// use innermost::{DatagramProtocol, DatagramTransport, EventLoop, Future};
+/// use std::net::SocketAddr;
+///
+/// struct Echo;
+///
+/// impl DatagramProtocol for Echo {
+///     fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], from: SocketAddr) {
+///         let _ = transport.send_to(data, Some(from));
+///     }
+/// }
+///
+/// /// Sends a datagram, and waits for an answer or an error.
+/// struct Ping {
+///     answer: Future<Vec<u8>>,
+/// }
+///
+/// impl DatagramProtocol for Ping {
+///     fn connection_made(&mut self, transport: &DatagramTransport) {
+///         // A failure goes to `error_received`.
+///         let _ = transport.send_to(b"ping", None);
+///     }
+///
+///     fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], _from: SocketAddr) {
+///         // It fails if a second answer arrives.
+///         let _ = self.answer.set_result(data.to_vec());
+///         transport.close();
+///     }
+///
+///     fn error_received(&mut self, _: &DatagramTransport, error: std::io::Error) {
+///         let _ = self.answer.set_exception(error);
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// let opening = event_loop.create_datagram_endpoint(|| Echo).local_addr(([127, 0, 0, 1], 0));
+/// let echo = event_loop.run_until_complete(opening)?;
+/// let answer = event_loop.create_future();
+/// let ping = Ping { answer: answer.clone() };
+/// let opening = event_loop.create_datagram_endpoint(move || ping).remote_addr(echo.local_addr()?);
+/// event_loop.run_until_complete(opening)?;
+/// assert_eq!(event_loop.run_until_complete(answer)?, b"ping");
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub trait DatagramProtocol<A: DatagramAddress = SocketAddr>: Any {
     common_callbacks!(DatagramTransport<A>);
 

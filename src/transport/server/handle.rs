@@ -82,6 +82,27 @@ impl Server {
     /// To let connections go on after [`close`](Self::close), await [`wait_closed`](Self::wait_closed) instead.
     ///
     /// Raises `RuntimeError` if the server is closed, or if another `serve_forever` is in progress.
+    ///
+    /// ```
+    /// # use innermost::{EventLoop, Protocol, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+    /// #         let _ = transport.write(data);
+    /// #     }
+    /// # }
+    /// let event_loop = EventLoop::new()?;
+    /// let server = event_loop.run_until_complete(event_loop.create_server(|| Echo, ([127, 0, 0, 1], 0)))?;
+    /// let serving = event_loop.create_task(server.serve_forever())?;
+    /// // In a program, a signal handler or another task does this.
+    /// let stop = serving.clone();
+    /// event_loop.call_soon(move || assert!(stop.cancel()))?;
+    ///
+    /// let ended = event_loop.run_until_complete(serving);
+    /// assert!(ended.unwrap_err().is_cancelled());
+    /// assert!(server.clients().is_empty());
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn serve_forever(&self) -> ServeForever {
         ServeForever { server: self.clone(), phase: Phase::Created }
     }
@@ -130,6 +151,42 @@ impl Server {
     }
 
     /// Waits until the server is closed and all of its connections are over.
+    ///
+    /// # Examples
+    ///
+    /// A server that ends gracefully accepts nothing more, sends what was written, and gives up on slow clients after a
+    /// while:
+    ///
+    /// ```
+    /// use innermost::wait_for;
+    /// use std::time::Duration;
+    /// # use innermost::{EventLoop, Protocol, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+    /// #         let _ = transport.write(data);
+    /// #     }
+    /// # }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let server = event_loop.run_until_complete(event_loop.create_server(|| Echo, ([127, 0, 0, 1], 0)))?;
+    /// let address = server.local_addrs()[0];
+    /// let client = event_loop.run_until_complete(event_loop.create_connection(|| Echo, address))?;
+    /// while server.clients().is_empty() {
+    ///     event_loop.run_once()?;
+    /// }
+    ///
+    /// server.close();
+    /// server.close_clients();
+    /// let closed = wait_for(server.wait_closed(), Duration::from_secs(10));
+    /// if event_loop.run_until_complete(closed).is_err() {
+    ///     server.abort_clients();
+    ///     event_loop.run_until_complete(server.wait_closed())?;
+    /// }
+    /// assert!(server.clients().is_empty());
+    /// # drop(client);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn wait_closed(&self) -> WaitServerClosed {
         WaitServerClosed { server: self.clone(), waiter: None }
     }

@@ -57,6 +57,34 @@ impl Transport {
     ///
     /// If a write fails meanwhile, the bytes that the peer sent before are passed to the protocol nevertheless, before
     /// `connection_lost`, because they could not be read later. asyncio loses them.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Protocol, Transport};
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// /// Answers the first request, and does not look at what follows.
+    /// struct Once;
+    ///
+    /// impl Protocol for Once {
+    ///     fn data_received(&mut self, transport: &Transport, _request: &[u8]) {
+    ///         transport.pause_reading();
+    ///         transport.write(b"answer").expect("this is the first write");
+    ///         transport.write_eof().expect("the peer is there"); // it reads the end after the answer
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let transport = event_loop.run_until_complete(event_loop.connect_accepted_socket(|| Once, near)?)?;
+    /// far.write_all(b"request")?;
+    /// while transport.is_reading() {
+    ///     event_loop.run_once()?;
+    /// }
+    /// assert_eq!(std::io::read_to_string(&far)?, "answer");
+    /// assert!(!transport.is_closing());
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn pause_reading(&self) {
         if self.is_reading() {
             self.0.reading.set(Reading::Paused);
@@ -89,6 +117,60 @@ impl Transport {
     /// # Errors
     ///
     /// Returns `ValueError` if `low` is above `high`.
+    ///
+    /// # Examples
+    ///
+    /// A protocol that has much to send writes until writing is paused, and goes on when it is resumed:
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Exception, Future, Protocol, Transport};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// struct Zeros {
+    ///     kilobytes_left: u32,
+    ///     over: Future<()>,
+    /// }
+    ///
+    /// impl Zeros {
+    ///     fn send(&mut self, transport: &Transport) {
+    ///         while self.kilobytes_left > 0 && !transport.is_writing_paused() {
+    ///             self.kilobytes_left -= 1;
+    ///             let _ = transport.write(&[0; 1024]);
+    ///         }
+    ///         if self.kilobytes_left == 0 {
+    ///             transport.close();
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// impl Protocol for Zeros {
+    ///     fn connection_made(&mut self, transport: &Transport) {
+    ///         transport.set_write_buffer_limits(Some(4096), None).expect("low is a quarter of high");
+    ///         self.send(transport);
+    ///     }
+    ///
+    ///     fn resume_writing(&mut self, transport: &Transport) {
+    ///         self.send(transport);
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+    ///
+    ///     fn connection_lost(&mut self, _: &Transport, _: Option<Exception>) {
+    ///         self.over.set_result(()).expect("this is called once");
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let reader = std::thread::spawn(move || std::io::copy(&mut far, &mut std::io::sink()));
+    /// let over = event_loop.create_future();
+    /// let zeros = Zeros { kilobytes_left: 1000, over: over.clone() };
+    /// let transport = event_loop.run_until_complete(event_loop.connect_accepted_socket(move || zeros, near)?)?;
+    /// assert_eq!(transport.write_buffer_limits(), (1024, 4096));
+    /// event_loop.run_until_complete(over)?;
+    /// assert_eq!(reader.join().expect("it does not panic")?, 1_024_000);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<(), Exception> {
         self.0.flow.set(high, low)?;
         let size = self.write_buffer_size();
@@ -126,6 +208,45 @@ impl Transport {
 impl Transport {
     /// Replaces the protocol by one of either kind. The old protocol is dropped without being called. If its own callback
     /// calls this, it is dropped once that has returned.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Protocol, Transport};
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// /// Takes the first line, and leaves the rest to a `Counter`.
+    /// struct FirstLine;
+    ///
+    /// impl Protocol for FirstLine {
+    ///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+    ///         if let Some(end) = data.iter().position(|byte| *byte == b'\n') {
+    ///             transport.set_protocol(Counter { bytes: data.len() - end - 1 });
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// struct Counter {
+    ///     bytes: usize,
+    /// }
+    ///
+    /// impl Protocol for Counter {
+    ///     fn data_received(&mut self, _: &Transport, data: &[u8]) {
+    ///         self.bytes += data.len();
+    ///     }
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let transport = event_loop.run_until_complete(event_loop.connect_accepted_socket(|| FirstLine, near)?)?;
+    /// let count = || transport.with_protocol(|counter: &mut Counter| counter.bytes);
+    /// assert_eq!(count(), None); // the protocol is of another type
+    /// far.write_all(b"count\n12345")?;
+    /// while count().is_none() {
+    ///     event_loop.run_once()?;
+    /// }
+    /// assert_eq!(count(), Some(5));
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn set_protocol<K>(&self, protocol: impl StreamProtocol<K>) {
         let protocol = protocol.boxed();
         if self.0.stage.get() == Stage::Over {
@@ -206,6 +327,27 @@ impl Transport {
 
     /// Calls `function` with the descriptor, for example to set options. It gets `None` once the connection is over. Do not
     /// read from the descriptor, write to it or close it: that would confuse the transport.
+    ///
+    /// ```
+    /// use innermost::{EventLoop, Protocol, Transport};
+    /// use socket2::SockRef;
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Protocol for Ignore {
+    ///     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+    /// }
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let connecting = event_loop.create_connection(|| Ignore, listener.local_addr()?);
+    /// let transport = event_loop.run_until_complete(connecting)?;
+    /// transport.with_fd(|fd| match fd {
+    ///     Some(fd) => SockRef::from(&fd).set_keepalive(true),
+    ///     None => Ok(()),
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         let io = self.0.io();
         function(io.as_ref().map(|io| io.get().as_fd()))
