@@ -186,7 +186,7 @@ impl<C: Coroutine> Generator<C> {
     }
 
     /// Resumes the body and returns the next value it yields. The yield at which the body is suspended evaluates to the
-    /// default input.
+    /// default input. In method calls, this hides [`Iterator::next`].
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl<C: Coroutine> Generator<C> {
     }
 
     /// Raises `exception` at the yield at which the innermost frame is suspended, and returns the next value that is
-    /// yielded.
+    /// yielded. [`Generator`] has an example.
     ///
     /// # Errors
     ///
@@ -267,7 +267,7 @@ impl<C: Coroutine> Generator<C> {
     }
 
     /// Closes the generator: raises `GeneratorExit` at the yield at which it is suspended, innermost frame first. Returns the
-    /// value that the body returned in response, if any.
+    /// value that the body returned in response, if any. [`Generator`] has an example.
     ///
     /// # Errors
     ///

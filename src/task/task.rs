@@ -209,7 +209,8 @@ impl<T: 'static> Task<T> {
     }
 
     /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that
-    /// was not delivered yet is dropped.
+    /// was not delivered yet is dropped. If the request has already cancelled the future that the task waits for, the
+    /// task still gets that future's `CancelledError`, as in asyncio.
     ///
     /// A scope that cancels its own task, as a timeout does, takes its request back in the end. A request that is left
     /// is someone else's, and the scope raises the `CancelledError` again.
@@ -282,7 +283,8 @@ impl AnyTask {
     }
 
     /// Takes one cancellation request back and returns how many are left. When none is left, a `CancelledError` that
-    /// was not delivered yet is dropped.
+    /// was not delivered yet is dropped. If the request has already cancelled the future that the task waits for, the
+    /// task still gets that future's `CancelledError`, as in asyncio.
     pub fn uncancel(&self) -> u32 {
         self.0.state().uncancel()
     }

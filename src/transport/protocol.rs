@@ -32,6 +32,7 @@ macro_rules! common_callbacks {
         }
 
         /// More bytes than the high-water mark wait to be sent. Stop writing until [`resume_writing`](Self::resume_writing).
+        /// [`Protocol`](crate::Protocol#back-pressure) has an example.
         fn pause_writing(&mut self, transport: &$transport) {
             let _ = transport;
         }

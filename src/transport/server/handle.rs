@@ -131,7 +131,8 @@ impl Server {
         core.event_loop.remove_resident(core.resident.get());
     }
 
-    /// Closes every connection of this server, after sending what was written.
+    /// Closes every connection of this server, after sending what was written. [`wait_closed`](Self::wait_closed) has an
+    /// example.
     pub fn close_clients(&self) {
         for client in self.clients() {
             client.close();

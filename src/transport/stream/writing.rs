@@ -71,6 +71,7 @@ impl Transport {
     }
 
     /// Ends the stream. Once everything is written, the peer reads the end. Reading continues. A pipe is closed.
+    /// [`pause_reading`](Self::pause_reading) has an example.
     ///
     /// # Errors
     ///
