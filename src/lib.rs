@@ -123,7 +123,8 @@
 //! - `CancelledError`: the task was [cancelled](Task::cancel) while it waited. It is named only where the operation does
 //!   something special with it.
 //! - `GeneratorExit`: the coroutine is being closed, because its loop is closed, or because its driver closes or drops it.
-//! - `RuntimeError`: the operation was awaited again after its end.
+//! - `RuntimeError`: the operation was awaited again after its end. A [`Gather`](wait::Gather), a
+//!   [`Shield`](wait::Shield) and a [`Join`](task::Join), whose results move out, raise `InvalidStateError` instead.
 //!
 //! # asyncio's names, and ours
 //!

@@ -8,7 +8,9 @@ use crate::yield_from;
 
 /// Methods that combine a coroutine with a function. Every coroutine has them.
 ///
-/// Each method consumes the coroutine and returns a new one, which yields whatever the original yields.
+/// Each method consumes the coroutine and returns a new one, which yields whatever the original yields. The new one holds
+/// the original inline, so resuming or dropping a chain of tens of thousands recurses, and overflows the stack. Put a
+/// [`Call`](crate::Call) around a coroutine that grows that deep.
 pub trait CoroutineExt: Coroutine + Sized {
     /// Applies `f` to the value that this coroutine returns.
     ///

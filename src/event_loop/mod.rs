@@ -180,7 +180,7 @@ impl EventLoop {
     ///
     /// The system's error if no descriptor or no memory is free.
     pub fn new() -> Result<Self, Exception> {
-        Self::with(default_selector()?, Box::new(MonotonicClock::new()))
+        Self::with(default_selector().map_err(not_created)?, Box::new(MonotonicClock::new()))
     }
 
     /// Creates a loop with the given selector and clock.
@@ -202,7 +202,7 @@ impl EventLoop {
         signal::forget_fork();
         // A wait until now is over at once, so asking about it moves no clock.
         let clock_jumps = clock.wait_until(Some(clock.now())) != Waiting::Sleep;
-        let waker = Arc::new(Waker::new()?);
+        let waker = Arc::new(Waker::new().map_err(not_created)?);
         selector.register(waker.as_fd(), WAKER)?;
         let inbox = Arc::new(Inbox::new(Arc::clone(&waker), clock_jumps));
         let scheduler = Scheduler::new();
@@ -234,6 +234,11 @@ impl EventLoop {
     pub fn handle(&self) -> LoopHandle {
         self.0.clone()
     }
+}
+
+#[cold]
+fn not_created(error: std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("cannot create an event loop: {error}"))
 }
 
 impl Deref for EventLoop {

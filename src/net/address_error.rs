@@ -4,6 +4,8 @@ use core::error::Error;
 use core::fmt;
 use std::io;
 
+use crate::coroutine::Exception;
+
 /// An operation on an address that the system refused, and the reason.
 ///
 /// It is the inner error of an [`io::Error`] of the same kind, which has no field for an address. [`of`](Self::of) finds it.
@@ -35,6 +37,15 @@ impl AddressError {
     /// Returns a function for `map_err`. `operation` completes "cannot", for example "bind to".
     pub(crate) fn at(operation: &'static str, address: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
         move |error| io::Error::new(error.kind(), Self { operation, address: address.to_string(), error })
+    }
+
+    /// Adds the operation and the address to an error of the system. Leaves other exceptions alone.
+    #[cold]
+    pub(crate) fn of_raised(raised: Exception, operation: &'static str, address: impl fmt::Display) -> Exception {
+        match raised.downcast::<io::Error>() {
+            Ok(error) => Self::at(operation, address)(error).into(),
+            Err(raised) => raised,
+        }
     }
 
     /// The address error inside `error`, if there is one.

@@ -105,7 +105,8 @@ pub(crate) fn catch(number: i32, second: Second) -> io::Result<()> {
     // Signals that came for a handler that is now replaced count for the new one.
     let before = signal.state.load(Ordering::Acquire);
     let _ = signal.update(|state| Some(CAUGHT | mode | (state & COUNT)));
-    let caught = Action::to_call(HANDLER).set(number);
+    let action = if FAULTS.contains(&number) { Action::to_inspect(FAULT_HANDLER) } else { Action::to_call(HANDLER) };
+    let caught = action.set(number);
     if caught.is_err() {
         signal.state.store(before, Ordering::Release);
     }
@@ -247,8 +248,29 @@ fn this_process() -> u64 {
 /// The handler. It is in a static because a function may have more than one address, and the address is compared.
 static HANDLER: extern "C" fn(libc::c_int) = on_signal;
 
+/// The handler of the signals in [`FAULTS`].
+static FAULT_HANDLER: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
+
+/// The signals that report a fault of the program itself, unless somebody sends them.
+const FAULTS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
 fn is_ours(handler: Handler) -> bool {
-    handler == HANDLER as *const () as Handler
+    handler == HANDLER as *const () as Handler || handler == FAULT_HANDLER as *const () as Handler
+}
+
+/// After a handler returns from a fault, the instruction is run again and faults again, without end. So a fault has the
+/// effect that it had before the signal was caught: its action is restored, and the instruction faults once more.
+extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the system passes a valid `info`, because the action has the flag SA_SIGINFO.
+    let code = unsafe { (*info).si_code };
+    // The codes of faults are small positive numbers. A sent signal has 0, a negative code, or one above 2^16.
+    let is_fault = (1..0x1_0000).contains(&code);
+    match find(number) {
+        Some(signal) if is_fault => {
+            let _ = signal.former().map(|former| former.set(number));
+        }
+        _ => on_signal(number),
+    }
 }
 
 extern "C" fn on_signal(number: libc::c_int) {

@@ -37,9 +37,13 @@ impl Action {
 
     /// Makes an action that calls `function` with all signals blocked.
     pub(super) fn to_call(function: extern "C" fn(libc::c_int)) -> Self {
+        Self::to_call_at(function as *const () as Handler)
+    }
+
+    fn to_call_at(handler: Handler) -> Self {
         // SAFETY: all zeros is a valid sigaction, with no flags and an empty mask.
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        action.sa_sigaction = function as *const () as Handler;
+        action.sa_sigaction = handler;
         // SA_RESTART resumes system calls that the signal interrupts, except for the selector's wait, which always
         // ends. SA_ONSTACK uses the thread's stack for signals, if it has one. Such threads may have little room on
         // their own stack, as in Go.
@@ -48,6 +52,13 @@ impl Action {
         // another one's handler would need its own. SAFETY: the set may be written until the call returns.
         unsafe { libc::sigfillset(&raw mut action.sa_mask) };
         Self { action, next: ptr::null_mut() }
+    }
+
+    /// Makes an action that calls `function` with what is known about the signal, and with all signals blocked.
+    pub(super) fn to_inspect(function: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void)) -> Self {
+        let mut action = Self::to_call_at(function as *const () as Handler);
+        action.action.sa_flags |= libc::SA_SIGINFO;
+        action
     }
 
     pub(super) fn handler(&self) -> Handler {
@@ -60,8 +71,8 @@ impl Action {
     ///
     /// `EINVAL` if the number is not a signal, or is a signal that cannot be caught.
     pub(super) fn set(&self, signal: i32) -> io::Result<()> {
-        // SAFETY: `action` may be read until the call returns. Its handler is either a function passed to `to_call`,
-        // which does only what a handler may do, or the handler that the signal had before, which other code has
+        // SAFETY: `action` may be read until the call returns. Its handler is either a function passed to `to_call` or
+        // `to_inspect`, which does only what a handler may do, or the handler that the signal had before, which other code has
         // installed.
         unsafe { syscall!(sigaction(signal, &raw const self.action, ptr::null_mut())) }.map(drop)
     }

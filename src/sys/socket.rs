@@ -100,7 +100,13 @@ pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
     let wrong = match bytes {
         [] => "the path is empty",
         _ if !is_abstract && bytes.contains(&0) => "the path has a zero byte in it",
-        _ => return SockAddr::unix(path),
+        _ => {
+            let too_long = |_| {
+                let text = format!("the path has {} bytes, more than a socket's address holds", bytes.len());
+                io::Error::new(io::ErrorKind::InvalidInput, text)
+            };
+            return SockAddr::unix(path).map_err(too_long);
+        }
     };
     Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
 }

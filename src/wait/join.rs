@@ -35,6 +35,11 @@ pub fn join<J: JoinTuple>(coroutines: J) -> Gather<J::Returns> {
 }
 
 /// A tuple of coroutines for [`join`](fn@join). Implemented for tuples of one to eight awaitables; it is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`join` takes a tuple of one to eight coroutines, not `{Self}`",
+    label = "not such a tuple",
+    note = "for a list of coroutines of one type, use `gather`"
+)]
 pub trait JoinTuple: sealed::Sealed {
     /// The type of the tuple of results.
     type Returns: 'static;

@@ -37,6 +37,24 @@ use crate::yield_from;
 /// # event_loop.set_exception_handler(|_| ());
 /// # Ok::<(), innermost::Exception>(())
 /// ```
+///
+/// For tasks with results of different types, make handles without the type:
+///
+/// ```
+/// use innermost::wait::{ReturnWhen, wait};
+/// use innermost::{EventLoop, ready, sleep};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::new()?;
+/// let number = event_loop.create_task(ready(5))?;
+/// let pause = event_loop.create_task(sleep(Duration::from_secs(3600)))?;
+/// let first = wait([number.any(), pause.any()]).return_when(ReturnWhen::FirstCompleted);
+/// let (done, _pending) = event_loop.run_until_complete(first)?;
+/// assert!(done[0].is(&number.any()));
+/// assert_eq!(number.result()?, 5);
+/// # event_loop.set_exception_handler(|_| ());
+/// # Ok::<(), innermost::Exception>(())
+/// ```
 pub fn wait<W: Waitable>(tasks: impl IntoIterator<Item = W>) -> Wait<W> {
     let mut seen = HashSet::new();
     let tasks = tasks.into_iter().filter(|task| seen.insert(task.address())).collect();
@@ -60,6 +78,12 @@ pub enum ReturnWhen {
 ///
 /// Implemented for [`Future`], [`Task`], [`AnyFuture`], [`AnyTask`], [`Gather`] and [`Shield`]. It is sealed. To wait
 /// for a coroutine, make it a task first.
+#[diagnostic::on_unimplemented(
+    message = "`wait` takes tasks and futures, not `{Self}`",
+    label = "not a task or a future",
+    note = "make a coroutine a task first: `spawn(coroutine)?`",
+    note = "for tasks with results of different types, use `task.any()`"
+)]
 pub trait Waitable: Clone + fmt::Debug + sealed::Sealed {}
 
 /// A coroutine that waits for several tasks, and returns two lists: the done and the pending. Created by

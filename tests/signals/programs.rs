@@ -41,6 +41,7 @@ pub(crate) const PROGRAMS: &[Program] = programs![
     catching::an_invalid_signal_number_is_refused,
     catching::interrupted_calls_resume_and_signal_stacks_are_used,
     catching::handlers_preserve_errno,
+    catching::a_fault_ends_the_program_despite_a_handler killed by SIGILL,
     queued::real_time_signals_call_the_handler_each_time,
     queued::pending_ordinary_signals_are_merged,
     queued::signals_are_handled_in_the_order_of_their_numbers,

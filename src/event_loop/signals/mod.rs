@@ -64,6 +64,10 @@ impl LoopHandle {
     /// handler that the host program installed. If other code has changed the action in the meantime, that change is
     /// kept. A forked child starts without handlers.
     ///
+    /// `SIGSEGV`, `SIGBUS`, `SIGILL` and `SIGFPE` are handled only if somebody sends them. A fault of the program itself
+    /// has the effect that it had before, which usually ends the program. asyncio returns from the fault, which then
+    /// repeats without end.
+    ///
     /// # Errors
     ///
     /// - `RuntimeError` if the loop is closed.

@@ -50,7 +50,11 @@ impl Listener {
             false => "socket.accept() failed",
         };
         let context = ErrorContext::new(text).caused_by(error.into());
-        server.event_loop.call_exception_handler(context.about(&self.local_addr()));
+        let context = match self.local_addr() {
+            Some(address) => context.about(&address),
+            None => context,
+        };
+        server.event_loop.call_exception_handler(context);
         let this = Rc::downgrade(self);
         let retry = move || {
             if let Some(listener) = this.upgrade()

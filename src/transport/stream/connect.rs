@@ -166,7 +166,7 @@ impl Coroutine for CreateConnection {
                 }),
                 Phase::ConnectingUnix(connecting) => match yield_from!(connecting, sent) {
                     Ok(io) => self.open(io),
-                    Err(raised) => Err(not_connected(raised, connecting.path())),
+                    Err(raised) => Err(AddressError::of_raised(raised, "connect to", socket::shown(connecting.path()))),
                 },
                 Phase::Connected(_) => {
                     take_sent(&mut sent).and_then(|()| match core::mem::replace(&mut self.phase, Phase::Over) {
@@ -195,13 +195,6 @@ impl Coroutine for CreateConnection {
             Phase::Opening(opening) => own.delegating_to(opening.state()),
             Phase::Connected(_) | Phase::Over => own,
         }
-    }
-}
-
-fn not_connected(raised: Exception, path: &Path) -> Exception {
-    match raised.downcast::<io::Error>() {
-        Ok(error) => AddressError::at("connect to", socket::shown(path))(error).into(),
-        Err(raised) => raised,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use innermost::EventLoop;
 use innermost::signal::{SIGRTMAX, SIGUSR1};
 
-use super::host::{Action, errno, kill, raise, set_errno};
+use super::host::{Action, errno, fault, kill, raise, set_errno};
 
 pub(crate) fn an_invalid_signal_number_is_refused() {
     let event_loop = EventLoop::new().unwrap();
@@ -58,4 +58,13 @@ pub(crate) fn handlers_preserve_errno() {
     set_errno(7);
     raise(SIGUSR1);
     assert_eq!(errno(), 7);
+}
+
+pub(crate) fn a_fault_ends_the_program_despite_a_handler() {
+    let event_loop = EventLoop::new().unwrap();
+    event_loop.add_signal_handler(libc::SIGILL, || println!("handled")).unwrap();
+    // A signal that is sent is no fault.
+    raise(libc::SIGILL);
+    event_loop.run_once().unwrap();
+    fault();
 }

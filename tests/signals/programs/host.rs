@@ -193,3 +193,18 @@ pub(crate) fn take_all_descriptors() -> Vec<OwnedFd> {
     let any = eventfd();
     std::iter::from_fn(|| any.try_clone().ok()).collect()
 }
+
+/// Executes an illegal instruction, which raises SIGILL.
+pub(crate) fn fault() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction changes nothing before it ends the program.
+    unsafe {
+        std::arch::asm!("ud2")
+    };
+    // Elsewhere, the signal is sent with its default action.
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        Action::new(libc::SIG_DFL, 0, &[]).set(libc::SIGILL);
+        raise(libc::SIGILL);
+    }
+}
