@@ -10,7 +10,7 @@ use innermost::{
 };
 
 use super::PATIENCE;
-use super::delivery::{Delivered, Delivery, Mail, Want};
+use super::delivery::{Delivered, Mail, Want, delivery};
 
 /// Runs an event loop until `mail` is delivered.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn delivering(server: &str, mail: Mail) -> Result<impl Awaitable<Retu
 /// Delivers `mail` over any stream.
 pub(crate) fn delivering_over<S: ByteStream>(stream: S, mail: Mail) -> impl Awaitable<Return = Delivered> {
     let stream = Rc::new(stream);
-    drive(Delivery::new(mail), move |want| {
+    drive(delivery(mail), move |want| {
         let (stream, mut incoming) = (Rc::clone(&stream), Buffer::new());
         let is_read = want == Want::Read;
         let mut outgoing = Cursor::new(if let Want::Write(bytes) = want { bytes } else { Vec::new() });

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use innermost::{Exception, Generator, Stop};
 
 use super::PATIENCE;
-use super::delivery::{Delivered, Delivery, Mail, Want};
+use super::delivery::{Delivered, Mail, Want, delivery};
 
 /// Connects to `server`, a host and a port, and delivers `mail`.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn deliver(server: &str, mail: Mail) -> Result<Delivered, Exception> 
 
 /// Delivers `mail` over any stream.
 pub(crate) fn deliver_over(mut stream: impl Read + Write, mail: Mail) -> Result<Delivered, Exception> {
-    let mut machine = Generator::new(Delivery::new(mail));
+    let mut machine = Generator::new(delivery(mail));
     let mut sent = Ok(Vec::new());
     loop {
         let answer = match machine.resume(sent) {

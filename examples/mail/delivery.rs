@@ -1,10 +1,12 @@
 //! The client's side of SMTP (RFC 5321), without I/O: a machine that says what it wants, and is told what came of it.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::mem;
 
-use innermost::{Coroutine, Exception, Kind, Resumed, State, Step};
+use innermost::{Coroutine, Exception, Kind, Machine, Resumed, Running, Step, machine, yield_from};
 
 /// What the machine wants from whoever drives it.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub(crate) enum Want {
 #[derive(Clone, Debug)]
 pub(crate) struct Mail {
     from: String,
-    to: Vec<String>,
+    to: VecDeque<String>,
     text: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ impl Mail {
                 return Err(Exception::message(Kind::ValueError, format!("not an address: {address:?}")));
             }
         }
-        Ok(Self { from, to, text })
+        Ok(Self { from, to: to.into(), text })
     }
 
     /// The text as SMTP sends it: lines end with CR LF, a point at the beginning of a line is doubled, and a line with a
@@ -71,6 +73,10 @@ impl Reply {
     fn is_good(&self) -> bool {
         self.code / 100 == 2
     }
+
+    fn good(self) -> Result<(), Exception> {
+        if self.is_good() { Ok(()) } else { Err(Refused(self).into()) }
+    }
 }
 
 impl fmt::Display for Reply {
@@ -81,44 +87,41 @@ impl fmt::Display for Reply {
 
 /// Raised when the server refuses the mail for all recipients.
 #[derive(Debug)]
-pub(crate) struct Refused(Phase, Reply);
+pub(crate) struct Refused(Reply);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused ({:?}): {}", self.0, self.1)
+        write!(f, "refused: {}", self.0)
     }
 }
 
 impl Error for Refused {}
 
-/// The reply that the machine waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Greeting,
-    Hello,
-    Sender,
-    Recipient,
-    Data,
-    Body,
-    /// The server has the mail. Nothing that happens now changes that.
-    Quit,
-}
-
-/// Delivers a mail.
-pub(crate) struct Delivery {
-    mail: Mail,
-    phase: Phase,
+/// The replies as they arrive. A child of the machine, which runs it again for each reply.
+#[derive(Default)]
+struct Replies {
     is_reading: bool,
     incoming: Vec<u8>,
-    delivered: Delivered,
 }
 
-impl Delivery {
-    pub(crate) fn new(mail: Mail) -> Self {
-        let (incoming, delivered) = (Vec::new(), Delivered::default());
-        Self { mail, phase: Phase::Greeting, is_reading: false, incoming, delivered }
-    }
+impl Coroutine for Replies {
+    type Yield = Want;
+    type Input = Vec<u8>;
+    type Return = Reply;
 
+    fn resume(&mut self, sent: Result<Vec<u8>, Exception>) -> Resumed<Self> {
+        let bytes = sent?;
+        if self.is_reading && bytes.is_empty() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        self.incoming.extend(bytes);
+        let reply = self.take_reply()?;
+        self.is_reading = reply.is_none();
+        Ok(reply.map_or(Step::Yield(Want::Read), Step::Return))
+    }
+}
+
+impl Replies {
     /// Takes a complete reply out of the bytes that have arrived. All lines of a reply but the last have a hyphen after the
     /// code.
     fn take_reply(&mut self) -> Result<Option<Reply>, Exception> {
@@ -140,73 +143,84 @@ impl Delivery {
             _ => Err(broken("the reply is too long")),
         }
     }
-
-    /// Returns the command that follows a reply. `None` after the last reply.
-    fn next_command(&mut self, reply: Reply) -> Result<Option<Vec<u8>>, Exception> {
-        let (next, command) = match self.phase {
-            Phase::Greeting if reply.is_good() => (Phase::Hello, "EHLO localhost\r\n".into()),
-            Phase::Hello if reply.is_good() => (Phase::Sender, format!("MAIL FROM:<{}>\r\n", self.mail.from)),
-            Phase::Sender if reply.is_good() => self.next_recipient(),
-            Phase::Recipient => {
-                let Delivered { accepted, refused } = &mut self.delivered;
-                let recipient = self.mail.to[accepted.len() + refused.len()].clone();
-                match reply.is_good() {
-                    true => accepted.push(recipient),
-                    false => refused.push((recipient, reply)),
-                }
-                self.next_recipient()
-            }
-            Phase::Data if reply.code == 354 => {
-                self.phase = Phase::Body;
-                return Ok(Some(self.mail.body()));
-            }
-            Phase::Body if reply.is_good() => (Phase::Quit, "QUIT\r\n".into()),
-            Phase::Quit => return Ok(None),
-            phase => return Err(Refused(phase, reply).into()),
-        };
-        self.phase = next;
-        Ok(Some(command.into_bytes()))
-    }
-
-    fn next_recipient(&self) -> (Phase, String) {
-        let Delivered { accepted, refused } = &self.delivered;
-        match self.mail.to.get(accepted.len() + refused.len()) {
-            Some(recipient) => (Phase::Recipient, format!("RCPT TO:<{recipient}>\r\n")),
-            None if accepted.is_empty() => (Phase::Quit, "QUIT\r\n".into()),
-            None => (Phase::Data, "DATA\r\n".into()),
-        }
-    }
 }
 
-impl Coroutine for Delivery {
-    type Yield = Want;
-    type Input = Vec<u8>;
-    type Return = Delivered;
+/// Delivers a mail. Begins in the state `Greeting`.
+pub(crate) struct Delivery {
+    mail: Mail,
+    replies: Replies,
+    delivered: Delivered,
+}
 
-    fn resume(&mut self, sent: Result<Vec<u8>, Exception>) -> Resumed<Self> {
-        match sent {
-            Ok(bytes) if self.is_reading && bytes.is_empty() && self.phase != Phase::Quit => {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            Ok(bytes) if !self.is_reading || !bytes.is_empty() => self.incoming.extend(bytes),
-            Err(raised) if self.phase != Phase::Quit || raised.kind() != Kind::Error => return Err(raised),
-            // The server closed the connection, or broke it, instead of saying goodbye.
-            Ok(_) | Err(_) => return Ok(Step::Return(std::mem::take(&mut self.delivered))),
+/// Delivers `mail`.
+pub(crate) fn delivery(mail: Mail) -> Running<Delivery> {
+    Delivery { mail, replies: Replies::default(), delivered: Delivered::default() }.start(Phase::Greeting)
+}
+
+machine!(
+    impl Machine for Delivery {
+        type Yield = Want;
+        type Input = Vec<u8>;
+        type Return = Delivered;
+        pub(crate) type State = Phase;
+
+        fn Greeting(&mut self, sent: Sent) -> Next<Hello> {
+            yield_from!(self.replies, sent)?.good()?;
+            yield_to(say("EHLO localhost"), Hello)
         }
-        let Some(reply) = self.take_reply()? else {
-            self.is_reading = true;
-            return Ok(Step::Yield(Want::Read));
-        };
-        self.is_reading = false;
-        Ok(match self.next_command(reply)? {
-            Some(command) => Step::Yield(Want::Write(command)),
-            None => Step::Return(std::mem::take(&mut self.delivered)),
-        })
-    }
 
-    fn state(&self) -> State<'_> {
-        State::new("Delivery", &self.phase)
+        fn Hello(&mut self, sent: Sent) -> Next<Sender> {
+            yield_from!(self.replies, sent)?.good()?;
+            yield_to(say(format_args!("MAIL FROM:<{}>", self.mail.from)), Sender)
+        }
+
+        fn Sender(&mut self, sent: Sent) -> Next<NextRecipient> {
+            yield_from!(self.replies, sent)?.good()?;
+            to(NextRecipient)
+        }
+
+        fn NextRecipient(&mut self) -> Next<Recipient, Data, Quit> {
+            match self.mail.to.pop_front() {
+                Some(recipient) => yield_to(say(format_args!("RCPT TO:<{recipient}>")), Recipient(recipient)),
+                None if self.delivered.accepted.is_empty() => yield_to(say("QUIT"), Quit),
+                None => yield_to(say("DATA"), Data),
+            }
+        }
+
+        fn Recipient(&mut self, sent: Sent, recipient: &mut String) -> Next<NextRecipient> {
+            let reply = yield_from!(self.replies, sent)?;
+            let recipient = mem::take(recipient);
+            match reply.is_good() {
+                true => self.delivered.accepted.push(recipient),
+                false => self.delivered.refused.push((recipient, reply)),
+            }
+            to(NextRecipient)
+        }
+
+        fn Data(&mut self, sent: Sent) -> Next<Body> {
+            match yield_from!(self.replies, sent)? {
+                Reply { code: 354, .. } => yield_to(Want::Write(self.mail.body()), Body),
+                reply => Err(Refused(reply).into()),
+            }
+        }
+
+        fn Body(&mut self, sent: Sent) -> Next<Quit> {
+            yield_from!(self.replies, sent)?.good()?;
+            yield_to(say("QUIT"), Quit)
+        }
+
+        /// The server has the mail. It may break the connection instead of saying goodbye.
+        fn Quit(&mut self, sent: Sent) -> Next<End> {
+            match yield_from!(self.replies, sent) {
+                Err(raised) if raised.kind() != Kind::Error => Err(raised),
+                _ => end(mem::take(&mut self.delivered)),
+            }
+        }
     }
+);
+
+fn say(command: impl fmt::Display) -> Want {
+    Want::Write(format!("{command}\r\n").into_bytes())
 }
 
 fn broken(text: &'static str) -> Exception {

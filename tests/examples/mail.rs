@@ -17,9 +17,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use innermost::testing::{Exchange, Interruption, Script};
-use innermost::{Exception, Kind};
+use innermost::{Exception, Kind, Running};
 
-use self::delivery::{Delivered, Delivery, Mail, Reply, Want};
+use self::delivery::{Delivered, Delivery, Mail, Reply, Want, delivery};
 use crate::support::process::example;
 use crate::support::tools::{Fed, tool};
 
@@ -59,8 +59,8 @@ fn delivered() -> Delivered {
 }
 
 /// The talk as a script: the machine reads the replies, and writes what `TALK` says.
-fn script() -> Script<Delivery> {
-    let script = Script::new(|| Delivery::new(mail())).input(replies(), |want| *want == Want::Read, <[u8]>::to_vec);
+fn script() -> Script<Running<Delivery>> {
+    let script = Script::new(|| delivery(mail())).input(replies(), |want| *want == Want::Read, <[u8]>::to_vec);
     let commands = TALK[1..].iter().map(|(command, _)| Want::Write(command.as_bytes().to_vec()));
     commands.fold(script, Script::expect).returns(delivered())
 }
@@ -100,7 +100,7 @@ fn an_error_after_the_mail_is_delivered_does_not_matter() {
 fn an_invalid_reply_raises() {
     let raises = |input: &str, text: &str| {
         let text = text.to_owned();
-        Script::new(|| Delivery::new(mail()))
+        Script::new(|| delivery(mail()))
             .input(input, |want| *want == Want::Read, <[u8]>::to_vec)
             .raises_that(move |raised| raised.to_string() == text)
             .run();
@@ -109,7 +109,7 @@ fn an_invalid_reply_raises() {
     raises("22\r\n", "this is not SMTP");
     raises("999 ok\r\n", "this is not SMTP");
     raises(&format!("220 {}", "x".repeat(70_000)), "the reply is too long");
-    raises("554 go away\r\n", "refused (Greeting): 554 go away");
+    raises("554 go away\r\n", "refused: 554 go away");
     raises("", "unexpected end of file");
 }
 
@@ -117,7 +117,7 @@ fn an_invalid_reply_raises() {
 fn a_mail_without_accepted_recipients_is_not_sent() {
     let to = || Mail::new("a".into(), vec!["b".into()], Vec::new()).expect("the addresses are good");
     let write = |command: &str| Want::Write(command.into());
-    Script::new(move || Delivery::new(to()))
+    Script::new(move || delivery(to()))
         .input("220 a\n250 b\n250 c\n550 d\n221 e\n", |want| *want == Want::Read, <[u8]>::to_vec)
         .expect(write("EHLO localhost\r\n"))
         .expect(write("MAIL FROM:<a>\r\n"))

@@ -5,7 +5,10 @@ use std::io;
 use std::rc::Rc;
 
 use innermost::testing::{Interruption, Script};
-use innermost::{Call, Coroutine, Exception, Kind, Resumed, State, Step, from_iter, yield_from, yield_once};
+use innermost::{
+    Call, Coroutine, Exception, Kind, Machine, Resumed, State, Step, from_iter, machine, take_sent, yield_from,
+    yield_once,
+};
 
 use crate::faults::{Fault, Lines, Want, failure};
 
@@ -289,4 +292,39 @@ fn an_interrupted_machine_is_answered_on_its_way_out() {
     assert_eq!(ends, [(1, Some(5)), (2, Some(4)), (3, Some(3))]);
     let script = script.reply(|number| Ok(if *number == 100 { 9 } else { 0 }));
     script.interruptions(|_, _, outcome| assert!(outcome.is_err()));
+}
+
+#[test]
+fn the_states_of_a_declared_machine_are_named() {
+    struct Doubler;
+    machine!(
+        impl Machine for Doubler {
+            type Yield = u32;
+            type Input = u32;
+            type Return = u32;
+            type State = Phase;
+
+            fn Created(&mut self, _sent: Sent) -> Next<Asking> {
+                yield_to(1, Asking(1))
+            }
+
+            fn Asking(&mut self, sent: Sent, factor: &mut u32) -> Next<Asking, Ending> {
+                match take_sent(sent)? {
+                    0 => yield_to(0, Ending),
+                    number => {
+                        let next = number * *factor;
+                        yield_to(next, Asking(next))
+                    }
+                }
+            }
+
+            fn Ending(&mut self, sent: Sent) -> Next<End> {
+                end(take_sent(sent)?)
+            }
+        }
+    );
+    let script = || Script::new(|| Doubler.start(Phase::Created)).expect(1).send(2).expect(2).send(3).expect(6).send(0);
+    script().expect(0).returns(0).run();
+    let message = failure(|| script().expect(1).run());
+    assert!(message.ends_with("\n  states: Asking (x3) -> Ending"), "{message}");
 }
