@@ -19,7 +19,8 @@
 //! ```
 //!
 //! A module imports only from its own layer or from layers below. [`testing`] is above all of them: it gives tests a
-//! loop with virtual time. Without any [feature](#features), the crate is layer 0 alone.
+//! loop with virtual time, and repeats a protocol with every fault of a network. Without any [feature](#features), the
+//! crate is layer 0 alone.
 //!
 //! The root has the names that most programs import. Every other public name is in its module.
 //!

@@ -16,6 +16,9 @@
 //!  each resume passes through every level     costs one allocation, and the same at any depth
 //! ```
 //!
+//! A machine need not do I/O. It can yield requests of a type of its own, be tested by hand, and be plugged into an event
+//! loop by [`drive`](fn@drive).
+//!
 //! | file | holds |
 //! |---|---|
 //! | `exception.rs` | [`Exception`]: what coroutines raise |

@@ -8,6 +8,7 @@ use crate::coroutine::{Coroutine, Driver, Exception, State};
 
 /// An interruption at a suspension of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Interruption {
     /// An [`io::Error`](std::io::Error) of the kind `ConnectionReset` is thrown in.
     Throw,

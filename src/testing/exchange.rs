@@ -83,7 +83,7 @@ pub struct Exchange<M> {
 }
 
 /// How a machine ended, and what it had sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Exchanged<Return> {
     /// What the machine returned or raised.
@@ -353,6 +353,14 @@ impl<M: Awaitable> Watched<M> {
             SUSPENSIONS => Err(format!("it does not end: it has been suspended {SUSPENSIONS} times")),
             suspension => Ok(watch.case.interruption_at(suspension)),
         }
+    }
+}
+
+impl<Return: fmt::Debug> fmt::Debug for Exchanged<Return> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let output = format!("b\"{}\"", self.output.escape_ascii());
+        let mut shown = f.debug_struct("Exchanged");
+        shown.field("outcome", &self.outcome).field("output", &format_args!("{output}")).finish()
     }
 }
 

@@ -228,13 +228,14 @@ where
     ///
     /// # Panics
     ///
-    /// Panics if a run differs, if the machine panics, or if it does not end.
+    /// Panics if the script has no input, if a run differs, if the machine panics, or if it does not end.
     #[track_caller]
     pub fn all_splits(&self)
     where
         M::Yield: PartialEq,
         M::Return: PartialEq,
     {
+        self.needs_input();
         let compare = || {
             let whole = play(&self.0, Case::Whole)?;
             Case::splits(self.0.length()).try_for_each(|case| {
@@ -255,9 +256,10 @@ where
     ///
     /// # Panics
     ///
-    /// Panics if `check` or the machine panics, or if the machine does not end.
+    /// Panics if the script has no input, if `check` or the machine panics, or if the machine does not end.
     #[track_caller]
     pub fn truncations(&self, mut check: impl FnMut(usize, Result<M::Return, Exception>)) {
+        self.needs_input();
         reported(Case::truncations(self.0.length()).try_for_each(|(end, case)| {
             let played = play(&self.0, case)?;
             self.checked(case, played, |outcome| check(end, outcome))
@@ -296,6 +298,11 @@ where
         caught(|| check(outcome)).map_err(|panic| {
             played.failure(case, self.0.length(), &format!("{end}, and the check of that failed: {panic}"))
         })
+    }
+
+    #[track_caller]
+    fn needs_input(&self) {
+        assert!(self.0.length() > 0, "the script has no input that could be cut: give it one by `input`");
     }
 
     #[track_caller]

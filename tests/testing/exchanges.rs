@@ -20,6 +20,7 @@ fn lines(fault: Fault) -> Exchange<Connection> {
 fn a_machine_without_faults_passes() {
     let exchange = lines(Fault::None);
     let ended = exchange.run();
+    assert_eq!(format!("{ended:?}"), r#"Exchanged { outcome: Ok(2), output: b"ONE\nTWO\n" }"#);
     assert_eq!((ended.outcome.unwrap(), &*ended.output), (2, &b"ONE\nTWO\n"[..]));
     exchange.all_splits();
     let mut lengths = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use innermost::testing::{Interruption, Script};
@@ -253,6 +254,15 @@ fn question_of(
     make: fn(&'static str) -> innermost::coroutine::YieldOnce<&'static str, u32>,
 ) -> Script<innermost::coroutine::YieldOnce<&'static str, u32>> {
     Script::new(move || make("?"))
+}
+
+#[test]
+fn without_input_there_is_nothing_to_cut() {
+    let script = || Script::new(|| from_iter(1..2)).expect(1).returns(());
+    let has_failed = |run: fn(Script<_>)| std::panic::catch_unwind(AssertUnwindSafe(|| run(script()))).is_err();
+    assert!(has_failed(|script| script.all_splits()));
+    assert!(has_failed(|script| script.truncations(|_, _| ())));
+    assert!(!has_failed(|script| script.interruptions(|_, _, _| ())));
 }
 
 #[test]

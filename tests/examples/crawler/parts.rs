@@ -1,6 +1,6 @@
 //! The parts of the crawler: addresses, links, bodies, and the machine that fetches a page, over a connection in memory.
 
-use innermost::testing::MemoryPair;
+use innermost::testing::{self, MemoryPair};
 use innermost::{Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Step, from_fn, join, yield_from};
 
 use crate::crawler::body::{Body, BodyError, Chunk, Length};
@@ -214,6 +214,24 @@ fn an_answer_is_parsed_from_any_pieces() {
         for piece in [1, 2, 7, 1000] {
             assert_eq!(fetched(answer, piece), expected, "{answer:?} in pieces of {piece}");
         }
+    }
+}
+
+#[test]
+fn every_cut_end_and_interruption_of_an_answer_is_handled() {
+    // Each in two parts: from the end of the first one, it is complete.
+    let answers = [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", ""),
+        ("HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", "\r\n"),
+        ("HTTP/1.1 100 \r\n\r\nHTTP/1.0 200 \r\n\r\n", "to the end"),
+    ];
+    for (needed, rest) in answers {
+        let answer = [needed, rest].concat();
+        let exchange = testing::Exchange::new(|stream| Exchange::new(stream, "/", "a")).input(answer);
+        assert!(exchange.run().outcome.is_ok());
+        exchange.all_splits();
+        exchange.truncations(|length, ended| assert_eq!(ended.outcome.is_ok(), length >= needed.len()));
+        exchange.interruptions(|_, _, ended| assert!(ended.outcome.is_err()));
     }
 }
 

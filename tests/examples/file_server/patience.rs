@@ -1,9 +1,11 @@
 //! Time limits for a peer: in virtual time, over a stream in memory, with no server around the connection.
 
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use innermost::testing::{MemoryPair, MemoryStream, virtual_loop};
+use innermost::testing::{Exchange, Interruption, MemoryPair, MemoryStream, virtual_loop};
 use innermost::{Awaitable, ByteRead, ByteWrite, EventLoop, Exception, Step, Task, from_fn, sleep, yield_from};
 
 use crate::file_server::connection::Connection;
@@ -135,4 +137,18 @@ fn a_client_that_reads_nothing_is_dropped_and_a_slow_reader_is_served() {
         let count = received.iter().filter(|byte| **byte == b'x').count();
         assert!(expected.contains(&count), "{count} bytes, a thousand every {pause:?}");
     }
+}
+
+#[test]
+fn a_request_may_end_or_be_interrupted_anywhere() {
+    let site = Site::new();
+    let root: Arc<Path> = site.path().canonicalize().expect("it is there").into();
+    let exchange = Exchange::new(move |stream| Connection::new(stream, Arc::clone(&root)));
+    let exchange = exchange.input("GET / HTTP/1.1\r\nHost: here\r\n\r\n");
+    exchange.truncations(|_, ended| assert!(ended.outcome.is_ok() && ended.output.is_empty()));
+    exchange.interruptions(|_, interruption, ended| {
+        assert!(ended.output.is_empty() || ended.output.ends_with(b"</ul>\n"), "a part of an answer: {ended:?}");
+        // A cancel asks for an orderly end.
+        assert_eq!(ended.outcome.is_ok(), interruption == Interruption::Cancel);
+    });
 }
