@@ -113,7 +113,7 @@ const LINES: &[Line] = &[
 ];
 
 fn main() -> ExitCode {
-    match harness::run(LINES, &std::env::args().skip(1).collect::<Vec<_>>()) {
+    match harness::run("tasks", LINES, &std::env::args().skip(1).collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tasks: {error}");

@@ -50,7 +50,8 @@ pub(crate) const fn line(
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
+/// Runs the lines of the benchmark `bench`, as its arguments say.
+pub(crate) fn run(bench: &str, lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
     if let [batches, name, side, count] = arguments
         && batches == BATCHES
     {
@@ -90,7 +91,7 @@ pub(crate) fn run(lines: &[Line], arguments: &[String]) -> Result<(), Failure> {
     }
     let usual = lines.iter().filter(|line| line.effort == Effort::Usual);
     let counted: Vec<_> = usual.map(|line| (line.name, line.items)).collect();
-    instructions::count("tasks", &counted, &then)
+    instructions::count(bench, &counted, &then)
 }
 
 fn times(lines: &[&Line], rounds: usize) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ use super::rules::exit_ignored;
 use super::{Exception, Frame};
 
 /// The frames above the outermost coroutine, linked from the innermost down.
-pub(super) struct Frames<Yield, Input> {
+pub(crate) struct Frames<Yield, Input> {
     top: Option<Frame<Yield, Input>>,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Progress<Yield> {
 }
 
 impl<Yield, Input: Default> Frames<Yield, Input> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { top: None }
     }
 
@@ -48,7 +48,7 @@ impl<Yield, Input: Default> Frames<Yield, Input> {
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.top.is_none()
     }
 

@@ -83,6 +83,8 @@ use self::ended::drop_unwinding;
 pub(crate) use self::ended::{Receiver, Receiving};
 pub(crate) use self::ended::{drop_ended, replace_ended};
 pub use self::exception::{Exception, Kind};
+#[cfg(feature = "wait")]
+pub(crate) use self::frames::Frames;
 
 pub use self::generator::{Generator, GeneratorState, Stop};
 pub use self::machine::{Machine, Outcome, Running, Sent};

@@ -98,6 +98,33 @@ impl<C: Coroutine> Stack<C> {
         Driven::End(outcome)
     }
 
+    /// Resumes a coroutine that is kept elsewhere, or its innermost frame, and runs to the next yield or to its end.
+    #[cfg(feature = "wait")]
+    #[inline(always)]
+    pub(crate) fn resume_lent(
+        coroutine: &mut C,
+        frames: &mut Frames<C::Yield, C::Input>,
+        mut sent: Result<C::Input, Exception>,
+    ) -> Driven<C::Yield, C::Return> {
+        if !frames.is_empty() {
+            match frames.resume(sent) {
+                Progress::Yield(yielded) => return Driven::Yield(yielded),
+                Progress::Ended => sent = Ok(C::Input::default()),
+            }
+        }
+        loop {
+            match coroutine.resume(sent) {
+                Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
+                Ok(Step::Delegate(frame)) => match frames.call(frame) {
+                    Progress::Yield(yielded) => return Driven::Yield(yielded),
+                    Progress::Ended => sent = Ok(C::Input::default()),
+                },
+                Ok(Step::Return(returned)) => return Driven::End(Ok(returned)),
+                Err(raised) => return Driven::End(Err(without_stop_iteration(raised))),
+            }
+        }
+    }
+
     /// Closes a coroutine whose result nobody will see, as CPython does when the last reference to a generator goes away.
     /// Returns the exception that CPython would pass to its hook for unraisable exceptions.
     #[inline(always)]

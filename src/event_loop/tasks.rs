@@ -2,6 +2,8 @@
 
 use super::{LoopHandle, running};
 use crate::coroutine::Exception;
+#[cfg(feature = "wait")]
+use crate::task::ScopeOwner;
 use crate::task::{self, AnyTask, Awaitable, Child, Future, Task, TaskBuilder, TaskFactory, spawn_with};
 
 /// Runs a coroutine as a task of the running loop. asyncio's `create_task`.
@@ -139,6 +141,13 @@ impl LoopHandle {
 }
 
 impl LoopHandle {
+    /// Returns the owner of a scope that is entered now: the running task, or the coroutine that it races. `None` outside of
+    /// tasks.
+    #[cfg(feature = "wait")]
+    pub(crate) fn scope_owner(&self) -> Option<ScopeOwner> {
+        self.current_task().map(ScopeOwner::current)
+    }
+
     /// Counts an operation that was ready at once. Returns `false` if the running task has used up its budget for this
     /// turn.
     pub(crate) fn spend(&self) -> bool {

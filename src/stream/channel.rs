@@ -116,7 +116,7 @@ impl Channel {
     /// The reader's exception, because nothing more will arrive; `RuntimeError` if another task is waiting.
     pub(super) fn wait_for_data(self: &Rc<Self>, operation: &str) -> Result<Await, Exception> {
         self.check()?;
-        if let Some(task) = self.reader.take() {
+        if let Some(task) = self.reader.take().filter(|task| !task.give_way()) {
             self.reader.set(Some(task));
             let text = "() called while another coroutine is already waiting for incoming data";
             return Err(Exception::message(Kind::RuntimeError, format!("{operation}{text}")));
@@ -284,30 +284,33 @@ impl WaitTarget for Channel {
         if self.transport.get().is_some_and(|transport| !transport.is_of(of)) {
             return Err(Exception::message(Kind::RuntimeError, "this stream is attached to a different event loop"));
         }
-        let is_done = match way {
-            DATA => self.news.get(),
-            DRAINED => !self.must_drain(),
-            _ => self.is_over(),
-        };
-        if is_done {
+        if self.has_come(way, 0) {
             waiter.wake();
             return Ok(());
         }
         match way {
             DATA => match self.reader.replace(Some(waiter)) {
-                None => {}
-                former => {
-                    let refused = self.reader.replace(former);
+                Some(former) if !former.give_way() => {
+                    let refused = self.reader.replace(Some(former));
                     drop(refused);
                     let text = "another coroutine is already waiting for incoming data";
                     return Err(Exception::message(Kind::RuntimeError, text));
                 }
+                _ => {}
             },
             _ => {
                 self.others.borrow_mut().get_or_insert_default().list(way).push(|_| waiter);
             }
         }
         Ok(())
+    }
+
+    fn has_come(&self, way: Way, _: u32) -> bool {
+        match way {
+            DATA => self.news.get(),
+            DRAINED => !self.must_drain(),
+            _ => self.is_over(),
+        }
     }
 
     fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {

@@ -48,6 +48,10 @@ impl<G: Gate> Entering<G> {
 
     #[inline(never)]
     fn wait(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        if sent.is_ok() && self.place.as_ref().is_some_and(Place::is_passed_over) {
+            self.place.take().map(Place::leave);
+            return self.resume(Ok(()));
+        }
         let passed = match &self.place {
             Some(place) => place.pass(sent).map(|passed| (!passed).then(|| place.wanted())),
             None => sent.map(|()| None),

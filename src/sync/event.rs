@@ -34,7 +34,7 @@ struct EventState {
 impl Event {
     /// Creates an event whose flag is not set.
     pub fn new() -> Self {
-        Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::new("Event.wait") }))
+        Self(Rc::new(EventState { is_set: Cell::new(false), waiters: WaitQueue::waking_all("Event.wait") }))
     }
 
     /// Sets the flag and wakes all waiters. The waiters go on even if the flag is cleared before they run.

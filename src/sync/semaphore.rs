@@ -144,7 +144,7 @@ macro_rules! semaphore_methods {
 
             /// Returns the number of free permits. A permit that a woken waiter is about to take is not free.
             pub fn value(&self) -> usize {
-                self.0.0.value.get()
+                self.0.value()
             }
 
             /// Acquires a permit, runs `child`, and releases the permit when the child returns, raises or is closed.
@@ -188,15 +188,23 @@ impl Permits {
         Self(Rc::new(PermitsState { value: Cell::new(value), bound, waiters: WaitQueue::new("Semaphore.acquire") }))
     }
 
+    /// The number of free permits.
+    #[inline]
+    fn value(&self) -> usize {
+        let unclaimed = self.0.waiters.take_unclaimed();
+        self.0.value.set(self.0.value.get() + unclaimed);
+        self.0.value.get()
+    }
+
     #[inline]
     fn locked(&self) -> bool {
-        self.0.value.get() == 0 || self.0.waiters.has_live()
+        self.value() == 0 || self.0.waiters.has_live()
     }
 
     /// Returns `false` if all permits are free already.
     #[inline]
     fn release(&self) -> bool {
-        let value = self.0.value.get();
+        let value = self.value();
         if value >= self.0.bound {
             return false;
         }
@@ -218,13 +226,13 @@ impl Permits {
     /// Gives free permits to waiters. There can be both after the first waiter has given up, because the others queued
     /// only behind that one.
     fn wake_allowed(&self) {
-        while self.0.value.get() > 0 && self.wake_next() {}
+        while self.value() > 0 && self.wake_next() {}
     }
 }
 
 impl fmt::Debug for Permits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} free, {} waiting", self.0.value.get(), self.0.waiters.len())
+        write!(f, "{} free, {} waiting", self.value(), self.0.waiters.len())
     }
 }
 

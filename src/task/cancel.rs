@@ -32,6 +32,11 @@ pub(super) fn cancel_wait(task: Rc<dyn ErasedTask>, cancelled: Exception) {
     propagate(first, path, &cancelled);
 }
 
+/// Cancels for a branch of a race what it has met. Returns `false` if nothing could be cancelled.
+pub(super) fn cancel_branch(met: Met, cancelled: &Exception) -> bool {
+    propagate(met, Vec::new(), cancelled)
+}
+
 fn propagate(first: Met, mut path: Vec<Passed>, cancelled: &Exception) -> bool {
     let mut met = first;
     loop {

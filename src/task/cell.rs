@@ -277,6 +277,10 @@ where
     fn wake(self: Rc<Self>) {
         Rc::clone(&self.kept.scheduler).push(self);
     }
+
+    fn task(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
+    }
 }
 
 impl<C> ErasedTask for TaskCell<C>
@@ -379,6 +383,10 @@ where
             return Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"));
         }
         self.shared().register(waiter, of)
+    }
+
+    fn has_come(&self, _: Way, _: u32) -> bool {
+        self.state.is_done()
     }
 
     fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {

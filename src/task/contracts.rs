@@ -28,12 +28,21 @@ pub(crate) trait Run {
 
     /// Drops the user's values, because this will never run. Somebody may still hold a handle.
     fn discard(&self, _scheduler: &Scheduler) {}
+
+    /// Gives up its registration at an object where only one waiter can be, because another one comes. Returns `false` if it
+    /// still needs the registration.
+    fn give_way(&self) -> bool {
+        false
+    }
 }
 
-/// Something that can wait and be woken: a task.
+/// Something that can wait and be woken: a task, or a branch of a race in one.
 pub(crate) trait Waiter: Run {
     /// Appends the waiter to its ready queue.
     fn wake(self: Rc<Self>);
+
+    /// The address of the task that waits. Null for a branch of a race that no task waits for now.
+    fn task(&self) -> *const ();
 }
 
 /// The event of an object that a waiter waits for.
@@ -50,6 +59,8 @@ pub(crate) enum Way {
     Writable,
     /// The waiter's turn in a line: for a lock, for an item of a queue, and so on.
     Place,
+    /// The first of several events. The object is the race.
+    Any,
 }
 
 /// Something that a waiter can wait for. Whoever puts a waiter to sleep can take it out again (rule 7).
@@ -64,6 +75,9 @@ pub(crate) trait WaitTarget: fmt::Debug {
     /// The exception to raise in the waiter, which is then not registered.
     fn register(&self, way: Way, place: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception>;
 
+    /// Whether the event has come: a waiter that registers now would be queued at once.
+    fn has_come(&self, way: Way, place: u32) -> bool;
+
     /// Removes the waiter at that address, and changes nothing else.
     fn withdraw(&self, way: Way, place: u32, waiter: *const ()) -> Withdrawn;
 
@@ -77,6 +91,10 @@ pub(crate) trait WaitTarget: fmt::Debug {
     fn raised(&self, _place: u32) -> Option<Exception> {
         None
     }
+
+    /// The turn of the waiter at that place has come, and it cannot take it now. The next waiter gets it (rule 7). The
+    /// waiter tries again when it comes back.
+    fn pass_on(&self, _place: u32) {}
 }
 
 /// The answer to withdrawing a waiter: whether it was still waiting.

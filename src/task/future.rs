@@ -93,6 +93,10 @@ impl<T: 'static> WaitTarget for Open<T> {
         self.0.shared().register(waiter, of)
     }
 
+    fn has_come(&self, _: Way, _: u32) -> bool {
+        self.0.shared().done()
+    }
+
     fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
         self.0.shared().withdraw(waiter)
     }

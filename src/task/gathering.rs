@@ -118,6 +118,10 @@ impl<R: 'static> WaitTarget for Gathering<R> {
         self.shared().register(waiter, of)
     }
 
+    fn has_come(&self, _: Way, _: u32) -> bool {
+        self.shared().done()
+    }
+
     fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
         self.shared().withdraw(waiter)
     }

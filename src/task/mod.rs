@@ -39,6 +39,9 @@
 //! | `cell.rs`      | a task in memory, and how it takes a step |
 //! | `special.rs`   | steps that throw in an exception or enter a context |
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
+//! | `any_of.rs`    | waiting for any of several events in one task |
+//! | `branch.rs`    | one of the coroutines that a task races |
+//! | `owner.rs`     | whom a scope cancels: the task, or one of the coroutines that it races |
 //! | `cancel.rs`    | propagating a cancellation |
 //! | `callback_result.rs` | [`CallbackResult`]: the return types of callbacks |
 //! | `handle.rs`    | [`Handle`]: a callback in the ready queue |
@@ -46,6 +49,8 @@
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
 mod any_future;
+mod any_of;
+mod branch;
 mod callback_result;
 mod cancel;
 mod cell;
@@ -56,6 +61,7 @@ mod future;
 mod gathering;
 mod handle;
 mod options;
+mod owner;
 mod report;
 mod schedule;
 mod shared;
@@ -71,6 +77,8 @@ mod waiters;
 mod waiting;
 
 pub use self::any_future::AnyFuture;
+pub(crate) use self::any_of::{AnyOf, Resumption};
+pub(crate) use self::branch::Branch;
 pub use self::callback_result::CallbackResult;
 pub(crate) use self::callback_result::dropped;
 pub(crate) use self::callback_result::sealed::Sealed;
@@ -82,6 +90,7 @@ pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
+pub(crate) use self::owner::{ScopeOwner, WeakScopeOwner};
 pub use self::report::ErrorContext;
 pub(crate) use self::report::panicked;
 pub(crate) use self::schedule::Scheduler;

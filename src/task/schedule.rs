@@ -11,6 +11,7 @@ use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
+use super::branch::Branch;
 use super::contracts::{Circle, ErasedTask, Run};
 use super::options::TaskFactory;
 use super::report::{Postponed, default_handler};
@@ -376,7 +377,7 @@ impl Scheduler {
     /// budget afterwards, after a panic too.
     pub(super) fn amid_step<R>(&self, step: impl FnOnce() -> R) -> std::thread::Result<R> {
         let (current, budget) = (self.current.get(), self.budget.get());
-        let stepped = catch_unwind(AssertUnwindSafe(step));
+        let stepped = catch_unwind(AssertUnwindSafe(|| Branch::outside(step)));
         self.current.set(current);
         self.budget.set(budget);
         stepped

@@ -3,7 +3,8 @@
 use core::fmt;
 use std::rc::Rc;
 
-use super::contracts::{Met, WaitTarget, Way, Withdrawn};
+use super::Scheduler;
+use super::contracts::{Met, WaitTarget, Waiter, Way, Withdrawn};
 use crate::coroutine::machine::parts::Defaults;
 use crate::coroutine::{Coroutine, Exception, Step};
 
@@ -124,9 +125,38 @@ impl Await {
         (self.way, self.place, self.object)
     }
 
+    /// Whether the event has come. Nobody can tell that of the next turn.
+    #[inline]
+    pub(super) fn has_come(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.has_come(self.way, self.place))
+    }
+
+    /// Whether this waits for a future or a task.
+    #[inline]
+    pub(super) fn is_outcome(&self) -> bool {
+        matches!(self.way, Way::Outcome | Way::End)
+    }
+
+    /// Whether this waits for the object at that address.
+    pub(super) fn is_on(&self, address: *const ()) -> bool {
+        self.object.as_ref().is_some_and(|object| Rc::as_ptr(object).cast::<()>() == address)
+    }
+
+    /// Registers a waiter for anything but the next turn.
+    pub(super) fn register(&self, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+        self.object.as_ref().map_or(Ok(()), |object| object.register(self.way, self.place, waiter, of))
+    }
+
+    /// The waiter's turn has come, and it cannot take it now.
+    pub(super) fn pass_on(&self) {
+        if let (Way::Place, Some(object)) = (self.way, &self.object) {
+            object.pass_on(self.place);
+        }
+    }
+
     /// Cancels the wait of the waiter at that address.
-    pub(super) fn cancel(self, waiter: *const (), cancelled: &Exception) -> Met {
-        match self.object {
+    pub(super) fn cancel(&self, waiter: *const (), cancelled: &Exception) -> Met {
+        match self.object.clone() {
             Some(object) => object.cancel_wait(self.way, self.place, waiter, cancelled),
             None => Met::TooLate,
         }
@@ -144,7 +174,7 @@ impl Await {
     pub(super) fn raised(&self) -> Option<Exception> {
         match self.way {
             Way::Outcome | Way::Place => self.object.as_ref()?.raised(self.place),
-            Way::NextTurn | Way::End | Way::Readable | Way::Writable => None,
+            Way::NextTurn | Way::End | Way::Readable | Way::Writable | Way::Any => None,
         }
     }
 }

@@ -288,13 +288,17 @@ impl WaitTarget for Channel {
             return Ok(());
         }
         let place = self.waiter(way);
-        if let Some(former) = place.take() {
+        if let Some(former) = place.take().filter(|former| !former.give_way()) {
             place.set(Some(former));
             let text = "another task is already waiting for this stream in the same direction";
             return Err(Exception::message(Kind::RuntimeError, text));
         }
         place.set(Some(waiter));
         Ok(())
+    }
+
+    fn has_come(&self, way: Way, _: u32) -> bool {
+        self.is_ready(way)
     }
 
     fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {

@@ -17,6 +17,7 @@
 //! | `shield.rs`       | [`shield`](fn@shield): a wait that does not pass a cancellation on | `shield` |
 //! | `deferred.rs`     | the methods of [`Gather`] and [`Shield`], which may start later than they are made | |
 //! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
+//! | `race/`           | [`Race`]: the first of several coroutines, in one task; [`race`](fn@race), [`all`](fn@all) | |
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
 //! | `group_scope.rs`  | [`GroupScope`]: a group around the coroutine that runs inside it | `async with TaskGroup` |
@@ -31,6 +32,7 @@ mod exceptions;
 mod gather;
 mod group_scope;
 mod join;
+mod race;
 mod several;
 mod shield;
 mod staggered;
@@ -43,6 +45,7 @@ pub use self::exceptions::ExceptionGroup;
 pub use self::gather::{GatherAll, gather, gather_all};
 pub use self::group_scope::GroupScope;
 pub use self::join::{JoinTuple, join};
+pub use self::race::{All, Children, Race, RaceAll, Racer, Racers, Racing, RunRace, Won, all, race};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::shield;
 pub use self::staggered::{Raced, StaggeredRace, staggered_race};

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::{ExceptionGroup, GroupScope};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, Task, TaskBuilder, WeakTask};
+use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, ScopeOwner, Task, TaskBuilder, WeakScopeOwner};
 use crate::yield_from;
 
 /// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended.
@@ -101,7 +101,7 @@ pub struct TaskGroup(pub(super) Rc<Inner>);
 pub(super) struct Inner {
     /// The loop and the task in which it was entered. The handle to the task is weak, because the task may return the
     /// group.
-    entered: RefCell<Option<(LoopHandle, WeakTask)>>,
+    entered: RefCell<Option<(LoopHandle, WeakScopeOwner)>>,
     pub(super) exiting: Cell<bool>,
     aborting: Cell<bool>,
     pub(super) parent_cancel_requested: Cell<bool>,
@@ -150,7 +150,7 @@ impl TaskGroup {
         }
         let event_loop = running()?;
         let parent = event_loop
-            .current_task()
+            .scope_owner()
             .ok_or_else(|| runtime(format!("TaskGroup {self:?} cannot determine the parent task")))?;
         self.0.entered.replace(Some((event_loop, parent.downgrade())));
         Ok(())
@@ -281,7 +281,7 @@ impl TaskGroup {
         of_body.or_else(|| position.map(|position| errors.remove(position)))
     }
 
-    pub(super) fn parent(&self) -> Option<AnyTask> {
+    pub(super) fn parent(&self) -> Option<ScopeOwner> {
         self.0.entered.borrow().as_ref().and_then(|(_, parent)| parent.upgrade())
     }
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{Await, Awaitable, Handle, WeakTask};
+use crate::task::{Await, Awaitable, Handle, WeakScopeOwner};
 use crate::time::Instant;
 use crate::yield_from;
 
@@ -128,9 +128,9 @@ pub struct Timeout(Rc<Inner>);
 struct Inner {
     deadline: Cell<Deadline>,
     phase: Cell<Phase>,
-    /// The task that entered it, and how many cancellation requests the task had then. The handle to the task is weak,
+    /// The task that entered it, or the coroutine of a race, and how many cancellation requests that had then. A weak handle,
     /// because the task may return a handle to this.
-    entered: RefCell<Option<(WeakTask, u32)>>,
+    entered: RefCell<Option<(WeakScopeOwner, u32)>>,
     alarm: RefCell<Option<Alarm>>,
 }
 
@@ -218,10 +218,10 @@ impl Timeout {
             return Err(runtime("Timeout has already been entered"));
         }
         let event_loop = running()?;
-        let task = event_loop.current_task().ok_or_else(|| runtime("Timeout should be used inside a task"))?;
+        let owner = event_loop.scope_owner().ok_or_else(|| runtime("Timeout should be used inside a task"))?;
         self.0.phase.set(Phase::Active);
-        let cancelling = task.cancelling();
-        self.0.entered.replace(Some((task.downgrade(), cancelling)));
+        let cancelling = owner.cancelling();
+        self.0.entered.replace(Some((owner.downgrade(), cancelling)));
         self.reschedule(match self.0.deadline.get() {
             Deadline::Never => None,
             Deadline::At(deadline) => Some(deadline),
@@ -311,8 +311,8 @@ impl Inner {
         let expiring = self.phase.get() == Phase::Expiring;
         self.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
         self.cancel_alarm();
-        let entered = self.entered.take().and_then(|(task, cancelling)| Some((task.upgrade()?, cancelling)));
-        expiring && entered.is_some_and(|(task, cancelling)| task.uncancel() <= cancelling)
+        let entered = self.entered.take().and_then(|(owner, cancelling)| Some((owner.upgrade()?, cancelling)));
+        expiring && entered.is_some_and(|(owner, cancelling)| owner.uncancel() <= cancelling)
     }
 
     fn cancel_alarm(&self) {
@@ -330,9 +330,9 @@ impl Inner {
         }
         self.phase.set(Phase::Expiring);
         drop(self.alarm.take());
-        let task = self.entered.borrow().as_ref().and_then(|(task, _)| task.upgrade());
-        if let Some(task) = task {
-            task.cancel();
+        let owner = self.entered.borrow().as_ref().and_then(|(owner, _)| owner.upgrade());
+        if let Some(owner) = owner {
+            owner.cancel();
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::counting::{ALLOCATIONS, alive, allocations};
 use crate::support::clock::VirtualClock;
 
 /// A loop whose time is virtual, so that nothing waits.
-fn test_loop() -> EventLoop {
+pub(crate) fn test_loop() -> EventLoop {
     let selector = default_selector().expect("there are descriptors left");
     EventLoop::with(selector, Box::new(VirtualClock::default())).expect("there are descriptors left")
 }
@@ -31,13 +31,13 @@ const WARM_UP: u32 = 10;
 const ROUNDS: u32 = 1000;
 
 /// A coroutine that repeats another one until it is stopped, and counts the allocations of all rounds but the first few.
-struct Measured<C> {
+pub(crate) struct Measured<C> {
     round: C,
     rounds: u32,
     before: usize,
 }
 
-fn measured<C>(round: C) -> Measured<C> {
+pub(crate) fn measured<C>(round: C) -> Measured<C> {
     Measured { round, rounds: 0, before: 0 }
 }
 
@@ -62,7 +62,7 @@ impl<C: Awaitable<Return = ()>> Coroutine for Measured<C> {
 }
 
 /// Lets the others run once, each time anew.
-fn pause() -> impl Awaitable<Return = ()> {
+pub(crate) fn pause() -> impl Awaitable<Return = ()> {
     let mut nap = sleep(Duration::ZERO);
     from_fn(move |sent| {
         let step = nap.resume(sent)?;

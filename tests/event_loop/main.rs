@@ -29,6 +29,7 @@ mod guest;
 mod kept_children;
 mod properties;
 mod queues;
+mod races;
 mod raising;
 mod reentrancy;
 mod regressions;

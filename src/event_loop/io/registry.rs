@@ -385,6 +385,9 @@ impl Registration {
     fn check_free(&self, direction: Direction) -> Result<(), Exception> {
         let waiter = self.waiter(direction);
         let Some(former) = waiter.take() else { return Ok(()) };
+        if former.give_way() {
+            return Ok(());
+        }
         waiter.set(Some(former));
         let text = "another task is already waiting for this descriptor in the same direction";
         Err(Exception::message(Kind::RuntimeError, text))
@@ -407,6 +410,10 @@ impl WaitTarget for Registration {
     fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.check_loop(of)?;
         self.queue_when_ready(direction(way), waiter)
+    }
+
+    fn has_come(&self, way: Way, _: u32) -> bool {
+        self.readiness.get().intersects(Readiness::of(direction(way)))
     }
 
     fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {

@@ -40,12 +40,14 @@ pub(super) enum Stage {
     Joined,
     Waiting(Rc<dyn task::Waiter>),
     Woken,
+    /// Woken, but the turn went to another waiter. It is not in the list.
+    PassedOver,
     Cancelled(Exception),
 }
 
 impl Stage {
     const fn is_done(&self) -> bool {
-        matches!(self, Self::Woken | Self::Cancelled(_))
+        matches!(self, Self::Woken | Self::PassedOver | Self::Cancelled(_))
     }
 }
 
@@ -114,8 +116,23 @@ impl Crowd {
         match self.waiters.borrow().get(index as usize).map(|waiter| &waiter.stage) {
             Some(Stage::Joined | Stage::Waiting(_)) => Ok(false),
             Some(Stage::Cancelled(cancelled)) => Err(cancelled.clone()),
-            Some(Stage::Woken) | None => Ok(true),
+            Some(Stage::Woken | Stage::PassedOver) | None => Ok(true),
         }
+    }
+
+    pub(super) fn is_passed_over(&self, index: u32) -> bool {
+        matches!(self.waiters.borrow().get(index as usize), Some(Waiter { stage: Stage::PassedOver, .. }))
+    }
+
+    /// Takes a waiter that was woken out of the list, for the turn to go to another one. Returns `false` if it was not woken.
+    pub(super) fn pass_over(&self, index: u32) -> bool {
+        let mut waiters = self.waiters.borrow_mut();
+        if !matches!(waiters.get(index as usize), Some(Waiter { stage: Stage::Woken, .. })) {
+            return false;
+        }
+        self.unlink(&mut waiters, index);
+        waiters[index as usize].stage = Stage::PassedOver;
+        true
     }
 
     /// Wakes the first waiter, unless it was woken or cancelled already.
@@ -209,7 +226,7 @@ impl Crowd {
             Some(stage @ Stage::Joined) => *stage = Stage::Waiting(task),
             Some(Stage::Waiting(_)) => return Err(taken()),
             None => return Err(dropped_while_awaited()),
-            Some(Stage::Woken | Stage::Cancelled(_)) => {
+            Some(Stage::Woken | Stage::PassedOver | Stage::Cancelled(_)) => {
                 drop(waiters);
                 task.will_raise();
                 task.wake();

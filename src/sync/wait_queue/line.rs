@@ -28,6 +28,18 @@ pub(crate) struct Line {
     /// The index in the crowd of the single waiter once it has `Moved`.
     moved_to: Cell<u32>,
     crowd: Crowd,
+    turns: Turns,
+    /// The turns that were passed on while nobody else waited.
+    unclaimed: Cell<usize>,
+}
+
+/// What a turn is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turns {
+    /// One waiter's: it goes on alone, and another could go on in its place.
+    OneByOne,
+    /// Everybody's: whoever is woken goes on, whatever the others do.
+    Together,
 }
 
 /// The state of the single waiter.
@@ -40,18 +52,22 @@ enum Alone {
     Woken,
     /// Woken and taken out of the queue.
     Out,
+    /// Woken, but the turn went to another waiter. It is not in the queue.
+    PassedOver,
     /// Moved to the crowd.
     Moved,
 }
 
 impl Line {
-    pub(super) const fn new(name: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, turns: Turns) -> Self {
         Self {
             name,
             alone: Cell::new(Alone::Nobody),
             task: Cell::new(None),
             moved_to: Cell::new(ALONE),
             crowd: Crowd::new(),
+            turns,
+            unclaimed: Cell::new(0),
         }
     }
 
@@ -92,7 +108,7 @@ impl Line {
             Alone::Joined => Stage::Joined,
             Alone::Waiting => self.task.take().map_or(Stage::Joined, Stage::Waiting),
             Alone::Woken => Stage::Woken,
-            Alone::Nobody | Alone::Out | Alone::Moved => return,
+            Alone::Nobody | Alone::Out | Alone::PassedOver | Alone::Moved => return,
         };
         self.moved_to.set(self.crowd.join(stage));
         self.alone.set(Alone::Moved);
@@ -110,7 +126,7 @@ impl Line {
         match alone {
             Alone::Moved => self.crowd.leave(inside),
             Alone::Woken | Alone::Out => true,
-            Alone::Nobody | Alone::Joined => false,
+            Alone::Nobody | Alone::Joined | Alone::PassedOver => false,
             Alone::Waiting => {
                 drop(self.task.take());
                 false
@@ -186,17 +202,46 @@ impl Line {
                 self.alone.set(then);
                 return Some(false);
             }
-            Alone::Nobody | Alone::Out | Alone::Moved => return None,
+            Alone::Nobody | Alone::Out | Alone::PassedOver | Alone::Moved => return None,
         }
         Some(true)
+    }
+
+    /// Whether the turn of this waiter came and went to another one.
+    pub(super) fn is_passed_over(&self, index: u32) -> bool {
+        match self.alone.get() {
+            Alone::Moved => self.crowd.is_passed_over(self.in_crowd(index)),
+            alone if index == ALONE => alone == Alone::PassedOver,
+            _ => self.crowd.is_passed_over(index),
+        }
+    }
+
+    /// Takes the turn of a waiter that was woken away from it. Returns `false` if it was not woken.
+    fn pass_over(&self, index: u32) -> bool {
+        match self.alone.get() {
+            Alone::Woken | Alone::Out if index == ALONE => self.alone.set(Alone::PassedOver),
+            _ => return self.crowd.pass_over(self.in_crowd(index)),
+        }
+        true
+    }
+
+    /// The turns that were passed on while nobody else waited. The caller owns them from now on.
+    #[inline]
+    pub(super) fn take_unclaimed(&self) -> usize {
+        self.unclaimed.take()
     }
 
     /// Registers a task at a place. The first task of the single waiter is registered elsewhere.
     #[cold]
     #[inline(never)]
     fn accept(&self, index: u32, task: Rc<dyn Waiter>) -> Result<(), Exception> {
-        if index == ALONE && self.alone.get() == Alone::Waiting {
-            return Err(taken());
+        match self.alone.get() {
+            Alone::Waiting if index == ALONE => return Err(taken()),
+            Alone::Woken | Alone::Out | Alone::PassedOver if index == ALONE => {
+                task.wake();
+                return Ok(());
+            }
+            _ => {}
         }
         self.crowd.accept(self.in_crowd(index), task)
     }
@@ -218,7 +263,25 @@ impl WaitTarget for Line {
         self.accept(place, waiter)
     }
 
+    fn has_come(&self, _: Way, place: u32) -> bool {
+        // A waiter that was cancelled is done as well.
+        self.is_woken(place).unwrap_or(true)
+    }
+
     fn withdraw(&self, _: Way, place: u32, waiter: *const ()) -> Withdrawn {
+        if place == ALONE && self.alone.get() == Alone::Waiting {
+            // It stays alone. A race takes its waiters out often.
+            return match self.task.take() {
+                Some(task) if Rc::as_ptr(&task).cast::<()>() == waiter => {
+                    self.alone.set(Alone::Joined);
+                    Withdrawn::Waiting(task as Rc<_>)
+                }
+                other => {
+                    self.task.set(other);
+                    Withdrawn::Queued
+                }
+            };
+        }
         Withdrawn::new(self.take_task(place, waiter, Stage::Joined).map(|task| task as Rc<_>))
     }
 
@@ -233,6 +296,12 @@ impl WaitTarget for Line {
 
     fn raised(&self, place: u32) -> Option<Exception> {
         self.is_woken(place).err()
+    }
+
+    fn pass_on(&self, place: u32) {
+        if self.turns == Turns::OneByOne && self.pass_over(place) && !self.wake_next() {
+            self.unclaimed.set(self.unclaimed.get() + 1);
+        }
     }
 }
 

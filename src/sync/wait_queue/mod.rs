@@ -19,6 +19,9 @@
 //! | `crowd.rs` | several waiters |
 //! | `place.rs` | a place in the queue, and the state of a coroutine that waits at one |
 //!
+//! A waiter that was woken may be unable to go on: it lost a race, and its task does something else. Its turn then passes to
+//! the next waiter. The waiter tries its operation again when it comes back, and joins at the end if it must wait.
+//!
 //! Invariants:
 //!
 //! 1. Every waiter before `pending` is done: it was woken or cancelled, and stays so. `pending` itself may have been
@@ -36,20 +39,32 @@ mod crowd;
 mod line;
 mod place;
 
-use self::line::Line;
+use self::line::{Line, Turns};
 pub(crate) use self::place::{Phase, Place};
 
 /// A queue of waiting tasks: first come, first served. Allocates nothing until the first task waits.
 pub(crate) struct WaitQueue {
     /// The name of the operation in which the tasks wait, for people.
     name: &'static str,
+    turns: Turns,
     line: OnceCell<Rc<Line>>,
 }
 
 impl WaitQueue {
     /// Creates an empty queue. `name` is the operation that tasks wait in.
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, line: OnceCell::new() }
+        Self { name, turns: Turns::OneByOne, line: OnceCell::new() }
+    }
+
+    /// Creates an empty queue whose waiters are all woken together: none of them takes anything from another one.
+    pub(crate) const fn waking_all(name: &'static str) -> Self {
+        Self { name, turns: Turns::Together, line: OnceCell::new() }
+    }
+
+    /// The number of turns that were passed on while nobody waited. They are the caller's from now on.
+    #[inline]
+    pub(crate) fn take_unclaimed(&self) -> usize {
+        self.line.get().map_or(0, |line| line.take_unclaimed())
     }
 
     /// The number of waiters, including those about to run.
@@ -66,7 +81,7 @@ impl WaitQueue {
     /// Joins the queue.
     #[inline]
     pub(crate) fn join(&self) -> Place {
-        Place::join(self.line.get_or_init(|| Rc::new(Line::new(self.name))))
+        Place::join(self.line.get_or_init(|| Rc::new(Line::new(self.name, self.turns))))
     }
 
     /// Wakes the first waiter, unless it was woken or cancelled already.

@@ -40,6 +40,11 @@ impl Place {
         self.line.leave_woken(self.index)
     }
 
+    /// Whether its turn came and went to another waiter.
+    pub(crate) fn is_passed_over(&self) -> bool {
+        self.line.is_passed_over(self.index)
+    }
+
     /// Leaves the queue. Returns `true` if the waiter was woken, rather than cancelled or still waiting.
     #[inline]
     pub(crate) fn leave(self) -> bool {

@@ -1,0 +1,499 @@
+//! A coroutine that a task races with others: what it waits for, and how it is woken and cancelled.
+//!
+//! ```text
+//!        resumed           yields            a task waits for the race         its event has come
+//!   New --------> Running ---------> Wanting -----------------------> Waiting --------------------> Due
+//!    ^  has ended  |  ^                                                                              |
+//!    '-------------'  '---------------------------------- resumed -----------------------------------'
+//! ```
+//!
+//! Invariants:
+//!
+//! 1. An entry in the queue counts only if the branch is `Waiting` and its event has come. So an entry may be left behind
+//!    when the branch is resumed before the queue has come to it: a race looks at its branches in order. Nobody can tell
+//!    whether a `next_turn` has come. That has entries of its own, which are counted: see [`Nap`].
+//! 2. A branch that is still `Due` after the waiter has gone on was not resumed: another branch won, or no race is on. It
+//!    passes on what it was given (rule 7).
+//! 3. A branch gives way to any other waiter while nobody waits for its race.
+
+use core::cell::{Cell, OnceCell, RefCell};
+use core::mem::ManuallyDrop;
+use std::rc::{Rc, Weak};
+
+use super::Scheduler;
+use super::any_of::{AnyOf, Entrant, Resumption};
+use super::cancel::cancel_branch;
+use super::contracts::{Met, Run, Waiter};
+use super::waiting::Await;
+use crate::coroutine::{Exception, Kind};
+
+/// What a race keeps of one of its coroutines from one resume to the next.
+pub(crate) struct Branch {
+    stage: Cell<Stage>,
+    /// Whether it is still registered for what it waited for, although its operation was forgotten. The operation is made
+    /// afresh by the next race, and then most often waits for the same.
+    is_kept: Cell<bool>,
+    /// Whether the next resume may throw something in.
+    is_special: Cell<bool>,
+    /// What its coroutine yielded last.
+    wanted: RefCell<Option<Await>>,
+    thrown: Cell<Option<Exception>>,
+    /// The race in which it was last asked.
+    race: RefCell<Option<Rc<AnyOf>>>,
+    /// The address of that, which is compared each time that the branch is asked.
+    race_address: Cell<*const AnyOf>,
+    nap: OnceCell<Rc<Nap>>,
+    /// The number of cancellation requests that were not taken back.
+    cancels: Cell<u32>,
+    /// How many of its coroutines have ended: a scope that outlives its coroutine does not cancel the next one.
+    ended: Cell<u32>,
+    /// The number of races that it is in, one inside the other.
+    depth: Cell<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Running,
+    /// Its coroutine waits, but the branch is not registered for that.
+    Wanting,
+    Waiting,
+    Due,
+}
+
+thread_local! {
+    /// The branch whose coroutine runs. It has no destructor, so that reading it needs no check.
+    static CURRENT: ManuallyDrop<Cell<Option<Rc<Branch>>>> = const { ManuallyDrop::new(Cell::new(None)) };
+}
+
+/// How many races can be inside each other. Each takes a part of the thread's stack.
+const DEEPEST: u32 = 64;
+
+impl Branch {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            stage: Cell::new(Stage::New),
+            is_kept: Cell::new(false),
+            is_special: Cell::new(false),
+            wanted: RefCell::new(None),
+            thrown: Cell::new(None),
+            race: RefCell::new(None),
+            race_address: Cell::new(core::ptr::null()),
+            nap: OnceCell::new(),
+            cancels: Cell::new(0),
+            ended: Cell::new(0),
+            depth: Cell::new(0),
+        })
+    }
+
+    /// What to resume its coroutine with, if it is to be resumed.
+    #[inline]
+    pub(crate) fn turn(self: &Rc<Self>, race: &Rc<AnyOf>, resumption: Resumption) -> Option<Result<(), Exception>> {
+        if self.race_address.get() != Rc::as_ptr(race) {
+            self.enter(race);
+        }
+        match self.stage.get() {
+            Stage::New | Stage::Running | Stage::Due => {}
+            // Most often its entry is in the queue already, and is left behind.
+            Stage::Waiting if self.has_come() => self.withdraw(),
+            Stage::Waiting => return None,
+            Stage::Wanting if resumption == Resumption::ByHand => {}
+            // It was registered nowhere, so that nobody has said whether it will raise.
+            Stage::Wanting if self.has_come() => self.is_special.set(true),
+            Stage::Wanting => {
+                race.add(Rc::clone(self) as Rc<_>);
+                return None;
+            }
+        }
+        self.stage.set(Stage::Running);
+        Some(if self.is_special.get() { self.start_specially() } else { Ok(()) })
+    }
+
+    /// Raises what was thrown in, or what the coroutine waited for has failed with. If that was cancelled before the branch
+    /// was, the first of the two is raised.
+    #[cold]
+    fn start_specially(&self) -> Result<(), Exception> {
+        self.is_special.set(false);
+        let failed = self.wanted.borrow().as_ref().and_then(Await::raised);
+        match (self.thrown.take(), failed) {
+            (Some(thrown), Some(failed)) if thrown.is_cancelled() && !failed.is_cancelled() => Err(thrown),
+            (thrown, failed) => failed.or(thrown).map_or(Ok(()), Err),
+        }
+    }
+
+    /// Calls `resume`, which resumes its coroutine. A scope that the coroutine enters meanwhile belongs to this branch.
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` if too many races are inside each other.
+    #[inline(always)]
+    pub(crate) fn run_within<R>(self: &Rc<Self>, resume: impl FnOnce() -> R) -> Result<R, Exception> {
+        let entered = Entered::new(Some(Rc::clone(self)));
+        let depth = entered.0.as_ref().map_or(1, |outer| outer.depth.get() + 1);
+        if depth > DEEPEST {
+            return Err(too_deep());
+        }
+        self.depth.set(depth);
+        Ok(resume())
+    }
+
+    /// Its coroutine has yielded that.
+    #[inline]
+    pub(crate) fn wait_for(self: &Rc<Self>, race: &AnyOf, wanted: Await) {
+        if self.is_kept.get() && self.waits_for_the_same(&wanted) {
+            return;
+        }
+        let former = self.wanted.replace(Some(wanted));
+        self.stage.set(Stage::Wanting);
+        race.add(Rc::clone(self) as Rc<_>);
+        drop(former);
+    }
+
+    /// Whether it is registered for that already. Otherwise it is registered for nothing any more.
+    fn waits_for_the_same(&self, wanted: &Await) -> bool {
+        self.is_kept.set(false);
+        let is_same = self.wanted.borrow().as_ref() == Some(wanted);
+        if is_same {
+            self.stage.set(Stage::Waiting);
+        } else {
+            self.withdraw();
+        }
+        is_same
+    }
+
+    /// Its coroutine has ended, or was replaced: the next one starts anew.
+    #[inline]
+    pub(crate) fn end(&self) {
+        if self.stage.replace(Stage::New) == Stage::Waiting || self.is_kept.get() {
+            self.withdraw();
+        }
+        self.is_kept.set(false);
+        self.ended.set(self.ended.get().wrapping_add(1));
+        self.forget_cancels();
+        let former = self.wanted.take();
+        drop(former);
+    }
+
+    /// Its operation is over, or the race is. The next race makes it afresh. The branch may stay registered until then.
+    #[inline]
+    pub(crate) fn forget(&self) {
+        if self.stage.replace(Stage::New) == Stage::Waiting {
+            self.keep();
+        }
+        self.forget_cancels();
+    }
+
+    fn keep(&self) {
+        let is_kept = !self.wanted.borrow().as_ref().is_some_and(Await::is_next_turn);
+        self.is_kept.set(is_kept);
+        if !is_kept {
+            self.withdraw();
+        }
+    }
+
+    #[inline]
+    fn forget_cancels(&self) {
+        if self.is_special.get() || self.cancels.get() > 0 {
+            self.forget_thrown();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_thrown(&self) {
+        self.cancels.set(0);
+        self.is_special.set(false);
+        let thrown = self.thrown.take();
+        drop(thrown);
+    }
+
+    /// Has whoever waits for the race ask this branch, whose coroutine was replaced.
+    pub(crate) fn ask_again(&self) {
+        if let Some(race) = &*self.race.borrow() {
+            race.wake_later();
+        }
+    }
+
+    /// Takes it out of where it is registered. A later race registers it again.
+    pub(crate) fn release(&self) {
+        if self.stage.get() == Stage::Waiting {
+            self.stage.set(Stage::Wanting);
+            self.withdraw();
+        } else if self.is_kept.replace(false) {
+            self.withdraw();
+        }
+    }
+
+    /// Whether its coroutine has started, and has not ended.
+    pub(crate) fn has_started(&self) -> bool {
+        self.stage.get() != Stage::New
+    }
+
+    #[cold]
+    fn enter(self: &Rc<Self>, race: &Rc<AnyOf>) {
+        self.race_address.set(Rc::as_ptr(race));
+        let former = self.race.replace(Some(Rc::clone(race)));
+        let this = Rc::downgrade(self);
+        race.remember(this);
+        drop(former);
+    }
+
+    /// Whether the event that its coroutine waits for has come, or something is to be thrown in.
+    #[inline]
+    fn has_come(&self) -> bool {
+        match &*self.wanted.borrow() {
+            Some(wanted) if wanted.is_next_turn() => false,
+            wanted => wanted.as_ref().is_some_and(Await::has_come) || self.is_special.get() && self.is_thrown(),
+        }
+    }
+
+    fn is_thrown(&self) -> bool {
+        let thrown = self.thrown.take();
+        let is_thrown = thrown.is_some();
+        self.thrown.set(thrown);
+        is_thrown
+    }
+
+    fn address(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
+    }
+
+    /// Takes it out of where it is registered.
+    fn withdraw(&self) {
+        match &*self.wanted.borrow() {
+            Some(wanted) if wanted.is_next_turn() => {
+                if let Some(nap) = self.nap.get() {
+                    nap.stale.set(nap.stale.get() + 1);
+                }
+            }
+            Some(wanted) => drop(wanted.withdraw(self.address())),
+            None => {}
+        }
+    }
+
+    /// The queue has come to it, and its event has come.
+    #[inline]
+    fn come(&self, scheduler: &Rc<Scheduler>) {
+        self.stage.set(Stage::Due);
+        let waiter = self.race.borrow().as_ref().and_then(|race| race.wake());
+        if let Some(waiter) = waiter {
+            waiter.run(scheduler);
+        }
+        if self.stage.get() == Stage::Due
+            && let Some(wanted) = &*self.wanted.borrow()
+        {
+            wanted.pass_on();
+        }
+    }
+
+    /// The queue has come to it, and its event has not. Something else has queued it, so it may be registered nowhere.
+    #[cold]
+    fn come_in_vain(self: &Rc<Self>, scheduler: &Rc<Scheduler>) {
+        if self.wanted.borrow().as_ref().is_some_and(Await::is_next_turn) {
+            return;
+        }
+        self.withdraw();
+        self.stage.set(Stage::Wanting);
+        let race = self.race.borrow().clone();
+        if let Some(race) = race {
+            Rc::clone(self).register(&race, scheduler);
+        }
+    }
+
+    fn nap(self: &Rc<Self>) -> &Rc<Nap> {
+        self.nap.get_or_init(|| Rc::new(Nap { branch: Rc::downgrade(self), stale: Cell::new(0) }))
+    }
+}
+
+impl Entrant for Branch {
+    #[inline]
+    fn register(self: Rc<Self>, race: &AnyOf, of: &Rc<Scheduler>) {
+        if self.stage.get() != Stage::Wanting {
+            return;
+        }
+        self.stage.set(Stage::Waiting);
+        let registered = match &*self.wanted.borrow() {
+            None => return,
+            Some(wanted) if wanted.is_next_turn() => {
+                of.push(Rc::clone(self.nap()) as Rc<_>);
+                Ok(())
+            }
+            Some(wanted) if wanted.is_outcome() && wanted.is_on(race.task()) => {
+                Err(Exception::message(Kind::RuntimeError, "Task cannot await on itself"))
+            }
+            Some(wanted) => wanted.register(Rc::clone(&self) as Rc<_>, of),
+        };
+        if let Err(refused) = registered {
+            self.stage.set(Stage::Due);
+            self.throw(refused);
+        } else if self.is_special.get()
+            && let Some(cancelled) = self.thrown.take()
+        {
+            self.cancel_wait(cancelled);
+        }
+    }
+
+    fn wanted_in(&self, race: &AnyOf) -> Option<Await> {
+        let is_in = self.race_address.get() == &raw const *race;
+        let waits = matches!(self.stage.get(), Stage::Wanting | Stage::Waiting | Stage::Due);
+        if is_in && waits { self.wanted.borrow().clone() } else { None }
+    }
+}
+
+/// How a scope cancels the branch that entered it.
+impl Branch {
+    /// The branch whose coroutine runs.
+    pub(super) fn current() -> Option<Rc<Self>> {
+        CURRENT.with(|current| {
+            let branch = current.take();
+            current.set(branch.clone());
+            branch
+        })
+    }
+
+    /// Calls `step`, which is another task's, as if no branch ran.
+    pub(super) fn outside<R>(step: impl FnOnce() -> R) -> R {
+        let _entered = Entered::new(None);
+        step()
+    }
+
+    pub(super) fn ended(&self) -> u32 {
+        self.ended.get()
+    }
+
+    pub(super) fn cancels(&self) -> u32 {
+        self.cancels.get()
+    }
+
+    /// Takes back one cancellation request, and returns how many are left.
+    pub(super) fn uncancel(&self) -> u32 {
+        let left = self.cancels.get().saturating_sub(1);
+        self.cancels.set(left);
+        let thrown = self.thrown.take();
+        self.thrown.set(thrown.filter(|thrown| left > 0 || !thrown.is_cancelled()));
+        left
+    }
+
+    /// Has its coroutine raise this where it waits, or where it waits next. Cancels what it waits for.
+    pub(crate) fn cancel(self: &Rc<Self>, cancelled: Exception) {
+        self.cancels.set(self.cancels.get().saturating_add(1));
+        match self.stage.get() {
+            Stage::New => {}
+            Stage::Waiting => self.cancel_wait(cancelled),
+            Stage::Running | Stage::Due => self.throw(cancelled),
+            Stage::Wanting => {
+                self.stage.set(Stage::Due);
+                self.throw(cancelled);
+            }
+        }
+    }
+
+    fn cancel_wait(self: &Rc<Self>, cancelled: Exception) {
+        let wanted = self.wanted.borrow().clone();
+        let Some(wanted) = wanted else { return };
+        match wanted.cancel(self.address(), &cancelled) {
+            Met::Waiting(_) => {
+                self.throw(cancelled);
+                Rc::clone(self).wake();
+            }
+            met => {
+                if !cancel_branch(met, &cancelled) {
+                    self.throw(cancelled);
+                }
+            }
+        }
+    }
+
+    fn throw(&self, raised: Exception) {
+        let former = self.thrown.replace(Some(raised));
+        self.is_special.set(true);
+        if self.stage.get() == Stage::Due {
+            self.ask_again();
+        }
+        drop(former);
+    }
+}
+
+impl Run for Branch {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
+        if self.stage.get() == Stage::Waiting {
+            if self.has_come() {
+                self.come(scheduler);
+            } else {
+                self.come_in_vain(scheduler);
+            }
+        } else if self.is_kept.replace(false) {
+            self.withdraw();
+        }
+    }
+
+    fn will_raise(&self) {
+        self.is_special.set(true);
+    }
+
+    fn give_way(&self) -> bool {
+        if !self.task().is_null() {
+            return false;
+        }
+        if self.stage.get() == Stage::Waiting {
+            self.stage.set(Stage::Wanting);
+        }
+        self.is_kept.set(false);
+        true
+    }
+}
+
+impl Waiter for Branch {
+    fn wake(self: Rc<Self>) {
+        if let Some(race) = &*self.race.borrow() {
+            race.push(Rc::clone(&self) as Rc<_>);
+        }
+    }
+
+    fn task(&self) -> *const () {
+        self.race.borrow().as_ref().map_or(core::ptr::null(), |race| race.task())
+    }
+}
+
+/// The entry in the queue of a branch that waits for the next turn.
+struct Nap {
+    branch: Weak<Branch>,
+    /// How many entries were left behind. The queue comes to these first.
+    stale: Cell<u32>,
+}
+
+impl Run for Nap {
+    fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
+        match self.stale.get().checked_sub(1) {
+            Some(left) => self.stale.set(left),
+            None => {
+                if let Some(branch) = self.branch.upgrade() {
+                    branch.come(scheduler);
+                }
+            }
+        }
+    }
+}
+
+/// Makes a branch the current one until this is dropped, by a panic too. Holds the outer branch.
+struct Entered(Option<Rc<Branch>>);
+
+impl Entered {
+    #[inline]
+    fn new(branch: Option<Rc<Branch>>) -> Self {
+        Self(CURRENT.with(|current| current.replace(branch)))
+    }
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        let outer = self.0.take();
+        drop(CURRENT.with(|current| current.replace(outer)));
+    }
+}
+
+#[cold]
+fn too_deep() -> Exception {
+    Exception::runtime(format!("more than {DEEPEST} races are inside each other"))
+}

@@ -1,0 +1,85 @@
+//! Whoever entered a scope: the task that runs, or a coroutine that the task races with others.
+//!
+//! A timeout cancels its child by cancelling the task, as in asyncio. In a race, that would cancel the other coroutines too.
+//! So a scope asks here whom it must cancel.
+
+use core::fmt;
+use std::rc::{Rc, Weak};
+
+use super::branch::Branch;
+use super::task::{AnyTask, WeakTask};
+use crate::coroutine::Exception;
+
+/// See the head of this file.
+#[derive(Clone)]
+pub(crate) struct ScopeOwner {
+    task: AnyTask,
+    /// With the number of coroutines that it had before.
+    branch: Option<(Rc<Branch>, u32)>,
+}
+
+/// Does not keep the owner alive.
+#[derive(Clone)]
+pub(crate) struct WeakScopeOwner {
+    task: WeakTask,
+    branch: Option<(Weak<Branch>, u32)>,
+}
+
+impl ScopeOwner {
+    /// The owner of a scope that is entered now. `task` is the one that runs.
+    pub(crate) fn current(task: AnyTask) -> Self {
+        let branch = Branch::current().map(|branch| {
+            let ended = branch.ended();
+            (branch, ended)
+        });
+        Self { task, branch }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakScopeOwner {
+        let branch = self.branch.as_ref().map(|(branch, ended)| (Rc::downgrade(branch), *ended));
+        WeakScopeOwner { task: self.task.downgrade(), branch }
+    }
+
+    /// Requests a cancellation.
+    pub(crate) fn cancel(&self) {
+        match &self.branch {
+            None => {
+                self.task.cancel();
+            }
+            Some((branch, _)) => branch.cancel(Exception::cancelled()),
+        }
+    }
+
+    /// The number of cancellation requests that were not taken back.
+    pub(crate) fn cancelling(&self) -> u32 {
+        self.branch.as_ref().map_or_else(|| self.task.cancelling(), |(branch, _)| branch.cancels())
+    }
+
+    /// Takes a cancellation request back, and returns how many are left.
+    pub(crate) fn uncancel(&self) -> u32 {
+        self.branch.as_ref().map_or_else(|| self.task.uncancel(), |(branch, _)| branch.uncancel())
+    }
+
+    /// Whether the task, or the coroutine in it, has ended.
+    pub(crate) fn done(&self) -> bool {
+        self.task.done() || self.branch.as_ref().is_some_and(|(branch, ended)| branch.ended() != *ended)
+    }
+}
+
+impl WeakScopeOwner {
+    /// `None` if the owner is gone, or if it is a coroutine that has ended.
+    pub(crate) fn upgrade(&self) -> Option<ScopeOwner> {
+        let task = self.task.upgrade()?;
+        let branch = match &self.branch {
+            None => None,
+            Some((branch, ended)) => Some((branch.upgrade().filter(|branch| branch.ended() == *ended)?, *ended)),
+        };
+        Some(ScopeOwner { task, branch })
+    }
+}
+
+impl fmt::Debug for ScopeOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.task.fmt(f)
+    }
+}

@@ -1,0 +1,88 @@
+//! Waiting for the first of several coroutines in one task.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `order.rs`      | who is resumed when, and who wins |
+//! | `losers.rs`     | what becomes of the others: their wait, their place, what they were given |
+//! | `exceptions.rs` | what is thrown in, closing, dropping |
+//! | `scopes.rs`     | timeouts and task groups inside a race |
+//! | `nested.rs`     | races inside races |
+//! | `by_hand.rs`    | without a loop |
+//! | `owned.rs`      | `race` and `all`, which run coroutines to their end |
+//! | `model.rs`      | random races against a model with a task for each coroutine |
+
+mod by_hand;
+mod exceptions;
+mod losers;
+mod model;
+mod nested;
+mod order;
+mod owned;
+mod scopes;
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, sleep};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Runs that many turns.
+fn spin(event_loop: &EventLoop, turns: u32) {
+    for _ in 0..turns {
+        event_loop.run_until_complete(sleep(Duration::ZERO)).expect("a turn");
+    }
+}
+
+/// Runs until nothing is left to do but to wait. The loop's time is virtual.
+fn settle(event_loop: &EventLoop) {
+    event_loop.run_until_complete(sleep(Duration::from_millis(1))).expect("a nap");
+}
+
+/// A future of the running loop that nobody will set.
+fn never() -> Future<u32> {
+    EventLoop::running().expect("in a loop").create_future()
+}
+
+/// What has happened.
+#[derive(Clone, Default)]
+struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    fn write(&self, line: impl Display) {
+        self.0.borrow_mut().push(line.to_string());
+    }
+
+    fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+/// Notes each resume of a coroutine.
+struct Noted<C> {
+    name: &'static str,
+    child: C,
+    log: Log,
+}
+
+impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Noted<C> {
+    type Yield = Await;
+    type Input = ();
+    type Return = C::Return;
+
+    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
+        match &sent {
+            Ok(()) => self.log.write(self.name),
+            Err(raised) => self.log.write(format_args!("{}: {:?}", self.name, raised.kind())),
+        }
+        self.child.resume(sent)
+    }
+}
+
+impl Log {
+    fn noted<C>(&self, name: &'static str, child: C) -> Noted<C> {
+        Noted { name, child, log: self.clone() }
+    }
+}
