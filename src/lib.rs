@@ -86,7 +86,7 @@
 //! | [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`shield`](fn@shield) | [`wait::Wait`], [`wait::WaitFor`], [`wait::Shield`] |
 //! | [`as_completed`](fn@as_completed); its [`next`](wait::AsCompleted), [`next_future`](wait::AsCompleted::next_future) | [`wait::AsCompleted`]; [`wait::NextCompleted`], [`wait::NextFuture`] |
 //! | [`wait::race`](fn@wait::race), [`wait::all`](fn@wait::all) | [`wait::RaceAll`], [`wait::All`] |
-//! | [`Race::run`](wait::Race::run) | afresh; store the [`wait::Race`] |
+//! | [`Race::run`](wait::Race::run), [`Limit::run`](wait::Limit::run) | afresh; store the [`wait::Race`] and the [`wait::Limit`] |
 //! | a coroutine to race | [`wait::Racing`] |
 //! | [`timeout`](fn@timeout), [`timeout_at`](wait::timeout_at), [`Timeout::scope`](wait::Timeout::scope) | [`wait::TimeoutScope`] |
 //! | [`task_group`](fn@task_group), [`TaskGroup::scope`]; [`TaskGroup::exit`] | [`wait::GroupScope`]; [`wait::GroupExit`] |

@@ -67,6 +67,13 @@ impl ScopeOwner {
 }
 
 impl WeakScopeOwner {
+    pub(crate) fn is(&self, owner: &ScopeOwner) -> bool {
+        self.upgrade().is_some_and(|own| {
+            let branch = |owner: &ScopeOwner| owner.branch.as_ref().map(|(branch, _)| Rc::as_ptr(branch));
+            own.task.is(&owner.task) && branch(&own) == branch(owner)
+        })
+    }
+
     /// `None` if the owner is gone, or if it is a coroutine that has ended.
     pub(crate) fn upgrade(&self) -> Option<ScopeOwner> {
         let task = self.task.upgrade()?;

@@ -15,6 +15,7 @@ use crate::yield_from;
 pub struct GroupScope<C: Coroutine> {
     group: TaskGroup,
     phase: Phase<C>,
+    when_cancelled: Option<C::Return>,
 }
 
 enum Phase<C: Coroutine> {
@@ -26,7 +27,13 @@ enum Phase<C: Coroutine> {
 
 impl<C: Coroutine> GroupScope<C> {
     pub(super) const fn new(group: TaskGroup, child: C) -> Self {
-        Self { group, phase: Phase::Created(child) }
+        Self { group, phase: Phase::Created(child), when_cancelled: None }
+    }
+
+    /// Sets the value to return if [`TaskGroup::cancel`] ends the child. Without one, the child's `CancelledError` is raised.
+    pub fn when_cancelled(mut self, value: C::Return) -> Self {
+        self.when_cancelled = Some(value);
+        self
     }
 }
 
@@ -48,7 +55,11 @@ where
         }
         if let Phase::Inside(child) = &mut self.phase {
             let outcome = yield_from!(child, sent);
-            replace_ended(&mut self.phase, Phase::Leaving(self.group.exit(outcome)));
+            let mut exit = self.group.exit(outcome);
+            if let Some(value) = self.when_cancelled.take() {
+                exit = exit.when_cancelled(value);
+            }
+            replace_ended(&mut self.phase, Phase::Leaving(exit));
         }
         let Phase::Leaving(exit) = &mut self.phase else { return Err(Exception::reused()) };
         let left = yield_from!(exit, sent);

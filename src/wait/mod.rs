@@ -17,9 +17,11 @@
 //! | `shield.rs`       | [`shield`](fn@shield): a wait that does not pass a cancellation on | `shield` |
 //! | `deferred.rs`     | the methods of [`Gather`] and [`Shield`], which may start later than they are made | |
 //! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
+//! | `limit.rs`        | [`Limit`]: a time limit as a field of a machine | |
 //! | `race/`           | [`Race`]: the first of several coroutines, in one task; [`race`](fn@race), [`all`](fn@all) | |
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
+//! | `group_exit.rs`   | [`GroupExit`]: what a group raises when all of its tasks have ended | |
 //! | `group_scope.rs`  | [`GroupScope`]: a group around the coroutine that runs inside it | `async with TaskGroup` |
 //! | `staggered.rs`    | [`staggered_race`]: the first success of several attempts, started one after the other | `staggered_race` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several exceptions as one | `ExceptionGroup` |
@@ -30,8 +32,10 @@ mod as_completed;
 mod deferred;
 mod exceptions;
 mod gather;
+mod group_exit;
 mod group_scope;
 mod join;
+mod limit;
 mod race;
 mod several;
 mod shield;
@@ -43,13 +47,15 @@ mod wait_for;
 pub use self::as_completed::{AsCompleted, NextCompleted, NextFuture, as_completed};
 pub use self::exceptions::ExceptionGroup;
 pub use self::gather::{GatherAll, gather, gather_all};
+pub use self::group_exit::GroupExit;
 pub use self::group_scope::GroupScope;
 pub use self::join::{JoinTuple, join};
+pub use self::limit::{Limit, Limited};
 pub use self::race::{All, Children, Race, RaceAll, Racer, Racers, Racing, RunRace, Won, all, race};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::shield;
 pub use self::staggered::{Raced, StaggeredRace, staggered_race};
-pub use self::task_group::{GroupExit, TaskGroup, task_group};
+pub use self::task_group::{TaskGroup, task_group};
 pub use self::timeout::{Timeout, TimeoutScope, timeout, timeout_at};
 pub use self::wait_for::{WaitFor, wait_for};
 pub use crate::task::AnyFuture;

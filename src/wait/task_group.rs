@@ -9,11 +9,10 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{ExceptionGroup, GroupScope};
-use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
+use super::{GroupExit, GroupScope};
+use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, running};
-use crate::task::{AnyTask, Await, Awaitable, ErrorContext, Future, ScopeOwner, Task, TaskBuilder, WeakScopeOwner};
-use crate::yield_from;
+use crate::task::{AnyTask, Awaitable, ErrorContext, Future, ScopeOwner, Task, TaskBuilder, WeakScopeOwner};
 
 /// Runs a coroutine inside a new task group, and waits until the coroutine and every task of the group have ended.
 /// asyncio's `async with TaskGroup()`.
@@ -99,17 +98,19 @@ where
 pub struct TaskGroup(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
-    /// The loop and the task in which it was entered. The handle to the task is weak, because the task may return the
+    /// The loop and the task in which it was entered. The handle is weak, because the task may return the
     /// group.
     entered: RefCell<Option<(LoopHandle, WeakScopeOwner)>>,
     pub(super) exiting: Cell<bool>,
-    aborting: Cell<bool>,
+    /// Whether the group was cancelled as a whole.
+    pub(super) is_cancelled: Cell<bool>,
+    pub(super) aborting: Cell<bool>,
     pub(super) parent_cancel_requested: Cell<bool>,
     /// The pending tasks, in the order of their creation.
     tasks: RefCell<BTreeMap<u64, AnyTask>>,
     made: Cell<u64>,
-    errors: RefCell<Vec<Exception>>,
-    all_done: RefCell<Option<Future<()>>>,
+    pub(super) errors: RefCell<Vec<Exception>>,
+    pub(super) all_done: RefCell<Option<Future<()>>>,
 }
 
 impl TaskGroup {
@@ -118,6 +119,7 @@ impl TaskGroup {
         Self(Rc::new(Inner {
             entered: RefCell::new(None),
             exiting: Cell::new(false),
+            is_cancelled: Cell::new(false),
             aborting: Cell::new(false),
             parent_cancel_requested: Cell::new(false),
             tasks: RefCell::default(),
@@ -153,7 +155,61 @@ impl TaskGroup {
             .scope_owner()
             .ok_or_else(|| runtime(format!("TaskGroup {self:?} cannot determine the parent task")))?;
         self.0.entered.replace(Some((event_loop, parent.downgrade())));
+        if self.0.is_cancelled.get() {
+            self.cancel_members();
+        }
         Ok(())
+    }
+
+    /// Ends the group early, because its goal is met. asyncio's `TaskGroup.cancel`, new in Python 3.15.
+    ///
+    /// Cancels every task of the group, and the body if it is still running. The group takes the cancellation of the body
+    /// back, and raises nothing for it: the scope returns what [`GroupScope::when_cancelled`] has set, or what a body that
+    /// catches the `CancelledError` returns. Failures of tasks, and a cancellation from elsewhere, are raised as always.
+    ///
+    /// A group that has not been entered yet is cancelled when it is entered. Cancelling a group again, or one that has
+    /// ended, does nothing.
+    ///
+    /// ```
+    /// use innermost::testing::virtual_loop;
+    /// use innermost::wait::TaskGroup;
+    /// use innermost::{CoroutineExt, lazy, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let group = TaskGroup::new();
+    /// let inner = group.clone();
+    /// let body = lazy(move || {
+    ///     for seconds in [30, 10, 20] {
+    ///         let group = inner.clone();
+    ///         // The first one that is found ends the search.
+    ///         inner.create_task(sleep(Duration::from_secs(seconds)).map(move |()| group.cancel()))?;
+    ///     }
+    ///     Ok(sleep(Duration::from_secs(3600)))
+    /// });
+    /// let event_loop = virtual_loop()?;
+    /// event_loop.run_until_complete(group.scope(body).when_cancelled(()))?;
+    /// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(10));
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn cancel(&self) {
+        let is_over = self.0.exiting.get() && self.is_empty();
+        if !is_over && !self.0.is_cancelled.replace(true) && self.0.entered.borrow().is_some() {
+            self.cancel_members();
+        }
+    }
+
+    /// Cancels the tasks, and the body if it is still running.
+    fn cancel_members(&self) {
+        if !self.0.aborting.get() {
+            self.abort();
+        }
+        if !self.0.exiting.get()
+            && !self.0.parent_cancel_requested.get()
+            && let Some(parent) = self.parent()
+        {
+            self.0.parent_cancel_requested.set(true);
+            parent.cancel();
+        }
     }
 
     /// Creates a task that runs `coroutine`, and adds it to the group.
@@ -260,7 +316,7 @@ impl TaskGroup {
     /// # Ok::<(), Exception>(())
     /// ```
     pub fn exit<T>(&self, outcome: Result<T, Exception>) -> GroupExit<T> {
-        GroupExit { group: self.clone(), phase: ExitPhase::Created, outcome: Some(outcome), cancelled: None }
+        GroupExit::new(self.clone(), outcome)
     }
 
     pub(super) fn abort(&self) {
@@ -273,7 +329,7 @@ impl TaskGroup {
 
     /// Takes the first `KeyboardInterrupt` of the body or a task, which is raised alone. Other failures are reported
     /// when the group is dropped.
-    fn take_interrupt(&self, body: Option<&Exception>) -> Option<Exception> {
+    pub(super) fn take_interrupt(&self, body: Option<&Exception>) -> Option<Exception> {
         let is_interrupt = |raised: &Exception| raised.kind() == Kind::KeyboardInterrupt;
         let mut errors = self.0.errors.borrow_mut();
         let position = errors.iter().position(is_interrupt);
@@ -370,131 +426,4 @@ impl fmt::Debug for TaskGroup {
 
 fn runtime(text: impl Into<std::borrow::Cow<'static, str>>) -> Exception {
     Exception::message(Kind::RuntimeError, text)
-}
-
-/// A coroutine that waits until every task of a group has ended. Created by [`TaskGroup::exit`].
-///
-/// It returns the value of the outcome it was given.
-///
-/// # Errors
-///
-/// - If anything failed, it raises an [`ExceptionGroup`] of all failures, the body's last.
-/// - If nothing failed, but the parent was cancelled from elsewhere, it raises that `CancelledError`.
-/// - It raises a `GeneratorExit` of the body, and a `KeyboardInterrupt` of the body or of a task, unchanged. Other
-///   failures then go to the loop's exception handler.
-#[must_use = "a coroutine does nothing until it is resumed or awaited"]
-pub struct GroupExit<T> {
-    group: TaskGroup,
-    phase: ExitPhase,
-    outcome: Option<Result<T, Exception>>,
-    /// The `CancelledError` to raise in the end.
-    cancelled: Option<Exception>,
-}
-
-enum ExitPhase {
-    Created,
-    Waiting(Future<()>),
-    Over,
-}
-
-impl<T> GroupExit<T> {
-    fn start(&mut self, sent: Result<(), Exception>) {
-        self.group.0.exiting.set(true);
-        if let Err(thrown) = sent {
-            self.outcome = Some(Err(thrown));
-        }
-        if let Some(Err(raised)) = &self.outcome {
-            self.cancelled = Some(raised.clone()).filter(Exception::is_cancelled);
-            if !self.group.0.aborting.get() {
-                self.group.abort();
-            }
-        }
-    }
-
-    /// Computes the outcome of the group, once every task has ended.
-    fn finish(&mut self) -> Result<T, Exception> {
-        let Some(outcome) = self.outcome.take() else { return Err(Exception::reused()) };
-        let parent = self.group.parent();
-        // Takes back the group's own cancellation of its parent. Without another one, the parent is not cancelled.
-        let own = self.group.0.parent_cancel_requested.replace(false);
-        if own && parent.as_ref().is_some_and(|parent| parent.uncancel() == 0) {
-            self.cancelled = None;
-        }
-        if outcome.as_ref().err().is_some_and(Exception::is_generator_exit) {
-            return outcome;
-        }
-        if let Some(interrupt) = self.group.take_interrupt(outcome.as_ref().err()) {
-            return Err(interrupt);
-        }
-        let mut errors = self.group.0.errors.take();
-        if errors.is_empty()
-            && let Some(cancelled) = self.cancelled.take()
-        {
-            return Err(cancelled);
-        }
-        let outcome = match outcome {
-            Err(raised) if !raised.is_cancelled() => {
-                errors.push(raised);
-                None
-            }
-            outcome => Some(outcome),
-        };
-        match outcome {
-            Some(outcome) if errors.is_empty() => outcome,
-            _ => {
-                // Failures take precedence. A cancellation from elsewhere is delivered at the parent's next suspension.
-                if let Some(parent) = parent.filter(|parent| parent.cancelling() > 0) {
-                    parent.uncancel();
-                    parent.cancel();
-                }
-                Err(Exception::new(ExceptionGroup::new("unhandled errors in a TaskGroup", errors)))
-            }
-        }
-    }
-}
-
-impl<T> Coroutine for GroupExit<T> {
-    type Yield = Await;
-    type Input = ();
-    type Return = T;
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                ExitPhase::Created => self.start(take_sent(&mut sent)),
-                ExitPhase::Waiting(all_done) => {
-                    let waited = yield_from!(all_done, sent);
-                    self.group.0.all_done.take();
-                    self.phase = ExitPhase::Over;
-                    match waited {
-                        Err(raised) if raised.is_cancelled() => {
-                            if !self.group.0.aborting.get() {
-                                self.cancelled = Some(raised);
-                                self.group.abort();
-                            }
-                        }
-                        waited => waited?,
-                    }
-                }
-                ExitPhase::Over => return Err(Exception::reused()),
-            }
-            if self.group.is_empty() {
-                self.phase = ExitPhase::Over;
-                return self.finish().map(Step::Return);
-            }
-            let all_done = running()?.create_future();
-            self.group.0.all_done.replace(Some(all_done.clone()));
-            self.phase = ExitPhase::Waiting(all_done);
-        }
-    }
-
-    fn state(&self) -> State<'_> {
-        State::new("task_group", &self.group)
-    }
-}
-
-impl<T> fmt::Debug for GroupExit<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GroupExit({:?})", self.group)
-    }
 }

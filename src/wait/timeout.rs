@@ -275,6 +275,40 @@ impl Timeout {
         Ok(())
     }
 
+    /// Moves the deadline to `delay` from now.
+    ///
+    /// ```
+    /// use innermost::testing::virtual_loop;
+    /// use innermost::wait::Timeout;
+    /// use innermost::{CoroutineExt, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let limit = Timeout::after(Duration::from_secs(5));
+    /// let theirs = limit.clone();
+    /// let nap = || sleep(Duration::from_secs(4));
+    /// let working = nap().try_map(move |()| theirs.restart(Duration::from_secs(5))).then(move |()| nap());
+    /// virtual_loop()?.run_until_complete(limit.scope(working))?;
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RuntimeError` if the timeout has not been entered, has expired, or has been exited, and if no loop runs.
+    pub fn restart(&self, delay: Duration) -> Result<(), Exception> {
+        self.reschedule(Some(running()?.time() + delay))
+    }
+
+    /// The code inside is resumed by somebody else now, who is cancelled at the deadline.
+    pub(super) fn change_owner(&self) {
+        if let Some(owner) = running().ok().and_then(|event_loop| event_loop.scope_owner()) {
+            let cancelling = owner.cancelling();
+            let mut entered = self.0.entered.borrow_mut();
+            if !entered.as_ref().is_some_and(|(former, _)| former.is(&owner)) {
+                *entered = Some((owner.downgrade(), cancelling));
+            }
+        }
+    }
+
     /// Stops the timeout, and converts the outcome of the code that ran inside.
     ///
     /// A `CancelledError` that the deadline has caused becomes a `TimeoutError`. If the code raised another exception

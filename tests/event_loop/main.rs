@@ -27,6 +27,7 @@ mod futures;
 mod gather;
 mod guest;
 mod kept_children;
+mod limits;
 mod properties;
 mod queues;
 mod races;

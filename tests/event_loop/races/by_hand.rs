@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use innermost::sync::Lock;
-use innermost::wait::{Race, Racing, Won, all, race};
+use innermost::wait::{Limit, Race, Racing, Won, all, race};
 use innermost::{Await, CoroutineExt, Generator, Step, Stop, from_fn, ready, sleep, yield_from};
 
 use super::Log;
@@ -47,6 +47,18 @@ fn a_race_compares_equal_to_itself_only() {
     };
     let first = waits();
     assert!(first == first.clone() && first != waits() && !first.is_next_turn());
+}
+
+#[test]
+fn a_limit_has_no_clock_and_does_not_count() {
+    let mut limit = Limit::new(Duration::ZERO);
+    let mut child = sleep(Duration::ZERO).map(|()| 3);
+    let mut machine = Generator::new(from_fn(move |mut sent| {
+        let mut limited = limit.run(&mut child);
+        yield_from!(limited, sent).map(Step::Return)
+    }));
+    assert!(machine.next().unwrap().is_next_turn());
+    assert!(matches!(machine.next(), Err(Stop::Returned(3))));
 }
 
 #[test]
