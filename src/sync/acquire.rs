@@ -1,4 +1,5 @@
-//! Waits until a lock or a semaphore can be acquired. The two share this code.
+//! Waits until a lock or a semaphore can be acquired, and gives up when cancelled. The two share this code. `lock.rs` and
+//! `semaphore.rs` say who is next (`Gate::give_up`).
 
 use super::wait_queue::{Phase, Place, WaitQueue};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};

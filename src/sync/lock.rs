@@ -3,6 +3,8 @@
 //! A lock that was released is free until the first waiter runs, one turn later. No newcomer can take it in the
 //! meantime, because that waiter is still in the queue. A lock is acquired at once only if nobody holds it and nobody
 //! waits for it.
+//!
+//! A waiter that is cancelled after it was woken wakes the next one.
 
 use core::cell::Cell;
 use core::fmt;

@@ -4,7 +4,7 @@
 //! ends the gathering, which queues its waiters. So the result arrives two turns after that of the last child, as in
 //! asyncio.
 //!
-//! `task/gathering.rs` holds the gathering itself, and cancels its children.
+//! `task/gathering.rs` holds the gathering itself, and `task/cancel.rs` cancels its children.
 
 use core::cell::Cell;
 use std::collections::HashSet;

@@ -1,5 +1,5 @@
 //! `catch_interrupts`: installs and removes the handler for Ctrl-C. `runner.rs` decides what the first and the second
-//! Ctrl-C do.
+//! Ctrl-C do. While the loop is stuck in a step, `sys/signal.rs` lets the second one end the process.
 //!
 //! Ctrl-C is caught only if nobody else uses it. Its action must still be the system's default, no other loop may
 //! handle signals, and this must be the main thread: code that runs a loop in another thread does not own the process.

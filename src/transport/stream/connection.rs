@@ -3,9 +3,12 @@
 //! ```text
 //!          first run           close, eof       backlog empty        in the next turn
 //!   (new) -----------> Open ------------> Closing ------------> Lost -----------------> Over
-//!                        |                   |                    ^
-//!                        +-------------------+---- abort, error --+
+//!                        |                   |                    ^                    ^
+//!                        +-------------------+---- abort, error --+                    |
+//!                                            +---- backlog sent when writable ---------+
 //! ```
+//!
+//! `writing.rs` sends, and notices failed writes. `handle.rs` closes and aborts. All of them end in `lose` or `end`, here.
 //!
 //! A connection enters the ready queue like a task. When its descriptor is ready, it is queued, reads once, writes once, and
 //! watches again. A peer that never stops sending gets one read a turn.
