@@ -113,7 +113,7 @@ impl fmt::Debug for AnyFuture {
     }
 }
 
-/// Implements [`Coroutine`] for a handle without the type of its result: awaiting the handle waits for the end.
+/// Implements `Coroutine` for a handle without the type of its result: awaiting the handle waits for the end.
 macro_rules! awaits_end {
     ($(#[$documentation:meta])* $handle:ident, $name:literal) => {
         $(#[$documentation])*

@@ -23,8 +23,9 @@ use crate::task::{AnyTask, Awaitable, ErrorContext, Future, ScopeOwner, Task, Ta
 ///
 /// # Errors
 ///
-/// Awaiting it raises an [`ExceptionGroup`] if the coroutine or any task fails, even if there is only one failure. It
-/// raises a `KeyboardInterrupt` alone, and `RuntimeError` outside of a task. [`GroupExit`] has the details.
+/// Awaiting it raises an [`ExceptionGroup`](super::ExceptionGroup) if the coroutine or any task fails, even if there is
+/// only one failure. It raises a `KeyboardInterrupt` alone, and `RuntimeError` outside of a task. [`GroupExit`] has the
+/// details.
 ///
 /// # Examples
 ///
@@ -295,7 +296,8 @@ impl TaskGroup {
     ///
     /// # Errors
     ///
-    /// Awaiting it raises an [`ExceptionGroup`] if the code or any task has failed. [`GroupExit`] has the details.
+    /// Awaiting it raises an [`ExceptionGroup`](super::ExceptionGroup) if the code or any task has failed.
+    /// [`GroupExit`] has the details.
     ///
     /// # Examples
     ///
