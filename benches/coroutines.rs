@@ -19,6 +19,8 @@
 //! | `resume child`   | `for` over a parent that delegates to the counter inline, with `yield_from!` | `for` over the counter |
 //! | `resume boxed`   | resuming a `Generator<Box<dyn Coroutine>>` | a `Box<dyn Iterator>` |
 //! | `depth n`        | resuming a counter below `n` nested calls | a stack of `n` boxed frames |
+//! | `machine in place` | a `Generator` of a machine declared by `machine!` | of the same machine written by hand |
+//! | `machine by value` | the same, one that waits for children and gets its data by value | the same, by hand |
 //! | `tree fresh`     | recursive in-order walk of 2^20 - 1 nodes, with a new `Call` per child | a boxed frame per child |
 //! | `tree restart`   | recursive in-order walk, with one `Call` per node, restarted for the second child | a boxed frame per child |
 //! | `create ended`   | making a boxed generator, and resuming it to its one yield and to its end | a boxed iterator, to its end |
@@ -47,6 +49,8 @@ use self::instructions::{BATCHES, Then};
 mod figures;
 #[path = "instructions/count.rs"]
 mod instructions;
+#[path = "coroutines/machines.rs"]
+mod machines;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -97,6 +101,8 @@ const OURS: &[(Line, &str)] = &[
     (line("depth 10", MILLION, || resumed(Generator::new(Nested::At(10)))), "frames, depth 10"),
     (line("depth 1000", MILLION, || resumed(Generator::new(Nested::At(1000)))), "frames, depth 1000"),
     (line("depth 100000", MILLION, || resumed(Generator::new(Nested::At(CHAIN)))), "frames, depth 100000"),
+    (line("machine in place", MILLION, || passed(Generator::new(machines::declared()))), "by hand, in place"),
+    (line("machine by value", MILLION, || passed(Generator::new(machines::declared_by_value()))), "by hand, by value"),
     (line("tree fresh", NODES, || on_tree(|tree| sum(Generator::new(FreshWalk::Start(tree))))), "frames, tree"),
     (line("tree restart", NODES, || on_tree(|tree| sum(Generator::new(RestartWalk::new(tree))))), "frames, tree"),
     (line("create ended", MILLION, || each(|| sum(Generator::new(boxed(1))))), "create iterator, ended"),
@@ -113,6 +119,8 @@ const BOUNDS: &[Line] = &[
     line("frames, depth 10", MILLION, || resumed_bound(Frames::of(NestedFrame::At(10)))),
     line("frames, depth 1000", MILLION, || resumed_bound(Frames::of(NestedFrame::At(1000)))),
     line("frames, depth 100000", MILLION, || resumed_bound(Frames::of(NestedFrame::At(CHAIN)))),
+    line("by hand, in place", MILLION, || passed(Generator::new(machines::by_hand()))),
+    line("by hand, by value", MILLION, || passed(Generator::new(machines::by_hand_by_value()))),
     line("frames, tree", NODES, || on_tree(|node| sum_of(Frames::of(WalkFrame { node, state: 0 })))),
     line("create iterator, ended", MILLION, || each(|| sum_of(boxed_bound(1)))),
     line("create iterator", MILLION, || each(|| boxed_bound(u64::MAX).next().unwrap_or_default())),
@@ -137,8 +145,17 @@ fn bound(bencher: Bencher<'_, '_>, line: &Line) {
 }
 
 /// The lines whose instructions are counted. The others would take too long: callgrind is fifty times slower.
-const COUNTED: &[&str] =
-    &["resume inlined", "resume child", "resume boxed", "depth 1", "depth 1000", "create ended", "create call"];
+const COUNTED: &[&str] = &[
+    "resume inlined",
+    "resume child",
+    "resume boxed",
+    "depth 1",
+    "depth 1000",
+    "machine in place",
+    "machine by value",
+    "create ended",
+    "create call",
+];
 
 /// Runs one side of one line, for callgrind or a profiler.
 fn run_batches(name: &str, side: &str, count: &str) {
@@ -194,6 +211,21 @@ fn resumed<C: Coroutine<Yield = u64, Input = ()> + 'static>(mut generator: Gener
         let mut sum = 0_u64;
         for _ in 0..MILLION {
             let Ok(number) = generator.next() else { unreachable!("it counts for ever") };
+            sum = mix(sum, number);
+        }
+        kept = Some(generator);
+        sum
+    })
+}
+
+/// A batch that resumes a machine a million times, whatever it yields.
+fn passed<C: Coroutine<Yield = u64, Input = ()> + 'static>(generator: Generator<C>) -> Box<dyn FnMut()> {
+    let mut kept = Some(generator);
+    batch(move || {
+        let mut generator = kept.take().expect("kept by the batch before");
+        let mut sum = 0_u64;
+        for _ in 0..MILLION {
+            let Ok(number) = generator.next() else { unreachable!("it goes on for ever") };
             sum = mix(sum, number);
         }
         kept = Some(generator);

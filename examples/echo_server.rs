@@ -15,158 +15,132 @@ use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 
 use innermost::{
-    AnyTask, Await, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Sleep, State,
-    Step, TcpListener, TcpStream, sleep, spawn, yield_from,
+    AnyTask, Buffer, ByteRead, ByteWrite, Coroutine, CoroutineExt, EventLoop, Exception, Machine, Sleep, Step,
+    TcpListener, TcpStream, machine, sleep, spawn, take_sent, yield_from,
 };
 
 use self::support::{
     GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code_of, on_stop,
 };
 
-/// One connection. The buffer has the bytes that were read and not yet written. The phase says what the machine waits for.
+/// One connection. The buffer has the bytes that were read and not yet written.
 struct Echo {
     stream: TcpStream,
     buffer: Buffer,
-    phase: Phase,
     stopping: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Reading,
-    Writing,
-    /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be reset,
-    /// and the peer would lose what it has not read yet.
-    Closing,
-}
+machine!(
+    impl Machine for Echo {
+        type State = Phase;
 
-impl Coroutine for Echo {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks for an orderly end. A second one is propagated below.
-        if !self.stopping && sent.as_ref().is_err_and(Exception::is_cancelled) {
-            self.stopping = true;
-            sent = Ok(());
-        }
-        loop {
-            self.phase = match self.phase {
-                // Reads only what has already arrived: it resumes the read by hand, and gives up if that would wait.
-                Phase::Reading if self.stopping => match self.stream.read(&mut self.buffer).resume(sent)? {
-                    Step::Return(0) => return Ok(Step::Return(())),
-                    Step::Return(_) => {
-                        sent = Ok(());
-                        Phase::Writing
-                    }
-                    // There may be more, but other tasks run first.
-                    Step::Yield(wait) if wait.is_next_turn() => return Ok(Step::Yield(wait)),
-                    _ => {
-                        self.stream.shutdown(Shutdown::Write)?;
-                        sent = Ok(());
-                        Phase::Closing
-                    }
-                },
-                Phase::Closing => match yield_from!(self.stream.read(&mut self.buffer), sent)? {
-                    0 => return Ok(Step::Return(())),
-                    _ => {
-                        self.buffer.clear();
-                        Phase::Closing
-                    }
-                },
-                Phase::Reading => match yield_from!(self.stream.read(&mut self.buffer), sent)? {
-                    0 => return Ok(Step::Return(())),
-                    _ => Phase::Writing,
-                },
-                Phase::Writing => {
-                    yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
-                    Phase::Reading
+        fn Reading(&mut self, sent: Sent) -> Next<Writing, Closing, End> {
+            if !self.stopping {
+                return match yield_from!(self.stream.read(&mut self.buffer), sent)? {
+                    0 => end(()),
+                    _ => to(Writing),
+                };
+            }
+            // Reads only what has already arrived: it resumes the read by hand, and gives up if that would wait.
+            match self.stream.read(&mut self.buffer).resume(take_sent(sent))? {
+                Step::Return(0) => end(()),
+                Step::Return(_) => to(Writing),
+                // There may be more, but other tasks run first.
+                Step::Yield(wait) if wait.is_next_turn() => yield_here(wait),
+                _ => {
+                    self.stream.shutdown(Shutdown::Write)?;
+                    to(Closing)
                 }
-            };
+            }
+        }
+
+        fn Writing(&mut self, sent: Sent) -> Next<Reading> {
+            yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
+            to(Reading)
+        }
+
+        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
+        /// reset, and the peer would lose what it has not read yet.
+        fn Closing(&mut self, sent: Sent) -> Next<End> {
+            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                return end(());
+            }
+            self.buffer.clear();
+            stay()
+        }
+
+        /// The first cancel asks for an orderly end. A second one is propagated.
+        fn thrown(&mut self, _state: &mut Phase, thrown: Exception) -> Next {
+            if self.stopping || !thrown.is_cancelled() {
+                return Err(thrown);
+            }
+            self.stopping = true;
+            stay()
         }
     }
-
-    fn state(&self) -> State<'_> {
-        State::new("Echo", &self.phase)
-    }
-}
+);
 
 /// Accepts connections until it is cancelled. Then it waits for the connections to end.
 struct Server {
     /// `None` while stopping.
     listener: Option<TcpListener>,
-    phase: ServerPhase,
     /// Whether the last attempt to accept failed.
     failing: bool,
 }
 
-enum ServerPhase {
-    Accepting,
-    /// Accepting failed, for example because no descriptor is free. Connections wait in the kernel.
-    Pausing(Sleep),
-    Stopping(Vec<AnyTask>),
-}
+machine!(
+    impl Machine for Server {
+        type State = Serving;
 
-impl Coroutine for Server {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks every connection for an orderly end. A later cancel cancels them again.
-        if sent.as_ref().is_err_and(Exception::is_cancelled) {
-            self.stop()?;
-            sent = Ok(());
-        }
-        loop {
-            match (&mut self.phase, &self.listener) {
-                (ServerPhase::Accepting, Some(listener)) => {
-                    let accepted = yield_from!(listener.accept(), sent);
-                    self.went(accepted.and_then(|(stream, _)| serve(stream)));
+        fn Accepting(&mut self, sent: Sent) -> Next<Accepting, Pausing, End> {
+            let Some(listener) = &self.listener else { return end(()) };
+            let accepted = yield_from!(listener.accept(), sent);
+            match accepted.and_then(|(stream, _)| serve(stream)) {
+                Ok(()) => self.failing = false,
+                Err(error) => {
+                    self.complain(error);
+                    return to(Pausing(sleep(PAUSE)));
                 }
-                (ServerPhase::Pausing(sleep), _) => {
-                    yield_from!(sleep, sent)?;
-                    self.phase = ServerPhase::Accepting;
-                }
-                (ServerPhase::Stopping(connections), _) => match connections.last_mut() {
-                    Some(connection) => {
-                        yield_from!(connection, sent)?;
-                        connections.pop();
-                    }
-                    None => return Ok(Step::Return(())),
-                },
-                (ServerPhase::Accepting, None) => return Ok(Step::Return(())),
             }
+            to(Accepting)
         }
-    }
-}
 
-impl Server {
-    /// Pauses if accepting failed, and reports the first failure.
-    fn went(&mut self, accepted: Result<(), Exception>) {
-        let failing = accepted.is_err();
-        if let Err(error) = accepted {
-            if !self.failing {
+        /// Accepting failed, for example because no descriptor is free. Connections wait in the kernel.
+        fn Pausing(&mut self, slept: Outcome<Sleep>) -> Next<Accepting> {
+            slept?;
+            to(Accepting)
+        }
+
+        fn Stopping(&mut self, sent: Sent, connections: &mut Vec<AnyTask>) -> Next<End> {
+            let Some(connection) = connections.last_mut() else { return end(()) };
+            yield_from!(connection, sent)?;
+            connections.pop();
+            stay()
+        }
+
+        /// The first cancel asks every connection for an orderly end. A later cancel cancels them again.
+        fn thrown(&mut self, _state: &mut Serving, thrown: Exception) -> Next<Stopping> {
+            if !thrown.is_cancelled() {
+                return Err(thrown);
+            }
+            if self.listener.take().is_some() {
+                EventLoop::running()?.call_later(GRACE, cancel_server)?;
+            }
+            to(Stopping(cancel_connections()?))
+        }
+
+        /// Reports the first failure of several.
+        fn complain(&mut self, error: Exception) {
+            if !std::mem::replace(&mut self.failing, true) {
                 complain(format_args!("cannot accept, trying again: {error}"));
             }
-            self.phase = ServerPhase::Pausing(sleep(PAUSE));
         }
-        self.failing = failing;
     }
-
-    fn stop(&mut self) -> Result<(), Exception> {
-        if self.listener.take().is_some() {
-            EventLoop::running()?.call_later(GRACE, cancel_server)?;
-        }
-        self.phase = ServerPhase::Stopping(cancel_connections()?);
-        Ok(())
-    }
-}
+);
 
 fn serve(stream: TcpStream) -> Result<(), Exception> {
     stream.set_nodelay(true)?;
-    let echo = Echo { stream, buffer: Buffer::new(), phase: Phase::Reading, stopping: false };
+    let echo = Echo { stream, buffer: Buffer::new(), stopping: false }.start(Phase::Reading);
     // If the peer resets its connection, only that connection's task ends.
     spawn(echo.catch(|_| Ok(())))?;
     Ok(())
@@ -182,6 +156,6 @@ fn run(address: &str) -> Result<(), Exception> {
     let event_loop = EventLoop::new()?;
     on_stop(&event_loop, cancel_server)?;
     announce([listener.local_addr()?])?;
-    let server = Server { listener: Some(listener), phase: ServerPhase::Accepting, failing: false };
-    event_loop.run_until_complete(server)
+    let server = Server { listener: Some(listener), failing: false };
+    event_loop.run_until_complete(server.start(Serving::Accepting))
 }

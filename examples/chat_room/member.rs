@@ -17,8 +17,8 @@ use std::time::Duration;
 use innermost::event_loop::CancelOnDrop;
 use innermost::queue::{Get, QueueShutDown};
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, Kind, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
-    TimerHandle, yield_from,
+    Await, Coroutine, EventLoop, Exception, Kind, Machine, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
+    TimerHandle, machine, yield_from,
 };
 use socket2::SockRef;
 
@@ -117,7 +117,8 @@ impl Member {
             self.writer.write_eof()?;
             return self.leave();
         };
-        self.group.create_task(Scribe::new(outbox, Rc::clone(&self.writer)))?;
+        let first = Writing::Waiting(outbox.get());
+        self.group.create_task(Scribe { outbox, writer: Rc::clone(&self.writer) }.start(first))?;
         visit.hear("welcome: what is your name?");
         self.visit = Some(visit);
         self.alarm = Some(self.abort_after(self.room.patience())?.cancel_on_drop());
@@ -165,61 +166,40 @@ impl Member {
 struct Scribe {
     outbox: Outbox,
     writer: Rc<StreamWriter>,
-    phase: ScribePhase,
 }
 
-enum ScribePhase {
-    Waiting(Get<Rc<str>>),
-    Draining,
-}
+machine!(
+    impl Machine for Scribe {
+        type State = Writing;
 
-impl Scribe {
-    fn new(outbox: Outbox, writer: Rc<StreamWriter>) -> Self {
-        Self { phase: ScribePhase::Waiting(outbox.get()), outbox, writer }
-    }
-
-    fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                ScribePhase::Waiting(get) => {
-                    let mut next = match yield_from!(get, sent) {
-                        Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => {
-                            self.writer.write_eof()?;
-                            return Ok(Step::Return(()));
-                        }
-                        line => Some(line?),
-                    };
-                    // Writes many lines in one system call, but no more than the connection accepts. A lost connection
-                    // accepts none.
-                    while let Some(line) = next {
-                        self.writer.write(line.as_bytes())?;
-                        let takes_more = !self.writer.transport().is_writing_paused() && !self.writer.is_closing();
-                        next = if takes_more { self.outbox.get_nowait().ok() } else { None };
-                    }
-                    self.phase = ScribePhase::Draining;
+        fn Waiting(&mut self, line: Outcome<Get<Rc<str>>>) -> Next<Draining, End> {
+            let mut next = match line {
+                Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => {
+                    self.writer.write_eof()?;
+                    return end(());
                 }
-                ScribePhase::Draining => {
-                    yield_from!(self.writer.drain(), sent)?;
-                    self.phase = ScribePhase::Waiting(self.outbox.get());
-                }
+                line => Some(line?),
+            };
+            // Writes many lines in one system call, but no more than the connection accepts. A lost connection accepts none.
+            while let Some(line) = next {
+                self.writer.write(line.as_bytes())?;
+                let takes_more = !self.writer.transport().is_writing_paused() && !self.writer.is_closing();
+                next = if takes_more { self.outbox.get_nowait().ok() } else { None };
             }
+            to(Draining)
+        }
+
+        fn Draining(&mut self, sent: Sent) -> Next<Waiting> {
+            yield_from!(self.writer.drain(), sent)?;
+            to(Waiting(self.outbox.get()))
+        }
+
+        /// The reader gets the connection's error too.
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            if is_connections(&raised) { end(()) } else { Err(raised) }
         }
     }
-}
-
-impl Coroutine for Scribe {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.step(sent) {
-            // The reader gets this error too.
-            Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
-            stepped => stepped,
-        }
-    }
-}
+);
 
 /// Whether the connection failed, rather than the program.
 fn is_connections(raised: &Exception) -> bool {

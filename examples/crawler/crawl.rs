@@ -22,8 +22,8 @@ use innermost::queue::{Get, QueueShutDown, Shutdown};
 use innermost::sync::EventWait;
 use innermost::wait::TimeoutScope;
 use innermost::{
-    Await, Awaitable, Coroutine, Exception, Kind, Queue, Resumed, State, Step, TaskGroup, task_group, timeout,
-    to_thread, yield_from,
+    Await, Awaitable, Coroutine, Exception, Kind, Machine, Queue, Resumed, Step, TaskGroup, machine, task_group,
+    timeout, to_thread, yield_from,
 };
 
 use super::http::{Answer, fetch};
@@ -172,7 +172,8 @@ impl Coroutine for Crawler {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         if self.all_done.is_none() {
             for _ in 0..self.crawl.options.workers {
-                self.group.create_task(Worker::new(Rc::clone(&self.crawl)))?;
+                let first = Working::Waiting(self.crawl.queue.get());
+                self.group.create_task(Worker { crawl: Rc::clone(&self.crawl) }.start(first))?;
             }
         }
         yield_from!(self.all_done.get_or_insert_with(|| self.crawl.queue.join()), sent)?;
@@ -184,88 +185,55 @@ impl Coroutine for Crawler {
 /// Fetches one page after the other.
 struct Worker {
     crawl: Rc<Crawl>,
-    phase: Phase,
-}
-
-enum Phase {
-    Waiting(Get<Job>),
-    Fetching(Job, TimeoutScope<Box<Fetching>>),
-    /// The number of links in the lines.
-    Writing(usize, ToThread<()>),
 }
 
 /// The type of [`fetch`]'s coroutine has no name, so the field needs a trait object.
 type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
 
-impl Worker {
-    fn new(crawl: Rc<Crawl>) -> Self {
-        Self { phase: Phase::Waiting(crawl.queue.get()), crawl }
-    }
+machine!(
+    impl Machine for Worker {
+        type State = Working;
 
-    fn fetched(&mut self, answer: Result<Answer, Exception>) -> Result<Phase, Exception> {
-        let Phase::Fetching(job, _) = &self.phase else { return self.next() };
-        match answer {
-            Ok(Answer::Page(page)) => {
-                let (links, lines) = self.crawl.read(job, &page);
-                let results = Arc::clone(&self.crawl.results);
-                let write =
-                    move || Ok(results.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())?);
-                return Ok(Phase::Writing(links, to_thread(write)));
-            }
-            Ok(Answer::Moved(to)) => self.crawl.follow(job, &to),
-            Ok(Answer::NoPage) => {}
-            // Ends the worker, not just this page.
-            Err(raised) if raised.is_cancelled() || raised.is_generator_exit() => return Err(raised),
-            Err(raised) if raised.kind() == Kind::TimeoutError => {
-                self.crawl.failed(&job.url, &format!("not there after {:?}", self.crawl.options.limit));
-            }
-            Err(raised) => self.crawl.failed(&job.url, &raised.to_string()),
-        }
-        self.next()
-    }
-
-    /// Marks this page as done, and waits for the next one.
-    fn next(&self) -> Result<Phase, Exception> {
-        self.crawl.queue.task_done()?;
-        Ok(Phase::Waiting(self.crawl.queue.get()))
-    }
-}
-
-impl Coroutine for Worker {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            self.phase = match &mut self.phase {
-                Phase::Waiting(get) => match yield_from!(get, sent) {
-                    Ok(job) => {
-                        let fetching: Box<Fetching> = Box::new(fetch(&job.url));
-                        Phase::Fetching(job, timeout(fetching, self.crawl.options.limit))
-                    }
-                    Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => return Ok(Step::Return(())),
-                    Err(raised) => return Err(raised),
-                },
-                Phase::Fetching(_, fetching) => {
-                    let answer = yield_from!(fetching, sent);
-                    self.fetched(answer)?
-                }
-                Phase::Writing(links, writing) => {
-                    yield_from!(writing, sent)?;
-                    let links = *links;
-                    self.crawl.count(|count| count.links += links);
-                    self.next()?
-                }
+        fn Waiting(&mut self, got: Outcome<Get<Job>>) -> Next<Fetching, End> {
+            let job = match got {
+                Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => return end(()),
+                job => job?,
             };
+            let fetching: Box<Fetching> = Box::new(fetch(&job.url));
+            to(Fetching(timeout(fetching, self.crawl.options.limit), job))
         }
-    }
 
-    fn state(&self) -> State<'_> {
-        match &self.phase {
-            Phase::Waiting(_) => State::new("Worker", &"waiting"),
-            Phase::Fetching(job, _) => State::new("Worker", job),
-            Phase::Writing(..) => State::new("Worker", &"writing"),
+        fn Fetching(&mut self, answer: Outcome<TimeoutScope<Box<Fetching>>>, job: Job) -> Next<Writing, Waiting> {
+            match answer {
+                Ok(Answer::Page(page)) => {
+                    let (links, lines) = self.crawl.read(&job, &page);
+                    let results = Arc::clone(&self.crawl.results);
+                    let write =
+                        move || Ok(results.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())?);
+                    return to(Writing(to_thread(write), links));
+                }
+                Ok(Answer::Moved(to)) => self.crawl.follow(&job, &to),
+                Ok(Answer::NoPage) => {}
+                // Ends the worker, not just this page.
+                Err(raised) if raised.is_cancelled() || raised.is_generator_exit() => return Err(raised),
+                Err(raised) if raised.kind() == Kind::TimeoutError => {
+                    self.crawl.failed(&job.url, &format!("not there after {:?}", self.crawl.options.limit));
+                }
+                Err(raised) => self.crawl.failed(&job.url, &raised.to_string()),
+            }
+            to(Waiting(self.next()?))
+        }
+
+        fn Writing(&mut self, written: Outcome<ToThread<()>>, links: usize) -> Next<Waiting> {
+            written?;
+            self.crawl.count(|count| count.links += links);
+            to(Waiting(self.next()?))
+        }
+
+        /// Marks this page as done, and asks for the next one.
+        fn next(&self) -> Result<Get<Job>, Exception> {
+            self.crawl.queue.task_done()?;
+            Ok(self.crawl.queue.get())
         }
     }
-}
+);

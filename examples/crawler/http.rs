@@ -15,7 +15,7 @@ use std::fmt;
 
 use httparse::{Header, Status};
 use innermost::{
-    Await, Awaitable, Buffer, ByteStream, Coroutine, CoroutineExt, Exception, Resumed, State, Step, connect, yield_from,
+    Awaitable, Buffer, ByteStream, CoroutineExt, Exception, Machine, Running, connect, machine, yield_from,
 };
 
 use super::body::{Body, BodyError, Chunk, Length};
@@ -79,67 +79,53 @@ pub(crate) struct Exchange<S> {
     stream: S,
     /// The request; later the bytes that have arrived and are not parsed yet.
     buffer: Buffer,
-    phase: Phase,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Asking,
-    Heading,
-    Reading(Body),
 }
 
 impl<S: ByteStream> Exchange<S> {
-    pub(crate) fn new(stream: S, target: &str, authority: &str) -> Self {
+    pub(crate) fn new(stream: S, target: &str, authority: &str) -> Running<Self> {
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: innermost-crawler\r\nAccept: text/html\r\n\
              Connection: close\r\n\r\n"
         );
-        Self { stream, buffer: Buffer::from(request.into_bytes()), phase: Phase::Asking }
+        Self { stream, buffer: Buffer::from(request.into_bytes()) }.start(Phase::Asking)
     }
 }
 
-impl<S: ByteStream> Coroutine for Exchange<S> {
-    type Yield = Await;
-    type Input = ();
-    type Return = Answer;
+machine!(
+    impl<S: ByteStream> Machine for Exchange<S> {
+        type Return = Answer;
+        pub(crate) type State = Phase;
 
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        loop {
-            match &mut self.phase {
-                Phase::Asking => {
-                    yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
-                    self.phase = Phase::Heading;
-                }
-                Phase::Heading => {
-                    if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
-                        return Err(Exception::new(HttpError::EndsEarly));
-                    }
-                    match head(&mut self.buffer).map_err(Exception::new)? {
-                        Head::Partial => {}
-                        Head::Done(answer) => return Ok(Step::Return(answer)),
-                        Head::Page(body) => self.phase = Phase::Reading(body),
-                    }
-                }
-                Phase::Reading(body) => {
-                    let taken = body.take(self.buffer.bytes()).map_err(HttpError::from).map_err(Exception::new)?;
-                    self.buffer.consume(taken);
-                    if let Some(page) = body.whole(false) {
-                        return Ok(Step::Return(Answer::Page(page)));
-                    }
-                    if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
-                        let page = body.whole(true).ok_or_else(|| Exception::new(HttpError::EndsEarly))?;
-                        return Ok(Step::Return(Answer::Page(page)));
-                    }
-                }
+        fn Asking(&mut self, sent: Sent) -> Next<Heading> {
+            yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
+            to(Heading)
+        }
+
+        fn Heading(&mut self, sent: Sent) -> Next<Heading, Reading, End> {
+            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                return Err(Exception::new(HttpError::EndsEarly));
+            }
+            match head(&mut self.buffer).map_err(Exception::new)? {
+                Head::Partial => to(Heading),
+                Head::Done(answer) => end(answer),
+                Head::Page(body) => to(Reading(body)),
             }
         }
-    }
 
-    fn state(&self) -> State<'_> {
-        State::new("Exchange", &self.phase)
+        fn Reading(&mut self, sent: Sent, body: &mut Body) -> Next<End> {
+            let taken = body.take(self.buffer.bytes()).map_err(HttpError::from).map_err(Exception::new)?;
+            self.buffer.consume(taken);
+            if let Some(page) = body.whole(false) {
+                return end(Answer::Page(page));
+            }
+            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
+                let page = body.whole(true).ok_or_else(|| Exception::new(HttpError::EndsEarly))?;
+                return end(Answer::Page(page));
+            }
+            stay()
+        }
     }
-}
+);
 
 /// The result of parsing the head of an answer.
 enum Head {

@@ -45,8 +45,8 @@ use std::sync::Arc;
 
 use innermost::sync::{AcquirePermit, Permit};
 use innermost::{
-    AnyTask, Await, Coroutine, CoroutineExt, EventLoop, Exception, Resumed, Semaphore, Sleep, State, Step, TcpListener,
-    TcpStream, sleep, spawn, yield_from,
+    AnyTask, CoroutineExt, EventLoop, Exception, Machine, Semaphore, Sleep, TcpListener, TcpStream, machine, sleep,
+    spawn, yield_from,
 };
 
 use crate::connection::Connection;
@@ -63,83 +63,66 @@ struct Server {
     /// `None` while stopping.
     listener: Option<TcpListener>,
     permits: Semaphore,
-    phase: Phase,
     /// Whether the last attempt to accept failed.
     failing: bool,
 }
 
-enum Phase {
-    /// Waits until another connection is allowed.
-    Admitting(AcquirePermit),
-    Accepting(Option<Permit>),
-    Pausing(Sleep),
-    Stopping(Vec<AnyTask>),
-}
+machine!(
+    impl Machine for Server {
+        type State = Phase;
 
-impl Coroutine for Server {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks every connection for an orderly end. A later cancel cancels them again.
-        if sent.as_ref().is_err_and(Exception::is_cancelled) {
-            self.stop()?;
-            sent = Ok(());
+        /// Waits until another connection is allowed.
+        fn Admitting(&mut self, admitted: Outcome<AcquirePermit>) -> Next<Accepting> {
+            to(Accepting(Some(admitted?)))
         }
-        loop {
-            self.phase = match (&mut self.phase, &self.listener) {
-                (Phase::Admitting(admission), _) => Phase::Accepting(Some(yield_from!(admission, sent)?)),
-                (Phase::Accepting(permit), Some(listener)) => {
-                    let accepted = yield_from!(listener.accept(), sent);
-                    let permit = permit.take();
-                    self.went(accepted.and_then(|(stream, _)| serve(stream, &self.root, permit)))
+
+        fn Accepting(&mut self, sent: Sent, permit: &mut Option<Permit>) -> Next<Admitting, Pausing, End> {
+            let Some(listener) = &self.listener else { return end(()) };
+            let accepted = yield_from!(listener.accept(), sent);
+            let permit = permit.take();
+            match accepted.and_then(|(stream, _)| serve(stream, &self.root, permit)) {
+                Ok(()) => {
+                    self.failing = false;
+                    to(Admitting(self.permits.acquire()))
                 }
-                (Phase::Pausing(pause), _) => {
-                    yield_from!(pause, sent)?;
-                    Phase::Admitting(self.permits.acquire())
+                Err(error) => {
+                    self.complain(error);
+                    to(Pausing(sleep(PAUSE)))
                 }
-                (Phase::Stopping(connections), _) => match connections.last_mut() {
-                    Some(connection) => {
-                        yield_from!(connection, sent)?;
-                        connections.pop();
-                        continue;
-                    }
-                    None => return Ok(Step::Return(())),
-                },
-                (Phase::Accepting(_), None) => return Ok(Step::Return(())),
+            }
+        }
+
+        fn Pausing(&mut self, slept: Outcome<Sleep>) -> Next<Admitting> {
+            slept?;
+            to(Admitting(self.permits.acquire()))
+        }
+
+        fn Stopping(&mut self, sent: Sent, connections: &mut Vec<AnyTask>) -> Next<End> {
+            let Some(connection) = connections.last_mut() else { return end(()) };
+            yield_from!(connection, sent)?;
+            connections.pop();
+            stay()
+        }
+
+        /// The first cancel asks every connection for an orderly end. A later cancel cancels them again.
+        fn thrown(&mut self, _state: &mut Phase, thrown: Exception) -> Next<Stopping> {
+            if !thrown.is_cancelled() {
+                return Err(thrown);
+            }
+            if self.listener.take().is_some() {
+                EventLoop::running()?.call_later(GRACE, cancel_server)?;
+            }
+            to(Stopping(cancel_connections()?))
+        }
+
+        /// Reports the first failure of several.
+        fn complain(&mut self, error: Exception) {
+            if !std::mem::replace(&mut self.failing, true) {
+                complain(format_args!("cannot accept, trying again: {error}"));
             }
         }
     }
-
-    fn state(&self) -> State<'_> {
-        State::new("Server", &self.permits)
-    }
-}
-
-impl Server {
-    /// The phase after an attempt to accept. Pauses after a failure, and reports the first one.
-    fn went(&mut self, accepted: Result<(), Exception>) -> Phase {
-        let was_failing = std::mem::replace(&mut self.failing, accepted.is_err());
-        match accepted {
-            Ok(()) => Phase::Admitting(self.permits.acquire()),
-            Err(error) => {
-                if !was_failing {
-                    complain(format_args!("cannot accept, trying again: {error}"));
-                }
-                Phase::Pausing(sleep(PAUSE))
-            }
-        }
-    }
-
-    fn stop(&mut self) -> Result<(), Exception> {
-        if self.listener.take().is_some() {
-            EventLoop::running()?.call_later(GRACE, cancel_server)?;
-        }
-        self.phase = Phase::Stopping(cancel_connections()?);
-        Ok(())
-    }
-}
+);
 
 fn serve(stream: TcpStream, root: &Arc<Path>, permit: Option<Permit>) -> Result<(), Exception> {
     stream.set_nodelay(true)?;
@@ -164,12 +147,7 @@ fn run(directory: &Path, address: &str) -> Result<(), Exception> {
     on_stop(&event_loop, cancel_server)?;
     announce([listener.local_addr()?])?;
     let permits = Semaphore::new(CONNECTIONS);
-    let phase = Phase::Admitting(permits.acquire());
-    event_loop.run_until_complete(Server {
-        root: root.into(),
-        listener: Some(listener),
-        permits,
-        phase,
-        failing: false,
-    })
+    let first = Phase::Admitting(permits.acquire());
+    let server = Server { root: root.into(), listener: Some(listener), permits, failing: false };
+    event_loop.run_until_complete(server.start(first))
 }

@@ -4,6 +4,7 @@
 
 mod declarations;
 mod hooks;
+mod lines;
 mod many_states;
 mod states;
 mod transitions;

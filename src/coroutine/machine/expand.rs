@@ -81,6 +81,7 @@ macro_rules! __machine_out {
                             $(
                                 $($(#[cfg $cfg])?)*
                                 Some($p::$s { .. }) => $crate::__machine_out!(@go place sent
+                                    [$(set $n)? $(fill $c)? $(fill $z)?]
                                     $crate::__machine_out!(@run self place sent $p $s [
                                         $(in_place [$($($x)+)?] $n)?
                                         $(waits $c [$($d)*])?
@@ -88,7 +89,7 @@ macro_rules! __machine_out {
                                     ])
                                 ),
                             )+
-                            _ => return $crate::coroutine::machine::parts::over::<Self>(sent),
+                            _ => return Err($crate::coroutine::machine::parts::over(sent)),
                         }
                     }
                 }
@@ -267,27 +268,27 @@ macro_rules! __machine_out {
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [in_place [$($x:ident)+] $n:ident]) => {
         match $place.get_mut() {
             Some($p::$s($($x),+)) => $self.$s(&mut $sent, $($x),+),
-            _ => return $crate::coroutine::machine::parts::over::<Self>($sent),
+            _ => return Err($crate::coroutine::machine::parts::over($sent)),
         }
     };
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [waits $c:ident [$($x:ident)*]]) => {{
         let outcome = match $place.get_mut() {
             Some($p::$s($c, ..)) => $crate::yield_from!($c, $sent),
-            _ => return $crate::coroutine::machine::parts::over::<Self>($sent),
+            _ => return Err($crate::coroutine::machine::parts::over($sent)),
         };
         match $place.take() {
             Some($p::$s($c $(, $x)*)) => {
                 $crate::coroutine::machine::parts::end_child($c);
                 $self.$s(outcome $(, $x)*)
             }
-            _ => return $crate::coroutine::machine::parts::over::<Self>($sent),
+            _ => return Err($crate::coroutine::machine::parts::over($sent)),
         }
     }};
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [moved [$($x:ident)+]]) => {{
         $crate::take_sent(&mut $sent)?;
         match $place.take() {
             Some($p::$s($($x),+)) => $self.$s($($x),+),
-            _ => return $crate::coroutine::machine::parts::over::<Self>($sent),
+            _ => return Err($crate::coroutine::machine::parts::over($sent)),
         }
     }};
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident []) => {{
@@ -306,16 +307,19 @@ macro_rules! __machine_out {
 
     // Does what the handler has returned. An exception that was thrown in and not taken is raised, rather than lost.
     // Where the handler takes it, the compiler sees that, and leaves the check out.
-    (@go $place:ident $sent:ident $after:expr) => {
+    (@go $place:ident $sent:ident [] $after:expr) => {
+        $crate::__machine_out!(@go $place $sent [set stays] $after)
+    };
+    (@go $place:ident $sent:ident [$set:ident $any:ident] $after:expr) => {
         match $after {
             Ok($crate::coroutine::machine::parts::After(go, _)) => match go {
-                $crate::coroutine::machine::parts::Go::To(state) => $place.set(state),
+                $crate::coroutine::machine::parts::Go::To(state) => $place.$set(state),
                 $crate::coroutine::machine::parts::Go::Stay => {}
                 $crate::coroutine::machine::parts::Go::Yield(yielded) => {
                     return $sent.map(|_| $crate::Step::Yield(yielded));
                 }
                 $crate::coroutine::machine::parts::Go::YieldTo(yielded, state) => {
-                    $place.set(state);
+                    $place.$set(state);
                     return $sent.map(|_| $crate::Step::Yield(yielded));
                 }
                 $crate::coroutine::machine::parts::Go::Delegate(frame) => {

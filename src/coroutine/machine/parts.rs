@@ -4,9 +4,8 @@
 
 pub use super::next::{After, Enter, Entering, Follows, Go, InPlace, Is, Next, end, stay, to, yield_here, yield_to};
 pub use super::place::{Place, PlaceOf, Places};
-use super::{Machine, Running};
+use crate::coroutine::Exception;
 pub use crate::coroutine::{Delegate, without_stop_iteration};
-use crate::coroutine::{Exception, Resumed};
 
 /// The types of a machine that does not name them.
 #[diagnostic::on_unimplemented(
@@ -45,9 +44,8 @@ impl<R> Kept<R> {
 /// The state was taken out and no other one has followed: the machine has ended before.
 #[cold]
 #[inline(never)]
-pub fn over<M: Machine>(sent: Result<M::Input, Exception>) -> Resumed<Running<M>> {
-    drop(sent);
-    Err(Exception::reused())
+pub fn over<Input>(_sent: Result<Input, Exception>) -> Exception {
+    Exception::reused()
 }
 
 /// Drops a child that has ended, before the handler of its state runs.

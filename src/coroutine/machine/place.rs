@@ -5,6 +5,8 @@
 
 #![allow(missing_docs, missing_debug_implementations, reason = "parts of the expansion, not documented for users")]
 
+use core::mem;
+
 /// Keeps a state.
 pub trait Place<S> {
     fn new(state: S) -> Self;
@@ -12,6 +14,8 @@ pub trait Place<S> {
     fn get_mut(&mut self) -> Option<&mut S>;
     fn take(&mut self) -> Option<S>;
     fn set(&mut self, state: S);
+    /// Sets the state where there is none: it was taken out. Nothing is dropped then, which the compiler cannot see.
+    fn fill(&mut self, state: S);
 }
 
 /// The place of a machine whose states all keep their data.
@@ -42,6 +46,10 @@ impl<S> Place<S> for Whole<S> {
     fn set(&mut self, state: S) {
         self.0 = state;
     }
+
+    fn fill(&mut self, state: S) {
+        self.0 = state;
+    }
 }
 
 impl<S> Place<S> for Option<S> {
@@ -68,6 +76,11 @@ impl<S> Place<S> for Option<S> {
     #[inline(always)]
     fn set(&mut self, state: S) {
         *self = Some(state);
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, state: S) {
+        mem::forget(self.replace(state));
     }
 }
 

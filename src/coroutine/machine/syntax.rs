@@ -60,8 +60,9 @@
 ///
 /// # Types
 ///
-/// `type State = Name;` names the enum of the states, which the macro declares. It may be public, derive traits, and have
-/// the lifetimes and type parameters that the states' data need: `pub type State = Phase<'a, C>;`. `type Yield`, `type
+/// `type State = Name;` names the enum of the states, which the macro declares. It may derive
+/// traits, and have the lifetimes and type parameters that the states' data need: `pub type State = Phase<'a, C>;`. It must
+/// be at least as visible as the machine's type. `type Yield`, `type
 /// Input` and `type Return` are [`Await`](crate::Await), `()` and `()` if they are left out. All of them stand before the
 /// states.
 ///
