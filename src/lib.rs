@@ -61,6 +61,9 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
+//! [`machine!`] declares a machine of several states, and checks its transitions when it compiles. The module
+//! [`coroutine::machine`](mod@coroutine::machine) shows one machine both ways.
+//!
 //! # What a machine stores
 //!
 //! A machine keeps whatever it is waiting for in a field or in a variant of its enum. This table names the types of such
@@ -72,6 +75,7 @@
 //! |---|---|
 //! | **coroutines** | |
 //! | [`Call::new`] | [`Call`] |
+//! | [`Machine::start`] | [`Running<M>`](Running) |
 //! | [`ready`], [`lazy`], [`from_fn`], [`from_iter`], [`yield_once`] | [`Ready`](coroutine::Ready), [`Lazy`](coroutine::Lazy), [`FromFn`](coroutine::FromFn), [`FromIter`](coroutine::FromIter), [`YieldOnce`](coroutine::YieldOnce) |
 //! | [`drive`](fn@drive) | [`Drive`](coroutine::Drive) |
 //! | [`CoroutineExt::map`], [`try_map`](CoroutineExt::try_map), [`then`](CoroutineExt::then), [`catch`](CoroutineExt::catch) | [`Map`](coroutine::Map), [`TryMap`](coroutine::TryMap), [`Then`](coroutine::Then), [`Catch`](coroutine::Catch) |

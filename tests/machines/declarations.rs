@@ -104,6 +104,43 @@ fn a_machine_may_be_generic() {
     assert!(format!("{:?}", Relaying::<Kid>::Child(Kid(3), "x".into(), &[])).starts_with("Child(Kid(3)"));
 }
 
+/// The enum of its states has bounds of its own, and a constant.
+struct Chunks<I: Iterator<Item = Vec<u8>>, const N: usize> {
+    items: I,
+}
+
+machine!(
+    impl<I: Iterator<Item = Vec<u8>>, const N: usize> Machine for Chunks<I, N> {
+        type Yield = [u8; N];
+        #[derive(Debug)]
+        type State<I: Iterator<Item: AsRef<[u8]> + Default>, const N: usize> = Chunking<I, N>;
+
+        fn Pulling(&mut self) -> Next<Rest, End> {
+            match self.items.next() {
+                Some(item) => to(Rest(item, [0; N])),
+                None => end(()),
+            }
+        }
+
+        fn Rest(&mut self, sent: Sent, item: &mut I::Item, chunk: &mut [u8; N]) -> Next<Pulling> {
+            take_sent(sent)?;
+            if item.len() < N {
+                return to(Pulling);
+            }
+            chunk.copy_from_slice(&item[..N]);
+            item.drain(..N);
+            yield_here(*chunk)
+        }
+    }
+);
+
+#[test]
+fn the_states_may_have_bounds_and_constants() {
+    let chunks = Chunks::<_, 2> { items: vec![vec![1, 2, 3], vec![4, 5, 6, 7]].into_iter() };
+    let all: Result<Vec<_>, _> = Generator::new(chunks.start(Chunking::Pulling)).collect();
+    assert_eq!(all.unwrap(), [[1, 2], [4, 5], [6, 7]]);
+}
+
 /// A type that has a state's name, and so has a function.
 struct Body(u32);
 

@@ -9,7 +9,7 @@
 macro_rules! __machine_out {
     (@all $tag:ident $h:tt {
         {[$($meta:tt)*] [$($g:tt)*] {$machine:ty} [$($w:tt)*]} {$y:ty} {$i:ty} {$r:ty}
-        {{$($head:tt)*} $p:ident [$($lt:lifetime),*] [$($pg:ident),*]}
+        {{$($head:tt)*} $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*]}
     } [$({
         [$(#[$(doc $($doc:tt)+)? $(cfg $cfg:tt)? $(allow $allow:tt)? $(expect $expect:tt)? $(warn $warn:tt)?
             $(deny $deny:tt)?])*]
@@ -19,7 +19,7 @@ macro_rules! __machine_out {
         $(@moved [$z:ident: $zt:ty $(, $zs:ident: $zst:ty)* $(,)?])?]
         [$($to:ident)*] $body:tt
     })+] $thrown:tt $raised:tt $finally:tt [$($helpers:tt)*]) => {
-        $($head)* enum $p<$($lt,)* $($pg,)*> {
+        $($head)* enum $p<$($declared)*> {
             $(
                 $($(#[doc $($doc)+])? $(#[cfg $cfg])?)*
                 $s $($(($($xt),+))?)? $(($ct $(, $dt)*))? $(($zt $(, $zst)*))?,
@@ -150,7 +150,7 @@ macro_rules! __machine_out {
     };
     (@value $h:tt $cfg:tt $s:ident [moved $data:tt]) => { $crate::__machine_out!(@data $h $cfg $s $data); };
     (@unit {
-        {$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*]} $y:tt $i:tt $r:tt {$head:tt $p:ident $lt:tt $pg:tt}
+        {$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*]} $y:tt $i:tt $r:tt {$head:tt $p:ident $lt:tt $pg:tt $declared:tt}
     } {$($cfg:tt)*} $s:ident) => {
         $($cfg)*
         #[allow(dead_code, non_upper_case_globals)]
@@ -165,12 +165,12 @@ macro_rules! __machine_out {
         }
     };
     (@data {
-        $header:tt $y:tt $i:tt $r:tt {$head:tt $p:ident [$($lt:lifetime),*] [$($pg:ident),*]}
+        $header:tt $y:tt $i:tt $r:tt {$head:tt $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*]}
     } {$($cfg:tt)*} $s:ident [$($x:ident {$xt:ty})+]) => {
         $($cfg)*
         #[allow(dead_code, non_snake_case, clippy::too_many_arguments)]
         #[inline(always)]
-        fn $s<$($lt,)* $($pg,)*>(
+        fn $s<$($declared)*>(
             $($x: $xt),+
         ) -> $crate::coroutine::machine::parts::Entering<__states::$s, $p<$($lt,)* $($pg,)*>> {
             $crate::coroutine::machine::parts::Entering($p::$s($($x),+), ::core::marker::PhantomData)

@@ -61,8 +61,9 @@
 /// # Types
 ///
 /// `type State = Name;` names the enum of the states, which the macro declares. It may derive
-/// traits, and have the lifetimes and type parameters that the states' data need: `pub type State = Phase<'a, C>;`. It must
-/// be at least as visible as the machine's type. `type Yield`, `type
+/// traits, and have the lifetimes and type parameters that the states' data need: `pub type State = Phase<'a, C>;`, or with
+/// bounds, `pub type State<C: Coroutine, const N: usize> = Phase<C, N>;`. It must be at least as visible as the machine's
+/// type. `type Yield`, `type
 /// Input` and `type Return` are [`Await`](crate::Await), `()` and `()` if they are left out. All of them stand before the
 /// states.
 ///
@@ -178,10 +179,12 @@ macro_rules! __machine {
         $crate::__machine!(@where $meta $g {$machine} [] $($rest)*);
     };
     (@for $meta:tt $g:tt $machine:ty {$($items:tt)*}) => {
-        $crate::__machine!(@types {$meta $g {$machine} []} {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
+        $crate::__machine!(@types {$meta $g {$machine} []}
+            {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
     };
     (@where $meta:tt $g:tt $machine:tt [$($w:tt)*] {$($items:tt)*}) => {
-        $crate::__machine!(@types {$meta $g $machine [$($w)*]} {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
+        $crate::__machine!(@types {$meta $g $machine [$($w)*]}
+            {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
     };
     (@where $meta:tt $g:tt $machine:tt [$($w:tt)*] $next:tt $($rest:tt)*) => {
         $crate::__machine!(@where $meta $g $machine [$($w)* $next] $($rest)*);
@@ -198,17 +201,36 @@ macro_rules! __machine {
         $crate::__machine!(@types $h $y $i {$new} $s $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident; $($rest:tt)*) => {
-        $crate::__machine!(@types $h $y $i $r {{$(#$attribute)* $vis} $p [] []} $($rest)*);
+        $crate::__machine!(@types $h $y $i $r {{$(#$attribute)* $vis} $p [] [] []} $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident<$($lt:lifetime),* $(,)?
         $($pg:ident),* $(,)?>; $($rest:tt)*) => {
-        $crate::__machine!(@types $h $y $i $r {{$(#$attribute)* $vis} $p [$($lt),*] [$($pg),*]} $($rest)*);
+        $crate::__machine!(@types $h $y $i $r
+            {{$(#$attribute)* $vis} $p [$($lt),*] [$($pg),*] [$($lt,)* $($pg,)*]} $($rest)*);
+    };
+    (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State<$($rest:tt)*) => {
+        $crate::__machine!(@state $h $y $i $r {$(#$attribute)* $vis} [] $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {$($s:tt)+} $($rest:tt)*) => {
         $crate::__machine!(@split {$h $y $i $r {$($s)+}} [] {} [] $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $($rest:tt)*) => {
         compile_error!("expected `type State = Name;` before the states: the name of the enum of the states");
+    };
+
+    // The parameters of the enum, where they are declared: `type State<C: Coroutine> = Name<C>;`.
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] > = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?>;
+        $($rest:tt)*) => {
+        $crate::__machine!(@types $h $y $i $r {$head $p [$($lt),*] [$($pg),*] [$($g)*]} $($rest)*);
+    };
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] >> = $($rest:tt)*) => {
+        $crate::__machine!(@state $h $y $i $r $head [$($g)* >] > = $($rest)*);
+    };
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] $next:tt $($rest:tt)*) => {
+        $crate::__machine!(@state $h $y $i $r $head [$($g)* $next] $($rest)*);
+    };
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt $g:tt) => {
+        compile_error!("expected `type State<..> = Name<..>;`, with the parameters of the enum on both sides");
     };
 
     // The states, four at a time.
@@ -235,7 +257,9 @@ macro_rules! __machine {
             -> Next $(<$($to1:ident),* $(,)?>)? $body1:block
         $($rest:tt)*
     ) => {
-        $crate::__machine!(@split $h [$($states)* {[$(#$a1)*] $s1 $self1 [$($first1 $n1 [$($more1)*])?] [$($($to1)*)?] $body1}] $f $helpers $($rest)*);
+        $crate::__machine!(@split $h [$($states)*
+            {[$(#$a1)*] $s1 $self1 [$($first1 $n1 [$($more1)*])?] [$($($to1)*)?] $body1}
+        ] $f $helpers $($rest)*);
     };
     (@split $h:tt $states:tt $f:tt $helpers:tt
         $(#$a:tt)* fn $s:ident(&mut $self:ident, mut $n:ident: $($more:tt)*) -> Next $($rest:tt)*

@@ -16,7 +16,9 @@ use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
 
 use innermost::coroutine::FromIter;
-use innermost::{Call, Coroutine, Exception, Generator, Kind, Resumed, Step, Stop, from_iter, yield_from};
+use innermost::{
+    Call, Coroutine, Exception, Generator, Kind, Machine, Resumed, Step, Stop, from_iter, machine, yield_from,
+};
 
 #[link(name = "c")]
 unsafe extern "C" {
@@ -82,7 +84,33 @@ impl Coroutine for Countdown {
     }
 }
 
+/// Yields 1, what a child yields, and the number that it kept.
+struct Stages;
+
+machine!(
+    impl Machine for Stages {
+        type Yield = u32;
+        type State = Stage;
+
+        fn First(&mut self) -> Next<Second> {
+            yield_to(1, Second(from_iter(2..4), 4))
+        }
+
+        fn Second(&mut self, outcome: Outcome<FromIter<core::ops::Range<u32>>>, kept: u32) -> Next<Third> {
+            outcome?;
+            yield_to(kept, Third)
+        }
+
+        fn Third(&mut self) -> Next<End> {
+            end(())
+        }
+    }
+);
+
 fn run() -> Result<(), Exception> {
+    let yielded: Vec<u32> = Generator::new(Stages.start(Stage::First)).collect::<Result<_, _>>()?;
+    assert_eq!(yielded, [1, 2, 3, 4]);
+
     let yielded: Vec<u32> = Generator::new(Countdown::At(3)).collect::<Result<_, _>>()?;
     assert_eq!(yielded, [3, 2, 1, 100, 101]);
 
