@@ -113,14 +113,16 @@ impl<C: Coroutine> Stack<C> {
             }
         }
         loop {
-            match coroutine.resume(sent) {
+            let frame = match coroutine.resume(sent) {
                 Ok(Step::Yield(yielded)) => return Driven::Yield(yielded),
-                Ok(Step::Delegate(frame)) => match frames.call(frame) {
-                    Progress::Yield(yielded) => return Driven::Yield(yielded),
-                    Progress::Ended => sent = Ok(C::Input::default()),
-                },
                 Ok(Step::Return(returned)) => return Driven::End(Ok(returned)),
                 Err(raised) => return Driven::End(Err(without_stop_iteration(raised))),
+                Ok(Step::Delegate(frame)) => frame,
+            };
+            rarely();
+            match frames.call(frame) {
+                Progress::Yield(yielded) => return Driven::Yield(yielded),
+                Progress::Ended => sent = Ok(C::Input::default()),
             }
         }
     }

@@ -60,7 +60,11 @@ use super::{Catch, Coroutine, Exception, Map, Ready, Then, TryMap};
     note = "store it in a field, or in a variable that outlives the resume, and delegate to that: `yield_from!(self.child, sent)`",
     note = "if the expression only leads to a coroutine stored elsewhere, bind it first: `let child = ..; yield_from!(child, sent)`"
 )]
-pub trait Stateless: Coroutine {}
+pub trait Stateless: Coroutine {
+    /// Whether a scope may be entered while it is resumed: a time limit, for example. A race must know.
+    #[doc(hidden)]
+    const MAY_ENTER_SCOPES: bool = true;
+}
 
 /// Used in the expansion of [`yield_from!`](crate::yield_from).
 #[doc(hidden)]

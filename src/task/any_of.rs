@@ -199,14 +199,20 @@ impl AnyOf {
         self.others.replace(others);
     }
 
+    #[cold]
+    #[inline(never)]
+    fn push_this(&self) {
+        if let Some(this) = self.this.upgrade() {
+            self.push(this);
+        }
+    }
+
     /// A branch must be asked, which no event will wake. Queues whoever waits here.
     #[cold]
     pub(super) fn wake_later(&self) {
         self.is_due.set(true);
-        if self.phase.get() == Phase::Waiting
-            && let Some(this) = self.this.upgrade()
-        {
-            self.push(this);
+        if self.phase.get() == Phase::Waiting {
+            self.push_this();
         }
     }
 }

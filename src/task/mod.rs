@@ -40,7 +40,7 @@
 //! | `special.rs`   | steps that throw in an exception or enter a context |
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
 //! | `any_of.rs`    | waiting for any of several events in one task |
-//! | `branch.rs`    | one of the coroutines that a task races |
+//! | `branch/`      | one of the coroutines that a task races, and how scopes in it cancel it |
 //! | `owner.rs`     | whom a scope cancels: the task, or one of the coroutines that it races |
 //! | `cancel.rs`    | propagating a cancellation |
 //! | `callback_result.rs` | [`CallbackResult`]: the return types of callbacks |

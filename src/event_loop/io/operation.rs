@@ -43,7 +43,12 @@ where
     }
 }
 
-impl<F, T> Stateless for Operation<F> where F: FnMut() -> Result<Step<Await, (), T>, Exception> {}
+impl<F, T> Stateless for Operation<F>
+where
+    F: FnMut() -> Result<Step<Await, (), T>, Exception>,
+{
+    const MAY_ENTER_SCOPES: bool = false;
+}
 
 impl<F> fmt::Debug for Operation<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

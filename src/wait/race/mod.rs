@@ -1,7 +1,7 @@
 //! Waiting for the first of several coroutines, in one task.
 //!
 //! A race resumes its coroutines itself. It makes no tasks, and after the first time it allocates nothing. A coroutine that
-//! waits costs nothing while others are woken: `task/branch.rs` says how.
+//! waits costs nothing while others are woken: `task/branch/` says how.
 //!
 //! | file | holds |
 //! |---|---|
@@ -231,7 +231,7 @@ impl Pass<'_> {
 
 impl Seat {
     #[inline(always)]
-    fn ask<C: Awaitable>(
+    fn ask<C: Awaitable + Stateless>(
         &mut self,
         operation: &mut C,
         any_of: &Rc<AnyOf>,
@@ -239,16 +239,21 @@ impl Seat {
     ) -> Option<Result<C::Return, Exception>> {
         let Self { branch, frames } = self;
         let sent = branch.turn(any_of, resumption)?;
-        let outcome = match branch.run_within(|| Stack::resume_lent(operation, frames, sent)) {
-            Ok(Driven::Yield(wanted)) => {
-                branch.wait_for(any_of, wanted);
-                return None;
-            }
-            Ok(Driven::End(outcome)) => outcome,
-            Err(too_deep) => Err(too_deep),
+        let resume = || Stack::resume_lent(operation, frames, sent);
+        let driven = match C::MAY_ENTER_SCOPES {
+            true => branch.run_within(resume).unwrap_or_else(|too_deep| Driven::End(Err(too_deep))),
+            false => resume(),
         };
-        branch.forget();
-        Some(outcome)
+        match driven {
+            Driven::Yield(wanted) => {
+                branch.wait_for(any_of, wanted);
+                None
+            }
+            Driven::End(outcome) => {
+                branch.forget();
+                Some(outcome)
+            }
+        }
     }
 
     #[inline]

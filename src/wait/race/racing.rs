@@ -75,7 +75,9 @@ impl<C: Awaitable> Racing<C> {
     ///
     /// A race that a task is waiting for starts it in the next turn.
     pub fn restart(&mut self, child: C) {
-        self.discard();
+        if !self.has_ended() {
+            self.discard();
+        }
         self.stack = Stack::new(child);
         if let Some(branch) = &self.branch {
             branch.ask_again();

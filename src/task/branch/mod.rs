@@ -17,15 +17,15 @@
 //! 3. A branch gives way to any other waiter while nobody waits for its race.
 
 use core::cell::{Cell, OnceCell, RefCell};
-use core::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
 use super::Scheduler;
 use super::any_of::{AnyOf, Entrant, Resumption};
-use super::cancel::cancel_branch;
-use super::contracts::{Met, Run, Waiter};
+use super::contracts::{Run, Waiter};
 use super::waiting::Await;
 use crate::coroutine::{Exception, Kind};
+
+mod scopes;
 
 /// What a race keeps of one of its coroutines from one resume to the next.
 pub(crate) struct Branch {
@@ -61,14 +61,6 @@ enum Stage {
     Due,
 }
 
-thread_local! {
-    /// The branch whose coroutine runs. It has no destructor, so that reading it needs no check.
-    static CURRENT: ManuallyDrop<Cell<Option<Rc<Branch>>>> = const { ManuallyDrop::new(Cell::new(None)) };
-}
-
-/// How many races can be inside each other. Each takes a part of the thread's stack.
-const DEEPEST: u32 = 64;
-
 impl Branch {
     pub(crate) fn new() -> Rc<Self> {
         Rc::new(Self {
@@ -87,8 +79,17 @@ impl Branch {
     }
 
     /// What to resume its coroutine with, if it is to be resumed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn turn(self: &Rc<Self>, race: &Rc<AnyOf>, resumption: Resumption) -> Option<Result<(), Exception>> {
+        let is_plain = matches!(self.stage.get(), Stage::New | Stage::Due) && !self.is_special.get();
+        if is_plain && self.race_address.get() == Rc::as_ptr(race) {
+            self.stage.set(Stage::Running);
+            return Some(Ok(()));
+        }
+        self.look(race, resumption)
+    }
+
+    fn look(self: &Rc<Self>, race: &Rc<AnyOf>, resumption: Resumption) -> Option<Result<(), Exception>> {
         if self.race_address.get() != Rc::as_ptr(race) {
             self.enter(race);
         }
@@ -119,22 +120,6 @@ impl Branch {
             (Some(thrown), Some(failed)) if thrown.is_cancelled() && !failed.is_cancelled() => Err(thrown),
             (thrown, failed) => failed.or(thrown).map_or(Ok(()), Err),
         }
-    }
-
-    /// Calls `resume`, which resumes its coroutine. A scope that the coroutine enters meanwhile belongs to this branch.
-    ///
-    /// # Errors
-    ///
-    /// `RuntimeError` if too many races are inside each other.
-    #[inline(always)]
-    pub(crate) fn run_within<R>(self: &Rc<Self>, resume: impl FnOnce() -> R) -> Result<R, Exception> {
-        let entered = Entered::new(Some(Rc::clone(self)));
-        let depth = entered.0.as_ref().map_or(1, |outer| outer.depth.get() + 1);
-        if depth > DEEPEST {
-            return Err(too_deep());
-        }
-        self.depth.set(depth);
-        Ok(resume())
     }
 
     /// Its coroutine has yielded that.
@@ -340,80 +325,6 @@ impl Entrant for Branch {
     }
 }
 
-/// How a scope cancels the branch that entered it.
-impl Branch {
-    /// The branch whose coroutine runs.
-    pub(super) fn current() -> Option<Rc<Self>> {
-        CURRENT.with(|current| {
-            let branch = current.take();
-            current.set(branch.clone());
-            branch
-        })
-    }
-
-    /// Calls `step`, which is another task's, as if no branch ran.
-    pub(super) fn outside<R>(step: impl FnOnce() -> R) -> R {
-        let _entered = Entered::new(None);
-        step()
-    }
-
-    pub(super) fn ended(&self) -> u32 {
-        self.ended.get()
-    }
-
-    pub(super) fn cancels(&self) -> u32 {
-        self.cancels.get()
-    }
-
-    /// Takes back one cancellation request, and returns how many are left.
-    pub(super) fn uncancel(&self) -> u32 {
-        let left = self.cancels.get().saturating_sub(1);
-        self.cancels.set(left);
-        let thrown = self.thrown.take();
-        self.thrown.set(thrown.filter(|thrown| left > 0 || !thrown.is_cancelled()));
-        left
-    }
-
-    /// Has its coroutine raise this where it waits, or where it waits next. Cancels what it waits for.
-    pub(crate) fn cancel(self: &Rc<Self>, cancelled: Exception) {
-        self.cancels.set(self.cancels.get().saturating_add(1));
-        match self.stage.get() {
-            Stage::New => {}
-            Stage::Waiting => self.cancel_wait(cancelled),
-            Stage::Running | Stage::Due => self.throw(cancelled),
-            Stage::Wanting => {
-                self.stage.set(Stage::Due);
-                self.throw(cancelled);
-            }
-        }
-    }
-
-    fn cancel_wait(self: &Rc<Self>, cancelled: Exception) {
-        let wanted = self.wanted.borrow().clone();
-        let Some(wanted) = wanted else { return };
-        match wanted.cancel(self.address(), &cancelled) {
-            Met::Waiting(_) => {
-                self.throw(cancelled);
-                Rc::clone(self).wake();
-            }
-            met => {
-                if !cancel_branch(met, &cancelled) {
-                    self.throw(cancelled);
-                }
-            }
-        }
-    }
-
-    fn throw(&self, raised: Exception) {
-        let former = self.thrown.replace(Some(raised));
-        self.is_special.set(true);
-        if self.stage.get() == Stage::Due {
-            self.ask_again();
-        }
-        drop(former);
-    }
-}
-
 impl Run for Branch {
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         if self.stage.get() == Stage::Waiting {
@@ -473,27 +384,4 @@ impl Run for Nap {
             }
         }
     }
-}
-
-/// Makes a branch the current one until this is dropped, by a panic too. Holds the outer branch.
-struct Entered(Option<Rc<Branch>>);
-
-impl Entered {
-    #[inline]
-    fn new(branch: Option<Rc<Branch>>) -> Self {
-        Self(CURRENT.with(|current| current.replace(branch)))
-    }
-}
-
-impl Drop for Entered {
-    #[inline]
-    fn drop(&mut self) {
-        let outer = self.0.take();
-        drop(CURRENT.with(|current| current.replace(outer)));
-    }
-}
-
-#[cold]
-fn too_deep() -> Exception {
-    Exception::runtime(format!("more than {DEEPEST} races are inside each other"))
 }
