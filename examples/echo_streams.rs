@@ -16,92 +16,76 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, LoopHandle, Resumed, Server, State, Step, StreamReader, StreamWriter,
-    take_sent, yield_from,
+    Coroutine, EventLoop, Exception, LoopHandle, Machine, Server, Step, StreamReader, StreamWriter, machine, take_sent,
+    yield_from,
 };
 
 use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code_of, has_more, on_stop};
+
+/// How many bytes are sent back at once.
+const SIZE: usize = 64 * 1024;
 
 /// One connection.
 struct Echo {
     reader: StreamReader,
     writer: StreamWriter,
-    phase: Phase,
     stopping: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Reading,
-    Draining,
-    /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be reset,
-    /// and the peer would lose what it has not read yet.
-    Closing,
-}
+machine!(
+    impl Machine for Echo {
+        type State = Phase;
 
-/// How many bytes are sent back at once.
-const SIZE: usize = 64 * 1024;
-
-impl Coroutine for Echo {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.step(sent) {
-            // If the peer resets its connection, only this task ends.
-            Err(raised) if raised.downcast_ref::<std::io::Error>().is_some() => Ok(Step::Return(())),
-            stepped => stepped,
-        }
-    }
-
-    fn state(&self) -> State<'_> {
-        State::new("Echo", &self.phase)
-    }
-}
-
-impl Echo {
-    fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The first cancel asks for an orderly end. A second one is propagated below.
-        if !self.stopping && sent.as_ref().is_err_and(Exception::is_cancelled) {
-            self.stopping = true;
-            sent = Ok(());
-        }
-        loop {
-            self.phase = match self.phase {
+        fn Reading(&mut self, sent: Sent) -> Next<Draining, Closing, End> {
+            let data = if self.stopping {
                 // Reads only what has already arrived: it resumes the read by hand, and gives up if that would wait.
-                Phase::Reading if self.stopping => match self.reader.read(SIZE).resume(take_sent(&mut sent))? {
-                    Step::Return(data) if data.is_empty() => return Ok(Step::Return(())),
-                    Step::Return(data) => {
-                        self.writer.write(&data)?;
-                        Phase::Draining
-                    }
-                    Step::Yield(wanted) if has_more(self.writer.transport()) => return Ok(Step::Yield(wanted)),
+                match self.reader.read(SIZE).resume(take_sent(sent))? {
+                    Step::Return(data) => data,
+                    Step::Yield(wanted) if has_more(self.writer.transport()) => return yield_here(wanted),
                     _ => {
                         self.writer.write_eof()?;
-                        Phase::Closing
+                        return to(Closing);
                     }
-                },
-                Phase::Reading => {
-                    let data = yield_from!(self.reader.read(SIZE), sent)?;
-                    if data.is_empty() {
-                        return Ok(Step::Return(()));
-                    }
-                    self.writer.write(&data)?;
-                    Phase::Draining
                 }
-                Phase::Draining => {
-                    yield_from!(self.writer.drain(), sent)?;
-                    Phase::Reading
-                }
-                Phase::Closing => match yield_from!(self.reader.read(SIZE), sent)?.is_empty() {
-                    true => return Ok(Step::Return(())),
-                    false => Phase::Closing,
-                },
+            } else {
+                yield_from!(self.reader.read(SIZE), sent)?
             };
+            if data.is_empty() {
+                return end(());
+            }
+            self.writer.write(&data)?;
+            to(Draining)
+        }
+
+        fn Draining(&mut self, sent: Sent) -> Next<Reading> {
+            yield_from!(self.writer.drain(), sent)?;
+            to(Reading)
+        }
+
+        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
+        /// reset, and the peer would lose what it has not read yet.
+        fn Closing(&mut self, sent: Sent) -> Next<End> {
+            match yield_from!(self.reader.read(SIZE), sent)?.is_empty() {
+                true => end(()),
+                false => stay(),
+            }
+        }
+
+        /// The first cancel asks for an orderly end. A second one is propagated.
+        fn thrown(&mut self, _state: &mut Phase, thrown: Exception) -> Next {
+            if self.stopping || !thrown.is_cancelled() {
+                return Err(thrown);
+            }
+            self.stopping = true;
+            stay()
+        }
+
+        /// If the peer resets its connection, only this task ends.
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            if raised.downcast_ref::<std::io::Error>().is_some() { end(()) } else { Err(raised) }
         }
     }
-}
+);
 
 /// The first call asks every connection for an orderly end. The second call aborts all connections.
 fn stop(server: &Server) -> Result<(), Exception> {
@@ -138,7 +122,7 @@ fn run(address: &str) -> Result<(), Exception> {
     let address = address.parse::<SocketAddr>()?;
     let event_loop = EventLoop::new()?;
     complain_once_about_accepting(&event_loop);
-    let echo = |reader, writer| Echo { reader, writer, phase: Phase::Reading, stopping: false };
+    let echo = |reader, writer| Echo { reader, writer, stopping: false }.start(Phase::Reading);
     let serving = event_loop.start_server(echo, address).accept_pause(PAUSE).backlog(4096);
     let server = event_loop.run_until_complete(serving)?;
     let for_signals = server.clone();

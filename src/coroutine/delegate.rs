@@ -87,21 +87,24 @@ macro_rules! yield_from {
             // Two matches with the same arms, so that the result of `send_in` stays in registers. In a single match it
             // would meet the result of `throw_in` in memory.
             match $crate::coroutine::take_in(&mut $sent) {
-                Ok(value) => $crate::yield_from!(@resumed $child.send_in(value)),
-                Err(thrown) => $crate::yield_from!(@resumed $child.throw_in(thrown)),
+                ::core::result::Result::Ok(value) => $crate::yield_from!(@resumed $child.send_in(value)),
+                ::core::result::Result::Err(thrown) => $crate::yield_from!(@resumed $child.throw_in(thrown)),
             }
         }
     };
     (@resumed $resumed:expr) => {
         match $resumed {
-            Ok($crate::Step::Yield(yielded)) => return $crate::coroutine::Suspended::by_yield(yielded),
-            Ok($crate::Step::Delegate(frame)) => return $crate::coroutine::Suspended::by_delegate(frame),
-            Ok($crate::Step::Return(returned)) => Ok(returned),
-            Err(raised) => Err($crate::coroutine::without_stop_iteration(raised)),
+            ::core::result::Result::Ok($crate::Step::Yield(yielded)) => return $crate::coroutine::Suspended::by_yield(yielded),
+            ::core::result::Result::Ok($crate::Step::Delegate(frame)) => return $crate::coroutine::Suspended::by_delegate(frame),
+            ::core::result::Result::Ok($crate::Step::Return(returned)) => ::core::result::Result::Ok(returned),
+            ::core::result::Result::Err(raised) => ::core::result::Result::Err($crate::coroutine::without_stop_iteration(raised)),
         }
     };
     // A place: a variable, or fields and elements of one. (`self.0.1` has the token `0.1`, which is a `tt` too.)
     ($variable:ident $(. $field:tt)* $([$index:expr] $(. $deeper:tt)*)*, $sent:ident $(,)?) => {
+        $crate::yield_from!(@child $variable $(. $field)* $([$index] $(. $deeper)*)*, $sent)
+    };
+    (&mut $variable:ident $(. $field:tt)* $([$index:expr] $(. $deeper:tt)*)*, $sent:ident $(,)?) => {
         $crate::yield_from!(@child $variable $(. $field)* $([$index] $(. $deeper)*)*, $sent)
     };
     (*$variable:ident $(. $field:tt)*, $sent:ident $(,)?) => {

@@ -185,6 +185,61 @@ fn a_state_may_have_the_name_of_a_type() {
     assert!(matches!(names.next(), Err(Stop::Returned(3))));
 }
 
+mod shadowed {
+    //! A module with a `Result` of its own, and a machine whose states are called like what the macro uses.
+
+    use innermost::coroutine::Ready;
+    use innermost::{Exception, Generator, Machine, Stop, machine, ready, take_sent, yield_from};
+
+    #[allow(dead_code)]
+    type Result<T> = std::result::Result<T, ()>;
+    #[allow(dead_code)]
+    struct Option;
+
+    struct Shadowing;
+
+    machine!(
+        impl Machine for Shadowing {
+            type Yield = u8;
+            type Return = u8;
+            type State = Shadows;
+
+            fn None(&mut self) -> Next<Some> {
+                to(Some(ready(1), 2))
+            }
+
+            fn Some(&mut self, outcome: Outcome<Ready<u8, (), u8>>, kept: u8) -> Next<Ok> {
+                yield_to(outcome? + kept, Ok(4))
+            }
+
+            fn Ok(&mut self, sent: Sent, _kept: &mut u8) -> Next<Err> {
+                yield_from!(ready(()), sent)?;
+                to(Err)
+            }
+
+            fn Err(&mut self, sent: Sent) -> Next<End> {
+                take_sent(sent)?;
+                end(7)
+            }
+
+            fn thrown(&mut self, _state: &mut Shadows, thrown: Exception) -> Next<Err> {
+                if thrown.is_cancelled() { to(Err) } else { std::result::Result::Err(thrown) }
+            }
+
+            fn finally(&mut self, sent: Sent) -> Done {
+                yield_from!(ready(()), sent)
+            }
+        }
+    );
+
+    #[test]
+    fn names_of_the_prelude_may_be_taken() {
+        let mut machine = Generator::new(Shadowing.start(Shadows::None));
+        assert_eq!(machine.next().unwrap(), 3);
+        assert!(matches!(machine.next(), Err(Stop::Returned(7))));
+    }
+}
+
 pub mod api {
     //! A machine that other modules see, with every item documented.
     #![deny(missing_docs, missing_debug_implementations)]

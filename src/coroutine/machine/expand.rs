@@ -73,14 +73,14 @@ macro_rules! __machine_out {
                 fn run(
                     &mut self,
                     place: &mut Self::Place,
-                    mut sent: Result<$i, $crate::Exception>,
+                    mut sent: ::core::result::Result<$i, $crate::Exception>,
                 ) -> $crate::Resumed<$crate::Running<Self>> {
                     use $crate::coroutine::machine::parts::Place as _;
                     loop {
                         match place.get_mut() {
                             $(
                                 $($(#[cfg $cfg])?)*
-                                Some($p::$s { .. }) => $crate::__machine_out!(@go place sent
+                                ::core::option::Option::Some($p::$s { .. }) => $crate::__machine_out!(@go place sent
                                     [$(set $n)? $(fill $c)? $(fill $z)?]
                                     $crate::__machine_out!(@run self place sent $p $s [
                                         $(in_place [$($($x)+)?] $n)?
@@ -89,7 +89,7 @@ macro_rules! __machine_out {
                                     ])
                                 ),
                             )+
-                            _ => return Err($crate::coroutine::machine::parts::over(sent)),
+                            _ => return ::core::result::Result::Err($crate::coroutine::machine::parts::over(sent)),
                         }
                     }
                 }
@@ -100,7 +100,7 @@ macro_rules! __machine_out {
                     }
                 }
 
-                fn child_of(state: &Self::State) -> Option<$crate::State<'_>> {
+                fn child_of(state: &Self::State) -> ::core::option::Option<$crate::State<'_>> {
                     match state {
                         $($($(#[cfg $cfg])?)* $p::$s { .. } => $crate::__machine_out!(@child state $p $s [$($c)?]),)+
                     }
@@ -267,28 +267,28 @@ macro_rules! __machine_out {
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [in_place [] $n:ident]) => { $self.$s(&mut $sent) };
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [in_place [$($x:ident)+] $n:ident]) => {
         match $place.get_mut() {
-            Some($p::$s($($x),+)) => $self.$s(&mut $sent, $($x),+),
-            _ => return Err($crate::coroutine::machine::parts::over($sent)),
+            ::core::option::Option::Some($p::$s($($x),+)) => $self.$s(&mut $sent, $($x),+),
+            _ => return ::core::result::Result::Err($crate::coroutine::machine::parts::over($sent)),
         }
     };
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [waits $c:ident [$($x:ident)*]]) => {{
         let outcome = match $place.get_mut() {
-            Some($p::$s($c, ..)) => $crate::yield_from!($c, $sent),
-            _ => return Err($crate::coroutine::machine::parts::over($sent)),
+            ::core::option::Option::Some($p::$s($c, ..)) => $crate::yield_from!($c, $sent),
+            _ => return ::core::result::Result::Err($crate::coroutine::machine::parts::over($sent)),
         };
         match $place.take() {
-            Some($p::$s($c $(, $x)*)) => {
+            ::core::option::Option::Some($p::$s($c $(, $x)*)) => {
                 $crate::coroutine::machine::parts::end_child($c);
                 $self.$s(outcome $(, $x)*)
             }
-            _ => return Err($crate::coroutine::machine::parts::over($sent)),
+            _ => return ::core::result::Result::Err($crate::coroutine::machine::parts::over($sent)),
         }
     }};
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident [moved [$($x:ident)+]]) => {{
         $crate::take_sent(&mut $sent)?;
         match $place.take() {
-            Some($p::$s($($x),+)) => $self.$s($($x),+),
-            _ => return Err($crate::coroutine::machine::parts::over($sent)),
+            ::core::option::Option::Some($p::$s($($x),+)) => $self.$s($($x),+),
+            _ => return ::core::result::Result::Err($crate::coroutine::machine::parts::over($sent)),
         }
     }};
     (@run $self:ident $place:ident $sent:ident $p:ident $s:ident []) => {{
@@ -296,12 +296,12 @@ macro_rules! __machine_out {
         $self.$s()
     }};
 
-    (@child $state:ident $p:ident $s:ident []) => { None };
+    (@child $state:ident $p:ident $s:ident []) => { ::core::option::Option::None };
     (@child $state:ident $p:ident $s:ident [$c:ident]) => {
         match $state {
-            $p::$s($c, ..) => Some($crate::Coroutine::state($c)),
+            $p::$s($c, ..) => ::core::option::Option::Some($crate::Coroutine::state($c)),
             #[allow(unreachable_patterns)]
-            _ => None,
+            _ => ::core::option::Option::None,
         }
     };
 
@@ -312,7 +312,7 @@ macro_rules! __machine_out {
     };
     (@go $place:ident $sent:ident [$set:ident $any:ident] $after:expr) => {
         match $after {
-            Ok($crate::coroutine::machine::parts::After(go, _)) => match go {
+            ::core::result::Result::Ok($crate::coroutine::machine::parts::After(go, _)) => match go {
                 $crate::coroutine::machine::parts::Go::To(state) => $place.$set(state),
                 $crate::coroutine::machine::parts::Go::Stay => {}
                 $crate::coroutine::machine::parts::Go::Yield(yielded) => {
@@ -329,7 +329,7 @@ macro_rules! __machine_out {
                     return $sent.map(|_| $crate::Step::Return(returned));
                 }
             },
-            Err(raised) => return Err(raised),
+            ::core::result::Result::Err(raised) => return ::core::result::Result::Err(raised),
         }
     };
 
@@ -342,7 +342,7 @@ macro_rules! __machine_out {
             &mut self,
             state: &mut Self::State,
             thrown: $crate::Exception,
-        ) -> Result<$crate::coroutine::machine::parts::Go<Self>, $crate::Exception> {
+        ) -> ::core::result::Result<$crate::coroutine::machine::parts::Go<Self>, $crate::Exception> {
             self.thrown(state, thrown).map(|after| after.0)
         }
     };
@@ -353,7 +353,7 @@ macro_rules! __machine_out {
         fn on_raised(
             &mut self,
             raised: $crate::Exception,
-        ) -> Result<$crate::coroutine::machine::parts::Go<Self>, $crate::Exception> {
+        ) -> ::core::result::Result<$crate::coroutine::machine::parts::Go<Self>, $crate::Exception> {
             self.raised(raised).map(|after| after.0)
         }
     };
@@ -361,10 +361,10 @@ macro_rules! __machine_out {
     (@on_end {$y:ty} {$i:ty} {$r:ty} {[$($a:tt)*] $self:ident $sent:ident $body:tt}) => {
         type Ending = $crate::coroutine::machine::parts::Kept<$r>;
         const FINALLY: bool = true;
-        fn keep(ending: &mut Self::Ending, outcome: Result<$r, $crate::Exception>) {
+        fn keep(ending: &mut Self::Ending, outcome: ::core::result::Result<$r, $crate::Exception>) {
             ending.put(outcome);
         }
-        fn kept(ending: &mut Self::Ending) -> Option<Result<$r, $crate::Exception>> {
+        fn kept(ending: &mut Self::Ending) -> ::core::option::Option<::core::result::Result<$r, $crate::Exception>> {
             ending.take()
         }
         fn is_ending(ending: &Self::Ending) -> bool {
@@ -375,8 +375,8 @@ macro_rules! __machine_out {
         fn on_end(
             &mut $self,
             mut $sent: $crate::coroutine::machine::Sent<'_, $i>,
-        ) -> Result<$crate::Step<$y, $i, ()>, $crate::Exception> {
-            let ended: Result<(), $crate::Exception> = $body;
+        ) -> ::core::result::Result<$crate::Step<$y, $i, ()>, $crate::Exception> {
+            let ended: ::core::result::Result<(), $crate::Exception> = $body;
             ended.map($crate::Step::Return)
         }
     };

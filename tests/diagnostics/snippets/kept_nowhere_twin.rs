@@ -51,6 +51,7 @@ impl Coroutine for Machine {
         yield_from!(self.pair.0.1, sent)?;
         yield_from!((self.pair.1[1]), sent)?;
         yield_from!(self.naps[0], sent)?;
+        yield_from!(&mut self.naps[1], sent)?;
         yield_from!(self.nap.get_or_insert_with(|| sleep(Duration::ZERO)), sent)?;
         let (Some((_, named)), Some(last)) = (self.named.get_mut(&1), self.naps.last_mut()) else {
             return Ok(Step::Return(()));
