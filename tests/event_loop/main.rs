@@ -28,6 +28,7 @@ mod gather;
 mod guest;
 mod kept_children;
 mod limits;
+mod machines;
 mod properties;
 mod queues;
 mod races;

@@ -100,7 +100,8 @@
 /// Three functions with fixed names concern all states. Each is optional.
 ///
 /// - `fn thrown(&mut self, state: &mut Phase, thrown: Exception) -> Next<..>` sees what is thrown in before the state
-///   does, for example to stop in good order from anywhere. `Err(exception)` throws that into the state.
+///   does, for example to stop in good order from anywhere. `Err(exception)` throws that into the state. A task that is
+///   cancelled has cancelled what it waits for as well: to stay in a state, give it a new child through `state`.
 /// - `fn raised(&mut self, raised: Exception) -> Next<..>` sees what a state raises, also what was thrown in and not
 ///   caught. `Err(exception)` ends the machine with it.
 /// - `fn finally(&mut self, sent: Sent) -> Done { .. }` runs when the machine ends, in whichever way, and may await. Its
