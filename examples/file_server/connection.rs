@@ -170,7 +170,7 @@ impl<S: ByteStream> Connection<S> {
             self.limit = Timeout::after(time);
             return self.limit.enter();
         }
-        self.limit.reschedule(Some(EventLoop::running()?.time() + time))
+        self.limit.restart(time)
     }
 
     fn send(&mut self, response: Response, manner: Manner) -> Result<Option<Body>, Exception> {

@@ -6,7 +6,10 @@ use std::rc::Rc;
 use innermost::queue::Queue;
 use innermost::sync::Lock;
 use innermost::wait::{Race, Racing, Won};
-use innermost::{Await, Call, Coroutine, Exception, Generator, Kind, Resumed, Step, from_fn, ready, sleep, yield_from};
+use innermost::{
+    Await, Awaitable, Call, Coroutine, CoroutineExt, Exception, Generator, Kind, Resumed, Step, from_fn, ready, sleep,
+    yield_from,
+};
 
 use super::{LONG, Log, never, spin};
 use crate::support::clock::test_loop;
@@ -206,4 +209,65 @@ fn a_task_that_races_itself_gets_an_error() {
     let raised = event_loop.run_until_complete(task).unwrap_err();
     assert_eq!(raised.to_string(), "Task cannot await on itself");
     own.take();
+}
+
+/// A race that holds a canary in each of its children, and waits for ever.
+fn holding(canary: &Rc<()>, lock: &Lock) -> impl Awaitable<Return = ()> + 'static {
+    let hold = |canary: &Rc<()>| {
+        let canary = Rc::clone(canary);
+        lock.acquire().map(move |_guard| drop(canary))
+    };
+    let (mut a, mut b, mut race) = (Racing::new(hold(canary)), Racing::new(Call::new(hold(canary))), Race::new());
+    from_fn(move |mut sent| yield_from!(race.run((&mut a, &mut b)), sent).map(|_| Step::Return(())))
+}
+
+#[test]
+fn a_race_leaves_nothing_behind_however_it_ends() {
+    let (canary, lock) = (Rc::new(()), Lock::new());
+    let guard = lock.try_acquire().unwrap();
+    // By hand, suspended.
+    let mut by_hand = Generator::new(holding(&canary, &lock));
+    by_hand.next().unwrap();
+    drop(by_hand);
+    assert_eq!(Rc::strong_count(&canary), 1, "by hand");
+    // Cancelled.
+    let event_loop = test_loop();
+    let task = event_loop.create_task(holding(&canary, &lock)).unwrap();
+    spin(&event_loop, 2);
+    task.cancel();
+    assert!(event_loop.run_until_complete(task).is_err());
+    assert_eq!(Rc::strong_count(&canary), 1, "cancelled");
+    // Its loop is closed.
+    let task = event_loop.create_task(holding(&canary, &lock)).unwrap();
+    spin(&event_loop, 2);
+    event_loop.set_exception_handler(|_| {});
+    drop(event_loop);
+    assert!(task.done());
+    assert_eq!(Rc::strong_count(&canary), 1, "closed");
+    // A child panics.
+    let event_loop = test_loop();
+    let (mut held, mut race) = (Racing::new(holding(&canary, &lock)), Race::new());
+    let mut panics = Racing::new(sleep(std::time::Duration::ZERO).map(|()| panic!("on purpose")));
+    let machine = from_fn(move |mut sent: Result<(), Exception>| -> innermost::task::Progress<()> {
+        yield_from!(race.run((&mut held, &mut panics)), sent).map(|_: Won<(), ()>| Step::Return(()))
+    });
+    assert!(event_loop.run_until_complete(machine).is_err());
+    assert_eq!(Rc::strong_count(&canary), 1, "panicked");
+    assert!(format!("{lock:?}").contains("0 waiting"), "{lock:?}");
+    drop(guard);
+}
+
+#[test]
+fn a_task_shows_all_that_it_waits_for() {
+    let event_loop = test_loop();
+    let lock = Lock::new();
+    let _guard = lock.try_acquire().unwrap();
+    let (mut a, mut b, mut race) =
+        (Racing::new(lock.acquire()), Racing::new(event_loop.create_future::<u32>()), Race::new());
+    let task = event_loop
+        .create_task(from_fn(move |mut sent| yield_from!(race.run((&mut a, &mut b)), sent).map(|_| Step::Return(()))))
+        .unwrap();
+    spin(&event_loop, 2);
+    let shown = task.stack_trace().to_string();
+    assert!(shown.contains("any of [Lock.acquire(1 waiting), Future(pending)]"), "{shown}");
 }
