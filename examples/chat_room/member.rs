@@ -1,9 +1,10 @@
 //! A member: one machine reads its lines, and another writes the lines for it.
 //!
 //! ```text
-//!                   a line
-//!              +--------------> OthersTurn
-//!  Arriving -> Reading <------------+
+//!                 a line
+//!              +----------+
+//!              v          |
+//!  Arriving -> Reading ---+
 //!      |          |
 //!      |          | /quit, the end of the stream, or the room closes
 //!      | no seat  v
@@ -17,8 +18,8 @@ use std::time::Duration;
 use innermost::event_loop::CancelOnDrop;
 use innermost::queue::{Get, QueueShutDown};
 use innermost::{
-    Await, Coroutine, EventLoop, Exception, Kind, Machine, Resumed, State, Step, StreamReader, StreamWriter, TaskGroup,
-    TimerHandle, machine, yield_from,
+    Await, EventLoop, Exception, Kind, Machine, Running, StreamReader, StreamWriter, TaskGroup, TimerHandle, machine,
+    yield_from,
 };
 use socket2::SockRef;
 
@@ -42,95 +43,78 @@ pub(crate) struct Member {
     visit: Option<Visit>,
     /// Aborts the connection if the member gives no name in time. `None` once it has a name.
     alarm: Option<CancelOnDrop>,
-    phase: Phase,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Arriving,
-    Reading,
-    /// Lets other tasks run. A member says at most one line a turn, so that all outboxes are written in between.
-    OthersTurn,
-    /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be reset,
-    /// and the peer would lose what it has not read yet.
-    Leaving,
-}
+machine!(
+    impl Machine for Member {
+        pub(crate) type State = Phase;
 
-impl Coroutine for Member {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
+        fn Arriving(&mut self) -> Next<Reading, Leaving> {
+            let transport = self.writer.transport();
+            transport.set_write_buffer_limits(Some(UNREAD), None)?;
+            transport.with_fd(|fd| fd.map_or(Ok(()), |fd| SockRef::from(&fd).set_send_buffer_size(UNREAD)))?;
+            let task = EventLoop::running()?.current_task();
+            let task = task.ok_or_else(|| Exception::message(Kind::RuntimeError, "a member runs in a task"))?;
+            let Some((visit, outbox)) = self.room.enter(task, transport) else {
+                self.writer.write(b"* the room is full, or closes\n")?;
+                self.writer.write_eof()?;
+                self.leave()?;
+                return to(Leaving);
+            };
+            let first = Writing::Waiting(outbox.get());
+            self.group.create_task(Scribe { outbox, writer: Rc::clone(&self.writer) }.start(first))?;
+            visit.hear("welcome: what is your name?");
+            self.visit = Some(visit);
+            self.alarm = Some(self.abort_after(self.room.patience())?.cancel_on_drop());
+            to(Reading)
+        }
 
-    fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        match self.step(sent) {
-            // If the peer resets its connection, only this member ends. Dropping the machine frees the seat.
-            Err(raised) if is_connections(&raised) => Ok(Step::Return(())),
-            stepped => stepped,
+        fn Reading(&mut self, sent: Sent) -> Next<Leaving> {
+            let line = yield_from!(self.lines.next(), sent)?;
+            if self.heard(line) {
+                // Lets other tasks run. A member says at most one line a turn, so that all outboxes are written in between.
+                return yield_here(Await::next_turn());
+            }
+            self.leave()?;
+            to(Leaving)
+        }
+
+        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
+        /// reset, and the peer would lose what it has not read yet.
+        fn Leaving(&mut self, sent: Sent) -> Next<End> {
+            if yield_from!(self.lines.skip(), sent)? { stay() } else { end(()) }
+        }
+
+        /// The room is closing, and its last line is already in the outbox. Any other cancellation is propagated.
+        fn thrown(&mut self, _phase: &mut Phase, thrown: Exception) -> Next<Leaving> {
+            if !(thrown.is_cancelled() && self.room.is_closing() && self.visit.is_some()) {
+                return Err(thrown);
+            }
+            self.leave()?;
+            to(Leaving)
+        }
+
+        /// If the peer resets its connection, only this member ends. Dropping the machine frees the seat.
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            if is_connections(&raised) { end(()) } else { Err(raised) }
         }
     }
-
-    fn state(&self) -> State<'_> {
-        State::new("Member", &self.phase)
-    }
-}
+);
 
 impl Member {
-    pub(crate) fn new(group: TaskGroup, reader: StreamReader, writer: StreamWriter, room: Rc<Room>) -> Self {
+    pub(crate) fn new(group: TaskGroup, reader: StreamReader, writer: StreamWriter, room: Rc<Room>) -> Running<Self> {
         let (lines, writer) = (Lines::new(reader), Rc::new(writer));
-        Self { group, lines, writer, room, visit: None, alarm: None, phase: Phase::Arriving }
+        Self { group, lines, writer, room, visit: None, alarm: None }.start(Phase::Arriving)
     }
 
-    fn step(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        // The room is closing, and its last line is already in the outbox. Any other cancellation is propagated below.
-        if self.room.is_closing() && self.visit.is_some() && sent.as_ref().is_err_and(Exception::is_cancelled) {
-            self.phase = self.leave()?;
-            sent = Ok(());
-        }
-        loop {
-            self.phase = match self.phase {
-                Phase::Arriving => self.arrive()?,
-                Phase::Reading => match yield_from!(self.lines.next(), sent)? {
-                    // The peer may have closed only its half, and may still read.
-                    Line::End => self.leave()?,
-                    line => self.heard(line)?,
-                },
-                Phase::OthersTurn => {
-                    self.phase = Phase::Reading;
-                    return Ok(Step::Yield(Await::next_turn()));
-                }
-                Phase::Leaving => match yield_from!(self.lines.skip(), sent)? {
-                    true => Phase::Leaving,
-                    false => return Ok(Step::Return(())),
-                },
-            };
-        }
-    }
-
-    fn arrive(&mut self) -> Result<Phase, Exception> {
-        let transport = self.writer.transport();
-        transport.set_write_buffer_limits(Some(UNREAD), None)?;
-        transport.with_fd(|fd| fd.map_or(Ok(()), |fd| SockRef::from(&fd).set_send_buffer_size(UNREAD)))?;
-        let task = EventLoop::running()?.current_task();
-        let task = task.ok_or_else(|| Exception::message(Kind::RuntimeError, "a member runs in a task"))?;
-        let Some((visit, outbox)) = self.room.enter(task, transport) else {
-            self.writer.write(b"* the room is full, or closes\n")?;
-            self.writer.write_eof()?;
-            return self.leave();
-        };
-        let first = Writing::Waiting(outbox.get());
-        self.group.create_task(Scribe { outbox, writer: Rc::clone(&self.writer) }.start(first))?;
-        visit.hear("welcome: what is your name?");
-        self.visit = Some(visit);
-        self.alarm = Some(self.abort_after(self.room.patience())?.cancel_on_drop());
-        Ok(Phase::Reading)
-    }
-
-    /// Obeys a command, or passes a line on to the others.
-    fn heard(&mut self, line: Line) -> Result<Phase, Exception> {
-        let Some(visit) = &self.visit else { return self.leave() };
+    /// Obeys a command, or passes a line on to the others. Returns `false` if the member leaves.
+    fn heard(&mut self, line: Line) -> bool {
+        let Some(visit) = &self.visit else { return false };
         match (line, visit.name()) {
+            // The peer may have closed only its half, and may still read.
+            (Line::End, _) => return false,
             (Line::Whole(text), _) if text.is_empty() => {}
-            (Line::Whole(text), _) if text == "/quit" => return self.leave(),
+            (Line::Whole(text), _) if text == "/quit" => return false,
             (Line::Whole(text), None) => match visit.take_name(&text) {
                 Ok(()) => {
                     visit.hear(&format!("you are {text}; /who tells who is here, /quit ends this"));
@@ -141,18 +125,15 @@ impl Member {
             (Line::Whole(text), Some(_)) if text == "/who" => visit.hear_who(),
             (Line::Whole(text), Some(_)) if text.starts_with('/') => visit.hear("there are /who and /quit"),
             (Line::Whole(text), Some(name)) => visit.say(&name, &text),
-            (Line::TooLong | Line::End, _) => {
-                visit.hear(&format!("that line was too long: the limit is {LENGTH} bytes"))
-            }
+            (Line::TooLong, _) => visit.hear(&format!("that line was too long: the limit is {LENGTH} bytes")),
         }
-        Ok(Phase::OthersTurn)
+        true
     }
 
     /// Gives up the seat. The lines in the outbox are still written, as long as the peer reads them.
-    fn leave(&mut self) -> Result<Phase, Exception> {
+    fn leave(&mut self) -> Result<(), Exception> {
         (self.visit, self.alarm) = (None, None);
-        self.abort_after(GRACE)?;
-        Ok(Phase::Leaving)
+        self.abort_after(GRACE).map(drop)
     }
 
     /// Aborts the connection after `time`. The machines that wait for it find its end.
