@@ -237,8 +237,8 @@ impl EventLoop {
 }
 
 #[cold]
-fn not_created(error: std::io::Error) -> std::io::Error {
-    std::io::Error::new(error.kind(), format!("cannot create an event loop: {error}"))
+fn not_created(error: std::io::Error) -> Exception {
+    Exception::from(error).with_note("creating an event loop")
 }
 
 impl Deref for EventLoop {

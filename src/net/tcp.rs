@@ -110,9 +110,9 @@ impl TcpListener {
     /// Returns the system's error, in an [`AddressError`]: the address is in use, is not of this machine, or is not
     /// allowed.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
         let at = || AddressError::at("bind to", address);
-        let socket = socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(at())?;
-        socket.set_reuse_address(true).map_err(at())?;
         socket.bind(&address.into()).map_err(at())?;
         socket.listen(BACKLOG).map_err(at())?;
         Ok(Self(Registered::new(socket.into())))
@@ -150,7 +150,7 @@ impl Accept for net::TcpListener {
 }
 
 impl TcpStream {
-    /// Connects to `address`. Raises the system's error. asyncio's `sock_connect`.
+    /// Connects to `address`. Raises the system's error, with the address in a note. asyncio's `sock_connect`.
     ///
     /// To connect to a host by its name, use [`connect`](fn@crate::connect).
     pub const fn connect(address: SocketAddr) -> Connect {
@@ -268,7 +268,7 @@ impl Coroutine for Connect {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.0, sent) {
             Ok(stream) => Ok(Step::Return(Stream(stream))),
-            Err(raised) => Err(AddressError::of_raised(raised, "connect to", self.0.address)),
+            Err(raised) => Err(raised.with_note(format!("connect: {}", self.0.address))),
         }
     }
 

@@ -82,7 +82,7 @@ impl UnixListener {
         let path = path.as_ref();
         let at = || AddressError::at("bind to", socket::shown(path));
         let address = socket::unix_address(path).map_err(at())?;
-        let socket = socket::new(Domain::UNIX, Type::STREAM, None).map_err(at())?;
+        let socket = socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&address).map_err(at())?;
         socket.listen(BACKLOG).map_err(at())?;
         Ok(Self(Registered::new(OwnedFd::from(socket).into())))
@@ -129,7 +129,7 @@ impl Accept for net::UnixListener {
 }
 
 impl UnixStream {
-    /// Connects to the socket at `path`. Raises the system's error.
+    /// Connects to the socket at `path`. Raises the system's error, with the path in a note.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl UnixStream {
         Ok(ConnectUnix(ConnectingUnix::new(path.as_ref())?))
     }
 
-    /// Connects to the socket at `address`, which may be an abstract name. Raises the system's error.
+    /// Connects to the socket at `address`, which may be an abstract name. Raises the system's error, with the path in a note.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl Coroutine for ConnectUnix {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         match yield_from!(self.0, sent) {
             Ok(stream) => Ok(Step::Return(Stream(stream))),
-            Err(raised) => Err(AddressError::of_raised(raised, "connect to", socket::shown(&self.0.path))),
+            Err(raised) => Err(raised.with_note(format!("connect: {}", socket::shown(&self.0.path)))),
         }
     }
 
