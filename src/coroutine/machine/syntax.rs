@@ -60,12 +60,12 @@
 ///
 /// # Types
 ///
-/// `type State = Name;` names the enum of the states, which the macro declares. It may derive
-/// traits, and have the lifetimes and type parameters that the states' data need: `pub type State = Phase<'a, C>;`, or with
-/// bounds, `pub type State<C: Coroutine, const N: usize> = Phase<C, N>;`. It must be at least as visible as the machine's
-/// type. `type Yield`, `type
-/// Input` and `type Return` are [`Await`](crate::Await), `()` and `()` if they are left out. All of them stand before the
-/// states.
+/// `type State = Name;` names the enum of the states, which the macro declares. It may derive traits, and have the lifetimes
+/// and type parameters that the states' data need: `pub type State = Phase<'a, C>;`, or with bounds and constants, `pub type
+/// State<C: Coroutine, const N: usize> = Phase<C, N>;`. It must be at least as visible as the machine's type.
+///
+/// `type Yield`, `type Input` and `type Return` are [`Await`](crate::Await), `()` and `()` if they are left out. All types
+/// stand before the states, in any order.
 ///
 /// # States
 ///
