@@ -177,6 +177,7 @@ impl AnyOf {
     }
 
     /// Queues a branch.
+    #[inline]
     pub(super) fn push(&self, branch: Rc<dyn Run>) {
         if let Some(scheduler) = &*self.scheduler.borrow() {
             scheduler.push(branch);

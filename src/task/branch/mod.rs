@@ -89,6 +89,7 @@ impl Branch {
         self.look(race, resumption)
     }
 
+    #[inline(never)]
     fn look(self: &Rc<Self>, race: &Rc<AnyOf>, resumption: Resumption) -> Option<Result<(), Exception>> {
         if self.race_address.get() != Rc::as_ptr(race) {
             self.enter(race);
@@ -135,9 +136,11 @@ impl Branch {
     }
 
     /// Whether it is registered for that already. Otherwise it is registered for nothing any more.
+    #[inline]
     fn waits_for_the_same(&self, wanted: &Await) -> bool {
         self.is_kept.set(false);
-        let is_same = self.wanted.borrow().as_ref() == Some(wanted);
+        // A turn that was waited for by then is not the next one.
+        let is_same = !wanted.is_next_turn() && self.wanted.borrow().as_ref() == Some(wanted);
         if is_same {
             self.stage.set(Stage::Waiting);
         } else {
@@ -154,7 +157,9 @@ impl Branch {
         }
         self.is_kept.set(false);
         self.ended.set(self.ended.get().wrapping_add(1));
-        self.forget_cancels();
+        if self.is_special.get() || self.cancels.get() > 0 {
+            self.forget_thrown();
+        }
         let former = self.wanted.take();
         drop(former);
     }
@@ -163,22 +168,9 @@ impl Branch {
     #[inline]
     pub(crate) fn forget(&self) {
         if self.stage.replace(Stage::New) == Stage::Waiting {
-            self.keep();
+            self.is_kept.set(true);
         }
-        self.forget_cancels();
-    }
-
-    fn keep(&self) {
-        let is_kept = !self.wanted.borrow().as_ref().is_some_and(Await::is_next_turn);
-        self.is_kept.set(is_kept);
-        if !is_kept {
-            self.withdraw();
-        }
-    }
-
-    #[inline]
-    fn forget_cancels(&self) {
-        if self.is_special.get() || self.cancels.get() > 0 {
+        if self.is_special.get() {
             self.forget_thrown();
         }
     }
@@ -224,7 +216,7 @@ impl Branch {
     }
 
     /// Whether the event that its coroutine waits for has come, or something is to be thrown in.
-    #[inline]
+    #[inline(always)]
     fn has_come(&self) -> bool {
         match &*self.wanted.borrow() {
             Some(wanted) if wanted.is_next_turn() => false,
@@ -257,7 +249,7 @@ impl Branch {
     }
 
     /// The queue has come to it, and its event has come.
-    #[inline]
+    #[inline(always)]
     fn come(&self, scheduler: &Rc<Scheduler>) {
         self.stage.set(Stage::Due);
         let waiter = self.race.borrow().as_ref().and_then(|race| race.wake());
@@ -378,7 +370,8 @@ impl Run for Nap {
         match self.stale.get().checked_sub(1) {
             Some(left) => self.stale.set(left),
             None => {
-                if let Some(branch) = self.branch.upgrade() {
+                let Some(branch) = self.branch.upgrade() else { return };
+                if !branch.is_kept.replace(false) {
                     branch.come(scheduler);
                 }
             }

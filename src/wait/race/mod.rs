@@ -154,6 +154,7 @@ impl Race {
     ///
     /// Returns a stateless coroutine, which is made again at each resume. Each time, `racers` must have the same coroutines
     /// in the same order until one of them has won.
+    #[inline]
     pub fn run<R: Racers>(&mut self, racers: R) -> RunRace<'_, R> {
         RunRace { race: self, racers }
     }
@@ -249,10 +250,8 @@ impl Seat {
                 branch.wait_for(any_of, wanted);
                 None
             }
-            Driven::End(outcome) => {
-                branch.forget();
-                Some(outcome)
-            }
+            // The race is over: its operation is forgotten with those of the losers.
+            Driven::End(outcome) => Some(outcome),
         }
     }
 
