@@ -95,7 +95,9 @@ impl Branch {
             self.enter(race);
         }
         match self.stage.get() {
-            Stage::New | Stage::Running | Stage::Due => {}
+            // What a former operation waited for is no concern of this one.
+            Stage::New | Stage::Running => self.is_special.set(false),
+            Stage::Due => {}
             // Most often its entry is in the queue already, and is left behind.
             Stage::Waiting if self.has_come() => self.withdraw(),
             Stage::Waiting => return None,

@@ -9,8 +9,8 @@ use innermost::queue::Queue;
 use innermost::sync::{Condition, Lock, Semaphore};
 use innermost::wait::{Race, Racing, Won};
 use innermost::{
-    Awaitable, Buffer, ByteRead, CoroutineExt, EventLoop, Future, Step, Task, UnixStream, from_fn, ready, sleep,
-    yield_from,
+    Awaitable, Buffer, ByteRead, CoroutineExt, EventLoop, Exception, Future, Kind, Step, Task, UnixStream, from_fn,
+    ready, sleep, yield_from,
 };
 
 use super::{LONG, Log, never, settle, spin};
@@ -390,4 +390,37 @@ fn nothing_is_raced_in_the_place_of_none() {
     let (mut a, mut b, mut race) = (None::<Racing<Future<u32>>>, Racing::new(ready(2)), Race::new());
     let machine = from_fn(move |mut sent| yield_from!(race.run((a.as_mut(), &mut b)), sent).map(Step::Return));
     assert_eq!(event_loop.run_until_complete(machine).unwrap(), Won::B(2));
+}
+
+#[test]
+fn what_a_forgotten_operation_waited_for_does_not_fail_the_next_one() {
+    let event_loop = test_loop();
+    let [failing, other, first] = [(); 3].map(|()| event_loop.create_future::<u32>());
+    let (mut a, mut race, mut stage) = (Racing::new(first.clone()), Race::new(), 0);
+    let mut pause = event_loop.create_future::<u32>();
+    let (paused, theirs) = (pause.clone(), (failing.clone(), other.clone()));
+    let task = event_loop
+        .create_task(from_fn(move |mut sent| {
+            if stage == 0 {
+                assert!(matches!(yield_from!(race.run((theirs.0.join(), &mut a)), sent)?, Won::B(_)));
+                a.restart(never());
+                stage = 1;
+            }
+            if stage == 1 {
+                yield_from!(pause, sent)?;
+                stage = 2;
+            }
+            yield_from!(race.run((theirs.1.join(), &mut a)), sent).map(Step::Return)
+        }))
+        .unwrap();
+    spin(&event_loop, 2);
+    first.set_result(1).unwrap();
+    spin(&event_loop, 2);
+    failing.set_exception(Exception::message(Kind::ValueError, "no")).unwrap();
+    spin(&event_loop, 2);
+    paused.set_result(1).unwrap();
+    spin(&event_loop, 2);
+    other.set_result(7).unwrap();
+    assert_eq!(event_loop.run_until_complete(task).unwrap(), Won::A(7));
+    assert!(failing.result().is_err());
 }
