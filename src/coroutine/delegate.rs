@@ -13,7 +13,8 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 
 /// Delegates to a child until it has ended, and evaluates to its outcome. Python's `yield from`.
 ///
-/// Use `yield_from!(child, sent)` in a function that returns [`Resumed`]. The macro takes what was sent, leaving
+/// Use `yield_from!(child, sent)` in a function that returns [`Resumed`], or in a state of [`machine!`](crate::machine!) that
+/// takes `sent`. The macro takes what was sent, leaving
 /// `Ok(default)` behind, and resumes the child with it. If the child yields, the macro returns from the function with that
 /// yield, and the next resume must reach the same place again. Once the child has ended, the expression evaluates to
 /// `Ok(returned)` or `Err(raised)`. Write `?` after it to raise the child's exception in the parent.
@@ -21,14 +22,18 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// # What `child` may be
 ///
 /// - **A place**: a variable, or a path of fields and elements of one, such as `self.child` or `self.children[0]`. What
-///   lives there is still there at the next resume, provided the variable is not local to the function that suspends.
-///   `self.child.get_or_insert_with(..)` counts as a place as well: it keeps the child that is there.
+///   lives there is still there at the next resume. `self.child.get_or_insert_with(..)` counts as a place as well: it keeps
+///   the child that is there. Set the `Option` to `None` once the child has ended.
 /// - **An expression of a [`Stateless`](crate::coroutine::Stateless) type**, such as `self.stream.read(&mut self.buffer)`.
 ///   It is evaluated again at each resume.
 ///
 /// Any other expression does not compile. `yield_from!(sleep(delay), sent)` would start a new sleep at each resume, and
 /// never end. Store the sleep in a field, or in a state of the machine, and delegate to that. Where an expression only
 /// leads to a stored child, bind it to a variable first: `let child = self.children.last_mut()..;`.
+///
+/// The compiler cannot tell a variable that lasts from one that is local to the function that suspends. With
+/// `let mut nap = sleep(delay);`, the line `yield_from!(nap, sent)` compiles, and starts a new sleep at each resume. A local
+/// variable is right only if it borrows everything that must last.
 ///
 /// `sent` is a mutable variable of the type `Result<Input, Exception>`, or `&mut Result<Input, Exception>` in a function
 /// that `resume` calls.

@@ -1,4 +1,4 @@
-//! [`drive`](fn@drive): turns a machine that yields values of its own type into a coroutine that can be awaited.
+//! [`drive`](fn@drive): turns a machine that yields values of any type into a coroutine that can be awaited.
 //!
 //! The machine and its answers are children of a [`Drive`], and one of them runs at a time. The frames of the machine
 //! stay in the driver that holds it. The frames of an answer go to the driver of the `Drive`.

@@ -125,12 +125,13 @@ where
     ///
     /// # Panics
     ///
-    /// Panics if a run differs, or if the machine panics or does not end.
+    /// Panics if the exchange has no input, if a run differs, or if the machine panics or does not end.
     #[track_caller]
     pub fn all_splits(&self)
     where
         M::Return: PartialEq,
     {
+        self.needs_input();
         self.reported(|runs| {
             let whole = runs.run(Case::Whole)?.0;
             Case::splits(self.input.len()).try_for_each(|case| {
@@ -150,9 +151,10 @@ where
     ///
     /// # Panics
     ///
-    /// Panics if `check` or the machine panics, or if the machine does not end.
+    /// Panics if the exchange has no input, if `check` or the machine panics, or if the machine does not end.
     #[track_caller]
     pub fn truncations(&self, mut check: impl FnMut(usize, Exchanged<M::Return>)) {
+        self.needs_input();
         self.reported(|runs| {
             Case::truncations(self.input.len()).try_for_each(|(end, case)| {
                 let (ended, path) = runs.run(case)?;
@@ -160,6 +162,11 @@ where
                 caught(|| check(end, ended)).map_err(|panic| self.refused(case, &end_shown, &panic, &path))
             })
         });
+    }
+
+    #[track_caller]
+    fn needs_input(&self) {
+        assert!(!self.input.is_empty(), "the exchange has no input that could be cut: give it one by `input`");
     }
 
     /// Runs the machine up to each of its suspensions, and there throws an error into it, cancels it, or closes it. Each

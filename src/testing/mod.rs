@@ -1,5 +1,5 @@
 //! Tools for testing machines and programs: virtual time, connections in memory, and conversations that are repeated with
-//! every fault of a network.
+//! cut, truncated and interrupted input.
 //!
 //! Nothing here waits. A test in which a machine sleeps for a year takes no time, and has the same result each time. A
 //! program in which every task waits for ever raises an error instead of hanging, and the error says what each task waits
@@ -7,14 +7,16 @@
 //!
 //! A protocol is tested without a socket. [`Script`] talks to a machine that has an alphabet of its own; [`Exchange`] runs a
 //! machine over a stream. Both then cut the input at every byte, end it at every byte, and throw into the machine, cancel
-//! it or close it at every suspension. When something is wrong, they say in which states the machine was suspended.
+//! it or close it at every suspension. When something is wrong, they say in which states the machine was suspended. To test
+//! against a peer that answers what the machine sends, or that is slow, run both ends of a [`memory_pair`] in a
+//! [`virtual_loop`](fn@virtual_loop).
 //!
 //! | file | holds |
 //! |---|---|
 //! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
-//! | `channel.rs`      | one direction of such a connection |
 //! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
+//! | `channel.rs`      | one direction of such a connection |
 //! | `script.rs`       | [`Script`]: a conversation with a machine, with its input cut, truncated and interrupted |
 //! | `conversation.rs` | what a script says |
 //! | `play.rs`         | one run of a script |

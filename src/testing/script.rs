@@ -198,15 +198,18 @@ where
     /// Answers the yields for which there is no step. `answer` returns what is sent, or an exception to throw.
     ///
     /// [`run`](Self::run) and [`all_splits`](Self::all_splits) use it once all steps are done that expect a yield. A
-    /// machine that was interrupted, or whose input was truncated, may leave the script: its yields are answered by the
-    /// steps as long as they are those that the script expects, and otherwise by this. If it is not given, they are
-    /// answered by the default value.
+    /// machine that is interrupted, or whose input is truncated, may leave the script: each of its yields is answered by the
+    /// next step that expects it, skipping those before, and otherwise by this. If it is not given, they are answered by the
+    /// default value.
     pub fn reply(mut self, answer: impl Fn(&M::Yield) -> Result<M::Input, Exception> + 'static) -> Self {
         self.0.reply = Some(Box::new(answer));
         self
     }
 
     /// Runs the script once, with the input in one piece.
+    ///
+    /// A script need not say how the machine ends. If its last step expects a yield, and neither a step nor a `reply`
+    /// answers it, the run stops there and passes.
     ///
     /// # Panics
     ///

@@ -14,11 +14,12 @@ use crate::task::{Await, Awaitable};
 
 /// A time limit for operations, one after the other. A field of a machine.
 ///
-/// Each use of [`run`](Self::run) has the full time. The time counts from the first resume of a use, and a use ends when its
-/// child does. Within a use, [`restart`](Self::restart) and [`pause`](Self::pause) move the deadline.
+/// Each use of [`run`](Self::run) has the full time. The time counts from the moment at which the child first waits, and a
+/// use ends when its child does. Within a use, [`restart`](Self::restart) and [`pause`](Self::pause) move the deadline.
 ///
 /// At the deadline, a `CancelledError` is thrown into the child where it waits, and `run` raises a `TimeoutError`. The child
-/// may clean up first, as in a [`timeout`](fn@super::timeout).
+/// may clean up first. If it catches the exception and returns a value, `run` returns that value, as a
+/// [`timeout`](fn@super::timeout) does.
 ///
 /// ```
 /// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
@@ -60,7 +61,8 @@ use crate::task::{Await, Awaitable};
 /// # In a race
 ///
 /// Losing a [`Race`](super::Race) does not end a use: the time goes on, and the next race continues it. If the deadline
-/// passes while no race is on, the next one raises the `TimeoutError`.
+/// passes while no race is on, the next one raises the `TimeoutError`. So a use that lost a race and is given up must be
+/// [restarted](Self::restart) before its deadline, or the next use has only the rest of its time.
 ///
 /// # Dropping
 ///
@@ -94,7 +96,7 @@ impl Limit {
         self.delay
     }
 
-    /// Changes the time that each use has, from the next one on.
+    /// Changes the time of the next use, and of the current one when it is restarted.
     pub const fn set_delay(&mut self, delay: Duration) {
         self.delay = delay;
     }
@@ -115,7 +117,8 @@ impl Limit {
         }
     }
 
-    /// Whether the deadline of the current use has passed.
+    /// Returns `true` if the deadline of the current use has passed, and its child has not ended yet. Once `run` has raised,
+    /// no use is current, and this returns `false`.
     pub fn expired(&self) -> bool {
         self.timeout.as_ref().is_some_and(Timeout::expired)
     }

@@ -165,8 +165,11 @@ impl TaskGroup {
     /// Ends the group early, because its goal is met. asyncio's `TaskGroup.cancel`, new in Python 3.15.
     ///
     /// Cancels every task of the group, and the body if it is still running. The group takes the cancellation of the body
-    /// back, and raises nothing for it: the scope returns what [`GroupScope::when_cancelled`] has set, or what a body that
-    /// catches the `CancelledError` returns. Failures of tasks, and a cancellation from elsewhere, are raised as always.
+    /// back. The scope then returns the value that [`GroupScope::when_cancelled`] has set, or what a body that catches the
+    /// `CancelledError` returns. With neither, it raises that `CancelledError`. Failures of tasks, and a cancellation from elsewhere, are raised as always.
+    ///
+    /// A task of the group that calls this is cancelled too, where it waits next. From now on,
+    /// [`create_task`](Self::create_task) returns a `RuntimeError`.
     ///
     /// A group that has not been entered yet is cancelled when it is entered. Cancelling a group again, or one that has
     /// ended, does nothing.

@@ -120,6 +120,14 @@ fn a_check_that_fails_has_its_place() {
 }
 
 #[test]
+fn an_exchange_without_input_refuses_to_be_cut() {
+    let exchange = Exchange::new(|stream| Connection::new(stream, Fault::None));
+    let expected = "the exchange has no input that could be cut: give it one by `input`";
+    assert_eq!(failure(|| exchange.all_splits()), expected);
+    assert_eq!(failure(|| exchange.truncations(|_, _| ())), expected);
+}
+
+#[test]
 fn every_cut_is_one_run() {
     let runs = Rc::new(Cell::new(0));
     let count = Rc::clone(&runs);

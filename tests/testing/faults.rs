@@ -205,5 +205,8 @@ impl Coroutine for Connection {
 /// The message of the panic that must end `run`.
 pub(crate) fn failure(run: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("the fault is found");
-    *panic.downcast::<String>().expect("the message is formatted")
+    match panic.downcast::<String>() {
+        Ok(formatted) => *formatted,
+        Err(panic) => (*panic.downcast::<&str>().expect("a panic has a message")).to_owned(),
+    }
 }

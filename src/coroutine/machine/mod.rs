@@ -2,8 +2,8 @@
 //!
 //! A coroutine is an explicit state machine, and there are two ways to write one. By hand, it is a type that implements
 //! [`Coroutine`]: usually an enum of places, and a `match` on it in a loop. With [`machine!`](crate::machine), a state is a
-//! function. What may follow it stands in its return type and is checked when it compiles. What it keeps are its
-//! parameters. The macro writes the enum, the loop and the names; it adds nothing that cannot be written by hand, and
+//! function. Its return type lists the states that may follow, and the compiler checks it. Its parameters are the data that
+//! it keeps. The macro writes the enum, the loop and the names; it adds nothing that cannot be written by hand, and
 //! costs as much.
 //!
 //! # One machine both ways

@@ -38,7 +38,7 @@ impl<M: Machine> Running<M> {
         self.machine
     }
 
-    /// The state that the machine is in. `None` after a state that gets its data by value was the last one.
+    /// The state that the machine is in, or ended in. `None` if it ended in a state that took its data by value.
     pub fn at(&self) -> Option<&M::State> {
         self.place.get()
     }

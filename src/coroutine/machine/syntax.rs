@@ -92,8 +92,18 @@
 /// `Next<A, B, End>` lists the states that may follow, and `End` if the machine may end. Going elsewhere does not compile.
 /// `yield_here` and `stay` need no entry, but the state must still be there: it takes `sent` and its data by reference.
 ///
-/// An exception that is thrown in is raised by the child or by `sent` where the state looks at it. A state that never looks
-/// at it is ended by it all the same.
+/// The macro brings these names along, with `Sent`, `Next` and `Outcome`: nothing need be imported for them.
+///
+/// A state that waits for a child is entered with it: `to(Pausing(sleep(delay)))` enters
+/// `fn Pausing(&mut self, slept: Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError`
+/// too.
+///
+/// Where an exception that is thrown in is raised depends on the state:
+///
+/// - A state with a child gets it as the child's outcome, unless the child catches it.
+/// - A state without `sent` raises it before its body runs.
+/// - A state with `sent` raises it where it uses `sent`. If the body ignores `sent`, and then yields or ends the machine, the
+///   exception is raised instead. If it goes on by `to` or `stay`, the next state gets the exception.
 ///
 /// # Hooks
 ///
@@ -101,14 +111,17 @@
 ///
 /// - `fn thrown(&mut self, state: &mut Phase, thrown: Exception) -> Next<..>` sees what is thrown in before the state
 ///   does, for example to stop in good order from anywhere. `Err(exception)` throws that into the state. A task that is
-///   cancelled has cancelled what it waits for as well: to stay in a state, give it a new child through `state`.
+///   cancelled has cancelled what it waits for as well: to stay in a state, give it a new child through `state`, and return
+///   `stay()`.
 /// - `fn raised(&mut self, raised: Exception) -> Next<..>` sees what a state raises, also what was thrown in and not
 ///   caught. `Err(exception)` ends the machine with it.
 /// - `fn finally(&mut self, sent: Sent) -> Done { .. }` runs when the machine ends, in whichever way, and may await. Its
-///   body gives `Ok(())`, and what it raises replaces the machine's outcome.
+///   body returns `Ok(())`, and what it raises replaces the machine's outcome.
 ///
-/// When the machine is closed (see [`Generator::close`](crate::Generator::close)), only `finally` runs, and it must not
-/// yield. When it is dropped, none does.
+/// Closing the machine (see [`Generator::close`](crate::Generator::close)) raises `GeneratorExit` in the state, after its
+/// child has been closed. Of the hooks, only `finally` runs. Neither the state nor `finally` may yield then, so a state that
+/// matches `Err(_)` passes on an exception for which `is_generator_exit` returns `true`. Dropping the machine runs no code
+/// but destructors.
 ///
 /// ```
 /// use innermost::{Exception, Generator, Kind, Machine, Stop, machine, take_sent};

@@ -28,7 +28,8 @@ pub use self::racing::Racing;
 /// Waits for the first of several coroutines, and keeps the others for the next race. A field of a machine.
 ///
 /// Each time it is resumed, the machine makes the same call of [`run`](Self::run) again, with a tuple or an array of
-/// operations and of `&mut` to coroutines that it has stored as [`Racing`].
+/// operations and of `&mut` to coroutines that it has stored as [`Racing`]. A `Racing` that has returned or raised is over:
+/// [restart](Racing::restart) it, or pass `None` in its place.
 ///
 /// A session serves one client. The client sends bytes or leaves, or an item comes for it, or its time is over:
 ///
@@ -95,21 +96,23 @@ pub use self::racing::Racing;
 ///
 /// A race adds no hop: the winner is resumed in the place in the ready queue in which a task of its own would be.
 ///
-/// A coroutine that can always go on without waiting does not starve the others. A race that is won without waiting counts
-/// as an operation of the task's step. When the step has used its share of these, the race lets other tasks run, and then
-/// begins with another of its coroutines.
+/// A coroutine that can always go on without waiting does not starve the others. After 32 races
+/// or other operations in one step of the task that did not have to wait, the race lets other tasks run once, and then begins
+/// with another of its coroutines.
 ///
 /// # The losers
 ///
-/// A [`Racing`] that loses stays as it is, waits on, and keeps its place in a line. If its turn comes while no race is on,
-/// for a lock or for an item of a queue, the turn passes to the next waiter. It tries again in the next race.
+/// A [`Racing`] that loses stays as it is, waits on, and keeps its place in a line. If a lock or an item of a queue becomes
+/// available to it while no race is running, it goes to the next waiter, and the `Racing` tries again in the next race.
 ///
-/// An operation is forgotten: the next race makes a new one. Meanwhile its descriptor is free for any other operation.
+/// An operation is forgotten: the next race makes a new one. Nothing is lost, because a read that loses has taken nothing,
+/// and its buffer records what a write has sent. Meanwhile its descriptor is free for any other operation.
 ///
 /// # Exceptions, and closing
 ///
 /// An exception that is thrown in is raised by the race, and no [`Racing`] sees it: all stay as they are. So cancelling the
-/// task cancels the race, but not what its coroutines wait for. A scope inside a `Racing`, such as a
+/// task cancels the race, but not what a `Racing` waits for. An operation that has started gets the exception, and is
+/// forgotten. A scope inside a `Racing`, such as a
 /// [`timeout`](fn@super::timeout), cancels only its own coroutine.
 ///
 /// Closing the race closes every coroutine that has started, in order. Dropping a `Racing` takes it out of wherever it

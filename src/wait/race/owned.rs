@@ -11,8 +11,8 @@ use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
 
 /// Runs several coroutines in this task until the first of them returns or raises, and then cancels the others.
 ///
-/// Waits until all of them have ended: a coroutine that is cancelled may clean up for as long as it likes. A coroutine that
-/// has not started is dropped. Returns a [`Won`] for a tuple of two to eight coroutines, and the winner's index with its
+/// Returns the first outcome, but only after the cancelled coroutines have ended: each may clean up for as long as it likes.
+/// A coroutine that has not started when another wins is dropped. Returns a [`Won`] for a tuple of two to eight coroutines, and the winner's index with its
 /// result for a `Vec`.
 ///
 /// Makes no tasks. The coroutines are resumed in the order described at [`Race`](super::Race).
@@ -31,9 +31,10 @@ use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
 ///
 /// # Exceptions
 ///
-/// It raises what the winner raises. An exception that is thrown in, such as a cancellation, cancels all of them, and is
-/// raised when they have ended. What a loser raises then goes to the loop's exception handler. An empty `Vec` raises a
-/// `RuntimeError`.
+/// It raises what the winner raises. An exception that is thrown in, such as a `CancelledError`, is thrown into each of
+/// them, and is raised when they have ended. What is not raised then goes to the loop's exception handler: what a loser
+/// raises (except for a `CancelledError`), and the winner's exception if another one was thrown in later. An empty `Vec`
+/// raises a `RuntimeError`.
 pub fn race<T: Children>(children: T) -> RaceAll<T> {
     RaceAll { together: Together::new(children), outcome: None }
 }
@@ -45,8 +46,8 @@ pub fn race<T: Children>(children: T) -> RaceAll<T> {
 /// coroutines, or a `Vec`.
 ///
 /// When one of them raises, the others are cancelled, and `all` raises that exception once they have ended. An exception
-/// that is thrown in, such as a cancellation, cancels all of them, and is raised when they have ended. What the others raise
-/// then goes to the loop's exception handler.
+/// that is thrown in, such as a `CancelledError`, is thrown into each of them, and is raised when they have ended. Any other
+/// exception goes to the loop's exception handler, except for a `CancelledError`. An empty `Vec` gives an empty `Vec`.
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
@@ -173,7 +174,7 @@ fn report(raised: Exception) {
     if !raised.is_cancelled()
         && let Ok(event_loop) = running()
     {
-        let context = ErrorContext::new("a coroutine that was cancelled because another one had ended raised");
+        let context = ErrorContext::new("an exception of a coroutine that ran with others was not raised");
         event_loop.call_exception_handler(context.caused_by(raised));
     }
 }
@@ -202,7 +203,17 @@ impl<T: Children> Coroutine for RaceAll<T> {
                 report(raised);
             }
             false
-        })?;
+        });
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(raised) => {
+                // What is thrown in is raised instead of the winner's exception.
+                if let Some(Err(replaced)) = outcome.take() {
+                    report(replaced);
+                }
+                return Err(raised);
+            }
+        };
         match wanted {
             Some(wanted) => Ok(Step::Yield(wanted)),
             None => {
@@ -251,9 +262,15 @@ impl<T: Children> Coroutine for All<T> {
                 report(raised);
                 false
             }
-        })?;
-        if let Some(wanted) = wanted {
-            return Ok(Step::Yield(wanted));
+        });
+        match wanted {
+            Ok(Some(wanted)) => return Ok(Step::Yield(wanted)),
+            Ok(None) => {}
+            Err(raised) => {
+                // What is thrown in is raised instead of the first failure.
+                failure.take().into_iter().for_each(report);
+                return Err(raised);
+            }
         }
         if let Some(raised) = failure.take() {
             return Err(raised);

@@ -10,8 +10,8 @@ use crate::task::Awaitable;
 /// A coroutine that can be raced: `&mut` to a [`Racing`], or an operation that is made again at each resume, such as
 /// `self.stream.read(&mut self.buffer)`. With `None` in its place, nothing is raced there.
 ///
-/// Any other coroutine keeps state of its own. A race could not tell it from another coroutine that was put in its place
-/// meanwhile, and would wait for the former one's event:
+/// Any other coroutine keeps state of its own. If you replaced such a coroutine between two resumes, the race could not
+/// notice, and would go on waiting for the old one. [`Racing`] keeps the two together.
 ///
 /// ```compile_fail,E0277
 /// # use innermost::{from_fn, run, sleep, wait::{Race, Racing}, yield_from, Step};

@@ -116,6 +116,23 @@ fn what_a_loser_raises_goes_to_the_exception_handler() {
 }
 
 #[test]
+fn an_exception_that_a_later_cancel_replaces_goes_to_the_exception_handler() {
+    let failing = || sleep(SECOND).try_map(|()| Err::<&str, _>(Exception::message(Kind::ValueError, "no")));
+    let (event_loop, log, reported) = (test_loop(), Log::default(), Rc::new(RefCell::new(Vec::new())));
+    let theirs = Rc::clone(&reported);
+    event_loop.set_exception_handler(move |context| {
+        theirs.borrow_mut().push(context.exception.as_ref().map(Exception::kind));
+    });
+    let racing = event_loop.create_task(race((failing(), careful(&log, "a", LONG)))).unwrap();
+    let joined = event_loop.create_task(all((failing(), careful(&log, "b", LONG)))).unwrap();
+    // Both clean up for a second then.
+    event_loop.call_later(SECOND + SECOND / 2, move || (racing.cancel(), drop(racing)).0).unwrap();
+    event_loop.call_later(SECOND + SECOND / 2, move || (joined.cancel(), drop(joined)).0).unwrap();
+    event_loop.run_until_complete(sleep(LONG)).unwrap();
+    assert_eq!(*reported.borrow(), [Some(Kind::ValueError); 2]);
+}
+
+#[test]
 fn a_timeout_inside_is_raised_and_one_around_ends_all() {
     let (event_loop, log) = (test_loop(), Log::default());
     let racing = race((timeout(careful(&log, "a", LONG), SECOND), careful(&log, "b", LONG)));
