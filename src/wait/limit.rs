@@ -24,36 +24,37 @@ use crate::task::{Await, Awaitable};
 /// ```
 /// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
 /// use innermost::wait::Limit;
-/// use innermost::{Await, Buffer, ByteRead, Coroutine, Exception, Kind, Resumed, Step, yield_from};
+/// use innermost::{Buffer, ByteRead, Exception, Kind, Machine, machine, yield_from};
 /// use std::time::Duration;
 ///
-/// /// Reads until the peer has been silent for five seconds.
+/// /// Reads until the end, or until the peer has been silent for five seconds.
 /// struct Listening {
 ///     stream: MemoryStream,
 ///     incoming: Buffer,
 ///     silence: Limit,
 /// }
 ///
-/// impl Coroutine for Listening {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = usize;
+/// machine!(
+///     impl Machine for Listening {
+///         type State = Phase;
+///         type Return = usize;
 ///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         loop {
+///         fn Reading(&mut self, sent: Sent) -> Next<End> {
 ///             match yield_from!(self.silence.run(self.stream.read(&mut self.incoming)), sent) {
-///                 Ok(_) => {}
-///                 Err(raised) if raised.kind() == Kind::TimeoutError => return Ok(Step::Return(self.incoming.len())),
-///                 Err(raised) => return Err(raised),
+///                 Ok(0) => end(self.incoming.len()),
+///                 Ok(_) => stay(),
+///                 Err(raised) if raised.kind() == Kind::TimeoutError => end(self.incoming.len()),
+///                 Err(raised) => Err(raised),
 ///             }
 ///         }
 ///     }
-/// }
+/// );
 ///
 /// let (near, _far) = memory_pair();
 /// let silence = Limit::new(Duration::from_secs(5));
 /// let event_loop = virtual_loop()?;
-/// assert_eq!(event_loop.run_until_complete(Listening { stream: near, incoming: Buffer::new(), silence })?, 0);
+/// let listening = Listening { stream: near, incoming: Buffer::new(), silence };
+/// assert_eq!(event_loop.run_until_complete(listening.start(Phase::Reading))?, 0);
 /// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(5));
 /// # Ok::<(), Exception>(())
 /// ```

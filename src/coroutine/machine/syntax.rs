@@ -98,6 +98,35 @@
 /// `fn Pausing(&mut self, slept: Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError`
 /// too.
 ///
+#[cfg_attr(feature = "full", doc = "```")]
+#[cfg_attr(not(feature = "full"), doc = "```ignore")]
+/// use innermost::{Exception, Machine, Sleep, machine, run, sleep};
+/// use std::time::Duration;
+///
+/// /// Counts to three, with pauses.
+/// struct Counter(u32);
+///
+/// machine!(
+///     impl Machine for Counter {
+///         type State = Counting;
+///         type Return = u32;
+///
+///         fn Adding(&mut self) -> Next<Pausing, End> {
+///             self.0 += 1;
+///             if self.0 == 3 { end(self.0) } else { to(Pausing(sleep(Duration::from_millis(1)))) }
+///         }
+///
+///         fn Pausing(&mut self, slept: Outcome<Sleep>) -> Next<Adding> {
+///             slept?;
+///             to(Adding)
+///         }
+///     }
+/// );
+///
+/// assert_eq!(run(Counter(0).start(Counting::Adding))?, 3);
+/// # Ok::<(), Exception>(())
+/// ```
+///
 /// Where an exception that is thrown in is raised depends on the state:
 ///
 /// - A state with a child gets it as the child's outcome, unless the child catches it.

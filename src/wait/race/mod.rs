@@ -37,7 +37,7 @@ pub use self::racing::Racing;
 /// use innermost::queue::{Get, Queue};
 /// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
 /// use innermost::wait::{Race, Racing, Won};
-/// use innermost::{Await, Buffer, ByteRead, Coroutine, Exception, Resumed, Sleep, Step, sleep, yield_from};
+/// use innermost::{Buffer, ByteRead, Exception, Machine, Sleep, machine, sleep, yield_from};
 /// use std::time::Duration;
 ///
 /// struct Session {
@@ -49,26 +49,26 @@ pub use self::racing::Racing;
 ///     race: Race,
 /// }
 ///
-/// impl Coroutine for Session {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = &'static str;
+/// machine!(
+///     impl Machine for Session {
+///         type State = Phase;
+///         type Return = &'static str;
 ///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         loop {
+///         fn Serving(&mut self, sent: Sent) -> Next<End> {
 ///             let racers = (self.stream.read(&mut self.incoming), &mut self.item, &mut self.over);
 ///             match yield_from!(self.race.run(racers), sent)? {
-///                 Won::A(0) => return Ok(Step::Return("the client has left")),
+///                 Won::A(0) => return end("the client has left"),
 ///                 Won::A(_) => println!("{} bytes have come", self.incoming.len()),
 ///                 Won::B(item) => {
 ///                     println!("here is {item}");
 ///                     self.item.restart(self.items.get());
 ///                 }
-///                 Won::C(()) => return Ok(Step::Return("the time is over")),
+///                 Won::C(()) => return end("the time is over"),
 ///             }
+///             stay()
 ///         }
 ///     }
-/// }
+/// );
 ///
 /// let (near, far) = memory_pair();
 /// let items = Queue::new();
@@ -82,7 +82,7 @@ pub use self::racing::Racing;
 /// };
 /// items.put_nowait("an item")?;
 /// let event_loop = virtual_loop()?;
-/// assert_eq!(event_loop.run_until_complete(session)?, "the time is over");
+/// assert_eq!(event_loop.run_until_complete(session.start(Phase::Serving))?, "the time is over");
 /// assert!(items.is_empty());
 /// # drop(far);
 /// # Ok::<(), Exception>(())
