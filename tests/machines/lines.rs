@@ -9,7 +9,7 @@ use std::path::Path;
 type Compared = (&'static str, &'static str, &'static [&'static str], &'static str, f64);
 
 const COMPARED: &[Compared] = &[
-    ("the first program in the README", "README.md", &["```rust,no_run"], "first_program", 1.5),
+    ("the first program in the README", "README.md", &["```rust,no_run"], "first_program", 1.25),
     ("its `Echo`, 2 states", "README.md", &["struct Echo {", "machine!(\n    impl Machine for Echo {"], "echo", 2.2),
     (
         "`echo_server`: `Echo` and `Server`, 6 states",
