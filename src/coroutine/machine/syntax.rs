@@ -92,18 +92,15 @@
 /// `Next<A, B, End>` lists the states that may follow, and `End` if the machine may end. Going elsewhere does not compile.
 /// `yield_here` and `stay` need no entry, but the state must still be there: it takes `sent` and its data by reference.
 ///
-/// The macro brings these names along, with `Sent`, `Next` and `Outcome`: nothing need be imported for them.
-///
-/// A state that waits for a child is entered with it: `to(Pausing(sleep(delay)))` enters
-/// `fn Pausing(&mut self, slept: Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError`
-/// too.
+/// The macro brings these names along, with `Sent`, `Next` and `Outcome`: nothing need be imported for them. A state
+/// that waits for a child is entered with it: `to(Pausing(sleep(delay)))` enters `fn Pausing(&mut self, slept:
+/// Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError` too.
 ///
 #[cfg_attr(feature = "full", doc = "```")]
 #[cfg_attr(not(feature = "full"), doc = "```ignore")]
 /// use innermost::{Exception, Machine, Sleep, machine, run, sleep};
 /// use std::time::Duration;
 ///
-/// /// Counts to three, with pauses.
 /// struct Counter(u32);
 ///
 /// machine!(
