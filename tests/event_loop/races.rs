@@ -7,6 +7,7 @@
 //! | `exceptions.rs` | what is thrown in, closing, dropping |
 //! | `scopes.rs`     | timeouts and task groups inside a race |
 //! | `nested.rs`     | races inside races |
+//! | `sockets.rs`    | operations on sockets |
 //! | `by_hand.rs`    | without a loop |
 //! | `owned.rs`      | `race` and `all`, which run coroutines to their end |
 //! | `model.rs`      | random races against a model with a task for each coroutine |
@@ -19,13 +20,13 @@ mod nested;
 mod order;
 mod owned;
 mod scopes;
+mod sockets;
 
-use std::cell::RefCell;
-use std::fmt::Display;
-use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::{Await, Coroutine, EventLoop, Exception, Future, Resumed, sleep};
+
+use crate::support::events::Log;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -46,21 +47,7 @@ fn never() -> Future<u32> {
     EventLoop::running().expect("in a loop").create_future()
 }
 
-/// What has happened.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    fn write(&self, line: impl Display) {
-        self.0.borrow_mut().push(line.to_string());
-    }
-
-    fn take(&self) -> Vec<String> {
-        self.0.take()
-    }
-}
-
-/// Notes each resume of a coroutine.
+/// Logs each resume of a coroutine.
 struct Noted<C> {
     name: &'static str,
     child: C,
@@ -74,15 +61,14 @@ impl<C: Coroutine<Yield = Await, Input = ()>> Coroutine for Noted<C> {
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
         match &sent {
-            Ok(()) => self.log.write(self.name),
-            Err(raised) => self.log.write(format_args!("{}: {:?}", self.name, raised.kind())),
+            Ok(()) => self.log.add(self.name),
+            Err(raised) => self.log.add(format_args!("{}: {:?}", self.name, raised.kind())),
         }
         self.child.resume(sent)
     }
 }
 
-impl Log {
-    fn noted<C>(&self, name: &'static str, child: C) -> Noted<C> {
-        Noted { name, child, log: self.clone() }
-    }
+/// Logs each resume of `child`.
+fn noted<C>(log: &Log, name: &'static str, child: C) -> Noted<C> {
+    Noted { name, child, log: log.clone() }
 }

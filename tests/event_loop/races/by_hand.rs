@@ -6,13 +6,13 @@ use innermost::sync::Lock;
 use innermost::wait::{Limit, Race, Racing, Won, all, race};
 use innermost::{Await, CoroutineExt, Generator, Step, Stop, from_fn, ready, sleep, yield_from};
 
-use super::Log;
+use super::{Log, noted};
 
 #[test]
 fn every_child_that_waits_is_asked_at_each_resume() {
     let log = Log::default();
-    let mut a = Racing::new(log.noted("a", sleep(Duration::ZERO)));
-    let (mut b, mut race) = (Racing::new(log.noted("b", sleep(Duration::ZERO))), Race::new());
+    let mut a = Racing::new(noted(&log, "a", sleep(Duration::ZERO)));
+    let (mut b, mut race) = (Racing::new(noted(&log, "b", sleep(Duration::ZERO))), Race::new());
     let mut machine =
         Generator::new(from_fn(move |mut sent| yield_from!(race.run((&mut a, &mut b)), sent).map(Step::Return)));
     let wanted = machine.next().unwrap();

@@ -11,7 +11,7 @@ use innermost::{
     yield_from,
 };
 
-use super::{LONG, Log, never, spin};
+use super::{LONG, Log, never, noted, spin};
 use crate::support::clock::test_loop;
 
 #[test]
@@ -84,8 +84,8 @@ fn a_child_that_raises_wins() {
 fn a_future_that_is_cancelled_raises_in_its_own_child_only() {
     let (event_loop, log) = (test_loop(), Log::default());
     let future = event_loop.create_future::<u32>();
-    let mut a = Racing::new(log.noted("a", sleep(LONG)));
-    let (mut b, mut race) = (Racing::new(log.noted("b", future.clone())), Race::new());
+    let mut a = Racing::new(noted(&log, "a", sleep(LONG)));
+    let (mut b, mut race) = (Racing::new(noted(&log, "b", future.clone())), Race::new());
     let task = event_loop
         .create_task(from_fn(move |mut sent| yield_from!(race.run((&mut a, &mut b)), sent).map(Step::Return)))
         .unwrap();
@@ -105,7 +105,7 @@ impl Coroutine for Closed {
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         let ended = yield_from!(self.2, sent);
-        self.1.write(format_args!("{} {:?}", self.0, ended.as_ref().map_err(Exception::kind)));
+        self.1.add(format_args!("{} {:?}", self.0, ended.as_ref().map_err(Exception::kind)));
         ended.map(Step::Return)
     }
 }

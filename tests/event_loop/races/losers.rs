@@ -1,19 +1,16 @@
 //! What becomes of the losers: their wait, their place in a line, and what they were given.
 
 use std::cell::RefCell;
-use std::io::Write as _;
-use std::os::unix::net;
 use std::rc::Rc;
 
 use innermost::queue::Queue;
 use innermost::sync::{Condition, Lock, Semaphore};
 use innermost::wait::{Race, Racing, Won};
 use innermost::{
-    Awaitable, Buffer, ByteRead, CoroutineExt, EventLoop, Exception, Future, Kind, Step, Task, UnixStream, from_fn,
-    ready, sleep, yield_from,
+    Awaitable, CoroutineExt, EventLoop, Exception, Future, Kind, Step, Task, from_fn, ready, sleep, yield_from,
 };
 
-use super::{LONG, Log, never, settle, spin};
+use super::{LONG, Log, never, spin};
 use crate::support::clock::test_loop;
 
 #[test]
@@ -29,7 +26,7 @@ fn a_loser_keeps_its_place_in_a_line() {
                 match yield_from!(race.run((&mut a, &mut b)), sent)? {
                     Won::A(_) => a.restart(never()),
                     Won::B(_guard) => {
-                        noted.write("race");
+                        noted.add("race");
                         return Ok(Step::Return(()));
                     }
                 }
@@ -38,7 +35,7 @@ fn a_loser_keeps_its_place_in_a_line() {
         .unwrap();
     spin(&event_loop, 2);
     let noted = log.clone();
-    let other = event_loop.create_task(lock.acquire().map(move |_| noted.write("other"))).unwrap();
+    let other = event_loop.create_task(lock.acquire().map(move |_| noted.add("other"))).unwrap();
     spin(&event_loop, 2);
     first.set_result(1).unwrap();
     spin(&event_loop, 2);
@@ -253,60 +250,6 @@ fn an_item_is_not_lost_where_another_child_wins_in_the_same_turn() {
     spin(&event_loop, 3);
     assert!(!other.done());
     other.cancel();
-}
-
-#[test]
-fn an_operation_that_lost_leaves_its_descriptor_free() {
-    let (event_loop, log) = (test_loop(), Log::default());
-    let (near, mut far) = net::UnixStream::pair().unwrap();
-    let near = Rc::new(UnixStream::from_std(near).unwrap());
-    let first = event_loop.create_future::<u32>();
-    let (mut a, mut buffer, mut race) = (Racing::new(first.clone()), Buffer::new(), Race::new());
-    let (stream, noted, mut stage) = (Rc::clone(&near), log.clone(), 0);
-    let mut pause = event_loop.create_future::<u32>();
-    let paused = pause.clone();
-    let task = event_loop
-        .create_task(from_fn(move |mut sent| {
-            if stage == 0 {
-                yield_from!(race.run((&mut a, stream.read(&mut buffer))), sent)?;
-                a.restart(never());
-                stage = 1;
-            }
-            if stage == 1 {
-                // Alone, by the same task.
-                let count = yield_from!(stream.read(&mut buffer), sent)?;
-                noted.write(format_args!("alone {count}"));
-                stage = 2;
-            }
-            if stage == 2 {
-                yield_from!(pause, sent)?;
-                stage = 3;
-            }
-            match yield_from!(race.run((&mut a, stream.read(&mut buffer))), sent)? {
-                Won::A(_) => panic!("nobody sets it"),
-                Won::B(count) => noted.write(format_args!("raced {count}")),
-            }
-            Ok(Step::Return(()))
-        }))
-        .unwrap();
-    settle(&event_loop);
-    first.set_result(1).unwrap();
-    settle(&event_loop);
-    far.write_all(b"one").unwrap();
-    settle(&event_loop);
-    // By another task, while the first one does something else.
-    let (stream, mut buffer) = (Rc::clone(&near), Buffer::new());
-    let other = event_loop
-        .create_task(from_fn(move |mut sent| yield_from!(stream.read(&mut buffer), sent).map(Step::Return)))
-        .unwrap();
-    settle(&event_loop);
-    far.write_all(b"three").unwrap();
-    assert_eq!(event_loop.run_until_complete(other).unwrap(), 5);
-    paused.set_result(1).unwrap();
-    settle(&event_loop);
-    far.write_all(b"four").unwrap();
-    event_loop.run_until_complete(task).unwrap();
-    assert_eq!(log.take(), ["alone 3", "raced 4"]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Coroutine for Child {
                 Some(Waits::Lock(acquire)) => drop(yield_from!(acquire, sent)?),
             }
             let next = self.script.next();
-            self.log.write(format_args!("{} {next:?}", self.name));
+            self.log.add(format_args!("{} {next:?}", self.name));
             self.waits = Some(match next {
                 None => return Ok(Step::Return(self.name)),
                 Some(Does::Nap) => Waits::Nap(sleep(Duration::ZERO)),
@@ -152,7 +152,7 @@ fn run(scripts: &[Vec<Does>; CHILDREN], events: &[Event], races: bool) -> Vec<Ve
             Event::Release(child) => drop(held[child].take()),
             Event::Turn => {
                 let noted = log.clone();
-                event_loop.call_soon(move || noted.write("turn")).unwrap();
+                event_loop.call_soon(move || noted.add("turn")).unwrap();
                 spin(&event_loop, 1);
                 let mut lines = log.take();
                 lines.sort_unstable();

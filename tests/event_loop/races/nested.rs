@@ -1,17 +1,14 @@
 //! Races inside races.
 
-use std::io::Write as _;
-use std::os::unix::net;
 use std::rc::Rc;
 
 use innermost::sync::Lock;
 use innermost::wait::{Race, Racing, Won};
 use innermost::{
-    Await, Buffer, ByteRead, Call, Coroutine, CoroutineExt, Exception, Future, Kind, Resumed, Step, UnixStream,
-    from_fn, sleep, yield_from,
+    Await, Call, Coroutine, CoroutineExt, Exception, Future, Kind, Resumed, Step, from_fn, sleep, yield_from,
 };
 
-use super::{LONG, Log, never, settle, spin};
+use super::{LONG, Log, never, noted, spin};
 use crate::support::clock::test_loop;
 
 /// Races a child of its own kind, by `Call`, against a future that nobody sets, so many deep.
@@ -53,7 +50,7 @@ fn a_deep_race_takes_no_hop_more() {
     let bottom = event_loop.create_future::<u32>();
     for (name, depth) in [("before", 0), ("deep", 60), ("behind", 0)] {
         let noted = log.clone();
-        let deep = Deep::new(depth, &bottom).map(move |n| noted.write(format_args!("{name} {n}")));
+        let deep = Deep::new(depth, &bottom).map(move |n| noted.add(format_args!("{name} {n}")));
         event_loop.create_task(deep).unwrap();
     }
     spin(&event_loop, 2);
@@ -103,35 +100,6 @@ fn the_same_future_can_be_waited_for_inside_and_outside() {
 }
 
 #[test]
-fn the_same_direction_of_a_socket_inside_and_outside_is_an_error() {
-    let event_loop = test_loop();
-    let (near, mut far) = net::UnixStream::pair().unwrap();
-    let near = Rc::new(UnixStream::from_std(near).unwrap());
-    let (stream, mut buffer, mut inner) = (Rc::clone(&near), Buffer::new(), Race::new());
-    let mut long = Racing::new(sleep(LONG));
-    let nested = from_fn(move |mut sent| {
-        let won = yield_from!(inner.run((stream.read(&mut buffer), &mut long)), sent)?;
-        Ok(Step::Return(matches!(won, Won::A(3))))
-    });
-    let (mut nested, mut buffer, mut race) = (Racing::new(nested), Buffer::new(), Race::new());
-    let mut has_failed = false;
-    let task = event_loop
-        .create_task(from_fn(move |mut sent| {
-            if !has_failed {
-                let raced = yield_from!(race.run((&mut nested, near.read(&mut buffer))), sent);
-                assert_eq!(raced.unwrap_err().kind(), Kind::RuntimeError);
-                has_failed = true;
-            }
-            // The inner one waits on.
-            yield_from!(nested, sent).map(Step::Return)
-        }))
-        .unwrap();
-    settle(&event_loop);
-    far.write_all(b"one").unwrap();
-    assert!(event_loop.run_until_complete(task).unwrap());
-}
-
-#[test]
 fn a_lock_that_is_granted_to_an_inner_loser_goes_to_the_next() {
     let event_loop = test_loop();
     let (lock, first) = (Lock::new(), event_loop.create_future::<u32>());
@@ -172,7 +140,7 @@ fn a_lock_that_is_granted_to_an_inner_loser_goes_to_the_next() {
 fn a_cancel_is_raised_by_the_outermost_race() {
     let event_loop = test_loop();
     let (bottom, log) = (event_loop.create_future::<u32>(), Log::default());
-    let (mut deep, mut other) = (Racing::new(log.noted("deep", Deep::new(3, &bottom))), Racing::new(sleep(LONG)));
+    let (mut deep, mut other) = (Racing::new(noted(&log, "deep", Deep::new(3, &bottom))), Racing::new(sleep(LONG)));
     let (mut race, mut is_cancelled) = (Race::new(), false);
     let task = event_loop
         .create_task(from_fn(move |mut sent| {

@@ -1,16 +1,14 @@
 //! Who is resumed when, and who wins.
 
 use std::cell::Cell;
-use std::io::Write as _;
-use std::os::unix::net;
 use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::Queue;
 use innermost::wait::{Race, Racing, Won};
-use innermost::{Buffer, ByteRead, CoroutineExt, Step, UnixStream, from_fn, ready, sleep, yield_from};
+use innermost::{CoroutineExt, Step, from_fn, ready, sleep, yield_from};
 
-use super::{LONG, Log, never, settle, spin};
+use super::{LONG, Log, never, noted, spin};
 use crate::support::clock::{test_loop, virtual_loop};
 
 #[test]
@@ -26,7 +24,7 @@ fn a_race_takes_no_hop_more_than_a_wait() {
                 "racing" => drop(yield_from!(race.run((&mut b, &mut c)), sent)?),
                 _ => drop(yield_from!(a, sent)?),
             }
-            log.write(name);
+            log.add(name);
             Ok(Step::Return(()))
         });
         event_loop.create_task(machine).unwrap();
@@ -41,16 +39,16 @@ fn a_race_takes_no_hop_more_than_a_wait() {
 fn only_the_new_and_the_done_are_resumed_and_in_order() {
     let (event_loop, log) = (test_loop(), Log::default());
     let futures: [_; 3] = [(); 3].map(|()| event_loop.create_future::<u32>());
-    let mut a = Racing::new(log.noted("a", futures[0].clone()));
-    let mut b = Racing::new(log.noted("b", futures[1].clone()));
-    let mut c = Racing::new(log.noted("c", futures[2].clone()));
+    let mut a = Racing::new(noted(&log, "a", futures[0].clone()));
+    let mut b = Racing::new(noted(&log, "b", futures[1].clone()));
+    let mut c = Racing::new(noted(&log, "c", futures[2].clone()));
     let (mut race, mut lost) = (Race::new(), 0);
     let task = event_loop
         .create_task(from_fn(move |mut sent| {
             while lost < 2 {
                 yield_from!(race.run((&mut a, &mut b, &mut c)), sent)?;
                 lost += 1;
-                b.restart(Log::default().noted("", never()));
+                b.restart(noted(&Log::default(), "", never()));
             }
             Ok(Step::Return(()))
         }))
@@ -68,9 +66,9 @@ fn only_the_new_and_the_done_are_resumed_and_in_order() {
 #[test]
 fn those_behind_an_immediate_winner_do_not_start() {
     let (event_loop, log) = (test_loop(), Log::default());
-    let mut a = Racing::new(log.noted("a", sleep(LONG)));
-    let mut b = Racing::new(log.noted("b", ready(1)));
-    let mut c = Racing::new(log.noted("c", ready(2)));
+    let mut a = Racing::new(noted(&log, "a", sleep(LONG)));
+    let mut b = Racing::new(noted(&log, "b", ready(1)));
+    let mut c = Racing::new(noted(&log, "c", ready(2)));
     let mut race = Race::new();
     let machine = from_fn(move |mut sent| yield_from!(race.run((&mut a, &mut b, &mut c)), sent).map(Step::Return));
     assert_eq!(event_loop.run_until_complete(machine).unwrap(), Won::B(1));
@@ -173,7 +171,7 @@ fn a_child_that_lets_others_run_is_resumed_in_the_next_turn() {
     event_loop
         .create_task(from_fn(move |mut sent| {
             yield_from!(race.run((&mut a, &mut b)), sent)?;
-            noted.write("race");
+            noted.add("race");
             Ok(Step::Return(()))
         }))
         .unwrap();
@@ -181,14 +179,14 @@ fn a_child_that_lets_others_run_is_resumed_in_the_next_turn() {
     event_loop
         .create_task(from_fn(move |mut sent| {
             yield_from!(plain, sent)?;
-            noted.write("plain");
+            noted.add("plain");
             Ok(Step::Return(()))
         }))
         .unwrap();
     spin(&event_loop, 2);
     future.set_result(1).unwrap();
     let noted = log.clone();
-    event_loop.call_soon(move || noted.write("turn")).unwrap();
+    event_loop.call_soon(move || noted.add("turn")).unwrap();
     spin(&event_loop, 2);
     assert_eq!(log.take(), ["turn", "race", "plain"]);
 }
@@ -205,7 +203,7 @@ fn an_entry_that_was_left_behind_is_not_the_next_turn() {
     event_loop
         .create_task(from_fn(move |mut sent| {
             yield_from!(race.run((&mut a, &mut b)), sent)?;
-            noted.write("a");
+            noted.add("a");
             Ok(Step::Return(()))
         }))
         .unwrap();
@@ -213,7 +211,7 @@ fn an_entry_that_was_left_behind_is_not_the_next_turn() {
     second.set_result(1).unwrap();
     first.set_result(1).unwrap();
     let noted = log.clone();
-    event_loop.call_soon(move || noted.write("turn")).unwrap();
+    event_loop.call_soon(move || noted.add("turn")).unwrap();
     spin(&event_loop, 2);
     assert_eq!(log.take(), ["turn", "a"]);
 }
@@ -244,26 +242,6 @@ fn a_child_that_is_always_ready_does_not_starve_the_others() {
     assert!(wins < 100, "{wins}");
     assert_eq!(item, 1);
     assert!(others.unwrap().done());
-}
-
-#[test]
-fn a_socket_that_is_always_ready_does_not_starve_the_others() {
-    let event_loop = test_loop();
-    let (near, mut far) = net::UnixStream::pair().unwrap();
-    far.write_all(&[0; 4096]).unwrap();
-    let (near, queue) = (UnixStream::from_std(near).unwrap(), Queue::new());
-    let (mut item, mut race, mut wins, mut byte) = (Racing::new(queue.get()), Race::new(), 0, [0]);
-    queue.put_nowait(1).unwrap();
-    let machine = from_fn(move |mut sent| {
-        loop {
-            match yield_from!(race.run((near.recv(&mut byte), &mut item)), sent)? {
-                Won::A(_) => wins += 1,
-                Won::B(_) => return Ok(Step::Return(wins)),
-            }
-        }
-    });
-    let wins = event_loop.run_until_complete(machine).unwrap();
-    assert!(wins < 100, "{wins}");
 }
 
 #[test]
@@ -303,40 +281,4 @@ fn two_children_that_are_always_ready_starve_neither_a_third_nor_other_tasks() {
         .unwrap();
     let wins = event_loop.run_until_complete(machine).unwrap();
     assert!(wins[0] > 32 && wins[1] > 0, "{wins:?}");
-}
-
-#[test]
-fn the_client_or_an_item_or_the_time() {
-    let ((event_loop, clock), log) = (virtual_loop(), Log::default());
-    let (near, mut far) = net::UnixStream::pair().unwrap();
-    let near = UnixStream::from_std(near).unwrap();
-    let (queue, mut incoming, mut race) = (Queue::new(), Buffer::new(), Race::new());
-    let (mut item, mut over) = (Racing::new(queue.get()), Racing::new(sleep(LONG)));
-    let (noted, items) = (log.clone(), queue.clone());
-    let task = event_loop
-        .create_task(from_fn(move |mut sent| {
-            loop {
-                match yield_from!(race.run((near.read(&mut incoming), &mut item, &mut over)), sent)? {
-                    Won::A(count) => noted.write(format_args!("read {count}")),
-                    Won::B(number) => {
-                        noted.write(format_args!("item {number}"));
-                        item.restart(items.get());
-                    }
-                    Won::C(()) => return Ok(Step::Return(())),
-                }
-            }
-        }))
-        .unwrap();
-    settle(&event_loop);
-    queue.put_nowait(1).unwrap();
-    settle(&event_loop);
-    far.write_all(b"hello").unwrap();
-    settle(&event_loop);
-    // Both in one turn: nothing is lost.
-    far.write_all(b"again").unwrap();
-    queue.put_nowait(2).unwrap();
-    settle(&event_loop);
-    assert_eq!(log.take(), ["item 1", "read 5", "item 2", "read 5"]);
-    clock.advance(LONG);
-    event_loop.run_until_complete(task).unwrap();
 }

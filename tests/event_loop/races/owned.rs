@@ -9,7 +9,7 @@ use innermost::{
     Await, Call, Coroutine, CoroutineExt, Exception, Kind, Resumed, Sleep, Step, lazy, ready, sleep, yield_from,
 };
 
-use super::{LONG, Log, spin};
+use super::{LONG, Log, noted, spin};
 use crate::support::clock::test_loop;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ impl Coroutine for Careful {
         loop {
             if let Some((moment, cancelled)) = &mut self.cleaning {
                 yield_from!(moment, sent)?;
-                self.log.write(format_args!("{} cleaned up", self.name));
+                self.log.add(format_args!("{} cleaned up", self.name));
                 return Err(cancelled.clone());
             }
             match yield_from!(self.nap, sent) {
@@ -75,7 +75,7 @@ fn a_cancel_goes_to_all_and_is_raised_when_they_have_ended() {
 #[test]
 fn a_winner_that_does_not_wait_leaves_the_rest_unstarted() {
     let (event_loop, log) = (test_loop(), Log::default());
-    let racing = race((log.noted("a", sleep(LONG)), log.noted("b", ready(1)), log.noted("c", ready(2))));
+    let racing = race((noted(&log, "a", sleep(LONG)), noted(&log, "b", ready(1)), noted(&log, "c", ready(2))));
     assert_eq!(event_loop.run_until_complete(racing).unwrap(), Won::B(1));
     assert_eq!(log.take(), ["a", "b", "a: CancelledError"]);
     assert_eq!(event_loop.time().since_zero(), Duration::ZERO);

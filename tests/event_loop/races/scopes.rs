@@ -5,7 +5,7 @@ use std::time::Duration;
 use innermost::wait::{ExceptionGroup, Race, Racing, TaskGroup, Timeout, Won, timeout};
 use innermost::{CoroutineExt, Exception, Kind, Step, from_fn, lazy, ready, sleep, yield_from};
 
-use super::{LONG, Log, spin};
+use super::{LONG, Log, noted, spin};
 use crate::support::clock::{test_loop, virtual_loop};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -13,8 +13,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn a_timeout_inside_a_race_cancels_only_its_own_child() {
     let (event_loop, log) = (test_loop(), Log::default());
-    let mut limited = Racing::new(timeout(log.noted("limited", sleep(LONG)), SECOND));
-    let (mut other, mut race) = (Racing::new(log.noted("other", sleep(2 * SECOND))), Race::new());
+    let mut limited = Racing::new(timeout(noted(&log, "limited", sleep(LONG)), SECOND));
+    let (mut other, mut race) = (Racing::new(noted(&log, "other", sleep(2 * SECOND))), Race::new());
     let mut is_over = false;
     let task = event_loop
         .create_task(from_fn(move |mut sent| {
@@ -22,7 +22,7 @@ fn a_timeout_inside_a_race_cancels_only_its_own_child() {
                 let raised = yield_from!(race.run((&mut limited, &mut other)), sent).unwrap_err();
                 assert_eq!(raised.kind(), Kind::TimeoutError);
                 is_over = true;
-                limited.restart(timeout(Log::default().noted("", sleep(LONG)), LONG));
+                limited.restart(timeout(noted(&Log::default(), "", sleep(LONG)), LONG));
             }
             yield_from!(race.run((&mut limited, &mut other)), sent).map(Step::Return)
         }))
@@ -85,7 +85,7 @@ fn a_task_group_inside_a_race_cancels_only_its_own_body() {
         inner.create_task(sleep(SECOND).try_map(|()| Err::<(), _>(no()))).unwrap();
         Ok(sleep(LONG))
     });
-    let mut grouped = Racing::new(group.scope(log.noted("body", body)));
+    let mut grouped = Racing::new(group.scope(noted(&log, "body", body)));
     let (mut other, mut race) = (Racing::new(sleep(2 * SECOND)), Race::new());
     let mut first = None;
     let task = event_loop
