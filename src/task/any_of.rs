@@ -1,8 +1,8 @@
 //! Waiting for any of several events in one task.
 //!
-//! A task that races several coroutines waits at an [`AnyOf`]. Each of the coroutines has a [`Branch`](super::Branch), which waits for the
-//! coroutine's event wherever a task would, and has a place of its own in the ready queue. When the queue comes to a branch,
-//! the task takes its step then and there: a race adds no hop.
+//! A task that races several coroutines waits at an [`AnyOf`]. Each of the coroutines has a [`Branch`](super::Branch),
+//! which waits for the coroutine's event wherever a task would, and has a place of its own in the ready queue. When the
+//! queue comes to a branch, the task takes its step then and there: a race adds no hop.
 //!
 //! ```text
 //!   task --waits at--> AnyOf <--of-- Branch --waits at--> a future, a socket, a lock
@@ -28,15 +28,15 @@ pub(crate) struct AnyOf {
     phase: Cell<Phase>,
     /// The task, or the branch of an outer race, that waits here.
     waiter: Cell<Option<Rc<dyn Waiter>>>,
-    /// That of the loop in which it was last waited for.
+    /// The scheduler of the loop in which the race was last waited for.
     scheduler: RefCell<Option<Rc<Scheduler>>>,
     /// The branch to register when a task begins to wait here. Most often, only the one that was resumed last.
     unregistered: Cell<Option<Rc<dyn Entrant>>>,
-    /// More of them.
+    /// Further branches to register then.
     others: RefCell<Vec<Rc<dyn Entrant>>>,
     /// Every branch that was asked in this race, for people.
     entrants: RefCell<Vec<Weak<dyn Entrant>>>,
-    /// Whether the waiter must be woken although no branch will wake it.
+    /// True if the waiter must be woken although no branch will wake it.
     is_due: Cell<bool>,
 }
 
@@ -44,10 +44,10 @@ pub(crate) struct AnyOf {
 enum Phase {
     /// No race is on.
     Idle,
-    /// It was yielded, and nobody waits here yet.
+    /// A race was yielded, and nobody waits here yet.
     Yielded,
     Waiting,
-    /// The waiter goes on.
+    /// The waiter was woken.
     Woken,
     /// The waiter was taken out. No branch has woken it.
     Left,

@@ -10,11 +10,11 @@ use super::branch::Branch;
 use super::task::{AnyTask, WeakTask};
 use crate::coroutine::Exception;
 
-/// See the head of this file.
+/// The task that entered a scope, or the coroutine in a race of that task.
 #[derive(Clone)]
 pub(crate) struct ScopeOwner {
     task: AnyTask,
-    /// With the number of coroutines that it had before.
+    /// The branch of the coroutine, and the number of coroutines that the branch had before it.
     branch: Option<(Rc<Branch>, u32)>,
 }
 
@@ -60,7 +60,7 @@ impl ScopeOwner {
         self.branch.as_ref().map_or_else(|| self.task.uncancel(), |(branch, _)| branch.uncancel())
     }
 
-    /// Whether the task, or the coroutine in it, has ended.
+    /// Returns `true` if the task, or the coroutine in it, has ended.
     pub(crate) fn done(&self) -> bool {
         self.task.done() || self.branch.as_ref().is_some_and(|(branch, ended)| branch.ended() != *ended)
     }

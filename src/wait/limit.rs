@@ -76,7 +76,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// A limit of `delay` for each use.
+    /// Creates a limit of `delay` for each use.
     pub const fn new(delay: Duration) -> Self {
         Self { delay, timeout: None }
     }

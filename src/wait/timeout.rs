@@ -26,6 +26,9 @@ use crate::yield_from;
 /// in where the child is waiting. The child may take as long as it likes to clean up. If it catches the exception and
 /// returns a value, the timeout returns that value.
 ///
+/// The child is held inline, so tens of thousands of timeouts inside each other overflow the stack. Put a
+/// [`Call`](crate::Call) around a child that nests so deep. The same holds for [`wait_for`](fn@super::wait_for).
+///
 /// # Errors
 ///
 /// Awaiting it raises `TimeoutError` if the deadline ended the child, any other exception that the child raises, and

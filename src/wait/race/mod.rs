@@ -125,15 +125,15 @@ pub use self::racing::Racing;
 #[derive(Default)]
 pub struct Race {
     any_of: Option<Rc<AnyOf>>,
-    /// Of the operations, by their position.
+    /// The seats of the operations, by position.
     seats: Vec<Seat>,
-    /// How many races were won without waiting when the step had used its share.
+    /// The number of rushed races so far, which says with which coroutine the next one begins.
     rushes: usize,
-    /// Whether the next race must let others run first.
+    /// True if the next race must let others run first.
     is_rushed: bool,
 }
 
-/// What lasts of an operation from one resume to the next.
+/// The part of an operation that lasts from one resume to the next.
 struct Seat {
     branch: Rc<Branch>,
     frames: Frames<Await, ()>,
@@ -148,7 +148,7 @@ pub struct Pass<'a> {
 }
 
 impl Race {
-    /// No race yet. Allocates nothing.
+    /// Creates a race. Allocates nothing.
     pub const fn new() -> Self {
         Self { any_of: None, seats: Vec::new(), rushes: 0, is_rushed: false }
     }
@@ -213,7 +213,7 @@ impl Race {
     }
 }
 
-/// Whether the running task's step has had its share of operations that need not wait.
+/// Returns `true` if the running task's step has had its share of operations that need not wait.
 fn is_share_used() -> bool {
     running().is_ok_and(|event_loop| !event_loop.spend())
 }
@@ -266,7 +266,7 @@ impl Seat {
         }
     }
 
-    /// Has the operation raise this, and takes it out of where it waits.
+    /// Throws `thrown` into the operation, and takes it out of wherever it waits.
     fn throw<C: Awaitable>(&mut self, operation: &mut C, thrown: &Exception) {
         if self.branch.has_started() {
             let frames = &mut self.frames;
