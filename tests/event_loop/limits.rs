@@ -240,6 +240,25 @@ fn a_body_can_cancel_its_own_group() {
 }
 
 #[test]
+fn a_task_that_cancels_its_group_is_cancelled_where_it_waits_next() {
+    let event_loop = test_loop();
+    let group = TaskGroup::new();
+    let inner = group.clone();
+    let body = lazy(move || {
+        let group = inner.clone();
+        let caller = lazy(move || {
+            group.cancel();
+            Ok(sleep(LONG))
+        });
+        let caller = inner.create_task(caller)?;
+        Ok(sleep(LONG).catch(move |_| Ok(())).map(move |()| caller))
+    });
+    let caller = event_loop.run_until_complete(group.scope(body)).unwrap();
+    assert!(caller.cancelled());
+    assert_eq!(now(&event_loop), 0);
+}
+
+#[test]
 fn a_group_that_is_cancelled_before_it_is_entered_is_cancelled_then() {
     let event_loop = test_loop();
     let group = TaskGroup::new();
