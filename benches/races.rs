@@ -34,6 +34,8 @@ mod instructions;
 #[path = "echo/machine.rs"]
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod machine;
+#[path = "tasks/passing.rs"]
+mod passing;
 
 use self::harness::{Batch, Line, line, timed};
 
@@ -83,37 +85,7 @@ fn queue_and_future(items: u64) -> Batch {
 
 /// Two tasks pass an item to each other and back.
 fn queue_alone(items: u64) -> Batch {
-    in_loop(items, move |event_loop| {
-        let (there, back) = (Queue::new(), Queue::new());
-        there.put_nowait(0).expect("it has no bounds");
-        let echo = Echo { get: there.get(), from: there.clone(), to: back.clone(), left: items };
-        event_loop.create_task(echo).expect("the loop is open");
-        Echo { get: back.get(), from: back, to: there, left: items }
-    })
-}
-
-/// Moves items from one queue to another.
-struct Echo {
-    from: Queue<u64>,
-    to: Queue<u64>,
-    left: u64,
-    get: Get<u64>,
-}
-
-impl Coroutine for Echo {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        while self.left > 0 {
-            let item = yield_from!(self.get, sent)?;
-            self.to.put_nowait(item)?;
-            self.left -= 1;
-            self.get = self.from.get();
-        }
-        Ok(Step::Return(()))
-    }
+    in_loop(items, move |event_loop| passing::pair(event_loop, items))
 }
 
 /// Moves items from one queue to another, until it is told to stop.

@@ -40,6 +40,7 @@
 //! | `tasks.rs`         | the lines, and our side of each |
 //! | `tasks/bound.rs`   | the bound of each |
 //! | `tasks/harness.rs` | rounds, medians |
+//! | `tasks/passing.rs` | two tasks that pass an item to and fro |
 //! | `instructions/`    | counting instructions, and the committed counts |
 //!
 //! A goal is a figure that no other runtime reached on this kind of machine. The goals of the `sleep` lines are for a
@@ -52,7 +53,6 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::queue::{Get, Queue};
 use innermost::{
     Await, Awaitable, Coroutine, EventLoop, Exception, Future, LoopHandle, Resumed, Sleep, Step, Task, TimerHandle,
     sleep, yield_from,
@@ -68,6 +68,8 @@ mod harness;
 mod instructions;
 #[path = "echo/machine.rs"]
 mod machine;
+#[path = "tasks/passing.rs"]
+mod passing;
 
 use self::harness::{Batch, Chance, Effort, Line, Stamps, count, line, timed};
 
@@ -200,13 +202,7 @@ fn futures(items: u64, figure: Figure) -> Batch {
 
 /// Two tasks pass an item to each other and back.
 fn queues(items: u64) -> Batch {
-    in_loop(items, 0, move |event_loop| {
-        let (there, back) = (Queue::new(), Queue::new());
-        there.put_nowait(0).expect("it has no bounds");
-        let echo = Echo { get: there.get(), from: there.clone(), to: back.clone(), left: items };
-        event_loop.create_task(echo).expect("the loop is open");
-        Echo { get: back.get(), from: back, to: there, left: items }
-    })
+    in_loop(items, 0, move |event_loop| passing::pair(event_loop, items))
 }
 
 fn timers(items: u64, half: Half) -> Batch {
@@ -352,30 +348,6 @@ impl Coroutine for Naps {
             yield_from!(self.nap, sent)?;
             self.nap = sleep(Duration::ZERO);
             self.left -= 1;
-        }
-        Ok(Step::Return(()))
-    }
-}
-
-/// Moves items from one queue to another.
-struct Echo {
-    from: Queue<u64>,
-    to: Queue<u64>,
-    left: u64,
-    get: Get<u64>,
-}
-
-impl Coroutine for Echo {
-    type Yield = Await;
-    type Input = ();
-    type Return = ();
-
-    fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-        while self.left > 0 {
-            let item = yield_from!(self.get, sent)?;
-            self.to.put_nowait(item)?;
-            self.left -= 1;
-            self.get = self.from.get();
         }
         Ok(Step::Return(()))
     }
