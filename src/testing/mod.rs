@@ -11,6 +11,8 @@
 //! against a peer that answers what the machine sends, or that is slow, run both ends of a [`memory_pair`] in a
 //! [`virtual_loop`](fn@virtual_loop).
 //!
+//! A [`Graph`] draws a machine, and tells which of its transitions the tests have not seen.
+//!
 //! | file | holds |
 //! |---|---|
 //! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
@@ -23,6 +25,7 @@
 //! | `exchange.rs`     | [`Exchange`]: a machine over a stream, with the same |
 //! | `feed.rs`         | an input that is given piece by piece |
 //! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says of it |
+//! | `graph/`          | [`Graph`]: the states of a machine, declared, observed, compared and drawn |
 
 mod case;
 mod channel;
@@ -30,6 +33,7 @@ mod clock;
 mod conversation;
 mod exchange;
 mod feed;
+mod graph;
 mod memory_stream;
 mod play;
 mod script;
@@ -38,6 +42,9 @@ mod virtual_loop;
 pub use self::case::Interruption;
 pub use self::clock::VirtualClock;
 pub use self::exchange::{Exchange, Exchanged};
+pub use self::graph::{
+    Coverage, Graph, Node, Observed, Transition, TransitionKind, assert_drawn, assert_drawn_in, observe,
+};
 pub use self::memory_stream::{MemoryPair, MemoryStream, memory_pair};
 pub use self::script::Script;
 pub use self::virtual_loop::virtual_loop;

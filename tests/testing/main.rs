@@ -2,7 +2,11 @@
 
 #![cfg(feature = "full")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod exchanges;
 mod faults;
+mod graphs;
 mod scripts;
 mod suspending;

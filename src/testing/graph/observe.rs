@@ -1,0 +1,113 @@
+//! [`observe`]: a machine that records its transitions in a graph.
+
+use core::fmt;
+
+use super::Graph;
+use super::model::{Landing, Resumption, TransitionKind};
+use super::name::frames;
+use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+
+/// Runs `machine`, and records its transitions in `graph`.
+///
+/// The machine may be any coroutine, and its driver notices no difference: what it yields, returns, raises and delegates
+/// to, and its [`state`](Coroutine::state), stay the same. Several machines may share a graph, one after the other or at the
+/// same time.
+///
+/// A state is named by the `Debug` form of the state that the machine shows, up to the first character that cannot stand in
+/// an identifier: `Reading { left: 3 }` is `Reading`. The name of a machine that shows none is that of its type. The
+/// children that the machine shows by [`State::delegating_to`] are recorded within its state.
+///
+/// # What is seen
+///
+/// The states are read before and after each resume. So of a machine that runs through several states in one resume, only
+/// the first and the last are seen. [`MemoryPair::suspending`](super::super::MemoryPair::suspending) makes each operation of a
+/// stream suspend, and with it each state that waits for one. A resume that ends in the state in which it began is a
+/// transition from the state to itself.
+///
+/// A child that the machine delegates to by a [`Call`](crate::Call) belongs to the driver, and is not seen. To observe it
+/// as well, call `Call::new(observe(child, &its_graph))`.
+///
+/// # What it costs
+///
+/// Each resume formats two states, which takes about a microsecond, and locks the graph.
+pub fn observe<C: Coroutine>(machine: C, graph: &Graph) -> Observed<C> {
+    Observed { machine, graph: graph.clone(), has_started: false, has_ended: false }
+}
+
+/// A machine that records its transitions. Created by [`observe`].
+#[must_use = "a coroutine does nothing until it is resumed or awaited"]
+pub struct Observed<C> {
+    machine: C,
+    graph: Graph,
+    has_started: bool,
+    has_ended: bool,
+}
+
+impl<C> Observed<C> {
+    /// Returns the machine.
+    pub const fn get_ref(&self) -> &C {
+        &self.machine
+    }
+
+    /// Returns the machine, to change it from outside.
+    pub const fn get_mut(&mut self) -> &mut C {
+        &mut self.machine
+    }
+
+    /// Returns the machine, which is no longer observed.
+    pub fn into_inner(self) -> C {
+        self.machine
+    }
+}
+
+impl<C: Coroutine> Coroutine for Observed<C> {
+    type Yield = C::Yield;
+    type Input = C::Input;
+    type Return = C::Return;
+
+    fn resume(&mut self, sent: Result<C::Input, Exception>) -> Resumed<Self> {
+        if self.has_ended {
+            return self.machine.resume(sent);
+        }
+        let before = frames(&self.machine.state());
+        let cause = sent.as_ref().err().map_or(TransitionKind::Normal, cause);
+        let step = self.machine.resume(sent);
+        let after = match &step {
+            Ok(Step::Yield(_) | Step::Delegate(_)) => Landing::At(frames(&self.machine.state())),
+            Ok(Step::Return(_)) => Landing::End(cause),
+            Err(raised) => Landing::End(end_by(raised, cause)),
+        };
+        self.has_ended = matches!(after, Landing::End(_));
+        let is_first = !core::mem::replace(&mut self.has_started, true);
+        self.graph.model().note(Resumption { before, is_first, entered: None, cause, after });
+        step
+    }
+
+    fn state(&self) -> State<'_> {
+        self.machine.state()
+    }
+}
+
+/// What throwing this into a machine does to it.
+fn cause(thrown: &Exception) -> TransitionKind {
+    match thrown {
+        exit if exit.is_generator_exit() => TransitionKind::Closed,
+        cancelled if cancelled.is_cancelled() => TransitionKind::Cancelled,
+        _ => TransitionKind::Thrown,
+    }
+}
+
+/// How a machine has ended that has raised this.
+fn end_by(raised: &Exception, cause: TransitionKind) -> TransitionKind {
+    match self::cause(raised) {
+        TransitionKind::Thrown if cause.is_regular() => TransitionKind::Raised,
+        TransitionKind::Thrown => cause,
+        closed_or_cancelled => closed_or_cancelled,
+    }
+}
+
+impl<C: Coroutine> fmt::Debug for Observed<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observed").field(&self.machine.state()).finish()
+    }
+}

@@ -1,0 +1,108 @@
+//! [`Scene`]: what is drawn of a graph, for all renderings. Transitions that look the same are one line.
+
+use super::model::{Edge, Model, Spot, Standing, TransitionKind};
+
+/// The drawing of a machine, or of a child in a state.
+pub(super) struct Scene {
+    pub(super) title: String,
+    pub(super) nodes: Vec<Drawn>,
+    pub(super) lines: Vec<Line>,
+}
+
+/// A node of the drawing.
+pub(super) struct Drawn {
+    pub(super) shape: Shape,
+    pub(super) name: String,
+    pub(super) is_unseen: bool,
+    /// What it contains. Empty for most states.
+    pub(super) children: Vec<Scene>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Start,
+    Any,
+    State,
+    End,
+}
+
+/// One or more transitions between the same nodes, by their index.
+pub(super) struct Line {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) label: String,
+    pub(super) is_dashed: bool,
+    pub(super) standing: Standing,
+}
+
+pub(super) fn scene(model: &Model) -> Scene {
+    let spots = spots(model);
+    let find = |spot: Spot| spots.iter().position(|other| *other == spot).expect("each end of an edge is drawn");
+    let nodes = spots.iter().map(|spot| drawn(model, *spot)).collect();
+    let has_counts = model.is_seen();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut edges: Vec<&Edge> = model.edges.iter().collect();
+    // By the nodes' order: that of the declaration, and a start before it.
+    edges.sort_by_key(|edge| find(edge.from));
+    for edge in edges {
+        let (from, to) = (find(edge.from), find(edge.to));
+        let standing = model.standing(edge);
+        // A declaration that was seen as transitions of other kinds is not drawn beside them.
+        if has_counts && edge.seen == 0 && standing == Standing::Fine && edge.label.is_empty() && edge.from != Spot::Any
+        {
+            continue;
+        }
+        let is_dashed = !edge.kind.is_regular();
+        let text = text(edge, has_counts, standing);
+        let same =
+            |line: &&mut Line| (line.from, line.to, line.is_dashed, line.standing) == (from, to, is_dashed, standing);
+        match lines.iter_mut().find(same) {
+            Some(line) => {
+                let parts = [&line.label, &text].into_iter().filter(|part| !part.is_empty());
+                line.label = parts.map(String::as_str).collect::<Vec<_>>().join(", ");
+            }
+            None => lines.push(Line { from, to, label: text, is_dashed, standing }),
+        }
+    }
+    Scene { title: model.name.clone(), nodes, lines }
+}
+
+/// What is drawn: the states, and the other nodes that a transition touches.
+fn spots(model: &Model) -> Vec<Spot> {
+    let is_used = |spot: &Spot| model.edges.iter().any(|edge| edge.from == *spot || edge.to == *spot);
+    let states = (0..model.states.len()).map(Spot::State);
+    let before = [Spot::Start].into_iter().filter(is_used);
+    let behind = [Spot::Any, Spot::End].into_iter().filter(is_used);
+    before.chain(states).chain(behind).collect()
+}
+
+fn drawn(model: &Model, spot: Spot) -> Drawn {
+    let (shape, children) = match spot {
+        Spot::Start => (Shape::Start, Vec::new()),
+        Spot::Any => (Shape::Any, Vec::new()),
+        Spot::State(at) => (Shape::State, model.states[at].children.iter().map(scene).collect()),
+        Spot::End => (Shape::End, Vec::new()),
+    };
+    let touches = |edge: &&Edge| edge.from == spot || edge.to == spot;
+    let was_seen = model.edges.iter().filter(touches).any(|edge| edge.seen > 0);
+    let is_unseen = shape == Shape::State && model.is_seen() && !was_seen;
+    Drawn { shape, name: model.name_of(spot).to_owned(), is_unseen, children }
+}
+
+fn text(edge: &Edge, has_counts: bool, standing: Standing) -> String {
+    let kind = match edge.kind {
+        TransitionKind::Stayed if has_counts => "stays".to_owned(),
+        kind if kind.is_regular() => String::new(),
+        kind => kind.to_string(),
+    };
+    let count = match (has_counts, edge.seen) {
+        (false, _) => String::new(),
+        (true, 0) if standing == Standing::Unseen => "never seen".into(),
+        (true, 0) => String::new(),
+        (true, seen) => seen.to_string(),
+    };
+    let counted = [kind, count].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let note = if standing == Standing::Undeclared { "not declared" } else { "" };
+    let parts = [edge.label.as_str(), &counted, note];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
