@@ -4,7 +4,7 @@
 //! The crate needs stable Rust, and neither `async`/`await` nor `Pin` nor `Waker`.
 //!
 //! ```text
-//!  L4   stream                    a connection as a reader and a writer with awaitable operations
+//!  L4   stream       server       a connection as a reader and a writer with awaitable operations; a server that ends well
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
 //!       transport                 protocols with callbacks, their transports, servers
 //!       runner       signal       run, Ctrl-C; names of signals
@@ -120,6 +120,7 @@
 //! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
 //! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`], or afresh |
 //! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`], or afresh |
+//! | [`GracefulServer::new`](server::GracefulServer::new); [`StopToken::wait`](server::StopToken::wait) | [`server::GracefulServer`]; afresh |
 //! | **anything else** | |
 //! | any other coroutine, or one of a type that cannot be named | `Box<dyn Coroutine<..>>` |
 //!
@@ -248,6 +249,7 @@
 //! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
 //! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
+//! | `server` | | [`mod@server`]: a server that ends in good order; enables `net`, `wait`. With `stream`, it serves streams and protocols too |
 //! | `testing` | | [`testing`]; enables `net` |
 //! | `idna` | no | look-ups of international (non-ASCII) names; enables `resolver` |
 
@@ -320,6 +322,8 @@ pub mod selector {
         default_selector,
     };
 }
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "event_loop")]
 pub mod signal;
 #[cfg(feature = "stream")]

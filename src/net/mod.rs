@@ -30,6 +30,7 @@
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |
 //! | `stream.rs`     | [`Stream`]: a descriptor that bytes are read from or written to |
 //! | `listener.rs`   | [`Listener`]: a socket that accepts connections |
+//! | `acceptor.rs`  | [`Acceptor`]: anything that accepts connections |
 //! | `tcp.rs`       | [`TcpListener`], [`TcpStream`] |
 //! | `incoming.rs`  | [`Incoming`]: a listener's connections, one by one |
 //! | `connect.rs`   | [`connect`](fn@connect): connecting to a host by name |
@@ -41,6 +42,7 @@
 //! | `options.rs`   | options of sockets |
 //! | `place.rs`      | the note that says where an error happened |
 
+mod acceptor;
 mod address_error;
 mod buffer;
 mod byte_stream;
@@ -62,6 +64,9 @@ mod stream;
 mod tcp;
 mod unix;
 
+pub use self::acceptor::Acceptor;
+#[cfg(feature = "server")]
+pub(crate) use self::acceptor::may_accept_later;
 pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
 pub use self::byte_stream::{ByteRead, ByteStream, ByteWrite};

@@ -18,6 +18,7 @@
 //! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
 //! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
+//! | `memory_listener.rs` | [`memory_listener`]: a listener that accepts them |
 //! | `channel.rs`      | one direction of such a connection |
 //! | `script.rs`       | [`Script`]: a conversation with a machine, with its input cut, truncated and interrupted |
 //! | `conversation.rs` | what a script says |
@@ -34,6 +35,7 @@ mod conversation;
 mod exchange;
 mod feed;
 mod graph;
+mod memory_listener;
 mod memory_stream;
 mod play;
 mod script;
@@ -45,6 +47,7 @@ pub use self::exchange::{Exchange, Exchanged};
 pub use self::graph::{
     Coverage, Graph, Node, Observed, Transition, TransitionKind, assert_drawn, assert_drawn_in, observe,
 };
+pub use self::memory_listener::{MemoryConnector, MemoryListener, memory_listener};
 pub use self::memory_stream::{MemoryPair, MemoryStream, memory_pair};
 pub use self::script::Script;
 pub use self::virtual_loop::virtual_loop;

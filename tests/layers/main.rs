@@ -50,10 +50,11 @@ const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (3, "process", &[TASKS, LOOP, &["sys", "signal", "transport"]]),
     (3, "fs", &[TASKS, LOOP, &["executor", "sys"]]),
     (4, "stream", &[TASKS, LOOP, OUTSIDE]),
+    (4, "server", &[TASKS, LOOP, OUTSIDE, &["stream"]]),
     (4, "tls", &[TASKS, LOOP, OUTSIDE, &["stream"]]),
     (4, "debug", &[TASKS, LOOP]),
     (4, "bridge", &[TASKS, LOOP]),
-    (5, "testing", &[TASKS, LOOP, OUTSIDE, &["bare", "sys", "stream", "tls", "debug", "bridge"]]),
+    (5, "testing", &[TASKS, LOOP, OUTSIDE, &["bare", "sys", "stream", "server", "tls", "debug", "bridge"]]),
 ];
 
 const TASKS: &[&str] = &["coroutine", "context", "task"];

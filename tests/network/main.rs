@@ -6,6 +6,7 @@ mod byte_streams;
 #[path = "../support/counting.rs"]
 mod counting;
 mod descriptors;
+mod graceful;
 mod no_threads;
 mod readiness;
 mod resolver;

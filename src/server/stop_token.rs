@@ -1,0 +1,120 @@
+//! [`StopToken`]: the wish that something ends, for all who take part in it.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::bell::Bell;
+use crate::coroutine::Stateless;
+use crate::task::Awaitable;
+
+/// Says that a server is to end. Clones are handles to the same token.
+///
+/// A [`GracefulServer`](super::GracefulServer) has one, and gives it to each of its connections. A connection can ask
+/// [`is_stopping`](Self::is_stopping), or [wait](Self::wait) for it beside something else, and then end in good order:
+///
+/// ```
+/// use innermost::server::StopToken;
+/// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
+/// use innermost::wait::{Race, Won};
+/// use innermost::{Buffer, ByteRead, Exception, Machine, machine, yield_from};
+///
+/// /// Counts the bytes that come before the server stops.
+/// struct Counter {
+///     stream: MemoryStream,
+///     incoming: Buffer,
+///     stop: StopToken,
+///     race: Race,
+/// }
+///
+/// machine!(
+///     impl Machine for Counter {
+///         type State = Phase;
+///         type Return = usize;
+///
+///         fn Reading(&mut self, sent: Sent) -> Next<End> {
+///             match yield_from!(self.race.run((self.stream.read(&mut self.incoming), self.stop.wait())), sent)? {
+///                 Won::A(0) | Won::B(()) => end(self.incoming.len()),
+///                 Won::A(_) => stay(),
+///             }
+///         }
+///     }
+/// );
+///
+/// // A test needs no server.
+/// let (stop, (near, _far)) = (StopToken::new(), memory_pair());
+/// let counter = Counter { stream: near, incoming: Buffer::new(), stop: stop.clone(), race: Race::new() };
+/// let event_loop = virtual_loop()?;
+/// event_loop.call_soon(move || stop.stop())?;
+/// assert_eq!(event_loop.run_until_complete(counter.start(Phase::Reading))?, 0);
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// Two servers of one program have two tokens: [`stop`](Self::stop) both, or let both [stop on
+/// signals](super::GracefulServer::stop_on_signals).
+#[derive(Clone)]
+pub struct StopToken(pub(super) Rc<Bells>);
+
+pub(super) struct Bells {
+    stop: Rc<Bell>,
+    cut: Rc<Bell>,
+}
+
+impl StopToken {
+    /// Creates a token that nobody has stopped.
+    pub fn new() -> Self {
+        Self(Rc::new(Bells { stop: Bell::new("stop"), cut: Bell::new("cut") }))
+    }
+
+    /// Asks everything that has this token to end in good order. Has no effect the second time.
+    pub fn stop(&self) {
+        if !self.is_stopping() {
+            self.0.stop.ring();
+        }
+    }
+
+    /// Ends the grace period: the server cancels its connections now. Stops too, if nobody has stopped yet. A second call
+    /// cancels those again that have caught the first cancellation and gone on.
+    pub fn cut(&self) {
+        self.stop();
+        self.0.cut.ring();
+    }
+
+    /// Returns `true` if somebody has called [`stop`](Self::stop) or [`cut`](Self::cut).
+    pub fn is_stopping(&self) -> bool {
+        self.0.stop.strokes() > 0
+    }
+
+    /// Waits until somebody calls [`stop`](Self::stop) or [`cut`](Self::cut). Returns at once if that has happened.
+    ///
+    /// Stateless: a machine makes it afresh at each resume, and can race it.
+    pub fn wait(&self) -> impl Awaitable<Return = ()> + Stateless + '_ {
+        self.0.stop.after(0)
+    }
+
+    /// How often somebody has called `cut`.
+    pub(super) fn cuts(&self) -> u32 {
+        self.0.cut.strokes()
+    }
+
+    /// Waits until somebody has called `cut` more than `seen` times.
+    pub(super) fn cut_after(&self, seen: u32) -> impl Awaitable<Return = ()> + Stateless + '_ {
+        self.0.cut.after(seen)
+    }
+}
+
+impl Default for StopToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for StopToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (self.is_stopping(), self.cuts()) {
+            (false, _) => "StopToken(not stopped)",
+            (true, 0) => "StopToken(stopping)",
+            (true, _) => "StopToken(cutting)",
+        };
+        f.write_str(text)
+    }
+}
