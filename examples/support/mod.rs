@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use innermost::signal::{SIGINT, SIGTERM};
-use innermost::task::CallbackResult;
+use innermost::task::{CallbackResult, ErrorContext};
 use innermost::{AnyTask, EventLoop, Exception, LoopHandle, Transport};
 use socket2::SockRef;
 
@@ -38,6 +38,14 @@ pub(crate) fn exit_code_of(program: impl Display, ran: Result<(), Exception>) ->
 /// Prints a line to standard error. Ignores failures, so that a closed standard error does not stop the program.
 pub(crate) fn complain(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// Prints a failure of a server in one line.
+pub(crate) fn report(failure: ErrorContext) {
+    match failure.exception {
+        Some(raised) => complain(format_args!("{}: {raised}", failure.message)),
+        None => complain(format_args!("{}", failure.message)),
+    }
 }
 
 /// Prints where the server listens. Whoever reads this line may send a signal at once, so install signal handlers first.

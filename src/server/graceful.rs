@@ -387,4 +387,4 @@ const GRACE: Duration = Duration::from_secs(10);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-const EXHAUSTED: &str = "the server cannot accept connections for now: it tries again";
+const EXHAUSTED: &str = "cannot accept connections, trying again";

@@ -1,4 +1,24 @@
-//! The twin of `Echo` and `Server` in `examples/echo_server.rs`: what one would write as `async fn`, with tokio's names. It is counted, and never compiled.
+//! The twin of `examples/echo_server.rs`: what one would write as `async fn`, with tokio's names. It is counted, and never compiled.
+
+#[allow(dead_code, reason = "each server uses a part")]
+mod support;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::LocalRuntime;
+use tokio::select;
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::support::{GRACE, PAUSE, announce, argument, complain, exit_code_of};
 
 async fn echo(mut stream: TcpStream, stop: CancellationToken) -> io::Result<()> {
     let mut buffer = BytesMut::new();
@@ -26,11 +46,12 @@ async fn echo(mut stream: TcpStream, stop: CancellationToken) -> io::Result<()> 
     Ok(())
 }
 
-async fn accept(listener: TcpListener, stop: CancellationToken) {
+async fn serve(listener: TcpListener, stop: CancellationToken) {
     let (mut connections, mut failing) = (JoinSet::new(), false);
     loop {
         let accepted = select! {
             accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
         match accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
@@ -48,7 +69,35 @@ async fn accept(listener: TcpListener, stop: CancellationToken) {
     }
     drop(listener);
     let ending = async { while connections.join_next().await.is_some() {} };
-    if timeout(GRACE, ending).await.is_err() {
-        connections.shutdown().await;
+    select! {
+        _ = timeout(GRACE, ending) => {}
+        _ = stop_signal() => {}
     }
+    connections.shutdown().await;
+}
+
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    select! {
+        interrupted = ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn main() -> ExitCode {
+    let address = argument(1, "127.0.0.1:7007");
+    exit_code_of(format_args!("echo_server {address}"), run(&address))
+}
+
+fn run(address: &str) -> Result<(), Exception> {
+    let address = address.parse::<SocketAddr>()?;
+    LocalRuntime::new()?.block_on(async {
+        let listener = TcpListener::bind(address).await?;
+        let (stop, stopping) = (CancellationToken::new(), stop_signal());
+        announce([listener.local_addr()?])?;
+        let serving = spawn_local(serve(listener, stop.clone()));
+        stopping.await?;
+        stop.cancel();
+        serving.await?
+    })
 }

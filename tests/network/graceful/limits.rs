@@ -84,8 +84,8 @@ fn exhausted_descriptors_are_reported_once_and_tried_again_after_the_pause() {
     at(&event_loop, 20, move || stop.stop());
     run(&event_loop, &log, server);
     let expected = [
-        "0: the server cannot accept connections for now: it tries again: Some(24)",
-        "6: the server cannot accept connections for now: it tries again: Some(24)",
+        "0: cannot accept connections, trying again: Some(24)",
+        "6: cannot accept connections, trying again: Some(24)",
         "6: 1 begins",
         "8: 2 begins",
         "20: 1 stops",
@@ -110,7 +110,7 @@ fn the_end_of_a_connection_ends_the_pause() {
     at(&event_loop, 2, move || stop.stop());
     run(&event_loop, &log, server.pause(Duration::from_secs(3600)));
     let entries = log.take();
-    assert!(entries[0].starts_with("the server cannot accept connections for now: it tries again: "), "{entries:?}");
+    assert!(entries[0].starts_with("cannot accept connections, trying again: "), "{entries:?}");
     let expected =
         ["0: 1 begins", "1: 1 is left", "1: 1 is dropped", "1: 2 begins", "2: 2 stops", "2: 2 is dropped", "2: over"];
     assert_eq!(entries[1..], expected);
