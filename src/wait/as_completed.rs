@@ -11,6 +11,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::{Rc, Weak};
 
+use super::{ListOf, OrNone};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, drop_flat, take_sent};
 use crate::event_loop::{LoopHandle, TimerHandle, find_running, running};
 use crate::task::{Await, Awaitable, CallbackId, Child, Future, Known, Scheduler};
@@ -67,13 +68,13 @@ use crate::yield_from;
 /// run(Finish { next: race.next(), race })?;
 /// # Ok::<(), Exception>(())
 /// ```
-pub fn as_completed<C>(coroutines: impl IntoIterator<Item = C>) -> AsCompleted<C::Return>
+pub fn as_completed<C>(coroutines: impl ListOf<C>) -> AsCompleted<C::Return>
 where
     C: Awaitable + 'static,
 {
     let mut seen = HashSet::new();
     let mut is_new = |coroutine: &C| Known::of(coroutine).address.is_none_or(|address| seen.insert(address));
-    let all: Vec<_> = coroutines.into_iter().filter(|coroutine| is_new(coroutine)).collect();
+    let all: Vec<_> = coroutines.iterate().filter(|coroutine| is_new(coroutine)).collect();
     let left = all.len();
     let start = move |home: &_| all.into_iter().map(|coroutine| Child::start(home, coroutine)).collect();
     let race = Rc::new(Race::new(Box::new(start)));
@@ -98,9 +99,9 @@ impl<T: 'static> AsCompleted<T> {
     ///
     /// After `timeout`, awaiting a result that is still missing raises `TimeoutError`. The children keep running. The
     /// time counts from now, or from the start of the children, whichever is later.
-    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+    pub fn timeout(self, timeout: impl OrNone<Duration>) -> Self {
         self.race.cancel_timer();
-        self.race.timeout.set(timeout.into());
+        self.race.timeout.set(timeout.or_none());
         if let Some(event_loop) = find_running() {
             self.race.set_timer(&event_loop);
         }

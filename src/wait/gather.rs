@@ -10,6 +10,7 @@ use core::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::ListOf;
 use super::deferred::home_of;
 use crate::coroutine::Exception;
 use crate::task::{
@@ -44,11 +45,11 @@ use crate::task::{
 /// assert_eq!(run(gather([runner(10), runner(20)]))?, [10, 20]);
 /// # Ok::<(), Exception>(())
 /// ```
-pub fn gather<C>(coroutines: impl IntoIterator<Item = C>) -> Gather<Vec<C::Return>>
+pub fn gather<C>(coroutines: impl ListOf<C>) -> Gather<Vec<C::Return>>
 where
     C: Awaitable + 'static,
 {
-    gather_with(coroutines, Failures::Raised, |children| children.iter().map(Child::outcome).collect())
+    gather_with(coroutines.iterate(), Failures::Raised, |children| children.iter().map(Child::outcome).collect())
 }
 
 /// Runs several coroutines at once, and returns all their results and exceptions in the order of the arguments.
@@ -80,11 +81,11 @@ where
 /// assert_eq!(results[1].as_ref().map_err(Exception::kind), Err(Kind::TimeoutError));
 /// # Ok::<(), Exception>(())
 /// ```
-pub fn gather_all<C>(coroutines: impl IntoIterator<Item = C>) -> GatherAll<C::Return>
+pub fn gather_all<C>(coroutines: impl ListOf<C>) -> GatherAll<C::Return>
 where
     C: Awaitable + 'static,
 {
-    gather_with(coroutines, Failures::Kept, |children| Ok(children.iter().map(Child::outcome).collect()))
+    gather_with(coroutines.iterate(), Failures::Kept, |children| Ok(children.iter().map(Child::outcome).collect()))
 }
 
 /// A gather whose result is a list of results and exceptions. Created by [`gather_all`].
@@ -100,7 +101,7 @@ pub(super) enum Failures {
 }
 
 fn gather_with<C, R>(
-    coroutines: impl IntoIterator<Item = C>,
+    mut coroutines: impl Iterator<Item = C>,
     failures: Failures,
     collect: impl FnOnce(&[Child<C::Return>]) -> Result<R, Exception> + 'static,
 ) -> Gather<R>
@@ -108,7 +109,6 @@ where
     C: Awaitable + 'static,
     R: 'static,
 {
-    let mut coroutines = coroutines.into_iter();
     let first = coroutines.next();
     let home = home_of(first.as_ref().and_then(|first| Known::of(first).home));
     let all = first.into_iter().chain(coroutines);

@@ -25,9 +25,11 @@
 //! | `group_scope.rs`  | [`GroupScope`]: a group around the coroutine that runs inside it | `async with TaskGroup` |
 //! | `staggered.rs`    | [`staggered_race`]: the first success of several attempts, started one after the other | `staggered_race` |
 //! | `exceptions.rs`   | [`ExceptionGroup`]: several exceptions as one | `ExceptionGroup` |
+//! | `arguments.rs`    | [`ListOf`], [`OrNone`]: the bounds of arguments | |
 //!
 //! Sources: `Lib/asyncio/{tasks,timeouts,taskgroups,staggered}.py` of CPython 3.13, for the behaviour and the order of events.
 
+mod arguments;
 mod as_completed;
 mod deferred;
 mod exceptions;
@@ -44,6 +46,7 @@ mod task_group;
 mod timeout;
 mod wait_for;
 
+pub use self::arguments::{ListOf, OrNone};
 pub use self::as_completed::{AsCompleted, NextCompleted, NextFuture, as_completed};
 pub use self::exceptions::ExceptionGroup;
 pub use self::gather::{GatherAll, gather, gather_all};

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::{ListOf, OrNone};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{AnyFuture, AnyTask, Await, CallbackId, Future, Gather, Shield, Task};
@@ -55,9 +56,9 @@ use crate::yield_from;
 /// # event_loop.set_exception_handler(|_| ());
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-pub fn wait<W: Waitable>(tasks: impl IntoIterator<Item = W>) -> Wait<W> {
+pub fn wait<W: Waitable>(tasks: impl ListOf<W>) -> Wait<W> {
     let mut seen = HashSet::new();
-    let tasks = tasks.into_iter().filter(|task| seen.insert(task.address())).collect();
+    let tasks = tasks.iterate().filter(|task| seen.insert(task.address())).collect();
     Wait { tasks, timeout: None, return_when: ReturnWhen::default(), phase: Phase::Created }
 }
 
@@ -100,8 +101,8 @@ impl<W> Wait<W> {
     /// Ends the wait after this time, which counts from the first resume. `None`, the default, means no limit.
     ///
     /// The end of the time is not an error: the tasks that are not done are in the second list.
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+    pub fn timeout(mut self, timeout: impl OrNone<Duration>) -> Self {
+        self.timeout = timeout.or_none();
         self
     }
 

@@ -16,7 +16,7 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::{GroupScope, TaskGroup, WaitFor, wait_for};
+use super::{GroupScope, OrNone, TaskGroup, WaitFor, wait_for};
 use crate::coroutine::{Coroutine, CoroutineExt, Exception, Kind, Map, Resumed, State, Step, replace_ended, take_sent};
 use crate::event_loop::running;
 use crate::task::{AnyTask, Await, Awaitable, Future};
@@ -97,9 +97,9 @@ where
     /// Starts the next attempt after this time, even if the one before it is still running.
     ///
     /// With `None`, the default, the next attempt waits for a failure. Has no effect on a race that has started.
-    pub fn delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
+    pub fn delay(mut self, delay: impl OrNone<Duration>) -> Self {
         if let Phase::Created(_, set) = &mut self.0 {
-            *set = delay.into();
+            *set = delay.or_none();
         }
         self
     }

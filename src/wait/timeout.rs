@@ -14,6 +14,7 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
 
+use super::OrNone;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};
 use crate::event_loop::{TimerHandle, running};
 use crate::task::{Await, Awaitable, Handle, WeakScopeOwner};
@@ -46,11 +47,11 @@ use crate::yield_from;
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-pub fn timeout<C>(child: C, delay: impl Into<Option<Duration>>) -> TimeoutScope<C>
+pub fn timeout<C>(child: C, delay: impl OrNone<Duration>) -> TimeoutScope<C>
 where
     C: Awaitable,
 {
-    delay.into().map_or_else(Timeout::never, Timeout::after).scope(child)
+    delay.or_none().map_or_else(Timeout::never, Timeout::after).scope(child)
 }
 
 /// Runs `child`, and cancels it if it has not ended at `deadline`. asyncio's `timeout_at`.
@@ -75,11 +76,11 @@ where
 /// assert_eq!(event_loop.run_until_complete(late).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-pub fn timeout_at<C>(child: C, deadline: impl Into<Option<Instant>>) -> TimeoutScope<C>
+pub fn timeout_at<C>(child: C, deadline: impl OrNone<Instant>) -> TimeoutScope<C>
 where
     C: Awaitable,
 {
-    deadline.into().map_or_else(Timeout::never, Timeout::at).scope(child)
+    deadline.or_none().map_or_else(Timeout::never, Timeout::at).scope(child)
 }
 
 /// A deadline that can be moved while it is running. asyncio's `Timeout`.

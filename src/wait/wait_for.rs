@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{TimeoutScope, timeout};
+use super::{OrNone, TimeoutScope, timeout};
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, take_sent};
 use crate::event_loop::running;
 use crate::task::{AnyFuture, Await, Awaitable, CallbackId, Child, Future};
@@ -36,11 +36,11 @@ use crate::yield_from;
 /// assert_eq!(event_loop.run_until_complete(long).unwrap_err().kind(), Kind::TimeoutError);
 /// # Ok::<(), innermost::Exception>(())
 /// ```
-pub fn wait_for<C>(child: C, delay: impl Into<Option<Duration>>) -> WaitFor<C>
+pub fn wait_for<C>(child: C, delay: impl OrNone<Duration>) -> WaitFor<C>
 where
     C: Awaitable + 'static,
 {
-    WaitFor(match delay.into() {
+    WaitFor(match delay.or_none() {
         Some(Duration::ZERO) => Phase::NoTime(child),
         delay => Phase::Limited(timeout(child, delay)),
     })

@@ -66,6 +66,12 @@ pub fn all<T: Children>(children: T) -> All<T> {
 }
 
 /// Coroutines to run together: a tuple of two to eight, or a `Vec`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a tuple of two to eight coroutines nor a `Vec` of them",
+    label = "not such a tuple, and not a `Vec`",
+    note = "coroutines of different types go into a tuple: `race((first, second))`, `all((first, second))`",
+    note = "any number of coroutines of one type go into a `Vec`: `race(vec![first, second])`, `all(vec![first, second])`"
+)]
 pub trait Children: sealed::Children {}
 
 impl<T: sealed::Children> Children for T {}
@@ -73,6 +79,12 @@ impl<T: sealed::Children> Children for T {}
 mod sealed {
     use super::{Exception, Member, Pass};
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is neither a tuple of two to eight coroutines nor a `Vec` of them",
+        label = "not such a tuple, and not a `Vec`",
+        note = "coroutines of different types go into a tuple: `race((first, second))`, `all((first, second))`",
+        note = "any number of coroutines of one type go into a `Vec`: `race(vec![first, second])`, `all(vec![first, second])`"
+    )]
     pub trait Children {
         /// Each coroutine in a [`Racing`](super::Racing).
         type Members;

@@ -46,6 +46,7 @@ use crate::task::Awaitable;
 )]
 pub trait Racer: sealed::Racer {}
 
+#[diagnostic::do_not_recommend]
 impl<R: sealed::Racer> Racer for R {}
 
 /// Several coroutines to race: a tuple of two to eight, an array, or `&mut` to a slice of [`Racing`].
@@ -99,6 +100,11 @@ pub(super) mod sealed {
         fn throw(&mut self, index: usize, pass: &mut Pass<'_>, thrown: &Exception) -> Option<Exception>;
     }
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be raced",
+        label = "not a tuple of two to eight coroutines that can be raced, an array of them, or a slice of `Racing`",
+        note = "store a coroutine that keeps state in a field as `Racing::new(..)`, and race `&mut self.field`"
+    )]
     pub trait Racers {
         type Won;
 
@@ -132,6 +138,7 @@ impl<C: Awaitable> sealed::Racer for &mut Racing<C> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<C: Awaitable + Stateless> sealed::Racer for C {
     type Return = C::Return;
 
