@@ -139,6 +139,7 @@ pub use self::stateless::stateless;
     message = "`{Self}` is not a coroutine",
     label = "not a coroutine",
     note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`",
+    note = "a closure or a function is not one: `lazy(f)` runs the coroutine that `f` returns, `from_fn(f)` calls `f` at each resume",
     note = "a future or a task is one if its result is `Clone`; otherwise await its `.join()`, which moves the result out",
     note = "a machine declared by `machine!` is one once it is started in a state: `.start(State::First)`"
 )]

@@ -48,6 +48,7 @@ pub struct Await {
     message = "`{Self}` is not a coroutine that a task can run or wait for",
     label = "not a coroutine whose `Yield` is `Await` and whose `Input` is `()`",
     note = "an `async` block or function is not one: implement `Coroutine` for a type, or combine `lazy`, `from_fn` and `then`",
+    note = "a closure or a function is not one: `lazy(f)` runs the coroutine that `f` returns, `from_fn(f)` calls `f` at each resume",
     note = "a machine declared by `machine!` is one once it is started in a state: `.start(State::First)`"
 )]
 pub trait Awaitable: Coroutine<Yield = Await, Input = ()> {}
