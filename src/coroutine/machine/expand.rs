@@ -29,13 +29,17 @@ macro_rules! __machine_out {
         $crate::__machine_out!(@helpers [$($g)*] {$machine} [$($w)*] $($helpers)*);
 
         const _: () = {
-            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
-            mod __states {
-                $($($(#[cfg $cfg])?)* pub struct $s;)+
-                pub struct End;
-                pub struct thrown;
-                pub struct raised;
+            #[allow(dead_code, non_camel_case_types, non_snake_case, unused_imports, unreachable_pub)]
+            mod __machine {
+                pub mod $p {
+                    $($($(#[cfg $cfg])?)* pub struct $s;)+
+                    pub use $crate::coroutine::machine::parts::End;
+                    pub struct thrown;
+                    pub struct raised;
+                }
             }
+            #[allow(unused_imports)]
+            use __machine::$p as __states;
 
             $($crate::__machine_out!(@state $h {$($(#[cfg $cfg])?)*}
                 {$($(#[allow $allow])? $(#[expect $expect])? $(#[warn $warn])? $(#[deny $deny])?)*}
@@ -54,7 +58,6 @@ macro_rules! __machine_out {
                 type Input = $i;
                 type Return = $r;
                 type State = $p<$($lt,)* $($pg,)*>;
-                type End = __states::End;
                 type Place = <
                     $crate::coroutine::machine::parts::Places<{
                         false $(
@@ -122,9 +125,7 @@ macro_rules! __machine_out {
         $crate::__machine!(@unmut $h [] $t $r $f $helpers $($states)*);
     };
     (@all unmut $($any:tt)*) => {
-        compile_error!(
-            "the data of a state are `name: Type`, and its attributes are docs, `cfg`, and the levels of lints"
-        );
+        $crate::__machine_mistake!(data);
     };
 
     (@helpers $g:tt $machine:tt $w:tt) => {};
@@ -236,10 +237,10 @@ macro_rules! __machine_out {
         }
         #[allow(dead_code)]
         #[inline(always)]
-        fn end<M>(value: M::Return) -> $crate::coroutine::machine::parts::Next<M, __states::$s>
+        fn end<M, S>(value: M::Return) -> $crate::coroutine::machine::parts::Next<M, S>
         where
             M: $crate::coroutine::machine::Machine,
-            M::End: $crate::coroutine::machine::parts::Follows<__states::$s>,
+            S: $crate::coroutine::machine::parts::MayEnd + $crate::coroutine::machine::parts::Is<__states::$s>,
         {
             $crate::coroutine::machine::parts::end(value)
         }
@@ -312,7 +313,7 @@ macro_rules! __machine_out {
     };
     (@go $place:ident $sent:ident [$set:ident $any:ident] $after:expr) => {
         match $after {
-            ::core::result::Result::Ok($crate::coroutine::machine::parts::After(go, _)) => match go {
+            ::core::result::Result::Ok($crate::coroutine::machine::parts::ToOrEnd(go, _)) => match go {
                 $crate::coroutine::machine::parts::Go::To(state) => $place.$set(state),
                 $crate::coroutine::machine::parts::Go::Stay => {}
                 $crate::coroutine::machine::parts::Go::Yield(yielded) => {

@@ -123,19 +123,21 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs`     | [`Machine`]; [`Outcome`] and [`Sent`], the parameters of states |
-//! | `running.rs` | [`Running`]: a machine in a state, which is a coroutine; the hooks |
-//! | `next.rs`    | what a state makes the machine do, and the traits that check it |
-//! | `place.rs`   | where a running machine keeps its state |
-//! | `drawing.rs` | [`Diagram`], [`unreachable_states`] |
-//! | `syntax.rs`  | [`machine!`](crate::machine): reads what the programmer has written |
-//! | `expand.rs`  | what it expands to |
-//! | `parts.rs`   | the names that the expansion uses |
+//! | `mod.rs`      | [`Machine`]; [`Outcome`] and [`Sent`], the parameters of states |
+//! | `running.rs`  | [`Running`]: a machine in a state, which is a coroutine; the hooks |
+//! | `next.rs`     | what a state makes the machine do, and the traits that check it |
+//! | `place.rs`    | where a running machine keeps its state |
+//! | `drawing.rs`  | [`Diagram`], [`unreachable_states`] |
+//! | `syntax.rs`   | [`machine!`](crate::machine): reads what the programmer has written |
+//! | `expand.rs`   | what it expands to |
+//! | `mistakes.rs` | what it says about mistakes |
+//! | `parts.rs`    | the names that the expansion uses |
 
 use super::{Coroutine, Exception, Resumed, State, Step};
 
 mod drawing;
 mod expand;
+mod mistakes;
 mod next;
 #[doc(hidden)]
 pub mod parts;
@@ -177,11 +179,19 @@ pub trait Machine: Sized {
         Running::new(self, state)
     }
 
+    /// Never called. `map` is a method of iterators too, so for a machine that is not started the compiler would ask
+    /// for either trait. It finds this method first, and says what [`Coroutine`] says.
+    #[doc(hidden)]
+    fn map<F>(self, _f: F) -> Running<Self>
+    where
+        Self: Coroutine,
+    {
+        unreachable!("a machine that is not started is no coroutine")
+    }
+
     /// The name of a state.
     fn name_of(state: &Self::State) -> &'static str;
 
-    #[doc(hidden)]
-    type End;
     #[doc(hidden)]
     type Place: parts::Place<Self::State>;
     /// The outcome while the machine cleans up.

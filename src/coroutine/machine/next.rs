@@ -21,11 +21,11 @@ pub enum Go<M: Machine> {
 }
 
 /// What comes after the state `From`.
-pub struct After<M: Machine, From>(pub Go<M>, pub PhantomData<From>);
+pub struct ToOrEnd<M: Machine, From>(pub Go<M>, pub PhantomData<From>);
 
-pub type Next<M, From> = Result<After<M, From>, Exception>;
+pub type Next<M, From> = Result<ToOrEnd<M, From>, Exception>;
 
-impl<M: Machine, From> After<M, From> {
+impl<M: Machine, From> ToOrEnd<M, From> {
     #[inline(always)]
     const fn new(go: Go<M>) -> Self {
         Self(go, PhantomData)
@@ -38,6 +38,20 @@ impl<M: Machine, From> After<M, From> {
     note = "either this is the wrong transition, or `{Self}` is missing from the list"
 )]
 pub trait Follows<From> {}
+
+/// The end, in the list of what may follow a state.
+pub struct End;
+
+/// A state whose list has [`End`].
+#[diagnostic::on_unimplemented(
+    message = "`End` is not listed among what may follow `{Self}`",
+    label = "not in the list `Next<..>` that the state returns",
+    note = "either the machine should not end here, or `End` is missing from the list"
+)]
+pub trait MayEnd {}
+
+#[diagnostic::do_not_recommend]
+impl<State> MayEnd for State where End: Follows<State> {}
 
 #[diagnostic::on_unimplemented(
     message = "a state of this machine is expected here, with the data that it keeps",
@@ -79,13 +93,13 @@ pub fn to<M: Machine, From, K: Enter<M>>(state: K) -> Next<M, From>
 where
     K::Marker: Follows<From>,
 {
-    Ok(After::new(Go::To(state.enter())))
+    Ok(ToOrEnd::new(Go::To(state.enter())))
 }
 
 /// Runs the same state again at once.
 #[inline(always)]
 pub fn stay<M: Machine, From: InPlace>() -> Next<M, From> {
-    Ok(After::new(Go::Stay))
+    Ok(ToOrEnd::new(Go::Stay))
 }
 
 /// Yields `value`, and goes on in `state` when it is resumed.
@@ -94,22 +108,19 @@ pub fn yield_to<M: Machine, From, K: Enter<M>>(value: M::Yield, state: K) -> Nex
 where
     K::Marker: Follows<From>,
 {
-    Ok(After::new(Go::YieldTo(value, state.enter())))
+    Ok(ToOrEnd::new(Go::YieldTo(value, state.enter())))
 }
 
 /// Yields `value`, and runs the same state again when it is resumed.
 #[inline(always)]
 pub fn yield_here<M: Machine, From: InPlace>(value: M::Yield) -> Next<M, From> {
-    Ok(After::new(Go::Yield(value)))
+    Ok(ToOrEnd::new(Go::Yield(value)))
 }
 
 /// Ends with `value`.
 #[inline(always)]
-pub fn end<M: Machine, From>(value: M::Return) -> Next<M, From>
-where
-    M::End: Follows<From>,
-{
-    Ok(After::new(Go::End(value)))
+pub fn end<M: Machine, From: MayEnd>(value: M::Return) -> Next<M, From> {
+    Ok(ToOrEnd::new(Go::End(value)))
 }
 
 /// A handler may contain `yield_from!` if its state is still there at the next resume.
@@ -119,11 +130,11 @@ impl<M: Machine, From: InPlace> Suspended for Next<M, From> {
 
     #[inline(always)]
     fn by_yield(yielded: M::Yield) -> Self {
-        Ok(After::new(Go::Yield(yielded)))
+        Ok(ToOrEnd::new(Go::Yield(yielded)))
     }
 
     #[inline(always)]
     fn by_delegate(frame: Frame<M::Yield, M::Input>) -> Self {
-        Ok(After::new(Go::Delegate(frame)))
+        Ok(ToOrEnd::new(Go::Delegate(frame)))
     }
 }

@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, missing_debug_implementations, reason = "parts of the expansion, not documented for users")]
 
-pub use super::next::{After, Enter, Entering, Follows, Go, InPlace, Is, Next, end, stay, to, yield_here, yield_to};
+pub use super::next::{
+    End, Enter, Entering, Follows, Go, InPlace, Is, MayEnd, Next, ToOrEnd, end, stay, to, yield_here, yield_to,
+};
 pub use super::place::{Place, PlaceOf, Places};
 use crate::coroutine::Exception;
 pub use crate::coroutine::{Delegate, without_stop_iteration};

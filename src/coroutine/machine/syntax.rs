@@ -195,7 +195,7 @@ macro_rules! machine {
     ($(#$meta:tt)* impl<$($rest:tt)*) => { $crate::__machine!(@generics [$(#$meta)*] [] $($rest)*); };
     ($(#$meta:tt)* impl Machine for $($rest:tt)*) => { $crate::__machine!(@for [$(#$meta)*] [] $($rest)*); };
     ($($rest:tt)*) => {
-        compile_error!("expected `machine!(impl Machine for Type { type State = Name; .. });`, in parentheses");
+        $crate::__machine_mistake!(declaration);
     };
 }
 
@@ -212,9 +212,7 @@ macro_rules! __machine {
     (@generics $meta:tt [$($g:tt)*] $next:tt $($rest:tt)*) => {
         $crate::__machine!(@generics $meta [$($g)* $next] $($rest)*);
     };
-    (@generics $meta:tt $g:tt) => {
-        compile_error!("expected `machine!(impl<..> Machine for Type<..> { type State = Name; .. });`");
-    };
+    (@generics $meta:tt $g:tt) => { $crate::__machine_mistake!(generics); };
     (@for $meta:tt $g:tt $machine:ty where $($rest:tt)*) => {
         $crate::__machine!(@where $meta $g {$machine} [] $($rest)*);
     };
@@ -254,9 +252,7 @@ macro_rules! __machine {
     (@types $h:tt $y:tt $i:tt $r:tt {$($s:tt)+} $($rest:tt)*) => {
         $crate::__machine!(@split {$h $y $i $r {$($s)+}} [] {} [] $($rest)*);
     };
-    (@types $h:tt $y:tt $i:tt $r:tt {} $($rest:tt)*) => {
-        compile_error!("expected `type State = Name;` before the states: the name of the enum of the states");
-    };
+    (@types $h:tt $y:tt $i:tt $r:tt {} $($rest:tt)*) => { $crate::__machine_mistake!(no_enum); };
 
     // The parameters of the enum, where they are declared: `type State<C: Coroutine> = Name<C>;`.
     (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] > = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?>;
@@ -269,9 +265,7 @@ macro_rules! __machine {
     (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] $next:tt $($rest:tt)*) => {
         $crate::__machine!(@state $h $y $i $r $head [$($g)* $next] $($rest)*);
     };
-    (@state $h:tt $y:tt $i:tt $r:tt $head:tt $g:tt) => {
-        compile_error!("expected `type State<..> = Name<..>;`, with the parameters of the enum on both sides");
-    };
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt $g:tt) => { $crate::__machine_mistake!(parameters_of_enum); };
 
     // The states, four at a time.
     (@split $h:tt [$($states:tt)*] $f:tt $helpers:tt
@@ -312,21 +306,30 @@ macro_rules! __machine {
         $crate::__machine!(@split $h $states {[$(#$a)*] $self $sent $body} $helpers $($rest)*);
     };
     (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* fn finally $($rest:tt)*) => {
-        compile_error!("expected, once, `fn finally(&mut self, sent: Sent) -> Done { .. }`");
+        $crate::__machine_mistake!(finally);
     };
     // What takes the parameters of a state, or returns what a state returns, is meant to be one.
     (@split $h:tt $states:tt $f:tt $helpers:tt
         $(#$a:tt)* fn $s:ident(&mut $self:ident, $n:ident: Sent $($more:tt)*) $($rest:tt)*
     ) => {
-        $crate::__machine!(@no_next $s);
+        $crate::__machine_mistake!(no_next $s);
     };
     (@split $h:tt $states:tt $f:tt $helpers:tt
         $(#$a:tt)* fn $s:ident(&mut $self:ident, $n:ident: Outcome $($more:tt)*) $($rest:tt)*
     ) => {
-        $crate::__machine!(@no_next $s);
+        $crate::__machine_mistake!(no_next $s);
     };
     (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* fn $s:ident $parameters:tt -> Next $($rest:tt)*) => {
-        $crate::__machine!(@parameters $s);
+        $crate::__machine_mistake!(parameters $s);
+    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* $vis:vis fn $s:ident $parameters:tt -> Next $($rest:tt)*) => {
+        $crate::__machine_mistake!(visible $s);
+    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* $vis:vis async fn $s:ident $($rest:tt)*) => {
+        $crate::__machine_mistake!(asynchronous $s);
+    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* $vis:vis type $($rest:tt)*) => {
+        $crate::__machine_mistake!(late_type);
     };
     // Anything else is a helper.
     (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* $vis:vis fn $($rest:tt)*) => {
@@ -335,15 +338,11 @@ macro_rules! __machine {
     (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* $vis:vis const $($rest:tt)*) => {
         $crate::__machine!(@helper $h $states $f $helpers $(#$a)* $vis const $($rest)*);
     };
-    (@split $h:tt [] $f:tt $helpers:tt) => {
-        compile_error!("a machine needs a state: `fn Name(&mut self, sent: Sent) -> Next<.., End> { .. }`");
-    };
+    (@split $h:tt [] $f:tt $helpers:tt) => { $crate::__machine_mistake!(no_state); };
     (@split $h:tt $states:tt $f:tt $helpers:tt) => {
         $crate::__machine_out!(@all raw $h $h $states {} {} $f $helpers);
     };
-    (@split $h:tt $states:tt $f:tt $helpers:tt $($rest:tt)*) => {
-        compile_error!("expected a state: `fn Name(&mut self, sent: Sent) -> Next<Other, End> { .. }`");
-    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt $($rest:tt)*) => { $crate::__machine_mistake!(not_a_state); };
     (@helper $h:tt $states:tt $f:tt [$($helpers:tt)*] $helper:item $($rest:tt)*) => {
         $crate::__machine!(@split $h $states $f [$($helpers)* $helper] $($rest)*);
     };
@@ -402,7 +401,7 @@ macro_rules! __machine {
         $crate::__machine!(@walk $h $done {$a $self $at {$att} $e {$et} $to $body} $r $f $helpers $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt thrown $($any:tt)*} $($rest:tt)*) => {
-        compile_error!("expected, once, `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`");
+        $crate::__machine_mistake!(thrown);
     };
     (@walk $h:tt $done:tt $t:tt {} $f:tt $helpers:tt
         {$a:tt raised $self:ident [$first:tt $e:ident [$($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
@@ -410,15 +409,22 @@ macro_rules! __machine {
         $crate::__machine!(@walk $h $done $t {$a $self $e {$first $($more)*} $to $body} $f $helpers $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt raised $($any:tt)*} $($rest:tt)*) => {
-        compile_error!("expected, once, `fn raised(&mut self, raised: Exception) -> Next<..> { .. }`");
+        $crate::__machine_mistake!(raised);
+    };
+    (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt
+        {$a:tt $s:ident $self:ident [Sent $n:ident [< $($any:tt)*]] $($more:tt)*} $($rest:tt)*
+    ) => {
+        $crate::__machine_mistake!(sent_has_no_parameters $s);
+    };
+    (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt
+        {$a:tt $s:ident $self:ident [Sent $n:ident [, $c:ident: Outcome $($any:tt)*]] $($more:tt)*} $($rest:tt)*
+    ) => {
+        $crate::__machine_mistake!(sent_and_outcome $s);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt $s:ident $self:ident [Sent $($any:tt)*] $($more:tt)*}
         $($rest:tt)*
     ) => {
-        compile_error!(concat!(
-            "state `", stringify!($s), "` takes `sent`, so it can suspend, and its data stay in the state: \
-             write them as `name: &mut Type`"
-        ));
+        $crate::__machine_mistake!(data_by_value $s);
     };
     (@walk $h:tt [$($done:tt)*] $t:tt $r:tt $f:tt $helpers:tt
         {$a:tt $s:ident $self:ident [Outcome $c:ident [< $($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
@@ -429,10 +435,7 @@ macro_rules! __machine {
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt $s:ident $self:ident [& $($any:tt)*] $($more:tt)*}
         $($rest:tt)*
     ) => {
-        compile_error!(concat!(
-            "state `", stringify!($s), "` goes on at once, so it gets its data by value: write them as `name: Type`, \
-             or take `sent: Sent` first to keep them in the state"
-        ));
+        $crate::__machine_mistake!(data_by_reference $s);
     };
     (@walk $h:tt [$($done:tt)*] $t:tt $r:tt $f:tt $helpers:tt
         {$a:tt $s:ident $self:ident [$first:tt $n:ident [$($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
@@ -440,9 +443,7 @@ macro_rules! __machine {
         $crate::__machine!(@walk $h [$($done)* {$a $s $self [@moved [$n: $first $($more)*]] $to $body}] $t $r $f $helpers
             $($rest)*);
     };
-    (@walk $h:tt [] $t:tt $r:tt $f:tt $helpers:tt) => {
-        compile_error!("a machine needs a state: `fn Name(&mut self, sent: Sent) -> Next<.., End> { .. }`");
-    };
+    (@walk $h:tt [] $t:tt $r:tt $f:tt $helpers:tt) => { $crate::__machine_mistake!(no_state); };
     (@walk $h:tt $states:tt $t:tt $r:tt $f:tt $helpers:tt) => {
         $crate::__machine_out!(@all walked $h $h $states $t $r $f $helpers);
     };
@@ -482,19 +483,6 @@ macro_rules! __machine {
         $crate::__machine!(@unmut $h [$($done)* {$a $s $self [$($kind)+ $data] $to $body}] $t $r $f $helpers $($rest)*);
     };
     (@unmut_one $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt $s:ident $($any:tt)*} $data:tt $more:tt $($rest:tt)*) => {
-        $crate::__machine!(@parameters $s);
-    };
-
-    (@no_next $s:ident) => {
-        compile_error!(concat!(
-            "state `", stringify!($s), "` does not say what may follow it: write `fn ", stringify!($s),
-            "(..) -> Next<Other, End> { .. }`, with the states that it goes to, and `End` if it ends the machine"
-        ));
-    };
-    (@parameters $s:ident) => {
-        compile_error!(concat!(
-            "state `", stringify!($s), "` takes one of these, and its data behind: `(&mut self, sent: Sent)` to suspend by \
-             itself, `(&mut self, outcome: Outcome<Child>)` to wait for a child, `(&mut self)` to go on at once"
-        ));
+        $crate::__machine_mistake!(parameters $s);
     };
 }

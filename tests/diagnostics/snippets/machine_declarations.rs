@@ -54,6 +54,63 @@ machine!( //~ state `Counting` goes on at once, so it gets its data by value
     }
 );
 
+machine!( //~ state `Typed` takes `sent: Sent`, without parameters
+    impl Machine for Napping {
+        type State = TypedSent;
+
+        fn Typed(&mut self, sent: Sent<()>) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Both` takes either `sent: Sent`, to suspend by itself, or `outcome: Outcome<Child>`
+    impl Machine for Napping {
+        type State = BothKinds;
+
+        fn Both(&mut self, sent: Sent, slept: Outcome<Sleep>) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ state `Visible` is as visible as the enum of the states: write `fn Visible(..)` without `pub`
+    impl Machine for Napping {
+        type State = Public;
+
+        fn Asleep(&mut self, sent: Sent) -> Next<Visible> {
+            to(Visible)
+        }
+
+        pub fn Visible(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ `Asleep` is not `async` //~ suspends by `yield_from!(child, sent)`
+    impl Machine for Napping {
+        type State = Asynchronous;
+
+        async fn Asleep(&mut self) -> Next<End> {
+            self.0.await?;
+            end(())
+        }
+    }
+);
+
+machine!( //~ `type State`, `type Yield`, `type Input` and `type Return` stand before the states
+    impl Machine for Napping {
+        type State = Late;
+
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+
+        type Return = u32;
+    }
+);
+
 machine!( //~ state `Shared` takes one of these
     impl Machine for Napping {
         type State = Borrowed;

@@ -8,7 +8,8 @@ struct Napping(Sleep);
 
 machine!(
     impl Machine for Napping {
-        type State = Phase;
+        type Return = ();
+        pub(crate) type State = Phase;
 
         #[allow(clippy::needless_return)]
         fn Asleep(&mut self, sent: Sent) -> Next<Counting, End> {

@@ -64,10 +64,17 @@ machine!(
 
         fn ByHand(&mut self, sent: Sent) -> Next<End> {
             if take_sent(sent).is_ok() {
-                return Ok(Step::Return(7)); //~ expected `After<Echo, ByHand>`, found `Step<_, _, {integer}>`
+                return Ok(Step::Return(7)); //~ expected `ToOrEnd<Echo, ByHand>`, found `Step<_, _, {integer}>`
             }
             yield_from!(sleep(Duration::ZERO), sent)?; //~ Sleep` keeps state between two resumes
             end() //~ this function takes 1 argument but 0 arguments were supplied
+        }
+
+        fn Ending(&mut self, sent: Sent) -> Next<Reading, End> {
+            if take_sent(sent).is_ok() {
+                return Ok(()); //~ expected `ToOrEnd<Echo, Ending>`, found `()`
+            }
+            to(End) //~ cannot find value `End` in this scope //~ similarly named function `end`
         }
 
         fn Yielding(&mut self, sent: Sent) -> Next<Reading> {

@@ -62,6 +62,13 @@ machine!(
             end(0)
         }
 
+        fn Ending(&mut self, sent: Sent) -> Next<Reading, End> {
+            if take_sent(sent).is_ok() {
+                return to(Reading);
+            }
+            end(7)
+        }
+
         fn Yielding(&mut self, sent: Sent) -> Next<Reading> {
             take_sent(sent)?;
             yield_to(Await::next_turn(), Reading)

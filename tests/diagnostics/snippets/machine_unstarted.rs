@@ -33,6 +33,7 @@ fn unstarted(make: fn() -> Napping) -> Result<(), Exception> {
     let _ = Generator::new(make()); //~ `Napping` is not a coroutine //~ `.start(State::First)`
     let _ = make().then(|()| ready(1)); //~ `Napping` is not a coroutine //~ `.start(State::First)`
     let _ = make().catch(|_| Ok(())); //~ `Napping` is not a coroutine //~ `.start(State::First)`
+    let _ = make().map(drop); //~ `Napping` is not a coroutine //~ `.start(State::First)`
     let _ = CoroutineExt::map(make(), drop); //~ `Napping` is not a coroutine //~ `.start(State::First)`
     Ok(())
 }
