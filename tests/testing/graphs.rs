@@ -2,6 +2,8 @@
 
 mod committed;
 mod coverage;
+mod geometry;
 mod observed;
+mod pictures;
 mod texts;
 mod tools;

@@ -1,0 +1,139 @@
+//! The sizes of states, from the innermost to the outermost.
+
+use super::super::layout::{Item, Layout, Link, lay_out};
+use super::super::scene::{Drawn, Line, Scene, Shape};
+use super::shapes::LOOP;
+use super::text::{LABEL, STATE, cut};
+
+/// A machine that is laid out.
+pub(super) struct Measured {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) layout: Layout,
+    pub(super) nodes: Vec<Node>,
+    /// The text beside each line of the scene.
+    pub(super) labels: Vec<Option<String>>,
+    /// The index of the route of each line. Of a line from a node to itself it means nothing.
+    pub(super) routes: Vec<usize>,
+}
+
+pub(super) struct Node {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) name: String,
+    pub(super) children: Vec<Nested>,
+    loops: usize,
+}
+
+/// A machine in a state. The place counts from the state's corner.
+pub(super) struct Nested {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    /// The machine's name, if the state has several.
+    pub(super) name: Option<String>,
+    pub(super) drawing: Measured,
+}
+
+pub(super) fn measured(scene: &Scene) -> Measured {
+    let nodes: Vec<_> = scene.nodes.iter().enumerate().map(|(at, node)| Node::of(node, &loops(scene, at))).collect();
+    let labels: Vec<_> =
+        scene.lines.iter().map(|line| Some(cut(&line.label)).filter(|label| !label.is_empty())).collect();
+    let label_width = |at: usize| labels[at].as_deref().map(|label: &str| LABEL.width(label));
+    let item = |(at, node): (usize, &Node)| {
+        let own = (0..scene.lines.len()).filter(|line| is_loop(&scene.lines[*line]) && scene.lines[*line].from == at);
+        let widest = own.map(|line| label_width(line).unwrap_or(0.0)).fold(f64::MIN, f64::max);
+        let beside = if widest == f64::MIN { 0.0 } else { LOOP + widest };
+        let is_point = matches!(scene.nodes[at].shape, Shape::Start | Shape::End);
+        Item { width: node.width, height: node.height, beside, is_point }
+    };
+    let items: Vec<_> = nodes.iter().enumerate().map(item).collect();
+    let (mut links, mut routes) = (Vec::new(), Vec::new());
+    for (at, line) in scene.lines.iter().enumerate() {
+        routes.push(links.len());
+        if !is_loop(line) {
+            let label = label_width(at).map(|width| (width, LABEL_HEIGHT));
+            links.push(Link { from: line.from, to: line.to, label });
+        }
+    }
+    let layout = lay_out(&items, &links);
+    Measured { width: layout.width, height: layout.height, layout, nodes, labels, routes }
+}
+
+const fn is_loop(line: &Line) -> bool {
+    line.from == line.to
+}
+
+fn loops(scene: &Scene, node: usize) -> Vec<&Line> {
+    scene.lines.iter().filter(|line| is_loop(line) && line.from == node).collect()
+}
+
+impl Node {
+    fn of(node: &Drawn, loops: &[&Line]) -> Self {
+        let point = |width| Self { width, height: width, name: String::new(), children: Vec::new(), loops: 0 };
+        match node.shape {
+            Shape::Start => point(14.0),
+            Shape::End => point(18.0),
+            Shape::Any | Shape::State => Self::state(node, loops.len()),
+        }
+    }
+
+    fn state(node: &Drawn, loops: usize) -> Self {
+        let name = match node.children.as_slice() {
+            [child] => cut(&format!("{} > {}", node.name, child.title)),
+            _ => cut(&node.name),
+        };
+        let width = STATE.width(&name) + 2.0 * PADDING;
+        let height = (loops as f64 * LOOP_HEIGHT + 8.0).max(HEIGHT);
+        let (children, inner_width, inner_height) = placed(&node.children);
+        if children.is_empty() {
+            return Self { width: width.max(NARROWEST), height, name, children, loops };
+        }
+        let mut whole = Self { width: width.max(inner_width), height: height.max(inner_height), name, children, loops };
+        // In the middle, if the name is wider.
+        let shift = (whole.width - inner_width) / 2.0;
+        whole.children.iter_mut().for_each(|child| child.x += shift);
+        whole
+    }
+
+    /// The height of the middle of an arrow from the box to itself.
+    pub(super) fn loop_height(&self, center: f64, number: usize) -> f64 {
+        center + (number as f64 - (self.loops as f64 - 1.0) / 2.0) * LOOP_HEIGHT
+    }
+}
+
+/// Children side by side, below the name of the state, and the size of that.
+fn placed(scenes: &[Scene]) -> (Vec<Nested>, f64, f64) {
+    let has_several = scenes.len() > 1;
+    let (mut x, mut height) = (PADDING, 0.0_f64);
+    let mut children = Vec::new();
+    for scene in scenes {
+        let drawing = measured(scene);
+        let name = has_several.then(|| cut(&scene.title));
+        let name_width = name.as_deref().map_or(0.0, |name| LABEL.width(name));
+        let mut child = Nested { x, y: TITLE_BAR, width: 0.0, height: 0.0, name, drawing };
+        let inset = child.inset();
+        child.width = child.drawing.width.max(name_width) + 2.0 * inset.0;
+        child.height = child.drawing.height + inset.1 + inset.0;
+        x += child.width + PADDING;
+        height = height.max(child.height);
+        children.push(child);
+    }
+    (children, x, TITLE_BAR + height + PADDING)
+}
+
+impl Nested {
+    /// Where the drawing begins, from the corner of the region that it has if there are several.
+    pub(super) const fn inset(&self) -> (f64, f64) {
+        if self.name.is_some() { (PADDING, TITLE_BAR) } else { (0.0, 0.0) }
+    }
+}
+
+/// The height of the name of a state that contains others.
+pub(super) const TITLE_BAR: f64 = 28.0;
+const HEIGHT: f64 = 32.0;
+const NARROWEST: f64 = 56.0;
+const PADDING: f64 = 12.0;
+const LABEL_HEIGHT: f64 = 15.0;
+const LOOP_HEIGHT: f64 = 24.0;

@@ -1,0 +1,69 @@
+//! How wide a text is, and how it is written in XML.
+
+/// A size of the font.
+#[derive(Clone, Copy)]
+pub(super) struct Font {
+    pub(super) size: f64,
+}
+
+pub(super) const TITLE: Font = Font { size: 15.0 };
+pub(super) const STATE: Font = Font { size: 13.0 };
+pub(super) const LABEL: Font = Font { size: 11.0 };
+
+impl Font {
+    pub(super) fn width(self, text: &str) -> f64 {
+        cells(text) as f64 * self.size * CELL
+    }
+}
+
+/// The width of a text in cells of a terminal.
+fn cells(text: &str) -> usize {
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Whether a character is about as wide as high: those of East Asia, and emoji.
+const fn is_wide(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f000}'..='\u{3ffff}')
+}
+
+/// The text in one line. Of a long one, both ends.
+pub(super) fn cut(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    if cells(&line) <= LONGEST {
+        return line;
+    }
+    let fits = |end: &mut usize, c: &char| {
+        *end += if is_wide(*c) { 2 } else { 1 };
+        Some((*end, *c))
+    };
+    let begin = line.chars().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end <= LONGEST * 3 / 5);
+    let behind = line.chars().rev().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end < LONGEST * 2 / 5);
+    let mut behind: Vec<_> = behind.map(|(_, c)| c).collect();
+    behind.reverse();
+    begin.map(|(_, c)| c).chain(['…']).chain(behind).collect()
+}
+
+/// The text with what XML reserves as entities. What XML does not allow at all is replaced.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\t' | '\n' => escaped.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The width of a cell, in sizes of the font. Of the usual fonts of fixed pitch it is between 0.55 and 0.61.
+const CELL: f64 = 0.61;
+
+/// Names and labels of more cells than this are cut.
+const LONGEST: usize = 42;
