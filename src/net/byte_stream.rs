@@ -29,6 +29,7 @@ macro_rules! attempted {
         }
     };
 }
+pub(super) use attempted;
 
 /// The number of slices that one vectored write passes to the system.
 const SLICES: usize = 32;

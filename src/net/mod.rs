@@ -24,8 +24,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: the traits that machines are written against |
-//! | `pointers.rs`  | these traits for `&S`, `Box<S>`, `Rc<S>` and `(R, W)` |
+//! | `pointers.rs`  | these traits for `&S`, `&mut S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
+//! | `relay.rs`     | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
 //! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |
 //! | `stream.rs`     | [`Stream`]: a descriptor that bytes are read from or written to |
@@ -60,6 +61,8 @@ mod outgoing;
 mod pipe;
 mod place;
 mod pointers;
+#[cfg(feature = "wait")]
+mod relay;
 mod stream;
 mod tcp;
 mod unix;
@@ -83,6 +86,8 @@ pub use self::incoming::Incoming;
 pub use self::listener::Listener;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};
+#[cfg(feature = "wait")]
+pub use self::relay::{Moved, Relay, Relaying, RunRelay, relay};
 pub use self::stream::Stream;
 pub use self::tcp::{Connect, TcpListener, TcpStream};
 pub(crate) use self::unix::ConnectingUnix;

@@ -48,7 +48,7 @@ macro_rules! forward_to_pointee {
     )*};
 }
 
-forward_to_pointee!(&S, Box<S>, Rc<S>);
+forward_to_pointee!(&S, &mut S, Box<S>, Rc<S>);
 
 /// Reads from the first half.
 impl<R: ByteRead, W> ByteRead for (R, W) {

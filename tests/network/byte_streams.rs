@@ -11,4 +11,5 @@ mod machines;
 mod memory;
 mod pipes;
 mod progress;
+mod relays;
 mod unix;
