@@ -27,6 +27,7 @@
 //! | `pointers.rs`  | these traits for `&S`, `&mut S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
 //! | `relay.rs`     | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
+//! | `linger.rs`    | [`linger`](fn@linger), [`Linger`]: closing without a reset |
 //! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |
 //! | `stream.rs`     | [`Stream`]: a descriptor that bytes are read from or written to |
@@ -55,6 +56,8 @@ mod eyeballs;
 mod file_part;
 #[cfg(feature = "async_iter")]
 mod incoming;
+#[cfg(feature = "wait")]
+mod linger;
 mod listener;
 mod options;
 mod outgoing;
@@ -83,6 +86,8 @@ pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;
 #[cfg(feature = "async_iter")]
 pub use self::incoming::Incoming;
+#[cfg(feature = "wait")]
+pub use self::linger::{Linger, Lingered, Lingering, RunLinger, linger};
 pub use self::listener::Listener;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};

@@ -7,6 +7,7 @@ mod datagrams;
 mod earlier_errors;
 mod errors;
 mod kinds;
+mod lingering;
 mod machines;
 mod memory;
 mod pipes;
