@@ -1,0 +1,143 @@
+//! Clients that wait for an item of a list: `BLPOP` and `BRPOP`.
+//!
+//! The first client that waits for a list gets its next item. The item is taken out of the list at once and kept for the
+//! client, so that no one else gets it before the client's turn in the loop has come. If the client leaves in that moment,
+//! dropping its [`Ticket`] puts the item back, and the next client gets it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::task::Join;
+use innermost::wait::{Race, Racing};
+use innermost::{EventLoop, Exception, Future, Sleep, sleep};
+
+use super::server::Server;
+use super::store::{End, Key, Store};
+
+/// The lines of waiting clients: for each list, in order of arrival.
+#[derive(Default)]
+pub(crate) struct Lines {
+    /// By database, list and number.
+    waiters: BTreeMap<(usize, Key, u64), Rc<Waiter>>,
+    last: u64,
+}
+
+/// What a client waits for.
+pub(crate) struct Wish {
+    pub(crate) database: usize,
+    pub(crate) keys: Box<[Key]>,
+    pub(crate) end: End,
+}
+
+struct Waiter {
+    wish: Wish,
+    number: u64,
+    /// What is kept for the client.
+    item: Cell<Option<Item>>,
+    came: Future<()>,
+}
+
+/// An item, and the list that it was in.
+pub(crate) struct Item {
+    pub(crate) key: Key,
+    pub(crate) bytes: Box<[u8]>,
+}
+
+impl Lines {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    /// Gives the items of lists that have got some to the clients that wait for them.
+    pub(crate) fn serve(&mut self, database: usize, store: &mut Store) {
+        while let Some(key) = store.next_filled() {
+            while let Some(waiter) = self.first(database, &key) {
+                let popped = store.change_list(&key, |list| waiter.wish.end.pop(list));
+                let Ok(Some(Some(bytes))) = popped else { break };
+                self.remove(&waiter, store);
+                waiter.item.set(Some(Item { key: Rc::clone(&key), bytes }));
+                // A client that is gone has left its lines.
+                let _ = waiter.came.set_result(());
+            }
+        }
+    }
+
+    fn first(&self, database: usize, key: &Key) -> Option<Rc<Waiter>> {
+        let from = (database, Rc::clone(key), 0);
+        let ((_, first, _), waiter) = self.waiters.range(from..).next()?;
+        (first == key && waiter.wish.database == database).then(|| Rc::clone(waiter))
+    }
+
+    fn add(&mut self, wish: Wish, store: &mut Store) -> Result<Rc<Waiter>, Exception> {
+        self.last += 1;
+        let came = EventLoop::running()?.create_future();
+        let waiter = Rc::new(Waiter { wish, number: self.last, item: Cell::new(None), came });
+        for key in &waiter.wish.keys {
+            self.waiters.insert((waiter.wish.database, Rc::clone(key), waiter.number), Rc::clone(&waiter));
+        }
+        store.count_waiting(1);
+        Ok(waiter)
+    }
+
+    fn remove(&mut self, waiter: &Waiter, store: &mut Store) {
+        for key in &waiter.wish.keys {
+            self.waiters.remove(&(waiter.wish.database, Rc::clone(key), waiter.number));
+        }
+        store.count_waiting(-1);
+    }
+}
+
+/// A client's place in the lines. Dropping it leaves them.
+pub(crate) struct Ticket {
+    server: Rc<Server>,
+    waiter: Rc<Waiter>,
+}
+
+impl Ticket {
+    /// What has come for the client.
+    pub(crate) fn take(&self) -> Option<Item> {
+        self.waiter.item.take()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let Server { stores, lines, .. } = &*self.server;
+        let Wish { database, end, .. } = self.waiter.wish;
+        let (mut stores, mut lines) = (stores.borrow_mut(), lines.borrow_mut());
+        let store = &mut stores[database];
+        if let Some(Item { key, bytes }) = self.waiter.item.take() {
+            // Another value may have come in its place: then there is no list that the item could be in.
+            let _ = store.push(&key, end, [&*bytes].into_iter());
+            lines.serve(database, store);
+        } else if !self.waiter.came.done() {
+            lines.remove(&self.waiter, store);
+        }
+    }
+}
+
+/// What a connection keeps while its client waits.
+pub(crate) struct Waiting {
+    pub(crate) ticket: Ticket,
+    pub(crate) race: Race,
+    pub(crate) came: Racing<Join<()>>,
+    pub(crate) over: Option<Racing<Sleep>>,
+    /// Whether there is room for what the client sends meanwhile. So its leaving is noticed.
+    pub(crate) reads: bool,
+}
+
+impl Waiting {
+    /// Joins the lines. Waits for ever without a `limit`.
+    pub(crate) fn new(server: &Rc<Server>, wish: Wish, limit: Option<Duration>) -> Result<Box<Self>, Exception> {
+        let mut stores = server.stores.borrow_mut();
+        let database = wish.database;
+        let waiter = RefCell::borrow_mut(&server.lines).add(wish, &mut stores[database])?;
+        let came = Racing::new(waiter.came.join());
+        let over = limit.map(|limit| Racing::new(sleep(limit)));
+        let ticket = Ticket { server: Rc::clone(server), waiter };
+        Ok(Box::new(Self { ticket, race: Race::new(), came, over, reads: true }))
+    }
+}

@@ -1,0 +1,99 @@
+//! How a client introduces itself, and small talk: `HELLO`, `AUTH`, `CLIENT`, `SELECT`, `PING`.
+
+use innermost::Buffer;
+
+use super::super::answers::Answers;
+use super::super::commands::{SYNTAX, number};
+use super::super::info;
+use super::super::request::Args;
+use super::super::resp::integer;
+use super::super::server::DATABASES;
+use super::super::store::Refusal;
+use super::Client;
+
+impl Client {
+    pub(super) fn ping(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
+        if args.len() > 2 {
+            return Err("ERR wrong number of arguments for 'ping' command".into());
+        }
+        let mut answers = Answers::new(out);
+        if self.mailbox().is_some() {
+            answers.array(2);
+            answers.bulk(b"pong");
+            answers.bulk(if args.len() == 2 { args.get(1) } else { b"" });
+        } else if args.len() == 2 {
+            answers.bulk(args.get(1));
+        } else {
+            answers.simple("PONG");
+        }
+        Ok(())
+    }
+
+    pub(super) fn select(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
+        let database = usize::try_from(number(args.get(1))?).ok().filter(|database| *database < DATABASES);
+        self.database = database.ok_or("ERR DB index is out of range")?;
+        Answers::new(out).ok();
+        Ok(())
+    }
+
+    pub(super) fn client(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
+        let number = self.seat.number;
+        match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
+            (b"ID", 2) => Answers::new(out).integer(number as i64),
+            (b"GETNAME", 2) => {
+                let name = self.more.as_ref().map(|more| &*more.name).filter(|name| !name.is_empty());
+                Answers::new(out).bulk_or_nil(name);
+            }
+            (b"SETNAME", 3) => {
+                self.set_name(args.get(2))?;
+                Answers::new(out).ok();
+            }
+            (b"SETINFO", 4) | (b"NO-EVICT" | b"NO-TOUCH", 3) => Answers::new(out).ok(),
+            _ => return Err(info::wrong_subcommand("client", &["id", "getname", "setname", "setinfo"], args)),
+        }
+        Ok(())
+    }
+
+    fn set_name(&mut self, name: &[u8]) -> Result<(), Refusal> {
+        if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
+            return Err("ERR Client names cannot contain spaces, newlines or special characters.".into());
+        }
+        self.more().name = name.into();
+        Ok(())
+    }
+
+    /// Only RESP2 is spoken here.
+    pub(super) fn hello(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
+        if args.len() > 1 && integer(args.get(1)).is_none() {
+            return Err("ERR Protocol version is not an integer or out of range".into());
+        }
+        if args.len() > 1 && args.get(1) != b"2" {
+            return Err("NOPROTO unsupported protocol version".into());
+        }
+        let mut options = args.from(2);
+        while let Some(option) = options.next() {
+            match (option.to_ascii_uppercase().as_slice(), options.len()) {
+                (b"AUTH", 2..) => check_password(options.by_ref().take(2))?,
+                (b"SETNAME", 1..) => self.set_name(options.next().unwrap_or_default())?,
+                _ => {
+                    let option = String::from_utf8_lossy(option);
+                    return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
+                }
+            }
+        }
+        info::hello(self.seat.number, &mut Answers::new(out));
+        Ok(())
+    }
+}
+
+/// There are no passwords here.
+pub(super) fn check_password<'a>(mut words: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+    match words.len() {
+        1 => Err("ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+                  configuration is correct?"
+            .into()),
+        2 if words.next() == Some(b"default") => Ok(()),
+        2 => Err("WRONGPASS invalid username-password pair or user is disabled.".into()),
+        _ => Err(SYNTAX),
+    }
+}

@@ -1,0 +1,218 @@
+//! A client: what it has chosen and begun, and the commands that concern it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs`          | [`Client`]; which command runs now, later, or not at all |
+//! | `greeting.rs`     | how a client introduces itself |
+//! | `popping.rs`      | items that may have to be waited for |
+//! | `subscribing.rs`  | subscriptions |
+//! | `transactions.rs` | transactions |
+
+use std::mem;
+use std::rc::Rc;
+
+use innermost::Buffer;
+
+use super::answers::Answers;
+use super::blocked::Waiting;
+use super::commands::{Action, Call, Command, Special, check_flush, unknown};
+use super::info;
+use super::pubsub::{Mailbox, Subscriptions, Topic};
+use super::request::Args;
+use super::server::{Seat, Server};
+use super::store::{Refusal, Store};
+
+mod greeting;
+mod popping;
+mod subscribing;
+mod transactions;
+
+use greeting::check_password;
+pub(crate) use popping::pair;
+use transactions::{Transaction, Watch};
+
+/// A client. Most are idle most of the time, so what few of them need is elsewhere.
+pub(crate) struct Client {
+    pub(crate) seat: Seat,
+    database: usize,
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
+    name: Box<[u8]>,
+    transaction: Option<Transaction>,
+    watch: Option<Watch>,
+    subscriptions: Option<Subscriptions>,
+}
+
+/// What a connection does after a command.
+pub(crate) enum Flow {
+    GoOn,
+    /// Closes, after the answers so far.
+    Close,
+    Wait(Box<Waiting>),
+}
+
+type Ran = Result<Flow, Refusal>;
+
+impl Client {
+    pub(crate) const fn new(seat: Seat) -> Self {
+        Self { seat, database: 0, more: None }
+    }
+
+    pub(crate) fn server(&self) -> &Rc<Server> {
+        &self.seat.server
+    }
+
+    /// The messages for the client, while it subscribes to something.
+    pub(crate) fn mailbox(&self) -> Option<&Rc<Mailbox>> {
+        Some(&self.more.as_ref()?.subscriptions.as_ref()?.mailbox)
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Runs a command, or keeps it for a transaction.
+    #[inline]
+    pub(crate) fn run(&mut self, args: Args<'_>, out: &mut Buffer) -> Flow {
+        let ran = match (Command::find(args.get(0)), &self.more) {
+            (Some(command), None) => match command.check_count(args.len()) {
+                Ok(()) => self.run_command(command, args, out),
+                Err(refusal) => Err(command.refused(refusal)),
+            },
+            (None, None) => Err(unknown(args)),
+            (found, Some(_)) => self.run_in_context(found, args, out),
+        };
+        ran.unwrap_or_else(|refusal| {
+            Answers::new(out).error(&refusal);
+            Flow::GoOn
+        })
+    }
+
+    #[inline]
+    fn run_data(&mut self, run: fn(&mut Call<'_>) -> Result<(), Refusal>, args: Args<'_>, out: &mut Buffer) -> Ran {
+        let mut stores = self.seat.server.stores.borrow_mut();
+        let store = &mut stores[self.database];
+        store.set_now(self.seat.server.now());
+        let ran = run(&mut Call { store, args, out: Answers::new(out) });
+        self.seat.server.expect(store.next_deadline());
+        ran.map(|()| Flow::GoOn)
+    }
+
+    /// Serves those who wait for what this client has pushed. After a transaction, not within.
+    #[inline]
+    pub(crate) fn serve_others(&self) {
+        let Server { stores, lines, .. } = &**self.server();
+        let mut lines = lines.borrow_mut();
+        if !lines.is_empty() {
+            stores.borrow_mut().iter_mut().enumerate().for_each(|(database, store)| lines.serve(database, store));
+        }
+    }
+
+    /// While the client subscribes, some commands are refused. While it is in a transaction, most are kept for later.
+    fn run_in_context(&mut self, found: Option<&'static Command>, args: Args<'_>, out: &mut Buffer) -> Ran {
+        let more = self.more();
+        let checked = match found {
+            None => Err(unknown(args)),
+            Some(command) => command.check_count(args.len()).map(|()| command).and_then(|command| {
+                let is_allowed = more.subscriptions.is_none() || command.is_for_subscribers();
+                if is_allowed { Ok(command) } else { Err(Self::not_while_subscribed(args)) }
+            }),
+        };
+        let command = match (checked, found) {
+            (Ok(command), _) => command,
+            (Err(refusal), Some(exec)) if exec.is(Special::Exec) => {
+                more.transaction = None;
+                return Err(exec.refused(refusal));
+            }
+            (Err(refusal), _) => {
+                more.transaction.iter_mut().for_each(|transaction| transaction.is_refused = true);
+                return Err(refusal);
+            }
+        };
+        let Some(transaction) = more.transaction.as_mut().filter(|_| !command.is_for_transactions()) else {
+            return self.run_command(command, args, out);
+        };
+        let request = args.to_owned();
+        transaction.size += request.size();
+        transaction.requests.push((command, request));
+        if transaction.size > self.seat.server.settings.limits.request {
+            return Ok(Flow::Close);
+        }
+        Answers::new(out).simple("QUEUED");
+        Ok(Flow::GoOn)
+    }
+
+    fn not_while_subscribed(args: Args<'_>) -> Refusal {
+        let name = String::from_utf8_lossy(args.get(0)).to_lowercase();
+        let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+        format!("ERR Can't execute '{name}': {allowed}").into()
+    }
+
+    #[inline]
+    fn run_command(&mut self, command: &'static Command, args: Args<'_>, out: &mut Buffer) -> Ran {
+        match command.action {
+            Action::Data(run) => self.run_data(run, args, out),
+            Action::Special(special) => self.run_special(special, args, out),
+        }
+    }
+
+    fn run_special(&mut self, special: Special, args: Args<'_>, out: &mut Buffer) -> Ran {
+        match special {
+            Special::Exec => return self.exec(out),
+            Special::BlockingPop => return self.blocking_pop(args, out, true),
+            Special::Subscribe => self.subscribe(Topic::Channel, args, out),
+            Special::PSubscribe => self.subscribe(Topic::Pattern, args, out),
+            Special::Unsubscribe => self.unsubscribe(Topic::Channel, args, out),
+            Special::PUnsubscribe => self.unsubscribe(Topic::Pattern, args, out),
+            Special::Multi => self.multi(out)?,
+            Special::Discard => self.discard(out)?,
+            Special::Watch => self.watch(args, out)?,
+            Special::Unwatch => {
+                self.unwatch();
+                Answers::new(out).ok();
+            }
+            Special::Ping => self.ping(args, out)?,
+            Special::Echo => Answers::new(out).bulk(args.get(1)),
+            Special::Select => self.select(args, out)?,
+            Special::Quit => {
+                Answers::new(out).ok();
+                return Ok(Flow::Close);
+            }
+            Special::Reset => {
+                self.unwatch();
+                (self.database, self.more) = (0, None);
+                Answers::new(out).simple("RESET");
+            }
+            Special::Publish => {
+                let count = self.server().channels.borrow().publish(args.get(1), args.get(2));
+                Answers::new(out).count(count);
+            }
+            Special::FlushAll => {
+                check_flush(args.from(1))?;
+                self.server().stores.borrow_mut().iter_mut().for_each(Store::clear);
+                Answers::new(out).ok();
+            }
+            Special::Client => self.client(args, out)?,
+            Special::Hello => self.hello(args, out)?,
+            Special::Auth => {
+                check_password(args.from(1))?;
+                Answers::new(out).ok();
+            }
+            Special::PubSub => info::pubsub(self.server(), args, &mut Answers::new(out))?,
+            Special::Command => info::command(args, &mut Answers::new(out))?,
+            Special::Config => info::config(&self.server().settings, args, &mut Answers::new(out))?,
+            Special::Info => info::info(self.server(), &mut Answers::new(out)),
+        }
+        Ok(Flow::GoOn)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.unwatch();
+        drop(mem::take(&mut self.more));
+    }
+}

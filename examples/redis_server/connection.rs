@@ -1,0 +1,249 @@
+//! One connection, from its first request to its end.
+//!
+//! ```text
+//!               bytes                answers               all is sent
+//!  Receiving ---------> Answering ------------> Writing ---------------> Answering
+//!      ^                 | |  | |
+//!      |  nothing to do  | |  | |  BLPOP of an empty list
+//!      +-----------------+ |  | +------> Blocked -----> Answering    an item, or the time is over
+//!                          |  |  SUBSCRIBE
+//!                          |  +--------> Subscribed --> Answering    UNSUBSCRIBE
+//!               the last   v
+//!                        Ending --> Closing
+//! ```
+//!
+//! A client may send many requests before it reads an answer. Their answers leave together. While more than [`ENOUGH`] bytes of
+//! answers wait, no request is run and nothing is read, so a client that does not read does not fill the memory.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use innermost::sync::EventWait;
+use innermost::wait::{Limit, Race, Racing, Won};
+use innermost::{Buffer, ByteStream, EventLoop, Exception, Kind, Machine, Running, Sleep, machine, sleep, yield_from};
+
+use super::answers::Answers;
+use super::blocked::Waiting;
+use super::client::{Client, Flow, pair};
+use super::resp::{Parsed, Parser};
+use super::server::{Seat, Server};
+
+/// The bytes of answers after which no further request is run until the client has read some.
+const ENOUGH: usize = 64 * 1024;
+
+/// How long a peer may take to close after its last answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection over any byte stream: TCP, or memory and virtual time in a test.
+pub(crate) struct Connection<S> {
+    stream: S,
+    client: Client,
+    /// Bytes that have arrived and are not run yet.
+    incoming: Buffer,
+    parser: Parser,
+    /// Answers that are not sent yet.
+    outgoing: Buffer,
+    /// How long the client may be silent.
+    limit: Option<Box<Limit>>,
+    /// What the last request waits for.
+    waiting: Option<Box<Waiting>>,
+    /// Whether no request is run any more.
+    is_last: bool,
+    is_stopping: bool,
+}
+
+/// What a connection keeps while its client subscribes.
+pub(crate) struct Listening {
+    race: Race,
+    mail: Racing<EventWait>,
+    /// Whether there is room for the answers to more requests.
+    reads: bool,
+}
+
+/// What a connection keeps while it closes.
+pub(crate) struct Lingering {
+    race: Race,
+    over: Racing<Sleep>,
+}
+
+machine!(
+    impl<S: ByteStream> Machine for Connection<S> {
+        pub(crate) type State = State;
+
+        /// Waits for requests.
+        fn Receiving(&mut self, sent: Sent) -> Next<Answering, End> {
+            let read = match &mut self.limit {
+                Some(limit) => yield_from!(limit.run(self.stream.read(&mut self.incoming)), sent),
+                None => yield_from!(self.stream.read(&mut self.incoming), sent),
+            };
+            if read? == 0 { end(()) } else { to(Answering) }
+        }
+
+        /// Runs what has arrived, as far as there is room for the answers. Then sees what there is to wait for.
+        fn Answering(&mut self) -> Next<Writing, Ending, Blocked, Subscribed, Receiving> {
+            self.answer()?;
+            if !self.outgoing.is_empty() {
+                return to(Writing);
+            }
+            if let Some(waiting) = self.waiting.take() {
+                return to(Blocked(waiting));
+            }
+            if self.is_last || self.is_stopping {
+                return to(Ending);
+            }
+            if let Some(mailbox) = self.client.mailbox() {
+                let mail = Racing::new(mailbox.mail.wait());
+                return to(Subscribed(Box::new(Listening { race: Race::new(), mail, reads: true })));
+            }
+            to(Receiving)
+        }
+
+        fn Writing(&mut self, sent: Sent) -> Next<Answering> {
+            match &mut self.limit {
+                Some(limit) => yield_from!(limit.run(self.stream.write_all(&mut self.outgoing)), sent),
+                None => yield_from!(self.stream.write_all(&mut self.outgoing), sent),
+            }?;
+            to(Answering)
+        }
+
+        /// The client leaves, or an item comes, or the time is over. An item that comes when the client leaves is handed on.
+        fn Blocked(&mut self, sent: Sent, waiting: &mut Box<Waiting>) -> Next<Answering, End> {
+            let Waiting { ticket, race, came, over, reads } = &mut **waiting;
+            if !self.is_stopping {
+                let read = reads.then(|| self.stream.read(&mut self.incoming));
+                match yield_from!(race.run((read, came, over.as_mut())), sent)? {
+                    Won::A(0) => return end(()),
+                    Won::A(_) => {
+                        *reads = self.incoming.len() < ENOUGH;
+                        return stay();
+                    }
+                    Won::B(()) => {}
+                    Won::C(()) => Answers::new(&mut self.outgoing).nil_array(),
+                }
+            }
+            if let Some(item) = ticket.take() {
+                pair(&mut self.outgoing, &item.key, &item.bytes);
+            }
+            to(Answering)
+        }
+
+        /// The client sends something, or can take more of its answers and messages, or a message comes.
+        fn Subscribed(&mut self, sent: Sent, listening: &mut Box<Listening>) -> Next<Answering, End> {
+            let Listening { race, mail, reads } = &mut **listening;
+            if !self.is_stopping {
+                let read = reads.then(|| self.stream.read(&mut self.incoming));
+                let write = (!self.outgoing.is_empty()).then(|| self.stream.write_all(&mut self.outgoing));
+                if let Won::A(0) = yield_from!(race.run((read, write, &mut *mail)), sent)? {
+                    return end(());
+                }
+            }
+            let Some(mailbox) = self.client.mailbox() else { return to(Answering) };
+            if mailbox.is_overfull() {
+                return end(());
+            }
+            mailbox.take(&mut self.outgoing, if self.is_stopping { usize::MAX } else { ENOUGH });
+            if mail.has_ended() {
+                mail.restart(mailbox.mail.wait());
+            }
+            self.answer()?;
+            *reads = self.outgoing.len() < ENOUGH;
+            if self.is_last || self.is_stopping || self.client.mailbox().is_none() { to(Answering) } else { stay() }
+        }
+
+        fn Ending(&mut self, sent: Sent) -> Next<Closing> {
+            self.limit = None;
+            yield_from!(self.stream.write_eof(), sent)?;
+            to(Closing(Box::new(Lingering { race: Race::new(), over: Racing::new(sleep(LINGER)) })))
+        }
+
+        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
+        /// reset, and the peer would lose what it has not read yet.
+        fn Closing(&mut self, sent: Sent, lingering: &mut Box<Lingering>) -> Next<End> {
+            self.incoming.clear();
+            let Lingering { race, over } = &mut **lingering;
+            match yield_from!(race.run((self.stream.read(&mut self.incoming), over)), sent)? {
+                Won::A(0) | Won::B(()) => end(()),
+                Won::A(_) => stay(),
+            }
+        }
+
+        /// The first cancel asks for an orderly end: what has arrived is answered. A second one is propagated.
+        fn thrown(&mut self, state: &mut State, thrown: Exception) -> Next<Answering> {
+            let is_over = self.limit.as_ref().is_some_and(|limit| limit.expired());
+            if !thrown.is_cancelled() || self.is_stopping || is_over {
+                return Err(thrown);
+            }
+            (self.is_stopping, self.limit) = (true, None);
+            if let Some(task) = EventLoop::running()?.current_task() {
+                task.uncancel();
+            }
+            if !matches!(state, State::Receiving) {
+                return stay();
+            }
+            // Some bytes may have arrived in this moment.
+            self.stream.attempt_read(&mut self.incoming)?;
+            to(Answering)
+        }
+
+        /// A connection that is lost, or silent for too long, is no fault of the server.
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            let is_lost = raised.downcast_ref::<std::io::Error>().is_some() || raised.kind() == Kind::TimeoutError;
+            if is_lost { end(()) } else { Err(raised) }
+        }
+    }
+);
+
+impl<S: ByteStream> Connection<S> {
+    pub(crate) fn new(stream: S, server: &Rc<Server>) -> Running<Self> {
+        let settings = &server.settings;
+        let mut connection = Self {
+            stream,
+            client: Client::new(Seat::take(server)),
+            incoming: Buffer::with_limit(settings.limits.request),
+            parser: Parser::default(),
+            outgoing: Buffer::new(),
+            limit: settings.idle.map(|idle| Box::new(Limit::new(idle))),
+            waiting: None,
+            is_last: false,
+            is_stopping: false,
+        };
+        if connection.client.seat.is_refused {
+            connection.is_last = true;
+            Answers::new(&mut connection.outgoing).error("ERR max number of clients reached");
+        }
+        connection.start(State::Answering)
+    }
+
+    /// Runs the requests that have arrived, until there is enough to write.
+    fn answer(&mut self) -> Result<(), Exception> {
+        if self.incoming.is_empty() || self.is_last {
+            return Ok(());
+        }
+        let server = Rc::clone(self.client.server());
+        server.read_clock()?;
+        self.parser.borrow_room(&server.spare);
+        while self.outgoing.len() < ENOUGH && !self.is_last && self.waiting.is_none() {
+            let bytes = self.incoming.bytes();
+            let (flow, length) = match self.parser.parse(bytes, &server.settings.limits) {
+                Ok(Parsed::Part) => break,
+                Ok(Parsed::Nothing(length)) => (Flow::GoOn, length),
+                Ok(Parsed::Whole(length)) => (self.client.run(self.parser.args(bytes), &mut self.outgoing), length),
+                Ok(Parsed::Line(length, request)) => (self.client.run(request.args(), &mut self.outgoing), length),
+                Err(error) => {
+                    Answers::new(&mut self.outgoing).error(&format!("ERR Protocol error: {error}"));
+                    (Flow::Close, bytes.len())
+                }
+            };
+            self.parser.next();
+            self.incoming.consume(length);
+            self.client.serve_others();
+            match flow {
+                Flow::GoOn => {}
+                Flow::Close => self.is_last = true,
+                Flow::Wait(waiting) => self.waiting = Some(waiting),
+            }
+        }
+        self.parser.return_room(&server.spare);
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! What the server tells about itself: enough for the usual clients.
+
+use super::answers::Answers;
+use super::commands::Command;
+use super::glob;
+use super::request::Args;
+use super::server::{DATABASES, Server, Settings};
+use super::store::Refusal;
+
+/// The version of Redis that clients may take this server for.
+const VERSION: &str = "7.0.0";
+
+pub(crate) fn hello(client: u64, answers: &mut Answers<'_>) {
+    answers.array(14);
+    for (name, value) in [("server", "redis"), ("version", VERSION)] {
+        answers.bulk(name.as_bytes());
+        answers.bulk(value.as_bytes());
+    }
+    for (name, value) in [("proto", 2), ("id", client as i64)] {
+        answers.bulk(name.as_bytes());
+        answers.integer(value);
+    }
+    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+        answers.bulk(name.as_bytes());
+        answers.bulk(value.as_bytes());
+    }
+    answers.bulk(b"modules");
+    answers.array(0);
+}
+
+pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
+    let mut text = format!(
+        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}\r\n\r\n\
+         # Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Keyspace\r\n",
+        std::process::id(),
+        server.clients(),
+        server.settings.clients,
+    );
+    for (index, store) in server.stores.borrow().iter().enumerate().filter(|(_, store)| store.len() > 0) {
+        text += &format!("db{index}:keys={},expires={},avg_ttl=0\r\n", store.len(), store.expiring());
+    }
+    answers.bulk(text.as_bytes());
+}
+
+pub(crate) fn config(settings: &Settings, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
+    match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
+        (b"GET", 3..) => {
+            let wanted = |name: &str| args.from(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
+            let values = [
+                ("appendonly", "no".to_owned()),
+                ("databases", DATABASES.to_string()),
+                ("maxclients", settings.clients.to_string()),
+                ("maxmemory", "0".to_owned()),
+                ("proto-max-bulk-len", settings.limits.bulk.to_string()),
+                ("save", String::new()),
+                ("timeout", settings.idle.map_or(0, |idle| idle.as_secs()).to_string()),
+            ];
+            let values: Vec<_> = values.into_iter().filter(|(name, _)| wanted(name)).collect();
+            answers.array(2 * values.len());
+            for (name, value) in values {
+                answers.bulk(name.as_bytes());
+                answers.bulk(value.as_bytes());
+            }
+        }
+        (b"RESETSTAT", 2) => answers.ok(),
+        _ => return Err(wrong_subcommand("config", &["get", "resetstat"], args)),
+    }
+    Ok(())
+}
+
+pub(crate) fn command(args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
+    let all = Command::all();
+    if args.len() == 1 {
+        answers.array(all.len());
+        all.iter().for_each(|command| describe(command, answers));
+        return Ok(());
+    }
+    match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
+        (b"COUNT", 2) => answers.count(all.len()),
+        (b"LIST", 2) => {
+            answers.array(all.len());
+            all.iter().for_each(|command| answers.bulk(command.name.as_bytes()));
+        }
+        (b"INFO", _) => {
+            answers.array(args.len() - 2);
+            for name in args.from(2) {
+                match Command::find(name) {
+                    Some(command) => describe(command, answers),
+                    None => answers.nil(),
+                }
+            }
+        }
+        (b"DOCS", _) => answers.array(0),
+        _ => return Err(wrong_subcommand("command", &["count", "list"], args)),
+    }
+    Ok(())
+}
+
+/// Its name, its number of arguments, no flags, and no places of keys.
+fn describe(command: &Command, answers: &mut Answers<'_>) {
+    answers.array(6);
+    answers.bulk(command.name.as_bytes());
+    answers.integer(command.arity.into());
+    answers.array(0);
+    (0..3).for_each(|_| answers.integer(0));
+}
+
+pub(crate) fn pubsub(server: &Server, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
+    let channels = server.channels.borrow();
+    match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
+        (b"CHANNELS", 2 | 3) => {
+            let pattern = if args.len() == 3 { args.get(2) } else { b"*" };
+            let names: Vec<_> = channels.channels.keys().filter(|name| glob::matches(pattern, name)).collect();
+            answers.array(names.len());
+            names.into_iter().for_each(|name| answers.bulk(name));
+        }
+        (b"NUMSUB", _) => {
+            answers.array(2 * (args.len() - 2));
+            for name in args.from(2) {
+                answers.bulk(name);
+                answers.count(channels.channels.get(name).map_or(0, |subscribers| subscribers.len()));
+            }
+        }
+        (b"NUMPAT", 2) => answers.count(channels.patterns.len()),
+        _ => return Err(wrong_subcommand("pubsub", &["channels", "numpat"], args)),
+    }
+    Ok(())
+}
+
+/// What Redis answers to a subcommand that it does not know, or that has another number of arguments.
+pub(crate) fn wrong_subcommand(command: &str, known: &[&str], args: Args<'_>) -> Refusal {
+    let name = String::from_utf8_lossy(&args.get(1)[..args.get(1).len().min(128)]);
+    match known.iter().find(|known| name.eq_ignore_ascii_case(known)) {
+        Some(known) => format!("ERR wrong number of arguments for '{command}|{known}' command").into(),
+        None => format!("ERR unknown subcommand '{name}'. Try {} HELP.", command.to_uppercase()).into(),
+    }
+}
