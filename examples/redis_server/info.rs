@@ -5,7 +5,7 @@ use super::commands::Command;
 use super::glob;
 use super::request::Args;
 use super::server::{DATABASES, Server, Settings};
-use super::store::Refusal;
+use super::store::{Refusal, Store};
 
 /// The version of Redis that clients may take this server for.
 const VERSION: &str = "7.0.0";
@@ -31,10 +31,11 @@ pub(crate) fn hello(client: u64, answers: &mut Answers<'_>) {
 pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
     let mut text = format!(
         "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}\r\n\r\n\
-         # Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Keyspace\r\n",
+         # Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\ntotal_watched_keys:{}\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Keyspace\r\n",
         std::process::id(),
         server.clients(),
         server.settings.clients,
+        server.stores.borrow().iter().map(Store::watched).sum::<usize>(),
     );
     for (index, store) in server.stores.borrow().iter().enumerate().filter(|(_, store)| store.len() > 0) {
         text += &format!("db{index}:keys={},expires={},avg_ttl=0\r\n", store.len(), store.expiring());

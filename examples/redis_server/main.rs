@@ -50,80 +50,39 @@ mod words;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{
-    AnyTask, CoroutineExt, EventLoop, Exception, Machine, Sleep, TcpListener, TcpStream, machine, sleep, spawn,
-    yield_from,
-};
+use innermost::server::{GracefulServer, StopToken};
+use innermost::{AnyTask, EventLoop, Exception, Machine, TcpListener, machine, yield_from};
 
 use crate::connection::Connection;
 use crate::server::{Server, Settings};
-use crate::support::{
-    GRACE, PAUSE, announce, argument, cancel_connections, cancel_server, complain, exit_code_of, on_stop,
-};
+use crate::support::{GRACE, announce, argument, exit_code_of, report};
 use crate::sweeper::Sweeper;
 
-/// Accepts connections until it is cancelled. Then it waits for the connections to end.
-struct Listening {
-    server: Rc<Server>,
-    /// `None` while stopping.
-    listener: Option<TcpListener>,
-    /// Whether the last attempt to accept failed.
-    failing: bool,
+/// Cancels each connection once, and the sweeper, when the server is stopped, and they end in good order. If each of them waited for the stop
+/// beside its client, an idle one would take much more memory.
+struct Herald {
+    stop: StopToken,
+    server: AnyTask,
 }
 
 machine!(
-    impl Machine for Listening {
+    impl Machine for Herald {
         type State = Phase;
 
-        fn Accepting(&mut self, sent: Sent) -> Next<Pausing, End> {
-            let Some(listener) = &self.listener else { return end(()) };
-            match yield_from!(listener.accept(), sent).and_then(|(stream, _)| serve(stream, &self.server)) {
-                Ok(()) => {
-                    self.failing = false;
-                    stay()
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.failing, true) {
-                        complain(format_args!("cannot accept, trying again: {error}"));
-                    }
-                    to(Pausing(sleep(PAUSE)))
-                }
+        fn Waiting(&mut self, sent: Sent) -> Next<End> {
+            yield_from!(self.stop.wait(), sent)?;
+            let event_loop = EventLoop::running()?;
+            let herald = event_loop.current_task();
+            let is_connection = |task: &AnyTask| !task.is(&self.server) && herald.as_ref().is_none_or(|me| !task.is(me));
+            for task in event_loop.all_tasks().iter().filter(|task| is_connection(task)) {
+                task.cancel();
             }
-        }
-
-        fn Pausing(&mut self, slept: Outcome<Sleep>) -> Next<Accepting> {
-            slept?;
-            to(Accepting)
-        }
-
-        fn Stopping(&mut self, sent: Sent, connections: &mut Vec<AnyTask>) -> Next<End> {
-            let Some(connection) = connections.last_mut() else { return end(()) };
-            yield_from!(connection, sent)?;
-            connections.pop();
-            stay()
-        }
-
-        /// The first cancel asks every connection for an orderly end. A later cancel cancels them again.
-        fn thrown(&mut self, _state: &mut Phase, thrown: Exception) -> Next<Stopping> {
-            if !thrown.is_cancelled() {
-                return Err(thrown);
-            }
-            if self.listener.take().is_some() {
-                EventLoop::running()?.call_later(GRACE, cancel_server)?;
-            }
-            to(Stopping(cancel_connections()?))
+            end(())
         }
     }
 );
-
-fn serve(stream: TcpStream, server: &Rc<Server>) -> Result<(), Exception> {
-    stream.set_nodelay(true)?;
-    spawn(Connection::new(stream, server).catch(|_| Ok(())))?;
-    Ok(())
-}
 
 fn main() -> ExitCode {
     let (address, idle) = (argument(1, "127.0.0.1:6379"), argument(2, "0"));
@@ -133,12 +92,22 @@ fn main() -> ExitCode {
 fn run(address: &str, idle: &str) -> Result<(), Exception> {
     let idle = Some(idle.parse()?).filter(|seconds| *seconds > 0).map(Duration::from_secs);
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
-    let event_loop = EventLoop::new()?;
-    on_stop(&event_loop, cancel_server)?;
-    announce([listener.local_addr()?])?;
-    let server = Server::new(Settings { idle, ..Settings::default() });
-    let listening = Listening { server: Rc::clone(&server), listener: Some(listener), failing: false };
-    let listening = event_loop.create_task(listening.start(Phase::Accepting))?;
-    event_loop.create_task(Sweeper::new(&server).catch(|_| Ok(())))?;
-    event_loop.run_until_complete(listening)
+    let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
+    let shared = Server::new(Settings { idle, ..Settings::default() });
+    let sweeper = event_loop.create_task(Sweeper::new(&shared))?;
+    let server = GracefulServer::new(listener, move |stream, _| {
+        stream.set_nodelay(true)?;
+        Ok(Connection::new(stream, &shared))
+    });
+    let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
+    let stop = server.stop_token();
+    let server = event_loop.create_task(server)?;
+    let herald = event_loop.create_task(Herald { stop, server: server.any() }.start(Phase::Waiting))?;
+    announce([local])?;
+    let ended = event_loop.run_until_complete(server);
+    event_loop.run_until_complete(herald)?;
+    match event_loop.run_until_complete(sweeper) {
+        Err(raised) if !raised.is_cancelled() => Err(raised),
+        _ => ended,
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) struct Mailbox {
     bytes: Cell<usize>,
     limit: usize,
     is_overfull: Cell<bool>,
-    /// Set while there is something to do for the connection.
+    /// Set when there is something new for the connection.
     pub(crate) mail: Event,
 }
 
@@ -100,7 +100,8 @@ impl Mailbox {
         self.is_overfull.get()
     }
 
-    /// Moves messages to `outgoing` until that has `enough` bytes.
+    /// Moves messages to `outgoing` until that has `enough` bytes. The event is set again when there are more messages than
+    /// those that are there now.
     pub(crate) fn take(&self, outgoing: &mut Buffer, enough: usize) {
         let mut messages = self.messages.borrow_mut();
         while outgoing.len() < enough
@@ -112,8 +113,8 @@ impl Mailbox {
         }
         if messages.is_empty() {
             *messages = VecDeque::new();
-            self.mail.clear();
         }
+        self.mail.clear();
     }
 }
 

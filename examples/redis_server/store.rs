@@ -287,6 +287,11 @@ impl Store {
         self.watched.entry(key.into()).or_default().push(Rc::clone(flag));
     }
 
+    /// The number of keys that transactions depend on.
+    pub(crate) fn watched(&self) -> usize {
+        self.watched.len()
+    }
+
     pub(crate) fn unwatch(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) {
         if let Some(flags) = self.watched.get_mut(key) {
             flags.retain(|other| !Rc::ptr_eq(other, flag));

@@ -18,5 +18,7 @@ mod pipeline;
 mod printed;
 #[cfg(target_os = "linux")]
 mod real_clients;
+#[cfg(target_os = "linux")]
+mod redis_server;
 #[path = "../support/mod.rs"]
 mod support;
