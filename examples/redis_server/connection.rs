@@ -9,18 +9,18 @@
 //!                          |  |  SUBSCRIBE
 //!                          |  +--------> Subscribed --> Answering    UNSUBSCRIBE
 //!               the last   v
-//!                        Ending --> Closing
+//!                        Ending
 //! ```
 //!
 //! A client may send many requests before it reads an answer. Their answers leave together. While more than [`ENOUGH`] bytes of
 //! answers wait, no request is run and nothing is read, so a client that does not read does not fill the memory.
 
 use std::rc::Rc;
-use std::time::Duration;
 
+use innermost::net::Linger;
 use innermost::sync::EventWait;
 use innermost::wait::{Limit, Race, Racing, Won};
-use innermost::{Buffer, ByteStream, EventLoop, Exception, Kind, Machine, Running, Sleep, machine, sleep, yield_from};
+use innermost::{Buffer, ByteStream, EventLoop, Exception, Kind, Machine, Running, machine, yield_from};
 
 use super::answers::Answers;
 use super::blocked::Waiting;
@@ -30,9 +30,6 @@ use super::server::{Seat, Server};
 
 /// The bytes of answers after which no further request is run until the client has read some.
 const ENOUGH: usize = 64 * 1024;
-
-/// How long a peer may take to close after its last answer.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection over any byte stream: TCP, or memory and virtual time in a test.
 pub(crate) struct Connection<S> {
@@ -60,12 +57,6 @@ pub(crate) struct Listening {
     reads: bool,
 }
 
-/// What a connection keeps while it closes.
-pub(crate) struct Lingering {
-    race: Race,
-    over: Racing<Sleep>,
-}
-
 machine!(
     impl<S: ByteStream> Machine for Connection<S> {
         pub(crate) type State = State;
@@ -89,7 +80,8 @@ machine!(
                 return to(Blocked(waiting));
             }
             if self.is_last || self.is_stopping {
-                return to(Ending);
+                (self.limit, self.incoming) = (None, Buffer::new());
+                return to(Ending(Box::new(Linger::new())));
             }
             if let Some(mailbox) = self.client.mailbox() {
                 let mail = Racing::new(mailbox.mail.wait());
@@ -150,21 +142,10 @@ machine!(
             if self.is_last || self.is_stopping || self.client.mailbox().is_none() { to(Answering) } else { stay() }
         }
 
-        fn Ending(&mut self, sent: Sent) -> Next<Closing> {
-            self.limit = None;
-            yield_from!(self.stream.write_eof(), sent)?;
-            to(Closing(Box::new(Lingering { race: Race::new(), over: Racing::new(sleep(LINGER)) })))
-        }
-
-        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
-        /// reset, and the peer would lose what it has not read yet.
-        fn Closing(&mut self, sent: Sent, lingering: &mut Box<Lingering>) -> Next<End> {
-            self.incoming.clear();
-            let Lingering { race, over } = &mut **lingering;
-            match yield_from!(race.run((self.stream.read(&mut self.incoming), over)), sent)? {
-                Won::A(0) | Won::B(()) => end(()),
-                Won::A(_) => stay(),
-            }
+        /// Waits for the client to close too, but not for long.
+        fn Ending(&mut self, sent: Sent, linger: &mut Box<Linger>) -> Next<End> {
+            yield_from!(linger.run(&self.stream), sent)?;
+            end(())
         }
 
         /// The first cancel asks for an orderly end: what has arrived is answered. A second one is propagated.

@@ -43,7 +43,7 @@ pub(super) fn mget(call: &mut Call<'_>) -> Result<(), Refusal> {
 }
 
 pub(super) fn mset(call: &mut Call<'_>) -> Result<(), Refusal> {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err("ERR wrong number of arguments for 'mset' command".into());
     }
     for index in (1..call.args.len()).step_by(2) {
