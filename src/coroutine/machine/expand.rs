@@ -1,8 +1,11 @@
 //! [`machine!`](crate::machine): what it expands to.
 //!
 //! The enum of the states and the helpers stand where the macro is used. Everything else stands in a block of its own, so
-//! that it takes no names there. In that block, each state has a marker in the module `__states`, and a value of its own
-//! name: a constant, or for a state with data a function. Types keep their names, so a state may be called like a type.
+//! that it takes no names there. In that block, each state has a marker, and a value of its own name: a constant, or for a
+//! state with data a function. Types keep their names, so a state may be called like a type.
+//!
+//! The markers are in a module called like the enum, which the expansion calls `__states`. So where two machines have states
+//! of one name, the compiler's messages tell them apart: `_::__machine::Phase::Reading`.
 
 #[doc(hidden)]
 #[macro_export]

@@ -123,18 +123,20 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs`      | [`Machine`]; [`Outcome`] and [`Sent`], the parameters of states |
-//! | `running.rs`  | [`Running`]: a machine in a state, which is a coroutine; the hooks |
-//! | `next.rs`     | what a state makes the machine do, and the traits that check it |
-//! | `place.rs`    | where a running machine keeps its state |
-//! | `drawing.rs`  | [`Diagram`], [`unreachable_states`] |
-//! | `syntax.rs`   | [`machine!`](crate::machine): reads what the programmer has written |
-//! | `expand.rs`   | what it expands to |
-//! | `mistakes.rs` | what it says about mistakes |
-//! | `parts.rs`    | the names that the expansion uses |
+//! | `mod.rs`         | [`Machine`]; [`Outcome`] and [`Sent`], the parameters of states |
+//! | `running.rs`     | [`Running`]: a machine in a state, which is a coroutine; the hooks |
+//! | `next.rs`        | what a state makes the machine do, and the traits that check it |
+//! | `place.rs`       | where a running machine keeps its state |
+//! | `drawing.rs`     | [`Diagram`], [`unreachable_states`] |
+//! | `declaration.rs` | [`machine!`](crate::machine) and its documentation |
+//! | `syntax.rs`      | reads what the programmer has written |
+//! | `expand.rs`      | what it expands to |
+//! | `mistakes.rs`    | what it says about mistakes |
+//! | `parts.rs`       | the names that the expansion uses |
 
 use super::{Coroutine, Exception, Resumed, State, Step};
 
+mod declaration;
 mod drawing;
 mod expand;
 mod mistakes;
@@ -247,6 +249,42 @@ pub trait Machine: Sized {
 /// How a child has ended: what a state that waits for a coroutine of type `C` is called with.
 pub type Outcome<C> = Result<<C as Coroutine>::Return, Exception>;
 
-/// What a machine was resumed with: the parameter of a state that suspends by itself, and of a helper function of a
-/// machine written by hand, which is given `&mut sent`.
+/// What a machine was resumed with: a value, or an exception that was thrown in. [`take_sent`](crate::take_sent) takes it.
+///
+/// It is the parameter of a state of [`machine!`](crate::machine) that suspends by itself. There, `sent: Sent` is a word of the
+/// declaration: it needs no import and no parameters. In a machine written by hand, it is the type of a helper function's
+/// parameter, which is given `&mut sent`:
+///
+/// ```
+/// use innermost::{Coroutine, Exception, Generator, Resumed, Sent, end, suspend, take_sent};
+///
+/// struct Sum(u32);
+///
+/// impl Sum {
+///     fn add(&mut self, sent: Sent<u32>) -> Result<u32, Exception> {
+///         let number = take_sent(sent)?;
+///         self.0 += number;
+///         Ok(number)
+///     }
+/// }
+///
+/// impl Coroutine for Sum {
+///     type Yield = &'static str;
+///     type Input = u32;
+///     type Return = u32;
+///
+///     fn resume(&mut self, mut sent: Result<u32, Exception>) -> Resumed<Self> {
+///         match self.add(&mut sent)? {
+///             0 if self.0 > 0 => end(self.0),
+///             _ => suspend!("next?"),
+///         }
+///     }
+/// }
+///
+/// let mut sum = Generator::new(Sum(0));
+/// assert_eq!(sum.next()?, "next?");
+/// assert_eq!(sum.send(7)?, "next?");
+/// assert!(sum.send(0).is_err()); // it has returned 7
+/// # Ok::<(), innermost::Stop<u32>>(())
+/// ```
 pub type Sent<'a, Input = ()> = &'a mut Result<Input, Exception>;
