@@ -117,8 +117,13 @@ use crate::yield_from;
 /// Raises whatever the machine raises. An exception of an answer is thrown into the machine, at its yield.
 ///
 /// An exception that is thrown in goes to the answer first. If the answer raises it, it is thrown into the machine,
-/// which can clean up: it may yield again, and is answered again. `GeneratorExit` closes the answer and then the
-/// machine, which must not yield any more. If anything is thrown in before the start, neither of them runs.
+/// which can clean up: it may yield again, and is answered again. If anything is thrown in before the start, neither of
+/// them runs.
+///
+/// Closing closes the answer and then the machine, which must not yield any more. It makes no difference whether the answer
+/// raises the `GeneratorExit` or returns a value. If it raises something else, that is thrown into the machine in place of
+/// the exit. An answer that yields when it is closed has a `RuntimeError` ("generator ignored GeneratorExit") thrown into
+/// the machine. Either way, closing gives what the machine makes of it: its exception, or its value.
 pub fn drive<M, F, A>(machine: M, answer: F) -> Drive<M, F, A>
 where
     M: Coroutine,

@@ -4,6 +4,9 @@ use super::{Exception, Step};
 
 /// The last step of a coroutine: `Ok(Step::Return(value))`.
 ///
+/// It is for machines written by hand. A state of [`machine!`](crate::machine) ends the machine by a function of the same
+/// name, which needs no import and hides this one there.
+///
 /// ```
 /// use innermost::{Coroutine, Exception, Generator, Resumed, Stop, end};
 ///

@@ -221,6 +221,29 @@ fn an_answer_that_yields_when_it_is_closed_raises_in_the_machine() {
 }
 
 #[test]
+fn what_an_answer_raises_when_it_is_closed_is_thrown_into_the_machine_and_a_value_is_not_sent() {
+    for (answer_ends, machine_gets, closed) in [
+        (Err(Kind::ValueError), "ValueError", Ok(Some("done"))),
+        (Err(Kind::GeneratorExit), "GeneratorExit", Ok(None)),
+        (Ok("a value"), "GeneratorExit", Ok(None)),
+    ] {
+        let log = Log::default();
+        let mut generator = Generator::new(drive(Stubborn::new(&log, 1), move |number| {
+            let ended = answer_ends.map(Step::Return).map_err(|kind| Exception::message(kind, "answer"));
+            let mut ended = Some(ended);
+            from_fn(move |sent: Result<(), Exception>| match sent {
+                Ok(()) => Ok(Step::Yield(number)),
+                Err(_) => ended.take().expect("it is closed once"),
+            })
+        }));
+        generator.next().unwrap();
+        log.take();
+        assert_eq!(generator.close().map_err(|raised| raised.kind()), closed);
+        assert_eq!(log.entries(), [format!("machine got {machine_gets}"), "machine dropped".into()]);
+    }
+}
+
+#[test]
 fn a_stop_iteration_out_of_an_answer_becomes_a_runtime_error_in_the_machine() {
     let log = Log::default();
     let machine = Stubborn::new(&log, 1);
