@@ -18,40 +18,47 @@ use crate::task::{Await, Awaitable};
 /// The function makes the machine over one end of a connection. The other end gives the machine its input, piece by piece
 /// as the machine reads, and then the end of the stream. It accepts all output. Each run is in virtual time.
 ///
+/// The connection is a [`MemoryStream`]. A machine that is generic over its stream runs here and over a `TcpStream`:
+///
 /// ```
-/// use innermost::testing::{Exchange, MemoryStream};
-/// use innermost::{Await, Buffer, ByteRead, ByteWrite, Coroutine, Exception, Resumed, Step, yield_from};
+/// use innermost::testing::Exchange;
+/// use innermost::{Buffer, ByteStream, Machine, machine, yield_from};
 ///
 /// /// Answers each line with its length.
-/// struct Lengths {
-///     stream: MemoryStream,
+/// struct Lengths<S> {
+///     stream: S,
 ///     incoming: Buffer,
 ///     outgoing: Buffer,
 /// }
 ///
-/// impl Coroutine for Lengths {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = ();
+/// machine!(
+///     impl<S: ByteStream> Machine for Lengths<S> {
+///         type State = Phase;
 ///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         loop {
-///             yield_from!(self.stream.write_all(&mut self.outgoing), sent)?;
+///         fn Reading(&mut self, sent: Sent) -> Next<Writing, End> {
 ///             if let Some(length) = self.incoming.bytes().iter().position(|byte| *byte == b'\n') {
 ///                 self.incoming.consume(length + 1);
 ///                 self.outgoing = Buffer::from(format!("{length}\n").into_bytes());
-///             } else if yield_from!(self.stream.read(&mut self.incoming), sent)? == 0 {
-///                 return match self.incoming.is_empty() {
-///                     true => Ok(Step::Return(())),
-///                     false => Err(std::io::Error::other("the last line is cut off").into()),
-///                 };
+///                 return to(Writing);
+///             }
+///             match yield_from!(self.stream.read(&mut self.incoming), sent)? {
+///                 0 if self.incoming.is_empty() => end(()),
+///                 0 => Err(std::io::Error::other("the last line is cut off").into()),
+///                 _ => stay(),
 ///             }
 ///         }
-///     }
-/// }
 ///
-/// let lengths = Exchange::new(|stream| Lengths { stream, incoming: Buffer::new(), outgoing: Buffer::new() })
-///     .input("one\nthree\n");
+///         fn Writing(&mut self, sent: Sent) -> Next<Reading> {
+///             yield_from!(self.stream.write_all(&mut self.outgoing), sent)?;
+///             to(Reading)
+///         }
+///     }
+/// );
+///
+/// let lengths = Exchange::new(|stream| {
+///     Lengths { stream, incoming: Buffer::new(), outgoing: Buffer::new() }.start(Phase::Reading)
+/// })
+/// .input("one\nthree\n");
 /// assert_eq!(lengths.run().output, b"3\n5\n");
 /// lengths.all_splits();
 /// lengths.truncations(|length, end| assert_eq!(end.outcome.is_ok(), [0, 4].contains(&length)));

@@ -4,6 +4,13 @@
 //! another coroutine. A scope runs its child, and exits when the child returns or raises. A machine can also call
 //! `enter` and `exit` of a [`Timeout`] or a [`TaskGroup`] itself.
 //!
+//! | to wait for | in one task | with a task for each |
+//! |---|---|---|
+//! | all of several | [`all`](fn@all) | [`gather`](fn@gather) for a list, [`join`](fn@join) for a tuple |
+//! | the first of several, and cancel the others | [`race`](fn@race) | [`staggered_race`], which starts them one by one |
+//! | the first of several, and keep the others | [`Race`], a field of a machine | [`wait`](fn@wait), [`as_completed`](fn@as_completed) |
+//! | one, for a limited time | [`timeout`](fn@timeout), [`wait_for`](fn@wait_for); [`Limit`], a field for the operations of a machine | |
+//!
 //! The first argument of each function is the awaitable. Options follow it, or are builder methods of the returned
 //! value. Everything here raises `CancelledError` when the task that awaits it [is
 //! cancelled](crate#what-awaiting-raises).

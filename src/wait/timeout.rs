@@ -297,7 +297,7 @@ impl Timeout {
     ///
     /// # Errors
     ///
-    /// `RuntimeError` if the timeout has not been entered, has expired, or has been exited, and if no loop runs.
+    /// Returns a `RuntimeError` if the timeout has not been entered, has expired or has been exited, or if no loop is running.
     pub fn restart(&self, delay: Duration) -> Result<(), Exception> {
         self.reschedule(Some(running()?.time() + delay))
     }

@@ -8,11 +8,13 @@
 //! | `scopes.rs`     | timeouts and task groups inside a race |
 //! | `nested.rs`     | races inside races |
 //! | `sockets.rs`    | operations on sockets |
+//! | `changes.rs`    | racers that are not the same at each resume |
 //! | `by_hand.rs`    | without a loop |
 //! | `owned.rs`      | `race` and `all`, which run coroutines to their end |
 //! | `model.rs`      | random races against a model with a task for each coroutine |
 
 mod by_hand;
+mod changes;
 mod exceptions;
 mod losers;
 mod model;

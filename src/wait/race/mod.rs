@@ -58,7 +58,10 @@ pub use self::racing::Racing;
 ///             let racers = (self.stream.read(&mut self.incoming), &mut self.item, &mut self.over);
 ///             match yield_from!(self.race.run(racers), sent)? {
 ///                 Won::A(0) => return end("the client has left"),
-///                 Won::A(_) => println!("{} bytes have come", self.incoming.len()),
+///                 Won::A(count) => {
+///                     println!("{count} bytes have come");
+///                     self.incoming.clear();
+///                 }
 ///                 Won::B(item) => {
 ///                     println!("here is {item}");
 ///                     self.item.restart(self.items.get());
@@ -155,8 +158,19 @@ impl Race {
 
     /// Waits for the first of `racers`, a tuple of two to eight, an array, or a slice of [`Racing`].
     ///
-    /// Returns a stateless coroutine, which is made again at each resume. Each time, `racers` must have the same coroutines
-    /// in the same order until one of them has won.
+    /// Returns a stateless coroutine, which is made again at each resume. Until one of the racers has won, pass the same
+    /// operations at the same positions each time.
+    ///
+    /// # Racers that change
+    ///
+    /// A [`Racing`] keeps its wait, so it may move to another position between two resumes. One that is left out waits on,
+    /// and is not resumed meanwhile. One that is added starts.
+    ///
+    /// An operation is known by its position alone. If another operation takes that position, the race goes on waiting for
+    /// the event of the first one. When that has come, it resumes the second one.
+    ///
+    /// A race whose racers are all `None`, or whose list is empty, has nothing to wait for. It waits until an exception is
+    /// thrown in, by a timeout or a cancel, for example.
     #[inline]
     pub fn run<R: Racers>(&mut self, racers: R) -> RunRace<'_, R> {
         RunRace { race: self, racers }

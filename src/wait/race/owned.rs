@@ -11,9 +11,9 @@ use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
 
 /// Runs several coroutines in this task until the first of them returns or raises, and then cancels the others.
 ///
-/// Returns the first outcome, but only after the cancelled coroutines have ended: each may clean up for as long as it likes.
-/// A coroutine that has not started when another wins is dropped. Returns a [`Won`] for a tuple of two to eight coroutines, and the winner's index with its
-/// result for a `Vec`.
+/// Returns the first outcome, but only after the cancelled coroutines have ended: each may clean up for as long as it
+/// likes. A coroutine that has not started when another wins is dropped. The result is a [`Won`] for a tuple of two to eight
+/// coroutines, and the winner's index with its result for a `Vec`.
 ///
 /// Makes no tasks. The coroutines are resumed in the order described at [`Race`](super::Race).
 ///
