@@ -5,6 +5,7 @@
 //! around the operation is made again at each resume.
 
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 use super::Timeout;
@@ -62,8 +63,13 @@ use crate::task::{Await, Awaitable};
 /// # In a race
 ///
 /// Losing a [`Race`](super::Race) does not end a use: the time goes on, and the next race continues it. If the deadline
-/// passes while no race is on, the next one raises the `TimeoutError`. So a use that lost a race and is given up must be
-/// [restarted](Self::restart) before its deadline, or the next use has only the rest of its time.
+/// passes while no race is on, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a race,
+/// so that the next use has the full time.
+///
+/// # Leaving a state
+///
+/// A hook `thrown` of a machine may leave a state whose operation has not ended. The use of the limit then goes on as well,
+/// and at its deadline the task would be cancelled, whatever it does by then. So the hook [resets](Self::reset) the limit.
 ///
 /// # Dropping
 ///
@@ -73,12 +79,18 @@ pub struct Limit {
     delay: Duration,
     /// `None` between two uses.
     timeout: Option<Timeout>,
+    /// Whether the last use has ended after its deadline.
+    has_expired: bool,
+    /// Whether the child of the current use knows that its deadline has passed.
+    is_told: bool,
+    /// Whether the child waits in a frame of its own, which gets directly what is thrown in.
+    is_delegating: bool,
 }
 
 impl Limit {
     /// Creates a limit of `delay` for each use.
     pub const fn new(delay: Duration) -> Self {
-        Self { delay, timeout: None }
+        Self { delay, timeout: None, has_expired: false, is_told: false, is_delegating: false }
     }
 
     /// Runs `child` for the limited time.
@@ -118,22 +130,133 @@ impl Limit {
         }
     }
 
-    /// Returns `true` if the deadline of the current use has passed, and its child has not ended yet. Once `run` has raised,
-    /// no use is current, and this returns `false`.
+    /// Ends the current use without an outcome: its timer is removed, and the next use has the full time. Does nothing
+    /// between two uses.
+    ///
+    /// Call it where an operation that lost a race is not tried again, and in a hook that leaves its state. If the deadline
+    /// has passed and nobody has been told so, nobody will be.
+    ///
+    /// ```
+    /// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
+    /// use innermost::wait::{Limit, Race, Racing, Won};
+    /// use innermost::{Buffer, ByteRead, Exception, Kind, Machine, Sleep, machine, sleep, yield_from};
+    /// use std::time::Duration;
+    ///
+    /// /// Reads for five seconds. Every three seconds, the peer gets all of that time again.
+    /// struct Patient {
+    ///     stream: MemoryStream,
+    ///     incoming: Buffer,
+    ///     patience: Limit,
+    ///     favours: u32,
+    ///     tick: Racing<Sleep>,
+    ///     race: Race,
+    /// }
+    ///
+    /// machine!(
+    ///     impl Machine for Patient {
+    ///         type State = Phase;
+    ///
+    ///         fn Reading(&mut self, sent: Sent) -> Next<End> {
+    ///             let read = self.patience.run(self.stream.read(&mut self.incoming));
+    ///             match yield_from!(self.race.run((read, &mut self.tick)), sent)? {
+    ///                 Won::A(_) => return end(()),
+    ///                 Won::B(()) if self.favours > 0 => {
+    ///                     self.favours -= 1;
+    ///                     self.patience.reset();
+    ///                 }
+    ///                 Won::B(()) => {}
+    ///             }
+    ///             self.tick.restart(sleep(Duration::from_secs(3)));
+    ///             stay()
+    ///         }
+    ///     }
+    /// );
+    ///
+    /// let (near, _far) = memory_pair();
+    /// let patient = Patient {
+    ///     stream: near,
+    ///     incoming: Buffer::new(),
+    ///     patience: Limit::new(Duration::from_secs(5)),
+    ///     favours: 2,
+    ///     tick: Racing::new(sleep(Duration::from_secs(3))),
+    ///     race: Race::new(),
+    /// };
+    /// let event_loop = virtual_loop()?;
+    /// let ended = event_loop.run_until_complete(patient.start(Phase::Reading));
+    /// assert_eq!(ended.unwrap_err().kind(), Kind::TimeoutError);
+    /// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(3 + 3 + 5));
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn reset(&mut self) {
+        let current = self.timeout.take();
+        (self.has_expired, self.is_told, self.is_delegating) = (false, false, false);
+        drop(current);
+    }
+
+    /// Returns `true` if the deadline has passed of the current use, or between two uses, of the last one.
+    ///
+    /// It tells a `TimeoutError` of this limit from one that the operation has raised, such as that of a TCP connection whose
+    /// peer does not answer any more. It is `true` as well if the child has caught the exception and returned a value.
+    ///
+    /// ```
+    /// use innermost::testing::virtual_loop;
+    /// use innermost::wait::{Limit, timeout};
+    /// use innermost::{Kind, Step, from_fn, sleep, yield_from};
+    /// use std::time::Duration;
+    ///
+    /// let seconds = Duration::from_secs;
+    /// for (inside, is_ours) in [(3, false), (10, true)] {
+    ///     let mut limit = Limit::new(seconds(5));
+    ///     let mut child = timeout(sleep(seconds(20)), seconds(inside));
+    ///     let machine = from_fn(move |mut sent| {
+    ///         let mut limited = limit.run(&mut child);
+    ///         let raised = yield_from!(limited, sent).unwrap_err();
+    ///         Ok(Step::Return((raised.kind(), limit.expired())))
+    ///     });
+    ///     assert_eq!(virtual_loop()?.run_until_complete(machine)?, (Kind::TimeoutError, is_ours));
+    /// }
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
     pub fn expired(&self) -> bool {
-        self.timeout.as_ref().is_some_and(Timeout::expired)
+        self.timeout.as_ref().map_or(self.has_expired, Timeout::expired)
+    }
+
+    /// Returns what to resume the child with. A child that does not know of the deadline is told, unless the exception is on
+    /// its way to it.
+    fn told(&mut self, sent: Result<(), Exception>) -> Result<(), Exception> {
+        let has_delegated = mem::take(&mut self.is_delegating);
+        let Some(timeout) = self.timeout.as_ref().filter(|timeout| timeout.expired()) else { return sent };
+        let is_told = mem::replace(&mut self.is_told, true);
+        if is_told || has_delegated || sent.is_err() {
+            return sent;
+        }
+        // It passed while nobody waited for the child, or while somebody did who is gone.
+        timeout.change_owner();
+        Err(Exception::cancelled())
     }
 
     /// The child waits: whoever is resumed for it now is cancelled at the deadline.
-    fn suspend(&mut self) -> Result<(), Exception> {
+    fn suspend(&mut self, is_delegating: bool) -> Result<(), Exception> {
+        self.is_delegating = is_delegating;
         if let Some(timeout) = &self.timeout {
             timeout.change_owner();
         } else if find_running().is_some_and(|event_loop| event_loop.current_task().is_some()) {
             let timeout = Timeout::after(self.delay);
             timeout.enter()?;
             self.timeout = Some(timeout);
+            self.is_told = false;
         }
         Ok(())
+    }
+
+    /// The child has ended, and so has the use.
+    fn end<T>(&mut self, outcome: Result<T, Exception>) -> Result<T, Exception> {
+        let timeout = self.timeout.take();
+        self.has_expired = timeout.as_ref().is_some_and(Timeout::expired);
+        match timeout {
+            Some(timeout) => timeout.exit(outcome),
+            None => outcome,
+        }
     }
 }
 
@@ -156,24 +279,19 @@ impl<C: Awaitable> Coroutine for Limited<'_, C> {
     type Return = C::Return;
 
     fn resume(&mut self, sent: Result<(), Exception>) -> Resumed<Self> {
-        let resumed = match sent {
-            // The deadline passed while nobody waited for the child, so that the cancellation has not got here.
-            Ok(()) if self.limit.expired() => self.child.throw_in(Exception::cancelled()),
+        let resumed = match self.limit.told(sent) {
             Ok(()) => self.child.send_in(()),
             Err(thrown) => self.child.throw_in(thrown),
         };
         let outcome = match resumed {
             Ok(Step::Return(returned)) => Ok(returned),
             Err(raised) => Err(raised),
-            suspended => {
-                self.limit.suspend()?;
-                return suspended;
+            Ok(suspended) => {
+                self.limit.suspend(matches!(suspended, Step::Delegate(_)))?;
+                return Ok(suspended);
             }
         };
-        match self.limit.timeout.take() {
-            Some(timeout) => timeout.exit(outcome).map(Step::Return),
-            None => outcome.map(Step::Return),
-        }
+        self.limit.end(outcome).map(Step::Return)
     }
 
     fn state(&self) -> State<'_> {

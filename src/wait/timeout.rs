@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::OrNone;
 use crate::coroutine::{Coroutine, Exception, Kind, Resumed, State, Step, replace_ended};
 use crate::event_loop::{TimerHandle, running};
-use crate::task::{Await, Awaitable, Handle, WeakScopeOwner};
+use crate::task::{Await, Awaitable, Handle, ScopeOwner, WeakScopeOwner};
 use crate::time::Instant;
 use crate::yield_from;
 
@@ -135,6 +135,8 @@ struct Inner {
     /// The task that entered it, or the coroutine of a race, and how many cancellation requests that had then. A weak handle,
     /// because the task may return a handle to this.
     entered: RefCell<Option<(WeakScopeOwner, u32)>>,
+    /// Whether the deadline has requested one more.
+    has_requested: Cell<bool>,
     alarm: RefCell<Option<Alarm>>,
 }
 
@@ -182,6 +184,7 @@ impl Timeout {
             deadline: Cell::new(deadline),
             phase: Cell::new(Phase::Created),
             entered: RefCell::new(None),
+            has_requested: Cell::new(false),
             alarm: RefCell::new(None),
         }))
     }
@@ -302,13 +305,19 @@ impl Timeout {
         self.reschedule(Some(running()?.time() + delay))
     }
 
-    /// The code inside is resumed by somebody else now, who is cancelled at the deadline.
+    /// The code inside is resumed by somebody else now, who is cancelled at the deadline. After the deadline, only an owner
+    /// that is gone is replaced: a request must be taken back from whoever got it.
     pub(super) fn change_owner(&self) {
         if let Some(owner) = running().ok().and_then(|event_loop| event_loop.scope_owner()) {
             let cancelling = owner.cancelling();
             let mut entered = self.0.entered.borrow_mut();
-            if !entered.as_ref().is_some_and(|(former, _)| former.is(&owner)) {
+            let stays = match (self.0.phase.get(), &*entered) {
+                (Phase::Expiring, Some((former, _))) => former.upgrade().is_some(),
+                (_, former) => former.as_ref().is_some_and(|(former, _)| former.is(&owner)),
+            };
+            if !stays {
                 *entered = Some((owner.downgrade(), cancelling));
+                self.0.has_requested.set(false);
             }
         }
     }
@@ -350,7 +359,8 @@ impl Inner {
         self.phase.set(if expiring { Phase::Expired } else { Phase::Finished });
         self.cancel_alarm();
         let entered = self.entered.take().and_then(|(owner, cancelling)| Some((owner.upgrade()?, cancelling)));
-        expiring && entered.is_some_and(|(owner, cancelling)| owner.uncancel() <= cancelling)
+        let left = |owner: &ScopeOwner| if self.has_requested.get() { owner.uncancel() } else { owner.cancelling() };
+        expiring && entered.is_some_and(|(owner, cancelling)| left(&owner) <= cancelling)
     }
 
     fn cancel_alarm(&self) {
@@ -370,6 +380,7 @@ impl Inner {
         drop(self.alarm.take());
         let owner = self.entered.borrow().as_ref().and_then(|(owner, _)| owner.upgrade());
         if let Some(owner) = owner {
+            self.has_requested.set(true);
             owner.cancel();
         }
     }

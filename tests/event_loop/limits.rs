@@ -7,11 +7,12 @@ use std::time::Duration;
 use innermost::testing::memory_pair;
 use innermost::wait::{ExceptionGroup, Limit, Race, Racing, TaskGroup, Timeout, Won, timeout};
 use innermost::{
-    Buffer, ByteRead, ByteWrite, Coroutine as _, CoroutineExt, EventLoop, Exception, Kind, Step, from_fn, lazy, ready,
-    sleep, yield_from,
+    Awaitable, Buffer, ByteRead, ByteWrite, Call, Coroutine as _, CoroutineExt, EventLoop, Exception, Kind, Step,
+    from_fn, lazy, ready, sleep, yield_from,
 };
 
 use crate::support::clock::test_loop;
+use crate::support::events::Log;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(3600);
@@ -176,6 +177,149 @@ fn a_use_that_began_in_a_race_can_go_on_alone() {
     assert_eq!(now(&event_loop), 3);
 }
 
+/// Sleeps. When it is cancelled, it cleans up in three steps of a second, and returns.
+fn careful(log: &Log) -> impl Awaitable<Return = &'static str> + use<> {
+    let (log, mut nap, mut steps) = (log.clone(), sleep(LONG), 0);
+    from_fn(move |mut sent| {
+        loop {
+            match yield_from!(nap, sent) {
+                Ok(()) if steps == 0 => return Ok(Step::Return("slept")),
+                _ if steps > 5 => return Ok(Step::Return("was disturbed")),
+                Ok(()) if steps == 3 => return Ok(Step::Return("cleaned up")),
+                Ok(()) => log.add(steps),
+                Err(raised) => log.add(format_args!("{:?}", raised.kind())),
+            }
+            steps += 1;
+            nap = sleep(SECOND);
+        }
+    })
+}
+
+/// A machine that runs `child` with a limit of two seconds.
+fn limited<C: Awaitable>(mut child: C) -> impl Awaitable<Return = C::Return> {
+    let mut limit = Limit::new(2 * SECOND);
+    from_fn(move |mut sent| {
+        let mut limited = limit.run(&mut child);
+        let outcome = yield_from!(limited, sent);
+        assert!(limit.expired());
+        outcome.map(Step::Return)
+    })
+}
+
+#[test]
+fn a_child_that_has_been_told_of_the_deadline_cleans_up_in_peace() {
+    for (way, told) in ["by itself", "in a frame", "in a race", "in a frame in a race"].into_iter().zip(0..) {
+        let (event_loop, log) = (test_loop(), Log::default());
+        let child = careful(&log);
+        let mut limited: Box<dyn Awaitable<Return = _>> = match told % 2 {
+            0 => Box::new(limited(child)),
+            _ => Box::new(limited(Call::new(child))),
+        };
+        if told > 1 {
+            let (mut race, mut child, mut other) = (Race::new(), Racing::new(limited), Racing::new(sleep(LONG)));
+            limited = Box::new(from_fn(move |mut sent| match yield_from!(race.run((&mut child, &mut other)), sent)? {
+                Won::A(returned) => Ok(Step::Return(returned)),
+                Won::B(()) => panic!("it sleeps"),
+            }));
+        }
+        assert_eq!(event_loop.run_until_complete(limited).unwrap(), "cleaned up", "{way}");
+        assert_eq!(log.take(), ["CancelledError", "1", "2"], "{way}");
+        assert_eq!(now(&event_loop), 5, "{way}");
+    }
+}
+
+#[test]
+fn a_limit_that_expires_after_its_race_was_dropped_is_raised_by_the_next_use() {
+    let event_loop = test_loop();
+    let (near, _far) = memory_pair();
+    let (mut limit, mut buffer, mut race) = (Limit::new(2 * SECOND), Buffer::new(), Some(Race::new()));
+    let (mut tick, mut pause) = (Racing::new(sleep(SECOND)), sleep(5 * SECOND));
+    let machine = from_fn(move |mut sent| {
+        if let Some(running) = &mut race {
+            yield_from!(running.run((limit.run(near.read(&mut buffer)), &mut tick)), sent)?;
+            race = None;
+        }
+        if !limit.expired() {
+            yield_from!(pause, sent)?;
+        }
+        yield_from!(limit.run(near.read(&mut buffer)), sent).map(Step::Return)
+    });
+    let task = event_loop.create_task(machine).unwrap();
+    assert_eq!(event_loop.run_until_complete(task.clone()).unwrap_err().kind(), Kind::TimeoutError);
+    assert_eq!((now(&event_loop), task.cancelling()), (6, 0));
+}
+
+#[test]
+fn a_limit_that_is_reset_gives_the_next_use_the_full_time() {
+    // Whether the deadline of the use that is given up comes after the reset, before it, or in its turn.
+    for pauses in [1, 4, 2] {
+        let event_loop = test_loop();
+        let (near, _far) = memory_pair();
+        let (mut limit, mut buffer, mut race) = (Limit::new(3 * SECOND), Buffer::new(), Race::new());
+        let (mut tick, mut pause, mut stage) = (Racing::new(sleep(SECOND)), sleep(pauses * SECOND), 0);
+        let machine = from_fn(move |mut sent| {
+            if stage == 0 {
+                yield_from!(race.run((limit.run(near.read(&mut buffer)), &mut tick)), sent)?;
+                stage = 1;
+            }
+            if stage == 1 {
+                yield_from!(pause, sent)?;
+                limit.reset();
+                assert!(!limit.expired());
+                stage = 2;
+            }
+            yield_from!(limit.run(near.read(&mut buffer)), sent).map(Step::Return)
+        });
+        let task = event_loop.create_task(machine).unwrap();
+        assert_eq!(event_loop.run_until_complete(task.clone()).unwrap_err().kind(), Kind::TimeoutError);
+        assert_eq!((now(&event_loop), task.cancelling()), (u64::from(1 + pauses + 3), 0));
+    }
+}
+
+#[test]
+fn a_limit_tells_its_own_timeout_from_one_of_the_operation() {
+    let event_loop = test_loop();
+    for (inner, outer) in [(1, 2), (2, 1), (1, 1)] {
+        let (near, _far) = memory_pair();
+        let (mut within, mut around) = (Limit::new(inner * SECOND), Limit::new(outer * SECOND));
+        let (mut buffer, mut uses) = (Buffer::new(), 0);
+        let machine = from_fn(move |mut sent| {
+            if uses == 0 {
+                let raised = yield_from!(around.run(within.run(near.read(&mut buffer))), sent).unwrap_err();
+                assert_eq!(raised.kind(), Kind::TimeoutError);
+                assert_eq!((within.expired(), around.expired()), (inner <= outer, outer <= inner));
+                uses = 1;
+            }
+            yield_from!(around.run(ready(())), sent)?;
+            assert!(!around.expired(), "the last use has ended in time");
+            Ok(Step::Return(()))
+        });
+        event_loop.run_until_complete(machine).unwrap();
+    }
+}
+
+#[test]
+fn a_limit_may_be_of_any_length() {
+    for (delay, outcome) in [(Duration::ZERO, Err(Kind::TimeoutError)), (Duration::MAX, Ok(()))] {
+        let event_loop = test_loop();
+        let (mut limit, mut child, mut uses) = (Limit::new(delay), sleep(SECOND), 0);
+        limit.restart();
+        limit.pause();
+        let machine = from_fn(move |mut sent| {
+            uses += 1;
+            if uses > 1 {
+                limit.restart();
+            }
+            let mut limited = limit.run(&mut child);
+            let slept = yield_from!(limited, sent);
+            limit.restart();
+            limit.pause();
+            slept.map(Step::Return)
+        });
+        assert_eq!(event_loop.run_until_complete(machine).map_err(|raised| raised.kind()), outcome);
+    }
+}
+
 #[test]
 fn a_timeout_that_is_restarted_counts_from_now() {
     let event_loop = test_loop();
@@ -294,6 +438,26 @@ fn a_failure_and_a_cancel_from_elsewhere_are_raised_by_a_cancelled_group() {
         })
         .unwrap();
     assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_cancel_from_elsewhere_is_raised_although_the_group_is_waiting_for_its_cancelled_tasks() {
+    for body in [Duration::ZERO, LONG] {
+        let (event_loop, log) = (test_loop(), Log::default());
+        let group = TaskGroup::new();
+        let (inner, theirs) = (group.clone(), log.clone());
+        let starting = lazy(move || {
+            inner.create_task(careful(&theirs))?;
+            Ok(sleep(body))
+        });
+        let task = event_loop.create_task(group.scope(starting).when_cancelled(())).unwrap();
+        let theirs = task.clone();
+        event_loop.call_later(SECOND, move || group.cancel()).unwrap();
+        event_loop.call_later(2 * SECOND, move || assert!(theirs.cancel())).unwrap();
+        assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+        assert_eq!(log.take(), ["CancelledError", "1", "2"]);
+        assert_eq!(now(&event_loop), 4);
+    }
 }
 
 #[test]
