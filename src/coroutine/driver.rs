@@ -4,10 +4,9 @@
 //! in `generator.rs`.
 
 use core::fmt;
-use core::mem;
 
 use super::rules::exit_ignored;
-use super::{Coroutine, Driven, Exception, Stack, StackTrace, drop_unwinding};
+use super::{Coroutine, Driven, Exception, Stack, StackTrace};
 
 /// Drives a coroutine and the frames it has delegated to. Use it to build a loop of your own.
 ///
@@ -70,10 +69,7 @@ impl<C: Coroutine> Driver<C> {
     /// Panics if the coroutine panics. The driver has then ended, and has dropped the coroutine and its frames.
     #[inline]
     pub fn resume(&mut self, sent: Result<C::Input, Exception>) -> Driven<C::Yield, C::Return> {
-        let unwinding = Unwinding(&mut self.0);
-        let driven = unwinding.0.resume(sent);
-        mem::forget(unwinding);
-        driven
+        self.0.resume_or_end(sent)
     }
 
     /// Closes the coroutine, innermost frame first, and returns the value it returned in response, if any.
@@ -171,17 +167,5 @@ impl<C: Coroutine> Drop for Driver<C> {
     #[inline]
     fn drop(&mut self) {
         self.0.discard();
-    }
-}
-
-/// Ends the driver when a resume panics. It is forgotten otherwise.
-struct Unwinding<'a, C: Coroutine>(&'a mut Stack<C>);
-
-impl<C: Coroutine> Drop for Unwinding<'_, C> {
-    #[cold]
-    #[inline(never)]
-    fn drop(&mut self) {
-        let mut stack = mem::replace(self.0, Stack::ended());
-        drop_unwinding(move || stack.discard());
     }
 }

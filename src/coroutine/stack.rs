@@ -11,7 +11,7 @@ use core::mem;
 use super::frames::{Frames, Progress, rarely};
 use super::rules::{exit_ignored, without_stop_iteration};
 use super::state::Listed;
-use super::{Coroutine, Exception, Printing, Step, drop_ended};
+use super::{Coroutine, Exception, Printing, Step, drop_ended, drop_unwinding};
 
 /// A coroutine and its frames.
 ///
@@ -98,6 +98,16 @@ impl<C: Coroutine> Stack<C> {
         Driven::End(outcome)
     }
 
+    /// Resumes the innermost frame and runs to the next yield or to the end of the coroutine. If the coroutine panics, the
+    /// stack has ended, and has dropped everything.
+    #[inline(always)]
+    pub(crate) fn resume_or_end(&mut self, sent: Result<C::Input, Exception>) -> Driven<C::Yield, C::Return> {
+        let unwinding = Unwinding(self);
+        let driven = unwinding.0.resume(sent);
+        mem::forget(unwinding);
+        driven
+    }
+
     /// Resumes a coroutine that is kept elsewhere, or its innermost frame, and runs to the next yield or to its end.
     #[cfg(feature = "wait")]
     #[inline(always)]
@@ -179,6 +189,18 @@ impl<C: Coroutine> Stack<C> {
             Some(_printing) => shown.field("frames", &Listed(&self.describe())).finish(),
             None => shown.finish_non_exhaustive(),
         }
+    }
+}
+
+/// Ends the stack when a resume panics. It is forgotten otherwise.
+struct Unwinding<'a, C: Coroutine>(&'a mut Stack<C>);
+
+impl<C: Coroutine> Drop for Unwinding<'_, C> {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        let mut stack = mem::replace(self.0, Stack::ended());
+        drop_unwinding(move || stack.discard());
     }
 }
 

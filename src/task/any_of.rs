@@ -18,7 +18,7 @@ use core::fmt;
 use std::rc::{Rc, Weak};
 
 use super::Scheduler;
-use super::contracts::{Run, WaitTarget, Waiter, Way, Withdrawn};
+use super::contracts::{Met, Run, WaitTarget, Waiter, Way, Withdrawn};
 use super::waiting::Await;
 use crate::coroutine::Exception;
 
@@ -51,6 +51,8 @@ enum Phase {
     Woken,
     /// The waiter was taken out. No branch has woken it.
     Left,
+    /// The waiter was taken out because it was cancelled. It is resumed with an exception.
+    Cancelled,
 }
 
 /// A branch, as the race knows it.
@@ -71,6 +73,9 @@ pub(crate) enum Resumption {
     Woken,
     /// Nobody has waited since it was yielded. Somebody drives it by hand, and each child must look for itself.
     ByHand,
+    /// The task was cancelled while it waited, and its coroutine has caught that before the race got to see it. So the former
+    /// race is over, and this is another one.
+    Anew,
 }
 
 impl AnyOf {
@@ -98,6 +103,7 @@ impl AnyOf {
             Phase::Idle => Resumption::First,
             Phase::Yielded => Resumption::ByHand,
             Phase::Waiting | Phase::Woken | Phase::Left => Resumption::Woken,
+            Phase::Cancelled => Resumption::Anew,
         }
     }
 
@@ -268,6 +274,14 @@ impl WaitTarget for AnyOf {
                 Withdrawn::Queued
             }
         }
+    }
+
+    fn cancel_wait(self: Rc<Self>, way: Way, place: u32, waiter: *const (), _cancelled: &Exception) -> Met {
+        let withdrawn = self.withdraw(way, place, waiter);
+        if matches!(withdrawn, Withdrawn::Waiting(_)) {
+            self.phase.set(Phase::Cancelled);
+        }
+        withdrawn.into()
     }
 }
 

@@ -121,8 +121,12 @@ impl<T> Coroutine for GroupExit<T> {
                     self.phase = ExitPhase::Over;
                     match waited {
                         Err(raised) if raised.is_cancelled() => {
-                            if !self.group.0.aborting.get() {
+                            let is_aborting = self.group.0.aborting.get();
+                            // If a failure has aborted the group, that is raised in the end.
+                            if !is_aborting || self.group.0.is_cancelled.get() {
                                 self.cancelled = Some(raised);
+                            }
+                            if !is_aborting {
                                 self.group.abort();
                             }
                         }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use innermost::{EventLoop, Exception, Machine, Sleep, machine, sleep, spawn, task_group};
+use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
+use innermost::wait::{Limit, Race, Racing, Won};
+use innermost::{
+    Buffer, ByteRead, ByteWrite, EventLoop, Exception, Machine, Sleep, machine, sleep, spawn, task_group, yield_from,
+};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -100,4 +104,75 @@ fn a_cancelled_machine_awaits_its_cleanup() {
     assert!(task.cancel());
     assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
     assert_eq!(*log.borrow(), ["cleaned up"]);
+}
+
+/// Reads until it is cancelled, and then says good-bye.
+struct Polite {
+    stream: MemoryStream,
+    incoming: Buffer,
+    outgoing: Buffer,
+    race: Race,
+    limit: Limit,
+    over: Racing<Sleep>,
+}
+
+machine!(
+    impl Machine for Polite {
+        type State = Talk;
+        type Return = &'static str;
+
+        fn Racing(&mut self, sent: Sent) -> Next<End> {
+            yield_from!(self.race.run((self.stream.read(&mut self.incoming), &mut self.over)), sent)?;
+            end("talked")
+        }
+
+        fn Limited(&mut self, sent: Sent) -> Next<End> {
+            yield_from!(self.limit.run(self.stream.read(&mut self.incoming)), sent)?;
+            end("talked")
+        }
+
+        fn Leaving(&mut self, sent: Sent) -> Next<Pausing, End> {
+            match yield_from!(self.race.run((self.stream.write_all(&mut self.outgoing), &mut self.over)), sent)? {
+                Won::A(()) => to(Pausing(sleep(3 * SECOND))),
+                Won::B(()) => end("silent"),
+            }
+        }
+
+        fn Pausing(&mut self, slept: Outcome<Sleep>) -> Next<End> {
+            slept?;
+            end("polite")
+        }
+
+        fn thrown(&mut self, _state: &mut Talk, thrown: Exception) -> Next<Leaving> {
+            if !thrown.is_cancelled() || self.outgoing.is_empty() {
+                return Err(thrown);
+            }
+            self.limit.reset();
+            to(Leaving)
+        }
+    }
+);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_hook_may_leave_a_race_or_a_limit() {
+    for first in [Talk::Racing, Talk::Limited] {
+        let (near, far) = memory_pair();
+        let polite = Polite {
+            stream: near,
+            incoming: Buffer::new(),
+            outgoing: Buffer::from(b"bye".to_vec()),
+            race: Race::new(),
+            limit: Limit::new(2 * SECOND),
+            over: Racing::new(sleep(10 * SECOND)),
+        };
+        let event_loop = virtual_loop().unwrap();
+        let task = event_loop.create_task(polite.start(first)).unwrap();
+        let theirs = task.clone();
+        event_loop.call_later(SECOND, move || assert!(theirs.cancel())).unwrap();
+        assert_eq!(event_loop.run_until_complete(task).unwrap(), "polite");
+        assert_eq!(event_loop.time().since_zero(), 4 * SECOND);
+        drop(far);
+    }
 }

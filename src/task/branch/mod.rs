@@ -96,7 +96,9 @@ impl Branch {
         }
         match self.stage.get() {
             // What a former operation waited for is no concern of this one.
-            Stage::New | Stage::Running => self.is_special.set(false),
+            Stage::New => self.is_special.set(false),
+            // The coroutine panicked, and somebody has caught that.
+            Stage::Running => self.end(),
             Stage::Due => {}
             // Most often its entry is in the queue already, and is left behind.
             Stage::Waiting if self.has_come() => self.withdraw(),

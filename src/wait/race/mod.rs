@@ -161,16 +161,18 @@ impl Race {
     /// Returns a stateless coroutine, which is made again at each resume. Until one of the racers has won, pass the same
     /// operations at the same positions each time.
     ///
+    /// It raises what the winner raises. It raises a `RuntimeError` if there is nothing to race, because a list is empty or
+    /// all racers are `None`: nothing would ever end that race.
+    ///
     /// # Racers that change
     ///
     /// A [`Racing`] keeps its wait, so it may move to another position between two resumes. One that is left out waits on,
     /// and is not resumed meanwhile. One that is added starts.
     ///
     /// An operation is known by its position alone. If another operation takes that position, the race goes on waiting for
-    /// the event of the first one. When that has come, it resumes the second one.
-    ///
-    /// A race whose racers are all `None`, or whose list is empty, has nothing to wait for. It waits until an exception is
-    /// thrown in, by a timeout or a cancel, for example.
+    /// the event of the first one. When that has come, it resumes the second one. An operation whose place is given to `None`
+    /// is forgotten. All of them are forgotten if the machine catches a cancel before the race does, in a hook of
+    /// [`machine!`](crate::machine): what it races then is another race.
     #[inline]
     pub fn run<R: Racers>(&mut self, racers: R) -> RunRace<'_, R> {
         RunRace { race: self, racers }
@@ -179,8 +181,14 @@ impl Race {
     /// Takes a step: the outcome of the first that ends.
     #[inline(always)]
     fn step<R: Racers>(&mut self, racers: &mut R) -> Option<Result<R::Won, Exception>> {
+        if racers.is_empty() {
+            return Some(Err(nothing_to_race()));
+        }
         let any_of = self.any_of.get_or_insert_with(AnyOf::new);
         let resumption = any_of.resumed();
+        if resumption == Resumption::Anew {
+            forget_all(&mut self.seats);
+        }
         let mut pass = Pass { any_of, seats: &mut self.seats, resumption };
         if self.is_rushed {
             return self.step_rushed(racers, resumption);
@@ -225,6 +233,19 @@ impl Race {
         }
         raised.unwrap_or(thrown)
     }
+}
+
+/// The operations of the former race are not those of this one, although they stand in the same places.
+#[cold]
+#[inline(never)]
+fn forget_all(seats: &mut [Seat]) {
+    seats.iter_mut().for_each(Seat::forget);
+}
+
+/// Nothing would ever end this race.
+#[cold]
+pub(super) fn nothing_to_race() -> Exception {
+    Exception::runtime("there is nothing to race")
 }
 
 /// Returns `true` if the running task's step has had its share of operations that need not wait.

@@ -4,7 +4,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::racing::sealed::Member;
-use super::{Pass, Racing, Won};
+use super::{Pass, Racing, Won, nothing_to_race};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::running;
 use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
@@ -115,11 +115,12 @@ struct Together<T: sealed::Children> {
     any_of: Option<Rc<AnyOf>>,
     /// Raised when all have ended, whatever they have done.
     thrown: Option<Exception>,
+    has_ended: bool,
 }
 
 impl<T: sealed::Children> Together<T> {
     fn new(children: T) -> Self {
-        Self { members: children.members(), any_of: None, thrown: None }
+        Self { members: children.members(), any_of: None, thrown: None, has_ended: false }
     }
 
     /// Cancels every coroutine that has not ended.
@@ -147,13 +148,21 @@ impl<T: sealed::Children> Together<T> {
         sent: Result<(), Exception>,
         mut ended: impl FnMut(Result<T::Won, Exception>) -> bool,
     ) -> Result<Option<Await>, Exception> {
+        if self.has_ended {
+            return Err(Exception::reused());
+        }
         let any_of = Rc::clone(self.any_of.get_or_insert_with(AnyOf::new));
         let resumption = any_of.resumed();
         match sent {
-            Err(exit) if exit.is_generator_exit() => return Err(self.close(exit)),
+            Err(exit) if exit.is_generator_exit() => {
+                self.has_ended = true;
+                return Err(self.close(exit));
+            }
             Err(thrown) => {
                 self.cancel(&thrown);
-                self.thrown = Some(thrown);
+                if let Some(replaced) = self.thrown.replace(thrown) {
+                    report(replaced);
+                }
             }
             Ok(()) => {}
         }
@@ -176,6 +185,7 @@ impl<T: sealed::Children> Together<T> {
         if is_pending {
             return Ok(Some(any_of.wanted()));
         }
+        self.has_ended = true;
         self.thrown.take().map_or(Ok(None), Err)
     }
 }
@@ -228,9 +238,7 @@ impl<T: Children> Coroutine for RaceAll<T> {
         };
         match wanted {
             Some(wanted) => Ok(Step::Yield(wanted)),
-            None => {
-                outcome.take().unwrap_or_else(|| Err(Exception::runtime("there is nothing to race"))).map(Step::Return)
-            }
+            None => outcome.take().unwrap_or_else(|| Err(nothing_to_race())).map(Step::Return),
         }
     }
 

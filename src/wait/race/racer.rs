@@ -96,6 +96,14 @@ pub(super) mod sealed {
         /// Another one has won, or this one has.
         fn lose(&mut self, index: usize, pass: &mut Pass<'_>);
 
+        /// Nothing of this type is raced at that place any more, in this race.
+        fn leave(index: usize, pass: &mut Pass<'_>);
+
+        /// Whether there is nothing to race in its place.
+        fn is_none(&self) -> bool {
+            false
+        }
+
         /// Something was thrown into the race. Returns what it raises in place of an exit.
         fn throw(&mut self, index: usize, pass: &mut Pass<'_>, thrown: &Exception) -> Option<Exception>;
     }
@@ -109,6 +117,9 @@ pub(super) mod sealed {
         type Won;
 
         fn count(&self) -> usize;
+
+        /// Whether there is nothing to race.
+        fn is_empty(&self) -> bool;
 
         fn ask(&mut self, index: usize, pass: &mut Pass<'_>) -> Option<Result<Self::Won, Exception>>;
 
@@ -133,6 +144,8 @@ impl<C: Awaitable> sealed::Racer for &mut Racing<C> {
     #[inline(always)]
     fn lose(&mut self, _: usize, _: &mut Pass<'_>) {}
 
+    fn leave(_: usize, _: &mut Pass<'_>) {}
+
     fn throw(&mut self, _: usize, _: &mut Pass<'_>, thrown: &Exception) -> Option<Exception> {
         if thrown.is_generator_exit() { (**self).close() } else { None }
     }
@@ -150,6 +163,11 @@ impl<C: Awaitable + Stateless> sealed::Racer for C {
 
     #[inline(always)]
     fn lose(&mut self, index: usize, pass: &mut Pass<'_>) {
+        Self::leave(index, pass);
+    }
+
+    #[inline(always)]
+    fn leave(index: usize, pass: &mut Pass<'_>) {
         if let Some(seat) = pass.seats.get_mut(index) {
             seat.forget();
         }
@@ -166,14 +184,28 @@ impl<R: Racer> sealed::Racer for Option<R> {
 
     #[inline]
     fn ask(&mut self, index: usize, pass: &mut Pass<'_>) -> Option<Result<R::Return, Exception>> {
+        if self.is_none() {
+            R::leave(index, pass);
+        }
         self.as_mut()?.ask(index, pass)
     }
 
     #[inline]
     fn lose(&mut self, index: usize, pass: &mut Pass<'_>) {
-        if let Some(racer) = self {
-            racer.lose(index, pass);
+        match self {
+            Some(racer) => racer.lose(index, pass),
+            None => R::leave(index, pass),
         }
+    }
+
+    #[inline]
+    fn leave(index: usize, pass: &mut Pass<'_>) {
+        R::leave(index, pass);
+    }
+
+    #[inline]
+    fn is_none(&self) -> bool {
+        self.is_none()
     }
 
     fn throw(&mut self, index: usize, pass: &mut Pass<'_>, thrown: &Exception) -> Option<Exception> {
@@ -183,12 +215,17 @@ impl<R: Racer> sealed::Racer for Option<R> {
 
 /// Writes [`sealed::Racers`] for what has a length and an index: the winner is returned with its index.
 macro_rules! list_of_racers {
-    ([$($generics:tt)*] $list:ty, $return:ty, $each:ident => $racer:expr) => {
+    ([$($generics:tt)*] $list:ty, $return:ty, $each:ident => $racer:expr, $is_none:expr) => {
         impl<$($generics)*> sealed::Racers for $list {
             type Won = (usize, $return);
 
             fn count(&self) -> usize {
                 self.len()
+            }
+
+            #[inline]
+            fn is_empty(&self) -> bool {
+                self.iter().all($is_none)
             }
 
             #[inline]
@@ -219,8 +256,8 @@ macro_rules! list_of_racers {
     };
 }
 
-list_of_racers!([R: Racer, const N: usize] [R; N], R::Return, racer => racer);
-list_of_racers!([C: Awaitable] &mut [Racing<C>], C::Return, racing => &mut { racing });
+list_of_racers!([R: Racer, const N: usize] [R; N], R::Return, racer => racer, sealed::Racer::is_none);
+list_of_racers!([C: Awaitable] &mut [Racing<C>], C::Return, racing => &mut { racing }, |_| false);
 
 macro_rules! tuple_of_racers {
     ($count:literal: $($racer:ident $index:tt),+) => {
@@ -229,6 +266,11 @@ macro_rules! tuple_of_racers {
 
             fn count(&self) -> usize {
                 $count
+            }
+
+            #[inline(always)]
+            fn is_empty(&self) -> bool {
+                $(sealed::Racer::is_none(&self.$index))&&+
             }
 
             #[inline(always)]

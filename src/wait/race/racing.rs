@@ -100,7 +100,7 @@ impl<C: Awaitable> Racing<C> {
         let Self { stack, branch, .. } = self;
         let branch = branch.get_or_insert_with(Branch::new);
         let sent = branch.turn(any_of, resumption)?;
-        let outcome = match branch.run_within(|| stack.resume(sent)) {
+        let outcome = match branch.run_within(|| stack.resume_or_end(sent)) {
             Ok(Driven::Yield(wanted)) => {
                 branch.wait_for(any_of, wanted);
                 return None;
@@ -136,7 +136,7 @@ impl<C: Awaitable> Member for Racing<C> {
         let branch = self.branch.as_ref().filter(|branch| branch.has_started())?;
         branch.release();
         let mut stack = mem::replace(&mut self.stack, Stack::ended());
-        let closed = branch.run_within(|| stack.resume(Err(Exception::generator_exit())));
+        let closed = branch.run_within(|| stack.resume_or_end(Err(Exception::generator_exit())));
         branch.end();
         match closed {
             Ok(Driven::Yield(_)) => {

@@ -4,26 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use innermost::testing::memory_pair;
-use innermost::wait::{Race, Racing, Won, timeout};
-use innermost::{Buffer, ByteRead, ByteWrite, Future, Kind, Step, from_fn, yield_from};
+use innermost::wait::{Race, Racing, Won};
+use innermost::{Buffer, ByteRead, ByteWrite, Step, from_fn, yield_from};
 
-use super::{LONG, spin};
+use super::spin;
 use crate::support::clock::test_loop;
-
-#[test]
-fn a_race_without_racers_waits_until_something_is_thrown_in() {
-    let event_loop = test_loop();
-    let (mut race, mut empty) = (Race::new(), Vec::<Racing<Future<u32>>>::new());
-    let list = from_fn(move |mut sent| yield_from!(race.run(&mut empty[..]), sent).map(Step::Return));
-    let mut race = Race::new();
-    let places = from_fn(move |mut sent| {
-        let (none, neither) = (None::<&mut Racing<Future<u32>>>, None::<&mut Racing<Future<u32>>>);
-        yield_from!(race.run((none, neither)), sent).map(Step::Return)
-    });
-    assert_eq!(event_loop.run_until_complete(timeout(list, LONG)).unwrap_err().kind(), Kind::TimeoutError);
-    assert_eq!(event_loop.run_until_complete(timeout(places, LONG)).unwrap_err().kind(), Kind::TimeoutError);
-    assert_eq!(event_loop.time().since_zero(), 2 * LONG);
-}
 
 #[test]
 fn racers_may_change_places_be_added_and_be_left_out() {

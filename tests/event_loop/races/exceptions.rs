@@ -1,6 +1,7 @@
 //! What is thrown into a race, closing it, and dropping it.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use innermost::queue::Queue;
@@ -11,8 +12,9 @@ use innermost::{
     yield_from,
 };
 
-use super::{LONG, Log, never, noted, spin};
+use super::{LONG, Log, Noted, never, noted, spin};
 use crate::support::clock::test_loop;
+use crate::support::events::on_drop;
 
 #[test]
 fn a_cancel_is_raised_by_the_race_and_leaves_alone_what_its_children_wait_for() {
@@ -270,4 +272,37 @@ fn a_task_shows_all_that_it_waits_for() {
     spin(&event_loop, 2);
     let shown = task.stack_trace().to_string();
     assert!(shown.contains("any of [Lock.acquire(1 waiting), Future(pending)]"), "{shown}");
+}
+
+#[test]
+fn a_child_that_panics_has_ended_and_leaves_the_others_alone() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    let (mut race, mut other, theirs) = (Race::new(), Racing::new(sleep(LONG)), log.clone());
+    let noting = log.clone();
+    let dropped = on_drop(move || noting.add("dropped"));
+    let mut bad = Racing::new(Noted { name: "bad", child: Panicking(dropped), log: log.clone() });
+    let machine = from_fn(move |mut sent| {
+        if !bad.has_ended() {
+            let panicked = catch_unwind(AssertUnwindSafe(|| race.run((&mut other, &mut bad)).resume(Ok(()))));
+            assert!(panicked.is_err() && bad.has_ended() && !other.has_ended());
+            assert_eq!(log.take(), ["bad", "dropped"]);
+        }
+        yield_from!(race.run((&mut other, &mut bad)), sent).map(Step::Return)
+    });
+    let raised = event_loop.run_until_complete(machine).unwrap_err();
+    assert_eq!(raised.to_string(), "cannot reuse already awaited coroutine");
+    assert!(theirs.take().is_empty(), "it is not resumed again");
+}
+
+/// Panics when it is resumed.
+struct Panicking<T>(#[allow(dead_code)] T);
+
+impl<T> Coroutine for Panicking<T> {
+    type Yield = Await;
+    type Input = ();
+    type Return = u32;
+
+    fn resume(&mut self, _: Result<(), Exception>) -> Resumed<Self> {
+        panic!("a panic of a test")
+    }
 }

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use innermost::queue::Queue;
 use innermost::sync::{Condition, Lock, Semaphore};
-use innermost::wait::{Race, Racing, Won};
+use innermost::testing::memory_pair;
+use innermost::wait::{Race, Racing, Won, race};
 use innermost::{
-    Awaitable, CoroutineExt, EventLoop, Exception, Future, Kind, Step, Task, from_fn, ready, sleep, yield_from,
+    Awaitable, Buffer, ByteRead, ByteWrite, Coroutine as _, CoroutineExt, EventLoop, Exception, Future, Kind, Sleep,
+    Step, Task, from_fn, ready, sleep, yield_from,
 };
 
 use super::{LONG, Log, never, spin};
@@ -366,4 +369,45 @@ fn what_a_forgotten_operation_waited_for_does_not_fail_the_next_one() {
     other.set_result(7).unwrap();
     assert_eq!(event_loop.run_until_complete(task).unwrap(), Won::A(7));
     assert!(failing.result().is_err());
+}
+
+#[test]
+fn an_operation_that_has_left_a_race_does_not_hold_back_the_one_that_takes_its_place() {
+    let event_loop = test_loop();
+    let [(first, _first_far), (second, second_far)] = [memory_pair(), memory_pair()];
+    let (mut race, mut buffer, mut stage, mut resumes) = (Race::new(), Buffer::new(), 0, 0);
+    let twice = |delay| sleep(delay).then((|()| sleep(Duration::from_secs(1))) as fn(()) -> Sleep);
+    let mut tick = Racing::new(twice(Duration::from_secs(1)));
+    let machine = from_fn(move |mut sent| {
+        resumes += 1;
+        if stage == 0 {
+            // It is raced at the first resume only.
+            let read = (resumes == 1).then(|| first.read(&mut buffer));
+            assert!(matches!(yield_from!(race.run((read, &mut tick)), sent)?, Won::B(())));
+            tick.restart(twice(LONG));
+            stage = 1;
+        }
+        let read = Some(second.read(&mut buffer));
+        yield_from!(race.run((read, &mut tick)), sent).map(Step::Return)
+    });
+    event_loop
+        .create_task(from_fn(move |mut sent| yield_from!(second_far.send(b"abc"), sent).map(Step::Return)))
+        .unwrap();
+    assert_eq!(event_loop.run_until_complete(machine).unwrap(), Won::A(3));
+}
+
+#[test]
+fn a_race_of_nothing_raises() {
+    let event_loop = test_loop();
+    let raised = |race: &mut dyn FnMut(&mut Race) -> Exception| race(&mut Race::new()).to_string();
+    let step = |racing: Result<Step<_, _, ()>, Exception>| racing.expect_err("nothing to race");
+    let none = || None::<&mut Racing<Sleep>>;
+    let mut nothing: [Racing<Sleep>; 0] = [];
+    let texts = [
+        raised(&mut |race| step(race.run((none(), none())).map(drop).resume(Ok(())))),
+        raised(&mut |race| step(race.run([none(), none(), none()]).map(drop).resume(Ok(())))),
+        raised(&mut |race| step(race.run(&mut nothing[..]).map(drop).resume(Ok(())))),
+        raised(&mut |_| event_loop.run_until_complete(race(Vec::<Sleep>::new())).unwrap_err()),
+    ];
+    assert_eq!(texts, ["there is nothing to race"; 4]);
 }

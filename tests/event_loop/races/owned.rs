@@ -150,3 +150,28 @@ fn children_may_borrow() {
     let mut machine = innermost::Generator::new(joined);
     assert!(matches!(machine.next(), Err(innermost::Stop::Returned((8, "borrowed")))));
 }
+
+#[test]
+fn awaiting_them_again_raises() {
+    let event_loop = test_loop();
+    for is_cancelled in [false, true] {
+        let [done, pending] = [(); 2].map(|()| event_loop.create_future());
+        done.set_result(1).unwrap();
+        let children = vec![done.clone(), pending.clone()];
+        let (mut all, mut race, mut pair) = (all(children.clone()), race(children), race((pending.clone(), pending)));
+        if is_cancelled {
+            assert!(matches!(all.resume(Ok(())), Ok(Step::Yield(_))));
+            assert!(all.resume(Err(Exception::cancelled())).unwrap_err().is_cancelled());
+            assert!(pair.resume(Err(Exception::cancelled())).unwrap_err().is_cancelled());
+            assert!(race.resume(Err(Exception::cancelled())).unwrap_err().is_cancelled());
+        } else {
+            all = innermost::wait::all(vec![done.clone(), done.clone()]);
+            pair = innermost::wait::race((done.clone(), done));
+            assert!(matches!(all.resume(Ok(())), Ok(Step::Return(_))));
+            assert!(matches!(pair.resume(Ok(())), Ok(Step::Return(_))));
+            assert!(matches!(race.resume(Ok(())), Ok(Step::Return(_))));
+        }
+        let again = [all.resume(Ok(())).map(drop), race.resume(Ok(())).map(drop), pair.resume(Ok(())).map(drop)];
+        assert_eq!(again.map(|again| again.unwrap_err().to_string()), ["cannot reuse already awaited coroutine"; 3]);
+    }
+}
