@@ -28,6 +28,9 @@ pub trait Accept: AsFd {
 
     /// Accepts a connection, which does not block either.
     fn accept(&self) -> io::Result<(Self::Stream, Self::Address)>;
+
+    /// The address as one of the internet, if it is one.
+    fn internet(address: &Self::Address) -> Option<std::net::SocketAddr>;
 }
 
 impl<L: Accept> Listener<L> {
@@ -75,10 +78,11 @@ impl<L: Accept> Listener<L> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn accept(&self) -> impl Awaitable<Return = (Stream<L::Stream>, L::Address)> + Stateless + '_ {
-        Operation::new("accept", || self.attempt_accept())
+        Operation::new("accept", || self.attempt_accept_as(|stream| Stream(Registered::new(stream))))
     }
 
-    fn attempt_accept(&self) -> Progress<(Stream<L::Stream>, L::Address)> {
+    /// Attempts to accept a connection, and makes it what the caller wants: nobody has registered it yet.
+    pub(crate) fn attempt_accept_as<S>(&self, wrap: impl Fn(L::Stream) -> S) -> Progress<(S, L::Address)> {
         for _ in 0..SHARE {
             let attempt = self.0.attempt(Direction::Read, |listener, _| match listener.accept() {
                 Err(error) if socket::is_of_one_connection(&error) => Ok((None, Left::More)),
@@ -86,7 +90,7 @@ impl<L: Accept> Listener<L> {
             });
             match attempt {
                 Ok(Step::Return(Some((stream, peer)))) => {
-                    return Ok(Step::Return((Stream(Registered::new(stream)), peer)));
+                    return Ok(Step::Return((wrap(stream), peer)));
                 }
                 Ok(Step::Return(None)) => {}
                 Ok(Step::Yield(wanted)) => return Ok(Step::Yield(wanted)),

@@ -71,7 +71,6 @@ mod tcp;
 mod unix;
 
 pub use self::acceptor::Acceptor;
-#[cfg(feature = "server")]
 pub(crate) use self::acceptor::may_accept_later;
 pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
@@ -88,6 +87,7 @@ pub use self::file_part::FilePart;
 pub use self::incoming::Incoming;
 #[cfg(feature = "wait")]
 pub use self::linger::{Linger, Lingered, Lingering, RunLinger, linger};
+pub(crate) use self::listener::Accept;
 pub use self::listener::Listener;
 pub use self::outgoing::Outgoing;
 pub use self::pipe::{PipeReader, PipeWriter, pipe};

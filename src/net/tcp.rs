@@ -147,6 +147,10 @@ impl Accept for net::TcpListener {
     fn accept(&self) -> io::Result<(net::TcpStream, SocketAddr)> {
         socket::accept(self)
     }
+
+    fn internet(address: &SocketAddr) -> Option<SocketAddr> {
+        Some(*address)
+    }
 }
 
 impl TcpStream {

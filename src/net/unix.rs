@@ -126,6 +126,10 @@ impl Accept for net::UnixListener {
     fn accept(&self) -> io::Result<(net::UnixStream, SocketAddr)> {
         socket::accept_unix(self)
     }
+
+    fn internet(_: &SocketAddr) -> Option<std::net::SocketAddr> {
+        None
+    }
 }
 
 impl UnixStream {

@@ -13,20 +13,36 @@ use crate::event_loop::{find_running, running};
 use crate::task::{AnyTask, Awaitable, ErrorContext, Task, panicked};
 
 pub(super) struct Connections {
-    tasks: RefCell<Slab<AnyTask>>,
+    open: RefCell<Slab<Connection>>,
     /// Rung when a connection ends.
     ended: Rc<Bell>,
     hook: OnceCell<Box<dyn Fn(ErrorContext)>>,
 }
 
+/// An open connection.
+#[derive(Clone)]
+enum Connection {
+    Task(AnyTask),
+    Other(Rc<dyn Other>),
+}
+
+/// A connection that is no task. It leaves by itself when it is over.
+pub(super) trait Other {
+    /// Asks it to end. A task has a token that says so.
+    fn stop(&self);
+
+    /// Ends it now.
+    fn cut(&self);
+}
+
 impl Connections {
     pub(super) fn new() -> Rc<Self> {
-        let (tasks, ended) = (RefCell::default(), Bell::new("the end of a connection"));
-        Rc::new(Self { tasks, ended, hook: OnceCell::new() })
+        let (open, ended) = (RefCell::default(), Bell::new("the end of a connection"));
+        Rc::new(Self { open, ended, hook: OnceCell::new() })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tasks.borrow().len()
+        self.open.borrow().len()
     }
 
     pub(super) fn ends(&self) -> u32 {
@@ -48,20 +64,18 @@ impl Connections {
     }
 
     fn enter(self: &Rc<Self>, task: &Task<()>) {
-        let place = self.tasks.borrow_mut().insert(task.any());
+        let place = self.open.borrow_mut().insert(Connection::Task(task.any()));
         // Tasks must not keep their server alive: the server cancels them when it is dropped.
         let connections = Rc::downgrade(self);
         task.add_done_callback(move |task| {
             if let Some(connections) = connections.upgrade() {
-                connections.leave(place, &task);
+                connections.ended(place, &task);
             }
         });
     }
 
-    fn leave(&self, place: usize, task: &Task<()>) {
-        let left = self.tasks.borrow_mut().try_remove(place);
-        drop(left);
-        self.ended.ring();
+    fn ended(&self, place: usize, task: &Task<()>) {
+        self.leave(place);
         match task.exception() {
             Ok(Some(raised)) if !is_lost(&raised) => {
                 self.report(ErrorContext::new(FAILED).caused_by(raised).about(&task.any()));
@@ -70,10 +84,40 @@ impl Connections {
         }
     }
 
-    pub(super) fn cancel_all(&self) {
-        let tasks: Vec<_> = self.tasks.borrow().iter().map(|(_, task)| task.clone()).collect();
-        for task in tasks {
-            task.cancel();
+    /// Adds a connection that is no task, and returns its place.
+    pub(super) fn enter_other(&self, connection: Rc<dyn Other>) -> usize {
+        self.open.borrow_mut().insert(Connection::Other(connection))
+    }
+
+    /// Removes the connection at that place, which is over.
+    pub(super) fn leave(&self, place: usize) {
+        let left = self.open.borrow_mut().try_remove(place);
+        drop(left);
+        self.ended.ring();
+    }
+
+    fn all(&self) -> Vec<Connection> {
+        self.open.borrow().iter().map(|(_, connection)| connection.clone()).collect()
+    }
+
+    /// Asks those to end that have no token.
+    pub(super) fn stop(&self) {
+        for connection in self.all() {
+            if let Connection::Other(other) = connection {
+                other.stop();
+            }
+        }
+    }
+
+    /// Ends all of them now.
+    pub(super) fn cut(&self) {
+        for connection in self.all() {
+            match connection {
+                Connection::Task(task) => {
+                    task.cancel();
+                }
+                Connection::Other(other) => other.cut(),
+            }
         }
     }
 

@@ -28,7 +28,7 @@ use std::rc::Rc;
 use super::StopToken;
 use super::connections::Connections;
 use super::signals::StopOnSignals;
-use super::source::{Handled, Source};
+use super::source::{Served, Source};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{LoopHandle, Operation, running};
 use crate::net::{Acceptor, may_accept_later};
@@ -147,15 +147,23 @@ impl GracefulServer {
     /// Creates a server that accepts from `listener`: a [`TcpListener`](crate::TcpListener), a
     /// [`UnixListener`](crate::UnixListener), or any other [`Acceptor`]. It calls `handler` for each connection, and runs the
     /// coroutine that it returns as a task.
-    pub fn new<A, C>(listener: A, handler: impl FnMut(A::Stream, StopToken) -> Result<C, Exception> + 'static) -> Self
+    pub fn new<A, C>(
+        listener: A,
+        mut handler: impl FnMut(A::Stream, StopToken) -> Result<C, Exception> + 'static,
+    ) -> Self
     where
         A: Acceptor + 'static,
         C: Awaitable<Return = ()> + 'static,
     {
-        Self::from_source(Box::new(Handled::new(listener, handler)))
+        Self::serving(listener, move |stream, connections, stop| connections.start(handler(stream, stop)?))
     }
 
-    pub(super) fn from_source(source: Box<dyn Source>) -> Self {
+    /// Creates a server that calls `serve` for each connection.
+    pub(super) fn serving<A: Acceptor + 'static>(
+        listener: A,
+        serve: impl FnMut(A::Stream, &Rc<Connections>, StopToken) -> Result<(), Exception> + 'static,
+    ) -> Self {
+        let source: Box<dyn Source> = Box::new(Served::new(listener, serve));
         Self {
             token: StopToken::new(),
             connections: Connections::new(),
@@ -294,7 +302,9 @@ impl GracefulServer {
         }
         self.token.stop();
         if was_thrown {
-            self.connections.cancel_all();
+            self.connections.cut();
+        } else {
+            self.connections.stop();
         }
     }
 
@@ -312,11 +322,11 @@ impl GracefulServer {
                 Ok(Won::B(()) | Won::C(())) => {
                     *grace = None;
                     self.seen.1 = self.token.cuts();
-                    self.connections.cancel_all();
+                    self.connections.cut();
                 }
                 Err(raised) if was_thrown && !raised.is_generator_exit() => {
                     (*grace, *outcome) = (None, Err(raised));
-                    self.connections.cancel_all();
+                    self.connections.cut();
                 }
                 Err(raised) => return Err(raised),
             }
@@ -364,7 +374,7 @@ impl Coroutine for GracefulServer {
 
 impl Drop for GracefulServer {
     fn drop(&mut self) {
-        self.connections.cancel_all();
+        self.connections.cut();
     }
 }
 

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `graceful.rs`    | [`GracefulServer`] |
 //! | `source.rs`      | where its connections come from: a listener and a handler |
-//! | `connections.rs` | the tasks of the connections, and the reports of those that fail |
+//! | `transports.rs`  | serving by protocols and by streams |
+//! | `connections.rs` | the open connections, and the reports of those that fail |
 //! | `stop_token.rs`  | [`StopToken`]: the wish that the server ends, for all who take part |
 //! | `signals.rs`     | stopping on Ctrl-C and SIGTERM |
 //! | `bell.rs`        | what these wait for |
@@ -18,6 +19,8 @@ mod graceful;
 mod signals;
 mod source;
 mod stop_token;
+#[cfg(feature = "stream")]
+mod transports;
 
 pub use self::graceful::GracefulServer;
 pub use self::stop_token::StopToken;

@@ -7,38 +7,38 @@ use super::StopToken;
 use super::connections::Connections;
 use crate::coroutine::{Exception, Step};
 use crate::net::Acceptor;
-use crate::task::{Awaitable, Progress, panicked};
+use crate::task::{Progress, panicked};
 
 /// Accepts a connection in one step and serves it in the next one, in which nothing is being raced.
 pub(super) trait Source {
     /// Accepts a connection and keeps it.
     fn attempt(&mut self) -> Progress<()>;
 
-    /// Makes a task of the connection that was accepted.
+    /// Serves the connection that was accepted.
     ///
     /// # Errors
     ///
-    /// Those of the handler, and those of making a task.
+    /// Those of the handler, its panics, and those of making a task.
     fn serve(&mut self, connections: &Rc<Connections>, stop: &StopToken) -> Result<(), Exception>;
 }
 
-pub(super) struct Handled<A: Acceptor, F> {
+/// A listener, and what serves its connections.
+pub(super) struct Served<A: Acceptor, F> {
     acceptor: A,
-    handler: F,
+    serve: F,
     accepted: Option<A::Stream>,
 }
 
-impl<A: Acceptor, F> Handled<A, F> {
-    pub(super) const fn new(acceptor: A, handler: F) -> Self {
-        Self { acceptor, handler, accepted: None }
+impl<A: Acceptor, F> Served<A, F> {
+    pub(super) const fn new(acceptor: A, serve: F) -> Self {
+        Self { acceptor, serve, accepted: None }
     }
 }
 
-impl<A, C, F> Source for Handled<A, F>
+impl<A, F> Source for Served<A, F>
 where
     A: Acceptor,
-    C: Awaitable<Return = ()> + 'static,
-    F: FnMut(A::Stream, StopToken) -> Result<C, Exception>,
+    F: FnMut(A::Stream, &Rc<Connections>, StopToken) -> Result<(), Exception>,
 {
     fn attempt(&mut self) -> Progress<()> {
         Ok(match self.acceptor.attempt_accept()? {
@@ -53,7 +53,7 @@ where
 
     fn serve(&mut self, connections: &Rc<Connections>, stop: &StopToken) -> Result<(), Exception> {
         let Some(accepted) = self.accepted.take() else { return Ok(()) };
-        let handler = AssertUnwindSafe(|| (self.handler)(accepted, stop.clone()));
-        connections.start(catch_unwind(handler).unwrap_or_else(|panic| Err(panicked(panic)))?)
+        let serve = AssertUnwindSafe(|| (self.serve)(accepted, connections, stop.clone()));
+        catch_unwind(serve).unwrap_or_else(|panic| Err(panicked(panic)))
     }
 }

@@ -22,10 +22,12 @@
 //! | `writer.rs`   | [`StreamWriter`] |
 //! | `protocol.rs` | the protocol that feeds the channel |
 //! | `open.rs`     | `open_connection`, `start_server` and their variants |
+//! | `accepted.rs` | streams for connections that a server has accepted |
 //! | `error.rs`    | [`IncompleteReadError`], [`LimitOverrunError`] |
 //!
 //! Source: `Lib/asyncio/streams.py` of CPython 3.13, for behaviour and order.
 
+mod accepted;
 mod bytes;
 mod channel;
 mod error;
@@ -37,6 +39,7 @@ mod reading;
 mod separators;
 mod writer;
 
+pub(crate) use self::accepted::of_accepted;
 pub use self::error::{IncompleteReadError, LimitOverrunError};
 pub use self::open::OpenConnection;
 pub use self::reader::StreamReader;

@@ -167,7 +167,7 @@ fn factory(channel: &Rc<Channel>) -> impl FnOnce() -> Feeding + 'static {
     || Feeding::new(channel)
 }
 
-fn ends(channel: &Rc<Channel>, transport: &Transport) -> (StreamReader, StreamWriter) {
+pub(super) fn ends(channel: &Rc<Channel>, transport: &Transport) -> (StreamReader, StreamWriter) {
     (StreamReader(Input::new(channel)), StreamWriter::new(channel, transport))
 }
 

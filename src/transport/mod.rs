@@ -43,3 +43,4 @@ pub use self::datagram::{CreateDatagramEndpoint, CreateUnixDatagramEndpoint, Dat
 pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
 pub use self::server::{CreateServer, ServeForever, Server, WaitServerClosed};
 pub use self::stream::{ConnectPipe, CreateConnection, SendFile, Transport};
+pub(crate) use self::stream::{Group, open_accepted};

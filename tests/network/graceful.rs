@@ -4,6 +4,7 @@ mod cancelling;
 mod failures;
 mod limits;
 mod stopping;
+mod transports;
 
 use std::fmt::Display;
 use std::time::Duration;

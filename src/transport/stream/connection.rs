@@ -72,7 +72,7 @@ pub(in crate::transport) struct Connection {
 }
 
 /// Several connections that belong together: a server's.
-pub(in crate::transport) trait Group {
+pub(crate) trait Group {
     /// Adds a connection, and returns its place.
     fn enter(&self, transport: &Transport) -> usize;
 

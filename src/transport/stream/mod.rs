@@ -9,8 +9,10 @@
 //! | `send_file.rs`    | [`SendFile`]: sending a file past the buffer |
 //! | `io.rs`           | the descriptor of a stream |
 //! | `connect.rs`      | `create_connection`, `create_unix_connection`, `connect_accepted_socket` |
+//! | `accepted.rs`     | transports for connections that a server has accepted |
 //! | `pipes.rs`        | `connect_read_pipe`, `connect_write_pipe` |
 
+mod accepted;
 pub(super) mod connect;
 pub(super) mod connection;
 mod handle;
@@ -20,7 +22,9 @@ mod send_file;
 mod write_buffer;
 mod writing;
 
+pub(crate) use self::accepted::open_accepted;
 pub use self::connect::CreateConnection;
+pub(crate) use self::connection::Group;
 pub use self::connection::Transport;
 pub use self::pipes::ConnectPipe;
 pub use self::send_file::SendFile;
