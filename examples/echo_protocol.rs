@@ -12,18 +12,16 @@
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::rc::Rc;
 
-use innermost::{EventLoop, Exception, Protocol, Server, Transport};
+use innermost::server::{GracefulServer, StopToken};
+use innermost::{EventLoop, Exception, Protocol, TcpListener, Transport};
 
-use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code_of, has_more, on_stop};
+use self::support::{GRACE, announce, argument, exit_code_of, has_more, report};
 
 struct Echo {
-    /// Whether the server is stopping.
-    stopping: Rc<Cell<bool>>,
+    stop: StopToken,
 }
 
 impl Protocol for Echo {
@@ -46,7 +44,7 @@ impl Protocol for Echo {
 
 impl Echo {
     fn end_if_stopping(&self, transport: &Transport) {
-        if self.stopping.get() {
+        if self.stop.is_stopping() {
             end_when_all_is_read(transport);
         }
     }
@@ -61,37 +59,16 @@ fn end_when_all_is_read(transport: &Transport) {
     }
 }
 
-/// The first call asks every connection for an orderly end. The second call aborts all connections.
-fn stop(server: &Server, stopping: &Cell<bool>) -> Result<(), Exception> {
-    if stopping.replace(true) {
-        server.abort_clients();
-        return Ok(());
-    }
-    server.close();
-    for connection in server.clients() {
-        end_when_all_is_read(&connection);
-    }
-    let (cut_short, event_loop) = (server.clone(), server.event_loop());
-    event_loop.call_later(GRACE, move || cut_short.abort_clients())?;
-    Ok(())
-}
-
 fn main() -> ExitCode {
     let address = argument(1, "127.0.0.1:7007");
     exit_code_of(format_args!("echo_protocol {address}"), run(&address))
 }
 
 fn run(address: &str) -> Result<(), Exception> {
-    let address = address.parse::<SocketAddr>()?;
-    let event_loop = EventLoop::new()?;
-    complain_once_about_accepting(&event_loop);
-    let stopping = Rc::new(Cell::new(false));
-    let for_protocols = Rc::clone(&stopping);
-    let factory = move || Echo { stopping: Rc::clone(&for_protocols) };
-    let serving = event_loop.create_server(factory, address).accept_pause(PAUSE).backlog(4096);
-    let server = event_loop.run_until_complete(serving)?;
-    let for_signals = server.clone();
-    on_stop(&event_loop, move || stop(&for_signals, &stopping))?;
-    announce(server.local_addrs())?;
-    event_loop.run_until_complete(server.wait_closed())
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
+    let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
+    let server = GracefulServer::protocols(listener, |stop| Echo { stop }, end_when_all_is_read);
+    let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
+    announce(local)?;
+    event_loop.run_until_complete(server)
 }

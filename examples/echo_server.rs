@@ -65,11 +65,8 @@ machine!(
         /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
         /// reset, and the peer would lose what it has not read yet.
         fn Closing(&mut self, sent: Sent) -> Next<End> {
-            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
-                return end(());
-            }
             self.buffer.clear();
-            stay()
+            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 { end(()) } else { stay() }
         }
     }
 );
@@ -87,6 +84,6 @@ fn run(address: &str) -> Result<(), Exception> {
         Ok(Echo { stream, buffer: Buffer::new(), stop, race: Race::new() }.start(Phase::Reading))
     });
     let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce([local])?;
+    announce(local)?;
     event_loop.run_until_complete(server)
 }

@@ -15,12 +15,14 @@ mod support;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use innermost::server::{GracefulServer, StopToken};
+use innermost::wait::{Race, Won};
 use innermost::{
-    Coroutine, EventLoop, Exception, LoopHandle, Machine, Server, Step, StreamReader, StreamWriter, machine, take_sent,
+    Coroutine, EventLoop, Exception, Machine, Step, StreamReader, StreamWriter, TcpListener, machine, take_sent,
     yield_from,
 };
 
-use self::support::{GRACE, PAUSE, announce, argument, complain_once_about_accepting, exit_code_of, has_more, on_stop};
+use self::support::{GRACE, announce, argument, exit_code_of, has_more, report};
 
 /// How many bytes are sent back at once.
 const SIZE: usize = 64 * 1024;
@@ -29,31 +31,20 @@ const SIZE: usize = 64 * 1024;
 struct Echo {
     reader: StreamReader,
     writer: StreamWriter,
-    stopping: bool,
+    stop: StopToken,
+    race: Race,
 }
 
 machine!(
     impl Machine for Echo {
         type State = Phase;
 
-        fn Reading(&mut self, sent: Sent) -> Next<Draining, Closing, End> {
-            let data = if self.stopping {
-                // Reads only what has already arrived: it resumes the read by hand, and gives up if that would wait.
-                match self.reader.read(SIZE).resume(take_sent(sent))? {
-                    Step::Return(data) => data,
-                    Step::Yield(wanted) if has_more(self.writer.transport()) => return yield_here(wanted),
-                    _ => {
-                        self.writer.write_eof()?;
-                        return to(Closing);
-                    }
-                }
-            } else {
-                yield_from!(self.reader.read(SIZE), sent)?
-            };
-            if data.is_empty() {
-                return end(());
+        fn Reading(&mut self, sent: Sent) -> Next<Draining, Finishing, End> {
+            match yield_from!(self.race.run((self.reader.read(SIZE), self.stop.wait())), sent)? {
+                Won::A(data) if data.is_empty() => return end(()),
+                Won::A(data) => self.writer.write(&data)?,
+                Won::B(()) => return to(Finishing),
             }
-            self.writer.write(&data)?;
             to(Draining)
         }
 
@@ -62,56 +53,27 @@ machine!(
             to(Reading)
         }
 
+        /// Reads only what has already arrived: it resumes the read by hand, and gives up if that would wait.
+        fn Finishing(&mut self, sent: Sent) -> Next<Draining, Closing, End> {
+            match self.reader.read(SIZE).resume(take_sent(sent))? {
+                Step::Return(data) if data.is_empty() => return end(()),
+                Step::Return(data) => self.writer.write(&data)?,
+                Step::Yield(wanted) if has_more(self.writer.transport()) => return yield_here(wanted),
+                _ => {
+                    self.writer.write_eof()?;
+                    return to(Closing);
+                }
+            }
+            to(Draining)
+        }
+
         /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
         /// reset, and the peer would lose what it has not read yet.
         fn Closing(&mut self, sent: Sent) -> Next<End> {
-            match yield_from!(self.reader.read(SIZE), sent)?.is_empty() {
-                true => end(()),
-                false => stay(),
-            }
-        }
-
-        /// The first cancel asks for an orderly end. A second one is propagated.
-        fn thrown(&mut self, _state: &mut Phase, thrown: Exception) -> Next {
-            if self.stopping || !thrown.is_cancelled() {
-                return Err(thrown);
-            }
-            self.stopping = true;
-            stay()
-        }
-
-        /// If the peer resets its connection, only this task ends.
-        fn raised(&mut self, raised: Exception) -> Next<End> {
-            if raised.downcast_ref::<std::io::Error>().is_some() { end(()) } else { Err(raised) }
+            if yield_from!(self.reader.read(SIZE), sent)?.is_empty() { end(()) } else { stay() }
         }
     }
 );
-
-/// The first call asks every connection for an orderly end. The second call aborts all connections.
-fn stop(server: &Server) -> Result<(), Exception> {
-    if !server.is_serving() {
-        server.abort_clients();
-        return Ok(());
-    }
-    server.close();
-    let (cut_short, event_loop) = (server.clone(), server.event_loop());
-    event_loop.call_later(GRACE, move || cut_short.abort_clients())?;
-    // A task that is cancelled before it starts never runs. The task of a connection that was accepted in this turn is made
-    // in the next turn, and starts in the one after that.
-    let next = event_loop.clone();
-    event_loop.call_soon(move || {
-        let last = next.clone();
-        next.call_soon(move || cancel_connections(&last)).map(drop)
-    })?;
-    Ok(())
-}
-
-/// Cancels all tasks but the oldest, which waits for the server.
-fn cancel_connections(event_loop: &LoopHandle) {
-    for connection in event_loop.all_tasks().iter().skip(1) {
-        connection.cancel();
-    }
-}
 
 fn main() -> ExitCode {
     let address = argument(1, "127.0.0.1:7007");
@@ -119,19 +81,12 @@ fn main() -> ExitCode {
 }
 
 fn run(address: &str) -> Result<(), Exception> {
-    let address = address.parse::<SocketAddr>()?;
-    let event_loop = EventLoop::new()?;
-    complain_once_about_accepting(&event_loop);
-    let echo = |reader, writer| Echo { reader, writer, stopping: false }.start(Phase::Reading);
-    let serving = event_loop.start_server(echo, address).accept_pause(PAUSE).backlog(4096);
-    let server = event_loop.run_until_complete(serving)?;
-    let for_signals = server.clone();
-    on_stop(&event_loop, move || stop(&for_signals))?;
-    announce(server.local_addrs())?;
-    event_loop.run_until_complete(server.wait_closed())?;
-    // All connections have ended. Their tasks have yet to notice.
-    for connection in event_loop.all_tasks() {
-        event_loop.run_until_complete(connection)?;
-    }
-    Ok(())
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
+    let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
+    let server = GracefulServer::streams(listener, |reader, writer, stop| {
+        Ok(Echo { reader, writer, stop, race: Race::new() }.start(Phase::Reading))
+    });
+    let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
+    announce(local)?;
+    event_loop.run_until_complete(server)
 }

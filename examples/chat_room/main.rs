@@ -29,17 +29,18 @@ mod room;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::{EventLoop, Exception, Server, StreamReader, StreamWriter, task_group};
+use innermost::server::GracefulServer;
+use innermost::{EventLoop, Exception, TcpListener, task_group};
+use socket2::SockRef;
 
 use self::member::Member;
 use self::room::Room;
-use self::support::{PAUSE, announce, argument, complain, exit_code_of, on_stop};
+use self::support::{GRACE, announce, argument, exit_code_of, report};
 
 fn main() -> ExitCode {
     let (address, patience) = (argument(1, "127.0.0.1:7008"), argument(2, "60"));
@@ -47,45 +48,16 @@ fn main() -> ExitCode {
 }
 
 fn run(address: &str, patience: &str) -> Result<(), Exception> {
-    let address = address.parse::<SocketAddr>()?;
-    let patience = Duration::from_secs(patience.parse()?);
-    let event_loop = EventLoop::new()?;
-    let has_complained = Cell::new(false);
-    event_loop.set_exception_handler(move |context| match &context.exception {
-        // Reports only the first failure to accept: the server tries again until it succeeds.
-        Some(error) if error.downcast_ref::<std::io::Error>().is_some() => {
-            if !has_complained.replace(true) {
-                complain(format_args!("cannot accept, trying again: {error}"));
-            }
-        }
-        Some(error) => complain(format_args!("{}: {error}", context.message)),
-        None => complain(format_args!("{}", context.message)),
-    });
-
-    let room = Rc::new(Room::new(patience));
-    let members_room = Rc::clone(&room);
-    let member = move |reader: StreamReader, writer: StreamWriter| {
-        task_group(|group| Member::new(group, reader, writer, Rc::clone(&members_room)))
-    };
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
     // The kernel's probes find members that have disappeared without closing.
-    let serving = event_loop.start_server(member, address).accept_pause(PAUSE).backlog(4096).keepalive(true);
-    let server = event_loop.run_until_complete(serving)?;
-    let for_signals = server.clone();
-    on_stop(&event_loop, move || stop(&for_signals, &room))?;
-    announce(server.local_addrs())?;
-    event_loop.run_until_complete(server.wait_closed())?;
-    // All connections have ended. Their tasks have yet to notice.
-    for member in event_loop.all_tasks() {
-        event_loop.run_until_complete(member)?;
-    }
-    Ok(())
-}
-
-/// The first call asks all members to leave. The second call aborts their connections.
-fn stop(server: &Server, room: &Room) {
-    if !server.is_serving() {
-        return server.abort_clients();
-    }
-    server.close();
-    room.close();
+    SockRef::from(&listener).set_keepalive(true)?;
+    let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
+    let room = Rc::new(Room::new(Duration::from_secs(patience.parse()?)));
+    let server = GracefulServer::streams(listener, move |reader, writer, stop| {
+        let room = Rc::clone(&room);
+        Ok(task_group(|group| Member::new(group, reader, writer, room, stop)))
+    });
+    let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
+    announce(local)?;
+    event_loop.run_until_complete(server)
 }

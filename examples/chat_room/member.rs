@@ -15,10 +15,11 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::event_loop::CancelOnDrop;
 use innermost::queue::{Get, QueueShutDown};
+use innermost::server::StopToken;
+use innermost::wait::{Race, Racing, Won};
 use innermost::{
-    Await, EventLoop, Exception, Kind, Machine, Running, StreamReader, StreamWriter, TaskGroup, TimerHandle, machine,
+    Await, EventLoop, Exception, Machine, Running, Sleep, StreamReader, StreamWriter, TaskGroup, machine, sleep,
     yield_from,
 };
 use socket2::SockRef;
@@ -41,8 +42,10 @@ pub(crate) struct Member {
     room: Rc<Room>,
     /// `None` when the member has no seat.
     visit: Option<Visit>,
-    /// Aborts the connection if the member gives no name in time. `None` once it has a name.
-    alarm: Option<CancelOnDrop>,
+    stop: StopToken,
+    race: Race,
+    /// How long the member may take to give a name. `None` once it has one.
+    patience: Option<Racing<Sleep>>,
 }
 
 machine!(
@@ -53,9 +56,7 @@ machine!(
             let transport = self.writer.transport();
             transport.set_write_buffer_limits(Some(UNREAD), None)?;
             transport.with_fd(|fd| fd.map_or(Ok(()), |fd| SockRef::from(&fd).set_send_buffer_size(UNREAD)))?;
-            let task = EventLoop::running()?.current_task();
-            let task = task.ok_or_else(|| Exception::message(Kind::RuntimeError, "a member runs in a task"))?;
-            let Some((visit, outbox)) = self.room.enter(task, transport) else {
+            let Some((visit, outbox)) = self.room.enter(transport, &self.stop) else {
                 self.writer.write(b"* the room is full, or closes\n")?;
                 self.writer.write_eof()?;
                 self.leave()?;
@@ -65,15 +66,16 @@ machine!(
             self.group.create_task(Scribe { outbox, writer: Rc::clone(&self.writer) }.start(first))?;
             visit.hear("welcome: what is your name?");
             self.visit = Some(visit);
-            self.alarm = Some(self.abort_after(self.room.patience())?.cancel_on_drop());
             to(Reading)
         }
 
-        fn Reading(&mut self, sent: Sent) -> Next<Leaving> {
-            let line = yield_from!(self.lines.next(), sent)?;
-            if self.heard(line) {
+        fn Reading(&mut self, sent: Sent) -> Next<Leaving, End> {
+            match yield_from!(self.race.run((self.stop.wait(), self.lines.next(), self.patience.as_mut())), sent)? {
                 // Lets other tasks run. A member says at most one line a turn, so that all outboxes are written in between.
-                return yield_here(Await::next_turn());
+                Won::B(line) if self.heard(&line) => return yield_here(Await::next_turn()),
+                Won::B(_) => {}
+                Won::A(()) => self.visit.iter().for_each(|visit| visit.hear("the room closes")),
+                Won::C(()) => return end(self.writer.transport().abort()),
             }
             self.leave()?;
             to(Leaving)
@@ -85,15 +87,6 @@ machine!(
             if yield_from!(self.lines.skip(), sent)? { stay() } else { end(()) }
         }
 
-        /// The room is closing, and its last line is already in the outbox. Any other cancellation is propagated.
-        fn thrown(&mut self, _phase: &mut Phase, thrown: Exception) -> Next<Leaving> {
-            if !(thrown.is_cancelled() && self.room.is_closing() && self.visit.is_some()) {
-                return Err(thrown);
-            }
-            self.leave()?;
-            to(Leaving)
-        }
-
         /// If the peer resets its connection, only this member ends. Dropping the machine frees the seat.
         fn raised(&mut self, raised: Exception) -> Next<End> {
             if is_connections(&raised) { end(()) } else { Err(raised) }
@@ -102,44 +95,46 @@ machine!(
 );
 
 impl Member {
-    pub(crate) fn new(group: TaskGroup, reader: StreamReader, writer: StreamWriter, room: Rc<Room>) -> Running<Self> {
+    pub(crate) fn new(
+        group: TaskGroup,
+        reader: StreamReader,
+        writer: StreamWriter,
+        room: Rc<Room>,
+        stop: StopToken,
+    ) -> Running<Self> {
         let (lines, writer) = (Lines::new(reader), Rc::new(writer));
-        Self { group, lines, writer, room, visit: None, alarm: None }.start(Phase::Arriving)
+        let patience = Some(Racing::new(sleep(room.patience())));
+        Self { group, lines, writer, room, visit: None, stop, race: Race::new(), patience }.start(Phase::Arriving)
     }
 
     /// Obeys a command, or passes a line on to the others. Returns `false` if the member leaves.
-    fn heard(&mut self, line: Line) -> bool {
+    fn heard(&mut self, line: &Line) -> bool {
         let Some(visit) = &self.visit else { return false };
         match (line, visit.name()) {
             // The peer may have closed only its half, and may still read.
             (Line::End, _) => return false,
             (Line::Whole(text), _) if text.is_empty() => {}
             (Line::Whole(text), _) if text == "/quit" => return false,
-            (Line::Whole(text), None) => match visit.take_name(&text) {
+            (Line::Whole(text), None) => match visit.take_name(text) {
                 Ok(()) => {
                     visit.hear(&format!("you are {text}; /who tells who is here, /quit ends this"));
-                    self.alarm = None;
+                    self.patience = None;
                 }
                 Err(why) => visit.hear(&format!("{why}: what is your name?")),
             },
             (Line::Whole(text), Some(_)) if text == "/who" => visit.hear_who(),
             (Line::Whole(text), Some(_)) if text.starts_with('/') => visit.hear("there are /who and /quit"),
-            (Line::Whole(text), Some(name)) => visit.say(&name, &text),
+            (Line::Whole(text), Some(name)) => visit.say(&name, text),
             (Line::TooLong, _) => visit.hear(&format!("that line was too long: the limit is {LENGTH} bytes")),
         }
         true
     }
 
-    /// Gives up the seat. The lines in the outbox are still written, as long as the peer reads them.
+    /// Gives up the seat. The lines in the outbox are still written, until a peer that does not read them is aborted.
     fn leave(&mut self) -> Result<(), Exception> {
-        (self.visit, self.alarm) = (None, None);
-        self.abort_after(GRACE).map(drop)
-    }
-
-    /// Aborts the connection after `time`. The machines that wait for it find its end.
-    fn abort_after(&self, time: Duration) -> Result<TimerHandle, Exception> {
+        self.visit = None;
         let transport = self.writer.transport().clone();
-        EventLoop::running()?.call_later(time, move || transport.abort())
+        EventLoop::running()?.call_later(GRACE, move || transport.abort()).map(drop)
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::Transport;
 use innermost::queue::{PutError, Queue, Shutdown};
-use innermost::{AnyTask, Transport};
+use innermost::server::StopToken;
 
 /// The most connections, with or without a name.
 const PLACES: usize = 1000;
@@ -29,7 +30,6 @@ pub(crate) struct Room {
     /// The answer to `/who`, until a name changes. It is long, so all members that ask share it.
     who: RefCell<Option<Rc<str>>>,
     last: Cell<u64>,
-    closing: Cell<bool>,
 }
 
 struct Seat {
@@ -37,52 +37,29 @@ struct Seat {
     name: Option<Rc<str>>,
     outbox: Outbox,
     transport: Transport,
-    task: AnyTask,
     /// Whether the room is dropping the member.
     is_slow: bool,
 }
 
 impl Room {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            seats: RefCell::default(),
-            who: RefCell::default(),
-            last: Cell::new(0),
-            closing: Cell::new(false),
-        }
+        Self { patience, seats: RefCell::default(), who: RefCell::default(), last: Cell::new(0) }
     }
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// Gives a seat and its outbox to the task of a connection. `None` if the room is full or closing.
-    pub(crate) fn enter(self: &Rc<Self>, task: AnyTask, transport: &Transport) -> Option<(Visit, Outbox)> {
-        if self.is_closing() || self.seats.borrow().len() >= PLACES {
+    /// Gives a seat and its outbox to a connection. `None` if the room is full or closing.
+    pub(crate) fn enter(self: &Rc<Self>, transport: &Transport, stop: &StopToken) -> Option<(Visit, Outbox)> {
+        if stop.is_stopping() || self.seats.borrow().len() >= PLACES {
             return None;
         }
         let number = self.last.replace(self.last.get() + 1);
         let outbox = Outbox::bounded(OUTBOX);
-        let seat = Seat { name: None, outbox: outbox.clone(), transport: transport.clone(), task, is_slow: false };
+        let seat = Seat { name: None, outbox: outbox.clone(), transport: transport.clone(), is_slow: false };
         self.seats.borrow_mut().insert(number, seat);
-        Some((Visit { room: Rc::clone(self), number }, outbox))
-    }
-
-    /// Whether the room is closing.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.get()
-    }
-
-    /// Tells all members that the room closes, and cancels their tasks. A task that is cancelled while the room closes leaves
-    /// in an orderly way. Later arrivals check `is_closing`.
-    pub(crate) fn close(&self) {
-        self.closing.set(true);
-        let tasks: Vec<_> = self.seats.borrow().values().map(|seat| seat.task.clone()).collect();
-        self.tell(|_, _| true, "* the room closes\n".into());
-        for task in tasks {
-            task.cancel();
-        }
+        Some((Visit { room: Rc::clone(self), number, stop: stop.clone() }, outbox))
     }
 
     /// Puts a line into the outbox of each seat for which `meant` is true. If an outbox is full, its member does not read:
@@ -115,6 +92,8 @@ impl Room {
 pub(crate) struct Visit {
     room: Rc<Room>,
     number: u64,
+    /// Says whether the room is closing: nobody is told then who leaves.
+    stop: StopToken,
 }
 
 impl Visit {
@@ -173,7 +152,7 @@ impl Drop for Visit {
         outbox.shutdown(Shutdown::Drain);
         self.room.who.take();
         if let Some(name) = name
-            && !self.room.is_closing()
+            && !self.stop.is_stopping()
         {
             let how = if is_slow { "was too slow" } else { "has left" };
             self.room.tell_members_but(self.number, format!("* {name} {how}\n").into());

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use innermost::event_loop::ToThread;
-use innermost::wait::Timeout;
-use innermost::{Buffer, ByteStream, EventLoop, Exception, Kind, Machine, Running, machine, to_thread, yield_from};
+use innermost::server::StopToken;
+use innermost::wait::{Limit, Race, Racing, Won};
+use innermost::{Buffer, ByteStream, Exception, Kind, Machine, Running, Sleep, machine, sleep, to_thread, yield_from};
 
 use super::request::{self, Method, Request};
 use super::resource::{self, Resource};
@@ -43,73 +44,70 @@ pub(crate) struct Connection<S> {
     incoming: Buffer,
     /// The answer, except for the content of a file.
     outgoing: Buffer,
-    /// The time limit for the peer in the current state.
-    limit: Timeout,
     /// Whether the current answer, or the next one, is the last.
     is_last: bool,
-    is_stopping: bool,
+    stop: StopToken,
+    race: Race,
+    /// The time that the peer has to send a request, or to close.
+    patience: Racing<Sleep>,
+    /// The time that the peer has to read some of an answer.
+    stall: Limit,
 }
 
 machine!(
     impl<S: ByteStream> Machine for Connection<S> {
         pub(crate) type State = State;
 
-        /// Nothing has happened yet.
-        fn Accepted(&mut self) -> Next<Receiving> {
-            self.limit.enter()?;
-            to(Receiving)
-        }
-
-        /// Waits for the head of a request.
-        fn Receiving(&mut self, sent: Sent) -> Next<Receiving, LookingUp, Sending, End> {
-            if self.is_stopping && self.incoming.is_empty() {
-                return end(());
-            }
+        /// Waits for the head of a request. The disk may take any time, so nothing is timed after that.
+        fn Receiving(&mut self, sent: Sent) -> Next<LookingUp, Sending, End> {
             match request::parse(self.incoming.bytes()) {
                 Ok(Some((request, length))) => {
                     self.incoming.consume(length);
-                    self.limit.reschedule(None)?; // the disk may take any time
-                    to(LookingUp(find(&self.root, &request), request))
+                    return to(LookingUp(find(&self.root, &request), request));
                 }
-                Ok(None) => match yield_from!(self.stream.read(&mut self.incoming), sent) {
-                    Ok(0) => end(()),
-                    Ok(_) => to(Receiving),
-                    Err(raised) => to(Sending(self.refuse_for(raised)?)),
-                },
-                Err(status) => to(Sending(self.refuse(status)?)),
+                Ok(None) => {}
+                Err(status) => return to(Sending(self.refuse(status))),
+            }
+            let is_idle = self.incoming.is_empty();
+            let stop = is_idle.then(|| self.stop.wait());
+            match yield_from!(self.race.run((self.stream.read(&mut self.incoming), &mut self.patience, stop)), sent) {
+                Ok(Won::A(0) | Won::C(())) => end(()),
+                Ok(Won::A(_)) => stay(),
+                Ok(Won::B(())) if is_idle => end(()),
+                Ok(Won::B(())) => to(Sending(self.refuse(Status::REQUEST_TIMEOUT))),
+                Err(raised) if is_full(&raised) => to(Sending(self.refuse(Status::HEAD_TOO_LARGE))),
+                Err(raised) => Err(raised),
             }
         }
 
         /// A thread looks for the file.
         fn LookingUp(&mut self, found: Outcome<ToThread<Resource>>, request: Request) -> Next<Sending> {
             let response = Response::to(&request, found?);
-            self.is_last |= !request.keep_alive;
+            self.is_last |= !request.keep_alive || self.stop.is_stopping();
             let manner = Manner {
                 is_last: self.is_last,
                 is_http_10: request.is_http_10,
                 without_body: request.method == Method::Head,
             };
-            to(Sending(self.send(response, manner)?))
+            to(Sending(response.write(manner, &mut self.outgoing)))
         }
 
         /// Sends the answer: first the buffer, then the file.
         fn Sending(&mut self, sent: Sent, body: &mut Option<Body>) -> Next<Receiving, Ending, End> {
             if sent.is_ok() {
-                self.allow(STALL)?; // the peer has read something
+                self.stall.restart(); // the peer has read something
             }
-            yield_from!(self.stream.write_all(&mut self.outgoing), sent)?;
+            if !self.outgoing.is_empty() {
+                yield_from!(self.stall.run(self.stream.write_all(&mut self.outgoing)), sent)?;
+            }
             if let Some(Body { part, length }) = body
-                && yield_from!(self.stream.send_file(part), sent)? < *length
+                && yield_from!(self.stall.run(self.stream.send_file(part)), sent)? < *length
             {
                 // The file has become shorter. Closing the connection tells the peer that no more will come.
                 return end(());
             }
-            if self.is_last {
-                self.allow(LINGER)?;
-                return to(Ending);
-            }
-            self.allow(PATIENCE)?;
-            to(Receiving)
+            self.patience.restart(sleep(if self.is_last { LINGER } else { PATIENCE }));
+            if self.is_last { to(Ending) } else { to(Receiving) }
         }
 
         /// Ends the stream.
@@ -120,82 +118,42 @@ machine!(
 
         /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
         /// reset, and the peer would lose what it has not read yet.
-        fn Closing(&mut self, sent: Sent) -> Next<Closing, End> {
+        fn Closing(&mut self, sent: Sent) -> Next<End> {
             self.incoming.clear();
-            match yield_from!(self.stream.read(&mut self.incoming), sent)? {
-                0 => end(()),
-                _ => to(Closing),
+            match yield_from!(self.race.run((self.stream.read(&mut self.incoming), &mut self.patience)), sent)? {
+                Won::A(0) | Won::B(()) => end(()),
+                Won::A(_) => stay(),
             }
         }
 
-        /// The time limit becomes a `TimeoutError`. The first cancel asks for an orderly end. A second one is propagated.
-        fn thrown(&mut self, state: &mut State, thrown: Exception) -> Next {
-            if self.limit.expired() {
-                self.limit.exit(Err(thrown))?;
-                return stay();
-            }
-            if !thrown.is_cancelled() || self.is_stopping {
-                return Err(thrown);
-            }
-            (self.is_stopping, self.is_last) = (true, true);
-            if let Some(task) = EventLoop::running()?.current_task() {
-                task.uncancel();
-            }
-            if let State::LookingUp(found, request) = state {
-                // The cancellation has also cancelled the look-up, so start it again.
-                *found = find(&self.root, request);
-            }
-            stay()
+        /// A peer that reads nothing is left, which is nobody's failure.
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            if raised.kind() == Kind::TimeoutError { end(()) } else { Err(raised) }
         }
     }
 );
 
 impl<S: ByteStream> Connection<S> {
-    pub(crate) fn new(stream: S, root: Arc<Path>) -> Running<Self> {
-        let connection = Self {
-            stream,
-            root,
-            incoming: Buffer::with_limit(HEAD),
-            outgoing: Buffer::new(),
-            limit: Timeout::after(PATIENCE),
-            is_last: false,
-            is_stopping: false,
-        };
-        connection.start(State::Accepted)
-    }
-
-    /// Gives the peer this much time, starting now.
-    fn allow(&mut self, time: Duration) -> Result<(), Exception> {
-        if self.limit.expired() {
-            self.limit = Timeout::after(time);
-            return self.limit.enter();
-        }
-        self.limit.restart(time)
-    }
-
-    fn send(&mut self, response: Response, manner: Manner) -> Result<Option<Body>, Exception> {
-        self.allow(STALL)?;
-        Ok(response.write(manner, &mut self.outgoing))
+    pub(crate) fn new(stream: S, root: Arc<Path>, stop: StopToken) -> Running<Self> {
+        let (incoming, outgoing) = (Buffer::with_limit(HEAD), Buffer::new());
+        let (patience, stall) = (Racing::new(sleep(PATIENCE)), Limit::new(STALL));
+        let connection =
+            Self { stream, root, incoming, outgoing, is_last: false, stop, race: Race::new(), patience, stall };
+        connection.start(State::Receiving)
     }
 
     /// Refuses a request, and closes the connection: where the next request begins is unknown.
-    fn refuse(&mut self, status: Status) -> Result<Option<Body>, Exception> {
+    fn refuse(&mut self, status: Status) -> Option<Body> {
         self.is_last = true;
         let without_body = self.incoming.bytes().starts_with(b"HEAD ");
-        self.send(Response::about(status), Manner { is_last: true, is_http_10: false, without_body })
+        let manner = Manner { is_last: true, is_http_10: false, without_body };
+        Response::about(status).write(manner, &mut self.outgoing)
     }
+}
 
-    /// Refuses a request that has not arrived in full, because it is too long or too late.
-    fn refuse_for(&mut self, raised: Exception) -> Result<Option<Body>, Exception> {
-        let is_full = |error: &std::io::Error| error.kind() == ErrorKind::StorageFull;
-        if raised.downcast_ref().is_some_and(is_full) {
-            return self.refuse(Status::HEAD_TOO_LARGE);
-        }
-        if raised.kind() == Kind::TimeoutError && !self.incoming.is_empty() {
-            return self.refuse(Status::REQUEST_TIMEOUT);
-        }
-        Err(raised)
-    }
+/// Whether the head of a request is longer than the buffer.
+fn is_full(raised: &Exception) -> bool {
+    raised.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::StorageFull)
 }
 
 /// Looks for the file in a thread. That costs ten microseconds more than looking here, but a slow disk would delay all

@@ -8,13 +8,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::{Rc, Weak};
 
-use super::bell::Bell;
 use super::connections::{Connections, Other};
 use super::{GracefulServer, StopToken};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::running;
 use crate::net::{Accept, Acceptor, Listener};
-use crate::stream::{self, StreamReader, StreamWriter};
+use crate::stream::{self, StreamReader, StreamWriter, WaitClosed};
 use crate::task::{Await, Awaitable, Progress};
 use crate::transport::{Group, StreamProtocol, Transport, open_accepted};
 use crate::yield_from;
@@ -56,8 +55,8 @@ impl GracefulServer {
         C: Awaitable<Return = ()> + 'static,
     {
         Self::serving(Sockets(listener), move |accepted, connections, stop| {
-            let over = Bell::new("the end of a connection");
-            let (transport, reader, writer) = stream::of_accepted(&running()?, accepted, Rc::clone(&over) as Rc<_>)?;
+            let (reader, writer) = stream::of_accepted(&running()?, accepted)?;
+            let (transport, over) = (writer.transport().clone(), writer.wait_closed());
             // If the handler fails, its writer closes the connection.
             let child = Some(handler(reader, writer, stop)?);
             connections.start(Conversation { child, transport, over, outcome: Ok(()) })
@@ -107,7 +106,7 @@ impl GracefulServer {
         let end: Rc<dyn Fn(&Transport)> = Rc::new(end);
         Self::serving(Sockets(listener), move |accepted, connections, stop| {
             let group = Members { connections: Rc::downgrade(connections), end: Rc::clone(&end) };
-            open_accepted(&running()?, accepted, factory(stop), Rc::new(group)).map(drop)
+            open_accepted(&running()?, accepted, factory(stop), Some(Rc::new(group))).map(drop)
         })
     }
 }
@@ -175,19 +174,9 @@ struct Conversation<C> {
     /// `None` once it has ended.
     child: Option<C>,
     transport: Transport,
-    /// Rung when the connection is over.
-    over: Rc<Bell>,
+    /// Raises how the connection has ended, which its handler has been told.
+    over: WaitClosed,
     outcome: Result<(), Exception>,
-}
-
-impl Group for Bell {
-    fn enter(&self, _: &Transport) -> usize {
-        0
-    }
-
-    fn leave(&self, _: usize) {
-        self.ring();
-    }
 }
 
 impl<C: Awaitable<Return = ()>> Coroutine for Conversation<C> {
@@ -206,13 +195,14 @@ impl<C: Awaitable<Return = ()>> Coroutine for Conversation<C> {
                 _ => self.transport.close(),
             }
         }
-        while let Err(thrown) = yield_from!(self.over.after(0), sent) {
+        if let Err(thrown) = &sent {
             if thrown.is_generator_exit() {
-                return Err(thrown);
+                return Err(thrown.clone());
             }
             self.transport.abort();
-            self.outcome = Err(thrown);
+            self.outcome = mem::replace(&mut sent, Ok(()));
         }
+        let _told = yield_from!(self.over, sent);
         mem::replace(&mut self.outcome, Ok(())).map(Step::Return)
     }
 

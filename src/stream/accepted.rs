@@ -10,17 +10,18 @@ use super::protocol::Feeding;
 use super::{StreamReader, StreamWriter};
 use crate::coroutine::Exception;
 use crate::event_loop::LoopHandle;
-use crate::transport::{Group, Transport, open_accepted};
+use crate::transport::open_accepted;
 
-/// Streams for a connection that a server has accepted, and its transport, which enters `group`. They can be used from the
-/// next turn on.
+/// Streams for a connection that a server has accepted. They can be used from the next turn on.
+///
+/// # Errors
+///
+/// Those of registering the descriptor.
 pub(crate) fn of_accepted(
     event_loop: &LoopHandle,
     accepted: (OwnedFd, Option<SocketAddr>),
-    group: Rc<dyn Group>,
-) -> Result<(Transport, StreamReader, StreamWriter), Exception> {
+) -> Result<(StreamReader, StreamWriter), Exception> {
     let channel = Channel::new();
-    let transport = open_accepted(event_loop, accepted, Feeding::new(Rc::clone(&channel)), group)?;
-    let (reader, writer) = ends(&channel, &transport);
-    Ok((transport, reader, writer))
+    let transport = open_accepted(event_loop, accepted, Feeding::new(Rc::clone(&channel)), None)?;
+    Ok(ends(&channel, &transport))
 }

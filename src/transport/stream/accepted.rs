@@ -15,7 +15,7 @@ use crate::sys::Readiness;
 use crate::transport::StreamProtocol;
 
 /// Makes a transport of a connection that does not block. `peer` is `None` for a Unix socket. The connection enters `group`,
-/// and leaves it once it is over.
+/// if there is one, and leaves it once it is over.
 ///
 /// # Errors
 ///
@@ -24,11 +24,11 @@ pub(crate) fn open_accepted<K, P: StreamProtocol<K>>(
     event_loop: &LoopHandle,
     (socket, peer): (OwnedFd, Option<SocketAddr>),
     protocol: P,
-    group: Rc<dyn Group>,
+    group: Option<Rc<dyn Group>>,
 ) -> Result<Transport, Exception> {
     let socket = Socket::from(socket);
     let io = Registered::new(if peer.is_some() { Io::Socket(socket) } else { Io::Unix(socket) });
     without_delay(&io);
     io.register_in(event_loop, Readiness::WRITABLE)?;
-    Ok(Connection::start(event_loop.clone(), io, protocol.boxed(), Ways::Both, peer, Some(group)))
+    Ok(Connection::start(event_loop.clone(), io, protocol.boxed(), Ways::Both, peer, group))
 }

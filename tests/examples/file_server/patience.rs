@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use innermost::testing::{Exchange, Interruption, MemoryPair, MemoryStream, virtual_loop};
+use innermost::server::StopToken;
+use innermost::testing::{Exchange, MemoryPair, MemoryStream, virtual_loop};
 use innermost::{Awaitable, ByteRead, ByteWrite, EventLoop, Exception, Step, Task, from_fn, sleep, yield_from};
 
 use crate::file_server::connection::Connection;
@@ -13,11 +14,19 @@ use crate::file_server::server::Site;
 
 /// A connection of a server of `site`, which holds so much on its way, and its peer.
 fn connected(event_loop: &EventLoop, site: &Site, capacity: usize) -> (Task<()>, Rc<MemoryStream>) {
-    // That it was left is no news.
-    event_loop.set_exception_handler(|_| ());
+    connected_until(event_loop, site, capacity, StopToken::new())
+}
+
+/// The same with a token that stops it.
+fn connected_until(
+    event_loop: &EventLoop,
+    site: &Site,
+    capacity: usize,
+    stop: StopToken,
+) -> (Task<()>, Rc<MemoryStream>) {
     let root = site.path().canonicalize().expect("it is there");
     let (near, far) = MemoryPair::new().capacity(capacity).build();
-    (event_loop.create_task(Connection::new(near, root.into())).expect("it is open"), Rc::new(far))
+    (event_loop.create_task(Connection::new(near, root.into(), stop)).expect("it is open"), Rc::new(far))
 }
 
 /// Sends `bytes`, one every `pause`.
@@ -80,7 +89,7 @@ fn a_silent_client_is_dropped_without_an_answer() {
     let (task, far) = connected(&event_loop, &site, 1000);
     let (received, end) = event_loop.run_until_complete(collect(&far, 1000, AT_ONCE)).expect("it ends");
     assert_eq!((received, end), (vec![], 15));
-    assert!(task.done() && task.exception().is_ok_and(|raised| raised.is_some()));
+    assert!(task.done() && task.exception().is_ok_and(|raised| raised.is_none()), "that is no failure");
 }
 
 #[test]
@@ -143,12 +152,28 @@ fn a_client_that_reads_nothing_is_dropped_and_a_slow_reader_is_served() {
 fn a_request_may_end_or_be_interrupted_anywhere() {
     let site = Site::new();
     let root: Arc<Path> = site.path().canonicalize().expect("it is there").into();
-    let exchange = Exchange::new(move |stream| Connection::new(stream, Arc::clone(&root)));
+    let exchange = Exchange::new(move |stream| Connection::new(stream, Arc::clone(&root), StopToken::new()));
     let exchange = exchange.input("GET / HTTP/1.1\r\nHost: here\r\n\r\n");
     exchange.truncations(|_, ended| assert!(ended.outcome.is_ok() && ended.output.is_empty()));
     exchange.interruptions(|_, interruption, ended| {
         assert!(ended.output.is_empty() || ended.output.ends_with(b"</ul>\n"), "a part of an answer: {ended:?}");
-        // A cancel asks for an orderly end.
-        assert_eq!(ended.outcome.is_ok(), interruption == Interruption::Cancel);
+        assert!(ended.outcome.is_err(), "{interruption:?} ends it");
     });
+}
+
+#[test]
+fn a_connection_that_is_stopped_ends_at_once_or_after_the_answer_to_what_has_begun() {
+    let (site, event_loop) = (site(), virtual_loop().expect("a descriptor is free"));
+    let stop = StopToken::new();
+    let (idle, far) = connected_until(&event_loop, &site, 1000, stop.clone());
+    let (_asked, asking) = connected_until(&event_loop, &site, 100_000, stop.clone());
+    let slow = event_loop.create_task(dribble(&asking, REQUEST, SECOND / 10)).expect("it is open");
+    event_loop.call_later(SECOND, move || stop.stop()).expect("it is open");
+    event_loop.run_until_complete(idle).expect("it has nothing to do");
+    assert_eq!(event_loop.time().since_zero(), SECOND);
+    let (received, _) = event_loop.run_until_complete(collect(&asking, 100_000, AT_ONCE)).expect("it ends");
+    let text = String::from_utf8(received).expect("it is text");
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("\r\nConnection: close\r\n"), "{text}");
+    event_loop.run_until_complete(slow).expect("it is taken");
+    drop(far);
 }
