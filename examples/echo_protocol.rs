@@ -69,6 +69,6 @@ fn run(address: &str) -> Result<(), Exception> {
     let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
     let server = GracefulServer::protocols(listener, |stop| Echo { stop }, end_when_all_is_read);
     let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce(local)?;
+    announce([local])?;
     event_loop.run_until_complete(server)
 }

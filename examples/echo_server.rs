@@ -11,9 +11,10 @@
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;
 
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use innermost::net::Linger;
 use innermost::server::{GracefulServer, StopToken};
 use innermost::wait::{Race, Won};
 use innermost::{
@@ -55,18 +56,14 @@ machine!(
                 Step::Return(_) => to(Writing),
                 // There may be more, but other tasks run first.
                 Step::Yield(wait) if wait.is_next_turn() => yield_here(wait),
-                _ => {
-                    self.stream.shutdown(Shutdown::Write)?;
-                    to(Closing)
-                }
+                _ => to(Closing(Linger::new().time_limit(GRACE).byte_limit(u64::MAX))),
             }
         }
 
-        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
-        /// reset, and the peer would lose what it has not read yet.
-        fn Closing(&mut self, sent: Sent) -> Next<End> {
-            self.buffer.clear();
-            if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 { end(()) } else { stay() }
+        /// Waits for the peer to close too: a reset would take from it what it has not read yet.
+        fn Closing(&mut self, sent: Sent, linger: &mut Linger) -> Next<End> {
+            yield_from!(linger.run(&self.stream), sent)?;
+            end(())
         }
     }
 );
@@ -84,6 +81,6 @@ fn run(address: &str) -> Result<(), Exception> {
         Ok(Echo { stream, buffer: Buffer::new(), stop, race: Race::new() }.start(Phase::Reading))
     });
     let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce(local)?;
+    announce([local])?;
     event_loop.run_until_complete(server)
 }

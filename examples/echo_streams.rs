@@ -87,6 +87,6 @@ fn run(address: &str) -> Result<(), Exception> {
         Ok(Echo { reader, writer, stop, race: Race::new() }.start(Phase::Reading))
     });
     let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce(local)?;
+    announce([local])?;
     event_loop.run_until_complete(server)
 }

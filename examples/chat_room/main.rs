@@ -58,6 +58,6 @@ fn run(address: &str, patience: &str) -> Result<(), Exception> {
         Ok(task_group(|group| Member::new(group, reader, writer, room, stop)))
     });
     let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce(local)?;
+    announce([local])?;
     event_loop.run_until_complete(server)
 }

@@ -75,7 +75,10 @@ machine!(
                 Won::B(line) if self.heard(&line) => return yield_here(Await::next_turn()),
                 Won::B(_) => {}
                 Won::A(()) => self.visit.iter().for_each(|visit| visit.hear("the room closes")),
-                Won::C(()) => return end(self.writer.transport().abort()),
+                Won::C(()) => {
+                    self.writer.transport().abort();
+                    return end(());
+                }
             }
             self.leave()?;
             to(Leaving)

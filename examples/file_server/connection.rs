@@ -4,7 +4,7 @@
 //!               a head has come              it is found           all is sent
 //!  Receiving ----------------------> LookingUp -----------> Sending -------------> Receiving
 //!      |                                                     ^   |
-//!      +--- it is no request, or too long, or too late ------+   +-- was the last --> Ending --> Closing
+//!      +--- it is no request, or too long, or too late ------+   +-- was the last --> Closing
 //! ```
 //!
 //! A peer may send its next request before it has the answer to the last one. That request waits in the buffer. A peer must not
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use innermost::event_loop::ToThread;
+use innermost::net::Linger;
 use innermost::server::StopToken;
 use innermost::wait::{Limit, Race, Racing, Won};
 use innermost::{Buffer, ByteStream, Exception, Kind, Machine, Running, Sleep, machine, sleep, to_thread, yield_from};
@@ -33,9 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a peer may go without reading any of its answer.
 const STALL: Duration = Duration::from_secs(30);
 
-/// How long a peer may take to close after its last answer.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// A connection over any byte stream: TCP, or memory and virtual time in a test.
 pub(crate) struct Connection<S> {
     stream: S,
@@ -48,7 +46,7 @@ pub(crate) struct Connection<S> {
     is_last: bool,
     stop: StopToken,
     race: Race,
-    /// The time that the peer has to send a request, or to close.
+    /// The time that the peer has to send a request.
     patience: Racing<Sleep>,
     /// The time that the peer has to read some of an answer.
     stall: Limit,
@@ -93,7 +91,7 @@ machine!(
         }
 
         /// Sends the answer: first the buffer, then the file.
-        fn Sending(&mut self, sent: Sent, body: &mut Option<Body>) -> Next<Receiving, Ending, End> {
+        fn Sending(&mut self, sent: Sent, body: &mut Option<Body>) -> Next<Receiving, Closing, End> {
             if sent.is_ok() {
                 self.stall.restart(); // the peer has read something
             }
@@ -106,24 +104,17 @@ machine!(
                 // The file has become shorter. Closing the connection tells the peer that no more will come.
                 return end(());
             }
-            self.patience.restart(sleep(if self.is_last { LINGER } else { PATIENCE }));
-            if self.is_last { to(Ending) } else { to(Receiving) }
-        }
-
-        /// Ends the stream.
-        fn Ending(&mut self, sent: Sent) -> Next<Closing> {
-            yield_from!(self.stream.write_eof(), sent)?;
-            to(Closing)
-        }
-
-        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
-        /// reset, and the peer would lose what it has not read yet.
-        fn Closing(&mut self, sent: Sent) -> Next<End> {
-            self.incoming.clear();
-            match yield_from!(self.race.run((self.stream.read(&mut self.incoming), &mut self.patience)), sent)? {
-                Won::A(0) | Won::B(()) => end(()),
-                Won::A(_) => stay(),
+            if self.is_last {
+                return to(Closing(Linger::new()));
             }
+            self.patience.restart(sleep(PATIENCE));
+            to(Receiving)
+        }
+
+        /// Waits for the peer to close too: a reset would take from it what it has not read yet.
+        fn Closing(&mut self, sent: Sent, linger: &mut Linger) -> Next<End> {
+            yield_from!(linger.run(&self.stream), sent)?;
+            end(())
         }
 
         /// A peer that reads nothing is left, which is nobody's failure.

@@ -70,6 +70,6 @@ fn run(directory: &Path, address: &str) -> Result<(), Exception> {
         Ok(Connection::new(stream, Arc::clone(&root), stop))
     });
     let server = server.max_connections(CONNECTIONS).grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    announce(local)?;
+    announce([local])?;
     event_loop.run_until_complete(server)
 }

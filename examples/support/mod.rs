@@ -44,8 +44,8 @@ pub(crate) fn report(failure: ErrorContext) {
 }
 
 /// Prints where the server listens. Whoever reads this line may send a signal at once, so install signal handlers first.
-pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
-    writeln!(io::stdout(), "listening on {address}")
+pub(crate) fn announce(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<()> {
+    addresses.into_iter().try_for_each(|address| writeln!(io::stdout(), "listening on {address}"))
 }
 
 /// Whether reading would bring something: bytes, the end of the stream, or an error.

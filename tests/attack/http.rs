@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::server::StopToken;
 use innermost::testing::{MemoryPair, MemoryStream, virtual_loop};
 use innermost::{Awaitable, ByteRead, ByteWrite, Kind, Step, from_fn, timeout, yield_from};
 
@@ -132,7 +133,8 @@ fn answers(root: &Path, pieces: Vec<Vec<u8>>) -> Vec<u8> {
     event_loop.set_exception_handler(|_| ());
     let (near, far) = MemoryPair::new().capacity(1 << 20).build();
     let far = Rc::new(far);
-    let server = event_loop.create_task(Connection::new(near, root.into())).expect("the loop is open");
+    let server =
+        event_loop.create_task(Connection::new(near, root.into(), StopToken::new())).expect("the loop is open");
     drop(event_loop.create_task(sends(Rc::clone(&far), pieces)).expect("the loop is open"));
     let received = timeout(receives(Rc::clone(&far)), Duration::from_secs(3600));
     let received = event_loop.run_until_complete(received).expect("the server ends the connection");

@@ -45,7 +45,7 @@ const COMPARED: &[Compared] = &[
         2.2,
     ),
     (
-        "`file_server`: `Connection`, 5 states",
+        "`file_server`: `Connection`, 4 states",
         "examples/file_server/connection.rs",
         &[
             "pub(crate) struct Connection<S> {",
