@@ -39,6 +39,7 @@
 //! | `combine.rs`   | [`CoroutineExt`]: `map`, `try_map`, `then`, `catch` |
 //! | `deep.rs`      | dropping and printing deeply nested structures without deep recursion |
 //! | `ended.rs`     | dropping coroutines whose destructors may panic |
+//! | `watch.rs`     | what a machine tells of the states that it runs through |
 //! | `state.rs`     | [`State`] and [`StackTrace`]: descriptions for people |
 //!
 //! Sources: PEP 342 (`send`, `throw`, `close`), PEP 380 (`yield from`), PEP 479 (`StopIteration` inside a generator).
@@ -65,6 +66,7 @@ mod short;
 mod stack;
 mod state;
 mod stateless;
+mod watch;
 
 pub use self::call::{Call, Frame};
 pub use self::combine::{Catch, CoroutineExt, Map, Then, TryMap};
@@ -99,6 +101,8 @@ pub use self::state::{StackTrace, State};
 pub use self::stateless::Stateless;
 #[doc(hidden)]
 pub use self::stateless::stateless;
+#[doc(hidden)]
+pub use self::watch::{Entrance, Watch};
 
 /// A computation that suspends and is resumed: an explicit state machine.
 ///
@@ -164,6 +168,16 @@ pub trait Coroutine {
     ///
     /// The exception that the coroutine raises. It has then ended.
     fn resume(&mut self, sent: Result<Self::Input, Exception>) -> Resumed<Self>;
+
+    /// Resumes, and tells `watch` which states are entered, if the machine can tell. A copy of `resume`, so that a machine
+    /// that nobody watches pays nothing.
+    #[doc(hidden)]
+    fn resume_watched(&mut self, sent: Result<Self::Input, Exception>, _watch: &mut dyn Watch) -> Resumed<Self>
+    where
+        Self: Sized,
+    {
+        self.resume(sent)
+    }
 
     /// Describes the machine for stack traces, dumps and diagrams: its name, and its current state.
     ///

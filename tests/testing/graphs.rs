@@ -3,6 +3,7 @@
 mod committed;
 mod coverage;
 mod geometry;
+mod machines;
 mod observed;
 mod pictures;
 mod texts;

@@ -76,12 +76,11 @@ macro_rules! __machine_out {
 
                 #[inline(always)]
                 #[allow(unreachable_patterns)]
-                fn run(
+                fn run<__Place: $crate::coroutine::machine::parts::Place<Self::State>>(
                     &mut self,
-                    place: &mut Self::Place,
+                    place: &mut __Place,
                     mut sent: ::core::result::Result<$i, $crate::Exception>,
                 ) -> $crate::Resumed<$crate::Running<Self>> {
-                    use $crate::coroutine::machine::parts::Place as _;
                     loop {
                         match place.get_mut() {
                             $(

@@ -127,6 +127,7 @@
 //! | `running.rs`     | [`Running`]: a machine in a state, which is a coroutine; the hooks |
 //! | `next.rs`        | what a state makes the machine do, and the traits that check it |
 //! | `place.rs`       | where a running machine keeps its state |
+//! | `watched.rs`     | a place that tells which states are entered, for tests and diagrams |
 //! | `drawing.rs`     | [`Diagram`], [`unreachable_states`] |
 //! | `declaration.rs` | [`machine!`](crate::machine) and its documentation |
 //! | `syntax.rs`      | reads what the programmer has written |
@@ -146,6 +147,7 @@ pub mod parts;
 mod place;
 mod running;
 mod syntax;
+mod watched;
 
 pub use self::drawing::{Diagram, unreachable_states};
 pub use self::running::Running;
@@ -195,7 +197,7 @@ pub trait Machine: Sized {
     fn name_of(state: &Self::State) -> &'static str;
 
     #[doc(hidden)]
-    type Place: parts::Place<Self::State>;
+    type Place: parts::Place<Self::State> + From<Self::State>;
     /// The outcome while the machine cleans up.
     #[doc(hidden)]
     type Ending: Default;
@@ -208,7 +210,11 @@ pub trait Machine: Sized {
 
     /// Runs states until one suspends, ends or raises.
     #[doc(hidden)]
-    fn run(&mut self, place: &mut Self::Place, sent: Result<Self::Input, Exception>) -> Resumed<Running<Self>>;
+    fn run<P: parts::Place<Self::State>>(
+        &mut self,
+        place: &mut P,
+        sent: Result<Self::Input, Exception>,
+    ) -> Resumed<Running<Self>>;
 
     /// The child that the state waits for, for people.
     #[doc(hidden)]

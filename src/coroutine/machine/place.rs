@@ -9,7 +9,6 @@ use core::mem;
 
 /// Keeps a state.
 pub trait Place<S> {
-    fn new(state: S) -> Self;
     fn get(&self) -> Option<&S>;
     fn get_mut(&mut self) -> Option<&mut S>;
     fn take(&mut self) -> Option<S>;
@@ -22,12 +21,14 @@ pub trait Place<S> {
 #[derive(Debug)]
 pub struct Whole<S>(S);
 
-impl<S> Place<S> for Whole<S> {
+impl<S> From<S> for Whole<S> {
     #[inline(always)]
-    fn new(state: S) -> Self {
+    fn from(state: S) -> Self {
         Self(state)
     }
+}
 
+impl<S> Place<S> for Whole<S> {
     #[inline(always)]
     fn get(&self) -> Option<&S> {
         Some(&self.0)
@@ -53,11 +54,6 @@ impl<S> Place<S> for Whole<S> {
 }
 
 impl<S> Place<S> for Option<S> {
-    #[inline(always)]
-    fn new(state: S) -> Self {
-        Some(state)
-    }
-
     #[inline(always)]
     fn get(&self) -> Option<&S> {
         self.as_ref()
@@ -86,7 +82,7 @@ impl<S> Place<S> for Option<S> {
 
 /// The place for a machine that does, or does not, take states out.
 pub trait PlaceOf<S> {
-    type Place: Place<S>;
+    type Place: Place<S> + From<S>;
 }
 
 /// Chooses the place. `TAKES` says whether any state is taken out.

@@ -6,7 +6,8 @@ use core::fmt;
 use super::Machine;
 use super::next::Go;
 use super::place::Place;
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
+use super::watched::WatchedPlace;
+use crate::coroutine::{Coroutine, Entrance, Exception, Resumed, State, Step, Watch, take_sent};
 
 /// A machine and the state it is in: the coroutine that [`Machine::start`] returns.
 ///
@@ -20,7 +21,7 @@ pub struct Running<M: Machine> {
 
 impl<M: Machine> Running<M> {
     pub(super) fn new(machine: M, state: M::State) -> Self {
-        Self { machine, place: M::Place::new(state), ending: M::Ending::default() }
+        Self { machine, place: M::Place::from(state), ending: M::Ending::default() }
     }
 
     /// The machine.
@@ -65,14 +66,37 @@ impl<M: Machine> Coroutine for Running<M> {
         }
         if M::THROWN
             && sent.is_err()
-            && let Some(step) = self.thrown(&mut sent)
+            && let Some(step) = self.thrown(&mut sent, &mut ())
         {
             return step;
         }
         loop {
             match self.machine.run(&mut self.place, sent) {
-                Ok(Step::Return(returned)) if M::FINALLY => return self.begin_to_end(Ok(returned)),
-                Err(raised) if M::RAISED || M::FINALLY => match self.raised(raised) {
+                Ok(Step::Return(returned)) if M::FINALLY => return self.begin_to_end(Ok(returned), &mut ()),
+                Err(raised) if M::RAISED || M::FINALLY => match self.raised(raised, &mut ()) {
+                    Some(step) => return step,
+                    None => sent = Ok(M::Input::default()),
+                },
+                step => return step,
+            }
+        }
+    }
+
+    fn resume_watched(&mut self, mut sent: Result<M::Input, Exception>, watch: &mut dyn Watch) -> Resumed<Self> {
+        watch.begin();
+        if M::FINALLY && M::is_ending(&self.ending) {
+            return self.finish(sent);
+        }
+        if M::THROWN
+            && sent.is_err()
+            && let Some(step) = self.thrown(&mut sent, watch)
+        {
+            return step;
+        }
+        loop {
+            match self.machine.run(&mut WatchedPlace::<M>::new(&mut self.place, watch), sent) {
+                Ok(Step::Return(returned)) if M::FINALLY => return self.begin_to_end(Ok(returned), watch),
+                Err(raised) if M::RAISED || M::FINALLY => match self.raised(raised, watch) {
                     Some(step) => return step,
                     None => sent = Ok(M::Input::default()),
                 },
@@ -94,7 +118,7 @@ impl<M: Machine> Running<M> {
     /// Lets the hook see what was thrown in. `None` if the state goes on with `sent`.
     #[cold]
     #[inline(never)]
-    fn thrown(&mut self, sent: &mut Result<M::Input, Exception>) -> Option<Resumed<Self>> {
+    fn thrown(&mut self, sent: &mut Result<M::Input, Exception>, watch: &mut dyn Watch) -> Option<Resumed<Self>> {
         let thrown = take_sent(sent).err()?;
         let state = match self.place.get_mut() {
             // A machine that is closed must not go on, so the hook is not asked.
@@ -105,7 +129,7 @@ impl<M: Machine> Running<M> {
             }
         };
         match self.machine.on_thrown(state, thrown) {
-            Ok(go) => self.go(go),
+            Ok(go) => self.go(go, Entrance::Thrown, watch),
             Err(thrown) => {
                 *sent = Err(thrown);
                 None
@@ -116,18 +140,21 @@ impl<M: Machine> Running<M> {
     /// Lets the hooks see what a state has raised. `None` if the machine goes on.
     #[cold]
     #[inline(never)]
-    fn raised(&mut self, mut raised: Exception) -> Option<Resumed<Self>> {
+    fn raised(&mut self, mut raised: Exception, watch: &mut dyn Watch) -> Option<Resumed<Self>> {
         if M::RAISED && !raised.is_generator_exit() {
             match self.machine.on_raised(raised) {
-                Ok(go) => return self.go(go),
+                Ok(go) => return self.go(go, Entrance::Raised, watch),
                 Err(again) => raised = again,
             }
         }
-        if M::FINALLY { Some(self.begin_to_end(Err(raised))) } else { Some(Err(raised)) }
+        if M::FINALLY { Some(self.begin_to_end(Err(raised), watch)) } else { Some(Err(raised)) }
     }
 
     /// Does what a hook has returned. `None` if the machine goes on.
-    fn go(&mut self, go: Go<M>) -> Option<Resumed<Self>> {
+    fn go(&mut self, go: Go<M>, entrance: Entrance, watch: &mut dyn Watch) -> Option<Resumed<Self>> {
+        if let Go::To(state) | Go::YieldTo(_, state) = &go {
+            watch.enter(M::name_of(state), entrance);
+        }
         match go {
             Go::To(state) => self.place.set(state),
             Go::Stay => {}
@@ -137,7 +164,7 @@ impl<M: Machine> Running<M> {
                 return Some(Ok(Step::Yield(yielded)));
             }
             Go::Delegate(frame) => return Some(Ok(Step::Delegate(frame))),
-            Go::End(returned) if M::FINALLY => return Some(self.begin_to_end(Ok(returned))),
+            Go::End(returned) if M::FINALLY => return Some(self.begin_to_end(Ok(returned), watch)),
             Go::End(returned) => return Some(Ok(Step::Return(returned))),
         }
         None
@@ -146,7 +173,8 @@ impl<M: Machine> Running<M> {
     /// Keeps the outcome, and cleans up.
     #[cold]
     #[inline(never)]
-    fn begin_to_end(&mut self, outcome: Result<M::Return, Exception>) -> Resumed<Self> {
+    fn begin_to_end(&mut self, outcome: Result<M::Return, Exception>, watch: &mut dyn Watch) -> Resumed<Self> {
+        watch.enter("finally", if outcome.is_ok() { Entrance::Itself } else { Entrance::Raised });
         M::keep(&mut self.ending, outcome);
         self.finish(Ok(M::Input::default()))
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use super::Graph;
 use super::model::{Landing, Resumption, TransitionKind};
 use super::name::frames;
-use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
+use crate::coroutine::{Coroutine, Entrance, Exception, Resumed, State, Step, Watch};
 
 /// Runs `machine`, and records its transitions in `graph`.
 ///
@@ -19,10 +19,14 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 ///
 /// # What is seen
 ///
-/// The states are read before and after each resume. So of a machine that runs through several states in one resume, only
-/// the first and the last are seen. [`MemoryPair::suspending`](super::super::MemoryPair::suspending) makes each operation of a
-/// stream suspend, and with it each state that waits for one. A resume that ends in the state in which it began is a
-/// transition from the state to itself.
+/// A machine that [`machine!`](crate::machine) declares tells of every state that it enters, and of its hooks. This holds
+/// for the machine itself, as [`start`](crate::Machine::start) returns it, and not inside a box or another coroutine. Where
+/// it goes on in the state that it is in, by `stay` or `yield_here`, it has [stayed](TransitionKind::Stayed).
+///
+/// Of any other machine, the states are read before and after each resume. So if it runs through several states in one
+/// resume, only the first and the last are seen. [`MemoryPair::suspending`](super::super::MemoryPair::suspending) makes each
+/// operation of a stream suspend, and with it each state that waits for one. A resume that ends in the state in which it
+/// began is a transition from the state to itself. Children are seen in the same way.
 ///
 /// A child that the machine delegates to by a [`Call`](crate::Call) belongs to the driver, and is not seen. To observe it
 /// as well, call `Call::new(observe(child, &its_graph))`.
@@ -71,20 +75,54 @@ impl<C: Coroutine> Coroutine for Observed<C> {
         }
         let before = frames(&self.machine.state());
         let cause = sent.as_ref().err().map_or(TransitionKind::Normal, cause);
-        let step = self.machine.resume(sent);
+        let mut entered = Entered { cause, states: None };
+        let step = self.machine.resume_watched(sent, &mut entered);
         let after = match &step {
             Ok(Step::Yield(_) | Step::Delegate(_)) => Landing::At(frames(&self.machine.state())),
-            Ok(Step::Return(_)) => Landing::End(cause),
-            Err(raised) => Landing::End(end_by(raised, cause)),
+            Ok(Step::Return(_)) => Landing::End(entered.next_cause()),
+            Err(raised) => Landing::End(end_by(raised, entered.next_cause())),
         };
         self.has_ended = matches!(after, Landing::End(_));
         let is_first = !core::mem::replace(&mut self.has_started, true);
-        self.graph.model().note(Resumption { before, is_first, entered: None, cause, after });
+        self.graph.model().note(Resumption { before, is_first, entered: entered.states, cause, after });
         step
     }
 
     fn state(&self) -> State<'_> {
         self.machine.state()
+    }
+}
+
+/// The states that a machine tells of.
+struct Entered {
+    /// What the machine was resumed by. It causes the first transition, and the others follow by themselves.
+    cause: TransitionKind,
+    states: Option<Vec<(String, TransitionKind)>>,
+}
+
+impl Entered {
+    /// What causes the next transition.
+    fn next_cause(&self) -> TransitionKind {
+        match &self.states {
+            Some(states) if !states.is_empty() => TransitionKind::Normal,
+            _ => self.cause,
+        }
+    }
+}
+
+impl Watch for Entered {
+    fn begin(&mut self) {
+        self.states = Some(Vec::new());
+    }
+
+    fn enter(&mut self, state: &'static str, entrance: Entrance) {
+        let kind = match entrance {
+            _ if !self.next_cause().is_regular() => self.cause,
+            Entrance::Itself => TransitionKind::Normal,
+            Entrance::Thrown => TransitionKind::Thrown,
+            Entrance::Raised => TransitionKind::Raised,
+        };
+        self.states.get_or_insert_default().push((state.to_owned(), kind));
     }
 }
 
