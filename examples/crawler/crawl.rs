@@ -1,9 +1,14 @@
 //! Following links: a queue of pages, and a few workers that take pages from it and put linked pages into it.
 //!
-//! ```text
-//!            +------------------ links ------------------+
-//!            v                                           |
-//!        [ queue ] --get--> Waiting -> Fetching -> Writing --task_done
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Worker
+//!     [*] --> Waiting
+//!     Waiting --> Fetching: a page from the queue
+//!     Waiting --> [*]: the queue is shut down
+//!     Fetching --> Writing: its links go to the queue
+//!     Fetching --> Waiting: no links
+//!     Writing --> Waiting
 //! ```
 //!
 //! A worker puts linked pages into the queue before it marks its own page as done. So once no page is unfinished, there is
@@ -183,7 +188,7 @@ impl Coroutine for Crawler {
 }
 
 /// Fetches one page after the other.
-struct Worker {
+pub(crate) struct Worker {
     crawl: Rc<Crawl>,
 }
 
@@ -192,7 +197,7 @@ type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
 
 machine!(
     impl Machine for Worker {
-        type State = Working;
+        pub(crate) type State = Working;
 
         fn Waiting(&mut self, got: Outcome<Get<Job>>) -> Next<Fetching, End> {
             let job = match got {

@@ -1,11 +1,17 @@
 //! Fetching a page over HTTP/1.1, as an explicit state machine.
 //!
-//! ```text
-//!  connect -> Asking -> Heading -> Reading -> done
-//!                          |          +-----> raises: too large, cut off, malformed chunks
-//!                          +-----> done: nothing to read, or a redirect
-//!                          +-----> raises: an error status, or not HTTP
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Exchange
+//!     [*] --> Asking
+//!     Asking --> Heading
+//!     Heading --> Heading: a part of the head
+//!     Heading --> Reading: a page
+//!     Heading --> [*]: nothing to read, or a redirect
+//!     Reading --> [*]
 //! ```
+//!
+//! It raises an error status, and what is not HTTP, is cut off, or is too large.
 //!
 //! A connection serves for one page. Closing it tells the server that nothing more is wanted, even in the middle of a page.
 //!

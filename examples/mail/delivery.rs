@@ -1,4 +1,20 @@
 //! The client's side of SMTP (RFC 5321), without I/O: a machine that says what it wants, and is told what came of it.
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Delivery
+//!     [*] --> Greeting
+//!     Greeting --> Hello
+//!     Hello --> Sender
+//!     Sender --> NextRecipient
+//!     NextRecipient --> Recipient
+//!     NextRecipient --> Data
+//!     NextRecipient --> Quit
+//!     Recipient --> NextRecipient
+//!     Data --> Body
+//!     Body --> Quit
+//!     Quit --> [*]
+//! ```
 
 use std::collections::VecDeque;
 use std::error::Error;

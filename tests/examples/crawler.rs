@@ -3,8 +3,11 @@
 #[path = "../../examples/crawler/body.rs"]
 mod body;
 #[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../../examples/crawler/crawl.rs"]
+pub(crate) mod crawl;
+#[allow(dead_code, reason = "the program uses the rest")]
 #[path = "../../examples/crawler/http.rs"]
-mod http;
+pub(crate) mod http;
 #[path = "../../examples/crawler/links.rs"]
 mod links;
 mod parts;

@@ -5,7 +5,7 @@ mod awaited;
 #[path = "../../examples/mail/blocking.rs"]
 mod blocking;
 #[path = "../../examples/mail/delivery.rs"]
-mod delivery;
+pub(crate) mod delivery;
 #[path = "../../examples/mail/guest.rs"]
 mod guest;
 

@@ -7,6 +7,8 @@ mod chat_room;
 #[cfg(target_os = "linux")]
 mod crawler;
 #[cfg(target_os = "linux")]
+mod diagrams;
+#[cfg(target_os = "linux")]
 mod echo;
 #[cfg(target_os = "linux")]
 mod file_server;

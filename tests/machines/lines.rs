@@ -40,7 +40,7 @@ const COMPARED: &[Compared] = &[
     (
         "`crawler`: `Worker`, 3 states",
         "examples/crawler/crawl.rs",
-        &["struct Worker {", "machine!(\n    impl Machine for Worker {"],
+        &["pub(crate) struct Worker {", "machine!(\n    impl Machine for Worker {"],
         "worker",
         2.2,
     ),
