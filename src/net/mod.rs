@@ -26,7 +26,7 @@
 //! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: the traits that machines are written against |
 //! | `pointers.rs`  | these traits for `&S`, `&mut S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
-//! | `relay.rs`     | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
+//! | `relay/`       | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
 //! | `linger.rs`    | [`linger`](fn@linger), [`Linger`]: closing without a reset |
 //! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |

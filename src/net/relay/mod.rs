@@ -4,28 +4,32 @@
 //! two would block, so a direction that waits for room does not keep the other one waiting. A direction wins when it has
 //! ended.
 //!
-//! The time of the last byte is noted once a resume, not once a byte, and moves no timer. A timer that finds that bytes have
-//! moved since it was set is set again for the rest of the time. So an idle limit costs one timer for each time that it lasts,
-//! however many bytes are moved.
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs`       | [`relay`](fn@relay), [`Relay`], [`Moved`] |
+//! | `direction.rs` | one direction, and the place where it fails |
+//! | `idle.rs`      | the idle limit |
 
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
-use std::io;
 
-use super::byte_stream::attempted;
-use super::{Buffer, ByteRead, ByteStream, ByteWrite};
+use self::direction::{Direction, Note, Place, Side};
+use self::idle::Idle;
+use super::ByteStream;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Stateless, Step};
-use crate::event_loop::{MEMORY, Operation, find_running};
-use crate::sys::Instant;
-use crate::task::{Await, Awaitable, Progress};
-use crate::time::{Sleep, sleep};
-use crate::wait::{Race, Racing, Won};
+use crate::task::{Await, Progress};
+use crate::wait::{Race, Won};
+
+mod direction;
+mod idle;
+
+pub(super) use self::direction::is_gone;
 
 /// Moves bytes between two streams, both ways at the same time and in one task, until both directions have ended. Returns how
 /// many bytes were [`Moved`].
 ///
-/// When one stream ends, the relay ends the other one with [`write_eof`](ByteWrite::write_eof), and the opposite direction
+/// When one stream ends, the relay ends the other one with [`write_eof`](super::ByteWrite::write_eof), and the opposite direction
 /// goes on. A direction reads no more until everything that it has read is written. So it holds at most 64 KiB, and a slow
 /// receiver slows down its sender. A direction that waits for bytes holds no memory.
 ///
@@ -143,8 +147,22 @@ impl Relay {
     /// Sets how many bytes each direction holds at most: at least 1, and at most 64 KiB, which is the default. A direction
     /// holds that much only while its receiver is slow.
     pub fn buffer_size(mut self, bytes: usize) -> Self {
-        let buffer = || Buffer::with_limit(bytes.clamp(1, MEMORY));
-        (self.a_to_b.buffer, self.b_to_a.buffer) = (buffer(), buffer());
+        self.a_to_b.set_buffer_size(bytes);
+        self.b_to_a.set_buffer_size(bytes);
+        self
+    }
+
+    /// Adds bytes that the program has read from `a` already: what came behind a request to connect, for example. They are
+    /// written to `b` first, and are counted as moved from `a`.
+    pub fn already_read_from_a(mut self, bytes: &[u8]) -> Self {
+        self.a_to_b.add(bytes);
+        self
+    }
+
+    /// Adds bytes that the program has read from `b` already. They are written to `a` first, and are counted as moved from
+    /// `b`.
+    pub fn already_read_from_b(mut self, bytes: &[u8]) -> Self {
+        self.b_to_a.add(bytes);
         self
     }
 
@@ -236,173 +254,6 @@ impl fmt::Debug for Relay {
     }
 }
 
-/// One of the two streams.
-#[derive(Clone, Copy)]
-enum Side {
-    A,
-    B,
-}
-
-/// One direction of a relay. It is named after the stream that it reads.
-struct Direction {
-    from: Side,
-    stage: Stage,
-    /// What was read and not yet written.
-    buffer: Buffer,
-    /// The number of bytes written.
-    moved: u64,
-    /// Where an operation has just failed.
-    failed: Option<Place>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Copying,
-    /// The end has been read, and is to be passed on.
-    Ending,
-    Over,
-}
-
-impl Direction {
-    fn new(from: Side) -> Self {
-        Self { from, stage: Stage::Copying, buffer: Buffer::new(), moved: 0, failed: None }
-    }
-
-    fn is_over(&self) -> bool {
-        self.stage == Stage::Over
-    }
-
-    /// The operation that copies until this direction is over. `None` if it is over.
-    fn copy<'a, F: ByteRead, T: ByteWrite>(
-        &'a mut self,
-        from: &'a F,
-        to: &'a T,
-        has_moved: &'a Cell<bool>,
-    ) -> Option<impl Awaitable<Return = ()> + Stateless + 'a> {
-        (!self.is_over()).then(|| Operation::new("copy", move || self.attempt(from, to, has_moved)))
-    }
-
-    fn attempt<F: ByteRead, T: ByteWrite>(&mut self, from: &F, to: &T, has_moved: &Cell<bool>) -> Progress<()> {
-        while self.stage == Stage::Copying {
-            if !self.buffer.is_empty() {
-                let before = self.buffer.len();
-                let attempt = to.attempt_write_all(&mut self.buffer);
-                let written = before - self.buffer.len();
-                self.moved += written as u64;
-                has_moved.set(has_moved.get() || written > 0);
-                attempted!(self.checked(attempt, Place::Writing));
-            }
-            let attempt = from.attempt_read(&mut self.buffer);
-            match attempted!(self.checked(attempt, Place::Reading)) {
-                0 => self.stage = Stage::Ending,
-                _ => has_moved.set(true),
-            }
-        }
-        if self.stage == Stage::Ending {
-            match to.attempt_write_eof() {
-                // Everything was written, and nobody is left who could read the end.
-                Err(raised) if is_gone(&raised) => {}
-                attempt => attempted!(self.checked(attempt, Place::Ending)),
-            }
-            self.stage = Stage::Over;
-        }
-        Ok(Step::Return(()))
-    }
-
-    /// Remembers where it has failed.
-    #[inline]
-    fn checked<T>(&mut self, attempt: Progress<T>, place: fn(Side) -> Place) -> Progress<T> {
-        if attempt.is_err() {
-            self.failed = Some(place(self.from));
-        }
-        attempt
-    }
-}
-
-/// Returns `true` if the error says that the peer has closed its end.
-pub(super) fn is_gone(raised: &Exception) -> bool {
-    let kind = raised.downcast_ref().map(io::Error::kind);
-    matches!(kind, Some(io::ErrorKind::NotConnected | io::ErrorKind::BrokenPipe))
-}
-
-/// What a relay was doing when it failed, named after the stream that was read.
-#[derive(Clone, Copy)]
-enum Place {
-    Reading(Side),
-    Writing(Side),
-    Ending(Side),
-    Idle,
-}
-
-/// The note of an error.
-struct Note {
-    place: Place,
-    moved: Moved,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.place {
-            Place::Reading(Side::A) => "relay: reading from a",
-            Place::Reading(Side::B) => "relay: reading from b",
-            Place::Writing(Side::A) => "relay: writing to b",
-            Place::Writing(Side::B) => "relay: writing to a",
-            Place::Ending(Side::A) => "relay: ending b",
-            Place::Ending(Side::B) => "relay: ending a",
-            Place::Idle => "relay: no byte has moved",
-        })?;
-        let Moved { a_to_b, b_to_a } = self.moved;
-        write!(f, ", after {a_to_b} bytes from a to b and {b_to_a} from b to a")
-    }
-}
-
-/// An idle limit, and its timer.
-struct Idle {
-    limit: Duration,
-    timer: Option<Timer>,
-}
-
-struct Timer {
-    sleep: Racing<Sleep>,
-    /// When the last byte has moved, or the relay has started.
-    last: Instant,
-    /// Whether a byte has moved since the timer was set.
-    has_moved: bool,
-}
-
-impl Idle {
-    const fn new(limit: Duration) -> Self {
-        Self { limit, timer: None }
-    }
-
-    /// The timer, which runs while somebody waits.
-    fn timer(&mut self) -> Option<&mut Racing<Sleep>> {
-        if self.timer.is_none() {
-            let last = find_running()?.time();
-            self.timer = Some(Timer { sleep: Racing::new(sleep(self.limit)), last, has_moved: false });
-        }
-        self.timer.as_mut().map(|timer| &mut timer.sleep)
-    }
-
-    /// Bytes have moved.
-    #[inline]
-    fn note(&mut self) {
-        if let (Some(timer), Some(event_loop)) = (&mut self.timer, find_running()) {
-            (timer.last, timer.has_moved) = (event_loop.time(), true);
-        }
-    }
-
-    /// The timer has fired. Returns `true` if the limit has passed. Otherwise sets the timer for the rest of the time.
-    fn is_over(&mut self) -> bool {
-        let (Some(timer), Some(event_loop)) = (&mut self.timer, find_running()) else { return true };
-        if !core::mem::take(&mut timer.has_moved) {
-            return true;
-        }
-        timer.sleep.restart(sleep(timer.last + self.limit - event_loop.time()));
-        false
-    }
-}
-
 /// The coroutine returned by [`Relay::run`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct RunRelay<'a, A, B> {
@@ -451,6 +302,16 @@ impl<A: ByteStream, B: ByteStream> Relaying<A, B> {
     /// Sets how many bytes each direction holds at most, as [`Relay::buffer_size`] does.
     pub fn buffer_size(self, bytes: usize) -> Self {
         Self { relay: self.relay.buffer_size(bytes), ..self }
+    }
+
+    /// Adds bytes that were read from `a` already, as [`Relay::already_read_from_a`] does.
+    pub fn already_read_from_a(self, bytes: &[u8]) -> Self {
+        Self { relay: self.relay.already_read_from_a(bytes), ..self }
+    }
+
+    /// Adds bytes that were read from `b` already, as [`Relay::already_read_from_b`] does.
+    pub fn already_read_from_b(self, bytes: &[u8]) -> Self {
+        Self { relay: self.relay.already_read_from_b(bytes), ..self }
     }
 
     /// How many bytes have been written to each stream so far, also after an error.
