@@ -22,5 +22,7 @@ mod printed;
 mod real_clients;
 #[cfg(target_os = "linux")]
 mod redis_server;
+#[cfg(target_os = "linux")]
+mod socks5_proxy;
 #[path = "../support/mod.rs"]
 mod support;
