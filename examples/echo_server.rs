@@ -7,6 +7,20 @@
 //!
 //! Ctrl-C or SIGTERM stops the server. It accepts no new connections, sends back what it has received, and exits with 0 when
 //! all clients have closed. After a second signal, or after five seconds, it ends the remaining connections at once.
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Echo
+//!     [*] --> Reading
+//!     Reading --> Writing
+//!     Reading --> Finishing
+//!     Reading --> [*]
+//!     Writing --> Reading
+//!     Finishing --> Writing
+//!     Finishing --> Closing
+//!     Finishing --> [*]
+//!     Closing --> [*]
+//! ```
 
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;
@@ -25,7 +39,7 @@ use innermost::{
 use self::support::{GRACE, announce, argument, exit_code_of, report};
 
 /// One connection. The buffer has the bytes that were read and not yet written.
-struct Echo {
+pub(crate) struct Echo {
     stream: TcpStream,
     buffer: Buffer,
     stop: StopToken,
@@ -34,7 +48,7 @@ struct Echo {
 
 machine!(
     impl Machine for Echo {
-        type State = Phase;
+        pub(crate) type State = Phase;
 
         fn Reading(&mut self, sent: Sent) -> Next<Writing, Finishing, End> {
             match yield_from!(self.race.run((self.stream.read(&mut self.buffer), self.stop.wait())), sent)? {

@@ -8,6 +8,20 @@
 //!
 //! Ctrl-C or SIGTERM stops the server. It accepts no new connections, sends back what it has received, and exits with 0 when
 //! all clients have closed. After a second signal, or after five seconds, it ends the remaining connections at once.
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Echo
+//!     [*] --> Reading
+//!     Reading --> Draining
+//!     Reading --> Finishing
+//!     Reading --> [*]
+//!     Draining --> Reading
+//!     Finishing --> Draining
+//!     Finishing --> Closing
+//!     Finishing --> [*]
+//!     Closing --> [*]
+//! ```
 
 #[allow(dead_code, reason = "each server uses a part")]
 mod support;
@@ -28,7 +42,7 @@ use self::support::{GRACE, announce, argument, exit_code_of, has_more, report};
 const SIZE: usize = 64 * 1024;
 
 /// One connection.
-struct Echo {
+pub(crate) struct Echo {
     reader: StreamReader,
     writer: StreamWriter,
     stop: StopToken,
@@ -37,7 +51,7 @@ struct Echo {
 
 machine!(
     impl Machine for Echo {
-        type State = Phase;
+        pub(crate) type State = Phase;
 
         fn Reading(&mut self, sent: Sent) -> Next<Draining, Finishing, End> {
             match yield_from!(self.race.run((self.reader.read(SIZE), self.stop.wait())), sent)? {

@@ -1,14 +1,17 @@
 //! A member: one machine reads its lines, and another writes the lines for it.
 //!
-//! ```text
-//!                 a line
-//!              +----------+
-//!              v          |
-//!  Arriving -> Reading ---+
-//!      |          |
-//!      |          | /quit, the end of the stream, or the room closes
-//!      | no seat  v
-//!      +------> Leaving -> done, at the end of the stream
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Member
+//!     state "any state" as any
+//!     [*] --> Arriving
+//!     Arriving --> Reading
+//!     Arriving --> Leaving: no seat
+//!     Reading --> Leaving: /quit, the end of the stream, or the room closes
+//!     Reading --> [*]: no name in time
+//!     Reading --> Reading: a line
+//!     Leaving --> [*]: the end of the stream
+//!     any --> [*]: raised
 //! ```
 
 use std::io;
@@ -24,8 +27,8 @@ use innermost::{
 };
 use socket2::SockRef;
 
-use crate::lines::{LENGTH, Line, Lines};
-use crate::room::{Outbox, Room, Visit};
+use super::lines::{LENGTH, Line, Lines};
+use super::room::{Outbox, Room, Visit};
 
 /// How long a leaving member may take to read the rest, and to close.
 const GRACE: Duration = Duration::from_secs(5);
@@ -142,14 +145,25 @@ impl Member {
 }
 
 /// Writes the lines of an outbox. Ends the stream when the outbox is shut down and empty.
-struct Scribe {
+///
+/// ```mermaid
+/// stateDiagram-v2
+///     accTitle: Scribe
+///     state "any state" as any
+///     [*] --> Waiting
+///     Waiting --> Draining
+///     Waiting --> [*]
+///     Draining --> Waiting
+///     any --> [*]: raised
+/// ```
+pub(crate) struct Scribe {
     outbox: Outbox,
     writer: Rc<StreamWriter>,
 }
 
 machine!(
     impl Machine for Scribe {
-        type State = Writing;
+        pub(crate) type State = Writing;
 
         fn Waiting(&mut self, line: Outcome<Get<Rc<str>>>) -> Next<Draining, End> {
             let mut next = match line {

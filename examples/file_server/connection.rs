@@ -1,10 +1,19 @@
 //! One connection, from its first request to its end.
 //!
-//! ```text
-//!               a head has come              it is found           all is sent
-//!  Receiving ----------------------> LookingUp -----------> Sending -------------> Receiving
-//!      |                                                     ^   |
-//!      +--- it is no request, or too long, or too late ------+   +-- was the last --> Closing
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Connection
+//!     state "any state" as any
+//!     [*] --> Receiving
+//!     Receiving --> LookingUp: a head has come
+//!     Receiving --> Sending: no request, too long, or too late
+//!     Receiving --> [*]
+//!     LookingUp --> Sending: it is found, or not
+//!     Sending --> Receiving: all is sent
+//!     Sending --> Closing: it was the last
+//!     Sending --> [*]
+//!     Closing --> [*]
+//!     any --> [*]: raised
 //! ```
 //!
 //! A peer may send its next request before it has the answer to the last one. That request waits in the buffer. A peer must not

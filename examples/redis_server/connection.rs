@@ -1,15 +1,25 @@
 //! One connection, from its first request to its end.
 //!
-//! ```text
-//!               bytes                answers               all is sent
-//!  Receiving ---------> Answering ------------> Writing ---------------> Answering
-//!      ^                 | |  | |
-//!      |  nothing to do  | |  | |  BLPOP of an empty list
-//!      +-----------------+ |  | +------> Blocked -----> Answering    an item, or the time is over
-//!                          |  |  SUBSCRIBE
-//!                          |  +--------> Subscribed --> Answering    UNSUBSCRIBE
-//!               the last   v
-//!                        Ending
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Connection
+//!     state "any state" as any
+//!     [*] --> Answering
+//!     Receiving --> Answering: bytes
+//!     Receiving --> [*]
+//!     Answering --> Writing: answers
+//!     Answering --> Ending: the last
+//!     Answering --> Blocked: BLPOP of an empty list
+//!     Answering --> Subscribed: SUBSCRIBE
+//!     Answering --> Receiving: nothing to do
+//!     Writing --> Answering: all is sent
+//!     Blocked --> Answering: an item, or the time is over
+//!     Blocked --> [*]
+//!     Subscribed --> Answering: UNSUBSCRIBE
+//!     Subscribed --> [*]
+//!     Ending --> [*]
+//!     any --> Answering: thrown
+//!     any --> [*]: raised
 //! ```
 //!
 //! A client may send many requests before it reads an answer. Their answers leave together. While more than [`ENOUGH`] bytes of

@@ -2,6 +2,14 @@
 //!
 //! The sweeper sleeps until the next key is due. If many are due at once, it removes some of them each turn, so that the clients
 //! need not wait.
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Sweeper
+//!     [*] --> Removing
+//!     Removing --> Resting
+//!     Resting --> Removing
+//! ```
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -6,7 +6,7 @@
 mod client;
 mod clients;
 #[path = "../../examples/file_server/connection.rs"]
-mod connection;
+pub(crate) mod connection;
 #[path = "../../examples/file_server/date.rs"]
 mod date;
 mod files;

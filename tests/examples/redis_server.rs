@@ -11,7 +11,7 @@ mod clients;
 #[path = "../../examples/redis_server/commands/mod.rs"]
 mod commands;
 #[path = "../../examples/redis_server/connection.rs"]
-mod connection;
+pub(crate) mod connection;
 mod data;
 #[path = "../../examples/redis_server/glob.rs"]
 mod glob;
@@ -33,7 +33,7 @@ mod server;
 #[path = "../../examples/redis_server/store.rs"]
 mod store;
 #[path = "../../examples/redis_server/sweeper.rs"]
-mod sweeper;
+pub(crate) mod sweeper;
 mod transactions;
 #[path = "../../examples/redis_server/values.rs"]
 mod values;

@@ -15,14 +15,14 @@ const COMPARED: &[Compared] = &[
     (
         "`echo_server`: `Echo`, 4 states",
         "examples/echo_server.rs",
-        &["struct Echo {", "machine!(\n    impl Machine for Echo {"],
+        &["pub(crate) struct Echo {", "machine!(\n    impl Machine for Echo {"],
         "echo_connection",
         1.5,
     ),
     (
         "`chat_room`: `Scribe`, 2 states",
         "examples/chat_room/member.rs",
-        &["struct Scribe {", "machine!(\n    impl Machine for Scribe {"],
+        &["pub(crate) struct Scribe {", "machine!(\n    impl Machine for Scribe {"],
         "scribe",
         2.2,
     ),

@@ -269,7 +269,8 @@ impl Graph {
     /// Draws the graph as a picture in SVG.
     ///
     /// The picture has its own background, for light and dark pages, and a description for readers that do not see it. Names
-    /// of more than 42 characters are cut in the middle; the whole name is shown when the pointer rests on it.
+    /// of more than 42 characters are cut in the middle, and long labels are broken into lines; the whole text is shown when the
+    /// pointer rests on it.
     ///
     /// A machine of 200 states and 1,000 transitions took 70 ms in a release build, and 0.5 s otherwise.
     pub fn svg(&self) -> String {

@@ -51,7 +51,8 @@ impl Random {
             let kind = if kind % 4 == 0 { TransitionKind::Raised } else { TransitionKind::Normal };
             graph = graph.transition_by(kind, from.clone(), to.clone());
             if *label > 0 {
-                graph = graph.label(from, to, &"l".repeat(*label));
+                let words = ["l".repeat(label % 7 + 1), "w".repeat(*label)].join(" ");
+                graph = graph.label(from, to, &vec![words; label % 3 + 1].join(" "));
             }
         }
         graph

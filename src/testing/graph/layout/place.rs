@@ -157,10 +157,10 @@ impl<'g> Columns<'g> {
     /// Makes the arrows as straight as their neighbours in the rows leave room for.
     fn straighten(&mut self) {
         for _ in 0..STRAIGHTENINGS {
-            self.align();
             for chain in &self.grid.chains {
                 self.straighten_chain(chain);
             }
+            self.align();
         }
     }
 
@@ -169,7 +169,10 @@ impl<'g> Columns<'g> {
         let (first, last) = (chain[0], chain[chain.len() - 1]);
         let cells = &self.grid.cells;
         let (above, below) = (self.end(cells[first].up[0], first), self.end(cells[last].down[0], last));
-        let mut before = above;
+        // An item with a single arrow moves to it later, so that the other end decides.
+        let upper = &cells[cells[first].up[0]];
+        let decides_below = upper.up.is_empty() && upper.down.len() == 1;
+        let mut before = if decides_below { below } else { above };
         let mut rest = chain;
         while !rest.is_empty() {
             let (mut low, mut high) = (f64::MIN, f64::MAX);

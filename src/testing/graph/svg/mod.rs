@@ -13,7 +13,7 @@ mod sizes;
 mod text;
 
 use self::shapes::{arrow, loop_path, number, path};
-use self::sizes::{Measured, Nested, TITLE_BAR, measured};
+use self::sizes::{LABEL_HEIGHT, Measured, Nested, TITLE_BAR, measured};
 use self::text::{Font, LABEL, STATE, TITLE, cut, escaped};
 
 pub(super) fn write(scene: &Scene) -> String {
@@ -122,7 +122,6 @@ impl Picture {
             Standing::Undeclared => " undeclared",
             Standing::Unseen => " unseen",
         };
-        let label = drawing.labels[at].as_deref();
         let (way, tip, label_at) = if line.from == line.to {
             let (center, size) = (drawing.layout.items[line.from], &drawing.nodes[line.from]);
             let number =
@@ -137,8 +136,12 @@ impl Picture {
         self.line(&format!("<title>{}</title>", escaped(&in_words(scene, line))));
         self.line(&format!("<path d=\"{way}\"/>"));
         self.line(&format!("<path class=\"tip\" d=\"{}\"/>", arrow(tip)));
-        if let (Some(label), Some((x, y))) = (label, label_at) {
-            self.text("label", LABEL, x, y, Anchor::Start, label);
+        if let Some((x, y)) = label_at {
+            let label = &drawing.labels[at];
+            let first = y - (label.len() as f64 - 1.0) / 2.0 * LABEL_HEIGHT;
+            for (number, text) in label.iter().enumerate() {
+                self.text("label", LABEL, x, first + number as f64 * LABEL_HEIGHT, Anchor::Start, text);
+            }
         }
         self.line("</g>");
     }

@@ -3,7 +3,7 @@
 use super::super::layout::{Item, Layout, Link, lay_out};
 use super::super::scene::{Drawn, Line, Scene, Shape};
 use super::shapes::LOOP;
-use super::text::{LABEL, STATE, cut};
+use super::text::{LABEL, STATE, cut, wrapped};
 
 /// A machine that is laid out.
 pub(super) struct Measured {
@@ -11,8 +11,8 @@ pub(super) struct Measured {
     pub(super) height: f64,
     pub(super) layout: Layout,
     pub(super) nodes: Vec<Node>,
-    /// The text beside each line of the scene.
-    pub(super) labels: Vec<Option<String>>,
+    /// The text beside each line of the scene, in lines.
+    pub(super) labels: Vec<Vec<String>>,
     /// The index of the route of each line. Of a line from a node to itself it means nothing.
     pub(super) routes: Vec<usize>,
 }
@@ -22,7 +22,8 @@ pub(super) struct Node {
     pub(super) height: f64,
     pub(super) name: String,
     pub(super) children: Vec<Nested>,
-    loops: usize,
+    /// How far the middle of each arrow from the box to itself is below that of the box.
+    loops: Vec<f64>,
 }
 
 /// A machine in a state. The place counts from the state's corner.
@@ -38,13 +39,14 @@ pub(super) struct Nested {
 
 pub(super) fn measured(scene: &Scene) -> Measured {
     let nodes: Vec<_> = scene.nodes.iter().enumerate().map(|(at, node)| Node::of(node, &loops(scene, at))).collect();
-    let labels: Vec<_> =
-        scene.lines.iter().map(|line| Some(cut(&line.label)).filter(|label| !label.is_empty())).collect();
-    let label_width = |at: usize| labels[at].as_deref().map(|label: &str| LABEL.width(label));
+    let labels: Vec<_> = scene.lines.iter().map(|line| wrapped(&line.label)).collect();
+    let label_size = |at: usize| {
+        let widest = labels[at].iter().map(|line| LABEL.width(line)).fold(0.0, f64::max);
+        (widest, labels[at].len() as f64 * LABEL_HEIGHT + 2.0)
+    };
     let item = |(at, node): (usize, &Node)| {
-        let own = (0..scene.lines.len()).filter(|line| is_loop(&scene.lines[*line]) && scene.lines[*line].from == at);
-        let widest = own.map(|line| label_width(line).unwrap_or(0.0)).fold(f64::MIN, f64::max);
-        let beside = if widest == f64::MIN { 0.0 } else { LOOP + widest };
+        let loops = (0..scene.lines.len()).filter(|line| is_loop(&scene.lines[*line]) && scene.lines[*line].from == at);
+        let beside = loops.map(|line| LOOP + label_size(line).0).fold(0.0, f64::max);
         let is_point = matches!(scene.nodes[at].shape, Shape::Start | Shape::End);
         Item { width: node.width, height: node.height, beside, is_point }
     };
@@ -53,7 +55,7 @@ pub(super) fn measured(scene: &Scene) -> Measured {
     for (at, line) in scene.lines.iter().enumerate() {
         routes.push(links.len());
         if !is_loop(line) {
-            let label = label_width(at).map(|width| (width, LABEL_HEIGHT));
+            let label = Some(label_size(at)).filter(|_| !labels[at].is_empty());
             links.push(Link { from: line.from, to: line.to, label });
         }
     }
@@ -71,21 +73,28 @@ fn loops(scene: &Scene, node: usize) -> Vec<&Line> {
 
 impl Node {
     fn of(node: &Drawn, loops: &[&Line]) -> Self {
-        let point = |width| Self { width, height: width, name: String::new(), children: Vec::new(), loops: 0 };
+        let point = |width| Self { width, height: width, name: String::new(), children: Vec::new(), loops: Vec::new() };
         match node.shape {
             Shape::Start => point(14.0),
             Shape::End => point(18.0),
-            Shape::Any | Shape::State => Self::state(node, loops.len()),
+            Shape::Any | Shape::State => Self::state(node, loops),
         }
     }
 
-    fn state(node: &Drawn, loops: usize) -> Self {
+    fn state(node: &Drawn, lines: &[&Line]) -> Self {
         let name = match node.children.as_slice() {
             [child] => cut(&format!("{} > {}", node.name, child.title)),
             _ => cut(&node.name),
         };
         let width = STATE.width(&name) + 2.0 * PADDING;
-        let height = (loops as f64 * LOOP_HEIGHT + 8.0).max(HEIGHT);
+        let (mut loops, mut height) = (Vec::new(), 0.0);
+        for line in lines {
+            let own = (wrapped(&line.label).len() as f64 * LABEL_HEIGHT + 6.0).max(LOOP_HEIGHT);
+            loops.push(height + own / 2.0);
+            height += own;
+        }
+        loops.iter_mut().for_each(|middle| *middle -= height / 2.0);
+        let height = HEIGHT.max(height + 8.0);
         let (children, inner_width, inner_height) = placed(&node.children);
         if children.is_empty() {
             return Self { width: width.max(NARROWEST), height, name, children, loops };
@@ -97,9 +106,9 @@ impl Node {
         whole
     }
 
-    /// The height of the middle of an arrow from the box to itself.
+    /// The height of the middle of an arrow from the box to itself, if that of the box is given.
     pub(super) fn loop_height(&self, center: f64, number: usize) -> f64 {
-        center + (number as f64 - (self.loops as f64 - 1.0) / 2.0) * LOOP_HEIGHT
+        center + self.loops[number]
     }
 }
 
@@ -135,5 +144,6 @@ pub(super) const TITLE_BAR: f64 = 28.0;
 const HEIGHT: f64 = 32.0;
 const NARROWEST: f64 = 56.0;
 const PADDING: f64 = 12.0;
-const LABEL_HEIGHT: f64 = 15.0;
+/// The height of a line of a label.
+pub(super) const LABEL_HEIGHT: f64 = 13.0;
 const LOOP_HEIGHT: f64 = 24.0;

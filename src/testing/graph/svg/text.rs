@@ -28,18 +28,36 @@ const fn is_wide(c: char) -> bool {
         | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f000}'..='\u{3ffff}')
 }
 
+/// The text in lines, broken between words.
+pub(super) fn wrapped(text: &str) -> Vec<String> {
+    let text = cut_at(text, 2 * LONGEST);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let word = cut(word);
+        match lines.last_mut() {
+            Some(line) if cells(line) + 1 + cells(&word) <= LINE => *line += &format!(" {word}"),
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
 /// The text in one line. Of a long one, both ends.
 pub(super) fn cut(text: &str) -> String {
+    cut_at(text, LONGEST)
+}
+
+fn cut_at(text: &str, longest: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    if cells(&line) <= LONGEST {
+    if cells(&line) <= longest {
         return line;
     }
     let fits = |end: &mut usize, c: &char| {
         *end += if is_wide(*c) { 2 } else { 1 };
         Some((*end, *c))
     };
-    let begin = line.chars().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end <= LONGEST * 3 / 5);
-    let behind = line.chars().rev().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end < LONGEST * 2 / 5);
+    let begin = line.chars().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end <= longest * 3 / 5);
+    let behind = line.chars().rev().scan(0, |end, c| fits(end, &c)).take_while(|(end, _)| *end < longest * 2 / 5);
     let mut behind: Vec<_> = behind.map(|(_, c)| c).collect();
     behind.reverse();
     begin.map(|(_, c)| c).chain(['…']).chain(behind).collect()
@@ -65,5 +83,8 @@ pub(super) fn escaped(text: &str) -> String {
 /// The width of a cell, in sizes of the font. Of the usual fonts of fixed pitch it is between 0.55 and 0.61.
 const CELL: f64 = 0.61;
 
-/// Names and labels of more cells than this are cut.
+/// Names of more cells than this are cut. Labels may be twice as long, in several lines.
 const LONGEST: usize = 42;
+
+/// A line of a label.
+const LINE: usize = 28;
