@@ -262,3 +262,92 @@ fn the_hooks_are_edges_from_any_state() {
     assert_eq!(Hooked::ON_RAISED, ["Stopping", "End"]);
     assert!(Untidy::ON_THROWN.is_empty() && Untidy::ON_RAISED.is_empty());
 }
+
+/// Counts how often it cleans up.
+struct Tidy(u32);
+
+machine!(
+    impl Machine for Tidy {
+        type Yield = u32;
+        type Return = u32;
+        type State = Tidying;
+
+        fn Working(&mut self, sent: Sent) -> Next<End> {
+            take_sent(sent)?;
+            end(7)
+        }
+
+        fn finally(&mut self, sent: Sent) -> Done {
+            self.0 += 1;
+            take_sent(sent)
+        }
+    }
+);
+
+#[test]
+fn a_machine_that_has_ended_does_not_clean_up_again() {
+    for first in [Ok(()), Err(Exception::cancelled())] {
+        let mut tidy = Tidy(0).start(Tidying::Working);
+        assert_eq!(tidy.resume(first.clone()).is_err(), first.is_err());
+        for again in [Ok(()), Err(Exception::cancelled())] {
+            assert_eq!(tidy.resume(again).unwrap_err().to_string(), "cannot reuse already awaited coroutine");
+        }
+        assert_eq!((tidy.machine().0, tidy.state_name()), (1, "Working"));
+    }
+}
+
+/// Its hooks depend on the configuration, and it does not look at what they are given.
+struct Configured;
+
+machine!(
+    impl Machine for Configured {
+        /// What it yields.
+        type Yield = u32;
+        /// What it is sent.
+        type Input = u32;
+        /// What it returns.
+        type Return = &'static str;
+        type State = Setup;
+
+        fn First(&mut self, _: Sent) -> Next<Second> {
+            yield_to(1, Second(2))
+        }
+
+        fn Second(&mut self, _: u32) -> Next<End> {
+            end("second")
+        }
+
+        fn Third(&mut self, _: Outcome<SayOnce>) -> Next<End> {
+            end("third")
+        }
+
+        /// Is there.
+        #[cfg(test)]
+        #[cfg(not(docsrs))]
+        #[inline]
+        fn thrown(&mut self, _: &mut Setup, _: Exception) -> Next<Third> {
+            to(Third(SayOnce))
+        }
+
+        /// Is not there.
+        #[cfg(not(test))]
+        fn raised(&mut self, _: Exception) -> Next<First> {
+            to(First)
+        }
+
+        #[cfg(not(test))]
+        #[allow(unused_variables)]
+        fn finally(&mut self, sent: Sent) -> Done {
+            no_such_function()
+        }
+    }
+);
+
+#[test]
+fn a_hook_may_depend_on_the_configuration() {
+    assert!(Configured::ON_THROWN == ["Third"] && Configured::ON_RAISED.is_empty());
+    let mut configured = Generator::new(Configured.start(Setup::First));
+    assert_eq!(configured.next().unwrap(), 1);
+    assert_eq!(configured.throw(Exception::cancelled()).unwrap(), 1);
+    assert!(matches!(configured.send(1), Err(Stop::Returned("third"))));
+}

@@ -1,7 +1,9 @@
 //! What a state keeps, and what it makes the machine do.
 
+use innermost::coroutine::Ready;
 use innermost::{
-    Call, Coroutine, Exception, Generator, Kind, Machine, Resumed, Running, Step, Stop, machine, take_sent, yield_from,
+    Call, Coroutine, Exception, Generator, Kind, Machine, Resumed, Running, Step, Stop, machine, ready, take_sent,
+    yield_from,
 };
 
 /// Yields `left`, and so on down to 1; then returns what it was sent in all.
@@ -290,4 +292,40 @@ fn a_machine_with_one_state_may_go_nowhere() {
     assert_eq!(mean.send(20.0).unwrap(), 15.0);
     assert!(mean.close().unwrap().is_none());
     assert!(Mean::TRANSITIONS == [("Counting", &[] as &[&str])]);
+}
+
+/// The data of its states are called like what a state may return, and like what the expansion calls its own variables.
+struct Named;
+
+machine!(
+    impl Machine for Named {
+        type Yield = u32;
+        type Return = u32;
+        type State = Naming;
+
+        fn InPlace(&mut self, sent: Sent, to: &mut u32, end: &mut u32, stay: &mut u32) -> Next {
+            take_sent(sent)?;
+            *to += *end + *stay;
+            yield_here(*to)
+        }
+
+        fn Moved(&mut self, yield_to: u32, yield_here: u32, place: u32) -> Next<Waiting> {
+            to(Waiting(ready(yield_to), yield_here, place))
+        }
+
+        fn Waiting(&mut self, outcome: Outcome<Ready<u32, (), u32>>, state: u32, go: u32) -> Next<End> {
+            end(outcome? + state + go)
+        }
+
+        fn thrown(&mut self, stay: &mut Naming, end: Exception) -> Next<Moved> {
+            if matches!(stay, Naming::InPlace(..)) { to(Moved(1, 2, 3)) } else { Err(end) }
+        }
+    }
+);
+
+#[test]
+fn the_data_of_a_state_may_have_any_names() {
+    let mut named = Generator::new(Named.start(Naming::InPlace(1, 2, 3)));
+    assert_eq!((named.next().unwrap(), named.next().unwrap()), (6, 11));
+    assert!(matches!(named.throw(Exception::cancelled()), Err(Stop::Returned(6))));
 }

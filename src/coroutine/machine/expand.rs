@@ -36,7 +36,7 @@ macro_rules! __machine_out {
             mod __machine {
                 pub mod $p {
                     $($($(#[cfg $cfg])?)* pub struct $s;)+
-                    pub use $crate::coroutine::machine::parts::End;
+                    pub use $crate::coroutine::machine::parts::ends::*;
                     pub struct thrown;
                     pub struct raised;
                 }
@@ -135,6 +135,7 @@ macro_rules! __machine_out {
         impl<$($g)*> $machine where $($w)* { $($helpers)+ }
     };
 
+    (@state $h:tt $cfg:tt $lints:tt End $($any:tt)*) => { $crate::__machine_mistake!(end_is_no_state); };
     (@state $h:tt $cfg:tt $lints:tt $s:ident $self:ident $kind:tt [$($to:ident)*] $body:tt) => {
         $($crate::__machine_out!(@follows $cfg $s $to);)*
         $crate::__machine_out!(@value $h $cfg $s $kind);
@@ -203,19 +204,22 @@ macro_rules! __machine_out {
         {$($cfg:tt)*} {$($lints:tt)*} $s:ident $self:ident [$($parameters:tt)*] $body:tt
     ) => {
         $($cfg)*
-        impl<$($g)*> $machine where $($w)* {
-            $($lints)*
-            #[allow(non_snake_case, unused_mut, clippy::too_many_arguments, clippy::ptr_arg)]
-            #[inline(always)]
-            fn $s(&mut $self, $($parameters)*) -> $crate::coroutine::machine::parts::Next<Self, __states::$s> {
-                $crate::__machine_out!(@verbs $s);
-                $body
+        const _: () = {
+            $crate::__machine_out!(@verbs $s);
+            impl<$($g)*> $machine where $($w)* {
+                $($lints)*
+                #[allow(non_snake_case, unused_mut, clippy::too_many_arguments, clippy::ptr_arg)]
+                #[inline(always)]
+                fn $s(&mut $self, $($parameters)*) -> $crate::coroutine::machine::parts::Next<Self, __states::$s> {
+                    $body
+                }
             }
-        }
+        };
     };
 
     // What a handler may return. They are functions of its own, because the functions that they call are generic in the
-    // state that is left: the compiler would infer that from what may follow, in place of checking it.
+    // state that is left: the compiler would infer that from what may follow, in place of checking it. They stand around
+    // the handler rather than in it, so that its data may be called like one of them.
     (@verbs $s:ident) => {
         #[allow(dead_code)]
         #[inline(always)]
@@ -338,9 +342,15 @@ macro_rules! __machine_out {
 
     // The hooks.
     (@on_thrown {}) => {};
-    (@on_thrown {[$($a:tt)*] $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt}) => {
+    (@on_thrown {$attributes:tt $($hook:tt)*}) => {
+        $crate::__machine_out!(@cfgs {@on_thrown $($hook)*} [] $attributes);
+    };
+    (@on_thrown $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt [$($c:tt)*]) => {
+        $($c)*
         const ON_THROWN: &'static [&'static str] = &[$(stringify!($to)),*];
+        $($c)*
         const THROWN: bool = true;
+        $($c)*
         fn on_thrown(
             &mut self,
             state: &mut Self::State,
@@ -350,9 +360,15 @@ macro_rules! __machine_out {
         }
     };
     (@on_raised {}) => {};
-    (@on_raised {[$($a:tt)*] $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt}) => {
+    (@on_raised {$attributes:tt $($hook:tt)*}) => {
+        $crate::__machine_out!(@cfgs {@on_raised $($hook)*} [] $attributes);
+    };
+    (@on_raised $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt [$($c:tt)*]) => {
+        $($c)*
         const ON_RAISED: &'static [&'static str] = &[$(stringify!($to)),*];
+        $($c)*
         const RAISED: bool = true;
+        $($c)*
         fn on_raised(
             &mut self,
             raised: $crate::Exception,
@@ -363,7 +379,7 @@ macro_rules! __machine_out {
     (@on_end $y:tt $i:tt $r:tt {}) => { type Ending = (); };
     (@on_end {$y:ty} {$i:ty} {$r:ty} {[$($a:tt)*] $self:ident $sent:ident $body:tt}) => {
         type Ending = $crate::coroutine::machine::parts::Kept<$r>;
-        const FINALLY: bool = true;
+        $crate::__machine_out!(@cfgs {@finally} [] [$($a)*]);
         fn keep(ending: &mut Self::Ending, outcome: ::core::result::Result<$r, $crate::Exception>) {
             ending.put(outcome);
         }
@@ -371,7 +387,10 @@ macro_rules! __machine_out {
             ending.take()
         }
         fn is_ending(ending: &Self::Ending) -> bool {
-            ending.is_some()
+            ending.is_put()
+        }
+        fn has_ended(ending: &Self::Ending) -> bool {
+            ending.has_ended()
         }
         $($a)*
         #[allow(unused_mut)]
@@ -383,35 +402,55 @@ macro_rules! __machine_out {
             ended.map($crate::Step::Return)
         }
     };
+    (@finally [$($c:tt)*]) => { $($c)* const FINALLY: bool = true; };
     (@thrown $g:tt $machine:tt $w:tt {}) => {};
+    (@thrown $g:tt $machine:tt $w:tt {$attributes:tt $($hook:tt)*}) => {
+        $crate::__machine_out!(@cfgs {@thrown $g $machine $w $attributes $($hook)*} [] $attributes);
+    };
     (@thrown [$($g:tt)*] {$machine:ty} [$($w:tt)*]
-        {[$($a:tt)*] $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt}
+        [$($a:tt)*] $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt [$($c:tt)*]
     ) => {
-        impl $crate::coroutine::machine::parts::InPlace for __states::thrown {}
-        $(impl $crate::coroutine::machine::parts::Follows<__states::thrown> for __states::$to {})*
-        impl<$($g)*> $machine where $($w)* {
-            $($a)*
-            fn thrown(
-                &mut $self,
-                $at: &mut $att,
-                $e: $et,
-            ) -> $crate::coroutine::machine::parts::Next<Self, __states::thrown> {
-                $crate::__machine_out!(@verbs thrown);
-                $body
+        $($c)*
+        const _: () = {
+            $crate::__machine_out!(@verbs thrown);
+            impl $crate::coroutine::machine::parts::InPlace for __states::thrown {}
+            $(impl $crate::coroutine::machine::parts::Follows<__states::thrown> for __states::$to {})*
+            impl<$($g)*> $machine where $($w)* {
+                $($a)*
+                fn thrown(
+                    &mut $self,
+                    $at: &mut $att,
+                    $e: $et,
+                ) -> $crate::coroutine::machine::parts::Next<Self, __states::thrown> {
+                    $body
+                }
             }
-        }
+        };
     };
     (@raised $g:tt $machine:tt $w:tt {}) => {};
-    (@raised [$($g:tt)*] {$machine:ty} [$($w:tt)*]
-        {[$($a:tt)*] $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt}
-    ) => {
-        $(impl $crate::coroutine::machine::parts::Follows<__states::raised> for __states::$to {})*
-        impl<$($g)*> $machine where $($w)* {
-            $($a)*
-            fn raised(&mut $self, $e: $($et)*) -> $crate::coroutine::machine::parts::Next<Self, __states::raised> {
-                $crate::__machine_out!(@verbs raised);
-                $body
-            }
-        }
+    (@raised $g:tt $machine:tt $w:tt {$attributes:tt $($hook:tt)*}) => {
+        $crate::__machine_out!(@cfgs {@raised $g $machine $w $attributes $($hook)*} [] $attributes);
     };
+    (@raised [$($g:tt)*] {$machine:ty} [$($w:tt)*]
+        [$($a:tt)*] $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt [$($c:tt)*]
+    ) => {
+        $($c)*
+        const _: () = {
+            $crate::__machine_out!(@verbs raised);
+            $(impl $crate::coroutine::machine::parts::Follows<__states::raised> for __states::$to {})*
+            impl<$($g)*> $machine where $($w)* {
+                $($a)*
+                fn raised(&mut $self, $e: $($et)*) -> $crate::coroutine::machine::parts::Next<Self, __states::raised> {
+                    $body
+                }
+            }
+        };
+    };
+
+    // Goes on with the `cfg` attributes of a hook behind the rest.
+    (@cfgs {$($then:tt)*} $c:tt []) => { $crate::__machine_out!($($then)* $c); };
+    (@cfgs $then:tt [$($c:tt)*] [#[cfg $cfg:tt] $($more:tt)*]) => {
+        $crate::__machine_out!(@cfgs $then [$($c)* #[cfg $cfg]] [$($more)*]);
+    };
+    (@cfgs $then:tt $c:tt [#$other:tt $($more:tt)*]) => { $crate::__machine_out!(@cfgs $then $c [$($more)*]); };
 }

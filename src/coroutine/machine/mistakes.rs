@@ -76,6 +76,9 @@ macro_rules! __machine_mistake {
              or take `sent: Sent` first to keep them in the state"
         ));
     };
+    (end_is_no_state) => {
+        compile_error!("`End` is the end of a machine, in a list `Next<..>`, so no state can be called `End`");
+    };
     (data) => {
         compile_error!(
             "the data of a state are `name: Type`, and its attributes are docs, `cfg`, and the levels of lints"

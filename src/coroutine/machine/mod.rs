@@ -250,6 +250,11 @@ pub trait Machine: Sized {
     fn is_ending(_ending: &Self::Ending) -> bool {
         false
     }
+
+    #[doc(hidden)]
+    fn has_ended(_ending: &Self::Ending) -> bool {
+        false
+    }
 }
 
 /// How a child has ended: what a state that waits for a coroutine of type `C` is called with.

@@ -6,8 +6,15 @@ pub use super::next::{
     End, Enter, Entering, Follows, Go, InPlace, Is, MayEnd, Next, ToOrEnd, end, stay, to, yield_here, yield_to,
 };
 pub use super::place::{Place, PlaceOf, Places};
+use core::mem;
+
 use crate::coroutine::Exception;
 pub use crate::coroutine::{Delegate, without_stop_iteration};
+
+/// For the module of a machine's states. A glob, so that a state called `End` gets a message of our own.
+pub mod ends {
+    pub use super::End;
+}
 
 /// The types of a machine that does not name them.
 #[diagnostic::on_unimplemented(
@@ -19,27 +26,37 @@ pub trait Defaults {
     type Yield;
 }
 
-/// The outcome of a machine while it cleans up.
-#[derive(Debug)]
-pub struct Kept<R>(Option<Result<R, Exception>>);
-
-impl<R> Default for Kept<R> {
-    fn default() -> Self {
-        Self(None)
-    }
+/// The outcome of a machine that has a hook `finally`.
+#[derive(Debug, Default)]
+pub enum Kept<R> {
+    /// There is none yet.
+    #[default]
+    Running,
+    /// The machine cleans up.
+    Ending(Result<R, Exception>),
+    /// The machine has ended, and must not clean up again.
+    Ended,
 }
 
 impl<R> Kept<R> {
     pub fn put(&mut self, outcome: Result<R, Exception>) {
-        self.0 = Some(outcome);
+        *self = Self::Ending(outcome);
     }
 
-    pub const fn take(&mut self) -> Option<Result<R, Exception>> {
-        self.0.take()
+    pub fn take(&mut self) -> Option<Result<R, Exception>> {
+        match mem::replace(self, Self::Ended) {
+            Self::Ending(outcome) => Some(outcome),
+            Self::Running | Self::Ended => None,
+        }
     }
 
-    pub const fn is_some(&self) -> bool {
-        self.0.is_some()
+    /// Whether no state runs any more.
+    pub const fn is_put(&self) -> bool {
+        !matches!(self, Self::Running)
+    }
+
+    pub const fn has_ended(&self) -> bool {
+        matches!(self, Self::Ended)
     }
 }
 

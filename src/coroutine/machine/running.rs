@@ -47,7 +47,7 @@ impl<M: Machine> Running<M> {
     /// The name of the state: `"finally"` while the machine cleans up, and `"over"` if [`at`](Self::at) is `None`.
     pub fn state_name(&self) -> &'static str {
         match self.at() {
-            _ if M::is_ending(&self.ending) => "finally",
+            _ if M::is_ending(&self.ending) && !M::has_ended(&self.ending) => "finally",
             Some(state) => M::name_of(state),
             None => "over",
         }
@@ -183,6 +183,9 @@ impl<M: Machine> Running<M> {
     #[cold]
     #[inline(never)]
     fn finish(&mut self, mut sent: Result<M::Input, Exception>) -> Resumed<Self> {
+        if M::has_ended(&self.ending) {
+            return Err(Exception::reused());
+        }
         match self.machine.on_end(&mut sent) {
             Ok(Step::Yield(yielded)) => Ok(Step::Yield(yielded)),
             Ok(Step::Delegate(frame)) => Ok(Step::Delegate(frame)),

@@ -50,13 +50,13 @@ macro_rules! __machine {
     };
 
     // The associated types, in any order.
-    (@types $h:tt $y:tt $i:tt $r:tt $s:tt type Yield = $new:ty; $($rest:tt)*) => {
+    (@types $h:tt $y:tt $i:tt $r:tt $s:tt $(#[doc $($doc:tt)*])* type Yield = $new:ty; $($rest:tt)*) => {
         $crate::__machine!(@types $h {$new} $i $r $s $($rest)*);
     };
-    (@types $h:tt $y:tt $i:tt $r:tt $s:tt type Input = $new:ty; $($rest:tt)*) => {
+    (@types $h:tt $y:tt $i:tt $r:tt $s:tt $(#[doc $($doc:tt)*])* type Input = $new:ty; $($rest:tt)*) => {
         $crate::__machine!(@types $h $y {$new} $r $s $($rest)*);
     };
-    (@types $h:tt $y:tt $i:tt $r:tt $s:tt type Return = $new:ty; $($rest:tt)*) => {
+    (@types $h:tt $y:tt $i:tt $r:tt $s:tt $(#[doc $($doc:tt)*])* type Return = $new:ty; $($rest:tt)*) => {
         $crate::__machine!(@types $h $y $i {$new} $s $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident; $($rest:tt)*) => {
@@ -120,6 +120,11 @@ macro_rules! __machine {
         $(#$a:tt)* fn $s:ident(&mut $self:ident, mut $n:ident: $($more:tt)*) -> Next $($rest:tt)*
     ) => {
         $crate::__machine!(@split $h $states $f $helpers $(#$a)* fn $s(&mut $self, $n: $($more)*) -> Next $($rest)*);
+    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt
+        $(#$a:tt)* fn $s:ident(&mut $self:ident, _: $($more:tt)*) -> Next $($rest:tt)*
+    ) => {
+        $crate::__machine!(@split $h $states $f $helpers $(#$a)* fn $s(&mut $self, _ignored: $($more)*) -> Next $($rest)*);
     };
     (@split $h:tt $states:tt {} $helpers:tt
         $(#$a:tt)* fn finally(&mut $self:ident, $sent:ident: Sent $(,)?) -> Done $body:block $($rest:tt)*
@@ -220,6 +225,11 @@ macro_rules! __machine {
         {$a:tt thrown $self:ident [& $at:ident [mut $att:ty, $e:ident: $et:ty $(,)?]] $to:tt $body:tt} $($rest:tt)*
     ) => {
         $crate::__machine!(@walk $h $done {$a $self $at {$att} $e {$et} $to $body} $r $f $helpers $($rest)*);
+    };
+    (@walk $h:tt $done:tt {} $r:tt $f:tt $helpers:tt
+        {$a:tt thrown $self:ident [& $at:ident [mut $att:ty, _: $et:ty $(,)?]] $to:tt $body:tt} $($rest:tt)*
+    ) => {
+        $crate::__machine!(@walk $h $done {$a $self $at {$att} _thrown {$et} $to $body} $r $f $helpers $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt thrown $($any:tt)*} $($rest:tt)*) => {
         $crate::__machine_mistake!(thrown);
