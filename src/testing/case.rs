@@ -39,6 +39,8 @@ pub(super) enum Case {
     Cut(usize, usize),
     SingleBytes,
     Truncated(usize),
+    /// The connection is reset after that many bytes.
+    Reset(usize),
     Interrupted(usize, Interruption),
 }
 
@@ -53,13 +55,27 @@ impl Case {
         (0..length).map(|end| (end, Self::Truncated(end)))
     }
 
+    pub(super) fn resets(length: usize) -> impl Iterator<Item = (usize, Self)> {
+        (0..=length).map(|end| (end, Self::Reset(end)))
+    }
+
+    /// What the machine gets in place of more input, at a position where the input ends. `None` for the end of the stream.
+    pub(super) fn failure_at(self, position: usize) -> Option<Exception> {
+        match self {
+            Self::Reset(end) if position == end => {
+                Some(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
+            }
+            _ => None,
+        }
+    }
+
     /// The end of the piece that begins at `start`, of an input of `length` bytes. `start` itself at the end.
     pub(super) fn end_of_piece(self, start: usize, length: usize) -> usize {
         match self {
             Self::Cut(first, _) if start < first => first,
             Self::Cut(_, second) if start < second => second,
             Self::SingleBytes => length.min(start + 1),
-            Self::Truncated(end) => end,
+            Self::Truncated(end) | Self::Reset(end) => end,
             Self::Whole | Self::Cut(..) | Self::Interrupted(..) => length,
         }
     }
@@ -79,6 +95,7 @@ impl Case {
             Self::Cut(first, second) => format!("input cut at bytes {first} and {second} of {length}: "),
             Self::SingleBytes => "input cut into single bytes: ".into(),
             Self::Truncated(end) => format!("input ended after {end} of {length} bytes: "),
+            Self::Reset(end) => format!("connection reset after {end} of {length} bytes: "),
             Self::Interrupted(at, interruption) => format!("{interruption:?} at suspension {at}: "),
         }
     }

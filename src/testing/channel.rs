@@ -22,6 +22,8 @@ pub(super) struct Behaviour {
     pub(super) moves: Cell<Option<Moves>>,
     /// How many more bytes can be sent, in both directions together, before the connection breaks.
     pub(super) until_reset: Cell<usize>,
+    /// Whether the connection is broken in both directions, and what has arrived can still be taken.
+    pub(super) is_broken: Cell<bool>,
     pub(super) suspends: bool,
 }
 
@@ -96,8 +98,11 @@ impl Channel {
     }
 
     fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
-        if self.stage.get() == Stage::Reset {
-            return Err(self.broken());
+        if self.is_reset() {
+            return match &self.feed {
+                Some(feed) if feed.is_asked_in_vain() => Ok(Step::Yield(Await::next_turn())),
+                _ => Err(self.broken()),
+            };
         }
         let possible = bytes.len().min(self.arrived.borrow().len());
         if possible == 0 {
@@ -131,6 +136,7 @@ impl Channel {
         }
         let (channel, feed) = (Rc::clone(self), Rc::clone(feed));
         EventLoop::running()?.call_soon(move || match feed.next_piece() {
+            [] if feed.is_reset() => channel.break_off(),
             [] => channel.finish(),
             piece => channel.arrive(piece),
         })?;
@@ -244,26 +250,36 @@ impl Channel {
         wake(&self.writer);
     }
 
+    /// Resets the connection, except that what has arrived stays there.
+    fn break_off(&self) {
+        self.behaviour.is_broken.set(true);
+        wake(&self.reader);
+    }
+
+    fn is_reset(&self) -> bool {
+        self.stage.get() == Stage::Reset || self.behaviour.is_broken.get()
+    }
+
     /// # Errors
     ///
     /// The reason why nothing can be sent any more.
     pub(super) fn check(&self) -> Result<(), Exception> {
-        if self.stage.get() == Stage::Open { Ok(()) } else { Err(self.broken()) }
+        if self.stage.get() == Stage::Open && !self.is_reset() { Ok(()) } else { Err(self.broken()) }
     }
 
     #[cold]
     fn broken(&self) -> Exception {
-        io::Error::from(match self.stage.get() {
-            Stage::Reset => io::ErrorKind::ConnectionReset,
-            _ => io::ErrorKind::BrokenPipe,
+        io::Error::from(match self.is_reset() {
+            true => io::ErrorKind::ConnectionReset,
+            false => io::ErrorKind::BrokenPipe,
         })
         .into()
     }
 
     fn is_ready(&self, way: Way) -> bool {
         match way {
-            Way::Readable => self.stage.get() == Stage::Reset || self.has_ended() || !self.arrived.borrow().is_empty(),
-            _ => self.stage.get() != Stage::Open || self.room() > 0,
+            Way::Readable => self.is_reset() || self.has_ended() || !self.arrived.borrow().is_empty(),
+            _ => self.stage.get() != Stage::Open || self.is_reset() || self.room() > 0,
         }
     }
 

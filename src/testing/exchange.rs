@@ -62,6 +62,7 @@ use crate::task::{Await, Awaitable};
 /// assert_eq!(lengths.run().output, b"3\n5\n");
 /// lengths.all_splits();
 /// lengths.truncations(|length, end| assert_eq!(end.outcome.is_ok(), [0, 4].contains(&length)));
+/// lengths.resets(|_, end| assert!(end.outcome.is_err()));
 /// lengths.interruptions(|_, _, end| assert!(end.outcome.is_err()));
 /// ```
 ///
@@ -83,7 +84,7 @@ use crate::task::{Await, Awaitable};
 ///
 /// The runs of one call share an event loop. With an input of 200 bytes, [`all_splits`](Self::all_splits) took 0.15 s for a
 /// small machine in a release build, and 1.4 s otherwise.
-#[must_use = "nothing runs until `run`, `all_splits`, `truncations` or `interruptions` is called"]
+#[must_use = "nothing runs until `run`, `all_splits`, `truncations`, `resets` or `interruptions` is called"]
 pub struct Exchange<M> {
     make: Box<dyn Fn(MemoryStream) -> M>,
     input: Rc<[u8]>,
@@ -143,9 +144,9 @@ where
             let whole = runs.run(Case::Whole)?.0;
             Case::splits(self.input.len()).try_for_each(|case| {
                 let (ended, path) = runs.run(case)?;
-                match difference(&whole, &ended) {
-                    None => Ok(()),
-                    Some(difference) => Err(self.failure(case, &difference, &path)),
+                match caught(|| difference(&whole, &ended)) {
+                    Ok(None) => Ok(()),
+                    Ok(Some(problem)) | Err(problem) => Err(self.failure(case, &problem, &path)),
                 }
             })
         });
@@ -164,9 +165,29 @@ where
         self.needs_input();
         self.reported(|runs| {
             Case::truncations(self.input.len()).try_for_each(|(end, case)| {
-                let (ended, path) = runs.run(case)?;
-                let end_shown = shown(&ended.outcome);
-                caught(|| check(end, ended)).map_err(|panic| self.refused(case, &end_shown, &panic, &path))
+                let ran = runs.run(case)?;
+                self.checked(case, ran, |ended| check(end, ended))
+            })
+        });
+    }
+
+    /// Runs the machine with the connection reset after each number of bytes, from none to all of them. When the machine
+    /// tries to read more, that read and every later operation raises an [`io::Error`](std::io::Error) of the kind
+    /// `ConnectionReset`. The machine must end. `check` gets the number of bytes and how it ended.
+    ///
+    /// A machine that takes the end of the stream for the end of a message shows here that it can tell the two apart. An
+    /// input of `n` bytes takes `n + 1` runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the exchange has no input, if `check` or the machine panics, or if the machine does not end.
+    #[track_caller]
+    pub fn resets(&self, mut check: impl FnMut(usize, Exchanged<M::Return>)) {
+        self.needs_input();
+        self.reported(|runs| {
+            Case::resets(self.input.len()).try_for_each(|(end, case)| {
+                let ran = runs.run(case)?;
+                self.checked(case, ran, |ended| check(end, ended))
             })
         });
     }
@@ -196,10 +217,8 @@ where
             for suspension in 1..=runs.suspensions {
                 for interruption in Interruption::ALL {
                     let case = Case::Interrupted(suspension, interruption);
-                    let (ended, path) = runs.run(case)?;
-                    let end_shown = shown(&ended.outcome);
-                    caught(|| check(suspension, interruption, ended))
-                        .map_err(|panic| self.refused(case, &end_shown, &panic, &path))?;
+                    let ran = runs.run(case)?;
+                    self.checked(case, ran, |ended| check(suspension, interruption, ended))?;
                 }
             }
             Ok(())
@@ -221,8 +240,15 @@ where
         format!("{}{problem}\n  states: {path}", case.describe(self.input.len()))
     }
 
-    fn refused(&self, case: Case, end: &str, panic: &str, path: &Path) -> String {
-        self.failure(case, &format!("{end}, and the check of that failed: {panic}"), path)
+    fn checked(
+        &self,
+        case: Case,
+        (ended, path): (Exchanged<M::Return>, Path),
+        check: impl FnOnce(Exchanged<M::Return>),
+    ) -> Result<(), String> {
+        let failed = |problem: &str| self.failure(case, problem, &path);
+        let end = caught(|| shown(&ended.outcome)).map_err(|panic| failed(&panic))?;
+        caught(|| check(ended)).map_err(|panic| failed(&format!("{end}, and the check of that failed: {panic}")))
     }
 }
 
@@ -330,16 +356,16 @@ impl<M: Awaitable> Coroutine for Watched<M> {
             if self.is_closing {
                 break Err(format!("it yielded when it was closed, and waits for {waits:?}"));
             }
-            match self.interruption() {
-                Err(problem) => break Err(problem),
-                Ok(None) => return Ok(Step::Yield(waits)),
-                Ok(Some(Interruption::Cancel)) => {
+            match caught(|| self.interruption()) {
+                Err(problem) | Ok(Err(problem)) => break Err(problem),
+                Ok(Ok(None)) => return Ok(Step::Yield(waits)),
+                Ok(Ok(Some(Interruption::Cancel))) => {
                     // What the task waits for is cancelled as well, as soon as the task waits.
                     let task = EventLoop::running()?.current_task().expect("a watched machine runs in a task");
                     task.cancel();
                     return Ok(Step::Yield(waits));
                 }
-                Ok(Some(interruption)) => {
+                Ok(Ok(Some(interruption))) => {
                     self.is_closing = interruption == Interruption::Close;
                     sent = Err(interruption.exception());
                 }

@@ -31,6 +31,11 @@ impl Feed {
         &self.input[start..end]
     }
 
+    /// Whether the connection is reset at the end that has been reached.
+    pub(super) fn is_reset(&self) -> bool {
+        self.case.failure_at(self.position.get()).is_some()
+    }
+
     /// Whether the piece is to be sent: `false` if it is on its way already.
     pub(super) fn begin_asking(&self) -> bool {
         !self.is_asking.replace(true)

@@ -65,6 +65,7 @@ impl MemoryPair {
             latency: Cell::new(None),
             moves: Cell::new(None),
             until_reset: Cell::new(usize::MAX),
+            is_broken: Cell::new(false),
             suspends: false,
         })
     }

@@ -1,6 +1,7 @@
 //! One run of a [`Conversation`].
 //!
-//! A run follows the script to the letter, until the machine is interrupted or the end of a truncated input is reached.
+//! A run follows the script to the letter, until the machine is interrupted. With an input that is truncated or reset, it
+//! never has to.
 //! From there on, the machine may leave the script: steps answer the yields that they expect, and nothing is required
 //! but that the machine ends.
 
@@ -36,11 +37,12 @@ where
     M::Return: fmt::Debug,
 {
     let played = Played { yields: Vec::new(), outcome: None, suspensions: 0, path: Path::default() };
-    let is_strict = !matches!(case, Case::Truncated(_));
+    let is_strict = !matches!(case, Case::Truncated(_) | Case::Reset(_));
     let mut play = Play { script, case, played, next: 0, position: 0, in_vain: 0, is_strict, is_closing: false };
-    match caught(|| (script.make)()).and_then(|machine| play.run(Driver::new(machine))) {
-        Ok(()) => Ok(play.played),
-        Err(problem) => Err(play.played.failure(case, script.length(), &problem)),
+    // Anything of the program may panic: the machine, its `Debug`, the comparison of what it yields.
+    match caught(|| play.run(Driver::new((script.make)()))) {
+        Ok(Ok(())) => Ok(play.played),
+        Ok(Err(problem)) | Err(problem) => Err(play.played.failure(case, script.length(), &problem)),
     }
 }
 
@@ -75,7 +77,7 @@ where
     fn run(&mut self, mut driver: Driver<M>) -> Result<(), String> {
         let mut sent = Ok(M::Input::default());
         loop {
-            let yielded = match caught(|| driver.resume(sent))? {
+            let yielded = match driver.resume(sent) {
                 Driven::Yield(yielded) => yielded,
                 Driven::End(outcome) => return self.end(outcome),
             };
@@ -104,7 +106,7 @@ where
     /// Answers a yield by the input, or as the script says.
     fn answer(&mut self, yielded: M::Yield) -> Result<Next<M>, String> {
         if let Some(sent) = self.feed(&yielded)? {
-            return Ok(Next::Resume(Ok(sent)));
+            return Ok(Next::Resume(sent));
         }
         let next = self.answer_by_step(&yielded);
         self.played.yields.push(yielded);
@@ -112,9 +114,9 @@ where
     }
 
     /// Returns what is sent to a yield that asks for bytes. `None` for any other yield.
-    fn feed(&mut self, yielded: &M::Yield) -> Result<Option<M::Input>, String> {
+    fn feed(&mut self, yielded: &M::Yield) -> Result<Option<Result<M::Input, Exception>>, String> {
         let Some(input) = &self.script.input else { return Ok(None) };
-        if !caught(|| (input.is_read)(yielded))? {
+        if !(input.is_read)(yielded) {
             return Ok(None);
         }
         let end = self.case.end_of_piece(self.position, input.bytes.len());
@@ -124,17 +126,18 @@ where
         if self.in_vain > PATIENCE {
             return Err(format!("it does not end: it has asked for bytes {PATIENCE} times after the end of the input"));
         }
-        caught(|| Some((input.make)(piece)))
+        let failure = self.case.failure_at(self.position).filter(|_| piece.is_empty());
+        Ok(Some(failure.map_or_else(|| Ok((input.make)(piece)), Err)))
     }
 
     fn answer_by_step(&mut self, yielded: &M::Yield) -> Result<Next<M>, String> {
         let steps = &self.script.steps[self.next..];
         let candidates = if self.is_strict { 1 } else { steps.len() };
         let expects = |step: &Step<M>| matches!(&step.action, Action::Expect(_, is_expected) if is_expected(yielded));
-        let Some(position) = caught(|| steps.iter().take(candidates).position(expects))? else {
+        let Some(position) = steps.iter().take(candidates).position(expects) else {
             let expects_another = steps.iter().any(|step| matches!(step.action, Action::Expect(..)));
             return match &self.script.reply {
-                Some(reply) if !self.is_strict || !expects_another => Ok(Next::Resume(caught(|| reply(yielded))?)),
+                Some(reply) if !self.is_strict || !expects_another => Ok(Next::Resume(reply(yielded))),
                 _ if self.is_strict => Err(self.differs(&format!("it yielded {yielded:?}"))),
                 _ => Ok(Next::Resume(Ok(M::Input::default()))),
             };
@@ -152,7 +155,7 @@ where
             }
             Some(_) => Ok(Next::Resume(Ok(M::Input::default()))),
             None => match &self.script.reply {
-                Some(reply) => Ok(Next::Resume(caught(|| reply(yielded))?)),
+                Some(reply) => Ok(Next::Resume(reply(yielded))),
                 None if self.is_strict => Ok(Next::Stop),
                 None => Ok(Next::Resume(Ok(M::Input::default()))),
             },
@@ -165,7 +168,7 @@ where
         }
         if self.is_strict {
             let is_expected = match self.script.steps.get(self.next).map(|step| &step.action) {
-                Some(Action::End(_, is_expected)) => caught(|| is_expected(&outcome))?,
+                Some(Action::End(_, is_expected)) => is_expected(&outcome),
                 Some(_) => false,
                 // Returning is no news. Neither is what closing raises.
                 None => outcome.is_ok() || self.is_closing && is_exit(&outcome),

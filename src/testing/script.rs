@@ -81,6 +81,7 @@ use crate::coroutine::{Coroutine, Exception, Kind};
 /// script.run();
 /// script.all_splits();
 /// script.truncations(|length, outcome| assert!(outcome.is_err(), "it accepts {length} bytes"));
+/// script.resets(|length, outcome| assert_eq!(outcome.is_ok(), length == 4));
 /// script.interruptions(|_, _, outcome| assert!(outcome.is_err()));
 /// ```
 ///
@@ -96,7 +97,7 @@ use crate::coroutine::{Coroutine, Exception, Kind};
 ///
 /// A panic of the machine is reported with its place in the same way. A machine that asks for bytes on and on after the end
 /// of its input, or that yields 100,000 times, fails as well. One that neither yields nor ends hangs the test.
-#[must_use = "nothing runs until `run`, `all_splits`, `truncations` or `interruptions` is called"]
+#[must_use = "nothing runs until `run`, `all_splits`, `truncations`, `resets` or `interruptions` is called"]
 pub struct Script<M: Coroutine>(Conversation<M>);
 
 impl<M> Script<M>
@@ -243,9 +244,9 @@ where
             let whole = play(&self.0, Case::Whole)?;
             Case::splits(self.0.length()).try_for_each(|case| {
                 let cut = play(&self.0, case)?;
-                match difference(&whole, &cut) {
-                    None => Ok(()),
-                    Some(difference) => Err(cut.failure(case, self.0.length(), &difference)),
+                match caught(|| difference(&whole, &cut)) {
+                    Ok(None) => Ok(()),
+                    Ok(Some(problem)) | Err(problem) => Err(cut.failure(case, self.0.length(), &problem)),
                 }
             })
         };
@@ -264,6 +265,25 @@ where
     pub fn truncations(&self, mut check: impl FnMut(usize, Result<M::Return, Exception>)) {
         self.needs_input();
         reported(Case::truncations(self.0.length()).try_for_each(|(end, case)| {
+            let played = play(&self.0, case)?;
+            self.checked(case, played, |outcome| check(end, outcome))
+        }));
+    }
+
+    /// Runs the machine with the connection reset after each number of bytes, from none to all of them. A yield that asks for
+    /// more then raises an [`io::Error`](std::io::Error) of the kind `ConnectionReset`. The machine must end. `check` gets
+    /// the number of bytes and how it ended.
+    ///
+    /// A machine that takes the end of the stream for the end of a message shows here that it can tell the two apart. An
+    /// input of `n` bytes takes `n + 1` runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the script has no input, if `check` or the machine panics, or if the machine does not end.
+    #[track_caller]
+    pub fn resets(&self, mut check: impl FnMut(usize, Result<M::Return, Exception>)) {
+        self.needs_input();
+        reported(Case::resets(self.0.length()).try_for_each(|(end, case)| {
             let played = play(&self.0, case)?;
             self.checked(case, played, |outcome| check(end, outcome))
         }));
@@ -297,10 +317,9 @@ where
 
     fn checked(&self, case: Case, mut played: Played<M>, check: impl FnOnce(Outcome<M>)) -> Result<(), String> {
         let Some(outcome) = played.outcome.take() else { return Ok(()) };
-        let end = shown(&outcome);
-        caught(|| check(outcome)).map_err(|panic| {
-            played.failure(case, self.0.length(), &format!("{end}, and the check of that failed: {panic}"))
-        })
+        let failed = |problem: &str| played.failure(case, self.0.length(), problem);
+        let end = caught(|| shown(&outcome)).map_err(|panic| failed(&panic))?;
+        caught(|| check(outcome)).map_err(|panic| failed(&format!("{end}, and the check of that failed: {panic}")))
     }
 
     #[track_caller]

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::testing::{Exchange, Interruption};
+use innermost::testing::{Exchange, Interruption, MemoryStream};
 use innermost::{
-    Await, Buffer, ByteRead, Call, Coroutine, CoroutineExt, Exception, Kind, Resumed, Sleep, Step, Task, from_fn,
-    sleep, spawn, timeout, yield_from,
+    Await, Buffer, ByteRead, Call, Coroutine, CoroutineExt, Exception, Kind, Resumed, Sleep, State, Step, Task,
+    from_fn, sleep, spawn, timeout, yield_from,
 };
 
 use crate::faults::{Connection, Fault, failure};
@@ -125,6 +125,63 @@ fn an_exchange_without_input_refuses_to_be_cut() {
     let expected = "the exchange has no input that could be cut: give it one by `input`";
     assert_eq!(failure(|| exchange.all_splits()), expected);
     assert_eq!(failure(|| exchange.truncations(|_, _| ())), expected);
+}
+
+#[test]
+fn a_connection_is_reset_after_every_byte() {
+    let mut seen = Vec::new();
+    lines(Fault::None).resets(|length, ended| {
+        let outcome = ended.outcome.map_err(|raised| {
+            let error = raised.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            assert_eq!(error, Some(std::io::ErrorKind::ConnectionReset));
+        });
+        seen.push((length, outcome, ended.output.len()));
+    });
+    let expected = |length| (length, if length < 9 { Err(()) } else { Ok(2) }, length / 4 * 4);
+    assert_eq!(seen, Vec::from_iter((0..=9).map(expected)));
+    let message = failure(|| lines(Fault::None).resets(|length, _| assert!(length < 5, "no")));
+    assert!(message.starts_with("connection reset after 5 of 9 bytes: it raised Error: connection reset"), "{message}");
+    assert!(message.contains("\n  states: Reading"), "{message}");
+}
+
+#[test]
+fn a_machine_that_reads_on_after_a_reset_is_found() {
+    let stubborn = Exchange::new(|stream| {
+        let mut buffer = Buffer::new();
+        from_fn(move |mut sent| {
+            loop {
+                match yield_from!(stream.read(&mut buffer), sent) {
+                    Ok(0) => return Ok(Step::Return(())),
+                    Err(raised) if raised.is_cancelled() => return Err(raised),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        })
+    });
+    let message = failure(|| stubborn.input("abc").resets(|_, _| ()));
+    let problem =
+        "connection reset after 0 of 3 bytes: it does not end: it has read 16 times after the end of the input";
+    assert!(message.starts_with(problem), "{message}");
+}
+
+#[test]
+fn a_panic_of_a_state_that_is_shown_has_its_place() {
+    struct Unshown(MemoryStream);
+    impl Coroutine for Unshown {
+        type Yield = Await;
+        type Input = ();
+        type Return = ();
+
+        fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+            yield_from!(self.0.read(&mut Buffer::new()), sent).map(|_| Step::Return(()))
+        }
+
+        fn state(&self) -> State<'_> {
+            panic!("no state")
+        }
+    }
+    let message = "it panicked: no state\n  states: (it was never suspended)";
+    assert_eq!(failure(|| drop(Exchange::new(Unshown).run())), message);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Scripts: steps, splits, truncations, interruptions, and what they say when something is wrong.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -37,6 +38,13 @@ fn a_machine_without_faults_passes() {
         lengths.push(length);
     });
     assert_eq!(lengths, Vec::from_iter(0..9));
+    let mut lengths = Vec::new();
+    script.resets(|length, outcome| {
+        let text = if length < 9 { Err("connection reset".into()) } else { Ok(2) };
+        assert_eq!(outcome.map_err(|raised| raised.to_string()), text);
+        lengths.push(length);
+    });
+    assert_eq!(lengths, Vec::from_iter(0..=9));
     let mut seen = Vec::new();
     script.interruptions(|suspension, interruption, outcome| {
         seen.push((suspension, interruption, outcome.unwrap_err().kind()));
@@ -188,6 +196,83 @@ fn a_frame_that_yields_while_closing_is_found() {
 fn a_panic_of_the_machine_has_its_place() {
     let message = "input cut at byte 1 of 9: it panicked: a line in two parts\n  states: Reading (x2)";
     assert_eq!(failure(|| lines(Fault::Panics).all_splits()), message);
+}
+
+/// Panics wherever the program is asked something, if that is what is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spot {
+    Yielded,
+    Returned,
+    Compared,
+    Shown,
+    Sent,
+}
+
+struct Touchy(Spot, bool);
+
+#[derive(Clone)]
+struct Touched(Option<Spot>);
+
+impl PartialEq for Touched {
+    fn eq(&self, _: &Self) -> bool {
+        assert!(self.0 != Some(Spot::Compared), "a comparison");
+        false
+    }
+}
+
+impl fmt::Debug for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(!matches!(self.0, Some(Spot::Yielded | Spot::Returned)), "a value");
+        f.write_str("Touched")
+    }
+}
+
+impl fmt::Debug for Touchy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(self.0 != Spot::Shown, "a state");
+        f.write_str("Waiting")
+    }
+}
+
+impl Coroutine for Touchy {
+    type Yield = Touched;
+    type Input = u32;
+    type Return = Touched;
+
+    fn resume(&mut self, sent: Result<u32, Exception>) -> Resumed<Self> {
+        sent?;
+        if self.1 || self.0 == Spot::Returned {
+            return Ok(Step::Return(Touched(Some(self.0))));
+        }
+        self.1 = true;
+        Ok(Step::Yield(Touched(Some(self.0))))
+    }
+
+    fn state(&self) -> State<'_> {
+        State::new("Touchy", self)
+    }
+}
+
+#[test]
+fn a_panic_of_anything_of_the_program_has_its_place() {
+    let script = |spot| Script::new(move || Touchy(spot, false));
+    let shows = |spot, problem: &str, script: Script<Touchy>| {
+        let states = if matches!(spot, Spot::Returned | Spot::Shown) { "(it was never suspended)" } else { "Waiting" };
+        assert_eq!(failure(|| script.run()), format!("it panicked: {problem}\n  states: {states}"), "{spot:?}");
+    };
+    for (spot, problem) in [(Spot::Yielded, "a value"), (Spot::Compared, "a comparison"), (Spot::Shown, "a state")] {
+        shows(spot, problem, script(spot).expect(Touched(None)));
+    }
+    shows(Spot::Returned, "a value", script(Spot::Returned).expect(Touched(None)));
+    shows(Spot::Sent, "a predicate", script(Spot::Sent).expect_that(|_| panic!("a predicate")));
+    shows(Spot::Sent, "a reply", script(Spot::Sent).reply(|_| panic!("a reply")));
+    let input = |script: Script<Touchy>| script.input("ab", |_| true, |_| panic!("an input"));
+    shows(Spot::Sent, "an input", input(script(Spot::Sent)));
+    let end = script(Spot::Sent).input("ab", |_| true, |_| 0).returns_that(|_| panic!("an end"));
+    shows(Spot::Sent, "an end", end);
+    let compared = script(Spot::Compared).input("ab", |_| true, |_| 0);
+    let message = "input cut at byte 1 of 2: it panicked: a comparison\n  states: Waiting";
+    assert_eq!(failure(|| compared.all_splits()), message);
 }
 
 #[test]
