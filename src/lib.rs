@@ -82,6 +82,7 @@
 //! | **futures, tasks, time, threads** | |
 //! | [`LoopHandle::create_future`], [`spawn`] | [`Future`], [`Task`] |
 //! | [`Future::join`], [`Task::join`] | [`task::Join`], or afresh |
+//! | [`Task::cancel_on_drop`] | [`task::OwnedTask`] |
 //! | [`sleep`](fn@sleep) | [`Sleep`] |
 //! | [`to_thread`], [`LoopHandle::run_in_executor`] | [`event_loop::ToThread`], [`event_loop::ThreadCall`] |
 //! | [`LoopHandle::shutdown_default_executor`] | [`event_loop::ShutdownExecutor`] |
@@ -102,7 +103,7 @@
 //! | [`Event::wait`], [`Queue::join`] | [`sync::EventWait`] |
 //! | [`Condition::wait`](sync::Condition::wait), [`wait_for`](sync::Condition::wait_for) | [`sync::ConditionWait`], [`sync::ConditionWaitFor`] |
 //! | [`Barrier::wait`](sync::Barrier::wait); [`reset`](sync::Barrier::reset), [`abort`](sync::Barrier::abort) | [`sync::BarrierWait`]; [`sync::BarrierChange`] |
-//! | [`Queue::get`], [`put`](Queue::put) | [`queue::Get`], [`queue::Put`] |
+//! | [`Queue::get`], [`put`](Queue::put); those of a [`WeightedQueue`](queue::WeightedQueue) | [`queue::Get`], [`queue::Put`]; [`queue::WeightedGet`], [`queue::WeightedPut`] |
 //! | **scopes and async iterators** | |
 //! | [`with`](fn@scope::with) | [`scope::With`] |
 //! | [`holding`](scope::holding), [`grouped`](scope::grouped); [`ExitStack::enter`](scope::ExitStack::enter) | [`scope::Holding`], [`scope::Grouped`]; [`scope::EnterStack`] |

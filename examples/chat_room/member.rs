@@ -79,7 +79,7 @@ machine!(
                 Won::B(_) => {}
                 Won::A(()) => self.visit.iter().for_each(|visit| visit.hear("the room closes")),
                 Won::C(()) => {
-                    self.writer.transport().abort();
+                    self.writer.abort();
                     return end(());
                 }
             }

@@ -1,6 +1,6 @@
 //! [`ByteRead`] and [`ByteWrite`]: anything that bytes can be read from or written to without blocking.
 //!
-//! A machine is written once, against [`ByteStream`], and runs over TCP, Unix sockets, pipes, and, in tests, over memory.
+//! A machine is written once, against [`ByteStream`](super::ByteStream), and runs over TCP, Unix sockets, pipes, and, in tests, over memory.
 //!
 //! A stream implements *attempts*: functions that either make progress now or say what to wait for. The operations, which
 //! are coroutines, are built from attempts here, once for all streams. An attempt keeps no state, so an operation keeps
@@ -420,41 +420,37 @@ pub trait ByteWrite {
     {
         Operation::new("write_eof", || self.attempt_write_eof())
     }
+
+    /// Closes the stream at once, in both directions if it has both. Bytes that have not been sent are lost where the system
+    /// still has them. Waits for nothing, and has no effect the second time.
+    ///
+    /// | stream | effect |
+    /// |---|---|
+    /// | TCP | the connection is reset, and the peer raises `ConnectionReset` |
+    /// | Unix sockets, pipes | the descriptor is closed; what was written has already arrived |
+    /// | [`MemoryStream`](crate::testing::MemoryStream) | [`reset`](crate::testing::MemoryStream::reset) |
+    /// | a pair of halves | its second half is aborted, and the first one is not read any more |
+    ///
+    /// Tasks that wait for the stream are woken. From then on, a read finds the end or raises an [`io::Error`], and a write
+    /// raises one. By default, a stream of your own is [ended](Self::attempt_write_eof).
+    ///
+    /// ```
+    /// use innermost::testing::memory_pair;
+    /// use innermost::{ByteRead, ByteWrite, Coroutine};
+    /// use std::io;
+    ///
+    /// let (near, far) = memory_pair();
+    /// near.attempt_send(b"never read")?;
+    /// near.abort();
+    /// let raised = far.recv(&mut [0; 16]).resume(Ok(())).unwrap_err();
+    /// assert_eq!(raised.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionReset);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    fn abort(&self) {
+        // What fails is over, and what would wait is dropped soon.
+        let _ = self.attempt_write_eof();
+    }
 }
-
-/// A connection: bytes can be read from it and written to it.
-///
-/// Write machines against this trait, and test them over memory: see
-/// [`testing::memory_pair`](crate::testing::memory_pair). A pair of halves, `(reader, writer)`, is a byte stream too.
-///
-/// ```
-/// use innermost::{Await, Buffer, ByteStream, Coroutine, Exception, Resumed, Step, yield_from};
-///
-/// /// Sends back everything that arrives.
-/// struct Echo<S> {
-///     stream: S,
-///     buffer: Buffer,
-/// }
-///
-/// impl<S: ByteStream> Coroutine for Echo<S> {
-///     type Yield = Await;
-///     type Input = ();
-///     type Return = ();
-///
-///     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
-///         loop {
-///             // If the last resume ended in here, this continues with the rest.
-///             yield_from!(self.stream.write_all(&mut self.buffer), sent)?;
-///             if yield_from!(self.stream.read(&mut self.buffer), sent)? == 0 {
-///                 return Ok(Step::Return(()));
-///             }
-///         }
-///     }
-/// }
-/// ```
-pub trait ByteStream: ByteRead + ByteWrite {}
-
-impl<S: ByteRead + ByteWrite + ?Sized> ByteStream for S {}
 
 /// Sends bytes that are in no [`Buffer`].
 fn write_all<S: ByteWrite, B: Outgoing>(stream: &S, bytes: &mut B) -> Progress<()> {

@@ -23,7 +23,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`], [`ByteStream`]: the traits that machines are written against |
+//! | `byte_stream.rs` | [`ByteRead`], [`ByteWrite`]: the traits of each direction |
+//! | `duplex.rs`    | [`ByteStream`]: both; machines are written against it |
 //! | `pointers.rs`  | these traits for `&S`, `&mut S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
 //! | `relay/`       | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
@@ -51,6 +52,7 @@ mod byte_stream;
 #[cfg(feature = "resolver")]
 mod connect;
 mod datagram;
+mod duplex;
 #[cfg(feature = "resolver")]
 mod eyeballs;
 mod file_part;
@@ -74,12 +76,13 @@ pub use self::acceptor::Acceptor;
 pub(crate) use self::acceptor::may_accept_later;
 pub use self::address_error::AddressError;
 pub use self::buffer::Buffer;
-pub use self::byte_stream::{ByteRead, ByteStream, ByteWrite};
+pub use self::byte_stream::{ByteRead, ByteWrite};
 #[cfg(feature = "resolver")]
 pub(crate) use self::connect::Connecting;
 #[cfg(feature = "resolver")]
 pub use self::connect::{ConnectTo, connect};
 pub use self::datagram::{UdpSocket, UnixDatagram};
+pub use self::duplex::ByteStream;
 #[cfg(feature = "resolver")]
 pub use self::eyeballs::{ConnectError, HappyEyeballs, happy_eyeballs};
 pub use self::file_part::FilePart;

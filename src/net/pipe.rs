@@ -126,4 +126,9 @@ impl Sink for io::PipeWriter {
         deregister();
         descriptor::replace(self.as_fd(), writer.as_fd())
     }
+
+    /// If no descriptor is free, the pipe stays open until the stream is dropped.
+    fn abort(&self, deregister: impl FnOnce()) {
+        let _ = self.finish(deregister);
+    }
 }

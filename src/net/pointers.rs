@@ -44,6 +44,10 @@ macro_rules! forward_to_pointee {
             fn attempt_send_file(&self, part: &mut FilePart) -> Progress<u64> {
                 (**self).attempt_send_file(part)
             }
+
+            fn abort(&self) {
+                (**self).abort();
+            }
         }
     )*};
 }
@@ -85,5 +89,9 @@ impl<R, W: ByteWrite> ByteWrite for (R, W) {
 
     fn attempt_send_file(&self, part: &mut FilePart) -> Progress<u64> {
         self.1.attempt_send_file(part)
+    }
+
+    fn abort(&self) {
+        self.1.abort();
     }
 }

@@ -5,7 +5,11 @@
 
 use core::fmt;
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net;
+
+use socket2::SockRef;
 
 use super::place::at;
 use super::{Buffer, ByteRead, ByteWrite, FilePart};
@@ -38,6 +42,9 @@ pub trait Sink: AsFd {
     fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<(usize, Left)>;
     /// Ends the stream. Calls `deregister` before it replaces the file behind the descriptor.
     fn finish(&self, deregister: impl FnOnce()) -> io::Result<()>;
+    /// Closes the file behind the descriptor, which the peer notices. Calls `deregister` before that. If no descriptor is
+    /// free, the file is shut down instead.
+    fn abort(&self, deregister: impl FnOnce());
 }
 
 impl<S: AsFd> Stream<S> {
@@ -106,6 +113,10 @@ impl<S: Sink> ByteWrite for Stream<S> {
         Ok(Step::Return(()))
     }
 
+    fn abort(&self) {
+        self.0.get().abort(|| self.0.deregister());
+    }
+
     fn attempt_send_vectored(&self, slices: &[IoSlice<'_>]) -> Progress<usize> {
         let send = |sink: &S, _: &SpareMemory| match descriptor::in_one_call(slices) {
             [] => sink.send(&[]),
@@ -151,6 +162,19 @@ impl<S: Sink> ByteWrite for Stream<S> {
             }
         }
         Ok(Step::Return(part.sent()))
+    }
+}
+
+/// Closes the file behind the descriptor of a connection. Another one takes the number, in which nothing can be read or
+/// written: the owner still has the number.
+pub(super) fn close_now(socket: &impl AsFd, deregister: impl FnOnce()) {
+    let replaced = net::UnixStream::pair().and_then(|(nothing, _)| {
+        // A duplicate may keep the former file open. After the replacement nobody could remove it from the kernel's set.
+        deregister();
+        descriptor::replace(socket.as_fd(), nothing.as_fd())
+    });
+    if replaced.is_err() {
+        let _ = SockRef::from(socket).shutdown(Shutdown::Both);
     }
 }
 

@@ -1,15 +1,16 @@
 //! TCP streams and listeners: `tcp(7)`.
 
 use core::fmt;
+use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::listener::Accept;
-use super::stream::{Sink, Source, left};
+use super::stream::{Sink, Source, close_now, left};
 use super::{AddressError, BACKLOG, Listener, Stream};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step};
 use crate::event_loop::{Left, Registered};
@@ -257,6 +258,12 @@ impl Sink for net::TcpStream {
 
     fn finish(&self, _: impl FnOnce()) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn abort(&self, deregister: impl FnOnce()) {
+        // The kernel sends a reset when the last descriptor of the socket is closed. It fails for a connection that is over.
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+        close_now(self, deregister);
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, Type};
 
 use super::listener::Accept;
-use super::stream::{Sink, Source, left};
+use super::stream::{Sink, Source, close_now, left};
 use super::{AddressError, BACKLOG, Listener, Stream};
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Step, take_sent};
 use crate::event_loop::{Left, Registered};
@@ -240,6 +240,10 @@ impl Sink for net::UnixStream {
 
     fn finish(&self, _: impl FnOnce()) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn abort(&self, deregister: impl FnOnce()) {
+        close_now(self, deregister);
     }
 }
 

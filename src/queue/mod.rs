@@ -19,6 +19,7 @@
 //! | `Queue`, `LifoQueue`, `PriorityQueue` | [`Queue`], [`LifoQueue`], [`PriorityQueue`] | `mod.rs`, `kinds.rs` |
 //! | `put`, `get` | [`Put`], [`Get`] | `put.rs`, `get.rs` |
 //! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`PutError`], [`GetError`], [`QueueShutDown`] | `error.rs` |
+//! | | [`WeightedQueue`], bounded by bytes or another weight | `weighted.rs`, `room.rs` |
 //! | | the items, in the order in which a queue of this kind returns them | `items.rs` |
 //!
 //! Source: `Lib/asyncio/queues.py` of CPython 3.13, for the behaviour and the order of events.
@@ -36,12 +37,15 @@ mod get;
 mod items;
 mod kinds;
 mod put;
+mod room;
+mod weighted;
 
 pub use self::error::{GetError, PutError, QueueShutDown};
 pub use self::get::Get;
 use self::items::{Items, Taken};
 pub use self::kinds::{LifoQueue, PriorityQueue};
 pub use self::put::Put;
+pub use self::weighted::{WeightedGet, WeightedPut, WeightedQueue};
 
 /// A first-in, first-out queue. asyncio's `Queue`.
 ///
@@ -327,6 +331,10 @@ impl<T> Queue<T> {
         if let Some(dropped) = dropped {
             (self.0.drop_items)(dropped);
         }
+    }
+
+    fn is_shut_down(&self) -> bool {
+        self.0.shut_down.get()
     }
 
     /// Returns `true` if both handles refer to the same queue.

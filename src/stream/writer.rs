@@ -1,9 +1,12 @@
 //! [`StreamWriter`]: the writing end of a connection.
 
 use core::fmt;
+use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+
+use socket2::SockRef;
 
 use super::channel::Channel;
 use crate::coroutine::{Coroutine, Exception, Resumed, State, Stateless, Step};
@@ -143,6 +146,28 @@ impl StreamWriter {
     #[inline]
     pub fn wait_closed(&self) -> WaitClosed {
         WaitClosed { channel: Rc::clone(&self.channel) }
+    }
+
+    /// Closes the connection at once. Unsent writes are lost. A TCP connection is reset. Its reader finds the end of the
+    /// stream.
+    ///
+    /// ```
+    /// use innermost::EventLoop;
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let (_reader, writer) = event_loop.run_until_complete(event_loop.open_connection(listener.local_addr()?))?;
+    /// let (mut peer, _) = listener.accept()?;
+    /// writer.abort();
+    /// event_loop.run_until_complete(writer.wait_closed())?;
+    /// assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn abort(&self) {
+        // Fails for a pipe, and for a connection that is over.
+        let _ = self.transport.with_fd(|fd| fd.map(|fd| SockRef::from(&fd).set_linger(Some(Duration::ZERO))));
+        self.transport.abort();
     }
 
     /// The peer's address.

@@ -41,6 +41,7 @@
 //! | `state.rs`     | the part of a task that does not depend on its coroutine |
 //! | `any_of.rs`    | waiting for any of several events in one task |
 //! | `branch/`      | one of the coroutines that a task races, and how scopes in it cancel it |
+//! | `owned.rs`     | [`OwnedTask`]: a task that is cancelled when its handle is dropped |
 //! | `owner.rs`     | whom a scope cancels: the task, or one of the coroutines that it races |
 //! | `cancel.rs`    | propagating a cancellation |
 //! | `callback_result.rs` | [`CallbackResult`]: the return types of callbacks |
@@ -61,6 +62,7 @@ mod future;
 mod gathering;
 mod handle;
 mod options;
+mod owned;
 mod owner;
 mod report;
 mod schedule;
@@ -90,6 +92,7 @@ pub(crate) use self::gathering::Gathering;
 pub use self::handle::Handle;
 pub(crate) use self::handle::{Callback, Timed, callback, callback_in};
 pub use self::options::{Start, TaskBuilder, TaskFactory, TaskOptions, eager_task_factory};
+pub use self::owned::OwnedTask;
 pub(crate) use self::owner::{ScopeOwner, WeakScopeOwner};
 pub use self::report::ErrorContext;
 pub(crate) use self::report::panicked;

@@ -199,6 +199,10 @@ impl ByteWrite for MemoryStream {
         attempt
     }
 
+    fn abort(&self) {
+        self.reset();
+    }
+
     fn attempt_write_eof(&self) -> Progress<()> {
         self.outgoing.attempt_write(|| {
             self.outgoing.check()?;

@@ -17,6 +17,7 @@ use innermost::{Coroutine, CoroutineExt, Kind, Step};
 use quickcheck::quickcheck;
 
 mod edges;
+mod weighted;
 
 use crate::support::events::Log;
 use crate::support::turns::{Droppable, Turns, World};

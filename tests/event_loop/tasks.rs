@@ -21,5 +21,6 @@ mod closing;
 mod inspection;
 mod interrupts;
 mod many;
+mod owned;
 mod panics;
 mod steps;

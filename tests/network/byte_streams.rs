@@ -3,6 +3,7 @@
 //! Two things cannot arise here: a descriptor cannot be closed and its number reused during a read, because a stream owns its
 //! descriptor; and a descriptor cannot be registered twice, because a stream registers it once.
 
+mod aborting;
 mod datagrams;
 mod earlier_errors;
 mod errors;

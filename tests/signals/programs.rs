@@ -5,6 +5,7 @@ mod forks;
 mod host;
 mod queued;
 mod restoring;
+mod servers;
 mod threads;
 
 /// How a program ends.
@@ -48,6 +49,12 @@ pub(crate) const PROGRAMS: &[Program] = programs![
     queued::blocked_real_time_signals_are_all_delivered,
     queued::all_signals_can_come_at_once,
     queued::removing_a_handler_discards_undelivered_signals,
+    servers::a_signal_stops_a_server_and_a_second_one_cuts_it,
+    servers::a_signal_before_the_server_begins_stops_it,
+    servers::one_signal_stops_all_servers_of_a_loop,
+    servers::a_dropped_server_removes_its_handlers_and_no_others,
+    servers::a_server_cannot_stop_on_signals_that_another_loop_handles,
+    servers::a_closed_loop_leaves_nothing_of_a_server_that_stops_on_signals,
     threads::a_signal_in_another_thread_wakes_the_loop,
     threads::one_loop_of_several_threads_handles_signals,
     threads::closing_loops_write_to_no_foreign_descriptor,
