@@ -60,6 +60,10 @@ pub(super) trait Entrant {
     /// Registers it for what its coroutine waits for. A task waits for `race`.
     fn register(self: Rc<Self>, race: &AnyOf, of: &Rc<Scheduler>);
 
+    /// A task of another loop waits for `race` now, with the scheduler `of`. What its coroutine waits for belongs to the former
+    /// loop, whose scheduler is at that address.
+    fn change_loop(self: Rc<Self>, race: &AnyOf, former: *const Scheduler, of: &Rc<Scheduler>);
+
     /// What its coroutine waits for in `race`, for people.
     fn wanted_in(&self, race: &AnyOf) -> Option<Await>;
 }
@@ -194,7 +198,17 @@ impl AnyOf {
     #[inline(never)]
     fn enter(&self, scheduler: &Rc<Scheduler>) {
         let former = self.scheduler.replace(Some(Rc::clone(scheduler)));
+        let address = former.as_ref().map_or(core::ptr::null(), Rc::as_ptr);
+        let entrants: Vec<_> = self.entrants.borrow().iter().filter_map(Weak::upgrade).collect();
+        for branch in entrants {
+            branch.change_loop(self, address, scheduler);
+        }
         drop(former);
+    }
+
+    /// The address of the scheduler of the loop in which the race was last waited for. Null if there is none.
+    pub(super) fn scheduler_address(&self) -> *const Scheduler {
+        self.scheduler.borrow().as_ref().map_or(core::ptr::null(), Rc::as_ptr)
     }
 
     #[inline(never)]

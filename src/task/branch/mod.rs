@@ -42,6 +42,8 @@ pub(crate) struct Branch {
     race: RefCell<Option<Rc<AnyOf>>>,
     /// The address of that, which is compared each time that the branch is asked.
     race_address: Cell<*const AnyOf>,
+    /// The address of the scheduler of the loop in which it waits, if it waited there already when it came to this race.
+    home: Cell<*const Scheduler>,
     nap: OnceCell<Rc<Nap>>,
     /// The number of cancellation requests that were not taken back.
     cancels: Cell<u32>,
@@ -71,6 +73,7 @@ impl Branch {
             thrown: Cell::new(None),
             race: RefCell::new(None),
             race_address: Cell::new(core::ptr::null()),
+            home: Cell::new(core::ptr::null()),
             nap: OnceCell::new(),
             cancels: Cell::new(0),
             ended: Cell::new(0),
@@ -216,6 +219,12 @@ impl Branch {
         let former = self.race.replace(Some(Rc::clone(race)));
         let this = Rc::downgrade(self);
         race.remember(this);
+        let home = former.as_ref().map_or(core::ptr::null(), |former| former.scheduler_address());
+        self.home.set(home);
+        let another = race.scheduler_address();
+        if self.stage.get() == Stage::Waiting && !another.is_null() && another != home {
+            self.release();
+        }
         drop(former);
     }
 
@@ -311,6 +320,18 @@ impl Entrant for Branch {
             && let Some(cancelled) = self.thrown.take()
         {
             self.cancel_wait(cancelled);
+        }
+    }
+
+    fn change_loop(self: Rc<Self>, race: &AnyOf, former: *const Scheduler, of: &Rc<Scheduler>) {
+        let home = self.home.replace(core::ptr::null());
+        let home = if home.is_null() { former } else { home };
+        let is_here = self.race_address.get() == &raw const *race && self.stage.get() == Stage::Waiting;
+        if is_here && home == Rc::as_ptr(of) {
+            self.home.set(home);
+        } else if is_here {
+            self.release();
+            self.register(race, of);
         }
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use self::sealed::Member;
 use super::Pass;
-use crate::coroutine::{Coroutine, Driven, Exception, Resumed, Stack, State, Step};
+use crate::coroutine::{Coroutine, Driven, Exception, Resumed, Stack, State, Step, drop_ended};
 use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption};
 
 /// A coroutine to race, together with what it waits for. A field of a machine, raced by `&mut`.
@@ -128,7 +128,11 @@ impl<C: Awaitable> Member for Racing<C> {
     fn cancel(&mut self, cancelled: &Exception) {
         match &self.branch {
             Some(branch) if branch.has_started() => branch.cancel(cancelled.clone()),
-            _ => self.stack.discard(),
+            _ => {
+                let mut unstarted = mem::replace(&mut self.stack, Stack::ended());
+                // Its destructor may panic, and the others must be cancelled too.
+                drop_ended(move || unstarted.discard());
+            }
         }
     }
 

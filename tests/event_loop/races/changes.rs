@@ -1,13 +1,15 @@
 //! Racers that are not the same at each resume.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
+use innermost::queue::Queue;
 use innermost::testing::memory_pair;
 use innermost::wait::{Race, Racing, Won};
-use innermost::{Buffer, ByteRead, ByteWrite, Step, from_fn, yield_from};
+use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, from_fn, sleep, yield_from};
 
-use super::spin;
+use super::{LONG, spin};
 use crate::support::clock::test_loop;
 
 #[test]
@@ -59,4 +61,58 @@ fn an_operation_that_takes_the_place_of_another_is_tried_at_the_event_of_that() 
     assert!(!task.done());
     far.attempt_send(b"bytes").unwrap();
     assert_eq!(event_loop.run_until_complete(task).unwrap(), b"other");
+}
+
+/// Loses a race in one loop, and is raced again in another: in the same race, in a new one, or in one that has already been
+/// used there.
+#[test]
+fn a_racer_that_waits_in_another_loop_raises_as_its_coroutine_would() {
+    for number in 0..3 {
+        let shared = Rc::new(RefCell::new((Race::new(), Racing::new(sleep(LONG)))));
+        let (here, there) = (test_loop(), test_loop());
+        let race_in = |event_loop: &EventLoop, winner: Duration| {
+            let (theirs, mut winner) = (Rc::clone(&shared), Racing::new(sleep(winner)));
+            event_loop.run_until_complete(from_fn(move |mut sent| {
+                let (race, racing) = &mut *theirs.borrow_mut();
+                yield_from!(race.run((racing, &mut winner)), sent).map(Step::Return)
+            }))
+        };
+        assert_eq!(race_in(&here, LONG / 2).unwrap(), Won::B(()));
+        if number > 0 {
+            shared.borrow_mut().0 = Race::new();
+        }
+        if number == 2 {
+            let waiting = std::mem::replace(&mut shared.borrow_mut().1, Racing::new(sleep(LONG)));
+            assert_eq!(race_in(&there, LONG / 2).unwrap(), Won::B(()));
+            shared.borrow_mut().1 = waiting;
+        }
+        let raised = race_in(&there, LONG).unwrap_err();
+        assert_eq!(raised.to_string(), "this future is attached to a different event loop", "{number}");
+        drop(here);
+    }
+}
+
+#[test]
+fn a_racer_keeps_its_place_in_a_race_that_is_new_to_the_loop() {
+    let event_loop = test_loop();
+    let queue = Queue::<u32>::new();
+    let (mut race, mut first, mut item) = (Race::new(), Racing::new(sleep(LONG)), Racing::new(queue.get()));
+    let mut number = 0;
+    let task = event_loop
+        .create_task(from_fn(move |mut sent| {
+            if number == 0 {
+                assert!(matches!(yield_from!(race.run((&mut first, &mut item)), sent)?, Won::A(())));
+                (race, number) = (Race::new(), 1);
+                first.restart(sleep(LONG));
+            }
+            yield_from!(race.run((&mut first, &mut item)), sent).map(Step::Return)
+        }))
+        .unwrap();
+    spin(&event_loop, 2);
+    let other = event_loop.create_task(queue.get()).unwrap();
+    event_loop.run_until_complete(sleep(LONG + LONG / 2)).unwrap();
+    queue.put_nowait(1).unwrap();
+    assert_eq!(event_loop.run_until_complete(task).unwrap(), Won::B(1));
+    queue.put_nowait(2).unwrap();
+    assert_eq!(event_loop.run_until_complete(other).unwrap(), 2);
 }

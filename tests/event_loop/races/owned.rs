@@ -11,6 +11,7 @@ use innermost::{
 
 use super::{LONG, Log, noted, spin};
 use crate::support::clock::test_loop;
+use crate::support::events::on_drop;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -174,4 +175,20 @@ fn awaiting_them_again_raises() {
         let again = [all.resume(Ok(())).map(drop), race.resume(Ok(())).map(drop), pair.resume(Ok(())).map(drop)];
         assert_eq!(again.map(|again| again.unwrap_err().to_string()), ["cannot reuse already awaited coroutine"; 3]);
     }
+}
+
+#[test]
+fn a_loser_whose_destructor_panics_does_not_change_the_outcome() {
+    let (event_loop, log) = (test_loop(), Log::default());
+    log.reports(&event_loop);
+    let bomb = || {
+        let bomb = on_drop(|| assert!(std::thread::panicking(), "a destructor"));
+        sleep(LONG).map(move |()| drop(bomb))
+    };
+    let careful = || careful(&log, "careful", LONG).map(drop);
+    // One that has not started, and one that has.
+    assert_eq!(event_loop.run_until_complete(race((ready(()), bomb(), careful()))).unwrap(), Won::A(()));
+    assert_eq!(event_loop.run_until_complete(race((sleep(SECOND), bomb(), careful()))).unwrap(), Won::A(()));
+    let report = "Exception ignored in a destructor: a destructor";
+    assert_eq!(log.take(), [report, report, "careful cleaned up"]);
 }
