@@ -227,6 +227,10 @@ where
 
     #[track_caller]
     fn reported<R>(&self, run: impl FnOnce(&mut Runs<'_, M>) -> Result<R, String>) -> R {
+        assert!(
+            EventLoop::running().is_err(),
+            "an exchange runs a loop of its own, so it cannot run inside another loop"
+        );
         let event_loop = virtual_loop().expect("a descriptor is free");
         // Of tasks that a machine has left behind.
         event_loop.set_exception_handler(|_| ());

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use innermost::testing::{Exchange, Interruption, MemoryStream};
+use innermost::testing::{Exchange, Interruption, MemoryStream, virtual_loop};
 use innermost::{
     Await, Buffer, ByteRead, Call, Coroutine, CoroutineExt, Exception, Kind, Resumed, Sleep, State, Step, Task,
-    from_fn, sleep, spawn, timeout, yield_from,
+    from_fn, lazy, ready, sleep, spawn, timeout, yield_from,
 };
 
 use crate::faults::{Connection, Fault, failure};
@@ -261,4 +261,11 @@ fn time_limits_run_in_virtual_time() {
     assert_eq!(exchange.run().outcome.unwrap(), 3);
     exchange.truncations(|length, ended| assert_eq!(ended.outcome.unwrap(), length));
     exchange.interruptions(|_, _, ended| assert!(ended.outcome.is_err()));
+}
+
+#[test]
+fn an_exchange_inside_of_a_loop_is_refused() {
+    let nested = lazy(|| Ok(ready(failure(|| drop(lines(Fault::None).run())))));
+    let message = virtual_loop().unwrap().run_until_complete(nested).unwrap();
+    assert_eq!(message, "an exchange runs a loop of its own, so it cannot run inside another loop");
 }
