@@ -37,7 +37,8 @@ pub const fn end<Yield, Input, Return>(value: Return) -> Result<Step<Yield, Inpu
 /// Suspends: returns from the function and yields a value.
 ///
 /// `suspend!(value)` yields `value`. `suspend!(value, change)` evaluates `value`, then does `change`, which says where the
-/// machine goes on when it is resumed, and then yields. Use it in a function that returns [`Resumed`](crate::Resumed).
+/// machine goes on when it is resumed, and then yields. Use it in a function that returns [`Resumed`](crate::Resumed). In
+/// a state of [`machine!`](crate::machine), write `yield_here(value)` or `yield_to(value, State)`.
 ///
 /// ```
 /// use innermost::{Coroutine, Exception, Generator, Resumed, end, suspend};

@@ -13,7 +13,7 @@ use crate::coroutine::{Coroutine, Delegate as _, Exception, Resumed, State, Stat
 use crate::event_loop::find_running;
 use crate::task::{Await, Awaitable};
 
-/// A time limit for operations, one after the other. A field of a machine.
+/// A time limit for operations, one after the other. A field of a machine: made anew at each resume, it would never expire.
 ///
 /// Each use of [`run`](Self::run) has the full time. The time counts from the moment at which the child first waits, and a
 /// use ends when its child does. Within a use, [`restart`](Self::restart) and [`pause`](Self::pause) move the deadline.

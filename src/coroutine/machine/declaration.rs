@@ -59,6 +59,9 @@
 /// | `&mut self, outcome: Outcome<Child>, x: T, ..` | waits for a child that it keeps, then gets its outcome, and its other data by value |
 /// | `&mut self, x: T, ..` | goes on at once, with its data by value |
 ///
+/// Data by reference are lent to the state. To pass them on, take them out: `to(Writing(name.take()))` for an `Option`, or by
+/// `std::mem::take`.
+///
 /// A state returns what the machine does next:
 ///
 /// | | |
