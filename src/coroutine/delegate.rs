@@ -34,7 +34,8 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// The compiler cannot tell a variable that lasts from one that is local to the function that suspends. With
 /// `let mut nap = sleep(delay);`, the line `yield_from!(nap, sent)` compiles, and starts a new sleep at each resume. The
 /// `RuntimeError` that a task then gets says so. A timeout or a `Limit` in a local variable gives no such error: its time
-/// starts anew at each resume, and is never over. A local variable is right only if it borrows everything that must last.
+/// starts anew at each resume, and is never over. A task that is spawned into a local variable gives none either. A local
+/// variable is right only if it borrows everything that must last.
 ///
 /// `sent` is a mutable variable of the type `Result<Input, Exception>`, or `&mut Result<Input, Exception>` in a function
 /// that `resume` calls.

@@ -58,7 +58,8 @@ use super::{Catch, Coroutine, Exception, Map, Ready, Then, TryMap};
     message = "`{Self}` keeps state between two resumes, but this expression makes a new one at each resume",
     label = "made anew at each resume",
     note = "store it in a field, or in a variable that outlives the resume, and delegate to that: `yield_from!(self.child, sent)`",
-    note = "if the expression only leads to a coroutine stored elsewhere, bind it first: `let child = ..; yield_from!(child, sent)`"
+    note = "if the expression only leads to a coroutine stored elsewhere, bind it first: `let child = ..; yield_from!(child, sent)`",
+    note = "to limit the time of an operation, or to race it, store a `Limit` or a `Race`: `self.limit.run(operation)`"
 )]
 pub trait Stateless: Coroutine {
     /// Whether a scope may be entered while it is resumed: a time limit, for example. A race must know.

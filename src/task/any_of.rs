@@ -19,7 +19,7 @@ use std::rc::{Rc, Weak};
 
 use super::Scheduler;
 use super::contracts::{Met, Run, WaitTarget, Waiter, Way, Withdrawn};
-use super::waiting::Await;
+use super::waiting::{Await, dropped_while_awaited};
 use crate::coroutine::Exception;
 
 /// Where a task waits for the first of several events.
@@ -53,6 +53,8 @@ enum Phase {
     Left,
     /// The waiter was taken out because it was cancelled. It is resumed with an exception.
     Cancelled,
+    /// The race, or one of its coroutines, was dropped as soon as it was yielded.
+    Dropped,
 }
 
 /// A branch, as the race knows it.
@@ -105,7 +107,7 @@ impl AnyOf {
         }
         match self.phase.replace(Phase::Idle) {
             Phase::Idle => Resumption::First,
-            Phase::Yielded => Resumption::ByHand,
+            Phase::Yielded | Phase::Dropped => Resumption::ByHand,
             Phase::Waiting | Phase::Woken | Phase::Left => Resumption::Woken,
             Phase::Cancelled => Resumption::Anew,
         }
@@ -142,6 +144,25 @@ impl AnyOf {
             self.phase.set(Phase::Woken);
             waiter.wake();
         }
+        self.drop_yielded();
+    }
+
+    /// The race or one of its coroutines is dropped. If nobody waits for the race by then, it was in a local variable of the
+    /// function that has yielded it. The task that is about to wait would do so for ever, or with one coroutine less.
+    pub(super) fn drop_yielded(&self) {
+        if self.phase.get() == Phase::Yielded {
+            self.phase.set(Phase::Dropped);
+            self.is_due.set(true);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self) -> Exception {
+        self.phase.set(Phase::Idle);
+        self.is_due.set(false);
+        drop((self.waiter.take(), self.unregistered.take(), self.others.take()));
+        dropped_while_awaited()
     }
 
     /// The task that waits here, through any number of races. Null if there is none.
@@ -257,11 +278,14 @@ impl WaitTarget for AnyOf {
             drop(refused);
             return Err(Exception::runtime("another task is already waiting for this race"));
         }
-        self.phase.set(Phase::Waiting);
+        let former_phase = self.phase.replace(Phase::Waiting);
         if !matches!(&*self.scheduler.borrow(), Some(own) if Rc::ptr_eq(own, of)) {
             self.enter(of);
         }
         if self.is_due.get() {
+            if former_phase == Phase::Dropped {
+                return Err(self.refuse());
+            }
             self.wake_later();
         }
         if let Some(branch) = self.unregistered.take() {

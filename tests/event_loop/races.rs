@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `order.rs`      | who is resumed when, and who wins |
+//! | `locals.rs`     | races and coroutines in local variables of what suspends |
 //! | `losers.rs`     | what becomes of the others: their wait, their place, what they were given |
 //! | `exceptions.rs` | what is thrown in, closing, dropping |
 //! | `scopes.rs`     | timeouts and task groups inside a race |
@@ -16,6 +17,7 @@
 mod by_hand;
 mod changes;
 mod exceptions;
+mod locals;
 mod losers;
 mod model;
 mod nested;

@@ -191,6 +191,16 @@ impl Branch {
         drop(thrown);
     }
 
+    /// Its coroutine is dropped.
+    pub(crate) fn drop_coroutine(&self) {
+        if self.stage.get() == Stage::Wanting
+            && let Some(race) = &*self.race.borrow()
+        {
+            race.drop_yielded();
+        }
+        self.end();
+    }
+
     /// Has whoever waits for the race ask this branch, whose coroutine was replaced.
     pub(crate) fn ask_again(&self) {
         if let Some(race) = &*self.race.borrow() {

@@ -191,7 +191,7 @@ impl<C: Coroutine> Drop for Racing<C> {
             any_of.end();
         }
         if let Some(branch) = &self.branch {
-            branch.end();
+            branch.drop_coroutine();
         }
         self.stack.discard();
     }

@@ -25,7 +25,7 @@ impl Coroutine for Machine {
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         let delay = Duration::from_secs(1);
         yield_from!(sleep(delay), sent)?; //~ Sleep` keeps state between two resumes //~ made anew at each resume //~ store it in a field
-        yield_from!(timeout(self.stream.read(&mut self.buffer), delay), sent)?; //~ keeps state between two resumes
+        yield_from!(timeout(self.stream.read(&mut self.buffer), delay), sent)?; //~ keeps state between two resumes //~ store a `Limit` or a `Race`: `self.limit.run(operation)`
         yield_from!(to_thread(|| Ok(1)), sent)?; //~ `ToThread<{integer}>` keeps state between two resumes
         yield_from!(self.queue.get(), sent)?; //~ `Get<u32>` keeps state between two resumes
         yield_from!(self.queue.put(1), sent)?; //~ `Put<u32>` keeps state between two resumes
