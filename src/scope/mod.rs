@@ -125,6 +125,11 @@ pub use crate::task::Progress;
 /// assert!(!lock.locked());
 /// # Ok::<(), Exception>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async context manager",
+    label = "cannot be entered and exited",
+    note = "`holding(lock.acquire())` holds a lock, `grouped(group)` enters a task group, and `aclosing(generator)` closes a generator"
+)]
 pub trait AsyncContextManager {
     /// The type of the value that the body gets: the one that `as` binds in Python.
     type Value;

@@ -75,7 +75,8 @@
 ///
 /// `Next<A, B, End>` lists the states that may follow, and `End` if the machine may end. Going elsewhere does not compile.
 /// `yield_here` and `stay` need no entry, but the state must still be there: it takes `sent` and its data by reference.
-/// `Ok(..)` is none of these results: a state that is done says `to` or `end`.
+/// `Ok(..)` is none of these results: a state that is done says `to` or `end`. A state does not call another one: it goes on
+/// there by `to`. Whatever returns `Next` is a state.
 ///
 /// A state that waits for a child is entered with it: `to(Pausing(sleep(delay)))` enters `fn Pausing(&mut self, slept:
 /// Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError` too.

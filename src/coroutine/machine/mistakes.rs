@@ -27,7 +27,9 @@ macro_rules! __machine_mistake {
         compile_error!("a machine needs a state: `fn Name(&mut self, sent: Sent) -> Next<.., End> { .. }`");
     };
     (not_a_state) => {
-        compile_error!("expected a state: `fn Name(&mut self, sent: Sent) -> Next<Other, End> { .. }`");
+        compile_error!(
+            "expected a state, `fn Name(&mut self, sent: Sent) -> Next<Other, End> { .. }`, a helper function, or a constant"
+        );
     };
     (visible $s:ident) => {
         compile_error!(concat!(
@@ -45,6 +47,11 @@ macro_rules! __machine_mistake {
         compile_error!(concat!(
             "state `", stringify!($s), "` does not say what may follow it: write `fn ", stringify!($s),
             "(..) -> Next<Other, End> { .. }`, with the states that it goes to, and `End` if it ends the machine"
+        ));
+    };
+    (list $s:ident) => {
+        compile_error!(concat!(
+            "state `", stringify!($s), "` lists what may follow it by names, without paths and data: `Next<Other, End>`"
         ));
     };
     (parameters $s:ident) => {

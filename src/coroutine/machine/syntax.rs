@@ -136,6 +136,11 @@ macro_rules! __machine {
     };
     // What takes the parameters of a state, or returns what a state returns, is meant to be one.
     (@split $h:tt $states:tt $f:tt $helpers:tt
+        $(#$a:tt)* fn $s:ident(&mut $self:ident $(, $n:ident: $($more:tt)*)?) -> Next < $($rest:tt)*
+    ) => {
+        $crate::__machine_mistake!(list $s);
+    };
+    (@split $h:tt $states:tt $f:tt $helpers:tt
         $(#$a:tt)* fn $s:ident(&mut $self:ident, $n:ident: Sent $($more:tt)*) $($rest:tt)*
     ) => {
         $crate::__machine_mistake!(no_next $s);

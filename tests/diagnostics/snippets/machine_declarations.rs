@@ -111,6 +111,38 @@ machine!( //~ `type State`, `type Yield`, `type Input` and `type Return` stand b
     }
 );
 
+machine!( //~ state `Paths` lists what may follow it by names
+    impl Machine for Napping {
+        type State = InPaths;
+
+        fn Paths(&mut self, sent: Sent) -> Next<InPaths::Paths> {
+            to(Paths)
+        }
+    }
+);
+
+machine!( //~ state `WithData` lists what may follow it by names, without paths and data: `Next<Other, End>`
+    impl Machine for Napping {
+        type State = InList;
+
+        fn WithData(&mut self) -> Next<WithData(u32), End> {
+            end(())
+        }
+    }
+);
+
+machine!( //~ expected a state, `fn Name(&mut self, sent: Sent) -> Next<Other, End> { .. }`, a helper function, or a constant
+    impl Machine for Napping {
+        type State = Static;
+
+        static COUNT: u32 = 1;
+
+        fn Asleep(&mut self) -> Next<End> {
+            end(())
+        }
+    }
+);
+
 machine!( //~ state `Shared` takes one of these
     impl Machine for Napping {
         type State = Borrowed;

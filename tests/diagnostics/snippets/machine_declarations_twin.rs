@@ -41,6 +41,8 @@ machine!(
             yield_from!(self.0, sent)
         }
 
+        const COUNT: u32 = 1;
+
         fn helper(&self) {}
     }
 );
