@@ -7,6 +7,7 @@
 //!  L4   stream       server       a connection as a reader and a writer with awaitable operations; a server that ends well
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
 //!       transport                 protocols with callbacks, their transports, servers
+//!       process                   child processes, their pipes and their ends
 //!       runner       signal       run, Ctrl-C; names of signals
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
@@ -118,6 +119,8 @@
 //! | [`LoopHandle::create_connection`], [`connect_read_pipe`](LoopHandle::connect_read_pipe); [`Transport::send_file`] | [`transport::CreateConnection`], [`transport::ConnectPipe`]; [`transport::SendFile`] |
 //! | [`LoopHandle::create_server`]; [`Server::serve_forever`], [`wait_closed`](Server::wait_closed) | [`transport::CreateServer`]; [`transport::ServeForever`], [`transport::WaitServerClosed`] |
 //! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
+//! | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell); [`process::Command::output`] | [`process::SubprocessExec`]; [`process::RunToEnd`] |
+//! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
 //! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
 //! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`], or afresh |
 //! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`], or afresh |
@@ -209,6 +212,14 @@
 //! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
 //! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | [`LoopHandle::add_reader`], [`remove_reader`](LoopHandle::remove_reader), [`add_writer`](LoopHandle::add_writer), [`remove_writer`](LoopHandle::remove_writer), for a [`Watched`] |
+//! | **processes** | |
+//! | `create_subprocess_exec`, `create_subprocess_shell`, `Process` | [`process::Command::spawn`], [`process::shell`], [`process::Process`] |
+//! | `process.communicate` | [`process::Process::communicate`] with a [`process::Communication`], [`process::Command::output`] |
+//! | `process.returncode`, `wait`, `send_signal`, `terminate`, `kill` | [`Process::try_wait`](process::Process::try_wait), [`wait`](process::Process::wait), [`send_signal`](process::Process::send_signal), [`terminate`](process::Process::terminate), [`kill`](process::Process::kill) |
+//! | `PIPE`, `DEVNULL`, `STDOUT` | [`process::Stdio`] |
+//! | `loop.subprocess_exec`, `subprocess_shell` | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell) |
+//! | `SubprocessProtocol`, `SubprocessTransport` | [`process::SubprocessProtocol`], [`process::SubprocessTransport`] |
+//! | **exceptions** | |
 //! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
 //!
 //! ## Names that are not here
@@ -226,7 +237,8 @@
 //! | `AbstractEventLoop`, `AbstractServer`, `BaseProtocol`, `BaseTransport` | there is one type of loop and of server, and protocols are traits |
 //! | `set_debug`, `get_debug`, `slow_callback_duration` | missing so far |
 //! | TLS: `ssl`, `start_tls`, `sslproto` | missing so far |
-//! | `create_subprocess_exec`, `create_subprocess_shell`, `subprocess_exec`, child watchers | missing so far; child watchers have no use without them, and Python 3.14 has removed them |
+//! | child watchers: `get_child_watcher`, `PidfdChildWatcher` | the loop itself watches its children, as [`process`](process#who-reaps) says; Python 3.14 has removed them |
+//! | `create_subprocess_exec(.., text, encoding, errors, bufsize)` | asyncio refuses them too: pipes carry bytes |
 //! | `ProactorEventLoop` and other names for Windows | the loop does not support Windows |
 //!
 //! # Features
@@ -249,6 +261,7 @@
 //! | `net` | | sockets whose operations are coroutines; with `resolver`, [`connect`](fn@connect) and [`happy_eyeballs`](net::happy_eyeballs); with `async_iter`, [`Incoming`](net::Incoming) |
 //! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
 //! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
+//! | `process` | | [`process`]; enables `net`, `wait`; with `transport`, [`SubprocessProtocol`](process::SubprocessProtocol) |
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
 //! | `server` | | [`mod@server`]: a server that ends in good order; enables `net`, `wait`. With `stream`, it serves streams and protocols too |
 //! | `testing` | | [`testing`]; enables `net` |
@@ -306,6 +319,8 @@ pub mod event_loop;
 pub mod executor;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "process")]
+pub mod process;
 #[cfg(feature = "queue")]
 pub mod queue;
 #[cfg(feature = "resolver")]

@@ -34,6 +34,20 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a descriptor blocking. This affects all descriptors of the same open file, in every process.
+///
+/// # Errors
+///
+/// The errors of `fcntl(2)`.
+#[cfg(feature = "process")]
+pub(crate) fn set_blocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: as above.
+    unsafe {
+        let flags = syscall!(fcntl(fd.as_raw_fd(), libc::F_GETFL))?;
+        syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK)).map(drop)
+    }
+}
+
 /// Locks an open file or directory until all its descriptors are closed. Does not wait for the lock.
 ///
 /// # Errors
@@ -146,8 +160,13 @@ const MOST_SLICES: usize = 1024;
 /// The greatest number of bytes that Linux moves in one system call. macOS refuses 2 GiB.
 const MOST_BYTES: usize = 0x7fff_f000;
 
-#[cfg(any(target_vendor = "apple", target_os = "android"))]
-fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+/// Has a descriptor closed on exec.
+///
+/// # Errors
+///
+/// The errors of `fcntl(2)`.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open, because it is borrowed. The command takes no pointer.
     unsafe { syscall!(fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC)) }.map(drop)
 }

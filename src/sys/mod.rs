@@ -10,6 +10,7 @@
 //! | `socket.rs` | socket operations missing from `std::net` and `socket2` | `accept4(2)` |
 //! | `sendfile.rs` | sending a file to a socket | `sendfile(2)` |
 //! | `descriptor.rs` | operations on any descriptor | `fcntl(2)`, `poll(2)` |
+//! | `child/`    | child processes: when they end, their status, signals to them | `pidfd_open(2)`, `waitid(2)`, `kqueue(2)` |
 //! | `names/`    | looking up names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
 //! | `fork.rs`   | `Process`: noticing in a forked child that the parent created an object | `pthread_atfork(3)` |
 //! | `clock.rs`, `instant.rs` | [`Clock`]: a source of time, real or virtual; [`Instant`]: a point on it | `clock_gettime(2)` |
@@ -19,6 +20,8 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "process")]
+pub(crate) mod child;
 mod clock;
 pub(crate) mod descriptor;
 mod fork;

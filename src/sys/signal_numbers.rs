@@ -20,6 +20,8 @@ numbers! {
     SIGHUP
     /// Ctrl-C.
     SIGINT
+    /// Ends a process at once. It cannot be handled.
+    SIGKILL
     /// A write to a pipe or a socket that nobody reads. Rust programs ignore this signal, and the write fails instead.
     SIGPIPE
     /// Ctrl-\\.

@@ -242,7 +242,7 @@ fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
 }
 
 /// Converts a timeout to the kernel's type.
-fn timespec(timeout: Duration) -> libc::timespec {
+pub(super) fn timespec(timeout: Duration) -> libc::timespec {
     // SAFETY: all zeros is a valid timespec: it has numbers, and on some systems padding.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
     // At most 68 years, which fit into the field whether it has 32 or 64 bits.
