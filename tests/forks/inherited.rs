@@ -8,6 +8,7 @@ use std::os::unix::net as unix;
 use std::rc::Rc;
 
 use innermost::net::PipeReader;
+use innermost::process::{Command, Stdio};
 use innermost::{
     ByteRead, ByteWrite, DatagramProtocol, DatagramTransport, EventLoop, Protocol, Runner, Step, TcpListener,
     TcpStream, Transport, UdpSocket, UnixDatagram, UnixStream, Watched, ready, sleep, yield_from,
@@ -286,4 +287,23 @@ pub(crate) fn dropped_by_the_parent(new_loop: &dyn Fn() -> EventLoop) {
     assert_eq!(child.told(), "ended");
     let error = far.set_nonblocking(true).and_then(|()| far.read(&mut [0])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
+}
+
+pub(crate) fn child_process(new_loop: &dyn Fn() -> EventLoop) {
+    let event_loop = new_loop();
+    let start = || {
+        let command = Command::new("cat").stdin(Stdio::Pipe).stdout(Stdio::Null);
+        ready(command.process_group(0).kill_on_drop(true).spawn())
+    };
+    let process = event_loop.run_until_complete(innermost::lazy(start)).unwrap().unwrap();
+    let told = in_child(|| {
+        let refused = [process.kill(), process.kill_group(), process.try_wait().map(drop)];
+        refused.map(|result| result.unwrap_err().to_string()).join("\n")
+    });
+    assert_eq!(told, ["this process was started by the process that forked this one"; 3].join("\n"));
+    let (event_loop, mut process) = dropped_in_child((event_loop, process));
+    assert_eq!(process.try_wait().unwrap(), None);
+    let status = event_loop
+        .run_until_complete(innermost::from_fn(move |mut sent| yield_from!(process.wait(), sent).map(Step::Return)));
+    assert!(status.unwrap().success());
 }

@@ -29,6 +29,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_child_that_drops_a_runner_does_not_affect_the_parent", inherited::runner),
     ("a_child_that_ends_a_pipe_does_not_end_the_parents", inherited::ended_pipe),
     ("a_parent_can_register_a_descriptor_again_while_a_child_holds_it", inherited::dropped_by_the_parent),
+    ("a_child_that_drops_a_process_leaves_it_to_the_parent", inherited::child_process),
     ("an_inherited_loop_cannot_be_used", own::inherited_loop_cannot_be_used),
     ("a_childs_call_to_the_parents_loop_is_refused_and_wakes_nothing", own::remote_is_refused),
     ("a_child_forked_in_a_callback_finds_no_running_loop_and_runs_its_own", own::forked_in_a_callback),

@@ -43,6 +43,7 @@ fn is_installed(program: &str) -> bool {
         "nc" => &["-h"],
         "python3" => &["-c", "import socket; socket.send_fds"],
         "seq" => &["1"],
+        "ssh" => &["-V"],
         "socat" => &["-V"],
         "strace" => &["-o", "/dev/null", "/bin/sh", "-c", ":"],
         "wrk" => &["-v"],
