@@ -15,6 +15,8 @@ mod file_server;
 mod generators;
 mod instruction_figures;
 #[cfg(target_os = "linux")]
+mod jobs;
+#[cfg(target_os = "linux")]
 mod mail;
 mod pipeline;
 mod printed;
