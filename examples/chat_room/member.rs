@@ -79,7 +79,7 @@ machine!(
                 Won::B(_) => {}
                 Won::A(()) => self.visit.iter().for_each(|visit| visit.hear("the room closes")),
                 Won::C(()) => {
-                    self.writer.abort();
+                    self.writer.transport().abort();
                     return end(());
                 }
             }
