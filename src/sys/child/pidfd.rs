@@ -2,6 +2,7 @@
 
 use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -9,6 +10,9 @@ use std::process::ExitStatus;
 
 use super::{Patience, no_such_process, number, repeated, signal_by_number};
 use crate::sys::syscall;
+
+/// True once the kernel was seen to reap by descriptors.
+static CAN_REAP: AtomicBool = AtomicBool::new(false);
 
 /// A place for a process descriptor. It is taken by a descriptor of this process.
 pub(crate) struct Prepared {
@@ -31,11 +35,14 @@ impl Prepared {
             Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => io::ErrorKind::Unsupported.into(),
             _ => error,
         })?;
-        // No process is a child of itself. Linux 5.3 does not get so far.
-        match reap(&own, Patience::Asks) {
-            Err(error) if super::is_lost(&error) => Ok(Self { _place: own }),
-            _ => Err(io::ErrorKind::Unsupported.into()),
+        if !CAN_REAP.load(Ordering::Relaxed) {
+            // No process is a child of itself. Linux 5.3 does not get so far as to say so.
+            match reap(&own, Patience::Asks) {
+                Err(error) if super::is_lost(&error) => CAN_REAP.store(true, Ordering::Relaxed),
+                _ => return Err(io::ErrorKind::Unsupported.into()),
+            }
         }
+        Ok(Self { _place: own })
     }
 
     /// Watches a child that nobody has reaped.
