@@ -18,7 +18,7 @@
 //! | `clock.rs`        | [`VirtualClock`]: a clock that jumps to the next deadline |
 //! | `virtual_loop.rs` | [`virtual_loop`](fn@virtual_loop): an event loop with that clock, without descriptors |
 //! | `memory_stream.rs` | [`memory_pair`]: connections in memory that can misbehave like a network |
-//! | `memory_listener.rs` | [`memory_listener`]: a listener that accepts them |
+//! | `memory_listener.rs` | [`memory_listener`](fn@memory_listener): a listener that accepts them |
 //! | `channel.rs`      | one direction of such a connection |
 //! | `script.rs`       | [`Script`]: a conversation with a machine, with its input cut, truncated and interrupted |
 //! | `conversation.rs` | what a script says |

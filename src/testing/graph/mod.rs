@@ -14,7 +14,7 @@
 //! | `node.rs`     | [`Node`] and [`Transition`]: a graph, read by a program |
 //! | `model.rs`    | states, transitions, and how a resume adds to them |
 //! | `name.rs`     | the names of machines and states |
-//! | `observe.rs`  | [`observe`]: a machine that records its transitions |
+//! | `observe.rs`  | [`observe`](fn@observe): a machine that records its transitions |
 //! | `coverage.rs` | [`Coverage`]: declared against seen |
 //! | `scene.rs`    | what is drawn, for all renderings |
 //! | `mermaid.rs`, `dot.rs` | the renderings that other programs lay out |
@@ -48,7 +48,7 @@ pub use self::observe::{Observed, observe};
 
 /// The states and transitions of a machine: declared, observed, or both.
 ///
-/// A graph comes from a machine that [`machine!`](crate::machine) declares, from machines that run under [`observe`], or
+/// A graph comes from a machine that [`machine!`](crate::machine) declares, from machines that run under [`observe`](fn@observe), or
 /// from the methods here, one transition at a time. Clones stand for the same graph, also in other threads.
 ///
 /// ```
