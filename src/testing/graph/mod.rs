@@ -48,8 +48,8 @@ pub use self::observe::{Observed, observe};
 
 /// The states and transitions of a machine: declared, observed, or both.
 ///
-/// A graph comes from a machine that [`machine!`](crate::machine) declares, from machines that run under [`observe`](fn@observe), or
-/// from the methods here, one transition at a time. Clones stand for the same graph, also in other threads.
+/// A graph comes from a machine that [`machine!`](crate::machine) declares, from machines that run under
+/// [`observe`](fn@observe), or from the methods here, one transition at a time. Clones stand for the same graph, also in other threads.
 ///
 /// ```
 /// use innermost::testing::{Graph, observe};
