@@ -19,7 +19,7 @@ use crate::yield_from;
 /// Such a machine holds no stream and no clock, so a test can play the other side of the protocol line by line:
 ///
 /// ```
-/// use innermost::{Coroutine, Exception, Generator, Resumed, State, Step, Stop};
+/// use innermost::{Exception, Generator, Machine, Running, Stop, machine, take_sent};
 ///
 /// #[derive(Debug, PartialEq)]
 /// enum Want {
@@ -29,45 +29,39 @@ use crate::yield_from;
 ///
 /// /// Asks for a name, and returns the line that comes back.
 /// struct Greeter {
-///     phase: Phase,
 ///     line: Vec<u8>,
 /// }
 ///
-/// #[derive(Debug)]
-/// enum Phase {
-///     Created,
-///     Asking,
-///     Reading,
-/// }
+/// machine!(
+///     impl Machine for Greeter {
+///         type Yield = Want;
+///         type Input = Vec<u8>;
+///         type Return = String;
+///         type State = Phase;
 ///
-/// impl Coroutine for Greeter {
-///     type Yield = Want;
-///     type Input = Vec<u8>;
-///     type Return = String;
+///         fn Asking(&mut self) -> Next<Asked> {
+///             yield_to(Want::Write("name?\n"), Asked)
+///         }
 ///
-///     fn resume(&mut self, sent: Result<Vec<u8>, Exception>) -> Resumed<Self> {
-///         let bytes = sent?;
-///         match self.phase {
-///             Phase::Created => {
-///                 self.phase = Phase::Asking;
-///                 return Ok(Step::Yield(Want::Write("name?\n")));
+///         fn Asked(&mut self) -> Next<Reading> {
+///             yield_to(Want::Read, Reading)
+///         }
+///
+///         fn Reading(&mut self, sent: Sent) -> Next<End> {
+///             let bytes = take_sent(sent)?;
+///             if bytes.is_empty() {
+///                 return Err(std::io::Error::other("no name").into());
 ///             }
-///             Phase::Asking => self.phase = Phase::Reading,
-///             Phase::Reading if bytes.is_empty() => return Err(std::io::Error::other("no name").into()),
-///             Phase::Reading => self.line.extend(bytes),
-///         }
-///         match self.line.strip_suffix(b"\n") {
-///             Some(name) => Ok(Step::Return(String::from_utf8_lossy(name).into_owned())),
-///             None => Ok(Step::Yield(Want::Read)),
+///             self.line.extend(bytes);
+///             match self.line.strip_suffix(b"\n") {
+///                 Some(name) => end(String::from_utf8_lossy(name).into_owned()),
+///                 None => yield_here(Want::Read),
+///             }
 ///         }
 ///     }
+/// );
 ///
-///     fn state(&self) -> State<'_> {
-///         State::new("Greeter", &self.phase)
-///     }
-/// }
-///
-/// let greeter = || Greeter { phase: Phase::Created, line: Vec::new() };
+/// let greeter = || Greeter { line: Vec::new() }.start(Phase::Asking);
 /// let mut by_hand = Generator::new(greeter());
 /// assert_eq!(by_hand.next()?, Want::Write("name?\n"));
 /// assert_eq!(by_hand.next()?, Want::Read);
@@ -76,14 +70,14 @@ use crate::yield_from;
 ///
 /// // The same machine in an event loop, over any stream:
 /// # #[cfg(feature = "testing")]
-/// # fn in_the_loop(greeter: impl Fn() -> Greeter) -> Result<(), Exception> {
+/// # fn in_the_loop(greeter: impl Fn() -> Running<Greeter>) -> Result<(), Exception> {
 /// use innermost::coroutine::drive;
 /// use innermost::testing::{memory_pair, virtual_loop};
-/// use innermost::{Awaitable, Buffer, ByteRead, ByteStream, ByteWrite, from_fn, yield_from};
+/// use innermost::{Awaitable, Buffer, ByteRead, ByteStream, ByteWrite, Step, from_fn, yield_from};
 /// use std::io::Cursor;
 /// use std::rc::Rc;
 ///
-/// fn over<S: ByteStream>(stream: Rc<S>, machine: Greeter) -> impl Awaitable<Return = String> {
+/// fn over<S: ByteStream>(stream: Rc<S>, machine: Running<Greeter>) -> impl Awaitable<Return = String> {
 ///     drive(machine, move |want| {
 ///         let (stream, mut buffer) = (Rc::clone(&stream), Buffer::new());
 ///         let mut unsent = Cursor::new(if let Want::Write(text) = want { text } else { "" });

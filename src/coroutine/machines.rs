@@ -176,6 +176,20 @@ impl<I: Iterator> Coroutine for FromIter<I> {
 /// # Ok::<(), Exception>(())
 /// ```
 ///
+/// A closure that awaits a child captures it, so that the child is there at the next resume:
+///
+/// ```
+/// use innermost::{Exception, Generator, end, from_fn, from_iter, yield_from};
+///
+/// let mut numbers = from_iter(1..4);
+/// let counting = from_fn(move |mut sent: Result<(), Exception>| {
+///     yield_from!(numbers, sent)?;
+///     end("counted")
+/// });
+/// assert_eq!(Generator::new(counting).collect::<Result<Vec<_>, _>>()?, [1, 2, 3]);
+/// # Ok::<(), Exception>(())
+/// ```
+///
 /// # A closure that never returns
 ///
 /// The compiler cannot infer the return type of a coroutine that yields for ever. Name it: `from_fn::<_, _, _, ()>`.
