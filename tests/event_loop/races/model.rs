@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::queue::{Get, Queue};
-use innermost::sync::{Acquire, Lock, LockGuard};
-use innermost::wait::{Race, Racing, Won};
+use innermost::sync::{Acquire, Event as Flag, Lock, LockGuard, Semaphore};
+use innermost::wait::{Race, Racing, Won, timeout};
 use innermost::{
-    Await, Coroutine, CoroutineExt, EventLoop, Exception, Future, Resumed, Sleep, Step, from_fn, sleep, yield_from,
+    Await, Awaitable, Coroutine, CoroutineExt, EventLoop, Exception, Future, Resumed, Sleep, Step, from_fn, sleep,
+    yield_from,
 };
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
@@ -16,6 +17,8 @@ use super::{Log, spin};
 use crate::support::clock::test_loop;
 
 const CHILDREN: usize = 3;
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What a child does next.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,14 @@ enum Does {
     Item,
     /// Acquires its lock and releases it.
     Lock,
+    /// Takes a permit of its semaphore.
+    Permit,
+    /// Waits until its flag is set.
+    Flag,
+    /// Sleeps for a moment.
+    Sleep,
+    /// Waits for the next item of its queue, for a moment.
+    ItemInTime,
 }
 
 /// What happens in a turn.
@@ -37,21 +48,31 @@ enum Event {
     Put(usize),
     Hold(usize),
     Release(usize),
+    Permit(usize),
+    Raise(usize),
+    Lower(usize),
+    /// Moves the clock by more than a moment.
+    Pause,
     Turn,
 }
 
 impl Arbitrary for Does {
     fn arbitrary(random: &mut Gen) -> Self {
-        *random.choose(&[Self::Nap, Self::Future, Self::Item, Self::Lock]).unwrap()
+        let does =
+            [Self::Nap, Self::Future, Self::Item, Self::Lock, Self::Permit, Self::Flag, Self::Sleep, Self::ItemInTime];
+        *random.choose(&does).unwrap()
     }
 }
 
 impl Arbitrary for Event {
     fn arbitrary(random: &mut Gen) -> Self {
         let child = usize::arbitrary(random) % CHILDREN;
-        let event =
-            [Self::Set(child), Self::Put(child), Self::Hold(child), Self::Release(child), Self::Turn, Self::Turn];
-        *random.choose(&event).unwrap()
+        let of_child = [Self::Set, Self::Put, Self::Hold, Self::Release, Self::Permit, Self::Raise, Self::Lower];
+        match random.choose(&[0, 1, 2]).unwrap() {
+            0 => Self::Turn,
+            1 if *random.choose(&[true, false, false]).unwrap() => Self::Pause,
+            _ => random.choose(&of_child).unwrap()(child),
+        }
     }
 }
 
@@ -61,6 +82,8 @@ struct Things {
     future: Rc<RefCell<Future<u32>>>,
     queue: Queue<u32>,
     lock: Lock,
+    semaphore: Semaphore,
+    flag: Flag,
 }
 
 /// Follows a script, and notes each step.
@@ -77,6 +100,7 @@ enum Waits {
     Future(Future<u32>),
     Item(Get<u32>),
     Lock(Acquire),
+    Other(Box<dyn Awaitable<Return = ()>>),
 }
 
 impl Coroutine for Child {
@@ -96,6 +120,11 @@ impl Coroutine for Child {
                 }
                 Some(Waits::Item(item)) => drop(yield_from!(item, sent)?),
                 Some(Waits::Lock(acquire)) => drop(yield_from!(acquire, sent)?),
+                Some(Waits::Other(other)) => {
+                    if let Err(raised) = yield_from!(other, sent) {
+                        self.log.add(format_args!("{} {:?}", self.name, raised.kind()));
+                    }
+                }
             }
             let next = self.script.next();
             self.log.add(format_args!("{} {next:?}", self.name));
@@ -105,6 +134,12 @@ impl Coroutine for Child {
                 Some(Does::Future) => Waits::Future(self.things.future.borrow().clone()),
                 Some(Does::Item) => Waits::Item(self.things.queue.get()),
                 Some(Does::Lock) => Waits::Lock(self.things.lock.acquire()),
+                Some(Does::Permit) => {
+                    Waits::Other(Box::new(self.things.semaphore.acquire().map(|permit| permit.forget())))
+                }
+                Some(Does::Flag) => Waits::Other(Box::new(self.things.flag.wait().map(drop))),
+                Some(Does::Sleep) => Waits::Other(Box::new(sleep(MOMENT))),
+                Some(Does::ItemInTime) => Waits::Other(Box::new(timeout(self.things.queue.get(), MOMENT).map(drop))),
             });
         }
     }
@@ -118,6 +153,8 @@ fn run(scripts: &[Vec<Does>; CHILDREN], events: &[Event], races: bool) -> Vec<Ve
             future: Rc::new(RefCell::new(event_loop.create_future())),
             queue: Queue::new(),
             lock: Lock::new(),
+            semaphore: Semaphore::new(0),
+            flag: Flag::new(),
         })
         .collect();
     let children = scripts.iter().zip(&things).enumerate().map(|(name, (script, things))| Child {
@@ -150,6 +187,15 @@ fn run(scripts: &[Vec<Does>; CHILDREN], events: &[Event], races: bool) -> Vec<Ve
             Event::Put(child) => things[child].queue.put_nowait(1).unwrap(),
             Event::Hold(child) => held[child] = held[child].take().or_else(|| things[child].lock.try_acquire()),
             Event::Release(child) => drop(held[child].take()),
+            Event::Permit(child) => things[child].semaphore.release(),
+            Event::Raise(child) => things[child].flag.set(),
+            Event::Lower(child) => things[child].flag.clear(),
+            Event::Pause => {
+                event_loop.run_until_complete(sleep(2 * MOMENT)).unwrap();
+                let mut lines = log.take();
+                lines.sort_unstable();
+                turns.push(lines);
+            }
             Event::Turn => {
                 let noted = log.clone();
                 event_loop.call_soon(move || noted.add("turn")).unwrap();
