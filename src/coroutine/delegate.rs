@@ -35,7 +35,8 @@ use super::{Coroutine, Exception, Frame, Resumed, Step};
 /// `let mut nap = sleep(delay);`, the line `yield_from!(nap, sent)` compiles, and starts a new sleep at each resume. The
 /// `RuntimeError` that a task then gets says so. A timeout or a `Limit` in a local variable gives no such error: its time
 /// starts anew at each resume, and is never over. A task that is spawned into a local variable gives none either. A local
-/// variable is right only if it borrows everything that must last.
+/// variable is right only if it borrows everything that must last. The same is true of what an operation borrows: each time
+/// it is resumed, `self.stream.write_all(&mut Cursor::new(text))` sends `text` from its beginning.
 ///
 /// `sent` is a mutable variable of the type `Result<Input, Exception>`, or `&mut Result<Input, Exception>` in a function
 /// that `resume` calls.

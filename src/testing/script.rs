@@ -185,12 +185,18 @@ where
 
     /// Gives the machine an input. Whenever `is_read` returns `true` for a yield, the machine is sent what `make_input`
     /// makes of the next piece, which is empty at the end of the input. The steps do not see these yields.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the script has an input already.
+    #[track_caller]
     pub fn input(
         mut self,
         bytes: impl AsRef<[u8]>,
         is_read: impl Fn(&M::Yield) -> bool + 'static,
         make_input: impl Fn(&[u8]) -> M::Input + 'static,
     ) -> Self {
+        assert!(self.0.input.is_none(), "the script has an input already");
         let bytes = bytes.as_ref().to_vec();
         self.0.input = Some(Input { bytes, is_read: Box::new(is_read), make: Box::new(make_input) });
         self
@@ -202,7 +208,13 @@ where
     /// machine that is interrupted, or whose input is truncated, may leave the script: each of its yields is answered by the
     /// next step that expects it, skipping those before, and otherwise by this. If it is not given, they are answered by the
     /// default value.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the script has a reply already.
+    #[track_caller]
     pub fn reply(mut self, answer: impl Fn(&M::Yield) -> Result<M::Input, Exception> + 'static) -> Self {
+        assert!(self.0.reply.is_none(), "the script has a reply already");
         self.0.reply = Some(Box::new(answer));
         self
     }

@@ -329,6 +329,8 @@ fn a_step_out_of_order_is_refused_at_once() {
         (|| drop(question_of(yield_once::<_, u32>).send(1))) as fn(),
         || drop(question_of(yield_once::<_, u32>).expect("?").send(1).send(2)),
         || drop(question_of(yield_once::<_, u32>).returns(1).expect("?")),
+        || drop(question_of(yield_once::<_, u32>).input("a", |_| true, |_| 1).input("b", |_| true, |_| 2)),
+        || drop(question_of(yield_once::<_, u32>).reply(|_| Ok(1)).reply(|_| Ok(2))),
     ] {
         assert!(std::panic::catch_unwind(build).is_err());
     }
