@@ -97,6 +97,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// Waits until something has come for the client.
+    pub(crate) fn came(&self) -> Join<()> {
+        self.waiter.came.join()
+    }
+
     /// What has come for the client.
     pub(crate) fn take(&self) -> Option<Item> {
         self.waiter.item.take()
@@ -123,8 +128,7 @@ impl Drop for Ticket {
 pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
     pub(crate) race: Race,
-    pub(crate) came: Racing<Join<()>>,
-    pub(crate) over: Option<Racing<Sleep>>,
+    pub(crate) over: Option<Box<Racing<Sleep>>>,
     /// Whether there is room for what the client sends meanwhile. So its leaving is noticed.
     pub(crate) reads: bool,
 }
@@ -135,9 +139,8 @@ impl Waiting {
         let mut stores = server.stores.borrow_mut();
         let database = wish.database;
         let waiter = RefCell::borrow_mut(&server.lines).add(wish, &mut stores[database])?;
-        let came = Racing::new(waiter.came.join());
-        let over = limit.map(|limit| Racing::new(sleep(limit)));
+        let over = limit.map(|limit| Box::new(Racing::new(sleep(limit))));
         let ticket = Ticket { server: Rc::clone(server), waiter };
-        Ok(Box::new(Self { ticket, race: Race::new(), came, over, reads: true }))
+        Ok(Box::new(Self { ticket, race: Race::new(), over, reads: true }))
     }
 }

@@ -110,10 +110,10 @@ machine!(
 
         /// The client leaves, or an item comes, or the time is over. An item that comes when the client leaves is handed on.
         fn Blocked(&mut self, sent: Sent, waiting: &mut Box<Waiting>) -> Next<Answering, End> {
-            let Waiting { ticket, race, came, over, reads } = &mut **waiting;
+            let Waiting { ticket, race, over, reads } = &mut **waiting;
             if !self.is_stopping {
                 let read = reads.then(|| self.stream.read(&mut self.incoming));
-                match yield_from!(race.run((read, came, over.as_mut())), sent)? {
+                match yield_from!(race.run((read, ticket.came(), over.as_deref_mut())), sent)? {
                     Won::A(0) => return end(()),
                     Won::A(_) => {
                         *reads = self.incoming.len() < ENOUGH;
