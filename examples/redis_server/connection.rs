@@ -101,6 +101,11 @@ machine!(
         }
 
         fn Writing(&mut self, sent: Sent) -> Next<Answering> {
+            if sent.is_ok()
+                && let Some(limit) = &mut self.limit
+            {
+                limit.restart(); // the client has read something
+            }
             match &mut self.limit {
                 Some(limit) => yield_from!(limit.run(self.stream.write_all(&mut self.outgoing)), sent),
                 None => yield_from!(self.stream.write_all(&mut self.outgoing), sent),

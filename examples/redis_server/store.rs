@@ -18,6 +18,8 @@ const WRONG_TYPE: Refusal = Refusal::Borrowed("WRONGTYPE Operation against a key
 pub(crate) struct Store {
     entries: HashMap<Key, Entry>,
     deadlines: BTreeSet<(Time, Key)>,
+    /// The first of these, or nothing.
+    next_deadline: Option<Time>,
     now: Time,
     /// Keys that transactions depend on, and a flag of each such transaction: whether the key has changed.
     watched: HashMap<Key, Vec<Rc<Cell<bool>>>>,
@@ -158,9 +160,7 @@ impl Store {
             return;
         }
         let key = Key::from(key);
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, Rc::clone(&key)));
-        }
+        self.change_deadline(&key, None, deadline);
         self.entries.insert(key, Entry { value, deadline });
     }
 
@@ -177,6 +177,7 @@ impl Store {
     pub(crate) fn clear(&mut self) {
         let entries = mem::take(&mut self.entries);
         self.deadlines.clear();
+        self.next_deadline = None;
         for (key, flags) in &self.watched {
             flags.iter().for_each(|flag| flag.set(flag.get() || entries.contains_key(key)));
         }
@@ -189,17 +190,11 @@ impl Store {
 
     /// Changes the time of a key that exists. One that is due already is removed.
     pub(crate) fn set_deadline(&mut self, key: &[u8], deadline: Option<Time>) {
-        let Some((key, entry)) = self.entries.get_key_value(key) else { return };
+        let Some((key, _)) = self.entries.get_key_value(key) else { return };
         let key = Rc::clone(key);
-        if let Some(former) = entry.deadline {
-            self.deadlines.remove(&(former, Rc::clone(&key)));
-        }
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.deadline = deadline;
-        }
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, Rc::clone(&key)));
-        }
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let former = mem::replace(&mut entry.deadline, deadline);
+        self.change_deadline(&key, former, deadline);
         self.touch(&key);
         self.remove_if_due(&key);
     }
@@ -212,8 +207,8 @@ impl Store {
 
     /// The time of the next key to go.
     #[inline]
-    pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+    pub(crate) const fn next_deadline(&self) -> Option<Time> {
+        self.next_deadline
     }
 
     /// The number of keys with a time.
@@ -254,10 +249,19 @@ impl Store {
 
     fn take(&mut self, key: &[u8]) -> bool {
         let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
-        if let Some(deadline) = entry.deadline {
-            self.deadlines.remove(&(deadline, key));
-        }
+        self.change_deadline(&key, entry.deadline, None);
         true
+    }
+
+    fn change_deadline(&mut self, key: &Key, former: Option<Time>, new: Option<Time>) {
+        if former.is_none() && new.is_none() {
+            return;
+        }
+        if let Some(former) = former {
+            self.deadlines.remove(&(former, Rc::clone(key)));
+        }
+        self.deadlines.extend(new.map(|new| (new, Rc::clone(key))));
+        self.next_deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
     }
 
     /// A key has changed: the transactions that depend on it fail.

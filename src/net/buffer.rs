@@ -304,6 +304,12 @@ impl io::Write for Buffer {
         Ok(bytes.len())
     }
 
+    /// Without the loop that a partial write would need.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(drop)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -24,6 +24,7 @@ mod parts;
 mod program;
 #[path = "../../examples/redis_server/pubsub.rs"]
 mod pubsub;
+mod real;
 #[path = "../../examples/redis_server/request.rs"]
 mod request;
 #[path = "../../examples/redis_server/resp.rs"]

@@ -15,7 +15,7 @@ use innermost::Buffer;
 
 use super::answers::Answers;
 use super::blocked::Waiting;
-use super::commands::{Action, Call, Command, Special, check_flush, unknown};
+use super::commands::{Action, Call, Command, Run, Special, check_flush, unknown};
 use super::info;
 use super::pubsub::{Mailbox, Subscriptions, Topic};
 use super::request::Args;
@@ -78,9 +78,13 @@ impl Client {
     #[inline]
     pub(crate) fn run(&mut self, args: Args<'_>, out: &mut Buffer) -> Flow {
         let ran = match (Command::find(args.get(0)), &self.more) {
-            (Some(command), None) => match command.check_count(args.len()) {
-                Ok(()) => self.run_command(command, args, out),
-                Err(refusal) => Err(command.refused(refusal)),
+            (Some(command), None) => match (command.check_count(args.len()), command.action) {
+                (Err(refusal), _) => Err(command.refused(refusal)),
+                (Ok(()), Action::Special(special)) => self.run_special(special, args, out),
+                (Ok(()), Action::Data(run)) => match self.run_data(run, args, out) {
+                    Ok(()) => return Flow::GoOn,
+                    Err(refusal) => Err(refusal),
+                },
             },
             (None, None) => Err(unknown(args)),
             (found, Some(_)) => self.run_in_context(found, args, out),
@@ -92,13 +96,13 @@ impl Client {
     }
 
     #[inline]
-    fn run_data(&mut self, run: fn(&mut Call<'_>) -> Result<(), Refusal>, args: Args<'_>, out: &mut Buffer) -> Ran {
-        let mut stores = self.seat.server.stores.borrow_mut();
-        let store = &mut stores[self.database];
-        store.set_now(self.seat.server.now());
+    fn run_data(&self, run: Run, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
+        let server = &*self.seat.server;
+        let store = &mut server.stores.borrow_mut()[self.database];
+        store.set_now(server.now());
         let ran = run(&mut Call { store, args, out: Answers::new(out) });
-        self.seat.server.expect(store.next_deadline());
-        ran.map(|()| Flow::GoOn)
+        server.expect(store.next_deadline());
+        ran
     }
 
     /// Serves those who wait for what this client has pushed. After a transaction, not within.
@@ -154,7 +158,7 @@ impl Client {
     #[inline]
     fn run_command(&mut self, command: &'static Command, args: Args<'_>, out: &mut Buffer) -> Ran {
         match command.action {
-            Action::Data(run) => self.run_data(run, args, out),
+            Action::Data(run) => self.run_data(run, args, out).map(|()| Flow::GoOn),
             Action::Special(special) => self.run_special(special, args, out),
         }
     }

@@ -35,9 +35,12 @@ pub(crate) struct Command {
     pub(crate) action: Action,
 }
 
+/// Runs a command, and writes its answer. A refusal is written by the caller.
+pub(crate) type Run = fn(&mut Call<'_>) -> Result<(), Refusal>;
+
 #[derive(Clone, Copy)]
 pub(crate) enum Action {
-    Data(fn(&mut Call<'_>) -> Result<(), Refusal>),
+    Data(Run),
     Special(Special),
 }
 
@@ -78,7 +81,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl Command {
-    const fn data(name: &'static str, arity: i32, run: fn(&mut Call<'_>) -> Result<(), Refusal>) -> Self {
+    const fn data(name: &'static str, arity: i32, run: Run) -> Self {
         Self { name, arity, action: Action::Data(run) }
     }
 

@@ -51,6 +51,23 @@ fn a_client_that_does_not_read_is_cut_off_too() {
 }
 
 #[test]
+fn a_client_that_reads_slowly_is_not_cut_off() {
+    let world = World::with(Settings { idle: Some(Duration::from_secs(10)), ..Settings::default() });
+    let client = world.client();
+    let value = "x".repeat(500_000);
+    client.push(format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n", value.len()).as_bytes());
+    assert_eq!(client.hear(), "+OK");
+    client.say("GET a");
+    let mut heard = 0;
+    while heard < value.len() {
+        world.seconds(6);
+        let piece = client.hear_piece();
+        assert!(!piece.is_empty(), "after {heard} bytes");
+        heard += piece.len();
+    }
+}
+
+#[test]
 fn a_client_that_sends_without_reading_does_not_fill_the_memory() {
     let world = World::new();
     let client = world.client();

@@ -150,20 +150,26 @@ impl Client<'_> {
         assert_eq!(self.push(&bytes), bytes.len(), "the server does not read");
     }
 
+    /// Some of what has come.
+    pub(crate) fn hear_piece(&self) -> Vec<u8> {
+        self.world.settle();
+        let received = self.with_stream(|stream| {
+            let mut room = vec![0; 1 << 16];
+            let attempt = stream.attempt_recv(&mut room);
+            attempt.map(|step| if let Step::Return(count) = step { room[..count].to_vec() } else { vec![] })
+        });
+        received.unwrap_or_default()
+    }
+
     /// Everything that has come, once nothing can happen any more.
     pub(crate) fn hear_bytes(&self) -> Vec<u8> {
         let mut heard = Vec::new();
         loop {
-            self.world.settle();
-            let received = self.with_stream(|stream| {
-                let mut room = vec![0; 1 << 16];
-                let attempt = stream.attempt_recv(&mut room);
-                attempt.map(|step| if let Step::Return(count) = step { room[..count].to_vec() } else { vec![] })
-            });
-            match received {
-                Ok(bytes) if !bytes.is_empty() => heard.extend_from_slice(&bytes),
-                _ => return heard,
+            let piece = self.hear_piece();
+            if piece.is_empty() {
+                return heard;
             }
+            heard.extend_from_slice(&piece);
         }
     }
 
