@@ -10,6 +10,9 @@ mod counting;
 mod faults;
 mod held;
 mod loops;
+// A thread that watches a child ends a moment after it.
+#[cfg(all(target_os = "linux", not(innermost_poll)))]
+mod processes;
 mod resolver;
 #[path = "../support/mod.rs"]
 mod support;
