@@ -100,11 +100,15 @@ impl Connections {
         self.open.borrow().iter().map(|(_, connection)| connection.clone()).collect()
     }
 
-    /// Asks those to end that have no token.
-    pub(super) fn stop(&self) {
+    /// Asks those to end that have no token, and the tasks too if `cancels_tasks`.
+    pub(super) fn stop(&self, cancels_tasks: bool) {
         for connection in self.all() {
-            if let Connection::Other(other) = connection {
-                other.stop();
+            match connection {
+                Connection::Task(task) if cancels_tasks => {
+                    task.cancel();
+                }
+                Connection::Task(_) => {}
+                Connection::Other(other) => other.stop(),
             }
         }
     }

@@ -115,6 +115,7 @@ pub struct GracefulServer {
     source: Option<Box<dyn Source>>,
     most: usize,
     grace: Duration,
+    cancels_on_stop: bool,
     pause: Duration,
     phase: Phase,
     /// Whether the last attempt to accept failed.
@@ -170,6 +171,7 @@ impl GracefulServer {
             source: Some(source),
             most: usize::MAX,
             grace: GRACE,
+            cancels_on_stop: false,
             pause: PAUSE,
             phase: Phase::Created,
             is_failing: false,
@@ -189,6 +191,16 @@ impl GracefulServer {
     /// Sets how long the connections may take to end when the server is stopped. The default is 10 seconds.
     pub const fn grace(mut self, period: Duration) -> Self {
         self.grace = period;
+        self
+    }
+
+    /// Cancels each connection's task once when the server is stopped, at the beginning of the grace period.
+    ///
+    /// For connections that take their first cancellation as the request to end, and go on for a while: with a hook `thrown`,
+    /// a machine gets it in any state. A connection that does not catch it ends at once. Racing the [`StopToken`] says the same
+    /// without an exception, but takes some memory for each connection that waits.
+    pub const fn cancel_on_stop(mut self) -> Self {
+        self.cancels_on_stop = true;
         self
     }
 
@@ -304,7 +316,7 @@ impl GracefulServer {
         if was_thrown {
             self.connections.cut();
         } else {
-            self.connections.stop();
+            self.connections.stop(self.cancels_on_stop);
         }
     }
 

@@ -39,6 +39,28 @@ fn connections_that_do_not_look_are_cancelled_after_the_grace_period() {
 }
 
 #[test]
+fn a_server_can_cancel_its_connections_once_when_it_is_stopped() {
+    let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
+    let (server, connector) = server(&log, &[Manner::Ignores, Manner::Survives]);
+    let clients = [connector.connect().unwrap(), connector.connect().unwrap()];
+    let stop = server.stop_token();
+    at(&event_loop, 3, move || stop.stop());
+    at(&event_loop, 4, move || drop(clients));
+    run(&event_loop, &log, server.cancel_on_stop().grace(5 * SECOND));
+    let expected = [
+        "0: 1 begins",
+        "0: 2 begins",
+        "3: 1 gets cancelled",
+        "3: 1 is dropped",
+        "3: 2 gets cancelled",
+        "4: 2 is left",
+        "4: 2 is dropped",
+        "4: over",
+    ];
+    assert_eq!(log.take(), expected);
+}
+
+#[test]
 fn a_connection_may_end_during_the_grace_period() {
     let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
     let (server, connector) = server(&log, &[Manner::Ignores]);
