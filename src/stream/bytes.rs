@@ -54,6 +54,19 @@ impl Bytes {
         taken
     }
 
+    /// Removes bytes from the front, as many as fit, and copies them. Returns how many.
+    pub(super) fn copy_to(&mut self, room: &mut [u8]) -> usize {
+        self.searched = 0;
+        let count = room.len().min(self.len());
+        let end = self.start + count;
+        room[..count].copy_from_slice(&self.memory[self.start..end]);
+        self.start = end;
+        if self.is_empty() {
+            self.clear();
+        }
+        count
+    }
+
     /// Frees unused memory, because the bytes may have to wait for long.
     #[inline]
     pub(super) fn about_to_wait(&mut self) {

@@ -20,6 +20,7 @@
 //! | `reader.rs`   | [`StreamReader`] |
 //! | `reading.rs`  | its operations |
 //! | `writer.rs`   | [`StreamWriter`] |
+//! | `byte_stream.rs` | both ends, for machines over any byte stream |
 //! | `protocol.rs` | the protocol that feeds the channel |
 //! | `open.rs`     | `open_connection`, `start_server` and their variants |
 //! | `accepted.rs` | streams for connections that a server has accepted |
@@ -28,6 +29,7 @@
 //! Source: `Lib/asyncio/streams.py` of CPython 3.13, for behaviour and order.
 
 mod accepted;
+mod byte_stream;
 mod bytes;
 mod channel;
 mod error;

@@ -28,8 +28,8 @@ use crate::transport::{SendFile, Transport};
 /// Dropping the writer closes the connection once everything written has been sent, as [`close`](Self::close) does.
 #[must_use = "a connection is closed when its writer is dropped"]
 pub struct StreamWriter {
-    channel: Rc<Channel>,
-    transport: Transport,
+    pub(super) channel: Rc<Channel>,
+    pub(super) transport: Transport,
 }
 
 impl StreamWriter {

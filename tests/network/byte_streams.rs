@@ -9,7 +9,7 @@ mod earlier_errors;
 mod errors;
 mod kinds;
 mod lingering;
-mod machines;
+pub(crate) mod machines;
 mod memory;
 mod pipes;
 mod progress;

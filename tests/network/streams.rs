@@ -13,6 +13,7 @@
 //! | S20 | an unclosed writer warns | dropping it closes it, as a file or a socket of the standard library |
 //! | S20 | an unclosed server warns | the loop owns it, and closes it when it is closed itself |
 
+mod byte_streams;
 mod connections;
 mod costs;
 mod draining;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use innermost::net::{Moved, Relay, relay};
 use innermost::testing::{MemoryPair, MemoryStream, memory_pair, virtual_loop};
+use innermost::wait::{Limit, Race, Racing, Won};
 use innermost::{
     Await, ByteRead, ByteStream, ByteWrite, Coroutine, EventLoop, Exception, Kind, Step, from_fn, sleep, yield_from,
 };
@@ -283,4 +284,72 @@ fn a_relay_gives_its_streams_back() {
     let (near, _) = relaying.into_streams();
     client.attempt_send(b"hello").unwrap();
     assert_eq!(arrived(near), b"hello");
+}
+
+#[test]
+fn a_relay_that_loses_a_race_goes_on_in_the_next() {
+    let event_loop = virtual_loop().unwrap();
+    for pause in [0, 1, 3] {
+        // While a race is lost in each turn, no time passes.
+        let latency = if pause == 0 { Duration::ZERO } else { SECOND };
+        let narrow = || MemoryPair::new().capacity(10).latency(latency).build();
+        let ((client, near), (far, server)) = (narrow(), narrow());
+        let (mut relay, mut race) = (Relay::new().buffer_size(16).idle_limit(60 * SECOND), Race::new());
+        let (mut nap, mut lost) = (Racing::new(sleep(pause * SECOND / 2)), 0);
+        let relaying = event_loop
+            .create_task(from_fn(move |mut sent| {
+                loop {
+                    match yield_from!(race.run((relay.run(&near, &far), &mut nap)), sent)? {
+                        Won::A(moved) => return Ok(Step::Return((moved, lost))),
+                        Won::B(()) => {
+                            lost += 1;
+                            nap.restart(sleep(pause * SECOND / 2));
+                        }
+                    }
+                }
+            }))
+            .unwrap();
+        let ends = [client, server].map(Rc::new);
+        let received = ends.map(|end| {
+            event_loop.create_task(Sender::new(Rc::clone(&end), vec![bytes(100)])).unwrap();
+            event_loop.create_task(Collector::new(end, 7)).unwrap()
+        });
+        let received = received.map(|collecting| event_loop.run_until_complete(collecting).unwrap());
+        assert_eq!(received, [bytes(100), bytes(100)]);
+        let (moved, lost) = event_loop.run_until_complete(relaying).unwrap();
+        assert_eq!(moved, Moved { a_to_b: 100, b_to_a: 100 });
+        assert!(lost > 5, "it has lost {lost} races");
+    }
+}
+
+#[test]
+fn the_idle_time_goes_on_while_a_relay_loses_races() {
+    let event_loop = virtual_loop().unwrap();
+    let ((_client, near), (far, _server)) = (memory_pair(), memory_pair());
+    let (mut relay, mut race) = (Relay::new().idle_limit(5 * SECOND), Race::new());
+    let mut nap = Racing::new(sleep(2 * SECOND));
+    let raced = event_loop.run_until_complete(from_fn(move |mut sent| {
+        loop {
+            if let Won::A(moved) = yield_from!(race.run((relay.run(&near, &far), &mut nap)), sent)? {
+                return Ok(Step::Return(moved));
+            }
+            nap.restart(sleep(2 * SECOND));
+        }
+    }));
+    assert_eq!(raced.unwrap_err().kind(), Kind::TimeoutError);
+    assert_eq!(seconds(&event_loop), 5);
+}
+
+#[test]
+fn a_limit_ends_a_relay_however_busy_it_is() {
+    let event_loop = virtual_loop().unwrap();
+    let ((client, near), (far, _server)) = (memory_pair(), memory_pair());
+    tick(&event_loop, &Rc::new(client), SECOND, 100);
+    let (mut relay, mut limit) = (Relay::new().idle_limit(5 * SECOND), Limit::new(10 * SECOND + SECOND / 2));
+    let ended = event_loop.run_until_complete(from_fn(move |mut sent| {
+        let ended = yield_from!(limit.run(relay.run(&near, &far)), sent);
+        Ok(Step::Return((ended.unwrap_err().kind(), relay.moved())))
+    }));
+    assert_eq!(ended.unwrap(), (Kind::TimeoutError, Moved { a_to_b: 40, b_to_a: 0 }));
+    assert_eq!(seconds(&event_loop), 10);
 }
