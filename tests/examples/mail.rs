@@ -16,7 +16,7 @@ use std::process::Output;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use innermost::testing::{Exchange, Interruption, Script};
+use innermost::testing::{Exchange, Graph, Interruption, Script, observe};
 use innermost::{Exception, Running};
 
 use self::delivery::{Delivered, Delivery, Mail, Reply, Want, delivery};
@@ -79,6 +79,20 @@ fn the_machine_speaks_the_protocol_however_its_input_is_cut() {
         Ok(outcome) => assert!(is_delivered(length) && outcome == delivered()),
         Err(raised) => assert!(!is_delivered(length) && io_kind(&raised) == Some(io::ErrorKind::UnexpectedEof)),
     });
+}
+
+#[test]
+fn two_conversations_cover_every_transition() {
+    let graph = Graph::declared::<Delivery>().starting_in("Greeting");
+    let nobody = || Mail::new("a".into(), Vec::new(), Vec::new()).expect("the addresses are good");
+    for (mail, replies) in [(mail as fn() -> Mail, replies()), (nobody, "220 a\n250 b\n250 c\n221 d\n".into())] {
+        let runs = graph.clone();
+        Script::new(move || observe(delivery(mail()), &runs))
+            .input(replies, |want| *want == Want::Read, <[u8]>::to_vec)
+            .reply(|_| Ok(Vec::new()))
+            .run();
+    }
+    graph.coverage().assert_complete();
 }
 
 #[test]

@@ -8,6 +8,9 @@ use super::Machine;
 
 /// The transitions of a machine, drawn by [Mermaid](https://mermaid.js.org), which many viewers of Markdown render.
 ///
+/// It needs no standard library. With the feature `testing`, `testing::Graph` also draws pictures, shows how the machine
+/// starts, and compares the transitions with those that were seen.
+///
 /// ```
 /// use innermost::coroutine::machine::Diagram;
 /// use innermost::{Exception, Machine, machine};

@@ -109,6 +109,10 @@ impl Picture {
         self.boxes.iter().filter(|thing| thing.role == role).cloned().collect()
     }
 
+    pub(crate) fn width(&self) -> f64 {
+        self.view.right
+    }
+
     /// What is not inside the view, as text.
     pub(crate) fn outside(&self) -> Vec<String> {
         let boxes = self.boxes.iter().filter(|thing| !self.view.contains(thing)).map(|thing| format!("{thing:?}"));

@@ -3,8 +3,8 @@
 use innermost::coroutine::Ready;
 use innermost::testing::{Exchange, Graph, MemoryStream, Node, observe};
 use innermost::{
-    Buffer, ByteRead, ByteWrite, Coroutine, Exception, Generator, Kind, Machine, Stop, machine, ready, take_sent,
-    yield_from,
+    Buffer, ByteRead, ByteWrite, Coroutine, Exception, Generator, Kind, Machine, Running, Stop, machine, ready,
+    take_sent, yield_from,
 };
 
 /// Runs through several states in a resume.
@@ -222,4 +222,60 @@ fn a_machine_in_a_box_is_seen_where_it_suspends() {
     counter.send(Some(3)).unwrap();
     counter.close().unwrap();
     assert_eq!(seen(&graph), ["start --> Asking: 1", "Asking --> Asking: 2", "Asking --> end (closed): 1"]);
+}
+
+/// Counts in a child.
+struct Outer;
+
+machine!(
+    impl Machine for Outer {
+        type Yield = u32;
+        type Input = Option<u32>;
+        type Return = u32;
+        type State = Outside;
+
+        fn Idle(&mut self) -> Next<Busy> {
+            to(Busy(Counter { ends: true }.start(Counting::Asking(false))))
+        }
+
+        fn Busy(&mut self, counted: Outcome<Running<Counter>>) -> Next<Idle, End> {
+            if counted? == 7 { end(0) } else { to(Idle) }
+        }
+    }
+);
+
+#[test]
+fn the_child_of_a_state_is_nested_and_drawn_within_it() {
+    let graph = Graph::declared::<Outer>().starting_in("Idle");
+    let mut outer = Generator::new(observe(Outer.start(Outside::Idle), &graph));
+    outer.next().unwrap();
+    outer.send(Some(3)).unwrap();
+    outer.send(Some(0)).unwrap_err();
+    assert_eq!(
+        seen(&graph),
+        [
+            "Idle --> Busy: 1",
+            "Busy --> Idle: 0",
+            "Busy --> end: 1",
+            "start --> Idle: 1",
+            "Busy > Counter: start --> Asking: 1",
+            "Busy > Counter: Asking --> Asking: 1",
+            "Busy > Counter: Asking --> end: 1",
+        ]
+    );
+    let expected = "stateDiagram-v2
+    accTitle: Outer
+    state \"Busy #62; Counter\" as Busy {
+        state \"Asking\" as Busy_Asking
+        [*] --> Busy_Asking: 1
+        Busy_Asking --> Busy_Asking: 1
+        Busy_Asking --> [*]: 1
+    }
+    [*] --> Idle: 1
+    Idle --> Busy: 1
+    Busy --> Idle: never seen
+    Busy --> [*]: 1
+";
+    assert_eq!(graph.mermaid(), expected);
+    assert!(graph.dot().contains("subgraph cluster_") && graph.svg().contains(">Busy &gt; Counter</text>"));
 }

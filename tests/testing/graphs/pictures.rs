@@ -171,6 +171,27 @@ fn small_graphs_are_drawn() {
 }
 
 #[test]
+fn many_long_arrows_to_one_state_share_their_way() {
+    let width = |ends: usize| {
+        let mut graph = Graph::new("Chain");
+        for at in 0..30 {
+            graph = graph.transition(format!("S{at}"), format!("S{}", at + 1));
+            if at < ends {
+                graph = graph.transition_by(TransitionKind::Raised, format!("S{at}"), Node::End);
+            }
+        }
+        let picture = Picture::read(&graph.svg());
+        assert_eq!(faults(&picture), [""; 0]);
+        let tips = graph.svg().matches("class=\"tip\"").count();
+        (picture.width(), picture.lines().len(), tips)
+    };
+    // The last of the states is next to the end, so that its arrow is short.
+    let (few, many) = (width(4), width(20));
+    assert_eq!(((few.1, few.2), (many.1, many.2)), ((34, 34), (50, 32)));
+    assert!(many.0 < 2.0 * few.0, "{few:?} {many:?}");
+}
+
+#[test]
 fn two_way_transitions_are_apart() {
     let svg = Graph::new("two").transition("A", "B").transition("B", "A").svg();
     let picture = Picture::read(&svg);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  rank.rs    reverses some arrows, so that there are no circles, and gives each box a rank
+//!  trunks.rs  lets arrows share their way
 //!  order.rs   cuts the arrows into cells, one for each row that they cross, and orders the cells of each row
 //!  place.rs   finds the coordinates
 //! ```
@@ -17,6 +18,7 @@
 mod order;
 mod place;
 mod rank;
+mod trunks;
 
 use self::order::Grid;
 
@@ -37,6 +39,8 @@ pub(super) struct Link {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) label: Option<(f64, f64)>,
+    /// Many long arrows of one look to one box share their way.
+    pub(super) look: u8,
 }
 
 /// Where everything is. The origin is at the top left.
@@ -56,6 +60,8 @@ pub(super) struct Route {
     pub(super) parts: Vec<Part>,
     /// The left end and the middle of the height of the label.
     pub(super) label: Option<(f64, f64)>,
+    /// Whether it ends where it meets another arrow to the same box.
+    pub(super) is_joined: bool,
 }
 
 /// A vertical line.
@@ -91,7 +97,8 @@ pub(super) fn lay_out(items: &[Item], links: &[Link]) -> Layout {
 impl Route {
     fn moved(&self, x: f64, y: f64) -> Self {
         let parts = self.parts.iter().map(|part| Part { x: part.x + x, from: part.from + y, to: part.to + y });
-        Self { parts: parts.collect(), label: self.label.map(|label| (label.0 + x, label.1 + y)) }
+        let label = self.label.map(|label| (label.0 + x, label.1 + y));
+        Self { parts: parts.collect(), label, is_joined: self.is_joined }
     }
 }
 
@@ -134,13 +141,15 @@ fn lay_out_connected(part: &Connected, items: &[Item], links: &[Link]) -> Layout
     let mut index = vec![0; items.len()];
     part.items.iter().enumerate().for_each(|(at, item)| index[*item] = at);
     let items: Vec<_> = part.items.iter().map(|item| items[*item]).collect();
-    let own =
-        |link: &usize| Link { from: index[links[*link].from], to: index[links[*link].to], label: links[*link].label };
+    let own = |link: &usize| {
+        let link = links[*link];
+        Link { from: index[link.from], to: index[link.to], ..link }
+    };
     let links: Vec<_> = part.links.iter().map(own).collect();
     let ranking = rank::rank(items.len(), &links);
     let mut grid = Grid::new(&items, &links, &ranking);
     grid.reduce_crossings();
-    place::place(&mut grid, &items, &links, &ranking)
+    place::place(&mut grid, &items, &links)
 }
 
 /// Where the parts go: in rows, so that the whole is a little wider than high.

@@ -1,6 +1,9 @@
 //! The order of the cells of each row, with few crossings.
 
+use std::collections::BTreeMap;
+
 use super::rank::Ranking;
+use super::trunks::Trunks;
 use super::{Item, Link};
 
 /// Rows of cells.
@@ -8,8 +11,10 @@ pub(super) struct Grid {
     pub(super) cells: Vec<Cell>,
     /// The cells of each row, from left to right.
     pub(super) rows: Vec<Vec<usize>>,
-    /// The cells of each link between its items, from top to bottom.
+    /// The cells of each link between its items, from its beginning to its end.
     pub(super) chains: Vec<Vec<usize>>,
+    /// Cells that should be below each other, from top to bottom.
+    pub(super) runs: Vec<Vec<usize>>,
 }
 
 /// A box, or a piece of an arrow.
@@ -35,26 +40,60 @@ pub(super) enum Content {
 impl Grid {
     /// Cuts the links into cells. The first cells are the items.
     pub(super) fn new(items: &[Item], links: &[Link], ranking: &Ranking) -> Self {
-        let mut grid = Self { cells: Vec::new(), rows: Vec::new(), chains: Vec::new() };
+        let mut grid = Self { cells: Vec::new(), rows: Vec::new(), chains: Vec::new(), runs: Vec::new() };
         for item in 0..items.len() {
             grid.add(2 * ranking.rank[item], Content::Item(item));
         }
+        let trunks = Trunks::new(links, ranking);
+        let mut cells_of_trunks = BTreeMap::new();
         for (at, link) in links.iter().enumerate() {
-            let (upper, lower) = if ranking.is_reversed[at] { (link.to, link.from) } else { (link.from, link.to) };
-            let (first, last) = (2 * ranking.rank[upper] + 1, 2 * ranking.rank[lower] - 1);
-            // The row for labels in the middle.
-            let label = link.label.map(|_| first + (last - first) / 4 * 2);
-            let cell = |row| if label == Some(row) { Content::Label(at) } else { Content::Piece(at) };
-            let chain: Vec<_> = (first..=last).map(|row| grid.add(row, cell(row))).collect();
-            let way: Vec<_> = [upper].iter().chain(&chain).chain(&[lower]).copied().collect();
-            for pair in way.windows(2) {
-                grid.cells[pair[0]].down.push(pair[1]);
-                grid.cells[pair[1]].up.push(pair[0]);
+            let (from, to) = (2 * ranking.rank[link.from], 2 * ranking.rank[link.to]);
+            let rows: Vec<_> = if from < to { (from + 1..to).collect() } else { (to + 1..from).rev().collect() };
+            let trunk = trunks.of(at);
+            // The row for labels in the middle, or next to the box if the way is shared.
+            let label = link.label.map(|_| if trunk.is_some() { rows[0] } else { rows[rows.len() / 4 * 2] });
+            let mut chain = Vec::with_capacity(rows.len());
+            for row in rows {
+                let content = if label == Some(row) { Content::Label(at) } else { Content::Piece(at) };
+                chain.push(match trunk {
+                    Some(trunk) if !chain.is_empty() => {
+                        *cells_of_trunks.entry((trunk, row)).or_insert_with(|| grid.add(row, Content::Piece(at)))
+                    }
+                    _ => grid.add(row, content),
+                });
             }
+            grid.connect(link, &chain);
             grid.chains.push(chain);
         }
+        grid.runs = grid.chains.clone();
+        grid.shorten_shared_runs(&trunks);
         grid.begin();
         grid
+    }
+
+    /// Makes the cells of a link neighbours, unless they are already.
+    fn connect(&mut self, link: &Link, chain: &[usize]) {
+        let way: Vec<_> = [link.from].iter().chain(chain).chain(&[link.to]).copied().collect();
+        for pair in way.windows(2) {
+            let is_down = self.cells[pair[0]].row < self.cells[pair[1]].row;
+            let (above, below) = if is_down { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+            if !self.cells[above].down.contains(&below) {
+                self.cells[above].down.push(below);
+                self.cells[below].up.push(above);
+            }
+        }
+    }
+
+    /// Runs from top to bottom, in which each cell is once: a link has its own part, and its longest one has the trunk.
+    fn shorten_shared_runs(&mut self, trunks: &Trunks) {
+        for (link, run) in self.runs.iter_mut().enumerate() {
+            if trunks.of(link).is_some() && !trunks.is_longest(link) {
+                run.truncate(1);
+            }
+            if run.first().zip(run.last()).is_some_and(|(first, last)| self.cells[*first].row > self.cells[*last].row) {
+                run.reverse();
+            }
+        }
     }
 
     fn add(&mut self, row: usize, content: Content) -> usize {

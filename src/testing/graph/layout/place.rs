@@ -1,10 +1,9 @@
 //! Coordinates. The order of the cells in each row is given, and is kept.
 
 use super::order::{Content, Grid};
-use super::rank::Ranking;
 use super::{Item, Layout, Link, Part, Route};
 
-pub(super) fn place(grid: &mut Grid, items: &[Item], links: &[Link], ranking: &Ranking) -> Layout {
+pub(super) fn place(grid: &mut Grid, items: &[Item], links: &[Link]) -> Layout {
     sort_ports(grid);
     let mut columns = Columns::new(grid, items, links);
     columns.settle();
@@ -14,14 +13,7 @@ pub(super) fn place(grid: &mut Grid, items: &[Item], links: &[Link], ranking: &R
     let height = rows.last().map_or(0.0, |row| row.1);
     let center =
         |item: usize| (columns.x[item], f64::midpoint(rows[grid.cells[item].row].0, rows[grid.cells[item].row].1));
-    let routes = (0..links.len()).map(|link| {
-        let ends = if ranking.is_reversed[link] {
-            (links[link].to, links[link].from)
-        } else {
-            (links[link].from, links[link].to)
-        };
-        columns.route(link, ends, &rows, ranking.is_reversed[link])
-    });
+    let routes = links.iter().enumerate().map(|(at, link)| columns.route(at, link, &rows));
     Layout { width: left, height, items: (0..items.len()).map(center).collect(), routes: routes.collect() }
 }
 
@@ -86,7 +78,24 @@ impl<'g> Columns<'g> {
         let ports = if cells[neighbour].row < cells[cell].row { &cells[cell].up } else { &cells[cell].down };
         let position = ports.iter().position(|port| *port == neighbour).expect("they are neighbours") as f64;
         let step = PORTS.min((item.width - 2.0 * CORNER) / ports.len() as f64);
-        (position - (ports.len() - 1) as f64 / 2.0) * step
+        // An arrow that goes on alone leaves from the middle, rather than one that joins others.
+        let middle = match (ports.len() / 2, ports.len() % 2) {
+            (right, 0) if self.joins(ports[right]) && !self.joins(ports[right - 1]) => right as f64 - 1.0,
+            (right, 0) if self.joins(ports[right - 1]) && !self.joins(ports[right]) => right as f64,
+            _ => (ports.len() - 1) as f64 / 2.0,
+        };
+        (position - middle) * step
+    }
+
+    /// Whether the arrow of a cell next to an item meets others in the next row.
+    fn joins(&self, cell: usize) -> bool {
+        let cell = &self.grid.cells[cell];
+        cell.up.iter().chain(&cell.down).any(|neighbour| self.is_shared(*neighbour))
+    }
+
+    fn is_shared(&self, cell: usize) -> bool {
+        let cell = &self.grid.cells[cell];
+        !matches!(cell.content, Content::Item(_)) && cell.up.len().max(cell.down.len()) > 1
     }
 
     /// Moves the cells to where their neighbours are, row after row: down, up, and so on.
@@ -151,29 +160,38 @@ impl<'g> Columns<'g> {
     /// Long arrows should be straight, so their inner pieces hold together most.
     fn weight(&self, cell: usize, neighbour: usize) -> f64 {
         let is_item = |cell: usize| matches!(self.grid.cells[cell].content, Content::Item(_));
-        if is_item(cell) || is_item(neighbour) { 1.0 } else { STRAIGHT }
+        if is_item(cell) || is_item(neighbour) {
+            1.0
+        } else if self.is_shared(cell) != self.is_shared(neighbour) {
+            // Arrows that join come from the side.
+            0.0
+        } else {
+            STRAIGHT
+        }
     }
 
     /// Makes the arrows as straight as their neighbours in the rows leave room for.
     fn straighten(&mut self) {
-        for _ in 0..STRAIGHTENINGS {
-            for chain in &self.grid.chains {
-                self.straighten_chain(chain);
+        for number in 0..=STRAIGHTENINGS {
+            for run in &self.grid.runs {
+                self.straighten_run(run);
             }
-            self.align();
+            if number < STRAIGHTENINGS {
+                self.align();
+            }
         }
     }
 
     /// Sets the cells of an arrow to few different places: each as far down as there is a free way.
-    fn straighten_chain(&mut self, chain: &[usize]) {
-        let (first, last) = (chain[0], chain[chain.len() - 1]);
+    fn straighten_run(&mut self, run: &[usize]) {
+        let (first, last) = (run[0], run[run.len() - 1]);
         let cells = &self.grid.cells;
         let (above, below) = (self.end(cells[first].up[0], first), self.end(cells[last].down[0], last));
         // An item with a single arrow moves to it later, so that the other end decides.
         let upper = &cells[cells[first].up[0]];
         let decides_below = upper.up.is_empty() && upper.down.len() == 1;
         let mut before = if decides_below { below } else { above };
-        let mut rest = chain;
+        let mut rest = run;
         while !rest.is_empty() {
             let (mut low, mut high) = (f64::MIN, f64::MAX);
             let fits = |cell: &&usize| {
@@ -191,15 +209,15 @@ impl<'g> Columns<'g> {
                 rest = &rest[1..];
                 continue;
             }
-            let (run, behind) = rest.split_at(count);
+            let (straight, behind) = rest.split_at(count);
             rest = behind;
             let is_free = |x: f64| (low..=high).contains(&x);
             let x = match (rest.is_empty(), is_free(before)) {
                 (true, false) if is_free(below) => below,
-                (true, true) if count < chain.len() && is_free(below) => below,
+                (true, true) if count < run.len() && is_free(below) => below,
                 _ => before.clamp(low, high),
             };
-            run.iter().for_each(|cell| self.x[*cell] = x);
+            straight.iter().for_each(|cell| self.x[*cell] = x);
             before = x;
         }
     }
@@ -208,15 +226,29 @@ impl<'g> Columns<'g> {
     fn align(&mut self) {
         for item in 0..self.items.len() {
             let cell = &self.grid.cells[item];
-            let single = match (cell.up.as_slice(), cell.down.as_slice()) {
-                ([single], []) | ([], [single]) => *single,
-                ([above], [_, ..]) if (self.x[*above] - self.x[item]).abs() < NEARLY => *above,
+            let target = match (cell.up.as_slice(), cell.down.as_slice()) {
+                ([single], []) | ([], [single]) => self.x[*single],
+                ([above], [_, ..]) => {
+                    let target = self.source(*above);
+                    if (target - self.x[item]).abs() > NEARLY {
+                        continue;
+                    }
+                    target
+                }
                 _ => continue,
             };
             let free = self.free(item);
             if free.0 <= free.1 {
-                self.x[item] = self.x[single].clamp(free.0, free.1);
+                self.x[item] = target.clamp(free.0, free.1);
             }
+        }
+    }
+
+    /// Where an arrow comes from that reaches an item through this cell.
+    fn source(&self, cell: usize) -> f64 {
+        match self.grid.cells[cell].up.as_slice() {
+            [above] if matches!(self.grid.cells[*above].content, Content::Item(_)) => self.end(*above, cell),
+            _ => self.x[cell],
         }
     }
 
@@ -243,31 +275,33 @@ impl<'g> Columns<'g> {
         if right > left { right - left } else { 0.0 }
     }
 
-    /// The way of a link from its upper item to its lower one, or back.
-    fn route(&self, link: usize, (upper, lower): (usize, usize), rows: &[(f64, f64)], is_reversed: bool) -> Route {
+    /// The way of a link, up or down. It ends where it meets another one that leads on to the same item.
+    fn route(&self, link: usize, ends: &Link, rows: &[(f64, f64)]) -> Route {
         let chain = &self.grid.chains[link];
         let row = |cell: usize| rows[self.grid.cells[cell].row];
         let half = |item: usize| self.items[item].height / 2.0;
         let middle = |item: usize| f64::midpoint(row(item).0, row(item).1);
+        let is_down = self.grid.cells[ends.from].row < self.grid.cells[ends.to].row;
+        // The near and the far side of a row, and a box's side.
+        let sides = |cell: usize| if is_down { row(cell) } else { (row(cell).1, row(cell).0) };
+        let leaves = |item: usize| if is_down { middle(item) + half(item) } else { middle(item) - half(item) };
+        let enters = |item: usize| if is_down { middle(item) - half(item) } else { middle(item) + half(item) };
         let (first, last) = (chain[0], chain[chain.len() - 1]);
-        let mut parts = vec![Part {
-            x: self.x[upper] + self.port(upper, first),
-            from: middle(upper) + half(upper),
-            to: row(upper).1,
-        }];
-        parts.extend(chain.iter().map(|cell| Part { x: self.x[*cell], from: row(*cell).0, to: row(*cell).1 }));
-        parts.push(Part {
-            x: self.x[lower] + self.port(lower, last),
-            from: row(lower).0,
-            to: middle(lower) - half(lower),
-        });
-        if is_reversed {
-            parts.reverse();
-            parts.iter_mut().for_each(|part| (part.from, part.to) = (part.to, part.from));
+        let mut parts = vec![Part { x: self.end(ends.from, first), from: leaves(ends.from), to: sides(ends.from).1 }];
+        let part = |cell: &usize| Part { x: self.x[*cell], from: sides(*cell).0, to: sides(*cell).1 };
+        let is_joined = self.grid.runs[link].len() < chain.len();
+        if is_joined {
+            parts.extend(chain.iter().take(2).map(part));
+            let meets = &mut parts[2];
+            meets.to = meets.from;
+        } else {
+            parts.extend(chain.iter().map(part));
+            parts.push(Part { x: self.end(ends.to, last), from: sides(ends.to).0, to: enters(ends.to) });
         }
-        let labelled = chain.iter().find(|cell| matches!(self.grid.cells[**cell].content, Content::Label(_)));
-        let label = labelled.map(|cell| (self.x[*cell] + BESIDE_LINK, f64::midpoint(row(*cell).0, row(*cell).1)));
-        Route { parts, label }
+        let is_labelled = |cell: &&usize| self.grid.cells[**cell].content == Content::Label(link);
+        let label = chain.iter().find(is_labelled);
+        let label = label.map(|cell| (self.x[*cell] + BESIDE_LINK, f64::midpoint(row(*cell).0, row(*cell).1)));
+        Route { parts, label, is_joined }
     }
 }
 

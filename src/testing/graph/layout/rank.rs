@@ -1,5 +1,7 @@
 //! Ranks: which arrows are drawn upwards, and in which row each box is.
 
+use std::collections::BTreeMap;
+
 use super::Link;
 
 pub(super) struct Ranking {
@@ -20,9 +22,15 @@ pub(super) fn rank(count: usize, links: &[Link]) -> Ranking {
 }
 
 impl Ranking {
-    /// The number of rows that the links cross.
+    /// About the number of rows that the links cross. Those that share their way count once.
     fn length(&self, links: &[Link]) -> usize {
-        links.iter().map(|link| self.rank[link.from].abs_diff(self.rank[link.to])).sum()
+        let mut longest = BTreeMap::new();
+        for (link, is_reversed) in links.iter().zip(&self.is_reversed) {
+            let span = self.rank[link.from].abs_diff(self.rank[link.to]);
+            let (shared, alone) = longest.entry((link.to, link.look, is_reversed)).or_insert((0, 0));
+            (*shared, *alone) = (span.max(*shared), *alone + 1);
+        }
+        longest.values().map(|(shared, count)| shared + count).sum()
     }
 }
 

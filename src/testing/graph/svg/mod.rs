@@ -135,7 +135,9 @@ impl Picture {
         self.line(&format!("<g class=\"line{dashes}{standing}\">"));
         self.line(&format!("<title>{}</title>", escaped(&in_words(scene, line))));
         self.line(&format!("<path d=\"{way}\"/>"));
-        self.line(&format!("<path class=\"tip\" d=\"{}\"/>", arrow(tip)));
+        if let Some(tip) = tip {
+            self.line(&format!("<path class=\"tip\" d=\"{}\"/>", arrow(tip)));
+        }
         if let Some((x, y)) = label_at {
             let label = &drawing.labels[at];
             let first = y - (label.len() as f64 - 1.0) / 2.0 * LABEL_HEIGHT;

@@ -13,14 +13,14 @@ pub(super) struct Tip {
 }
 
 /// The line of an arrow from one box to another: straight through the rows, curved between them.
-pub(super) fn path(route: &Route, x: f64, y: f64) -> (String, Tip) {
+pub(super) fn path(route: &Route, x: f64, y: f64) -> (String, Option<Tip>) {
     let moved = |part: &Part| Part { x: part.x + x, from: part.from + y, to: part.to + y };
     let mut parts: Vec<_> = route.parts.iter().map(moved).collect();
     let down = parts.first().zip(parts.last()).is_none_or(|(first, last)| first.from <= last.to);
     let sign = if down { 1.0 } else { -1.0 };
-    let mut tip = Tip { x, y, towards: (0.0, sign) };
-    if let Some(last) = parts.last_mut() {
-        (tip.x, tip.y) = (last.x, last.to);
+    let mut tip = None;
+    if let Some(last) = parts.last_mut().filter(|_| !route.is_joined) {
+        tip = Some(Tip { x: last.x, y: last.to, towards: (0.0, sign) });
         // The line ends within the tip, and is straight before it.
         last.to -= sign * (TIP - 1.0);
         last.from = if down { last.from.min(last.to - 2.0) } else { last.from.max(last.to + 2.0) };
@@ -44,13 +44,13 @@ pub(super) fn path(route: &Route, x: f64, y: f64) -> (String, Tip) {
 }
 
 /// The line of an arrow from a box to itself, at its right side. Returns the place of its label as well.
-pub(super) fn loop_path(right: f64, y: f64) -> (String, Tip, Option<(f64, f64)>) {
+pub(super) fn loop_path(right: f64, y: f64) -> (String, Option<Tip>, Option<(f64, f64)>) {
     let mut text = String::new();
     push(&mut text, 'M', &[(right, y - HALF_LOOP)]);
     let end = (right + TIP - 1.0, y + HALF_LOOP);
     push(&mut text, 'C', &[(right + REACH, y - 2.0 * HALF_LOOP), (right + REACH, y + HALF_LOOP), end]);
     let tip = Tip { x: right, y: y + HALF_LOOP, towards: (-1.0, 0.0) };
-    (text, tip, Some((right + LOOP, y)))
+    (text, Some(tip), Some((right + LOOP, y)))
 }
 
 pub(super) fn arrow(tip: Tip) -> String {

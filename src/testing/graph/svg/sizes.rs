@@ -56,7 +56,8 @@ pub(super) fn measured(scene: &Scene) -> Measured {
         routes.push(links.len());
         if !is_loop(line) {
             let label = Some(label_size(at)).filter(|_| !labels[at].is_empty());
-            links.push(Link { from: line.from, to: line.to, label });
+            let look = line.standing as u8 * 2 + u8::from(line.is_dashed);
+            links.push(Link { from: line.from, to: line.to, label, look });
         }
     }
     let layout = lay_out(&items, &links);

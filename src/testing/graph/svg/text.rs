@@ -31,11 +31,14 @@ const fn is_wide(c: char) -> bool {
 /// The text in lines, broken between words.
 pub(super) fn wrapped(text: &str) -> Vec<String> {
     let text = cut_at(text, 2 * LONGEST);
+    // As few lines as possible, of about the same length.
+    let whole = cells(&text);
+    let line_length = LINE.min(whole / whole.div_ceil(LINE).max(1) + 4);
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let word = cut(word);
         match lines.last_mut() {
-            Some(line) if cells(line) + 1 + cells(&word) <= LINE => *line += &format!(" {word}"),
+            Some(line) if cells(line) + 1 + cells(&word) <= line_length => *line += &format!(" {word}"),
             _ => lines.push(word),
         }
     }
