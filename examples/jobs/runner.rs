@@ -1,10 +1,16 @@
 //! Running the jobs of a plan, each in a task of its own.
 //!
-//! ```text
-//!  Checking -> Needing           waits for a job that this one needs
-//!     |  ^        |
-//!     |  '--------'
-//!     '-> Queueing -> Running    waits for one of the few places; then the child runs
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Job
+//!     [*] --> Checking
+//!     Checking --> Needing: a job that it needs runs still
+//!     Checking --> Queueing
+//!     Checking --> [*]
+//!     Needing --> Checking
+//!     Queueing --> Running: a place is free
+//!     Queueing --> [*]
+//!     Running --> [*]
 //! ```
 //!
 //! A job that ends before one that is listed earlier leaves its output with the [`Printer`], which prints it in its turn.
@@ -96,14 +102,14 @@ impl Printer {
 }
 
 /// A job of the plan. Returns a line for people if it fails.
-struct Job {
+pub(crate) struct Job {
     place: usize,
     all: Rc<Jobs>,
 }
 
 machine!(
     impl Machine for Job {
-        type State = Phase;
+        pub(crate) type State = Phase;
         type Return = Option<String>;
 
         fn Checking(&mut self) -> Next<Needing, Queueing, End> {

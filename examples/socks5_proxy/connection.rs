@@ -1,5 +1,16 @@
 //! One connection: the handshake, the connection that the client asks for, and the bytes between the two.
 //!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Connection
+//!     [*] --> Handshake
+//!     Handshake --> Relaying
+//!     Handshake --> Refused
+//!     Handshake --> [*]
+//!     Relaying --> [*]
+//!     Refused --> [*]
+//! ```
+//!
 //! The handshake's machine does no I/O. Here is what it wants: `drive` answers each wish with a coroutine. All of it runs
 //! over any byte stream, and connects by a function, so that a test needs no network.
 

@@ -1,4 +1,23 @@
 //! The handshake, without I/O: a machine that says what it wants, and is told what came of it.
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     accTitle: Handshake
+//!     [*] --> Greeting
+//!     Greeting --> Login
+//!     Greeting --> Request
+//!     Greeting --> Refusing
+//!     Login --> Checking
+//!     Login --> Refusing
+//!     Checking --> Request
+//!     Checking --> Refusing
+//!     Request --> Connecting
+//!     Request --> Refusing
+//!     Connecting --> Accepting
+//!     Connecting --> Refusing
+//!     Accepting --> [*]
+//!     Refusing --> [*]
+//! ```
 
 use std::io;
 use std::net::SocketAddr;

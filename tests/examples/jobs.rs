@@ -2,6 +2,9 @@
 
 #[path = "../../examples/jobs/plan.rs"]
 mod plan;
+#[allow(dead_code, reason = "only its machine is used")]
+#[path = "../../examples/jobs/runner.rs"]
+pub(crate) mod runner;
 
 use std::fs;
 use std::path::{Path, PathBuf};

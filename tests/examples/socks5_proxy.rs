@@ -1,10 +1,10 @@
 //! The SOCKS5 proxy: its handshake by hand, its connections over memory in virtual time, and the program as its users see it.
 
 #[path = "../../examples/socks5_proxy/connection.rs"]
-mod connection;
+pub(crate) mod connection;
 mod connections;
 #[path = "../../examples/socks5_proxy/handshake.rs"]
-mod handshake;
+pub(crate) mod handshake;
 mod handshakes;
 mod life;
 #[path = "../../examples/socks5_proxy/message.rs"]
