@@ -52,37 +52,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use innermost::server::{GracefulServer, StopToken};
-use innermost::{AnyTask, EventLoop, Exception, Machine, TcpListener, machine, yield_from};
+use innermost::server::GracefulServer;
+use innermost::{EventLoop, Exception, TcpListener};
 
 use crate::connection::Connection;
 use crate::server::{Server, Settings};
 use crate::support::{GRACE, announce, argument, exit_code_of, report};
 use crate::sweeper::Sweeper;
-
-/// Cancels each connection once, and the sweeper, when the server is stopped, and they end in good order. If each of them waited for the stop
-/// beside its client, an idle one would take much more memory.
-struct Herald {
-    stop: StopToken,
-    server: AnyTask,
-}
-
-machine!(
-    impl Machine for Herald {
-        type State = Phase;
-
-        fn Waiting(&mut self, sent: Sent) -> Next<End> {
-            yield_from!(self.stop.wait(), sent)?;
-            let event_loop = EventLoop::running()?;
-            let herald = event_loop.current_task();
-            let is_connection = |task: &AnyTask| !task.is(&self.server) && herald.as_ref().is_none_or(|me| !task.is(me));
-            for task in event_loop.all_tasks().iter().filter(|task| is_connection(task)) {
-                task.cancel();
-            }
-            end(())
-        }
-    }
-);
 
 fn main() -> ExitCode {
     let (address, idle) = (argument(1, "127.0.0.1:6379"), argument(2, "0"));
@@ -99,13 +75,11 @@ fn run(address: &str, idle: &str) -> Result<(), Exception> {
         stream.set_nodelay(true)?;
         Ok(Connection::new(stream, &shared))
     });
-    let server = server.grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
-    let stop = server.stop_token();
-    let server = event_loop.create_task(server)?;
-    let herald = event_loop.create_task(Herald { stop, server: server.any() }.start(Phase::Waiting))?;
+    // If each connection waited for the stop beside its client, an idle one would take much more memory.
+    let server = server.cancel_on_stop().grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
     announce([local])?;
     let ended = event_loop.run_until_complete(server);
-    event_loop.run_until_complete(herald)?;
+    sweeper.cancel();
     match event_loop.run_until_complete(sweeper) {
         Err(raised) if !raised.is_cancelled() => Err(raised),
         _ => ended,
