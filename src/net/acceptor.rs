@@ -12,7 +12,7 @@ use crate::yield_from;
 /// Something that accepts connections: a [`TcpListener`](crate::TcpListener), a [`UnixListener`](crate::UnixListener), or
 /// one in memory (`testing::memory_listener`). Servers are written against this trait.
 ///
-/// An acceptor of your own, for example one that refuses some peers, attempts the listener's operation:
+/// An acceptor of your own can wrap a listener. This one refuses some peers:
 ///
 /// ```
 /// use innermost::net::Acceptor;
@@ -39,12 +39,12 @@ pub trait Acceptor {
     /// The connections.
     type Stream;
 
-    /// Accepts a connection, or yields what has to be waited for. It is called again after that, and keeps nothing in
-    /// between.
+    /// Accepts a connection, or yields what to wait for, and is called again after that. It must keep no state between
+    /// two calls.
     ///
     /// # Errors
     ///
-    /// The system's. After a lack of descriptors or memory, the next attempt may succeed.
+    /// Returns the system's error. After a lack of descriptors or memory, the next attempt may succeed.
     fn attempt_accept(&self) -> Progress<Self::Stream>;
 }
 

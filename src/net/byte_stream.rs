@@ -1,6 +1,7 @@
 //! [`ByteRead`] and [`ByteWrite`]: anything that bytes can be read from or written to without blocking.
 //!
-//! A machine is written once, against [`ByteStream`](super::ByteStream), and runs over TCP, Unix sockets, pipes, and, in tests, over memory.
+//! Write a machine once, against [`ByteStream`](super::ByteStream), and it runs over TCP, Unix sockets, pipes, and, in
+//! tests, over memory.
 //!
 //! A stream implements *attempts*: functions that either make progress now or say what to wait for. The operations, which
 //! are coroutines, are built from attempts here, once for all streams. An attempt keeps no state, so an operation keeps
@@ -9,8 +10,8 @@
 //! [`Cursor`], an [`Outgoing`].
 //!
 //! Attempts take `&self`, so one task can read while another writes, and they are all that a `dyn ByteRead` needs. The
-//! operations return types without a name, so they are called on `&S`, `Rc<S>` or `Box<S>`, which are streams too even if
-//! `S` is unsized.
+//! operations return unnamed types, so a trait object does not have them. Call them on `&S`, `Rc<S>` or `Box<S>`, which
+//! are streams too, even if `S` is unsized.
 
 use std::io::{self, Cursor, IoSlice};
 
@@ -421,8 +422,8 @@ pub trait ByteWrite {
         Operation::new("write_eof", || self.attempt_write_eof())
     }
 
-    /// Closes the stream at once, in both directions if it has both. Bytes that have not been sent are lost where the system
-    /// still has them. Waits for nothing, and has no effect the second time.
+    /// Closes the stream at once, in both directions if it has both. Bytes that the system has not sent yet are lost.
+    /// Never waits. A second call has no effect.
     ///
     /// | stream | effect |
     /// |---|---|
@@ -431,8 +432,8 @@ pub trait ByteWrite {
     /// | [`MemoryStream`](crate::testing::MemoryStream) | [`reset`](crate::testing::MemoryStream::reset) |
     /// | a pair of halves | its second half is aborted, and the first one is not read any more |
     ///
-    /// Tasks that wait for the stream are woken. From then on, a read finds the end or raises an [`io::Error`], and a write
-    /// raises one. By default, a stream of your own is [ended](Self::attempt_write_eof).
+    /// Tasks that wait for the stream are woken. From then on, a read finds the end or raises an [`io::Error`], and a
+    /// write raises one. The default implementation [ends the stream](Self::attempt_write_eof).
     ///
     /// ```
     /// use innermost::testing::memory_pair;
@@ -447,7 +448,7 @@ pub trait ByteWrite {
     /// # Ok::<(), innermost::Exception>(())
     /// ```
     fn abort(&self) {
-        // What fails is over, and what would wait is dropped soon.
+        // A stream that fails here is over. If ending it would wait, the caller drops it soon anyway.
         let _ = self.attempt_write_eof();
     }
 }

@@ -1,9 +1,9 @@
 //! [`linger`](fn@linger): closing a connection without a reset.
 //!
-//! If a program closes a socket that holds bytes which nobody has read, or to which more bytes come, the system resets the
-//! connection. The peer then loses what it has not read yet: most often, the last answer. So the stream is only ended at
-//! first, and what still comes is read and thrown away, until the peer has closed its end too. A peer could go on for ever,
-//! so there is a limit to the time and to the bytes.
+//! If a program closes a socket that holds unread bytes, or at which more bytes arrive, the system resets the connection.
+//! The peer then loses what it has not read yet: most often, the last answer. So `linger` ends the stream first, and then
+//! reads and discards what still arrives, until the peer has ended its stream too. A peer could go on for ever, so the
+//! time and the number of bytes are limited.
 
 use core::fmt;
 use core::time::Duration;
@@ -17,11 +17,12 @@ use crate::task::{Await, Progress};
 use crate::time::{Sleep, sleep};
 use crate::wait::{Race, Racing, Won};
 
-/// Closes a connection so that the peer can read everything that was sent: ends the stream, reads and drops what the peer still
-/// sends until it ends its stream too, and then drops `stream`.
+/// Closes a connection so that the peer can read everything that was sent: ends the stream, reads and drops what the peer
+/// still sends until it ends its stream too, and then drops `stream`.
 ///
 /// Waits for the peer for two seconds, unless another [time limit](Lingering::time_limit) is set, and reads at most a
-/// mebibyte, unless another [byte limit](Lingering::byte_limit) is set. Then it drops the stream all the same.
+/// mebibyte, unless another [byte limit](Lingering::byte_limit) is set. At either limit, it drops the stream all the
+/// same.
 ///
 /// ```
 /// use innermost::net::{Lingered, linger};
@@ -42,12 +43,16 @@ use crate::wait::{Race, Racing, Won};
 /// # Ok::<(), Exception>(())
 /// ```
 ///
-/// If `stream` is borrowed or shared, only that reference is dropped. A machine that keeps its stream has a [`Linger`] as a field
-/// instead.
+/// If `stream` is borrowed or shared, only that reference is dropped. A machine that keeps its stream has a [`Linger`] as
+/// a field instead.
 ///
-/// Raises the stream's error: `ConnectionReset` if the peer has reset the connection. A peer that has closed its end already is
-/// no error. Whatever ends it, the stream has been dropped when the awaiting coroutine goes on. An exception that is thrown in,
-/// such as a `CancelledError`, ends it too.
+/// # Errors
+///
+/// Awaiting it raises the stream's error: `ConnectionReset` if the peer has reset the connection. It is no error if the
+/// peer has already closed its end.
+///
+/// An exception that is thrown in, such as a `CancelledError`, is raised at once. However lingering ends, the stream has
+/// been dropped by the time the awaiting coroutine goes on.
 pub const fn linger<S: ByteStream>(stream: S) -> Lingering<S> {
     Lingering { stream: Some(stream), linger: Linger::new() }
 }
@@ -63,10 +68,10 @@ pub enum Lingered {
     TooManyBytes,
 }
 
-/// An orderly end of a stream that a machine owns. A field of that machine.
+/// Lingers on a stream that a machine owns. Store it in a field of that machine.
 ///
-/// [`linger`](fn@linger) says what it does. Here the stream stays where it is, and [`run`](Self::run) borrows it each time. The
-/// machine drops it afterwards.
+/// [`linger`](fn@linger) says what it does. Here the stream stays where it is, and [`run`](Self::run) borrows it each
+/// time. The machine drops it afterwards.
 ///
 /// ```
 /// use innermost::net::{Linger, Lingered};
@@ -103,7 +108,8 @@ pub enum Lingered {
 /// # Ok::<(), Exception>(())
 /// ```
 ///
-/// An exception that is thrown in is raised at once. If it is run again, it goes on with the rest of its time.
+/// An exception that is thrown in is raised at once. A `Linger` that is run again after that goes on with the rest of its
+/// time.
 pub struct Linger {
     time: Duration,
     most: u64,
@@ -115,20 +121,20 @@ pub struct Linger {
 }
 
 impl Linger {
-    /// Makes one with the limits of [`linger`](fn@linger): two seconds and a mebibyte.
+    /// Creates a `Linger` with the limits of [`linger`](fn@linger): two seconds and a mebibyte.
     pub const fn new() -> Self {
         Self { time: TIME, most: BYTES, has_ended: false, read: 0, over: Racing::new(sleep(TIME)), race: Race::new() }
     }
 
-    /// Sets how long it takes at most, from when it is first run. With zero, it reads only what has come already. Without a
-    /// running loop there is no clock, and no limit.
+    /// Sets how long lingering takes at most, from when it is first run. With zero, it reads only what has come already.
+    /// Without a running loop there is no clock, and no limit.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time = limit;
         self.over = Racing::new(sleep(limit));
         self
     }
 
-    /// Sets how many bytes the peer may still send. With zero, the first byte ends it.
+    /// Sets how many bytes the peer may still send. With zero, the first byte ends lingering.
     pub const fn byte_limit(mut self, bytes: u64) -> Self {
         self.most = bytes;
         self
@@ -136,8 +142,8 @@ impl Linger {
 
     /// Ends the stream, and reads until the peer has ended its own, or until a limit is reached.
     ///
-    /// Returns a stateless coroutine, which is made again at each resume, always with the same stream. It raises the errors of
-    /// [`linger`](fn@linger).
+    /// Returns a stateless coroutine: call `run` again at each resume, always with the same stream. It raises the errors
+    /// of [`linger`](fn@linger).
     pub const fn run<'a, S: ByteStream>(&'a mut self, stream: &'a S) -> RunLinger<'a, S> {
         RunLinger { linger: self, stream }
     }
@@ -234,12 +240,12 @@ pub struct Lingering<S> {
 }
 
 impl<S: ByteStream> Lingering<S> {
-    /// Sets how long it takes at most, as [`Linger::time_limit`] does. Two seconds, unless it is set.
+    /// Sets how long lingering takes at most, as [`Linger::time_limit`] does. The default is two seconds.
     pub fn time_limit(self, limit: Duration) -> Self {
         Self { linger: self.linger.time_limit(limit), ..self }
     }
 
-    /// Sets how many bytes the peer may still send, as [`Linger::byte_limit`] does. A mebibyte, unless it is set.
+    /// Sets how many bytes the peer may still send, as [`Linger::byte_limit`] does. The default is a mebibyte.
     pub fn byte_limit(self, bytes: u64) -> Self {
         Self { linger: self.linger.byte_limit(bytes), ..self }
     }

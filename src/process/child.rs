@@ -46,12 +46,12 @@ fn lost() -> ExitStatus {
 }
 
 impl Child {
-    /// Starts a program. Returns its pipes in the standard library's object, which is of no other use.
+    /// Starts a program. Also returns the standard library's object, which is used for its pipes only.
     ///
     /// # Errors
     ///
-    /// The system's error if the program cannot be started or watched. Nothing is left of it then. `RuntimeError` if the
-    /// loop is closed.
+    /// Returns the system's error if the program cannot be started or watched. Nothing of it is left then. Returns
+    /// `RuntimeError` if the loop is closed.
     pub(super) fn start(
         event_loop: &LoopHandle,
         command: &mut process::Command,
@@ -90,7 +90,7 @@ impl Child {
         }
     }
 
-    /// Has the child queued when it has ended.
+    /// Asks the loop to queue this object when the child has ended.
     fn register(self: &Rc<Self>) -> Result<(), Exception> {
         let Some(watch) = self.watch.borrow().clone() else {
             self.has_lost_status();
@@ -257,7 +257,7 @@ const STACK: usize = 64 * 1024;
 /// Kills and reaps a child that cannot be watched.
 #[cold]
 fn end(child: &mut process::Child) {
-    // They fail only if it is gone.
+    // These calls fail only if the child is gone.
     let _ = child.kill();
     let _ = child.wait();
 }

@@ -46,8 +46,8 @@ pub struct Command {
 
 /// Makes a command that runs a line of the shell `/bin/sh`. asyncio's `create_subprocess_shell`.
 ///
-/// Do not put text from elsewhere into the line: the shell obeys it. Pass it as an argument, which the line gets as `$0`,
-/// `$1` and so on:
+/// Do not put untrusted text into the line: the shell would run it. Pass the text as an argument, which the line gets as
+/// `$0`, `$1` and so on:
 ///
 /// ```
 /// use innermost::process::shell;
@@ -92,7 +92,7 @@ impl Command {
         self
     }
 
-    /// Removes all variables from the environment, also those that were set before.
+    /// Removes all variables from the environment, including those that were set before.
     pub fn env_clear(mut self) -> Self {
         self.inner.env_clear();
         self
@@ -104,19 +104,19 @@ impl Command {
         self
     }
 
-    /// Sets the standard input. By default, it is that of this process.
+    /// Sets the standard input. By default, the child uses that of this process.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.streams.stdin = Some(stdin.into());
         self
     }
 
-    /// Sets the standard output. By default, it is that of this process.
+    /// Sets the standard output. By default, the child uses that of this process.
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.streams.stdout = Some(stdout.into());
         self
     }
 
-    /// Sets the standard error. By default, it is that of this process.
+    /// Sets the standard error. By default, the child uses that of this process.
     pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
         self.streams.stderr = Some(stderr.into());
         self
@@ -130,8 +130,8 @@ impl Command {
         self
     }
 
-    /// Kills the child if its [`Process`] is dropped before it has ended. If it leads a
-    /// [group](Self::process_group), kills the group. By default, a child that nobody waits for runs on.
+    /// Kills the child if its [`Process`] is dropped before it has ended. If it leads a [group](Self::process_group),
+    /// kills the group. By default, the child keeps running.
     pub fn kill_on_drop(mut self, kills: bool) -> Self {
         self.kill_on_drop = kills;
         self
@@ -145,8 +145,8 @@ impl Command {
     ///
     /// Returns the system's error, with a note that names the program: `NotFound` if there is no such program or
     /// directory, `PermissionDenied` if it is not executable, `InvalidInput` if an argument contains a zero byte, and
-    /// others if no descriptor or no process is free. No descriptor and no process is left then. Returns `RuntimeError` if
-    /// no loop is running.
+    /// others if no descriptor or no process is free. A start that fails leaves no descriptor and no process behind.
+    /// Returns `RuntimeError` if no loop is running.
     ///
     /// ```
     /// use innermost::process::Command;

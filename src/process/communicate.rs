@@ -1,6 +1,6 @@
-//! [`Communication`]: the input and the output of a program, in a value of the machine's.
+//! [`Communication`]: the input and the output of a program, kept in a field of a machine.
 //!
-//! asyncio's `communicate` returns the output when all of it is there. A cancel in between loses what was read.
+//! asyncio's `communicate` returns the output once all of it has arrived. A cancel before that loses what was read.
 
 use core::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use crate::task::Await;
 use crate::wait::{Race, Won};
 use crate::yield_from;
 
-/// What a program is given and what it has written so far. A field of a machine, for
+/// The input of a program, and what it has written so far. Store it in a field of a machine, and pass it to
 /// [`Process::communicate`](super::Process::communicate).
 ///
-/// A machine that gives a program a second, and keeps what it has written by then:
+/// This machine gives a program one second, and keeps what the program has written by then:
 ///
 /// ```
 /// use innermost::process::{Communication, Process, Stdio, shell};
@@ -81,17 +81,17 @@ impl Communication {
         self
     }
 
-    /// The bytes that the program has not taken yet.
+    /// Returns the bytes that the program has not taken yet.
     pub fn input(&self) -> &[u8] {
         self.input.bytes()
     }
 
-    /// What the program has written to its standard output so far.
+    /// Returns what the program has written to its standard output so far.
     pub fn stdout(&self) -> &[u8] {
         self.stdout.bytes()
     }
 
-    /// What the program has written to its standard error so far.
+    /// Returns what the program has written to its standard error so far.
     pub fn stderr(&self) -> &[u8] {
         self.stderr.bytes()
     }
@@ -108,10 +108,10 @@ impl Process {
     /// and waits until the child has ended. Returns its status. Streams that are not pipes, or were taken out, are left
     /// alone.
     ///
-    /// Everything is in `kept`. So if the task is cancelled or the time is over, nothing that was read is lost: read it
-    /// there, or communicate further. [`Communication`] has an example.
+    /// All progress is in `kept`. So if the task is cancelled or a time limit ends the wait, no output is lost: read it
+    /// there, or call `communicate` again. [`Communication`] has an example.
     ///
-    /// A child need not read all its input: that it has closed its standard input is no error.
+    /// A child need not read all its input. It is no error if it closes its standard input early.
     ///
     /// This waits for the end of the pipes, which comes once *every* process that holds them has ended. To stop at the end
     /// of the child, race it with [`wait`](super::ProcessHandle::wait).
@@ -125,7 +125,8 @@ impl Process {
     }
 }
 
-/// The coroutine returned by [`Process::communicate`]. It is made again at each resume, and can be dropped at any time.
+/// The coroutine returned by [`Process::communicate`]. A machine makes it afresh at each resume, and may drop it at any
+/// time.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct Communicate<'a> {
     process: &'a mut Process,

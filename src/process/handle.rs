@@ -33,7 +33,7 @@ pub struct Process {
 impl Process {
     /// # Errors
     ///
-    /// The system's error. The child is killed then.
+    /// Returns the system's error. The child is killed then.
     pub(super) fn new(child: Rc<Child>, pipes: Pipes, kill_on_drop: bool) -> Result<Self, Exception> {
         let handle = ProcessHandle(child);
         // Kills the child if one of its pipes cannot be used.
@@ -66,7 +66,7 @@ impl Process {
         })
     }
 
-    /// Returns a handle without the pipes, for other tasks.
+    /// Returns a handle to the child without its pipes, for other tasks.
     pub fn handle(&self) -> ProcessHandle {
         self.handle.clone()
     }

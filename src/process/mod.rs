@@ -33,28 +33,28 @@
 //!
 //! # Who reaps
 //!
-//! The loop does, in which the program was started. It watches the child like any descriptor, and needs no handler for
+//! The loop in which the program was started reaps it. It watches the child like any descriptor, and needs no handler for
 //! `SIGCHLD`. Dropping a [`Process`] leaves the child running, and no zombie is left when it ends. The loop kills it only
 //! if [`kill_on_drop`](Command::kill_on_drop) says so.
 //!
-//! - When the loop is closed, a child that still runs keeps running. A [`Process`] that is left can still signal it, and
+//! - When the loop is closed, a child that still runs keeps running. A [`Process`] that still exists can signal it, and
 //!   reap it with [`try_wait`](Process::try_wait). Once no handle is left, a thread waits for the child.
 //! - A [`Process`] belongs to its loop. A task of another loop that waits for it gets a `RuntimeError`.
-//! - A forked child inherits the handles, but not the processes, which are its siblings. Its handles refuse everything,
-//!   and dropping them kills nobody.
-//! - If the program ignores `SIGCHLD`, or reaps any child itself, the status of a child may be lost. It is 255 then, as in
-//!   asyncio, and the loop's exception handler gets a report.
+//! - A forked child inherits the handles, but not the processes, which are its siblings. Its handles return errors, and
+//!   dropping them kills no process.
+//! - If the program ignores `SIGCHLD`, or reaps any child itself, the status of a child may be lost. The status is then
+//!   255, as in asyncio, and the loop's exception handler gets a report.
 //!
 //! # Where signals go
 //!
-//! On Linux, signals go through a descriptor of the process, so they never reach a stranger that got its number. Elsewhere
-//! they go by number, but only while the loop has not reaped the child. A signal to a process that has ended fails with
-//! `ESRCH`.
+//! On Linux, signals go through a descriptor of the process, so they never reach another process that got the same number
+//! later. Elsewhere they go by number, but only until the loop has reaped the child. A signal to a process that has ended
+//! fails with `ESRCH`.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `command.rs`     | [`Command`], [`shell`]: how to start a program |
-//! | `stdio.rs`       | [`Stdio`]: what the child's standard streams are |
+//! | `stdio.rs`       | [`Stdio`]: where the child's standard streams lead |
 //! | `child.rs`       | the loop's side of a child: noticing its end, reaping, signals |
 //! | `handle.rs`      | [`Process`], [`ProcessHandle`] |
 //! | `communicate.rs` | [`Communication`]: feeding a program, and collecting its output |

@@ -1,4 +1,4 @@
-//! [`RunToEnd`]: a program that is run to its end.
+//! [`RunToEnd`]: runs a program to its end, and collects its output.
 
 use core::fmt;
 use std::process::Output;
@@ -15,8 +15,8 @@ impl Command {
     /// Runs the program to its end, and collects what it writes. Standard output and standard error become pipes, unless
     /// they were set; standard input becomes [`Null`](Stdio::Null). If the coroutine is dropped, it kills the program.
     ///
-    /// A program that starts another one in the background and ends may leave it the pipes. This then waits for the other
-    /// one too, as a shell does.
+    /// If the program leaves another one running in the background, that one may still hold the pipes. The coroutine then
+    /// waits for it too, as a shell does.
     ///
     /// # Errors
     ///

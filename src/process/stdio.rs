@@ -8,10 +8,10 @@ use std::process;
 use crate::net::{PipeReader, PipeWriter};
 use crate::sys::descriptor;
 
-/// What one of a child's standard streams is. An argument of [`Command::stdin`](super::Command::stdin),
+/// Where one of a child's standard streams leads. An argument of [`Command::stdin`](super::Command::stdin),
 /// [`stdout`](super::Command::stdout) and [`stderr`](super::Command::stderr).
 ///
-/// A [`PipeReader`] or a [`PipeWriter`] can be passed on to a child, above all to connect two programs:
+/// A [`PipeReader`] or a [`PipeWriter`] can be passed to a child, for example to connect two programs:
 ///
 /// ```
 /// use innermost::process::{Command, Stdio};
@@ -32,7 +32,7 @@ pub enum Stdio {
     /// A pipe, whose other end is a field of the [`Process`](super::Process). It is blocking for the child, and
     /// non-blocking for this process.
     Pipe,
-    /// Nothing: reading finds the end, and what is written disappears.
+    /// The null device: reading finds the end, and what is written is discarded.
     Null,
     /// For standard error: the same as standard output. asyncio's `STDOUT`, the shell's `2>&1`.
     Stdout,
@@ -85,7 +85,7 @@ impl Streams {
     ///
     /// # Errors
     ///
-    /// The system's error if no descriptor is free. `InvalidInput` for a wrong use of [`Stdio::Stdout`].
+    /// Returns the system's error if no descriptor is free, and `InvalidInput` for a wrong use of [`Stdio::Stdout`].
     pub(super) fn give_to(self, command: &mut process::Command) -> io::Result<Option<io::PipeReader>> {
         if let Some(stdin) = self.stdin {
             command.stdin(stdin.into_std()?);

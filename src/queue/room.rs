@@ -1,8 +1,8 @@
 //! [`Room`]: how much weight a queue holds, and who waits to add to it.
 //!
-//! The queue of `sync/` wakes a waiter, which then looks whether it can go on. That is not fair here: a heavy item would look
-//! in vain again and again, while light ones pass it. So the first in line is granted its weight as soon as there is room
-//! for it, and nobody passes it meanwhile.
+//! The queue of `sync/` wakes a waiter, which then looks whether it can go on. That is not fair here: a heavy item would
+//! look in vain again and again, while light ones pass it. So the first in line is granted its weight as soon as there is
+//! room for it, and nobody passes it meanwhile.
 //!
 //! Invariants:
 //!

@@ -11,8 +11,8 @@ use crate::task::Await;
 
 /// A first-in, first-out queue that is bounded by the weight of its items instead of their number.
 ///
-/// A function says what an item weighs. [`of_bytes`](Self::of_bytes) counts bytes. The weight is asked once, when the item is
-/// about to be added.
+/// A function says what an item weighs. It is called once for each item, when [`put`](Self::put) or
+/// [`put_nowait`](Self::put_nowait) is called. [`of_bytes`](Self::of_bytes) counts bytes.
 ///
 /// ```
 /// use innermost::EventLoop;
@@ -29,15 +29,15 @@ use crate::task::Await;
 ///
 /// # Heavy items
 ///
-/// An item that is heavier than the whole queue may hold waits until the queue is empty, and then goes in alone. So every item
-/// can be added, and at most one of them exceeds the limit.
+/// An item that is heavier than the whole queue may hold waits until the queue is empty, and then goes in alone. So every
+/// item can be added, and at most one of them exceeds the limit.
 ///
 /// # Order
 ///
-/// Those that wait to add an item go in the order in which they came: a light item does not pass a heavy one that waits,
-/// and [`put_nowait`](Self::put_nowait) fails while anybody waits. Who is cancelled or dropped while it waits leaves its
-/// place to the others. A put that loses a [`Race`](crate::wait::Race) keeps its place; if its turn comes while no race is
-/// on, the next one gets it.
+/// Items are added in the order in which their puts began to wait: a light item does not pass a heavy one, and
+/// [`put_nowait`](Self::put_nowait) fails while any put waits. A put that is cancelled or dropped leaves the line, and
+/// the others move up. A put that loses a [`Race`](crate::wait::Race) keeps its place. If its turn comes while no race is
+/// running, the turn goes to the next put, and the loser joins the end of the line at the next race.
 pub struct WeightedQueue<T> {
     items: Queue<Weighed<T>>,
     room: Rc<Room>,
@@ -151,12 +151,12 @@ impl<T> WeightedQueue<T> {
         self.items.is_empty()
     }
 
-    /// Returns the weight of the items in the queue, and of those that are about to be added because it is their turn.
+    /// Returns the weight of the items in the queue, and of those whose turn has come and that are about to be added.
     pub fn weight(&self) -> usize {
         self.room.used()
     }
 
-    /// Returns the weight that the items may have together.
+    /// Returns the weight that the items in the queue may have together.
     pub fn limit(&self) -> usize {
         self.room.limit()
     }
@@ -183,7 +183,7 @@ impl<T> Clone for WeightedQueue<T> {
     }
 }
 
-/// Shows the number of items, their weight, and who waits.
+/// Shows the number of items, their weight, and the number of waiters.
 impl<T> fmt::Debug for WeightedQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WeightedQueue").field("items", &self.items).field("room", &self.room).finish()

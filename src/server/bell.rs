@@ -1,7 +1,7 @@
-//! [`Bell`]: something that is rung, and that tasks wait for.
+//! [`Bell`]: wakes every task that waits for it, each time it rings.
 //!
-//! A waiter says which stroke it has seen last, so no stroke is missed between two waits, and the operation that waits keeps
-//! nothing: it can be raced as it is.
+//! The bell counts its strokes, and a waiter says which one it has seen last. So no stroke is missed between two waits,
+//! and the operation that waits keeps no state: it can be raced as it is.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -12,7 +12,7 @@ use crate::event_loop::Operation;
 use crate::task::{Await, Awaitable, Key, Scheduler, WaitTarget, Waiter, WaiterList, Way, Withdrawn};
 
 pub(super) struct Bell {
-    /// The name of the operation that waits, for people.
+    /// The name of the operation that waits, as stack traces show it.
     name: &'static str,
     strokes: Cell<u32>,
     waiters: RefCell<WaiterList<Rc<dyn Waiter>>>,
@@ -23,7 +23,7 @@ impl Bell {
         Rc::new(Self { name, strokes: Cell::new(0), waiters: RefCell::new(WaiterList::new(None)) })
     }
 
-    /// How often it was rung.
+    /// Returns how often the bell has rung.
     pub(super) fn strokes(&self) -> u32 {
         self.strokes.get()
     }
@@ -37,7 +37,7 @@ impl Bell {
         }
     }
 
-    /// Waits for the stroke after the first `seen`.
+    /// Waits until the bell has rung more than `seen` times.
     pub(super) fn after(self: &Rc<Self>, seen: u32) -> impl Awaitable<Return = ()> + Stateless + '_ {
         Operation::new(self.name, move || {
             Ok(match self.strokes.get() == seen {
@@ -48,7 +48,7 @@ impl Bell {
     }
 }
 
-/// A place is the number of strokes that its waiter has seen.
+/// A waiter's place is the number of strokes that it has seen.
 impl WaitTarget for Bell {
     fn register(&self, way: Way, seen: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
         if self.has_come(way, seen) {

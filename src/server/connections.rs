@@ -26,9 +26,9 @@ enum Connection {
     Other(Rc<dyn Other>),
 }
 
-/// A connection that is no task. It leaves by itself when it is over.
+/// A connection without a task. It calls `leave` itself when it is over.
 pub(super) trait Other {
-    /// Asks it to end. A task has a token that says so.
+    /// Asks it to end. A task needs no call: it learns that from its `StopToken`.
     fn stop(&self);
 
     /// Ends it now.
@@ -84,7 +84,7 @@ impl Connections {
         }
     }
 
-    /// Adds a connection that is no task, and returns its place.
+    /// Adds a connection without a task, and returns its place.
     pub(super) fn enter_other(&self, connection: Rc<dyn Other>) -> usize {
         self.open.borrow_mut().insert(Connection::Other(connection))
     }
@@ -100,7 +100,7 @@ impl Connections {
         self.open.borrow().iter().map(|(_, connection)| connection.clone()).collect()
     }
 
-    /// Asks those to end that have no token, and the tasks too if `cancels_tasks`.
+    /// Asks the connections without a task to end. Cancels the tasks too if `cancels_tasks` is true.
     pub(super) fn stop(&self, cancels_tasks: bool) {
         for connection in self.all() {
             match connection {
@@ -129,7 +129,7 @@ impl Connections {
         let _set_once = self.hook.set(hook);
     }
 
-    /// Reports that a connection could not be made or served. A peer that is gone is no failure.
+    /// Reports that a connection could not be made or served. Does nothing if the peer is gone, which is no failure.
     pub(super) fn refuse(&self, raised: Exception) {
         if !is_lost(&raised) {
             self.report(ErrorContext::new(REFUSED).caused_by(raised));
@@ -150,7 +150,7 @@ impl Connections {
     }
 }
 
-/// Whether the peer or the network has ended the connection. That happens all day, and is nobody's mistake.
+/// Returns `true` if the peer or the network has ended the connection. That happens every day, and is not a fault.
 fn is_lost(raised: &Exception) -> bool {
     let kind = raised.downcast_ref::<io::Error>().map(io::Error::kind);
     matches!(

@@ -1,4 +1,4 @@
-//! [`GracefulServer`]: accepts connections until it is stopped, and then lets them end.
+//! [`GracefulServer`]: accepts connections until it is stopped, and then lets them finish.
 //!
 //! ```text
 //!                  no descriptor is free, or too many connections
@@ -17,8 +17,10 @@
 //!
 //! 1. Each connection is a task of its own, and the server waits for all of them. Nothing of a server outlives it: dropping
 //!    it cancels what is left.
-//! 2. While accepting pauses or is full, no operation of the listener is pending. Further connections wait in the kernel.
-//! 3. The handler is called between two races, with nothing borrowed. Its failures and panics are those of one connection.
+//! 2. While the server pauses or is full, no operation of the listener is pending. Further connections wait in the
+//!    kernel.
+//! 3. The handler is called between two races, with nothing borrowed. If it fails or panics, only its own connection
+//!    ends.
 
 use core::fmt;
 use core::mem;
@@ -37,18 +39,19 @@ use crate::time::{Sleep, sleep};
 use crate::wait::{Race, Racing, Won};
 use crate::yield_from;
 
-/// Accepts connections and runs each as a task, until it is stopped. Then it lets the connections end.
+/// Accepts connections and runs each as a task, until it is stopped. Then it lets the connections finish.
 ///
-/// The server is a coroutine. It ends when it was stopped and its last connection has ended:
+/// The server is a coroutine. It ends once it has been stopped and its last connection has ended. Stopping takes two
+/// steps:
 ///
-/// 1. [`StopToken::stop`], or a signal with [`stop_on_signals`](Self::stop_on_signals), closes the listener. Each connection
-///    has the [`StopToken`], and ends when it wants to.
-/// 2. After the [grace period](Self::grace), [`StopToken::cut`] or a second signal, the server cancels the connections that
-///    are left, and waits for them: their cleanup may await.
+/// 1. [`StopToken::stop`], or a signal with [`stop_on_signals`](Self::stop_on_signals), closes the listener. Each
+///    connection holds the [`StopToken`], and ends when it is ready to.
+/// 2. When the [grace period](Self::grace) is over, or at [`StopToken::cut`] or a second signal, the server cancels the
+///    connections that are left, and waits for them: their cleanup may await.
 ///
 /// # Examples
 ///
-/// An echo server. It ends on Ctrl-C, and each connection ends once its client has been sent all that was read:
+/// An echo server. It stops on Ctrl-C, and each connection ends once it has sent back all that it has read:
 ///
 /// ```no_run
 /// use innermost::server::{GracefulServer, StopToken};
@@ -93,20 +96,20 @@ use crate::yield_from;
 ///
 /// # Failures
 ///
-/// The failure of a connection, whether its handler or its task fails or panics, ends that connection alone. It is reported
-/// to the loop's exception handler, or to [`on_failure`](Self::on_failure). That the peer has reset the connection, or the
-/// network has lost it, is not reported.
+/// The failure of a connection, whether its handler or its task fails or panics, ends that connection alone. It is
+/// reported to the loop's exception handler, or to [`on_failure`](Self::on_failure). A connection that the peer has reset
+/// or the network has lost is not reported.
 ///
-/// If descriptors or memory run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), the server reports the first failure of
-/// several, and tries again [after a pause](Self::pause), or as soon as one of its own connections ends. Connections that
+/// If descriptors or memory run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), the server reports the first failure of a
+/// series, and tries again [after a pause](Self::pause), or as soon as one of its own connections ends. Connections that
 /// failed before they were accepted are skipped. If accepting fails in any other way, the server stops as it does after
 /// [`StopToken::stop`], and then raises that error.
 ///
 /// # Cancelling
 ///
 /// If the server's task is cancelled, the server closes the listener, cancels its connections, waits for them, and raises
-/// the `CancelledError`. There is no grace period. Cancelling it again cancels the connections again. Dropping or closing the
-/// server cancels the connections without waiting for them.
+/// the `CancelledError`. There is no grace period. Cancelling it again cancels the connections again. Dropping or closing
+/// the server cancels the connections without waiting for them.
 #[must_use = "a server does nothing until it is awaited"]
 pub struct GracefulServer {
     token: StopToken,
@@ -120,7 +123,7 @@ pub struct GracefulServer {
     phase: Phase,
     /// Whether the last attempt to accept failed.
     is_failing: bool,
-    /// The number of connections that have ended, and that of calls of `cut`, when the race began.
+    /// How many connections had ended, and how often `cut` had been called, when the race began.
     seen: (u32, u32),
     race: Race,
     signals: Option<StopOnSignals>,
@@ -129,7 +132,7 @@ pub struct GracefulServer {
 enum Phase {
     Created,
     Serving(Serving),
-    /// The connections are cancelled when the grace period is over. `None` if they were.
+    /// The grace period, and the outcome of the server. The period is `None` once the connections are cancelled.
     Ending(Option<Racing<Sleep>>, Result<(), Exception>),
     Over,
 }
@@ -196,8 +199,8 @@ impl GracefulServer {
 
     /// Cancels each connection's task once when the server is stopped, at the beginning of the grace period.
     ///
-    /// For connections that take their first cancellation as the request to end, and go on for a while: with a hook `thrown`,
-    /// a machine gets it in any state. A connection that does not catch it ends at once. Racing the [`StopToken`] says the same
+    /// This is for connections that take their first cancellation as a request to finish. A machine gets it in any state,
+    /// by its hook `thrown`. A connection that does not catch it ends at once. Racing the [`StopToken`] does the same
     /// without an exception, but takes some memory for each connection that waits.
     pub const fn cancel_on_stop(mut self) -> Self {
         self.cancels_on_stop = true;
@@ -213,8 +216,9 @@ impl GracefulServer {
     /// Stops the server on Ctrl-C (`SIGINT`) and `SIGTERM`. A second signal ends the grace period, as
     /// [`StopToken::cut`] does.
     ///
-    /// The handlers are installed by this call, and removed when the server ends or is dropped. Servers of the same loop share
-    /// them: a signal stops all of them. They replace a handler that the program has added to this loop.
+    /// The handlers are installed by this call, and removed when the server ends or is dropped. Servers of the same loop
+    /// share them: a signal stops all of them. They replace handlers that the program has added to this loop for these
+    /// signals.
     ///
     /// # Errors
     ///
@@ -230,7 +234,7 @@ impl GracefulServer {
         self
     }
 
-    /// The token that stops this server. Every connection gets it too.
+    /// Returns the token that stops this server. Every connection gets it too.
     ///
     /// ```
     /// use innermost::server::GracefulServer;
@@ -250,7 +254,7 @@ impl GracefulServer {
 }
 
 impl GracefulServer {
-    /// Accepts until the server is stopped. Returns then, and raises what was thrown in or has failed.
+    /// Accepts until the server is stopped, and then returns. Raises what was thrown in or has failed.
     fn serve(&mut self, mut sent: Result<(), Exception>) -> Progress<()> {
         loop {
             if sent.is_ok() && self.token.is_stopping() {
@@ -303,7 +307,7 @@ impl GracefulServer {
         }
     }
 
-    /// Accepts no more. The connections have the grace period to end, unless the server was cancelled.
+    /// Stops accepting. The connections have the grace period to end, unless the server was cancelled.
     fn begin_to_end(&mut self, outcome: Result<(), Exception>, was_thrown: bool) {
         let grace = if was_thrown { None } else { Some(Racing::new(sleep(self.grace))) };
         self.seen = (self.connections.ends(), if was_thrown { self.token.cuts() } else { 0 });

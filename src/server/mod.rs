@@ -1,7 +1,8 @@
-//! A server that accepts connections, and ends in good order. Layer 4.
+//! A server that accepts connections, and shuts down in good order. Layer 4.
 //!
-//! [`GracefulServer`] does what every server does around its protocol: it accepts, waits while no descriptor is free, limits
-//! the number of connections, and stops on a signal. Then it lets the connections finish, and cuts them after a while.
+//! [`GracefulServer`] does what every server does around its protocol: it accepts, waits while no descriptor is free,
+//! limits the number of connections, and stops on a signal. Then it lets the connections finish, and cancels those that
+//! take too long.
 //!
 //! | file | holds |
 //! |---|---|
@@ -9,9 +10,9 @@
 //! | `source.rs`      | where its connections come from: a listener and a handler |
 //! | `transports.rs`  | serving by protocols and by streams |
 //! | `connections.rs` | the open connections, and the reports of those that fail |
-//! | `stop_token.rs`  | [`StopToken`]: the wish that the server ends, for all who take part |
+//! | `stop_token.rs`  | [`StopToken`]: tells a server and its connections to end |
 //! | `signals.rs`     | stopping on Ctrl-C and SIGTERM |
-//! | `bell.rs`        | what these wait for |
+//! | `bell.rs`        | wakes what waits for a stop, a cut, or the end of a connection |
 
 mod bell;
 mod connections;

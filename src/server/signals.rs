@@ -13,10 +13,10 @@ use crate::signal::{SIGINT, SIGTERM};
 
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// The tokens to stop, as long as the handlers stand.
+/// The tokens to stop, while the handlers are installed.
 struct Listed {
     tokens: RefCell<Vec<StopToken>>,
-    /// Dead where the program has replaced both handlers, and so dropped them.
+    /// Dead once the program has replaced both handlers: that drops what they share.
     handlers: Weak<Signalled>,
 }
 
@@ -67,7 +67,7 @@ fn install(event_loop: &LoopHandle) -> Result<Rc<Listed>, Exception> {
 }
 
 impl Signalled {
-    /// The first signal stops, and any later one cuts.
+    /// The first signal stops the servers, and any later one cuts them.
     fn signal(&self) {
         let Some(listed) = self.listed.upgrade() else { return };
         let tokens = listed.tokens.borrow().clone();

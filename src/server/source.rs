@@ -9,7 +9,7 @@ use crate::coroutine::{Exception, Step};
 use crate::net::Acceptor;
 use crate::task::{Progress, panicked};
 
-/// Accepts a connection in one step and serves it in the next one, in which nothing is being raced.
+/// Accepts a connection in one step, inside a race, and serves it in the next step, outside of any race.
 pub(super) trait Source {
     /// Accepts a connection and keeps it.
     fn attempt(&mut self) -> Progress<()>;
@@ -18,11 +18,11 @@ pub(super) trait Source {
     ///
     /// # Errors
     ///
-    /// Those of the handler, its panics, and those of making a task.
+    /// Returns the handler's errors and panics, and the errors of making a task.
     fn serve(&mut self, connections: &Rc<Connections>, stop: &StopToken) -> Result<(), Exception>;
 }
 
-/// A listener, and what serves its connections.
+/// A listener, and the function that serves its connections.
 pub(super) struct Served<A: Acceptor, F> {
     acceptor: A,
     serve: F,

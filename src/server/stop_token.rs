@@ -1,4 +1,4 @@
-//! [`StopToken`]: the wish that something ends, for all who take part in it.
+//! [`StopToken`]: tells a server and its connections to end.
 
 use core::fmt;
 use std::rc::Rc;
@@ -7,10 +7,10 @@ use super::bell::Bell;
 use crate::coroutine::Stateless;
 use crate::task::Awaitable;
 
-/// Says that a server is to end. Clones are handles to the same token.
+/// Tells a server and its connections to end. Clones are handles to the same token.
 ///
-/// A [`GracefulServer`](super::GracefulServer) has one, and gives it to each of its connections. A connection can ask
-/// [`is_stopping`](Self::is_stopping), or [wait](Self::wait) for it beside something else, and then end in good order:
+/// A [`GracefulServer`](super::GracefulServer) has one, and gives it to each of its connections. A connection can check
+/// [`is_stopping`](Self::is_stopping), or race [`wait`](Self::wait) with another operation, and then end in good order:
 ///
 /// ```
 /// use innermost::server::StopToken;
@@ -49,8 +49,8 @@ use crate::task::Awaitable;
 /// # Ok::<(), Exception>(())
 /// ```
 ///
-/// Two servers of one program have two tokens: [`stop`](Self::stop) both, or let both [stop on
-/// signals](super::GracefulServer::stop_on_signals).
+/// Each server has its own token. To stop several servers, call [`stop`](Self::stop) on each token, or let all of them
+/// [stop on signals](super::GracefulServer::stop_on_signals).
 #[derive(Clone)]
 pub struct StopToken(pub(super) Rc<Bells>);
 
@@ -60,7 +60,7 @@ pub(super) struct Bells {
 }
 
 impl StopToken {
-    /// Creates a token that nobody has stopped.
+    /// Creates a token that has not been stopped.
     pub fn new() -> Self {
         Self(Rc::new(Bells { stop: Bell::new("stop"), cut: Bell::new("cut") }))
     }
@@ -72,8 +72,8 @@ impl StopToken {
         }
     }
 
-    /// Ends the grace period: the server cancels its connections now. Stops too, if nobody has stopped yet. A second call
-    /// cancels those again that have caught the first cancellation and gone on.
+    /// Ends the grace period: the server cancels its connections now. Calls [`stop`](Self::stop) first, if nobody has. A
+    /// second call cancels the connections again that have caught the first cancellation and gone on.
     pub fn cut(&self) {
         self.stop();
         self.0.cut.ring();
@@ -86,7 +86,7 @@ impl StopToken {
 
     /// Waits until somebody calls [`stop`](Self::stop) or [`cut`](Self::cut). Returns at once if that has happened.
     ///
-    /// Stateless: a machine makes it afresh at each resume, and can race it.
+    /// The operation is stateless: a machine makes it afresh at each resume, and can race it.
     pub fn wait(&self) -> impl Awaitable<Return = ()> + Stateless + '_ {
         self.0.stop.after(0)
     }

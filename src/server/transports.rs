@@ -1,7 +1,8 @@
 //! Serving by protocols, and by streams: a connection is a transport.
 //!
-//! The connection of a protocol is no task. The server closes it at once or aborts it, and it leaves when it is over. That of
-//! a stream is a task, which waits for the transport behind its handler: what was written must be sent.
+//! A protocol's connection has no task. The server ends it by the program's function or aborts it, and it leaves the
+//! server when its transport is over. A stream's connection is a task. It runs the handler's coroutine, and then waits
+//! until the transport has sent what was written.
 
 use core::mem;
 use std::net::SocketAddr;
@@ -18,14 +19,14 @@ use crate::task::{Await, Awaitable, Progress};
 use crate::transport::{Group, StreamProtocol, Transport, open_accepted};
 use crate::yield_from;
 
-/// With [`mod@stream`] or [`transport`](crate::transport). The listener is a [`TcpListener`](crate::TcpListener) or a
-/// [`UnixListener`](crate::UnixListener).
+/// Serving by [streams](mod@stream) and by [protocols](crate::transport). The listener is a
+/// [`TcpListener`](crate::TcpListener) or a [`UnixListener`](crate::UnixListener).
 impl GracefulServer {
     /// Creates a server that calls `handler` for each connection, with a reader and a writer, and runs the coroutine that it
     /// returns as a task. asyncio's `start_server`.
     ///
-    /// The connection is closed when its task has ended, after all that was written is sent, and is over then. If the task
-    /// was cancelled, the connection is aborted.
+    /// When that coroutine has ended, the server sends what was written, and closes the connection. If the coroutine was
+    /// cancelled, the server aborts the connection.
     ///
     /// ```
     /// use innermost::server::{GracefulServer, StopToken};
@@ -66,8 +67,8 @@ impl GracefulServer {
     /// Creates a server that calls `factory` to make a protocol for each connection. asyncio's `create_server`.
     ///
     /// When the server is stopped, it calls `end` for each connection, so that the connection ends in good order.
-    /// [`Transport::close`] sends what was written and closes. Connections that are not over after the grace period are
-    /// aborted.
+    /// [`Transport::close`] sends what was written, and then closes. Connections that are not over after the grace period
+    /// are aborted.
     ///
     /// ```
     /// use innermost::server::GracefulServer;
@@ -111,7 +112,7 @@ impl GracefulServer {
     }
 }
 
-/// A connection that does not block, and the peer's address if it is one of the internet.
+/// A non-blocking socket, and the peer's address if it is an internet address.
 type Accepted = (OwnedFd, Option<SocketAddr>);
 
 /// Accepts connections that no loop has registered.
@@ -155,7 +156,7 @@ struct Member {
 }
 
 impl Other for Member {
-    /// In the next turn: the connection may have been accepted in this one, and its protocol has to learn that first.
+    /// Ends it in the next turn: the connection may have been accepted in this one, and `connection_made` comes first.
     fn stop(&self) {
         let (transport, end) = (self.transport.clone(), Rc::clone(&self.end));
         if let Ok(event_loop) = running() {
@@ -174,7 +175,7 @@ struct Conversation<C> {
     /// `None` once it has ended.
     child: Option<C>,
     transport: Transport,
-    /// Raises how the connection has ended, which its handler has been told.
+    /// Waits for the end of the connection. Its error is ignored, because the handler gets it too.
     over: WaitClosed,
     outcome: Result<(), Exception>,
 }
@@ -214,7 +215,7 @@ impl<C: Awaitable<Return = ()>> Coroutine for Conversation<C> {
     }
 }
 
-/// If it is dropped before its end, nobody waits for the connection any more.
+/// Aborts the connection, unless it is over: nobody waits for it any more.
 impl<C> Drop for Conversation<C> {
     fn drop(&mut self) {
         self.transport.abort();

@@ -8,9 +8,9 @@ use crate::coroutine::{Coroutine, Exception, Resumed, State};
 
 /// A task that is cancelled when this handle is dropped. Returned by [`Task::cancel_on_drop`].
 ///
-/// A plain [`Task`] goes on when its handles are dropped. A machine that owns a helper task keeps this in a field instead: the
-/// helper ends with the machine, however that ends. Dropping does not wait: the helper gets its `CancelledError` in the next
-/// turn, and may clean up. A [`TaskGroup`](crate::wait::TaskGroup) waits for its tasks.
+/// A plain [`Task`] goes on when its handles are dropped. A machine that owns a helper task keeps an `OwnedTask` in a
+/// field instead, and the helper ends with the machine, however that ends. Dropping does not wait: the helper gets its
+/// `CancelledError` in the next turn, and may clean up. To wait for helpers, use a [`TaskGroup`](crate::wait::TaskGroup).
 ///
 /// ```
 /// use innermost::{EventLoop, Exception, ready, sleep};
@@ -34,21 +34,21 @@ pub struct OwnedTask<T: 'static> {
 }
 
 impl<T: 'static> Task<T> {
-    /// Returns a handle that cancels the task when it is dropped. Other handles stay as they are.
+    /// Returns a handle that cancels the task when it is dropped. Dropping other handles of the task still has no effect.
     pub fn cancel_on_drop(self) -> OwnedTask<T> {
         OwnedTask { task: self, is_detached: false }
     }
 }
 
 impl<T: 'static> OwnedTask<T> {
-    /// Returns a handle that does not cancel the task, which goes on by itself.
+    /// Returns a plain handle. The task is no longer cancelled when its handles are dropped.
     pub fn detach(mut self) -> Task<T> {
         self.is_detached = true;
         self.task.clone()
     }
 }
 
-/// The methods of a task.
+/// Gives access to the methods of the task.
 impl<T: 'static> Deref for OwnedTask<T> {
     type Target = Task<T>;
 

@@ -11,8 +11,8 @@ use crate::coroutine::{Exception, Kind, Step};
 use crate::net::Acceptor;
 use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
-/// Makes a listener in memory, and what connects to it. A server that accepts from any [`Acceptor`] is tested with it in
-/// virtual time.
+/// Creates a listener in memory, and a connector that connects to it. With them, a server that accepts from any
+/// [`Acceptor`] can be tested in virtual time.
 ///
 /// ```
 /// use innermost::server::GracefulServer;
@@ -40,7 +40,7 @@ pub fn memory_listener() -> (MemoryListener, MemoryConnector) {
     (MemoryListener(Rc::clone(&backlog)), MemoryConnector(backlog))
 }
 
-/// Accepts the connections of a [`MemoryConnector`]. Those that it has not accepted end when it is dropped.
+/// Accepts the connections of a [`MemoryConnector`]. Dropping it ends the connections that it has not accepted.
 pub struct MemoryListener(Rc<Backlog>);
 
 /// Connects to a [`MemoryListener`]. Clones connect to the same one.
@@ -79,12 +79,12 @@ impl MemoryConnector {
         Ok(())
     }
 
-    /// Makes one attempt to accept fail, after the connections before it.
+    /// Makes one attempt to accept fail with `error`, once all earlier connections have been accepted.
     pub fn fail(&self, error: io::Error) {
         self.0.push(Err(error.into()));
     }
 
-    /// The number of connections and failures that wait to be accepted.
+    /// Returns the number of connections and failures that wait to be accepted.
     pub fn waiting(&self) -> usize {
         self.0.arrived.borrow().len()
     }

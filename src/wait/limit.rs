@@ -13,7 +13,8 @@ use crate::coroutine::{Coroutine, Delegate as _, Exception, Resumed, State, Stat
 use crate::event_loop::find_running;
 use crate::task::{Await, Awaitable};
 
-/// A time limit for operations, one after the other. A field of a machine: made anew at each resume, it would never expire.
+/// A time limit for operations, one after another. Store it in a field of a machine: a limit that is made anew at each
+/// resume would never expire.
 ///
 /// Each use of [`run`](Self::run) has the full time. The time counts from the moment at which the child first waits, and a
 /// use ends when its child does. Within a use, [`restart`](Self::restart) and [`pause`](Self::pause) move the deadline.
@@ -63,8 +64,8 @@ use crate::task::{Await, Awaitable};
 /// # In a race
 ///
 /// Losing a [`Race`](super::Race) does not end a use: the time goes on, and the next race continues it. If the deadline
-/// passes while no race is on, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a race,
-/// so that the next use has the full time.
+/// passes while no race is on, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a
+/// race, so that the next use has the full time.
 ///
 /// # Leaving a state
 ///
@@ -104,7 +105,7 @@ impl Limit {
         Limited { limit: self, child }
     }
 
-    /// The time that each use has.
+    /// Returns the time that each use has.
     pub const fn delay(&self) -> Duration {
         self.delay
     }
@@ -114,7 +115,7 @@ impl Limit {
         self.delay = delay;
     }
 
-    /// Starts the time of the current use anew, from now. Does nothing between two uses, and after the deadline.
+    /// Gives the current use its full time again, from now. Does nothing between two uses, and after the deadline.
     pub fn restart(&mut self) {
         if let Some(timeout) = &self.timeout {
             // Refused after the deadline.
@@ -133,8 +134,8 @@ impl Limit {
     /// Ends the current use without an outcome: its timer is removed, and the next use has the full time. Does nothing
     /// between two uses.
     ///
-    /// Call it where an operation that lost a race is not tried again, and in a hook that leaves its state. If the deadline
-    /// has passed and nobody has been told so, nobody will be.
+    /// Call it where an operation that lost a race is not tried again, and in a hook that leaves its state. A deadline
+    /// that has passed without being raised is forgotten.
     ///
     /// ```
     /// use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
@@ -193,7 +194,8 @@ impl Limit {
         drop(current);
     }
 
-    /// Returns `true` if the deadline has passed of the current use, or between two uses, of the last one.
+    /// Returns `true` if the deadline of the current use has passed. Between two uses, returns `true` if that of the last
+    /// use had passed.
     ///
     /// It tells a `TimeoutError` of this limit from one that the operation has raised, such as that of a TCP connection whose
     /// peer does not answer any more. It is `true` as well if the child has caught the exception and returned a value.
@@ -230,7 +232,7 @@ impl Limit {
         if is_told || has_delegated || sent.is_err() {
             return sent;
         }
-        // It passed while nobody waited for the child, or while somebody did who is gone.
+        // The deadline passed while no task waited for the child, or the task that waited is gone.
         timeout.change_owner();
         Err(Exception::cancelled())
     }

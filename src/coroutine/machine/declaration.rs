@@ -36,8 +36,8 @@
 /// # }
 /// ```
 ///
-/// `Echo { stream, buffer }.start(Phase::Reading)` is the coroutine, a [`Running`](crate::Running). `start` is a method of the
-/// trait [`Machine`](crate::Machine), so import that where you start the machine.
+/// `Echo { stream, buffer }.start(Phase::Reading)` is the coroutine, a [`Running`](crate::Running). `start` is a method
+/// of the trait [`Machine`](crate::Machine), so import that where you start the machine.
 ///
 /// # Types
 ///
@@ -59,8 +59,8 @@
 /// | `&mut self, outcome: Outcome<Child>, x: T, ..` | waits for a child that it keeps, then gets its outcome, and its other data by value |
 /// | `&mut self, x: T, ..` | goes on at once, with its data by value |
 ///
-/// Data by reference are lent to the state. To pass them on, take them out: `to(Writing(name.take()))` for an `Option`, or by
-/// `std::mem::take`.
+/// Data by reference are lent to the state. To pass them on, take them out: `to(Writing(name.take()))` for an `Option`,
+/// or by `std::mem::take`.
 ///
 /// A state returns what the machine does next:
 ///
@@ -73,13 +73,13 @@
 /// | `end(value)` | ends the machine |
 /// | `Err(exception)`, `?` | raises |
 ///
-/// `Next<A, B, End>` lists the states that may follow, and `End` if the machine may end. Going elsewhere does not compile.
-/// `yield_here` and `stay` need no entry, but the state must still be there: it takes `sent` and its data by reference.
-/// `Ok(..)` is none of these results: a state that is done says `to` or `end`. A state does not call another one: it goes on
-/// there by `to`. Whatever returns `Next` is a state.
+/// `Next<A, B, End>` lists the states that may follow, and `End` if the machine may end. Going elsewhere does not
+/// compile. `yield_here` and `stay` need no entry, but the state must still be there: it takes `sent` and its data by
+/// reference. A state does not return `Ok(..)`: it says `to` or `end` when it is done. It does not call another state
+/// either: it goes on there by `to`. Every function that returns `Next` is a state.
 ///
 /// A state that waits for a child is entered with it: `to(Pausing(sleep(delay)))` enters `fn Pausing(&mut self, slept:
-/// Outcome<Sleep>)`. The outcome is what the child has returned or raised, a `CancelledError` too.
+/// Outcome<Sleep>)`. The outcome is what the child has returned or raised, including a `CancelledError`.
 ///
 #[cfg_attr(feature = "full", doc = "```")]
 #[cfg_attr(not(feature = "full"), doc = "```ignore")]
@@ -205,16 +205,17 @@
 /// );
 /// ```
 ///
-/// What several states await in several steps is a coroutine of its own, in a field that each of them awaits.
+/// If several states share a wait of several steps, write that as a coroutine of its own, in a field that each of them
+/// awaits.
 ///
 /// # Names
 ///
-/// Nothing need be imported for what a declaration contains. `Machine`, `Sent`, `Outcome`, `Next`, `End` and `Done` are words
+/// A declaration needs no imports for its own words. `Machine`, `Sent`, `Outcome`, `Next`, `End` and `Done` are words
 /// of the declaration, and no state may be called `End`. `to`, `yield_to`, `yield_here`, `stay` and `end` are functions that
 /// exist in the states. There they hide functions of the same names, such as [`innermost::end`](crate::end). That one and the
 /// type [`innermost::Sent`](crate::Sent) are for machines written by hand, and for functions outside of the declaration.
 ///
-/// Names of states live apart from names of types, so a state may be called like a type, also one that it keeps.
+/// Names of states are separate from names of types, so a state may have the name of a type, even of one that it keeps.
 #[macro_export]
 macro_rules! machine {
     ($(#$meta:tt)* impl<$($rest:tt)*) => { $crate::__machine!(@generics [$(#$meta)*] [] $($rest)*); };

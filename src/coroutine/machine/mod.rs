@@ -1,10 +1,10 @@
 //! Machines declared as states: [`machine!`](crate::machine), and what runs them.
 //!
 //! A coroutine is an explicit state machine, and there are two ways to write one. By hand, it is a type that implements
-//! [`Coroutine`]: usually an enum of places, and a `match` on it in a loop. With [`machine!`](crate::machine), a state is a
-//! function. Its return type lists the states that may follow, and the compiler checks it. Its parameters are the data that
-//! it keeps. The macro writes the enum, the loop and the names; it adds nothing that cannot be written by hand, and
-//! costs as much.
+//! [`Coroutine`]: usually an enum of places, and a `match` on it in a loop. With [`machine!`](crate::machine), a state is
+//! a function. Its return type lists the states that may follow, and the compiler checks it. Its parameters are the data
+//! that it keeps. The macro writes the enum, the loop and the names; it adds nothing that cannot be written by hand, and
+//! costs the same.
 //!
 //! # One machine both ways
 //!
@@ -117,17 +117,17 @@
 //! # Ok::<(), Stop<u32>>(())
 //! ```
 //!
-//! Which to choose? Write by hand what has one or two places, wraps a child, or is generic in ways of its own: most of
-//! this library's coroutines are written so. Use the macro for a protocol: its states have names, the compiler keeps its
-//! transitions in order, and [`Diagram`] draws them.
+//! Which to choose? Write a coroutine by hand if it has one or two places, wraps a child, or needs unusual generics. Most
+//! coroutines of this library are written that way. Use the macro for a protocol: its states have names, the compiler
+//! keeps its transitions in order, and [`Diagram`] draws them.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `mod.rs`         | [`Machine`]; [`Outcome`] and [`Sent`], the parameters of states |
 //! | `running.rs`     | [`Running`]: a machine in a state, which is a coroutine; the hooks |
-//! | `next.rs`        | what a state makes the machine do, and the traits that check it |
+//! | `next.rs`        | what a state tells the machine to do next, and the traits that check it |
 //! | `place.rs`       | where a running machine keeps its state |
-//! | `watched.rs`     | a place that tells which states are entered, for tests and diagrams |
+//! | `watched.rs`     | a place that reports which states are entered, for tests and diagrams |
 //! | `drawing.rs`     | [`Diagram`], [`unreachable_states`] |
 //! | `declaration.rs` | [`machine!`](crate::machine) and its documentation |
 //! | `syntax.rs`      | reads what the programmer has written |
@@ -177,7 +177,7 @@ pub trait Machine: Sized {
     /// The states that the hook `raised` may go to, from any state.
     const ON_RAISED: &'static [&'static str] = &[];
 
-    /// The coroutine that begins in `state`.
+    /// Returns the coroutine that begins in `state`.
     #[inline]
     fn start(self, state: Self::State) -> Running<Self> {
         Running::new(self, state)
@@ -262,7 +262,7 @@ pub type Outcome<C> = Result<<C as Coroutine>::Return, Exception>;
 
 /// What a machine was resumed with: a value, or an exception that was thrown in. [`take_sent`](crate::take_sent) takes it.
 ///
-/// It is the parameter of a state of [`machine!`](crate::machine) that suspends by itself. There, `sent: Sent` is a word of the
+/// It is the parameter of a state of [`machine!`](crate::machine) that suspends by itself. There, `Sent` is a word of the
 /// declaration: it needs no import and no parameters. In a machine written by hand, it is the type of a helper function's
 /// parameter, which is given `&mut sent`:
 ///

@@ -1,8 +1,8 @@
 //! The idle limit of a relay.
 //!
-//! The time of the last byte is noted once a resume, not once a byte, and moves no timer. A timer that finds that bytes have
-//! moved since it was set is set again for the rest of the time. So an idle limit costs one timer for each time that it lasts,
-//! however many bytes are moved.
+//! A resume that moves bytes notes the time, and leaves the timer alone. When the timer fires and bytes have moved since
+//! it was set, it is set again for the rest of the time. So the relay sets about one timer in each period of the limit,
+//! however many bytes it moves.
 
 use core::time::Duration;
 
@@ -30,7 +30,7 @@ impl Idle {
         Self { limit, timer: None }
     }
 
-    /// The timer, which runs while somebody waits.
+    /// The timer. It is set when the relay begins to wait. `None` without a running loop.
     pub(super) fn timer(&mut self) -> Option<&mut Racing<Sleep>> {
         if self.timer.is_none() {
             let last = find_running()?.time();

@@ -1,4 +1,4 @@
-//! [`relay`](fn@relay): bytes between two streams, both ways.
+//! [`relay`](fn@relay): moves bytes between two streams, both ways.
 //!
 //! A relay is a race of its two directions. Each of them is an operation that reads, writes, and waits for whichever of the
 //! two would block, so a direction that waits for room does not keep the other one waiting. A direction wins when it has
@@ -26,12 +26,12 @@ mod idle;
 
 pub(super) use self::direction::is_gone;
 
-/// Moves bytes between two streams, both ways at the same time and in one task, until both directions have ended. Returns how
-/// many bytes were [`Moved`].
+/// Moves bytes between two streams, both ways at the same time and in one task, until both directions have ended. Returns
+/// how many bytes were [`Moved`].
 ///
-/// When one stream ends, the relay ends the other one with [`write_eof`](super::ByteWrite::write_eof), and the opposite direction
-/// goes on. A direction reads no more until everything that it has read is written. So it holds at most 64 KiB, and a slow
-/// receiver slows down its sender. A direction that waits for bytes holds no memory.
+/// When one stream ends, the relay ends the other one with [`write_eof`](super::ByteWrite::write_eof), and the opposite
+/// direction goes on. A direction reads no more until everything that it has read is written. So it holds at most 64 KiB,
+/// and a slow receiver slows down its sender. A direction that waits for bytes holds no memory.
 ///
 /// ```
 /// use innermost::net::{Moved, relay};
@@ -50,7 +50,8 @@ pub(super) use self::direction::is_gone;
 /// # Ok::<(), Exception>(())
 /// ```
 ///
-/// The streams may be owned, borrowed, or shared. A machine that goes on using its streams has a [`Relay`] as a field instead.
+/// The streams may be owned, borrowed, or shared. A machine that goes on using its streams has a [`Relay`] as a field
+/// instead.
 ///
 /// # Errors
 ///
@@ -76,7 +77,7 @@ pub struct Moved {
     pub b_to_a: u64,
 }
 
-/// A relay between two streams of a machine. A field of that machine.
+/// A relay between two streams that a machine owns. Store it in a field of that machine.
 ///
 /// [`relay`](fn@relay) says how it moves bytes. Here the streams stay where they are, and [`run`](Self::run) borrows them
 /// each time.
@@ -144,16 +145,16 @@ impl Relay {
         self
     }
 
-    /// Sets how many bytes each direction holds at most: at least 1, and at most 64 KiB, which is the default. A direction
-    /// holds that much only while its receiver is slow.
+    /// Sets how many bytes each direction holds at most. The default is 64 KiB, which is also the maximum; 0 counts as 1.
+    /// A direction holds that much only while its receiver is slow.
     pub fn buffer_size(mut self, bytes: usize) -> Self {
         self.a_to_b.set_buffer_size(bytes);
         self.b_to_a.set_buffer_size(bytes);
         self
     }
 
-    /// Adds bytes that the program has read from `a` already: what came behind a request to connect, for example. They are
-    /// written to `b` first, and are counted as moved from `a`.
+    /// Adds bytes that the program has read from `a` already, for example those that followed a request to connect. They
+    /// are written to `b` first, and are counted as moved from `a`.
     pub fn already_read_from_a(mut self, bytes: &[u8]) -> Self {
         self.a_to_b.add(bytes);
         self
@@ -168,7 +169,7 @@ impl Relay {
 
     /// Relays between `a` and `b` until both directions have ended, and returns how many bytes were [`Moved`].
     ///
-    /// Returns a stateless coroutine, which is made again at each resume: always with the same two streams. A relay that has
+    /// Returns a stateless coroutine: call `run` again at each resume, always with the same two streams. A relay that has
     /// returned returns the same numbers again.
     ///
     /// It raises what [`relay`](fn@relay) raises.

@@ -5,7 +5,7 @@ use core::fmt;
 use super::model::{Model, Spot, Standing};
 use super::node::{Transition, children};
 
-/// The transition coverage of a machine: which of its declared transitions were seen, and what was seen besides.
+/// The transition coverage of a machine: which of its declared transitions were seen, and which others were seen.
 ///
 /// Created by [`Graph::coverage`](super::Graph::coverage). `Display` is a report:
 ///
@@ -75,12 +75,12 @@ impl Coverage {
         self.declared - self.unseen.len()
     }
 
-    /// The transitions that were declared and never seen.
+    /// Returns the transitions that were declared and never seen.
     pub fn unseen(&self) -> impl Iterator<Item = &Transition> {
         self.unseen.iter()
     }
 
-    /// The transitions that were seen and not declared.
+    /// Returns the transitions that were seen and not declared.
     pub fn undeclared(&self) -> impl Iterator<Item = &Transition> {
         self.undeclared.iter()
     }
@@ -96,7 +96,7 @@ impl Coverage {
         assert!(self.undeclared.is_empty(), "{self}");
     }
 
-    /// Checks that every transition that was seen is declared, and every one that is declared was seen.
+    /// Checks that every transition that was seen is declared, and that every declared transition was seen.
     ///
     /// # Panics
     ///

@@ -1,12 +1,12 @@
-//! [`assert_drawn`] and [`assert_drawn_in`]: diagrams that are committed, and fail a test once they are stale.
+//! [`assert_drawn`] and [`assert_drawn_in`]: committed diagrams, and a test that fails when they are stale.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Checks that a file contains a drawing, and nothing else.
 ///
-/// A path that is relative begins at the root of the package whose tests run: the directory of its `Cargo.toml`. With
-/// `UPDATE=1` in the environment, the function writes the file instead, along with the directories that it needs.
+/// A relative path begins at the root of the package whose tests run: the directory of its `Cargo.toml`. With `UPDATE=1`
+/// in the environment, the function writes the file instead, along with the directories that it needs.
 ///
 /// ```no_run
 /// use innermost::testing::{Graph, assert_drawn};
@@ -39,9 +39,9 @@ pub fn assert_drawn(path: impl AsRef<Path>, drawing: &str) {
 /// Checks that a text, such as a Markdown file or the head of a source file, contains a drawing in a fenced block.
 ///
 /// In the text, the block begins with a line that ends in three backticks and `mermaid` or `dot`, and ends with three
-/// backticks. The lines may begin with `//!`, `///`, `//` or `#`. If the file has several blocks of this kind, the one is
-/// meant that names the same machine: the line with `accTitle` or `digraph` is equal. An empty block is filled by `UPDATE=1`,
-/// which renews a block that differs.
+/// backticks. The lines may begin with `//!`, `///`, `//` or `#`. If the file has several such blocks, the function takes
+/// the one that names the same machine in its line with `accTitle` or `digraph`. With `UPDATE=1` in the environment, it
+/// fills an empty block, and renews a block that differs.
 ///
 /// ```no_run
 /// # let graph = innermost::testing::Graph::new("Echo");

@@ -49,7 +49,8 @@ pub use self::observe::{Observed, observe};
 /// The states and transitions of a machine: declared, observed, or both.
 ///
 /// A graph comes from a machine that [`machine!`](crate::machine) declares, from machines that run under
-/// [`observe`](fn@observe), or from the methods here, one transition at a time. Clones stand for the same graph, also in other threads.
+/// [`observe`](fn@observe), or from the methods here, one transition at a time. Clones stand for the same graph, also in
+/// other threads.
 ///
 /// ```
 /// use innermost::testing::{Graph, observe};
@@ -93,12 +94,14 @@ pub use self::observe::{Observed, observe};
 ///
 /// # Drawings
 ///
-/// [`svg`](Self::svg) draws a picture, for light and dark pages. [`mermaid`](Self::mermaid) and [`dot`](Self::dot) write text
-/// that other programs draw. The same graph always gives the same text. Commit it, and let [`assert_drawn`] keep it true.
+/// [`svg`](Self::svg) draws a picture, for light and dark pages. [`mermaid`](Self::mermaid) and [`dot`](Self::dot) write
+/// text that other programs draw. The same graph always gives the same text. Commit it, and let [`assert_drawn`] keep it
+/// true.
 ///
 /// A transition that an exception causes is dashed. Once machines were observed, the transitions show how often they were
-/// seen. If there is also a declaration, what was never seen and what was not declared stand out. A state whose machine
-/// waits for a child, as [`State::delegating_to`](crate::State::delegating_to) tells, contains the child's states.
+/// seen. If there is also a declaration, transitions that were never seen or not declared stand out. A state whose
+/// machine waits for a child, as [`State::delegating_to`](crate::State::delegating_to) tells, contains the child's
+/// states.
 #[derive(Clone, Default)]
 pub struct Graph(Arc<Mutex<Model>>);
 
@@ -108,11 +111,11 @@ impl Graph {
         Self::from(Model::named(name))
     }
 
-    /// The graph that a machine declares.
+    /// Creates the graph that a machine declares.
     ///
-    /// A declaration does not say in which state the machine starts; [`starting_in`](Self::starting_in) does. What the hooks
-    /// `thrown` and `raised` may go to is drawn from a node that stands for any state. If the machine has a hook `finally`,
-    /// that is a state on every way to the end.
+    /// A declaration does not say in which state the machine starts; [`starting_in`](Self::starting_in) does. The states
+    /// that the hooks `thrown` and `raised` may go to are drawn from a node that stands for any state. A hook `finally`
+    /// is drawn as a state through which every way to the end leads.
     pub fn declared<M: Machine>() -> Self {
         let mut model = Model::named(&name::machine_name(core::any::type_name::<M>()));
         for (name, _) in M::TRANSITIONS {
@@ -149,13 +152,14 @@ impl Graph {
         self.transition(Node::Start, state)
     }
 
-    /// Adds a state. States that a transition names are added by themselves.
+    /// Adds a state. A state that a transition names need not be added first.
     pub fn state(self, name: &str) -> Self {
         self.model().state(name);
         self
     }
 
-    /// Declares a transition. Names are those of states; [`Node`] has the other ends.
+    /// Declares a transition. A string is the name of a state; [`Node`] has the other ends, such as the end of the
+    /// machine.
     ///
     /// ```
     /// use innermost::testing::{Graph, Node, TransitionKind};
@@ -189,7 +193,7 @@ impl Graph {
         self
     }
 
-    /// Says more about the transitions from one node to another. The text is written beside them.
+    /// Sets a text that drawings show beside the transitions from one node to another.
     ///
     /// # Panics
     ///
@@ -209,8 +213,8 @@ impl Graph {
         self
     }
 
-    /// Adds the graph of a child to the state that waits for it. Its name must be that of the child's
-    /// [`State`](crate::State), without the path and the parameters of a type.
+    /// Adds the graph of a child to the state that waits for it. The name of the child's graph must be that of the
+    /// child's [`State`](crate::State), without a path and type parameters.
     pub fn nested(self, state: &str, child: &Self) -> Self {
         let child = child.snapshot();
         {
@@ -228,9 +232,10 @@ impl Graph {
         self.model().add(&other);
     }
 
-    /// A graph in which everything is declared that is known here, and nothing has been seen.
+    /// Returns a graph that declares all that this one knows, and has seen nothing.
     ///
-    /// It draws a machine that is written by hand, without counts that change with each new test.
+    /// Use it to draw a machine that is written by hand. Without it, the drawing shows counts, which change with each new
+    /// test.
     pub fn as_declared(&self) -> Self {
         let mut model = self.snapshot();
         model.settle();
@@ -254,7 +259,7 @@ impl Graph {
         self.model().states.iter().map(|state| state.name.clone()).collect()
     }
 
-    /// Returns the transitions in the order in which they were declared or first seen, those of children behind them.
+    /// Returns the transitions in the order in which they were declared or first seen, and then those of children.
     pub fn transitions(&self) -> Vec<Transition> {
         let mut transitions = Vec::new();
         node::collect(&self.model(), &[], &mut transitions);
@@ -268,11 +273,11 @@ impl Graph {
 
     /// Draws the graph as a picture in SVG.
     ///
-    /// The picture has its own background, for light and dark pages, and a description for readers that do not see it. Names
-    /// of more than 42 characters are cut in the middle, and long labels are broken into lines; the whole text is shown when the
-    /// pointer rests on it.
+    /// The picture has its own background, for light and dark pages, and a description for people who cannot see it.
+    /// Names of more than 42 characters are cut in the middle, and long labels are broken into lines; the whole text is
+    /// shown when the pointer rests on it.
     ///
-    /// A machine of 200 states and 1,000 transitions took 60 ms in a release build, and 0.4 s otherwise.
+    /// A machine of 200 states and 1,000 transitions took 60 ms in a release build, and 0.4 s in a debug build.
     pub fn svg(&self) -> String {
         svg::write(&scene::scene(&self.snapshot()))
     }

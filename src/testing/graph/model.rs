@@ -31,7 +31,7 @@ pub(super) struct Edge {
     pub(super) is_declared: bool,
     /// How often it was seen.
     pub(super) seen: u64,
-    /// What people should know of it.
+    /// A text for readers of the drawing.
     pub(super) label: String,
 }
 
@@ -255,7 +255,7 @@ impl Model {
         }
     }
 
-    /// Whether a transition that is not declared as such may be seen.
+    /// Returns `true` if the transition may be seen although it is not declared.
     fn is_permitted(&self, edge: &Edge) -> bool {
         // Staying needs no declaration, and any state may raise.
         let is_free = edge.from == edge.to || edge.to == Spot::End && !edge.kind.is_regular();
@@ -279,7 +279,7 @@ impl Model {
         self.edges.iter().any(|edge| edge.is_declared && (edge.from, edge.to) == (from, to))
     }
 
-    /// How people call an end of a transition.
+    /// Returns the name of an end of a transition, for people.
     pub(super) fn name_of(&self, spot: Spot) -> &str {
         match spot {
             Spot::Start => "start",

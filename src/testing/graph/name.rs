@@ -64,7 +64,7 @@ impl Write for Beginning {
     }
 }
 
-/// The number of machines, one inside the other, that are read. A chain of them may have any length.
+/// How many machines inside each other are read at most. A chain of machines may have any length.
 const DEEPEST: usize = 8;
 
 #[test]

@@ -1,10 +1,10 @@
-//! [`Node`] and [`Transition`]: a graph, read by a program.
+//! [`Node`] and [`Transition`]: what a program can read from a graph.
 
 use core::fmt;
 
 use super::model::{Edge, Model, Spot, TransitionKind};
 
-/// An end of a transition: a state, or one of the nodes that stand for none. A string is the name of a state.
+/// One end of a transition: a state, or a node that is no state. A string is the name of a state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Node {
@@ -14,12 +14,12 @@ pub enum Node {
     Any,
     /// A state, by its name.
     State(String),
-    /// The end of the machine, in whichever way.
+    /// The end of the machine: it has returned, raised, or been closed.
     End,
 }
 
 impl Node {
-    /// The place of the node. A state that is new is added.
+    /// Returns the place of the node. Adds a state that is new.
     pub(super) fn added_to(&self, model: &mut Model) -> Spot {
         match self {
             Self::State(name) => Spot::State(model.state(name)),
@@ -75,7 +75,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// A transition of a [`Graph`](super::Graph), and what is known of it.
+/// A transition of a [`Graph`](super::Graph), and what the graph knows about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {
@@ -107,7 +107,7 @@ impl Transition {
     }
 }
 
-/// Without the count: `Reading > Login: Waiting --> end (cancelled)`.
+/// Prints the transition without its count: `Reading > Login: Waiting --> end (cancelled)`.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (state, machine) in &self.within {

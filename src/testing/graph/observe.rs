@@ -10,23 +10,23 @@ use crate::coroutine::{Coroutine, Entrance, Exception, Resumed, State, Step, Wat
 /// Runs `machine`, and records its transitions in `graph`.
 ///
 /// The machine may be any coroutine, and its driver notices no difference: what it yields, returns, raises and delegates
-/// to, and its [`state`](Coroutine::state), stay the same. Several machines may share a graph, one after the other or at the
-/// same time.
+/// to, and its [`state`](Coroutine::state), stay the same. Several machines may share a graph, one after another or at
+/// the same time.
 ///
-/// A state is named by the `Debug` form of the state that the machine shows, up to the first character that cannot stand in
-/// an identifier: `Reading { left: 3 }` is `Reading`. The name of a machine that shows none is that of its type. The
-/// children that the machine shows by [`State::delegating_to`] are recorded within its state.
+/// A state is named by the `Debug` form of the state that the machine shows, up to the first character that cannot be
+/// part of an identifier: `Reading { left: 3 }` is `Reading`. The name of a machine that shows none is that of its type.
+/// The children that the machine shows by [`State::delegating_to`] are recorded within its state.
 ///
 /// # What is seen
 ///
-/// A machine that [`machine!`](crate::machine) declares tells of every state that it enters, and of its hooks. This holds
-/// for the machine itself, as [`start`](crate::Machine::start) returns it, and not inside a box or another coroutine. Where
-/// it goes on in the state that it is in, by `stay` or `yield_here`, it has [stayed](TransitionKind::Stayed).
+/// A machine that [`machine!`](crate::machine) declares reports every state that it enters, and its hooks. Observe the
+/// machine itself, as [`start`](crate::Machine::start) returns it: inside a box or another coroutine, it counts as any
+/// other machine. A state that calls `stay` or `yield_here` has [stayed](TransitionKind::Stayed).
 ///
-/// Of any other machine, the states are read before and after each resume. So if it runs through several states in one
-/// resume, only the first and the last are seen. [`MemoryPair::suspending`](super::super::MemoryPair::suspending) makes each
-/// operation of a stream suspend, and with it each state that waits for one. A resume that ends in the state in which it
-/// began is a transition from the state to itself. Children are seen in the same way.
+/// For any other machine, `observe` reads the state before and after each resume. So if it runs through several states in
+/// one resume, only the first and the last are seen. [`MemoryPair::suspending`](super::super::MemoryPair::suspending)
+/// makes each operation of a stream suspend, so that every state that waits for one is seen. A resume that ends in the
+/// state in which it began is a transition from the state to itself. Children are seen in the same way.
 ///
 /// A child that the machine delegates to by a [`Call`](crate::Call) belongs to the driver, and is not seen. To observe it
 /// as well, call `Call::new(observe(child, &its_graph))`.
@@ -53,7 +53,7 @@ impl<C> Observed<C> {
         &self.machine
     }
 
-    /// Returns the machine, to change it from outside.
+    /// Returns a mutable reference to the machine.
     pub const fn get_mut(&mut self) -> &mut C {
         &mut self.machine
     }
@@ -93,7 +93,7 @@ impl<C: Coroutine> Coroutine for Observed<C> {
     }
 }
 
-/// The states that a machine tells of.
+/// The states that a machine reports.
 struct Entered {
     /// What the machine was resumed by. It causes the first transition, and the others follow by themselves.
     cause: TransitionKind,

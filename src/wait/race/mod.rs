@@ -25,13 +25,14 @@ pub use self::owned::{All, Children, RaceAll, all, race};
 pub use self::racer::{Racer, Racers, Won};
 pub use self::racing::Racing;
 
-/// Waits for the first of several coroutines, and keeps the others for the next race. A field of a machine.
+/// Waits for the first of several coroutines, and keeps the others for the next race. Store it in a field of a machine.
 ///
 /// Each time it is resumed, the machine makes the same call of [`run`](Self::run) again, with a tuple or an array of
 /// operations and of `&mut` to coroutines that it has stored as [`Racing`]. A `Racing` that has returned or raised is over:
 /// [restart](Racing::restart) it, or pass `None` in its place.
 ///
-/// A session serves one client. The client sends bytes or leaves, or an item comes for it, or its time is over:
+/// A session serves one client. It waits until the client sends bytes or leaves, an item comes for it, or its time is
+/// over:
 ///
 /// ```
 /// use innermost::queue::{Get, Queue};
@@ -97,26 +98,26 @@ pub use self::racing::Racing;
 /// they are listed. The first that returns or raises wins. The coroutines behind it are not resumed, and those that had not
 /// started do not start.
 ///
-/// A race adds no hop: the winner is resumed in the place in the ready queue in which a task of its own would be.
+/// A race adds no hop: the winner is resumed at the place in the ready queue that a task of its own would have.
 ///
-/// A coroutine that can always go on without waiting does not starve the others. After 32 races
-/// or other operations in one step of the task that did not have to wait, the race lets other tasks run once, and then begins
-/// with another of its coroutines.
+/// A coroutine that can always go on without waiting does not starve the others. After 32 races or other operations that
+/// did not have to wait, all in one step of the task, the race lets other tasks run once, and then begins with another of
+/// its coroutines.
 ///
 /// # The losers
 ///
-/// A [`Racing`] that loses stays as it is, waits on, and keeps its place in a line. If a lock or an item of a queue becomes
+/// A [`Racing`] that loses keeps waiting, and keeps its place in a line. If a lock or an item of a queue becomes
 /// available to it while no race is running, it goes to the next waiter, and the `Racing` tries again in the next race.
 ///
-/// An operation is forgotten: the next race makes a new one. Nothing is lost, because a read that loses has taken nothing,
-/// and its buffer records what a write has sent. Meanwhile its descriptor is free for any other operation.
+/// An operation is forgotten: the next race makes a new one. Nothing is lost, because a read that loses has taken
+/// nothing, and its buffer records what a write has sent. Between two races, the descriptor is free for any other
+/// operation.
 ///
 /// # Exceptions, and closing
 ///
-/// An exception that is thrown in is raised by the race, and no [`Racing`] sees it: all stay as they are. So cancelling the
-/// task cancels the race, but not what a `Racing` waits for. An operation that has started gets the exception, and is
-/// forgotten. A scope inside a `Racing`, such as a
-/// [`timeout`](fn@super::timeout), cancels only its own coroutine.
+/// An exception that is thrown in is raised by the race, and no [`Racing`] sees it: all stay as they are. So cancelling
+/// the task cancels the race, but not what a `Racing` waits for. An operation that has started gets the exception, and is
+/// forgotten. A scope inside a `Racing`, such as a [`timeout`](fn@super::timeout), cancels only its own coroutine.
 ///
 /// Closing the race closes every coroutine that has started, in order. Dropping a `Racing` takes it out of wherever it
 /// waits.
@@ -166,8 +167,8 @@ impl Race {
     ///
     /// # Racers that change
     ///
-    /// A [`Racing`] keeps its wait, so it may move to another position between two resumes. One that is left out waits on,
-    /// and is not resumed meanwhile. One that is added starts.
+    /// A [`Racing`] keeps its wait, so it may move to another position between two resumes. A `Racing` that is left out
+    /// keeps waiting, and is not resumed meanwhile. One that is added starts.
     ///
     /// An operation is known by its position alone. If another operation takes that position, the race goes on waiting for
     /// the event of the first one. When that has come, it resumes the second one. An operation whose place is given to `None`

@@ -32,18 +32,18 @@ use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
 /// # Exceptions
 ///
 /// It raises what the winner raises. An exception that is thrown in, such as a `CancelledError`, is thrown into each of
-/// them, and is raised when they have ended. What is not raised then goes to the loop's exception handler: what a loser
-/// raises (except for a `CancelledError`), and the winner's exception if another one was thrown in later. An empty `Vec`
-/// raises a `RuntimeError`.
+/// them, and is raised when they have ended. Exceptions that the race does not raise go to the loop's exception handler:
+/// what a loser raises (except for a `CancelledError`), and the winner's exception if another one was thrown in later. An
+/// empty `Vec` raises a `RuntimeError`.
 pub fn race<T: Children>(children: T) -> RaceAll<T> {
     RaceAll { together: Together::new(children), outcome: None }
 }
 
 /// Runs several coroutines in this task, and returns the results of all, in order.
 ///
-/// [`join`](fn@crate::wait::join) and [`gather`](fn@crate::wait::gather) make a task of each coroutine. This makes none, so a
-/// coroutine may borrow from its surroundings, and starting it costs no more than resuming it. Takes a tuple of two to eight
-/// coroutines, or a `Vec`.
+/// [`join`](fn@crate::wait::join) and [`gather`](fn@crate::wait::gather) make a task of each coroutine. This makes none,
+/// so a coroutine may borrow from its surroundings, and starting it costs no more than resuming it. Takes a tuple of two
+/// to eight coroutines, or a `Vec`.
 ///
 /// When one of them raises, the others are cancelled, and `all` raises that exception once they have ended. An exception
 /// that is thrown in, such as a `CancelledError`, is thrown into each of them, and is raised when they have ended. Any other

@@ -8,10 +8,10 @@ use crate::coroutine::{Exception, Stateless};
 use crate::task::Awaitable;
 
 /// A coroutine that can be raced: `&mut` to a [`Racing`], or an operation that is made again at each resume, such as
-/// `self.stream.read(&mut self.buffer)`. With `None` in its place, nothing is raced there.
+/// `self.stream.read(&mut self.buffer)`. `None` in its place races nothing there.
 ///
 /// Any other coroutine keeps state of its own. If you replaced such a coroutine between two resumes, the race could not
-/// notice, and would go on waiting for the old one. [`Racing`] keeps the two together.
+/// notice, and would go on waiting for what the old one waited for.
 ///
 /// ```compile_fail,E0277
 /// # use innermost::{from_fn, run, sleep, wait::{Race, Racing}, yield_from, Step};
@@ -51,7 +51,8 @@ impl<R: sealed::Racer> Racer for R {}
 
 /// Several coroutines to race: a tuple of two to eight, an array, or `&mut` to a slice of [`Racing`].
 ///
-/// The result of a tuple is a [`Won`], and that of the others is the index of the winner with what it returned. Sealed.
+/// The result is a [`Won`] for a tuple. For an array or a slice, it is the index of the winner with what the winner
+/// returned. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be raced",
     label = "not a tuple of two to eight coroutines that can be raced, an array of them, or a slice of `Racing`",
@@ -63,7 +64,7 @@ impl<R: sealed::Racers> Racers for R {}
 
 /// What the winner of a race returned, and its position in the tuple.
 ///
-/// Where there are fewer than eight, the variants that are left over need no arm in a `match`.
+/// If the tuple has fewer than eight, the variants that are left over need no arm in a `match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Won<A, B, C = Infallible, D = Infallible, E = Infallible, F = Infallible, G = Infallible, H = Infallible> {
     /// The first.

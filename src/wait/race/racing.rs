@@ -9,10 +9,10 @@ use super::Pass;
 use crate::coroutine::{Coroutine, Driven, Exception, Resumed, Stack, State, Step, drop_ended};
 use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption};
 
-/// A coroutine to race, together with what it waits for. A field of a machine, raced by `&mut`.
+/// A coroutine to race, together with what it waits for. Store it in a field of a machine, and race it by `&mut`.
 ///
-/// A `Racing` that loses a [`Race`](super::Race) waits on, and can be in another race, at another position, or be awaited by
-/// itself. [`restart`](Self::restart) puts another coroutine in its place.
+/// A `Racing` that loses a [`Race`](super::Race) keeps waiting, and can be in another race, at another position, or be
+/// awaited by itself. [`restart`](Self::restart) puts another coroutine in its place.
 ///
 /// ```
 /// use innermost::testing::virtual_loop;
@@ -66,7 +66,7 @@ pub(super) mod sealed {
 }
 
 impl<C: Awaitable> Racing<C> {
-    /// A coroutine that starts when it is first raced or awaited.
+    /// Creates a `Racing` whose coroutine starts when it is first raced or awaited.
     pub const fn new(child: C) -> Self {
         Self { stack: Stack::new(child), branch: None, alone: None }
     }
@@ -84,7 +84,7 @@ impl<C: Awaitable> Racing<C> {
         }
     }
 
-    /// Whether the coroutine has returned or raised. Racing it again raises a `RuntimeError`, until it is
+    /// Returns `true` if the coroutine has returned or raised. Racing it again raises a `RuntimeError`, until it is
     /// [restarted](Self::restart).
     pub const fn has_ended(&self) -> bool {
         self.stack.has_ended()
