@@ -12,8 +12,8 @@ use innermost::server::StopToken;
 /// The most connections, with or without a name.
 const PLACES: usize = 1000;
 
-/// The most lines that wait for a member. Each member says at most one line a turn, and outboxes are written in every turn. So
-/// the room never drops a member whose connection keeps up.
+/// The most lines that wait for a member. Each member says at most one line a turn, and outboxes are written in every
+/// turn. So the room never drops a member whose connection keeps up.
 const OUTBOX: usize = 2 * PLACES;
 
 /// The longest name, in letters.
@@ -92,7 +92,7 @@ impl Room {
 pub(crate) struct Visit {
     room: Rc<Room>,
     number: u64,
-    /// Says whether the room is closing: nobody is told then who leaves.
+    /// Tells whether the room is closing. The room does not announce then who leaves.
     stop: StopToken,
 }
 
@@ -148,7 +148,7 @@ impl Drop for Visit {
         // In the condition below, the borrow would last until the end of the block.
         let seat = self.room.seats.borrow_mut().remove(&self.number);
         let Some(Seat { name, outbox, is_slow, .. }) = seat else { return };
-        // What is in it is written to the end.
+        // The lines that it holds are still written.
         outbox.shutdown(Shutdown::Drain);
         self.room.who.take();
         if let Some(name) = name

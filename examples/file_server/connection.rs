@@ -16,8 +16,8 @@
 //!     any --> [*]: raised
 //! ```
 //!
-//! A peer may send its next request before it has the answer to the last one. That request waits in the buffer. A peer must not
-//! keep the server waiting: every state that waits for it has a time limit.
+//! A peer may send its next request before it has the answer to the last one. That request waits in the buffer. A peer
+//! must not keep the server waiting: every state that waits for it has a time limit.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -65,7 +65,7 @@ machine!(
     impl<S: ByteStream> Machine for Connection<S> {
         pub(crate) type State = State;
 
-        /// Waits for the head of a request. The disk may take any time, so nothing is timed after that.
+        /// Waits for the head of a request. The disk may take any time, so no time limit applies after that.
         fn Receiving(&mut self, sent: Sent) -> Next<LookingUp, Sending, End> {
             match request::parse(self.incoming.bytes()) {
                 Ok(Some((request, length))) => {
@@ -126,7 +126,7 @@ machine!(
             end(())
         }
 
-        /// A peer that reads nothing is left, which is nobody's failure.
+        /// Ends the connection of a peer that reads nothing for too long. That is not a failure of the server.
         fn raised(&mut self, raised: Exception) -> Next<End> {
             if raised.kind() == Kind::TimeoutError { end(()) } else { Err(raised) }
         }

@@ -18,9 +18,9 @@
 //!     echo hello > words
 //! ```
 //!
-//! Once a job fails, no other is started, and those that run are waited for. With `--keep-going`, only the jobs that need it
-//! are left out. The program ends with status 2 if a job has failed, and with 130 after Ctrl-C, which kills every job and
-//! what it has started.
+//! Once a job fails, no other job starts, and the program waits for those that run. With `--keep-going`, it leaves out
+//! only the jobs that need the failed one. The program ends with status 2 if a job has failed, and with 130 after Ctrl-C,
+//! which kills every job and what it has started.
 //!
 //! ```python
 //! async def job(rule):

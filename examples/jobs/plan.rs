@@ -13,7 +13,7 @@ pub(crate) struct Rule {
     pub(crate) script: String,
 }
 
-/// A job as the file has it.
+/// A job as it stands in the file.
 struct Entry<'a> {
     name: &'a str,
     needs: Vec<&'a str>,
@@ -24,7 +24,8 @@ struct Entry<'a> {
 ///
 /// # Errors
 ///
-/// A text for people: a line that cannot be read, a name that is not there or there twice, jobs that need each other.
+/// Returns a message for the user: about a line that cannot be parsed, a name that is missing or defined twice, or jobs
+/// that need each other.
 pub(crate) fn plan(text: &str, targets: &[String]) -> Result<Vec<Rule>, String> {
     let entries = read(text)?;
     let mut places = HashMap::new();
@@ -74,7 +75,7 @@ fn read(text: &str) -> Result<Vec<Entry<'_>>, String> {
 ///
 /// # Errors
 ///
-/// The jobs that need each other, and those that need them.
+/// Returns the jobs that need each other, and those that need them.
 fn ordered(needs: &[Vec<usize>], wanted: &[usize]) -> Result<Vec<usize>, Vec<usize>> {
     let mut is_wanted = vec![wanted.is_empty(); needs.len()];
     let mut reached = wanted.to_vec();

@@ -142,7 +142,7 @@ machine!(
             }
         }
 
-        /// The place is free again when the state is left.
+        /// The place becomes free when the machine leaves this state.
         fn Running(
             &mut self,
             sent: Sent,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-/// Writes answers. What they are written to never fails.
+/// Writes answers to memory. That never fails.
 pub(crate) struct Answers<'a>(&'a mut dyn Write);
 
 impl<'a> Answers<'a> {
@@ -62,7 +62,7 @@ impl<'a> Answers<'a> {
         self.raw(b"\r\n");
     }
 
-    /// A string, or nothing.
+    /// A string, or nil.
     pub(crate) fn bulk_or_nil(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.bulk(bytes),
@@ -70,12 +70,12 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// Nothing, where a string might be.
+    /// Nil in place of a string.
     pub(crate) fn nil(&mut self) {
         self.raw(b"$-1\r\n");
     }
 
-    /// Nothing, where an array might be.
+    /// Nil in place of an array.
     pub(crate) fn nil_array(&mut self) {
         self.raw(b"*-1\r\n");
     }

@@ -51,7 +51,7 @@ impl Lines {
         self.waiters.is_empty()
     }
 
-    /// Gives the items of lists that have got some to the clients that wait for them.
+    /// Gives new items of lists to the clients that wait for them.
     pub(crate) fn serve(&mut self, database: usize, store: &mut Store) {
         while let Some(key) = store.next_filled() {
             while let Some(waiter) = self.first(database, &key) {
@@ -97,12 +97,12 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Waits until something has come for the client.
+    /// Waits until an item has come for the client.
     pub(crate) fn came(&self) -> Join<()> {
         self.waiter.came.join()
     }
 
-    /// What has come for the client.
+    /// Takes the item that has come for the client.
     pub(crate) fn take(&self) -> Option<Item> {
         self.waiter.item.take()
     }
@@ -115,7 +115,7 @@ impl Drop for Ticket {
         let (mut stores, mut lines) = (stores.borrow_mut(), lines.borrow_mut());
         let store = &mut stores[database];
         if let Some(Item { key, bytes }) = self.waiter.item.take() {
-            // Another value may have come in its place: then there is no list that the item could be in.
+            // The key may hold another type of value by now. Then there is no list to put the item into.
             let _ = store.push(&key, end, [&*bytes].into_iter());
             lines.serve(database, store);
         } else if !self.waiter.came.done() {
@@ -129,7 +129,7 @@ pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
     pub(crate) race: Race,
     pub(crate) over: Option<Box<Racing<Sleep>>>,
-    /// Whether there is room for what the client sends meanwhile. So its leaving is noticed.
+    /// Whether there is room to read what the client sends meanwhile. Reading also notices that the client leaves.
     pub(crate) reads: bool,
 }
 

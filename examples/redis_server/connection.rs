@@ -22,8 +22,9 @@
 //!     any --> [*]: raised
 //! ```
 //!
-//! A client may send many requests before it reads an answer. Their answers leave together. While more than [`ENOUGH`] bytes of
-//! answers wait, no request is run and nothing is read, so a client that does not read does not fill the memory.
+//! A client may send many requests before it reads an answer. The server sends their answers together. While more than
+//! [`ENOUGH`] bytes of answers wait, no request is run and nothing is read, so a client that does not read does not fill
+//! the memory.
 
 use std::rc::Rc;
 
@@ -45,16 +46,16 @@ const ENOUGH: usize = 64 * 1024;
 pub(crate) struct Connection<S> {
     stream: S,
     client: Client,
-    /// Bytes that have arrived and are not run yet.
+    /// Requests that have arrived, and have not run yet.
     incoming: Buffer,
     parser: Parser,
-    /// Answers that are not sent yet.
+    /// Answers that have not been sent yet.
     outgoing: Buffer,
     /// How long the client may be silent.
     limit: Option<Box<Limit>>,
     /// What the last request waits for.
     waiting: Option<Box<Waiting>>,
-    /// Whether no request is run any more.
+    /// Whether the connection runs no more requests.
     is_last: bool,
     is_stopping: bool,
 }
@@ -80,7 +81,8 @@ machine!(
             if read? == 0 { end(()) } else { to(Answering) }
         }
 
-        /// Runs what has arrived, as far as there is room for the answers. Then sees what there is to wait for.
+        /// Runs the requests that have arrived, as long as there is room for their answers. Then chooses what to wait
+        /// for.
         fn Answering(&mut self) -> Next<Writing, Ending, Blocked, Subscribed, Receiving> {
             self.answer()?;
             if !self.outgoing.is_empty() {
@@ -113,7 +115,8 @@ machine!(
             to(Answering)
         }
 
-        /// The client leaves, or an item comes, or the time is over. An item that comes when the client leaves is handed on.
+        /// Waits until the client leaves, an item comes, or the time is over. If an item comes for a client that has
+        /// left, the next client gets it.
         fn Blocked(&mut self, sent: Sent, waiting: &mut Box<Waiting>) -> Next<Answering, End> {
             let Waiting { ticket, race, over, reads } = &mut **waiting;
             if !self.is_stopping {
@@ -134,7 +137,7 @@ machine!(
             to(Answering)
         }
 
-        /// The client sends something, or can take more of its answers and messages, or a message comes.
+        /// Waits until the client sends something, can take more of its answers and messages, or a message comes.
         fn Subscribed(&mut self, sent: Sent, listening: &mut Box<Listening>) -> Next<Answering, End> {
             let Listening { race, mail, reads } = &mut **listening;
             if !self.is_stopping {
@@ -176,12 +179,12 @@ machine!(
             if !matches!(state, State::Receiving) {
                 return stay();
             }
-            // Some bytes may have arrived in this moment.
+            // Some bytes may have arrived just now.
             self.stream.attempt_read(&mut self.incoming)?;
             to(Answering)
         }
 
-        /// A connection that is lost, or silent for too long, is no fault of the server.
+        /// A connection that is lost, or silent for too long, is not a failure of the server.
         fn raised(&mut self, raised: Exception) -> Next<End> {
             let is_lost = raised.downcast_ref::<std::io::Error>().is_some() || raised.kind() == Kind::TimeoutError;
             if is_lost { end(()) } else { Err(raised) }

@@ -1,4 +1,4 @@
-//! What the server tells about itself: enough for the usual clients.
+//! What the server reports about itself: enough for the usual clients.
 
 use super::answers::Answers;
 use super::commands::Command;
@@ -7,7 +7,7 @@ use super::request::Args;
 use super::server::{DATABASES, Server, Settings};
 use super::store::{Refusal, Store};
 
-/// The version of Redis that clients may take this server for.
+/// The version of Redis that the server claims to be.
 const VERSION: &str = "7.0.0";
 
 pub(crate) fn hello(client: u64, answers: &mut Answers<'_>) {

@@ -1,11 +1,13 @@
-//! A server that speaks Redis's protocol: strings, lists, messages to many, and transactions, in memory alone.
+//! A server that speaks Redis's protocol: strings, lists, publish/subscribe and transactions. It keeps everything in
+//! memory.
 //!
 //! ```text
 //! cargo run --release --example redis_server [ADDR [IDLE_SECONDS]]      (127.0.0.1:6379 and 0; port 0 picks a free one)
 //! redis-cli -p 6379 BLPOP jobs 0
 //! ```
 //!
-//! A client that sends nothing for `IDLE_SECONDS` is cut off, unless it waits for an item or for messages. 0 is for ever.
+//! A client that sends nothing for `IDLE_SECONDS` is cut off, unless it waits for an item or for messages. 0 means no
+//! limit.
 //!
 //! | file | holds |
 //! |---|---|
@@ -18,10 +20,10 @@
 //! | `answers.rs`    | from values to bytes |
 //! | `commands/`     | the commands, by type |
 //! | `glob.rs`       | patterns for names |
-//! | `info.rs`       | what the server tells about itself |
+//! | `info.rs`       | what the server reports about itself |
 //! | `store.rs`      | the data |
-//! | `values.rs`     | what the data are |
-//! | `sweeper.rs`    | frees keys whose time is over |
+//! | `values.rs`     | the types of the data |
+//! | `sweeper.rs`    | removes keys that have expired |
 //! | `blocked.rs`    | clients that wait for an item |
 //! | `pubsub.rs`     | messages from one client to many |
 //! | `server.rs`     | what all connections share |
@@ -75,7 +77,7 @@ fn run(address: &str, idle: &str) -> Result<(), Exception> {
         stream.set_nodelay(true)?;
         Ok(Connection::new(stream, &shared))
     });
-    // If each connection waited for the stop beside its client, an idle one would take much more memory.
+    // If each connection raced the stop with its client, an idle connection would take much more memory.
     let server = server.cancel_on_stop().grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
     announce([local])?;
     let ended = event_loop.run_until_complete(server);

@@ -1,7 +1,7 @@
 //! Messages from one client to many: `PUBLISH`, `SUBSCRIBE`, `PSUBSCRIBE`.
 //!
-//! A message waits in the mailbox of each subscriber until the subscriber's connection takes it. All mailboxes share its bytes.
-//! A subscriber that reads too slowly is dropped: its mailbox is limited.
+//! A message waits in the mailbox of each subscriber until the subscriber's connection takes it. All mailboxes share its
+//! bytes. A subscriber that reads too slowly is dropped: its mailbox is limited.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -95,7 +95,7 @@ impl Mailbox {
         self.mail.set();
     }
 
-    /// Whether the subscriber was too slow. There will be no more messages.
+    /// Whether the subscriber was too slow. It gets no more messages then.
     pub(crate) fn is_overfull(&self) -> bool {
         self.is_overfull.get()
     }
@@ -118,7 +118,7 @@ impl Mailbox {
     }
 }
 
-/// What a client has subscribed to. Dropping it ends all of that.
+/// What a client has subscribed to. Dropping it ends all of its subscriptions.
 pub(crate) struct Subscriptions {
     server: Rc<Server>,
     client: u64,

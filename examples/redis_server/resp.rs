@@ -1,8 +1,8 @@
 //! RESP2, the protocol of Redis, without I/O: from bytes to requests.
 //!
-//! A request is an array of bulk strings, or a line of words. Its arguments stay where they are, in the buffer that was read
-//! into: parsing finds their places and copies nothing. A request may arrive in any number of pieces. [`Parser`] goes on where
-//! it stopped, so no byte is looked at twice.
+//! A request is an array of bulk strings, or a line of words. Its arguments stay where they are, in the buffer that was
+//! read into: parsing finds their places and copies nothing. A request may arrive in any number of pieces. [`Parser`]
+//! goes on where it stopped, so no byte is looked at twice.
 //!
 //! ```text
 //! *2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n          ECHO hello\r\n
@@ -16,7 +16,7 @@ use std::fmt;
 use super::request::{Args, Request, Span, small};
 use super::words::words;
 
-/// What a request may have at most. A request that has more is a protocol error.
+/// The limits of a request. A request that exceeds one is a protocol error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// The bytes of a line: a line of words, or the line before an argument.
@@ -44,11 +44,11 @@ pub(crate) enum Parsed {
     Whole(usize),
     /// A line of this many bytes, and its words.
     Line(usize, Request),
-    /// This many bytes that ask for nothing.
+    /// An empty request of this many bytes.
     Nothing(usize),
 }
 
-/// Why bytes are no request. Where the next request begins is unknown then.
+/// Why bytes are no request. After such an error, the start of the next request is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
     LongLine(&'static str),
@@ -59,7 +59,7 @@ pub(crate) enum ProtocolError {
     Request,
 }
 
-/// As Redis says it.
+/// The message that Redis sends.
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,9 +91,10 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    /// Looks for a request at the start of `bytes`. If it is not there yet, calls again with the same bytes and more.
+    /// Looks for a request at the start of `bytes`. If it is not complete, call again with the same bytes and those that
+    /// follow.
     ///
-    /// After a request, [`next`](Self::next) must be called, and its bytes removed from the front.
+    /// After a request, call [`next`](Self::next), and remove the bytes of the request from the front.
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Parsed, ProtocolError> {
         if self.missing == 0 {
             match bytes.first() {
@@ -228,7 +229,7 @@ impl Parser {
 /// The room for arguments that is kept for the next request. More is freed.
 const KEPT: usize = 4096;
 
-/// An integer in its only form: no sign but a minus, no zeros in front.
+/// Parses an integer in its canonical form: no plus sign, and no leading zeros.
 pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [b'0'] => return Some(0),

@@ -19,12 +19,12 @@ pub(crate) const DATABASES: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) clients: usize,
-    /// How long a client may send nothing, and read nothing of its answers. `None` is for ever.
+    /// How long a client may send nothing, and read nothing of its answers. `None` means no limit.
     pub(crate) idle: Option<Duration>,
     pub(crate) limits: Limits,
-    /// The bytes of messages that wait for a subscriber.
+    /// How many bytes of messages may wait for a subscriber.
     pub(crate) mailbox: usize,
-    /// The bytes of answers of one transaction. A client that asks for more is cut off.
+    /// How many bytes the answers of one transaction may have. A client that asks for more is cut off.
     pub(crate) answers: usize,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Server {
     now: Cell<Time>,
     /// When the sweeper will look for keys that are due.
     pub(crate) alarm: Cell<Time>,
-    /// Set when it must do so earlier.
+    /// Set when the sweeper must look earlier.
     pub(crate) earlier: Event,
     clients: Cell<usize>,
     last_client: Cell<u64>,
@@ -67,7 +67,7 @@ impl Server {
         })
     }
 
-    /// Looks at the clock of the loop. Commands that run together have the same time.
+    /// Reads the clock of the loop. Commands that run together have the same time.
     pub(crate) fn read_clock(&self) -> Result<Time, Exception> {
         let now = EventLoop::running()?.time().since_zero().as_millis() as Time;
         self.now.set(now);
@@ -79,7 +79,7 @@ impl Server {
         self.now.get()
     }
 
-    /// Wakes the sweeper if a key is to go before the sweeper looks.
+    /// Wakes the sweeper if a key expires before the sweeper would look.
     #[inline]
     pub(crate) fn expect(&self, deadline: Option<Time>) {
         if let Some(deadline) = deadline

@@ -1,8 +1,8 @@
-//! The data: keys and their values, with times of expiry. No I/O, and no clock: whoever uses a store tells it the time.
+//! The data: keys and their values, with times of expiry. No I/O, and no clock: the user of a store tells it the time.
 //!
-//! A key that is due is gone at once, because every access looks at its time first. Its memory is freed by that access, or by
-//! [`Store::remove_due`], which does a limited amount of work. The keys with a time are also in an ordered set, so that the next
-//! one to go is known.
+//! An expired key counts as gone at once, because every access checks its time first. Its memory is freed by that access,
+//! or by [`Store::remove_due`], which does a limited amount of work. The keys with a time are also in an ordered set, so
+//! that the next one to expire is known.
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,7 +18,7 @@ const WRONG_TYPE: Refusal = Refusal::Borrowed("WRONGTYPE Operation against a key
 pub(crate) struct Store {
     entries: HashMap<Key, Entry>,
     deadlines: BTreeSet<(Time, Key)>,
-    /// The first of these, or nothing.
+    /// The first of the deadlines, if there is one.
     next_deadline: Option<Time>,
     now: Time,
     /// Keys that transactions depend on, and a flag of each such transaction: whether the key has changed.
@@ -205,7 +205,7 @@ impl Store {
         self.entries.iter().filter(move |(_, entry)| !is_due(entry)).map(|(key, _)| key)
     }
 
-    /// The time of the next key to go.
+    /// Returns when the next key expires.
     #[inline]
     pub(crate) const fn next_deadline(&self) -> Option<Time> {
         self.next_deadline
@@ -279,7 +279,7 @@ impl Store {
         self.waiting = self.waiting.saturating_add_signed(change);
     }
 
-    /// A list that has got items since this was called last, while clients waited.
+    /// Returns a list that has got items since the last call, while clients waited.
     #[inline]
     pub(crate) fn next_filled(&mut self) -> Option<Key> {
         self.filled.pop_front()

@@ -1,7 +1,7 @@
-//! Frees the memory of keys that are due, whether somebody asks for them or not.
+//! Frees the memory of keys that have expired, even if nobody asks for them.
 //!
-//! The sweeper sleeps until the next key is due. If many are due at once, it removes some of them each turn, so that the clients
-//! need not wait.
+//! The sweeper sleeps until the next key expires. If many expire at once, it removes some of them in each turn, so that
+//! clients need not wait.
 //!
 //! ```mermaid
 //! stateDiagram-v2
@@ -21,7 +21,7 @@ use innermost::{Await, Machine, Running, Sleep, machine, sleep, yield_from};
 use super::server::Server;
 use super::store::{Store, Time};
 
-/// The keys of a database that are removed in one turn.
+/// How many keys of a database are removed in one turn at most.
 const SHARE: usize = 100;
 
 pub(crate) struct Sweeper {

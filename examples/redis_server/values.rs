@@ -1,4 +1,4 @@
-//! What a store keeps, and how its users name that.
+//! The values that a store keeps, and the types that go with them.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

@@ -11,8 +11,8 @@
 //!     Refused --> [*]
 //! ```
 //!
-//! The handshake's machine does no I/O. Here is what it wants: `drive` answers each wish with a coroutine. All of it runs
-//! over any byte stream, and connects by a function, so that a test needs no network.
+//! The handshake's machine does no I/O: it yields what it wants done, and `drive` runs a coroutine that does it. A
+//! connection runs over any byte stream, and connects through a function, so that a test needs no network.
 
 use std::cell::RefCell;
 use std::io::{Cursor, ErrorKind};
@@ -33,13 +33,13 @@ use super::handshake::{Ended, Got, Want, handshake};
 use super::message::{Reply, Target};
 use super::users::{Seat, Users};
 
-/// How long a client may take from its first byte to its request, and the proxy to connect.
+/// How long a handshake may take, including the client's messages and connecting.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long it may take to connect.
+/// How long connecting may take.
 pub(crate) const CONNECTING: Duration = Duration::from_secs(10);
 
-/// How long neither end may send anything.
+/// How long a relay may stay open while neither end sends anything.
 pub(crate) const IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// Connects. Returns the stream, and this end's address.
@@ -60,7 +60,7 @@ pub(crate) struct Connection<S, U> {
 }
 
 struct Achieved<U> {
-    /// Whose connection it is. A client's address, until it has logged in.
+    /// The user of the connection. The client's address, until it has logged in.
     user: Vec<u8>,
     seat: Option<Seat>,
     desired: Option<U>,
@@ -70,7 +70,7 @@ machine!(
     impl<S: ByteStream, U: ByteStream> Machine for Connection<S, U> {
         pub(crate) type State = Phase;
 
-        /// A handshake does not keep the server from stopping.
+        /// A stop ends the handshake at once.
         fn Handshake(&mut self, sent: Sent, handshake: &mut Handshaking) -> Next<Relaying, Refused, End> {
             match yield_from!(self.race.run((handshake, self.stop.wait())), sent)? {
                 Won::A(Ended::Connected { early }) => {
@@ -90,7 +90,7 @@ machine!(
             end(())
         }
 
-        /// The client has been told why, and can read it.
+        /// The client has been told why. Lingering lets it read that.
         fn Refused(&mut self, sent: Sent) -> Next<End> {
             yield_from!(self.linger.run(&self.client), sent)?;
             end(())
@@ -179,7 +179,7 @@ fn reason(raised: &Exception) -> Reply {
     }
     match raised.kind() {
         Kind::TimeoutError => Reply::Expired,
-        // It is no name.
+        // The host is not a valid name.
         Kind::ValueError => Reply::HostUnreachable,
         _ if raised.downcast_ref::<LookupError>().is_some() => Reply::HostUnreachable,
         _ => Reply::Failure,

@@ -1,4 +1,4 @@
-//! The handshake, without I/O: a machine that says what it wants, and is told what came of it.
+//! The handshake, without I/O: a machine that says what it wants done, and is sent the result.
 //!
 //! ```mermaid
 //! stateDiagram-v2

@@ -22,7 +22,7 @@ pub(crate) const NOT_LOGGED_IN: [u8; 2] = [1, 1];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Address(SocketAddr),
-    /// A host, of which nothing is known but its length, and a port.
+    /// A host, of which only the length has been checked, and a port.
     Name(String, u16),
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Request {
     pub(crate) target: Target,
 }
 
-/// Why a message makes no sense, however it goes on.
+/// Why a message is invalid, whatever follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     Version,
@@ -72,7 +72,7 @@ pub(crate) fn request(bytes: &[u8]) -> Parsed<Request> {
     let host = match address_type {
         1 => array::<4>(bytes, 4).map(|(address, end)| (Ok(IpAddr::from(address)), end)),
         4 => array::<16>(bytes, 4).map(|(address, end)| (Ok(IpAddr::from(address)), end)),
-        // A resolver refuses what is no name.
+        // A resolver refuses a host that is no name.
         3 => counted(bytes, 4).map(|(name, end)| (Err(String::from_utf8_lossy(name).into_owned()), end)),
         _ => return Err(Broken::AddressType),
     };
@@ -91,7 +91,7 @@ fn check_version(bytes: &[u8], version: u8) -> Result<(), Broken> {
     if bytes.first().is_some_and(|first| *first != version) { Err(Broken::Version) } else { Ok(()) }
 }
 
-/// The bytes that follow their own number, which stands at `start`, and where they end.
+/// The bytes of a field whose length is the byte at `start`, and where they end.
 fn counted(bytes: &[u8], start: usize) -> Option<(&[u8], usize)> {
     let end = start + 1 + usize::from(*bytes.get(start)?);
     Some((bytes.get(start + 1..end)?, end))
@@ -102,7 +102,7 @@ fn array<const N: usize>(bytes: &[u8], start: usize) -> Option<([u8; N], usize)>
     Some((*bytes.get(start..)?.first_chunk()?, start + N))
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Succeeded = 0,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// The longest user and password. Their lengths are sent in a byte.
 const LONGEST: usize = 255;
 
-/// The user who may log in, and the connections that everybody has.
+/// The user who may log in, and how many connections each user has.
 pub(crate) struct Users {
     /// `None` if everybody may use the proxy.
     login: Option<(Vec<u8>, Vec<u8>)>,
@@ -17,7 +17,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// Allows each user so many connections at once.
+    /// Allows each user at most `most` connections at once.
     pub(crate) fn new(login: Option<(Vec<u8>, Vec<u8>)>, most: usize) -> Rc<Self> {
         Rc::new(Self { login, most, counts: RefCell::default() })
     }
@@ -26,7 +26,7 @@ impl Users {
         self.login.is_some()
     }
 
-    /// Compares both texts in any case, so that the time does not tell which of them was wrong.
+    /// Always compares both texts, so that the time does not tell which of them was wrong.
     pub(crate) fn is_right(&self, user: &[u8], password: &[u8]) -> bool {
         self.login.as_ref().is_some_and(|login| are_same(&login.0, user) & are_same(&login.1, password))
     }

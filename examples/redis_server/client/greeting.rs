@@ -1,4 +1,4 @@
-//! How a client introduces itself, and small talk: `HELLO`, `AUTH`, `CLIENT`, `SELECT`, `PING`.
+//! Greetings and settings of a client: `HELLO`, `AUTH`, `CLIENT`, `SELECT`, `PING`.
 
 use innermost::Buffer;
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `mod.rs`          | [`Client`]; which command runs now, later, or not at all |
 //! | `greeting.rs`     | how a client introduces itself |
-//! | `popping.rs`      | items that may have to be waited for |
+//! | `popping.rs`      | popping an item, or waiting for one |
 //! | `subscribing.rs`  | subscriptions |
 //! | `transactions.rs` | transactions |
 
@@ -31,7 +31,7 @@ use greeting::check_password;
 pub(crate) use popping::pair;
 use transactions::{Transaction, Watch};
 
-/// A client. Most are idle most of the time, so what few of them need is elsewhere.
+/// A client. Most clients are idle most of the time, so the state that only few of them need is in a box.
 pub(crate) struct Client {
     pub(crate) seat: Seat,
     database: usize,
@@ -105,7 +105,7 @@ impl Client {
         ran
     }
 
-    /// Serves those who wait for what this client has pushed. After a transaction, not within.
+    /// Serves the clients that wait for items that this client has pushed. A transaction does this once, at its end.
     #[inline]
     pub(crate) fn serve_others(&self) {
         let Server { stores, lines, .. } = &**self.server();

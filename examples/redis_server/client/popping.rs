@@ -1,4 +1,4 @@
-//! Items that may have to be waited for: `BLPOP`, `BRPOP`.
+//! Popping an item, or waiting for one: `BLPOP`, `BRPOP`.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(crate) fn pair(out: &mut Buffer, key: &[u8], item: &[u8]) {
     answers.bulk(item);
 }
 
-/// A time in seconds, which may have a fraction. `None` is for ever.
+/// Parses a time in seconds, which may have a fraction. `None` means for ever.
 fn seconds(text: &[u8]) -> Result<Option<Duration>, Refusal> {
     let seconds = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|seconds| !seconds.is_nan()).ok_or("ERR timeout is not a float or out of range")?;

@@ -82,7 +82,7 @@ fn expire_in(call: &mut Call<'_>, unit: i64, is_absolute: bool, refusal: &'stati
     Ok(())
 }
 
-/// On which a new time depends.
+/// The condition for setting a new time.
 #[derive(Default)]
 struct Condition {
     if_none: bool,
@@ -149,8 +149,8 @@ pub(super) fn persist(call: &mut Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The point on the store's clock that lies `time` units of `unit` milliseconds after `now`, or after 1970. `None` if Redis could
-/// not count to it. A point in the past becomes `now`.
+/// The point on the store's clock that lies `time` units of `unit` milliseconds after `now`, or after 1970. `None` if
+/// Redis could not count to it. A point in the past becomes `now`.
 pub(crate) fn deadline_after(now: Time, time: i64, unit: i64, is_absolute: bool) -> Option<Time> {
     let time = time.checked_mul(unit)?;
     let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);

@@ -36,7 +36,7 @@ pub(super) fn strlen(call: &mut Call<'_>) -> Result<(), Refusal> {
 pub(super) fn mget(call: &mut Call<'_>) -> Result<(), Refusal> {
     call.out.array(call.args.len() - 1);
     for key in call.args.from(1) {
-        // What is no string counts as missing.
+        // A value that is no string counts as missing.
         call.out.bulk_or_nil(call.store.text(key).ok().flatten());
     }
     Ok(())
