@@ -121,6 +121,8 @@
 //! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
 //! | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell); [`process::Command::output`] | [`process::SubprocessExec`]; [`process::RunToEnd`] |
 //! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
+//! | [`relay`](fn@net::relay), [`linger`](fn@net::linger) | [`net::Relaying`], [`net::Lingering`] |
+//! | [`Relay::run`](net::Relay::run), [`Linger::run`](net::Linger::run) | afresh; store the [`net::Relay`] and the [`net::Linger`] |
 //! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
 //! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`], or afresh |
 //! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`], or afresh |

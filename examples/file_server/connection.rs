@@ -120,7 +120,7 @@ machine!(
             to(Receiving)
         }
 
-        /// Waits for the peer to close too: a reset would take from it what it has not read yet.
+        /// Waits for the peer to close too: with a reset, the peer would lose what it has not read yet.
         fn Closing(&mut self, sent: Sent, linger: &mut Linger) -> Next<End> {
             yield_from!(linger.run(&self.stream), sent)?;
             end(())

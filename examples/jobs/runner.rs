@@ -142,7 +142,7 @@ machine!(
             }
         }
 
-        /// The place becomes free when the machine leaves this state.
+        /// Leaving this state frees the slot.
         fn Running(
             &mut self,
             sent: Sent,

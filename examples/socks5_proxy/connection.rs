@@ -112,7 +112,7 @@ impl<S: ByteStream + 'static, U: ByteStream + 'static> Connection<S, U> {
     }
 }
 
-/// The coroutine that does what the handshake wants.
+/// Makes the coroutine that does what the handshake wants.
 fn answer<S: ByteStream + 'static, U: ByteStream + 'static>(
     want: Want,
     client: &Rc<S>,
@@ -159,10 +159,10 @@ fn answer<S: ByteStream + 'static, U: ByteStream + 'static>(
     }
 }
 
-/// What a client is told of a failure to connect.
+/// Returns what to tell the client about a failure to connect.
 fn reason(raised: &Exception) -> Reply {
     if let Some(error) = raised.downcast_ref::<ConnectError>() {
-        // A host that refuses is there, which the others may not be.
+        // A refusal proves that the host exists, so the client is told that rather than another failure.
         let mut reasons = error.failures().iter().map(|(_, raised)| reason(raised));
         let first = reasons.next().unwrap_or(Reply::Failure);
         return if reasons.any(|reason| reason == Reply::Refused) { Reply::Refused } else { first };

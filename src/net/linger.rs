@@ -142,8 +142,11 @@ impl Linger {
 
     /// Ends the stream, and reads until the peer has ended its own, or until a limit is reached.
     ///
-    /// Returns a stateless coroutine: call `run` again at each resume, always with the same stream. It raises the errors
-    /// of [`linger`](fn@linger).
+    /// Returns a stateless coroutine: call `run` again at each resume, always with the same stream.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it raises the [errors](fn@linger#errors) of [`linger`](fn@linger).
     pub const fn run<'a, S: ByteStream>(&'a mut self, stream: &'a S) -> RunLinger<'a, S> {
         RunLinger { linger: self, stream }
     }

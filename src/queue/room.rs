@@ -1,13 +1,13 @@
 //! [`Room`]: how much weight a queue holds, and who waits to add to it.
 //!
-//! The queue of `sync/` wakes a waiter, which then looks whether it can go on. That is not fair here: a heavy item would
-//! look in vain again and again, while light ones pass it. So the first in line is granted its weight as soon as there is
-//! room for it, and nobody passes it meanwhile.
+//! The queue of `sync/` wakes a waiter, which then checks whether it can go on. That is not fair here: a heavy item would
+//! fail this check again and again, while light items pass it. So the first in line is granted its weight as soon as
+//! there is room for it, and nobody passes it meanwhile.
 //!
 //! Invariants:
 //!
 //! 1. `used` is the weight of the items in the queue and of the grants that were not taken yet.
-//! 2. The first in line does not fit, and every ticket in line is not granted.
+//! 2. The first in line does not fit, and no ticket in line is granted.
 //! 3. Nothing is borrowed while a task is woken or dropped.
 
 use core::cell::{Cell, RefCell};
@@ -45,7 +45,7 @@ enum Stage {
     Joined,
     Waiting(Rc<dyn Waiter>),
     Granted,
-    /// Its turn went to another one, or there are no more turns. Not in line.
+    /// Its turn went to another ticket, or the line has been closed. Not in line.
     Over,
     /// Left while it was in line.
     Gone,
@@ -91,7 +91,7 @@ impl Line {
     }
 }
 
-/// What a ticket is worth.
+/// Whether the turn of a ticket has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     Pending,
@@ -114,7 +114,7 @@ impl Room {
         self.used.get()
     }
 
-    /// The number of those that wait.
+    /// Returns the number of puts that wait.
     pub(super) fn waiting(&self) -> usize {
         let line = self.line.borrow();
         line.order.len() - line.gone
@@ -135,7 +135,7 @@ impl Room {
         takes
     }
 
-    /// Gives `weight` back, and grants the first in line what they want, as long as it fits.
+    /// Gives `weight` back, and grants the first tickets in line their weight, as long as it fits.
     pub(super) fn give_back(&self, weight: usize) {
         // A queue that is shut down may have forgotten it.
         self.used.set(self.used.get().saturating_sub(weight));
@@ -175,7 +175,7 @@ impl Room {
         place
     }
 
-    /// What the ticket is worth now. It is gone unless its turn is pending.
+    /// Returns whether the turn of the ticket has come. The ticket is gone then, unless the turn is pending.
     pub(super) fn turn(&self, place: u32) -> Turn {
         let mut line = self.line.borrow_mut();
         let turn = match line.tickets.get(place as usize).map(|ticket| &ticket.stage) {
@@ -195,7 +195,7 @@ impl Room {
             let left = line.mark_gone(place);
             drop(line);
             drop(left);
-            // It may have stood in the way of lighter ones.
+            // It may have kept lighter items from going first.
             return self.grant();
         }
         let left = line.tickets.remove(place as usize);

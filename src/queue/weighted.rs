@@ -67,7 +67,9 @@ impl<T: 'static> WeightedQueue<T> {
 impl<T> WeightedQueue<T> {
     /// Waits until there is room, and adds an item.
     ///
-    /// Raises [`QueueShutDown`] if the queue is shut down. [`WeightedPut::into_item`] then returns the item.
+    /// # Errors
+    ///
+    /// Awaiting it raises [`QueueShutDown`] if the queue is shut down. [`WeightedPut::into_item`] then returns the item.
     pub fn put(&self, item: T) -> WeightedPut<T> {
         let weight = (self.weigh)(&item);
         WeightedPut { queue: self.clone(), item: Some(Weighed { item, weight }), phase: Phase::Created }
@@ -110,7 +112,9 @@ impl<T> WeightedQueue<T> {
 
     /// Waits until there is an item, and takes it out.
     ///
-    /// Raises [`QueueShutDown`] if the queue is shut down and empty.
+    /// # Errors
+    ///
+    /// Awaiting it raises [`QueueShutDown`] if the queue is shut down and empty.
     pub fn get(&self) -> WeightedGet<T> {
         WeightedGet { get: self.items.get(), room: Rc::clone(&self.room) }
     }

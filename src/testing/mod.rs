@@ -5,13 +5,13 @@
 //! program in which every task waits for ever raises an error instead of hanging, and the error says what each task waits
 //! for.
 //!
-//! A protocol is tested without a socket. [`Script`] talks to a machine that has an alphabet of its own; [`Exchange`] runs a
-//! machine over a stream. Both then cut the input at every byte, end it at every byte, and throw into the machine, cancel
-//! it or close it at every suspension. When something is wrong, they say in which states the machine was suspended. To test
-//! against a peer that answers what the machine sends, or that is slow, run both ends of a [`memory_pair`] in a
-//! [`virtual_loop`](fn@virtual_loop).
+//! A protocol is tested without a socket. [`Script`] talks to a machine that has an alphabet of its own; [`Exchange`]
+//! runs a machine over a stream. Both can repeat the conversation with the input cut at every byte or ended after every
+//! byte, and with a throw, a cancel or a close at every suspension. When something is wrong, they say in which states the
+//! machine was suspended. To test against a peer that answers what the machine sends, or that is slow, run both ends of a
+//! [`memory_pair`] in a [`virtual_loop`](fn@virtual_loop).
 //!
-//! A [`Graph`] draws a machine, and tells which of its transitions the tests have not seen.
+//! A [`Graph`] draws a machine, and lists the transitions that the tests have not seen.
 //!
 //! | file | holds |
 //! |---|---|
@@ -23,9 +23,9 @@
 //! | `script.rs`       | [`Script`]: a conversation with a machine, with its input cut, truncated and interrupted |
 //! | `conversation.rs` | what a script says |
 //! | `play.rs`         | one run of a script |
-//! | `exchange.rs`     | [`Exchange`]: a machine over a stream, with the same |
+//! | `exchange.rs`     | [`Exchange`]: a conversation with a machine over a stream, disturbed in the same ways |
 //! | `feed.rs`         | an input that is given piece by piece |
-//! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says of it |
+//! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says about it |
 //! | `graph/`          | [`Graph`]: the states of a machine, declared, observed, compared and drawn |
 
 mod case;

@@ -100,7 +100,10 @@ impl Limit {
     /// call itself. A coroutine that keeps state stays in a field, and the call gets a name:
     /// `let mut limited = self.limit.run(&mut self.child);`.
     ///
-    /// It raises a `TimeoutError` if the deadline ended the child, and any other exception that the child raises.
+    /// # Errors
+    ///
+    /// Awaiting it raises a `TimeoutError` if the deadline ended the child, and any other exception that the child
+    /// raises.
     pub fn run<C: Awaitable>(&mut self, child: C) -> Limited<'_, C> {
         Limited { limit: self, child }
     }

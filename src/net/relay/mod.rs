@@ -172,7 +172,9 @@ impl Relay {
     /// Returns a stateless coroutine: call `run` again at each resume, always with the same two streams. A relay that has
     /// returned returns the same numbers again.
     ///
-    /// It raises what [`relay`](fn@relay) raises.
+    /// # Errors
+    ///
+    /// Awaiting it raises the [errors](fn@relay#errors) of [`relay`](fn@relay).
     pub fn run<'a, A: ByteStream, B: ByteStream>(&'a mut self, a: &'a A, b: &'a B) -> RunRelay<'a, A, B> {
         RunRelay { relay: self, a, b }
     }
@@ -234,7 +236,7 @@ impl Relay {
         raised
     }
 
-    /// Nobody waits any more. The idle time begins anew when the relay goes on.
+    /// Removes the timer. The idle time starts again when the relay goes on.
     fn stop(&mut self) {
         if let Some(idle) = &mut self.idle {
             *idle = Idle::new(idle.limit);

@@ -11,7 +11,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod.rs`      | [`Graph`], and how it is built by hand |
-//! | `node.rs`     | [`Node`] and [`Transition`]: a graph, read by a program |
+//! | `node.rs`     | [`Node`] and [`Transition`]: what a program can read from a graph |
 //! | `model.rs`    | states, transitions, and how a resume adds to them |
 //! | `name.rs`     | the names of machines and states |
 //! | `observe.rs`  | [`observe`](fn@observe): a machine that records its transitions |

@@ -162,8 +162,10 @@ impl Race {
     /// Returns a stateless coroutine, which is made again at each resume. Until one of the racers has won, pass the same
     /// operations at the same positions each time.
     ///
-    /// It raises what the winner raises. It raises a `RuntimeError` if there is nothing to race, because a list is empty or
-    /// all racers are `None`: nothing would ever end that race.
+    /// # Errors
+    ///
+    /// Awaiting it raises what the winner raises, and a `RuntimeError` if there is nothing to race, because a list is
+    /// empty or all racers are `None`: nothing would ever end that race.
     ///
     /// # Racers that change
     ///
