@@ -24,7 +24,7 @@ use std::mem;
 
 use innermost::{Coroutine, Exception, Kind, Machine, Resumed, Running, Step, machine, yield_from};
 
-/// What the machine wants from whoever drives it.
+/// What the machine asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// Send all of these bytes. The answer is empty.

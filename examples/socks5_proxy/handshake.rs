@@ -27,7 +27,7 @@ use innermost::{Coroutine, Exception, Machine, Resumed, Running, Step, machine, 
 
 use super::message::{self, Broken, CONNECT, LOGGED_IN, NOT_LOGGED_IN, Parsed, Reply, Target, method};
 
-/// What the machine wants from whoever drives it.
+/// What the machine asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// Receive some bytes. The answer is [`Got::Bytes`], without bytes at the end of the stream.

@@ -27,7 +27,7 @@
 //! | `duplex.rs`    | [`ByteStream`]: both; machines are written against it |
 //! | `pointers.rs`  | these traits for `&S`, `&mut S`, `Box<S>`, `Rc<S>` and `(R, W)` |
 //! | `buffer.rs`    | [`Buffer`]: bytes between a read and a write |
-//! | `relay/`       | [`relay`](fn@relay), [`Relay`]: bytes between two streams, both ways |
+//! | `relay/`       | [`relay`](fn@relay), [`Relay`]: moves bytes between two streams, both ways |
 //! | `linger.rs`    | [`linger`](fn@linger), [`Linger`]: closing without a reset |
 //! | `outgoing.rs`  | [`Outgoing`]: bytes to be sent that remember how many have been |
 //! | `file_part.rs` | [`FilePart`]: a file to be sent |

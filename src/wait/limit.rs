@@ -64,13 +64,14 @@ use crate::task::{Await, Awaitable};
 /// # In a race
 ///
 /// Losing a [`Race`](super::Race) does not end a use: the time goes on, and the next race continues it. If the deadline
-/// passes while no race is on, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a
+/// passes between two races, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a
 /// race, so that the next use has the full time.
 ///
 /// # Leaving a state
 ///
-/// A hook `thrown` of a machine may leave a state whose operation has not ended. The use of the limit then goes on as well,
-/// and at its deadline the task would be cancelled, whatever it does by then. So the hook [resets](Self::reset) the limit.
+/// A hook `thrown` of a machine may leave a state whose operation has not ended. The use of the limit then goes on as
+/// well, and at its deadline the task would be cancelled, whatever it is doing by then. So the hook must
+/// [reset](Self::reset) the limit.
 ///
 /// # Dropping
 ///

@@ -25,7 +25,7 @@
 //! | `deferred.rs`     | the methods of [`Gather`] and [`Shield`], which may start later than they are made | |
 //! | `timeout.rs`      | [`timeout`](fn@timeout), [`timeout_at`], [`Timeout`] | `timeout`, `timeout_at`, `Timeout` |
 //! | `limit.rs`        | [`Limit`]: a time limit as a field of a machine | |
-//! | `race/`           | [`Race`]: the first of several coroutines, in one task; [`race`](fn@race), [`all`](fn@all) | |
+//! | `race/`           | [`Race`], [`race`](fn@race): the first of several coroutines, in one task; [`all`](fn@all): all of them | |
 //! | `wait_for.rs`     | [`wait_for`](fn@wait_for): one result, for a limited time | `wait_for` |
 //! | `task_group.rs`   | [`task_group`](fn@task_group), [`TaskGroup`] | `TaskGroup` |
 //! | `group_exit.rs`   | [`GroupExit`]: what a group raises when all of its tasks have ended | |

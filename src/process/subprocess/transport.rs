@@ -7,7 +7,8 @@
 //!
 //! Invariants:
 //!
-//! 1. The loop owns it, as a [`Resident`], until `connection_lost` has been called. So dropping handles changes nothing.
+//! 1. The loop owns the subprocess, as a [`Resident`], until `connection_lost` has been called. So dropping handles
+//!    changes nothing.
 //! 2. Events that come before the pipes are connected wait for `connection_made`.
 //! 3. `connection_lost` is queued once: when the child has ended and each pipe is lost, whichever comes last.
 
@@ -189,7 +190,7 @@ impl Subprocess {
         }
     }
 
-    /// It is over: the loop does not own it any more.
+    /// The subprocess is over: the loop no longer owns it.
     fn end(&self) {
         if !self.is_over.replace(true) {
             self.event_loop.remove_resident(self.resident.get());

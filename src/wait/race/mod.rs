@@ -107,7 +107,8 @@ pub use self::racing::Racing;
 /// # The losers
 ///
 /// A [`Racing`] that loses keeps waiting, and keeps its place in a line. If a lock or an item of a queue becomes
-/// available to it while no race is running, it goes to the next waiter, and the `Racing` tries again in the next race.
+/// available to it while no race is running, the lock or the item goes to the next waiter, and the `Racing` tries again
+/// in the next race.
 ///
 /// An operation is forgotten: the next race makes a new one. Nothing is lost, because a read that loses has taken
 /// nothing, and its buffer records what a write has sent. Between two races, the descriptor is free for any other
@@ -122,8 +123,8 @@ pub use self::racing::Racing;
 /// Closing the race closes every coroutine that has started, in order. Dropping a `Racing` takes it out of wherever it
 /// waits.
 ///
-/// The race raises what its winner raises. If two of its coroutines wait for the same descriptor in the same direction, the
-/// second one raises the same `RuntimeError` as a second task would.
+/// The race raises what its winner raises. If two of its coroutines wait for the same descriptor in the same direction,
+/// the second one raises the same `RuntimeError` as a second task would.
 ///
 /// A coroutine that is raced may contain a race. More than 64 races inside each other raise a `RuntimeError`.
 #[derive(Default)]
