@@ -72,7 +72,7 @@ fn run(address: &str, idle: &str) -> Result<(), Exception> {
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
     let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
     let shared = Server::new(Settings { idle, ..Settings::default() });
-    let sweeper = event_loop.create_task(Sweeper::new(&shared))?;
+    let sweeper = Sweeper::new(&shared);
     let server = GracefulServer::new(listener, move |stream, _| {
         stream.set_nodelay(true)?;
         Ok(Connection::new(stream, &shared))
@@ -80,6 +80,7 @@ fn run(address: &str, idle: &str) -> Result<(), Exception> {
     // If each connection raced the stop with its client, an idle connection would take much more memory.
     let server = server.cancel_on_stop().grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;
     announce([local])?;
+    let sweeper = event_loop.create_task(sweeper)?;
     let ended = event_loop.run_until_complete(server);
     sweeper.cancel();
     match event_loop.run_until_complete(sweeper) {

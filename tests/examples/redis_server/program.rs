@@ -60,6 +60,16 @@ fn a_failure_to_start_prints_one_line() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // /dev/full
+fn a_program_that_cannot_say_where_it_listens_prints_one_line() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" 127.0.0.1:0 > /dev/full"]).arg(example("redis_server"));
+    let (status, _, errors) = Process::spawn(&mut command).expect("it can be started").finish();
+    assert_eq!((status.code(), errors.len()), (Some(1), 1), "{errors:?}");
+    assert!(errors[0].starts_with("redis_server "), "{errors:?}");
+}
+
+#[test]
 fn a_signal_ends_all_connections_in_good_order() {
     for signal in ["TERM", "INT"] {
         let program = Program::start();
