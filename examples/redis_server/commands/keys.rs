@@ -71,9 +71,9 @@ pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<(), Refusal> {
 
 fn expire_in(call: &mut Call<'_>, unit: i64, is_absolute: bool, refusal: &'static str) -> Result<(), Refusal> {
     let key = call.args.get(1);
+    let condition = Condition::parse(call.args.from(3))?;
     let time = number(call.args.get(2))?;
     let deadline = deadline_after(call.store.now(), time, unit, is_absolute).ok_or(refusal)?;
-    let condition = Condition::parse(call.args.from(3))?;
     let is_set = call.store.deadline(key).is_some_and(|old| condition.allows(old, deadline));
     if is_set {
         call.store.set_deadline(key, Some(deadline));

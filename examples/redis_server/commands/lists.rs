@@ -78,15 +78,19 @@ pub(super) fn llen(call: &mut Call<'_>) -> Result<(), Refusal> {
 }
 
 pub(super) fn lindex(call: &mut Call<'_>) -> Result<(), Refusal> {
-    let index = number(call.args.get(2))?;
-    let list = call.store.list(call.args.get(1))?;
-    call.out.bulk_or_nil(list.and_then(|list| list.get(place(index, list.len())?).map(|item| &**item)));
+    let Some(list) = call.store.list(call.args.get(1))? else {
+        call.out.nil();
+        return Ok(());
+    };
+    let place = place(number(call.args.get(2))?, list.len());
+    call.out.bulk_or_nil(place.and_then(|place| list.get(place)).map(|item| &**item));
     Ok(())
 }
 
 pub(super) fn lset(call: &mut Call<'_>) -> Result<(), Refusal> {
-    let (key, index, item) = (call.args.get(1), number(call.args.get(2))?, call.args.get(3));
+    let (key, item) = (call.args.get(1), call.args.get(3));
     let length = call.store.list(key)?.ok_or("ERR no such key")?.len();
+    let index = number(call.args.get(2))?;
     let place = place(index, length).filter(|place| *place < length).ok_or("ERR index out of range")?;
     call.store.change_list(key, |list| list[place] = item.into())?;
     call.out.ok();

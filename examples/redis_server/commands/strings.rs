@@ -65,6 +65,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<(), Refusal> {
         SetTime::None => None,
         SetTime::Keep => call.store.deadline(key).flatten(),
         SetTime::In { time, unit, is_absolute } => {
+            let time = number(time)?;
             Some(deadline_after(call.store.now(), time, unit, is_absolute).filter(|_| time > 0).ok_or(SET_TIME)?)
         }
     };
@@ -86,26 +87,44 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<(), Refusal> {
 const SET_TIME: Refusal = Refusal::Borrowed("ERR invalid expire time in 'set' command");
 
 /// The options of `SET`.
-struct SetOptions {
+struct SetOptions<'a> {
     /// Only if the key exists, or only if not.
     only_if: Option<bool>,
     gives_old: bool,
-    time: SetTime,
+    time: SetTime<'a>,
 }
 
-enum SetTime {
+enum SetTime<'a> {
     None,
     Keep,
-    In { time: i64, unit: i64, is_absolute: bool },
+    /// The time is no number yet: Redis looks at all options first.
+    In {
+        time: &'a [u8],
+        unit: i64,
+        is_absolute: bool,
+    },
 }
 
-impl SetOptions {
-    fn parse(args: Args<'_>) -> Result<Self, Refusal> {
+impl SetTime<'_> {
+    /// Whether the other one may follow in the same command. The last one counts.
+    fn may_become(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, _) | (Self::Keep, Self::Keep) => true,
+            (Self::In { unit, is_absolute, .. }, Self::In { unit: other, is_absolute: is_other, .. }) => {
+                unit == other && is_absolute == is_other
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> SetOptions<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, Refusal> {
         let mut options = Self { only_if: None, gives_old: false, time: SetTime::None };
         let mut rest = args.from(3);
         while let Some(option) = rest.next() {
             let mut timed = |unit, is_absolute| {
-                let time = number(rest.next().ok_or(SYNTAX)?)?;
+                let time = rest.next().ok_or(SYNTAX)?;
                 Ok::<_, Refusal>(SetTime::In { time, unit, is_absolute })
             };
             let time = match option.to_ascii_uppercase().as_slice() {
@@ -128,7 +147,7 @@ impl SetOptions {
                 b"PXAT" => timed(1, true)?,
                 _ => return Err(SYNTAX),
             };
-            if !matches!(options.time, SetTime::None) {
+            if !options.time.may_become(&time) {
                 return Err(SYNTAX);
             }
             options.time = time;
