@@ -180,9 +180,15 @@ impl AnyOf {
             None => self.unregistered.set(Some(branch)),
             first => {
                 self.unregistered.set(first);
-                self.others.borrow_mut().push(branch);
+                self.add_another(branch);
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_another(&self, branch: Rc<dyn Entrant>) {
+        push_tightly(&mut self.others.borrow_mut(), branch);
     }
 
     /// Remembers a branch that is asked here for the first time.
@@ -192,7 +198,7 @@ impl AnyOf {
         if branches.len() == branches.capacity() {
             branches.retain(|branch| branch.strong_count() > 0);
         }
-        branches.push(branch);
+        push_tightly(&mut branches, branch);
     }
 
     /// The queue has come to a branch. Returns whoever waits here, to go on now.
@@ -257,6 +263,16 @@ impl AnyOf {
             self.push_this();
         }
     }
+}
+
+/// Adds an element, and reserves one place at a time up to four. Most races have two or three coroutines, and many tasks may
+/// each wait for a race.
+#[inline]
+pub(crate) fn push_tightly<T>(list: &mut Vec<T>, element: T) {
+    if list.len() == list.capacity() && list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(element);
 }
 
 /// An entry in the queue that no branch has made.

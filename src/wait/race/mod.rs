@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Driven, Exception, Frames, Resumed, Stack, State, Stateless, Step};
 use crate::event_loop::running;
-use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption};
+use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption, push_tightly};
 
 mod owned;
 mod racer;
@@ -268,7 +268,9 @@ impl Pass<'_> {
 
     #[cold]
     fn add_seats(&mut self, index: usize) {
-        self.seats.resize_with(index + 1, || Seat { branch: Branch::new(), frames: Frames::new() });
+        while self.seats.len() <= index {
+            push_tightly(self.seats, Seat { branch: Branch::new(), frames: Frames::new() });
+        }
     }
 }
 
