@@ -81,10 +81,13 @@ impl SystemResolver {
     }
 
     fn run<T: Send + 'static>(&self, function: impl FnOnce() -> Result<T, Exception> + Send + 'static) -> Answer<T> {
+        // A failure is a result here. Otherwise the loop would report it if nobody waits for the answer any more.
+        let function = move || Ok(function());
         match self.executor.clone() {
-            None => Box::new(to_thread(function)),
+            None => Box::new(to_thread(function).try_map(|outcome| outcome)),
             Some(executor) => {
-                Box::new(ready(()).then(move |()| running()?.run_in_executor(Some(&*executor), function)))
+                let call = ready(()).then(move |()| running()?.run_in_executor(Some(&*executor), function));
+                Box::new(call.try_map(|outcome| outcome))
             }
         }
     }

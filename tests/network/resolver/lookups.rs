@@ -12,7 +12,7 @@ use innermost::resolver::{
     SocketType, StaticResolver, SystemResolver,
 };
 use innermost::testing::virtual_loop;
-use innermost::{EventLoop, Exception, Kind, sleep};
+use innermost::{Coroutine, EventLoop, Exception, Kind, Step, from_fn, sleep};
 
 use crate::no_threads::NoThreads;
 
@@ -143,6 +143,33 @@ fn a_cancelled_lookup_ends_at_once_and_its_answer_is_dropped() {
     pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
     event_loop.run_until_complete(sleep(Duration::ZERO)).unwrap();
     assert!(event_loop.all_tasks().is_empty());
+}
+
+#[test]
+fn a_lookup_that_fails_when_nobody_waits_any_more_is_not_reported() {
+    let reports = Rc::new(Cell::new(0));
+    let event_loop = EventLoop::new().unwrap();
+    let counted = Rc::clone(&reports);
+    event_loop.set_exception_handler(move |_| counted.set(counted.get() + 1));
+    let pool = std::sync::Arc::new(ThreadPool::with(1, "lookups").unwrap());
+    for own in [true, false] {
+        if own {
+            event_loop.set_resolver(SystemResolver::on(std::sync::Arc::clone(&pool)));
+        } else {
+            event_loop.set_resolver(SystemResolver::new());
+        }
+        let mut lookup = Some(event_loop.getaddrinfo(("localhost", "no-such-service")));
+        // It begins, and is dropped.
+        let given_up = from_fn(move |sent| match lookup.take().map(|mut lookup| lookup.resume(sent)) {
+            Some(Ok(Step::Yield(_))) => Ok(Step::Return(())),
+            other => panic!("it does not wait: {other:?}"),
+        });
+        event_loop.run_until_complete(given_up).unwrap();
+    }
+    pool.shutdown(Pending::Run, ShutdownWait::ForThreads).unwrap();
+    event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
+    event_loop.run_until_complete(sleep(Duration::ZERO)).unwrap();
+    assert_eq!(reports.get(), 0);
 }
 
 #[test]
