@@ -109,6 +109,6 @@ fn an_international_name_is_converted_to_ascii() {
     assert_eq!(asked(("bücher.example", 80)).unwrap(), ["xn--bcher-kva.example:80"]);
     // Letters of one case, composed, and with the dots of other scripts.
     assert_eq!(asked(("BU\u{308}CHER。example", 80)).unwrap(), ["xn--bcher-kva.example:80"]);
-    assert!(refused(("\u{FFFD}.example", 80)).starts_with("the host \"\u{FFFD}.example\" is no name: "));
+    assert!(refused(("\u{FFFD}.example", 80)).starts_with("the host \"\u{FFFD}.example\" is not a name: "));
     assert!(refused((format!("{}.example", "ü".repeat(63)), 80)).contains("has a label of"));
 }
