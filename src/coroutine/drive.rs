@@ -19,7 +19,9 @@ use crate::yield_from;
 /// Such a machine holds no stream and no clock, so a test can play the other side of the protocol line by line:
 ///
 /// ```
-/// use innermost::{Exception, Generator, Machine, Running, Stop, machine, take_sent};
+/// use innermost::{Generator, Machine, Stop, machine, take_sent};
+/// # #[cfg(feature = "testing")]
+/// # use innermost::{Exception, Running};
 ///
 /// #[derive(Debug, PartialEq)]
 /// enum Want {
