@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::process::ExitStatus;
 
-use super::{Patience, no_such_process, number, reap_by_number, repeated, signal_by_number};
+use super::{Patience, number, reap_by_number, repeated, signal_by_number, signal_group_by_number};
 use crate::sys::fork::NotInherited;
 use crate::sys::{descriptor, selector, syscall};
 
@@ -109,7 +109,7 @@ impl Watch {
     ///
     /// The system's. `ESRCH` if the child has been reaped: another group may have the number.
     pub(crate) fn signal_group(&self, signal: i32, is_reaped: bool) -> io::Result<()> {
-        if is_reaped { Err(no_such_process()) } else { signal_by_number(-self.pid, signal) }
+        signal_group_by_number(self.pid, signal, is_reaped)
     }
 
     /// Makes a change, and fetches an event, without waiting. Returns the number of events.

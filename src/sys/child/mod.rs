@@ -65,6 +65,15 @@ fn signal_by_number(pid: libc::pid_t, signal: i32) -> io::Result<()> {
     unsafe { syscall!(kill(pid, signal)) }.map(drop)
 }
 
+/// Sends a signal to the group that a child leads.
+///
+/// # Errors
+///
+/// The system's. `ESRCH` if the child has been reaped: another group may have the number.
+fn signal_group_by_number(pid: libc::pid_t, signal: i32, is_reaped: bool) -> io::Result<()> {
+    if is_reaped { Err(no_such_process()) } else { signal_by_number(-pid, signal) }
+}
+
 /// The number of a child, as the system's calls take it.
 fn number(pid: u32) -> io::Result<libc::pid_t> {
     pid.try_into().map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))

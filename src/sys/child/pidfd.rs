@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use super::{Patience, no_such_process, number, repeated, signal_by_number};
+use super::{Patience, number, repeated, signal_group_by_number};
 use crate::sys::syscall;
 
 /// True once the kernel was seen to reap by descriptors.
@@ -94,10 +94,9 @@ impl Watch {
     /// another group may have the number.
     pub(crate) fn signal_group(&self, signal: i32, is_reaped: bool) -> io::Result<()> {
         match send(&self.fd, signal, PIDFD_SIGNAL_PROCESS_GROUP) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => match is_reaped {
-                true => Err(no_such_process()),
-                false => signal_by_number(-self.pid, signal),
-            },
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                signal_group_by_number(self.pid, signal, is_reaped)
+            }
             result => result,
         }
     }

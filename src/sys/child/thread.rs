@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use super::{Patience, no_such_process, number, reap_by_number, repeated, signal_by_number};
+use super::{Patience, number, reap_by_number, repeated, signal_by_number, signal_group_by_number};
 use crate::sys::{descriptor, syscall};
 
 /// A thread that will be told which child to wait for. It ends if this is dropped.
@@ -106,7 +106,7 @@ impl Watch {
     ///
     /// The system's. `ESRCH` if the child has been reaped: another group may have the number.
     pub(crate) fn signal_group(&self, signal: i32, is_reaped: bool) -> io::Result<()> {
-        if is_reaped { Err(no_such_process()) } else { signal_by_number(-self.pid, signal) }
+        signal_group_by_number(self.pid, signal, is_reaped)
     }
 }
 
