@@ -10,13 +10,19 @@ type Compared = (&'static str, &'static str, &'static [&'static str], &'static s
 
 const COMPARED: &[Compared] = &[
     ("the first program in the README", "README.md", &["```rust,no_run"], "first_program", 1.25),
-    ("its `Echo`, 2 states", "README.md", &["struct Echo {", "machine!(\n    impl Machine for Echo {"], "echo", 2.2),
+    (
+        "its `Echo`, 2 states",
+        "README.md",
+        &["struct Echo {", "machine!(\n    impl Machine for Echo {"],
+        "first_program: async fn echo(",
+        2.2,
+    ),
     ("`echo_server`, the program", "examples/echo_server.rs", &[], "echo_server", 1.25),
     (
         "`echo_server`: `Echo`, 4 states",
         "examples/echo_server.rs",
         &["pub(crate) struct Echo {", "machine!(\n    impl Machine for Echo {"],
-        "echo_connection",
+        "echo_server: async fn echo(",
         1.5,
     ),
     (
@@ -94,8 +100,9 @@ fn a_machine_takes_little_more_lines_than_its_async_twin() {
     let mut table = String::from("| machine | lines | as `async fn` | ratio |\n|---|--:|--:|--:|\n");
     let (mut long, readme) = (Vec::new(), read("examples/README.md"));
     for (name, file, beginnings, twin, most) in COMPARED {
-        let (ours, theirs) =
-            (lines_of(file, beginnings), code_lines(&read(&format!("tests/machines/twins/{twin}.rs"))));
+        let (twin, part) = twin.split_once(": ").map_or((*twin, None), |(twin, part)| (twin, Some(part)));
+        let twin = format!("tests/machines/twins/{twin}.rs");
+        let (ours, theirs) = (lines_of(file, beginnings), lines_of(&twin, part.as_slice()));
         let ratio = ours as f64 / theirs as f64;
         writeln!(table, "| {name} | {ours} | {theirs} | {ratio:.2} |").expect("a string takes all");
         if ratio > *most {
