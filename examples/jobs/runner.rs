@@ -4,7 +4,7 @@
 //! stateDiagram-v2
 //!     accTitle: Job
 //!     [*] --> Checking
-//!     Checking --> Needing: a job that it needs runs still
+//!     Checking --> Needing: a job that it needs is still running
 //!     Checking --> Queueing
 //!     Checking --> [*]
 //!     Needing --> Checking

@@ -166,7 +166,8 @@ impl TaskGroup {
     ///
     /// Cancels every task of the group, and the body if it is still running. The group takes the cancellation of the body
     /// back. The scope then returns the value that [`GroupScope::when_cancelled`] has set, or what a body that catches the
-    /// `CancelledError` returns. With neither, it raises that `CancelledError`. Failures of tasks, and a cancellation from elsewhere, are raised as always.
+    /// `CancelledError` returns. With neither, it raises that `CancelledError`. Failures of tasks, and a cancellation from
+    /// elsewhere, are raised as always.
     ///
     /// A task of the group that calls this is cancelled too, where it waits next. From now on,
     /// [`create_task`](Self::create_task) returns a `RuntimeError`.

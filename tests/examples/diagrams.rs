@@ -103,7 +103,7 @@ fn file_connection() -> Graph {
 fn job() -> Graph {
     Graph::declared::<Job>()
         .starting_in("Checking")
-        .label("Checking", "Needing", "a job that it needs runs still")
+        .label("Checking", "Needing", "a job that it needs is still running")
         .label("Queueing", "Running", "a place is free")
 }
 
