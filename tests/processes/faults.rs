@@ -61,7 +61,8 @@ fn a_program_that_cannot_be_started_leaks_nothing() {
 
     own_process!();
     with_each(|event_loop| {
-        // Whatever the first time allocates is there afterwards.
+        // Whatever the first time allocates is there afterwards. A thread that watches no child may be about to close its pipe,
+        // so the count may be one too high.
         let _ = spawn(event_loop, piped(Command::new("no-such-program")));
         let before = descriptors();
         for _ in 0..50 {
@@ -75,7 +76,7 @@ fn a_program_that_cannot_be_started_leaks_nothing() {
                 spawn(event_loop, piped(command)).unwrap_err();
             }
         }
-        crate::support::loops::run_until(event_loop, move || descriptors() == before);
+        crate::support::loops::run_until(event_loop, move || descriptors() <= before);
         assert_eq!(children(), []);
     });
 }
