@@ -11,9 +11,10 @@
 //! | `connection.rs` | one connection: what the handshake wants, and the bytes between the two ends |
 //! | `handshake.rs`  | the handshake, without I/O |
 //! | `message.rs`    | from bytes to messages, and back |
-//! | `users.rs`      | who may use the proxy, and how many connections each may have |
+//! | `users.rs`      | who may use the proxy, and how many clients and connections each may have |
 //!
 //! With `USER:PASSWORD`, clients must log in. A user, or an address if there are no users, may have 64 connections at once.
+//! At one address, or in one IPv6 network, 32 clients may be in the handshake at once. Further ones are turned away.
 //! `CONNECT` is supported, to addresses of both families and to names. `BIND` and `UDP ASSOCIATE` are not.
 //!
 //! Ctrl-C or SIGTERM stops the proxy. It accepts no new connections, and ends those that are not connected yet. It exits with
@@ -38,10 +39,13 @@ use innermost::{Awaitable, CoroutineExt, EventLoop, Exception, TcpListener, TcpS
 use self::connection::{Connection, Dial};
 use self::message::Target;
 use self::support::{GRACE, announce, argument, exit_code_of, report};
-use self::users::Users;
+use self::users::{Users, holder};
 
 /// The number of clients that are served at a time. Further ones wait in the kernel.
 const CLIENTS: usize = 512;
+
+/// The number of clients at one address that may be in the handshake at a time, so that they cannot take all places.
+const HANDSHAKES: usize = 32;
 
 /// The number of connections that a user may have at a time.
 const PER_USER: usize = 64;
@@ -52,13 +56,14 @@ fn main() -> ExitCode {
 }
 
 fn run(address: &str, login: Option<std::ffi::OsString>) -> Result<(), Exception> {
-    let users = Users::new(login.map(|login| parse_login(login.as_encoded_bytes())).transpose()?, PER_USER);
+    let login = login.map(|login| parse_login(login.as_encoded_bytes())).transpose()?;
+    let users = Users::new(login, HANDSHAKES, PER_USER);
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?)?;
     let (event_loop, local) = (EventLoop::new()?, listener.local_addr()?);
     let dial: Dial<TcpStream> = Rc::new(|target| Box::new(dial(target)));
     let server = GracefulServer::new(listener, move |client, stop| {
         client.set_nodelay(true)?;
-        let from = client.peer_addr()?.ip().to_string();
+        let from = holder(client.peer_addr()?.ip());
         // A client that is silent, speaks no SOCKS5 or is gone ends its own connection alone.
         Ok(Connection::new(client, from, Rc::clone(&users), Rc::clone(&dial), stop).catch(|_| Ok(())))
     });

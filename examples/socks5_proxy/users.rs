@@ -1,25 +1,28 @@
-//! Who may use the proxy, and how many connections each may have at once.
+//! Who may use the proxy, and how many clients and connections each may have at once.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
 
 /// The longest user and password. Their lengths are sent in a byte.
 const LONGEST: usize = 255;
 
-/// The user who may log in, and how many connections each user has.
+/// The user who may log in, and how many connections each user and each address has.
 pub(crate) struct Users {
     /// `None` if everybody may use the proxy.
     login: Option<(Vec<u8>, Vec<u8>)>,
-    most: usize,
-    counts: RefCell<HashMap<Vec<u8>, usize>>,
+    handshakes: Rc<Seats>,
+    connections: Rc<Seats>,
 }
 
 impl Users {
-    /// Allows each user at most `most` connections at once.
-    pub(crate) fn new(login: Option<(Vec<u8>, Vec<u8>)>, most: usize) -> Rc<Self> {
-        Rc::new(Self { login, most, counts: RefCell::default() })
+    /// Allows each address at most `handshakes` clients that have not yet asked for a connection, and each user at most
+    /// `connections`.
+    pub(crate) fn new(login: Option<(Vec<u8>, Vec<u8>)>, handshakes: usize, connections: usize) -> Rc<Self> {
+        let [handshakes, connections] = [handshakes, connections].map(Seats::new);
+        Rc::new(Self { login, handshakes, connections })
     }
 
     pub(crate) fn need_password(&self) -> bool {
@@ -31,31 +34,62 @@ impl Users {
         self.login.as_ref().is_some_and(|login| are_same(&login.0, user) & are_same(&login.1, password))
     }
 
-    /// Counts a connection of `user` until the seat is dropped. Returns `None` if the user has too many.
-    pub(crate) fn seat(self: &Rc<Self>, user: &[u8]) -> Option<Seat> {
-        let mut counts = self.counts.borrow_mut();
-        let count = counts.get(user).copied().unwrap_or(0);
-        if count >= self.most {
-            return None;
-        }
-        counts.insert(user.to_vec(), count + 1);
-        Some(Seat { users: Rc::clone(self), user: user.to_vec() })
+    /// Counts a client at `address` that has not yet asked for a connection.
+    pub(crate) fn begin(&self, address: &[u8]) -> Option<Seat> {
+        self.handshakes.take(address)
+    }
+
+    /// Counts a connection of `user`.
+    pub(crate) fn connect(&self, user: &[u8]) -> Option<Seat> {
+        self.connections.take(user)
     }
 }
 
-/// A connection of a user.
+/// How many seats each holder has taken.
+struct Seats {
+    most: usize,
+    taken: RefCell<HashMap<Vec<u8>, usize>>,
+}
+
+impl Seats {
+    fn new(most: usize) -> Rc<Self> {
+        Rc::new(Self { most, taken: RefCell::default() })
+    }
+
+    /// Takes a seat until it is dropped. Returns `None` if `holder` has too many.
+    fn take(self: &Rc<Self>, holder: &[u8]) -> Option<Seat> {
+        let mut taken = self.taken.borrow_mut();
+        let count = taken.get(holder).copied().unwrap_or(0);
+        if count >= self.most {
+            return None;
+        }
+        taken.insert(holder.to_vec(), count + 1);
+        Some(Seat { seats: Rc::clone(self), holder: holder.to_vec() })
+    }
+}
+
+/// A seat that its holder has taken.
 pub(crate) struct Seat {
-    users: Rc<Users>,
-    user: Vec<u8>,
+    seats: Rc<Seats>,
+    holder: Vec<u8>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut counts = self.users.counts.borrow_mut();
-        match counts.get_mut(&self.user) {
+        let mut taken = self.seats.taken.borrow_mut();
+        match taken.get_mut(&self.holder) {
             Some(count) if *count > 1 => *count -= 1,
-            _ => drop(counts.remove(&self.user)),
+            _ => drop(taken.remove(&self.holder)),
         }
+    }
+}
+
+/// Names the clients that `address` stands for. A host may choose among the 2^64 addresses of its IPv6 network, so the
+/// network counts as one.
+pub(crate) fn holder(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
     }
 }
 

@@ -57,7 +57,11 @@ const EXAMPLES: &[Example] = &[
     ("examples/redis_server/connection.rs", redis_connection),
     ("examples/redis_server/sweeper.rs", || Graph::declared::<Sweeper>().starting_in("Removing")),
     ("examples/socks5_proxy/connection.rs", || {
-        Graph::declared::<ProxyConnection<MemoryStream, MemoryStream>>().starting_in("Handshake")
+        Graph::declared::<ProxyConnection<MemoryStream, MemoryStream>>()
+            .starting_in("Handshake")
+            .starting_in("TurnedAway")
+            .label("Handshake", "Relaying", "connected")
+            .label("Handshake", Node::End, "the server stops")
     }),
     ("examples/socks5_proxy/handshake.rs", || Graph::declared::<Handshake>().starting_in("Greeting")),
 ];

@@ -1,6 +1,7 @@
 //! Connections over memory, in virtual time.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -8,16 +9,16 @@ use std::time::Duration;
 
 use innermost::net::happy_eyeballs;
 use innermost::resolver::{LookupError, LookupErrorKind};
-use innermost::server::StopToken;
-use innermost::testing::{Exchange, Interruption, MemoryStream, memory_pair, virtual_loop};
+use innermost::server::{GracefulServer, StopToken};
+use innermost::testing::{Exchange, Interruption, MemoryStream, memory_listener, memory_pair, virtual_loop};
 use innermost::{
     Await, Awaitable, Buffer, ByteRead, ByteWrite, CoroutineExt, EventLoop, Exception, Kind, Running, Step, Task,
     from_fn, ready, sleep, spawn, yield_from,
 };
 
-use super::connection::{CONNECTING, Connection, Dial, IDLE, PATIENCE};
+use super::connection::{CONNECTING, Connection, Dial, EARLY, IDLE, PATIENCE};
 use super::message::Target;
-use super::users::Users;
+use super::users::{Users, holder};
 use super::{SUCCESS, bound, greeting, login, refusal, request_by_name, request_to, v6};
 
 type InMemory = Running<Connection<MemoryStream, MemoryStream>>;
@@ -56,11 +57,11 @@ fn fails(raise: impl Fn() -> Exception + Clone + 'static) -> Dial<MemoryStream> 
 }
 
 fn everybody() -> Rc<Users> {
-    Users::new(None, 10)
+    Users::new(None, 10, 10)
 }
 
 fn ada() -> Rc<Users> {
-    Users::new(Some((b"ada".to_vec(), b"secret".to_vec())), 10)
+    Users::new(Some((b"ada".to_vec(), b"secret".to_vec())), 10, 10)
 }
 
 /// A connection of a client.
@@ -176,7 +177,7 @@ fn talk(
     pause: Duration,
     count: usize,
 ) -> impl Awaitable<Return = Vec<u8>> + use<> {
-    let (stream, mut at, mut nap, mut incoming) = (Rc::clone(stream), 0, sleep(pause), Buffer::new());
+    let (stream, mut at, mut nap, mut incoming) = (Rc::clone(stream), 0, sleep(pause), Buffer::with_limit(1 << 20));
     from_fn(move |mut sent| {
         while at < bytes.len() {
             yield_from!(nap, sent)?;
@@ -198,23 +199,24 @@ fn seconds(event_loop: &EventLoop) -> u64 {
 #[test]
 fn a_client_that_is_silent_or_slow_is_dropped_after_a_while() {
     let all = || [greeting(&[0]), request_to(v6())].concat();
-    // 25 bytes, one a second, are in time. One every two seconds are not.
-    for (pause, sent, end) in [(1, 0, 30), (1, 10, 30), (2, 25, 30), (29, 25, 30)] {
+    // 25 bytes, one every half second, are in time. One a second is not.
+    let half = Duration::from_millis(500);
+    for (halves, sent) in [(1, 0), (1, 10), (2, 25), (29, 25)] {
         let event_loop = virtual_loop().unwrap();
         let (client, task) = connected(&event_loop, &everybody(), &dials_echo());
-        let talking = event_loop.create_task(talk(&client, all()[..sent].to_vec(), pause * SECOND, 100)).unwrap();
+        let talking = event_loop.create_task(talk(&client, all()[..sent].to_vec(), halves * half, 100)).unwrap();
         event_loop.run_until_complete(task).unwrap();
-        assert_eq!(seconds(&event_loop), end);
+        assert_eq!(seconds(&event_loop), PATIENCE.as_secs());
         assert!(event_loop.run_until_complete(talking).unwrap().len() < 10);
     }
-    assert_eq!(PATIENCE, 30 * SECOND);
+    assert_eq!(PATIENCE, 15 * SECOND);
     let event_loop = virtual_loop().unwrap();
     let (client, task) = connected(&event_loop, &everybody(), &dials_echo());
-    let received = event_loop.run_until_complete(talk(&client, all(), SECOND, 12)).unwrap();
-    assert_eq!((received, seconds(&event_loop)), ([&[5, 0][..], &SUCCESS].concat(), 25));
+    let received = event_loop.run_until_complete(talk(&client, all(), half, 12)).unwrap();
+    assert_eq!((received, seconds(&event_loop)), ([&[5, 0][..], &SUCCESS].concat(), 12));
     // Then it may be silent for longer, but not for ever.
     event_loop.run_until_complete(task).unwrap();
-    assert_eq!(seconds(&event_loop), 25 + IDLE.as_secs());
+    assert_eq!(seconds(&event_loop), 12 + IDLE.as_secs());
 }
 
 #[test]
@@ -227,6 +229,156 @@ fn a_target_that_does_not_answer_is_given_up() {
     assert_eq!((received, seconds(&event_loop)), ([&[5, 0][..], &refusal(6)].concat(), CONNECTING.as_secs()));
 }
 
+/// Connects to an echo, after a while. Records when dialling begins and when it is over.
+fn dials_slowly(delay: Duration, events: &Rc<RefCell<Vec<&'static str>>>) -> Dial<MemoryStream> {
+    struct Over(Rc<RefCell<Vec<&'static str>>>);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push("over");
+        }
+    }
+    let (events, dial) = (Rc::clone(events), dials_echo());
+    Rc::new(move |target| {
+        events.borrow_mut().push("dials");
+        let (over, mut nap, mut connecting) = (Over(Rc::clone(&events)), sleep(delay), dial(target));
+        let mut is_rested = false;
+        Box::new(from_fn(move |mut sent| {
+            let _ = &over;
+            if !is_rested {
+                yield_from!(nap, sent)?;
+                is_rested = true;
+            }
+            yield_from!(connecting, sent).map(Step::Return)
+        }))
+    })
+}
+
+#[test]
+fn a_client_that_leaves_while_the_proxy_connects_gives_up_its_seat_at_once() {
+    let event_loop = virtual_loop().unwrap();
+    let (users, events) = (Users::new(None, 10, 1), Rc::default());
+    let dial = dials_slowly(9 * SECOND, &events);
+    let input = || [greeting(&[0]), request_to(v6())].concat();
+    // The ways to leave: closing, a reset, ending the stream.
+    for (leaving, way) in [0, 1, 2].into_iter().zip(1..) {
+        let (client, task) = connected(&event_loop, &users, &dial);
+        event_loop.run_until_complete(talk(&client, input(), Duration::ZERO, 2)).unwrap();
+        event_loop.run_until_complete(sleep(SECOND)).unwrap();
+        match leaving {
+            0 => {}
+            1 => client.reset(),
+            _ => drop(client.attempt_write_eof().unwrap()),
+        }
+        let kept = (leaving == 2).then(|| Rc::clone(&client));
+        drop(client);
+        event_loop.run_until_complete(task).unwrap();
+        assert_eq!(seconds(&event_loop), way);
+        assert_eq!(events.take(), ["dials", "over"]);
+        drop(kept);
+    }
+    // The seat is free.
+    let (client, _task) = connected(&event_loop, &users, &dial);
+    let received = event_loop.run_until_complete(talk(&client, input(), Duration::ZERO, 12)).unwrap();
+    assert_eq!((received, seconds(&event_loop)), ([&[5, 0][..], &SUCCESS].concat(), 3 + 9));
+}
+
+#[test]
+fn what_a_client_sends_while_the_proxy_connects_is_passed_on() {
+    let input = [greeting(&[0]), request_to(v6())].concat();
+    for (size, with_the_request, ends) in [(1, 0, true), (30, 10, false), (30, 30, true), (3 * EARLY, 1, true)] {
+        let event_loop = virtual_loop().unwrap();
+        let early: Vec<_> = (0..size).map(|index| index as u8).collect();
+        let (client, _task) = connected(&event_loop, &everybody(), &dials_slowly(9 * SECOND, &Rc::default()));
+        let start = [&*input, &early[..with_the_request]].concat();
+        event_loop.run_until_complete(talk(&client, start, Duration::ZERO, 2)).unwrap();
+        let (sender, mut rest) = (Rc::clone(&client), io::Cursor::new(early[with_the_request..].to_vec()));
+        event_loop
+            .create_task(from_fn(move |mut sent| {
+                yield_from!(sender.write_all(&mut rest), sent)?;
+                match ends {
+                    true => yield_from!(sender.write_eof(), sent).map(Step::Return),
+                    false => Ok(Step::Return(())),
+                }
+            }))
+            .unwrap();
+        let received = event_loop.run_until_complete(talk(&client, vec![], SECOND, 10 + size)).unwrap();
+        assert!(received == [&SUCCESS[..], &early].concat(), "{size}, {with_the_request}, {ends}");
+        assert_eq!(seconds(&event_loop), 9);
+    }
+}
+
+#[test]
+fn clients_of_one_address_that_say_nothing_leave_room_for_others() {
+    let event_loop = virtual_loop().unwrap();
+    let (users, dial, (listener, connector)) = (Users::new(None, 32, 64), dials_echo(), memory_listener());
+    let addresses = Rc::new(RefCell::new(VecDeque::new()));
+    let from = Rc::clone(&addresses);
+    let server = GracefulServer::new(listener, move |client, stop| {
+        let from = from.borrow_mut().pop_front().expect("each client has an address");
+        Ok(Connection::new(client, from, Rc::clone(&users), Rc::clone(&dial), stop).catch(|_| Ok(())))
+    });
+    let _server = event_loop.create_task(server.max_connections(512)).unwrap();
+    let connect = |address: &str| {
+        addresses.borrow_mut().push_back(address.into());
+        Rc::new(connector.connect().unwrap())
+    };
+    let input = || [greeting(&[0]), request_to(v6())].concat();
+    let is_served = |address| {
+        let received = event_loop.run_until_complete(talk(&connect(address), input(), Duration::ZERO, 12)).unwrap();
+        received.get(3) == Some(&0)
+    };
+    // They stop anywhere in the handshake, or ask for what they do not get.
+    let request = input().len();
+    let hostile: Vec<_> = (0..2048).map(|_| connect("192.0.2.1")).collect();
+    for (index, client) in hostile.iter().enumerate() {
+        // Those that were turned away are gone.
+        let _ = client.attempt_send(&input()[..index % request]);
+    }
+    assert!(is_served("192.0.2.2"));
+    assert!(!is_served("192.0.2.1"));
+    assert_eq!(seconds(&event_loop), 0);
+    event_loop.run_until_complete(sleep(PATIENCE)).unwrap();
+    assert!(is_served("192.0.2.1"));
+    assert_eq!(seconds(&event_loop), PATIENCE.as_secs());
+}
+
+#[test]
+fn a_network_of_ipv6_counts_as_one_address() {
+    for (address, expected) in [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::", "2001:db8:1:3::"),
+        ("::1", "::"),
+    ] {
+        assert_eq!(holder(address.parse().unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_client_that_is_connected_leaves_its_place_in_the_handshake() {
+    let event_loop = virtual_loop().unwrap();
+    let users = Users::new(None, 1, 2);
+    let input = || [greeting(&[0]), request_to(v6())].concat();
+    let connect = |dial| {
+        let (client, task) = connected(&event_loop, &users, &dial);
+        let received = event_loop.run_until_complete(talk(&client, input(), Duration::ZERO, 12)).unwrap();
+        (received.get(3).copied(), client, task)
+    };
+    let (first, _client, _task) = connect(dials_echo());
+    // While the proxy connects, it is the user's connection.
+    let (dialling, _other_task) = connected(&event_loop, &users, &dials_slowly(SECOND, &Rc::default()));
+    event_loop.run_until_complete(talk(&dialling, input(), Duration::ZERO, 2)).unwrap();
+    // One that has been refused keeps its place until it has left.
+    let (refused, client, task) = connect(dials_echo());
+    let (turned_away, ..) = connect(dials_echo());
+    assert_eq!((first, refused, turned_away), (Some(0), Some(2), None));
+    drop(client);
+    event_loop.run_until_complete(task).unwrap();
+    assert_eq!(connect(dials_echo()).0, Some(2));
+}
+
 #[test]
 fn a_client_that_leaves_in_the_handshake_leaves_nothing_behind() {
     let input = [greeting(&[0]), request_to(v6())].concat();
@@ -234,21 +386,21 @@ fn a_client_that_leaves_in_the_handshake_leaves_nothing_behind() {
         let event_loop = virtual_loop().unwrap();
         for is_reset in [true, false] {
             let (client, task) = connected(&event_loop, &everybody(), &dials_echo());
-            event_loop.run_until_complete(talk(&client, input[..length].to_vec(), SECOND, 0)).unwrap();
+            event_loop.run_until_complete(talk(&client, input[..length].to_vec(), SECOND / 2, 0)).unwrap();
             if is_reset {
                 client.reset();
             }
             drop(client);
             event_loop.run_until_complete(task).unwrap();
         }
-        assert_eq!(seconds(&event_loop), 2 * length as u64);
+        assert_eq!(seconds(&event_loop), length as u64);
     }
 }
 
 #[test]
 fn a_user_may_have_so_many_connections_at_once() {
     let event_loop = virtual_loop().unwrap();
-    let users = Users::new(None, 2);
+    let users = Users::new(None, 10, 2);
     let input = || [greeting(&[0]), request_to(v6())].concat();
     let connect = |users: &Rc<Users>, dial: &Dial<MemoryStream>| {
         let (client, task) = connected(&event_loop, users, dial);

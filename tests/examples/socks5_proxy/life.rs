@@ -112,3 +112,20 @@ fn a_client_may_have_sixty_four_connections() {
     proxy.signal("TERM");
     proxy.expect_success();
 }
+
+#[test]
+fn thirty_two_clients_of_an_address_may_be_in_the_handshake() {
+    let (proxy, address) = proxy(&[]);
+    let mut silent: Vec<_> = (0..32).map(|_| connected(address)).collect();
+    silent.iter().for_each(|client| assert_eq!(ask(client, greeting(&[0]), 2), [5, 0]));
+    let ended = connected(address).read(&mut [0]);
+    assert!(matches!(ended, Ok(0)) || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    silent.pop();
+    until("one has left", || {
+        let mut answer = [0; 2];
+        let mut client = connected(address);
+        client.write_all(&greeting(&[0])).and_then(|()| client.read_exact(&mut answer)).is_ok()
+    });
+    proxy.signal("TERM");
+    proxy.expect_success();
+}
