@@ -1,13 +1,27 @@
-//! Answers in RESP2: from values to bytes.
+//! Answers in RESP2 and RESP3: from values to bytes.
+//!
+//! RESP3 has more types than RESP2. In RESP2, a map is an array of its keys and values, a set and a push are arrays, and a
+//! number with a fraction is a string.
 
 use std::io::Write;
 
+/// The version of the protocol. A client begins with RESP2, and chooses another with `HELLO`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    #[default]
+    Resp2,
+    Resp3,
+}
+
 /// Writes answers to memory. That never fails.
-pub(crate) struct Answers<'a>(&'a mut dyn Write);
+pub(crate) struct Answers<'a> {
+    out: &'a mut dyn Write,
+    protocol: Protocol,
+}
 
 impl<'a> Answers<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write) -> Self {
-        Self(out)
+    pub(crate) fn new(out: &'a mut dyn Write, protocol: Protocol) -> Self {
+        Self { out, protocol }
     }
 
     /// A word or two, such as `OK`.
@@ -70,19 +84,54 @@ impl<'a> Answers<'a> {
         }
     }
 
+    /// Text for people, of several lines.
+    pub(crate) fn text(&mut self, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.head(b'=', text.len() + 4);
+                self.raw(b"txt:");
+                self.raw(text.as_bytes());
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
     /// Nil in place of a string.
     pub(crate) fn nil(&mut self) {
-        self.raw(b"$-1\r\n");
+        self.raw(if self.protocol == Protocol::Resp3 { b"_\r\n" } else { b"$-1\r\n" });
     }
 
     /// Nil in place of an array.
     pub(crate) fn nil_array(&mut self) {
-        self.raw(b"*-1\r\n");
+        self.raw(if self.protocol == Protocol::Resp3 { b"_\r\n" } else { b"*-1\r\n" });
     }
 
     /// The head of an array, whose elements follow.
     pub(crate) fn array(&mut self, length: usize) {
-        let mut line = Line::new(b'*');
+        self.head(b'*', length);
+    }
+
+    /// The head of a map. Its keys and values follow by turns.
+    pub(crate) fn map(&mut self, length: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.head(b'*', 2 * length),
+            Protocol::Resp3 => self.head(b'%', length),
+        }
+    }
+
+    /// The head of a set, whose members follow.
+    pub(crate) fn set(&mut self, length: usize) {
+        self.head(if self.protocol == Protocol::Resp3 { b'~' } else { b'*' }, length);
+    }
+
+    /// The head of something that answers no request, such as a message. Its elements follow.
+    pub(crate) fn push(&mut self, length: usize) {
+        self.head(if self.protocol == Protocol::Resp3 { b'>' } else { b'*' }, length);
+    }
+
+    fn head(&mut self, kind: u8, length: usize) {
+        let mut line = Line::new(kind);
         line.push_integer(length as i64);
         self.raw(line.end());
     }
@@ -91,7 +140,7 @@ impl<'a> Answers<'a> {
     #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         // It is memory.
-        let _ = self.0.write_all(bytes);
+        let _ = self.out.write_all(bytes);
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use innermost::sync::EventWait;
 use innermost::task::Join;
 use innermost::wait::{Race, Racing};
 use innermost::{EventLoop, Exception, Future, Sleep, sleep};
@@ -129,6 +130,8 @@ pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
     pub(crate) race: Race,
     pub(crate) over: Option<Box<Racing<Sleep>>>,
+    /// The messages that come meanwhile, if the client has subscribed.
+    pub(crate) mail: Option<Box<Racing<EventWait>>>,
     /// Whether there is room to read what the client sends meanwhile. Reading also notices that the client leaves.
     pub(crate) reads: bool,
 }
@@ -141,6 +144,6 @@ impl Waiting {
         let waiter = RefCell::borrow_mut(&server.lines).add(wish, &mut stores[database])?;
         let over = limit.map(|limit| Box::new(Racing::new(sleep(limit))));
         let ticket = Ticket { server: Rc::clone(server), waiter };
-        Ok(Box::new(Self { ticket, race: Race::new(), over, reads: true }))
+        Ok(Box::new(Self { ticket, race: Race::new(), over, mail: None, reads: true }))
     }
 }

@@ -33,7 +33,6 @@ use innermost::sync::EventWait;
 use innermost::wait::{Limit, Race, Racing, Won};
 use innermost::{Buffer, ByteStream, EventLoop, Exception, Kind, Machine, Running, machine, yield_from};
 
-use super::answers::Answers;
 use super::blocked::Waiting;
 use super::client::{Client, Flow, pair};
 use super::resp::{Parsed, Parser};
@@ -85,19 +84,22 @@ machine!(
         /// for.
         fn Answering(&mut self) -> Next<Writing, Ending, Blocked, Subscribed, Receiving> {
             self.answer()?;
-            if !self.outgoing.is_empty() {
+            let is_over = self.is_last || self.is_stopping;
+            let mail = if is_over { None } else { self.mail() };
+            if mail.is_none() && !self.outgoing.is_empty() {
                 return to(Writing);
             }
-            if let Some(waiting) = self.waiting.take() {
+            if let Some(mut waiting) = self.waiting.take() {
+                waiting.mail = mail.map(Box::new);
                 return to(Blocked(waiting));
             }
-            if self.is_last || self.is_stopping {
+            if is_over {
                 (self.limit, self.incoming) = (None, Buffer::new());
                 return to(Ending(Box::new(Linger::new())));
             }
-            if let Some(mailbox) = self.client.mailbox() {
-                let mail = Racing::new(mailbox.mail.wait());
-                return to(Subscribed(Box::new(Listening { race: Race::new(), mail, reads: true })));
+            if let Some(mail) = mail {
+                let reads = self.outgoing.len() < ENOUGH;
+                return to(Subscribed(Box::new(Listening { race: Race::new(), mail, reads })));
             }
             to(Receiving)
         }
@@ -116,23 +118,30 @@ machine!(
         }
 
         /// Waits until the client leaves, an item comes, or the time is over. If an item comes for a client that has
-        /// left, the next client gets it.
+        /// left, the next client gets it. In RESP3, messages may come meanwhile.
         fn Blocked(&mut self, sent: Sent, waiting: &mut Box<Waiting>) -> Next<Answering, End> {
-            let Waiting { ticket, race, over, reads } = &mut **waiting;
+            let Waiting { ticket, race, over, mail, reads } = &mut **waiting;
             if !self.is_stopping {
                 let read = reads.then(|| self.stream.read(&mut self.incoming));
-                match yield_from!(race.run((read, ticket.came(), over.as_deref_mut())), sent)? {
+                let write = (!self.outgoing.is_empty()).then(|| self.stream.write_all(&mut self.outgoing));
+                let (over, messages) = (over.as_deref_mut(), mail.as_deref_mut());
+                match yield_from!(race.run((read, write, ticket.came(), over, messages)), sent)? {
                     Won::A(0) => return end(()),
                     Won::A(_) => {
                         *reads = self.incoming.len() < ENOUGH;
                         return stay();
                     }
-                    Won::B(()) => {}
-                    Won::C(()) => Answers::new(&mut self.outgoing).nil_array(),
+                    Won::B(()) | Won::E(()) => {
+                        let is_quick = mail.as_deref_mut().is_none_or(|mail| self.take_mail(mail));
+                        return if is_quick { stay() } else { end(()) };
+                    }
+                    Won::C(()) => {}
+                    Won::D(()) => self.client.answers(&mut self.outgoing).nil_array(),
                 }
             }
+            self.client.take_messages(&mut self.outgoing, usize::MAX);
             if let Some(item) = ticket.take() {
-                pair(&mut self.outgoing, &item.key, &item.bytes);
+                pair(&mut self.client.answers(&mut self.outgoing), &item.key, &item.bytes);
             }
             to(Answering)
         }
@@ -147,17 +156,13 @@ machine!(
                     return end(());
                 }
             }
-            let Some(mailbox) = self.client.mailbox() else { return to(Answering) };
-            if mailbox.is_overfull() {
+            if !self.take_mail(mail) {
                 return end(());
-            }
-            mailbox.take(&mut self.outgoing, if self.is_stopping { usize::MAX } else { ENOUGH });
-            if mail.has_ended() {
-                mail.restart(mailbox.mail.wait());
             }
             self.answer()?;
             *reads = self.outgoing.len() < ENOUGH;
-            if self.is_last || self.is_stopping || self.client.mailbox().is_none() { to(Answering) } else { stay() }
+            let goes_on = self.client.mailbox().is_some() && self.waiting.is_none();
+            if self.is_last || self.is_stopping || !goes_on { to(Answering) } else { stay() }
         }
 
         /// Waits for the client to close too, but not for long.
@@ -208,9 +213,25 @@ impl<S: ByteStream> Connection<S> {
         };
         if connection.client.seat.is_refused {
             connection.is_last = true;
-            Answers::new(&mut connection.outgoing).error("ERR max number of clients reached");
+            connection.client.answers(&mut connection.outgoing).error("ERR max number of clients reached");
         }
         connection.start(State::Answering)
+    }
+
+    /// Takes the messages for the client that are there, and waits for the next. `None` if the client has not subscribed.
+    fn mail(&mut self) -> Option<Racing<EventWait>> {
+        self.client.take_messages(&mut self.outgoing, ENOUGH);
+        Some(Racing::new(self.client.mailbox()?.mail.wait()))
+    }
+
+    /// Takes messages, as long as there is room for them. Returns `false` if the client is too slow.
+    fn take_mail(&mut self, mail: &mut Racing<EventWait>) -> bool {
+        let Some(mailbox) = self.client.mailbox() else { return true };
+        mailbox.take(&mut self.outgoing, if self.is_stopping { usize::MAX } else { ENOUGH });
+        if mail.has_ended() {
+            mail.restart(mailbox.mail.wait());
+        }
+        !mailbox.is_overfull()
     }
 
     /// Runs the requests that have arrived, until there is enough to write.
@@ -229,7 +250,7 @@ impl<S: ByteStream> Connection<S> {
                 Ok(Parsed::Whole(length)) => (self.client.run(self.parser.args(bytes), &mut self.outgoing), length),
                 Ok(Parsed::Line(length, request)) => (self.client.run(request.args(), &mut self.outgoing), length),
                 Err(error) => {
-                    Answers::new(&mut self.outgoing).error(&format!("ERR Protocol error: {error}"));
+                    self.client.answers(&mut self.outgoing).error(&format!("ERR Protocol error: {error}"));
                     (Flow::Close, bytes.len())
                 }
             };

@@ -1,6 +1,6 @@
 //! What the server reports about itself: enough for the usual clients.
 
-use super::answers::Answers;
+use super::answers::{Answers, Protocol};
 use super::commands::Command;
 use super::glob;
 use super::request::Args;
@@ -8,15 +8,16 @@ use super::server::{DATABASES, Server, Settings};
 use super::store::{Refusal, Store};
 
 /// The version of Redis that the server claims to be.
-const VERSION: &str = "7.0.0";
+const VERSION: &str = "7.0.15";
 
-pub(crate) fn hello(client: u64, answers: &mut Answers<'_>) {
-    answers.array(14);
+pub(crate) fn hello(client: u64, protocol: Protocol, answers: &mut Answers<'_>) {
+    let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
+    answers.map(7);
     for (name, value) in [("server", "redis"), ("version", VERSION)] {
         answers.bulk(name.as_bytes());
         answers.bulk(value.as_bytes());
     }
-    for (name, value) in [("proto", 2), ("id", client as i64)] {
+    for (name, value) in [("proto", version), ("id", client as i64)] {
         answers.bulk(name.as_bytes());
         answers.integer(value);
     }
@@ -40,7 +41,7 @@ pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
     for (index, store) in server.stores.borrow().iter().enumerate().filter(|(_, store)| store.len() > 0) {
         text += &format!("db{index}:keys={},expires={},avg_ttl=0\r\n", store.len(), store.expiring());
     }
-    answers.bulk(text.as_bytes());
+    answers.text(&text);
 }
 
 pub(crate) fn config(settings: &Settings, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
@@ -57,7 +58,7 @@ pub(crate) fn config(settings: &Settings, args: Args<'_>, answers: &mut Answers<
                 ("timeout", settings.idle.map_or(0, |idle| idle.as_secs()).to_string()),
             ];
             let values: Vec<_> = values.into_iter().filter(|(name, _)| wanted(name)).collect();
-            answers.array(2 * values.len());
+            answers.map(values.len());
             for (name, value) in values {
                 answers.bulk(name.as_bytes());
                 answers.bulk(value.as_bytes());
@@ -91,7 +92,7 @@ pub(crate) fn command(args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), R
                 }
             }
         }
-        (b"DOCS", _) => answers.array(0),
+        (b"DOCS", _) => answers.map(0),
         _ => return Err(wrong_subcommand("command", &["count", "list"], args)),
     }
     Ok(())
@@ -102,7 +103,7 @@ fn describe(command: &Command, answers: &mut Answers<'_>) {
     answers.array(6);
     answers.bulk(command.name.as_bytes());
     answers.integer(command.arity.into());
-    answers.array(0);
+    answers.set(0);
     (0..3).for_each(|_| answers.integer(0));
 }
 

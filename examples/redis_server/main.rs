@@ -9,8 +9,7 @@
 //! A client that sends nothing for `IDLE_SECONDS` is cut off, unless it waits for an item or for messages. 0 means no
 //! limit.
 //!
-//! The server speaks version 2 of the protocol (RESP2). Tell that to a client that begins with version 3, such as version 8
-//! of redis-py: `redis.Redis(protocol=2)`.
+//! The server speaks both versions of the protocol, RESP2 and RESP3. A client begins with RESP2, and chooses with `HELLO`.
 //!
 //! | file | holds |
 //! |---|---|

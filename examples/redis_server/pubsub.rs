@@ -3,7 +3,7 @@
 //! A message waits in the mailbox of each subscriber until the subscriber's connection takes it. All mailboxes share its
 //! bytes. A subscriber that reads too slowly is dropped: its mailbox is limited.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::mem;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use innermost::{Buffer, Event};
 
-use super::answers::Answers;
+use super::answers::{Answers, Protocol};
 use super::glob;
 use super::server::Server;
 use super::store::Key;
@@ -45,8 +45,11 @@ impl Channels {
     pub(crate) fn publish(&self, channel: &[u8], text: &[u8]) -> usize {
         let mut count = 0;
         let mut tell = |subscribers: &BTreeMap<u64, Rc<Mailbox>>, message: &[&[u8]]| {
-            let message = encode(message);
-            subscribers.values().for_each(|mailbox| mailbox.put(Rc::clone(&message)));
+            let encoded =
+                [Protocol::Resp2, Protocol::Resp3].map(|protocol| LazyCell::new(move || encode(message, protocol)));
+            for mailbox in subscribers.values() {
+                mailbox.put(Rc::clone(&encoded[mailbox.protocol.get() as usize]));
+            }
             count += subscribers.len();
         };
         if let Some(subscribers) = self.channels.get(channel) {
@@ -61,10 +64,10 @@ impl Channels {
     }
 }
 
-fn encode(parts: &[&[u8]]) -> Rc<[u8]> {
+fn encode(parts: &[&[u8]], protocol: Protocol) -> Rc<[u8]> {
     let mut bytes = Vec::new();
-    let mut answers = Answers::new(&mut bytes);
-    answers.array(parts.len());
+    let mut answers = Answers::new(&mut bytes, protocol);
+    answers.push(parts.len());
     parts.iter().for_each(|part| answers.bulk(part));
     bytes.into()
 }
@@ -74,6 +77,8 @@ pub(crate) struct Mailbox {
     messages: RefCell<VecDeque<Rc<[u8]>>>,
     bytes: Cell<usize>,
     limit: usize,
+    /// The version of the protocol that the subscriber speaks.
+    pub(crate) protocol: Cell<Protocol>,
     is_overfull: Cell<bool>,
     /// Set when there is something new for the connection.
     pub(crate) mail: Event,
@@ -101,8 +106,11 @@ impl Mailbox {
     }
 
     /// Moves messages to `outgoing` until that has `enough` bytes. The event is set again when there are more messages than
-    /// those that are there now.
+    /// those that are there now. It stays set if the subscriber was too slow.
     pub(crate) fn take(&self, outgoing: &mut Buffer, enough: usize) {
+        if self.is_overfull() {
+            return;
+        }
         let mut messages = self.messages.borrow_mut();
         while outgoing.len() < enough
             && let Some(message) = messages.pop_front()
@@ -128,11 +136,12 @@ pub(crate) struct Subscriptions {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(server: &Rc<Server>, client: u64) -> Self {
+    pub(crate) fn new(server: &Rc<Server>, client: u64, protocol: Protocol) -> Self {
         let mailbox = Mailbox {
             messages: RefCell::default(),
             bytes: Cell::new(0),
             limit: server.settings.mailbox,
+            protocol: Cell::new(protocol),
             is_overfull: Cell::new(false),
             mail: Event::new(),
         };

@@ -1,4 +1,4 @@
-//! RESP2, the protocol of Redis, without I/O: from bytes to requests.
+//! RESP, the protocol of Redis, without I/O: from bytes to requests.
 //!
 //! A request is an array of bulk strings, or a line of words. Its arguments stay where they are, in the buffer that was
 //! read into: parsing finds their places and copies nothing. A request may arrive in any number of pieces. [`Parser`]

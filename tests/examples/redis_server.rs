@@ -29,6 +29,7 @@ mod real;
 mod request;
 #[path = "../../examples/redis_server/resp.rs"]
 mod resp;
+mod resp3;
 #[path = "../../examples/redis_server/server.rs"]
 mod server;
 #[path = "../../examples/redis_server/store.rs"]

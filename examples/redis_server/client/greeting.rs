@@ -2,7 +2,7 @@
 
 use innermost::Buffer;
 
-use super::super::answers::Answers;
+use super::super::answers::Protocol;
 use super::super::commands::{SYNTAX, number};
 use super::super::info;
 use super::super::request::Args;
@@ -16,8 +16,8 @@ impl Client {
         if args.len() > 2 {
             return Err("ERR wrong number of arguments for 'ping' command".into());
         }
-        let mut answers = Answers::new(out);
-        if self.mailbox().is_some() {
+        let mut answers = self.answers(out);
+        if self.mailbox().is_some() && self.protocol == Protocol::Resp2 {
             answers.array(2);
             answers.bulk(b"pong");
             answers.bulk(if args.len() == 2 { args.get(1) } else { b"" });
@@ -32,23 +32,23 @@ impl Client {
     pub(super) fn select(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
         let database = usize::try_from(number(args.get(1))?).ok().filter(|database| *database < DATABASES);
         self.database = database.ok_or("ERR DB index is out of range")?;
-        Answers::new(out).ok();
+        self.answers(out).ok();
         Ok(())
     }
 
     pub(super) fn client(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
         let number = self.seat.number;
         match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
-            (b"ID", 2) => Answers::new(out).integer(number as i64),
+            (b"ID", 2) => self.answers(out).integer(number as i64),
             (b"GETNAME", 2) => {
                 let name = self.more.as_ref().map(|more| &*more.name).filter(|name| !name.is_empty());
-                Answers::new(out).bulk_or_nil(name);
+                self.answers(out).bulk_or_nil(name);
             }
             (b"SETNAME", 3) => {
                 self.set_name(args.get(2))?;
-                Answers::new(out).ok();
+                self.answers(out).ok();
             }
-            (b"SETINFO", 4) | (b"NO-EVICT" | b"NO-TOUCH", 3) => Answers::new(out).ok(),
+            (b"SETINFO", 4) | (b"NO-EVICT" | b"NO-TOUCH", 3) => self.answers(out).ok(),
             _ => return Err(info::wrong_subcommand("client", &["id", "getname", "setname", "setinfo"], args)),
         }
         Ok(())
@@ -62,18 +62,19 @@ impl Client {
         Ok(())
     }
 
-    /// Only RESP2 is spoken here.
+    /// Chooses the version of the protocol, and tells the client about the server.
     pub(super) fn hello(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
-        if args.len() > 1 && integer(args.get(1)).is_none() {
-            return Err("ERR Protocol version is not an integer or out of range".into());
-        }
-        if args.len() > 1 && args.get(1) != b"2" {
-            return Err("NOPROTO unsupported protocol version".into());
-        }
+        let protocol = match args.from(1).next().map(integer) {
+            None => self.protocol,
+            Some(Some(2)) => Protocol::Resp2,
+            Some(Some(3)) => Protocol::Resp3,
+            Some(Some(_)) => return Err("NOPROTO unsupported protocol version".into()),
+            Some(None) => return Err("ERR Protocol version is not an integer or out of range".into()),
+        };
         let mut options = args.from(2);
         while let Some(option) = options.next() {
             match (option.to_ascii_uppercase().as_slice(), options.len()) {
-                (b"AUTH", 2..) => check_password(options.by_ref().take(2))?,
+                (b"AUTH", 2..) => check_password([(); 2].map(|()| options.next().unwrap_or_default()).into_iter())?,
                 (b"SETNAME", 1..) => self.set_name(options.next().unwrap_or_default())?,
                 _ => {
                     let option = String::from_utf8_lossy(option);
@@ -81,7 +82,11 @@ impl Client {
                 }
             }
         }
-        info::hello(self.seat.number, &mut Answers::new(out));
+        self.protocol = protocol;
+        if let Some(mailbox) = self.mailbox() {
+            mailbox.protocol.set(protocol);
+        }
+        info::hello(self.seat.number, protocol, &mut self.answers(out));
         Ok(())
     }
 }

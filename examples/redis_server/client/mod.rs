@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use innermost::Buffer;
 
-use super::answers::Answers;
+use super::answers::{Answers, Protocol};
 use super::blocked::Waiting;
 use super::commands::{Action, Call, Command, Run, Special, check_flush, unknown};
 use super::info;
@@ -35,6 +35,7 @@ use transactions::{Transaction, Watch};
 pub(crate) struct Client {
     pub(crate) seat: Seat,
     database: usize,
+    protocol: Protocol,
     more: Option<Box<More>>,
 }
 
@@ -58,7 +59,7 @@ type Ran = Result<Flow, Refusal>;
 
 impl Client {
     pub(crate) const fn new(seat: Seat) -> Self {
-        Self { seat, database: 0, more: None }
+        Self { seat, database: 0, protocol: Protocol::Resp2, more: None }
     }
 
     pub(crate) fn server(&self) -> &Rc<Server> {
@@ -68,6 +69,19 @@ impl Client {
     /// The messages for the client, while it subscribes to something.
     pub(crate) fn mailbox(&self) -> Option<&Rc<Mailbox>> {
         Some(&self.more.as_ref()?.subscriptions.as_ref()?.mailbox)
+    }
+
+    /// Moves messages for the client to `out`, until that has `enough` bytes.
+    pub(crate) fn take_messages(&self, out: &mut Buffer, enough: usize) {
+        if let Some(mailbox) = self.mailbox() {
+            mailbox.take(out, enough);
+        }
+    }
+
+    /// Writes answers in the version of the protocol that the client has chosen.
+    #[inline]
+    pub(crate) fn answers<'a>(&self, out: &'a mut Buffer) -> Answers<'a> {
+        Answers::new(out, self.protocol)
     }
 
     fn more(&mut self) -> &mut More {
@@ -90,7 +104,7 @@ impl Client {
             (found, Some(_)) => self.run_in_context(found, args, out),
         };
         ran.unwrap_or_else(|refusal| {
-            Answers::new(out).error(&refusal);
+            self.answers(out).error(&refusal);
             Flow::GoOn
         })
     }
@@ -100,7 +114,7 @@ impl Client {
         let server = &*self.seat.server;
         let store = &mut server.stores.borrow_mut()[self.database];
         store.set_now(server.now());
-        let ran = run(&mut Call { store, args, out: Answers::new(out) });
+        let ran = run(&mut Call { store, args, out: self.answers(out) });
         server.expect(store.next_deadline());
         ran
     }
@@ -115,13 +129,15 @@ impl Client {
         }
     }
 
-    /// While the client subscribes, some commands are refused. While it is in a transaction, most are kept for later.
+    /// While the client subscribes in RESP2, some commands are refused. While it is in a transaction, most are kept for later.
     fn run_in_context(&mut self, found: Option<&'static Command>, args: Args<'_>, out: &mut Buffer) -> Ran {
+        let protocol = self.protocol;
         let more = self.more();
         let checked = match found {
             None => Err(unknown(args)),
             Some(command) => command.check_count(args.len()).map(|()| command).and_then(|command| {
-                let is_allowed = more.subscriptions.is_none() || command.is_for_subscribers();
+                let is_free = protocol == Protocol::Resp3 || more.subscriptions.is_none();
+                let is_allowed = is_free || command.is_for_subscribers();
                 if is_allowed { Ok(command) } else { Err(Self::not_while_subscribed(args)) }
             }),
         };
@@ -145,7 +161,7 @@ impl Client {
         if transaction.size > self.seat.server.settings.limits.request {
             return Ok(Flow::Close);
         }
-        Answers::new(out).simple("QUEUED");
+        self.answers(out).simple("QUEUED");
         Ok(Flow::GoOn)
     }
 
@@ -176,39 +192,41 @@ impl Client {
             Special::Watch => self.watch(args, out)?,
             Special::Unwatch => {
                 self.unwatch();
-                Answers::new(out).ok();
+                self.answers(out).ok();
             }
             Special::Ping => self.ping(args, out)?,
-            Special::Echo => Answers::new(out).bulk(args.get(1)),
+            Special::Echo => self.answers(out).bulk(args.get(1)),
             Special::Select => self.select(args, out)?,
             Special::Quit => {
-                Answers::new(out).ok();
+                self.answers(out).ok();
                 return Ok(Flow::Close);
             }
             Special::Reset => {
                 self.unwatch();
-                (self.database, self.more) = (0, None);
-                Answers::new(out).simple("RESET");
+                (self.database, self.protocol, self.more) = (0, Protocol::Resp2, None);
+                self.answers(out).simple("RESET");
             }
             Special::Publish => {
                 let count = self.server().channels.borrow().publish(args.get(1), args.get(2));
-                Answers::new(out).count(count);
+                // A client may be its own subscriber.
+                self.take_messages(out, usize::MAX);
+                self.answers(out).count(count);
             }
             Special::FlushAll => {
                 check_flush(args.from(1))?;
                 self.server().stores.borrow_mut().iter_mut().for_each(Store::clear);
-                Answers::new(out).ok();
+                self.answers(out).ok();
             }
             Special::Client => self.client(args, out)?,
             Special::Hello => self.hello(args, out)?,
             Special::Auth => {
                 check_password(args.from(1))?;
-                Answers::new(out).ok();
+                self.answers(out).ok();
             }
-            Special::PubSub => info::pubsub(self.server(), args, &mut Answers::new(out))?,
-            Special::Command => info::command(args, &mut Answers::new(out))?,
-            Special::Config => info::config(&self.server().settings, args, &mut Answers::new(out))?,
-            Special::Info => info::info(self.server(), &mut Answers::new(out)),
+            Special::PubSub => info::pubsub(self.server(), args, &mut self.answers(out))?,
+            Special::Command => info::command(args, &mut self.answers(out))?,
+            Special::Config => info::config(&self.server().settings, args, &mut self.answers(out))?,
+            Special::Info => info::info(self.server(), &mut self.answers(out)),
         }
         Ok(Flow::GoOn)
     }

@@ -21,12 +21,12 @@ impl Client {
         store.set_now(self.seat.server.now());
         for key in keys.clone() {
             if let Some(Some(item)) = store.change_list(key, |list| end.pop(list))? {
-                pair(out, key, &item);
+                pair(&mut self.answers(out), key, &item);
                 return Ok(Flow::GoOn);
             }
         }
         if !may_wait {
-            Answers::new(out).nil_array();
+            self.answers(out).nil_array();
             return Ok(Flow::GoOn);
         }
         drop(stores);
@@ -37,8 +37,7 @@ impl Client {
 }
 
 /// An item and its list.
-pub(crate) fn pair(out: &mut Buffer, key: &[u8], item: &[u8]) {
-    let mut answers = Answers::new(out);
+pub(crate) fn pair(answers: &mut Answers<'_>, key: &[u8], item: &[u8]) {
     answers.array(2);
     answers.bulk(key);
     answers.bulk(item);

@@ -12,17 +12,22 @@ use super::Client;
 
 impl Client {
     pub(super) fn subscribe(&mut self, topic: Topic, args: Args<'_>, out: &mut Buffer) {
-        let (server, number) = (Rc::clone(self.server()), self.seat.number);
+        let (server, number, protocol) = (Rc::clone(self.server()), self.seat.number, self.protocol);
         let kind = if topic == Topic::Channel { "subscribe" } else { "psubscribe" };
-        let subscriptions = self.more().subscriptions.get_or_insert_with(|| Subscriptions::new(&server, number));
+        let new = || Subscriptions::new(&server, number, protocol);
+        let subscriptions = self.more().subscriptions.get_or_insert_with(new);
+        let mut answers = Answers::new(out, protocol);
         for name in args.from(1) {
             subscriptions.add(topic, name);
-            confirm(out, kind, Some(name), subscriptions.count());
+            confirm(&mut answers, kind, Some(name), subscriptions.count());
         }
     }
 
     pub(super) fn unsubscribe(&mut self, topic: Topic, args: Args<'_>, out: &mut Buffer) {
         let kind = if topic == Topic::Channel { "unsubscribe" } else { "punsubscribe" };
+        // Dropping the last subscription drops the messages.
+        self.take_messages(out, usize::MAX);
+        let mut answers = self.answers(out);
         let subscriptions = &mut self.more().subscriptions;
         let names: Vec<Key> = match (subscriptions.as_mut(), args.len()) {
             (Some(subscriptions), 1) => subscriptions.all(topic),
@@ -30,14 +35,14 @@ impl Client {
         };
         let mut left = subscriptions.as_ref().map_or(0, Subscriptions::count);
         if names.is_empty() {
-            confirm(out, kind, None, left);
+            confirm(&mut answers, kind, None, left);
         }
         for name in &names {
             if let Some(subscriptions) = subscriptions {
                 subscriptions.remove(topic, name);
                 left = subscriptions.count();
             }
-            confirm(out, kind, Some(name), left);
+            confirm(&mut answers, kind, Some(name), left);
         }
         if left == 0 {
             *subscriptions = None;
@@ -45,9 +50,8 @@ impl Client {
     }
 }
 
-fn confirm(out: &mut Buffer, kind: &str, name: Option<&[u8]>, count: usize) {
-    let mut answers = Answers::new(out);
-    answers.array(3);
+fn confirm(answers: &mut Answers<'_>, kind: &str, name: Option<&[u8]>, count: usize) {
+    answers.push(3);
     answers.bulk(kind.as_bytes());
     answers.bulk_or_nil(name);
     answers.count(count);

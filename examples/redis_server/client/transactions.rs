@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use innermost::Buffer;
 
-use super::super::answers::Answers;
 use super::super::commands::{Action, Command, Special};
 use super::super::request::{Args, Request};
 use super::super::store::{Key, Refusal};
@@ -28,19 +27,20 @@ pub(super) struct Watch {
 
 impl Client {
     pub(super) fn multi(&mut self, out: &mut Buffer) -> Result<(), Refusal> {
+        let mut answers = self.answers(out);
         let transaction = &mut self.more().transaction;
         if transaction.is_some() {
             return Err("ERR MULTI calls can not be nested".into());
         }
         *transaction = Some(Transaction::default());
-        Answers::new(out).ok();
+        answers.ok();
         Ok(())
     }
 
     pub(super) fn discard(&mut self, out: &mut Buffer) -> Result<(), Refusal> {
         self.more().transaction.take().ok_or("ERR DISCARD without MULTI")?;
         self.unwatch();
-        Answers::new(out).ok();
+        self.answers(out).ok();
         Ok(())
     }
 
@@ -52,10 +52,10 @@ impl Client {
             return Err("EXECABORT Transaction discarded because of previous errors.".into());
         }
         if has_changed {
-            Answers::new(out).nil_array();
+            self.answers(out).nil_array();
             return Ok(Flow::GoOn);
         }
-        Answers::new(out).array(requests.len());
+        self.answers(out).array(requests.len());
         let limit = out.len() + self.server().settings.answers;
         for (command, request) in &requests {
             let ran = match command.action {
@@ -63,7 +63,7 @@ impl Client {
                 _ => self.run_command(command, request.args(), out),
             };
             if let Err(refusal) = ran {
-                Answers::new(out).error(&refusal);
+                self.answers(out).error(&refusal);
             }
             if out.len() > limit {
                 return Ok(Flow::Close);
@@ -87,7 +87,7 @@ impl Client {
                 watch.keys.push((database, key.into()));
             }
         }
-        Answers::new(out).ok();
+        self.answers(out).ok();
         Ok(())
     }
 

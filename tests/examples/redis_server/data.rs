@@ -214,7 +214,7 @@ fn clients_are_told_what_they_ask_when_they_begin() {
     let client = world.client();
     assert!(client.ask("HELLO 2 SETNAME me").starts_with("*14 $6 server $5 redis "));
     assert_eq!(client.ask("CLIENT GETNAME"), "$2 me");
-    assert_eq!(client.ask("HELLO 3"), "-NOPROTO unsupported protocol version");
+    assert_eq!(client.ask("HELLO 4"), "-NOPROTO unsupported protocol version");
     assert_eq!(client.ask("CONFIG GET save"), "*2 $4 save $0");
     assert_eq!(client.ask("COMMAND DOCS"), "*0");
     assert_eq!(client.ask("COMMAND INFO get nope"), "*2 *6 $3 get :2 *0 :0 :0 :0 $-1");

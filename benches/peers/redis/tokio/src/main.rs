@@ -37,7 +37,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use answers::Answers;
+use answers::{Answers, Protocol};
 use commands::{Action, Call, Command, Special, unknown};
 use request::{Args, Span};
 use resp::{Limits, Parsed, Parser};
@@ -156,7 +156,7 @@ impl Connection {
                     length
                 }
                 Err(error) => {
-                    Answers::new(out).error(&format!("ERR Protocol error: {error}"));
+                    answers(out).error(&format!("ERR Protocol error: {error}"));
                     flow = Flow::Close;
                     bytes.len()
                 }
@@ -191,7 +191,7 @@ impl Connection {
                 count = self.read() => if count? == 0 { break Err(io::ErrorKind::UnexpectedEof.into()) },
                 item = &mut receiver => {
                     if let Ok((key, item)) = item {
-                        let mut answers = Answers::new(&mut out);
+                        let mut answers = self::answers(&mut out);
                         answers.array(2);
                         answers.bulk(&key);
                         answers.bulk(&item);
@@ -199,7 +199,7 @@ impl Connection {
                     break Ok(());
                 }
                 () = &mut over => {
-                    Answers::new(&mut out).nil_array();
+                    answers(&mut out).nil_array();
                     break Ok(());
                 }
             }
@@ -208,6 +208,10 @@ impl Connection {
         self.server.store.borrow_mut().count_waiting(-1);
         ended.and(self.stream.write_all(&out).await)
     }
+}
+
+fn answers(out: &mut Vec<u8>) -> Answers<'_> {
+    Answers::new(out, Protocol::Resp2)
 }
 
 fn serve_waiting(server: &Server) {
@@ -232,29 +236,29 @@ fn serve_waiting(server: &Server) {
 
 fn run(server: &Server, args: Args<'_>, out: &mut Vec<u8>, now: u64) -> Flow {
     let Some(command) = Command::find(args.get(0)) else {
-        Answers::new(out).error(&unknown(args));
+        answers(out).error(&unknown(args));
         return Flow::GoOn;
     };
     if let Err(refusal) = command.check_count(args.len()) {
-        Answers::new(out).error(&refusal);
+        answers(out).error(&refusal);
         return Flow::GoOn;
     }
     match command.action {
         Action::Data(run) => {
             let mut store = server.store.borrow_mut();
             store.set_now(now);
-            if let Err(refusal) = run(&mut Call { store: &mut store, args, out: Answers::new(out) }) {
-                Answers::new(out).error(&refusal);
+            if let Err(refusal) = run(&mut Call { store: &mut store, args, out: answers(out) }) {
+                answers(out).error(&refusal);
             }
         }
-        Action::Special(Special::Ping) => Answers::new(out).simple("PONG"),
-        Action::Special(Special::Config) => Answers::new(out).array(0),
+        Action::Special(Special::Ping) => answers(out).simple("PONG"),
+        Action::Special(Special::Config) => answers(out).array(0),
         Action::Special(Special::Quit) => {
-            Answers::new(out).ok();
+            answers(out).ok();
             return Flow::Close;
         }
         Action::Special(Special::BlockingPop) => return pop_or_wait(server, args, out),
-        Action::Special(_) => Answers::new(out).error("ERR not measured"),
+        Action::Special(_) => answers(out).error("ERR not measured"),
     }
     Flow::GoOn
 }
@@ -264,7 +268,7 @@ fn pop_or_wait(server: &Server, args: Args<'_>, out: &mut Vec<u8>) -> Flow {
     let keys = args.from(1).take(args.len() - 2);
     for key in keys.clone() {
         if let Ok(Some(Some(item))) = server.store.borrow_mut().change_list(key, |list| End::Left.pop(list)) {
-            let mut answers = Answers::new(out);
+            let mut answers = answers(out);
             answers.array(2);
             answers.bulk(key);
             answers.bulk(&item);
