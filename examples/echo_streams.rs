@@ -29,6 +29,7 @@ mod support;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use innermost::net::Linger;
 use innermost::server::{GracefulServer, StopToken};
 use innermost::wait::{Race, Won};
 use innermost::{
@@ -73,18 +74,15 @@ machine!(
                 Step::Return(data) if data.is_empty() => return end(()),
                 Step::Return(data) => self.writer.write(&data)?,
                 Step::Yield(wanted) if has_more(self.writer.transport()) => return yield_here(wanted),
-                _ => {
-                    self.writer.write_eof()?;
-                    return to(Closing);
-                }
+                _ => return to(Closing(Linger::new().time_limit(GRACE).byte_limit(u64::MAX))),
             }
             to(Draining)
         }
 
-        /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
-        /// reset, and the peer would lose what it has not read yet.
-        fn Closing(&mut self, sent: Sent) -> Next<End> {
-            if yield_from!(self.reader.read(SIZE), sent)?.is_empty() { end(()) } else { stay() }
+        /// Waits for the peer to close too: with a reset, the peer would lose what it has not read yet.
+        fn Closing(&mut self, sent: Sent, linger: &mut Linger) -> Next<End> {
+            yield_from!(linger.run(&(&self.reader, &self.writer)), sent)?;
+            end(())
         }
     }
 );

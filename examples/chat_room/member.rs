@@ -88,7 +88,8 @@ machine!(
         }
 
         /// Waits for the peer to close too. If the server closed alone while more bytes arrived, the connection would be
-        /// reset, and the peer would lose what it has not read yet.
+        /// reset, and the peer would lose what it has not read yet. `linger` would end the stream at once, but the scribe
+        /// may still have lines to write, and ends it then.
         fn Leaving(&mut self, sent: Sent) -> Next<End> {
             if yield_from!(self.lines.skip(), sent)? { stay() } else { end(()) }
         }
