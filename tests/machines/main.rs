@@ -6,5 +6,6 @@ mod declarations;
 mod hooks;
 mod lines;
 mod many_states;
+mod parameters;
 mod states;
 mod transitions;

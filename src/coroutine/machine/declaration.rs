@@ -41,9 +41,16 @@
 ///
 /// # Types
 ///
-/// `type State = Name;` names the enum of the states, which the macro declares. It may derive traits, and have the lifetimes
-/// and type parameters that the states' data need: `pub type State = Phase<'a, C>;`, or with bounds and constants, `pub type
-/// State<C: Coroutine, const N: usize> = Phase<C, N>;`. It must be at least as visible as the machine's type.
+/// `type State = Name;` names the enum of the states, which the macro declares. It may derive traits. It must be at least as
+/// visible as the machine's type.
+///
+/// The enum has parameters of its own. If the data of a state use a lifetime, a type or a constant of the machine, the enum
+/// lists it. If the data use an associated type, or anything else that needs a bound, the enum declares that bound as well:
+///
+/// | the data | the enum |
+/// |---|---|
+/// | `name: &'a str`, `items: Vec<T>`, `bytes: [u8; N]` | `type State = Phase<'a, T, N>;` |
+/// | `item: I::Item` | `type State<I: Iterator> = Phase<I>;`, or `type State<I> = Phase<I> where I: Iterator;` |
 ///
 /// `type Yield`, `type Input` and `type Return` are [`Await`](crate::Await), `()` and `()` if they are left out. All types
 /// stand before the states, in any order.
@@ -218,8 +225,8 @@
 /// Names of states are separate from names of types, so a state may have the name of a type, even of one that it keeps.
 #[macro_export]
 macro_rules! machine {
-    ($(#$meta:tt)* impl<$($rest:tt)*) => { $crate::__machine!(@generics [$(#$meta)*] [] $($rest)*); };
-    ($(#$meta:tt)* impl Machine for $($rest:tt)*) => { $crate::__machine!(@for [$(#$meta)*] [] $($rest)*); };
+    ($(#$meta:tt)* impl<$($rest:tt)*) => { $crate::__machine!(@generics [$(#$meta)*] [] [] [] + $($rest)*); };
+    ($(#$meta:tt)* impl Machine for $($rest:tt)*) => { $crate::__machine!(@for [$(#$meta)*] [] {[] []} $($rest)*); };
     ($($rest:tt)*) => {
         $crate::__machine_mistake!(declaration);
     };

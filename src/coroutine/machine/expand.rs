@@ -11,8 +11,8 @@
 #[macro_export]
 macro_rules! __machine_out {
     (@all $tag:ident $h:tt {
-        {[$($meta:tt)*] [$($g:tt)*] {$machine:ty} [$($w:tt)*]} {$y:ty} {$i:ty} {$r:ty}
-        {{$($head:tt)*} $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*]}
+        {[$($meta:tt)*] [$($g:tt)*] {$machine:ty} [$($w:tt)*] $names:tt} {$y:ty} {$i:ty} {$r:ty}
+        {{$($head:tt)*} $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*] [$($bounds:tt)*]}
     } [$({
         [$(#[$(doc $($doc:tt)+)? $(cfg $cfg:tt)? $(allow $allow:tt)? $(expect $expect:tt)? $(warn $warn:tt)?
             $(deny $deny:tt)?])*]
@@ -22,7 +22,7 @@ macro_rules! __machine_out {
         $(@moved [$z:ident: $zt:ty $(, $zs:ident: $zst:ty)* $(,)?])?]
         [$($to:ident)*] $body:tt
     })+] $thrown:tt $raised:tt $finally:tt [$($helpers:tt)*]) => {
-        $($head)* enum $p<$($declared)*> {
+        $($head)* enum $p<$($declared)*> where $($bounds)* {
             $(
                 $($(#[doc $($doc)+])? $(#[cfg $cfg])?)*
                 $s $($(($($xt),+))?)? $(($ct $(, $dt)*))? $(($zt $(, $zst)*))?,
@@ -154,7 +154,7 @@ macro_rules! __machine_out {
     };
     (@value $h:tt $cfg:tt $s:ident [moved $data:tt]) => { $crate::__machine_out!(@data $h $cfg $s $data); };
     (@unit {
-        {$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*]} $y:tt $i:tt $r:tt {$head:tt $p:ident $lt:tt $pg:tt $declared:tt}
+        {$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*] $names:tt} $y:tt $i:tt $r:tt {$head:tt $p:ident $($more:tt)*}
     } {$($cfg:tt)*} $s:ident) => {
         $($cfg)*
         #[allow(dead_code, non_upper_case_globals)]
@@ -169,14 +169,18 @@ macro_rules! __machine_out {
         }
     };
     (@data {
-        $header:tt $y:tt $i:tt $r:tt {$head:tt $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*]}
+        $header:tt $y:tt $i:tt $r:tt
+        {$head:tt $p:ident [$($lt:lifetime),*] [$($pg:ident),*] [$($declared:tt)*] [$($bounds:tt)*]}
     } {$($cfg:tt)*} $s:ident [$($x:ident {$xt:ty})+]) => {
         $($cfg)*
         #[allow(dead_code, non_snake_case, clippy::too_many_arguments)]
         #[inline(always)]
         fn $s<$($declared)*>(
             $($x: $xt),+
-        ) -> $crate::coroutine::machine::parts::Entering<__states::$s, $p<$($lt,)* $($pg,)*>> {
+        ) -> $crate::coroutine::machine::parts::Entering<__states::$s, $p<$($lt,)* $($pg,)*>>
+        where
+            $($bounds)*
+        {
             $crate::coroutine::machine::parts::Entering($p::$s($($x),+), ::core::marker::PhantomData)
         }
     };
@@ -200,7 +204,7 @@ macro_rules! __machine_out {
     (@handler $h:tt $cfg:tt $lints:tt $s:ident $self:ident [] $body:tt) => {
         $crate::__machine_out!(@fn $h $cfg $lints $s $self [] $body);
     };
-    (@fn {{$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*]} $y:tt $i:tt $r:tt $state:tt}
+    (@fn {{$meta:tt [$($g:tt)*] {$machine:ty} [$($w:tt)*] $names:tt} $y:tt $i:tt $r:tt $state:tt}
         {$($cfg:tt)*} {$($lints:tt)*} $s:ident $self:ident [$($parameters:tt)*] $body:tt
     ) => {
         $($cfg)*

@@ -15,7 +15,16 @@ macro_rules! __machine_mistake {
         compile_error!("expected `type State = Name;` before the states: the name of the enum of the states");
     };
     (parameters_of_enum) => {
-        compile_error!("expected `type State<..> = Name<..>;`, with the parameters of the enum on both sides");
+        compile_error!(
+            "expected `type State<..> = Name<..>;`, with the parameters of the enum on both sides, or `type State = Name<..>;`"
+        );
+    };
+    (parameter_of_state $s:ident $p:ident $name:tt) => {
+        compile_error!(concat!(
+            "the data of state `", stringify!($s), "` use `", stringify!($name), "`, so the enum of the states needs it too: \
+             write `type State = ", stringify!($p), "<", stringify!($name), ">;`, with all parameters that data use, and \
+             what the enum requires of them in `type State<..> = ", stringify!($p), "<..>;`"
+        ));
     };
     (late_type) => {
         compile_error!(

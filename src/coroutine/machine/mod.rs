@@ -132,6 +132,7 @@
 //! | `declaration.rs` | [`machine!`](crate::machine) and its documentation |
 //! | `syntax.rs`      | reads what the programmer has written |
 //! | `expand.rs`      | what it expands to |
+//! | `parameters.rs`  | the parameters of the enum of the states |
 //! | `mistakes.rs`    | what it says about mistakes |
 //! | `parts.rs`       | the names that the expansion uses |
 
@@ -142,6 +143,7 @@ mod drawing;
 mod expand;
 mod mistakes;
 mod next;
+mod parameters;
 #[doc(hidden)]
 pub mod parts;
 mod place;

@@ -23,30 +23,64 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __machine {
-    // Everything up to `> Machine for`.
-    (@generics $meta:tt [$($g:tt)*] > Machine for $($rest:tt)*) => {
-        $crate::__machine!(@for $meta [$($g)*] $($rest)*);
+    // Everything up to `> Machine for`, with the names of the parameters, and of the constants with their types. What stands
+    // before `$($rest)*` is `+` where a parameter begins, and otherwise the angle brackets that are open.
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt + > Machine for $($rest:tt)*) => {
+        $crate::__machine!(@for $meta [$($g)*] {$n $c} $($rest)*);
     };
-    (@generics $meta:tt [$($g:tt)*] >> Machine for $($rest:tt)*) => {
-        $crate::__machine!(@for $meta [$($g)* >] $($rest)*);
+    (@generics $meta:tt [$($g:tt)*] [$($n:tt)*] $c:tt + $lt:lifetime $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* $lt] [$($n)* $lt] $c [] $($rest)*);
     };
-    (@generics $meta:tt [$($g:tt)*] $next:tt $($rest:tt)*) => {
-        $crate::__machine!(@generics $meta [$($g)* $next] $($rest)*);
+    (@generics $meta:tt [$($g:tt)*] [$($n:tt)*] [$($c:tt)*] + const $name:ident: $t:ident, $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* const $name: $t,] [$($n)* $name] [$($c)* {$name $t}] + $($rest)*);
     };
-    (@generics $meta:tt $g:tt) => { $crate::__machine_mistake!(generics); };
-    (@for $meta:tt $g:tt $machine:ty where $($rest:tt)*) => {
-        $crate::__machine!(@where $meta $g {$machine} [] $($rest)*);
+    (@generics $meta:tt [$($g:tt)*] [$($n:tt)*] [$($c:tt)*] + const $name:ident: $t:ident> Machine for $($rest:tt)*) => {
+        $crate::__machine!(@for $meta [$($g)* const $name: $t] {[$($n)* $name] [$($c)* {$name $t}]} $($rest)*);
     };
-    (@for $meta:tt $g:tt $machine:ty {$($items:tt)*}) => {
-        $crate::__machine!(@types {$meta $g {$machine} []}
+    (@generics $meta:tt [$($g:tt)*] [$($n:tt)*] $c:tt + const $name:ident $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* const $name] [$($n)* $name] $c [] $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] [$($n:tt)*] $c:tt + $name:ident $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* $name] [$($n)* $name] $c [] $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt + $next:tt $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* $next] $n $c + $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [] > Machine for $($rest:tt)*) => {
+        $crate::__machine!(@for $meta [$($g)*] {$n $c} $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [<] >> Machine for $($rest:tt)*) => {
+        $crate::__machine!(@for $meta [$($g)* >] {$n $c} $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [], $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)*,] $n $c + $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [$($open:tt)*] < $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* <] $n $c [$($open)* <] $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [< $($open:tt)*] > $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* >] $n $c [$($open)*] $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt [< < $($open:tt)*] >> $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* >>] $n $c [$($open)*] $($rest)*);
+    };
+    (@generics $meta:tt [$($g:tt)*] $n:tt $c:tt $open:tt $next:tt $($rest:tt)*) => {
+        $crate::__machine!(@generics $meta [$($g)* $next] $n $c $open $($rest)*);
+    };
+    (@generics $($any:tt)*) => { $crate::__machine_mistake!(generics); };
+    (@for $meta:tt $g:tt $names:tt $machine:ty where $($rest:tt)*) => {
+        $crate::__machine!(@where $meta $g $names {$machine} [] $($rest)*);
+    };
+    (@for $meta:tt $g:tt $names:tt $machine:ty {$($items:tt)*}) => {
+        $crate::__machine!(@types {$meta $g {$machine} [] $names}
             {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
     };
-    (@where $meta:tt $g:tt $machine:tt [$($w:tt)*] {$($items:tt)*}) => {
-        $crate::__machine!(@types {$meta $g $machine [$($w)*]}
+    (@where $meta:tt $g:tt $names:tt $machine:tt [$($w:tt)*] {$($items:tt)*}) => {
+        $crate::__machine!(@types {$meta $g $machine [$($w)*] $names}
             {<() as $crate::coroutine::machine::parts::Defaults>::Yield} {()} {()} {} $($items)*);
     };
-    (@where $meta:tt $g:tt $machine:tt [$($w:tt)*] $next:tt $($rest:tt)*) => {
-        $crate::__machine!(@where $meta $g $machine [$($w)* $next] $($rest)*);
+    (@where $meta:tt $g:tt $names:tt $machine:tt [$($w:tt)*] $next:tt $($rest:tt)*) => {
+        $crate::__machine!(@where $meta $g $names $machine [$($w)* $next] $($rest)*);
     };
 
     // The associated types, in any order.
@@ -60,12 +94,21 @@ macro_rules! __machine {
         $crate::__machine!(@types $h $y $i {$new} $s $($rest)*);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident; $($rest:tt)*) => {
-        $crate::__machine!(@types $h $y $i $r {{$(#$attribute)* $vis} $p [] [] []} $($rest)*);
+        $crate::__machine!(@types $h $y $i $r {{$(#$attribute)* $vis} $p [] [] [] []} $($rest)*);
     };
-    (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident<$($lt:lifetime),* $(,)?
-        $($pg:ident),* $(,)?>; $($rest:tt)*) => {
-        $crate::__machine!(@types $h $y $i $r
+    (@types {$meta:tt $g:tt $machine:tt $w:tt {$n:tt []}} $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis
+        type State = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?> $($rest:tt)*) => {
+        $crate::__machine!(@bounds {$meta $g $machine $w {$n []}} $y $i $r
             {{$(#$attribute)* $vis} $p [$($lt),*] [$($pg),*] [$($lt,)* $($pg,)*]} $($rest)*);
+    };
+    (@types {$meta:tt $g:tt $machine:tt $w:tt {$n:tt $c:tt}} $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis
+        type State = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?> $($rest:tt)*) => {
+        $crate::__machine_parameters!(@declare ($) $c [$($lt,)*] [$($pg)*]
+            {@bounds {$meta $g $machine $w {$n $c}} $y $i $r} {{$(#$attribute)* $vis} $p [$($lt),*] [$($pg),*]}
+            {$($rest)*});
+    };
+    (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State = $p:ident<$($rest:tt)*) => {
+        $crate::__machine_mistake!(parameters_of_enum);
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $(#$attribute:tt)* $vis:vis type State<$($rest:tt)*) => {
         $crate::__machine!(@state $h $y $i $r {$(#$attribute)* $vis} [] $($rest)*);
@@ -75,10 +118,10 @@ macro_rules! __machine {
     };
     (@types $h:tt $y:tt $i:tt $r:tt {} $($rest:tt)*) => { $crate::__machine_mistake!(no_enum); };
 
-    // The parameters of the enum, where they are declared: `type State<C: Coroutine> = Name<C>;`.
-    (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] > = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?>;
+    // The parameters of the enum, where they are declared: `type State<C: Coroutine> = Name<C>`.
+    (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] > = $p:ident<$($lt:lifetime),* $(,)? $($pg:ident),* $(,)?>
         $($rest:tt)*) => {
-        $crate::__machine!(@types $h $y $i $r {$head $p [$($lt),*] [$($pg),*] [$($g)*]} $($rest)*);
+        $crate::__machine!(@bounds $h $y $i $r {$head $p [$($lt),*] [$($pg),*] [$($g)*]} $($rest)*);
     };
     (@state $h:tt $y:tt $i:tt $r:tt $head:tt [$($g:tt)*] >> = $($rest:tt)*) => {
         $crate::__machine!(@state $h $y $i $r $head [$($g)* >] > = $($rest)*);
@@ -87,6 +130,21 @@ macro_rules! __machine {
         $crate::__machine!(@state $h $y $i $r $head [$($g)* $next] $($rest)*);
     };
     (@state $h:tt $y:tt $i:tt $r:tt $head:tt $g:tt) => { $crate::__machine_mistake!(parameters_of_enum); };
+    // What may follow them: a `where` clause.
+    (@bounds $h:tt $y:tt $i:tt $r:tt {$($s:tt)*}; $($rest:tt)*) => {
+        $crate::__machine!(@types $h $y $i $r {$($s)* []} $($rest)*);
+    };
+    (@bounds $h:tt $y:tt $i:tt $r:tt $s:tt where $($rest:tt)*) => {
+        $crate::__machine!(@bounds_where $h $y $i $r $s [] $($rest)*);
+    };
+    (@bounds $($any:tt)*) => { $crate::__machine_mistake!(parameters_of_enum); };
+    (@bounds_where $h:tt $y:tt $i:tt $r:tt {$($s:tt)*} $w:tt; $($rest:tt)*) => {
+        $crate::__machine!(@types $h $y $i $r {$($s)* $w} $($rest)*);
+    };
+    (@bounds_where $h:tt $y:tt $i:tt $r:tt $s:tt [$($w:tt)*] $next:tt $($rest:tt)*) => {
+        $crate::__machine!(@bounds_where $h $y $i $r $s [$($w)* $next] $($rest)*);
+    };
+    (@bounds_where $($any:tt)*) => { $crate::__machine_mistake!(parameters_of_enum); };
 
     // The states, four at a time.
     (@split $h:tt [$($states:tt)*] $f:tt $helpers:tt
@@ -170,6 +228,13 @@ macro_rules! __machine {
         $crate::__machine!(@helper $h $states $f $helpers $(#$a)* $vis const $($rest)*);
     };
     (@split $h:tt [] $f:tt $helpers:tt) => { $crate::__machine_mistake!(no_state); };
+    // An enum without parameters, of a machine with parameters.
+    (@split {{$meta:tt $g:tt $machine:tt $w:tt {[$($n:tt)+] $c:tt}} $y:tt $i:tt $r:tt {$head:tt $p:ident [] [] [] []}}
+        $states:tt $f:tt $helpers:tt
+    ) => {
+        $crate::__machine_parameters!(@check ($) $p [$($n)+] $states);
+        $crate::__machine!(@split {{$meta $g $machine $w {[] []}} $y $i $r {$head $p [] [] [] []}} $states $f $helpers);
+    };
     (@split $h:tt $states:tt $f:tt $helpers:tt) => {
         $crate::__machine_out!(@all raw $h $h $states {} {} $f $helpers);
     };
@@ -266,6 +331,13 @@ macro_rules! __machine {
         {$a:tt $s:ident $self:ident [Outcome $c:ident [< $($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
     ) => {
         $crate::__machine!(@walk $h [$($done)* {$a $s $self [Outcome $c [< $($more)*]] $to $body}] $t $r $f $helpers
+            $($rest)*);
+    };
+    // A reference with a lifetime is a value of its own.
+    (@walk $h:tt [$($done:tt)*] $t:tt $r:tt $f:tt $helpers:tt
+        {$a:tt $s:ident $self:ident [& $n:ident [$lt:lifetime $($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
+    ) => {
+        $crate::__machine!(@walk $h [$($done)* {$a $s $self [@moved [$n: & $lt $($more)*]] $to $body}] $t $r $f $helpers
             $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt $s:ident $self:ident [& $($any:tt)*] $($more:tt)*}
