@@ -32,6 +32,13 @@ pub(super) struct Asyncgens {
     shut_down: Cell<bool>,
 }
 
+#[cfg(feature = "testing")]
+impl Asyncgens {
+    pub(super) fn len(&self) -> usize {
+        self.live.borrow().len()
+    }
+}
+
 impl LoopHandle {
     /// Registers an async generator that is about to take its first step in this loop. Returns the key for
     /// [`forget_asyncgen`](Self::forget_asyncgen).

@@ -28,6 +28,7 @@
 //! | `extensions.rs` | state that higher layers attach to the loop |
 //! | `guest.rs`      | running as a guest of another loop |
 //! | `forked.rs`     | the parent's loop in a forked child, which can only drop it |
+//! | `steered.rs`    | running in an order that a test chooses |
 //! | `identity.rs`   | comparing and printing handles; weak handles |
 //!
 //! Sources: `Lib/asyncio/{base_events,selector_events,unix_events}.py` of CPython 3.13, for behaviour and order.
@@ -59,6 +60,8 @@ mod run;
 mod running;
 mod signals;
 mod spin;
+#[cfg(feature = "testing")]
+mod steered;
 mod tasks;
 #[cfg_attr(not(feature = "executor"), path = "threads/absent.rs")]
 mod threads;
@@ -80,6 +83,8 @@ pub use self::remote::{LoopClosed, RemoteHandle};
 pub(crate) use self::running::{find_running, running, set_current};
 pub(crate) use self::signals::Interrupts;
 use self::signals::SignalHandlers;
+#[cfg(feature = "testing")]
+pub(crate) use self::steered::Leftovers;
 pub use self::tasks::spawn;
 use self::threads::Threads;
 #[cfg(feature = "executor")]

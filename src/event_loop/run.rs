@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::LoopHandle;
 use super::forked::check_process;
 use super::running::find_running;
+use super::{Core, LoopHandle};
 use crate::coroutine::{Exception, Kind};
 use crate::task::{AnyFuture, Awaitable, Child, Scheduler};
 
@@ -20,12 +20,25 @@ impl LoopHandle {
     /// `RuntimeError` if the loop is closed or running, or if another loop runs in this thread. The selector's errors.
     /// The `KeyboardInterrupt` of a task or a callback.
     pub fn run_forever(&self) -> Result<(), Exception> {
+        self.run_turns(|_| false)
+    }
+
+    /// Runs turns until the loop is stopped, or `is_over` returns `true` after a turn.
+    pub(super) fn run_turns(&self, is_over: impl Fn(&Core) -> bool) -> Result<(), Exception> {
         self.check_can_run()?;
         let _running = self.enter()?;
         let mut scratch = self.0.scratch.take();
+        #[cfg(feature = "testing")]
+        let steering = self.0.scheduler.steering();
         let result = loop {
+            #[cfg(not(feature = "testing"))]
             let turn = self.0.turn(&mut scratch);
-            if turn.is_err() || self.0.scheduler.is_stopping() {
+            #[cfg(feature = "testing")]
+            let turn = match &steering {
+                None => self.0.turn(&mut scratch),
+                Some(steering) => self.0.steered_turn(&mut scratch, &**steering),
+            };
+            if turn.is_err() || self.0.scheduler.is_stopping() || is_over(&self.0) {
                 break turn;
             }
         };

@@ -125,6 +125,12 @@ impl Timers {
         self.len == 0
     }
 
+    /// The number of timers that were not cancelled.
+    #[cfg(feature = "testing")]
+    pub(super) fn count(&self) -> usize {
+        self.near.iter().chain(self.far.iter().flatten()).filter(|timer| !timer.timed.cancelled()).count()
+    }
+
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Timed>> {
         self.near.into_iter().chain(self.far.into_iter().flatten()).chain(self.husks).map(|timer| timer.timed)
     }

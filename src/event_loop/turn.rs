@@ -26,6 +26,16 @@ const SHARE: usize = 64;
 
 impl Core {
     pub(super) fn turn(&self, scratch: &mut Scratch) -> Result<(), Exception> {
+        self.collect(scratch)?;
+        // Entries that are queued from here on wait for the next turn, after the descriptors have had their chance.
+        let run = self.scheduler.run_ready(&mut scratch.batch);
+        self.since_select.set(self.since_select.get() + run);
+        Ok(())
+    }
+
+    /// Waits if nothing is ready. Moves everything that is due to the ready queue.
+    #[inline(always)]
+    pub(super) fn collect(&self, scratch: &mut Scratch) -> Result<(), Exception> {
         let waiting = self.scheduler.ready();
         if waiting == 0 || self.should_select() {
             // In a forked child, the fork counts as a signal that is pending.
@@ -46,9 +56,6 @@ impl Core {
         if !self.timers.borrow().is_empty() {
             self.move_due_timers();
         }
-        // Entries that are queued from here on wait for the next turn, after the descriptors have had their chance.
-        let run = self.scheduler.run_ready(&mut scratch.batch);
-        self.since_select.set(self.since_select.get() + run);
         Ok(())
     }
 

@@ -268,6 +268,11 @@ where
     fn will_raise(&self) {
         self.state.make_special();
     }
+
+    #[cfg(feature = "testing")]
+    fn as_task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>> {
+        Some(self)
+    }
 }
 
 impl<C> Waiter for TaskCell<C>

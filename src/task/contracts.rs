@@ -26,6 +26,18 @@ pub(crate) trait Run {
     /// exception. Called before the task is queued.
     fn will_raise(&self) {}
 
+    /// The task, if running this takes a step of one.
+    #[cfg(feature = "testing")]
+    fn as_task(self: Rc<Self>) -> Option<Rc<dyn ErasedTask>> {
+        None
+    }
+
+    /// What a report calls this entry, if it is not a task.
+    #[cfg(feature = "testing")]
+    fn label(&self) -> &'static str {
+        core::any::type_name::<Self>()
+    }
+
     /// Drops the user's values, because this will never run. Somebody may still hold a handle.
     fn discard(&self, _scheduler: &Scheduler) {}
 

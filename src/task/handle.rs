@@ -127,6 +127,11 @@ impl<F: FnOnce() -> R + 'static, R: CallbackResult> Run for CallbackCell<F> {
         call(callback, core::any::type_name::<F>(), scheduler);
     }
 
+    #[cfg(feature = "testing")]
+    fn label(&self) -> &'static str {
+        core::any::type_name::<F>()
+    }
+
     fn discard(&self, scheduler: &Scheduler) {
         scheduler.drop_guarded(self.callback.take());
     }
@@ -164,6 +169,11 @@ struct CallbackInContext {
 type BoxedCallback = Box<dyn FnOnce() -> Result<(), Exception>>;
 
 impl Run for CallbackInContext {
+    #[cfg(feature = "testing")]
+    fn label(&self) -> &'static str {
+        self.function
+    }
+
     fn run(self: Rc<Self>, scheduler: &Rc<Scheduler>) {
         let Some(callback) = self.callback.callback.take() else { return };
         // No context is current between two callbacks, unless a destructor has set a variable.

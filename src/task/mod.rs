@@ -46,6 +46,7 @@
 //! | `cancel.rs`    | propagating a cancellation |
 //! | `callback_result.rs` | [`CallbackResult`]: the return types of callbacks |
 //! | `handle.rs`    | [`Handle`]: a callback in the ready queue |
+//! | `steering.rs`  | what chooses the order of a turn in a test that explores a program |
 //!
 //! Sources: `Lib/asyncio/{futures,tasks,events}.py` of CPython 3.13, for the behaviour and the order of events.
 
@@ -71,6 +72,8 @@ mod spawning;
 mod special;
 mod starting;
 mod state;
+#[cfg(feature = "testing")]
+mod steering;
 #[expect(clippy::module_inception, reason = "the file that holds Task")]
 mod task;
 mod timer_future;
@@ -100,6 +103,8 @@ pub(crate) use self::schedule::Scheduler;
 pub(crate) use self::spawning::{spawn, spawn_with};
 pub(crate) use self::starting::Known;
 use self::state::TaskState;
+#[cfg(feature = "testing")]
+pub(crate) use self::steering::Steering;
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
 pub(crate) use self::view::view_of_future;

@@ -30,28 +30,31 @@ pub(crate) struct Scheduler {
     this: Weak<Self>,
     /// Tasks and callbacks to run in the next turn. A turn takes all of them at once, so a vector is enough.
     ready: RefCell<Vec<Rc<dyn Run>>>,
-    tasks: RefCell<Slab<Rc<dyn ErasedTask>>>,
+    pub(super) tasks: RefCell<Slab<Rc<dyn ErasedTask>>>,
     /// The key of the task whose step is running, or [`NOBODY`].
     current: Cell<u32>,
     handler: Cell<Option<ErrorHandler>>,
     factory: Cell<Option<TaskFactory>>,
     /// True if `factory` is set. Reading this flag is cheaper than looking into the cell.
     has_factory: Cell<bool>,
-    tasks_made: Cell<u64>,
+    pub(super) tasks_made: Cell<u64>,
     closed: Cell<bool>,
     /// False once [`forget_handler`](Self::forget_handler) was called: no new exception handler is accepted.
     takes_handler: Cell<bool>,
     /// The number of failed futures and tasks whose exception nobody has retrieved.
-    failures: Cell<usize>,
+    pub(super) failures: Cell<usize>,
     /// Objects in a reference cycle, which closing the loop breaks.
-    circles: RefCell<Slab<Weak<dyn Circle>>>,
+    pub(super) circles: RefCell<Slab<Weak<dyn Circle>>>,
     /// True if the loop returns at the end of this turn.
-    stopping: Cell<bool>,
+    pub(super) stopping: Cell<bool>,
     /// The exception that the loop then raises.
-    leaving: Cell<Option<Exception>>,
+    pub(super) leaving: Cell<Option<Exception>>,
     running: Cell<bool>,
     /// The number of operations that the running step may still do without waiting. See [`spend`](Self::spend).
     budget: Cell<u32>,
+    /// What chooses the order of each turn, in a test that explores a program.
+    #[cfg(feature = "testing")]
+    pub(super) steering: Cell<Option<Rc<dyn super::Steering>>>,
 }
 
 /// The key that stands for no task.
@@ -83,6 +86,8 @@ impl Scheduler {
             leaving: Cell::new(None),
             running: Cell::new(false),
             budget: Cell::new(BUDGET),
+            #[cfg(feature = "testing")]
+            steering: Cell::new(None),
         })
     }
 
@@ -144,7 +149,7 @@ impl Scheduler {
     /// Handles a panic in the ready queue: ends the task whose step panicked, or reports a callback's panic.
     #[cold]
     #[inline(never)]
-    fn end_panicked(self: &Rc<Self>, raised: Exception) {
+    pub(super) fn end_panicked(self: &Rc<Self>, raised: Exception) {
         match self.current() {
             Some(task) => {
                 self.leave(NOBODY);
@@ -181,7 +186,7 @@ impl Scheduler {
 
     /// Has the loop return at the end of this turn and raise `raised`. Returns `false` if another exception came first;
     /// then that is the one the loop raises.
-    pub(super) fn leave_with(&self, raised: Exception) -> bool {
+    pub(crate) fn leave_with(&self, raised: Exception) -> bool {
         self.stopping.set(true);
         let first = self.leaving.take();
         let is_first = first.is_none();

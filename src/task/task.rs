@@ -262,6 +262,11 @@ impl AnyTask {
         Self(task)
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn erased(&self) -> &Rc<dyn ErasedTask> {
+        &self.0
+    }
+
     pub(crate) fn downgrade(&self) -> WeakTask {
         WeakTask(Rc::downgrade(&self.0))
     }

@@ -1,6 +1,7 @@
 //! The ways in which a run of a machine is disturbed, and what a failure says of it.
 
 use core::fmt;
+use core::ops::BitOr;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -28,6 +29,58 @@ impl Interruption {
             Self::Cancel => Exception::cancelled(),
             Self::Close => Exception::generator_exit(),
         }
+    }
+}
+
+/// Several kinds of interruption: `Interruption::Throw | Interruption::Cancel`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Interruptions(u8);
+
+impl Interruptions {
+    /// Every kind.
+    pub const ALL: Self = Self(0b111);
+
+    /// Returns `true` if there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns `true` if `interruption` is one of them.
+    pub const fn contains(self, interruption: Interruption) -> bool {
+        self.0 & 1 << interruption as u8 != 0
+    }
+
+    /// The kinds, in the order throw, cancel, close.
+    pub fn iter(self) -> impl Iterator<Item = Interruption> {
+        Interruption::ALL.into_iter().filter(move |interruption| self.contains(*interruption))
+    }
+}
+
+impl From<Interruption> for Interruptions {
+    fn from(interruption: Interruption) -> Self {
+        Self(1 << interruption as u8)
+    }
+}
+
+impl<I: Into<Self>> BitOr<I> for Interruptions {
+    type Output = Self;
+
+    fn bitor(self, other: I) -> Self {
+        Self(self.0 | other.into().0)
+    }
+}
+
+impl<I: Into<Interruptions>> BitOr<I> for Interruption {
+    type Output = Interruptions;
+
+    fn bitor(self, other: I) -> Interruptions {
+        Interruptions::from(self) | other
+    }
+}
+
+impl fmt::Debug for Interruptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 

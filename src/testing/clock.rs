@@ -46,6 +46,11 @@ impl VirtualClock {
         self.0.get()
     }
 
+    /// Sets the clock back to zero.
+    pub(super) fn restart(&self) {
+        self.0.set(Duration::ZERO);
+    }
+
     /// Advances the clock by hand, as if the code that is running had taken that long.
     pub fn advance(&self, duration: Duration) {
         self.0.set(self.0.get().saturating_add(duration));

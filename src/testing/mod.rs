@@ -26,6 +26,7 @@
 //! | `exchange.rs`     | [`Exchange`]: a conversation with a machine over a stream, disturbed in the same ways |
 //! | `feed.rs`         | an input that is given piece by piece |
 //! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says about it |
+//! | `explore/`        | [`explore`](fn@explore): a program in every order, with every fault |
 //! | `graph/`          | [`Graph`]: the states of a machine, declared, observed, compared and drawn |
 
 mod case;
@@ -33,6 +34,7 @@ mod channel;
 mod clock;
 mod conversation;
 mod exchange;
+mod explore;
 mod feed;
 mod graph;
 mod memory_listener;
@@ -41,9 +43,10 @@ mod play;
 mod script;
 mod virtual_loop;
 
-pub use self::case::Interruption;
+pub use self::case::{Interruption, Interruptions};
 pub use self::clock::VirtualClock;
 pub use self::exchange::{Exchange, Exchanged};
+pub use self::explore::{Choices, Explore, Explored, Failure, Faults, Sim, explore, random, replay};
 pub use self::graph::{
     Coverage, Graph, Node, Observed, Transition, TransitionKind, assert_drawn, assert_drawn_in, observe,
 };

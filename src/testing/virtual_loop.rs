@@ -36,7 +36,12 @@ use crate::sys::{Direction, Selector, SelectorEvent, SelectorToken, default_sele
 ///
 /// Returns the system's error if no descriptor is free for the loop's waker.
 pub fn virtual_loop() -> Result<EventLoop, Exception> {
-    EventLoop::with(Box::new(NoDescriptors::default()), Box::new(VirtualClock::new()))
+    virtual_loop_with(VirtualClock::new())
+}
+
+/// A loop without descriptors, whose time is that of `clock`.
+pub(super) fn virtual_loop_with(clock: VirtualClock) -> Result<EventLoop, Exception> {
+    EventLoop::with(Box::new(NoDescriptors::default()), Box::new(clock))
 }
 
 /// A selector that watches only the loop's waker.

@@ -82,6 +82,11 @@ impl Registry {
         self.slots.borrow().is_empty()
     }
 
+    #[cfg(feature = "testing")]
+    pub(in crate::event_loop) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
     pub(in crate::event_loop) fn with_fd<R>(&self, function: impl FnOnce(Option<BorrowedFd<'_>>) -> R) -> R {
         match self.selector.try_borrow() {
             Ok(_) if !self.process.is_current() => function(None),

@@ -22,6 +22,13 @@ pub(in crate::event_loop) struct Residents {
     memory: SpareMemory,
 }
 
+#[cfg(feature = "testing")]
+impl Residents {
+    pub(in crate::event_loop) fn len(&self) -> usize {
+        self.living.borrow().len()
+    }
+}
+
 impl LoopHandle {
     /// Keeps `resident` alive until [`remove_resident`](Self::remove_resident) is called with the returned key, or the
     /// loop is closed.

@@ -1,0 +1,87 @@
+//! A loop whose order a test chooses, and which is used again for the next run.
+
+use std::rc::Rc;
+
+use super::{Core, LoopHandle, Scratch};
+use crate::coroutine::Exception;
+use crate::task::{AnyTask, Steering};
+
+impl Core {
+    /// One turn in which `steering` chooses the order.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn steered_turn(&self, scratch: &mut Scratch, steering: &dyn Steering) -> Result<(), Exception> {
+        self.collect(scratch)?;
+        let run = self.scheduler.run_ready_steered(&mut scratch.batch, steering);
+        self.since_select.set(self.since_select.get() + run);
+        Ok(())
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.scheduler.ready() == 0 && !self.scheduler.has_tasks()
+    }
+}
+
+/// What a program has left in its loop.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leftovers {
+    pub(crate) tasks: Vec<String>,
+    /// Timers that are neither due nor cancelled.
+    pub(crate) timers: usize,
+    /// Connections and servers.
+    pub(crate) residents: usize,
+    pub(crate) descriptors: usize,
+    pub(crate) generators: usize,
+}
+
+/// Methods for tests that run one program many times.
+impl LoopHandle {
+    pub(crate) fn set_steering(&self, steering: Option<Rc<dyn Steering>>) {
+        self.0.scheduler.set_steering(steering);
+    }
+
+    /// Has the current run end with this turn, and raise `raised`.
+    pub(crate) fn abort_run(&self, raised: Exception) {
+        self.0.scheduler.leave_with(raised);
+    }
+
+    /// Runs the loop until no task is left and nothing is ready.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run_forever`](Self::run_forever).
+    pub(crate) fn run_to_rest(&self) -> Result<(), Exception> {
+        if self.0.is_at_rest() { Ok(()) } else { self.run_turns(Core::is_at_rest) }
+    }
+
+    pub(crate) fn leftovers(&self) -> Leftovers {
+        let tasks = self.0.scheduler.live_tasks().into_iter().map(AnyTask::new);
+        Leftovers {
+            tasks: tasks.map(|task| describe(&task)).collect(),
+            timers: self.0.timers.borrow().count(),
+            residents: self.0.residents.len(),
+            descriptors: self.0.registry.len(),
+            generators: self.0.asyncgens.len(),
+        }
+    }
+
+    /// Makes the loop as good as new, if the program has left nothing in it. Otherwise returns `false`.
+    pub(crate) fn recycle(&self) -> bool {
+        let scheduler = &self.0.scheduler;
+        if self.is_closed() || self.is_running() || scheduler.ready() > 0 || self.leftovers() != Leftovers::default() {
+            return false;
+        }
+        scheduler.drop_each(self.0.timers.take().into_callbacks());
+        scheduler.drop_each(self.0.extensions.take());
+        self.0.since_select.set(0);
+        scheduler.recycle()
+    }
+}
+
+/// The name of a task and the event that it waits for.
+fn describe(task: &AnyTask) -> String {
+    match task.describe_wait() {
+        Some(wanted) => format!("{} waits for {wanted}", task.name()),
+        None => format!("{} has not started", task.name()),
+    }
+}

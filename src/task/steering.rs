@@ -1,0 +1,125 @@
+//! `Steering`: chooses the order of each turn in place of the ready queue, for tests that explore a program.
+//!
+//! A steered turn is another copy of the loop in [`Scheduler::run_ready`], so the usual one costs nothing more.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::contracts::{Run, Withdrawn};
+use super::{AnyTask, Scheduler};
+use crate::coroutine::Exception;
+
+/// Chooses what runs next, and may interrupt tasks before and after their steps.
+pub(crate) trait Steering {
+    /// The index of the entry that runs next. `waiting` holds the rest of this turn in its natural order, and is never
+    /// empty.
+    fn choose(&self, waiting: &[Rc<dyn Run>]) -> usize;
+
+    /// Called before `next` runs.
+    fn before(&self, next: &Rc<dyn Run>);
+
+    /// Called after `ran` has run.
+    fn after(&self, ran: &Rc<dyn Run>);
+
+    /// Called after each turn.
+    fn turn_is_over(&self);
+}
+
+impl Scheduler {
+    /// Sets what chooses the order of each turn, from the next run of the loop on.
+    pub(crate) fn set_steering(&self, steering: Option<Rc<dyn Steering>>) {
+        self.drop_guarded(self.steering.replace(steering));
+    }
+
+    pub(crate) fn steering(&self) -> Option<Rc<dyn Steering>> {
+        let steering = self.steering.take();
+        self.steering.set(steering.clone());
+        steering
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        !self.tasks.borrow().is_empty()
+    }
+
+    /// Forgets what the last program has set, and counts tasks from 1 again. Returns `false` if objects of that program
+    /// are still alive.
+    pub(crate) fn recycle(&self) -> bool {
+        self.tasks_made.set(0);
+        self.stopping.set(false);
+        self.drop_guarded(self.leaving.take());
+        self.set_factory(None);
+        self.failures.get() == 0 && self.circles.borrow().is_empty()
+    }
+
+    /// Runs everything in the ready queue, but nothing that is queued meanwhile, in an order that `steering` chooses.
+    /// Returns the number of entries that ran.
+    pub(crate) fn run_ready_steered(self: &Rc<Self>, batch: &mut Vec<Rc<dyn Run>>, steering: &dyn Steering) -> usize {
+        self.push_all(|ready| core::mem::swap(ready, batch));
+        let count = batch.len();
+        while !batch.is_empty() {
+            let next = batch.remove(steering.choose(batch));
+            steering.before(&next);
+            let ran = Rc::clone(&next);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| next.run(self))) {
+                self.end_panicked(super::panicked(panic));
+            }
+            steering.after(&ran);
+            self.drop_guarded(ran);
+        }
+        self.clear_context();
+        steering.turn_is_over();
+        count
+    }
+}
+
+/// Interruptions from outside, which programs cannot make.
+impl AnyTask {
+    /// The task that an entry of the ready queue steps, if it steps one.
+    pub(crate) fn stepped_by(entry: &Rc<dyn Run>) -> Option<Self> {
+        Rc::clone(entry).as_task().map(Self::new)
+    }
+
+    /// Throws `raised` in at the place where the task waits. The object that it waits for is left alone.
+    pub(crate) fn throw(&self, raised: Exception) {
+        let task = self.erased();
+        let state = task.state();
+        if state.is_done() {
+            return;
+        }
+        let address = core::ptr::from_ref(&**task).cast::<()>();
+        let waiting = match state.waits_for().map(|waits_for| waits_for.withdraw(address)) {
+            Some(Withdrawn::Waiting(run)) => Some(run),
+            Some(Withdrawn::Queued) | None => None,
+        };
+        state.set_throw(raised);
+        if let Some(run) = waiting {
+            task.scheduler().push(run);
+        }
+    }
+
+    /// Closes the coroutine, and ends the task as cancelled. The task must not be running.
+    pub(crate) fn destroy(&self) {
+        if !self.done() {
+            Rc::clone(self.erased()).destroy();
+        }
+    }
+
+    /// Returns `true` if the task waits for something other than the next turn.
+    pub(crate) fn waits_for_an_object(&self) -> bool {
+        self.erased().state().waits_for().is_some_and(|waits_for| !waits_for.is_next_turn())
+    }
+
+    pub(crate) fn has_waited(&self) -> bool {
+        self.erased().state().has_waited()
+    }
+
+    /// The number of the task in its loop.
+    pub(crate) fn number(&self) -> u64 {
+        self.erased().state().number()
+    }
+
+    /// The event that the task waits for, as text.
+    pub(crate) fn describe_wait(&self) -> Option<String> {
+        self.erased().state().describe_wait()
+    }
+}

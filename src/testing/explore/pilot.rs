@@ -1,0 +1,216 @@
+//! `Pilot`: what the loop of a run asks for each choice. It makes the choices, interrupts tasks, checks invariants, and
+//! writes the story.
+
+use core::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::super::VirtualClock;
+use super::super::case::{Interruption, Interruptions};
+use super::faults::Faults;
+use super::plan::{Plan, Source, Subject};
+use super::story::Story;
+use crate::coroutine::{Exception, Kind};
+use crate::event_loop::LoopHandle;
+use crate::task::{AnyTask, Run, Steering, WeakTask, panicked};
+
+/// An invariant of the program.
+pub(super) type Check = Box<dyn FnMut() -> Result<(), Exception>>;
+
+pub(super) struct Pilot {
+    pub(super) plan: RefCell<Plan>,
+    pub(super) faults: Faults,
+    pub(super) clock: VirtualClock,
+    event_loop: RefCell<Option<LoopHandle>>,
+    steps: Cell<u64>,
+    most_steps: Cell<u64>,
+    always: RefCell<Vec<Check>>,
+    pub(super) finally: RefCell<Vec<Check>>,
+    /// The first thing that went wrong.
+    failure: RefCell<Option<Exception>>,
+    /// What went to the exception handler.
+    pub(super) reports: RefCell<Vec<Exception>>,
+    pub(super) story: RefCell<Option<Story>>,
+    /// The tasks that have run, to find those that outlive the program.
+    tasks: RefCell<Vec<(String, WeakTask)>>,
+}
+
+impl Pilot {
+    pub(super) fn new(clock: VirtualClock) -> Self {
+        Self {
+            plan: RefCell::new(Plan::new(Source::natural(), 0)),
+            faults: Faults::default(),
+            clock,
+            event_loop: RefCell::default(),
+            steps: Cell::new(0),
+            most_steps: Cell::new(0),
+            always: RefCell::default(),
+            finally: RefCell::default(),
+            failure: RefCell::default(),
+            reports: RefCell::default(),
+            story: RefCell::default(),
+            tasks: RefCell::default(),
+        }
+    }
+
+    /// Starts another run.
+    pub(super) fn restart(&self, source: Source, orders: u32, most_steps: u64, event_loop: LoopHandle) {
+        self.plan.borrow_mut().restart(source, orders);
+        self.steps.set(0);
+        self.most_steps.set(most_steps);
+        *self.event_loop.borrow_mut() = Some(event_loop);
+    }
+
+    /// Drops what belongs to the program.
+    pub(super) fn clear(&self) {
+        self.faults.reset();
+        let dropped = (self.always.take(), self.finally.take(), self.failure.take(), self.reports.take());
+        drop(dropped);
+        self.tasks.borrow_mut().clear();
+        self.event_loop.take();
+    }
+
+    pub(super) fn always(&self, check: Check) {
+        self.always.borrow_mut().push(check);
+    }
+
+    /// Ends the run with a failure, unless it has failed before.
+    pub(super) fn fail(&self, raised: Exception) {
+        let mut failure = self.failure.borrow_mut();
+        if failure.is_none() {
+            *failure = Some(raised.clone());
+            drop(failure);
+            self.abort(raised);
+        }
+    }
+
+    fn abort(&self, raised: Exception) {
+        let event_loop = self.event_loop.borrow().clone();
+        if let Some(event_loop) = event_loop {
+            event_loop.abort_run(raised);
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<Exception> {
+        self.failure.borrow().clone()
+    }
+
+    pub(super) fn choose(&self, subject: Subject, of: usize) -> usize {
+        self.plan.borrow_mut().choose(subject, of)
+    }
+
+    pub(super) fn drop_checks(&self) {
+        let dropped = (self.always.take(), self.finally.take());
+        drop(dropped);
+    }
+
+    /// The names of tasks that have ended and that something still holds.
+    pub(super) fn tasks_still_held(&self) -> Vec<String> {
+        let tasks = self.tasks.borrow();
+        tasks.iter().filter(|(_, task)| task.upgrade().is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut Story)) {
+        if let Some(story) = &mut *self.story.borrow_mut() {
+            tell(story);
+        }
+    }
+
+    /// Calls each check. The first that fails ends the run.
+    fn check(&self) {
+        if self.always.borrow().is_empty() || self.failure.borrow().is_some() {
+            return;
+        }
+        let mut checks = self.always.take();
+        let broken = checks.iter_mut().find_map(|check| call(check).err());
+        // A check may have added others.
+        let added = self.always.replace(checks);
+        self.always.borrow_mut().extend(added);
+        if let Some(broken) = broken {
+            self.fail(broken.with_note("an invariant given to `always` was broken"));
+        }
+    }
+
+    /// Interrupts `task`, or not.
+    fn interrupt(&self, task: &AnyTask, moment: &str) {
+        let possible = self.faults.interruptions(|| task.name());
+        let Some(interruption) = self.choose_interruption(possible) else { return };
+        self.tell(|story| story.interrupted(task, interruption, moment));
+        let raised = self.faults.inject(interruption);
+        match interruption {
+            Interruption::Cancel => drop(task.cancel()),
+            Interruption::Throw => task.throw(raised),
+            Interruption::Close => task.destroy(),
+        }
+    }
+
+    fn choose_interruption(&self, possible: Interruptions) -> Option<Interruption> {
+        let count = possible.iter().count();
+        let taken = if count == 0 { 0 } else { self.choose(Subject::Fault, 1 + count) };
+        taken.checked_sub(1).and_then(|index| possible.iter().nth(index))
+    }
+
+    fn jump(&self) {
+        let Some(jump) = self.faults.jump() else { return };
+        if self.choose(Subject::Fault, 2) == 1 {
+            self.faults.count();
+            self.clock.advance(jump);
+            self.tell(|story| story.jumped(jump));
+        }
+    }
+
+    fn count_step(&self) {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        if steps > self.most_steps.get() {
+            let text = format!("the program has not ended after {} steps", self.most_steps.get());
+            self.fail(Exception::message(Kind::RuntimeError, text));
+        }
+    }
+}
+
+/// Calls a check. A panic becomes an exception.
+pub(super) fn call(check: &mut Check) -> Result<(), Exception> {
+    catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+impl Steering for Pilot {
+    fn choose(&self, waiting: &[Rc<dyn Run>]) -> usize {
+        let taken = self.choose(Subject::Order, waiting.len());
+        self.tell(|story| story.chosen(taken, waiting));
+        taken
+    }
+
+    fn before(&self, next: &Rc<dyn Run>) {
+        self.count_step();
+        self.jump();
+        let task = AnyTask::stepped_by(next);
+        let identity = task.as_ref().map_or(u64::MAX, AnyTask::number);
+        self.plan.borrow_mut().note(identity);
+        if let Some(task) = &task {
+            if !task.has_waited() {
+                self.tasks.borrow_mut().push((task.name(), task.downgrade()));
+            }
+            self.interrupt(task, "before its step");
+        }
+        self.tell(|story| story.begins(next, task.as_ref()));
+    }
+
+    fn after(&self, ran: &Rc<dyn Run>) {
+        let task = AnyTask::stepped_by(ran);
+        self.tell(|story| story.ends(task.as_ref()));
+        if let Some(task) = task.filter(|task| !task.done() && task.waits_for_an_object()) {
+            self.interrupt(&task, "after it has suspended");
+        }
+        self.check();
+    }
+
+    fn turn_is_over(&self) {
+        self.tell(|story| story.turn_is_over(self.clock.time()));
+        // A program that runs the loop again after a failure must not go on.
+        let failure = self.failure();
+        if let Some(failure) = failure {
+            self.abort(failure);
+        }
+    }
+}

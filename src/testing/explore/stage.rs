@@ -1,0 +1,162 @@
+//! `Stage`: runs a program once, by a plan, and judges what it has done.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::super::VirtualClock;
+use super::super::virtual_loop::virtual_loop_with;
+use super::pilot::{Pilot, call};
+use super::plan::Source;
+use super::sim::Sim;
+use super::story::Story;
+use crate::coroutine::{Exception, Kind};
+use crate::event_loop::{EventLoop, Leftovers, LoopHandle};
+use crate::task::{ErrorContext, panicked};
+
+/// The bounds of one run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The most departures from the natural order.
+    pub(super) orders: u32,
+    pub(super) steps: u64,
+    pub(super) leaks: bool,
+}
+
+/// A loop that is used for one run after the other, and what steers it.
+pub(super) struct Stage {
+    event_loop: EventLoop,
+    pub(super) pilot: Rc<Pilot>,
+}
+
+impl Stage {
+    pub(super) fn new() -> Result<Self, Exception> {
+        let clock = VirtualClock::new();
+        let event_loop = virtual_loop_with(clock.clone())?;
+        let pilot = Rc::new(Pilot::new(clock));
+        event_loop.set_steering(Some(Rc::clone(&pilot) as Rc<_>));
+        listen(&event_loop, &pilot);
+        Ok(Self { event_loop, pilot })
+    }
+
+    /// Runs `program` once. Returns what was wrong with it.
+    pub(super) fn run(
+        &mut self,
+        program: &mut dyn FnMut(&Sim) -> Result<(), Exception>,
+        source: Source,
+        seed: u64,
+        bounds: Bounds,
+    ) -> Result<Option<Exception>, Exception> {
+        let handle = self.event_loop.handle();
+        self.pilot.restart(source, bounds.orders, bounds.steps, handle.clone());
+        let sim = Sim::new(handle, Rc::clone(&self.pilot), seed);
+        let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
+        let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
+        let wrong = self.judge(ran, bounds);
+        drop(sim);
+        self.pilot.clear();
+        if !self.event_loop.recycle() {
+            self.renew()?;
+        }
+        self.pilot.clock.restart();
+        Ok(wrong)
+    }
+
+    /// What was wrong with a run that has ended with `ran`.
+    fn judge(&self, ran: Result<(), Exception>, bounds: Bounds) -> Option<Exception> {
+        let ended = self.excused(ran).and_then(|()| self.excused(self.event_loop.run_to_rest()));
+        let failure = self.pilot.failure().or(ended.err());
+        let failure = failure.or_else(|| {
+            let mut checks = self.pilot.finally.take();
+            checks.iter_mut().find_map(|check| call(check).err())
+        });
+        if failure.is_some() {
+            return failure;
+        }
+        let leak = bounds.leaks.then(|| leak(&self.event_loop.leftovers())).flatten();
+        // Checks own parts of the program.
+        self.pilot.drop_checks();
+        let held = || bounds.leaks.then(|| held(self.pilot.tasks_still_held())).flatten();
+        let lost = || self.pilot.reports.borrow().iter().find(|raised| !self.pilot.faults.excuse(raised)).cloned();
+        leak.or_else(held).or_else(lost)
+    }
+
+    /// Takes an exception for none if it stems from a fault.
+    fn excused(&self, ran: Result<(), Exception>) -> Result<(), Exception> {
+        match ran {
+            Err(raised) if self.pilot.faults.excuse(&raised) && self.pilot.failure().is_none() => Ok(()),
+            ran => ran,
+        }
+    }
+
+    /// Replaces a loop in which something was left.
+    fn renew(&mut self) -> Result<(), Exception> {
+        let event_loop = virtual_loop_with(self.pilot.clock.clone())?;
+        self.event_loop.set_steering(None);
+        self.event_loop.set_exception_handler(|_| {});
+        event_loop.set_steering(Some(Rc::clone(&self.pilot) as Rc<_>));
+        listen(&event_loop, &self.pilot);
+        // What is dropped with the old loop has been judged before.
+        drop(core::mem::replace(&mut self.event_loop, event_loop));
+        Ok(())
+    }
+
+    /// Has the next run write its story.
+    pub(super) fn tell(&self) {
+        *self.pilot.story.borrow_mut() = Some(Story::default());
+    }
+
+    pub(super) fn take_story(&self) -> String {
+        self.pilot.story.take().map(Story::into_text).unwrap_or_default()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.event_loop.set_steering(None);
+    }
+}
+
+/// Has everything that goes to the exception handler kept for the judgement.
+fn listen(event_loop: &LoopHandle, pilot: &Rc<Pilot>) {
+    let pilot = Rc::downgrade(pilot);
+    event_loop.set_exception_handler(move |context: &ErrorContext| {
+        if let Some(pilot) = pilot.upgrade() {
+            pilot.reports.borrow_mut().push(reported(context));
+        }
+    });
+}
+
+fn reported(context: &ErrorContext) -> Exception {
+    let text = match &context.source {
+        Some(source) => format!("{}: {source}", context.message),
+        None => context.message.to_string(),
+    };
+    match &context.exception {
+        Some(raised) => Exception::caused_by(Kind::RuntimeError, format!("{text}: {raised}"), raised.clone()),
+        None => Exception::message(Kind::RuntimeError, text),
+    }
+}
+
+fn leak(left: &Leftovers) -> Option<Exception> {
+    let Leftovers { tasks, timers, residents, descriptors, generators } = left;
+    let text = if let [first, ..] = &**tasks {
+        format!("{} tasks have not ended: {first}", tasks.len())
+    } else if *timers > 0 {
+        format!("{timers} timers are set although no task is left")
+    } else if *residents > 0 {
+        format!("{residents} connections or servers are open although no task is left")
+    } else if *descriptors > 0 {
+        format!("{descriptors} descriptors are registered although no task is left")
+    } else if *generators > 0 {
+        format!("{generators} async generators are suspended although no task is left")
+    } else {
+        return None;
+    };
+    Some(Exception::message(Kind::RuntimeError, format!("leak: {text}")))
+}
+
+fn held(names: Vec<String>) -> Option<Exception> {
+    let first = names.first()?;
+    let text = format!("leak: {} tasks have ended and are still held, the first is {first}", names.len());
+    Some(Exception::message(Kind::RuntimeError, text))
+}

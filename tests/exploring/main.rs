@@ -1,0 +1,3 @@
+//! Exploring programs: every order, every fault, and what is said of a schedule that fails.
+
+mod orders;
