@@ -37,6 +37,11 @@ impl Asyncgens {
     pub(super) fn len(&self) -> usize {
         self.live.borrow().len()
     }
+
+    /// Whether generators may still start.
+    pub(super) fn is_open(&self) -> bool {
+        !self.shut_down.get()
+    }
 }
 
 impl LoopHandle {

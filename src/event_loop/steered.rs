@@ -74,7 +74,7 @@ impl LoopHandle {
         scheduler.drop_each(self.0.timers.take().into_callbacks());
         scheduler.drop_each(self.0.extensions.take());
         self.0.since_select.set(0);
-        scheduler.recycle()
+        self.0.asyncgens.is_open() && self.0.threads.default_executor_is_open() && scheduler.recycle()
     }
 }
 

@@ -1,3 +1,4 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
 mod orders;
+mod threads;

@@ -14,6 +14,11 @@ impl Threads {
         false
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) const fn default_executor_is_open(&self) -> bool {
+        true
+    }
+
     pub(super) const fn close_links(&self, _: &Rc<Scheduler>) {}
 }
 

@@ -34,6 +34,11 @@ impl DefaultExecutor {
         Ok(Arc::clone(executor.get_or_insert_with(|| Arc::new(ThreadPool::new()))))
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn is_open(&self) -> bool {
+        !self.shut_down.get()
+    }
+
     /// Refuses functions from now on. Returns the executor, if one was used or set.
     pub(super) fn refuse(&self) -> Option<Arc<dyn Executor>> {
         self.shut_down.set(true);

@@ -45,6 +45,12 @@ impl Threads {
         waiting == 0 && self.links.wait_for_threads()
     }
 
+    /// Whether the default executor takes functions.
+    #[cfg(feature = "testing")]
+    pub(super) fn default_executor_is_open(&self) -> bool {
+        self.default_executor.is_open()
+    }
+
     /// Drops all links, because the loop is closed. Threads that wait on the other side learn that the loop is gone.
     pub(super) fn close_links(&self, scheduler: &Rc<Scheduler>) {
         scheduler.drop_each(self.links.close());

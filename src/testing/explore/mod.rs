@@ -12,6 +12,7 @@
 //! | `pilot.rs`    | what the loop asks for each choice |
 //! | `sim.rs`      | [`Sim`]: what the program sees |
 //! | `faults.rs`   | [`Faults`]: what may go wrong |
+//! | `threads.rs`  | functions that run in threads, simulated in the loop's thread |
 //! | `story.rs`    | what happened in a run |
 //! | `failure.rs`  | [`Explored`], [`Failure`]: the results |
 //! | `prng.rs`     | random numbers |
@@ -26,6 +27,8 @@ mod prng;
 mod sim;
 mod stage;
 mod story;
+#[cfg(feature = "executor")]
+mod threads;
 mod tree;
 
 pub use self::choices::Choices;

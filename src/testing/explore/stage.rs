@@ -48,6 +48,8 @@ impl Stage {
     ) -> Result<Option<Exception>, Exception> {
         let handle = self.event_loop.handle();
         self.pilot.restart(source, bounds.orders, bounds.steps, handle.clone());
+        #[cfg(feature = "executor")]
+        super::threads::simulate_threads(&handle, &self.pilot);
         let sim = Sim::new(handle, Rc::clone(&self.pilot), seed);
         let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
         let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
