@@ -30,7 +30,7 @@ impl Executor for Threads {
             let turns = pilot.map_or(0, |pilot| pilot.choose(Subject::Order, 1 + LATEST));
             run_later(&event_loop, job, turns)
         };
-        self.event_loop.call_soon_threadsafe(run).map_err(|closed| Exception::new(closed))
+        self.event_loop.call_soon_threadsafe(run).map_err(Exception::new)
     }
 
     /// A function that was submitted has its place in the loop, and keeps it.
