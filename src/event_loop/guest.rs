@@ -113,4 +113,21 @@ impl LoopHandle {
         // `fd` keeps the descriptor open during the call, since `function` may close the loop.
         function(fd.as_deref().map(AsFd::as_fd))
     }
+    /// Whether another thread has sent a call that the loop has not taken yet.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_remote_calls(&self) -> bool {
+        self.0.inbox.is_notified()
+    }
+
+    /// Whether the loop awaits a thread, so that a clock that jumps must stand still.
+    #[cfg(feature = "testing")]
+    pub(crate) fn awaits_thread(&self) -> bool {
+        self.0.threads.clock_must_wait(&self.0.inbox, self.next_deadline().is_some())
+    }
+
+    /// Describes each pending task, and what it is waiting for.
+    #[cfg(feature = "testing")]
+    pub(crate) fn pending_tasks(&self) -> Vec<String> {
+        self.0.pending_tasks()
+    }
 }

@@ -19,7 +19,7 @@ use super::timers::Timers;
 use super::{Core, Scratch, WAKER};
 use crate::coroutine::{Exception, Kind};
 use crate::sys::{Direction, SelectorEvent, Waiting, Waker, signal};
-use crate::task::{Run, callback_in};
+use crate::task::{ErasedTask, Run, callback_in};
 
 /// The number of callbacks that may run before the selector is asked again.
 const SHARE: usize = 64;
@@ -85,19 +85,28 @@ impl Core {
         }
     }
 
-    /// The exception for a loop in which everything waits forever. It lists each pending task with its frames and the
-    /// event that the task is waiting for.
+    /// The exception for a loop in which everything waits forever. It lists the pending tasks.
     #[cold]
     fn deadlock(&self) -> Exception {
         let mut text = String::from("deadlock: the loop would wait forever");
-        for task in self.scheduler.live_tasks() {
+        for task in self.pending_tasks() {
+            text += &format!("\n  {task}");
+        }
+        Exception::message(Kind::RuntimeError, text)
+    }
+
+    /// Describes each pending task: its name, its frames, and the event that it is waiting for.
+    #[cold]
+    pub(super) fn pending_tasks(&self) -> Vec<String> {
+        let describe = |task: Rc<dyn ErasedTask>| {
             let stack = Rc::clone(&task).stack_trace();
-            text += &format!("\n  {}: {}", task.state().name(), stack.frames().join(" > "));
+            let mut text = format!("{}: {}", task.state().name(), stack.frames().join(" > "));
             if let Some(wanted) = stack.yielded() {
                 text += &format!(" waits for {wanted}");
             }
-        }
-        Exception::message(Kind::RuntimeError, text)
+            text
+        };
+        self.scheduler.live_tasks().into_iter().map(describe).collect()
     }
 
     pub(super) fn select(&self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {

@@ -10,7 +10,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::feed::Feed;
-use crate::coroutine::{Exception, Kind, Step};
+use super::waiters::{STREAM_TAKEN, Waiters};
+use crate::coroutine::{Exception, Step};
 use crate::event_loop::EventLoop;
 use crate::sys::Instant;
 use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
@@ -41,8 +42,7 @@ pub(super) struct Channel {
     stage: Cell<Stage>,
     /// True if the end of the stream has arrived.
     has_ended: Cell<bool>,
-    reader: Cell<Option<Rc<dyn Waiter>>>,
-    writer: Cell<Option<Rc<dyn Waiter>>>,
+    waiters: Waiters,
     /// Where the bytes come from, if they come as the reader asks for them.
     feed: Option<Rc<Feed>>,
     /// Which of the next read and the next write has already suspended for the sake of it.
@@ -69,8 +69,7 @@ impl Channel {
             last_arrival: Cell::new(Instant::ZERO),
             stage: Cell::new(Stage::Open),
             has_ended: Cell::new(false),
-            reader: Cell::new(None),
-            writer: Cell::new(None),
+            waiters: Waiters::default(),
             feed,
             read_has_suspended: Cell::new(false),
             write_has_suspended: Cell::new(false),
@@ -125,7 +124,7 @@ impl Channel {
         for (to, from) in bytes.iter_mut().zip(self.arrived.borrow_mut().drain(..count)) {
             *to = from;
         }
-        wake(&self.writer);
+        self.waiters.wake(Way::Writable);
         Ok(Step::Return(count))
     }
 
@@ -212,19 +211,19 @@ impl Channel {
 
     fn arrive(&self, bytes: &[u8]) {
         self.arrived.borrow_mut().extend(bytes);
-        wake(&self.reader);
+        self.waiters.wake(Way::Readable);
     }
 
     fn end(&self) {
         self.has_ended.set(true);
-        wake(&self.reader);
+        self.waiters.wake(Way::Readable);
     }
 
     /// Ends the stream.
     pub(super) fn finish(self: &Rc<Self>) {
         if self.stage.get() == Stage::Open {
             self.stage.set(Stage::Finished);
-            wake(&self.writer);
+            self.waiters.wake(Way::Writable);
             // Without a running loop, nothing in flight ever arrives.
             if self.dispatch(Vec::new(), |channel, _| channel.end()).is_err() {
                 self.end();
@@ -238,22 +237,20 @@ impl Channel {
             self.stage.set(Stage::Abandoned);
             drop(self.arrived.take());
             // Wake readers too: they find out that their end is gone.
-            wake(&self.reader);
-            wake(&self.writer);
+            self.waiters.wake_both();
         }
     }
 
     pub(super) fn reset(&self) {
         self.stage.set(Stage::Reset);
         drop(self.arrived.take());
-        wake(&self.reader);
-        wake(&self.writer);
+        self.waiters.wake_both();
     }
 
     /// Resets the connection, except that what has arrived stays there.
     fn break_off(&self) {
         self.behaviour.is_broken.set(true);
-        wake(&self.reader);
+        self.waiters.wake(Way::Readable);
     }
 
     fn is_reset(&self) -> bool {
@@ -282,35 +279,11 @@ impl Channel {
             _ => self.stage.get() != Stage::Open || self.is_reset() || self.room() > 0,
         }
     }
-
-    const fn waiter(&self, way: Way) -> &Cell<Option<Rc<dyn Waiter>>> {
-        match way {
-            Way::Readable => &self.reader,
-            _ => &self.writer,
-        }
-    }
-}
-
-fn wake(waiter: &Cell<Option<Rc<dyn Waiter>>>) {
-    if let Some(task) = waiter.take() {
-        task.wake();
-    }
 }
 
 impl WaitTarget for Channel {
     fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
-        if self.is_ready(way) {
-            waiter.wake();
-            return Ok(());
-        }
-        let place = self.waiter(way);
-        if let Some(former) = place.take().filter(|former| !former.give_way()) {
-            place.set(Some(former));
-            let text = "another task is already waiting for this stream in the same direction";
-            return Err(Exception::message(Kind::RuntimeError, text));
-        }
-        place.set(Some(waiter));
-        Ok(())
+        self.waiters.register(way, self.is_ready(way), waiter, STREAM_TAKEN)
     }
 
     fn has_come(&self, way: Way, _: u32) -> bool {
@@ -318,14 +291,7 @@ impl WaitTarget for Channel {
     }
 
     fn withdraw(&self, way: Way, _: u32, waiter: *const ()) -> Withdrawn {
-        let place = self.waiter(way);
-        match place.take() {
-            Some(run) if Rc::as_ptr(&run).cast::<()>() == waiter => Withdrawn::Waiting(run as Rc<_>),
-            another => {
-                place.set(another);
-                Withdrawn::Queued
-            }
-        }
+        self.waiters.withdraw(way, waiter)
     }
 }
 

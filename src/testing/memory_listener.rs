@@ -1,15 +1,13 @@
 //! [`MemoryListener`]: accepts connections in memory.
 
-use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
+use super::backlog::Backlog;
 use super::{MemoryStream, memory_pair};
-use crate::coroutine::{Exception, Kind, Step};
 use crate::net::Acceptor;
-use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
+use crate::task::Progress;
 
 /// Creates a listener in memory, and a connector that connects to it. With them, a server that accepts from any
 /// [`Acceptor`] can be tested in virtual time.
@@ -41,18 +39,11 @@ pub fn memory_listener() -> (MemoryListener, MemoryConnector) {
 }
 
 /// Accepts the connections of a [`MemoryConnector`]. Dropping it ends the connections that it has not accepted.
-pub struct MemoryListener(Rc<Backlog>);
+pub struct MemoryListener(Rc<Backlog<MemoryStream>>);
 
 /// Connects to a [`MemoryListener`]. Clones connect to the same one.
 #[derive(Clone)]
-pub struct MemoryConnector(Rc<Backlog>);
-
-#[derive(Default)]
-struct Backlog {
-    arrived: RefCell<VecDeque<Result<MemoryStream, Exception>>>,
-    acceptor: Cell<Option<Rc<dyn Waiter>>>,
-    is_closed: Cell<bool>,
-}
+pub struct MemoryConnector(Rc<Backlog<MemoryStream>>);
 
 impl MemoryConnector {
     /// Connects, and returns this end of the connection. The listener may accept the other end later.
@@ -72,7 +63,7 @@ impl MemoryConnector {
     ///
     /// Returns `ConnectionRefused` if the listener was dropped.
     pub fn connect_as(&self, far: MemoryStream) -> io::Result<()> {
-        if self.0.is_closed.get() {
+        if self.0.is_closed() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         self.0.push(Ok(far));
@@ -86,16 +77,7 @@ impl MemoryConnector {
 
     /// Returns the number of connections and failures that wait to be accepted.
     pub fn waiting(&self) -> usize {
-        self.0.arrived.borrow().len()
-    }
-}
-
-impl Backlog {
-    fn push(&self, arrived: Result<MemoryStream, Exception>) {
-        self.arrived.borrow_mut().push_back(arrived);
-        if let Some(acceptor) = self.acceptor.take() {
-            acceptor.wake();
-        }
+        self.0.len()
     }
 }
 
@@ -103,65 +85,24 @@ impl Acceptor for MemoryListener {
     type Stream = MemoryStream;
 
     fn attempt_accept(&self) -> Progress<MemoryStream> {
-        let arrived = self.0.arrived.borrow_mut().pop_front();
-        match arrived {
-            Some(accepted) => accepted.map(Step::Return),
-            None => Ok(Step::Yield(Await::on(Way::Readable, Rc::clone(&self.0) as Rc<_>))),
-        }
+        self.0.attempt_accept()
     }
 }
 
 impl Drop for MemoryListener {
     fn drop(&mut self) {
-        self.0.is_closed.set(true);
-        let arrived = self.0.arrived.take();
-        drop(arrived);
-    }
-}
-
-impl WaitTarget for Backlog {
-    fn register(&self, way: Way, _: u32, waiter: Rc<dyn Waiter>, _: &Rc<Scheduler>) -> Result<(), Exception> {
-        if self.has_come(way, 0) {
-            waiter.wake();
-            return Ok(());
-        }
-        if let Some(former) = self.acceptor.take().filter(|former| !former.give_way()) {
-            self.acceptor.set(Some(former));
-            return Err(Exception::message(Kind::RuntimeError, "another task is already accepting here"));
-        }
-        self.acceptor.set(Some(waiter));
-        Ok(())
-    }
-
-    fn has_come(&self, _: Way, _: u32) -> bool {
-        !self.arrived.borrow().is_empty()
-    }
-
-    fn withdraw(&self, _: Way, _: u32, waiter: *const ()) -> Withdrawn {
-        match self.acceptor.take() {
-            Some(run) if Rc::as_ptr(&run).cast::<()>() == waiter => Withdrawn::Waiting(run as Rc<_>),
-            another => {
-                self.acceptor.set(another);
-                Withdrawn::Queued
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Backlog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "memory listener({} waiting)", self.arrived.borrow().len())
+        self.0.close();
     }
 }
 
 impl fmt::Debug for MemoryListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "memory {:?}", self.0)
     }
 }
 
 impl fmt::Debug for MemoryConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connector of {:?}", self.0)
+        write!(f, "connector of memory {:?}", self.0)
     }
 }

@@ -5,8 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod actors;
 mod exchanges;
 mod faults;
 mod graphs;
+mod hosts;
+mod network;
 mod scripts;
 mod suspending;

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
+use super::super::prng::Prng;
 use super::choices::{Choices, Departure};
 use super::failure::{Explored, Failure};
 use super::plan::{Parted, Source};
-use super::prng::Prng;
 use super::sim::Sim;
 use super::stage::{Bounds, Stage};
 use super::tree::Tree;

@@ -15,7 +15,6 @@
 //! | `threads.rs`  | functions that run in threads, simulated in the loop's thread |
 //! | `story.rs`    | what happened in a run |
 //! | `failure.rs`  | [`Explored`], [`Failure`]: the results |
-//! | `prng.rs`     | random numbers |
 
 mod choices;
 mod explorer;
@@ -23,7 +22,6 @@ mod failure;
 mod faults;
 mod pilot;
 mod plan;
-mod prng;
 mod sim;
 mod stage;
 mod story;

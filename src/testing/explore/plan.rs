@@ -1,7 +1,7 @@
 //! `Plan`: the choices of one run, made by a list of departures or at random.
 
+use super::super::prng::Prng;
 use super::choices::{Choices, Departure};
-use super::prng::Prng;
 
 /// What a choice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

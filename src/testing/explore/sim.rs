@@ -5,10 +5,10 @@ use core::fmt;
 use core::ops::Deref;
 use std::rc::Rc;
 
+use super::super::prng::Prng;
 use super::faults::Faults;
 use super::pilot::Pilot;
 use super::plan::Subject;
-use super::prng::Prng;
 use crate::coroutine::Exception;
 use crate::event_loop::LoopHandle;
 use crate::task::{Awaitable, CallbackResult};

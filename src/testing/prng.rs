@@ -1,4 +1,4 @@
-//! `Prng`: the random numbers of a schedule.
+//! `Prng`: the random numbers that can be repeated.
 
 /// A generator of pseudo-random numbers. Not for secrets.
 ///

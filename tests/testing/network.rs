@@ -1,0 +1,5 @@
+//! The simulated network keeps its times, and misbehaves as it is told.
+
+mod connections;
+mod faults;
+mod times;
