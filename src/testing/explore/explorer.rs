@@ -34,21 +34,52 @@ impl<F> Explore<F>
 where
     F: FnMut(&Sim) -> Result<(), Exception>,
 {
-    const fn new(program: F, mode: Mode, schedules: u64) -> Self {
+    pub(super) const fn new(program: F) -> Self {
         let bounds = Bounds { orders: u32::MAX, steps: 100_000, leaks: true };
-        Self { program, mode, schedules, bounds }
+        Self { program, mode: Mode::Every, schedules: 100_000, bounds }
     }
 
-    pub(super) const fn every(program: F) -> Self {
-        Self::new(program, Mode::Every, 100_000)
+    /// Runs random schedules, with the seeds `seed`, `seed + 1` and so on. [`schedules`](Self::schedules) sets how many.
+    ///
+    /// [`random`](fn@super::random) is the short form, for a program that needs no other setting.
+    ///
+    /// ```
+    /// use innermost::testing::explore;
+    ///
+    /// let failure = explore(|sim| {
+    ///     assert_ne!(sim.choose(100), 7);
+    ///     Ok(())
+    /// })
+    /// .random(42)
+    /// .schedules(10_000)
+    /// .try_run()
+    /// .unwrap_err();
+    /// assert!(failure.choices().to_string().ends_with("0:7/100"));
+    /// ```
+    pub fn random(mut self, seed: u64) -> Self {
+        self.mode = Mode::Random(seed);
+        self
     }
 
-    pub(super) const fn random(program: F, seed: u64, schedules: u64) -> Self {
-        Self::new(program, Mode::Random(seed), schedules)
-    }
-
-    pub(super) fn replay(program: F, choices: &str) -> Self {
-        Self::new(program, Mode::Replay(choices.parse()), 1)
+    /// Runs one schedule, with exactly these choices.
+    ///
+    /// [`replay`](fn@super::replay) is the short form, for a program that needs no other setting. A schedule must be
+    /// replayed with the settings under which it has failed.
+    ///
+    /// ```
+    /// use innermost::testing::explore;
+    ///
+    /// let failure = explore(|sim| {
+    ///     assert_ne!(sim.choose(3), 2);
+    ///     Ok(())
+    /// })
+    /// .replay("0:2/3")
+    /// .try_run();
+    /// assert!(failure.is_err());
+    /// ```
+    pub fn replay(mut self, choices: &str) -> Self {
+        self.mode = Mode::Replay(choices.parse());
+        self
     }
 
     /// Sets how often one schedule may depart from the natural order. Without this, there is no bound.

@@ -97,7 +97,7 @@ pub fn explore<F>(program: F) -> Explore<F>
 where
     F: FnMut(&Sim) -> Result<(), Exception>,
 {
-    Explore::every(program)
+    Explore::new(program)
 }
 
 /// Runs a program under `schedules` random schedules, and panics at the first that fails.
@@ -125,7 +125,7 @@ pub fn random<F>(seed: u64, schedules: u64, program: F) -> Explored
 where
     F: FnMut(&Sim) -> Result<(), Exception>,
 {
-    Explore::random(program, seed, schedules).run()
+    Explore::new(program).random(seed).schedules(schedules).run()
 }
 
 /// Runs a program once, with exactly these choices.
@@ -147,5 +147,5 @@ pub fn replay<F>(choices: &str, program: F) -> Explored
 where
     F: FnMut(&Sim) -> Result<(), Exception>,
 {
-    Explore::replay(program, choices).run()
+    Explore::new(program).replay(choices).run()
 }
