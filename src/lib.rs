@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  L4   stream       server       a connection as a reader and a writer with awaitable operations; a server that ends well
+//!       tls                       TLS over any byte stream
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
 //!       transport                 protocols with callbacks, their transports, servers
 //!       process                   child processes, their pipes and their ends
@@ -123,6 +124,7 @@
 //! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
 //! | [`relay`](fn@net::relay), [`linger`](fn@net::linger) | [`net::Relaying`], [`net::Lingering`] |
 //! | [`Relay::run`](net::Relay::run), [`Linger::run`](net::Linger::run) | afresh; store the [`net::Relay`] and the [`net::Linger`] |
+//! | [`TlsConnector::connect`](tls::TlsConnector::connect), [`TlsAcceptor::accept`](tls::TlsAcceptor::accept); [`TlsStream::close`](tls::TlsStream::close) | [`tls::Handshake`]; [`tls::Close`] |
 //! | [`LoopHandle::open_connection`] | [`stream::OpenConnection`] |
 //! | [`StreamReader::read`], [`read_line`](StreamReader::read_line), [`read_until`](StreamReader::read_until), [`read_exact`](StreamReader::read_exact), [`read_to_end`](StreamReader::read_to_end) | [`stream::Read`], [`stream::ReadLine`], [`stream::ReadUntil`], [`stream::ReadExact`], [`stream::ReadToEnd`], or afresh |
 //! | [`StreamWriter::drain`], [`wait_closed`](StreamWriter::wait_closed) | [`stream::Drain`], [`stream::WaitClosed`], or afresh |
@@ -214,6 +216,10 @@
 //! | `loop.sock_connect`, `sock_accept` | [`TcpStream::connect`], [`connect_from`](TcpStream::connect_from), [`TcpListener::accept`], [`incoming`](TcpListener::incoming) |
 //! | `loop.sock_*` of any other socket | [`Watched::attempt`] |
 //! | `loop.add_reader`, `remove_reader`, `add_writer`, `remove_writer` | [`LoopHandle::add_reader`], [`remove_reader`](LoopHandle::remove_reader), [`add_writer`](LoopHandle::add_writer), [`remove_writer`](LoopHandle::remove_writer), for a [`Watched`] |
+//! | **TLS** | |
+//! | `ssl.SSLContext` | [`tls::rustls::ClientConfig`], [`tls::rustls::ServerConfig`] |
+//! | `ssl_handshake_timeout`, `ssl_shutdown_timeout` | [`TlsAcceptor::handshake_timeout`](tls::TlsAcceptor::handshake_timeout), [`shutdown_timeout`](tls::TlsAcceptor::shutdown_timeout) |
+//! | `ssl.SSLSocket.unwrap` | [`TlsStream::close`](tls::TlsStream::close) |
 //! | **processes** | |
 //! | `create_subprocess_exec`, `create_subprocess_shell`, `Process` | [`process::Command::spawn`], [`process::shell`], [`process::Process`] |
 //! | `process.communicate` | [`process::Process::communicate`] with a [`process::Communication`], [`process::Command::output`] |
@@ -238,20 +244,20 @@
 //! | `loop.default_exception_handler`, `get_exception_handler` | [`LoopHandle::set_exception_handler`] replaces the handler; without one, errors are written to standard error |
 //! | `AbstractEventLoop`, `AbstractServer`, `BaseProtocol`, `BaseTransport` | there is one type of loop and of server, and protocols are traits |
 //! | `set_debug`, `get_debug`, `slow_callback_duration` | missing so far |
-//! | TLS: `ssl`, `start_tls`, `sslproto` | missing so far |
+//! | `start_tls`, `sslproto`, the `ssl` arguments of `create_connection`, `open_connection` and the like | missing so far: [`tls`] works over sockets |
 //! | child watchers: `get_child_watcher`, `PidfdChildWatcher` | the loop itself watches its children, as [`process`](process#who-reaps) says; Python 3.14 has removed them |
 //! | `create_subprocess_exec(.., text, encoding, errors, bufsize)` | asyncio refuses them too: pipes carry bytes |
 //! | `ProactorEventLoop` and other names for Windows | the loop does not support Windows |
 //!
 //! # Features
 //!
-//! The default is everything but `idna`. For a shorter build, turn default features off and name the modules you use. Each
+//! The default is everything but `tls` and `idna`. For a shorter build, turn default features off and name the modules you use. Each
 //! feature enables what it depends on. A server written with coroutines needs only `net`, and builds in less than half
 //! the time: `default-features = false, features = ["net"]`.
 //!
 //! | feature | default | enables |
 //! |---|---|---|
-//! | `full` | yes | everything below but `idna` |
+//! | `full` | yes | everything below but `tls` and `idna` |
 //! | `std` | | the standard library. Without it, the crate is `no_std` with `alloc`, and consists of layer 0 |
 //! | `event_loop` | | futures and tasks, contexts, the loop with its timers, signals and descriptors, [`sleep`](fn@sleep), [`run`](fn@run); enables `std`. Everything below enables it |
 //! | `executor` | | [`executor`], and the functions that use thread futures: [`to_thread`], [`LoopHandle::run_in_executor`], [`RemoteHandle::run_coroutine_threadsafe`] |
@@ -267,6 +273,7 @@
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
 //! | `server` | | [`mod@server`]: a server that ends in good order; enables `net`, `wait`. With `stream`, it serves streams and protocols too |
 //! | `testing` | | [`testing`]; enables `net` |
+//! | `tls` | no | [`tls`]: TLS over any byte stream, by rustls; enables `net`, `wait` |
 //! | `idna` | no | look-ups of international (non-ASCII) names; enables `resolver` |
 
 // The systems that the loop supports. On any other system, this message is the only error: the crate itself is left out.
@@ -304,7 +311,8 @@
 // Allows dead code, because an example may show a machine without the program around it.
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
 // The tables refer to every module, and only one module uses some of the helpers.
-#![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports, rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports))]
+#![cfg_attr(not(all(feature = "full", feature = "tls")), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
 #[cfg(all(not(feature = "std"), test))]
@@ -356,6 +364,8 @@ pub mod task;
 pub mod testing;
 #[cfg(feature = "event_loop")]
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "transport")]
 pub mod transport;
 #[cfg(feature = "wait")]

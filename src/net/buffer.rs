@@ -68,6 +68,22 @@ impl Buffer {
         &self.memory[self.start..self.end]
     }
 
+    /// The bytes, to be changed in place.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS decrypts in place"))]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..self.end]
+    }
+
+    /// Appends bytes, whatever the limit: passes at least `room` free bytes to `write`, and keeps as many as it says.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS encrypts in place"))]
+    pub(crate) fn append_with(&mut self, room: usize, write: impl FnOnce(&mut [u8]) -> usize) {
+        if self.memory.len() - self.end < room {
+            self.grow(room);
+        }
+        let free = &mut self.memory[self.end..];
+        self.end += write(free).min(free.len());
+    }
+
     /// The number of bytes.
     #[inline]
     pub const fn len(&self) -> usize {
@@ -178,7 +194,7 @@ impl Buffer {
     }
 
     /// Returns unused memory.
-    pub(super) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         let Some(size) = smaller(self.memory.len(), self.len()) else { return };
         let mut memory = vec![0; size].into_boxed_slice();
         memory[..self.len()].copy_from_slice(self.bytes());

@@ -144,7 +144,7 @@ impl Await {
     }
 
     /// Registers a waiter for anything but the next turn.
-    pub(super) fn register(&self, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
+    pub(crate) fn register(&self, waiter: Rc<dyn Waiter>, of: &Rc<Scheduler>) -> Result<(), Exception> {
         self.object.as_ref().map_or(Ok(()), |object| object.register(self.way, self.place, waiter, of))
     }
 
@@ -164,7 +164,7 @@ impl Await {
     }
 
     /// Removes the waiter at that address. A task that waits for the next turn has already been queued.
-    pub(super) fn withdraw(&self, waiter: *const ()) -> Withdrawn {
+    pub(crate) fn withdraw(&self, waiter: *const ()) -> Withdrawn {
         match &self.object {
             Some(object) => object.withdraw(self.way, self.place, waiter),
             None => Withdrawn::Queued,

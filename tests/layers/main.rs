@@ -26,7 +26,7 @@ use source::sources;
 ///
 /// A new room (a module that `lib.rs` declares) goes here. Rooms of layers 1 and 2 list what they need; those above may use
 /// the layers below by groups. `bare`, `fs`,
-/// `tls`, `debug` and `bridge` are planned: their rows say what they will be allowed to import. The C ABI, `capi`, has
+/// `debug` and `bridge` are planned: their rows say what they will be allowed to import. The C ABI, `capi`, has
 /// no row. It will be a crate of its own, which sees only what is public.
 const ROOMS: &[(u8, &str, &[&[&str]])] = &[
     (0, "coroutine", &[]),
