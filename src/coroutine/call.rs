@@ -239,7 +239,8 @@ trait Body<Yield, Input> {
     fn start(&self, below: Option<Frame<Yield, Input>>) -> FrameStep<Yield, Input>;
     fn resume(&self, sent: Result<Input, Exception>) -> FrameStep<Yield, Input>;
     fn fail(&self, raised: Exception);
-    fn describe(&self) -> String;
+    /// Passes on the coroutine's state, and what else there is to say of it.
+    fn show(&self, show: &mut dyn FnMut(&State<'_>, &str));
     fn below(&self) -> &Link<Yield, Input>;
 }
 
@@ -293,11 +294,11 @@ impl<C: Coroutine + 'static> Body<C::Yield, C::Input> for Activation<C> {
         drop(dropped);
     }
 
-    fn describe(&self) -> String {
+    fn show(&self, show: &mut dyn FnMut(&State<'_>, &str)) {
         match self.coroutine.try_borrow().as_deref() {
-            Ok(Some(coroutine)) => coroutine.state().to_string(),
-            Ok(None) => State::of::<C>().to_string() + " (ended)",
-            Err(_) => State::of::<C>().to_string() + " (running)",
+            Ok(Some(coroutine)) => show(&coroutine.state(), ""),
+            Ok(None) => show(&State::of::<C>(), " (ended)"),
+            Err(_) => show(&State::of::<C>(), " (running)"),
         }
     }
 
@@ -332,7 +333,14 @@ impl<Yield, Input> Frame<Yield, Input> {
     }
 
     pub(super) fn describe(&self) -> String {
-        self.0.describe()
+        let mut text = String::new();
+        self.0.show(&mut |state, note| text = state.to_string() + note);
+        text
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn show(&self, show: &mut dyn FnMut(&State<'_>)) {
+        self.0.show(&mut |state, _| show(state));
     }
 
     pub(super) fn put_on(&self, below: Option<Self>) {

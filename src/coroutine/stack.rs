@@ -11,6 +11,8 @@ use core::mem;
 use super::frames::{Frames, Progress, rarely};
 use super::rules::{exit_ignored, without_stop_iteration};
 use super::state::Listed;
+#[cfg(feature = "testing")]
+use super::state::State;
 use super::{Coroutine, Exception, Printing, Step, drop_ended, drop_unwinding};
 
 /// A coroutine and its frames.
@@ -180,6 +182,15 @@ impl<C: Coroutine> Stack<C> {
         frames.extend(self.coroutine.as_ref().map(|coroutine| coroutine.state().to_string()));
         frames.reverse();
         frames
+    }
+
+    /// Passes on the state of each frame, innermost first.
+    #[cfg(feature = "testing")]
+    pub(crate) fn show_states(&self, show: &mut dyn FnMut(&State<'_>)) {
+        self.frames.iter().for_each(|frame| frame.show(show));
+        if let Some(coroutine) = &self.coroutine {
+            show(&coroutine.state());
+        }
     }
 
     /// Finishes the `Debug` output of a driver with its frames.

@@ -288,6 +288,16 @@ where
     }
 }
 
+/// Declared first where a coroutine is printed, so it is dropped last, after a panic too. Printing calls user code, which
+/// may run or close the loop.
+struct Printed<'a, C: Awaitable + 'static>(&'a Rc<TaskCell<C>>);
+
+impl<C: Awaitable + 'static> Drop for Printed<'_, C> {
+    fn drop(&mut self) {
+        self.0.was_printed();
+    }
+}
+
 impl<C> ErasedTask for TaskCell<C>
 where
     C: Awaitable + 'static,
@@ -297,18 +307,18 @@ where
     }
 
     fn stack_trace(self: Rc<Self>) -> StackTrace {
-        /// Declared first, so it is dropped last, after a panic too. Printing calls user code, which may run or close
-        /// the loop.
-        struct Printed<'a, C: Awaitable + 'static>(&'a Rc<TaskCell<C>>);
-        impl<C: Awaitable + 'static> Drop for Printed<'_, C> {
-            fn drop(&mut self) {
-                self.0.was_printed();
-            }
-        }
         let _printed = Printed(&self);
         match self.driver.try_borrow() {
             Ok(driver) => StackTrace::new(driver.describe(), self.state.describe_wait()),
             Err(_) => StackTrace::new([String::from(type_name::<C>()) + " (running)"].into(), None),
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    fn show_states(self: Rc<Self>, show: &mut dyn FnMut(&crate::coroutine::State<'_>)) {
+        let _printed = Printed(&self);
+        if let Ok(driver) = self.driver.try_borrow() {
+            driver.show_states(show);
         }
     }
 

@@ -183,6 +183,10 @@ pub(crate) trait ErasedTask: Eventual + Waiter {
     /// The coroutine's frames, and the event the innermost is waiting for.
     fn stack_trace(self: Rc<Self>) -> StackTrace;
 
+    /// Passes on the state of each of the coroutine's frames, innermost first.
+    #[cfg(feature = "testing")]
+    fn show_states(self: Rc<Self>, show: &mut dyn FnMut(&crate::coroutine::State<'_>));
+
     /// The exception the task failed with, for printing. Does not mark it as retrieved.
     fn failure(&self) -> Option<Exception>;
 

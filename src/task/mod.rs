@@ -104,7 +104,7 @@ pub(crate) use self::spawning::{spawn, spawn_with};
 pub(crate) use self::starting::Known;
 use self::state::TaskState;
 #[cfg(feature = "testing")]
-pub(crate) use self::steering::Steering;
+pub(crate) use self::steering::{Steering, Wanted};
 pub(crate) use self::task::WeakTask;
 pub use self::task::{AnyTask, Task};
 pub(crate) use self::view::view_of_future;

@@ -29,7 +29,7 @@ pub(crate) type ErrorHandler = Rc<dyn Fn(&ErrorContext)>;
 pub(crate) struct Scheduler {
     this: Weak<Self>,
     /// Tasks and callbacks to run in the next turn. A turn takes all of them at once, so a vector is enough.
-    ready: RefCell<Vec<Rc<dyn Run>>>,
+    pub(super) ready: RefCell<Vec<Rc<dyn Run>>>,
     pub(super) tasks: RefCell<Slab<Rc<dyn ErasedTask>>>,
     /// The key of the task whose step is running, or [`NOBODY`].
     current: Cell<u32>,

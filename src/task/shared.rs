@@ -472,7 +472,7 @@ impl<T: 'static> Shared<'_, T> {
             Waiter::Task(task) => self.wake(task, may_have_failed),
             Waiter::Notice(_, notice) => {
                 let this = this().any_future();
-                self.queue_callback(None, move || notice(this));
+                self.queue_callback(None, call_notice(notice, this));
             }
             Waiter::Callback(_, function) => {
                 let this = this();
@@ -488,4 +488,9 @@ impl<T: 'static> Shared<'_, T> {
     fn queue_callback<R: CallbackResult>(self, context: Option<Context>, function: impl FnOnce() -> R + 'static) {
         self.kept.scheduler.push(callback_in(context, function));
     }
+}
+
+/// A function of its own, so that stories of tests can tell these closures, by their names, from callbacks of programs.
+fn call_notice<F>(notice: Box<dyn FnOnce(F)>, this: F) -> impl FnOnce() {
+    move || notice(this)
 }

@@ -3,11 +3,11 @@
 //! A steered turn is another copy of the loop in [`Scheduler::run_ready`], so the usual one costs nothing more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use super::contracts::{Run, Withdrawn};
+use super::contracts::{Run, WaitTarget, Way, Withdrawn};
 use super::{AnyTask, Scheduler};
-use crate::coroutine::Exception;
+use crate::coroutine::{Exception, State};
 
 /// Chooses what runs next, and may interrupt tasks before and after their steps.
 pub(crate) trait Steering {
@@ -41,6 +41,11 @@ impl Scheduler {
         !self.tasks.borrow().is_empty()
     }
 
+    /// Lets `look` see the ready queue, which it must not change.
+    pub(crate) fn look_at_ready<R>(&self, look: impl FnOnce(&[Rc<dyn Run>]) -> R) -> R {
+        look(&self.ready.borrow())
+    }
+
     /// Forgets what the last program has set, and counts tasks from 1 again. Returns `false` if objects of that program
     /// are still alive.
     pub(crate) fn recycle(&self) -> bool {
@@ -69,6 +74,22 @@ impl Scheduler {
         self.clear_context();
         steering.turn_is_over();
         count
+    }
+}
+
+/// The event that a task waits for, for people and for comparisons.
+pub(crate) struct Wanted {
+    pub(crate) way: Way,
+    /// `None` for the next turn.
+    pub(crate) object: Option<Weak<dyn WaitTarget>>,
+    /// The object's `Debug` form.
+    pub(crate) text: String,
+}
+
+impl Wanted {
+    /// Whether a failure of the object is raised in the task.
+    pub(crate) fn raises(&self) -> bool {
+        self.way == Way::Outcome
     }
 }
 
@@ -121,5 +142,27 @@ impl AnyTask {
     /// The event that the task waits for, as text.
     pub(crate) fn describe_wait(&self) -> Option<String> {
         self.erased().state().describe_wait()
+    }
+
+    /// Passes on the state of each of the coroutine's frames, innermost first.
+    pub(crate) fn show_states(&self, show: &mut dyn FnMut(&State<'_>)) {
+        Rc::clone(self.erased()).show_states(show);
+    }
+
+    /// The exception that somebody has thrown in, if the next step is to raise it.
+    pub(crate) fn thrown(&self) -> Option<Exception> {
+        self.erased().state().look_at_rare(|rare| rare.throw.clone())
+    }
+
+    /// The exception with which the task has failed. It does not count as retrieved.
+    pub(crate) fn failure(&self) -> Option<Exception> {
+        self.erased().failure()
+    }
+
+    /// The event that the task waits for. `None` before its first wait, and once it has ended.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        let (way, _, object) = self.erased().state().waits_for()?.into_parts();
+        let text = object.as_ref().map(|object| format!("{object:?}")).unwrap_or_default();
+        Some(Wanted { way, object: object.as_ref().map(Rc::downgrade), text })
     }
 }

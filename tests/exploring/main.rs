@@ -1,4 +1,5 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
 mod orders;
+mod story;
 mod threads;

@@ -8,6 +8,7 @@ use super::failure::{Explored, Failure};
 use super::plan::{Parted, Source};
 use super::sim::Sim;
 use super::stage::{Bounds, Stage};
+use super::story::Told;
 use super::tree::Tree;
 use crate::coroutine::{Exception, Kind};
 
@@ -230,7 +231,7 @@ where
                 raised: not_deterministic(&parted),
                 choices: plan.choices(seed),
                 schedules,
-                story: String::new(),
+                story: Told::default(),
             })),
             None => Ok(wrong),
         }
@@ -309,7 +310,7 @@ fn not_deterministic(Parted { at, why }: &Parted) -> Exception {
 
 /// A failure without a schedule.
 fn broken(raised: Exception, schedules: u64) -> Box<Failure> {
-    Box::new(Failure { raised, choices: Choices::default(), schedules, story: String::new() })
+    Box::new(Failure { raised, choices: Choices::default(), schedules, story: Told::default() })
 }
 
 impl<F> fmt::Debug for Explore<F> {

@@ -13,7 +13,7 @@
 //! | `sim.rs`      | [`Sim`]: what the program sees |
 //! | `faults.rs`   | [`Faults`]: what may go wrong |
 //! | `threads.rs`  | functions that run in threads, simulated in the loop's thread |
-//! | `story.rs`    | what happened in a run |
+//! | `story/`      | what happened in a run, for people |
 //! | `failure.rs`  | [`Explored`], [`Failure`]: the results |
 
 mod choices;

@@ -9,7 +9,7 @@ use super::super::VirtualClock;
 use super::super::case::{Interruption, Interruptions};
 use super::faults::Faults;
 use super::plan::{Plan, Source, Subject};
-use super::story::Story;
+use super::story::{Story, address};
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::LoopHandle;
 use crate::task::{AnyTask, Run, Steering, WeakTask, panicked};
@@ -96,7 +96,11 @@ impl Pilot {
     }
 
     pub(super) fn choose(&self, subject: Subject, of: usize) -> usize {
-        self.plan.borrow_mut().choose(subject, of)
+        let taken = self.plan.borrow_mut().choose(subject, of);
+        if taken > 0 && subject != Subject::Fault {
+            self.tell(|story| story.decided(taken, of));
+        }
+        taken
     }
 
     pub(super) fn drop_checks(&self) {
@@ -110,10 +114,26 @@ impl Pilot {
         tasks.iter().filter(|(_, task)| task.upgrade().is_some()).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Passes the story on, if there is one. It is taken out meanwhile, since telling prints states of the program.
+    #[inline]
     fn tell(&self, tell: impl FnOnce(&mut Story)) {
-        if let Some(story) = &mut *self.story.borrow_mut() {
-            tell(story);
+        if self.story.borrow().is_some() {
+            let mut story = self.story.take();
+            if let Some(story) = &mut story {
+                tell(story);
+            }
+            *self.story.borrow_mut() = story;
         }
+    }
+
+    /// Passes the story on, with the ready queue.
+    fn tell_of_queue(&self, tell: impl FnOnce(&mut Story, &[*const ()], bool)) {
+        self.tell(|story| {
+            let Some(event_loop) = self.event_loop.borrow().clone() else { return };
+            let scheduler = event_loop.scheduler();
+            let ready: Vec<_> = scheduler.look_at_ready(|ready| ready.iter().map(address).collect());
+            tell(story, &ready, scheduler.is_stopping());
+        });
     }
 
     /// Calls each check. The first that fails ends the run.
@@ -135,13 +155,14 @@ impl Pilot {
     fn interrupt(&self, task: &AnyTask, moment: &str) {
         let possible = self.faults.interruptions(|| task.name());
         let Some(interruption) = self.choose_interruption(possible) else { return };
-        self.tell(|story| story.interrupted(task, interruption, moment));
+        self.tell(|story| story.interrupted(task, interruption, moment, self.clock.time()));
         let raised = self.faults.inject(interruption);
         match interruption {
             Interruption::Cancel => drop(task.cancel()),
             Interruption::Throw => task.throw(raised),
             Interruption::Close => task.destroy(),
         }
+        self.tell_of_queue(|story, ready, _| story.was_interrupted(ready));
     }
 
     fn choose_interruption(&self, possible: Interruptions) -> Option<Interruption> {
@@ -155,7 +176,7 @@ impl Pilot {
         if self.choose(Subject::Fault, 2) == 1 {
             self.faults.count();
             self.clock.advance(jump);
-            self.tell(|story| story.jumped(jump));
+            self.tell(|story| story.jumped(jump, self.clock.time()));
         }
     }
 
@@ -176,7 +197,7 @@ pub(super) fn call(check: &mut Check) -> Result<(), Exception> {
 
 impl Steering for Pilot {
     fn choose(&self, waiting: &[Rc<dyn Run>]) -> usize {
-        let taken = self.choose(Subject::Order, waiting.len());
+        let taken = self.plan.borrow_mut().choose(Subject::Order, waiting.len());
         self.tell(|story| story.chosen(taken, waiting));
         taken
     }
@@ -193,12 +214,12 @@ impl Steering for Pilot {
             }
             self.interrupt(task, "before its step");
         }
-        self.tell(|story| story.begins(next, task.as_ref()));
+        self.tell(|story| story.begins(next, task.as_ref(), self.clock.time()));
     }
 
     fn after(&self, ran: &Rc<dyn Run>) {
         let task = AnyTask::stepped_by(ran);
-        self.tell(|story| story.ends(task.as_ref()));
+        self.tell_of_queue(|story, ready, stops| story.ends(task.as_ref(), ready, stops));
         if let Some(task) = task.filter(|task| !task.done() && task.waits_for_an_object()) {
             self.interrupt(&task, "after it has suspended");
         }
@@ -206,7 +227,7 @@ impl Steering for Pilot {
     }
 
     fn turn_is_over(&self) {
-        self.tell(|story| story.turn_is_over(self.clock.time()));
+        self.tell(|story| story.turn_is_over());
         // A program that runs the loop again after a failure must not go on.
         let failure = self.failure();
         if let Some(failure) = failure {

@@ -8,7 +8,7 @@ use super::super::virtual_loop::virtual_loop_with;
 use super::pilot::{Pilot, call};
 use super::plan::Source;
 use super::sim::Sim;
-use super::story::Story;
+use super::story::{Story, Told};
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{EventLoop, Leftovers, LoopHandle};
 use crate::task::{ErrorContext, panicked};
@@ -107,8 +107,8 @@ impl Stage {
         *self.pilot.story.borrow_mut() = Some(Story::default());
     }
 
-    pub(super) fn take_story(&self) -> String {
-        self.pilot.story.take().map(Story::into_text).unwrap_or_default()
+    pub(super) fn take_story(&self) -> Told {
+        self.pilot.story.take().map(Story::finish).unwrap_or_default()
     }
 }
 

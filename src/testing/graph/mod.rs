@@ -14,6 +14,7 @@
 //! | `node.rs`     | [`Node`] and [`Transition`]: what a program can read from a graph |
 //! | `model.rs`    | states, transitions, and how a resume adds to them |
 //! | `name.rs`     | the names of machines and states |
+//! | `steps.rs`    | the steps of a machine that somebody else drives |
 //! | `observe.rs`  | [`observe`](fn@observe): a machine that records its transitions |
 //! | `coverage.rs` | [`Coverage`]: declared against seen |
 //! | `scene.rs`    | what is drawn, for all renderings |
@@ -37,12 +38,14 @@ mod name;
 mod node;
 mod observe;
 mod scene;
+mod steps;
 mod svg;
 
 pub use self::coverage::Coverage;
 pub use self::drawn::{assert_drawn, assert_drawn_in};
 pub use self::model::TransitionKind;
 use self::model::{Model, Spot};
+pub(super) use self::name::{Frame, frames};
 pub use self::node::{Node, Transition};
 pub use self::observe::{Observed, observe};
 

@@ -67,7 +67,7 @@ pub enum TransitionKind {
 
 impl TransitionKind {
     /// Whether no exception is involved.
-    pub(super) const fn is_regular(self) -> bool {
+    pub(in super::super) const fn is_regular(self) -> bool {
         matches!(self, Self::Normal | Self::Stayed)
     }
 }

@@ -6,13 +6,13 @@ use crate::coroutine::State;
 
 /// A machine and the state that it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) machine: String,
-    pub(super) state: String,
+pub(in super::super) struct Frame {
+    pub(in super::super) machine: String,
+    pub(in super::super) state: String,
 }
 
 /// Reads a machine and its children, outermost first.
-pub(super) fn frames(state: &State<'_>) -> Vec<Frame> {
+pub(in super::super) fn frames(state: &State<'_>) -> Vec<Frame> {
     let chain = core::iter::successors(Some(state), |outer| outer.child()).take(DEEPEST);
     chain.map(|state| frame(state.name(), state.state())).collect()
 }
@@ -65,7 +65,7 @@ impl Write for Beginning {
 }
 
 /// How many machines inside each other are read at most. A chain of machines may have any length.
-const DEEPEST: usize = 8;
+pub(super) const DEEPEST: usize = 8;
 
 #[test]
 fn a_state_is_named_by_its_first_identifier() {
