@@ -5,6 +5,8 @@
 
 use std::io::Write;
 
+use super::floats;
+
 /// The version of the protocol. A client begins with RESP2, and chooses another with `HELLO`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -51,6 +53,22 @@ impl<'a> Answers<'a> {
         let mut line = Line::new(b':');
         line.push_integer(number);
         self.raw(line.end());
+    }
+
+    /// A number with a fraction.
+    pub(crate) fn double(&mut self, number: f64) {
+        let text = floats::text(number);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => self.raw(format!(",{text}\r\n").as_bytes()),
+        }
+    }
+
+    pub(crate) fn double_or_nil(&mut self, number: Option<f64>) {
+        match number {
+            Some(number) => self.double(number),
+            None => self.nil(),
+        }
     }
 
     /// The number of elements or bytes.
@@ -123,6 +141,11 @@ impl<'a> Answers<'a> {
     /// The head of a set, whose members follow.
     pub(crate) fn set(&mut self, length: usize) {
         self.head(if self.protocol == Protocol::Resp3 { b'~' } else { b'*' }, length);
+    }
+
+    /// Whether a list of pairs is an array of arrays, as in RESP3, or one flat array.
+    pub(crate) fn pairs_are_nested(&self) -> bool {
+        self.protocol == Protocol::Resp3
     }
 
     /// The head of something that answers no request, such as a message. Its elements follow.

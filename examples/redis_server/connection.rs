@@ -260,6 +260,7 @@ impl<S: ByteStream> Connection<S> {
             match flow {
                 Flow::GoOn => {}
                 Flow::Close => self.is_last = true,
+                Flow::Cut => (self.is_last, self.outgoing) = (true, Buffer::new()),
                 Flow::Wait(waiting) => self.waiting = Some(waiting),
             }
         }

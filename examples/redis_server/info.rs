@@ -1,10 +1,10 @@
 //! What the server reports about itself: enough for the usual clients.
 
 use super::answers::{Answers, Protocol};
-use super::commands::Command;
+use super::commands::{Command, SYNTAX, since_1970};
 use super::glob;
 use super::request::Args;
-use super::server::{DATABASES, Server, Settings};
+use super::server::{DATABASES, Server};
 use super::store::{Refusal, Store};
 
 /// The version of Redis that the server claims to be.
@@ -44,9 +44,17 @@ pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
     answers.text(&text);
 }
 
-pub(crate) fn config(settings: &Settings, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
+pub(crate) fn time(answers: &mut Answers<'_>) {
+    let now = since_1970();
+    answers.array(2);
+    answers.bulk(now.as_secs().to_string().as_bytes());
+    answers.bulk(now.subsec_micros().to_string().as_bytes());
+}
+
+pub(crate) fn config(server: &Server, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
     match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
         (b"GET", 3..) => {
+            let settings = &server.settings;
             let wanted = |name: &str| args.from(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
             let values = [
                 ("appendonly", "no".to_owned()),
@@ -65,23 +73,23 @@ pub(crate) fn config(settings: &Settings, args: Args<'_>, answers: &mut Answers<
             }
         }
         (b"RESETSTAT", 2) => answers.ok(),
-        _ => return Err(wrong_subcommand("config", &["get", "resetstat"], args)),
+        _ => return Err(SYNTAX),
     }
     Ok(())
 }
 
 pub(crate) fn command(args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
-    let all = Command::all();
+    let count = Command::all().count();
     if args.len() == 1 {
-        answers.array(all.len());
-        all.iter().for_each(|command| describe(command, answers));
+        answers.array(count);
+        Command::all().for_each(|command| describe(command, answers));
         return Ok(());
     }
     match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
-        (b"COUNT", 2) => answers.count(all.len()),
+        (b"COUNT", 2) => answers.count(count),
         (b"LIST", 2) => {
-            answers.array(all.len());
-            all.iter().for_each(|command| answers.bulk(command.name.as_bytes()));
+            answers.array(count);
+            Command::all().for_each(|command| answers.bulk(command.name.as_bytes()));
         }
         (b"INFO", _) => {
             answers.array(args.len() - 2);
@@ -93,7 +101,7 @@ pub(crate) fn command(args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), R
             }
         }
         (b"DOCS", _) => answers.map(0),
-        _ => return Err(wrong_subcommand("command", &["count", "list"], args)),
+        _ => return Err(SYNTAX),
     }
     Ok(())
 }
@@ -124,16 +132,7 @@ pub(crate) fn pubsub(server: &Server, args: Args<'_>, answers: &mut Answers<'_>)
             }
         }
         (b"NUMPAT", 2) => answers.count(channels.patterns.len()),
-        _ => return Err(wrong_subcommand("pubsub", &["channels", "numpat"], args)),
+        _ => return Err(SYNTAX),
     }
     Ok(())
-}
-
-/// What Redis answers to a subcommand that it does not know, or that has another number of arguments.
-pub(crate) fn wrong_subcommand(command: &str, known: &[&str], args: Args<'_>) -> Refusal {
-    let name = String::from_utf8_lossy(&args.get(1)[..args.get(1).len().min(128)]);
-    match known.iter().find(|known| name.eq_ignore_ascii_case(known)) {
-        Some(known) => format!("ERR wrong number of arguments for '{command}|{known}' command").into(),
-        None => format!("ERR unknown subcommand '{name}'. Try {} HELP.", command.to_uppercase()).into(),
-    }
 }

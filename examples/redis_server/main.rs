@@ -1,5 +1,13 @@
-//! A server that speaks Redis's protocol: strings, lists, publish/subscribe and transactions. It keeps everything in
-//! memory.
+//! A server that speaks Redis's protocol. It keeps everything in memory.
+//!
+//! It has strings, lists, sets, hashes and sorted sets, keys that expire, clients that wait for items (`BLPOP`), messages
+//! (`PUBLISH`), and transactions (`MULTI`, `WATCH`). It answers as Redis 7.0 does, to the byte, with these exceptions:
+//!
+//! - Members and fields come in another order, and cursors of `SCAN` are other numbers.
+//! - `INCRBYFLOAT` adds decimals exactly, so its last digits may differ.
+//! - `OBJECT ENCODING` names what Redis would choose for such a value.
+//!
+//! It has no bitmaps, streams, scripts, blocking moves, replication, or files, and `ZRANGE` does not know `BYLEX`.
 //!
 //! ```text
 //! cargo run --release --example redis_server [ADDR [IDLE_SECONDS]]      (127.0.0.1:6379 and 0; port 0 picks a free one)
@@ -20,11 +28,12 @@
 //! | `request.rs`    | the arguments of a request |
 //! | `words.rs`      | requests that a person types |
 //! | `answers.rs`    | from values to bytes |
+//! | `floats.rs`     | numbers with a fraction, as text |
 //! | `commands/`     | the commands, by type |
 //! | `glob.rs`       | patterns for names |
 //! | `info.rs`       | what the server reports about itself |
 //! | `store.rs`      | the data |
-//! | `values.rs`     | the types of the data |
+//! | `values/`       | the types of the data |
 //! | `sweeper.rs`    | removes keys that have expired |
 //! | `blocked.rs`    | clients that wait for an item |
 //! | `pubsub.rs`     | messages from one client to many |
@@ -38,6 +47,7 @@ mod blocked;
 mod client;
 mod commands;
 mod connection;
+mod floats;
 mod glob;
 mod info;
 mod pubsub;

@@ -9,14 +9,16 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::rc::Rc;
 
-pub(crate) use super::values::{End, Key, List, Refusal, Time, Value};
+pub(crate) use super::values::{
+    Collection, End, Hash, Indexed, Key, List, Refusal, Score, Set, Sorted, Time, Value, random_below,
+};
 
 const WRONG_TYPE: Refusal = Refusal::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value");
 
 /// A database.
 #[derive(Default)]
 pub(crate) struct Store {
-    entries: HashMap<Key, Entry>,
+    entries: Indexed<Entry>,
     deadlines: BTreeSet<(Time, Key)>,
     /// The first of the deadlines, if there is one.
     next_deadline: Option<Time>,
@@ -32,6 +34,12 @@ pub(crate) struct Store {
 pub(crate) struct Entry {
     pub(crate) value: Value,
     deadline: Option<Time>,
+}
+
+impl Entry {
+    pub(crate) const fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
 }
 
 impl Store {
@@ -61,16 +69,13 @@ impl Store {
         match self.entry(key).map(|entry| &entry.value) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(Value::List(_)) => Err(WRONG_TYPE),
+            Some(_) => Err(WRONG_TYPE),
         }
     }
 
-    pub(crate) fn list(&mut self, key: &[u8]) -> Result<Option<&List>, Refusal> {
-        match self.entry(key).map(|entry| &entry.value) {
-            None => Ok(None),
-            Some(Value::List(list)) => Ok(Some(list)),
-            Some(Value::Text(_)) => Err(WRONG_TYPE),
-        }
+    /// A list, or another collection.
+    pub(crate) fn read<C: Collection>(&mut self, key: &[u8]) -> Result<Option<&C>, Refusal> {
+        self.entry(key).map(|entry| C::of(&entry.value).ok_or(WRONG_TYPE)).transpose()
     }
 
     /// Changes a string. If it does not exist, it is created from `initial`.
@@ -102,17 +107,52 @@ impl Store {
         key: &[u8],
         change: impl FnOnce(&mut List) -> R,
     ) -> Result<Option<R>, Refusal> {
+        self.change(key, |list| (change(list), true))
+    }
+
+    /// Changes a collection, if it exists. `change` also returns whether it did something. A collection that becomes empty is
+    /// removed.
+    pub(crate) fn change<C: Collection, R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut C) -> (R, bool),
+    ) -> Result<Option<R>, Refusal> {
         self.remove_if_due(key);
-        let (returned, is_empty) = match self.entries.get_mut(key) {
-            Some(Entry { value: Value::List(list), .. }) => (change(list), list.is_empty()),
-            Some(_) => return Err(WRONG_TYPE),
-            None => return Ok(None),
+        let Some(entry) = self.entries.get_mut(key) else { return Ok(None) };
+        let collection = C::of_mut(&mut entry.value).ok_or(WRONG_TYPE)?;
+        let (returned, has_changed) = change(collection);
+        let is_empty = collection.len() == 0;
+        self.tidy(key, is_empty, has_changed);
+        Ok(Some(returned))
+    }
+
+    /// Changes a collection, which is created if it does not exist, and removed if it is empty then.
+    pub(crate) fn change_or_create<C: Collection, R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut C) -> (R, bool),
+    ) -> Result<R, Refusal> {
+        self.remove_if_due(key);
+        let new = || Entry { value: C::default().into_value(), deadline: None };
+        let entry = match self.entries.get_mut(key) {
+            Some(entry) => entry,
+            None => self.entries.add(key.into(), new()),
         };
+        let collection = C::of_mut(&mut entry.value).ok_or(WRONG_TYPE)?;
+        let (returned, has_changed) = change(collection);
+        let is_empty = collection.len() == 0;
+        self.tidy(key, is_empty, has_changed);
+        Ok(returned)
+    }
+
+    #[inline]
+    fn tidy(&mut self, key: &[u8], is_empty: bool, has_changed: bool) {
         if is_empty {
             self.take(key);
         }
-        self.touch(key);
-        Ok(Some(returned))
+        if has_changed {
+            self.touch(key);
+        }
     }
 
     /// Adds to a list, which is created if it does not exist. Returns its new length.
@@ -120,23 +160,15 @@ impl Store {
         &mut self,
         key: &[u8],
         end: End,
-        items: impl Iterator<Item = &'b [u8]> + Clone,
+        items: impl Iterator<Item = &'b [u8]>,
     ) -> Result<usize, Refusal> {
         if self.waiting > 0 {
             self.filled.push_back(key.into());
         }
-        let push_all = |list: &mut List| {
-            items.clone().for_each(|item| end.push(list, item.into()));
-            list.len()
-        };
-        if let Some(length) = self.change_list(key, push_all)? {
-            return Ok(length);
-        }
-        let mut list = List::new();
-        let length = push_all(&mut list);
-        self.entries.insert(key.into(), Entry { value: Value::List(list), deadline: None });
-        self.touch(key);
-        Ok(length)
+        self.change_or_create(key, |list: &mut List| {
+            items.for_each(|item| end.push(list, item.into()));
+            (list.len(), true)
+        })
     }
 
     /// Puts a value in place of any other, with its time.
@@ -153,7 +185,11 @@ impl Store {
         self.replace(key, Value::Text(text.into()), deadline);
     }
 
-    fn replace(&mut self, key: &[u8], value: Value, deadline: Option<Time>) {
+    /// Puts any value in place of any other.
+    pub(crate) fn replace(&mut self, key: &[u8], value: Value, deadline: Option<Time>) {
+        if self.waiting > 0 {
+            self.filled.push_back(key.into());
+        }
         self.take(key);
         self.touch(key);
         if deadline.is_some_and(|deadline| deadline <= self.now) {
@@ -164,14 +200,12 @@ impl Store {
         self.entries.insert(key, Entry { value, deadline });
     }
 
-    /// Removes a key. Returns `false` if there was none.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
+    /// Removes a key. Returns what it had.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Value, Option<Time>)> {
         self.remove_if_due(key);
-        let is_removed = self.take(key);
-        if is_removed {
-            self.touch(key);
-        }
-        is_removed
+        let Entry { value, deadline } = self.take(key)?;
+        self.touch(key);
+        Some((value, deadline))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -179,7 +213,7 @@ impl Store {
         self.deadlines.clear();
         self.next_deadline = None;
         for (key, flags) in &self.watched {
-            flags.iter().for_each(|flag| flag.set(flag.get() || entries.contains_key(key)));
+            flags.iter().for_each(|flag| flag.set(flag.get() || entries.contains(key)));
         }
     }
 
@@ -190,8 +224,7 @@ impl Store {
 
     /// Changes the time of a key that exists. One that is due already is removed.
     pub(crate) fn set_deadline(&mut self, key: &[u8], deadline: Option<Time>) {
-        let Some((key, _)) = self.entries.get_key_value(key) else { return };
-        let key = Rc::clone(key);
+        let Some(key) = self.entries.key(key).cloned() else { return };
         let Some(entry) = self.entries.get_mut(&key) else { return };
         let former = mem::replace(&mut entry.deadline, deadline);
         self.change_deadline(&key, former, deadline);
@@ -201,8 +234,28 @@ impl Store {
 
     /// All keys that are not due.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
-        let is_due = |entry: &Entry| entry.deadline.is_some_and(|deadline| deadline <= self.now);
-        self.entries.iter().filter(move |(_, entry)| !is_due(entry)).map(|(key, _)| key)
+        self.entries.iter().filter(move |(_, entry)| !self.is_due(entry)).map(|(key, _)| key)
+    }
+
+    /// Some key that is not due.
+    pub(crate) fn random_key(&mut self) -> Option<Key> {
+        loop {
+            let key = Rc::clone(self.entries.random()?);
+            if self.entry(&key).is_some() {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Some of the keys that are not due, and from where to go on. See [`Indexed::part`].
+    pub(crate) fn part(&self, cursor: u64, count: usize) -> (u64, impl Iterator<Item = (&Key, &Value)>) {
+        let (next, keys) = self.entries.part(cursor, count);
+        let entries = keys.filter_map(|key| Some((key, self.entries.get(key)?)));
+        (next, entries.filter(|(_, entry)| !self.is_due(entry)).map(|(key, entry)| (key, &entry.value)))
+    }
+
+    fn is_due(&self, entry: &Entry) -> bool {
+        entry.deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
     /// Returns when the next key expires.
@@ -247,10 +300,10 @@ impl Store {
         }
     }
 
-    fn take(&mut self, key: &[u8]) -> bool {
-        let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
+    fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        let (key, entry) = self.entries.remove(key)?;
         self.change_deadline(&key, entry.deadline, None);
-        true
+        Some(entry)
     }
 
     fn change_deadline(&mut self, key: &Key, former: Option<Time>, new: Option<Time>) {

@@ -8,11 +8,14 @@ mod blocking;
 #[path = "../../examples/redis_server/client/mod.rs"]
 mod client;
 mod clients;
+mod collections;
 #[path = "../../examples/redis_server/commands/mod.rs"]
 mod commands;
 #[path = "../../examples/redis_server/connection.rs"]
 pub(crate) mod connection;
 mod data;
+#[path = "../../examples/redis_server/floats.rs"]
+mod floats;
 #[path = "../../examples/redis_server/glob.rs"]
 mod glob;
 mod hostile;
@@ -30,6 +33,7 @@ mod request;
 #[path = "../../examples/redis_server/resp.rs"]
 mod resp;
 mod resp3;
+mod scripts;
 #[path = "../../examples/redis_server/server.rs"]
 mod server;
 #[path = "../../examples/redis_server/store.rs"]
@@ -37,7 +41,7 @@ mod store;
 #[path = "../../examples/redis_server/sweeper.rs"]
 pub(crate) mod sweeper;
 mod transactions;
-#[path = "../../examples/redis_server/values.rs"]
+#[path = "../../examples/redis_server/values/mod.rs"]
 mod values;
 #[path = "../../examples/redis_server/words.rs"]
 mod words;

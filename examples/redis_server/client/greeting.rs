@@ -3,13 +3,13 @@
 use innermost::Buffer;
 
 use super::super::answers::Protocol;
-use super::super::commands::{SYNTAX, number};
+use super::super::commands::SYNTAX;
 use super::super::info;
 use super::super::request::Args;
 use super::super::resp::integer;
-use super::super::server::DATABASES;
 use super::super::store::Refusal;
 use super::Client;
+use super::moving::database;
 
 impl Client {
     pub(super) fn ping(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
@@ -30,8 +30,7 @@ impl Client {
     }
 
     pub(super) fn select(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
-        let database = usize::try_from(number(args.get(1))?).ok().filter(|database| *database < DATABASES);
-        self.database = database.ok_or("ERR DB index is out of range")?;
+        self.database = database(args.get(1))?;
         self.answers(out).ok();
         Ok(())
     }
@@ -48,8 +47,8 @@ impl Client {
                 self.set_name(args.get(2))?;
                 self.answers(out).ok();
             }
-            (b"SETINFO", 4) | (b"NO-EVICT" | b"NO-TOUCH", 3) => self.answers(out).ok(),
-            _ => return Err(info::wrong_subcommand("client", &["id", "getname", "setname", "setinfo"], args)),
+            (b"NO-EVICT", 3) if is_switch(args.get(2)) => self.answers(out).ok(),
+            _ => return Err(SYNTAX),
         }
         Ok(())
     }
@@ -89,6 +88,10 @@ impl Client {
         info::hello(self.seat.number, protocol, &mut self.answers(out));
         Ok(())
     }
+}
+
+fn is_switch(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"on") || word.eq_ignore_ascii_case(b"off")
 }
 
 /// There are no passwords here.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs`          | [`Client`]; which command runs now, later, or not at all |
 //! | `greeting.rs`     | how a client introduces itself |
+//! | `moving.rs`       | keys from one database to another |
 //! | `popping.rs`      | popping an item, or waiting for one |
 //! | `subscribing.rs`  | subscriptions |
 //! | `transactions.rs` | transactions |
@@ -23,6 +24,7 @@ use super::server::{Seat, Server};
 use super::store::{Refusal, Store};
 
 mod greeting;
+mod moving;
 mod popping;
 mod subscribing;
 mod transactions;
@@ -52,6 +54,8 @@ pub(crate) enum Flow {
     GoOn,
     /// Closes, after the answers so far.
     Close,
+    /// Closes, without an answer.
+    Cut,
     Wait(Box<Waiting>),
 }
 
@@ -92,7 +96,7 @@ impl Client {
     #[inline]
     pub(crate) fn run(&mut self, args: Args<'_>, out: &mut Buffer) -> Flow {
         let ran = match (Command::find(args.get(0)), &self.more) {
-            (Some(command), None) => match (command.check_count(args.len()), command.action) {
+            (Some(command), None) => match (command.check(args), command.action) {
                 (Err(refusal), _) => Err(command.refused(refusal)),
                 (Ok(()), Action::Special(special)) => self.run_special(special, args, out),
                 (Ok(()), Action::Data(run)) => match self.run_data(run, args, out) {
@@ -100,6 +104,7 @@ impl Client {
                     Err(refusal) => Err(refusal),
                 },
             },
+            (None, _) if is_of_http(args.get(0)) => return Flow::Cut,
             (None, None) => Err(unknown(args)),
             (found, Some(_)) => self.run_in_context(found, args, out),
         };
@@ -135,10 +140,10 @@ impl Client {
         let more = self.more();
         let checked = match found {
             None => Err(unknown(args)),
-            Some(command) => command.check_count(args.len()).map(|()| command).and_then(|command| {
+            Some(command) => command.check(args).map(|()| command).and_then(|command| {
                 let is_free = protocol == Protocol::Resp3 || more.subscriptions.is_none();
                 let is_allowed = is_free || command.is_for_subscribers();
-                if is_allowed { Ok(command) } else { Err(Self::not_while_subscribed(args)) }
+                if is_allowed { Ok(command) } else { Err(Self::not_while_subscribed(&command.full_name(args))) }
             }),
         };
         let command = match (checked, found) {
@@ -165,8 +170,7 @@ impl Client {
         Ok(Flow::GoOn)
     }
 
-    fn not_while_subscribed(args: Args<'_>) -> Refusal {
-        let name = String::from_utf8_lossy(args.get(0)).to_lowercase();
+    fn not_while_subscribed(name: &str) -> Refusal {
         let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
         format!("ERR Can't execute '{name}': {allowed}").into()
     }
@@ -225,11 +229,21 @@ impl Client {
             }
             Special::PubSub => info::pubsub(self.server(), args, &mut self.answers(out))?,
             Special::Command => info::command(args, &mut self.answers(out))?,
-            Special::Config => info::config(&self.server().settings, args, &mut self.answers(out))?,
+            Special::Config => info::config(self.server(), args, &mut self.answers(out))?,
+            Special::Copy => self.copy(args, out)?,
+            Special::Move => self.move_key(args, out)?,
+            Special::Time => info::time(&mut self.answers(out)),
             Special::Info => info::info(self.server(), &mut self.answers(out)),
         }
         Ok(Flow::GoOn)
     }
+}
+
+/// Whether a line is of a request in HTTP. A web page can make a browser send commands in the body of such a request, so the
+/// connection is closed.
+#[cold]
+fn is_of_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 impl Drop for Client {

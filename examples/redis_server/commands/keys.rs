@@ -1,33 +1,43 @@
-//! Keys of any type, and their times.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Keys of any type.
 
 use super::super::glob;
-use super::super::store::{Refusal, Time, Value};
-use super::{Call, SYNTAX, number};
+use super::super::resp::integer;
+use super::super::store::{Refusal, Value};
+use super::{Call, Command, SYNTAX};
 
-pub(super) fn del(call: &mut Call<'_>) -> Result<(), Refusal> {
-    let removed = call.args.from(1).filter(|key| call.store.remove(key)).count();
+pub(super) static COMMANDS: &[Command] = &[
+    Command::data("dbsize", 1, dbsize),
+    Command::data("del", -2, del),
+    Command::data("exists", -2, exists),
+    Command::data("flushdb", -1, flushdb),
+    Command::data("keys", 2, keys),
+    Command::data("object", -2, object).with(&[("encoding", 3), ("freq", 3), ("refcount", 3)]),
+    Command::data("randomkey", 1, randomkey),
+    Command::data("rename", 3, rename),
+    Command::data("renamenx", 3, renamenx),
+    Command::data("touch", -2, exists),
+    Command::data("type", 2, type_of),
+    Command::data("unlink", -2, del),
+];
+
+fn del(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let removed = call.args.from(1).filter(|key| call.store.remove(key).is_some()).count();
     call.out.count(removed);
     Ok(())
 }
 
-pub(super) fn exists(call: &mut Call<'_>) -> Result<(), Refusal> {
+fn exists(call: &mut Call<'_>) -> Result<(), Refusal> {
     let there = call.args.from(1).filter(|key| call.store.entry(key).is_some()).count();
     call.out.count(there);
     Ok(())
 }
 
-pub(super) fn type_of(call: &mut Call<'_>) -> Result<(), Refusal> {
-    call.out.simple(match call.store.entry(call.args.get(1)).map(|entry| &entry.value) {
-        None => "none",
-        Some(Value::Text(_)) => "string",
-        Some(Value::List(_)) => "list",
-    });
+fn type_of(call: &mut Call<'_>) -> Result<(), Refusal> {
+    call.out.simple(call.store.entry(call.args.get(1)).map_or("none", |entry| entry.value.kind()));
     Ok(())
 }
 
-pub(super) fn keys(call: &mut Call<'_>) -> Result<(), Refusal> {
+fn keys(call: &mut Call<'_>) -> Result<(), Refusal> {
     let pattern = call.args.get(1);
     let found: Vec<_> = call.store.keys().filter(|key| glob::matches(pattern, key)).collect();
     call.out.array(found.len());
@@ -35,12 +45,87 @@ pub(super) fn keys(call: &mut Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn dbsize(call: &mut Call<'_>) -> Result<(), Refusal> {
+fn randomkey(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let key = call.store.random_key();
+    call.out.bulk_or_nil(key.as_deref());
+    Ok(())
+}
+
+fn rename(call: &mut Call<'_>) -> Result<(), Refusal> {
+    rename_if(call, true)?;
+    call.out.ok();
+    Ok(())
+}
+
+fn renamenx(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let is_renamed = rename_if(call, false)?;
+    call.out.integer(is_renamed.into());
+    Ok(())
+}
+
+/// Returns whether the key has got the new name. A key that has it already is replaced only if it may be.
+fn rename_if(call: &mut Call<'_>, may_replace: bool) -> Result<bool, Refusal> {
+    let (old, new) = (call.args.get(1), call.args.get(2));
+    call.store.entry(old).ok_or("ERR no such key")?;
+    if old == new {
+        return Ok(may_replace);
+    }
+    if !may_replace && call.store.entry(new).is_some() {
+        return Ok(false);
+    }
+    let Some((value, deadline)) = call.store.remove(old) else { return Ok(false) };
+    call.store.replace(new, value, deadline);
+    Ok(true)
+}
+
+/// What Redis would tell about a value. The encoding is the one that Redis would have chosen.
+fn object(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let Some(entry) = call.store.entry(call.args.get(2)) else {
+        call.out.nil();
+        return Ok(());
+    };
+    match call.args.get(1).to_ascii_lowercase().as_slice() {
+        b"encoding" => call.out.bulk(encoding(&entry.value).as_bytes()),
+        b"refcount" => call.out.integer(match &entry.value {
+            // Redis shares them.
+            Value::Text(text) if integer(text).is_some_and(|number| (0..10_000).contains(&number)) => i32::MAX.into(),
+            _ => 1,
+        }),
+        _ => {
+            return Err(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+                        switching between policies at runtime LRU and LFU data will take some time to adjust."
+                    .into(),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn encoding(value: &Value) -> &'static str {
+    let is_short = |text: &[u8]| text.len() <= 64;
+    match value {
+        Value::Text(text) if integer(text).is_some() => "int",
+        Value::Text(text) if text.len() <= 44 => "embstr",
+        Value::Text(_) => "raw",
+        Value::List(_) => "quicklist",
+        Value::Set(set) if set.len() <= 512 && set.keys().iter().all(|member| integer(member).is_some()) => "intset",
+        Value::Set(_) => "hashtable",
+        Value::Hash(hash) if hash.len() <= 128 && hash.iter().all(|(key, value)| is_short(key) && is_short(value)) => {
+            "listpack"
+        }
+        Value::Hash(_) => "hashtable",
+        Value::Sorted(sorted) if sorted.len() <= 128 && sorted.iter().all(|(_, key)| is_short(key)) => "listpack",
+        Value::Sorted(_) => "skiplist",
+    }
+}
+
+fn dbsize(call: &mut Call<'_>) -> Result<(), Refusal> {
     call.out.count(call.store.len());
     Ok(())
 }
 
-pub(super) fn flushdb(call: &mut Call<'_>) -> Result<(), Refusal> {
+fn flushdb(call: &mut Call<'_>) -> Result<(), Refusal> {
     check_flush(call.args.from(1))?;
     call.store.clear();
     call.out.ok();
@@ -52,115 +137,3 @@ pub(crate) fn check_flush<'a>(mut options: impl ExactSizeIterator<Item = &'a [u8
     let is_known = |option: &[u8]| option.eq_ignore_ascii_case(b"sync") || option.eq_ignore_ascii_case(b"async");
     if options.len() > 1 || !options.all(is_known) { Err(SYNTAX) } else { Ok(()) }
 }
-
-pub(super) fn expire(call: &mut Call<'_>) -> Result<(), Refusal> {
-    expire_in(call, 1000, false, "ERR invalid expire time in 'expire' command")
-}
-
-pub(super) fn pexpire(call: &mut Call<'_>) -> Result<(), Refusal> {
-    expire_in(call, 1, false, "ERR invalid expire time in 'pexpire' command")
-}
-
-pub(super) fn expireat(call: &mut Call<'_>) -> Result<(), Refusal> {
-    expire_in(call, 1000, true, "ERR invalid expire time in 'expireat' command")
-}
-
-pub(super) fn pexpireat(call: &mut Call<'_>) -> Result<(), Refusal> {
-    expire_in(call, 1, true, "ERR invalid expire time in 'pexpireat' command")
-}
-
-fn expire_in(call: &mut Call<'_>, unit: i64, is_absolute: bool, refusal: &'static str) -> Result<(), Refusal> {
-    let key = call.args.get(1);
-    let condition = Condition::parse(call.args.from(3))?;
-    let time = number(call.args.get(2))?;
-    let deadline = deadline_after(call.store.now(), time, unit, is_absolute).ok_or(refusal)?;
-    let is_set = call.store.deadline(key).is_some_and(|old| condition.allows(old, deadline));
-    if is_set {
-        call.store.set_deadline(key, Some(deadline));
-    }
-    call.out.integer(is_set.into());
-    Ok(())
-}
-
-/// The condition for setting a new time.
-#[derive(Default)]
-struct Condition {
-    if_none: bool,
-    if_any: bool,
-    if_later: bool,
-    if_earlier: bool,
-}
-
-impl Condition {
-    fn parse<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<Self, Refusal> {
-        let mut condition = Self::default();
-        for option in options {
-            match option.to_ascii_uppercase().as_slice() {
-                b"NX" => condition.if_none = true,
-                b"XX" => condition.if_any = true,
-                b"GT" => condition.if_later = true,
-                b"LT" => condition.if_earlier = true,
-                _ => return Err(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)).into()),
-            }
-        }
-        if condition.if_none && (condition.if_any || condition.if_later || condition.if_earlier) {
-            return Err("ERR NX and XX, GT or LT options at the same time are not compatible".into());
-        }
-        if condition.if_later && condition.if_earlier {
-            return Err("ERR GT and LT options at the same time are not compatible".into());
-        }
-        Ok(condition)
-    }
-
-    /// No time counts as the latest.
-    fn allows(&self, old: Option<Time>, new: Time) -> bool {
-        !(self.if_none && old.is_some()
-            || self.if_any && old.is_none()
-            || self.if_later && old.is_none_or(|old| new <= old)
-            || self.if_earlier && old.is_some_and(|old| new >= old))
-    }
-}
-
-pub(super) fn ttl(call: &mut Call<'_>) -> Result<(), Refusal> {
-    time_left(call, 1000)
-}
-
-pub(super) fn pttl(call: &mut Call<'_>) -> Result<(), Refusal> {
-    time_left(call, 1)
-}
-
-fn time_left(call: &mut Call<'_>, unit: Time) -> Result<(), Refusal> {
-    let deadline = call.store.deadline(call.args.get(1));
-    call.out.integer(match deadline {
-        None => -2,
-        Some(None) => -1,
-        Some(Some(deadline)) => (deadline.saturating_sub(call.store.now()).saturating_add(unit / 2) / unit) as i64,
-    });
-    Ok(())
-}
-
-pub(super) fn persist(call: &mut Call<'_>) -> Result<(), Refusal> {
-    let key = call.args.get(1);
-    let has_time = call.store.deadline(key).flatten().is_some();
-    if has_time {
-        call.store.set_deadline(key, None);
-    }
-    call.out.integer(has_time.into());
-    Ok(())
-}
-
-/// The point on the store's clock that lies `time` units of `unit` milliseconds after `now`, or after 1970. `None` if
-/// Redis could not count to it. A point in the past becomes `now`.
-pub(crate) fn deadline_after(now: Time, time: i64, unit: i64, is_absolute: bool) -> Option<Time> {
-    let time = time.checked_mul(unit)?;
-    let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let delay = match is_absolute {
-        true => time.saturating_sub(since_1970()),
-        false if time > FAR => time.checked_add(since_1970()).map(|_| time)?,
-        false => time,
-    };
-    Some(now.saturating_add_signed(delay).max(now))
-}
-
-/// Times that are further away are checked exactly.
-const FAR: i64 = i64::MAX / 2;

@@ -5,10 +5,18 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs`     | the table |
-//! | `strings.rs` | strings, and numbers in them |
-//! | `lists.rs`   | lists |
-//! | `keys.rs`    | keys of any type, and their times |
+//! | `mod.rs`        | how a command is found |
+//! | `special.rs`    | the names of those that are special |
+//! | `keys.rs`       | keys of any type |
+//! | `times.rs`      | their times |
+//! | `scan.rs`       | visiting all keys or elements in parts |
+//! | `strings.rs`    | strings |
+//! | `numbers.rs`    | numbers in strings |
+//! | `lists.rs`      | lists |
+//! | `sets.rs`       | sets |
+//! | `hashes.rs`     | hashes |
+//! | `sorted.rs`     | sorted sets |
+//! | `ranges.rs`     | ranges of sorted sets |
 
 use std::sync::LazyLock;
 
@@ -17,13 +25,24 @@ use super::request::Args;
 use super::resp::integer;
 use super::store::{Refusal, Store};
 
+mod hashes;
 mod keys;
 mod lists;
+mod numbers;
+mod ranges;
+mod scan;
+mod sets;
+mod sorted;
+mod special;
 mod strings;
+mod times;
 
 pub(crate) use keys::check_flush;
+pub(crate) use special::Special;
+pub(crate) use times::since_1970;
 
 pub(crate) const SYNTAX: Refusal = Refusal::Borrowed("ERR syntax error");
+const NOT_A_FLOAT: Refusal = Refusal::Borrowed("ERR value is not a valid float");
 pub(crate) const NOT_AN_INTEGER: Refusal = Refusal::Borrowed("ERR value is not an integer or out of range");
 
 /// A command.
@@ -33,7 +52,11 @@ pub(crate) struct Command {
     /// The number of arguments, with the name. At least as many if negative.
     pub(crate) arity: i32,
     pub(crate) action: Action,
+    subcommands: &'static [Subcommand],
 }
+
+/// The name of a subcommand, and the number of arguments, with both names. At least as many if negative.
+type Subcommand = (&'static str, i32);
 
 /// Runs a command, and writes its answer. A refusal is written by the caller.
 pub(crate) type Run = fn(&mut Call<'_>) -> Result<(), Refusal>;
@@ -42,35 +65,6 @@ pub(crate) type Run = fn(&mut Call<'_>) -> Result<(), Refusal>;
 pub(crate) enum Action {
     Data(Run),
     Special(Special),
-}
-
-/// A command that needs more than a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Special {
-    Auth,
-    BlockingPop,
-    Client,
-    Command,
-    Config,
-    Discard,
-    Echo,
-    Exec,
-    FlushAll,
-    Hello,
-    Info,
-    Multi,
-    Ping,
-    PSubscribe,
-    Publish,
-    PubSub,
-    PUnsubscribe,
-    Quit,
-    Reset,
-    Select,
-    Subscribe,
-    Unsubscribe,
-    Unwatch,
-    Watch,
 }
 
 /// A call of a command on a store.
@@ -82,11 +76,15 @@ pub(crate) struct Call<'a> {
 
 impl Command {
     const fn data(name: &'static str, arity: i32, run: Run) -> Self {
-        Self { name, arity, action: Action::Data(run) }
+        Self { name, arity, action: Action::Data(run), subcommands: &[] }
     }
 
     const fn special(name: &'static str, arity: i32, special: Special) -> Self {
-        Self { name, arity, action: Action::Special(special) }
+        Self { name, arity, action: Action::Special(special), subcommands: &[] }
+    }
+
+    const fn with(self, subcommands: &'static [Subcommand]) -> Self {
+        Self { subcommands, ..self }
     }
 
     /// The command with this name, in any case.
@@ -123,23 +121,57 @@ impl Command {
         [Exec, Discard, Multi, Watch, Quit, Reset].iter().any(|special| self.is(*special))
     }
 
-    pub(crate) fn all() -> &'static [Self] {
-        COMMANDS
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        FAMILIES.iter().copied().flatten()
     }
 
+    /// Whether its arguments are as many as they should be, and its subcommand is known.
+    ///
     /// # Errors
     ///
-    /// What Redis answers if there are too few arguments, or too many.
+    /// What Redis answers if not.
     #[inline]
-    pub(crate) fn check_count(&self, count: usize) -> Result<(), Refusal> {
-        let wanted = self.arity.unsigned_abs() as usize;
-        if count == wanted || self.arity < 0 && count > wanted { Ok(()) } else { Err(self.wrong_count()) }
+    pub(crate) fn check(&self, args: Args<'_>) -> Result<(), Refusal> {
+        if !is_right(self.arity, args.len()) {
+            return Err(wrong_count(self.name));
+        }
+        if self.subcommands.is_empty() { Ok(()) } else { self.check_subcommand(args) }
     }
 
-    #[cold]
-    fn wrong_count(&self) -> Refusal {
-        format!("ERR wrong number of arguments for '{}' command", self.name).into()
+    fn check_subcommand(&self, args: Args<'_>) -> Result<(), Refusal> {
+        let Some(name) = args.from(1).next() else { return Ok(()) };
+        match self.subcommand(name) {
+            Some((_, arity)) if is_right(*arity, args.len()) => Ok(()),
+            Some((known, _)) => Err(wrong_count(&format!("{}|{known}", self.name))),
+            None => {
+                let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
+                Err(format!("ERR unknown subcommand '{name}'. Try {} HELP.", self.name.to_uppercase()).into())
+            }
+        }
     }
+
+    fn subcommand(&self, name: &[u8]) -> Option<&Subcommand> {
+        self.subcommands.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+    }
+
+    /// The name with that of the subcommand, as Redis names it in errors.
+    pub(crate) fn full_name(&self, args: Args<'_>) -> String {
+        match args.from(1).next().and_then(|name| self.subcommand(name)) {
+            Some((subcommand, _)) => format!("{}|{subcommand}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+#[inline]
+const fn is_right(arity: i32, count: usize) -> bool {
+    let wanted = arity.unsigned_abs() as usize;
+    count == wanted || arity < 0 && count > wanted
+}
+
+#[cold]
+fn wrong_count(name: &str) -> Refusal {
+    format!("ERR wrong number of arguments for '{name}' command").into()
 }
 
 /// What Redis answers to a command that it does not know.
@@ -175,77 +207,22 @@ fn pack(name: &[u8]) -> Option<u128> {
 /// Numbers are found faster than texts.
 static NAMES: LazyLock<Vec<(u128, &'static Command)>> = LazyLock::new(|| {
     let packed = |command: &'static Command| pack(command.name.as_bytes()).map(|name| (name, command));
-    let mut names: Vec<_> = COMMANDS.iter().filter_map(packed).collect();
+    let mut names: Vec<_> = Command::all().filter_map(packed).collect();
     names.sort_by_key(|(name, _)| *name);
     names
 });
 
-static COMMANDS: &[Command] = &[
-    Command::data("append", 3, strings::append),
-    Command::special("auth", -2, Special::Auth),
-    Command::special("blpop", -3, Special::BlockingPop),
-    Command::special("brpop", -3, Special::BlockingPop),
-    Command::special("client", -2, Special::Client),
-    Command::special("command", -1, Special::Command),
-    Command::special("config", -2, Special::Config),
-    Command::data("dbsize", 1, keys::dbsize),
-    Command::data("decr", 2, strings::decr),
-    Command::data("decrby", 3, strings::decrby),
-    Command::data("del", -2, keys::del),
-    Command::special("discard", 1, Special::Discard),
-    Command::special("echo", 2, Special::Echo),
-    Command::special("exec", 1, Special::Exec),
-    Command::data("exists", -2, keys::exists),
-    Command::data("expire", -3, keys::expire),
-    Command::data("expireat", -3, keys::expireat),
-    Command::special("flushall", -1, Special::FlushAll),
-    Command::data("flushdb", -1, keys::flushdb),
-    Command::data("get", 2, strings::get),
-    Command::data("getdel", 2, strings::getdel),
-    Command::data("getset", 3, strings::getset),
-    Command::special("hello", -1, Special::Hello),
-    Command::data("incr", 2, strings::incr),
-    Command::data("incrby", 3, strings::incrby),
-    Command::special("info", -1, Special::Info),
-    Command::data("keys", 2, keys::keys),
-    Command::data("lindex", 3, lists::lindex),
-    Command::data("llen", 2, lists::llen),
-    Command::data("lpop", -2, lists::lpop),
-    Command::data("lpush", -3, lists::lpush),
-    Command::data("lpushx", -3, lists::lpushx),
-    Command::data("lrange", 4, lists::lrange),
-    Command::data("lrem", 4, lists::lrem),
-    Command::data("lset", 4, lists::lset),
-    Command::data("ltrim", 4, lists::ltrim),
-    Command::data("mget", -2, strings::mget),
-    Command::data("mset", -3, strings::mset),
-    Command::special("multi", 1, Special::Multi),
-    Command::data("persist", 2, keys::persist),
-    Command::data("pexpire", -3, keys::pexpire),
-    Command::data("pexpireat", -3, keys::pexpireat),
-    Command::special("ping", -1, Special::Ping),
-    Command::data("psetex", 4, strings::psetex),
-    Command::special("psubscribe", -2, Special::PSubscribe),
-    Command::data("pttl", 2, keys::pttl),
-    Command::special("publish", 3, Special::Publish),
-    Command::special("pubsub", -2, Special::PubSub),
-    Command::special("punsubscribe", -1, Special::PUnsubscribe),
-    Command::special("quit", -1, Special::Quit),
-    Command::special("reset", 1, Special::Reset),
-    Command::data("rpop", -2, lists::rpop),
-    Command::data("rpush", -3, lists::rpush),
-    Command::data("rpushx", -3, lists::rpushx),
-    Command::special("select", 2, Special::Select),
-    Command::data("set", -3, strings::set),
-    Command::data("setex", 4, strings::setex),
-    Command::data("setnx", 3, strings::setnx),
-    Command::data("strlen", 2, strings::strlen),
-    Command::special("subscribe", -2, Special::Subscribe),
-    Command::data("touch", -2, keys::exists),
-    Command::data("ttl", 2, keys::ttl),
-    Command::data("type", 2, keys::type_of),
-    Command::data("unlink", -2, keys::del),
-    Command::special("unsubscribe", -1, Special::Unsubscribe),
-    Command::special("unwatch", 1, Special::Unwatch),
-    Command::special("watch", -2, Special::Watch),
+/// All commands, by the type of value that they are for.
+static FAMILIES: &[&[Command]] = &[
+    special::COMMANDS,
+    keys::COMMANDS,
+    times::COMMANDS,
+    scan::COMMANDS,
+    strings::COMMANDS,
+    numbers::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    hashes::COMMANDS,
+    sorted::COMMANDS,
+    ranges::COMMANDS,
 ];

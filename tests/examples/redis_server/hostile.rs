@@ -169,3 +169,21 @@ fn requests_before_the_end_of_the_stream_are_answered() {
     assert_eq!(client.hear(), "+PONG $1 a");
     assert!(client.is_closed() && client.task.done());
 }
+
+/// A web page can make a browser send any bytes to any port, in the body of a request in HTTP.
+#[test]
+fn a_request_in_http_ends_the_connection_without_an_answer() {
+    for input in [
+        "POST / HTTP/1.1\r\nHost: a\r\n\r\nFLUSHALL\r\n",
+        "PING\r\npost\r\nPING\r\n",
+        "HOST: a\r\nPING\r\n",
+        "*1\r\n$5\r\nHost:\r\nPING\r\n",
+        "MULTI\r\nPING\r\nPOST x\r\nEXEC\r\n",
+        "SUBSCRIBE a\r\nPOST x\r\n",
+    ] {
+        let ended = exchange(input).run();
+        assert!(ended.outcome.is_ok(), "{input:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.output), "", "{input:?}");
+    }
+    assert!(exchange("Hosts: a\r\n").run().output.starts_with(b"-ERR unknown command 'Hosts:'"));
+}

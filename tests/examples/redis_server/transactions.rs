@@ -37,6 +37,35 @@ fn a_mistake_while_queueing_discards_the_transaction() {
 }
 
 #[test]
+fn a_wrong_subcommand_discards_the_transaction() {
+    let world = World::new();
+    let client = world.client();
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.";
+    for (mistake, refusal) in [
+        ("CLIENT NOPE", "-ERR unknown subcommand 'NOPE'. Try CLIENT HELP."),
+        ("CLIENT GETNAME x", "-ERR wrong number of arguments for 'client|getname' command"),
+        ("CONFIG", "-ERR wrong number of arguments for 'config' command"),
+        ("PUBSUB nope", "-ERR unknown subcommand 'nope'. Try PUBSUB HELP."),
+        ("OBJECT ENCODING", "-ERR wrong number of arguments for 'object|encoding' command"),
+        ("COMMAND x", "-ERR unknown subcommand 'x'. Try COMMAND HELP."),
+    ] {
+        assert_eq!(client.ask_all(&["MULTI", mistake, "SET a 1", "EXEC"]), format!("+OK {refusal} +QUEUED {aborted}"));
+        assert_eq!(client.ask("GET a"), "$-1", "{mistake}");
+    }
+    let answers = client.ask_all(&["MULTI", "CLIENT GETNAME", "CONFIG GET save", "EXEC"]);
+    assert_eq!(answers, "+OK +QUEUED +QUEUED *2 $-1 *2 $4 save $0");
+}
+
+#[test]
+fn a_client_hears_its_own_messages_in_a_transaction() {
+    let world = World::new();
+    let client = world.client();
+    let answers = client.ask_all(&["MULTI", "SUBSCRIBE a", "PUBLISH a x", "UNSUBSCRIBE a", "EXEC", "PING"]);
+    let told = "*3 $9 subscribe $1 a :1 *3 $7 message $1 a $1 x :1 *3 $11 unsubscribe $1 a :0";
+    assert_eq!(answers, format!("+OK +QUEUED +QUEUED +QUEUED *3 {told} +PONG"));
+}
+
+#[test]
 fn a_transaction_fails_if_a_watched_key_has_changed() {
     for (change, is_change) in [
         ("SET a 1", true),

@@ -10,6 +10,8 @@ mod answers;
 #[path = "../../../../../examples/redis_server/commands/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod commands;
+#[path = "../../../../../examples/redis_server/floats.rs"]
+mod floats;
 #[path = "../../../../../examples/redis_server/glob.rs"]
 mod glob;
 #[path = "../../../../../examples/redis_server/request.rs"]
@@ -20,7 +22,8 @@ mod resp;
 #[path = "../../../../../examples/redis_server/store.rs"]
 #[allow(dead_code)]
 mod store;
-#[path = "../../../../../examples/redis_server/values.rs"]
+#[path = "../../../../../examples/redis_server/values/mod.rs"]
+#[allow(dead_code)]
 mod values;
 #[path = "../../../../../examples/redis_server/words.rs"]
 mod words;
@@ -239,7 +242,7 @@ fn run(server: &Server, args: Args<'_>, out: &mut Vec<u8>, now: u64) -> Flow {
         answers(out).error(&unknown(args));
         return Flow::GoOn;
     };
-    if let Err(refusal) = command.check_count(args.len()) {
+    if let Err(refusal) = command.check(args) {
         answers(out).error(&refusal);
         return Flow::GoOn;
     }
