@@ -26,6 +26,7 @@
 //! [`ENOUGH`] bytes of answers wait, no request is run and nothing is read, so a client that does not read does not fill
 //! the memory.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use innermost::net::Linger;
@@ -95,6 +96,7 @@ machine!(
             }
             if is_over {
                 (self.limit, self.incoming) = (None, Buffer::new());
+                self.client.forget();
                 return to(Ending(Box::new(Linger::new())));
             }
             if let Some(mail) = mail {
@@ -171,8 +173,16 @@ machine!(
             end(())
         }
 
-        /// The first cancel asks for an orderly end: what has arrived is answered. A second one is propagated.
+        /// The first cancel asks for an orderly end: what has arrived is answered. A second one is propagated. A client that
+        /// another one has killed gets no more answers.
         fn thrown(&mut self, state: &mut State, thrown: Exception) -> Next<Answering> {
+            if thrown.is_cancelled() && self.client.seat.profile.is_killed() && !self.is_last {
+                (self.is_last, self.outgoing) = (true, Buffer::new());
+                if let Some(task) = EventLoop::running()?.current_task() {
+                    task.uncancel();
+                }
+                return to(Answering);
+            }
             let is_over = self.limit.as_ref().is_some_and(|limit| limit.expired());
             if !thrown.is_cancelled() || self.is_stopping || is_over {
                 return Err(thrown);
@@ -198,11 +208,12 @@ machine!(
 );
 
 impl<S: ByteStream> Connection<S> {
-    pub(crate) fn new(stream: S, server: &Rc<Server>) -> Running<Self> {
+    /// `address` is the client's.
+    pub(crate) fn new(stream: S, server: &Rc<Server>, address: Option<SocketAddr>) -> Running<Self> {
         let settings = &server.settings;
         let mut connection = Self {
             stream,
-            client: Client::new(Seat::take(server)),
+            client: Client::new(Seat::take(server, address)),
             incoming: Buffer::with_limit(settings.limits.request),
             parser: Parser::default(),
             outgoing: Buffer::new(),
@@ -236,11 +247,12 @@ impl<S: ByteStream> Connection<S> {
 
     /// Runs the requests that have arrived, until there is enough to write.
     fn answer(&mut self) -> Result<(), Exception> {
+        self.client.seat.profile.enter();
         if self.incoming.is_empty() || self.is_last {
             return Ok(());
         }
         let server = Rc::clone(self.client.server());
-        server.read_clock()?;
+        self.client.seat.profile.last.set(server.read_clock()?);
         self.parser.borrow_room(&server.spare);
         while self.outgoing.len() < ENOUGH && !self.is_last && self.waiting.is_none() {
             let bytes = self.incoming.bytes();

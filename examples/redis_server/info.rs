@@ -4,6 +4,7 @@ use super::answers::{Answers, Protocol};
 use super::commands::{Command, SYNTAX, since_1970};
 use super::glob;
 use super::request::Args;
+use super::resp::integer;
 use super::server::{DATABASES, Server};
 use super::store::{Refusal, Store};
 
@@ -34,8 +35,8 @@ pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
         "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}\r\n\r\n\
          # Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\ntotal_watched_keys:{}\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Keyspace\r\n",
         std::process::id(),
-        server.clients(),
-        server.settings.clients,
+        server.clients.borrow().len(),
+        server.seats.get(),
         server.stores.borrow().iter().map(Store::watched).sum::<usize>(),
     );
     for (index, store) in server.stores.borrow().iter().enumerate().filter(|(_, store)| store.len() > 0) {
@@ -51,30 +52,69 @@ pub(crate) fn time(answers: &mut Answers<'_>) {
     answers.bulk(now.subsec_micros().to_string().as_bytes());
 }
 
+/// The settings that clients may read. Redis has many more.
+fn settings(server: &Server) -> [(&'static str, String); 7] {
+    let settings = &server.settings;
+    [
+        ("appendonly", "no".to_owned()),
+        ("databases", DATABASES.to_string()),
+        ("maxclients", server.seats.get().to_string()),
+        ("maxmemory", "0".to_owned()),
+        ("proto-max-bulk-len", settings.limits.bulk.to_string()),
+        ("save", String::new()),
+        ("timeout", settings.idle.map_or(0, |idle| idle.as_secs()).to_string()),
+    ]
+}
+
 pub(crate) fn config(server: &Server, args: Args<'_>, answers: &mut Answers<'_>) -> Result<(), Refusal> {
-    match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
-        (b"GET", 3..) => {
-            let settings = &server.settings;
-            let wanted = |name: &str| args.from(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
-            let values = [
-                ("appendonly", "no".to_owned()),
-                ("databases", DATABASES.to_string()),
-                ("maxclients", settings.clients.to_string()),
-                ("maxmemory", "0".to_owned()),
-                ("proto-max-bulk-len", settings.limits.bulk.to_string()),
-                ("save", String::new()),
-                ("timeout", settings.idle.map_or(0, |idle| idle.as_secs()).to_string()),
-            ];
-            let values: Vec<_> = values.into_iter().filter(|(name, _)| wanted(name)).collect();
+    match args.get(1).to_ascii_uppercase().as_slice() {
+        b"GET" => {
+            let wanted =
+                |name: &str| args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes()));
+            let values: Vec<_> = settings(server).into_iter().filter(|(name, _)| wanted(name)).collect();
             answers.map(values.len());
             for (name, value) in values {
                 answers.bulk(name.as_bytes());
                 answers.bulk(value.as_bytes());
             }
         }
-        (b"RESETSTAT", 2) => answers.ok(),
-        _ => return Err(SYNTAX),
+        b"SET" => {
+            set(server, args)?;
+            answers.ok();
+        }
+        _ => answers.ok(),
     }
+    Ok(())
+}
+
+/// Sets `maxclients`. Everything else can only be set to what it is.
+fn set(server: &Server, args: Args<'_>) -> Result<(), Refusal> {
+    if !args.len().is_multiple_of(2) {
+        return Err(SYNTAX);
+    }
+    let pairs = || (2..args.len()).step_by(2).map(|index| (args.get(index).to_ascii_lowercase(), args.get(index + 1)));
+    let settings = settings(server);
+    let current = |name: &[u8]| settings.iter().find(|(known, _)| known.as_bytes() == name);
+    if let Some((name, _)) = pairs().find(|(name, _)| current(name).is_none()) {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        return Err(format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'").into());
+    }
+    let mut seats = server.seats.get();
+    for (name, value) in pairs() {
+        let text = String::from_utf8_lossy(value);
+        let failed = |why: &str| -> Refusal {
+            let name = String::from_utf8_lossy(&name);
+            format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}").into()
+        };
+        if name == b"maxclients" {
+            let count = integer(value).ok_or_else(|| failed("argument couldn't be parsed into an integer"))?;
+            let count = u32::try_from(count).ok().filter(|count| *count > 0);
+            seats = count.ok_or_else(|| failed("argument must be between 1 and 4294967295 inclusive"))? as usize;
+        } else if name == b"databases" || current(&name).is_some_and(|(_, current)| *current != text) {
+            return Err(failed("can't set immutable config"));
+        }
+    }
+    server.seats.set(seats);
     Ok(())
 }
 

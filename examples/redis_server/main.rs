@@ -37,6 +37,7 @@
 //! | `sweeper.rs`    | removes keys that have expired |
 //! | `blocked.rs`    | clients that wait for an item |
 //! | `pubsub.rs`     | messages from one client to many |
+//! | `profile.rs`    | what clients know of each other |
 //! | `server.rs`     | what all connections share |
 //!
 //! Ctrl-C or SIGTERM stops the server. It accepts no new connections, answers the requests it has, and exits with 0. After a
@@ -50,6 +51,7 @@ mod connection;
 mod floats;
 mod glob;
 mod info;
+mod profile;
 mod pubsub;
 mod request;
 mod resp;
@@ -87,7 +89,8 @@ fn run(address: &str, idle: &str) -> Result<(), Exception> {
     let sweeper = Sweeper::new(&shared);
     let server = GracefulServer::new(listener, move |stream, _| {
         stream.set_nodelay(true)?;
-        Ok(Connection::new(stream, &shared))
+        let address = stream.peer_addr().ok();
+        Ok(Connection::new(stream, &shared, address))
     });
     // If each connection raced the stop with its client, an idle connection would take much more memory.
     let server = server.cancel_on_stop().grace(GRACE).on_failure(report).stop_on_signals(&event_loop)?;

@@ -153,6 +153,11 @@ impl Subscriptions {
         self.channels.len() + self.patterns.len()
     }
 
+    /// How many channels there are, and how many patterns.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.channels.len(), self.patterns.len())
+    }
+
     fn names(&mut self, topic: Topic) -> &mut BTreeSet<Key> {
         match topic {
             Topic::Channel => &mut self.channels,

@@ -1,12 +1,15 @@
 //! What all connections share: the data, who waits for what, and the limits.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::{Event, EventLoop, Exception};
 
 use super::blocked::Lines;
+use super::profile::Profile;
 use super::pubsub::Channels;
 use super::request::Span;
 use super::resp::Limits;
@@ -47,13 +50,17 @@ pub(crate) struct Server {
     pub(crate) alarm: Cell<Time>,
     /// Set when the sweeper must look earlier.
     pub(crate) earlier: Event,
-    clients: Cell<usize>,
+    /// By their numbers.
+    pub(crate) clients: RefCell<BTreeMap<u64, Rc<Profile>>>,
+    /// How many clients there may be.
+    pub(crate) seats: Cell<usize>,
     last_client: Cell<u64>,
 }
 
 impl Server {
     pub(crate) fn new(settings: Settings) -> Rc<Self> {
         Rc::new(Self {
+            seats: Cell::new(settings.clients),
             settings,
             stores: RefCell::new((0..DATABASES).map(|_| Store::default()).collect()),
             lines: RefCell::default(),
@@ -62,7 +69,7 @@ impl Server {
             now: Cell::new(0),
             alarm: Cell::new(Time::MAX),
             earlier: Event::new(),
-            clients: Cell::new(0),
+            clients: RefCell::default(),
             last_client: Cell::new(0),
         })
     }
@@ -89,37 +96,34 @@ impl Server {
             self.earlier.set();
         }
     }
-
-    pub(crate) fn clients(&self) -> usize {
-        self.clients.get()
-    }
 }
 
 /// A client's seat. Dropping it frees the seat.
 pub(crate) struct Seat {
     pub(crate) server: Rc<Server>,
-    /// The number of the client, in order of arrival.
-    pub(crate) number: u64,
+    pub(crate) profile: Rc<Profile>,
     /// Whether all seats were taken.
     pub(crate) is_refused: bool,
 }
 
 impl Seat {
-    pub(crate) fn take(server: &Rc<Server>) -> Self {
-        let clients = server.clients.get();
-        let is_refused = clients >= server.settings.clients;
+    pub(crate) fn take(server: &Rc<Server>, address: Option<SocketAddr>) -> Self {
+        let number = server.last_client.get() + 1;
+        server.last_client.set(number);
+        let profile = Rc::new(Profile::new(number, address, server.now()));
+        let mut clients = server.clients.borrow_mut();
+        let is_refused = clients.len() >= server.seats.get();
         if !is_refused {
-            server.clients.set(clients + 1);
+            clients.insert(number, Rc::clone(&profile));
         }
-        server.last_client.set(server.last_client.get() + 1);
-        Self { server: Rc::clone(server), number: server.last_client.get(), is_refused }
+        Self { server: Rc::clone(server), profile, is_refused }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         if !self.is_refused {
-            self.server.clients.set(self.server.clients.get() - 1);
+            self.server.clients.borrow_mut().remove(&self.profile.number);
         }
     }
 }

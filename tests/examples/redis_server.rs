@@ -23,7 +23,10 @@ mod hostile;
 mod info;
 mod limits;
 mod messages;
+mod others;
 mod parts;
+#[path = "../../examples/redis_server/profile.rs"]
+mod profile;
 mod program;
 #[path = "../../examples/redis_server/pubsub.rs"]
 mod pubsub;

@@ -8,8 +8,8 @@ use super::super::info;
 use super::super::request::Args;
 use super::super::resp::integer;
 use super::super::store::Refusal;
-use super::Client;
 use super::moving::database;
+use super::{Client, Flow, Ran};
 
 impl Client {
     pub(super) fn ping(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
@@ -35,29 +35,32 @@ impl Client {
         Ok(())
     }
 
-    pub(super) fn client(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {
-        let number = self.seat.number;
+    pub(super) fn client(&mut self, args: Args<'_>, out: &mut Buffer) -> Ran {
+        let number = self.seat.profile.number;
         match (args.get(1).to_ascii_uppercase().as_slice(), args.len()) {
             (b"ID", 2) => self.answers(out).integer(number as i64),
             (b"GETNAME", 2) => {
-                let name = self.more.as_ref().map(|more| &*more.name).filter(|name| !name.is_empty());
-                self.answers(out).bulk_or_nil(name);
+                let name = self.seat.profile.name.borrow();
+                self.answers(out).bulk_or_nil(Some(&**name).filter(|name| !name.is_empty()));
             }
             (b"SETNAME", 3) => {
                 self.set_name(args.get(2))?;
                 self.answers(out).ok();
             }
             (b"NO-EVICT", 3) if is_switch(args.get(2)) => self.answers(out).ok(),
+            (b"INFO", 2) => self.info(out),
+            (b"LIST", _) => self.list(args, out)?,
+            (b"KILL", _) => return self.kill(args, out),
             _ => return Err(SYNTAX),
         }
-        Ok(())
+        Ok(Flow::GoOn)
     }
 
-    fn set_name(&mut self, name: &[u8]) -> Result<(), Refusal> {
+    fn set_name(&self, name: &[u8]) -> Result<(), Refusal> {
         if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
             return Err("ERR Client names cannot contain spaces, newlines or special characters.".into());
         }
-        self.more().name = name.into();
+        self.seat.profile.name.replace(name.into());
         Ok(())
     }
 
@@ -85,7 +88,7 @@ impl Client {
         if let Some(mailbox) = self.mailbox() {
             mailbox.protocol.set(protocol);
         }
-        info::hello(self.seat.number, protocol, &mut self.answers(out));
+        info::hello(self.seat.profile.number, protocol, &mut self.answers(out));
         Ok(())
     }
 }

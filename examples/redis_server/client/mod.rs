@@ -5,6 +5,7 @@
 //! | `mod.rs`          | [`Client`]; which command runs now, later, or not at all |
 //! | `greeting.rs`     | how a client introduces itself |
 //! | `moving.rs`       | keys from one database to another |
+//! | `others.rs`       | what clients know of each other |
 //! | `popping.rs`      | popping an item, or waiting for one |
 //! | `subscribing.rs`  | subscriptions |
 //! | `transactions.rs` | transactions |
@@ -25,6 +26,7 @@ use super::store::{Refusal, Store};
 
 mod greeting;
 mod moving;
+mod others;
 mod popping;
 mod subscribing;
 mod transactions;
@@ -43,7 +45,6 @@ pub(crate) struct Client {
 
 #[derive(Default)]
 struct More {
-    name: Box<[u8]>,
     transaction: Option<Transaction>,
     watch: Option<Watch>,
     subscriptions: Option<Subscriptions>,
@@ -88,6 +89,12 @@ impl Client {
         Answers::new(out, self.protocol)
     }
 
+    /// Ends its transaction and its subscriptions.
+    pub(crate) fn forget(&mut self) {
+        self.unwatch();
+        drop(mem::take(&mut self.more));
+    }
+
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_default()
     }
@@ -98,7 +105,11 @@ impl Client {
         let ran = match (Command::find(args.get(0)), &self.more) {
             (Some(command), None) => match (command.check(args), command.action) {
                 (Err(refusal), _) => Err(command.refused(refusal)),
-                (Ok(()), Action::Special(special)) => self.run_special(special, args, out),
+                (Ok(()), Action::Special(special)) => {
+                    let ran = self.run_special(special, args, out);
+                    self.show();
+                    ran
+                }
                 (Ok(()), Action::Data(run)) => match self.run_data(run, args, out) {
                     Ok(()) => return Flow::GoOn,
                     Err(refusal) => Err(refusal),
@@ -106,7 +117,11 @@ impl Client {
             },
             (None, _) if is_of_http(args.get(0)) => return Flow::Cut,
             (None, None) => Err(unknown(args)),
-            (found, Some(_)) => self.run_in_context(found, args, out),
+            (found, Some(_)) => {
+                let ran = self.run_in_context(found, args, out);
+                self.show();
+                ran
+            }
         };
         ran.unwrap_or_else(|refusal| {
             self.answers(out).error(&refusal);
@@ -206,8 +221,9 @@ impl Client {
                 return Ok(Flow::Close);
             }
             Special::Reset => {
-                self.unwatch();
-                (self.database, self.protocol, self.more) = (0, Protocol::Resp2, None);
+                self.forget();
+                (self.database, self.protocol) = (0, Protocol::Resp2);
+                self.seat.profile.name.take();
                 self.answers(out).simple("RESET");
             }
             Special::Publish => {
@@ -221,7 +237,7 @@ impl Client {
                 self.server().stores.borrow_mut().iter_mut().for_each(Store::clear);
                 self.answers(out).ok();
             }
-            Special::Client => self.client(args, out)?,
+            Special::Client => return self.client(args, out),
             Special::Hello => self.hello(args, out)?,
             Special::Auth => {
                 check_password(args.from(1))?;
@@ -248,7 +264,6 @@ fn is_of_http(name: &[u8]) -> bool {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.unwatch();
-        drop(mem::take(&mut self.more));
+        self.forget();
     }
 }

@@ -12,7 +12,7 @@ use super::Client;
 
 impl Client {
     pub(super) fn subscribe(&mut self, topic: Topic, args: Args<'_>, out: &mut Buffer) {
-        let (server, number, protocol) = (Rc::clone(self.server()), self.seat.number, self.protocol);
+        let (server, number, protocol) = (Rc::clone(self.server()), self.seat.profile.number, self.protocol);
         let kind = if topic == Topic::Channel { "subscribe" } else { "psubscribe" };
         let new = || Subscriptions::new(&server, number, protocol);
         let subscriptions = self.more().subscriptions.get_or_insert_with(new);

@@ -57,19 +57,21 @@ impl Client {
         }
         self.answers(out).array(requests.len());
         let limit = out.len() + self.server().settings.answers;
+        let mut closes = false;
         for (command, request) in &requests {
             let ran = match command.action {
                 Action::Special(Special::BlockingPop) => self.blocking_pop(request.args(), out, false),
                 _ => self.run_command(command, request.args(), out),
             };
-            if let Err(refusal) = ran {
-                self.answers(out).error(&refusal);
+            match ran {
+                Err(refusal) => self.answers(out).error(&refusal),
+                Ok(flow) => closes |= matches!(flow, Flow::Close),
             }
             if out.len() > limit {
                 return Ok(Flow::Close);
             }
         }
-        Ok(Flow::GoOn)
+        Ok(if closes { Flow::Close } else { Flow::GoOn })
     }
 
     pub(super) fn watch(&mut self, args: Args<'_>, out: &mut Buffer) -> Result<(), Refusal> {

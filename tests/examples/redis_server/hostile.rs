@@ -11,7 +11,7 @@ use super::world::World;
 const CONVERSATION: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\n\r\n$1\r\n*0\r\nGET a\r\n*2\r\n$4\r\nLLEN\r\n$1\r\na\r\n\r\nECHO \"x\\ty\"\r\n*1\r\n$4\r\nQUIT\r\n";
 
 fn exchange(input: impl AsRef<[u8]>) -> Exchange<impl innermost::task::Awaitable<Return = ()> + 'static> {
-    Exchange::new(|stream| Connection::new(stream, &Server::new(Settings::default()))).input(input)
+    Exchange::new(|stream| Connection::new(stream, &Server::new(Settings::default()), None)).input(input)
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn random_bytes_end_or_are_answered() {
         assert!(client.task.done());
         assert!(client.task.exception().is_ok_and(|raised| raised.is_none()));
     }
-    assert_eq!(world.server.clients(), 0);
+    assert_eq!(world.server.clients.borrow().len(), 0);
     assert_eq!(Rc::strong_count(&world.server), 2, "the world and the sweeper");
 }
 

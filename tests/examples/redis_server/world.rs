@@ -41,7 +41,7 @@ impl World {
 
     pub(crate) fn client_over(&self, pair: MemoryPair) -> Client<'_> {
         let (near, far) = pair.build();
-        let task = self.event_loop.create_task(Connection::new(near, &self.server)).expect("it is open");
+        let task = self.event_loop.create_task(Connection::new(near, &self.server, None)).expect("it is open");
         let client = Client { world: self, stream: Rc::new(far), task };
         self.settle();
         client
