@@ -56,54 +56,41 @@ impl Order {
         let path = self.map.path(&here.site, &there.site);
         let until_reset = self.map.condition(&path, |conditions| &conditions.reset_at).unwrap_or(usize::MAX);
         let end = End::new(&self.map, here, there, Rc::new(Cell::new(until_reset)));
-        knock(Rc::clone(&end), self.doors, 0);
+        knock(&end, self.doors, 0);
         Ok(end)
     }
 }
 
-/// Asks the other host for a connection. `losses` says how often that was lost before.
-fn knock(end: Rc<End>, doors: Rc<Doors>, losses: u32) {
-    let sent = end.map.now();
-    let again = move |end: Rc<End>, doors: Rc<Doors>| {
-        let (map, due) = (Rc::clone(&end.map), sent + before_repetition(REPETITION, losses));
-        if losses == REPETITIONS {
-            return end.give_up_at(due);
+/// Asks the other host for a connection, for the first time or after so many `repetitions`.
+fn knock(end: &Rc<End>, doors: Rc<Doors>, repetitions: u32) {
+    let (again, more) = (Rc::downgrade(end), Rc::clone(&doors));
+    end.repeat_at(end.map.now() + before_repetition(REPETITION, repetitions), move || match again.upgrade() {
+        Some(end) if repetitions == REPETITIONS => end.fail(io::ErrorKind::TimedOut),
+        Some(end) => knock(&end, more, repetitions + 1),
+        None => {}
+    });
+    let knocking = Rc::clone(end);
+    end.map.at(end.map.arrival(&end.path, 0), move || {
+        if knocking.map.carries(&knocking.path) {
+            answer(&knocking, doors);
         }
-        map.at(due, move || knock(end, doors, losses + 1));
-    };
-    let map = Rc::clone(&end.map);
-    map.at(map.arrival(&end.path, 0), move || {
-        if end.stage.get() != Stage::Opening {
-            return;
-        }
-        if !end.map.carries(&end.path) {
-            return again(end, doors);
-        }
-        if doors.at(&end.there.site, end.there.port).is_some() {
-            return welcome(&end, doors);
-        }
-        let (map, back) = (Rc::clone(&end.map), end.map.path(&end.there.site, &end.here.site));
-        map.at(map.arrival(&back, 0), move || match end.map.carries(&back) {
-            true => end.fail(io::ErrorKind::ConnectionRefused),
-            false => again(end, doors),
-        });
     });
 }
 
-/// Makes the other end, and tells this one.
-fn welcome(end: &Rc<End>, doors: Rc<Doors>) {
-    let waiting = Rc::downgrade(end);
-    let told = move |answering: &Rc<End>| {
-        let Some(end) = waiting.upgrade().filter(|end| end.stage.get() == Stage::Opening) else { return };
-        if end.check().is_err() {
+/// The other host answers. If it listens, it makes its end.
+fn answer(end: &Rc<End>, doors: Rc<Doors>) {
+    let answering = doors.at(&end.there.site, end.there.port).map(|_| end.answering());
+    let (end, back) = (Rc::clone(end), end.map.path(&end.there.site, &end.here.site));
+    let map = Rc::clone(&end.map);
+    map.at(map.arrival(&back, 0), move || {
+        if !end.map.carries(&back) || end.stage.get() != Stage::Opening || end.check().is_err() {
             return;
         }
-        let answering = Rc::clone(answering);
+        let Some(answering) = answering else { return end.fail(io::ErrorKind::ConnectionRefused) };
+        end.join(&answering);
         end.transmit(0, Content::Word(Box::new(move |end| enter(end, answering, &doors))));
-        end.open();
         end.reset_if_due();
-    };
-    end.answering().transmit(0, Content::Word(Box::new(told)));
+    });
 }
 
 /// The other host gets its end, and can accept it.

@@ -16,7 +16,7 @@
 //! 2. What an end learns of the other end has travelled. The exception is the room for more bytes: acknowledgements take no
 //!    time, and are not lost.
 
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ use std::rc::{Rc, Weak};
 use super::super::waiters::{STREAM_TAKEN, Waiters};
 use super::map::{Address, Crash, Map, Path, Resident, before_repetition, crashed};
 use crate::coroutine::{Exception, Step};
-use crate::event_loop::find_running;
+use crate::event_loop::{TimerHandle, find_running};
 use crate::sys::Instant;
 use crate::task::{Await, Progress, Scheduler, WaitTarget, Waiter, Way, Withdrawn};
 
@@ -36,7 +36,7 @@ pub(super) struct End {
     pub(super) there: Address,
     /// From here to there.
     pub(super) path: Rc<Path>,
-    peer: OnceCell<Weak<Self>>,
+    peer: RefCell<Weak<Self>>,
     pub(super) stage: Cell<Stage>,
     has_written_eof: Cell<bool>,
     /// Whether the end of the peer's stream has arrived.
@@ -53,6 +53,8 @@ pub(super) struct End {
     capacity: usize,
     until_reset: Rc<Cell<usize>>,
     waiters: Waiters,
+    /// Repeats the attempt to connect while nobody has answered.
+    repetition: Cell<Option<TimerHandle>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ struct Packet {
 pub(super) enum Content {
     Bytes(Vec<u8>),
     End,
-    /// A step of the handshake: what it does at the other site. It gets the end that has sent it.
+    /// The last step of the handshake: what it does at the other site. It gets the end that has sent it.
     Word(Word),
 }
 
@@ -88,7 +90,7 @@ impl End {
             here,
             there,
             path,
-            peer: OnceCell::new(),
+            peer: RefCell::default(),
             stage: Cell::new(Stage::Opening),
             has_written_eof: Cell::new(false),
             has_ended: Cell::new(false),
@@ -101,24 +103,42 @@ impl End {
             capacity,
             until_reset,
             waiters: Waiters::default(),
+            repetition: Cell::new(None),
         });
         let resident: Rc<dyn Resident> = Rc::clone(&end) as Rc<_>;
         end.here.site.enter(Rc::downgrade(&resident));
         end
     }
 
-    /// Makes the other end.
+    /// Makes the other end, which knows this one. This one gets to know it when it is [joined](Self::join).
     pub(super) fn answering(self: &Rc<Self>) -> Rc<Self> {
         let peer = Self::new(&self.map, self.there.clone(), self.here.clone(), Rc::clone(&self.until_reset));
-        let _set_once = peer.peer.set(Rc::downgrade(self));
-        let _set_once = self.peer.set(Rc::downgrade(&peer));
+        *peer.peer.borrow_mut() = Rc::downgrade(self);
         peer
     }
 
-    /// Both ends can be used.
+    /// The other end has answered.
+    pub(super) fn join(&self, peer: &Rc<Self>) {
+        *self.peer.borrow_mut() = Rc::downgrade(peer);
+        self.open();
+    }
+
+    /// The program can use this end.
     pub(super) fn open(&self) {
         self.stage.set(Stage::Open);
+        self.stop_repeating();
         self.waiters.wake_both();
+    }
+
+    /// Tries to connect again at that time, unless this end has opened or failed by then.
+    pub(super) fn repeat_at(&self, time: Instant, attempt: impl FnOnce() + 'static) {
+        self.repetition.set(self.map.timer(time, attempt));
+    }
+
+    fn stop_repeating(&self) {
+        if let Some(repetition) = self.repetition.take() {
+            repetition.cancel();
+        }
     }
 
     pub(super) fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
@@ -195,6 +215,7 @@ impl End {
             return;
         }
         let was_open = self.stage.replace(Stage::Closed) == Stage::Open;
+        self.stop_repeating();
         self.waiters.wake_both();
         if !was_open || self.failure.get().is_some() {
             return;
@@ -280,7 +301,7 @@ impl End {
         self.expect(due);
     }
 
-    pub(super) fn give_up_at(self: &Rc<Self>, time: Instant) {
+    fn give_up_at(self: &Rc<Self>, time: Instant) {
         let end = Rc::clone(self);
         self.map.at(time, move || end.fail(io::ErrorKind::TimedOut));
     }
@@ -330,6 +351,7 @@ impl End {
     pub(super) fn fail(&self, reason: io::ErrorKind) {
         if self.stage.get() != Stage::Crashed && self.failure.get().is_none() {
             self.failure.set(Some(reason));
+            self.stop_repeating();
             drop(self.arrived.take());
             self.lose_all();
             self.waiters.wake_both();
@@ -354,7 +376,7 @@ impl End {
     }
 
     fn peer(&self) -> Option<Rc<Self>> {
-        self.peer.get().and_then(Weak::upgrade)
+        self.peer.borrow().upgrade()
     }
 
     /// # Errors
@@ -387,10 +409,11 @@ impl Resident for End {
     fn crash(self: Rc<Self>, crash: Crash) {
         let has_failed = self.failure.get().is_some();
         let stage = self.stage.replace(Stage::Crashed);
+        self.stop_repeating();
         self.waiters.forget();
         drop(self.arrived.take());
         // The system still sends what a program had written before it closed.
-        if crash == Crash::Resets && stage != Stage::Closed && !has_failed {
+        if crash == Crash::Resets && stage == Stage::Open && !has_failed {
             self.lose_all();
             self.send_reset();
         } else if let Some(peer) = self.peer() {

@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 
 use super::super::decisions::Decider;
 use super::conditions::{Conditions, Latency};
-use crate::event_loop::LoopHandle;
+use crate::event_loop::{LoopHandle, TimerHandle};
 use crate::sys::Instant;
 
 /// What all parts of a network share.
@@ -76,7 +76,12 @@ impl Map {
     /// Calls `function` when something that is under way arrives. Does nothing if the loop is closed: then nothing arrives
     /// any more.
     pub(super) fn at(&self, time: Instant, function: impl FnOnce() + 'static) {
-        let _ = self.event_loop.call_at(time, function);
+        let _timer = self.timer(time, function);
+    }
+
+    /// The same for something that can be cancelled.
+    pub(super) fn timer(&self, time: Instant, function: impl FnOnce() + 'static) -> Option<TimerHandle> {
+        self.event_loop.call_at(time, function).ok()
     }
 
     /// The site of that name, which is made if it is not there.

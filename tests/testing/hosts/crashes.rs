@@ -181,3 +181,29 @@ fn dropping_a_simulation_drops_its_programs() {
     drop(hosts);
     assert_eq!(log.take(), ["dropped"]);
 }
+
+#[test]
+fn connecting_to_a_host_that_crashes_meanwhile_succeeds_after_its_restart() {
+    let (hosts, log) = (Hosts::new(1).unwrap(), Log::default());
+    hosts.network().latency(MS..=MS);
+    let server = actor(&hosts, &log, "server", [Act::Listen(80), Act::Accept]);
+    let client = actor(&hosts, &log, "client", [Act::Connect("server", 80), Act::Read]);
+    // The attempt has arrived, and the answer is lost.
+    hosts
+        .call_later(MS / 2, {
+            let link = hosts.network().link("server", "client");
+            move || _ = link.cut()
+        })
+        .unwrap();
+    hosts.run_for(10 * MS).unwrap();
+    server.crash(Crash::Silent);
+    hosts.network().heal();
+    let again = log.clone();
+    let acts = [Act::Listen(80), Act::Accept, send("hi")];
+    server.restart(move |interface| Ok(Actor::new(interface, &again, acts.into()))).unwrap();
+    hosts.run_until(&client).unwrap();
+    assert_eq!(
+        log.take(),
+        ["1.002s client connected", "1.003s server accepted client", "1.003s server sent", "1.004s client read \"hi\""]
+    );
+}
