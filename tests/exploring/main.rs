@@ -1,5 +1,6 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
+mod bugs;
 mod orders;
 mod story;
 mod threads;
