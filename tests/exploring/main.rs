@@ -2,5 +2,6 @@
 
 mod bugs;
 mod orders;
+mod panics;
 mod story;
 mod threads;

@@ -8,6 +8,7 @@
 //! | `tree.rs`     | the schedules that are still to be run |
 //! | `plan.rs`     | the choices of one run |
 //! | `choices.rs`  | [`Choices`]: a schedule as text |
+//! | `quiet.rs`    | panics that are not printed |
 //! | `stage.rs`    | one run: the loop it uses, and what was wrong with it |
 //! | `pilot.rs`    | what the loop asks for each choice |
 //! | `sim.rs`      | [`Sim`]: what the program sees |
@@ -22,6 +23,7 @@ mod failure;
 mod faults;
 mod pilot;
 mod plan;
+mod quiet;
 mod sim;
 mod stage;
 mod story;

@@ -7,6 +7,7 @@ use super::super::VirtualClock;
 use super::super::virtual_loop::virtual_loop_with;
 use super::pilot::{Pilot, call};
 use super::plan::Source;
+use super::quiet::quietly;
 use super::sim::Sim;
 use super::story::{Story, Told};
 use crate::coroutine::{Exception, Kind};
@@ -51,9 +52,13 @@ impl Stage {
         #[cfg(feature = "executor")]
         super::threads::simulate_threads(&handle, &self.pilot);
         let sim = Sim::new(handle, Rc::clone(&self.pilot), seed);
-        let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
-        let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
-        let wrong = self.judge(ran, bounds);
+        let mut perform = || {
+            let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
+            let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
+            self.judge(ran, bounds)
+        };
+        // The run that is told shows where the program panics.
+        let wrong = if self.pilot.story.borrow().is_some() { perform() } else { quietly(&mut perform) };
         drop(sim);
         self.pilot.clear();
         if !self.event_loop.recycle() {
