@@ -18,7 +18,7 @@ impl Core {
     }
 
     fn is_at_rest(&self) -> bool {
-        self.scheduler.ready() == 0 && !self.scheduler.has_tasks()
+        self.scheduler.ready() == 0 && !self.scheduler.has_tasks() && !self.inbox.is_notified()
     }
 }
 
@@ -68,7 +68,8 @@ impl LoopHandle {
     /// Makes the loop as good as new, if the program has left nothing in it. Otherwise returns `false`.
     pub(crate) fn recycle(&self) -> bool {
         let scheduler = &self.0.scheduler;
-        if self.is_closed() || self.is_running() || scheduler.ready() > 0 || self.leftovers() != Leftovers::default() {
+        let is_quiet = scheduler.ready() == 0 && !self.0.inbox.is_notified();
+        if self.is_closed() || self.is_running() || !is_quiet || self.leftovers() != Leftovers::default() {
             return false;
         }
         scheduler.drop_each(self.0.timers.take().into_callbacks());

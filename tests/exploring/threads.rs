@@ -62,3 +62,23 @@ fn a_default_executor_that_was_shut_down_is_open_again_in_the_next_schedule() {
     .run();
     assert!(explored.schedules > 1);
 }
+
+#[test]
+fn what_a_real_thread_has_sent_runs_before_its_schedule_ends() {
+    let mut ran = Vec::new();
+    explore(|sim| {
+        let chosen = sim.choose(3);
+        let called = Arc::new(Mutex::new(None));
+        let (seen, remote) = (Arc::clone(&called), sim.remote());
+        let thread = thread::spawn(move || {
+            remote.call_soon_threadsafe(move || *seen.lock().expect("nothing panics") = Some(chosen))
+        });
+        thread.join().expect("it does not panic").expect("the loop is open");
+        ran.push(called);
+        Ok(())
+    })
+    .run();
+    let ran: Vec<_> = ran.iter().map(|called| *called.lock().expect("nothing panics")).collect();
+    // The natural schedule runs twice.
+    assert_eq!(ran, [Some(0), Some(0), Some(1), Some(2)]);
+}
