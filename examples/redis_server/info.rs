@@ -30,19 +30,31 @@ pub(crate) fn hello(client: u64, protocol: Protocol, answers: &mut Answers<'_>) 
     answers.array(0);
 }
 
-pub(crate) fn info(server: &Server, answers: &mut Answers<'_>) {
-    let mut text = format!(
-        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}\r\n\r\n\
-         # Clients\r\nconnected_clients:{}\r\nmaxclients:{}\r\ntotal_watched_keys:{}\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Keyspace\r\n",
-        std::process::id(),
-        server.clients.borrow().len(),
-        server.seats.get(),
-        server.stores.borrow().iter().map(Store::watched).sum::<usize>(),
-    );
-    for (index, store) in server.stores.borrow().iter().enumerate().filter(|(_, store)| store.len() > 0) {
-        text += &format!("db{index}:keys={},expires={},avg_ttl=0\r\n", store.len(), store.expiring());
-    }
-    answers.text(&text);
+pub(crate) fn info(server: &Server, args: Args<'_>, answers: &mut Answers<'_>) {
+    let stores = server.stores.borrow();
+    let used = stores.iter().enumerate().filter(|(_, store)| store.len() > 0);
+    let line = |(index, store): (usize, &Store)| {
+        format!("db{index}:keys={},expires={},avg_ttl=0\r\n", store.len(), store.expiring())
+    };
+    let process = std::process::id();
+    let (clients, seats) = (server.clients.borrow().len(), server.seats.get());
+    let watched: usize = stores.iter().map(Store::watched).sum();
+    let sections = [
+        ("Server", format!("redis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{process}\r\n")),
+        ("Clients", format!("connected_clients:{clients}\r\nmaxclients:{seats}\r\ntotal_watched_keys:{watched}\r\n")),
+        ("Replication", "role:master\r\n".to_owned()),
+        ("Keyspace", used.map(line).collect()),
+    ];
+    let is_named = |name: &str| {
+        args.from(1).any(|word| [name, "all", "default", "everything"].iter().any(|name| is_same(word, name)))
+    };
+    let wanted = sections.into_iter().filter(|(name, _)| args.len() == 1 || is_named(name));
+    let texts: Vec<String> = wanted.map(|(name, lines)| format!("# {name}\r\n{lines}")).collect();
+    answers.text(&texts.join("\r\n"));
+}
+
+fn is_same(word: &[u8], name: &str) -> bool {
+    word.eq_ignore_ascii_case(name.as_bytes())
 }
 
 pub(crate) fn time(answers: &mut Answers<'_>) {

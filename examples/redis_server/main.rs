@@ -5,7 +5,8 @@
 //!
 //! - Members and fields come in another order, and cursors of `SCAN` are other numbers.
 //! - `INCRBYFLOAT` adds decimals exactly, so its last digits may differ.
-//! - `OBJECT ENCODING` names what Redis would choose for such a value.
+//! - `OBJECT` tells what Redis would choose for such a value.
+//! - `INFO`, `CLIENT LIST`, `COMMAND` and `CONFIG` know less.
 //!
 //! It has no bitmaps, streams, scripts, blocking moves, replication, or files, and `ZRANGE` does not know `BYLEX`.
 //!

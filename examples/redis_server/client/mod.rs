@@ -249,7 +249,7 @@ impl Client {
             Special::Copy => self.copy(args, out)?,
             Special::Move => self.move_key(args, out)?,
             Special::Time => info::time(&mut self.answers(out)),
-            Special::Info => info::info(self.server(), &mut self.answers(out)),
+            Special::Info => info::info(self.server(), args, &mut self.answers(out)),
         }
         Ok(Flow::GoOn)
     }

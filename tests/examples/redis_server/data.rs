@@ -219,6 +219,12 @@ fn clients_are_told_what_they_ask_when_they_begin() {
     assert_eq!(client.ask("COMMAND DOCS"), "*0");
     assert_eq!(client.ask("COMMAND INFO get nope"), "*2 *6 $3 get :2 *0 :0 :0 :0 $-1");
     assert!(client.ask("INFO").contains("redis_version:"));
+    client.ask_all(&["SELECT 2", "SET a 1 EX 9", "SELECT 0"]);
+    assert_eq!(
+        client.ask("INFO KEYSPACE replication"),
+        "$74 # Replication role:master  # Keyspace db2:keys=1,expires=1,avg_ttl=0"
+    );
+    assert_eq!(client.ask("INFO nope"), "$0");
     assert_eq!(client.ask("nope a b"), "-ERR unknown command 'nope', with args beginning with: 'a' 'b'");
     assert_eq!(client.ask("GET"), "-ERR wrong number of arguments for 'get' command");
     assert_eq!(client.ask("PING"), "+PONG");
