@@ -236,11 +236,13 @@ pub trait ByteWrite {
     /// Returns a `RuntimeError` if the stream needs an event loop and none is running.
     fn attempt_send(&self, bytes: &[u8]) -> Progress<usize>;
 
-    /// Ends the stream. The peer reads what was sent, and then the end.
+    /// Ends the stream. The peer reads what was sent, and then the end. A second call has no effect.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`attempt_send`](Self::attempt_send).
+    /// Returns the stream's error as an [`io::Error`]: `NotConnected` if the peer has reset the connection. TCP returns that
+    /// also if the connection is over because both ends have ended their streams. It is no error if the peer is gone
+    /// otherwise.
     fn attempt_write_eof(&self) -> Progress<()>;
 
     /// Sends bytes from several slices, in order, and returns how many, or says what to wait for. By default it sends
@@ -412,9 +414,10 @@ pub trait ByteWrite {
         Operation::new("send_file", move || self.attempt_send_file(part))
     }
 
-    /// Ends the stream. The peer reads what was sent, and then the end. asyncio's `write_eof`.
+    /// Ends the stream. The peer reads what was sent, and then the end. A second call has no effect. asyncio's `write_eof`.
     ///
-    /// Raises the stream's [`io::Error`].
+    /// Raises the stream's [`io::Error`]: `NotConnected` if the peer has reset the connection, and over TCP also if both ends
+    /// have ended their streams.
     fn write_eof(&self) -> impl Awaitable<Return = ()> + Stateless + '_
     where
         Self: Sized,

@@ -70,6 +70,10 @@ impl<S: AsFd> Stream<S> {
 impl<S: Source> ByteRead for Stream<S> {
     #[inline]
     fn attempt_recv(&self, bytes: &mut [u8]) -> Progress<usize> {
+        // The system would wait until there is something to read.
+        if bytes.is_empty() {
+            return Ok(Step::Return(0));
+        }
         match self.0.attempt(Direction::Read, |source, _| source.recv(bytes)) {
             Err(raised) => Err(at(raised, "recv", self.as_fd())),
             done => done,

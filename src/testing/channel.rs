@@ -97,6 +97,9 @@ impl Channel {
     }
 
     fn recv(self: &Rc<Self>, bytes: &mut [u8]) -> Progress<usize> {
+        if bytes.is_empty() {
+            return Ok(Step::Return(0));
+        }
         if self.is_reset() {
             return match &self.feed {
                 Some(feed) if feed.is_asked_in_vain() => Ok(Step::Yield(Await::next_turn())),
@@ -105,13 +108,13 @@ impl Channel {
         }
         let possible = bytes.len().min(self.arrived.borrow().len());
         if possible == 0 {
-            if let Some(feed) = self.feed.as_ref().filter(|_| !bytes.is_empty()) {
+            if let Some(feed) = &self.feed {
                 if self.has_ended() && feed.is_asked_in_vain() {
                     return Ok(Step::Yield(Await::next_turn()));
                 }
                 self.ask(feed)?;
             }
-            return Ok(match bytes.is_empty() || self.has_ended() {
+            return Ok(match self.has_ended() {
                 true => Step::Return(0),
                 false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
             });
@@ -219,7 +222,16 @@ impl Channel {
         self.waiters.wake(Way::Readable);
     }
 
-    /// Ends the stream.
+    /// Ends the stream. That is no error if it has ended before, or if nobody is left who could read the end.
+    pub(super) fn write_eof(self: &Rc<Self>) -> Progress<()> {
+        if self.is_reset() {
+            return Err(io::Error::from(io::ErrorKind::NotConnected).into());
+        }
+        self.finish();
+        Ok(Step::Return(()))
+    }
+
+    /// Ends the stream if it is open.
     pub(super) fn finish(self: &Rc<Self>) {
         if self.stage.get() == Stage::Open {
             self.stage.set(Stage::Finished);
@@ -260,7 +272,7 @@ impl Channel {
     /// # Errors
     ///
     /// The reason why nothing can be sent any more.
-    pub(super) fn check(&self) -> Result<(), Exception> {
+    fn check(&self) -> Result<(), Exception> {
         if self.stage.get() == Stage::Open && !self.is_reset() { Ok(()) } else { Err(self.broken()) }
     }
 

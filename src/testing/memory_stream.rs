@@ -15,7 +15,6 @@ use std::rc::Rc;
 
 use super::channel::{Behaviour, Channel};
 use super::feed::Feed;
-use crate::coroutine::Step;
 use crate::net::{ByteRead, ByteWrite};
 use crate::task::Progress;
 
@@ -164,15 +163,24 @@ impl fmt::Debug for MemoryPair {
     }
 }
 
-/// One end of a connection in memory. After it is dropped, the peer reads what was sent and then the end of the stream, and
-/// sending to it raises `BrokenPipe`.
+/// One end of a connection in memory. It behaves as a Unix socket does, and after a [reset](Self::reset) as a TCP connection,
+/// except that
+///
+/// - after an end is dropped, the peer always reads what was sent, and then the end of the stream. A system would reset the
+///   connection if that end had not read everything;
+/// - after a reset, every operation raises, and what had arrived is lost. A system reports a reset once: further reads find
+///   the end, and further writes raise `BrokenPipe`.
+///
+/// Sending raises `BrokenPipe` if the peer was dropped, or if this end has ended its stream. Ending the stream is no error
+/// then.
 pub struct MemoryStream {
     incoming: Rc<Channel>,
     outgoing: Rc<Channel>,
 }
 
 impl MemoryStream {
-    /// Resets the connection. Bytes in flight are lost, and both ends raise `ConnectionReset`.
+    /// Resets the connection. Bytes that were not read are lost. From then on, both ends raise `ConnectionReset`, and
+    /// `NotConnected` where they end their stream.
     pub fn reset(&self) {
         self.incoming.reset();
         self.outgoing.reset();
@@ -204,11 +212,7 @@ impl ByteWrite for MemoryStream {
     }
 
     fn attempt_write_eof(&self) -> Progress<()> {
-        self.outgoing.attempt_write(|| {
-            self.outgoing.check()?;
-            self.outgoing.finish();
-            Ok(Step::Return(()))
-        })
+        self.outgoing.attempt_write(|| self.outgoing.write_eof())
     }
 }
 

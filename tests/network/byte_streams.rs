@@ -14,4 +14,5 @@ mod memory;
 mod pipes;
 mod progress;
 mod relays;
+mod states;
 mod unix;
