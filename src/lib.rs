@@ -92,7 +92,7 @@
 //! | [`gather`](fn@gather), [`gather_all`](wait::gather_all), [`join`](fn@join) | [`wait::Gather<Vec<T>>`](wait::Gather), [`wait::GatherAll<T>`](wait::GatherAll), [`wait::Gather<(A, B)>`](wait::Gather) |
 //! | [`wait`](fn@wait), [`wait_for`](fn@wait_for), [`shield`](fn@shield) | [`wait::Wait`], [`wait::WaitFor`], [`wait::Shield`] |
 //! | [`as_completed`](fn@as_completed); its [`next`](wait::AsCompleted), [`next_future`](wait::AsCompleted::next_future) | [`wait::AsCompleted`]; [`wait::NextCompleted`], [`wait::NextFuture`] |
-//! | [`wait::race`](fn@wait::race), [`wait::all`](fn@wait::all) | [`wait::RaceAll`], [`wait::All`] |
+//! | [`wait::race`](fn@wait::race), [`wait::all`](fn@wait::all) | [`wait::FirstOf`], [`wait::All`] |
 //! | [`Race::run`](wait::Race::run), [`Limit::run`](wait::Limit::run) | afresh; store the [`wait::Race`] and the [`wait::Limit`] |
 //! | a coroutine to race | [`wait::Racing`] |
 //! | [`timeout`](fn@timeout), [`timeout_at`](wait::timeout_at), [`Timeout::scope`](wait::Timeout::scope) | [`wait::TimeoutScope`] |

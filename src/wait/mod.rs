@@ -61,7 +61,7 @@ pub use self::group_exit::GroupExit;
 pub use self::group_scope::GroupScope;
 pub use self::join::{JoinTuple, join};
 pub use self::limit::{Limit, Limited};
-pub use self::race::{All, Children, Race, RaceAll, Racer, Racers, Racing, RunRace, Won, all, race};
+pub use self::race::{All, Children, FirstOf, Race, Racer, Racers, Racing, RunRace, Won, all, race};
 pub use self::several::{ReturnWhen, Wait, Waitable, wait};
 pub use self::shield::shield;
 pub use self::staggered::{Raced, StaggeredRace, staggered_race};

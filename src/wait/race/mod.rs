@@ -21,7 +21,7 @@ mod owned;
 mod racer;
 mod racing;
 
-pub use self::owned::{All, Children, RaceAll, all, race};
+pub use self::owned::{All, Children, FirstOf, all, race};
 pub use self::racer::{Racer, Racers, Won};
 pub use self::racing::Racing;
 

@@ -35,8 +35,8 @@ use crate::task::{AnyOf, Await, Awaitable, ErrorContext};
 /// them, and is raised when they have ended. Exceptions that the race does not raise go to the loop's exception handler:
 /// what a loser raises (except for a `CancelledError`), and the winner's exception if another one was thrown in later. An
 /// empty `Vec` raises a `RuntimeError`.
-pub fn race<T: Children>(children: T) -> RaceAll<T> {
-    RaceAll { together: Together::new(children), outcome: None }
+pub fn race<T: Children>(children: T) -> FirstOf<T> {
+    FirstOf { together: Together::new(children), outcome: None }
 }
 
 /// Runs several coroutines in this task, and returns the results of all, in order.
@@ -203,12 +203,12 @@ fn report(raised: Exception) {
 
 /// The coroutine returned by [`race`].
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
-pub struct RaceAll<T: Children> {
+pub struct FirstOf<T: Children> {
     together: Together<T>,
     outcome: Option<Result<T::Won, Exception>>,
 }
 
-impl<T: Children> Coroutine for RaceAll<T> {
+impl<T: Children> Coroutine for FirstOf<T> {
     type Yield = Await;
     type Input = ();
     type Return = T::Won;
@@ -247,7 +247,7 @@ impl<T: Children> Coroutine for RaceAll<T> {
     }
 }
 
-impl<T: Children> fmt::Debug for RaceAll<T> {
+impl<T: Children> fmt::Debug for FirstOf<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.together.fmt(f)
     }
