@@ -120,7 +120,7 @@
 //! | [`LoopHandle::create_connection`], [`connect_read_pipe`](LoopHandle::connect_read_pipe); [`Transport::send_file`] | [`transport::CreateConnection`], [`transport::ConnectPipe`]; [`transport::SendFile`] |
 //! | [`LoopHandle::create_server`]; [`Server::serve_forever`], [`wait_closed`](Server::wait_closed) | [`transport::CreateServer`]; [`transport::ServeForever`], [`transport::WaitServerClosed`] |
 //! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
-//! | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell); [`process::Command::output`] | [`process::SubprocessExec`]; [`process::RunToEnd`] |
+//! | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell); [`process::Command::output`] | [`process::SubprocessExec`]; [`process::CommandOutput`] |
 //! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
 //! | [`relay`](fn@net::relay), [`linger`](fn@net::linger) | [`net::Relaying`], [`net::Lingering`] |
 //! | [`Relay::run`](net::Relay::run), [`Linger::run`](net::Linger::run) | afresh; store the [`net::Relay`] and the [`net::Linger`] |

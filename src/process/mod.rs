@@ -58,7 +58,7 @@
 //! | `child.rs`       | the loop's side of a child: noticing its end, reaping, signals |
 //! | `handle.rs`      | [`Process`], [`ProcessHandle`] |
 //! | `communicate.rs` | [`Communication`]: feeding a program, and collecting its output |
-//! | `output.rs`      | [`Output`](RunToEnd): running a program to its end |
+//! | `output.rs`      | [`CommandOutput`]: running a program to its end |
 //! | `subprocess/`    | [`SubprocessProtocol`], [`SubprocessTransport`]: callbacks instead of coroutines |
 //!
 //! Deliberately absent: a function that runs between fork and exec. It would make a start a hundred times slower in a
@@ -78,7 +78,7 @@ mod subprocess;
 pub use self::command::{Command, shell};
 pub use self::communicate::{Communicate, Communication};
 pub use self::handle::{Process, ProcessHandle};
-pub use self::output::RunToEnd;
+pub use self::output::CommandOutput;
 pub use self::stdio::Stdio;
 #[cfg(feature = "transport")]
 pub use self::subprocess::{ChildPipe, SubprocessExec, SubprocessProtocol, SubprocessTransport};

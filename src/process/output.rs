@@ -1,4 +1,4 @@
-//! [`RunToEnd`]: runs a program to its end, and collects its output.
+//! [`CommandOutput`]: runs a program to its end, and collects its output.
 
 use core::fmt;
 use std::process::Output;
@@ -21,15 +21,15 @@ impl Command {
     /// # Errors
     ///
     /// Awaiting raises what [`spawn`](Self::spawn) returns.
-    pub fn output(self) -> RunToEnd {
-        RunToEnd(Phase::Created(Box::new(self.with_defaults(Stdio::Null).kill_on_drop(true))))
+    pub fn output(self) -> CommandOutput {
+        CommandOutput(Phase::Created(Box::new(self.with_defaults(Stdio::Null).kill_on_drop(true))))
     }
 }
 
 /// The coroutine returned by [`Command::output`]. It starts the program when it is first resumed. If it is dropped before
 /// its end, it kills the program.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
-pub struct RunToEnd(Phase);
+pub struct CommandOutput(Phase);
 
 enum Phase {
     Created(Box<Command>),
@@ -37,7 +37,7 @@ enum Phase {
     Over,
 }
 
-impl Coroutine for RunToEnd {
+impl Coroutine for CommandOutput {
     type Yield = Await;
     type Input = ();
     type Return = Output;
@@ -63,12 +63,12 @@ impl Coroutine for RunToEnd {
     }
 }
 
-impl fmt::Debug for RunToEnd {
+impl fmt::Debug for CommandOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Phase::Created(command) => write!(f, "RunToEnd({command:?})"),
-            Phase::Running(running) => write!(f, "RunToEnd({:?})", running.0.handle()),
-            Phase::Over => f.write_str("RunToEnd(over)"),
+            Phase::Created(command) => write!(f, "CommandOutput({command:?})"),
+            Phase::Running(running) => write!(f, "CommandOutput({:?})", running.0.handle()),
+            Phase::Over => f.write_str("CommandOutput(over)"),
         }
     }
 }
