@@ -101,7 +101,7 @@ use crate::yield_from;
 /// or the network has lost is not reported.
 ///
 /// If descriptors or memory run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), the server reports the first failure of a
-/// series, and tries again [after a pause](Self::pause), or as soon as one of its own connections ends. Connections that
+/// series, and tries again [after a while](Self::accept_retry_delay), or as soon as one of its own connections ends. Connections that
 /// failed before they were accepted are skipped. If accepting fails in any other way, the server stops as it does after
 /// [`StopToken::stop`], and then raises that error.
 ///
@@ -119,7 +119,7 @@ pub struct GracefulServer {
     most: usize,
     grace: Duration,
     cancels_on_stop: bool,
-    pause: Duration,
+    accept_retry_delay: Duration,
     phase: Phase,
     /// Whether the last attempt to accept failed.
     is_failing: bool,
@@ -175,7 +175,7 @@ impl GracefulServer {
             most: usize::MAX,
             grace: GRACE,
             cancels_on_stop: false,
-            pause: PAUSE,
+            accept_retry_delay: ACCEPT_RETRY_DELAY,
             phase: Phase::Created,
             is_failing: false,
             seen: (0, 0),
@@ -207,9 +207,10 @@ impl GracefulServer {
         self
     }
 
-    /// Sets how long accepting pauses when descriptors or memory are exhausted. The default is 100 milliseconds.
-    pub const fn pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
+    /// Sets after how long the server tries again to accept when descriptors or memory are exhausted. The default is 100
+    /// milliseconds. asyncio's `ACCEPT_RETRY_DELAY`, which is a second.
+    pub const fn accept_retry_delay(mut self, delay: Duration) -> Self {
+        self.accept_retry_delay = delay;
         self
     }
 
@@ -301,7 +302,7 @@ impl GracefulServer {
     #[cold]
     fn wait_for_room(&mut self, raised: Exception) {
         self.seen.0 = self.connections.ends();
-        self.phase = Phase::Serving(Serving::Pausing(Racing::new(sleep(self.pause))));
+        self.phase = Phase::Serving(Serving::Pausing(Racing::new(sleep(self.accept_retry_delay))));
         if !mem::replace(&mut self.is_failing, true) {
             self.connections.report(ErrorContext::new(EXHAUSTED).caused_by(raised));
         }
@@ -411,6 +412,6 @@ impl fmt::Debug for GracefulServer {
 
 const GRACE: Duration = Duration::from_secs(10);
 
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 const EXHAUSTED: &str = "cannot accept connections, trying again";

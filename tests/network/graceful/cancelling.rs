@@ -16,7 +16,8 @@ fn cancelled(prepare: impl FnOnce(&MemoryConnector), most: usize, stop: Option<u
     let client = connector.connect().unwrap();
     prepare(&connector);
     let token = server.stop_token();
-    let server = server.max_connections(most).grace(Duration::from_secs(100)).pause(Duration::from_secs(50));
+    let server =
+        server.max_connections(most).grace(Duration::from_secs(100)).accept_retry_delay(Duration::from_secs(50));
     if let Some(seconds) = stop {
         let token = token.clone();
         at(&event_loop, seconds, move || token.stop());

@@ -76,7 +76,7 @@ fn exhausted_descriptors_are_reported_once_and_tried_again_after_the_pause() {
     let first = connector.connect().unwrap();
     connector.fail(io::Error::from_raw_os_error(EMFILE));
     let (second, stop, reports) = (connector.connect().unwrap(), server.stop_token(), log.clone());
-    let server = server.pause(Duration::from_secs(2)).on_failure(move |context| {
+    let server = server.accept_retry_delay(Duration::from_secs(2)).on_failure(move |context| {
         let raised = context.exception.expect("something was raised");
         let code = raised.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
         tell(&reports, format_args!("{}: {code:?}", context.message));
@@ -108,7 +108,7 @@ fn the_end_of_a_connection_ends_the_pause() {
     let (second, stop) = (connector.connect().unwrap(), server.stop_token());
     at(&event_loop, 1, move || drop(first));
     at(&event_loop, 2, move || stop.stop());
-    run(&event_loop, &log, server.pause(Duration::from_secs(3600)));
+    run(&event_loop, &log, server.accept_retry_delay(Duration::from_secs(3600)));
     let entries = log.take();
     assert!(entries[0].starts_with("cannot accept connections, trying again: "), "{entries:?}");
     let expected =
@@ -125,7 +125,7 @@ fn a_server_is_stopped_during_a_pause() {
     connector.fail(io::Error::from_raw_os_error(EMFILE));
     let (client, stop) = (connector.connect().unwrap(), server.stop_token());
     at(&event_loop, 1, move || stop.stop());
-    run(&event_loop, &log, server.pause(Duration::from_secs(3600)));
+    run(&event_loop, &log, server.accept_retry_delay(Duration::from_secs(3600)));
     assert_eq!(log.take()[1..], ["1: over"]);
     drop(client);
 }
