@@ -32,7 +32,7 @@ pub(super) trait Other {
     fn stop(&self);
 
     /// Ends it now.
-    fn cut(&self);
+    fn cancel(&self);
 }
 
 impl Connections {
@@ -114,13 +114,13 @@ impl Connections {
     }
 
     /// Ends all of them now.
-    pub(super) fn cut(&self) {
+    pub(super) fn cancel(&self) {
         for connection in self.all() {
             match connection {
                 Connection::Task(task) => {
                     task.cancel();
                 }
-                Connection::Other(other) => other.cut(),
+                Connection::Other(other) => other.cancel(),
             }
         }
     }

@@ -8,7 +8,7 @@
 //!                 | stop, or accepting fails for good, or a cancel
 //!                 v
 //!             Ending: the listener is closed; the connections end by themselves
-//!                 |   until the grace period is over, or a cut or a cancel comes: then they are cancelled
+//!                 |   until the grace period is over, or `stop_now` or a cancel comes: then they are cancelled
 //!                 v
 //!               (over)
 //! ```
@@ -46,7 +46,7 @@ use crate::yield_from;
 ///
 /// 1. [`StopToken::stop`], or a signal with [`stop_on_signals`](Self::stop_on_signals), closes the listener. Each
 ///    connection holds the [`StopToken`], and ends when it is ready to.
-/// 2. When the [grace period](Self::grace) is over, or at [`StopToken::cut`] or a second signal, the server cancels the
+/// 2. When the [grace period](Self::grace) is over, or at [`StopToken::stop_now`] or a second signal, the server cancels the
 ///    connections that are left, and waits for them: their cleanup may await.
 ///
 /// # Examples
@@ -123,7 +123,7 @@ pub struct GracefulServer {
     phase: Phase,
     /// Whether the last attempt to accept failed.
     is_failing: bool,
-    /// How many connections had ended, and how often `cut` had been called, when the race began.
+    /// How many connections had ended, and how often `stop_now` had been called, when the race began.
     seen: (u32, u32),
     race: Race,
     signals: Option<StopOnSignals>,
@@ -215,7 +215,7 @@ impl GracefulServer {
     }
 
     /// Stops the server on Ctrl-C (`SIGINT`) and `SIGTERM`. A second signal ends the grace period, as
-    /// [`StopToken::cut`] does.
+    /// [`StopToken::stop_now`] does.
     ///
     /// The handlers are installed by this call, and removed when the server ends or is dropped. Servers of the same loop
     /// share them: a signal stops all of them. They replace handlers that the program has added to this loop for these
@@ -311,7 +311,7 @@ impl GracefulServer {
     /// Stops accepting. The connections have the grace period to end, unless the server was cancelled.
     fn begin_to_end(&mut self, outcome: Result<(), Exception>, was_thrown: bool) {
         let grace = if was_thrown { None } else { Some(Racing::new(sleep(self.grace))) };
-        self.seen = (self.connections.ends(), if was_thrown { self.token.cuts() } else { 0 });
+        self.seen = (self.connections.ends(), if was_thrown { self.token.stops_now() } else { 0 });
         self.phase = Phase::Ending(grace, outcome);
         let source = self.source.take();
         if let Ok(event_loop) = running() {
@@ -319,7 +319,7 @@ impl GracefulServer {
         }
         self.token.stop();
         if was_thrown {
-            self.connections.cut();
+            self.connections.cancel();
         } else {
             self.connections.stop(self.cancels_on_stop);
         }
@@ -333,17 +333,17 @@ impl GracefulServer {
                 return Ok(Step::Return(()));
             }
             let Phase::Ending(grace, outcome) = &mut self.phase else { return Ok(Step::Return(())) };
-            let (ended, cut) = (self.connections.end_after(self.seen.0), self.token.cut_after(self.seen.1));
-            match yield_from!(self.race.run((ended, cut, grace.as_mut())), sent) {
+            let (ended, stop_now) = (self.connections.end_after(self.seen.0), self.token.stop_now_after(self.seen.1));
+            match yield_from!(self.race.run((ended, stop_now, grace.as_mut())), sent) {
                 Ok(Won::A(())) => self.seen.0 = self.connections.ends(),
                 Ok(Won::B(()) | Won::C(())) => {
                     *grace = None;
-                    self.seen.1 = self.token.cuts();
-                    self.connections.cut();
+                    self.seen.1 = self.token.stops_now();
+                    self.connections.cancel();
                 }
                 Err(raised) if was_thrown && !raised.is_generator_exit() => {
                     (*grace, *outcome) = (None, Err(raised));
-                    self.connections.cut();
+                    self.connections.cancel();
                 }
                 Err(raised) => return Err(raised),
             }
@@ -391,7 +391,7 @@ impl Coroutine for GracefulServer {
 
 impl Drop for GracefulServer {
     fn drop(&mut self) {
-        self.connections.cut();
+        self.connections.cancel();
     }
 }
 
@@ -403,7 +403,7 @@ impl fmt::Debug for GracefulServer {
             Phase::Serving(Serving::Full) => "full",
             Phase::Serving(Serving::Pausing(_)) => "pausing",
             Phase::Ending(Some(_), _) => "ending",
-            Phase::Ending(None, _) => "cutting",
+            Phase::Ending(None, _) => "cancelling",
             Phase::Over => "over",
         };
         write!(f, "GracefulServer({phase}, {} connections)", self.connections.len())

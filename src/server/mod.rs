@@ -12,7 +12,7 @@
 //! | `connections.rs` | the open connections, and the reports of those that fail |
 //! | `stop_token.rs`  | [`StopToken`]: tells a server and its connections to end |
 //! | `signals.rs`     | stopping on Ctrl-C and SIGTERM |
-//! | `bell.rs`        | wakes what waits for a stop, a cut, or the end of a connection |
+//! | `bell.rs`        | wakes what waits for a stop, or for the end of a connection |
 
 mod bell;
 mod connections;

@@ -67,12 +67,12 @@ fn install(event_loop: &LoopHandle) -> Result<Rc<Listed>, Exception> {
 }
 
 impl Signalled {
-    /// The first signal stops the servers, and any later one cuts them.
+    /// The first signal stops the servers, and any later one ends their grace period.
     fn signal(&self) {
         let Some(listed) = self.listed.upgrade() else { return };
         let tokens = listed.tokens.borrow().clone();
         for token in tokens {
-            if token.is_stopping() { token.cut() } else { token.stop() }
+            if token.is_stopping() { token.stop_now() } else { token.stop() }
         }
     }
 }

@@ -56,13 +56,13 @@ pub struct StopToken(pub(super) Rc<Bells>);
 
 pub(super) struct Bells {
     stop: Rc<Bell>,
-    cut: Rc<Bell>,
+    stop_now: Rc<Bell>,
 }
 
 impl StopToken {
     /// Creates a token that has not been stopped.
     pub fn new() -> Self {
-        Self(Rc::new(Bells { stop: Bell::new("stop"), cut: Bell::new("cut") }))
+        Self(Rc::new(Bells { stop: Bell::new("stop"), stop_now: Bell::new("stop_now") }))
     }
 
     /// Asks everything that has this token to end in good order. Has no effect the second time.
@@ -74,31 +74,31 @@ impl StopToken {
 
     /// Ends the grace period: the server cancels its connections now. Calls [`stop`](Self::stop) first, if nobody has. A
     /// second call cancels the connections again that have caught the first cancellation and gone on.
-    pub fn cut(&self) {
+    pub fn stop_now(&self) {
         self.stop();
-        self.0.cut.ring();
+        self.0.stop_now.ring();
     }
 
-    /// Returns `true` if somebody has called [`stop`](Self::stop) or [`cut`](Self::cut).
+    /// Returns `true` if somebody has called [`stop`](Self::stop) or [`stop_now`](Self::stop_now).
     pub fn is_stopping(&self) -> bool {
         self.0.stop.strokes() > 0
     }
 
-    /// Waits until somebody calls [`stop`](Self::stop) or [`cut`](Self::cut). Returns at once if that has happened.
+    /// Waits until somebody calls [`stop`](Self::stop) or [`stop_now`](Self::stop_now). Returns at once if that has happened.
     ///
     /// The operation is stateless: a machine makes it afresh at each resume, and can race it.
     pub fn wait(&self) -> impl Awaitable<Return = ()> + Stateless + '_ {
         self.0.stop.after(0)
     }
 
-    /// How often somebody has called `cut`.
-    pub(super) fn cuts(&self) -> u32 {
-        self.0.cut.strokes()
+    /// How often somebody has called `stop_now`.
+    pub(super) fn stops_now(&self) -> u32 {
+        self.0.stop_now.strokes()
     }
 
-    /// Waits until somebody has called `cut` more than `seen` times.
-    pub(super) fn cut_after(&self, seen: u32) -> impl Awaitable<Return = ()> + Stateless + '_ {
-        self.0.cut.after(seen)
+    /// Waits until somebody has called `stop_now` more than `seen` times.
+    pub(super) fn stop_now_after(&self, seen: u32) -> impl Awaitable<Return = ()> + Stateless + '_ {
+        self.0.stop_now.after(seen)
     }
 }
 
@@ -110,10 +110,10 @@ impl Default for StopToken {
 
 impl fmt::Debug for StopToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match (self.is_stopping(), self.cuts()) {
+        let text = match (self.is_stopping(), self.stops_now()) {
             (false, _) => "StopToken(not stopped)",
             (true, 0) => "StopToken(stopping)",
-            (true, _) => "StopToken(cutting)",
+            (true, _) => "StopToken(stopping now)",
         };
         f.write_str(text)
     }

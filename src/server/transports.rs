@@ -165,7 +165,7 @@ impl Other for Member {
         }
     }
 
-    fn cut(&self) {
+    fn cancel(&self) {
         self.transport.abort();
     }
 }

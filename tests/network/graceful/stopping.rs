@@ -1,4 +1,4 @@
-//! Stopping, the grace period, and cutting.
+//! Stopping, the grace period, and stopping now.
 
 use std::time::Duration;
 
@@ -73,13 +73,13 @@ fn a_connection_may_end_during_the_grace_period() {
 }
 
 #[test]
-fn cutting_ends_the_grace_period_and_a_second_cut_cancels_again() {
+fn stopping_now_ends_the_grace_period_and_a_second_time_cancels_again() {
     let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
     let (server, connector) = server(&log, &[Manner::Ignores, Manner::Survives]);
     let clients = [connector.connect().unwrap(), connector.connect().unwrap()];
     let stops = [server.stop_token(), server.stop_token(), server.stop_token()];
     for (seconds, stop) in [3, 4].into_iter().zip(stops.clone()) {
-        at(&event_loop, seconds, move || stop.cut());
+        at(&event_loop, seconds, move || stop.stop_now());
     }
     at(&event_loop, 6, move || drop(clients));
     run(&event_loop, &log, server.grace(100 * SECOND));
@@ -126,7 +126,7 @@ fn a_server_that_was_cut_before_it_began_is_over_too() {
     let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
     let (server, connector) = server(&log, &[Manner::Looks]);
     let client = connector.connect().unwrap();
-    server.stop_token().cut();
+    server.stop_token().stop_now();
     run(&event_loop, &log, server);
     assert_eq!(log.take(), ["0: over"]);
     drop(client);

@@ -87,7 +87,7 @@ fn protocols_that_do_not_end_are_aborted_after_the_grace_period() {
         let client = TcpStream::connect(address).unwrap();
         until(&event_loop, &log, 1);
         if cut {
-            stop.cut()
+            stop.stop_now()
         } else {
             stop.stop()
         }
@@ -254,7 +254,7 @@ fn a_stream_that_is_cut_is_aborted() {
             reader,
             writer,
             innermost::lazy(move || {
-                stop.cut();
+                stop.stop_now();
                 sleep(Duration::from_secs(600))
             }),
         ))
