@@ -64,14 +64,14 @@ use crate::task::{Await, Awaitable};
 /// # In a race
 ///
 /// Losing a [`Race`](super::Race) does not end a use: the time goes on, and the next race continues it. If the deadline
-/// passes between two races, the next one raises the `TimeoutError`. [`reset`](Self::reset) gives up a use that lost a
+/// passes between two races, the next one raises the `TimeoutError`. [`clear`](Self::clear) gives up a use that lost a
 /// race, so that the next use has the full time.
 ///
 /// # Leaving a state
 ///
 /// A hook `thrown` of a machine may leave a state whose operation has not ended. The use of the limit then goes on as
 /// well, and at its deadline the task would be cancelled, whatever it is doing by then. So the hook must
-/// [reset](Self::reset) the limit.
+/// [clear](Self::clear) the limit.
 ///
 /// # Dropping
 ///
@@ -167,7 +167,7 @@ impl Limit {
     ///                 Won::A(_) => return end(()),
     ///                 Won::B(()) if self.favours > 0 => {
     ///                     self.favours -= 1;
-    ///                     self.patience.reset();
+    ///                     self.patience.clear();
     ///                 }
     ///                 Won::B(()) => {}
     ///             }
@@ -192,7 +192,7 @@ impl Limit {
     /// assert_eq!(event_loop.time().since_zero(), Duration::from_secs(3 + 3 + 5));
     /// # Ok::<(), Exception>(())
     /// ```
-    pub fn reset(&mut self) {
+    pub fn clear(&mut self) {
         let current = self.timeout.take();
         (self.has_expired, self.is_told, self.is_delegating) = (false, false, false);
         drop(current);

@@ -264,7 +264,7 @@ fn a_limit_that_is_reset_gives_the_next_use_the_full_time() {
             }
             if stage == 1 {
                 yield_from!(pause, sent)?;
-                limit.reset();
+                limit.clear();
                 assert!(!limit.expired());
                 stage = 2;
             }

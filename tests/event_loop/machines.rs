@@ -147,7 +147,7 @@ machine!(
             if !thrown.is_cancelled() || self.outgoing.is_empty() {
                 return Err(thrown);
             }
-            self.limit.reset();
+            self.limit.clear();
             to(Leaving)
         }
     }
