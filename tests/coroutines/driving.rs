@@ -1,6 +1,8 @@
 //! `drive` does what a Python function does that sends to a generator what `yield from answer(want)` evaluates to.
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use innermost::coroutine::{Driven, Driver, GeneratorState, drive};
 use innermost::{
@@ -368,6 +370,47 @@ fn a_driven_machine_can_answer_another() {
     };
     assert!(matches!(stop, Stop::Returned("done")));
     assert_eq!(asked, ["?1", "?2", "?1", "?2"]);
+}
+
+type Boxed = Box<dyn Coroutine<Yield = (), Input = (), Return = &'static str>>;
+
+#[test]
+fn a_panic_of_an_answer_ends_the_machine() {
+    let log = Log::default();
+    let panics = |_| from_fn(|_: Result<(), _>| -> Resumed<Boxed> { panic!("no answer") });
+    let mut generator = Generator::new(drive(Stubborn::new(&log, 2), panics));
+    assert!(catch_unwind(AssertUnwindSafe(|| generator.next())).is_err());
+    assert_eq!(generator.state(), GeneratorState::Closed);
+    assert!(matches!(generator.next(), Err(Stop::Exhausted)));
+    drop(generator);
+    assert_eq!(log.entries(), [r#"machine got """#, "machine dropped"]);
+}
+
+#[test]
+fn an_answer_that_resumes_its_own_generator_raises_in_the_machine() {
+    let (log, place) = (Log::default(), Rc::new(OnceCell::<SharedGenerator<Boxed>>::new()));
+    let answering = Rc::clone(&place);
+    let driven: Boxed = Box::new(drive(Stubborn::new(&log, 3), move |number| {
+        let generator = answering.get().expect("it is resumed later").clone();
+        from_fn(move |_: Result<(), Exception>| {
+            let ended = match number {
+                1 => generator.next().map(drop),
+                2 => generator.throw(Exception::timeout()).map(drop),
+                _ => match generator.close() {
+                    Ok(_) => Ok(()),
+                    Err(raised) => Err(Stop::Raised(raised)),
+                },
+            };
+            match ended {
+                Err(Stop::Raised(raised)) => Err(raised),
+                _ => Ok(Step::Return("resumed")),
+            }
+        })
+    }));
+    let generator = place.get_or_init(|| SharedGenerator::new(driven)).clone();
+    assert!(matches!(generator.next(), Err(Stop::Returned("done"))));
+    let got = ["machine got ValueError"; 3];
+    assert_eq!(log.entries(), [&[r#"machine got """#], &got[..], &["machine dropped"]].concat());
 }
 
 // ---- The methods of generators that a loop of one's own calls ---------------------------------------------------------

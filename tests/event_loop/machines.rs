@@ -1,11 +1,13 @@
 //! Machines declared by `machine!`, run by tasks.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use innermost::testing::{MemoryStream, memory_pair, virtual_loop};
 use innermost::wait::{Limit, Race, Racing, Won};
 use innermost::{
-    Buffer, ByteRead, ByteWrite, EventLoop, Exception, Machine, Sleep, machine, sleep, spawn, task_group, yield_from,
+    Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Exception, Kind, Machine, Sleep, Step, drive, from_fn, machine,
+    sleep, spawn, task_group, yield_from,
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -67,7 +69,7 @@ fn a_cancel_that_no_hook_takes_reaches_the_child() {
 /// Starts tasks, and cleans up by awaiting, whichever way it ends.
 struct Parent {
     goodbye: Sleep,
-    log: std::rc::Rc<std::cell::RefCell<Vec<&'static str>>>,
+    log: Rc<std::cell::RefCell<Vec<&'static str>>>,
 }
 
 machine!(
@@ -96,8 +98,8 @@ machine!(
 #[test]
 fn a_cancelled_machine_awaits_its_cleanup() {
     let event_loop = EventLoop::new().unwrap();
-    let log = std::rc::Rc::default();
-    let parent = Parent { goodbye: sleep(Duration::from_millis(1)), log: std::rc::Rc::clone(&log) };
+    let log = Rc::default();
+    let parent = Parent { goodbye: sleep(Duration::from_millis(1)), log: Rc::clone(&log) };
     let group = task_group(|_| sleep(Duration::ZERO));
     let task = event_loop.create_task(parent.start(Family::Working(group))).unwrap();
     event_loop.run_until_complete(sleep(Duration::from_millis(1))).unwrap();
@@ -175,4 +177,40 @@ fn a_hook_may_leave_a_race_or_a_limit() {
         assert_eq!(event_loop.time().since_zero(), 4 * SECOND);
         drop(far);
     }
+}
+
+/// Yields once, and returns what it is sent.
+fn asks_once() -> impl Coroutine<Yield = (), Input = u8, Return = Result<u8, Kind>> {
+    let mut has_asked = false;
+    from_fn(move |sent: Result<u8, Exception>| match std::mem::replace(&mut has_asked, true) {
+        false => Ok(Step::Yield(())),
+        true => Ok(Step::Return(sent.map_err(|raised| raised.kind()))),
+    })
+}
+
+#[test]
+fn an_answer_that_waits_for_something_of_another_loop_raises_in_the_machine() {
+    let (ours, other) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+    for event_loop in [&ours, &other] {
+        let future = event_loop.create_future::<u8>();
+        let awaited = future.clone();
+        event_loop.call_soon(move || future.set_result(7).expect("it is pending")).unwrap();
+        let answered = ours.run_until_complete(drive(asks_once(), move |()| awaited.clone()));
+        let is_ours = std::ptr::eq(event_loop, &raw const ours);
+        assert_eq!(answered.unwrap(), if is_ours { Ok(7) } else { Err(Kind::RuntimeError) });
+    }
+}
+
+#[test]
+fn an_answer_that_runs_its_own_loop_raises_in_the_machine() {
+    let event_loop = Rc::new(EventLoop::new().unwrap());
+    let running = Rc::clone(&event_loop);
+    let answered = event_loop.run_until_complete(drive(asks_once(), move |()| {
+        let running = Rc::clone(&running);
+        from_fn(move |_: Result<(), Exception>| {
+            running.run_until_complete(sleep(Duration::ZERO))?;
+            Ok(Step::<innermost::Await, (), _>::Return(1))
+        })
+    }));
+    assert_eq!(answered.unwrap(), Err(Kind::RuntimeError));
 }

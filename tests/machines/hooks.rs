@@ -351,3 +351,67 @@ fn a_hook_may_depend_on_the_configuration() {
     assert_eq!(configured.throw(Exception::cancelled()).unwrap(), 1);
     assert!(matches!(configured.send(1), Err(Stop::Returned("third"))));
 }
+
+/// Has each hook twice, for opposite configurations.
+struct Either(Vec<&'static str>);
+
+machine!(
+    impl Machine for Either {
+        type Yield = u8;
+        type Return = Vec<&'static str>;
+        type State = Side;
+
+        fn Left(&mut self, sent: Sent) -> Next<End> {
+            take_sent(sent)?;
+            yield_here(1)
+        }
+
+        #[cfg(test)]
+        fn Right(&mut self) -> Next<End> {
+            end(self.0.clone())
+        }
+
+        #[cfg(not(test))]
+        fn thrown(&mut self, _: &mut Side, thrown: Exception) -> Next<NoSuchState> {
+            no_such_function(thrown)
+        }
+
+        #[cfg(test)]
+        fn thrown(&mut self, _: &mut Side, thrown: Exception) -> Next<Left> {
+            self.0.push("thrown");
+            Err(thrown)
+        }
+
+        #[cfg(test)]
+        fn raised(&mut self, _: Exception) -> Next<Right> {
+            self.0.push("raised");
+            to(Right)
+        }
+
+        #[cfg(not(test))]
+        fn raised(&mut self, _: NoSuchType) -> Next {
+            no_such_function()
+        }
+
+        #[cfg(not(test))]
+        fn finally(&mut self, sent: Sent) -> Done {
+            no_such_function()
+        }
+
+        #[cfg(test)]
+        fn finally(&mut self, sent: Sent) -> Done {
+            take_sent(sent)?;
+            self.0.push("over");
+            Ok(())
+        }
+    }
+);
+
+#[test]
+fn a_hook_may_be_another_one_under_the_opposite_configuration() {
+    assert!(Either::ON_THROWN == ["Left"] && Either::ON_RAISED == ["Right"]);
+    let mut either = Generator::new(Either(vec![]).start(Side::Left));
+    assert_eq!(either.next().unwrap(), 1);
+    let ended = either.throw(Exception::cancelled());
+    assert!(matches!(ended, Err(Stop::Returned(events)) if events == ["thrown", "raised"]));
+}

@@ -125,7 +125,8 @@
 ///
 /// # Hooks
 ///
-/// Three functions with fixed names concern all states. Each is optional.
+/// Three functions with fixed names concern all states. Each is optional. There may be several of one name, if each has a
+/// `#[cfg]` of its own.
 ///
 /// - `fn thrown(&mut self, state: &mut Phase, thrown: Exception) -> Next<..>` sees what is thrown in before the state
 ///   does, for example to stop in good order from anywhere. `Err(exception)` throws that into the state. A task that is

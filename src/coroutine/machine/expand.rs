@@ -30,6 +30,9 @@ macro_rules! __machine_out {
         }
 
         $crate::__machine_out!(@helpers [$($g)*] {$machine} [$($w)*] $($helpers)*);
+        $crate::__machine_out!(@once thrown $thrown);
+        $crate::__machine_out!(@once raised $raised);
+        $crate::__machine_out!(@once finally $finally);
 
         const _: () = {
             #[allow(dead_code, non_camel_case_types, non_snake_case, unused_imports, unreachable_pub)]
@@ -344,10 +347,15 @@ macro_rules! __machine_out {
         }
     };
 
-    // The hooks.
-    (@on_thrown {}) => {};
-    (@on_thrown {$attributes:tt $($hook:tt)*}) => {
-        $crate::__machine_out!(@cfgs {@on_thrown $($hook)*} [] $attributes);
+    // The hooks. There may be several of one name, if each depends on the configuration.
+    (@once $name:ident {$($one:tt)?}) => {};
+    (@once $name:ident {$({$attributes:tt $($hook:tt)*})+}) => {
+        $($crate::__machine_out!(@cfgs {@depends $name} [] $attributes);)+
+    };
+    (@depends $name:ident []) => { $crate::__machine_mistake!($name); };
+    (@depends $name:ident $c:tt) => {};
+    (@on_thrown {$({$attributes:tt $($hook:tt)*})*}) => {
+        $($crate::__machine_out!(@cfgs {@on_thrown $($hook)*} [] $attributes);)*
     };
     (@on_thrown $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt [$($c:tt)*]) => {
         $($c)*
@@ -363,9 +371,8 @@ macro_rules! __machine_out {
             self.thrown(state, thrown).map(|after| after.0)
         }
     };
-    (@on_raised {}) => {};
-    (@on_raised {$attributes:tt $($hook:tt)*}) => {
-        $crate::__machine_out!(@cfgs {@on_raised $($hook)*} [] $attributes);
+    (@on_raised {$({$attributes:tt $($hook:tt)*})*}) => {
+        $($crate::__machine_out!(@cfgs {@on_raised $($hook)*} [] $attributes);)*
     };
     (@on_raised $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt [$($c:tt)*]) => {
         $($c)*
@@ -381,9 +388,9 @@ macro_rules! __machine_out {
         }
     };
     (@on_end $y:tt $i:tt $r:tt {}) => { type Ending = (); };
-    (@on_end {$y:ty} {$i:ty} {$r:ty} {[$($a:tt)*] $self:ident $sent:ident $body:tt}) => {
+    (@on_end {$y:ty} {$i:ty} {$r:ty} {$({$attributes:tt $self:ident $sent:ident $body:tt})+}) => {
         type Ending = $crate::coroutine::machine::parts::Kept<$r>;
-        $crate::__machine_out!(@cfgs {@finally} [] [$($a)*]);
+        $($crate::__machine_out!(@finally {$y} {$i} $attributes $self $sent $body);)+
         fn keep(ending: &mut Self::Ending, outcome: ::core::result::Result<$r, $crate::Exception>) {
             ending.put(outcome);
         }
@@ -396,6 +403,9 @@ macro_rules! __machine_out {
         fn has_ended(ending: &Self::Ending) -> bool {
             ending.has_ended()
         }
+    };
+    (@finally {$y:ty} {$i:ty} [$($a:tt)*] $self:ident $sent:ident $body:tt) => {
+        $crate::__machine_out!(@cfgs {@finally} [] [$($a)*]);
         $($a)*
         #[allow(unused_mut)]
         fn on_end(
@@ -408,8 +418,9 @@ macro_rules! __machine_out {
     };
     (@finally [$($c:tt)*]) => { $($c)* const FINALLY: bool = true; };
     (@thrown $g:tt $machine:tt $w:tt {}) => {};
-    (@thrown $g:tt $machine:tt $w:tt {$attributes:tt $($hook:tt)*}) => {
+    (@thrown $g:tt $machine:tt $w:tt {{$attributes:tt $($hook:tt)*} $($more:tt)*}) => {
         $crate::__machine_out!(@cfgs {@thrown $g $machine $w $attributes $($hook)*} [] $attributes);
+        $crate::__machine_out!(@thrown $g $machine $w {$($more)*});
     };
     (@thrown [$($g:tt)*] {$machine:ty} [$($w:tt)*]
         [$($a:tt)*] $self:ident $at:ident {$att:ty} $e:ident {$et:ty} [$($to:ident)*] $body:tt [$($c:tt)*]
@@ -432,8 +443,9 @@ macro_rules! __machine_out {
         };
     };
     (@raised $g:tt $machine:tt $w:tt {}) => {};
-    (@raised $g:tt $machine:tt $w:tt {$attributes:tt $($hook:tt)*}) => {
+    (@raised $g:tt $machine:tt $w:tt {{$attributes:tt $($hook:tt)*} $($more:tt)*}) => {
         $crate::__machine_out!(@cfgs {@raised $g $machine $w $attributes $($hook)*} [] $attributes);
+        $crate::__machine_out!(@raised $g $machine $w {$($more)*});
     };
     (@raised [$($g:tt)*] {$machine:ty} [$($w:tt)*]
         [$($a:tt)*] $self:ident $e:ident {$($et:tt)*} [$($to:ident)*] $body:tt [$($c:tt)*]

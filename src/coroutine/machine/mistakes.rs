@@ -101,12 +101,18 @@ macro_rules! __machine_mistake {
         );
     };
     (thrown) => {
-        compile_error!("expected, once, `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`");
+        compile_error!(
+            "expected `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`, once, or with a `cfg` each"
+        );
     };
     (raised) => {
-        compile_error!("expected, once, `fn raised(&mut self, raised: Exception) -> Next<..> { .. }`");
+        compile_error!(
+            "expected `fn raised(&mut self, raised: Exception) -> Next<..> { .. }`, once, or with a `cfg` each"
+        );
     };
     (finally) => {
-        compile_error!("expected, once, `fn finally(&mut self, sent: Sent) -> Done { .. }`");
+        compile_error!(
+            "expected `fn finally(&mut self, sent: Sent) -> Done { .. }`, once, or with a `cfg` each"
+        );
     };
 }

@@ -30,30 +30,34 @@ macro_rules! __machine_parameters {
     (@check ($d:tt) $p:ident [$($name:tt)+] [$({$a:tt $s:ident $self:ident $data:tt $to:tt $body:tt})*]) => {
         #[allow(unused_macro_rules)]
         macro_rules! __check {
-            ($d steps:tt $d s:ident) => {};
+            ($d steps:tt $d s:tt) => {};
             ([] $d($d any:tt)*) => {};
             // A name behind a path, or of an associated type, is not the parameter.
-            ([$d step:tt $d($d steps:tt)*] $d s:ident :: $d path:ident $d($d next:tt)*) => {
+            ([$d step:tt $d($d steps:tt)*] $d s:tt :: $d path:ident $d($d next:tt)*) => {
                 __check!([$d($d steps)*] $d s $d($d next)*);
             };
-            ([$d step:tt $d($d steps:tt)*] $d s:ident $d associated:ident = $d($d next:tt)*) => {
+            ([$d step:tt $d($d steps:tt)*] $d s:tt $d associated:ident = $d($d next:tt)*) => {
                 __check!([$d($d steps)*] $d s $d($d next)*);
             };
-            $(($d steps:tt $d s:ident $name $d($d next:tt)*) => {
-                $crate::__machine_mistake!(parameter_of_state $d s $p $name);
+            $(($d steps:tt $d s:tt $name $d($d next:tt)*) => {
+                $crate::__machine_parameters!(@mistake $d s $p $name);
             };)+
-            ([$d step:tt $d($d steps:tt)*] $d s:ident ($d($d inner:tt)*) $d($d next:tt)*) => {
+            ([$d step:tt $d($d steps:tt)*] $d s:tt ($d($d inner:tt)*) $d($d next:tt)*) => {
                 __check!([$d($d steps)*] $d s $d($d inner)*);
                 __check!([$d($d steps)*] $d s $d($d next)*);
             };
-            ([$d step:tt $d($d steps:tt)*] $d s:ident [$d($d inner:tt)*] $d($d next:tt)*) => {
+            ([$d step:tt $d($d steps:tt)*] $d s:tt [$d($d inner:tt)*] $d($d next:tt)*) => {
                 __check!([$d($d steps)*] $d s $d($d inner)*);
                 __check!([$d($d steps)*] $d s $d($d next)*);
             };
-            ([$d step:tt $d($d steps:tt)*] $d s:ident $d other:tt $d($d next:tt)*) => {
+            ([$d step:tt $d($d steps:tt)*] $d s:tt $d other:tt $d($d next:tt)*) => {
                 __check!([$d($d steps)*] $d s $d($d next)*);
             };
         }
-        $(__check!([. . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .] $s $data);)*
+        $(__check!([. . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .] {$a $s} $data);)*
+    };
+    // A state may depend on the configuration.
+    (@mistake {[$($a:tt)*] $s:ident} $p:ident $name:tt) => {
+        $($a)* $crate::__machine_mistake!(parameter_of_state $s $p $name);
     };
 }

@@ -184,10 +184,10 @@ macro_rules! __machine {
     ) => {
         $crate::__machine!(@split $h $states $f $helpers $(#$a)* fn $s(&mut $self, _ignored: $($more)*) -> Next $($rest)*);
     };
-    (@split $h:tt $states:tt {} $helpers:tt
+    (@split $h:tt $states:tt {$($f:tt)*} $helpers:tt
         $(#$a:tt)* fn finally(&mut $self:ident, $sent:ident: Sent $(,)?) -> Done $body:block $($rest:tt)*
     ) => {
-        $crate::__machine!(@split $h $states {[$(#$a)*] $self $sent $body} $helpers $($rest)*);
+        $crate::__machine!(@split $h $states {$($f)* {[$(#$a)*] $self $sent $body}} $helpers $($rest)*);
     };
     (@split $h:tt $states:tt $f:tt $helpers:tt $(#$a:tt)* fn finally $($rest:tt)*) => {
         $crate::__machine_mistake!(finally);
@@ -291,23 +291,24 @@ macro_rules! __machine {
             $to1 $body1}
         ] $t $r $f $helpers $($rest)*);
     };
-    (@walk $h:tt $done:tt {} $r:tt $f:tt $helpers:tt
+    (@walk $h:tt $done:tt {$($t:tt)*} $r:tt $f:tt $helpers:tt
         {$a:tt thrown $self:ident [& $at:ident [mut $att:ty, $e:ident: $et:ty $(,)?]] $to:tt $body:tt} $($rest:tt)*
     ) => {
-        $crate::__machine!(@walk $h $done {$a $self $at {$att} $e {$et} $to $body} $r $f $helpers $($rest)*);
+        $crate::__machine!(@walk $h $done {$($t)* {$a $self $at {$att} $e {$et} $to $body}} $r $f $helpers $($rest)*);
     };
-    (@walk $h:tt $done:tt {} $r:tt $f:tt $helpers:tt
+    (@walk $h:tt $done:tt {$($t:tt)*} $r:tt $f:tt $helpers:tt
         {$a:tt thrown $self:ident [& $at:ident [mut $att:ty, _: $et:ty $(,)?]] $to:tt $body:tt} $($rest:tt)*
     ) => {
-        $crate::__machine!(@walk $h $done {$a $self $at {$att} _thrown {$et} $to $body} $r $f $helpers $($rest)*);
+        $crate::__machine!(@walk $h $done {$($t)* {$a $self $at {$att} _thrown {$et} $to $body}} $r $f $helpers
+            $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt thrown $($any:tt)*} $($rest:tt)*) => {
         $crate::__machine_mistake!(thrown);
     };
-    (@walk $h:tt $done:tt $t:tt {} $f:tt $helpers:tt
+    (@walk $h:tt $done:tt $t:tt {$($r:tt)*} $f:tt $helpers:tt
         {$a:tt raised $self:ident [$first:tt $e:ident [$($more:tt)*]] $to:tt $body:tt} $($rest:tt)*
     ) => {
-        $crate::__machine!(@walk $h $done $t {$a $self $e {$first $($more)*} $to $body} $f $helpers $($rest)*);
+        $crate::__machine!(@walk $h $done $t {$($r)* {$a $self $e {$first $($more)*} $to $body}} $f $helpers $($rest)*);
     };
     (@walk $h:tt $done:tt $t:tt $r:tt $f:tt $helpers:tt {$a:tt raised $($any:tt)*} $($rest:tt)*) => {
         $crate::__machine_mistake!(raised);

@@ -174,7 +174,7 @@ machine!( //~ and its attributes are docs, `cfg`, and the levels of lints
     }
 );
 
-machine!( //~ expected, once, `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`
+machine!( //~ expected `fn thrown(&mut self, state: &mut Name, thrown: Exception) -> Next<..> { .. }`
     impl Machine for Napping {
         type State = Thrown;
 
@@ -188,7 +188,7 @@ machine!( //~ expected, once, `fn thrown(&mut self, state: &mut Name, thrown: Ex
     }
 );
 
-machine!( //~ expected, once, `fn finally(&mut self, sent: Sent) -> Done { .. }`
+machine!( //~ expected `fn finally(&mut self, sent: Sent) -> Done { .. }`
     impl Machine for Napping {
         type State = Finally;
 
@@ -198,6 +198,25 @@ machine!( //~ expected, once, `fn finally(&mut self, sent: Sent) -> Done { .. }`
 
         fn finally(&mut self) -> Result<(), Exception> {
             Ok(())
+        }
+    }
+);
+
+machine!( //~ expected `fn raised(&mut self, raised: Exception) -> Next<..> { .. }`, once, or with a `cfg` each
+    impl Machine for Napping {
+        type State = Twice;
+
+        fn Asleep(&mut self, sent: Sent) -> Next<End> {
+            end(())
+        }
+
+        fn raised(&mut self, raised: Exception) -> Next {
+            Err(raised)
+        }
+
+        #[cfg(test)]
+        fn raised(&mut self, raised: Exception) -> Next<End> {
+            end(())
         }
     }
 );

@@ -75,4 +75,21 @@ machine!(
     }
 );
 
+// A state that is not there needs no parameter.
+machine!(
+    impl<I: Iterator> Machine for Reader<(I, u32)> {
+        type State = Configured;
+
+        fn Counting(&mut self) -> Next<End> {
+            end(())
+        }
+
+        /// Is not there.
+        #[cfg(test)]
+        fn Reading(&mut self, item: I::Item) -> Next<End> {
+            end(())
+        }
+    }
+);
+
 fn main() {}
