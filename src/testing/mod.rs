@@ -65,6 +65,8 @@ pub use self::graph::{
 pub use self::hosts::{Host, Hosts};
 pub use self::memory_listener::{MemoryConnector, MemoryListener, memory_listener};
 pub use self::memory_stream::{MemoryPair, MemoryStream, memory_pair};
-pub use self::network::{Crash, Interface, Link, Network, NetworkConnect, NetworkListener, NetworkStream};
+pub use self::network::{
+    Crash, Interface, Link, Network, NetworkConnect, NetworkListener, NetworkSocket, NetworkStream,
+};
 pub use self::script::Script;
 pub use self::virtual_loop::virtual_loop;

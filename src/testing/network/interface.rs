@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::connect::{NetworkConnect, Order};
+use super::datagrams::{Letterboxes, NetworkSocket};
 use super::listener::{Doors, NetworkListener};
 use super::map::{Crash, Map, Site};
 
@@ -15,14 +16,16 @@ use super::map::{Crash, Map, Site};
 pub struct Interface {
     map: Rc<Map>,
     doors: Rc<Doors>,
+    letterboxes: Rc<Letterboxes>,
     site: Rc<Site>,
 }
 
 impl Interface {
-    pub(super) fn new(map: &Rc<Map>, doors: &Rc<Doors>, name: &str) -> Self {
+    pub(super) fn new(map: &Rc<Map>, doors: &Rc<Doors>, letterboxes: &Rc<Letterboxes>, name: &str) -> Self {
         let site = map.site(name);
         site.exists.set(true);
-        Self { map: Rc::clone(map), doors: Rc::clone(doors), site }
+        let (map, doors, letterboxes) = (Rc::clone(map), Rc::clone(doors), Rc::clone(letterboxes));
+        Self { map, doors, letterboxes, site }
     }
 
     /// Returns the name of the host.
@@ -41,8 +44,16 @@ impl Interface {
     ///
     /// Returns `AddrInUse` if another listener has the port, and `NetworkDown` after the host has crashed.
     pub fn listen(&self, port: u16) -> io::Result<NetworkListener> {
-        self.site.check()?;
-        self.doors.open(&self.site, port)
+        NetworkListener::open(&self.doors, &self.site, port)
+    }
+
+    /// Opens a socket for datagrams at a port of this host. Port 0 picks a free one. [`NetworkSocket`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// Returns `AddrInUse` if another socket has the port, and `NetworkDown` after the host has crashed.
+    pub fn datagrams(&self, port: u16) -> io::Result<NetworkSocket> {
+        NetworkSocket::open(&self.map, &self.letterboxes, &self.site, port)
     }
 
     /// Connects to a host by its name or address. [`Network`](super::Network) has an example.
@@ -62,6 +73,7 @@ impl Interface {
     pub(in crate::testing) fn crash(&self, crash: Crash) {
         self.site.crash(crash);
         self.doors.close_all(&self.site);
+        self.letterboxes.close_all(&self.site);
     }
 
     pub(in crate::testing) fn restart(&self) {

@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::{Rc, Weak};
 
 use super::super::decisions::Decider;
@@ -101,12 +101,20 @@ impl Map {
     ///
     /// `HostUnreachable` if there is none.
     pub(super) fn find(&self, host: &str) -> io::Result<Rc<Site>> {
-        let address = host.parse::<IpAddr>().ok();
-        let is_it = |site: &&Rc<Site>| &*site.name == host || address == Some(site.address());
-        let found = self.sites.borrow().iter().filter(|site| site.exists.get()).find(is_it).cloned();
-        found.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::HostUnreachable, format!("the network has no host of the name {host:?}"))
-        })
+        match host.parse() {
+            Ok(address) => self.find_address(address),
+            Err(_) => self.find_by(|site| &*site.name == host, &host),
+        }
+    }
+
+    pub(super) fn find_address(&self, address: IpAddr) -> io::Result<Rc<Site>> {
+        self.find_by(|site| site.address() == address, &address)
+    }
+
+    fn find_by(&self, is_it: impl Fn(&Site) -> bool, host: &dyn fmt::Display) -> io::Result<Rc<Site>> {
+        let sites = self.sites.borrow();
+        let found = sites.iter().find(|site| site.exists.get() && is_it(site)).cloned();
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::HostUnreachable, format!("the network has no host {host}")))
     }
 
     pub(super) fn names(&self) -> Vec<Rc<str>> {
@@ -247,6 +255,12 @@ pub(super) fn crashed() -> io::Error {
 pub(super) struct Address {
     pub(super) site: Rc<Site>,
     pub(super) port: u16,
+}
+
+impl Address {
+    pub(super) fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.site.address(), self.port)
+    }
 }
 
 impl fmt::Debug for Address {

@@ -10,6 +10,8 @@
 //! | `listener.rs`   | [`NetworkListener`]: accepting connections |
 //! | `stream.rs`     | [`NetworkStream`]: a connection |
 //! | `end.rs`        | one end of a connection |
+//! | `datagrams.rs`  | [`NetworkSocket`]: datagrams |
+//! | `ports.rs`      | who listens where |
 //!
 //! What is under way are timers of the loop that the network was made for. Nothing else happens by itself, and nothing is
 //! decided but by the network's [`Decider`], so a run can be repeated.
@@ -24,14 +26,18 @@ use crate::event_loop::LoopHandle;
 
 mod conditions;
 mod connect;
+mod datagrams;
 mod end;
 mod interface;
 mod listener;
 mod map;
+mod ports;
 mod stream;
 
 use self::conditions::{Conditions, Latency, checked, setters};
 pub use self::connect::NetworkConnect;
+use self::datagrams::Letterboxes;
+pub use self::datagrams::NetworkSocket;
 pub use self::interface::Interface;
 use self::listener::Doors;
 pub use self::listener::NetworkListener;
@@ -81,6 +87,7 @@ pub use self::stream::NetworkStream;
 pub struct Network {
     map: Rc<Map>,
     doors: Rc<Doors>,
+    letterboxes: Rc<Letterboxes>,
 }
 
 impl Network {
@@ -90,12 +97,12 @@ impl Network {
     }
 
     pub(super) fn deciding(event_loop: &LoopHandle, decider: Rc<dyn Decider>) -> Self {
-        Self { map: Map::new(event_loop.clone(), decider), doors: Rc::default() }
+        Self { map: Map::new(event_loop.clone(), decider), doors: Rc::default(), letterboxes: Rc::default() }
     }
 
     /// Returns the interface of the host of that name. Creates the host if there is none.
     pub fn interface(&self, host: &str) -> Interface {
-        Interface::new(&self.map, &self.doors, host)
+        Interface::new(&self.map, &self.doors, &self.letterboxes, host)
     }
 
     /// Returns the direction from one host to another, for settings of its own. A slow peer, for example, is one with little

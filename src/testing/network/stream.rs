@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::end::End;
-use super::map::Address;
 use crate::coroutine::Step;
 use crate::net::{ByteRead, ByteWrite};
 use crate::task::Progress;
@@ -29,17 +28,13 @@ impl NetworkStream {
 
     /// Returns the address of the other end.
     pub fn peer_addr(&self) -> SocketAddr {
-        address(&self.0.there)
+        self.0.there.socket()
     }
 
     /// Returns the address of this end.
     pub fn local_addr(&self) -> SocketAddr {
-        address(&self.0.here)
+        self.0.here.socket()
     }
-}
-
-fn address(address: &Address) -> SocketAddr {
-    SocketAddr::new(address.site.address(), address.port)
 }
 
 impl ByteRead for NetworkStream {
