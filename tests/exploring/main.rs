@@ -1,7 +1,9 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
 mod bugs;
+mod determinism;
 mod orders;
 mod panics;
+mod reduction;
 mod story;
 mod threads;

@@ -2,15 +2,12 @@
 
 use core::fmt;
 
-use super::super::prng::Prng;
-use super::choices::{Choices, Departure};
+use super::choices::Choices;
 use super::failure::{Explored, Failure};
-use super::plan::{Parted, Source};
+use super::runner::Runner;
 use super::sim::Sim;
-use super::stage::{Bounds, Stage};
-use super::story::Told;
-use super::tree::Tree;
-use crate::coroutine::{Exception, Kind};
+use super::stage::Bounds;
+use crate::coroutine::Exception;
 
 /// An exploration of a program. Made by [`explore`](super::explore), [`random`](super::random) and
 /// [`replay`](super::replay).
@@ -27,9 +24,6 @@ enum Mode {
     Random(u64),
     Replay(Result<Choices, Exception>),
 }
-
-/// The number of runs that may be spent on making a failing schedule smaller.
-const REDUCTIONS: u32 = 10_000;
 
 impl<F> Explore<F>
 where
@@ -111,7 +105,11 @@ where
         self
     }
 
-    /// Runs the schedules. The natural order runs twice, to find out whether the program repeats.
+    /// Runs the schedules. The first one is repeated, to find out whether the program repeats.
+    ///
+    /// A schedule that fails is run again, to make it small and to tell its story. Panics of the program print their
+    /// message in that last run only: a panic hook of the process, which passes everything else on to the hook before it,
+    /// keeps this thread silent until then.
     ///
     /// # Panics
     ///
@@ -150,167 +148,13 @@ where
     ///
     /// The first [`Failure`]: the schedule, made small, and its story.
     pub fn try_run(mut self) -> Result<Explored, Box<Failure>> {
-        let mut stage = Stage::new().map_err(|raised| broken(raised, 0))?;
-        match core::mem::replace(&mut self.mode, Mode::Every) {
-            Mode::Every => self.run_every(&mut stage),
-            Mode::Random(seed) => self.run_random(&mut stage, seed),
-            Mode::Replay(choices) => self.run_replay(&mut stage, choices),
+        let mut runner = Runner::new(&mut self.program, self.bounds)?;
+        match self.mode {
+            Mode::Every => runner.every(self.schedules),
+            Mode::Random(seed) => runner.random(seed, self.schedules),
+            Mode::Replay(choices) => runner.replay(choices),
         }
     }
-
-    fn run_every(&mut self, stage: &mut Stage) -> Result<Explored, Box<Failure>> {
-        let mut tree = Tree::new(self.schedules, self.bounds.orders);
-        let mut explored = Explored::new(true);
-        while let Some((departures, trail)) = tree.next() {
-            let source = Source::Listed { departures, trail, lenient: false };
-            let wrong = self.run_once(stage, source, 0, tree.visited())?;
-            let plan = stage.pilot.plan.borrow();
-            if let Some(raised) = wrong {
-                let choices = plan.choices(0);
-                drop(plan);
-                return Err(self.tell(stage, raised, choices, tree.visited()));
-            }
-            explored.choices = explored.choices.max(plan.made().len());
-            tree.grow(plan.made());
-            drop(plan);
-            if tree.visited() == 1 {
-                self.check_that_it_repeats(stage)?;
-            }
-        }
-        explored.schedules = tree.visited();
-        explored.complete = !tree.is_cut();
-        Ok(explored)
-    }
-
-    fn run_random(&mut self, stage: &mut Stage, seed: u64) -> Result<Explored, Box<Failure>> {
-        let mut explored = Explored::new(false);
-        for run in 0..self.schedules {
-            let seed = seed.wrapping_add(run);
-            let mut numbers = Prng::new(seed);
-            // Some bugs need many departures, some need nearly everything to be natural.
-            let among = [1, 2, 4, 16, 64][numbers.below(5) as usize];
-            let wrong = self.run_once(stage, Source::Random { numbers, among }, seed, run + 1)?;
-            let plan = stage.pilot.plan.borrow();
-            explored.schedules += 1;
-            explored.choices = explored.choices.max(plan.made().len());
-            if let Some(raised) = wrong {
-                let choices = plan.choices(seed);
-                drop(plan);
-                let (raised, choices) = self.reduce(stage, raised, choices)?;
-                return Err(self.tell(stage, raised, choices, run + 1));
-            }
-        }
-        Ok(explored)
-    }
-
-    fn run_replay(&mut self, stage: &mut Stage, choices: Result<Choices, Exception>) -> Result<Explored, Box<Failure>> {
-        let choices = choices.map_err(|raised| broken(raised, 0))?;
-        let source = Source::listed(&choices.departures);
-        match self.run_once(stage, source, choices.seed, 1)? {
-            Some(raised) => Err(self.tell(stage, raised, choices, 1)),
-            None => {
-                let choices = stage.pilot.plan.borrow().made().len();
-                Ok(Explored { schedules: 1, choices, complete: false })
-            }
-        }
-    }
-
-    /// Runs one schedule. Returns what was wrong with it.
-    fn run_once(
-        &mut self,
-        stage: &mut Stage,
-        source: Source,
-        seed: u64,
-        schedules: u64,
-    ) -> Result<Option<Exception>, Box<Failure>> {
-        let ran = stage.run(&mut self.program, source, seed, self.bounds);
-        let wrong = ran.map_err(|raised| broken(raised, schedules))?;
-        let plan = stage.pilot.plan.borrow();
-        match plan.parted() {
-            Some(parted) => Err(Box::new(Failure {
-                raised: not_deterministic(&parted),
-                choices: plan.choices(seed),
-                schedules,
-                story: Told::default(),
-            })),
-            None => Ok(wrong),
-        }
-    }
-
-    /// Runs the natural order, which has just run, once more, and compares.
-    fn check_that_it_repeats(&mut self, stage: &mut Stage) -> Result<(), Box<Failure>> {
-        let trails = |stage: &Stage| {
-            let plan = stage.pilot.plan.borrow();
-            let trails: Vec<_> = plan.made().iter().map(|made| (made.of, made.trail)).collect();
-            (trails, plan.trail())
-        };
-        let first = trails(stage);
-        self.run_once(stage, Source::natural(), 0, 1)?;
-        let second = trails(stage);
-        if first == second {
-            return Ok(());
-        }
-        let at = first.0.iter().zip(&second.0).take_while(|(first, second)| first == second).count();
-        let why = String::from("two runs in the natural order differ from here on");
-        Err(broken(not_deterministic(&Parted { at: at as u32, why }), 1))
-    }
-
-    /// Makes a failing schedule smaller: leaves out departures, many at a time and then one by one, as long as it still
-    /// fails.
-    fn reduce(
-        &mut self,
-        stage: &mut Stage,
-        mut raised: Exception,
-        mut choices: Choices,
-    ) -> Result<(Exception, Choices), Box<Failure>> {
-        let mut left = REDUCTIONS;
-        let mut size = choices.departures.len();
-        while size > 0 && left > 0 {
-            let mut at = 0;
-            while at < choices.departures.len() && left > 0 {
-                left -= 1;
-                let mut departures: Vec<Departure> = choices.departures.clone();
-                departures.drain(at..(at + size).min(choices.departures.len()));
-                let source = Source::Listed { departures, trail: None, lenient: true };
-                let wrong = self.run_once(stage, source, choices.seed, 0)?;
-                let smaller = stage.pilot.plan.borrow().choices(choices.seed);
-                match wrong {
-                    Some(wrong) if smaller.departures.len() < choices.departures.len() => {
-                        (raised, choices) = (wrong, smaller);
-                    }
-                    _ => at += size,
-                }
-            }
-            size /= 2;
-        }
-        Ok((raised, choices))
-    }
-
-    /// Runs a failing schedule once more, for its story.
-    fn tell(&mut self, stage: &mut Stage, raised: Exception, choices: Choices, schedules: u64) -> Box<Failure> {
-        stage.tell();
-        let source = Source::listed(&choices.departures);
-        let again = self.run_once(stage, source, choices.seed, schedules);
-        let story = stage.take_story();
-        match again {
-            Ok(Some(_)) => Box::new(Failure { raised, choices, schedules, story }),
-            Ok(None) => {
-                let text = "the program is not deterministic: a schedule failed, and did not fail when repeated";
-                let raised = Exception::caused_by(Kind::RuntimeError, text, raised);
-                Box::new(Failure { raised, choices, schedules, story })
-            }
-            Err(failure) => failure,
-        }
-    }
-}
-
-fn not_deterministic(Parted { at, why }: &Parted) -> Exception {
-    Exception::message(Kind::RuntimeError, format!("the program is not deterministic: at choice {at}, {why}"))
-}
-
-/// A failure without a schedule.
-fn broken(raised: Exception, schedules: u64) -> Box<Failure> {
-    Box::new(Failure { raised, choices: Choices::default(), schedules, story: Told::default() })
 }
 
 impl<F> fmt::Debug for Explore<F> {

@@ -4,7 +4,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `explorer.rs` | [`Explore`]: runs the schedules of a program, and makes a failing one small |
+//! | `explorer.rs` | [`Explore`]: what is explored, and its bounds |
+//! | `runner.rs`   | runs schedules until one fails |
+//! | `reduce.rs`   | makes a schedule that fails small |
+//! | `repeat.rs`   | whether a program does the same each time |
 //! | `tree.rs`     | the schedules that are still to be run |
 //! | `plan.rs`     | the choices of one run |
 //! | `choices.rs`  | [`Choices`]: a schedule as text |
@@ -24,6 +27,9 @@ mod faults;
 mod pilot;
 mod plan;
 mod quiet;
+mod reduce;
+mod repeat;
+mod runner;
 mod sim;
 mod stage;
 mod story;
@@ -54,7 +60,27 @@ use crate::coroutine::Exception;
 ///   something still holds,
 /// - an exception is lost: it goes to the loop's exception handler.
 ///
-/// Schedules with few departures from the natural order come first, so the first that fails has the fewest.
+/// Schedules with few departures from the natural order come first, and of these, those with few faults. So the first that
+/// fails has the fewest.
+///
+/// # Programs that do not repeat
+///
+/// A schedule is known by its choices alone, so a program must do the same each time that these are the same. What breaks
+/// this:
+///
+/// - A real clock, such as [`std::time::Instant::now`]. Use the loop's [`time`](crate::LoopHandle::time).
+/// - The order of a `HashMap` or a `HashSet`, which is another one in each run. Use a `BTreeMap`.
+/// - Random numbers from elsewhere. Use [`Sim::random`].
+/// - An order by address, such as that of a `BTreeMap` whose keys are pointers.
+/// - Threads of your own, and executors other than the default one. [`to_thread`](crate::to_thread) and
+///   [`run_in_executor`](crate::LoopHandle::run_in_executor) run their functions in the loop's thread here.
+/// - Files, sockets, signals and processes.
+/// - What outlives a run: a `static`, a thread-local, a variable outside of `program`.
+///
+/// The first schedule runs three times, in memory with other addresses, and must have the same story. Each later schedule
+/// must do the same as the one before it up to the choice in which it departs. Otherwise the exploration fails, and says
+/// where two runs have parted and what ran then in each of them. A difference that shows neither in who runs, nor in the
+/// states of the machines, nor in the time is not found.
 ///
 /// ```
 /// use innermost::testing::explore;

@@ -120,6 +120,7 @@ impl Pilot {
         if self.story.borrow().is_some() {
             let mut story = self.story.take();
             if let Some(story) = &mut story {
+                story.choices = self.plan.borrow().made().len();
                 tell(story);
             }
             *self.story.borrow_mut() = story;
@@ -180,6 +181,11 @@ impl Pilot {
         }
     }
 
+    /// The number of steps of this run, or of the one before.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
     fn count_step(&self) {
         let steps = self.steps.get() + 1;
         self.steps.set(steps);
@@ -198,7 +204,12 @@ pub(super) fn call(check: &mut Check) -> Result<(), Exception> {
 impl Steering for Pilot {
     fn choose(&self, waiting: &[Rc<dyn Run>]) -> usize {
         let taken = self.plan.borrow_mut().choose(Subject::Order, waiting.len());
-        self.tell(|story| story.chosen(taken, waiting));
+        self.tell(|story| {
+            story.chosen(taken, waiting);
+            if let Some(parted) = self.plan.borrow().parted_now() {
+                story.parted(parted.at, waiting);
+            }
+        });
         taken
     }
 
@@ -206,8 +217,10 @@ impl Steering for Pilot {
         self.count_step();
         self.jump();
         let task = AnyTask::stepped_by(next);
-        let identity = task.as_ref().map_or(u64::MAX, AnyTask::number);
-        self.plan.borrow_mut().note(identity);
+        // Within one process, the name of a type has one address.
+        let identity = task.as_ref().map_or_else(|| next.label().as_ptr().addr() as u64, AnyTask::number);
+        let time = self.clock.time();
+        self.plan.borrow_mut().note(identity ^ time.as_secs().rotate_left(40) ^ u64::from(time.subsec_nanos()) << 20);
         if let Some(task) = &task {
             if !task.has_waited() {
                 self.tasks.borrow_mut().push((task.name(), task.downgrade()));
@@ -220,7 +233,9 @@ impl Steering for Pilot {
     fn after(&self, ran: &Rc<dyn Run>) {
         let task = AnyTask::stepped_by(ran);
         self.tell_of_queue(|story, ready, stops| story.ends(task.as_ref(), ready, stops));
-        if let Some(task) = task.filter(|task| !task.done() && task.waits_for_an_object()) {
+        let is_done = task.as_ref().is_some_and(AnyTask::done);
+        self.plan.borrow_mut().note(u64::from(is_done));
+        if let Some(task) = task.filter(|task| !is_done && task.waits_for_an_object()) {
             self.interrupt(&task, "after it has suspended");
         }
         self.check();

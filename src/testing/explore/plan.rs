@@ -24,6 +24,15 @@ pub(super) struct Made {
     pub(super) trail: u64,
 }
 
+/// How large a schedule is. The one with fewer departures is smaller, then that with fewer faults, then that with smaller
+/// alternatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cost {
+    pub(super) departures: usize,
+    pub(super) faults: usize,
+    alternatives: u64,
+}
+
 /// Where the choices of a run come from.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -103,7 +112,7 @@ impl Plan {
                 self.next += 1;
                 let is_last = self.next == departures.len();
                 if departure.of != of && !*lenient {
-                    let why = format!("there are {of} alternatives, and there were {}", departure.of);
+                    let why = format!("there are {of} alternatives now, and there were {}", departure.of);
                     self.parted.get_or_insert(Parted { at, why });
                 } else if is_last && trail.is_some_and(|trail| trail != self.trail) {
                     let why = String::from("something else has run before");
@@ -143,10 +152,25 @@ impl Plan {
         if let (Source::Listed { departures, lenient: false, .. }, None) = (&self.source, &self.parted)
             && let Some(missing) = departures.get(self.next)
         {
-            let why = format!("the run made {} choices, and the list says more", self.made.len());
+            let why = format!("the run made {} choices in all, and the list goes on", self.made.len());
             return Some(Parted { at: missing.at, why });
         }
         self.parted.clone()
+    }
+
+    /// Where the run has parted from its list, if that was the last choice.
+    pub(super) fn parted_now(&self) -> Option<&Parted> {
+        self.parted.as_ref().filter(|parted| parted.at as usize + 1 == self.made.len())
+    }
+
+    /// The cost of the run.
+    pub(super) fn cost(&self) -> Cost {
+        let departures = self.made.iter().filter(|made| made.taken > 0);
+        Cost {
+            departures: departures.clone().count(),
+            faults: departures.clone().filter(|made| made.subject == Subject::Fault).count(),
+            alternatives: departures.map(|made| u64::from(made.taken)).sum(),
+        }
     }
 
     /// The run as departures.

@@ -27,6 +27,8 @@ pub(super) struct Bounds {
 pub(super) struct Stage {
     event_loop: EventLoop,
     pub(super) pilot: Rc<Pilot>,
+    /// Whether panics of the program print their messages.
+    pub(super) is_loud: bool,
 }
 
 impl Stage {
@@ -36,7 +38,7 @@ impl Stage {
         let pilot = Rc::new(Pilot::new(clock));
         event_loop.set_steering(Some(Rc::clone(&pilot) as Rc<_>));
         listen(&event_loop, &pilot);
-        Ok(Self { event_loop, pilot })
+        Ok(Self { event_loop, pilot, is_loud: false })
     }
 
     /// Runs `program` once. Returns what was wrong with it.
@@ -57,8 +59,7 @@ impl Stage {
             let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
             self.judge(ran, bounds)
         };
-        // The run that is told shows where the program panics.
-        let wrong = if self.pilot.story.borrow().is_some() { perform() } else { quietly(&mut perform) };
+        let wrong = if self.is_loud { perform() } else { quietly(&mut perform) };
         drop(sim);
         self.pilot.clear();
         if !self.event_loop.recycle() {

@@ -35,6 +35,8 @@ pub(super) struct Story {
     turn: u32,
     steps: u32,
     time: Duration,
+    /// The number of choices that were made.
+    pub(super) choices: usize,
     /// Whether the heading of this turn was written.
     has_heading: bool,
     step: Step,
@@ -107,7 +109,7 @@ impl Story {
         if !notes.is_empty() {
             text += &format!(" ({})", notes.join(", "));
         }
-        self.line(Line { text, more, is_step: true });
+        self.line(text, more);
     }
 
     /// Where a step has led its task: `Reading -> Writing, waits for Lock#1`. The text of an exception goes to `more`.
@@ -158,7 +160,7 @@ impl Story {
             Interruption::Close => "is closed",
         };
         let text = format!("!     {} {how} {moment}, in {}", task.name(), states(&before));
-        self.line(Line { text, more: String::new(), is_step: true });
+        self.note(text);
         if interruption == Interruption::Close {
             self.paths.of(task).end(&before, !task.has_waited(), TransitionKind::Closed);
         }
@@ -170,23 +172,24 @@ impl Story {
     }
 
     pub(super) fn jumped(&mut self, jump: Duration, time: Duration) {
-        self.line(Line {
-            text: format!("!     the clock jumps by {jump:?}, to {time:?}"),
-            more: String::new(),
-            is_step: true,
-        });
+        self.note(format!("!     the clock jumps by {jump:?}, to {time:?}"));
     }
 
     /// The program, or something that stands for its surroundings, was given another alternative than the natural one.
     pub(super) fn decided(&mut self, taken: usize, of: usize) {
         let text = format!("*     a choice of the program: {taken} of 0 to {}", of - 1);
-        self.line(Line { text, more: String::new(), is_step: true });
+        self.note(text);
     }
 
     pub(super) fn turn_is_over(&mut self) {
-        self.turn += 1;
         self.has_heading = false;
         self.known = 0;
+    }
+
+    /// The run has made another choice than its list says, and these are the alternatives.
+    pub(super) fn parted(&mut self, at: u32, waiting: &[Rc<dyn Run>]) {
+        let names: Vec<_> = waiting.iter().map(name).collect();
+        self.note(format!("?     choice {at} is another one now: {}", names.join(", ")));
     }
 
     pub(super) fn finish(self) -> Told {
@@ -201,13 +204,21 @@ impl Story {
         self.known = ready.len();
     }
 
-    fn line(&mut self, line: Line) {
+    /// Adds something that is no step.
+    fn note(&mut self, text: String) {
+        self.line(text, String::new());
+    }
+
+    fn line(&mut self, text: String, more: String) {
+        let choices = self.choices;
         if !self.has_heading {
             self.has_heading = true;
-            let text = format!("turn {}, at {:?}:", self.turn + 1, self.time);
-            self.lines.push(Line { text, more: String::new(), is_step: false });
+            // Turns in which nothing runs do not count: a wake-up from another thread may come in one of its own.
+            self.turn += 1;
+            let text = format!("turn {}, at {:?}:", self.turn, self.time);
+            self.lines.push(Line { text, more: String::new(), is_step: false, choices });
         }
-        self.lines.push(line);
+        self.lines.push(Line { text, more, is_step: true, choices });
     }
 }
 

@@ -13,6 +13,8 @@ pub(in super::super) struct Line {
     pub(in super::super) more: String,
     /// A step or a fault, and not a heading.
     pub(in super::super) is_step: bool,
+    /// The number of choices that were made before.
+    pub(in super::super) choices: usize,
 }
 
 /// A finished story.
@@ -42,6 +44,23 @@ impl Told {
     /// The whole story.
     pub(in super::super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Says where two stories of one schedule part, up to the choice of that number.
+    pub(in super::super) fn difference(&self, other: &Self, choice: usize) -> Option<String> {
+        let mut steps = 0;
+        for at in 0.. {
+            let [one, two] = [self, other].map(|told| told.lines.get(at).filter(|line| line.choices <= choice));
+            match (one, two) {
+                (None, None) => return None,
+                (Some(one), Some(two)) if one.text == two.text => steps += usize::from(one.is_step),
+                (one, two) => {
+                    let [one, two] = [one, two].map(|line| line.map_or("it has ended", |line| line.text.trim()));
+                    return Some(format!("after {steps} steps\n  one run:   {one}\n  the other: {two}"));
+                }
+            }
+        }
+        None
     }
 
     /// The paths of the tasks of that name.
@@ -97,7 +116,7 @@ impl fmt::Display for Told {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, more, is_step } = self;
+        let Self { text, more, is_step, .. } = self;
         write!(f, "{}{text}{more}", if *is_step { "  " } else { "" })
     }
 }
