@@ -31,7 +31,8 @@ use innermost::{
     timeout, to_thread, yield_from,
 };
 
-use super::http::{Answer, fetch};
+use super::http::{Answer, Fetching, fetch};
+use super::https::Https;
 use super::links::links;
 use super::url::Url;
 
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) limit: Duration,
     /// Whether to follow links to other servers.
     pub(crate) any_host: bool,
+    /// What `https` pages need. `None` leaves them out.
+    pub(crate) https: Option<Https>,
 }
 
 /// The most redirects from one page.
@@ -116,7 +119,8 @@ impl Crawl {
     }
 
     fn is_ours(&self, url: &Url) -> bool {
-        !url.is_secure() && (self.options.any_host || url.is_beside(&self.options.start))
+        let is_reached = !url.is_secure() || self.options.https.is_some();
+        is_reached && (self.options.any_host || url.is_beside(&self.options.start))
     }
 
     fn count(&self, change: impl FnOnce(&mut Count)) {
@@ -192,9 +196,6 @@ pub(crate) struct Worker {
     crawl: Rc<Crawl>,
 }
 
-/// The type of [`fetch`]'s coroutine has no name, so the field needs a trait object.
-type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
-
 machine!(
     impl Machine for Worker {
         pub(crate) type State = Working;
@@ -204,8 +205,8 @@ machine!(
                 Err(raised) if raised.downcast_ref::<QueueShutDown>().is_some() => return end(()),
                 job => job?,
             };
-            let fetching: Box<Fetching> = Box::new(fetch(&job.url));
-            to(Fetching(timeout(fetching, self.crawl.options.limit), job))
+            let options = &self.crawl.options;
+            to(Fetching(timeout(fetch(&job.url, options.https.as_ref()), options.limit), job))
         }
 
         fn Fetching(&mut self, answer: Outcome<TimeoutScope<Box<Fetching>>>, job: Job) -> Next<Writing, Waiting> {

@@ -21,10 +21,11 @@ use std::fmt;
 
 use httparse::{Header, Status};
 use innermost::{
-    Awaitable, Buffer, ByteStream, CoroutineExt, Exception, Machine, Running, connect, machine, yield_from,
+    Await, Buffer, ByteStream, Coroutine, CoroutineExt, Exception, Machine, Running, connect, machine, yield_from,
 };
 
 use super::body::{Body, BodyError, Chunk, Length};
+use super::https::Https;
 use super::url::Url;
 
 /// The most bytes of a page.
@@ -74,10 +75,17 @@ impl From<BodyError> for HttpError {
     }
 }
 
+/// The coroutine that [`fetch`] returns. Its type has no name.
+pub(crate) type Fetching = dyn Coroutine<Yield = Await, Input = (), Return = Answer>;
+
 /// Fetches one page. Dropping or cancelling the coroutine closes the connection.
-pub(crate) fn fetch(url: &Url) -> impl Awaitable<Return = Answer> + use<> {
-    let (target, authority) = (url.target().to_owned(), url.authority());
-    connect((url.host(), url.port())).then(move |stream| Exchange::new(stream, &target, &authority))
+pub(crate) fn fetch(url: &Url, https: Option<&Https>) -> Box<Fetching> {
+    let connecting = connect((url.host(), url.port()));
+    if let Some(https) = https.filter(|_| url.is_secure()) {
+        return https.fetch(url, connecting);
+    }
+    let url = url.clone();
+    Box::new(connecting.then(move |stream| Exchange::new(stream, url.target(), &url.authority())))
 }
 
 /// Asks for a page on a connection, and reads the answer.

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cargo run --release --example crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N]
-//!                                           [--any-host]
+//!                                           [--any-host] [--authority FILE]
 //! ```
 //!
 //! The results go to `links.tsv`. Each line is a page, a tab, and a link on the page. A page that fails is reported on standard
 //! error, and the crawl goes on. Each page is fetched once. Without `--any-host`, only pages of the first page's server are
-//! fetched. Links to `https` pages are listed, but not followed.
+//! fetched. Links to `https` pages are listed, but not followed, unless the program is built with the feature `tls` and
+//! `--authority` names a file of certificates to trust, such as `/etc/ssl/certs/ca-certificates.crt`.
 //!
 //! ```python
 //! async def write_one(file: IO, url: str, **kwargs) -> None:
@@ -29,6 +30,7 @@
 //! | `main.rs`  | the command line |
 //! | `crawl.rs` | the queue of pages, and the workers, which are machines |
 //! | `http.rs`  | fetching a page: a machine over any byte stream |
+//! | `https.rs` | pages over TLS; `no_https.rs` is what is left of it without the feature `tls` |
 //! | `body.rs`  | assembling a body: of known length, in chunks, or up to the end of the connection |
 //! | `links.rs` | finding the links of a page |
 //! | `url.rs`   | addresses |
@@ -38,11 +40,14 @@
 mod body;
 mod crawl;
 mod http;
+#[cfg_attr(not(feature = "tls"), path = "no_https.rs")]
+mod https;
 mod links;
 mod url;
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,10 +55,10 @@ use innermost::wait::ExceptionGroup;
 use innermost::{Exception, Kind, run};
 
 use self::crawl::{Count, Options, crawl};
+use self::https::Https;
 use self::url::Url;
 
-const USAGE: &str =
-    "usage: crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N] [--any-host]";
+const USAGE: &str = "usage: crawler URL [--results FILE] [--depth N] [--pages N] [--workers N] [--seconds N] [--any-host] [--authority FILE]";
 
 fn main() -> ExitCode {
     let (options, results) = match parse(std::env::args().skip(1)) {
@@ -83,7 +88,7 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Options, String), String> {
-    let (mut start, mut results) = (None, "links.tsv".to_owned());
+    let (mut start, mut https, mut results) = (None, None, "links.tsv".to_owned());
     let (mut depth, mut pages, mut workers, mut seconds, mut any_host) = (10, 10_000, 8, 10, false);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument}: expected a value after it"));
@@ -95,18 +100,23 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Options, String
             "--workers" => workers = number(value()?)?,
             "--seconds" => seconds = number(value()?)?,
             "--any-host" => any_host = true,
-            option if option.starts_with('-') => return Err(format!("{option}: no such option")),
-            url => {
-                start = Some(Url::parse(url).filter(|url| !url.is_secure()).ok_or(format!("{url}: expected http://…"))?)
+            "--authority" => {
+                let file = value()?;
+                https = Some(Https::trusting(Path::new(&file)).map_err(|why| format!("{file}: {why}"))?);
             }
+            option if option.starts_with('-') => return Err(format!("{option}: no such option")),
+            url => start = Some(Url::parse(url).ok_or(format!("{url}: expected http://…"))?),
         }
     }
     if workers == 0 {
         return Err("--workers: at least one is needed".to_owned());
     }
     let limit = Duration::from_secs(seconds as u64);
-    let start = start.ok_or("expected a URL to start from")?;
-    Ok((Options { start, depth, pages, workers, limit, any_host }, results))
+    let start: Url = start.ok_or("expected a URL to start from")?;
+    if start.is_secure() && https.is_none() {
+        return Err(format!("{start}: https needs --authority"));
+    }
+    Ok((Options { start, depth, pages, workers, limit, any_host, https }, results))
 }
 
 /// Prints why the crawl ended. Prints each member of a group.

@@ -8,6 +8,10 @@ pub(crate) mod crawl;
 #[allow(dead_code, reason = "the program uses the rest")]
 #[path = "../../examples/crawler/http.rs"]
 pub(crate) mod http;
+#[allow(dead_code, reason = "the program uses the rest")]
+#[cfg_attr(feature = "tls", path = "../../examples/crawler/https.rs")]
+#[cfg_attr(not(feature = "tls"), path = "../../examples/crawler/no_https.rs")]
+mod https;
 #[path = "../../examples/crawler/links.rs"]
 mod links;
 mod parts;

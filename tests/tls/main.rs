@@ -6,10 +6,14 @@ mod closing;
 #[path = "../support/counting.rs"]
 mod counting;
 mod faults;
+#[cfg(target_os = "linux")]
+mod https;
 mod identities;
 mod machines;
 mod memory;
 mod moving;
+#[cfg(target_os = "linux")]
+mod programs;
 mod refusals;
 mod sessions;
 mod sockets;
