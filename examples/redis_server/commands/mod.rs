@@ -91,8 +91,14 @@ impl Command {
     #[inline]
     pub(crate) fn find(name: &[u8]) -> Option<&'static Self> {
         let packed = pack(name)?;
-        let names = &**NAMES;
-        names.binary_search_by_key(&packed, |(name, _)| *name).ok().map(|found| names[found].1)
+        let mut place = first_place(packed);
+        loop {
+            let (name, command) = NAMES[place]?;
+            if name == packed {
+                return Some(command);
+            }
+            place = (place + 1) % PLACES;
+        }
     }
 
     /// What Redis answers if the command cannot run: `EXEC` discards its transaction then.
@@ -195,20 +201,39 @@ pub(crate) fn number(arg: &[u8]) -> Result<i64, Refusal> {
     integer(arg).ok_or(NOT_AN_INTEGER)
 }
 
-/// A name in upper case, as a number. `None` if it is longer than any command's.
+/// A name in upper case, as a number. `None` if it is longer than any command's, or begins with a zero, which the number would
+/// not show.
 #[inline]
 fn pack(name: &[u8]) -> Option<u128> {
-    if name.len() > 16 {
+    if name.len() > 16 || name.first() == Some(&0) {
         return None;
     }
     Some(name.iter().fold(0, |packed, byte| packed << 8 | u128::from(byte.to_ascii_uppercase())))
 }
 
-/// Numbers are found faster than texts.
-static NAMES: LazyLock<Vec<(u128, &'static Command)>> = LazyLock::new(|| {
-    let packed = |command: &'static Command| pack(command.name.as_bytes()).map(|name| (name, command));
-    let mut names: Vec<_> = Command::all().filter_map(packed).collect();
-    names.sort_by_key(|(name, _)| *name);
+/// Where the search for a name begins.
+#[inline]
+const fn first_place(packed: u128) -> usize {
+    let folded = packed as u64 ^ (packed >> 64) as u64;
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % PLACES
+}
+
+/// Many more than there are commands, so most names are found at once.
+const PLACES: usize = 1024;
+
+type Names = [Option<(u128, &'static Command)>; PLACES];
+
+/// A hash table of the names. Numbers are found faster than texts.
+static NAMES: LazyLock<Box<Names>> = LazyLock::new(|| {
+    let mut names: Box<Names> = Box::new([None; PLACES]);
+    for command in Command::all() {
+        let Some(packed) = pack(command.name.as_bytes()) else { continue };
+        let mut place = first_place(packed);
+        while names[place].is_some() {
+            place = (place + 1) % PLACES;
+        }
+        names[place] = Some((packed, command));
+    }
     names
 });
 

@@ -1,5 +1,7 @@
 //! The parts without I/O: the parser, patterns, and times.
 
+use super::commands::Command;
+use super::floats;
 use super::glob::matches;
 use super::resp::{Limits, Parsed, Parser, integer};
 
@@ -78,5 +80,59 @@ fn no_byte_is_parsed_twice() {
             other => panic!("{other:?}"),
         };
         assert_eq!(length, request.len());
+    }
+}
+
+#[test]
+fn commands_are_found_by_their_names_in_any_case() {
+    let mut names = std::collections::BTreeSet::new();
+    for command in Command::all() {
+        assert!(names.insert(command.name), "{} is there twice", command.name);
+        for name in [command.name.to_owned(), command.name.to_uppercase(), command.name.replacen('e', "E", 1)] {
+            let found = Command::find(name.as_bytes()).expect("it is there");
+            assert_eq!(found.name, command.name);
+        }
+        for other in [format!("{}x", command.name), format!("\0{}", command.name), command.name[1..].to_owned()] {
+            assert!(Command::find(other.as_bytes()).is_none_or(|found| found.name == other), "{other:?}");
+        }
+    }
+    assert!(Command::find(b"").is_none());
+}
+
+#[test]
+fn numbers_with_a_fraction_have_seventeen_digits() {
+    for (number, text) in [
+        (0.0, "0"),
+        (1.0, "1"),
+        (-1.5, "-1.5"),
+        (0.1, "0.10000000000000001"),
+        (2.7, "2.7000000000000002"),
+        (1e16, "10000000000000000"),
+        (1e17, "1e+17"),
+        (1.5e300, "1.5000000000000001e+300"),
+        (0.0001, "0.0001"),
+        (0.00001, "1.0000000000000001e-05"),
+        (f64::INFINITY, "inf"),
+        (f64::NEG_INFINITY, "-inf"),
+    ] {
+        assert_eq!(floats::text(number), text);
+    }
+    for (text, number) in [
+        ("1", Some(1.0)),
+        ("-.5", Some(-0.5)),
+        ("1e3", Some(1000.0)),
+        ("+inf", Some(f64::INFINITY)),
+        ("nan", None),
+        ("1e400", None),
+        ("1e-400", None),
+        ("0e-400", Some(0.0)),
+        (" 1", None),
+        ("1x", None),
+        ("", None),
+    ] {
+        assert_eq!(floats::parse(text.as_bytes()), number, "{text:?}");
+    }
+    for (one, other, sum) in [("0.1", "0.2", "0.3"), ("-1", "0.5", "-0.5"), ("1e2", "1", "101"), ("9.9", ".1", "10")] {
+        assert!(floats::sum(one.as_bytes(), other.as_bytes()).is_some_and(|found| found.is_ok_and(|text| text == sum)));
     }
 }
