@@ -11,6 +11,9 @@
 //! machine was suspended. To test against a peer that answers what the machine sends, or that is slow, run both ends of a
 //! [`memory_pair`] in a [`virtual_loop`](fn@virtual_loop).
 //!
+//! A program of several tasks is tested by [`explore`](fn@explore): it runs in every order, and with every fault. The chapter
+//! [`exploring`] begins with a bug that anybody could have written.
+//!
 //! A [`Graph`] draws a machine, and lists the transitions that the tests have not seen.
 //!
 //! | file | holds |
@@ -33,6 +36,7 @@
 //! | `prng.rs`         | random numbers |
 //! | `case.rs`         | [`Interruption`]; how a run is disturbed, and what a failure says about it |
 //! | `explore/`        | [`explore`](fn@explore): a program in every order, with every fault |
+//! | `exploring/`      | [`exploring`]: the chapter about it |
 //! | `graph/`          | [`Graph`]: the states of a machine, declared, observed, compared and drawn |
 
 mod backlog;
@@ -43,6 +47,7 @@ mod conversation;
 mod decisions;
 mod exchange;
 mod explore;
+pub mod exploring;
 mod feed;
 mod graph;
 mod hosts;

@@ -1,6 +1,7 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
 mod bugs;
+mod chapter;
 mod determinism;
 mod orders;
 mod panics;

@@ -46,18 +46,20 @@ use crate::coroutine::Exception;
 
 /// Explores a program: runs it under every order of what is ready together, within bounds.
 ///
-/// The loop makes no promise that a program may rely on about the speed of its peers: what is ready in one turn may become
-/// ready in another order the next time. This runs `program` once for each order. What is chosen is which of the things
-/// that are ready in one turn runs next: tasks, callbacks, timers with one deadline. Nothing moves from one turn to
-/// another.
+/// A test shows one order of events. In real life, a peer answers a little earlier or later, and what is ready in one turn
+/// becomes ready in another order. This runs `program` once for each order. What is chosen is which of the tasks, callbacks
+/// and timers that are ready in one turn runs next. Nothing moves from one turn to another.
+///
+/// The chapter [`exploring`](mod@super::exploring) begins with a bug and ends with a regression test. It says how to read a
+/// failure, which faults and bounds there are, and what a program must not depend on.
 ///
 /// A schedule fails if
 ///
 /// - the program raises or panics,
 /// - a check of [`Sim::always`] or [`Sim::finally`] raises or panics,
 /// - a task waits for ever, or the program does not end within a number of [steps](Explore::steps),
-/// - something is left once the program has returned and every task has ended: a timer, a connection, a task that
-///   something still holds,
+/// - something is left once the program has returned and every task has ended: a connection, a task that something still
+///   holds, a timer (run the loop until it is due, or cancel it),
 /// - an exception is lost: it goes to the loop's exception handler.
 ///
 /// Schedules with few departures from the natural order come first, and of these, those with few faults. So the first that
