@@ -54,6 +54,11 @@ impl LoopHandle {
         if self.0.is_at_rest() { Ok(()) } else { self.run_turns(Core::is_at_rest) }
     }
 
+    /// Returns `true` if no task is left and nothing is ready.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.0.is_at_rest()
+    }
+
     pub(crate) fn leftovers(&self) -> Leftovers {
         let tasks = self.0.scheduler.live_tasks().into_iter().map(AnyTask::new);
         Leftovers {
@@ -69,7 +74,8 @@ impl LoopHandle {
     pub(crate) fn recycle(&self) -> bool {
         let scheduler = &self.0.scheduler;
         let is_quiet = scheduler.ready() == 0 && !self.0.inbox.is_notified();
-        if self.is_closed() || self.is_running() || !is_quiet || self.leftovers() != Leftovers::default() {
+        let left = Leftovers { timers: 0, ..self.leftovers() };
+        if self.is_closed() || self.is_running() || !is_quiet || left != Leftovers::default() {
             return false;
         }
         scheduler.drop_each(self.0.timers.take().into_callbacks());

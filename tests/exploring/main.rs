@@ -3,6 +3,7 @@
 mod bugs;
 mod chapter;
 mod determinism;
+mod hosts;
 mod orders;
 mod panics;
 mod reduction;

@@ -5,7 +5,9 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::super::case::{Interruption, Interruptions};
+#[cfg(doc)]
+use super::super::case::Interruption;
+use super::super::case::Interruptions;
 use crate::coroutine::Exception;
 
 /// Whether a task of that name may be interrupted.
@@ -22,6 +24,7 @@ type TaskFilter = Rc<dyn Fn(&str) -> bool>;
 pub struct Faults {
     interruptions: Cell<Interruptions>,
     jump: Cell<Duration>,
+    descriptor_error: Cell<Option<i32>>,
     at_most: Cell<Option<u32>>,
     made: Cell<u32>,
     tasks: RefCell<Option<TaskFilter>>,
@@ -70,6 +73,29 @@ impl Faults {
         self
     }
 
+    /// Refuses descriptors: whenever the simulated network would make one (to listen, to connect, to accept), the operation
+    /// may raise this error of the system instead, such as `EMFILE`. A connection that could not be accepted stays in the
+    /// listener's queue.
+    ///
+    /// ```
+    /// use innermost::testing::explore;
+    ///
+    /// const EMFILE: i32 = 24;
+    ///
+    /// let mut refused = 0;
+    /// explore(|sim| {
+    ///     sim.faults().every_allocation_of_descriptors(EMFILE);
+    ///     refused += u32::from(sim.net().interface("server").listen(80).is_err());
+    ///     Ok(())
+    /// })
+    /// .run();
+    /// assert_eq!(refused, 1);
+    /// ```
+    pub fn every_allocation_of_descriptors(&self, os_error: i32) -> &Self {
+        self.descriptor_error.set(Some(os_error));
+        self
+    }
+
     /// Interrupts only those tasks for whose name `which` returns `true`.
     pub fn in_tasks(&self, which: impl Fn(&str) -> bool + 'static) -> &Self {
         *self.tasks.borrow_mut() = Some(Rc::new(which));
@@ -84,7 +110,8 @@ impl Faults {
 
     /// Forgets everything.
     pub(super) fn reset(&self) {
-        let Self { interruptions, jump, at_most, made, tasks, injected } = self;
+        let Self { interruptions, jump, descriptor_error, at_most, made, tasks, injected } = self;
+        descriptor_error.take();
         interruptions.take();
         jump.take();
         at_most.take();
@@ -118,10 +145,14 @@ impl Faults {
         self.made.set(self.made.get() + 1);
     }
 
-    /// The exception of an interruption, which is excused from now on.
-    pub(super) fn inject(&self, interruption: Interruption) -> Exception {
+    /// The error of the system if no descriptor can be made now.
+    pub(super) fn descriptor_error(&self) -> Option<i32> {
+        self.descriptor_error.get().filter(|_| self.may_happen())
+    }
+
+    /// Counts a fault that happens, and excuses its exception from now on. Returns the exception.
+    pub(super) fn inject(&self, raised: Exception) -> Exception {
         self.count();
-        let raised = interruption.exception();
         self.injected.borrow_mut().push(raised.clone());
         raised
     }

@@ -18,6 +18,7 @@
 //! | `faults.rs`   | [`Faults`]: what may go wrong |
 //! | `threads.rs`  | functions that run in threads, simulated in the loop's thread |
 //! | `story/`      | what happened in a run, for people |
+//! | `world.rs`    | its network and its hosts |
 //! | `failure.rs`  | [`Explored`], [`Failure`]: the results |
 
 mod choices;
@@ -36,6 +37,7 @@ mod story;
 #[cfg(feature = "executor")]
 mod threads;
 mod tree;
+mod world;
 
 pub use self::choices::Choices;
 pub use self::explorer::Explore;

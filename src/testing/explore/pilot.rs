@@ -2,6 +2,7 @@
 //! writes the story.
 
 use core::cell::{Cell, RefCell};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -11,8 +12,8 @@ use super::faults::Faults;
 use super::plan::{Plan, Source, Subject};
 use super::story::{Story, address};
 use crate::coroutine::{Exception, Kind};
-use crate::event_loop::LoopHandle;
-use crate::task::{AnyTask, Run, Steering, WeakTask, panicked};
+use crate::event_loop::{LoopHandle, find_running};
+use crate::task::{AnyTask, ErrorContext, Run, Steering, WeakTask, panicked};
 
 /// An invariant of the program.
 pub(super) type Check = Box<dyn FnMut() -> Result<(), Exception>>;
@@ -53,6 +54,18 @@ impl Pilot {
         }
     }
 
+    /// Makes the choices of that loop from now on, and keeps everything that goes to its exception handler for the
+    /// judgement.
+    pub(super) fn steer(self: &Rc<Self>, event_loop: &LoopHandle) {
+        event_loop.set_steering(Some(Rc::clone(self) as Rc<_>));
+        let pilot = Rc::downgrade(self);
+        event_loop.set_exception_handler(move |context: &ErrorContext| {
+            if let Some(pilot) = pilot.upgrade() {
+                pilot.reports.borrow_mut().push(reported(context));
+            }
+        });
+    }
+
     /// Starts another run.
     pub(super) fn restart(&self, source: Source, orders: u32, most_steps: u64, event_loop: LoopHandle) {
         self.plan.borrow_mut().restart(source, orders);
@@ -85,7 +98,8 @@ impl Pilot {
     }
 
     fn abort(&self, raised: Exception) {
-        let event_loop = self.event_loop.borrow().clone();
+        // With hosts, another loop may run.
+        let event_loop = find_running().or_else(|| self.event_loop.borrow().clone());
         if let Some(event_loop) = event_loop {
             event_loop.abort_run(raised);
         }
@@ -106,6 +120,32 @@ impl Pilot {
     pub(super) fn drop_checks(&self) {
         let dropped = (self.always.take(), self.finally.take());
         drop(dropped);
+    }
+
+    /// Whether something happens that goes wrong with this probability.
+    pub(super) fn happens(&self, probability: f64) -> bool {
+        let happens = self.plan.borrow_mut().happens(probability);
+        if happens {
+            self.tell(|story| story.lost());
+        }
+        happens
+    }
+
+    /// Called before a host takes a turn.
+    pub(super) fn enter_host(&self, host: Option<&str>) {
+        self.tell(|story| story.enter_host(host.unwrap_or("the network")));
+    }
+
+    /// Called before a descriptor would be made.
+    pub(super) fn descriptor(&self) -> io::Result<()> {
+        let Some(error) = self.faults.descriptor_error() else { return Ok(()) };
+        if self.choose(Subject::Fault, 2) == 0 {
+            return Ok(());
+        }
+        self.tell(|story| story.refused(error));
+        let raised = io::Error::from_raw_os_error(error);
+        self.faults.inject(io::Error::from_raw_os_error(error).into());
+        Err(raised)
     }
 
     /// The names of tasks that have ended and that something still holds.
@@ -130,7 +170,8 @@ impl Pilot {
     /// Passes the story on, with the ready queue.
     fn tell_of_queue(&self, tell: impl FnOnce(&mut Story, &[*const ()], bool)) {
         self.tell(|story| {
-            let Some(event_loop) = self.event_loop.borrow().clone() else { return };
+            let running = find_running().or_else(|| self.event_loop.borrow().clone());
+            let Some(event_loop) = running else { return };
             let scheduler = event_loop.scheduler();
             let ready: Vec<_> = scheduler.look_at_ready(|ready| ready.iter().map(address).collect());
             tell(story, &ready, scheduler.is_stopping());
@@ -157,7 +198,7 @@ impl Pilot {
         let possible = self.faults.interruptions(|| task.name());
         let Some(interruption) = self.choose_interruption(possible) else { return };
         self.tell(|story| story.interrupted(task, interruption, moment, self.clock.time()));
-        let raised = self.faults.inject(interruption);
+        let raised = self.faults.inject(interruption.exception());
         match interruption {
             Interruption::Cancel => drop(task.cancel()),
             Interruption::Throw => task.throw(raised),
@@ -248,5 +289,16 @@ impl Steering for Pilot {
         if let Some(failure) = failure {
             self.abort(failure);
         }
+    }
+}
+
+fn reported(context: &ErrorContext) -> Exception {
+    let text = match &context.source {
+        Some(source) => format!("{}: {source}", context.message),
+        None => context.message.to_string(),
+    };
+    match &context.exception {
+        Some(raised) => Exception::caused_by(Kind::RuntimeError, format!("{text}: {raised}"), raised.clone()),
+        None => Exception::message(Kind::RuntimeError, text),
     }
 }

@@ -102,6 +102,23 @@ impl Plan {
         taken as usize
     }
 
+    /// Whether something happens that has this probability. It is a choice unless it is certain.
+    pub(super) fn happens(&mut self, probability: f64) -> bool {
+        if probability <= 0.0 || probability >= 1.0 {
+            return probability > 0.0;
+        }
+        let taken = match &mut self.source {
+            Source::Random { numbers, .. } => {
+                // The upper 53 bits are a random number from 0 to 1, which a float can hold exactly.
+                u32::from(((numbers.next() >> 11) as f64 / (1_u64 << 53) as f64) < probability)
+            }
+            Source::Listed { .. } => self.take(Subject::Fault, 2),
+        };
+        self.made.push(Made { subject: Subject::Fault, taken, of: 2, trail: self.trail });
+        self.note(u64::from(taken));
+        taken == 1
+    }
+
     fn take(&mut self, subject: Subject, of: u32) -> u32 {
         let at = self.made.len() as u32;
         match &mut self.source {

@@ -11,8 +11,8 @@ use super::quiet::quietly;
 use super::sim::Sim;
 use super::story::{Story, Told};
 use crate::coroutine::{Exception, Kind};
-use crate::event_loop::{EventLoop, Leftovers, LoopHandle};
-use crate::task::{ErrorContext, panicked};
+use crate::event_loop::{EventLoop, Leftovers};
+use crate::task::panicked;
 
 /// The bounds of one run.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,7 @@ impl Stage {
         let clock = VirtualClock::new();
         let event_loop = virtual_loop_with(clock.clone())?;
         let pilot = Rc::new(Pilot::new(clock));
-        event_loop.set_steering(Some(Rc::clone(&pilot) as Rc<_>));
-        listen(&event_loop, &pilot);
+        pilot.steer(&event_loop);
         Ok(Self { event_loop, pilot, is_loud: false })
     }
 
@@ -54,13 +53,12 @@ impl Stage {
         #[cfg(feature = "executor")]
         super::threads::simulate_threads(&handle, &self.pilot);
         let sim = Sim::new(handle, Rc::clone(&self.pilot), seed);
-        let mut perform = || {
+        let perform = || {
             let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
             let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
-            self.judge(ran, bounds)
+            self.judge(sim, ran, bounds)
         };
-        let wrong = if self.is_loud { perform() } else { quietly(&mut perform) };
-        drop(sim);
+        let wrong = if self.is_loud { perform() } else { quietly(perform) };
         self.pilot.clear();
         if !self.event_loop.recycle() {
             self.renew()?;
@@ -70,8 +68,8 @@ impl Stage {
     }
 
     /// What was wrong with a run that has ended with `ran`.
-    fn judge(&self, ran: Result<(), Exception>, bounds: Bounds) -> Option<Exception> {
-        let ended = self.excused(ran).and_then(|()| self.excused(self.event_loop.run_to_rest()));
+    fn judge(&self, mut sim: Sim, ran: Result<(), Exception>, bounds: Bounds) -> Option<Exception> {
+        let ended = self.excused(ran).and_then(|()| self.excused(sim.run_to_rest()));
         let failure = self.pilot.failure().or(ended.err());
         let failure = failure.or_else(|| {
             let mut checks = self.pilot.finally.take();
@@ -80,9 +78,10 @@ impl Stage {
         if failure.is_some() {
             return failure;
         }
-        let leak = bounds.leaks.then(|| leak(&self.event_loop.leftovers())).flatten();
-        // Checks own parts of the program.
+        let leak = bounds.leaks.then(|| leak(&sim.leftovers())).flatten();
+        // Checks and hosts own parts of the program.
         self.pilot.drop_checks();
+        sim.end();
         let held = || bounds.leaks.then(|| held(self.pilot.tasks_still_held())).flatten();
         let lost = || self.pilot.reports.borrow().iter().find(|raised| !self.pilot.faults.excuse(raised)).cloned();
         leak.or_else(held).or_else(lost)
@@ -101,8 +100,7 @@ impl Stage {
         let event_loop = virtual_loop_with(self.pilot.clock.clone())?;
         self.event_loop.set_steering(None);
         self.event_loop.set_exception_handler(|_| {});
-        event_loop.set_steering(Some(Rc::clone(&self.pilot) as Rc<_>));
-        listen(&event_loop, &self.pilot);
+        self.pilot.steer(&event_loop);
         // What is dropped with the old loop has been judged before.
         drop(core::mem::replace(&mut self.event_loop, event_loop));
         Ok(())
@@ -121,27 +119,6 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.event_loop.set_steering(None);
-    }
-}
-
-/// Has everything that goes to the exception handler kept for the judgement.
-fn listen(event_loop: &LoopHandle, pilot: &Rc<Pilot>) {
-    let pilot = Rc::downgrade(pilot);
-    event_loop.set_exception_handler(move |context: &ErrorContext| {
-        if let Some(pilot) = pilot.upgrade() {
-            pilot.reports.borrow_mut().push(reported(context));
-        }
-    });
-}
-
-fn reported(context: &ErrorContext) -> Exception {
-    let text = match &context.source {
-        Some(source) => format!("{}: {source}", context.message),
-        None => context.message.to_string(),
-    };
-    match &context.exception {
-        Some(raised) => Exception::caused_by(Kind::RuntimeError, format!("{text}: {raised}"), raised.clone()),
-        None => Exception::message(Kind::RuntimeError, text),
     }
 }
 

@@ -6,6 +6,7 @@ use core::mem;
 use std::rc::Rc;
 
 use super::super::VirtualClock;
+use super::super::decisions::Decider;
 use super::super::network::{Crash, Interface};
 use super::super::virtual_loop::virtual_loop_with;
 use super::threads::do_without;
@@ -21,6 +22,7 @@ pub struct Host(Rc<Parts>);
 struct Parts {
     interface: Interface,
     clock: VirtualClock,
+    decider: Rc<dyn Decider>,
     /// `None` after a crash.
     event_loop: RefCell<Option<EventLoop>>,
     /// `None` once it has ended, and after a crash.
@@ -30,10 +32,15 @@ struct Parts {
 }
 
 impl Host {
-    pub(super) fn new(interface: Interface, clock: &VirtualClock, graves: &Rc<RefCell<Vec<EventLoop>>>) -> Self {
-        let (clock, graves) = (clock.clone(), Rc::clone(graves));
+    pub(super) fn new(
+        interface: Interface,
+        clock: &VirtualClock,
+        decider: &Rc<dyn Decider>,
+        graves: &Rc<RefCell<Vec<EventLoop>>>,
+    ) -> Self {
+        let (clock, decider, graves) = (clock.clone(), Rc::clone(decider), Rc::clone(graves));
         let (event_loop, main) = Default::default();
-        Self(Rc::new(Parts { interface, clock, event_loop, main, graves }))
+        Self(Rc::new(Parts { interface, clock, decider, event_loop, main, graves }))
     }
 
     /// Returns the name of the host.
@@ -85,6 +92,7 @@ impl Host {
         }
         let event_loop = virtual_loop_with(self.0.clock.clone())?;
         do_without(&event_loop);
+        self.0.decider.adopt(&event_loop);
         self.0.interface.restart();
         let main = event_loop.create_task(Main::Starting(main, self.0.interface.clone()))?;
         self.0.main.replace(Some(main));

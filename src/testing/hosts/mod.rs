@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::thread;
 
 use super::VirtualClock;
-use super::decisions::{Decider, Seeded};
+use super::decisions::{Decider, Decision, Seeded};
 use super::network::{Crash, Interface, Network};
 use super::virtual_loop::virtual_loop_with;
 use crate::coroutine::{Exception, Kind};
@@ -73,7 +73,9 @@ pub struct Hosts {
     decider: Rc<dyn Decider>,
     network: Network,
     /// Its timers are what is under way in the network.
-    event_loop: EventLoop,
+    event_loop: LoopHandle,
+    /// The owner of that loop, unless it belongs to somebody else.
+    _owned: Option<EventLoop>,
     hosts: RefCell<Vec<Host>>,
     /// The time at which a run fails.
     limit: Cell<Instant>,
@@ -92,15 +94,24 @@ impl Hosts {
     ///
     /// The system's error if no descriptor is free. Each loop takes one.
     pub fn new(seed: u64) -> Result<Self, Exception> {
-        Self::deciding(Rc::new(Seeded::new(seed)))
+        let (clock, decider) = (VirtualClock::new(), Rc::new(Seeded::new(seed)) as Rc<dyn Decider>);
+        let owned = virtual_loop_with(clock.clone())?;
+        let network = Network::deciding(&owned, Rc::clone(&decider));
+        let mut hosts = Self::around(&owned, &clock, &network, decider);
+        hosts._owned = Some(owned);
+        Ok(hosts)
     }
 
-    pub(super) fn deciding(decider: Rc<dyn Decider>) -> Result<Self, Exception> {
-        let clock = VirtualClock::new();
-        let event_loop = virtual_loop_with(clock.clone())?;
-        let network = Network::deciding(&event_loop, Rc::clone(&decider));
-        let (hosts, turns, graves, ready) = Default::default();
-        Ok(Self { clock, decider, network, event_loop, hosts, limit: Cell::new(A_WEEK), turns, graves, ready })
+    /// Creates a simulation whose network is in a loop of somebody else. `clock` is that of the loop.
+    pub(super) fn around(
+        event_loop: &LoopHandle,
+        clock: &VirtualClock,
+        network: &Network,
+        decider: Rc<dyn Decider>,
+    ) -> Self {
+        let (clock, network, event_loop) = (clock.clone(), network.clone(), event_loop.clone());
+        let (_owned, hosts, turns, graves, ready) = Default::default();
+        Self { clock, decider, network, event_loop, _owned, hosts, limit: Cell::new(A_WEEK), turns, graves, ready }
     }
 
     /// Returns the network between the hosts.
@@ -130,7 +141,7 @@ impl Hosts {
         if self.hosts.borrow().iter().any(|host| host.name() == name) {
             return Err(Exception::message(Kind::ValueError, format!("there is a host {name:?} already")));
         }
-        let host = Host::new(self.network.interface(name), &self.clock, &self.graves);
+        let host = Host::new(self.network.interface(name), &self.clock, &self.decider, &self.graves);
         host.restart(main)?;
         self.hosts.borrow_mut().push(host.clone());
         Ok(host)
@@ -186,7 +197,7 @@ impl Hosts {
         self.run_while(|_| !is_over.get())
     }
 
-    fn run_while(&self, goes_on: impl Fn(&Self) -> bool) -> Result<(), Exception> {
+    pub(super) fn run_while(&self, goes_on: impl Fn(&Self) -> bool) -> Result<(), Exception> {
         self.turns.set(0);
         while goes_on(self) {
             self.step()?;
@@ -210,9 +221,10 @@ impl Hosts {
                 self.stuck(Kind::RuntimeError, "livelock: the hosts have taken a million turns without waiting")
             );
         }
-        let chosen = self.decider.choose("the host that takes a turn", ready.len());
+        let chosen = self.decider.choose(Decision::Turn, ready.len());
         let chosen = ready.drain(..).nth(chosen).flatten();
         drop(ready);
+        self.decider.turn(chosen.as_ref().map(Host::name));
         let Some(host) = chosen else { return self.event_loop.run_once() };
         host.event_loop().map_or(Ok(()), |event_loop| event_loop.run_once())?;
         host.outcome().unwrap_or(Ok(()))

@@ -51,6 +51,7 @@ impl NetworkConnect {
 impl Order {
     fn begin(self) -> io::Result<Rc<End>> {
         self.from.check()?;
+        self.map.decider.descriptor()?;
         let there = Address { site: self.map.find(&self.host)?, port: self.port };
         let here = Address { site: Rc::clone(&self.from), port: self.from.next_port() };
         let path = self.map.path(&here.site, &there.site);

@@ -63,6 +63,7 @@ pub(super) struct Letterbox {
 
 impl NetworkSocket {
     pub(super) fn open(map: &Rc<Map>, boxes: &Rc<Letterboxes>, site: &Rc<Site>, port: u16) -> io::Result<Self> {
+        map.decider.descriptor()?;
         let letterbox = Rc::new(Letterbox::default());
         let port = boxes.open(site, port, &letterbox)?;
         let resident: Rc<dyn Resident> = Rc::clone(&letterbox) as Rc<_>;

@@ -44,7 +44,7 @@ impl Interface {
     ///
     /// Returns `AddrInUse` if another listener has the port, and `NetworkDown` after the host has crashed.
     pub fn listen(&self, port: u16) -> io::Result<NetworkListener> {
-        NetworkListener::open(&self.doors, &self.site, port)
+        NetworkListener::open(&self.map, &self.doors, &self.site, port)
     }
 
     /// Opens a socket for datagrams at a port of this host. Port 0 picks a free one. [`NetworkSocket`] has an example.

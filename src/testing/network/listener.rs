@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::super::backlog::Backlog;
-use super::map::{Address, Site};
+use super::map::{Address, Map, Site};
 use super::ports::Ports;
 use super::stream::NetworkStream;
 use crate::coroutine::Stateless;
@@ -24,13 +24,15 @@ pub struct NetworkListener {
     backlog: Rc<Backlog<NetworkStream>>,
     address: Address,
     doors: Rc<Doors>,
+    map: Rc<Map>,
 }
 
 impl NetworkListener {
-    pub(super) fn open(doors: &Rc<Doors>, site: &Rc<Site>, port: u16) -> io::Result<Self> {
-        let (backlog, doors) = (Rc::new(Backlog::default()), Rc::clone(doors));
+    pub(super) fn open(map: &Rc<Map>, doors: &Rc<Doors>, site: &Rc<Site>, port: u16) -> io::Result<Self> {
+        map.decider.descriptor()?;
+        let (backlog, doors, map) = (Rc::new(Backlog::default()), Rc::clone(doors), Rc::clone(map));
         let port = doors.open(site, port, &backlog)?;
-        Ok(Self { backlog, address: Address { site: Rc::clone(site), port }, doors })
+        Ok(Self { backlog, address: Address { site: Rc::clone(site), port }, doors, map })
     }
 
     /// Accepts a connection. The number of those that wait to be accepted is not limited.
@@ -48,6 +50,9 @@ impl Acceptor for NetworkListener {
     type Stream = NetworkStream;
 
     fn attempt_accept(&self) -> Progress<NetworkStream> {
+        if self.backlog.len() > 0 {
+            self.map.decider.descriptor()?;
+        }
         self.backlog.attempt_accept()
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::{Rc, Weak};
 
-use super::super::decisions::Decider;
+use super::super::decisions::{Decider, Decision};
 use super::conditions::{Conditions, Latency};
 use crate::event_loop::{LoopHandle, TimerHandle};
 use crate::sys::Instant;
@@ -143,9 +143,7 @@ impl Map {
 
     /// Whether something happens that has this probability.
     pub(super) fn happens(&self, probability: Option<f64>) -> bool {
-        // The upper 53 bits are a random number from 0 to 1, which a float can hold exactly.
-        let random = || (self.decider.random() >> 11) as f64 / (1_u64 << 53) as f64;
-        probability.is_some_and(|probability| probability > 0.0 && random() < probability)
+        probability.is_some_and(|probability| self.decider.happens(probability))
     }
 
     /// Returns when a packet arrives that is sent now.
@@ -174,11 +172,11 @@ impl Map {
         if self.condition(path, |conditions| &conditions.is_partial) != Some(true) {
             return possible;
         }
-        match self.decider.choose("how many bytes move: all, none, a few, any number", 4) {
+        match self.decider.choose(Decision::Bytes, 4) {
             0 => possible,
             1 => 0,
-            2 => 1 + self.decider.choose("a few bytes", possible.min(3)),
-            _ => 1 + self.decider.choose("any number of bytes", possible),
+            2 => 1 + self.decider.choose(Decision::Bytes, possible.min(3)),
+            _ => 1 + self.decider.choose(Decision::Bytes, possible),
         }
     }
 }

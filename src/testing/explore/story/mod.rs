@@ -10,6 +10,7 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -34,6 +35,8 @@ pub(super) struct Story {
     lines: Vec<Line>,
     turn: u32,
     steps: u32,
+    /// The host whose turn it is, if there are several.
+    host: String,
     time: Duration,
     /// The number of choices that were made.
     pub(super) choices: usize,
@@ -175,6 +178,23 @@ impl Story {
         self.note(format!("!     the clock jumps by {jump:?}, to {time:?}"));
     }
 
+    /// With several hosts, each has its own turns.
+    pub(super) fn enter_host(&mut self, host: &str) {
+        if self.host != host {
+            host.clone_into(&mut self.host);
+            self.has_heading = false;
+        }
+    }
+
+    pub(super) fn refused(&mut self, error: i32) {
+        let text = format!("!     no descriptor: {}", io::Error::from_raw_os_error(error));
+        self.note(text);
+    }
+
+    pub(super) fn lost(&mut self) {
+        self.note(String::from("!     the network loses a packet"));
+    }
+
     /// The program, or something that stands for its surroundings, was given another alternative than the natural one.
     pub(super) fn decided(&mut self, taken: usize, of: usize) {
         let text = format!("*     a choice of the program: {taken} of 0 to {}", of - 1);
@@ -215,7 +235,8 @@ impl Story {
             self.has_heading = true;
             // Turns in which nothing runs do not count: a wake-up from another thread may come in one of its own.
             self.turn += 1;
-            let text = format!("turn {}, at {:?}:", self.turn, self.time);
+            let on = if self.host.is_empty() { String::new() } else { format!(" on {}", self.host) };
+            let text = format!("turn {}{on}, at {:?}:", self.turn, self.time);
             self.lines.push(Line { text, more: String::new(), is_step: false, choices });
         }
         self.lines.push(Line { text, more, is_step: true, choices });
