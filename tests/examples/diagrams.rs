@@ -20,6 +20,7 @@ use crate::socks5_proxy::connection::Connection as ProxyConnection;
 use crate::socks5_proxy::handshake::Handshake;
 
 use self::chat_room::member::{Member, Scribe};
+use self::tls_chat::Member as TlsChatMember;
 
 #[allow(dead_code, reason = "only its machines are used")]
 mod chat_room;
@@ -29,6 +30,9 @@ mod echo_server;
 #[allow(dead_code, reason = "only its machine is used")]
 #[path = "../../examples/echo_streams.rs"]
 mod echo_streams;
+#[allow(dead_code, reason = "only its machine is used")]
+#[path = "../../examples/tls_chat/member.rs"]
+mod tls_chat;
 
 /// The program of the README. Its items are private, so the graph is made here.
 #[allow(dead_code, reason = "only its machine is used")]
@@ -64,6 +68,12 @@ const EXAMPLES: &[Example] = &[
             .label("Handshake", Node::End, "the server stops")
     }),
     ("examples/socks5_proxy/handshake.rs", || Graph::declared::<Handshake>().starting_in("Greeting")),
+    ("examples/tls_chat/member.rs", || {
+        Graph::declared::<TlsChatMember<MemoryStream>>()
+            .starting_in("Talking")
+            .label("Talking", "Writing", "a line for it")
+            .label("Talking", "Closing", "it leaves, its line is too long, or the server stops")
+    }),
 ];
 
 fn member() -> Graph {

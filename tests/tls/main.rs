@@ -2,6 +2,8 @@
 
 #![cfg(all(feature = "full", feature = "tls"))]
 
+#[cfg(target_os = "linux")]
+mod chat;
 mod closing;
 #[path = "../support/counting.rs"]
 mod counting;
