@@ -2,5 +2,6 @@
 
 mod connections;
 mod datagrams;
+mod explored;
 mod faults;
 mod times;

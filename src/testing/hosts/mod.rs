@@ -8,7 +8,7 @@
 //!
 //! Each host has an event loop, which is run turn by turn as a guest. The network has one too: its timers are what is under
 //! way. While any of the loops has something to do, one of them is chosen and takes a turn. When none has, the clock that
-//! they share jumps to the next deadline.
+//! they share jumps to the next deadline. A small message to another host and back takes a microsecond of real time.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
