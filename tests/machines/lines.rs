@@ -62,6 +62,18 @@ const COMPARED: &[Compared] = &[
         "connection",
         1.5,
     ),
+    (
+        "`redis_server`: `Connection`, 6 states",
+        "examples/redis_server/connection.rs",
+        &[
+            "pub(crate) struct Connection<S> {",
+            "pub(crate) struct Listening {",
+            "machine!(\n    impl<S: ByteStream> Machine for Connection<S> {",
+            "impl<S: ByteStream> Connection<S> {",
+        ],
+        "redis_connection",
+        1.1,
+    ),
 ];
 
 fn read(path: &str) -> String {
