@@ -7,6 +7,7 @@
 
 #![cfg(feature = "full")]
 
+mod chat;
 mod client;
 mod file_server;
 mod redis_server;
