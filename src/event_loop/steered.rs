@@ -1,10 +1,11 @@
 //! A loop whose order a test chooses, and which is used again for the next run.
 
+use core::time::Duration;
 use std::rc::Rc;
 
 use super::{Core, LoopHandle, Scratch};
 use crate::coroutine::Exception;
-use crate::task::{AnyTask, Steering};
+use crate::task::{AnyTask, Run, Steering};
 
 impl Core {
     /// One turn in which `steering` chooses the order.
@@ -57,6 +58,17 @@ impl LoopHandle {
     /// Returns `true` if no task is left and nothing is ready.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.0.is_at_rest()
+    }
+
+    /// The number of runs that have ended.
+    pub(crate) fn runs(&self) -> u64 {
+        self.0.runs.get()
+    }
+
+    /// Shows the timers that are set, with their deadlines on the loop's clock, in the order in which they fire. `look`
+    /// must not change them.
+    pub(crate) fn look_at_timers(&self, mut look: impl FnMut(Duration, &Rc<dyn Run>)) {
+        self.0.timers.borrow().look(&mut look);
     }
 
     pub(crate) fn leftovers(&self) -> Leftovers {

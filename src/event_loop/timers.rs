@@ -131,6 +131,17 @@ impl Timers {
         self.near.iter().chain(self.far.iter().flatten()).filter(|timer| !timer.timed.cancelled()).count()
     }
 
+    /// Shows the timers that were not cancelled in the order in which they fire.
+    #[cfg(feature = "testing")]
+    pub(super) fn look(&self, look: &mut dyn FnMut(Duration, &Rc<dyn Run>)) {
+        let all = self.near.iter().chain(self.far.iter().flatten());
+        let mut timers: Vec<_> = all.filter(|timer| !timer.timed.cancelled()).collect();
+        timers.sort_unstable_by_key(|timer| (timer.deadline, timer.sequence));
+        for timer in timers {
+            look(Duration::from_nanos(timer.deadline), &(Rc::clone(&timer.timed) as Rc<dyn Run>));
+        }
+    }
+
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Rc<dyn Timed>> {
         self.near.into_iter().chain(self.far.into_iter().flatten()).chain(self.husks).map(|timer| timer.timed)
     }

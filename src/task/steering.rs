@@ -41,6 +41,11 @@ impl Scheduler {
         !self.tasks.borrow().is_empty()
     }
 
+    /// The number of tasks that were made.
+    pub(crate) fn tasks_made(&self) -> u64 {
+        self.tasks_made.get()
+    }
+
     /// Lets `look` see the ready queue, which it must not change.
     pub(crate) fn look_at_ready<R>(&self, look: impl FnOnce(&[Rc<dyn Run>]) -> R) -> R {
         look(&self.ready.borrow())

@@ -7,5 +7,6 @@ mod hosts;
 mod orders;
 mod panics;
 mod reduction;
+mod skipping;
 mod story;
 mod threads;

@@ -16,12 +16,15 @@ pub struct Explored {
     pub schedules: u64,
     /// The most choices that one of them made.
     pub choices: usize,
+    /// The number of states that were told apart, with [`skip_seen_states`](super::Explore::skip_seen_states). Otherwise
+    /// 0.
+    pub states: usize,
     pub(super) complete: bool,
 }
 
 impl Explored {
     pub(super) const fn new(complete: bool) -> Self {
-        Self { schedules: 0, choices: 0, complete }
+        Self { schedules: 0, choices: 0, states: 0, complete }
     }
 
     /// Returns `true` if every schedule within the bounds of preemptions and faults was run. `false` if the number of

@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::hash::{Hash as _, Hasher};
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -133,6 +134,14 @@ impl Faults {
         }
         let tasks = self.tasks.borrow().clone();
         if tasks.is_none_or(|tasks| tasks(&name())) { all } else { Interruptions::default() }
+    }
+
+    /// Hashes what may happen, and what has happened, on which depends what may still happen and what is excused.
+    pub(super) fn hash(&self, hasher: &mut dyn Hasher) {
+        let mut hasher = hasher;
+        let Self { interruptions, jump, descriptor_error, at_most, .. } = self;
+        (interruptions.get(), jump.get(), descriptor_error.get(), at_most.get()).hash(&mut hasher);
+        (self.made.get(), format!("{:?}", self.injected.borrow())).hash(&mut hasher);
     }
 
     /// By how much the clock may jump now.

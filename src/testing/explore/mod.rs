@@ -8,6 +8,7 @@
 //! | `runner.rs`   | runs schedules until one fails |
 //! | `reduce.rs`   | makes a schedule that fails small |
 //! | `repeat.rs`   | whether a program does the same each time |
+//! | `seen.rs`     | states that were seen before |
 //! | `tree.rs`     | the schedules that are still to be run |
 //! | `plan.rs`     | the choices of one run |
 //! | `choices.rs`  | [`Choices`]: a schedule as text |
@@ -31,6 +32,7 @@ mod quiet;
 mod reduce;
 mod repeat;
 mod runner;
+mod seen;
 mod sim;
 mod stage;
 mod story;

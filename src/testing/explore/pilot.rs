@@ -2,6 +2,7 @@
 //! writes the story.
 
 use core::cell::{Cell, RefCell};
+use core::hash::{Hash as _, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -10,10 +11,14 @@ use super::super::VirtualClock;
 use super::super::case::{Interruption, Interruptions};
 use super::faults::Faults;
 use super::plan::{Plan, Source, Subject};
+use super::seen::{Seen, Surroundings};
 use super::story::{Story, address};
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, find_running};
 use crate::task::{AnyTask, ErrorContext, Run, Steering, WeakTask, panicked};
+
+/// Hashes something of the program's state.
+type StatePart = Box<dyn Fn(&mut dyn Hasher)>;
 
 /// An invariant of the program.
 pub(super) type Check = Box<dyn FnMut() -> Result<(), Exception>>;
@@ -32,6 +37,16 @@ pub(super) struct Pilot {
     /// What went to the exception handler.
     pub(super) reports: RefCell<Vec<Exception>>,
     pub(super) story: RefCell<Option<Story>>,
+    /// The states that were seen, if they are to be skipped.
+    pub(super) seen: RefCell<Option<Seen>>,
+    /// What the program adds to its state.
+    states: RefCell<Vec<StatePart>>,
+    /// The number of random numbers that were drawn.
+    pub(super) draws: Cell<u64>,
+    /// Whether there is a network, into whose state nobody can look.
+    pub(super) has_network: Cell<bool>,
+    /// How often the loop had run before this schedule.
+    former_runs: Cell<u64>,
     /// The tasks that have run, to find those that outlive the program.
     tasks: RefCell<Vec<(String, WeakTask)>>,
 }
@@ -50,6 +65,11 @@ impl Pilot {
             failure: RefCell::default(),
             reports: RefCell::default(),
             story: RefCell::default(),
+            seen: RefCell::default(),
+            states: RefCell::default(),
+            draws: Cell::new(0),
+            has_network: Cell::new(false),
+            former_runs: Cell::new(0),
             tasks: RefCell::default(),
         }
     }
@@ -71,13 +91,21 @@ impl Pilot {
         self.plan.borrow_mut().restart(source, orders);
         self.steps.set(0);
         self.most_steps.set(most_steps);
+        self.former_runs.set(event_loop.runs());
+        self.draws.set(0);
+        self.has_network.set(false);
         *self.event_loop.borrow_mut() = Some(event_loop);
+        if let Some(seen) = &mut *self.seen.borrow_mut() {
+            seen.restart();
+        }
     }
 
     /// Drops what belongs to the program.
     pub(super) fn clear(&self) {
         self.faults.reset();
         let dropped = (self.always.take(), self.finally.take(), self.failure.take(), self.reports.take());
+        drop(dropped);
+        let dropped = self.states.take();
         drop(dropped);
         self.tasks.borrow_mut().clear();
         self.event_loop.take();
@@ -178,6 +206,37 @@ impl Pilot {
         });
     }
 
+    pub(super) fn add_state(&self, part: StatePart) {
+        self.states.borrow_mut().push(part);
+    }
+
+    /// Looks whether the program is in a state that was seen before, with the rest of this turn in `waiting`.
+    #[cold]
+    #[inline(never)]
+    fn look(&self, waiting: &[Rc<dyn Run>]) {
+        let Some(event_loop) = self.event_loop.borrow().clone() else { return };
+        let Some(mut seen) = self.seen.take() else { return };
+        let (is_new, of) = {
+            let plan = self.plan.borrow();
+            let (trail, choices) = (plan.trail(), plan.made().len());
+            let (time, orders_left) = (self.clock.time(), plan.orders_left());
+            let event_loop = &event_loop;
+            (plan.is_past_its_list(), Surroundings { event_loop, waiting, time, trail, choices, orders_left })
+        };
+        seen.notice(&of);
+        if is_new {
+            seen.look(&of, |mut hasher| {
+                self.faults.hash(&mut hasher);
+                self.draws.get().hash(&mut hasher);
+                (event_loop.runs() - self.former_runs.get()).hash(&mut hasher);
+                let parts = self.states.take();
+                parts.iter().for_each(|part| part(&mut hasher));
+                self.states.borrow_mut().splice(0..0, parts);
+            });
+        }
+        *self.seen.borrow_mut() = Some(seen);
+    }
+
     /// Calls each check. The first that fails ends the run.
     fn check(&self) {
         if self.always.borrow().is_empty() || self.failure.borrow().is_some() {
@@ -244,6 +303,9 @@ pub(super) fn call(check: &mut Check) -> Result<(), Exception> {
 
 impl Steering for Pilot {
     fn choose(&self, waiting: &[Rc<dyn Run>]) -> usize {
+        if self.seen.borrow().is_some() && !self.has_network.get() {
+            self.look(waiting);
+        }
         let taken = self.plan.borrow_mut().choose(Subject::Order, waiting.len());
         self.tell(|story| {
             story.chosen(taken, waiting);
@@ -275,7 +337,12 @@ impl Steering for Pilot {
         let task = AnyTask::stepped_by(ran);
         self.tell_of_queue(|story, ready, stops| story.ends(task.as_ref(), ready, stops));
         let is_done = task.as_ref().is_some_and(AnyTask::done);
-        self.plan.borrow_mut().note(u64::from(is_done));
+        let mut plan = self.plan.borrow_mut();
+        plan.note(u64::from(is_done));
+        if let (Some(seen), Some(task)) = (&mut *self.seen.borrow_mut(), &task) {
+            seen.stepped(task.number(), plan.trail());
+        }
+        drop(plan);
         if let Some(task) = task.filter(|task| !is_done && task.waits_for_an_object()) {
             self.interrupt(&task, "after it has suspended");
         }

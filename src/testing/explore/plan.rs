@@ -76,11 +76,13 @@ pub(super) struct Plan {
     orders_left: u32,
     trail: u64,
     parted: Option<Parted>,
+    /// The bound on departures of order.
+    orders: u32,
 }
 
 impl Plan {
     pub(super) const fn new(source: Source, orders: u32) -> Self {
-        Self { source, next: 0, made: Vec::new(), orders_left: orders, trail: 0, parted: None }
+        Self { source, next: 0, made: Vec::new(), orders_left: orders, trail: 0, parted: None, orders }
     }
 
     /// Starts the plan of another run, in the same memory.
@@ -154,6 +156,17 @@ impl Plan {
     #[inline]
     pub(super) const fn note(&mut self, what: u64) {
         self.trail = (self.trail.rotate_left(5) ^ what).wrapping_mul(0x517C_C1B7_2722_0A95);
+    }
+
+    /// Whether every departure that is listed was taken.
+    pub(super) fn is_past_its_list(&self) -> bool {
+        matches!(&self.source, Source::Listed { departures, .. } if departures.len() == self.next)
+    }
+
+    /// How many choices of order may still depart. `None` if there is no bound.
+    pub(super) fn orders_left(&self) -> Option<u32> {
+        let made = || self.made.iter().filter(|made| made.subject == Subject::Order && made.taken > 0).count();
+        (self.orders < u32::MAX).then(|| self.orders.saturating_sub(made() as u32))
     }
 
     pub(super) const fn trail(&self) -> u64 {

@@ -4,6 +4,7 @@ use super::super::prng::Prng;
 use super::choices::{Choices, Departure};
 use super::failure::{Explored, Failure};
 use super::plan::Source;
+use super::seen::Seen;
 use super::sim::Sim;
 use super::stage::{Bounds, Stage};
 use super::story::Told;
@@ -25,9 +26,12 @@ impl<'a> Runner<'a> {
         Ok(Self { program, stage, bounds })
     }
 
-    pub(super) fn every(&mut self, schedules: u64) -> Result<Explored, Box<Failure>> {
+    /// Runs every schedule. With `skips`, a schedule that leads to a state which was seen before has no successors from
+    /// there on.
+    pub(super) fn every(&mut self, schedules: u64, skips: bool) -> Result<Explored, Box<Failure>> {
         let mut tree = Tree::new(schedules, self.bounds.orders);
         let mut explored = Explored::new(true);
+        let mut seen = skips.then(Seen::default);
         while let Some((departures, trail)) = tree.next() {
             let number = tree.visited();
             let first = number == 1;
@@ -35,14 +39,17 @@ impl<'a> Runner<'a> {
                 self.stage.tell();
             }
             let source = Source::Listed { departures, trail, lenient: false };
+            *self.stage.pilot.seen.borrow_mut() = seen.take();
             let wrong = self.run(source, 0, number)?;
+            seen = self.stage.pilot.seen.take();
             let told = self.stage.take_story();
             let plan = self.stage.pilot.plan.borrow();
             let parted = plan.parted();
             let choices = (wrong.is_some() || first || parted.is_some()).then(|| plan.choices(0));
             if wrong.is_none() {
                 explored.choices = explored.choices.max(plan.made().len());
-                tree.grow(plan.made());
+                let new = seen.as_ref().and_then(Seen::cut).unwrap_or(usize::MAX);
+                tree.grow(&plan.made()[..new.min(plan.made().len())]);
             }
             drop(plan);
             if let Some(parted) = parted {
@@ -55,6 +62,7 @@ impl<'a> Runner<'a> {
             }
         }
         explored.schedules = tree.visited();
+        explored.states = seen.as_ref().map_or(0, Seen::count);
         explored.complete = !tree.is_cut();
         Ok(explored)
     }
@@ -99,7 +107,7 @@ impl<'a> Runner<'a> {
         };
         match wrong {
             Some(raised) => Err(Box::new(Failure { raised, choices, schedules: 1, story })),
-            None => Ok(Explored { schedules: 1, choices: plan.made().len(), complete: false }),
+            None => Ok(Explored { schedules: 1, choices: plan.made().len(), ..Explored::new(false) }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! [`Sim`]: the world of a program that is explored.
 
 use core::fmt;
+use core::hash::Hash;
 use core::ops::Deref;
 use std::rc::Rc;
 
@@ -128,6 +129,12 @@ impl Sim {
     /// The faults that the exploration tries.
     pub fn faults(&self) -> &Faults {
         &self.pilot.faults
+    }
+
+    /// Adds something to what tells states of the program apart, for
+    /// [`skip_seen_states`](super::Explore::skip_seen_states), which has an example.
+    pub fn state<H: Hash>(&self, state: impl Fn() -> H + 'static) {
+        self.pilot.add_state(Box::new(move |mut hasher| state().hash(&mut hasher)));
     }
 
     /// Calls `check` after each step of a task and each callback. If it raises or panics, the schedule has failed.

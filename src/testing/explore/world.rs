@@ -29,6 +29,7 @@ impl World {
     }
 
     pub(super) fn network(&self, event_loop: &LoopHandle) -> &Network {
+        self.chooser.pilot.has_network.set(true);
         self.network.get_or_init(|| Network::deciding(event_loop, Rc::clone(&self.chooser) as Rc<_>))
     }
 
@@ -69,6 +70,7 @@ impl Decider for Chooser {
     }
 
     fn random(&self) -> u64 {
+        self.pilot.draws.set(self.pilot.draws.get() + 1);
         self.numbers.borrow_mut().next()
     }
 
