@@ -56,7 +56,8 @@ impl Selector for NoDescriptors {
     /// The first descriptor is the waker. Others are refused.
     fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
         if self.waker.is_some() {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "a virtual loop has no descriptors"));
+            let text = "a virtual loop has no descriptors: connect by `testing::memory_pair` or a `testing::Network`";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         self.waker = Some((fd.try_clone_to_owned()?, token));
         Ok(())

@@ -4,6 +4,7 @@ mod bugs;
 mod chapter;
 mod determinism;
 mod hosts;
+mod messages;
 mod orders;
 mod panics;
 mod reduction;

@@ -58,21 +58,21 @@ impl FromStr for Choices {
         let mut choices = Self::default();
         for (place, word) in text.split_whitespace().enumerate() {
             let wrong = |expected: &str| {
-                let text = format!("`{word}` in the choices \"{text}\" is not {expected}");
+                let text = format!("in the choices \"{text}\", `{word}` {expected}");
                 Exception::message(Kind::ValueError, text)
             };
             if let Some(seed) = word.strip_prefix("seed=").filter(|_| place == 0) {
-                choices.seed = seed.parse().map_err(|_| wrong("a seed, such as `seed=42`"))?;
+                choices.seed = seed.parse().map_err(|_| wrong("is not a seed, such as `seed=42`"))?;
                 continue;
             }
-            let departure = departure(word).ok_or_else(|| wrong("a departure, such as `7:1/3`"))?;
+            let departure = departure(word).ok_or_else(|| {
+                wrong("is not of the form `7:1/3`: a choice, the alternative, and how many there are")
+            })?;
             if departure.taken == 0 || departure.taken >= departure.of {
-                return Err(wrong(
-                    "a departure: the alternative lies between 1 and the number of alternatives less one",
-                ));
+                return Err(wrong("names an alternative that does not exist, or the natural one, which is left out"));
             }
             if choices.departures.last().is_some_and(|last| last.at >= departure.at) {
-                return Err(wrong("after the departure before it"));
+                return Err(wrong("comes too late: choices stand in order"));
             }
             choices.departures.push(departure);
         }

@@ -132,6 +132,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { raised, choices, schedules, story } = self;
+        if *schedules == 0 {
+            return write!(f, "nothing was run: {raised:?}");
+        }
         writeln!(f, "schedule {schedules} failed: {raised:?}")?;
         writeln!(f, "choices: \"{choices}\" ({} not natural)", choices.departures())?;
         write!(f, "{story}")

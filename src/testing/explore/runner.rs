@@ -102,7 +102,11 @@ impl<'a> Runner<'a> {
         let (wrong, story) = self.run_told(&choices.departures, choices.seed, 1)?;
         let plan = self.stage.pilot.plan.borrow();
         let wrong = match plan.parted() {
-            Some(parted) => Some(not_deterministic(&format!("at choice {}, {}", parted.at, parted.why))),
+            Some(parted) => {
+                let text = "the program has changed, or is not deterministic";
+                let text = format!("{text}: at choice {}, {}", parted.at, parted.why);
+                Some(Exception::message(Kind::RuntimeError, text))
+            }
             None => wrong,
         };
         match wrong {

@@ -125,15 +125,19 @@ impl Drop for Stage {
 fn leak(left: &Leftovers) -> Option<Exception> {
     let Leftovers { tasks, timers, residents, descriptors, generators } = left;
     let text = if let [first, ..] = &**tasks {
-        format!("{} tasks have not ended: {first}", tasks.len())
+        format!("{}: {first}", count(tasks.len(), "task has not ended", "tasks have not ended"))
     } else if *timers > 0 {
-        format!("{timers} timers are set although no task is left")
+        let timers = count(*timers, "timer is set", "timers are set");
+        format!("{timers} although no task is left; cancel it, or run the loop until it is due")
     } else if *residents > 0 {
-        format!("{residents} connections or servers are open although no task is left")
+        let open = count(*residents, "connection or server is open", "connections or servers are open");
+        format!("{open} although no task is left")
     } else if *descriptors > 0 {
-        format!("{descriptors} descriptors are registered although no task is left")
+        let registered = count(*descriptors, "descriptor is registered", "descriptors are registered");
+        format!("{registered} although no task is left")
     } else if *generators > 0 {
-        format!("{generators} async generators are suspended although no task is left")
+        let suspended = count(*generators, "async generator is suspended", "async generators are suspended");
+        format!("{suspended} although no task is left")
     } else {
         return None;
     };
@@ -142,6 +146,13 @@ fn leak(left: &Leftovers) -> Option<Exception> {
 
 fn held(names: Vec<String>) -> Option<Exception> {
     let first = names.first()?;
-    let text = format!("leak: {} tasks have ended and are still held, the first is {first}", names.len());
+    let text = match names.len() {
+        1 => format!("leak: {first} has ended, and something still holds it"),
+        count => format!("leak: {count} tasks have ended, and something still holds them; the first is {first}"),
+    };
     Some(Exception::message(Kind::RuntimeError, text))
+}
+
+fn count(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }

@@ -191,8 +191,8 @@
 //! # The same program each time
 //!
 //! Exploring, replaying and making a schedule small all rely on one thing: a program that is given the same choices
-//! does the same. If it does not, the failure says "the program is not deterministic", and where two runs parted. These
-//! are the usual reasons:
+//! does the same. If it does not, the failure says "the program is not deterministic", and shows the step at which two
+//! runs part. These are the usual reasons:
 //!
 //! | reason | what to do |
 //! |---|---|
@@ -204,4 +204,4 @@
 //! | Something lasts from one run to the next: a `static`, a `thread_local!`, a variable outside of the closure. | Make everything inside of the program. |
 //! | Sockets, files and other processes do as they like. | Use [`memory_pair`](super::memory_pair) or a [`Network`](super::Network). |
 //!
-//! The natural order runs twice at the beginning, to find most of this at once.
+//! Some schedules run more than once, to find most of this. What a program reads but does not act upon is not found.
