@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use super::values::{
     Collection, End, Hash, Indexed, Key, List, Refusal, Score, Set, Sorted, Time, Value, random_below,
@@ -23,6 +24,8 @@ pub(crate) struct Store {
     /// The first of the deadlines, if there is one.
     next_deadline: Option<Time>,
     now: Time,
+    /// The milliseconds from 1970 to the zero of `now`, once somebody has asked.
+    zero: Option<Time>,
     /// Keys that transactions depend on, and a flag of each such transaction: whether the key has changed.
     watched: HashMap<Key, Vec<Rc<Cell<bool>>>>,
     /// The number of clients that wait for an item.
@@ -51,6 +54,13 @@ impl Store {
     #[inline]
     pub(crate) const fn set_now(&mut self, now: Time) {
         self.now = now;
+    }
+
+    /// The milliseconds from 1970 to the zero of the store's clock. They stay the same, so that a point in time that a
+    /// client gives is told as the same point, also when the system's clock is set.
+    pub(crate) fn zero(&mut self) -> Time {
+        let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Time;
+        *self.zero.get_or_insert_with(|| since_1970().saturating_sub(self.now))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -209,9 +209,9 @@ impl<'a> TimeOption<'a> {
         (self.unit, self.is_absolute) == (other.unit, other.is_absolute)
     }
 
-    fn deadline(&self, call: &Call<'_>, refusal: &'static str) -> Result<Time, Refusal> {
+    fn deadline(&self, call: &mut Call<'_>, refusal: &'static str) -> Result<Time, Refusal> {
         let time = number(self.time)?;
-        let deadline = deadline_after(call.store.now(), time, self.unit, self.is_absolute);
+        let deadline = deadline_after(call.store, time, self.unit, self.is_absolute);
         Ok(deadline.filter(|_| time > 0).ok_or(refusal)?)
     }
 }
@@ -276,7 +276,7 @@ fn psetex(call: &mut Call<'_>) -> Result<(), Refusal> {
 
 fn set_for(call: &mut Call<'_>, unit: i64, refusal: &'static str) -> Result<(), Refusal> {
     let time = number(call.args.get(2))?;
-    let deadline: Option<Time> = deadline_after(call.store.now(), time, unit, false).filter(|_| time > 0);
+    let deadline: Option<Time> = deadline_after(call.store, time, unit, false).filter(|_| time > 0);
     call.store.set(call.args.get(1), call.args.get(3), Some(deadline.ok_or(refusal)?));
     call.out.ok();
     Ok(())

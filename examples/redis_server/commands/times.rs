@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::super::store::{Refusal, Time};
+use super::super::store::{Refusal, Store, Time};
 use super::{Call, Command, number};
 
 pub(super) static COMMANDS: &[Command] = &[
@@ -37,7 +37,7 @@ fn expire_in(call: &mut Call<'_>, unit: i64, is_absolute: bool, refusal: &'stati
     let key = call.args.get(1);
     let condition = Condition::parse(call.args.from(3))?;
     let time = number(call.args.get(2))?;
-    let deadline = deadline_after(call.store.now(), time, unit, is_absolute).ok_or(refusal)?;
+    let deadline = deadline_after(call.store, time, unit, is_absolute).ok_or(refusal)?;
     let is_set = call.store.deadline(key).is_some_and(|old| condition.allows(old, deadline));
     if is_set {
         call.store.set_deadline(key, Some(deadline));
@@ -116,10 +116,7 @@ fn time_of_expiry(call: &mut Call<'_>, unit: Time) -> Result<(), Refusal> {
     call.out.integer(match deadline {
         None => -2,
         Some(None) => -1,
-        Some(Some(deadline)) => {
-            let left = deadline.saturating_sub(call.store.now());
-            ((since_1970().as_millis() as Time).saturating_add(left).saturating_add(unit / 2) / unit) as i64
-        }
+        Some(Some(deadline)) => (call.store.zero().saturating_add(deadline).saturating_add(unit / 2) / unit) as i64,
     });
     Ok(())
 }
@@ -134,22 +131,18 @@ fn persist(call: &mut Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The point on the store's clock that lies `time` units of `unit` milliseconds after `now`, or after 1970. `None` if
-/// Redis could not count to it. A point in the past becomes `now`.
-pub(crate) fn deadline_after(now: Time, time: i64, unit: i64, is_absolute: bool) -> Option<Time> {
+/// The point on the store's clock that lies `time` units of `unit` milliseconds after now, or after 1970. `None` if Redis
+/// could not count to it. A point in the past becomes now.
+pub(crate) fn deadline_after(store: &mut Store, time: i64, unit: i64, is_absolute: bool) -> Option<Time> {
     let time = time.checked_mul(unit)?;
-    let delay = match is_absolute {
-        true => time.saturating_sub(since_1970().as_millis() as i64),
-        false if time > FAR => time.checked_add(since_1970().as_millis() as i64).map(|_| time)?,
-        false => time,
-    };
-    Some(now.saturating_add_signed(delay).max(now))
+    let (now, zero) = (store.now(), store.zero() as i64);
+    let deadline = if is_absolute { time.saturating_sub(zero) } else { time.saturating_add(now as i64) };
+    // Redis counts from 1970, and refuses what it cannot count to.
+    deadline.checked_add(zero)?;
+    Some(deadline.max(now as i64) as Time)
 }
 
 /// The time of the system.
 pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
-
-/// Times that are further away are checked exactly.
-const FAR: i64 = i64::MAX / 2;
