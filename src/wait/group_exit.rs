@@ -18,6 +18,9 @@ use crate::yield_from;
 /// - If nothing failed, but the parent was cancelled from elsewhere, it raises that `CancelledError`.
 /// - It raises a `GeneratorExit` of the body, and a `KeyboardInterrupt` of the body or of a task, unchanged. Other
 ///   failures then go to the loop's exception handler.
+///
+/// An exception that is thrown in while tasks are running cancels them. If it is not a `CancelledError`, it counts as a
+/// failure. Closing cancels the tasks as well, but does not wait for them.
 #[must_use = "a coroutine does nothing until it is resumed or awaited"]
 pub struct GroupExit<T> {
     group: TaskGroup,
@@ -58,6 +61,30 @@ impl<T> GroupExit<T> {
                 self.group.abort();
             }
         }
+    }
+
+    /// Cancels the tasks for an exception that was thrown in while they run. It is raised in the end.
+    fn interrupt(&mut self, thrown: Exception) {
+        let group = &self.group.0;
+        let is_aborting = group.aborting.get();
+        if thrown.is_cancelled() {
+            // If a failure has aborted the group, that is raised in the end.
+            if !is_aborting || group.is_cancelled.get() {
+                self.cancelled = Some(thrown);
+            }
+        } else if thrown.is_generator_exit() {
+            self.outcome = Some(Err(thrown));
+        } else {
+            group.errors.borrow_mut().push(thrown);
+        }
+        if !is_aborting {
+            self.group.abort();
+        }
+    }
+
+    /// A group that is closed cannot wait. Its tasks have been cancelled.
+    fn is_closing(&self) -> bool {
+        matches!(&self.outcome, Some(Err(raised)) if raised.is_generator_exit())
     }
 
     /// Computes the outcome of the group, once every task has ended.
@@ -119,23 +146,13 @@ impl<T> Coroutine for GroupExit<T> {
                     let waited = yield_from!(all_done, sent);
                     self.group.0.all_done.take();
                     self.phase = ExitPhase::Over;
-                    match waited {
-                        Err(raised) if raised.is_cancelled() => {
-                            let is_aborting = self.group.0.aborting.get();
-                            // If a failure has aborted the group, that is raised in the end.
-                            if !is_aborting || self.group.0.is_cancelled.get() {
-                                self.cancelled = Some(raised);
-                            }
-                            if !is_aborting {
-                                self.group.abort();
-                            }
-                        }
-                        waited => waited?,
+                    if let Err(thrown) = waited {
+                        self.interrupt(thrown);
                     }
                 }
                 ExitPhase::Over => return Err(Exception::reused()),
             }
-            if self.group.is_empty() {
+            if self.group.is_empty() || self.is_closing() {
                 self.phase = ExitPhase::Over;
                 return self.finish().map(Step::Return);
             }

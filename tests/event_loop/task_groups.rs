@@ -1,6 +1,7 @@
 //! `TaskGroup`: N1 to N9 of the edge cases, compared with CPython 3.13.
 
 mod interrupts;
+mod thrown;
 
 use crate::wait_scripts::expect;
 
