@@ -2,12 +2,17 @@
 
 mod bugs;
 mod chapter;
+mod common;
 mod determinism;
 mod hosts;
+mod limits;
 mod messages;
 mod orders;
 mod panics;
+mod queue;
 mod reduction;
+mod several;
 mod skipping;
 mod story;
+mod sync;
 mod threads;
