@@ -191,7 +191,7 @@ impl<P: Producer + 'static> AsyncIterator for AsyncGenerator<P> {
     fn resume_next(&mut self, sent: Result<(), Exception>) -> Progress<Option<P::Item>> {
         let shared = &self.0;
         if shared.standing.get() == Standing::Awaiting {
-            if !shared.is_consumed_here() {
+            if !shared.is_consumed_here() && !shared.is_closed_with_its_consumer(&sent) {
                 return Err(already_running("anext"));
             }
             return shared.resume(sent.map(|()| P::Input::default()));
@@ -301,6 +301,13 @@ impl<P: Producer + 'static> Shared<P> {
     fn is_consumed_here(&self) -> bool {
         let operation = matches!(*self.consumer.borrow(), Consumer::Operation);
         !operation && self.is_abandoned()
+    }
+
+    /// Returns `true` if the operation that is under way is being closed from outside, with the task that began it: no task
+    /// runs then.
+    fn is_closed_with_its_consumer(&self, sent: &Result<(), Exception>) -> bool {
+        let is_closing = sent.as_ref().err().is_some_and(Exception::is_generator_exit);
+        is_closing && matches!(*self.consumer.borrow(), Consumer::Task(_)) && current_task().is_none()
     }
 
     /// Returns `true` if nobody will finish the operation that is under way. A task does one thing at a time: if the
