@@ -112,20 +112,28 @@ impl AnyTask {
         if state.is_done() {
             return;
         }
-        let address = core::ptr::from_ref(&**task).cast::<()>();
-        let waiting = match state.waits_for().map(|waits_for| waits_for.withdraw(address)) {
-            Some(Withdrawn::Waiting(run)) => Some(run),
-            Some(Withdrawn::Queued) | None => None,
-        };
+        let waiting = self.take_out();
         state.set_throw(raised);
         if let Some(run) = waiting {
             task.scheduler().push(run);
         }
     }
 
-    /// Closes the coroutine, and ends the task as cancelled. The task must not be running.
+    /// Takes the task out of where it waits. Returns it if it waited there.
+    fn take_out(&self) -> Option<Rc<dyn Run>> {
+        let task = self.erased();
+        let address = core::ptr::from_ref(&**task).cast::<()>();
+        match task.state().waits_for()?.withdraw(address) {
+            Withdrawn::Waiting(run) => Some(run),
+            Withdrawn::Queued => None,
+        }
+    }
+
+    /// Closes the coroutine, and ends the task as cancelled. The task must not be running. Where it waits, others may wait
+    /// from now on.
     pub(crate) fn destroy(&self) {
         if !self.done() {
+            drop(self.take_out());
             Rc::clone(self.erased()).destroy();
         }
     }

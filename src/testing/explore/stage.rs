@@ -69,8 +69,11 @@ impl Stage {
 
     /// What was wrong with a run that has ended with `ran`.
     fn judge(&self, mut sim: Sim, ran: Result<(), Exception>, bounds: Bounds) -> Option<Exception> {
-        let ended = self.excused(ran).and_then(|()| self.excused(sim.run_to_rest()));
-        let failure = self.pilot.failure().or(ended.err());
+        let lost = || self.pilot.reports.borrow().iter().find(|raised| !self.pilot.faults.excuse(raised)).cloned();
+        let ended = self.excused(ran);
+        let rested = if ended.is_ok() { self.excused(sim.run_to_rest()) } else { Ok(()) };
+        // A task that fails is often why others wait for ever.
+        let failure = self.pilot.failure().or(ended.err()).or_else(lost).or(rested.err());
         let failure = failure.or_else(|| {
             let mut checks = self.pilot.finally.take();
             checks.iter_mut().find_map(|check| call(check).err())
@@ -83,7 +86,6 @@ impl Stage {
         self.pilot.drop_checks();
         sim.end();
         let held = || bounds.leaks.then(|| held(self.pilot.tasks_still_held())).flatten();
-        let lost = || self.pilot.reports.borrow().iter().find(|raised| !self.pilot.faults.excuse(raised)).cloned();
         leak.or_else(held).or_else(lost)
     }
 
