@@ -47,7 +47,7 @@ fn gather_returns_all_results_in_order_or_none() {
     let children = [(2, 1), (2, 2)].map(|(count, faults)| every(gathering("child", count, faults)));
     let parents = [(2, 1), (2, 2)].map(|(count, faults)| every(gathering("parent", count, faults)));
     assert_eq!(children, [312, 1_068]);
-    assert_eq!(parents, [284, 632]);
+    assert_eq!(parents, [284, 560]);
     // Three children and their parent have too many schedules.
     let three = ["child", "parent"].map(|victims| every_within(2, gathering(victims, 3, 1)));
     assert_eq!(three, [1_387, 764]);
@@ -130,7 +130,7 @@ fn a_shielded_task_ends_whatever_happens_to_those_who_wait_for_it() {
         sim.finally(move || assert_eq!((alive.get(), ended.get()), (0, 1)));
         Ok(())
     });
-    assert_eq!(schedules, 17_484);
+    assert_eq!(schedules, 13_176);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn completing(victims: &'static str) -> impl FnMut(&Sim) -> Result<(), Exception
 
 #[test]
 fn as_completed_returns_every_outcome_once() {
-    assert_eq!(["child", "consumer"].map(|victims| every_within(2, completing(victims))), [1_387, 678]);
+    assert_eq!(["child", "consumer"].map(|victims| every_within(2, completing(victims))), [1_387, 648]);
 }
 
 fn staggering(faults: u32) -> impl FnMut(&Sim) -> Result<(), Exception> {
