@@ -9,7 +9,9 @@ use std::time::Duration;
 use innermost::sync::{Acquire, Lock, LockGuard};
 use innermost::testing::Interruption::{Cancel, Throw};
 use innermost::testing::{Explored, Sim, explore};
-use innermost::{Await, Coroutine, Exception, LoopHandle, Resumed, Sleep, State, Step, sleep, yield_from};
+use innermost::{
+    Await, Coroutine, CoroutineExt, Exception, LoopHandle, Resumed, Sleep, State, Step, sleep, yield_from,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operation {
@@ -173,32 +175,17 @@ fn tasks_that_stand_in_line_for_a_lock_in_another_order_are_another_state() {
     assert_eq!((without.schedules, with.schedules), (24, 24));
 }
 
-#[test]
-fn both_orders_in_the_line_are_followed_by_all_orders_of_the_others() {
-    let tasks = [
-        vec![Operation::Acquire, Operation::Sleep(1), Operation::Release],
-        vec![Operation::Acquire, Operation::Write(0, 1)],
-        vec![Operation::Acquire, Operation::Write(0, 2)],
-        vec![Operation::Sleep(0), Operation::Sleep(0), Operation::Write(1, 1)],
-        vec![Operation::Sleep(0), Operation::Sleep(0), Operation::Write(1, 2)],
-    ];
-    let outcomes = explored(&tasks, true, u32::MAX, false).1;
-    assert_eq!(outcomes, explored(&tasks, false, u32::MAX, false).1);
-    let numbers: BTreeSet<_> = outcomes.iter().map(|(numbers, _)| *numbers).collect();
-    assert_eq!(numbers, BTreeSet::from([[1, 1], [1, 2], [2, 1], [2, 2]]));
-}
-
-/// Doubles a number of its own, and shows nothing.
+/// Takes a number when it first runs, and returns it later. Shows nothing.
 struct Secret {
-    shared: Rc<Cell<u32>>,
-    own: Option<u32>,
+    shared: Rc<Cell<usize>>,
+    own: Option<usize>,
     pause: Sleep,
 }
 
 impl Coroutine for Secret {
     type Yield = Await;
     type Input = ();
-    type Return = ();
+    type Return = usize;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
         let own = *self.own.get_or_insert_with(|| {
@@ -206,61 +193,88 @@ impl Coroutine for Secret {
             self.shared.get()
         });
         yield_from!(self.pause, sent)?;
-        self.shared.set(self.shared.get() * 10 + own);
-        Ok(Step::Return(()))
+        Ok(Step::Return(own))
     }
+}
+
+/// Runs `program`, which may hide something of its state, up to a time at which something is chosen, and to its end. Returns
+/// what it has written, with what was chosen.
+fn with_a_late_choice(
+    skips: bool,
+    program: impl Fn(&Sim, &Rc<RefCell<Vec<usize>>>) -> Result<(), Exception>,
+) -> BTreeSet<(Vec<usize>, usize)> {
+    let mut outcomes = BTreeSet::new();
+    let exploration = explore(|sim| {
+        let written = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&written);
+        sim.state(move || seen.borrow().clone());
+        program(sim, &written)?;
+        sim.run(sleep(Duration::from_secs(1)))?;
+        let chosen = sim.choose(2);
+        sim.run(sleep(Duration::from_secs(9)))?;
+        outcomes.insert((written.take(), chosen));
+        Ok(())
+    });
+    let explored = if skips { exploration.skip_seen_states().run() } else { exploration.run() };
+    assert!(explored.is_complete());
+    outcomes
+}
+
+fn assert_all_are_found(
+    program: impl Fn(&Sim, &Rc<RefCell<Vec<usize>>>) -> Result<(), Exception>,
+    written: [&[usize]; 2],
+) {
+    let all = written.map(|written| [(written.to_vec(), 0), (written.to_vec(), 1)]);
+    let all: BTreeSet<_> = all.into_iter().flatten().collect();
+    assert_eq!(with_a_late_choice(false, &program), all);
+    assert_eq!(with_a_late_choice(true, &program), all);
 }
 
 #[test]
 fn a_machine_that_shows_no_state_is_told_apart_by_its_history() {
-    let outcomes = |skips: bool| {
-        let outcomes = Rc::new(RefCell::new(BTreeSet::new()));
-        let ends = Rc::clone(&outcomes);
-        let exploration = explore(move |sim| {
-            let shared = Rc::new(Cell::new(0));
-            for _ in 0..2 {
-                sim.create_task(Secret { shared: Rc::clone(&shared), own: None, pause: sleep(Duration::ZERO) })?;
-            }
-            let (seen, ends) = (Rc::clone(&shared), Rc::clone(&ends));
-            sim.state(move || seen.get());
-            sim.finally(move || {
-                ends.borrow_mut().insert(shared.get());
-            });
-            Ok(())
-        });
-        let explored = if skips { exploration.skip_seen_states().run() } else { exploration.run() };
-        assert!(explored.is_complete());
-        outcomes.take()
+    let program = |sim: &Sim, written: &Rc<RefCell<Vec<usize>>>| {
+        let shared = Rc::new(Cell::new(0));
+        for weight in [1, 10] {
+            let (shared, written) = (Rc::clone(&shared), Rc::clone(written));
+            let pause = sleep(Duration::from_secs(weight as u64 % 2 + 2));
+            sim.create_task(
+                Secret { shared, own: None, pause }.map(move |own| written.borrow_mut().push(own * weight)),
+            )?;
+        }
+        Ok(())
     };
-    assert_eq!(outcomes(true), outcomes(false));
-    assert_eq!(outcomes(true), BTreeSet::from([212, 221]));
+    assert_all_are_found(program, [&[20, 1], &[10, 2]]);
 }
 
 #[test]
 fn callbacks_are_told_apart_by_their_history() {
-    let outcomes = |skips: bool| {
-        let outcomes = Rc::new(RefCell::new(BTreeSet::new()));
-        let ends = Rc::clone(&outcomes);
-        let exploration = explore(move |sim| {
-            let order = Rc::new(RefCell::new(Vec::new()));
-            for number in 0..3 {
-                let (event_loop, order) = (LoopHandle::clone(sim), Rc::clone(&order));
-                sim.call_soon(move || {
-                    let order = Rc::clone(&order);
-                    event_loop.call_soon(move || order.borrow_mut().push(number)).map(drop)
-                })?;
-            }
-            let (seen, ends) = (Rc::clone(&order), Rc::clone(&ends));
-            sim.state(move || seen.borrow().clone());
-            sim.finally(move || {
-                ends.borrow_mut().insert(order.borrow().clone());
-            });
-            Ok(())
-        });
-        let explored = if skips { exploration.skip_seen_states().run() } else { exploration.run() };
-        assert!(explored.is_complete());
-        outcomes.take()
+    let program = |sim: &Sim, written: &Rc<RefCell<Vec<usize>>>| {
+        let shared = Rc::new(Cell::new(0));
+        for weight in [1, 10] {
+            let (event_loop, shared, written) = (LoopHandle::clone(sim), Rc::clone(&shared), Rc::clone(written));
+            sim.call_soon(move || {
+                shared.set(shared.get() + 1);
+                let own = shared.get() * weight;
+                let delay = Duration::from_secs(weight as u64 % 2 + 2);
+                event_loop.call_later(delay, move || written.borrow_mut().push(own)).map(drop)
+            })?;
+        }
+        Ok(())
     };
-    assert_eq!(outcomes(true), outcomes(false));
-    assert_eq!(outcomes(true).len(), 6);
+    assert_all_are_found(program, [&[20, 1], &[10, 2]]);
+}
+
+#[test]
+fn the_order_of_a_line_is_part_of_the_state() {
+    let program = |sim: &Sim, written: &Rc<RefCell<Vec<usize>>>| {
+        let lock = Lock::new();
+        let holder = lock.try_acquire();
+        sim.call_later(Duration::from_secs(2), move || drop(holder))?;
+        for number in [1, 2] {
+            let written = Rc::clone(written);
+            sim.create_task(lock.acquire().map(move |_guard| written.borrow_mut().push(number)))?;
+        }
+        Ok(())
+    };
+    assert_all_are_found(program, [&[1, 2], &[2, 1]]);
 }
