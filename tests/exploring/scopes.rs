@@ -182,9 +182,19 @@ fn consuming<C: Awaitable + 'static>(
 
 #[test]
 fn an_async_generator_ends_with_its_consumer() {
-    let dropping = every(consuming(1, |generator, log| generator.for_each(move |item| ready(log.push(item)))));
+    let dropping = every(consuming(1, |generator, log| {
+        generator.for_each(move |item| {
+            log.push(item);
+            ready(())
+        })
+    }));
     let closing = every(consuming(1, |generator, log| {
-        with(aclosing(generator), move |items| items.for_each(move |item| ready(log.push(item))))
+        with(aclosing(generator), move |items| {
+            items.for_each(move |item| {
+                log.push(item);
+                ready(())
+            })
+        })
     }));
     assert_eq!([dropping, closing], [92, 92]);
 }
@@ -192,7 +202,15 @@ fn an_async_generator_ends_with_its_consumer() {
 /// A consumer that is closed while its generator awaits.
 #[test]
 fn closing_a_consumer_closes_its_generator_where_that_waits() {
-    replay("4:3/4", consuming(1, |generator, log| generator.for_each(move |item| ready(log.push(item)))));
+    replay(
+        "4:3/4",
+        consuming(1, |generator, log| {
+            generator.for_each(move |item| {
+                log.push(item);
+                ready(())
+            })
+        }),
+    );
 }
 
 #[test]
@@ -202,7 +220,10 @@ fn the_items_of_a_queue_are_iterated_once() {
         let (queue, log) = (Queue::new(), Log::default());
         for number in 0..2 {
             let seen = log.clone();
-            let reader = items(&queue).for_each(move |item| ready(seen.push(item)));
+            let reader = items(&queue).for_each(move |item| {
+                seen.push(item);
+                ready(())
+            });
             start(sim, &format!("reader {number}"), &Count::default(), reader)?;
         }
         let (putting, closing) = (queue.clone(), queue.clone());

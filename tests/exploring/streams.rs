@@ -33,7 +33,7 @@ fn read(stream: Rc<MemoryStream>, buffer: Rc<RefCell<Buffer>>) -> impl Awaitable
             if buffer.borrow().len() == TEXT.len() {
                 return end(());
             }
-            if yield_from!(stream.read(&mut *buffer.borrow_mut()), sent)? == 0 {
+            if yield_from!(stream.read(&mut buffer.borrow_mut()), sent)? == 0 {
                 return end(());
             }
         }
