@@ -1,5 +1,7 @@
 //! Exploring programs: every order, every fault, and what is said of a schedule that fails.
 
+#![cfg(feature = "full")]
+
 mod bugs;
 mod chapter;
 mod common;
