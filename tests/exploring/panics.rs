@@ -39,3 +39,35 @@ fn a_panic_is_printed_for_the_story_only() {
     });
     assert_eq!(printed, [1, 1, 1, 0]);
 }
+
+#[test]
+fn what_panics_when_it_is_dropped_fails_its_schedule() {
+    struct Fragile;
+    impl Fragile {
+        fn look(&self) {}
+    }
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("it broke");
+        }
+    }
+    let keepers: [fn(&Sim, Fragile); 3] = [
+        |sim, fragile| sim.always(move || fragile.look()),
+        |sim, fragile| sim.finally(move || fragile.look()),
+        |sim, fragile| {
+            let is_any = move |_: &str| {
+                fragile.look();
+                true
+            };
+            sim.faults().in_tasks(is_any);
+        },
+    ];
+    for keep in keepers {
+        let program = |sim: &Sim| {
+            keep(sim, Fragile);
+            Ok(())
+        };
+        let failure = explore(program).try_run().unwrap_err();
+        assert_eq!(failure.exception().to_string(), "it broke", "{failure}");
+    }
+}

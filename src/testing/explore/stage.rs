@@ -56,10 +56,13 @@ impl Stage {
         let perform = || {
             let ran = catch_unwind(AssertUnwindSafe(|| program(&sim)));
             let ran = ran.unwrap_or_else(|panic| Err(panicked(panic)));
-            self.judge(sim, ran, bounds)
+            // What the program has given to the run is dropped here, which may panic too.
+            let judged = catch_unwind(AssertUnwindSafe(|| self.judge(sim, ran, bounds)));
+            let cleared = catch_unwind(AssertUnwindSafe(|| self.pilot.clear()));
+            let judged = judged.unwrap_or_else(|panic| Some(panicked(panic)));
+            judged.or_else(|| cleared.err().map(panicked))
         };
         let wrong = if self.is_loud { perform() } else { quietly(perform) };
-        self.pilot.clear();
         if !self.event_loop.recycle() {
             self.renew()?;
         }
@@ -89,7 +92,7 @@ impl Stage {
         leak.or_else(held).or_else(lost)
     }
 
-    /// Takes an exception for none if it stems from a fault.
+    /// Treats an exception that stems from a fault as success.
     fn excused(&self, ran: Result<(), Exception>) -> Result<(), Exception> {
         match ran {
             Err(raised) if self.pilot.faults.excuse(&raised) && self.pilot.failure().is_none() => Ok(()),
