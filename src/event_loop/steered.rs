@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Core, LoopHandle, Scratch};
 use crate::coroutine::Exception;
-use crate::task::{AnyTask, Run, Steering};
+use crate::task::{Run, Steering};
 
 impl Core {
     /// One turn in which `steering` chooses the order.
@@ -72,9 +72,8 @@ impl LoopHandle {
     }
 
     pub(crate) fn leftovers(&self) -> Leftovers {
-        let tasks = self.0.scheduler.live_tasks().into_iter().map(AnyTask::new);
         Leftovers {
-            tasks: tasks.map(|task| describe(&task)).collect(),
+            tasks: self.0.pending_tasks(),
             timers: self.0.timers.borrow().count(),
             residents: self.0.residents.len(),
             descriptors: self.0.registry.len(),
@@ -94,13 +93,5 @@ impl LoopHandle {
         scheduler.drop_each(self.0.extensions.take());
         self.0.since_select.set(0);
         self.0.asyncgens.is_open() && self.0.threads.default_executor_is_open() && scheduler.recycle()
-    }
-}
-
-/// The name of a task and the event that it waits for.
-fn describe(task: &AnyTask) -> String {
-    match task.describe_wait() {
-        Some(wanted) => format!("{} waits for {wanted}", task.name()),
-        None => format!("{} has not started", task.name()),
     }
 }

@@ -152,11 +152,6 @@ impl AnyTask {
         self.erased().state().number()
     }
 
-    /// The event that the task waits for, as text.
-    pub(crate) fn describe_wait(&self) -> Option<String> {
-        self.erased().state().describe_wait()
-    }
-
     /// Passes on the state of each of the coroutine's frames, innermost first.
     pub(crate) fn show_states(&self, show: &mut dyn FnMut(&State<'_>)) {
         Rc::clone(self.erased()).show_states(show);

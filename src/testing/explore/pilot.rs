@@ -48,7 +48,7 @@ pub(super) struct Pilot {
     /// How often the loop had run before this schedule.
     former_runs: Cell<u64>,
     /// The tasks that have run, to find those that outlive the program.
-    tasks: RefCell<Vec<(String, WeakTask)>>,
+    tasks: RefCell<Vec<WeakTask>>,
 }
 
 impl Pilot {
@@ -126,11 +126,14 @@ impl Pilot {
     }
 
     fn abort(&self, raised: Exception) {
-        // With hosts, another loop may run.
-        let event_loop = find_running().or_else(|| self.event_loop.borrow().clone());
-        if let Some(event_loop) = event_loop {
+        if let Some(event_loop) = self.current_loop() {
             event_loop.abort_run(raised);
         }
+    }
+
+    /// The loop whose turn it is. With hosts, that is not the program's own.
+    fn current_loop(&self) -> Option<LoopHandle> {
+        find_running().or_else(|| self.event_loop.borrow().clone())
     }
 
     pub(super) fn failure(&self) -> Option<Exception> {
@@ -179,7 +182,7 @@ impl Pilot {
     /// The names of tasks that have ended and that something still holds.
     pub(super) fn tasks_still_held(&self) -> Vec<String> {
         let tasks = self.tasks.borrow();
-        tasks.iter().filter(|(_, task)| task.upgrade().is_some()).map(|(name, _)| name.clone()).collect()
+        tasks.iter().filter_map(WeakTask::upgrade).map(|task| task.name()).collect()
     }
 
     /// Passes the story on, if there is one. It is taken out meanwhile, since telling prints states of the program.
@@ -198,8 +201,7 @@ impl Pilot {
     /// Passes the story on, with the ready queue.
     fn tell_of_queue(&self, tell: impl FnOnce(&mut Story, &[*const ()], bool)) {
         self.tell(|story| {
-            let running = find_running().or_else(|| self.event_loop.borrow().clone());
-            let Some(event_loop) = running else { return };
+            let Some(event_loop) = self.current_loop() else { return };
             let scheduler = event_loop.scheduler();
             let ready: Vec<_> = scheduler.look_at_ready(|ready| ready.iter().map(address).collect());
             tell(story, &ready, scheduler.is_stopping());
@@ -210,7 +212,7 @@ impl Pilot {
         self.states.borrow_mut().push(part);
     }
 
-    /// Looks whether the program is in a state that was seen before, with the rest of this turn in `waiting`.
+    /// Checks whether the program is in a state that was seen before, with the rest of this turn in `waiting`.
     #[cold]
     #[inline(never)]
     fn look(&self, waiting: &[Rc<dyn Run>]) {
@@ -252,7 +254,7 @@ impl Pilot {
         }
     }
 
-    /// Interrupts `task`, or not.
+    /// Interrupts `task` if the schedule says so.
     fn interrupt(&self, task: &AnyTask, moment: &str) {
         let possible = self.faults.interruptions(|| task.name());
         let Some(interruption) = self.choose_interruption(possible) else { return };
@@ -326,7 +328,7 @@ impl Steering for Pilot {
         self.plan.borrow_mut().note(identity ^ time.as_secs().rotate_left(40) ^ u64::from(time.subsec_nanos()) << 20);
         if let Some(task) = &task {
             if !task.has_waited() {
-                self.tasks.borrow_mut().push((task.name(), task.downgrade()));
+                self.tasks.borrow_mut().push(task.downgrade());
             }
             self.interrupt(task, "before its step");
         }

@@ -12,7 +12,7 @@ use crate::executor::{Executor, Job, Pending, ShutdownWait};
 /// The most turns by which a function may be late.
 const LATEST: usize = 2;
 
-/// Makes `event_loop` run its blocking functions by itself.
+/// Makes `event_loop` run blocking functions in its own thread.
 pub(super) fn simulate_threads(event_loop: &LoopHandle, pilot: &Rc<Pilot>) {
     event_loop.set_extension(Rc::clone(pilot));
     event_loop.set_default_executor(Threads { event_loop: event_loop.remote() });
