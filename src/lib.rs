@@ -8,7 +8,7 @@
 //!       tls                       TLS over any byte stream
 //!  L3   net          resolver     sockets whose operations are coroutines; names and addresses
 //!       transport                 protocols with callbacks, their transports, servers
-//!       process                   child processes, their pipes and their ends
+//!       process      fs           child processes, their pipes and their ends; files
 //!       runner       signal       run, Ctrl-C; names of signals
 //!  L2   event_loop   time         one turn, timers, descriptors; sleep
 //!       sync         queue        locks, events, semaphores, conditions, barriers; queues
@@ -122,6 +122,9 @@
 //! | [`LoopHandle::create_datagram_endpoint`], [`create_unix_datagram_endpoint`](LoopHandle::create_unix_datagram_endpoint) | [`transport::CreateDatagramEndpoint`], [`transport::CreateUnixDatagramEndpoint`] |
 //! | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell); [`process::Command::output`] | [`process::SubprocessExec`]; [`process::CommandOutput`] |
 //! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
+//! | [`fs::open`](fn@fs::open), [`temp_file`](fs::temp_file); [`temp_dir`](fs::temp_dir); [`File::close`](fs::File::close) | [`fs::Open`]; [`fs::MakeTempDir`]; [`fs::Close`] |
+//! | [`fs::read`], [`write`](fn@fs::write), [`rename`](fs::rename) and the like; [`fs::blocking`] | [`fs::Operation<T>`](fs::Operation) |
+//! | [`File::read`](fs::File::read), [`write_all`](fs::File::write_all) and the like | afresh; store the [`fs::File`] and the [`Buffer`] |
 //! | [`relay`](fn@net::relay), [`linger`](fn@net::linger) | [`net::Relaying`], [`net::Lingering`] |
 //! | [`Relay::run`](net::Relay::run), [`Linger::run`](net::Linger::run) | afresh; store the [`net::Relay`] and the [`net::Linger`] |
 //! | [`TlsConnector::connect`](tls::TlsConnector::connect), [`TlsAcceptor::accept`](tls::TlsAcceptor::accept); [`TlsStream::close`](tls::TlsStream::close) | [`tls::Handshake`]; [`tls::Close`] |
@@ -227,6 +230,11 @@
 //! | `PIPE`, `DEVNULL`, `STDOUT` | [`process::Stdio`] |
 //! | `loop.subprocess_exec`, `subprocess_shell` | [`LoopHandle::subprocess_exec`], [`subprocess_shell`](LoopHandle::subprocess_shell) |
 //! | `SubprocessProtocol`, `SubprocessTransport` | [`process::SubprocessProtocol`], [`process::SubprocessTransport`] |
+//! | **files** | |
+//! | `aiofiles.open`, `file.read`, `write`, `seek`, `truncate`, `flush`, `close` | [`fs::open`](fn@fs::open), [`File::read`](fs::File::read), [`write_all`](fs::File::write_all), [`seek`](fs::File::seek), [`set_len`](fs::File::set_len), nothing, [`close`](fs::File::close) |
+//! | `aiofiles.os`: `stat`, `rename`, `remove`, `mkdir`, `makedirs`, `rmdir` | [`fs::metadata`], [`rename`](fs::rename), [`remove_file`](fs::remove_file), [`create_dir`](fs::create_dir), [`create_dir_all`](fs::create_dir_all), [`remove_dir`](fs::remove_dir) |
+//! | `Path.read_bytes`, `read_text`, `write_bytes`, `write_text` in a thread | [`fs::read`], [`read_to_string`](fs::read_to_string), [`write`](fn@fs::write) |
+//! | `aiofiles.tempfile` | [`fs::temp_file`], [`temp_dir`](fs::temp_dir) |
 //! | **exceptions** | |
 //! | `e.add_note(text)`, `e.__notes__` | [`Exception::with_note`], [`notes`](Exception::notes) |
 //!
@@ -270,6 +278,7 @@
 //! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
 //! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
 //! | `process` | | [`process`]; enables `net`, `wait`; with `transport`, [`SubprocessProtocol`](process::SubprocessProtocol) |
+//! | `fs` | | [`fs`]: files and directories; enables `executor`, `net` |
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
 //! | `server` | | [`mod@server`]: a server that ends in good order; enables `net`, `wait`. With `stream`, it serves streams and protocols too |
 //! | `testing` | | [`testing`]; enables `net` |
@@ -327,6 +336,8 @@ pub mod coroutine;
 pub mod event_loop;
 #[cfg(feature = "executor")]
 pub mod executor;
+#[cfg(feature = "fs")]
+pub mod fs;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "process")]

@@ -129,7 +129,7 @@ impl Buffer {
     /// `StorageFull` if the limit is reached, because a read of 0 bytes would look like the end of the stream. Otherwise the
     /// error of `read`.
     #[inline]
-    pub(super) fn fill_by<R, E: From<io::Error>>(
+    pub(crate) fn fill_by<R, E: From<io::Error>>(
         &mut self,
         spare: &SpareMemory,
         read: impl FnOnce(&mut [u8]) -> (usize, Result<R, E>),

@@ -9,6 +9,7 @@
 //! | `signal_numbers.rs` | the names of signals | `signal(7)` |
 //! | `socket.rs` | socket operations missing from `std::net` and `socket2` | `accept4(2)` |
 //! | `sendfile.rs` | sending a file to a socket | `sendfile(2)` |
+//! | `file.rs`   | reading a file without waiting for a disk; closing with a result | `preadv2(2)`, `close(2)` |
 //! | `descriptor.rs` | operations on any descriptor | `fcntl(2)`, `poll(2)` |
 //! | `child/`    | child processes: when they end, their status, signals to them | `pidfd_open(2)`, `waitid(2)`, `kqueue(2)` |
 //! | `names/`    | looking up names and addresses | `getaddrinfo(3)`, `getnameinfo(3)` |
@@ -24,6 +25,8 @@
 pub(crate) mod child;
 mod clock;
 pub(crate) mod descriptor;
+#[cfg(feature = "fs")]
+pub(crate) mod file;
 mod fork;
 mod instant;
 #[cfg(feature = "resolver")]

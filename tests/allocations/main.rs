@@ -6,6 +6,8 @@ mod counting;
 #[cfg(feature = "full")]
 mod event_loop;
 #[cfg(feature = "full")]
+mod files;
+#[cfg(feature = "full")]
 mod races;
 #[cfg(feature = "full")]
 #[path = "../support/mod.rs"]

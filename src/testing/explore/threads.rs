@@ -1,4 +1,4 @@
-//! `Threads`: the default executor of a loop that is explored. It runs functions in the loop's own thread, one after the
+//! `Threads`: the executor of a loop that is explored, and of its files. It runs functions in the loop's own thread, one after the
 //! other, as callbacks whose place the exploration chooses.
 
 use std::rc::Rc;
@@ -16,6 +16,8 @@ const LATEST: usize = 2;
 pub(super) fn simulate_threads(event_loop: &LoopHandle, pilot: &Rc<Pilot>) {
     event_loop.set_extension(Rc::clone(pilot));
     event_loop.set_default_executor(Threads { event_loop: event_loop.remote() });
+    #[cfg(feature = "fs")]
+    event_loop.simulate_file_threads(Threads { event_loop: event_loop.remote() });
 }
 
 struct Threads {
