@@ -124,6 +124,7 @@
 //! | [`process::Process::wait`], [`communicate`](process::Process::communicate) | afresh; store the [`process::Process`] and the [`process::Communication`] |
 //! | [`fs::open`](fn@fs::open), [`temp_file`](fs::temp_file); [`temp_dir`](fs::temp_dir); [`File::close`](fs::File::close) | [`fs::Open`]; [`fs::MakeTempDir`]; [`fs::Close`] |
 //! | [`fs::read`], [`write`](fn@fs::write), [`rename`](fs::rename) and the like; [`fs::blocking`] | [`fs::Operation<T>`](fs::Operation) |
+//! | [`File::lines`](fs::File::lines), [`byte_lines`](fs::File::byte_lines); [`fs::read_dir`] | [`fs::Lines`], [`fs::ByteLines`]; [`fs::ReadDir`] |
 //! | [`File::read`](fs::File::read), [`write_all`](fs::File::write_all) and the like | afresh; store the [`fs::File`] and the [`Buffer`] |
 //! | [`relay`](fn@net::relay), [`linger`](fn@net::linger) | [`net::Relaying`], [`net::Lingering`] |
 //! | [`Relay::run`](net::Relay::run), [`Linger::run`](net::Linger::run) | afresh; store the [`net::Relay`] and the [`net::Linger`] |
@@ -232,6 +233,8 @@
 //! | `SubprocessProtocol`, `SubprocessTransport` | [`process::SubprocessProtocol`], [`process::SubprocessTransport`] |
 //! | **files** | |
 //! | `aiofiles.open`, `file.read`, `write`, `seek`, `truncate`, `flush`, `close` | [`fs::open`](fn@fs::open), [`File::read`](fs::File::read), [`write_all`](fs::File::write_all), [`seek`](fs::File::seek), [`set_len`](fs::File::set_len), nothing, [`close`](fs::File::close) |
+//! | `async for line in file` | [`File::lines`](fs::File::lines), [`byte_lines`](fs::File::byte_lines) |
+//! | `aiofiles.os.scandir`, `listdir` | [`fs::read_dir`] |
 //! | `aiofiles.os`: `stat`, `rename`, `remove`, `mkdir`, `makedirs`, `rmdir` | [`fs::metadata`], [`rename`](fs::rename), [`remove_file`](fs::remove_file), [`create_dir`](fs::create_dir), [`create_dir_all`](fs::create_dir_all), [`remove_dir`](fs::remove_dir) |
 //! | `Path.read_bytes`, `read_text`, `write_bytes`, `write_text` in a thread | [`fs::read`], [`read_to_string`](fs::read_to_string), [`write`](fn@fs::write) |
 //! | `aiofiles.tempfile` | [`fs::temp_file`], [`temp_dir`](fs::temp_dir) |
@@ -278,7 +281,7 @@
 //! | `resolver` | | [`resolver`]; enables `executor`, `wait` |
 //! | `transport` | | protocols, transports, servers; enables `net`, `resolver` |
 //! | `process` | | [`process`]; enables `net`, `wait`; with `transport`, [`SubprocessProtocol`](process::SubprocessProtocol) |
-//! | `fs` | | [`fs`]: files and directories; enables `executor`, `net` |
+//! | `fs` | | [`fs`]: files and directories; enables `executor`, `net`, `async_iter` |
 //! | `stream` | | [`stream`]; enables `transport`, `async_iter` |
 //! | `server` | | [`mod@server`]: a server that ends in good order; enables `net`, `wait`. With `stream`, it serves streams and protocols too |
 //! | `testing` | | [`testing`]; enables `net` |

@@ -7,18 +7,37 @@ use std::io::{self, ErrorKind, SeekFrom, Write as _};
 use super::file::{File, give_back};
 use super::request::{Answer, Input, Moves, Request};
 use crate::coroutine::{Exception, Step, take_sent};
-use crate::event_loop::running;
+use crate::event_loop::{SpareMemory, running};
 use crate::net::Buffer;
 use crate::sys::file::{Cached, read_cached};
 use crate::task::{Await, Progress};
 
+/// Memory that bytes are appended to.
+pub(super) trait Room {
+    /// Passes the free room to `read`, and keeps as many bytes as it says.
+    ///
+    /// # Errors
+    ///
+    /// `StorageFull` if there is no room.
+    fn fill<R>(&mut self, spare: &SpareMemory, read: impl FnOnce(&mut [u8]) -> (usize, R)) -> Result<R, Exception>;
+}
+
+impl Room for Buffer {
+    fn fill<R>(&mut self, spare: &SpareMemory, read: impl FnOnce(&mut [u8]) -> (usize, R)) -> Result<R, Exception> {
+        self.fill_by(spare, |room| {
+            let (count, result) = read(room);
+            (count, Ok(result))
+        })
+    }
+}
+
 impl File {
-    pub(super) fn attempt_read(
+    pub(super) fn attempt_read<S: Room>(
         &mut self,
         mut sent: Result<(), Exception>,
         offset: u64,
         moves: Moves,
-        buffer: &mut Buffer,
+        buffer: &mut S,
     ) -> Progress<usize> {
         if !self.is_busy() {
             take_sent(&mut sent)?;
@@ -33,7 +52,7 @@ impl File {
             let event_loop = running()?;
             let spare = event_loop.spare_memory();
             // The buffer itself cannot move: the machine may look at it meanwhile.
-            let size = buffer.fill_by(spare, |room| (0, Ok::<_, Exception>(room.len())))?;
+            let size = buffer.fill(spare, |room| (0, room.len()))?;
             let memory = spare.take();
             let size = size.min(memory.len());
             Ok(Input::Memory(memory, size))
@@ -45,10 +64,10 @@ impl File {
             Step::Delegate(frame) => return Ok(Step::Delegate(frame)),
         };
         let filled = match read {
-            Ok(count) => buffer.fill_by(running()?.spare_memory(), |room| {
+            Ok(count) => buffer.fill(running()?.spare_memory(), |room| {
                 let count = count.min(room.len());
                 room[..count].copy_from_slice(&memory[..count]);
-                (count, Ok(count))
+                (count, count)
             }),
             Err(error) => Err(self.place("reading").raise(error)),
         };
@@ -57,7 +76,7 @@ impl File {
     }
 
     /// Reads what is in the page cache. Returns `None` if a thread must read, or an `Await` if it is the turn of others.
-    fn read_cached(&mut self, offset: u64, buffer: &mut Buffer) -> Progress<Option<usize>> {
+    fn read_cached<S: Room>(&mut self, offset: u64, buffer: &mut S) -> Progress<Option<usize>> {
         if !self.held().threads()?.asks_cache {
             return Ok(Step::Return(None));
         }
@@ -65,10 +84,9 @@ impl File {
         if !event_loop.scheduler().spend() && event_loop.current_task().is_some() {
             return Ok(Step::Yield(Await::next_turn()));
         }
-        let found = buffer.fill_by(event_loop.spare_memory(), |room| {
+        let found = buffer.fill(event_loop.spare_memory(), |room| {
             let found = read_cached(self.std(), room, offset);
-            let count = if let Cached::Bytes(count) = found { count } else { 0 };
-            (count, Ok::<_, Exception>(found))
+            (if let Cached::Bytes(count) = found { count } else { 0 }, found)
         })?;
         Ok(Step::Return(match found {
             Cached::Bytes(count) => Some(count),

@@ -53,6 +53,7 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> Operation<String> {
 /// Writes a whole file: creates it, or replaces what is in it. Once it returns, the system has the bytes.
 ///
 /// If the task is cancelled or the disk is full, a part of the bytes may be in the file.
+/// [`write_atomically`](super::write_atomically) leaves the old contents or the new ones.
 ///
 /// ```
 /// use innermost::{EventLoop, fs};

@@ -95,6 +95,9 @@
 //! | `operation.rs` | [`Operation`], [`blocking`]: functions on paths |
 //! | `paths.rs`     | [`metadata`], [`rename`], [`remove_file`], [`create_dir_all`] and so on |
 //! | `contents.rs`  | [`read`], [`write`](fn@write), [`copy`]: whole files |
+//! | `atomic.rs`    | [`write_atomically`]: the old contents or the new ones |
+//! | `lines.rs`     | [`Lines`], [`ByteLines`]: a file, line by line |
+//! | `read_dir.rs`  | [`read_dir`], [`DirEntry`]: what is in a directory |
 //! | `temp.rs`      | [`temp_file`], [`temp_dir`] |
 //! | `work.rs`      | a job whose input comes back if it does not begin |
 //! | `pool.rs`      | the threads of a loop's files |
@@ -103,11 +106,13 @@
 //! Deliberately absent: buffered writers, which would write behind; asynchronous system calls of the kernel (`io_uring`),
 //! which gain nothing for files in the cache; functions for links and permissions, which [`blocking`] can call.
 
+mod atomic;
 mod attempts;
 mod close;
 mod contents;
 mod file;
 mod held;
+mod lines;
 mod open;
 mod operation;
 mod operations;
@@ -115,13 +120,16 @@ mod options;
 mod paths;
 mod place;
 mod pool;
+mod read_dir;
 mod request;
 mod temp;
 mod work;
 
+pub use self::atomic::write_atomically;
 pub use self::close::Close;
 pub use self::contents::{copy, read, read_to_string, write};
 pub use self::file::File;
+pub use self::lines::{ByteLines, Lines};
 pub use self::open::{Open, open};
 pub use self::operation::{Operation, blocking};
 pub use self::options::OpenOptions;
@@ -129,4 +137,5 @@ pub use self::paths::{
     canonicalize, create_dir, create_dir_all, metadata, remove_dir, remove_dir_all, remove_file, rename,
     symlink_metadata,
 };
+pub use self::read_dir::{DirEntry, ReadDir, read_dir};
 pub use self::temp::{MakeTempDir, TempDir, temp_dir, temp_file};

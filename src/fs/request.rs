@@ -137,3 +137,11 @@ pub(super) fn repeated<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result
         }
     }
 }
+
+#[test]
+fn an_interrupted_call_is_repeated_and_any_other_error_is_not() {
+    let mut results = vec![Err(ErrorKind::NotFound), Ok(7), Err(ErrorKind::Interrupted), Err(ErrorKind::Interrupted)];
+    let mut call = || repeated(|| results.pop().expect("it is not called again").map_err(io::Error::from));
+    assert_eq!(call().unwrap(), 7);
+    assert_eq!(call().unwrap_err().kind(), ErrorKind::NotFound);
+}

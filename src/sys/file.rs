@@ -17,6 +17,7 @@ pub(crate) const UNNAMED: Option<i32> = None;
 
 /// What a read that does not wait has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(all(target_os = "linux", not(innermost_poll))), expect(dead_code, reason = "nothing is read here"))]
 pub(crate) enum Cached {
     /// This many bytes; 0 at the end of the file.
     Bytes(usize),

@@ -5,8 +5,12 @@
 
 #![cfg(feature = "full")]
 
+mod atomic;
 mod cancelling;
+mod exploring;
 mod help;
+mod lines;
+mod listing;
 mod opening;
 mod paths;
 mod reading;
