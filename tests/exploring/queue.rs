@@ -45,7 +45,8 @@ struct Kind<P, G> {
     shutdown: Box<dyn Fn(Shutdown)>,
     show: Box<dyn Fn() -> String>,
     /// The weight that it holds, which is never more than the limit.
-    weight: Box<dyn Fn() -> usize>,
+    weight: Rc<dyn Fn() -> usize>,
+    weigh: fn(&usize) -> usize,
     limit: usize,
     /// With that many items, there may be no room for another one.
     full: usize,
@@ -60,7 +61,8 @@ fn kind(queue: &Queue<usize>, next: Next) -> Kind<Put<usize>, Get<usize>> {
         get: Box::new(move || get.get()),
         shutdown: Box::new(move |how| shutdown.shutdown(how)),
         show: Box::new(move || format!("{show:?}")),
-        weight: Box::new(move || weight.len()),
+        weight: Rc::new(move || weight.len()),
+        weigh: |_| 1,
         limit,
         full: limit,
         next,
@@ -75,7 +77,8 @@ fn weighted(limit: usize, full: usize, weigh: fn(&usize) -> usize) -> Kind<Weigh
         get: Box::new(move || get.get()),
         shutdown: Box::new(move |how| shutdown.shutdown(how)),
         show: Box::new(move || format!("{show:?}")),
-        weight: Box::new(move || weight.weight()),
+        weight: Rc::new(move || weight.weight()),
+        weigh,
         limit,
         full,
         next: FIRST,
@@ -119,7 +122,7 @@ where
             let get = (kind.get)().map(move |item| (model.get(item, next), drop(waits)));
             start(sim, "user that gets", &ended, get.catch(shut_down))?;
         }
-        let Kind { shutdown, full, weight, limit, show, .. } = kind;
+        let Kind { shutdown, full, weight, weigh, limit, show, .. } = kind;
         let left = model.clone();
         if end == End::Early {
             start(sim, "closer", &Count::default(), turn().map(move |()| shutdown(Shutdown::Drain)))?;
@@ -133,8 +136,10 @@ where
             });
             start(sim, "closer", &Count::default(), closer)?;
         }
+        let held = Rc::clone(&weight);
         sim.always(move || assert!(weight() <= limit, "{} is more than {limit}", weight()));
         sim.finally(move || {
+            assert_eq!(held(), model.0.borrow().iter().map(weigh).sum::<usize>(), "weight without items");
             assert!(ended.get() + faults as usize >= putters + getters, "only {} have ended", ended.get());
             let (items, shown) = (model.len(), show());
             assert!(shown.contains(&format!("len: {items}, ")), "{items} were left in {shown}");
@@ -176,12 +181,62 @@ fn a_weighted_queue_never_holds_more_than_its_limit() {
     assert_eq!(schedules, [2_380, 2_160, 1_416]);
 }
 
+/// A light item waits behind a heavy one, for which there is no room. If the heavy one is given up, there is room.
+#[test]
+fn an_item_that_is_given_up_lets_lighter_ones_go_first() {
+    let schedules = every(|sim| {
+        interrupt(sim, "heavy");
+        let (queue, heavy, light) =
+            (WeightedQueue::new(3, |weight: &usize| *weight), Count::default(), Count::default());
+        queue.put_nowait(2)?;
+        let waits = heavy.mark();
+        start(sim, "heavy", &Count::default(), queue.put(2).map(move |()| drop(waits)))?;
+        start(sim, "light", &light, queue.put(1))?;
+        let taking = queue.clone();
+        let getter = rest().then(move |()| {
+            assert!(heavy.get() + light.get() >= 1, "there is room for the light one");
+            assert_eq!(taking.weight(), 2 + light.get());
+            taking.get().map(|_| ())
+        });
+        start(sim, "getter", &Count::default(), getter)?;
+        sim.finally(move || assert_eq!(queue.weight(), if queue.len() == 2 { 3 } else { 1 }));
+        Ok(())
+    });
+    assert_eq!(schedules, 72);
+}
+
+/// The items that are dropped count as done, and those that a worker has taken do not.
+#[test]
+fn whoever_joins_a_queue_that_is_emptied_waits_for_the_items_that_were_taken() {
+    let schedules = every(|sim| {
+        interrupt(sim, "worker");
+        let (queue, joined, done, taken) = (Queue::new(), Count::default(), Count::default(), Count::default());
+        (0..2).try_for_each(|item| queue.put_nowait(item))?;
+        let (report, finished, took) = (queue.clone(), done.clone(), taken.clone());
+        let worker = queue.get().then(move |_item| {
+            took.add(1);
+            let report = Report(report, finished);
+            turn().map(move |()| drop(report))
+        });
+        start(sim, "worker", &Count::default(), worker.catch(|raised| shut_down(raised).map(drop)))?;
+        start(sim, "joiner", &joined, queue.join().map(move |()| assert_eq!(done.get(), taken.get())))?;
+        let closing = queue.clone();
+        start(sim, "closer", &Count::default(), turn().map(move |()| closing.shutdown(Shutdown::Immediate)))?;
+        sim.finally(move || assert_eq!((joined.get(), queue.len()), (1, 0)));
+        Ok(())
+    });
+    assert_eq!(schedules, 66);
+}
+
 #[test]
 fn a_queue_that_is_shut_down_wakes_whoever_waits() {
     let sizes = [(2, 1, 1), (1, 2, 1), (2, 1, 2)];
     assert_eq!(sizes.map(|size| every(passing(size, End::Early, fifo))), [664, 888, 4_024]);
     let schedules = sizes.map(|size| every(passing(size, End::Early, || weighted(3, 1, |item| *item))));
     assert_eq!(schedules, [408, 888, 1_944]);
+    // A put that has been granted its room is refused.
+    let schedules = sizes.map(|size| every(passing(size, End::Early, || weighted(2, 1, |_| 2))));
+    assert_eq!(schedules, [664, 888, 4_024]);
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use innermost::sync::{Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, Lock, Semaphore};
 use innermost::testing::{Interruption, Sim};
+use innermost::wait::{Race, Racing};
 use innermost::{CoroutineExt, Exception, end, from_fn, spawn, yield_from};
 
-use crate::common::{Count, Line, every, interrupt, rest, start, turn};
+use crate::common::{Count, Line, every, every_within, interrupt, rest, start, turn};
 
 fn locking(tasks: usize, faults: u32) -> impl FnMut(&Sim) -> Result<(), Exception> {
     move |sim| {
@@ -249,4 +250,75 @@ fn a_cancelled_wait_for_a_condition_ends_with_the_lock_held() {
         Ok(())
     });
     assert_eq!(schedules, 378);
+}
+
+/// Whoever notifies keeps the lock for a turn, in which a waiter that was notified is cancelled once more.
+#[test]
+fn a_wait_that_is_cancelled_while_it_acquires_the_lock_again_ends_with_the_lock_held() {
+    let schedules = every_within(2, |sim| {
+        sim.faults().every_suspension(Interruption::Cancel).in_tasks(|task| task.starts_with("waiter")).at_most(2);
+        let (condition, inside) = (Condition::new(), Count::default());
+        for number in 0..2 {
+            let (mut acquire, mut wait, condition) = (condition.acquire(), None, condition.clone());
+            let inside = inside.clone();
+            let waiter = from_fn(move |mut sent| {
+                let wait = match &mut wait {
+                    Some(wait) => wait,
+                    none => none.insert(condition.wait(yield_from!(acquire, sent)?)),
+                };
+                let (Ok(guard) | Err(guard)) = yield_from!(wait, sent)
+                    .map_err(|_cancelled| wait.take_guard().expect("a wait that is cancelled ends with the lock held"));
+                drop((inside.mark(), guard));
+                end(())
+            });
+            start(sim, &format!("waiter {number}"), &Count::default(), waiter)?;
+        }
+        let (acquiring, notifying, held) = (condition.clone(), condition.clone(), inside.clone());
+        let notifier = rest().then(move |()| acquiring.acquire()).then(move |guard| {
+            notifying.notify_all().expect("the lock is held");
+            let holds = (inside.mark(), guard);
+            turn().then(|()| turn()).map(move |()| drop(holds))
+        });
+        start(sim, "notifier", &Count::default(), notifier)?;
+        sim.always(move || assert!(held.get() <= 1));
+        sim.finally(move || assert_eq!(format!("{condition:?}"), "Condition(Lock(unlocked, 0 waiting), 0 waiting)"));
+        Ok(())
+    });
+    assert_eq!(schedules, 858);
+}
+
+/// A waiter is notified, and waits for the lock, which is held until its time is over. Then its wait is dropped.
+#[test]
+fn a_notification_is_not_lost_with_a_wait_that_is_dropped_before_it_has_the_lock() {
+    let schedules = every(|sim| {
+        let (condition, patient) = (Condition::new(), Count::default());
+        let waiting = condition.clone();
+        let hasty = condition.acquire().then(move |guard| waiting.wait(guard));
+        let (mut racing, mut race, mut over) =
+            (Some(Racing::new(hasty)), Race::new(), Racing::new(rest().then(|()| rest())));
+        let hasty = from_fn(move |mut sent| {
+            yield_from!(race.run((&mut over, racing.as_mut())), sent)?;
+            racing = None;
+            end(())
+        });
+        start(sim, "hasty", &Count::default(), hasty)?;
+        let waiting = condition.clone();
+        let second = turn().then({
+            let condition = condition.clone();
+            move |()| condition.acquire()
+        });
+        start(sim, "patient", &patient, second.then(move |guard| waiting.wait(guard)))?;
+        let (acquiring, notifying) = (condition.clone(), condition.clone());
+        let notifier = rest().then(move |()| acquiring.acquire()).then(move |guard| {
+            notifying.notify(1).expect("the lock is held");
+            rest().then(|()| rest()).map(move |()| drop(guard))
+        });
+        start(sim, "notifier", &Count::default(), notifier)?;
+        sim.finally(move || {
+            assert_eq!(patient.get(), 1, "the notification was lost");
+            assert_eq!(format!("{condition:?}"), "Condition(Lock(unlocked, 0 waiting), 0 waiting)");
+        });
+        Ok(())
+    });
+    assert_eq!(schedules, 96);
 }
