@@ -188,17 +188,18 @@ fn a_dropped_put_leaves_the_line_and_one_that_ended_gives_its_item_back() {
 }
 
 #[test]
-fn ten_thousand_puts_can_leave_in_any_order() {
+fn thousands_of_puts_can_leave_in_any_order() {
+    let fifth = if cfg!(miri) { 20 } else { 2_000 };
     let queue = numbers(1);
     queue.put_nowait(1).unwrap();
-    let mut waiting: Vec<_> = (0..10_000).map(|_| queue.put(1)).collect();
+    let mut waiting: Vec<_> = (0..5 * fifth).map(|_| queue.put(1)).collect();
     for put in &mut waiting {
         assert!(matches!(put.resume(Ok(())), Ok(Step::Yield(_))));
     }
     let mut last = waiting.pop().unwrap();
     // From within, from the front, from the back.
-    waiting.drain(4000..6000);
-    waiting.drain(..2000);
+    waiting.drain(2 * fifth..3 * fifth);
+    waiting.drain(..fifth);
     drop(waiting);
     queue.get_nowait().unwrap();
     assert!(matches!(last.resume(Ok(())), Ok(Step::Return(()))));
