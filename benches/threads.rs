@@ -1,7 +1,10 @@
-//! The cost of calls between threads and an event loop.
+//! The cost of calls between threads and an event loop, and of files, which threads read.
 //!
 //! Run it with `cargo bench --bench threads`. Compare figures of one run only: they depend on the machine's processors and
 //! on their load.
+
+#[path = "threads/files.rs"]
+mod files;
 
 use std::hint::black_box;
 use std::sync::Arc;
