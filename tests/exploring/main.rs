@@ -25,4 +25,5 @@ mod story;
 mod streams;
 mod sync;
 mod threads;
+mod together;
 mod verdicts;

@@ -161,13 +161,13 @@ fn a_wait_is_over_when_enough_has_come_or_its_time_is() {
 #[test]
 fn a_wait_for_the_first_failure_goes_on_after_a_cancellation() {
     let schedules = every(|sim| {
-        interrupting(sim, "cancelled", Interruption::Cancel);
+        interrupting(sim, "", Interruption::Cancel);
         let cancelled = sim.task().name("cancelled").spawn(turn().then(|()| turn()))?;
         let other = sim.create_task(sleep(ms(1)))?;
         let waiter = wait([cancelled, other]).timeout(ms(5)).return_when(ReturnWhen::FirstException);
         start(sim, "waiter", &Count::default(), waiter.map(|(done, _)| assert_eq!(done.len(), 2)))
     });
-    assert_eq!(schedules, 24);
+    assert_eq!(schedules, 90);
 }
 
 /// Two consumers wait for two children, one of which ends early. A consumer that gives up leaves the result to the other one.
