@@ -12,6 +12,8 @@ use innermost::testing::{Graph, MemoryStream, Node, assert_drawn, assert_drawn_i
 use crate::crawler::crawl::Worker;
 use crate::crawler::http::Exchange;
 use crate::file_server::connection::Connection as FileConnection;
+use crate::grep::search::Search;
+use crate::grep::walk::{Printer, Walk};
 use crate::jobs::runner::Job;
 use crate::mail::delivery::Delivery;
 use crate::redis_server::connection::Connection as RedisConnection;
@@ -56,6 +58,29 @@ const EXAMPLES: &[Example] = &[
     ("examples/echo_server.rs", || Graph::declared::<echo_server::Echo>().starting_in("Reading")),
     ("examples/echo_streams.rs", || Graph::declared::<echo_streams::Echo>().starting_in("Reading")),
     ("examples/file_server/connection.rs", file_connection),
+    ("examples/grep/search.rs", || {
+        Graph::declared::<Search>().starting_in("Opening").label("Opening", Node::End, "it cannot be opened").label(
+            "Reading",
+            Node::End,
+            "the end, or no text",
+        )
+    }),
+    ("examples/grep/walk.rs", || {
+        Graph::declared::<Walk>()
+            .starting_in("Choosing")
+            .label("Choosing", "LookingAt", "an argument")
+            .label("Choosing", "Listing", "a directory")
+            .label("Choosing", "Putting", "a file")
+            .label("LookingAt", "Putting", "an error")
+            .label("Listing", "Putting", "an error")
+    }),
+    ("examples/grep/walk.rs", || {
+        Graph::declared::<Printer>().starting_in("Taking").label("Taking", "Waiting", "a search").label(
+            "Taking",
+            Node::End,
+            "the walk is over",
+        )
+    }),
     ("examples/jobs/runner.rs", job),
     ("examples/mail/delivery.rs", || Graph::declared::<Delivery>().starting_in("Greeting")),
     ("examples/redis_server/connection.rs", redis_connection),

@@ -13,6 +13,8 @@ mod echo;
 #[cfg(target_os = "linux")]
 mod file_server;
 mod generators;
+#[cfg(target_os = "linux")]
+mod grep;
 mod instruction_figures;
 #[cfg(target_os = "linux")]
 mod jobs;
