@@ -5,6 +5,7 @@
 mod bugs;
 mod chapter;
 mod common;
+mod connections;
 mod determinism;
 mod generators;
 mod handing_on;
