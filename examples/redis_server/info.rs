@@ -1,7 +1,7 @@
 //! What the server reports about itself: enough for the usual clients.
 
 use super::answers::{Answers, Protocol};
-use super::commands::{Command, SYNTAX, since_1970};
+use super::commands::{Command, SYNTAX, excerpt, since_1970};
 use super::glob;
 use super::request::Args;
 use super::resp::integer;
@@ -184,7 +184,11 @@ pub(crate) fn pubsub(server: &Server, args: Args<'_>, answers: &mut Answers<'_>)
             }
         }
         (b"NUMPAT", 2) => answers.count(channels.patterns.len()),
-        _ => return Err(SYNTAX),
+        _ => {
+            let name = excerpt(args.get(1));
+            let text = format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP.");
+            return Err(text.into());
+        }
     }
     Ok(())
 }

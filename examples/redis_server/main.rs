@@ -4,11 +4,15 @@
 //! (`PUBLISH`), and transactions (`MULTI`, `WATCH`). It answers as Redis 7.0 does, to the byte, with these exceptions:
 //!
 //! - Members and fields come in another order, and cursors of `SCAN` are other numbers.
-//! - `INCRBYFLOAT` adds decimals exactly, so its last digits may differ.
+//! - `INCRBYFLOAT` and `HINCRBYFLOAT` add decimals exactly, so their last digits may differ. They refuse numbers that are too
+//!   large for 64 bits, such as `1e400`.
+//! - An error that quotes bytes that are not UTF-8 shows U+FFFD for them.
 //! - `OBJECT` tells what Redis would choose for such a value.
 //! - `INFO`, `CLIENT LIST`, `COMMAND` and `CONFIG` know less.
 //!
-//! It has no bitmaps, streams, scripts, blocking moves, replication, or files, and `ZRANGE` does not know `BYLEX`.
+//! It has no bitmaps, streams, scripts, places (`GEO..`), estimates (`PF..`), blocking moves, users, clusters, replication,
+//! or files. It also has no `LCS`, `LMPOP`, `ZMPOP`, `SORT`, `SWAPDB`, `SINTERCARD`, `ZRANGESTORE`, or `ZRANDMEMBER`, no sorted
+//! sets by name (`BYLEX`, `ZLEXCOUNT`), and no operations on several of them (`ZUNION`, `ZINTER`, `ZDIFF`).
 //!
 //! ```text
 //! cargo run --release --example redis_server [ADDR [IDLE_SECONDS]]      (127.0.0.1:6379 and 0; port 0 picks a free one)

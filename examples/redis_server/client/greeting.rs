@@ -3,7 +3,7 @@
 use innermost::Buffer;
 
 use super::super::answers::Protocol;
-use super::super::commands::SYNTAX;
+use super::super::commands::{SYNTAX, excerpt};
 use super::super::info;
 use super::super::request::Args;
 use super::super::resp::integer;
@@ -79,7 +79,7 @@ impl Client {
                 (b"AUTH", 2..) => check_password([(); 2].map(|()| options.next().unwrap_or_default()).into_iter())?,
                 (b"SETNAME", 1..) => self.set_name(options.next().unwrap_or_default())?,
                 _ => {
-                    let option = String::from_utf8_lossy(option);
+                    let option = excerpt(option);
                     return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
                 }
             }

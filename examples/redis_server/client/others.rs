@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use innermost::Buffer;
 
-use super::super::commands::SYNTAX;
+use super::super::commands::{SYNTAX, excerpt};
 use super::super::profile::{Profile, Shown};
 use super::super::request::Args;
 use super::super::resp::integer;
@@ -34,7 +34,7 @@ impl Kind {
             b"normal" => Ok(Self::Normal),
             b"pubsub" => Ok(Self::Subscriber),
             b"master" | b"replica" | b"slave" => Ok(Self::Replica),
-            _ => Err(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)).into()),
+            _ => Err(format!("ERR Unknown client type '{}'", excerpt(word)).into()),
         }
     }
 
@@ -59,7 +59,7 @@ impl<'a> Chosen<'a> {
                 b"ADDR" => chosen.address = Some(value),
                 b"TYPE" => chosen.kind = Some(Kind::parse(value)?),
                 b"USER" if value == b"default" => {}
-                b"USER" => return Err(format!("ERR No such user '{}'", String::from_utf8_lossy(value)).into()),
+                b"USER" => return Err(format!("ERR No such user '{}'", excerpt(value)).into()),
                 b"SKIPME" => {
                     chosen.except_oneself = match value.to_ascii_lowercase().as_slice() {
                         b"yes" => true,

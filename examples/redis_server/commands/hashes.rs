@@ -185,7 +185,7 @@ fn hincrby(call: &mut Call<'_>) -> Result<(), Refusal> {
 
 fn hincrbyfloat(call: &mut Call<'_>) -> Result<(), Refusal> {
     let (name, change) = (call.args.get(2), call.args.get(3));
-    if !floats::parse(change).ok_or(NOT_A_FLOAT)?.is_finite() {
+    if !floats::parse_term(change).ok_or(NOT_A_FLOAT)?.is_finite() {
         return Err("ERR value is NaN or Infinity".into());
     }
     let old = field(call, name)?.unwrap_or(b"0");

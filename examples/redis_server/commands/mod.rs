@@ -18,6 +18,7 @@
 //! | `sorted.rs`     | sorted sets |
 //! | `ranges.rs`     | ranges of sorted sets |
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use super::answers::Answers;
@@ -150,7 +151,7 @@ impl Command {
             Some((_, arity)) if is_right(*arity, args.len()) => Ok(()),
             Some((known, _)) => Err(wrong_count(&format!("{}|{known}", self.name))),
             None => {
-                let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
+                let name = excerpt(&name[..name.len().min(128)]);
                 Err(format!("ERR unknown subcommand '{name}'. Try {} HELP.", self.name.to_uppercase()).into())
             }
         }
@@ -180,10 +181,15 @@ fn wrong_count(name: &str) -> Refusal {
     format!("ERR wrong number of arguments for '{name}' command").into()
 }
 
+/// The words of a client as an error shows them: up to the first zero, which ends a text in C.
+pub(crate) fn excerpt(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
 /// What Redis answers to a command that it does not know.
 #[cold]
 pub(crate) fn unknown(args: Args<'_>) -> Refusal {
-    let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned();
+    let shown = |bytes: &[u8]| excerpt(&bytes[..bytes.len().min(128)]).into_owned();
     let mut text = format!("ERR unknown command '{}', with args beginning with: ", shown(args.get(0)));
     let start = text.len();
     for arg in args.from(1) {

@@ -24,13 +24,19 @@ struct Scores {
     has_high: bool,
 }
 
+/// Without spaces in front. C skips them.
+fn unpadded(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
+    &text[start.unwrap_or(text.len())..]
+}
+
 impl Scores {
     /// Parses two bounds. One that begins with `(` is not in the range.
     fn parse(low: &[u8], high: &[u8]) -> Result<Self, Refusal> {
         let bound = |text: &[u8]| {
             let open = text.strip_prefix(b"(");
             let number = open.unwrap_or(text);
-            Some((if number.is_empty() { 0.0 } else { floats::parse(number)? }, open.is_none()))
+            Some((if number.is_empty() { 0.0 } else { floats::parse_any(unpadded(number))? }, open.is_none()))
         };
         let bounds = bound(low).zip(bound(high)).ok_or("ERR min or max is not a float")?;
         let ((low, has_low), (high, has_high)) = bounds;

@@ -44,9 +44,18 @@ impl<'a> Options<'a> {
     }
 }
 
+/// Parses a cursor. It may be empty or have a sign, as in Redis: -1 is the greatest.
 fn cursor(text: &[u8]) -> Result<u64, Refusal> {
-    let cursor = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    if text.is_empty() { Ok(0) } else { Ok(cursor.ok_or("ERR invalid cursor")?) }
+    let (digits, is_negative) = match text {
+        [b'-', digits @ ..] => (digits, true),
+        [b'+', digits @ ..] => (digits, false),
+        digits => (digits, false),
+    };
+    let is_number = digits.iter().all(u8::is_ascii_digit) && digits.is_empty() == text.is_empty();
+    let number = std::str::from_utf8(digits).ok().filter(|_| is_number);
+    let number = number.and_then(|digits| if digits.is_empty() { Some(0) } else { digits.parse().ok() });
+    let number: u64 = number.ok_or("ERR invalid cursor")?;
+    Ok(if is_negative { number.wrapping_neg() } else { number })
 }
 
 fn scan(call: &mut Call<'_>) -> Result<(), Refusal> {

@@ -104,6 +104,10 @@ fn zadd(call: &mut Call<'_>) -> Result<(), Refusal> {
 }
 
 fn zincrby(call: &mut Call<'_>) -> Result<(), Refusal> {
+    // Redis reads options here too, and then misses the score.
+    if Adding::default().read(call.args.get(2)) {
+        return Err(SYNTAX);
+    }
     add_all(call, Adding { increments: true, ..Adding::default() }, 2)
 }
 

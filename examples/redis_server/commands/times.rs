@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::store::{Refusal, Store, Time};
-use super::{Call, Command, number};
+use super::{Call, Command, excerpt, number};
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::data("expire", -3, expire),
@@ -64,7 +64,10 @@ impl Condition {
                 b"XX" => condition.if_any = true,
                 b"GT" => condition.if_later = true,
                 b"LT" => condition.if_earlier = true,
-                _ => return Err(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)).into()),
+                _ => {
+                    let text = format!("ERR Unsupported option {}", excerpt(option));
+                    return Err(text.trim_end_matches(['\r', '\n']).to_owned().into());
+                }
             }
         }
         if condition.if_none && (condition.if_any || condition.if_later || condition.if_earlier) {
