@@ -22,13 +22,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use innermost::event_loop::ToThread;
+use innermost::fs::{Operation, blocking};
 use innermost::queue::{Get, QueueShutDown, Shutdown};
 use innermost::sync::EventWait;
 use innermost::wait::TimeoutScope;
 use innermost::{
     Await, Awaitable, Coroutine, Exception, Kind, Machine, Queue, Resumed, Step, TaskGroup, machine, task_group,
-    timeout, to_thread, yield_from,
+    timeout, yield_from,
 };
 
 use super::http::{Answer, Fetching, fetch};
@@ -216,7 +216,7 @@ machine!(
                     let results = Arc::clone(&self.crawl.results);
                     let write =
                         move || Ok(results.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines.as_bytes())?);
-                    return to(Writing(to_thread(write), links));
+                    return to(Writing(blocking(write), links));
                 }
                 Ok(Answer::Moved(to)) => self.crawl.follow(&job, &to),
                 Ok(Answer::NoPage) => {}
@@ -230,7 +230,7 @@ machine!(
             to(Waiting(self.next()?))
         }
 
-        fn Writing(&mut self, written: Outcome<ToThread<()>>, links: usize) -> Next<Waiting> {
+        fn Writing(&mut self, written: Outcome<Operation<()>>, links: usize) -> Next<Waiting> {
             written?;
             self.crawl.count(|count| count.links += links);
             to(Waiting(self.next()?))

@@ -24,11 +24,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use innermost::event_loop::ToThread;
+use innermost::fs::{Operation, blocking};
 use innermost::net::Linger;
 use innermost::server::StopToken;
 use innermost::wait::{Limit, Race, Racing, Won};
-use innermost::{Buffer, ByteStream, Exception, Kind, Machine, Running, Sleep, machine, sleep, to_thread, yield_from};
+use innermost::{Buffer, ByteStream, Exception, Kind, Machine, Running, Sleep, machine, sleep, yield_from};
 
 use super::request::{self, Method, Request};
 use super::resource::{self, Resource};
@@ -88,7 +88,7 @@ machine!(
         }
 
         /// A thread looks for the file.
-        fn LookingUp(&mut self, found: Outcome<ToThread<Resource>>, request: Request) -> Next<Sending> {
+        fn LookingUp(&mut self, found: Outcome<Operation<Resource>>, request: Request) -> Next<Sending> {
             let response = Response::to(&request, found?);
             self.is_last |= !request.keep_alive || self.stop.is_stopping();
             let manner = Manner {
@@ -157,8 +157,8 @@ fn is_full(raised: &Exception) -> bool {
 }
 
 /// Looks for the file in a thread. That costs ten microseconds more than looking here, but a slow disk would delay all
-/// connections.
-fn find(root: &Arc<Path>, request: &Request) -> ToThread<Resource> {
+/// connections. A connection that is cancelled does not wait for the disk.
+fn find(root: &Arc<Path>, request: &Request) -> Operation<Resource> {
     let (root, path, as_directory) = (Arc::clone(root), request.path.clone(), request.as_directory);
-    to_thread(move || Ok(resource::find(&root, path.as_deref(), as_directory)))
+    blocking(move || Ok(resource::find(&root, path.as_deref(), as_directory))).abandon_on_cancel()
 }

@@ -72,6 +72,7 @@
 //! - Looking (reads, metadata, a sync) is left alone. The exception is raised at once.
 //! - Changing (writes, renames, removals) stops at the next point where it can, and the exception is raised then. So nothing
 //!   goes on behind the back of a task that was cancelled, and a buffer holds exactly what was not written.
+//!   [`Operation::abandon_on_cancel`] turns the wait off.
 //!
 //! # Errors
 //!

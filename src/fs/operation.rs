@@ -61,10 +61,29 @@ impl<T: Send + 'static> Operation<T> {
     }
 }
 
+impl<T> Operation<T> {
+    /// Raises what is thrown in at once, even if a thread has begun and the operation changes something. The thread is told to
+    /// stop where it can, and its result is dropped.
+    ///
+    /// For functions passed to [`blocking`] that only look, and for changes that nobody has to wait for.
+    ///
+    /// ```
+    /// use innermost::{fs, run};
+    ///
+    /// let count = run(fs::blocking(|| Ok(std::fs::read_dir("src")?.count())).abandon_on_cancel())?;
+    /// assert!(count > 0);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    pub fn abandon_on_cancel(mut self) -> Self {
+        self.patience = Patience::Leaves;
+        self
+    }
+}
+
 /// Runs a function in a thread of the loop's files, for operations that have no function here, or several in one go.
 ///
 /// A function that has begun runs to its end. An exception that is thrown in meanwhile is raised then, so that nothing goes
-/// on behind the back of a task that was cancelled. A panic becomes an exception of the kind
+/// on behind the back of a task that was cancelled, unless [`abandon_on_cancel`](Operation::abandon_on_cancel) allows it. A panic becomes an exception of the kind
 /// [`Panic`](crate::Kind::Panic).
 ///
 /// ```

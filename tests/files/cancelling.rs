@@ -59,23 +59,24 @@ fn a_dropped_function_that_has_not_begun_never_runs() {
 }
 
 #[test]
-fn a_change_that_has_begun_is_waited_for() {
-    let event_loop = strict_loop();
-    let ((begun, begins), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
-    let task = event_loop
-        .create_task(blocking(move || {
+fn a_change_that_has_begun_is_waited_for_unless_it_may_be_abandoned() {
+    for abandoned in [false, true] {
+        let event_loop = strict_loop();
+        let ((begun, begins), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+        let change = blocking(move || {
             begun.send(()).unwrap();
             ends.recv().unwrap();
             Ok(())
-        }))
-        .unwrap();
-    turn(&event_loop);
-    begins.recv().unwrap();
-    task.cancel();
-    settle(&event_loop);
-    assert!(!task.done());
-    end.send(()).unwrap();
-    assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+        });
+        let task = event_loop.create_task(if abandoned { change.abandon_on_cancel() } else { change }).unwrap();
+        turn(&event_loop);
+        begins.recv().unwrap();
+        task.cancel();
+        settle(&event_loop);
+        assert_eq!(task.done(), abandoned);
+        end.send(()).unwrap();
+        assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+    }
 }
 
 #[test]

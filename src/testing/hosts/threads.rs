@@ -8,6 +8,8 @@ use crate::executor::{Executor, Job, Pending, ShutdownWait};
 /// time.
 pub(super) fn do_without(event_loop: &LoopHandle) {
     event_loop.set_default_executor(AtOnce);
+    #[cfg(feature = "fs")]
+    event_loop.simulate_file_threads(AtOnce);
 }
 
 struct AtOnce;
