@@ -55,7 +55,8 @@ impl Lines {
     /// Gives new items of lists to the clients that wait for them.
     pub(crate) fn serve(&mut self, database: usize, store: &mut Store) {
         while let Some(key) = store.next_filled() {
-            while let Some(waiter) = self.first(database, &key) {
+            while let Some((_, waiter)) = self.first(database, &key) {
+                let waiter = Rc::clone(waiter);
                 let popped = store.change_list(&key, |list| waiter.wish.end.pop(list));
                 let Ok(Some(Some(bytes))) = popped else { break };
                 self.remove(&waiter, store);
@@ -66,14 +67,20 @@ impl Lines {
         }
     }
 
-    fn first(&self, database: usize, key: &Key) -> Option<Rc<Waiter>> {
+    fn first(&self, database: usize, key: &Key) -> Option<(&Key, &Rc<Waiter>)> {
         let from = (database, Rc::clone(key), 0);
         let ((_, first, _), waiter) = self.waiters.range(from..).next()?;
-        (first == key && waiter.wish.database == database).then(|| Rc::clone(waiter))
+        (first == key && waiter.wish.database == database).then_some((first, waiter))
     }
 
-    fn add(&mut self, wish: Wish, store: &mut Store) -> Result<Rc<Waiter>, Exception> {
+    fn add(&mut self, mut wish: Wish, store: &mut Store) -> Result<Rc<Waiter>, Exception> {
         self.last += 1;
+        // All clients that wait for a list share its name.
+        for key in &mut wish.keys {
+            if let Some((shared, _)) = self.first(wish.database, key) {
+                *key = Rc::clone(shared);
+            }
+        }
         let came = EventLoop::running()?.create_future();
         let waiter = Rc::new(Waiter { wish, number: self.last, item: Cell::new(None), came });
         for key in &waiter.wish.keys {

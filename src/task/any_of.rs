@@ -13,11 +13,14 @@
 //! A branch stays where it waits while the task is busy with another one. So a wake costs the same however many branches
 //! there are, and a coroutine keeps its place in a line from one race to the next.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use std::rc::{Rc, Weak};
 
+use smallvec::SmallVec;
+
 use super::Scheduler;
+use super::branch::Branch;
 use super::contracts::{Met, Run, WaitTarget, Waiter, Way, Withdrawn};
 use super::waiting::{Await, dropped_while_awaited};
 use crate::coroutine::Exception;
@@ -29,16 +32,21 @@ pub(crate) struct AnyOf {
     /// The task, or the branch of an outer race, that waits here.
     waiter: Cell<Option<Rc<dyn Waiter>>>,
     /// The scheduler of the loop in which the race was last waited for.
-    scheduler: RefCell<Option<Rc<Scheduler>>>,
+    scheduler: Cell<Option<Rc<Scheduler>>>,
     /// The branch to register when a task begins to wait here. Most often, only the one that was resumed last.
-    unregistered: Cell<Option<Rc<dyn Entrant>>>,
-    /// Further branches to register then.
-    others: RefCell<Vec<Rc<dyn Entrant>>>,
-    /// Every branch that was asked in this race, for people.
-    entrants: RefCell<Vec<Weak<dyn Entrant>>>,
+    unregistered: Cell<Option<Rc<Branch>>>,
+    /// Whether there are more branches to register then. They know it themselves.
+    has_others: Cell<bool>,
     /// True if the waiter must be woken although no branch will wake it.
     is_due: Cell<bool>,
+    /// Every branch that was asked in this race.
+    entrants: Cell<Entrants>,
 }
+
+type Entrants = SmallVec<[Weak<Branch>; 2]>;
+
+// Each of many tasks may wait for a race.
+const _: () = assert!(size_of::<AnyOf>() == 9 * size_of::<u64>() || size_of::<usize>() != 8);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -55,19 +63,6 @@ enum Phase {
     Cancelled,
     /// The race, or one of its coroutines, was dropped as soon as it was yielded.
     Dropped,
-}
-
-/// A branch, as the race knows it.
-pub(super) trait Entrant {
-    /// Registers it for what its coroutine waits for. A task waits for `race`.
-    fn register(self: Rc<Self>, race: &AnyOf, of: &Rc<Scheduler>);
-
-    /// A task of another loop waits for `race` now, with the scheduler `of`. What its coroutine waits for belongs to the former
-    /// loop, whose scheduler is at that address.
-    fn change_loop(self: Rc<Self>, race: &AnyOf, former: *const Scheduler, of: &Rc<Scheduler>);
-
-    /// What its coroutine waits for in `race`, for people.
-    fn wanted_in(&self, race: &AnyOf) -> Option<Await>;
 }
 
 /// What a race knows when it is resumed.
@@ -90,11 +85,11 @@ impl AnyOf {
             this: this.clone(),
             phase: Cell::new(Phase::Idle),
             waiter: Cell::new(None),
-            scheduler: RefCell::default(),
+            scheduler: Cell::new(None),
             unregistered: Cell::new(None),
-            others: RefCell::default(),
-            entrants: RefCell::default(),
+            has_others: Cell::new(false),
             is_due: Cell::new(false),
+            entrants: Cell::default(),
         })
     }
 
@@ -103,7 +98,8 @@ impl AnyOf {
     pub(crate) fn resumed(&self) -> Resumption {
         self.is_due.set(false);
         if let Some(branch) = self.unregistered.take() {
-            self.forget_unregistered(branch);
+            self.forget_others();
+            drop(branch);
         }
         match self.phase.replace(Phase::Idle) {
             Phase::Idle => Resumption::First,
@@ -116,11 +112,10 @@ impl AnyOf {
     /// A race ended before anybody waited for it.
     #[cold]
     #[inline(never)]
-    fn forget_unregistered(&self, branch: Rc<dyn Entrant>) {
-        let mut others = self.others.take();
-        others.clear();
-        self.others.replace(others);
-        drop(branch);
+    fn forget_others(&self) {
+        if self.has_others.replace(false) {
+            self.each_entrant(|branch| branch.is_unregistered.set(false));
+        }
     }
 
     /// The value to yield in order to wait here.
@@ -139,7 +134,8 @@ impl AnyOf {
     /// There will be no race here any more. A task that waits all the same is woken, and finds out.
     pub(crate) fn end(&self) {
         // A branch holds its race.
-        drop((self.unregistered.take(), self.others.take()));
+        drop(self.unregistered.take());
+        self.forget_others();
         if let Some(waiter) = self.waiter.take() {
             self.phase.set(Phase::Woken);
             waiter.wake();
@@ -161,7 +157,8 @@ impl AnyOf {
     fn refuse(&self) -> Exception {
         self.phase.set(Phase::Idle);
         self.is_due.set(false);
-        drop((self.waiter.take(), self.unregistered.take(), self.others.take()));
+        self.forget_others();
+        drop((self.waiter.take(), self.unregistered.take()));
         dropped_while_awaited()
     }
 
@@ -175,30 +172,55 @@ impl AnyOf {
 
     /// Has a branch registered when a task begins to wait here.
     #[inline]
-    pub(super) fn add(&self, branch: Rc<dyn Entrant>) {
+    pub(super) fn add(&self, branch: Rc<Branch>) {
         match self.unregistered.take() {
             None => self.unregistered.set(Some(branch)),
             first => {
                 self.unregistered.set(first);
-                self.add_another(branch);
+                branch.is_unregistered.set(true);
+                self.has_others.set(true);
             }
         }
     }
 
+    /// Remembers a branch that comes from another race, or from none.
     #[cold]
-    #[inline(never)]
-    fn add_another(&self, branch: Rc<dyn Entrant>) {
-        push_tightly(&mut self.others.borrow_mut(), branch);
+    pub(super) fn remember(&self, branch: &Rc<Branch>) {
+        let mut entrants = self.entrants.take();
+        if entrants.len() == entrants.capacity() {
+            self.forget_those_elsewhere(&mut entrants, branch);
+        }
+        if entrants.len() == entrants.capacity() && entrants.len() < 4 {
+            entrants.reserve_exact(1);
+        }
+        entrants.push(Rc::downgrade(branch));
+        self.entrants.set(entrants);
     }
 
-    /// Remembers a branch that is asked here for the first time.
-    #[cold]
-    pub(super) fn remember(&self, branch: Weak<dyn Entrant>) {
-        let mut branches = self.entrants.borrow_mut();
-        if branches.len() == branches.capacity() {
-            branches.retain(|branch| branch.strong_count() > 0);
+    /// Keeps one entry of each branch that is still here, and none of `newest`, which may have been here before.
+    fn forget_those_elsewhere(&self, entrants: &mut Entrants, newest: &Rc<Branch>) {
+        newest.is_listed.set(true);
+        entrants.retain(|branch| {
+            branch.upgrade().is_some_and(|branch| branch.is_in(self) && !branch.is_listed.replace(true))
+        });
+        newest.is_listed.set(false);
+        entrants.iter().filter_map(Weak::upgrade).for_each(|branch| branch.is_listed.set(false));
+    }
+
+    /// Calls `look` with every branch that was asked here and has not gone to another race since, in order. Branches do not
+    /// come meanwhile: that takes a resume.
+    fn each_entrant(&self, mut look: impl FnMut(Rc<Branch>)) {
+        let mut index = 0;
+        loop {
+            let entrants = self.entrants.take();
+            let branch = entrants.get(index).map(Weak::upgrade);
+            self.entrants.set(entrants);
+            match branch {
+                None => return,
+                Some(branch) => branch.filter(|branch| branch.is_in(self)).into_iter().for_each(&mut look),
+            }
+            index += 1;
         }
-        push_tightly(&mut branches, branch);
     }
 
     /// The queue has come to a branch. Returns whoever waits here, to go on now.
@@ -216,9 +238,11 @@ impl AnyOf {
     /// Queues a branch.
     #[inline]
     pub(super) fn push(&self, branch: Rc<dyn Run>) {
-        if let Some(scheduler) = &*self.scheduler.borrow() {
+        let scheduler = self.scheduler.take();
+        if let Some(scheduler) = &scheduler {
             scheduler.push(branch);
         }
+        self.scheduler.set(scheduler);
     }
 
     #[cold]
@@ -226,25 +250,26 @@ impl AnyOf {
     fn enter(&self, scheduler: &Rc<Scheduler>) {
         let former = self.scheduler.replace(Some(Rc::clone(scheduler)));
         let address = former.as_ref().map_or(core::ptr::null(), Rc::as_ptr);
-        let entrants: Vec<_> = self.entrants.borrow().iter().filter_map(Weak::upgrade).collect();
-        for branch in entrants {
-            branch.change_loop(self, address, scheduler);
-        }
+        self.each_entrant(|branch| branch.change_loop(self, address, scheduler));
         drop(former);
     }
 
     /// The address of the scheduler of the loop in which the race was last waited for. Null if there is none.
     pub(super) fn scheduler_address(&self) -> *const Scheduler {
-        self.scheduler.borrow().as_ref().map_or(core::ptr::null(), Rc::as_ptr)
+        let scheduler = self.scheduler.take();
+        let address = scheduler.as_ref().map_or(core::ptr::null(), Rc::as_ptr);
+        self.scheduler.set(scheduler);
+        address
     }
 
     #[inline(never)]
     fn register_others(&self, of: &Rc<Scheduler>) {
-        let mut others = self.others.take();
-        for branch in others.drain(..) {
-            branch.register(self, of);
-        }
-        self.others.replace(others);
+        self.has_others.set(false);
+        self.each_entrant(|branch| {
+            if branch.is_unregistered.replace(false) {
+                branch.register(self, of);
+            }
+        });
     }
 
     #[cold]
@@ -263,16 +288,6 @@ impl AnyOf {
             self.push_this();
         }
     }
-}
-
-/// Adds an element, and reserves one place at a time up to four. Most races have two or three coroutines, and many tasks may
-/// each wait for a race.
-#[inline]
-pub(crate) fn push_tightly<T>(list: &mut Vec<T>, element: T) {
-    if list.len() == list.capacity() && list.len() < 4 {
-        list.reserve_exact(1);
-    }
-    list.push(element);
 }
 
 /// An entry in the queue that no branch has made.
@@ -295,7 +310,7 @@ impl WaitTarget for AnyOf {
             return Err(Exception::runtime("another task is already waiting for this race"));
         }
         let former_phase = self.phase.replace(Phase::Waiting);
-        if !matches!(&*self.scheduler.borrow(), Some(own) if Rc::ptr_eq(own, of)) {
+        if self.scheduler_address() != Rc::as_ptr(of) {
             self.enter(of);
         }
         if self.is_due.get() {
@@ -306,7 +321,7 @@ impl WaitTarget for AnyOf {
         }
         if let Some(branch) = self.unregistered.take() {
             branch.register(self, of);
-            if !self.others.borrow().is_empty() {
+            if self.has_others.get() {
                 self.register_others(of);
             }
         }
@@ -341,8 +356,8 @@ impl WaitTarget for AnyOf {
 
 impl fmt::Debug for AnyOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let branches: Vec<_> = self.entrants.borrow().iter().filter_map(Weak::upgrade).collect();
-        let wanted = branches.iter().filter_map(|branch| branch.wanted_in(self));
+        let mut wanted = Vec::new();
+        self.each_entrant(|branch| wanted.extend(branch.wanted()));
         f.write_str("any of ")?;
         f.debug_list().entries(wanted).finish()
     }

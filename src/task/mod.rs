@@ -82,7 +82,7 @@ mod waiters;
 mod waiting;
 
 pub use self::any_future::AnyFuture;
-pub(crate) use self::any_of::{AnyOf, Resumption, push_tightly};
+pub(crate) use self::any_of::{AnyOf, Resumption};
 pub(crate) use self::branch::Branch;
 pub use self::callback_result::CallbackResult;
 pub(crate) use self::callback_result::dropped;

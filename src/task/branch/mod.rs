@@ -20,7 +20,7 @@ use core::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::Scheduler;
-use super::any_of::{AnyOf, Entrant, Resumption};
+use super::any_of::{AnyOf, Resumption};
 use super::contracts::{Run, Waiter};
 use super::waiting::Await;
 use crate::coroutine::{Exception, Kind};
@@ -35,23 +35,35 @@ pub(crate) struct Branch {
     is_kept: Cell<bool>,
     /// Whether the next resume may throw something in.
     is_special: Cell<bool>,
+    /// Whether its race registers it when a task begins to wait there, together with another branch.
+    pub(super) is_unregistered: Cell<bool>,
+    /// Only while its race looks for branches that it has twice in its list.
+    pub(super) is_listed: Cell<bool>,
+    /// The number of races that it is in, one inside the other.
+    depth: Cell<u8>,
+    /// How many of its coroutines have ended: a scope that outlives its coroutine does not cancel the next one.
+    ended: Cell<u32>,
     /// What its coroutine yielded last.
     wanted: RefCell<Option<Await>>,
-    thrown: Cell<Option<Exception>>,
     /// The race in which it was last asked.
-    race: RefCell<Option<Rc<AnyOf>>>,
+    race: Cell<Option<Rc<AnyOf>>>,
     /// The address of that, which is compared each time that the branch is asked.
     race_address: Cell<*const AnyOf>,
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few branches need.
+struct Rare {
+    thrown: Cell<Option<Exception>>,
+    /// The number of cancellation requests that were not taken back.
+    cancels: Cell<u32>,
     /// The address of the scheduler of the loop in which it waits, if it waited there already when it came to this race.
     home: Cell<*const Scheduler>,
     nap: OnceCell<Rc<Nap>>,
-    /// The number of cancellation requests that were not taken back.
-    cancels: Cell<u32>,
-    /// How many of its coroutines have ended: a scope that outlives its coroutine does not cancel the next one.
-    ended: Cell<u32>,
-    /// The number of races that it is in, one inside the other.
-    depth: Cell<u32>,
 }
+
+// Each of many tasks may wait for a race.
+const _: () = assert!(size_of::<Branch>() == 9 * size_of::<u64>() || size_of::<usize>() != 8);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -69,16 +81,38 @@ impl Branch {
             stage: Cell::new(Stage::New),
             is_kept: Cell::new(false),
             is_special: Cell::new(false),
-            wanted: RefCell::new(None),
-            thrown: Cell::new(None),
-            race: RefCell::new(None),
-            race_address: Cell::new(core::ptr::null()),
-            home: Cell::new(core::ptr::null()),
-            nap: OnceCell::new(),
-            cancels: Cell::new(0),
-            ended: Cell::new(0),
+            is_unregistered: Cell::new(false),
+            is_listed: Cell::new(false),
             depth: Cell::new(0),
+            ended: Cell::new(0),
+            wanted: RefCell::new(None),
+            race: Cell::new(None),
+            race_address: Cell::new(core::ptr::null()),
+            rare: OnceCell::new(),
         })
+    }
+
+    #[cold]
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(|| {
+            let home = Cell::new(core::ptr::null());
+            Box::new(Rare { thrown: Cell::new(None), cancels: Cell::new(0), home, nap: OnceCell::new() })
+        })
+    }
+
+    fn take_thrown(&self) -> Option<Exception> {
+        self.rare.get()?.thrown.take()
+    }
+
+    /// Calls `look` with the race in which it was last asked.
+    #[inline]
+    fn with_race<R>(&self, look: impl FnOnce(&Rc<AnyOf>) -> R) -> Option<R> {
+        let race = self.race.take();
+        let seen = race.as_ref().map(look);
+        if let Some(newer) = self.race.replace(race) {
+            self.race.set(Some(newer)); // it has come to another race meanwhile
+        }
+        seen
     }
 
     /// What to resume its coroutine with, if it is to be resumed.
@@ -110,7 +144,7 @@ impl Branch {
             // It was registered nowhere, so that nobody has said whether it will raise.
             Stage::Wanting if self.has_come() => self.is_special.set(true),
             Stage::Wanting => {
-                race.add(Rc::clone(self) as Rc<_>);
+                race.add(Rc::clone(self));
                 return None;
             }
         }
@@ -124,7 +158,7 @@ impl Branch {
     fn start_specially(&self) -> Result<(), Exception> {
         self.is_special.set(false);
         let failed = self.wanted.borrow().as_ref().and_then(Await::raised);
-        match (self.thrown.take(), failed) {
+        match (self.take_thrown(), failed) {
             (Some(thrown), Some(failed)) if thrown.is_cancelled() && !failed.is_cancelled() => Err(thrown),
             (thrown, failed) => failed.or(thrown).map_or(Ok(()), Err),
         }
@@ -138,7 +172,7 @@ impl Branch {
         }
         let former = self.wanted.replace(Some(wanted));
         self.stage.set(Stage::Wanting);
-        race.add(Rc::clone(self) as Rc<_>);
+        race.add(Rc::clone(self));
         drop(former);
     }
 
@@ -164,7 +198,7 @@ impl Branch {
         }
         self.is_kept.set(false);
         self.ended.set(self.ended.get().wrapping_add(1));
-        if self.is_special.get() || self.cancels.get() > 0 {
+        if self.is_special.get() || self.cancels() > 0 {
             self.forget_thrown();
         }
         let former = self.wanted.take();
@@ -185,27 +219,25 @@ impl Branch {
     #[cold]
     #[inline(never)]
     fn forget_thrown(&self) {
-        self.cancels.set(0);
         self.is_special.set(false);
-        let thrown = self.thrown.take();
-        drop(thrown);
+        if let Some(rare) = self.rare.get() {
+            rare.cancels.set(0);
+            let thrown = rare.thrown.take();
+            drop(thrown);
+        }
     }
 
     /// Its coroutine is dropped.
     pub(crate) fn drop_coroutine(&self) {
-        if self.stage.get() == Stage::Wanting
-            && let Some(race) = &*self.race.borrow()
-        {
-            race.drop_yielded();
+        if self.stage.get() == Stage::Wanting {
+            self.with_race(|race| race.drop_yielded());
         }
         self.end();
     }
 
     /// Has whoever waits for the race ask this branch, whose coroutine was replaced.
     pub(crate) fn ask_again(&self) {
-        if let Some(race) = &*self.race.borrow() {
-            race.wake_later();
-        }
+        self.with_race(|race| race.wake_later());
     }
 
     /// Takes it out of where it is registered. A later race registers it again.
@@ -227,10 +259,12 @@ impl Branch {
     fn enter(self: &Rc<Self>, race: &Rc<AnyOf>) {
         self.race_address.set(Rc::as_ptr(race));
         let former = self.race.replace(Some(Rc::clone(race)));
-        let this = Rc::downgrade(self);
-        race.remember(this);
+        self.is_unregistered.set(false);
+        race.remember(self);
         let home = former.as_ref().map_or(core::ptr::null(), |former| former.scheduler_address());
-        self.home.set(home);
+        if !home.is_null() || self.rare.get().is_some() {
+            self.rare().home.set(home);
+        }
         let another = race.scheduler_address();
         if self.stage.get() == Stage::Waiting && !another.is_null() && another != home {
             self.release();
@@ -248,9 +282,10 @@ impl Branch {
     }
 
     fn is_thrown(&self) -> bool {
-        let thrown = self.thrown.take();
+        let Some(rare) = self.rare.get() else { return false };
+        let thrown = rare.thrown.take();
         let is_thrown = thrown.is_some();
-        self.thrown.set(thrown);
+        rare.thrown.set(thrown);
         is_thrown
     }
 
@@ -262,7 +297,7 @@ impl Branch {
     fn withdraw(&self) {
         match &*self.wanted.borrow() {
             Some(wanted) if wanted.is_next_turn() => {
-                if let Some(nap) = self.nap.get() {
+                if let Some(nap) = self.rare.get().and_then(|rare| rare.nap.get()) {
                     nap.stale.set(nap.stale.get() + 1);
                 }
             }
@@ -275,8 +310,8 @@ impl Branch {
     #[inline(always)]
     fn come(&self, scheduler: &Rc<Scheduler>) {
         self.stage.set(Stage::Due);
-        let waiter = self.race.borrow().as_ref().and_then(|race| race.wake());
-        if let Some(waiter) = waiter {
+        let waiter = self.with_race(|race| race.wake());
+        if let Some(Some(waiter)) = waiter {
             waiter.run(scheduler);
         }
         if self.stage.get() == Stage::Due
@@ -294,20 +329,22 @@ impl Branch {
         }
         self.withdraw();
         self.stage.set(Stage::Wanting);
-        let race = self.race.borrow().clone();
+        let race = self.with_race(Rc::clone);
         if let Some(race) = race {
             Rc::clone(self).register(&race, scheduler);
         }
     }
 
     fn nap(self: &Rc<Self>) -> &Rc<Nap> {
-        self.nap.get_or_init(|| Rc::new(Nap { branch: Rc::downgrade(self), stale: Cell::new(0) }))
+        self.rare().nap.get_or_init(|| Rc::new(Nap { branch: Rc::downgrade(self), stale: Cell::new(0) }))
     }
 }
 
-impl Entrant for Branch {
+/// How a race registers its branches.
+impl Branch {
+    /// Registers it for what its coroutine waits for. A task waits for `race`.
     #[inline]
-    fn register(self: Rc<Self>, race: &AnyOf, of: &Rc<Scheduler>) {
+    pub(super) fn register(self: Rc<Self>, race: &AnyOf, of: &Rc<Scheduler>) {
         if self.stage.get() != Stage::Wanting {
             return;
         }
@@ -327,28 +364,37 @@ impl Entrant for Branch {
             self.stage.set(Stage::Due);
             self.throw(refused);
         } else if self.is_special.get()
-            && let Some(cancelled) = self.thrown.take()
+            && let Some(cancelled) = self.take_thrown()
         {
             self.cancel_wait(cancelled);
         }
     }
 
-    fn change_loop(self: Rc<Self>, race: &AnyOf, former: *const Scheduler, of: &Rc<Scheduler>) {
-        let home = self.home.replace(core::ptr::null());
+    /// A task of another loop waits for its race now, with the scheduler `of`. What its coroutine waits for belongs to the
+    /// former loop, whose scheduler is at that address.
+    pub(super) fn change_loop(self: Rc<Self>, race: &AnyOf, former: *const Scheduler, of: &Rc<Scheduler>) {
+        let home = self.rare.get().map_or(core::ptr::null(), |rare| rare.home.replace(core::ptr::null()));
         let home = if home.is_null() { former } else { home };
-        let is_here = self.race_address.get() == &raw const *race && self.stage.get() == Stage::Waiting;
-        if is_here && home == Rc::as_ptr(of) {
-            self.home.set(home);
-        } else if is_here {
+        if self.stage.get() != Stage::Waiting {
+            return;
+        }
+        if home == Rc::as_ptr(of) {
+            self.rare().home.set(home);
+        } else {
             self.release();
             self.register(race, of);
         }
     }
 
-    fn wanted_in(&self, race: &AnyOf) -> Option<Await> {
-        let is_in = self.race_address.get() == &raw const *race;
+    /// Whether it was last asked in `race`.
+    pub(super) fn is_in(&self, race: &AnyOf) -> bool {
+        self.race_address.get() == &raw const *race
+    }
+
+    /// What its coroutine waits for, for people.
+    pub(super) fn wanted(&self) -> Option<Await> {
         let waits = matches!(self.stage.get(), Stage::Wanting | Stage::Waiting | Stage::Due);
-        if is_in && waits { self.wanted.borrow().clone() } else { None }
+        if waits { self.wanted.borrow().clone() } else { None }
     }
 }
 
@@ -383,13 +429,11 @@ impl Run for Branch {
 
 impl Waiter for Branch {
     fn wake(self: Rc<Self>) {
-        if let Some(race) = &*self.race.borrow() {
-            race.push(Rc::clone(&self) as Rc<_>);
-        }
+        self.with_race(|race| race.push(Rc::clone(&self) as Rc<_>));
     }
 
     fn task(&self) -> *const () {
-        self.race.borrow().as_ref().map_or(core::ptr::null(), |race| race.task())
+        self.with_race(|race| race.task()).unwrap_or(core::ptr::null())
     }
 }
 

@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// How many races can be inside each other. Each takes a part of the thread's stack.
-const DEEPEST: u32 = 64;
+const DEEPEST: u8 = 64;
 
 impl Branch {
     /// Calls `resume`, which resumes its coroutine. A scope that the coroutine enters meanwhile belongs to this branch.
@@ -28,8 +28,10 @@ impl Branch {
     /// `RuntimeError` if too many races are inside each other.
     #[inline(always)]
     pub(crate) fn run_within<R>(self: &Rc<Self>, resume: impl FnOnce() -> R) -> Result<R, Exception> {
-        let entered = Entered::new(Some(Rc::clone(self)));
-        let depth = entered.0.as_ref().map_or(1, |outer| outer.depth.get() + 1);
+        let outer = enter(Some(Rc::clone(self)));
+        let depth = outer.as_ref().map_or(1, |outer| outer.depth.get() + 1);
+        let outer = Cell::new(outer);
+        let _entered = Entered(&outer);
         if depth > DEEPEST {
             return Err(too_deep());
         }
@@ -48,7 +50,8 @@ impl Branch {
 
     /// Calls `step`, which is another task's, as if no branch ran.
     pub(in crate::task) fn outside<R>(step: impl FnOnce() -> R) -> R {
-        let _entered = Entered::new(None);
+        let outer = Cell::new(enter(None));
+        let _entered = Entered(&outer);
         step()
     }
 
@@ -57,21 +60,23 @@ impl Branch {
     }
 
     pub(in crate::task) fn cancels(&self) -> u32 {
-        self.cancels.get()
+        self.rare.get().map_or(0, |rare| rare.cancels.get())
     }
 
     /// Takes back one cancellation request, and returns how many are left.
     pub(in crate::task) fn uncancel(&self) -> u32 {
-        let left = self.cancels.get().saturating_sub(1);
-        self.cancels.set(left);
-        let thrown = self.thrown.take();
-        self.thrown.set(thrown.filter(|thrown| left > 0 || !thrown.is_cancelled()));
+        let rare = self.rare();
+        let left = rare.cancels.get().saturating_sub(1);
+        rare.cancels.set(left);
+        let thrown = rare.thrown.take();
+        rare.thrown.set(thrown.filter(|thrown| left > 0 || !thrown.is_cancelled()));
         left
     }
 
     /// Has its coroutine raise this where it waits, or where it waits next. Cancels what it waits for.
     pub(crate) fn cancel(self: &Rc<Self>, cancelled: Exception) {
-        self.cancels.set(self.cancels.get().saturating_add(1));
+        let cancels = &self.rare().cancels;
+        cancels.set(cancels.get().saturating_add(1));
         match self.stage.get() {
             Stage::New => {}
             Stage::Waiting => self.cancel_wait(cancelled),
@@ -100,7 +105,7 @@ impl Branch {
     }
 
     pub(super) fn throw(&self, raised: Exception) {
-        let former = self.thrown.replace(Some(raised));
+        let former = self.rare().thrown.replace(Some(raised));
         self.is_special.set(true);
         if self.stage.get() == Stage::Due {
             self.ask_again();
@@ -109,21 +114,20 @@ impl Branch {
     }
 }
 
-/// Makes a branch the current one until this is dropped, by a panic too. Holds the outer branch.
-struct Entered(Option<Rc<Branch>>);
-
-impl Entered {
-    #[inline]
-    fn new(branch: Option<Rc<Branch>>) -> Self {
-        Self(CURRENT.with(|current| current.replace(branch)))
-    }
+/// Makes a branch the current one. Returns the outer branch.
+#[inline(always)]
+fn enter(branch: Option<Rc<Branch>>) -> Option<Rc<Branch>> {
+    CURRENT.with(|current| current.replace(branch))
 }
 
-impl Drop for Entered {
-    #[inline]
+/// Makes the outer branch the current one when this is dropped, by a panic too. It borrows the outer branch, because there
+/// is less to drop then, and the compiler inlines that.
+struct Entered<'a>(&'a Cell<Option<Rc<Branch>>>);
+
+impl Drop for Entered<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        let outer = self.0.take();
-        drop(CURRENT.with(|current| current.replace(outer)));
+        drop(enter(self.0.take()));
     }
 }
 

@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use crate::coroutine::{Coroutine, Driven, Exception, Frames, Resumed, Stack, State, Stateless, Step};
 use crate::event_loop::running;
-use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption, push_tightly};
+use crate::task::{AnyOf, Await, Awaitable, Branch, Resumption};
 
 mod owned;
 mod racer;
@@ -133,14 +133,15 @@ pub struct Race {
     /// The seats of the operations, by position.
     seats: Vec<Seat>,
     /// The number of rushed races so far, which says with which coroutine the next one begins.
-    rushes: usize,
+    rushes: u32,
     /// True if the next race must let others run first.
     is_rushed: bool,
 }
 
 /// The part of an operation that lasts from one resume to the next.
 struct Seat {
-    branch: Rc<Branch>,
+    /// `None` until there is an operation at this position.
+    branch: Option<Rc<Branch>>,
     frames: Frames<Await, ()>,
 }
 
@@ -216,8 +217,8 @@ impl Race {
         }
         self.is_rushed = false;
         let count = racers.count();
-        let first = self.rushes % count.max(1);
-        self.rushes = first + 1;
+        let first = self.rushes as usize % count.max(1);
+        self.rushes = first as u32 + 1;
         let mut pass = Pass { any_of, seats: &mut self.seats, resumption };
         let ended = (first..count).chain(0..first).find_map(|index| racers.ask(index, &mut pass))?;
         racers.lose_all(&mut pass);
@@ -269,7 +270,11 @@ impl Pass<'_> {
     #[cold]
     fn add_seats(&mut self, index: usize) {
         while self.seats.len() <= index {
-            push_tightly(self.seats, Seat { branch: Branch::new(), frames: Frames::new() });
+            // Most races have two or three coroutines, and many tasks may each wait for a race.
+            if self.seats.len() == self.seats.capacity() && self.seats.len() < 4 {
+                self.seats.reserve_exact(1);
+            }
+            self.seats.push(Seat { branch: None, frames: Frames::new() });
         }
     }
 }
@@ -283,6 +288,7 @@ impl Seat {
         resumption: Resumption,
     ) -> Option<Result<C::Return, Exception>> {
         let Self { branch, frames } = self;
+        let branch = branch.get_or_insert_with(Branch::new);
         let sent = branch.turn(any_of, resumption)?;
         let resume = || Stack::resume_lent(operation, frames, sent);
         let driven = match C::MAY_ENTER_SCOPES {
@@ -301,21 +307,30 @@ impl Seat {
 
     #[inline]
     fn forget(&mut self) {
-        self.branch.forget();
+        if let Some(branch) = &self.branch {
+            branch.forget();
+        }
         if !self.frames.is_empty() {
             self.frames = Frames::new();
         }
     }
 
+    fn release(&self) {
+        if let Some(branch) = &self.branch {
+            branch.release();
+        }
+    }
+
     /// Throws `thrown` into the operation, and takes it out of wherever it waits.
     fn throw<C: Awaitable>(&mut self, operation: &mut C, thrown: &Exception) {
-        if self.branch.has_started() {
+        let Some(branch) = &self.branch else { return };
+        if branch.has_started() {
             let frames = &mut self.frames;
             // It has no say: the race raises that, whatever comes of it here.
-            let _ = self.branch.run_within(|| Stack::resume_lent(operation, frames, Err(thrown.clone())));
+            let _ = branch.run_within(|| Stack::resume_lent(operation, frames, Err(thrown.clone())));
         }
         self.forget();
-        self.branch.release();
+        self.release();
     }
 }
 
@@ -328,7 +343,7 @@ impl fmt::Debug for Seat {
 impl Drop for Race {
     fn drop(&mut self) {
         if let Some(any_of) = &self.any_of {
-            self.seats.iter().for_each(|seat| seat.branch.release());
+            self.seats.iter().for_each(Seat::release);
             any_of.end();
         }
     }

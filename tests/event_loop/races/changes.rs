@@ -7,7 +7,7 @@ use std::time::Duration;
 use innermost::queue::Queue;
 use innermost::testing::memory_pair;
 use innermost::wait::{Race, Racing, Won};
-use innermost::{Buffer, ByteRead, ByteWrite, EventLoop, Step, from_fn, sleep, yield_from};
+use innermost::{Buffer, ByteRead, ByteWrite, Coroutine, EventLoop, Step, from_fn, sleep, yield_from};
 
 use super::{LONG, spin};
 use crate::support::clock::test_loop;
@@ -115,4 +115,27 @@ fn a_racer_keeps_its_place_in_a_race_that_is_new_to_the_loop() {
     assert_eq!(event_loop.run_until_complete(task).unwrap(), Won::B(1));
     queue.put_nowait(2).unwrap();
     assert_eq!(event_loop.run_until_complete(other).unwrap(), 2);
+}
+
+#[test]
+fn a_race_that_a_racer_has_left_does_not_keep_another_from_waiting_for_it() {
+    let event_loop = test_loop();
+    let [moving, still, other] = [(); 3].map(|()| event_loop.create_future::<u32>());
+    let (waited, mut resumes) = (moving.clone(), 0);
+    let (mut former, mut race) = (Race::new(), Race::new());
+    let [mut moving, mut still, mut other] = [moving, still, other].map(Racing::new);
+    let machine = from_fn(move |sent| {
+        resumes += 1;
+        if resumes == 1 {
+            // Nobody waits for the former race. It is only asked, before and after the racer has left it.
+            assert!(matches!(former.run((&mut still, &mut moving)).resume(Ok(())), Ok(Step::Yield(_))));
+            let wanted = race.run((&mut other, &mut moving)).resume(sent);
+            assert!(matches!(former.run([&mut still]).resume(Ok(())), Ok(Step::Yield(_))));
+            return wanted;
+        }
+        race.run((&mut other, &mut moving)).resume(sent)
+    });
+    let task = event_loop.create_task(machine).unwrap();
+    event_loop.call_soon(move || waited.set_result(7).unwrap()).unwrap();
+    assert_eq!(event_loop.run_until_complete(task).unwrap(), Won::B(7));
 }
