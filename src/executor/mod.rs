@@ -91,6 +91,14 @@ pub trait Executor: Send + Sync {
     /// The reason why waiting is impossible.
     fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception>;
 
+    /// Returns `true` if [`shutdown`](Self::shutdown) may block when it waits. The default is `true`.
+    ///
+    /// The loop waits for its default executor in a thread of its own. Return `false` if the executor has no threads, and
+    /// it waits on the spot.
+    fn shutdown_blocks(&self) -> bool {
+        true
+    }
+
     /// Runs `function` as a job and returns the future of its result. A panic becomes an exception of the kind
     /// [`Panic`](crate::Kind::Panic).
     ///
@@ -116,6 +124,10 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
 
     fn shutdown(&self, pending: Pending, wait: ShutdownWait) -> Result<(), Exception> {
         (**self).shutdown(pending, wait)
+    }
+
+    fn shutdown_blocks(&self) -> bool {
+        (**self).shutdown_blocks()
     }
 }
 

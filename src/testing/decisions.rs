@@ -30,6 +30,9 @@ pub(super) trait Decider {
         Ok(())
     }
 
+    /// Called when an operation moves fewer bytes than it could.
+    fn moved(&self, _direction: Direction, _count: usize, _possible: usize) {}
+
     /// Called before a host takes a turn, with its name. The network has none.
     fn turn(&self, _host: Option<&str>) {}
 
@@ -44,6 +47,13 @@ pub(super) enum Decision {
     Turn,
     /// How many bytes an operation moves.
     Bytes,
+}
+
+/// Which way an operation moves bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Direction {
+    Read,
+    Write,
 }
 
 pub(super) struct Seeded(RefCell<Prng>);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use innermost::server::GracefulServer;
 use innermost::testing::{Crash, Interface, Interruption, Sim, explore};
-use innermost::{Awaitable, ByteRead, ByteWrite, CoroutineExt, Exception, Step, from_fn, sleep, yield_from};
+use innermost::{Awaitable, ByteRead, ByteWrite, CoroutineExt, Exception, Kind, Step, from_fn, sleep, yield_from};
 
 /// A server that sends each client a greeting.
 fn greeter(interface: &Interface) -> Result<impl Awaitable<Return = ()> + use<>, Exception> {
@@ -134,4 +134,18 @@ fn tasks_of_hosts_are_interrupted_and_hosts_crash() {
     .preemptions(0)
     .run();
     assert!(explored.is_complete() && explored.schedules > 5, "{explored:?}");
+}
+
+#[test]
+fn a_story_says_how_many_bytes_a_partial_operation_moves() {
+    let story = |wrong: fn(&[usize]) -> bool| {
+        let failure = explore(|sim| {
+            sim.net().partial();
+            let received = greet(sim, 1)?;
+            if wrong(&received) { Err(Exception::message(Kind::RuntimeError, "wrong")) } else { Ok(()) }
+        });
+        failure.preemptions(0).try_run().unwrap_err().story().to_owned()
+    };
+    let part_is_written = story(|received| received == [1]);
+    assert!(part_is_written.contains("\n  !     1 of 5 bytes can be written now\n"), "{part_is_written}");
 }

@@ -245,7 +245,7 @@ fn of_a_long_story_the_beginning_and_the_end_are_shown() {
     let shown = failure.to_string();
     let steps = shown.lines().filter(|line| line.contains("Task") && line.starts_with("    ")).count();
     assert!(steps < 50, "{shown}");
-    assert!(shown.contains("\n... 260 steps are left out; `Failure::story` has them all ...\n"), "{shown}");
+    assert!(shown.contains("\n... 260 steps are left out; `Failure::story` has the whole story ...\n"), "{shown}");
     assert!(shown.contains("    300 the end of run_until_complete"), "{shown}");
     assert_eq!(failure.story().lines().filter(|line| !line.starts_with("turn")).count(), 300);
 }

@@ -42,18 +42,7 @@ impl LoopHandle {
         ShutdownExecutor { event_loop: self.clone(), timeout, phase: Phase::Created }
     }
 
-    /// Whether a test explores the loop.
-    #[cfg(feature = "testing")]
-    fn is_steered(&self) -> bool {
-        self.0.scheduler.steering().is_some()
-    }
-
-    #[cfg(not(feature = "testing"))]
-    const fn is_steered(&self) -> bool {
-        false
-    }
-
-    /// Starts a thread that waits until an executor is shut down.
+    /// Waits until an executor is shut down, in a thread if that may block.
     ///
     /// # Errors
     ///
@@ -63,13 +52,13 @@ impl LoopHandle {
         self.0.scheduler.check_open()?;
         // Shut down from here, so that it happens even if the thread cannot be started.
         executor.shutdown(Pending::Run, ShutdownWait::No)?;
+        let blocks = executor.shutdown_blocks();
         let (job, future) = Job::new(move || executor.shutdown(Pending::Run, ShutdownWait::ForThreads));
-        let thread = if self.is_steered() {
-            // A thread would be early or late, and the schedule would not repeat.
+        let thread = if blocks {
+            Some(thread::Builder::new().name("innermost_shutdown".into()).spawn(move || job.run())?)
+        } else {
             job.run();
             None
-        } else {
-            Some(thread::Builder::new().name("innermost_shutdown".into()).spawn(move || job.run())?)
         };
         let joined = self.follow_thread(&future, |future| future.result(None));
         let timed_out = Rc::new(Cell::new(false));

@@ -183,3 +183,8 @@ where
 {
     Explore::new(program).replay(choices).run()
 }
+
+/// A number with its noun: `1 step`, `2 steps`.
+fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}

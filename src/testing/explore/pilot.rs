@@ -9,6 +9,8 @@ use std::rc::Rc;
 
 use super::super::VirtualClock;
 use super::super::case::{Interruption, Interruptions};
+use super::super::decisions::Direction;
+use super::counted;
 use super::faults::Faults;
 use super::plan::{Plan, Source, Subject};
 use super::seen::{Seen, Surroundings};
@@ -179,6 +181,11 @@ impl Pilot {
         Err(raised)
     }
 
+    /// Called when an operation of the network moves fewer bytes than it could.
+    pub(super) fn moved(&self, direction: Direction, count: usize, possible: usize) {
+        self.tell(|story| story.moved(direction, count, possible));
+    }
+
     /// The names of tasks that have ended and that something still holds.
     pub(super) fn tasks_still_held(&self) -> Vec<String> {
         let tasks = self.tasks.borrow();
@@ -292,7 +299,8 @@ impl Pilot {
         let steps = self.steps.get() + 1;
         self.steps.set(steps);
         if steps > self.most_steps.get() {
-            let text = format!("the program has not ended after {} steps", self.most_steps.get());
+            let text =
+                format!("the program has not ended after {}", counted(self.most_steps.get() as usize, "step", "steps"));
             self.fail(Exception::message(Kind::RuntimeError, text));
         }
     }

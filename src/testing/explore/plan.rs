@@ -2,6 +2,7 @@
 
 use super::super::prng::Prng;
 use super::choices::{Choices, Departure};
+use super::counted;
 
 /// What a choice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +183,8 @@ impl Plan {
         if let (Source::Listed { departures, lenient: false, .. }, None) = (&self.source, &self.parted)
             && let Some(missing) = departures.get(self.next)
         {
-            let why = format!("the run made {} choices in all, and the list goes on", self.made.len());
+            let why =
+                format!("the run made {} in all, and the list goes on", counted(self.made.len(), "choice", "choices"));
             return Some(Parted { at: missing.at, why });
         }
         self.parted.clone()

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::super::VirtualClock;
 use super::super::virtual_loop::virtual_loop_with;
+use super::counted;
 use super::pilot::{Pilot, call};
 use super::plan::Source;
 use super::quiet::quietly;
@@ -130,18 +131,18 @@ impl Drop for Stage {
 fn leak(left: &Leftovers) -> Option<Exception> {
     let Leftovers { tasks, timers, residents, descriptors, generators } = left;
     let text = if let [first, ..] = &**tasks {
-        format!("{}: {first}", count(tasks.len(), "task has not ended", "tasks have not ended"))
+        format!("{}: {first}", counted(tasks.len(), "task has not ended", "tasks have not ended"))
     } else if *timers > 0 {
-        let timers = count(*timers, "timer is set", "timers are set");
+        let timers = counted(*timers, "timer is set", "timers are set");
         format!("{timers} although no task is left; cancel it, or run the loop until it is due")
     } else if *residents > 0 {
-        let open = count(*residents, "connection or server is open", "connections or servers are open");
+        let open = counted(*residents, "connection or server is open", "connections or servers are open");
         format!("{open} although no task is left")
     } else if *descriptors > 0 {
-        let registered = count(*descriptors, "descriptor is registered", "descriptors are registered");
+        let registered = counted(*descriptors, "descriptor is registered", "descriptors are registered");
         format!("{registered} although no task is left")
     } else if *generators > 0 {
-        let suspended = count(*generators, "async generator is suspended", "async generators are suspended");
+        let suspended = counted(*generators, "async generator is suspended", "async generators are suspended");
         format!("{suspended} although no task is left")
     } else {
         return None;
@@ -156,8 +157,4 @@ fn held(names: Vec<String>) -> Option<Exception> {
         count => format!("leak: {count} tasks have ended, and something still holds them; the first is {first}"),
     };
     Some(Exception::message(Kind::RuntimeError, text))
-}
-
-fn count(number: usize, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
 }

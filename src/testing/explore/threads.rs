@@ -1,5 +1,5 @@
-//! `Threads`: the executor of a loop that is explored, and of its files. It runs functions in the loop's own thread, one after the
-//! other, as callbacks whose place the exploration chooses.
+//! `Threads`: the executor of a loop that is explored, and of its files. It runs functions in the loop's own thread, one
+//! after the other, as callbacks whose place the exploration chooses.
 
 use std::rc::Rc;
 
@@ -38,6 +38,11 @@ impl Executor for Threads {
     /// A function that was submitted has its place in the loop, and keeps it.
     fn shutdown(&self, _: Pending, _: ShutdownWait) -> Result<(), Exception> {
         Ok(())
+    }
+
+    /// A thread that waited would be early or late, and the schedule would not repeat.
+    fn shutdown_blocks(&self) -> bool {
+        false
     }
 }
 

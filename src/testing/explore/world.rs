@@ -4,7 +4,7 @@ use core::cell::{OnceCell, RefCell};
 use std::io;
 use std::rc::Rc;
 
-use super::super::decisions::{Decider, Decision};
+use super::super::decisions::{Decider, Decision, Direction};
 use super::super::prng::Prng;
 use super::super::{Hosts, Network};
 use super::pilot::Pilot;
@@ -80,6 +80,10 @@ impl Decider for Chooser {
 
     fn descriptor(&self) -> io::Result<()> {
         self.pilot.descriptor()
+    }
+
+    fn moved(&self, direction: Direction, count: usize, possible: usize) {
+        self.pilot.moved(direction, count, possible);
     }
 
     fn turn(&self, host: Option<&str>) {

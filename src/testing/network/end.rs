@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
 
+use super::super::decisions::Direction;
 use super::super::waiters::{STREAM_TAKEN, Waiters};
 use super::map::{Address, Crash, Map, Path, Resident, before_repetition, crashed};
 use crate::coroutine::{Exception, Step};
@@ -150,7 +151,7 @@ impl End {
                 false => Step::Yield(Await::on(Way::Readable, Rc::clone(self) as Rc<_>)),
             });
         }
-        let count = self.share(possible);
+        let count = self.share(Direction::Read, possible);
         if count == 0 {
             return Ok(Step::Yield(Await::next_turn()));
         }
@@ -173,7 +174,7 @@ impl End {
                 false => Step::Yield(Await::on(Way::Writable, Rc::clone(self) as Rc<_>)),
             });
         }
-        let count = self.share(possible).min(self.until_reset.get());
+        let count = self.share(Direction::Write, possible).min(self.until_reset.get());
         if count == 0 {
             return Ok(Step::Yield(Await::next_turn()));
         }
@@ -364,10 +365,10 @@ impl End {
     }
 
     /// How many bytes an operation moves. None if its task has used up its share of the turn, as with a socket.
-    fn share(&self, possible: usize) -> usize {
+    fn share(&self, direction: Direction, possible: usize) -> usize {
         match find_running() {
             Some(event_loop) if !event_loop.spend() => 0,
-            _ => self.map.share(&self.path, possible),
+            _ => self.map.share(&self.path, direction, possible),
         }
     }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::{Rc, Weak};
 
-use super::super::decisions::{Decider, Decision};
+use super::super::decisions::{Decider, Decision, Direction};
 use super::conditions::{Conditions, Latency};
 use crate::event_loop::{LoopHandle, TimerHandle};
 use crate::sys::Instant;
@@ -168,16 +168,20 @@ impl Map {
     }
 
     /// How many of the possible bytes an operation moves.
-    pub(super) fn share(&self, path: &Path, possible: usize) -> usize {
+    pub(super) fn share(&self, path: &Path, direction: Direction, possible: usize) -> usize {
         if self.condition(path, |conditions| &conditions.is_partial) != Some(true) {
             return possible;
         }
-        match self.decider.choose(Decision::Bytes, 4) {
+        let moved = match self.decider.choose(Decision::Bytes, 4) {
             0 => possible,
             1 => 0,
             2 => 1 + self.decider.choose(Decision::Bytes, possible.min(3)),
             _ => 1 + self.decider.choose(Decision::Bytes, possible),
+        };
+        if moved < possible {
+            self.decider.moved(direction, moved, possible);
         }
+        moved
     }
 }
 

@@ -15,7 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::super::case::Interruption;
+use super::super::decisions::Direction;
 use super::super::graph::{Frame, TransitionKind, frames};
+use super::counted;
 use crate::coroutine::Exception;
 use crate::task::{AnyTask, Run, Wanted};
 
@@ -189,6 +191,16 @@ impl Story {
     pub(super) fn refused(&mut self, error: i32) {
         let text = format!("!     no descriptor: {}", io::Error::from_raw_os_error(error));
         self.note(text);
+    }
+
+    /// An operation moves fewer bytes than it could.
+    pub(super) fn moved(&mut self, direction: Direction, count: usize, possible: usize) {
+        let done = match direction {
+            Direction::Read => "read",
+            Direction::Write => "written",
+        };
+        let count = if count == 0 { String::from("none") } else { count.to_string() };
+        self.note(format!("!     {count} of {} can be {done} now", counted(possible, "byte", "bytes")));
     }
 
     pub(super) fn lost(&mut self) {

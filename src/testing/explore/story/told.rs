@@ -3,6 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use super::super::super::graph::Graph;
+use super::super::counted;
 use super::paths::{Path, Paths};
 
 /// A line of a story.
@@ -56,7 +57,10 @@ impl Told {
                 (Some(one), Some(two)) if one.text == two.text => steps += usize::from(one.is_step),
                 (one, two) => {
                     let [one, two] = [one, two].map(|line| line.map_or("it has ended", |line| line.text.trim()));
-                    return Some(format!("after {steps} steps\n  one run:   {one}\n  the other: {two}"));
+                    return Some(format!(
+                        "after {}\n  one run:   {one}\n  the other: {two}",
+                        counted(steps, "step", "steps")
+                    ));
                 }
             }
         }
@@ -92,7 +96,8 @@ impl fmt::Display for Told {
             }
             step += 1;
             if left_out > 0 && step == FIRST + 1 {
-                writeln!(f, "... {left_out} steps are left out; `Failure::story` has them all ...")?;
+                let steps = counted(left_out, "step is", "steps are");
+                writeln!(f, "... {steps} left out; `Failure::story` has the whole story ...")?;
             }
             if step <= FIRST || step > FIRST + left_out {
                 if let Some(heading) = heading.take() {
@@ -109,7 +114,7 @@ impl fmt::Display for Told {
         }
         match self.paths.len().checked_sub(PATHS) {
             None | Some(0) => Ok(()),
-            Some(more) => writeln!(f, "  ... {more} more tasks ..."),
+            Some(more) => writeln!(f, "  ... {} ...", counted(more, "more task", "more tasks")),
         }
     }
 }
