@@ -24,7 +24,7 @@ use super::request::{Answer, Input, Moves, Request, Written, perform};
 use super::work::{Resumed, Work};
 use crate::coroutine::{Exception, Step, take_sent};
 use crate::event_loop::{Memory, find_running};
-use crate::net::Buffer;
+use crate::net::{Buffer, FilePart};
 use crate::task::Progress;
 
 /// An open file. Returned by [`open`](fn@super::open).
@@ -131,6 +131,31 @@ impl File {
     /// Returns the path that the file was opened by.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the file as a part to be sent, from its beginning: for [`send_file`](crate::ByteWrite::send_file). The part has
+    /// a duplicate of the descriptor.
+    ///
+    /// ```
+    /// use innermost::fs::File;
+    /// use innermost::{ByteWrite, EventLoop, Step, UnixStream, from_fn, yield_from};
+    ///
+    /// let (stream, _peer) = std::os::unix::net::UnixStream::pair()?;
+    /// let stream = UnixStream::from_std(stream)?;
+    /// let file = File::from_std(std::fs::File::open("Cargo.toml")?, "Cargo.toml")?;
+    /// let mut name = file.part()?.offset(10).count(17);
+    /// let sent = EventLoop::new()?.run_until_complete(from_fn(move |mut sent| {
+    ///     yield_from!(stream.send_file(&mut name), sent).map(Step::Return)
+    /// }))?;
+    /// assert_eq!(sent, 17);
+    /// # Ok::<(), innermost::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error if no descriptor is free.
+    pub fn part(&self) -> io::Result<FilePart> {
+        Ok(FilePart::new(self.std().try_clone()?))
     }
 
     /// Returns the position of the next [`read`](Self::read) or [`write_all`](Self::write_all). It is the file's own: the

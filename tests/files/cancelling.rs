@@ -91,6 +91,21 @@ fn a_read_of_a_whole_file_that_has_begun_is_left_alone() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_nobody_waits_for_any_more_is_closed() {
+    let ((event_loop, desk), place) = (loop_with_desk(), Place::new());
+    let path = place.file("text");
+    for options in [OpenOptions::new().read(true), OpenOptions::new().write(true).create(true)] {
+        let task = started(&event_loop, open(&path, options));
+        assert_eq!((desk.run(), is_open(&path)), (1, true));
+        cancel(&event_loop, task);
+        settle(&event_loop);
+        desk.run();
+        assert!(!is_open(&path));
+    }
+}
+
+#[test]
 fn a_cancelled_write_that_has_not_begun_gives_the_bytes_back() {
     let ((event_loop, desk), place) = (loop_with_desk(), Place::new());
     let path = place.file("old");

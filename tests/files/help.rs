@@ -179,3 +179,10 @@ pub(crate) fn kind(raised: &Exception) -> io::ErrorKind {
 pub(crate) fn notes(raised: &Exception) -> String {
     raised.notes().collect::<Vec<_>>().join("; ")
 }
+
+/// Whether this process has a file open.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_open(path: &Path) -> bool {
+    let links = fs::read_dir("/proc/self/fd").expect("it is there on Linux");
+    links.filter_map(|link| fs::read_link(link.ok()?.path()).ok()).any(|target| target == path)
+}

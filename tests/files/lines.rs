@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use innermost::async_iter::AsyncIterator;
 use innermost::fs::{File, Lines};
-use innermost::{Awaitable, EventLoop, Step, from_fn, yield_from};
+use innermost::{Awaitable, EventLoop, Exception, Step, from_fn, yield_from};
 
 use crate::help::*;
 
@@ -101,6 +101,17 @@ fn a_cancelled_line_is_not_lost() {
     }
     settle(&event_loop);
     assert!(event_loop.run_until_complete(next()).unwrap().unwrap().starts_with("Name:"));
+}
+
+/// An operation that lost a race may be made again with an exception, although its line is there.
+#[test]
+fn an_exception_takes_no_line() {
+    let (event_loop, place) = (strict_loop(), Place::new());
+    let lines = Rc::new(RefCell::new(file(&place, "one\ntwo\nthree").lines()));
+    assert_eq!(event_loop.run_until_complete(next_of(&lines)).unwrap().as_deref(), Some("one"));
+    let thrown = lines.borrow_mut().resume_next(Err(Exception::cancelled()));
+    assert!(thrown.map(drop).unwrap_err().is_cancelled());
+    assert_eq!(event_loop.run_until_complete(next_of(&lines)).unwrap().as_deref(), Some("two"));
 }
 
 #[test]

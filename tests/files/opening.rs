@@ -143,10 +143,7 @@ fn descriptors_are_closed_on_exec_and_never_wait() {
 fn a_dropped_file_is_closed_by_a_thread_and_a_closed_one_once() {
     let ((event_loop, desk), place) = (loop_with_desk(), Place::new());
     let path = place.file("text");
-    let is_open = || {
-        let links = fs::read_dir("/proc/self/fd").unwrap();
-        links.filter_map(|link| fs::read_link(link.ok()?.path()).ok()).any(|target| target == path)
-    };
+    let is_open = || is_open(&path);
     let file = opened(&path);
     // The first job makes the file the loop's.
     let job = event_loop.create_task(reading(&file)).unwrap();
