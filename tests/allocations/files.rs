@@ -6,7 +6,6 @@ use innermost::{Buffer, Step, from_fn, yield_from};
 use crate::event_loop::{measured, test_loop};
 
 #[test]
-#[cfg(all(target_os = "linux", not(innermost_poll)))]
 fn a_cached_read_into_a_given_buffer_allocates_nothing() {
     let event_loop = test_loop();
     let run = || {

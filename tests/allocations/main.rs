@@ -5,7 +5,7 @@ mod coroutine;
 mod counting;
 #[cfg(feature = "full")]
 mod event_loop;
-#[cfg(feature = "full")]
+#[cfg(all(feature = "full", target_os = "linux", not(innermost_poll)))]
 mod files;
 #[cfg(feature = "full")]
 mod races;
