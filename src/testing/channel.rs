@@ -32,11 +32,16 @@ pub(super) struct Behaviour {
 type Latency = Box<dyn FnMut() -> Duration>;
 type Moves = Box<dyn FnMut(usize) -> usize>;
 
+/// Bytes in flight, and what happens when they arrive.
+type Piece = (Vec<u8>, fn(&Channel, Vec<u8>));
+
 /// One direction. Nothing is borrowed while a function of the program runs.
 pub(super) struct Channel {
     pub(super) behaviour: Rc<Behaviour>,
     arrived: RefCell<VecDeque<u8>>,
     in_flight: Cell<usize>,
+    /// What is in flight, in order. Several pieces may arrive at one time, and their timers may be due in any order.
+    flying: RefCell<VecDeque<Piece>>,
     /// When the last of these arrives. The next arrives no earlier.
     last_arrival: Cell<Instant>,
     stage: Cell<Stage>,
@@ -66,6 +71,7 @@ impl Channel {
             behaviour,
             arrived: RefCell::default(),
             in_flight: Cell::new(0),
+            flying: RefCell::default(),
             last_arrival: Cell::new(Instant::ZERO),
             stage: Cell::new(Stage::Open),
             has_ended: Cell::new(false),
@@ -195,16 +201,21 @@ impl Channel {
         self.behaviour.latency.set(Some(latency));
         let event_loop = EventLoop::running()?;
         let arrival = (event_loop.time() + delay).max(self.last_arrival.get());
-        let (channel, count) = (Rc::clone(self), bytes.len());
-        event_loop.call_at(arrival, move || {
-            if channel.stage.get() != Stage::Reset {
-                channel.in_flight.set(channel.in_flight.get() - count);
-                arrive(&channel, bytes);
-            }
-        })?;
+        let channel = Rc::clone(self);
+        event_loop.call_at(arrival, move || channel.land())?;
         self.last_arrival.set(arrival);
-        self.in_flight.set(self.in_flight.get() + count);
+        self.in_flight.set(self.in_flight.get() + bytes.len());
+        self.flying.borrow_mut().push_back((bytes, arrive));
         Ok(())
+    }
+
+    /// The first piece in flight arrives.
+    fn land(&self) {
+        let first = self.flying.borrow_mut().pop_front();
+        if let Some((bytes, arrive)) = first.filter(|_| self.stage.get() != Stage::Reset) {
+            self.in_flight.set(self.in_flight.get() - bytes.len());
+            arrive(self, bytes);
+        }
     }
 
     /// Takes the bytes that have arrived and have not been read.

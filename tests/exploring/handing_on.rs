@@ -190,3 +190,39 @@ fn an_event_that_is_set_while_a_task_is_away_wakes_nobody_later() {
     });
     assert_eq!(schedules, 32);
 }
+
+/// A task waits for an item in a race, and then waits for one of another queue in its place.
+#[test]
+fn a_child_that_is_replaced_in_a_race_leaves_its_place() {
+    let schedules = every(|sim| {
+        interrupt(sim, "asks");
+        let queues = [Queue::new(), Queue::new()];
+        let (mut race, mut wanted, mut bell) =
+            (Race::new(), Racing::new(queues[0].get()), Racing::new(sleep(tenths(10))));
+        let (asked, putting, mut has_changed) = (queues[1].clone(), queues.clone(), false);
+        let asking = from_fn(move |mut sent| {
+            loop {
+                match yield_from!(race.run((&mut wanted, &mut bell)), sent)? {
+                    Won::A(item) => {
+                        assert_eq!(item, 1);
+                        return Ok(Step::Return(()));
+                    }
+                    Won::B(()) => {
+                        assert!(!has_changed, "it waits for ever");
+                        wanted.restart(asked.get());
+                        bell.restart(sleep(tenths(100)));
+                        has_changed = true;
+                    }
+                }
+            }
+        });
+        let ended = Count::default();
+        start(sim, "asks", &ended, asking)?;
+        let putter = sleep(tenths(20))
+            .map(move |()| putting.iter().zip(0..).try_for_each(|(queue, item)| queue.put_nowait(item)));
+        start(sim, "puts", &Count::default(), putter)?;
+        sim.finally(move || assert_eq!(queues.each_ref().map(Queue::len), [1, 1 - ended.get()]));
+        Ok(())
+    });
+    assert_eq!(schedules, 14);
+}

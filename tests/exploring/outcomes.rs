@@ -106,6 +106,23 @@ fn a_child_that_is_given_twice_and_one_that_is_done_are_gathered() {
 }
 
 #[test]
+fn a_gathering_that_is_cancelled_by_its_handle_cancels_its_children() {
+    let schedules = every(|sim| {
+        let children = (0..2).map(|_| sim.create_task(sleep(ms(9)))).collect::<Result<Vec<_>, _>>()?;
+        let (all, ended) = (gather(children.clone()), Count::default());
+        let parent = all.clone().map(drop).catch(|raised| if raised.is_cancelled() { Ok(()) } else { Err(raised) });
+        start(sim, "parent", &ended, parent)?;
+        start(sim, "canceller", &Count::default(), turn().map(move |()| assert!(all.cancel())))?;
+        sim.finally(move || {
+            assert_eq!(ended.get(), 1);
+            assert!(children.iter().all(|child| child.cancelled()));
+        });
+        Ok(())
+    });
+    assert_eq!(schedules, 96);
+}
+
+#[test]
 fn whoever_waits_for_a_shielded_task_that_is_cancelled_is_told() {
     let schedules = every_within(2, |sim| {
         interrupting(sim, "shielded", Interruption::Cancel);
