@@ -41,33 +41,82 @@ pub fn virtual_loop() -> Result<EventLoop, Exception> {
 
 /// A loop without descriptors, whose time is that of `clock`.
 pub(super) fn virtual_loop_with(clock: VirtualClock) -> Result<EventLoop, Exception> {
-    EventLoop::with(Box::new(NoDescriptors::default()), Box::new(clock))
+    EventLoop::with(Box::new(VirtualSelector::new(Descriptors::Refused)), Box::new(clock))
 }
 
-/// A selector that watches only the loop's waker.
-#[derive(Debug, Default)]
-struct NoDescriptors {
+/// A loop whose time is that of `clock`. It watches descriptors whose events its own tasks cause.
+pub(super) fn virtual_loop_of_pairs(clock: VirtualClock) -> Result<EventLoop, Exception> {
+    EventLoop::with(Box::new(VirtualSelector::new(Descriptors::Watched(0))), Box::new(clock))
+}
+
+/// A selector that makes no system call before it has to.
+#[derive(Debug)]
+struct VirtualSelector {
     waker: Option<(OwnedFd, SelectorToken)>,
-    /// The selector that waits for the waker, made when the loop first waits for a thread.
+    descriptors: Descriptors,
+    /// Made when the loop first waits for a thread, or first watches a descriptor.
     selector: Option<Box<dyn Selector>>,
 }
 
-impl Selector for NoDescriptors {
-    /// The first descriptor is the waker. Others are refused.
+/// Descriptors other than the waker's.
+#[derive(Debug)]
+enum Descriptors {
+    Refused,
+    /// How many are registered.
+    Watched(usize),
+}
+
+impl VirtualSelector {
+    const fn new(descriptors: Descriptors) -> Self {
+        Self { waker: None, descriptors, selector: None }
+    }
+
+    fn selector(&mut self) -> io::Result<&mut Box<dyn Selector>> {
+        if self.selector.is_none() {
+            let mut selector = default_selector()?;
+            if let Some((waker, token)) = &self.waker {
+                selector.register(waker.as_fd(), *token)?;
+            }
+            self.selector = Some(selector);
+        }
+        Ok(self.selector.as_mut().expect("it was just made"))
+    }
+
+    /// One descriptor less is registered. Returns the selector if it knows it.
+    fn forget(&mut self) -> Option<&mut Box<dyn Selector>> {
+        let Descriptors::Watched(count) = &mut self.descriptors else { return None };
+        *count = count.saturating_sub(1);
+        self.selector.as_mut()
+    }
+}
+
+impl Selector for VirtualSelector {
+    /// The first descriptor is the waker.
     fn register(&mut self, fd: BorrowedFd<'_>, token: SelectorToken) -> io::Result<()> {
-        if self.waker.is_some() {
+        if self.waker.is_none() {
+            self.waker = Some((fd.try_clone_to_owned()?, token));
+            return Ok(());
+        }
+        if matches!(self.descriptors, Descriptors::Refused) {
             let text = "a virtual loop has no descriptors: connect by `testing::memory_pair` or a `testing::Network`";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
-        self.waker = Some((fd.try_clone_to_owned()?, token));
+        self.selector()?.register(fd, token)?;
+        if let Descriptors::Watched(count) = &mut self.descriptors {
+            *count += 1;
+        }
         Ok(())
     }
 
-    fn deregister(&mut self, _: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.forget().map_or(Ok(()), |selector| selector.deregister(fd))
     }
 
-    fn closing(&mut self, _: BorrowedFd<'_>) {}
+    fn closing(&mut self, fd: BorrowedFd<'_>) {
+        if let Some(selector) = self.forget() {
+            selector.closing(fd);
+        }
+    }
 
     /// The inner selector may report levels. If it does not, the calls that follow from this have no effect.
     fn reports_levels(&self) -> bool {
@@ -87,18 +136,11 @@ impl Selector for NoDescriptors {
     }
 
     fn select(&mut self, events: &mut Vec<SelectorEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        let Some((waker, token)) = self.waker.as_ref().filter(|_| timeout != Some(Duration::ZERO)) else {
+        let watches = matches!(self.descriptors, Descriptors::Watched(1..));
+        if self.waker.is_none() || (timeout == Some(Duration::ZERO) && !watches) {
             return Ok(());
-        };
-        let selector = match &mut self.selector {
-            Some(selector) => selector,
-            none => none.insert({
-                let mut selector = default_selector()?;
-                selector.register(waker.as_fd(), *token)?;
-                selector
-            }),
-        };
-        selector.select(events, timeout)
+        }
+        self.selector()?.select(events, timeout)
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -27,4 +27,5 @@ mod streams;
 mod sync;
 mod threads;
 mod together;
+mod transports;
 mod verdicts;

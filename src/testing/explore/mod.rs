@@ -80,7 +80,9 @@ use crate::coroutine::Exception;
 /// - An order by address, such as that of a `BTreeMap` whose keys are pointers.
 /// - Threads of your own, and executors other than the default one. [`to_thread`](crate::to_thread) and
 ///   [`run_in_executor`](crate::LoopHandle::run_in_executor) run their functions in the loop's thread here.
-/// - Files, sockets, signals and processes.
+/// - Files, signals, processes, and sockets whose other end is not in the loop. The two ends of a
+///   [`UnixStream::pair`](std::os::unix::net::UnixStream::pair) may both be there, with transports and streams around them:
+///   what one end does, the other end finds in the next wait.
 /// - What outlives a run: a `static`, a thread-local, a variable outside of `program`.
 ///
 /// The first schedule runs three times, in memory with other addresses, and must have the same story. Each later schedule

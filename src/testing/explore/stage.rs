@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::super::VirtualClock;
-use super::super::virtual_loop::virtual_loop_with;
+use super::super::virtual_loop::virtual_loop_of_pairs;
 use super::counted;
 use super::pilot::{Pilot, call};
 use super::plan::Source;
@@ -35,7 +35,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new() -> Result<Self, Exception> {
         let clock = VirtualClock::new();
-        let event_loop = virtual_loop_with(clock.clone())?;
+        let event_loop = virtual_loop_of_pairs(clock.clone())?;
         let pilot = Rc::new(Pilot::new(clock));
         pilot.steer(&event_loop);
         Ok(Self { event_loop, pilot, is_loud: false })
@@ -103,7 +103,7 @@ impl Stage {
 
     /// Replaces a loop in which something was left.
     fn renew(&mut self) -> Result<(), Exception> {
-        let event_loop = virtual_loop_with(self.pilot.clock.clone())?;
+        let event_loop = virtual_loop_of_pairs(self.pilot.clock.clone())?;
         self.event_loop.set_steering(None);
         self.event_loop.set_exception_handler(|_| {});
         self.pilot.steer(&event_loop);
