@@ -5,7 +5,8 @@
 //! dropping its [`Ticket`] puts the item back, and the next client gets it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,12 +18,11 @@ use innermost::{EventLoop, Exception, Future, Sleep, sleep};
 use super::server::Server;
 use super::store::{End, Key, Store};
 
-/// The lines of waiting clients: for each list, in order of arrival.
+/// The lines of waiting clients, in order of arrival.
 #[derive(Default)]
 pub(crate) struct Lines {
-    /// By database, list and number.
-    waiters: BTreeMap<(usize, Key, u64), Rc<Waiter>>,
-    last: u64,
+    /// By database and list. None is empty.
+    lines: BTreeMap<(usize, Key), VecDeque<Rc<Waiter>>>,
 }
 
 /// What a client waits for.
@@ -34,9 +34,8 @@ pub(crate) struct Wish {
 
 struct Waiter {
     wish: Wish,
-    number: u64,
     /// What is kept for the client.
-    item: Cell<Option<Item>>,
+    item: Cell<Option<Box<Item>>>,
     came: Future<()>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Item {
 impl Lines {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
+        self.lines.is_empty()
     }
 
     /// Gives new items of lists to the clients that wait for them.
@@ -60,21 +59,20 @@ impl Lines {
                 let popped = store.change_list(&key, |list| waiter.wish.end.pop(list));
                 let Ok(Some(Some(bytes))) = popped else { break };
                 self.remove(&waiter, store);
-                waiter.item.set(Some(Item { key: Rc::clone(&key), bytes }));
+                waiter.item.set(Some(Box::new(Item { key: Rc::clone(&key), bytes })));
                 // A client that is gone has left its lines.
                 let _ = waiter.came.set_result(());
             }
         }
     }
 
+    /// The first client that waits for a list, and the list's name.
     fn first(&self, database: usize, key: &Key) -> Option<(&Key, &Rc<Waiter>)> {
-        let from = (database, Rc::clone(key), 0);
-        let ((_, first, _), waiter) = self.waiters.range(from..).next()?;
-        (first == key && waiter.wish.database == database).then_some((first, waiter))
+        let ((_, name), line) = self.lines.get_key_value(&(database, Rc::clone(key)))?;
+        Some((name, line.front()?))
     }
 
     fn add(&mut self, mut wish: Wish, store: &mut Store) -> Result<Rc<Waiter>, Exception> {
-        self.last += 1;
         // All clients that wait for a list share its name.
         for key in &mut wish.keys {
             if let Some((shared, _)) = self.first(wish.database, key) {
@@ -82,17 +80,23 @@ impl Lines {
             }
         }
         let came = EventLoop::running()?.create_future();
-        let waiter = Rc::new(Waiter { wish, number: self.last, item: Cell::new(None), came });
+        let waiter = Rc::new(Waiter { wish, item: Cell::new(None), came });
         for key in &waiter.wish.keys {
-            self.waiters.insert((waiter.wish.database, Rc::clone(key), waiter.number), Rc::clone(&waiter));
+            self.lines.entry((waiter.wish.database, Rc::clone(key))).or_default().push_back(Rc::clone(&waiter));
         }
         store.count_waiting(1);
         Ok(waiter)
     }
 
-    fn remove(&mut self, waiter: &Waiter, store: &mut Store) {
+    fn remove(&mut self, waiter: &Rc<Waiter>, store: &mut Store) {
         for key in &waiter.wish.keys {
-            self.waiters.remove(&(waiter.wish.database, Rc::clone(key), waiter.number));
+            let Entry::Occupied(mut line) = self.lines.entry((waiter.wish.database, Rc::clone(key))) else { continue };
+            if let Some(place) = line.get().iter().position(|other| Rc::ptr_eq(other, waiter)) {
+                line.get_mut().remove(place);
+            }
+            if line.get().is_empty() {
+                line.remove();
+            }
         }
         store.count_waiting(-1);
     }
@@ -111,7 +115,7 @@ impl Ticket {
     }
 
     /// Takes the item that has come for the client.
-    pub(crate) fn take(&self) -> Option<Item> {
+    pub(crate) fn take(&self) -> Option<Box<Item>> {
         self.waiter.item.take()
     }
 }
@@ -122,9 +126,9 @@ impl Drop for Ticket {
         let Wish { database, end, .. } = self.waiter.wish;
         let (mut stores, mut lines) = (stores.borrow_mut(), lines.borrow_mut());
         let store = &mut stores[database];
-        if let Some(Item { key, bytes }) = self.waiter.item.take() {
+        if let Some(item) = self.take() {
             // The key may hold another type of value by now. Then there is no list to put the item into.
-            let _ = store.push(&key, end, [&*bytes].into_iter());
+            let _ = store.push(&item.key, end, [&*item.bytes].into_iter());
             lines.serve(database, store);
         } else if !self.waiter.came.done() {
             lines.remove(&self.waiter, store);
@@ -139,8 +143,6 @@ pub(crate) struct Waiting {
     pub(crate) over: Option<Box<Racing<Sleep>>>,
     /// The messages that come meanwhile, if the client has subscribed.
     pub(crate) mail: Option<Box<Racing<EventWait>>>,
-    /// Whether there is room to read what the client sends meanwhile. Reading also notices that the client leaves.
-    pub(crate) reads: bool,
 }
 
 impl Waiting {
@@ -151,6 +153,6 @@ impl Waiting {
         let waiter = RefCell::borrow_mut(&server.lines).add(wish, &mut stores[database])?;
         let over = limit.map(|limit| Box::new(Racing::new(sleep(limit))));
         let ticket = Ticket { server: Rc::clone(server), waiter };
-        Ok(Box::new(Self { ticket, race: Race::new(), over, mail: None, reads: true }))
+        Ok(Box::new(Self { ticket, race: Race::new(), over, mail: None }))
     }
 }

@@ -122,22 +122,20 @@ machine!(
         /// Waits until the client leaves, an item comes, or the time is over. If an item comes for a client that has
         /// left, the next client gets it. In RESP3, messages may come meanwhile.
         fn Blocked(&mut self, sent: Sent, waiting: &mut Box<Waiting>) -> Next<Answering, End> {
-            let Waiting { ticket, race, over, mail, reads } = &mut **waiting;
+            let Waiting { ticket, race, over, mail } = &mut **waiting;
             if !self.is_stopping {
-                let read = reads.then(|| self.stream.read(&mut self.incoming));
+                // Reading also notices that the client leaves.
+                let read = (self.incoming.len() < ENOUGH).then(|| self.stream.read(&mut self.incoming));
                 let write = (!self.outgoing.is_empty()).then(|| self.stream.write_all(&mut self.outgoing));
                 let (over, messages) = (over.as_deref_mut(), mail.as_deref_mut());
-                match yield_from!(race.run((read, write, ticket.came(), over, messages)), sent)? {
+                match yield_from!(race.run((read, ticket.came(), write, over, messages)), sent)? {
                     Won::A(0) => return end(()),
-                    Won::A(_) => {
-                        *reads = self.incoming.len() < ENOUGH;
-                        return stay();
-                    }
-                    Won::B(()) | Won::E(()) => {
+                    Won::A(_) => return stay(),
+                    Won::B(()) => {}
+                    Won::C(()) | Won::E(()) => {
                         let is_quick = mail.as_deref_mut().is_none_or(|mail| self.take_mail(mail));
                         return if is_quick { stay() } else { end(()) };
                     }
-                    Won::C(()) => {}
                     Won::D(()) => self.client.answers(&mut self.outgoing).nil_array(),
                 }
             }
