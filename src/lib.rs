@@ -223,6 +223,9 @@
 //! | **TLS** | |
 //! | `ssl.SSLContext` | [`tls::rustls::ClientConfig`], [`tls::rustls::ServerConfig`] |
 //! | `ssl_handshake_timeout`, `ssl_shutdown_timeout` | [`TlsAcceptor::handshake_timeout`](tls::TlsAcceptor::handshake_timeout), [`shutdown_timeout`](tls::TlsAcceptor::shutdown_timeout) |
+//! | `ssl` and `server_hostname` of `create_server`, `start_server`, `create_connection`, `open_connection` and the like | [`CreateServer::tls`](transport::CreateServer::tls), [`CreateConnection::tls`](transport::CreateConnection::tls), [`OpenConnection::tls`](stream::OpenConnection::tls) |
+//! | `loop.start_tls`, `StreamWriter.start_tls` | [`Transport::start_tls`], [`LoopHandle::start_tls`], [`StreamWriter::start_tls`] |
+//! | `get_extra_info` with `peercert`, `cipher`, `ssl_object` | [`Transport::tls`] gives a [`tls::TlsInfo`] |
 //! | `ssl.SSLSocket.unwrap` | [`TlsStream::close`](tls::TlsStream::close) |
 //! | **processes** | |
 //! | `create_subprocess_exec`, `create_subprocess_shell`, `Process` | [`process::Command::spawn`], [`process::shell`], [`process::Process`] |
@@ -255,7 +258,7 @@
 //! | `loop.default_exception_handler`, `get_exception_handler` | [`LoopHandle::set_exception_handler`] replaces the handler; without one, errors are written to standard error |
 //! | `AbstractEventLoop`, `AbstractServer`, `BaseProtocol`, `BaseTransport` | there is one type of loop and of server, and protocols are traits |
 //! | `set_debug`, `get_debug`, `slow_callback_duration` | missing so far |
-//! | `start_tls`, `sslproto`, the `ssl` arguments of `create_connection`, `open_connection` and the like | missing so far: [`tls`] works over sockets |
+//! | `sslproto` | TLS is a layer inside [`Transport`] |
 //! | child watchers: `get_child_watcher`, `PidfdChildWatcher` | the loop itself watches its children, as [`process`](process#who-reaps) says; Python 3.14 has removed them |
 //! | `create_subprocess_exec(.., text, encoding, errors, bufsize)` | asyncio refuses them too: pipes carry bytes |
 //! | `ProactorEventLoop` and other names for Windows | the loop does not support Windows |

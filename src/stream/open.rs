@@ -244,6 +244,13 @@ impl OpenConnection {
         self.connecting = self.connecting.interleave(first_family_count);
         self
     }
+
+    /// Changes how the connection is made.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_connecting(mut self, change: impl FnOnce(CreateConnection) -> CreateConnection) -> Self {
+        self.connecting = change(self.connecting);
+        self
+    }
 }
 
 impl Coroutine for OpenConnection {

@@ -188,6 +188,16 @@ impl StreamWriter {
         self.transport.local_addr()
     }
 
+    /// Takes out what has come and was not read, when it is called.
+    #[cfg(feature = "tls")]
+    pub(crate) fn take_arrived(&self) -> impl FnOnce() -> Vec<u8> + use<> {
+        let channel = Rc::clone(&self.channel);
+        move || {
+            let arrived = channel.bytes.borrow().len();
+            channel.take(arrived)
+        }
+    }
+
     /// The transport. It has the water marks, the socket's options, the addresses, and `abort`.
     pub fn transport(&self) -> &Transport {
         &self.transport

@@ -17,7 +17,7 @@ use crate::coroutine::{Exception, Kind};
 #[derive(Clone)]
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
-    times: Times,
+    pub(super) times: Times,
 }
 
 impl TlsConnector {
@@ -62,7 +62,7 @@ impl TlsConnector {
         Handshake::new(stream, self.session(server_name), Some(server_name.into()), self.times)
     }
 
-    fn session(&self, server_name: &str) -> Result<Session, Exception> {
+    pub(super) fn session(&self, server_name: &str) -> Result<Session, Exception> {
         let name = ServerName::try_from(server_name.to_owned()).map_err(|_| no_name(server_name))?;
         Session::client(&self.config, name).map_err(refused)
     }
@@ -72,7 +72,7 @@ impl TlsConnector {
 #[derive(Clone)]
 pub struct TlsAcceptor {
     config: Arc<ServerConfig>,
-    times: Times,
+    pub(super) times: Times,
 }
 
 impl TlsAcceptor {
@@ -123,7 +123,7 @@ impl TlsAcceptor {
         Handshake::new(stream, self.session(), None, self.times)
     }
 
-    fn session(&self) -> Result<Session, Exception> {
+    pub(super) fn session(&self) -> Result<Session, Exception> {
         if self.config.max_early_data_size > 0 {
             // Whoever records it can send it again.
             return Err(Exception::message(Kind::ValueError, "early data of TLS is not supported"));

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::rc::Rc;
 
 use super::backlog::{Backlog, Flush};
-use super::error::{ended_in_handshake, has_ended, refused, truncated};
+use super::error::{cut_off, ended_in_handshake, has_ended, refused};
 use super::session::{Lent, Session};
 use crate::coroutine::{Exception, Step};
 use crate::net::{Buffer, ByteStream};
@@ -224,7 +224,7 @@ impl<S: ByteStream + 'static> Core<S> {
             }
             match self.receive()? {
                 Step::Return(0) => {
-                    self.read_failure.replace(Some(truncated()));
+                    self.read_failure.replace(Some(cut_off()));
                 }
                 Step::Return(_) => {
                     let filled = self.advance(bytes)?;

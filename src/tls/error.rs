@@ -28,7 +28,7 @@ pub(super) fn refused(error: Error) -> Exception {
 
 /// The peer has ended the stream below, and has not said before that this is the end: somebody may have cut it off.
 #[cold]
-pub(super) fn truncated() -> Exception {
+pub(super) fn cut_off() -> Exception {
     let text = "the connection ended without the `close_notify` of TLS: what has come may be incomplete";
     io::Error::new(io::ErrorKind::UnexpectedEof, text).into()
 }
@@ -70,4 +70,12 @@ impl fmt::Display for During {
             Self::Accepting(None) => f.write_str("TLS handshake with a client"),
         }
     }
+}
+
+/// A time limit of a connection inside a transport.
+#[cfg(feature = "transport")]
+#[cold]
+pub(super) fn too_slow(after: core::time::Duration, in_handshake: bool) -> Exception {
+    let what = if in_handshake { "finished the TLS handshake" } else { "ended the TLS connection" };
+    Exception::timeout().with_note(format!("the peer has not {what} within {after:?}"))
 }

@@ -58,6 +58,9 @@
 //! | `handshake.rs` | [`Handshake`]: the beginning of a connection |
 //! | `stream.rs`    | [`TlsStream`] |
 //! | `close.rs`     | [`Close`]: the end of a connection |
+//! | `transport.rs` | TLS inside transports: [`StartTls`], [`TlsRole`], [`TlsInfo`] |
+//! | `streams.rs`   | TLS under the streams of `open_connection` and `start_server` |
+//! | `inside.rs`    | a session as a transport sees it |
 //! | `core.rs`      | a session and the stream below it |
 //! | `backlog.rs`   | what is sealed and waits for room in the stream below |
 //! | `session.rs`   | rustls' record interface: TLS without input and output |
@@ -70,9 +73,15 @@ mod connector;
 mod core;
 mod error;
 mod handshake;
+#[cfg(feature = "transport")]
+mod inside;
 mod names;
 mod session;
 mod stream;
+#[cfg(feature = "stream")]
+mod streams;
+#[cfg(feature = "transport")]
+mod transport;
 
 use std::sync::Arc;
 
@@ -84,6 +93,8 @@ pub use self::close::Close;
 pub use self::connector::{TlsAcceptor, TlsConnector};
 pub use self::handshake::Handshake;
 pub use self::stream::TlsStream;
+#[cfg(feature = "transport")]
+pub use self::transport::{StartTls, TlsInfo, TlsRole};
 
 /// Begins a configuration for clients, with TLS 1.2 and 1.3 and [`provider`]. Next it needs the roots to trust.
 pub fn client_config() -> ConfigBuilder<ClientConfig, WantsVerifier> {

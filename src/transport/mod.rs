@@ -23,6 +23,7 @@
 //! | `datagram/`      | [`DatagramTransport`]: datagrams, and how their endpoints are made |
 //! | `server/`        | [`Server`]: listening sockets |
 //! | `open.rs`        | the last steps of every coroutine that makes a transport |
+//! | `layer.rs`       | what a layer such as TLS is to a transport |
 //! | `flow.rs`        | the water marks |
 //! | `slot.rs`        | the place in which a transport keeps its protocol |
 //! | `socket_file.rs` | the file of a Unix socket |
@@ -32,6 +33,7 @@
 
 mod datagram;
 mod flow;
+mod layer;
 mod open;
 mod protocol;
 mod server;
@@ -40,6 +42,10 @@ mod socket_file;
 mod stream;
 
 pub use self::datagram::{CreateDatagramEndpoint, CreateUnixDatagramEndpoint, DatagramAddress, DatagramTransport};
+#[cfg(feature = "tls")]
+pub(crate) use self::layer::{Layer, Lent};
+#[cfg(feature = "tls")]
+pub(crate) use self::open::Securing;
 pub use self::protocol::{AfterEof, Buffered, BufferedProtocol, DatagramProtocol, Protocol, Pushed, StreamProtocol};
 pub use self::server::{CreateServer, ServeForever, Server, WaitServerClosed};
 pub use self::stream::{ConnectPipe, CreateConnection, SendFile, Transport};

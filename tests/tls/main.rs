@@ -21,3 +21,4 @@ mod sessions;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+mod transports;

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use slab::Slab;
 
 use super::super::Transport;
+use super::super::layer::MakeLayer;
 use super::super::protocol::AnyProtocol;
 use super::super::socket_file::SocketFile;
 use super::super::stream::connection::Group;
@@ -38,6 +39,8 @@ pub(super) struct ServerCore {
     pub(super) event_loop: LoopHandle,
     /// `None` while it is being called (rule 4).
     pub(super) factory: Cell<Option<Box<dyn FnMut() -> AnyProtocol>>>,
+    /// Makes the layer of each connection, if they have one.
+    pub(super) make_layer: Option<Rc<MakeLayer>>,
     pub(super) backlog: i32,
     /// How long accepting pauses after a failure.
     pub(super) accept_pause: Duration,

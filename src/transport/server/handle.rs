@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::super::Transport;
+use super::super::layer::MakeLayer;
 use super::super::protocol::AnyProtocol;
 use super::super::socket_file::SocketFile;
 use super::core::{Listening, ServerCore};
@@ -28,6 +29,7 @@ impl Server {
     pub(super) fn new(
         event_loop: &LoopHandle,
         factory: Box<dyn FnMut() -> AnyProtocol>,
+        make_layer: Option<Rc<MakeLayer>>,
         (backlog, accept_pause): (i32, Duration),
         sockets: Vec<socket2::Socket>,
         file: Option<SocketFile>,
@@ -35,6 +37,7 @@ impl Server {
         let core = Rc::new(ServerCore {
             event_loop: event_loop.clone(),
             factory: Cell::new(Some(factory)),
+            make_layer,
             backlog,
             accept_pause,
             listeners: RefCell::default(),

@@ -10,6 +10,7 @@ use socket2::{Domain, SockAddr, Socket};
 use super::super::stream::connect::without_delay;
 use super::super::stream::connection::{Connection, Group, Ways};
 use super::super::stream::io::Io;
+use super::super::stream::layer_state::Layered;
 use super::core::{Listening, ServerCore};
 use crate::coroutine::Exception;
 use crate::event_loop::{Left, Registered, TimerHandle};
@@ -81,13 +82,14 @@ impl Listener {
         let Some(made) = server.make_protocol() else { return };
         let made = made.and_then(|protocol| {
             io.register_in(&server.event_loop, Readiness::WRITABLE)?;
-            Ok(protocol)
+            let layer = server.make_layer.as_ref().map(|make| make()).transpose()?;
+            Ok((protocol, layer.map(|layer| Layered::new(layer, None))))
         });
         match made {
-            Ok(unused) if server.is_closed() => server.event_loop.scheduler().drop_each([unused]),
-            Ok(protocol) => {
+            Ok((unused, _)) if server.is_closed() => server.event_loop.scheduler().drop_each([unused]),
+            Ok((protocol, layered)) => {
                 let (event_loop, group) = (server.event_loop.clone(), Rc::clone(server) as Rc<dyn Group>);
-                Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(group));
+                Connection::start(event_loop, io, protocol, Ways::Both, peer.as_socket(), Some(group), layered);
             }
             Err(raised) => {
                 let text = "Error on transport creation for incoming connection";

@@ -7,9 +7,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::rc::Rc;
 
 use socket2::{Domain, Socket, Type};
 
+use super::super::layer::MakeLayer;
 use super::super::protocol::{AnyProtocol, StreamProtocol};
 use super::super::socket_file::{BindPath, SocketFile};
 use super::super::stream::connect::stream_socket;
@@ -117,6 +119,7 @@ impl LoopHandle {
 pub struct CreateServer {
     event_loop: LoopHandle,
     factory: Option<Box<dyn FnMut() -> AnyProtocol>>,
+    make_layer: Option<Result<Rc<MakeLayer>, Exception>>,
     phase: Phase,
     backlog: i32,
     accept_pause: Duration,
@@ -144,6 +147,7 @@ impl CreateServer {
         Self {
             event_loop: event_loop.clone(),
             factory: Some(Box::new(move || factory().boxed())),
+            make_layer: None,
             phase,
             backlog: BACKLOG,
             accept_pause: ACCEPT_PAUSE,
@@ -199,9 +203,18 @@ impl CreateServer {
         self
     }
 
+    /// Puts a layer between each protocol and its connection, or raises an error instead of listening.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is the only layer"))]
+    pub(crate) fn layer(mut self, make: Result<Rc<MakeLayer>, Exception>) -> Self {
+        self.make_layer = Some(make);
+        self
+    }
+
     fn make(&mut self, sockets: Vec<Socket>, file: Option<SocketFile>) -> Result<Server, Exception> {
         let factory = self.factory.take().expect("a server is made once, and its coroutine ends after that");
-        let server = Server::new(&self.event_loop, factory, (self.backlog, self.accept_pause), sockets, file);
+        let make_layer = self.make_layer.take().transpose()?;
+        let server =
+            Server::new(&self.event_loop, factory, make_layer, (self.backlog, self.accept_pause), sockets, file);
         if !self.starts_later {
             server.start_serving()?;
         }
@@ -295,7 +308,10 @@ impl Coroutine for CreateServer {
                 }
             };
         }
-        let advanced = self.advance(sent);
+        let advanced = match (&self.make_layer, &sent) {
+            (Some(Err(raised)), Ok(())) => Err(raised.clone()),
+            _ => self.advance(sent),
+        };
         if !matches!(advanced, Ok(Step::Yield(_) | Step::Delegate(_))) {
             self.phase = Phase::Over;
         }

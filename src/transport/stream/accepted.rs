@@ -30,5 +30,5 @@ pub(crate) fn open_accepted<K, P: StreamProtocol<K>>(
     let io = Registered::new(if peer.is_some() { Io::Socket(socket) } else { Io::Unix(socket) });
     without_delay(&io);
     io.register_in(event_loop, Readiness::WRITABLE)?;
-    Ok(Connection::start(event_loop.clone(), io, protocol.boxed(), Ways::Both, peer, group))
+    Ok(Connection::start(event_loop.clone(), io, protocol.boxed(), Ways::Both, peer, group, None))
 }

@@ -5,10 +5,12 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::rc::Rc;
 
 use socket2::Socket;
 
-use super::super::open::{Factory, Opening};
+use super::super::layer::Layer;
+use super::super::open::{Factory, Opening, Securing};
 use super::super::protocol::StreamProtocol;
 use super::connection::Transport;
 use super::connection::Ways;
@@ -105,6 +107,7 @@ impl LoopHandle {
 pub struct CreateConnection {
     event_loop: LoopHandle,
     factory: Factory,
+    layer: Option<Result<Rc<dyn Layer>, Exception>>,
     phase: Phase,
 }
 
@@ -113,6 +116,7 @@ enum Phase {
     ConnectingUnix(ConnectingUnix<Io>),
     Connected(Registered<Io>),
     Opening(Opening<Transport>),
+    Securing(Securing),
     Over,
 }
 
@@ -144,11 +148,21 @@ impl CreateConnection {
     }
 
     fn new(event_loop: &LoopHandle, factory: Factory, phase: Phase) -> Self {
-        Self { event_loop: event_loop.clone(), factory, phase }
+        Self { event_loop: event_loop.clone(), factory, layer: None, phase }
     }
 
     fn open(&mut self, io: Registered<Io>) -> Result<Phase, Exception> {
-        Ok(Phase::Opening(self.factory.open(&self.event_loop, io, Ways::Both)?))
+        Ok(match self.layer.take() {
+            None => Phase::Opening(self.factory.open(&self.event_loop, io, Ways::Both)?),
+            Some(layer) => Phase::Securing(self.factory.secure(&self.event_loop, io, layer?)?),
+        })
+    }
+
+    /// Puts a layer between the protocol and the connection, or raises an error before connecting.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is the only layer"))]
+    pub(crate) fn layer(mut self, layer: Result<Rc<dyn Layer>, Exception>) -> Self {
+        self.layer = Some(layer);
+        self
     }
 }
 
@@ -158,6 +172,11 @@ impl Coroutine for CreateConnection {
     type Return = Transport;
 
     fn resume(&mut self, mut sent: Result<(), Exception>) -> Resumed<Self> {
+        if let Some(Err(_)) = &self.layer {
+            take_sent(&mut sent)?;
+            self.phase = Phase::Over;
+            self.layer.take().unwrap_or_else(|| Err(Exception::reused()))?;
+        }
         loop {
             let next = match &mut self.phase {
                 Phase::Connecting(connecting) => yield_from!(connecting, sent).and_then(|io| {
@@ -179,6 +198,11 @@ impl Coroutine for CreateConnection {
                     self.phase = Phase::Over;
                     return opened.map(Step::Return);
                 }
+                Phase::Securing(securing) => {
+                    let opened = yield_from!(securing, sent);
+                    self.phase = Phase::Over;
+                    return opened.map(Step::Return);
+                }
                 Phase::Over => Err(Exception::reused()),
             };
             // A failure closes its descriptors before it is raised.
@@ -193,6 +217,7 @@ impl Coroutine for CreateConnection {
             Phase::Connecting(connecting) => own.delegating_to(connecting.state()),
             Phase::ConnectingUnix(connecting) => own.delegating_to(connecting.state()),
             Phase::Opening(opening) => own.delegating_to(opening.state()),
+            Phase::Securing(securing) => own.delegating_to(securing.state()),
             Phase::Connected(_) | Phase::Over => own,
         }
     }
@@ -226,6 +251,7 @@ impl fmt::Debug for CreateConnection {
             Phase::ConnectingUnix(connecting) => write!(f, "CreateConnection({connecting:?})"),
             Phase::Connected(_) => f.write_str("CreateConnection(created)"),
             Phase::Opening(opening) => opening.fmt(f),
+            Phase::Securing(securing) => securing.fmt(f),
             Phase::Over => f.write_str("CreateConnection(over)"),
         }
     }

@@ -19,7 +19,7 @@
 //! 2. A connection is queued when it is made, before anybody can reach it. So its first run calls `connection_made`.
 //! 3. In the stage `Lost`, exactly one callback is queued, which calls `connection_lost`. Nothing else calls the protocol.
 
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -30,6 +30,7 @@ use super::super::flow::Flow;
 use super::super::protocol::{AfterEof, AnyProtocol, Inner};
 use super::super::slot::Slot;
 use super::io::Io;
+use super::layer_state::Layered;
 use super::write_buffer::WriteBuffer;
 use crate::coroutine::{Exception, Kind};
 use crate::event_loop::{LoopHandle, MEMORY, Registered, Resident};
@@ -57,7 +58,9 @@ pub(in crate::transport) struct Connection {
     pub(in crate::transport) write_end: Cell<WriteEnd>,
     /// True if `connection_made` has been called.
     made: Cell<bool>,
-    pub(in crate::transport) is_buffered: Cell<bool>,
+    pub(in crate::transport) receiver: Cell<Receiver>,
+    /// Set before the first run, or later by `start_layer`.
+    pub(super) layered: OnceCell<Box<Layered>>,
     /// True if a write has failed while there may be something to read.
     pub(in crate::transport) has_rest: Cell<bool>,
     /// The next size hint for a buffered protocol.
@@ -111,9 +114,30 @@ pub(in crate::transport) enum Reading {
     Over,
 }
 
+/// What gets the bytes that arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::transport) enum Receiver {
+    /// A [`Protocol`](crate::Protocol).
+    Pushed,
+    /// A [`BufferedProtocol`](crate::BufferedProtocol).
+    Buffered,
+    /// A layer, which makes plaintext of them for a protocol of either kind.
+    Layered,
+}
+
+impl Receiver {
+    pub(in crate::transport) const fn of(protocol: &AnyProtocol) -> Self {
+        if protocol.is_buffered() { Self::Buffered } else { Self::Pushed }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::transport) enum WriteEnd {
     Open,
+    /// Open, and a layer seals what is written.
+    Layered,
+    /// A layer makes its handshake, and nobody may write.
+    Handshaking,
     /// A file is being sent, and nobody else may write.
     Lent,
     /// To be ended once everything has been written.
@@ -139,11 +163,14 @@ impl Connection {
         ways: Ways,
         peer: Option<SocketAddr>,
         group: Option<Rc<dyn Group>>,
+        layered: Option<Box<Layered>>,
     ) -> Transport {
+        let receiver = if layered.is_some() { Receiver::Layered } else { Receiver::of(&protocol) };
         let connection = Rc::new(Self {
             io: RefCell::new(Some(Rc::new(io))),
             has_rest: Cell::new(false),
-            is_buffered: Cell::new(matches!(protocol.0, Inner::Buffered(_))),
+            receiver: Cell::new(receiver),
+            layered: layered.map_or_else(OnceCell::new, OnceCell::from),
             size_hint: Cell::new(LEAST_HINT),
             protocol: Slot::new(protocol),
             ways,
@@ -179,6 +206,16 @@ impl Connection {
     #[inline]
     pub(in crate::transport) fn is_closing(&self) -> bool {
         self.stage.get() >= Stage::Closing
+    }
+
+    /// Returns `true` if the first run is over.
+    pub(super) fn is_made(&self) -> bool {
+        self.made.get()
+    }
+
+    /// The size hint for a buffered protocol.
+    pub(super) fn hint(&self) -> usize {
+        self.size_hint.get()
     }
 
     /// Drops a value of the program, and reports a panic of its destructor.
@@ -222,6 +259,9 @@ impl Resident for Connection {
         self.writes.clear();
         let io = self.io.take();
         drop(io);
+        if let Some(layered) = self.layered.get() {
+            layered.clear();
+        }
         drop(self.membership.take());
         self.drop_users(self.protocol.set(None));
     }
@@ -230,6 +270,9 @@ impl Resident for Connection {
 /// The callbacks for a descriptor that is ready.
 impl Transport {
     fn made(&self) {
+        if self.0.layered.get().is_some() {
+            return self.begin_handshake();
+        }
         let Some(io) = self.0.io() else { return };
         self.call(&io, "connection_made", |protocol| protocol.connection_made(self));
         if self.0.reading.get() == Reading::Active || self.0.ways == Ways::Write {
@@ -264,8 +307,10 @@ impl Transport {
         io: &Registered<Io>,
         read: impl FnOnce(&mut [u8]) -> io::Result<Option<usize>>,
     ) -> Result<Option<usize>, Exception> {
-        if self.0.is_buffered.get() {
-            return self.receive_into_protocol(io, read);
+        match self.0.receiver.get() {
+            Receiver::Pushed => {}
+            Receiver::Buffered => return self.receive_into_protocol(io, read),
+            Receiver::Layered => return self.receive_layered(io, read),
         }
         let spare = self.0.event_loop.spare_memory();
         let mut memory = spare.take();
@@ -308,6 +353,9 @@ impl Transport {
     /// The peer has ended the stream.
     #[cold]
     fn read_end(&self, io: &Registered<Io>) {
+        if let Some(layered) = self.0.layered.get() {
+            return self.layered_end(layered);
+        }
         match self.call(io, "eof_received", |protocol| protocol.eof_received(self)) {
             Some(AfterEof::KeepOpen) if self.0.ways == Ways::Both => self.0.reading.set(Reading::Over),
             _ => self.close(),
@@ -387,10 +435,11 @@ impl Transport {
         }
         let this = self.clone();
         let end = callback(move || {
-            if this.0.has_rest.take() {
+            if this.0.has_rest.get() {
                 // The protocol cannot know yet that its answers to the rest go nowhere.
                 let discarded = this.0.discarded.replace(Discarded::Uncounted);
                 this.read_rest();
+                this.0.has_rest.set(false);
                 this.0.discarded.set(discarded);
             }
             this.end(error);
@@ -406,7 +455,13 @@ impl Transport {
         }
         self.release_file();
         connection.reading.set(Reading::Over);
-        if let Some(mut protocol) = connection.protocol.lend() {
+        let layered = connection.layered.get();
+        if let Some(layered) = layered {
+            self.layer_is_over(layered, error.as_ref());
+        }
+        if layered.is_some_and(|layered| !layered.is_told.get()) {
+            connection.drop_users(connection.protocol.set(None));
+        } else if let Some(mut protocol) = connection.protocol.lend() {
             let result = catch_unwind(AssertUnwindSafe(|| protocol.connection_lost(self, error)));
             drop(protocol);
             connection.drop_users((connection.protocol.replaced(), connection.protocol.set(None)));

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use socket2::{Domain, SockAddr, SockRef};
 
 use super::super::protocol::StreamProtocol;
-use super::connection::{Reading, Stage, Transport, Ways};
+use super::connection::{Reading, Receiver, Stage, Transport, Ways};
 use crate::coroutine::Exception;
 use crate::sys::Direction;
 use crate::sys::socket::unix_name;
@@ -26,6 +26,9 @@ impl Transport {
         let connection = &*self.0;
         if self.is_closing() {
             return;
+        }
+        if let Some(layered) = connection.layered.get() {
+            return self.close_layered(layered);
         }
         self.flush();
         if self.is_closing() {
@@ -99,6 +102,9 @@ impl Transport {
         self.0.reading.set(Reading::Active);
         if let Some(io) = self.0.io() {
             io.watch(Direction::Read, Rc::clone(&self.0) as Rc<_>);
+        }
+        if let Some(layered) = self.0.layered.get() {
+            self.resume_layered(layered);
         }
     }
 
@@ -252,7 +258,9 @@ impl Transport {
         if self.0.stage.get() == Stage::Over {
             return self.0.drop_users(protocol);
         }
-        self.0.is_buffered.set(protocol.is_buffered());
+        if self.0.receiver.get() != Receiver::Layered {
+            self.0.receiver.set(Receiver::of(&protocol));
+        }
         let former = self.0.protocol.set(Some(protocol));
         self.0.drop_users(former);
     }

@@ -8,6 +8,9 @@
 //! | `write_buffer.rs` | bytes that wait to be written |
 //! | `send_file.rs`    | [`SendFile`]: sending a file past the buffer |
 //! | `io.rs`           | the descriptor of a stream |
+//! | `layer_state.rs`  | what a transport with a layer keeps |
+//! | `layered.rs`      | a layer between the protocol and the descriptor: TLS |
+//! | `sealing.rs`      | writing through a layer, and its end |
 //! | `connect.rs`      | `create_connection`, `create_unix_connection`, `connect_accepted_socket` |
 //! | `accepted.rs`     | transports for connections that a server has accepted |
 //! | `pipes.rs`        | `connect_read_pipe`, `connect_write_pipe` |
@@ -17,7 +20,10 @@ pub(super) mod connect;
 pub(super) mod connection;
 mod handle;
 pub(super) mod io;
+pub(super) mod layer_state;
+mod layered;
 mod pipes;
+mod sealing;
 mod send_file;
 mod write_buffer;
 mod writing;

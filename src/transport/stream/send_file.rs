@@ -79,22 +79,39 @@ impl Transport {
         if self.is_closing() {
             return Err(Exception::runtime("Transport is closing"));
         }
-        if self.0.write_end.get() != WriteEnd::Open || self.0.ways == Ways::Read {
+        if self.0.write_end.get() != self.0.open_write_end() || self.0.ways == Ways::Read {
             return Err(self.cannot_write());
         }
         self.0.write_end.set(WriteEnd::Lent);
+        Ok(self.emptying())
+    }
+
+    /// A future that is done once all writes have been sent. `None` if they have been.
+    fn emptying(&self) -> Option<Future<()>> {
         if self.0.writes.is_empty() {
-            return Ok(None);
+            return None;
         }
         let emptied = self.0.event_loop.create_future();
         let former = self.0.emptied.replace(Some(emptied.clone()));
         drop(former);
-        Ok(Some(emptied))
+        Some(emptied)
+    }
+
+    /// Seals the next chunk of a file, and writes it.
+    fn seal_file(&self, part: &mut FilePart) -> io::Result<()> {
+        part.read_and_write(self.0.event_loop.spare_memory(), |bytes| {
+            self.write_layered(bytes);
+            Ok::<_, io::Error>(bytes.len())
+        })?;
+        self.flush();
+        Ok(())
     }
 
     /// Returns the writing end.
     fn take_back(&self) {
-        self.0.write_end.set(WriteEnd::Open);
+        if self.0.write_end.get() == WriteEnd::Lent {
+            self.0.write_end.set(self.0.open_write_end());
+        }
         let emptied = self.0.emptied.take();
         drop(emptied);
     }
@@ -182,6 +199,12 @@ impl SendFile {
             let closed =
                 || io::Error::new(io::ErrorKind::ConnectionReset, "Connection closed while a file is being sent");
             let io = io.ok_or_else(closed)?;
+            if self.transport.0.layered.get().is_some() {
+                self.transport.seal_file(&mut self.part)?;
+                // Others get their turn, however fast the peer is.
+                self.phase = self.transport.emptying().map_or(Phase::Sending, Phase::Emptying);
+                return Ok(Step::Yield(Await::next_turn()));
+            }
             // A short count may also be the end of the file, so it does not say that there is no more room.
             match io.attempt(Direction::Write, |io, spare| Ok((io.send_file(&mut self.part, spare)?, Left::More)))? {
                 Step::Return(()) => {}

@@ -43,7 +43,7 @@ impl Transport {
     pub fn write(&self, data: &[u8]) -> Result<(), Exception> {
         let connection = &*self.0;
         if connection.write_end.get() != WriteEnd::Open {
-            return Err(self.cannot_write());
+            return self.write_otherwise(data);
         }
         if data.is_empty() {
             return Ok(());
@@ -54,6 +54,20 @@ impl Transport {
         }
         if !self.gather(data) {
             self.write_now(data);
+        }
+        Ok(())
+    }
+
+    /// Writes through the layer, if there is one.
+    #[cold]
+    fn write_otherwise(&self, data: &[u8]) -> Result<(), Exception> {
+        if self.0.layered.get().is_some() && self.is_closing() {
+            // The end is sealed already.
+            self.discard();
+        } else if self.0.write_end.get() == WriteEnd::Layered {
+            self.write_layered(data);
+        } else {
+            return Err(self.cannot_write());
         }
         Ok(())
     }
@@ -84,12 +98,15 @@ impl Transport {
                 self.close();
                 return Ok(());
             }
-            Ways::Both if self.0.write_end.get() == WriteEnd::Lent => return Err(self.cannot_write()),
+            Ways::Both if matches!(self.0.write_end.get(), WriteEnd::Lent | WriteEnd::Handshaking) => {
+                return Err(self.cannot_write());
+            }
             Ways::Both => {}
         }
-        if self.is_closing() || self.0.write_end.get() != WriteEnd::Open {
+        if self.is_closing() || self.0.write_end.get() != self.0.open_write_end() {
             return Ok(());
         }
+        self.end_layer();
         self.0.write_end.set(WriteEnd::Wanted);
         self.flush();
         if self.0.writes.is_empty() { self.end_writes() } else { Ok(()) }
@@ -118,6 +135,13 @@ impl Transport {
             connection.event_loop.scheduler().push(Rc::clone(&self.0) as Rc<dyn Run>);
         }
         true
+    }
+
+    /// Writes bytes that a layer has sealed.
+    pub(super) fn write_raw(&self, data: &[u8]) {
+        if !self.gather(data) {
+            self.write_now(data);
+        }
     }
 
     fn write_now(&self, data: &[u8]) {
@@ -214,7 +238,9 @@ impl Transport {
             return;
         }
         if self.0.stage.get() == Stage::Closing {
-            self.end(None);
+            if !self.0.waits_for_peer() {
+                self.end(None);
+            }
         } else if self.0.write_end.get() == WriteEnd::Lent {
             self.tell_emptied();
         } else if self.0.write_end.get() == WriteEnd::Wanted
@@ -244,7 +270,7 @@ impl Transport {
     }
 
     #[cold]
-    fn discard(&self) {
+    pub(super) fn discard(&self) {
         let Discarded::Counted(earlier) = self.0.discarded.get() else { return };
         let count = (earlier + 1).min(DISCARDS);
         self.0.discarded.set(Discarded::Counted(count));
@@ -260,6 +286,9 @@ impl Transport {
             Kind::RuntimeError,
             match self.0.ways {
                 Ways::Read => "this end of a pipe can only be read from",
+                _ if self.0.write_end.get() == WriteEnd::Handshaking => {
+                    "unable to write; a TLS handshake is in progress"
+                }
                 _ if self.0.write_end.get() == WriteEnd::Lent => "unable to write; sendfile is in progress",
                 Ways::Write | Ways::Both => "Cannot call write() after write_eof()",
             },
