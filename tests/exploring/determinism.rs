@@ -145,3 +145,24 @@ fn a_program_that_draws_its_numbers_from_the_simulation_repeats() {
     .run();
     assert!(explored.is_complete());
 }
+
+#[test]
+fn one_of_a_kind_is_counted_in_the_singular() {
+    let choose = |sim: &Sim| -> Result<(), Exception> {
+        sim.choose(2);
+        Ok(())
+    };
+    let failure = explore(choose).replay("0:1/2 5:1/2").try_run().unwrap_err();
+    let text = failure.exception().to_string();
+    assert!(text.ends_with("at choice 5, the run made 1 choice in all, and the list goes on"), "{text}");
+    let failure = explore(|sim| sim.run(sleep(Duration::ZERO))).steps(1).try_run().unwrap_err();
+    assert_eq!(failure.exception().to_string(), "the program has not ended after 1 step");
+    let runs = Cell::new(0);
+    let text = self::failure(|sim| {
+        runs.set(runs.get() + 1);
+        sim.create_task(ready(()))?;
+        sim.task().name(format!("task of run {}", runs.get())).spawn(ready(()))?;
+        Ok(())
+    });
+    assert!(text.contains("part after 1 step\n"), "{text}");
+}

@@ -111,7 +111,13 @@ where
     /// - Everything else that the program changes, such as shared variables, items in a queue, bytes in a stream, and
     ///   results that a check looks at in the end, must be added by `sim.state`. What is missing there may hide failures.
     ///
-    /// States are compared by hashes of 64 bits. In a program with a network or hosts, nothing is skipped.
+    /// States are compared by hashes of 64 bits.
+    ///
+    /// In a program with a network or hosts, nothing is skipped and every schedule is run: what is under way in the network
+    /// is part of the state, and arrives by functions that cannot be looked into.
+    ///
+    /// There is no other reduction. Two steps that touch different locks, queues and sockets may still share a `Cell` of
+    /// yours, which an exploration cannot see, so no order of theirs is left out.
     ///
     /// ```
     /// use innermost::testing::{Sim, explore};

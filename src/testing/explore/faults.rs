@@ -21,6 +21,12 @@ type TaskFilter = Rc<dyn Fn(&str) -> bool>;
 ///
 /// An exception of a fault may come out of the program, or be left with a task that nobody awaits: that fails no
 /// schedule. Neither does an exception which it has caused, or a group that contains it.
+///
+/// Cancelling makes a new exception at each task that it passes through, and a future that is cancelled says only that it
+/// was. So once a fault has cancelled or closed a task, every `CancelledError` and every `GeneratorExit` of that schedule
+/// is excused, whichever task raised it. Any other exception must have the kind and the text of the one that was thrown.
+/// To find a task that is cancelled by mistake, count the ends that you expect in
+/// [`Sim::finally`](super::Sim::finally).
 #[derive(Default)]
 pub struct Faults {
     interruptions: Cell<Interruptions>,

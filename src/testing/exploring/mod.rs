@@ -134,8 +134,16 @@
 //! | `every_suspension(Throw)` | what a task waits for fails with a `ConnectionReset` |
 //! | `every_suspension(Close)` | a task is closed, as by closing the loop |
 //! | [`clock_jumps`](super::Faults::clock_jumps)`(..)` | a step takes longer than anybody expected |
+//! | [`every_allocation_of_descriptors`](super::Faults::every_allocation_of_descriptors)`(EMFILE)` | listening, connecting or accepting in the simulated network raises this error |
+//! | [`sim.net().partial()`](super::Network::partial) | a read or a write of the network moves some of the bytes, or none in this turn |
+//! | [`sim.net().lose(0.01)`](super::Network::lose) | a packet is lost, and sent again later |
 //!
-//! The values can be combined: `Cancel | Throw`. [`in_tasks`](super::Faults::in_tasks) spares some tasks, and
+//! The network has faults that are no choices: they happen in each schedule in which the program asks for them. See
+//! [`reset_at`](super::Network::reset_at), [`partition`](super::Network::partition),
+//! [`latency`](super::Network::latency) and [`bandwidth`](super::Network::bandwidth). A
+//! [`Host`](super::Host) can crash and restart. To try each moment, take it from [`sim.choose`](super::Sim::choose).
+//!
+//! The values of `every_suspension` can be combined: `Cancel | Throw`. [`in_tasks`](super::Faults::in_tasks) spares some tasks, and
 //! [`at_most`](super::Faults::at_most) allows several faults in one schedule. The exception of a fault may come out of
 //! the program; that is no failure. What a fault leaves behind is one:
 //!
