@@ -167,14 +167,14 @@ impl End {
 
     pub(super) fn send(self: &Rc<Self>, bytes: &[u8]) -> Progress<usize> {
         self.check_writable()?;
-        let possible = bytes.len().min(self.room());
+        let possible = bytes.len().min(self.room()).min(self.until_reset.get());
         if possible == 0 {
             return Ok(match bytes.is_empty() {
                 true => Step::Return(0),
                 false => Step::Yield(Await::on(Way::Writable, Rc::clone(self) as Rc<_>)),
             });
         }
-        let count = self.share(Direction::Write, possible).min(self.until_reset.get());
+        let count = self.share(Direction::Write, possible);
         if count == 0 {
             return Ok(Step::Yield(Await::next_turn()));
         }
