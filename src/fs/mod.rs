@@ -98,7 +98,7 @@
 //! | `contents.rs`  | [`read`], [`write`](fn@write), [`copy`]: whole files |
 //! | `atomic.rs`    | [`write_atomically`]: the old contents or the new ones |
 //! | `lines.rs`     | [`Lines`], [`ByteLines`]: a file, line by line |
-//! | `read_dir.rs`  | [`read_dir`], [`DirEntry`]: what is in a directory |
+//! | `read_dir.rs`  | [`read_dir`](fn@read_dir), [`DirEntry`]: what is in a directory |
 //! | `temp.rs`      | [`temp_file`], [`temp_dir`] |
 //! | `work.rs`      | a job whose input comes back if it does not begin |
 //! | `pool.rs`      | the threads of a loop's files |

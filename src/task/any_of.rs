@@ -1,8 +1,8 @@
 //! Waiting for any of several events in one task.
 //!
-//! A task that races several coroutines waits at an [`AnyOf`]. Each of the coroutines has a [`Branch`](super::Branch),
-//! which waits for the coroutine's event wherever a task would, and has a place of its own in the ready queue. When the
-//! queue comes to a branch, the task takes its step then and there: a race adds no hop.
+//! A task that races several coroutines waits at an [`AnyOf`]. Each of the coroutines has a [`Branch`], which waits for the
+//! coroutine's event wherever a task would, and has a place of its own in the ready queue. When the queue comes to a branch,
+//! the task takes its step then and there: a race adds no hop.
 //!
 //! ```text
 //!   task --waits at--> AnyOf <--of-- Branch --waits at--> a future, a socket, a lock

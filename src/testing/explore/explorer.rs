@@ -86,7 +86,7 @@ where
         self
     }
 
-    /// Sets the most schedules that are run. The default is 100,000.
+    /// Sets the most schedules that are run. The default is 100,000. One is always run.
     pub const fn schedules(mut self, schedules: u64) -> Self {
         self.schedules = schedules;
         self

@@ -119,7 +119,7 @@ pub(in crate::transport) enum Reading {
 pub(in crate::transport) enum Receiver {
     /// A [`Protocol`](crate::Protocol).
     Pushed,
-    /// A [`BufferedProtocol`](crate::BufferedProtocol).
+    /// A [`BufferedProtocol`](crate::transport::BufferedProtocol).
     Buffered,
     /// A layer, which makes plaintext of them for a protocol of either kind.
     Layered,
