@@ -21,4 +21,6 @@ mod sessions;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod transport_programs;
 mod transports;

@@ -22,7 +22,7 @@ use crate::support::process::Process;
 use crate::support::tools::{Fed, needs, tool};
 
 /// Runs a program with `input` while the loop runs.
-fn talk(event_loop: &EventLoop, mut command: Command, input: &'static [u8]) -> Output {
+pub(crate) fn talk(event_loop: &EventLoop, mut command: Command, input: &'static [u8]) -> Output {
     let (sender, receiver) = channel();
     thread::spawn(move || sender.send(Fed::start(&mut command).run(input)));
     let output = Rc::new(RefCell::new(None));
@@ -37,7 +37,7 @@ fn talk(event_loop: &EventLoop, mut command: Command, input: &'static [u8]) -> O
     output.expect("it is there")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -76,7 +76,7 @@ fn shout(stream: TlsStream<TcpStream>) -> impl Awaitable<Return = TlsStream<TcpS
     })
 }
 
-fn openssl_client(address: SocketAddr, arguments: &[&str]) -> Command {
+pub(crate) fn openssl_client(address: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = tool("openssl");
     command.args(["s_client", "-quiet", "-verify_return_error", "-servername", "localhost", "-CAfile"]);
     command.arg(file("authority.pem")).args(["-connect", &address.to_string()]).args(arguments);
@@ -140,7 +140,7 @@ fn openssls_client_shows_its_certificate() {
 }
 
 /// OpenSSL's server, which sends each line back in reverse.
-fn openssl_server(arguments: &[&str]) -> (Process, SocketAddr) {
+pub(crate) fn openssl_server(arguments: &[&str]) -> (Process, SocketAddr) {
     let mut command = tool("openssl");
     command.args(["s_server", "-accept", "127.0.0.1:0", "-rev", "-cert"]).arg(file("localhost.pem"));
     command.arg("-key").arg(file("localhost.key")).args(arguments);
@@ -231,7 +231,7 @@ fn curl_refuses_a_stranger_and_the_server_is_told() {
 }
 
 /// A Python program with a socket to `address`, or a listening one, and both configurations.
-fn python(program: &str, address: Option<SocketAddr>) -> Command {
+pub(crate) fn python(program: &str, address: Option<SocketAddr>) -> Command {
     let begin = "import socket, ssl, sys\n\
         here, authority = sys.argv[1], sys.argv[2]\n\
         client = ssl.create_default_context(cafile=authority)\n\
