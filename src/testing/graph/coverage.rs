@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::model::{Model, Spot, Standing};
+use super::model::{Comparison, Model, Spot, Standing};
 use super::node::{Transition, children};
 
 /// The transition coverage of a machine: which of its declared transitions were seen, and which others were seen.
@@ -44,11 +44,11 @@ impl Coverage {
     }
 
     fn compare(&mut self, model: &Model, within: &[(String, String)]) {
-        let has_seen = model.is_seen();
+        let comparison = Comparison::new(model);
         for edge in &model.edges {
             self.declared += usize::from(edge.is_declared);
             let transition = || Transition::of(model, edge, within);
-            match model.standing(edge) {
+            match comparison.standing(edge) {
                 // The end of a child is not seen: only that its parent has gone on.
                 Standing::Undeclared if !within.is_empty() && edge.to == Spot::End => {}
                 Standing::Undeclared => {
@@ -56,7 +56,7 @@ impl Coverage {
                     self.ways.push(way(model, edge.from, edge.to));
                 }
                 Standing::Unseen => self.unseen.push(transition()),
-                Standing::Fine if edge.is_declared && !has_seen => self.unseen.push(transition()),
+                Standing::Fine if edge.is_declared && !comparison.has_seen => self.unseen.push(transition()),
                 Standing::Fine => {}
             }
         }

@@ -24,10 +24,9 @@ struct Writer {
 impl Writer {
     fn scene(&mut self, scene: &Scene, prefix: &str, depth: usize) {
         let ids: Vec<_> = scene.nodes.iter().map(|node| self.id(node, prefix)).collect();
+        let touched: BTreeSet<_> = scene.lines.iter().flat_map(|line| [&ids[line.from], &ids[line.to]]).collect();
         for (node, id) in scene.nodes.iter().zip(&ids) {
-            let is_touched = |index| scene.lines.iter().any(|line| line.from == index || line.to == index);
-            let is_alone = !ids.iter().position(|other| other == id).is_some_and(is_touched);
-            self.node(node, id, is_alone, depth);
+            self.node(node, id, !touched.contains(id), depth);
         }
         for line in &scene.lines {
             let label = if line.label.is_empty() { String::new() } else { format!(": {}", escaped(&line.label)) };

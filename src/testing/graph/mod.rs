@@ -280,7 +280,8 @@ impl Graph {
     /// Names of more than 42 characters are cut in the middle, and long labels are broken into lines; the whole text is
     /// shown when the pointer rests on it.
     ///
-    /// A machine of 200 states and 1,000 transitions took 60 ms in a release build, and 0.4 s in a debug build.
+    /// A machine of 200 states and 1,000 transitions took 60 ms in a release build, and 0.4 s in a debug build. A chain
+    /// of 10,000 states took 0.4 s in a debug build.
     pub fn svg(&self) -> String {
         svg::write(&scene::scene(&self.snapshot()))
     }

@@ -3,6 +3,7 @@
 //! States and transitions keep the order in which they were declared or first seen, so that drawings are deterministic.
 
 use core::fmt;
+use std::collections::HashSet;
 
 use super::name::Frame;
 
@@ -86,7 +87,7 @@ impl fmt::Display for TransitionKind {
 }
 
 /// How what was declared of a transition compares with what was seen of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Standing {
     /// There is nothing to compare, or both agree.
     Fine,
@@ -149,10 +150,6 @@ impl Model {
     fn see(&mut self, from: Spot, to: Spot, kind: TransitionKind) {
         let edge = self.edge(from, to, kind);
         edge.seen = edge.seen.saturating_add(1);
-    }
-
-    pub(super) fn is_declared(&self) -> bool {
-        self.edges.iter().any(|edge| edge.is_declared)
     }
 
     pub(super) fn is_seen(&self) -> bool {
@@ -245,40 +242,6 @@ impl Model {
         }
     }
 
-    /// Compares what was declared of an edge with what was seen. A graph that was only declared, or only seen, has
-    /// nothing to compare.
-    pub(super) fn standing(&self, edge: &Edge) -> Standing {
-        match (edge.is_declared, edge.seen > 0) {
-            (false, true) if self.is_declared() && !self.is_permitted(edge) => Standing::Undeclared,
-            (true, false) if self.is_seen() && !self.is_covered(edge) => Standing::Unseen,
-            _ => Standing::Fine,
-        }
-    }
-
-    /// Returns `true` if the transition may be seen although it is not declared.
-    fn is_permitted(&self, edge: &Edge) -> bool {
-        // Staying needs no declaration, and any state may raise.
-        let is_free = edge.from == edge.to || edge.to == Spot::End && !edge.kind.is_regular();
-        let mut declared = self.edges.iter().filter(|declared| declared.is_declared);
-        is_free
-            || edge.from == Spot::Start && declared.clone().all(|declared| declared.from != Spot::Start)
-            || declared.any(|declared| declared.to == edge.to && [edge.from, Spot::Any].contains(&declared.from))
-    }
-
-    /// Whether a transition that is declared was seen as one of another kind.
-    fn is_covered(&self, edge: &Edge) -> bool {
-        let is_from = |seen: &Edge| match edge.from {
-            Spot::Any if seen.kind.is_regular() => !self.has_declared(seen.from, seen.to),
-            Spot::Any => edge.kind == TransitionKind::Raised || seen.kind != TransitionKind::Raised,
-            from => seen.from == from && seen.kind != TransitionKind::Stayed,
-        };
-        self.edges.iter().any(|seen| seen.seen > 0 && seen.to == edge.to && seen.from != Spot::Start && is_from(seen))
-    }
-
-    fn has_declared(&self, from: Spot, to: Spot) -> bool {
-        self.edges.iter().any(|edge| edge.is_declared && (edge.from, edge.to) == (from, to))
-    }
-
     /// Returns the name of an end of a transition, for people.
     pub(super) fn name_of(&self, spot: Spot) -> &str {
         match spot {
@@ -287,6 +250,66 @@ impl Model {
             Spot::State(at) => &self.states[at].name,
             Spot::End => "end",
         }
+    }
+}
+
+/// What the edges of a model declare, and what was seen of them. It is gathered once, so that comparing all edges does
+/// not take the square of their number.
+pub(super) struct Comparison<'m> {
+    model: &'m Model,
+    /// The ends of the edges that are declared.
+    declared: HashSet<(Spot, Spot)>,
+    /// Whether a declaration says where the machine starts.
+    declares_start: bool,
+    pub(super) has_seen: bool,
+    /// The ends of the edges that were seen, without those by which the machine stayed.
+    seen: HashSet<(Spot, Spot)>,
+}
+
+impl<'m> Comparison<'m> {
+    pub(super) fn new(model: &'m Model) -> Self {
+        let ends = |edge: &Edge| (edge.from, edge.to);
+        let went = |edge: &&Edge| edge.seen > 0 && edge.kind != TransitionKind::Stayed;
+        let declared: HashSet<_> = model.edges.iter().filter(|edge| edge.is_declared).map(ends).collect();
+        Self {
+            model,
+            declares_start: declared.iter().any(|(from, _)| *from == Spot::Start),
+            declared,
+            has_seen: model.is_seen(),
+            seen: model.edges.iter().filter(went).map(ends).collect(),
+        }
+    }
+
+    /// Compares what was declared of an edge with what was seen. A graph that was only declared, or only seen, has
+    /// nothing to compare.
+    pub(super) fn standing(&self, edge: &Edge) -> Standing {
+        match (edge.is_declared, edge.seen > 0) {
+            (false, true) if !self.declared.is_empty() && !self.is_permitted(edge) => Standing::Undeclared,
+            (true, false) if self.has_seen && !self.is_covered(edge) => Standing::Unseen,
+            _ => Standing::Fine,
+        }
+    }
+
+    /// Returns `true` if the transition may be seen although it is not declared.
+    fn is_permitted(&self, edge: &Edge) -> bool {
+        // Staying needs no declaration, and any state may raise.
+        let is_free = edge.from == edge.to || edge.to == Spot::End && !edge.kind.is_regular();
+        is_free
+            || edge.from == Spot::Start && !self.declares_start
+            || [edge.from, Spot::Any].iter().any(|from| self.declared.contains(&(*from, edge.to)))
+    }
+
+    /// Whether a transition that is declared was seen as one of another kind.
+    fn is_covered(&self, edge: &Edge) -> bool {
+        if edge.from != Spot::Any {
+            return edge.from != Spot::Start && self.seen.contains(&(edge.from, edge.to));
+        }
+        let is_from_any = |seen: &Edge| match seen.kind.is_regular() {
+            true => !self.declared.contains(&(seen.from, seen.to)),
+            false => edge.kind == TransitionKind::Raised || seen.kind != TransitionKind::Raised,
+        };
+        let mut edges = self.model.edges.iter();
+        edges.any(|seen| seen.seen > 0 && seen.to == edge.to && seen.from != Spot::Start && is_from_any(seen))
     }
 }
 

@@ -1,6 +1,8 @@
 //! [`Scene`]: what is drawn of a graph, for all renderings. Transitions that look the same are one line.
 
-use super::model::{Edge, Model, Spot, Standing, TransitionKind};
+use std::collections::{HashMap, HashSet};
+
+use super::model::{Comparison, Edge, Model, Spot, Standing, TransitionKind};
 
 /// The drawing of a machine, or of a child in a state.
 pub(super) struct Scene {
@@ -37,16 +39,21 @@ pub(super) struct Line {
 
 pub(super) fn scene(model: &Model) -> Scene {
     let spots = spots(model);
-    let find = |spot: Spot| spots.iter().position(|other| *other == spot).expect("each end of an edge is drawn");
-    let nodes = spots.iter().map(|spot| drawn(model, *spot)).collect();
-    let has_counts = model.is_seen();
+    let index: HashMap<_, _> = spots.iter().enumerate().map(|(at, spot)| (*spot, at)).collect();
+    let find = |spot: Spot| *index.get(&spot).expect("each end of an edge is drawn");
+    let comparison = Comparison::new(model);
+    let has_counts = comparison.has_seen;
+    let seen = model.edges.iter().filter(|edge| edge.seen > 0);
+    let seen: HashSet<_> = seen.flat_map(|edge| [edge.from, edge.to]).collect();
+    let nodes = spots.iter().map(|spot| drawn(model, *spot, has_counts && !seen.contains(spot))).collect();
     let mut lines: Vec<Line> = Vec::new();
+    let mut line_of = HashMap::new();
     let mut edges: Vec<&Edge> = model.edges.iter().collect();
     // By the nodes' order: that of the declaration, and a start before it.
     edges.sort_by_key(|edge| find(edge.from));
     for edge in edges {
         let (from, to) = (find(edge.from), find(edge.to));
-        let standing = model.standing(edge);
+        let standing = comparison.standing(edge);
         // A declaration that was seen as transitions of other kinds is not drawn beside them.
         if has_counts && edge.seen == 0 && standing == Standing::Fine && edge.label.is_empty() && edge.from != Spot::Any
         {
@@ -54,9 +61,8 @@ pub(super) fn scene(model: &Model) -> Scene {
         }
         let is_dashed = !edge.kind.is_regular();
         let text = text(edge, has_counts, standing);
-        let same =
-            |line: &&mut Line| (line.from, line.to, line.is_dashed, line.standing) == (from, to, is_dashed, standing);
-        match lines.iter_mut().find(same) {
+        let at = *line_of.entry((from, to, is_dashed, standing)).or_insert(lines.len());
+        match lines.get_mut(at) {
             Some(line) => {
                 let parts = [&line.label, &text].into_iter().filter(|part| !part.is_empty());
                 line.label = parts.map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -76,16 +82,14 @@ fn spots(model: &Model) -> Vec<Spot> {
     before.chain(states).chain(behind).collect()
 }
 
-fn drawn(model: &Model, spot: Spot) -> Drawn {
+fn drawn(model: &Model, spot: Spot, is_unseen: bool) -> Drawn {
     let (shape, children) = match spot {
         Spot::Start => (Shape::Start, Vec::new()),
         Spot::Any => (Shape::Any, Vec::new()),
         Spot::State(at) => (Shape::State, model.states[at].children.iter().map(scene).collect()),
         Spot::End => (Shape::End, Vec::new()),
     };
-    let touches = |edge: &&Edge| edge.from == spot || edge.to == spot;
-    let was_seen = model.edges.iter().filter(touches).any(|edge| edge.seen > 0);
-    let is_unseen = shape == Shape::State && model.is_seen() && !was_seen;
+    let is_unseen = is_unseen && shape == Shape::State;
     Drawn { shape, name: model.name_of(spot).to_owned(), is_unseen, children }
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Grid {
     pub(super) cells: Vec<Cell>,
     /// The cells of each row, from left to right.
     pub(super) rows: Vec<Vec<usize>>,
-    /// The cells of each link between its items, from its beginning to its end.
+    /// The cells of each link between its items, from its beginning to its end, or to where it meets its trunk.
     pub(super) chains: Vec<Vec<usize>>,
     /// Cells that should be below each other, from top to bottom.
     pub(super) runs: Vec<Vec<usize>>,
@@ -48,21 +48,28 @@ impl Grid {
         let mut cells_of_trunks = BTreeMap::new();
         for (at, link) in links.iter().enumerate() {
             let (from, to) = (2 * ranking.rank[link.from], 2 * ranking.rank[link.to]);
-            let rows: Vec<_> = if from < to { (from + 1..to).collect() } else { (to + 1..from).rev().collect() };
+            let count = from.abs_diff(to) - 1;
             let trunk = trunks.of(at);
             // The row for labels in the middle, or next to the box if the way is shared.
-            let label = link.label.map(|_| if trunk.is_some() { rows[0] } else { rows[rows.len() / 4 * 2] });
-            let mut chain = Vec::with_capacity(rows.len());
-            for row in rows {
-                let content = if label == Some(row) { Content::Label(at) } else { Content::Piece(at) };
-                chain.push(match trunk {
-                    Some(trunk) if !chain.is_empty() => {
-                        *cells_of_trunks.entry((trunk, row)).or_insert_with(|| grid.add(row, Content::Piece(at)))
-                    }
-                    _ => grid.add(row, content),
-                });
+            let label = link.label.map(|_| if trunk.is_some() { 0 } else { count / 4 * 2 });
+            let (mut chain, mut meets) = (Vec::new(), false);
+            for step in 0..count {
+                let row = if from < to { from + 1 + step } else { from - 1 - step };
+                let shared = trunk.filter(|_| step > 0).map(|trunk| (trunk, row));
+                let known = shared.and_then(|place| cells_of_trunks.get(&place).copied());
+                let content = if label == Some(step) { Content::Label(at) } else { Content::Piece(at) };
+                let cell = known.unwrap_or_else(|| grid.add(row, content));
+                chain.push(cell);
+                if let Some(place) = shared {
+                    cells_of_trunks.insert(place, cell);
+                }
+                // From here on, an earlier link has made the trunk.
+                meets = known.is_some() && !trunks.is_longest(at);
+                if meets {
+                    break;
+                }
             }
-            grid.connect(link, &chain);
+            grid.connect(link, &chain, !meets);
             grid.chains.push(chain);
         }
         grid.runs = grid.chains.clone();
@@ -71,13 +78,16 @@ impl Grid {
         grid
     }
 
-    /// Makes the cells of a link neighbours, unless they are already.
-    fn connect(&mut self, link: &Link, chain: &[usize]) {
-        let way: Vec<_> = [link.from].iter().chain(chain).chain(&[link.to]).copied().collect();
+    /// Makes the cells of a link neighbours, unless they are already. The item at its end is one of them if it goes there.
+    fn connect(&mut self, link: &Link, chain: &[usize], goes_on: bool) {
+        let end = goes_on.then_some(link.to);
+        let way: Vec<_> = [link.from].iter().chain(chain).chain(&end).copied().collect();
         for pair in way.windows(2) {
             let is_down = self.cells[pair[0]].row < self.cells[pair[1]].row;
             let (above, below) = if is_down { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
-            if !self.cells[above].down.contains(&below) {
+            let (down, up) = (&self.cells[above].down, &self.cells[below].up);
+            let is_known = if down.len() < up.len() { down.contains(&below) } else { up.contains(&above) };
+            if !is_known {
                 self.cells[above].down.push(below);
                 self.cells[below].up.push(above);
             }

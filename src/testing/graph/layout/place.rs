@@ -76,7 +76,8 @@ impl<'g> Columns<'g> {
         }
         let cells = &self.grid.cells;
         let ports = if cells[neighbour].row < cells[cell].row { &cells[cell].up } else { &cells[cell].down };
-        let position = ports.iter().position(|port| *port == neighbour).expect("they are neighbours") as f64;
+        // They are sorted by their places in the row.
+        let position = ports.partition_point(|port| cells[*port].position < cells[neighbour].position) as f64;
         let step = PORTS.min((item.width - 2.0 * CORNER) / ports.len() as f64);
         // An arrow that goes on alone leaves from the middle, rather than one that joins others.
         let middle = match (ports.len() / 2, ports.len() % 2) {

@@ -124,9 +124,7 @@ impl Picture {
         };
         let (way, tip, label_at) = if line.from == line.to {
             let (center, size) = (drawing.layout.items[line.from], &drawing.nodes[line.from]);
-            let number =
-                scene.lines[..at].iter().filter(|other| (other.from, other.to) == (line.from, line.to)).count();
-            loop_path(x + center.0 + size.width / 2.0, y + size.loop_height(center.1, number))
+            loop_path(x + center.0 + size.width / 2.0, y + size.loop_height(center.1, drawing.routes[at]))
         } else {
             let route = &drawing.layout.routes[drawing.routes[at]];
             let (way, tip) = path(route, x, y);

@@ -13,7 +13,7 @@ pub(super) struct Measured {
     pub(super) nodes: Vec<Node>,
     /// The text beside each line of the scene, in lines.
     pub(super) labels: Vec<Vec<String>>,
-    /// The index of the route of each line. Of a line from a node to itself it means nothing.
+    /// The index of the route of each line. A line from a node to itself has no route, but a number among such lines.
     pub(super) routes: Vec<usize>,
 }
 
@@ -38,23 +38,28 @@ pub(super) struct Nested {
 }
 
 pub(super) fn measured(scene: &Scene) -> Measured {
-    let nodes: Vec<_> = scene.nodes.iter().enumerate().map(|(at, node)| Node::of(node, &loops(scene, at))).collect();
+    let loops = loops(scene);
+    let of = |(at, node): (usize, &Drawn)| {
+        Node::of(node, &loops[at].iter().map(|line| &scene.lines[*line]).collect::<Vec<_>>())
+    };
+    let nodes: Vec<_> = scene.nodes.iter().enumerate().map(of).collect();
     let labels: Vec<_> = scene.lines.iter().map(|line| wrapped(&line.label)).collect();
     let label_size = |at: usize| {
         let widest = labels[at].iter().map(|line| LABEL.width(line)).fold(0.0, f64::max);
         (widest, labels[at].len() as f64 * LABEL_HEIGHT + 2.0)
     };
     let item = |(at, node): (usize, &Node)| {
-        let loops = (0..scene.lines.len()).filter(|line| is_loop(&scene.lines[*line]) && scene.lines[*line].from == at);
-        let beside = loops.map(|line| LOOP + label_size(line).0).fold(0.0, f64::max);
+        let beside = loops[at].iter().map(|line| LOOP + label_size(*line).0).fold(0.0, f64::max);
         let is_point = matches!(scene.nodes[at].shape, Shape::Start | Shape::End);
         Item { width: node.width, height: node.height, beside, is_point }
     };
     let items: Vec<_> = nodes.iter().enumerate().map(item).collect();
     let (mut links, mut routes) = (Vec::new(), Vec::new());
     for (at, line) in scene.lines.iter().enumerate() {
-        routes.push(links.len());
-        if !is_loop(line) {
+        if is_loop(line) {
+            routes.push(loops[line.from].partition_point(|other| *other < at));
+        } else {
+            routes.push(links.len());
             let label = Some(label_size(at)).filter(|_| !labels[at].is_empty());
             let look = line.standing as u8 * 2 + u8::from(line.is_dashed);
             links.push(Link { from: line.from, to: line.to, label, look });
@@ -68,8 +73,12 @@ const fn is_loop(line: &Line) -> bool {
     line.from == line.to
 }
 
-fn loops(scene: &Scene, node: usize) -> Vec<&Line> {
-    scene.lines.iter().filter(|line| is_loop(line) && line.from == node).collect()
+/// The lines from each node to itself, by their index.
+fn loops(scene: &Scene) -> Vec<Vec<usize>> {
+    let mut loops = vec![Vec::new(); scene.nodes.len()];
+    let lines = scene.lines.iter().enumerate().filter(|(_, line)| is_loop(line));
+    lines.for_each(|(at, line)| loops[line.from].push(at));
+    loops
 }
 
 impl Node {
