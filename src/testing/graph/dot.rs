@@ -122,7 +122,6 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             // An ampersand begins an entity of HTML here.
             '&' => quoted.push_str("&amp;"),
-            c if c.is_control() => quoted.push('\u{fffd}'),
             c => quoted.push(c),
         }
     }

@@ -104,7 +104,6 @@ fn escaped(text: &str) -> String {
         match c {
             c if c.is_alphanumeric() || " .,_-+/'()=!?".contains(c) => escaped.push(c),
             c if c.is_whitespace() => escaped.push(' '),
-            c if c.is_control() => escaped.push('\u{fffd}'),
             c if c.is_ascii() => escaped.push_str(&format!("#{};", u32::from(c))),
             c => escaped.push(c),
         }

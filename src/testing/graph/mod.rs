@@ -105,6 +105,9 @@ pub use self::observe::{Observed, observe};
 /// seen. If there is also a declaration, transitions that were never seen or not declared stand out. A state whose
 /// machine waits for a child, as [`State::delegating_to`](crate::State::delegating_to) tells, contains the child's
 /// states.
+///
+/// Names and labels may contain any characters. Where a drawing cannot show one as it is, it shows a space or U+FFFD
+/// instead, for control characters and for those that change the direction of text.
 #[derive(Clone, Default)]
 pub struct Graph(Arc<Mutex<Model>>);
 

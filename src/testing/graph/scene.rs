@@ -70,7 +70,7 @@ pub(super) fn scene(model: &Model) -> Scene {
             None => lines.push(Line { from, to, label: text, is_dashed, standing }),
         }
     }
-    Scene { title: model.name.clone(), nodes, lines }
+    Scene { title: shown(&model.name), nodes, lines }
 }
 
 /// What is drawn: the states, and the other nodes that a transition touches.
@@ -90,7 +90,29 @@ fn drawn(model: &Model, spot: Spot, is_unseen: bool) -> Drawn {
         Spot::End => (Shape::End, Vec::new()),
     };
     let is_unseen = is_unseen && shape == Shape::State;
-    Drawn { shape, name: model.name_of(spot).to_owned(), is_unseen, children }
+    Drawn { shape, name: shown(model.name_of(spot)), is_unseen, children }
+}
+
+/// A text as all renderings show it. Only a line feed is left of the control characters.
+///
+/// Characters that no text should contain, or that XML forbids, are replaced. So are those that change the direction of
+/// the text around them: with them, a name could read as another one.
+fn shown(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => c,
+        c if c.is_whitespace() => ' ',
+        c if c.is_control() || is_noncharacter(c) || is_bidi_control(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+const fn is_noncharacter(c: char) -> bool {
+    c as u32 & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}')
+}
+
+const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn text(edge: &Edge, has_counts: bool, standing: Standing) -> String {
@@ -107,6 +129,7 @@ fn text(edge: &Edge, has_counts: bool, standing: Standing) -> String {
     };
     let counted = [kind, count].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let note = if standing == Standing::Undeclared { "not declared" } else { "" };
-    let parts = [edge.label.as_str(), &counted, note];
+    let label = shown(&edge.label);
+    let parts = [label.as_str(), &counted, note];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -161,6 +161,28 @@ fn names_of_any_kind_are_escaped() {
 }
 
 #[test]
+fn all_drawings_replace_the_same_characters() {
+    let replaced = "\0\u{1b}\u{7f}\u{9f}\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{fdd0}\u{fdef}\u{fffe}\
+                    \u{ffff}\u{10ffff}";
+    let spaces = "\t\r\u{85}\u{a0}\u{2028}";
+    let kept = "\u{61b}\u{200d}\u{fdf0}\u{fffd}\u{1f600}";
+    let drawn = |c: char| {
+        let name = format!("<{c}>");
+        let inner = Graph::new(&name).state(&name);
+        let graph = Graph::new(&name).transition("A", &*name).label("A", &*name, &name).nested("A", &inner);
+        [graph.svg(), graph.mermaid(), graph.dot()]
+    };
+    for (characters, instead) in [(replaced, '\u{fffd}'), (spaces, ' ')] {
+        for c in characters.chars() {
+            assert_eq!(drawn(c), drawn(instead), "{c:?}");
+        }
+    }
+    for c in kept.chars() {
+        assert!(drawn(c).iter().all(|drawing| drawing.contains(c)), "{c:?}");
+    }
+}
+
+#[test]
 #[should_panic(expected = "there is no transition from A to C that could have a label")]
 fn a_label_needs_its_transition() {
     let _ = Graph::new("x").transition("A", "B").state("C").label("A", "C", "text");

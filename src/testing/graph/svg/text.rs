@@ -66,7 +66,7 @@ fn cut_at(text: &str, longest: usize) -> String {
     begin.map(|(_, c)| c).chain(['…']).chain(behind).collect()
 }
 
-/// The text with what XML reserves as entities. What XML does not allow at all is replaced.
+/// The text with what XML reserves as entities.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -75,8 +75,7 @@ pub(super) fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' => escaped.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            '\n' => escaped.push(' '),
             c => escaped.push(c),
         }
     }
