@@ -433,7 +433,8 @@ pub trait ByteWrite {
     /// | TCP | the connection is reset, and the peer raises `ConnectionReset` |
     /// | Unix sockets, pipes | the descriptor is closed; what was written has already arrived |
     /// | [`MemoryStream`](crate::testing::MemoryStream) | [`reset`](crate::testing::MemoryStream::reset) |
-    /// | a pair of halves | its second half is aborted, and the first one is not read any more |
+    /// | a pair of halves | its second half is aborted; the first half goes on, unless both are one connection |
+    /// | TLS | the stream below is aborted, and the peer gets no `close_notify` |
     ///
     /// Tasks that wait for the stream are woken. From then on, a read finds the end or raises an [`io::Error`], and a
     /// write raises one. The default implementation [ends the stream](Self::attempt_write_eof).
