@@ -1,6 +1,6 @@
 //! [`Connections`]: the tasks of a server's connections, and the reports of those that fail.
 
-use core::cell::{OnceCell, RefCell};
+use core::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -16,8 +16,11 @@ pub(super) struct Connections {
     open: RefCell<Slab<Connection>>,
     /// Rung when a connection ends.
     ended: Rc<Bell>,
-    hook: OnceCell<Box<dyn Fn(ErrorContext)>>,
+    hook: RefCell<Option<Hook>>,
 }
+
+/// Gets the failures, instead of the loop's exception handler.
+pub(super) type Hook = Rc<dyn Fn(ErrorContext)>;
 
 /// An open connection.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ pub(super) trait Other {
 impl Connections {
     pub(super) fn new() -> Rc<Self> {
         let (open, ended) = (RefCell::default(), Bell::new("the end of a connection"));
-        Rc::new(Self { open, ended, hook: OnceCell::new() })
+        Rc::new(Self { open, ended, hook: RefCell::default() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -125,8 +128,9 @@ impl Connections {
         }
     }
 
-    pub(super) fn set_hook(&self, hook: Box<dyn Fn(ErrorContext)>) {
-        let _set_once = self.hook.set(hook);
+    pub(super) fn set_hook(&self, hook: Hook) {
+        let former = self.hook.replace(Some(hook));
+        drop(former);
     }
 
     /// Reports that a connection could not be made or served. Does nothing if the peer is gone, which is no failure.
@@ -138,7 +142,8 @@ impl Connections {
 
     pub(super) fn report(&self, context: ErrorContext) {
         let Some(event_loop) = find_running() else { return };
-        match self.hook.get() {
+        let hook = self.hook.borrow().clone();
+        match hook {
             None => event_loop.call_exception_handler(context),
             Some(hook) => {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hook(context))) {

@@ -191,7 +191,8 @@ impl GracefulServer {
         self
     }
 
-    /// Sets how long the connections may take to end when the server is stopped. The default is 10 seconds.
+    /// Sets how long the connections may take to end when the server is stopped. The default is 10 seconds. With zero, each
+    /// connection is resumed once more before it is cancelled, if it waits for the [`StopToken`].
     pub const fn grace(mut self, period: Duration) -> Self {
         self.grace = period;
         self
@@ -208,7 +209,7 @@ impl GracefulServer {
     }
 
     /// Sets after how long the server tries again to accept when descriptors or memory are exhausted. The default is 100
-    /// milliseconds. asyncio's `ACCEPT_RETRY_DELAY`, which is a second.
+    /// milliseconds. asyncio's `ACCEPT_RETRY_DELAY` is one second.
     pub const fn accept_retry_delay(mut self, delay: Duration) -> Self {
         self.accept_retry_delay = delay;
         self
@@ -217,9 +218,13 @@ impl GracefulServer {
     /// Stops the server on Ctrl-C (`SIGINT`) and `SIGTERM`. A second signal ends the grace period, as
     /// [`StopToken::stop_now`] does.
     ///
-    /// The handlers are installed by this call, and removed when the server ends or is dropped. Servers of the same loop
-    /// share them: a signal stops all of them. They replace handlers that the program has added to this loop for these
-    /// signals.
+    /// `event_loop` is the loop that will run the server. In a [`Runner`](crate::Runner), it is
+    /// [`Runner::handle`](crate::Runner::handle). Without this call, Ctrl-C cancels a server that a runner runs, so there is
+    /// no grace period.
+    ///
+    /// The handlers are installed by this call, and removed when the server ends or is dropped. Make it before the program
+    /// announces that it is ready: until then, a signal ends the process. Servers of the same loop share the handlers: a
+    /// signal stops all of them. They replace handlers that the program has added to this loop for these signals.
     ///
     /// # Errors
     ///
@@ -229,9 +234,10 @@ impl GracefulServer {
         Ok(self)
     }
 
-    /// Calls `hook` with each failure, instead of the loop's exception handler.
+    /// Calls `hook` with each failure, instead of the loop's exception handler. A later call replaces the hook. If the hook
+    /// panics, the exception handler gets the panic.
     pub fn on_failure(self, hook: impl Fn(ErrorContext) + 'static) -> Self {
-        self.connections.set_hook(Box::new(hook));
+        self.connections.set_hook(Rc::new(hook));
         self
     }
 

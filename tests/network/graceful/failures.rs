@@ -142,6 +142,22 @@ fn a_hook_that_panics_does_not_end_the_server() {
 }
 
 #[test]
+fn the_last_hook_gets_the_failures() {
+    let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
+    log.reports(&event_loop);
+    let (listener, connector) = memory_listener();
+    let failing = |_stream, _stop| Ok(ending(|| Err(Exception::timeout())));
+    let (one, other) = (log.clone(), log.clone());
+    let server = GracefulServer::new(listener, failing);
+    let server = server.on_failure(move |_| one.add("the first")).on_failure(move |_| other.add("the second"));
+    let (client, stop) = (connector.connect().unwrap(), server.stop_token());
+    at(&event_loop, 1, move || stop.stop());
+    run(&event_loop, &log, server);
+    assert_eq!(log.take(), ["the second", "1: over"]);
+    drop(client);
+}
+
+#[test]
 fn what_the_handler_owns_is_dropped_with_the_listener_and_may_panic() {
     struct Panics;
     impl Drop for Panics {

@@ -39,6 +39,27 @@ fn connections_that_do_not_look_are_cancelled_after_the_grace_period() {
 }
 
 #[test]
+fn without_a_grace_period_a_connection_that_looks_is_resumed_once_more() {
+    let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
+    let (server, connector) = server(&log, &[Manner::Looks, Manner::Ignores]);
+    let clients = [connector.connect().unwrap(), connector.connect().unwrap()];
+    let stop = server.stop_token();
+    at(&event_loop, 3, move || stop.stop());
+    run(&event_loop, &log, server.grace(Duration::ZERO));
+    let expected = [
+        "0: 1 begins",
+        "0: 2 begins",
+        "3: 1 stops",
+        "3: 1 is dropped",
+        "3: 2 gets cancelled",
+        "3: 2 is dropped",
+        "3: over",
+    ];
+    assert_eq!(log.take(), expected);
+    drop(clients);
+}
+
+#[test]
 fn a_server_can_cancel_its_connections_once_when_it_is_stopped() {
     let (log, event_loop) = (Log::default(), virtual_loop().unwrap());
     let (server, connector) = server(&log, &[Manner::Ignores, Manner::Survives]);
