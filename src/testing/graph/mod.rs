@@ -178,6 +178,11 @@ impl Graph {
     ///     .label("Closed", "Open", "someone pushes");
     /// assert!(door.mermaid().contains("Closed --> Open: someone pushes"));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the transition leads from the end, or to the start or to any state.
+    #[track_caller]
     pub fn transition(self, from: impl Into<Node>, to: impl Into<Node>) -> Self {
         self.transition_by(TransitionKind::Normal, from, to)
     }
