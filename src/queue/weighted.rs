@@ -32,6 +32,9 @@ use crate::task::Await;
 /// An item that is heavier than the whole queue may hold waits until the queue is empty, and then goes in alone. So every
 /// item can be added, and at most one of them exceeds the limit.
 ///
+/// An item that weighs nothing takes no room. To bound the number of such items too, let the function add something for
+/// each item, for example the memory that its type takes.
+///
 /// # Order
 ///
 /// Items are added in the order in which their puts began to wait: a light item does not pass a heavy one, and
