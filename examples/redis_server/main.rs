@@ -3,16 +3,17 @@
 //! It has strings, lists, sets, hashes and sorted sets, keys that expire, clients that wait for items (`BLPOP`), messages
 //! (`PUBLISH`), and transactions (`MULTI`, `WATCH`). It answers as Redis 7.0 does, to the byte, with these exceptions:
 //!
-//! - Members and fields come in another order, and cursors of `SCAN` are other numbers.
+//! - Members and fields come in a different order, and the cursors of `SCAN` differ.
 //! - `INCRBYFLOAT` and `HINCRBYFLOAT` add decimals exactly, so their last digits may differ. They refuse numbers that are too
 //!   large for 64 bits, such as `1e400`.
 //! - An error that quotes bytes that are not UTF-8 shows U+FFFD for them.
-//! - `OBJECT` tells what Redis would choose for such a value.
-//! - `INFO`, `CLIENT LIST`, `COMMAND` and `CONFIG` know less.
+//! - `OBJECT ENCODING` reports the encoding that Redis would choose for the value.
+//! - `INFO`, `CLIENT LIST`, `COMMAND` and `CONFIG` report less.
 //!
-//! It has no bitmaps, streams, scripts, places (`GEO..`), estimates (`PF..`), blocking moves, users, clusters, replication,
-//! or files. It also has no `LCS`, `LMPOP`, `ZMPOP`, `SORT`, `SWAPDB`, `SINTERCARD`, `ZRANGESTORE`, or `ZRANDMEMBER`, no sorted
-//! sets by name (`BYLEX`, `ZLEXCOUNT`), and no operations on several of them (`ZUNION`, `ZINTER`, `ZDIFF`).
+//! It has no bitmaps, streams, scripts, geospatial commands (`GEO..`), HyperLogLogs (`PF..`), blocking moves, users,
+//! clusters, replication, or files. It also has no `LCS`, `LMPOP`, `ZMPOP`, `SORT`, `SWAPDB`, `SINTERCARD`, `ZRANGESTORE`,
+//! or `ZRANDMEMBER`, no lexicographic ranges of sorted sets (`BYLEX`, `ZLEXCOUNT`), and no operations on several sorted
+//! sets (`ZUNION`, `ZINTER`, `ZDIFF`).
 //!
 //! ```text
 //! cargo run --release --example redis_server [ADDR [IDLE_SECONDS]]      (127.0.0.1:6379 and 0; port 0 picks a free one)
@@ -31,7 +32,7 @@
 //! | `client/`       | one client: its transaction, its subscriptions, and the commands that concern it |
 //! | `resp.rs`       | from bytes to requests |
 //! | `request.rs`    | the arguments of a request |
-//! | `words.rs`      | requests that a person types |
+//! | `words.rs`      | inline commands: requests that a person types |
 //! | `answers.rs`    | from values to bytes |
 //! | `floats.rs`     | numbers with a fraction, as text |
 //! | `commands/`     | the commands, by type |
