@@ -83,8 +83,8 @@ impl<T> Operation<T> {
 /// Runs a function in a thread of the loop's files, for operations that have no function here, or several in one go.
 ///
 /// A function that has begun runs to its end. An exception that is thrown in meanwhile is raised then, so that nothing goes
-/// on behind the back of a task that was cancelled, unless [`abandon_on_cancel`](Operation::abandon_on_cancel) allows it. A panic becomes an exception of the kind
-/// [`Panic`](crate::Kind::Panic).
+/// on behind the back of a task that was cancelled, unless [`abandon_on_cancel`](Operation::abandon_on_cancel) allows it. A
+/// panic becomes an exception of the kind [`Panic`](crate::Kind::Panic).
 ///
 /// ```
 /// use innermost::{fs, run};

@@ -96,8 +96,8 @@ impl From<(&TlsConnector, &str)> for TlsRole {
 /// TLS.
 impl Transport {
     /// Begins TLS on a connection that was in plain bytes until now, as after `STARTTLS` of SMTP. The transport stays the
-    /// same. Returns it once the handshake is over. From then on, the protocol gets plaintext, and what it writes is sealed. Earlier
-    /// writes are sent before. Until the handshake is over, writing is an error. asyncio's `loop.start_tls`, which makes a
+    /// same. Returns it once the handshake is over. From then on, the protocol gets plaintext, and what it writes is sealed.
+    /// Earlier writes are sent before. Until the handshake is over, writing is an error. asyncio's `loop.start_tls`, which makes a
     /// second transport.
     ///
     /// Give bytes that have come already and belong to TLS to [`already_read`](StartTls::already_read).

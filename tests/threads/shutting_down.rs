@@ -1,6 +1,7 @@
 //! Shutting the default executor down.
 
-use std::thread;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use innermost::executor::{Executor, Job, Pending, ShutdownWait};
@@ -125,6 +126,43 @@ impl Executor for Stubborn {
             _ => Err(Oops(9).into()),
         }
     }
+}
+
+/// Notes in which thread its jobs are waited for.
+struct Watched {
+    waited_in: Arc<Mutex<Option<ThreadId>>>,
+    blocks: bool,
+}
+
+impl Executor for Watched {
+    fn execute(&self, job: Job) -> Result<(), Exception> {
+        job.run();
+        Ok(())
+    }
+
+    fn shutdown(&self, _: Pending, wait: ShutdownWait) -> Result<(), Exception> {
+        if wait == ShutdownWait::ForThreads {
+            *self.waited_in.lock().unwrap() = Some(thread::current().id());
+        }
+        Ok(())
+    }
+
+    fn shutdown_blocks(&self) -> bool {
+        self.blocks
+    }
+}
+
+#[test]
+fn an_executor_that_does_not_block_is_waited_for_without_a_thread() {
+    must_end(|| {
+        for blocks in [false, true] {
+            let (event_loop, waited_in) = (EventLoop::new().unwrap(), Arc::default());
+            event_loop.set_default_executor(Watched { waited_in: Arc::clone(&waited_in), blocks });
+            event_loop.run_until_complete(event_loop.shutdown_default_executor(None)).unwrap();
+            let waited_in = waited_in.lock().unwrap().expect("somebody has waited");
+            assert_eq!(waited_in == thread::current().id(), !blocks);
+        }
+    });
 }
 
 struct Panicky;

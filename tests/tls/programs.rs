@@ -280,6 +280,23 @@ fn pythons_unwrap_goes_back_to_plain_text() {
     assert_eq!(event_loop.run_until_complete(serving.join()).unwrap(), b"plain question");
 }
 
+/// A client that asks to start TLS, says a line, and prints the answer and what comes after it.
+pub(crate) const STARTS_TLS: &str = "plain.sendall(b'start\\n')\n\
+    assert plain.recv(100) == b'go ahead\\n'\n\
+    sealed = client.wrap_socket(plain, server_hostname='localhost')\n\
+    sealed.sendall(b'hello\\n')\n\
+    print(sealed.recv(100), sealed.recv(100))\n";
+
+/// A server that agrees to start TLS, and answers in capitals.
+pub(crate) const AGREES_TO_TLS: &str = "listener = socket.create_server(('127.0.0.1', 0))\n\
+    print('listening on', '%s:%d' % listener.getsockname(), flush=True)\n\
+    plain, _ = listener.accept()\n\
+    assert plain.recv(100) == b'start\\n'\n\
+    plain.sendall(b'go ahead\\n')\n\
+    sealed = server.wrap_socket(plain, server_side=True)\n\
+    sealed.sendall(sealed.recv(100).upper())\n\
+    sealed.unwrap()\n";
+
 #[test]
 fn a_connection_with_python_starts_tls_in_the_middle() {
     needs!("python3");
@@ -299,12 +316,7 @@ fn a_connection_with_python_starts_tls_in_the_middle() {
         });
         asking.then(move |(socket, rest)| acceptor.accept(socket).already_read(rest).then(shout))
     });
-    let program = "plain.sendall(b'start\\n')\n\
-        assert plain.recv(100) == b'go ahead\\n'\n\
-        sealed = client.wrap_socket(plain, server_hostname='localhost')\n\
-        sealed.sendall(b'hello\\n')\n\
-        print(sealed.recv(100), sealed.recv(100))\n";
-    let output = talk(&event_loop, python(program, Some(address)), b"");
+    let output = talk(&event_loop, python(STARTS_TLS, Some(address)), b"");
     assert_eq!(text(&output.stdout), "b'HELLO\\n' b''\n", "{}", text(&output.stderr));
     event_loop.run_until_complete(serving.join()).unwrap();
 }
@@ -312,15 +324,7 @@ fn a_connection_with_python_starts_tls_in_the_middle() {
 #[test]
 fn pythons_server_starts_tls_in_the_middle() {
     needs!("python3");
-    let program = "listener = socket.create_server(('127.0.0.1', 0))\n\
-        print('listening on', '%s:%d' % listener.getsockname(), flush=True)\n\
-        plain, _ = listener.accept()\n\
-        assert plain.recv(100) == b'start\\n'\n\
-        plain.sendall(b'go ahead\\n')\n\
-        sealed = server.wrap_socket(plain, server_side=True)\n\
-        sealed.sendall(sealed.recv(100).upper())\n\
-        sealed.unwrap()\n";
-    let process = Process::spawn(&mut python(program, None)).unwrap();
+    let process = Process::spawn(&mut python(AGREES_TO_TLS, None)).unwrap();
     let address = process.listening();
     let event_loop = new_loop();
     let socket = Rc::new(event_loop.run_until_complete(TcpStream::connect(address)).unwrap());

@@ -6,7 +6,7 @@ use innermost::tls::{TlsAcceptor, TlsConnector};
 use innermost::{Awaitable, CoroutineExt, Exception, Step, from_fn, yield_from};
 
 use crate::identities::{both, client_of, server_of};
-use crate::programs::{openssl_client, openssl_server, python, talk, text};
+use crate::programs::{AGREES_TO_TLS, STARTS_TLS, openssl_client, openssl_server, python, talk, text};
 use crate::support::loops::{any, new_loop};
 use crate::support::process::Process;
 use crate::support::tools::needs;
@@ -87,13 +87,7 @@ fn a_connection_of_streams_with_python_starts_tls_in_the_middle() {
     let (acceptor, _) = both();
     let handler = move |reader, writer| agree(acceptor.clone(), reader, writer);
     let server = event_loop.run_until_complete(event_loop.start_server(handler, any())).unwrap();
-    let program = "plain.sendall(b'start\\n')\n\
-        assert plain.recv(100) == b'go ahead\\n'\n\
-        sealed = client.wrap_socket(plain, server_hostname='localhost')\n\
-        sealed.sendall(b'hello\\n')\n\
-        print(sealed.recv(100), sealed.recv(100))\n\
-        sealed.unwrap()\n";
-    let output = talk(&event_loop, python(program, Some(server.local_addrs()[0])), b"");
+    let output = talk(&event_loop, python(STARTS_TLS, Some(server.local_addrs()[0])), b"");
     assert_eq!(text(&output.stdout), "b'HELLO\\n' b''\n", "{}", text(&output.stderr));
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
@@ -101,15 +95,7 @@ fn a_connection_of_streams_with_python_starts_tls_in_the_middle() {
 #[test]
 fn pythons_server_starts_tls_with_a_client_of_streams() {
     needs!("python3");
-    let program = "listener = socket.create_server(('127.0.0.1', 0))\n\
-        print('listening on', '%s:%d' % listener.getsockname(), flush=True)\n\
-        plain, _ = listener.accept()\n\
-        assert plain.recv(100) == b'start\\n'\n\
-        plain.sendall(b'go ahead\\n')\n\
-        sealed = server.wrap_socket(plain, server_side=True)\n\
-        sealed.sendall(sealed.recv(100).upper())\n\
-        sealed.unwrap()\n";
-    let process = Process::spawn(&mut python(program, None)).unwrap();
+    let process = Process::spawn(&mut python(AGREES_TO_TLS, None)).unwrap();
     let event_loop = new_loop();
     let (reader, writer) = event_loop.run_until_complete(event_loop.open_connection(process.listening())).unwrap();
     writer.write(b"start\n").unwrap();

@@ -143,9 +143,9 @@
 //! [`latency`](super::Network::latency) and [`bandwidth`](super::Network::bandwidth). A
 //! [`Host`](super::Host) can crash and restart. To try each moment, take it from [`sim.choose`](super::Sim::choose).
 //!
-//! The values of `every_suspension` can be combined: `Cancel | Throw`. [`in_tasks`](super::Faults::in_tasks) spares some tasks, and
-//! [`at_most`](super::Faults::at_most) allows several faults in one schedule. The exception of a fault may come out of
-//! the program; that is no failure. What a fault leaves behind is one:
+//! The values of `every_suspension` can be combined: `Cancel | Throw`. [`in_tasks`](super::Faults::in_tasks) spares some
+//! tasks, and [`at_most`](super::Faults::at_most) allows several faults in one schedule. The exception of a fault may come
+//! out of the program; that is no failure. What a fault leaves behind is one:
 //!
 //! ```
 //! use innermost::testing::Interruption::Cancel;

@@ -90,7 +90,8 @@ impl Story {
         step.cause = Some(cause(task, step.thrown.as_ref()));
     }
 
-    /// A step has ended, and `ready` has the addresses of what is in the ready queue now. `stops` says whether it has stopped the loop.
+    /// A step has ended, and `ready` has the addresses of what is in the ready queue now. `stops` says whether it has stopped
+    /// the loop.
     pub(super) fn ends(&mut self, task: Option<&AnyTask>, ready: &[*const ()], stops: bool) {
         let mut step = core::mem::take(&mut self.step);
         if stops && step.who == names::NOTICE {
